@@ -1,0 +1,71 @@
+"""logloss: train, measure and explain the probabilities of binary classifiers by their log loss.
+
+>>> import logloss
+>>> logloss.log_loss([1, 0], [0.5, 0.5])
+0.6931471805599453
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logloss.errors import ConvergenceWarning, DataError, LogLossError, MissingPackage, SourceNotFound
+    from logloss.fitting import LogisticModel, fit
+    from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
+    from logloss.measurement import Estimate, Measurement, measure
+
+__version__ = "0.1.0"
+
+# Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
+_HOMES = {
+    "log_loss": "information",
+    "surprisal": "information",
+    "entropy": "information",
+    "cross_entropy": "information",
+    "kl_divergence": "information",
+    "measure": "measurement",
+    "Measurement": "measurement",
+    "Estimate": "measurement",
+    "fit": "fitting",
+    "LogisticModel": "fitting",
+    "LogLossError": "errors",
+    "DataError": "errors",
+    "SourceNotFound": "errors",
+    "MissingPackage": "errors",
+    "ConvergenceWarning": "errors",
+}
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "Estimate",
+    "LogLossError",
+    "LogisticModel",
+    "Measurement",
+    "MissingPackage",
+    "SourceNotFound",
+    "cross_entropy",
+    "entropy",
+    "fit",
+    "kl_divergence",
+    "log_loss",
+    "measure",
+    "surprisal",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from its room."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'logloss' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"logloss.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,526 @@
+"""Some rows, checked once: every rule about what may be in a table lives here.
+
+A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
+applies the rules and gives arrays that the kernels may trust; what breaks a rule is an error that names the row.
+
+>>> import numpy as np
+>>> rows = Rows({"y_true": Column(np.array([1, 0])), "y_proba": Column(np.array([0.9, 0.2]))}, 0, Place())
+>>> block = Block.of(rows, Roles(y_true="y_true", y_proba="y_proba"))
+>>> block.y_true
+array([1, 0], dtype=uint8)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from logloss.errors import DataError
+from logloss.text import counted, listed, value_text
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BITS_OF_ONE = 0x3FF0000000000000
+BITS_OF_ONE_FLOAT32 = 0x3F800000
+# P(0) + P(1) may miss 1 by the rounding of a float32 column, not by more.
+PAIR_TOLERANCE = 1e-6
+MAX_COUNT = 1 << 53
+N_LABELS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows come from, and how one of them is named to a person."""
+
+    name: str = ""
+
+    def line(self, row: int) -> int | None:
+        """The line of a row in a text file, from 1; None where rows have no lines."""
+        return None
+
+    def row_text(self, row: int) -> str:
+        """`row 7`, `row 7 (line 9)`."""
+        line = self.line(row)
+        return f"row {row:,}" + (f" (line {line:,})" if line is not None else "")
+
+    def where(self, row: int) -> str:
+        """`row 7`, `row 7 (line 9) of scores.csv`."""
+        return self.row_text(row) + (f" of {self.name}" if self.name else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a run of rows, as it was found.
+
+    values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it.
+    missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
+    """
+
+    values: Array
+    missing: Array | None = None
+    categories: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A run of rows as a source found them: columns by name, the number of the first row in its place."""
+
+    columns: Mapping[str, Column]
+    first_row: int
+    place: Place
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values())).values)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTest:
+    """A label defined by a comparison, such as `stars >= 4`."""
+
+    column: str
+    operator: str
+    operand: float | str
+
+    PATTERN = re.compile(r"^(?P<column>.+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>.+?)\s*$")
+
+    @classmethod
+    def parse(cls, text: str) -> LabelTest | None:
+        """The test that a text such as `label != 'normal.'` describes; None if it is not one."""
+        match = cls.PATTERN.match(text)
+        if match is None:
+            return None
+        operand = match["operand"]
+        if len(operand) >= 2 and operand[0] == operand[-1] and operand[0] in "'\"":
+            return cls(match["column"].strip(), match["operator"], operand[1:-1])
+        try:
+            return cls(match["column"].strip(), match["operator"], float(operand))
+        except ValueError:
+            return cls(match["column"].strip(), match["operator"], operand)
+
+    def __str__(self) -> str:
+        operand = repr(self.operand) if isinstance(self.operand, str) else f"{self.operand:g}"
+        return f"{self.column} {self.operator} {operand}"
+
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which column plays which part, and how the label is read."""
+
+    y_true: str
+    y_proba: str | None = None
+    y_proba_of_zero: str | None = None
+    y_logit: str | None = None
+    sample_weight: str | None = None
+    counts: str | None = None
+    features: tuple[str, ...] = ()
+    pos_label: Any = None
+    label_test: LabelTest | None = None
+    missing: str = "error"
+
+    @property
+    def forecast(self) -> str | None:
+        """The column that holds the forecast."""
+        return self.y_proba if self.y_logit is None else self.y_logit
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read, once."""
+        named = (
+            self.y_true,
+            self.y_proba_of_zero,
+            self.y_proba,
+            self.y_logit,
+            self.sample_weight,
+            self.counts,
+            *self.features,
+        )
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def spoken(self, column: str) -> str:
+        """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
+        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts")
+        return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Checked rows: contiguous arrays of equal length, in the roles that the kernels know.
+
+    y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
+    where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
+    """
+
+    y_true: Array
+    y_proba: Array | None
+    y_proba_of_zero: Array | None
+    y_logit: Array | None
+    sample_weight: Array | None
+    counts: Array | None
+    features: Array | None
+    place: Place
+    first_row: int
+    rows: Array | None = None
+    n_dropped: int = 0
+    coding: frozenset[Any] = field(default_factory=frozenset)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows take part."""
+        return len(self.y_true)
+
+    def row(self, index: int) -> int:
+        """The number, in its place, of the row at an index of this block."""
+        return self.first_row + (index if self.rows is None else int(self.rows[index]))
+
+    @classmethod
+    def of(cls, rows: Rows, roles: Roles) -> Block:
+        """Check a run of rows. Cost: one look at each value."""
+        check = _Check(rows, roles)
+        weight, counts = check.weights(), check.counts()
+        kept = check.kept(weight, counts)
+        n_dropped = 0
+        if kept is not None:
+            n_dropped = check.n_dropped
+            check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
+        y_true, coding = check.labels()
+        y_proba, y_proba_of_zero, y_logit = check.forecasts()
+        return cls(
+            y_true=_frozen(y_true),
+            y_proba=_frozen(y_proba),
+            y_proba_of_zero=_frozen(y_proba_of_zero),
+            y_logit=_frozen(y_logit),
+            sample_weight=_frozen(weight),
+            counts=_frozen(counts),
+            features=_frozen(check.features()),
+            place=rows.place,
+            first_row=rows.first_row,
+            rows=check.numbers,
+            n_dropped=n_dropped,
+            coding=coding,
+        )
+
+
+def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
+    """Refuse labels that each block could read but that do not go together over all rows."""
+    values = [value for kind, value in coding if kind == "value"]
+    spoken = roles.spoken(roles.y_true)
+    if roles.pos_label is not None:
+        others = [value for value in values if not _is_label(value, roles.pos_label)]
+        if len(others) > 1:
+            raise DataError(_third_label(spoken, _labels_text(values)))
+    elif -1.0 in values and (0.0 in values or ("soft", True) in coding):
+        raise DataError(_third_label(spoken, "−1 as well as values from 0 to 1"))
+
+
+class _Check:
+    """The rules, applied to one run of rows."""
+
+    def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
+        self.rows, self.roles, self.numbers = rows, roles, numbers
+        self.n_dropped = 0
+
+    def only(self, kept: Array) -> _Check:
+        """The same for some of the rows."""
+        columns = {
+            name: Column(column.values[kept], None, column.categories) for name, column in self.rows.columns.items()
+        }
+        return _Check(Rows(columns, self.rows.first_row, self.rows.place), self.roles, np.flatnonzero(kept))
+
+    def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> None:
+        """Raise with the first row where `bad` holds, its value and the number of such rows."""
+        index = int(np.argmax(bad))
+        column = self.rows.columns[name]
+        value = column.values[index] if column.categories is None else column.categories[int(column.values[index])]
+        number = index if self.numbers is None else int(self.numbers[index])
+        others = int(np.count_nonzero(bad))
+        more = f" ({others:,} such rows in this block)" if others > 1 else ""
+        where = self.rows.place.where(self.rows.first_row + number)
+        raise DataError(
+            f"{self.roles.spoken(name)} {expected}; {where} has {value_text(value)}{more}.{' ' if hint else ''}{hint}"
+        )
+
+    def numeric(self, name: str) -> Array:
+        """A column as numbers; text is refused."""
+        column = self.rows.columns[name]
+        if column.categories is not None:
+            parsed = _parsed_categories(column.categories)
+            if parsed is None:
+                present = (
+                    np.ones(len(column.values), bool) if column.missing is None else ~np.asarray(column.missing)
+                )
+                self.fail(name, "must hold numbers", present)
+                raise AssertionError  # not reached: fail always raises
+            return parsed[column.values]
+        values = column.values
+        if values.dtype == np.float32 or values.dtype == np.float64:
+            return np.ascontiguousarray(values)
+        if values.dtype.kind in "fiub":
+            return np.ascontiguousarray(values, dtype=np.float64)
+        raise DataError(f"{self.roles.spoken(name)} must hold numbers; it holds {values.dtype}.")
+
+    def weights(self) -> Array | None:
+        """Weights as float64: finite and ≥ 0, or missing."""
+        name = self.roles.sample_weight
+        if name is None:
+            return None
+        weight = np.asarray(self.numeric(name), dtype=np.float64)
+        bad = ~((weight >= 0) & (weight < np.inf) | np.isnan(weight))
+        if bad.any():
+            self.fail(name, "must be finite and at least 0", bad, "A row of weight 0 counts as no row.")
+        return weight
+
+    def counts(self) -> Array | None:
+        """Counts as int64: whole and ≥ 0, or missing (then −1)."""
+        name = self.roles.counts
+        if name is None:
+            return None
+        found = np.asarray(self.numeric(name), dtype=np.float64)
+        bad = ~((found >= 0) & (found <= MAX_COUNT) & (found == np.floor(found)) | np.isnan(found))
+        if bad.any():
+            hint = "Weights that are not whole numbers are `sample_weight`."
+            self.fail(name, "must hold whole numbers from 0 to 2^53", bad, hint)
+        return np.where(np.isnan(found), -1, found).astype(np.int64)
+
+    def kept(self, weight: Array | None, counts: Array | None) -> Array | None:
+        """Which rows take part: not those of weight or count 0, nor, where asked, those with something missing.
+
+        None if all do. Something missing in a row that takes part is an error unless `missing="drop"`.
+        """
+        absent = None
+        if weight is not None and (weight == 0).any():
+            absent = weight == 0
+        if counts is not None and (counts == 0).any():
+            absent = counts == 0 if absent is None else absent | (counts == 0)
+        missing = None
+        for name in self.roles.columns:
+            lacking = _lacking(self.rows.columns[name])
+            if lacking is None:
+                continue
+            if absent is not None:
+                lacking = lacking & ~absent
+            if not lacking.any():
+                continue
+            if self.roles.missing != "drop":
+                hint = 'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+                self.fail_missing(name, lacking, hint)
+            missing = lacking if missing is None else missing | lacking
+        if missing is None:
+            return None if absent is None else ~absent
+        self.n_dropped = int(np.count_nonzero(missing))
+        return ~missing if absent is None else ~(missing | absent)
+
+    def fail_missing(self, name: str, lacking: Array, hint: str) -> None:
+        """Raise for the first row that holds nothing."""
+        number = self.rows.first_row + int(np.argmax(lacking))
+        others = int(np.count_nonzero(lacking))
+        more = f" ({others:,} such rows in this block)" if others > 1 else ""
+        where = self.rows.place.where(number)
+        raise DataError(f"{self.roles.spoken(name)} must hold a value; {where} has none{more}. {hint}")
+
+    def labels(self) -> tuple[Array, frozenset[Any]]:
+        """Labels as uint8, or float64 where they are shares, and how they were written."""
+        name = self.roles.y_true
+        column = self.rows.columns[name]
+        if self.roles.label_test is not None:
+            return self.tested_labels(name, column, self.roles.label_test)
+        if self.roles.pos_label is not None:
+            return self.chosen_labels(column, self.roles.pos_label)
+        if column.categories is not None and _parsed_categories(column.categories) is None:
+            present = np.unique(column.values)
+            found = _labels_text([column.categories[int(code)] for code in present])
+            hint = "Say which one is positive: `pos_label=`."
+            raise DataError(f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; found {found}. {hint}")
+        values = column.values if column.categories is None else _parsed_categories(column.categories)[column.values]
+        return self.number_labels(name, values)
+
+    def tested_labels(self, name: str, column: Column, test: LabelTest) -> tuple[Array, frozenset[Any]]:
+        """Labels that a comparison defines."""
+        if column.categories is not None:
+            if isinstance(test.operand, str) and test.operator not in ("==", "!="):
+                raise DataError(f"text can be compared with == or != only; {self.roles.spoken(name)} holds text ({test}).")
+            if isinstance(test.operand, str):
+                holds = COMPARE[test.operator](np.array([str(c) for c in column.categories], object), test.operand)
+                return _codes_taken(holds.astype(np.uint8), column.values), frozenset()
+        elif isinstance(test.operand, str):
+            raise DataError(f"{self.roles.spoken(name)} holds numbers and cannot be compared with text ({test}).")
+        return COMPARE[test.operator](self.numeric(name), test.operand).astype(np.uint8), frozenset()
+
+    def chosen_labels(self, column: Column, pos_label: Any) -> tuple[Array, frozenset[Any]]:
+        """Labels of two classes, one of them named as positive; which values occur is judged over all rows."""
+        if column.categories is not None:
+            is_positive = np.array([_is_label(value, pos_label) for value in column.categories], dtype=np.uint8)
+            used = np.unique(column.values)
+            found = [column.categories[int(code)] for code in used]
+            return _codes_taken(is_positive, column.values), frozenset(("value", value) for value in found[:64])
+        try:
+            wanted = float(pos_label)
+        except (TypeError, ValueError):
+            wanted = np.nan
+        y_true = (column.values == wanted).astype(np.uint8)
+        others = column.values[y_true == 0]
+        found = [] if len(others) == len(y_true) else [wanted]
+        if len(others):
+            first = others[0]
+            found += [first] if (others == first).all() else list(np.unique(others)[:64])
+        return y_true, frozenset(("value", float(value)) for value in found)
+
+    def number_labels(self, name: str, values: Array) -> tuple[Array, frozenset[Any]]:
+        """Labels that are bools, 0 and 1, −1 and 1, or shares."""
+        if values.dtype == np.bool_:
+            values = values.view(np.uint8)
+        if values.dtype.kind not in "fiu":
+            raise DataError(f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; it holds {values.dtype}.")
+        if len(values) == 0:
+            return np.zeros(0, np.uint8), frozenset()
+        low, high = values.min(), values.max()
+        if low >= 0 and high <= 1:
+            coding = frozenset({("value", 0.0)}) if low == 0 else frozenset()
+            if values.dtype.kind in "iu":
+                return np.ascontiguousarray(values, dtype=np.uint8), coding
+            hard = values.astype(np.uint8)
+            if (hard == values).all():
+                return hard, coding
+            return np.ascontiguousarray(values, dtype=np.float64), coding | {("soft", True)}
+        if low == -1 and high <= 1 and ((values == -1) | (values == 1)).all():
+            return (values == 1).astype(np.uint8), frozenset({("value", -1.0)})
+        bad = ~((values >= 0) & (values <= 1) | (values == -1))
+        if bad.any():
+            distinct = np.unique(values[:: max(1, len(values) // 4096)])
+            hint = "Two classes with other names need `pos_label=`; a comparison such as y_true=\"stars >= 4\" makes a label, too."
+            if len(distinct) == 2:
+                hint = f"If the classes are {_labels_text(list(distinct))}, say which is positive: `pos_label=`."
+            self.fail(name, "must be 0 or 1 (−1 or 1, or shares from 0 to 1)", bad, hint)
+        raise DataError(_third_label(self.roles.spoken(name), "−1 as well as values from 0 to 1"))
+
+    def forecasts(self) -> tuple[Array | None, Array | None, Array | None]:
+        """P(1), P(0) and logits, those that there are."""
+        roles = self.roles
+        if roles.y_logit is not None:
+            logit = self.numeric(roles.y_logit)
+            if len(logit) and np.isnan(logit.min()):
+                self.fail(roles.y_logit, "must hold log-odds", np.isnan(logit))
+            return None, None, logit
+        if roles.y_proba is None:
+            return None, None, None
+        proba = self.probabilities(roles.y_proba)
+        if roles.y_proba_of_zero is None:
+            return proba, None, None
+        of_zero = self.probabilities(roles.y_proba_of_zero)
+        if proba.dtype != of_zero.dtype:
+            proba, of_zero = proba.astype(np.float64), of_zero.astype(np.float64)
+        total = proba.astype(np.float64) + of_zero
+        bad = ~(np.abs(total - 1.0) <= PAIR_TOLERANCE)
+        if bad.any():
+            index = int(np.argmax(bad))
+            partner = value_text(of_zero[index])
+            expected = f"and {roles.spoken(roles.y_proba_of_zero)} must add up to 1 within 1e-6"
+            hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
+            self.fail(roles.y_proba, expected, bad, hint)
+        return proba, of_zero, None
+
+    def probabilities(self, name: str) -> Array:
+        """A column of probabilities, float32 or float64."""
+        proba = self.numeric(name)
+        # Seen as unsigned integers, the floats of [0, 1] lie up to the bits of 1, negative ones and NaN above.
+        is_wide = proba.dtype == np.float64
+        bits, one = (np.uint64, BITS_OF_ONE) if is_wide else (np.uint32, BITS_OF_ONE_FLOAT32)
+        if len(proba) and proba.view(bits).max() > one:
+            bad = ~((proba >= 0) & (proba <= 1))
+            if bad.any():
+                self.fail(name, "must lie in [0, 1]", bad, "If it holds log-odds, pass it as `y_logit`.")
+        return proba
+
+    def features(self) -> Array | None:
+        """The columns of a fit, shape (n_rows, n_features), float64, each column contiguous."""
+        names = self.roles.features
+        if not names:
+            return None
+        matrix = np.empty((self.rows.n_rows, len(names)), order="F")
+        for j, name in enumerate(names):
+            matrix[:, j] = self.numeric(name)
+            bad = ~np.isfinite(matrix[:, j])
+            if bad.any():
+                self.fail(name, "must be finite", bad)
+        return matrix
+
+
+def _lacking(column: Column) -> Array | None:
+    """Where a column holds nothing (null or NaN, one thing); None if nowhere."""
+    lacking = None if column.missing is None or not column.missing.any() else np.asarray(column.missing)
+    if column.categories is None and column.values.dtype.kind == "f" and len(column.values):
+        # The least of floats is NaN if any is: one look.
+        if np.isnan(column.values.min()):
+            empty = np.isnan(column.values)
+            lacking = empty if lacking is None else lacking | empty
+    return lacking
+
+
+def _parsed_categories(categories: tuple[Any, ...]) -> Array | None:
+    """Text categories as numbers, if every one of them is a number (or true or false); else None."""
+    words = {"true": 1.0, "false": 0.0}
+    parsed = []
+    for value in categories:
+        text = str(value).strip().lower()
+        try:
+            parsed.append(words[text] if text in words else float(text))
+        except ValueError:
+            return None
+    return np.array(parsed, dtype=np.float64)
+
+
+def _is_label(value: Any, label: Any) -> bool:
+    """Whether a value of the table is the class that was named, as a number or as text."""
+    if value == label or str(value) == str(label):
+        return True
+    try:
+        return float(value) == float(label)
+    except (TypeError, ValueError):
+        return False
+
+
+def _labels_text(values: list[Any]) -> str:
+    """`3 values: "a", "b", "c"`."""
+    shown = sorted({value_text(value) for value in values})
+    return f"{counted(len(shown), 'value')}: {listed(shown, N_LABELS_SHOWN)}"
+
+
+def _third_label(spoken: str, found: str) -> str:
+    """What is said of labels that are more than two classes."""
+    return (
+        f"{spoken} must be 0 or 1, or two classes with `pos_label`; found {found}. "
+        'A comparison such as y_true="stars >= 4" makes two classes of many.'
+    )
+
+
+def _codes_taken(of_category: Array, codes: Array) -> Array:
+    """The value of each row's category (rows without one: that of some category; they were refused or dropped)."""
+    return of_category[codes] if len(of_category) else np.zeros(len(codes), of_category.dtype)
+
+
+def _take(values: Array | None, kept: Array) -> Array | None:
+    return None if values is None else values[kept]
+
+
+def _frozen(values: Array | None) -> Array | None:
+    """A read-only view, so that each kernel is compiled for one kind of array."""
+    if values is None or not values.flags.writeable:
+        return values
+    view = values.view()
+    view.flags.writeable = False
+    return view

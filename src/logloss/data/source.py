@@ -1,0 +1,390 @@
+"""Anything that can be walked in blocks: what a source is, and which one a table becomes.
+
+>>> source = array_source({"y_true": [1, 0, 1], "y_proba": [0.9, 0.2, 0.7]})
+>>> source.n_rows, len(source.parts(("y_true", "y_proba")))
+(3, 1)
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from logloss.data.block import Array, Block, Column, LabelTest, Place, Roles, Rows
+from logloss.errors import DataError
+from logloss.text import count, listed, printable
+
+# Rows handed out together: 2 MB of float64, which the caches hold while checks and kernels look at it in turn.
+BLOCK_ROWS = 1 << 18
+# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
+PART_ROWS = 1 << 19
+
+
+@runtime_checkable
+class Part(Protocol):
+    """Rows that are walked in order by one worker; pickled, it is the description of its rows where they lie in files."""
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known without reading them."""
+
+    def rows(self) -> Iterator[Rows]:
+        """Its rows, as they were found."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A table that hands out parts.
+
+    name: what people call it ("scores.csv", "12 files of preds"); "" for arrays. notes: what they should be told about
+    how it was read. is_rewalkable: False for a stream that can be read once.
+    """
+
+    name: str
+    is_rewalkable: bool
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order."""
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known without reading them."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how it was read."""
+
+    def parts(self, columns: Sequence[str]) -> list[Part]:
+        """Its parts, reading these columns only. Files are compared here, before the first row is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPart:
+    """A part with the roles of its columns: what a summary is made of."""
+
+    part: Part
+    roles: Roles
+
+    def blocks(self) -> Iterator[Block]:
+        """Its rows, checked."""
+        for rows in self.part.rows():
+            yield Block.of(rows, self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """A slice of columns in memory."""
+
+    columns: Mapping[str, Column]
+    first_row: int
+    place: Place
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it has."""
+        return len(next(iter(self.columns.values())).values)
+
+    def rows(self) -> Iterator[Rows]:
+        """Its rows, BLOCK_ROWS at a time."""
+        for start in range(0, self.n_rows, BLOCK_ROWS):
+            yield Rows(sliced(self.columns, start, start + BLOCK_ROWS), self.first_row + start, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """Columns in memory, all of one length."""
+
+    columns: Mapping[str, Column]
+    name: str = ""
+    is_rewalkable: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order."""
+        return tuple(self.columns)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it has."""
+        return len(next(iter(self.columns.values())).values) if self.columns else 0
+
+    def parts(self, columns: Sequence[str]) -> list[Part]:
+        """Slices of PART_ROWS rows."""
+        used = {name: self.columns[name] for name in columns}
+        return [
+            MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
+            for start in range(0, self.n_rows, PART_ROWS)
+        ]
+
+
+def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
+    """The same columns, rows start to stop."""
+    return {
+        name: Column(
+            column.values[start:stop], None if column.missing is None else column.missing[start:stop], column.categories
+        )
+        for name, column in columns.items()
+    }
+
+
+def array_source(arrays: Mapping[str, Any]) -> MemorySource:
+    """A source of arrays, one for each column; all must have the same number of rows."""
+    columns: dict[str, Column] = {}
+    for name, values in arrays.items():
+        columns[name] = as_column(values, name)
+    check_lengths({f"`{name}`": len(column.values) for name, column in columns.items()})
+    return MemorySource(columns)
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """Refuse columns of different lengths."""
+    (first, n_rows), *others = lengths.items()
+    for name, length in others:
+        if length != n_rows:
+            raise DataError(
+                f"{first} has {count(n_rows)} rows and {name} has {count(length)}. They must describe the same rows."
+            )
+
+
+def as_column(values: Any, name: str) -> Column:
+    """Anything like a one-dimensional array as a column; (n, 1) is one column, too."""
+    if isinstance(values, Column):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        column = as_column(values.data, name)
+        return Column(column.values, np.ma.getmaskarray(values).reshape(-1), column.categories)
+    array = values if isinstance(values, np.ndarray) else _array_of(values, name)
+    if isinstance(array, Column):
+        return array
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(f"`{name}` must be one column of shape (n_rows,); it has shape {array.shape}.")
+    if array.dtype.kind in "biuf":
+        return Column(array)
+    if array.dtype.kind in "OUS":
+        return _coded(array, name)
+    raise DataError(f"`{name}` must hold numbers, bools or text; it holds {array.dtype}.")
+
+
+def _array_of(values: Any, name: str) -> Array | Column:
+    """An array of a list, a series, a tensor; through Arrow where NumPy would make objects of it."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"`{name}` must be one column of numbers, bools or text: {error}.") from error
+    if array.dtype.kind == "O" and is_arrow(values):
+        from logloss.data.arrow import column_of
+
+        return column_of(values)
+    return array
+
+
+def _coded(array: Array, name: str) -> Column:
+    """A column of objects or text: numbers where all are, else codes into the distinct values."""
+    values = array.tolist()
+    missing = np.array([value is None or value != value for value in values], dtype=bool)
+    present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
+    gaps = missing if missing.any() else None
+    if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in present):
+        numbers = np.full(len(values), np.nan)
+        numbers[~missing] = [float(value) for value in present]
+        return Column(numbers, gaps)
+    codes: dict[Any, int] = {}
+    try:
+        coded = [0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)]
+    except TypeError as error:
+        raise DataError(f"`{name}` must hold numbers, bools or text: {error}.") from error
+    return Column(np.array(coded, dtype=np.int32), gaps, tuple(codes))
+
+
+def is_arrow(table: Any) -> bool:
+    """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
+    speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
+    return speaks or type(table).__module__.split(".")[0] == "pyarrow"
+
+
+def as_source(table: Any, *, header: bool = True) -> Source:
+    """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
+    if isinstance(table, Source):
+        return table
+    is_list_of_paths = isinstance(table, list | tuple) and bool(table) and all(
+        isinstance(item, str | os.PathLike) for item in table
+    )
+    if isinstance(table, str | os.PathLike) or is_list_of_paths:
+        from logloss.data.arrow import open_files
+
+        return open_files(table, header=header)
+    if is_arrow(table):
+        from logloss.data.arrow import open_table
+
+        return open_table(table)
+    if isinstance(table, Mapping):
+        return array_source(table)
+    if hasattr(table, "collect") and hasattr(table, "lazy"):
+        raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
+    raise DataError(
+        f"cannot read a table from {type(table).__name__}. Pass arrays, a data frame, an Arrow table or dataset, or the path "
+        "of Parquet or CSV files."
+    )
+
+
+def bind(
+    data: Any,
+    *,
+    y_true: Any = None,
+    y_proba: Any = None,
+    y_logit: Any = None,
+    sample_weight: Any = None,
+    counts: Any = None,
+    features: Any = None,
+    pos_label: Any = None,
+    missing: str = "error",
+    header: bool = True,
+) -> tuple[Any, Roles]:
+    """The source and the roles that the arguments of a verb describe.
+
+    Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
+    and an array may stand for a column while the table is in memory.
+    """
+    if missing not in ("error", "drop"):
+        raise DataError(f'`missing` must be "error" or "drop"; got {missing!r}.')
+    if y_proba is not None and y_logit is not None:
+        raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
+    given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
+    given = {role: value for role, value in given.items() if value is not None}
+    if y_true is None:
+        if isinstance(data, str | os.PathLike):
+            raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
+        return _bind_arrays({"y_true": data, **given}, features, pos_label, missing)
+    source = as_source(data, header=header)
+    names, arrays = _names_and_arrays({"y_true": y_true, **given})
+    features = tuple(features or ())
+    label_test = None
+    if isinstance(y_true, str) and y_true not in source.column_names:
+        label_test = LabelTest.parse(y_true)
+        if label_test is not None and label_test.column in source.column_names:
+            names["y_true"] = label_test.column
+        else:
+            label_test = None
+    for name in (*names.values(), *features):
+        if name not in source.column_names:
+            raise unknown_column(name, source.column_names)
+    if arrays:
+        source = _with_arrays(data, source, (*names.values(), *features), arrays)
+    roles = Roles(
+        **{**{role: role for role in arrays}, **names},
+        features=features,
+        pos_label=pos_label,
+        label_test=label_test,
+        missing=missing,
+    )
+    return source, roles
+
+
+def _bind_arrays(
+    arrays: dict[str, Any], features: Any, pos_label: Any, missing: str
+) -> tuple[MemorySource, Roles]:
+    """The source and roles of arrays alone."""
+    for role, value in arrays.items():
+        if isinstance(value, str):
+            raise DataError(f'`{role}` is the name "{value}", but no table is given. Pass the table first and `y_true=` as a name.')
+    _, columns = _names_and_arrays(arrays)
+    names = _feature_names(features)
+    if features is not None:
+        matrix = features_matrix(features)
+        columns |= {name: Column(matrix[:, j]) for j, name in enumerate(names)}
+    roles = Roles(
+        **{role: role for role in columns if role not in names}, features=names, pos_label=pos_label, missing=missing
+    )
+    return array_source(columns), roles
+
+
+def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Column]]:
+    """Arguments split into names of columns and columns; two-column probabilities become two."""
+    names: dict[str, str] = {}
+    arrays: dict[str, Column] = {}
+    for role, value in given.items():
+        if isinstance(value, str):
+            names[role] = value
+            continue
+        if role == "y_proba":
+            pair = _pair(value)
+            if pair is not None and isinstance(pair[0], str):
+                names["y_proba_of_zero"], names["y_proba"] = pair
+                continue
+            if pair is not None:
+                arrays["y_proba_of_zero"], arrays["y_proba"] = (as_column(half, role) for half in pair)
+                continue
+        arrays[role] = as_column(value, role)
+    return names, arrays
+
+
+def _pair(value: Any) -> tuple[Any, Any] | None:
+    """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
+    if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
+        if len(value) != 2:
+            raise DataError(f"`y_proba` must be one column, or two: of 0 and of 1; got {len(value)} names.")
+        return value[0], value[1]
+    shape = getattr(value, "shape", None)
+    if shape is None and isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | np.ndarray):
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise DataError(f"`y_proba` must have shape (n_rows,) or (n_rows, 2): {error}.") from error
+        shape = value.shape
+    if shape is None or len(shape) != 2 or shape[1] == 1:
+        return None
+    if shape[1] != 2:
+        raise DataError(f"`y_proba` must have shape (n_rows,) or (n_rows, 2); it has shape {tuple(shape)}.")
+    array = np.asarray(value)
+    return array[:, 0], array[:, 1]
+
+
+def _with_arrays(
+    data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]
+) -> MemorySource:
+    """A source of some columns of a table in memory and of arrays beside them."""
+    if isinstance(data, str | os.PathLike | list | tuple):
+        raise DataError(f"an array can stand for a column of a table in memory only; {source.name} lies in files. Name a column.")
+    columns = {name: as_column(data[name], name) for name in dict.fromkeys(names)}
+    lengths = {f'column "{name}"': len(column.values) for name, column in columns.items()}
+    check_lengths({**lengths, **{f"`{name}`": len(column.values) for name, column in arrays.items()}})
+    return MemorySource({**columns, **arrays}, source.name)
+
+
+def features_matrix(features: Any) -> Array:
+    """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
+    matrix = np.asarray(features)
+    if matrix.ndim == 1:
+        matrix = matrix[:, None]
+    if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
+        raise DataError(f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}.")
+    return matrix
+
+
+def _feature_names(features: Any) -> tuple[str, ...]:
+    """Names of the columns of X: its own, or x, or x0, x1, …"""
+    if features is None:
+        return ()
+    own = getattr(features, "columns", None)
+    if own is None:
+        own = getattr(features, "column_names", None)
+    if own is not None:
+        return tuple(str(name) for name in own)
+    width = features_matrix(features).shape[1]
+    return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
+
+
+def unknown_column(name: str, names: Sequence[str]) -> DataError:
+    """What is said of a column that a table does not have."""
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    return DataError(f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}')

@@ -1,0 +1,73 @@
+"""Every exception and warning of logloss.
+
+    LogLossError                 caught with one word
+    ├── DataError                the data is wrong                    (a ValueError)
+    ├── SourceNotFound           there is no such file or folder      (a FileNotFoundError)
+    └── MissingPackage           an optional package is not installed (an ImportError)
+    ConvergenceWarning           a fit stopped before it was certified
+
+A message says what was expected, what was found, where, and what to do next.
+
+>>> issubclass(DataError, ValueError)
+True
+"""
+
+from __future__ import annotations
+
+
+class LogLossError(Exception):
+    """Any error that logloss raises on purpose.
+
+    Examples
+    --------
+    >>> issubclass(SourceNotFound, LogLossError)
+    True
+    """
+
+
+class DataError(LogLossError, ValueError):
+    """The data breaks a rule; the message names the row, the value and the way out.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> try:
+    ...     logloss.log_loss([0, 1], [0.5, 1.2])
+    ... except logloss.DataError as error:
+    ...     print(error)
+    `y_proba` must lie in [0, 1]; row 1 has 1.2. If it holds log-odds, pass it as `y_logit`.
+    """
+
+
+class SourceNotFound(LogLossError, FileNotFoundError):
+    """A file, folder or pattern names nothing that can be read.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> try:
+    ...     logloss.measure("no-such-file.csv", y_true="y", y_proba="p")
+    ... except logloss.SourceNotFound as error:
+    ...     print(error)
+    there is no file or folder "no-such-file.csv".
+    """
+
+
+class MissingPackage(LogLossError, ImportError):
+    """An optional package is needed; the message says how to install it.
+
+    Examples
+    --------
+    >>> issubclass(MissingPackage, ImportError)
+    True
+    """
+
+
+class ConvergenceWarning(UserWarning):
+    """A fit used up its passes before its certificate was as small as asked for.
+
+    Examples
+    --------
+    >>> issubclass(ConvergenceWarning, UserWarning)
+    True
+    """

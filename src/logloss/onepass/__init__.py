@@ -1,0 +1,1 @@
+"""Blocks become one summary: the mathematics of a row, of a block, and the one loop over blocks."""

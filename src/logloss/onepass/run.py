@@ -1,0 +1,110 @@
+"""The one loop: parts become summaries on a pool of threads, summaries merge in the order of the parts.
+
+Kernels and file readers release the interpreter lock, so that threads are enough on one machine. What is cut into parts
+does not depend on the number of threads, and merges are in part order: one machine gives one answer.
+
+>>> from logloss.data.block import Roles
+>>> from logloss.data.source import array_source
+>>> from logloss.onepass.summaries import LossSummary
+>>> roles = Roles("y_true", "y_proba")
+>>> walk(array_source({"y_true": [1, 0], "y_proba": [0.5, 0.5]}), roles, LossSummary.empty())
+LossSummary: n_rows=2  log_loss=0.6931 nats
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from logloss.data.block import Block, Roles, judge_coding
+from logloss.data.source import BlockPart, Source
+from logloss.errors import DataError
+from logloss.onepass.summaries import Workspace
+
+Seen = Callable[[Block], None]
+
+
+class Stopped(Exception):
+    """Raised in a worker when another one has failed or the user has interrupted."""
+
+
+def walk(
+    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+) -> Any:
+    """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
+    parts = [BlockPart(part, roles) for part in source.parts(roles.columns)]
+    summary = map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
+    judge_coding(summary.coding, roles)
+    if summary.n_rows == 0:
+        raise DataError(nothing_left(source, summary))
+    return summary
+
+
+def nothing_left(source: Source, summary: Any) -> str:
+    """What is said where no row takes part."""
+    where = f" in {source.name}" if source.name else ""
+    n_dropped = getattr(summary, "n_dropped", 0)
+    if n_dropped:
+        return f"expected at least one row with every value; all {n_dropped:,} rows{where} lack one."
+    if source.n_rows:
+        return f"expected at least one row with a weight above 0; all {source.n_rows:,} rows{where} have weight 0."
+    return f"expected at least one row; found none{where}."
+
+
+def map_and_merge(
+    parts: Sequence[BlockPart], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+) -> Any:
+    """Summaries of the parts, merged in their order."""
+    stop = threading.Event()
+    fold = partial(summary_of, empty=empty, progress=progress, stop=stop)
+    n_threads = min(n_threads or available_cpus(), len(parts))
+    summary = empty
+    with blas_on_one_thread() if getattr(empty, "uses_blas", False) else contextlib.nullcontext():
+        if n_threads <= 1:
+            for part in parts:
+                summary = summary.merge(fold(part))
+            return summary
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
+            futures = [pool.submit(fold, part) for part in parts]
+            try:
+                for future in futures:
+                    summary = summary.merge(future.result())
+            except BaseException:
+                # Also Ctrl-C: the others stop at their next block.
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    return summary
+
+
+def summary_of(part: BlockPart, empty: Any, progress: Seen | None = None, stop: threading.Event | None = None) -> Any:
+    """The summary of one part: the one loop over blocks. Engines send this function, with a part, to their workers."""
+    workspace: Workspace = empty.workspace()
+    for block in part.blocks():
+        if stop is not None and stop.is_set():
+            raise Stopped
+        workspace.add(block)
+        if progress is not None:
+            progress(block)
+    return workspace.freeze()
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def blas_on_one_thread() -> Iterator[None]:
+    """One BLAS thread for each of ours while walking (measured: 0.23 s for 0.77 s), and what it was afterwards."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield

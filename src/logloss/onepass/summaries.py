@@ -1,0 +1,305 @@
+"""What is kept of the rows.
+
+A summary is frozen and small and knows three things: `empty()`, `of(block)` and `a.merge(b)`. Its laws, which
+`tests/laws.py` checks for every class here: merging with nothing changes nothing, on either side; the order of a merge
+does not matter; how rows were grouped does not matter. Counted summaries hold integers only and keep these laws bit for
+bit; floating ones (`CurvatureSummary`) keep them to rounding.
+
+A workspace is private to one worker: blocks are added to it, and it is frozen once.
+
+>>> from logloss.data.source import BlockPart, array_source
+>>> from logloss.data.block import Roles
+>>> [part] = array_source({"y_true": [1, 0], "y_proba": [0.5, 0.5]}).parts(("y_true", "y_proba"))
+>>> [block] = BlockPart(part, Roles("y_true", "y_proba")).blocks()
+>>> LossSummary.of(block)
+LossSummary: n_rows=2  log_loss=0.6931 nats
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from logloss.data.block import Block, Place
+from logloss.onepass import exact, kernels
+from logloss.text import count, significant
+
+# The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w the
+# weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
+# variance of the loss if the prediction is right; w_infinite: the weight of rows of infinite loss.
+SUMS = (
+    "w",
+    "c",
+    "ww",
+    "cw",
+    "cc",
+    "www",
+    "cww",
+    "ccw",
+    "ccc",
+    "a",
+    "aw",
+    "aa",
+    "ca",
+    "p",
+    "b",
+    "bw",
+    "bb",
+    "h",
+    "v",
+    "w_infinite",
+)
+# Which rows of limbs make each of them in `kernels.general_sums`: two where the products are kept in two halves.
+GENERAL_LIMBS = (
+    (0,),
+    (1,),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (8, 9),
+    (10, 11),
+    (12, 13),
+    (14, 15),
+    (16,),
+    (17, 18),
+    (19, 20),
+    (21, 22),
+    (23,),
+    (24,),
+    (25, 26),
+    (27, 28),
+    (29,),
+    (30,),
+    (31,),
+)
+# The same for `kernels.hard_sums`, where every weight is 1: sums of w and a are counts of rows (None).
+HARD_LIMBS: dict[str, tuple[int, ...]] = {
+    "c": (0,),
+    "cw": (0,),
+    "cww": (0,),
+    "cc": (1, 2),
+    "ccw": (1, 2),
+    "ccc": (3, 4),
+    "ca": (5,),
+    "b": (6,),
+    "bw": (6,),
+    "bb": (7, 8),
+    "p": (9,),
+    "h": (10,),
+    "v": (11,),
+}
+N_HARD_LIMBS, N_GENERAL_LIMBS = 12, 32
+
+
+class Workspace(Protocol):
+    """What one worker adds blocks to."""
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+
+    def freeze(self) -> Any:
+        """The summary of the blocks that were added."""
+
+
+class Summary(Protocol):
+    """What the loop of `run.py` makes of parts and merges."""
+
+    def workspace(self) -> Workspace:
+        """A new workspace with the settings of this summary."""
+
+    def merge(self, other: Any) -> Self:
+        """The summary of the rows of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """A row that was given probability 0: where it is."""
+
+    name: str
+    row: int
+    place: Place = field(compare=False)
+
+
+def earlier(a: Impossible | None, b: Impossible | None) -> Impossible | None:
+    """The first of two rows, in the order of (name of the file, row)."""
+    if a is None or b is None:
+        return a if b is None else b
+    return min(a, b, key=lambda impossible: (impossible.name, impossible.row))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LossSum:
+    """Number of rows and exact sum of their losses: all that a mean log loss needs (hard labels, no weights)."""
+
+    n_rows: int = 0
+    n_infinite: int = 0
+    sum_loss: int = 0
+    coding: frozenset[Any] = frozenset()
+
+    @classmethod
+    def empty(cls) -> LossSum:
+        """Of no rows."""
+        return cls()
+
+    @classmethod
+    def of(cls, block: Block) -> LossSum:
+        """Of the rows of a block."""
+        workspace = _LossSumWorkspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace."""
+        return _LossSumWorkspace()
+
+    def merge(self, other: LossSum) -> LossSum:
+        """Of the rows of both."""
+        return LossSum(
+            self.n_rows + other.n_rows,
+            self.n_infinite + other.n_infinite,
+            self.sum_loss + other.sum_loss,
+            self.coding | other.coding,
+        )
+
+    @property
+    def log_loss(self) -> float:
+        """Mean log loss in nats per row."""
+        return np.inf if self.n_infinite else exact.rounded(self.sum_loss, self.n_rows)
+
+    def __repr__(self) -> str:
+        loss = significant(self.log_loss) if self.n_rows else "nan"
+        return f"LossSum: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+class _LossSumWorkspace:
+    def __init__(self) -> None:
+        self.limbs = exact.new_limbs(1)
+        self.n_rows = self.n_infinite = 0
+        self.coding: frozenset[Any] = frozenset()
+
+    def add(self, block: Block) -> None:
+        """Take in a block of hard labels."""
+        self.n_infinite += kernels.losses_summed(block.y_true, *forecast_of(block), self.limbs)
+        self.n_rows += block.n_rows
+        self.coding |= block.coding
+
+    def freeze(self) -> LossSum:
+        """The summary of the blocks that were added."""
+        return LossSum(self.n_rows, self.n_infinite, exact.as_integer(self.limbs[0]), self.coding)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LossSummary:
+    """Everything that a measurement reports, as counts and exact sums (SUMS)."""
+
+    n_rows: int = 0
+    n_ones: int = 0
+    n_infinite: int = 0
+    n_dropped: int = 0
+    is_soft: bool = False
+    first_infinite: Impossible | None = None
+    coding: frozenset[Any] = frozenset()
+    sums: tuple[int, ...] = (0,) * len(SUMS)
+
+    @classmethod
+    def empty(cls) -> LossSummary:
+        """Of no rows."""
+        return cls()
+
+    @classmethod
+    def of(cls, block: Block) -> LossSummary:
+        """Of the rows of a block."""
+        workspace = _LossWorkspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace."""
+        return _LossWorkspace()
+
+    def merge(self, other: LossSummary) -> LossSummary:
+        """Of the rows of both."""
+        return LossSummary(
+            self.n_rows + other.n_rows,
+            self.n_ones + other.n_ones,
+            self.n_infinite + other.n_infinite,
+            self.n_dropped + other.n_dropped,
+            self.is_soft or other.is_soft,
+            earlier(self.first_infinite, other.first_infinite),
+            self.coding | other.coding,
+            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+        )
+
+    def sum(self, name: str) -> int:
+        """One of SUMS, in units of 2^-6720."""
+        return self.sums[SUMS.index(name)]
+
+    @property
+    def log_loss(self) -> float:
+        """Mean log loss in nats per unit of weight."""
+        return np.inf if self.n_infinite else exact.ratio(self.sum("c"), self.sum("w"))
+
+    def __repr__(self) -> str:
+        loss = significant(self.log_loss) if self.n_rows else "nan"
+        return f"LossSummary: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+class _LossWorkspace:
+    def __init__(self) -> None:
+        self.hard = exact.new_limbs(N_HARD_LIMBS)
+        self.general = exact.new_limbs(N_GENERAL_LIMBS)
+        self.hard_tally = np.array([0, 0, 0, -1], dtype=np.int64)
+        self.general_tally = self.hard_tally.copy()
+        self.n_dropped = 0
+        self.is_soft = False
+        self.first_infinite: Impossible | None = None
+        self.coding: frozenset[Any] = frozenset()
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        is_soft = block.y_true.dtype != np.uint8
+        if is_soft or block.sample_weight is not None:
+            tally = self.general_tally
+            forecast = forecast_of(block)
+            kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
+        else:
+            tally = self.hard_tally
+            kernels.hard_sums(block.y_true, *forecast_of(block), block.counts, self.hard, tally)
+        if tally[3] >= 0:
+            found = Impossible(block.place.name, block.row(int(tally[3])), block.place)
+            self.first_infinite = earlier(self.first_infinite, found)
+            tally[3] = -1
+        self.is_soft |= is_soft
+        self.n_dropped += block.n_dropped
+        self.coding |= block.coding
+
+    def freeze(self) -> LossSummary:
+        """The summary of the blocks that were added."""
+        hard = [exact.as_integer(limbs) for limbs in self.hard]
+        general = [exact.as_integer(limbs) for limbs in self.general]
+        n_rows, n_ones, n_infinite = (int(n) for n in self.hard_tally[:3])
+        units = {"w": n_rows, "ww": n_rows, "www": n_rows, "a": n_ones, "aw": n_ones, "aa": n_ones}
+        units["w_infinite"] = n_infinite
+        sums = []
+        for name, places in zip(SUMS, GENERAL_LIMBS, strict=True):
+            of_hard = sum(hard[k] for k in HARD_LIMBS.get(name, ())) + exact.of_count(units.get(name, 0))
+            sums.append(of_hard + sum(general[k] for k in places))
+        return LossSummary(
+            n_rows + int(self.general_tally[0]),
+            n_ones + int(self.general_tally[1]),
+            n_infinite + int(self.general_tally[2]),
+            self.n_dropped,
+            self.is_soft,
+            self.first_infinite,
+            self.coding,
+            tuple(sums),
+        )
+
+
+def forecast_of(block: Block) -> tuple[Any, Any, Any]:
+    """The forecasts of a block as the kernels take them: P(1), P(0), logits."""
+    if block.y_logit is not None:
+        return block.y_logit, None, block.y_logit
+    return block.y_proba, block.y_proba_of_zero, None

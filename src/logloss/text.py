@@ -1,0 +1,85 @@
+"""How a number, a unit, a list and a table are written.
+
+>>> count(8886), significant(0.0108321), listed(["a", "b"])
+('8,886', '0.01083', 'a, b')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+NATS_PER_BIT = math.log(2.0)
+MINUS = "−"
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands apart: 1,000,000."""
+    return f"{number:,}".replace("-", MINUS)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def listed(items: Sequence[str], most: int = 8) -> str:
+    """`a, b, c`, and `…` after the first few."""
+    return ", ".join(items[:most]) + (", …" if len(items) > most else "")
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number to so many digits after the point; `inf`, `nan` as words."""
+    if math.isinf(value):
+        return f"{MINUS if value < 0 else ''}inf"
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A number to four significant digits, as people write it: 0.01083, 1,234, 1.2e−09."""
+    if value == 0 or not math.isfinite(value):
+        return fixed(value, digits) if value else "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -4 or exponent >= 15:
+        return f"{value:.{max(digits - 1, 0)}g}".replace("-", MINUS)
+    text = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
+    return text.replace("-", MINUS)
+
+
+def interval(low: float, high: float, digits: int) -> str:
+    """`[0.6096, 0.6289]`."""
+    return f"[{fixed(low, digits)}, {fixed(high, digits)}]"
+
+
+def value_text(value: Any) -> str:
+    """A value of a table, so that it can be told from its neighbours: 1.0000002, "yes", True."""
+    if isinstance(value, str):
+        return f'"{printable(value)}"'
+    if isinstance(value, np.float32 | np.float16):
+        return np.format_float_positional(value, trim="-") if 1e-5 < abs(value) < 1e16 else str(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return f"{number:.0f}" if number.is_integer() and abs(number) < 1e16 else repr(number)
+    return printable(str(value))
+
+
+def printable(text: str, longest: int = 60) -> str:
+    """Text from a table without what a terminal would obey, and cut where it is long."""
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
+    """Rows of cells as lines of equal columns; `align` has l or r for each."""
+    widths = [max(len(row[j]) for row in rows) for j in range(len(align))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if side == "l" else cell.rjust(width)
+            for cell, width, side in zip(row, widths, align, strict=True)
+        ]
+        lines.append(gap.join(cells).rstrip())
+    return lines
