@@ -382,3 +382,54 @@ def divergences(q, p, out):
     """KL(q ‖ p) of each pair. Cost: 10 ns each."""
     for i in range(q.shape[0]):
         out[i] = kl_of(q[i], p[i])
+
+
+@compiled
+def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
+    """Loss and its two derivatives in the logit, each times weight and count: the losses are summed exactly.
+
+    residuals: σ(z) − y, without cancellation: (1−y)·σ(z) − y·σ(−z). curvatures: σ(z)·σ(−z). Cost: 5 ns a row.
+    """
+    losses = np.empty(SLICE)
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        labels = y[start:stop]
+        logits = z[start:stop]
+        weights = part_of(w, start, stop)
+        counts = part_of(n, start, stop)
+        first = residuals[start:stop]
+        second = curvatures[start:stop]
+        for i in range(stop - start):
+            label = np.float64(labels[i])
+            weight = 1.0 if w is None else weights[i]
+            if n is not None:
+                weight *= counts[i]
+            if_one, if_zero = softplus_pair(logits[i])
+            high, low = exp_minus(abs(logits[i]))
+            likelier = 1.0 / (1.0 + high)
+            rarer = high * likelier
+            one = likelier if logits[i] > 0.0 else rarer
+            zero = rarer if logits[i] > 0.0 else likelier
+            losses[i] = weight * soft_cost(label, if_one, if_zero)
+            first[i] = weight * ((1.0 - label) * one - label * zero)
+            second[i] = weight * (likelier * rarer)
+        deposit(losses[: stop - start], limbs[0])
+    carry(limbs)
+
+
+@compiled
+def pool_adjacent_violators(ones, rows):
+    """Pool neighbours until the share ones / rows increases: in place; returns how many pools are left at the front.
+
+    Shares are compared by cross-multiplication, exactly (rows < 2^31). Equal neighbours are pooled. Cost: O(length).
+    """
+    n_pools = 0
+    for i in range(ones.shape[0]):
+        pool_ones, pool_rows = ones[i], rows[i]
+        while n_pools > 0 and ones[n_pools - 1] * pool_rows >= pool_ones * rows[n_pools - 1]:
+            n_pools -= 1
+            pool_ones += ones[n_pools]
+            pool_rows += rows[n_pools]
+        ones[n_pools], rows[n_pools] = pool_ones, pool_rows
+        n_pools += 1
+    return n_pools

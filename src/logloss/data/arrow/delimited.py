@@ -1,0 +1,346 @@
+"""A CSV file becomes rows: every field is read as text, and is a number where all of its block are.
+
+Nothing is inferred from the first rows: a column that turns from 6 to 0.5 after a million rows is read like any other.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.finding import is_tabbed
+from logloss.data.block import Place, Rows
+from logloss.errors import DataError
+from logloss.text import counted, printable
+
+ADVICE = "The file is damaged or not CSV; fetch or write it again."
+NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+# Read and parsed at once, and the longest row that can be read: 4 MB.
+CHUNK_BYTES = 1 << 22
+# Whole numbers beyond it are not all floats; identifiers are often longer.
+EXACT_FLOATS = float(1 << 53)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the fields of a text file are set: names of its columns, what stands between, the lines that its header takes."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    n_header_lines: int
+    has_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CsvPlace(Place):
+    """Where the rows of a text file come from; it can find their lines."""
+
+    path: str = ""
+    n_header_lines: int = 0
+    delimiter: str = ","
+
+    def line(self, row: int) -> int | None:
+        """The line of a row, from 1; None if the file cannot be read again. Cost: reads the file up to there."""
+        try:
+            with pa.input_stream(self.path) as stream:
+                return line_of(stream, row, self.n_header_lines, self.delimiter.encode())
+        except (OSError, pa.ArrowException):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class CsvPart:
+    """One text file, described."""
+
+    path: str
+    layout: Layout
+    columns: tuple[str, ...]
+    partitions: Partitions
+    place: Place
+
+    @property
+    def n_rows(self) -> None:
+        """Not known without reading them."""
+        return None
+
+    def rows(self) -> Iterator[Rows]:
+        """Its rows, as they are parsed."""
+        if self.layout.has_rows:
+            with pa.input_stream(self.path) as stream:
+                skipped = self.layout.n_header_lines
+                yield from read_rows(stream, self.layout, skipped, self.columns, self.partitions, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """One text file, known by its header."""
+
+    path: str
+    name: str
+    partitions: Partitions
+    layout: Layout
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its own columns, in order."""
+        return self.layout.names
+
+    @property
+    def n_rows(self) -> None:
+        """Not known without reading them."""
+        return None
+
+    def type_of(self, column: str) -> None:
+        """Text has no types."""
+        return None
+
+    def parts(self, columns: Sequence[str]) -> list[CsvPart]:
+        """The one."""
+        place = CsvPlace(self.name, self.path, self.layout.n_header_lines, self.layout.delimiter)
+        own = tuple(pair for pair in self.partitions if pair[0] not in self.layout.names)
+        return [CsvPart(self.path, self.layout, tuple(columns), own, place)]
+
+
+def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> CsvFile:
+    """A file, after a look at its first lines."""
+    with damage_named(name, ADVICE), pa.input_stream(path) as stream:
+        # A pipe through BufferedReader, so that lines can be asked for; it reads only what the header needs.
+        layout, _ = read_layout(io.BufferedReader(stream), name, header=header, is_tabbed=is_tabbed(path))
+    return CsvFile(path, name, partitions, layout)
+
+
+def read_layout(stream: Any, name: str, *, header: bool, is_tabbed: bool = False) -> tuple[Layout, bytes]:
+    """The layout that the first lines show, and the bytes that were read to see it."""
+    lines: list[bytes] = []
+
+    def texts() -> Iterator[str]:
+        while line := stream.readline(CHUNK_BYTES):
+            lines.append(line)
+            yield _decoded(line, name, is_first=len(lines) == 1)
+
+    source = texts()
+    first = next((text for text in source if text.strip("\r\n")), None)
+    if first is None:
+        raise DataError(f"cannot read {name}: the file is empty, it has no header and no rows. {ADVICE}")
+    n_blank = len(lines) - 1
+    delimiter = _delimiter(first, is_tabbed=is_tabbed)
+    try:
+        reader = csv.reader(_and_then(first, source), delimiter=delimiter)
+        fields = next(reader)
+    except csv.Error as error:
+        raise DataError(f"cannot read the first line of {name}: {error}. {ADVICE}") from error
+    if not header:
+        names = tuple(str(number) for number in range(len(fields)))
+        return Layout(names, delimiter, 0, has_rows=True), b"".join(lines)
+    n_header_lines = n_blank + reader.line_num
+    has_rows = any(text.strip("\r\n") for text in source)
+    return Layout(tuple(fields), delimiter, n_header_lines, has_rows), b"".join(lines)
+
+
+def _and_then(first: str, others: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from others
+
+
+def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
+    """A line as text, without the mark that some programs put before the first."""
+    try:
+        return line.decode("utf-8-sig" if is_first else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(_not_utf8(name, str(error))) from error
+
+
+def _not_utf8(name: str, found: str) -> str:
+    return f"{name} must be text in UTF-8: {found}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+
+
+def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
+    """A tab where the name says so, else a comma, unless the first line has none but semicolons or tabs."""
+    if is_tabbed:
+        return "\t"
+    if "," in first_line or not ("\t" in first_line or ";" in first_line):
+        return ","
+    return max("\t;", key=first_line.count)
+
+
+def read_rows(
+    stream: Any, layout: Layout, n_skipped: int, columns: Sequence[str], partitions: Partitions, place: Place
+) -> Iterator[Rows]:
+    """The rows of a stream after so many lines of header. Each must have as many fields as the header."""
+    wrong: list[Any] = []
+
+    def refuse(row: Any) -> str:
+        wrong.append(row)
+        return "error"
+
+    stored = [name for name in columns if name not in dict(partitions)]
+    row, last = 0, None
+    try:
+        for batch in guarded(_batches(stream, layout, n_skipped, stored, refuse), place.name, ADVICE):
+            last = batch.column(batch.num_columns - 1)[batch.num_rows - 1] if batch.num_rows else last
+            texts = [_parsed(batch.column(index)) for index in range(len(stored))]
+            yield from rows_of(pa.record_batch(texts, stored), columns, partitions, row, place)
+            row += batch.num_rows
+    except DataError as error:
+        raise _better(error, wrong, n_skipped, place) from error.__cause__
+    _refuse_open_quote(last, place, row)
+
+
+def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str], refuse: Any) -> Iterator[Any]:
+    """What pyarrow parses: the wanted columns as text, and after them the last column of the file."""
+    numbers = [str(layout.names.index(name)) for name in stored]
+    every = [str(number) for number in range(len(layout.names))]
+    kinds = dict.fromkeys(numbers, pa.string())
+    # As bytes if nobody uses it: it is only looked at to see whether the file ends inside quotes.
+    kinds.setdefault(every[-1], pa.binary())
+    return iter(
+        pacsv.open_csv(
+            stream,
+            # One thread: rows are numbered only then, and parts are read beside each other anyway.
+            read_options=pacsv.ReadOptions(
+                use_threads=False, block_size=CHUNK_BYTES, column_names=every, skip_rows=n_skipped
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=kinds,
+                include_columns=[*numbers, every[-1]],
+                strings_can_be_null=True,
+                null_values=NULL_WORDS,
+            ),
+        )
+    )
+
+
+def _better(error: DataError, wrong: Sequence[Any], n_skipped: int, place: Place) -> DataError:
+    """The error with the row, or with what to do, where pyarrow's words do not say."""
+    if wrong:
+        row = wrong[0]
+        where = place.where(row.number - 1 - n_skipped)
+        return DataError(
+            f"every row must have {counted(row.expected_columns, 'field')}; {where} has {row.actual_columns}: "
+            f'"{printable(row.text)}". A field that holds the delimiter must stand in quotes.'
+        )
+    said = str(error.__cause__)
+    if "UTF8" in said:
+        return DataError(_not_utf8(place.name, said))
+    if "straddling" in said:
+        return DataError(
+            f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."
+        )
+    return error
+
+
+def _parsed(texts: Any) -> Any:
+    """Fields as numbers if all are, else as they are."""
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        bare = pc.utf8_trim_whitespace(texts)
+        bare = pc.if_else(pc.is_in(bare, pa.array(NULL_WORDS)), pa.scalar(None, pa.string()), bare)
+        try:
+            numbers = pc.cast(bare, pa.float64())
+        except pa.ArrowInvalid:
+            return texts
+        texts = bare
+    most = pc.max(pc.abs(numbers)).as_py()
+    if most is not None and most >= EXACT_FLOATS:
+        try:
+            return pc.cast(texts, pa.int64())
+        except pa.ArrowInvalid:
+            return numbers
+    return numbers
+
+
+def _refuse_open_quote(last: Any, place: Place, n_rows: int) -> None:
+    """Refuse a file that ends inside quotes: its last field would have swallowed the rows after the opening one."""
+    value = None if last is None else last.as_py()
+    if value is None or not isinstance(place, CsvPlace):
+        return
+    value = value if isinstance(value, bytes) else value.encode()
+    if b"\n" not in value:
+        return
+    with pa.input_stream(place.path) as stream:
+        if line_of(stream, n_rows, place.n_header_lines, place.delimiter.encode(), is_end=True) is None:
+            raise DataError(
+                f"a quote that is opened must be closed; the one in {place.where(n_rows - 1)} is not. "
+                "Close it, or double it if it is part of the text."
+            )
+
+
+def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes, *, is_end: bool = False) -> int | None:
+    """The line, from 1, on which a row starts; None if there is no such row, or if lines end in ways that mislead.
+
+    With `is_end`, instead: the number of lines, or None if the file ends inside quotes.
+    """
+    line, before, is_open = 0, row, False
+    for chunk in _chunks(stream):
+        if chunk.count(b"\r") != chunk.count(b"\r\n"):
+            return None
+        lines = chunk.split(b"\n")
+        n_lines = len(lines) - (not lines[-1])
+        if line >= n_header_lines and not is_open and n_lines <= before and _is_plain(chunk):
+            line, before = line + n_lines, before - n_lines
+            continue
+        for text in lines[:n_lines]:
+            line += 1
+            if line <= n_header_lines or (not is_open and text in (b"", b"\r")):
+                continue
+            if not is_open and not is_end:
+                if before == 0:
+                    return line
+                before -= 1
+            is_open = _ends_in_quotes(text, delimiter, is_open=is_open)
+    return line if is_end and not is_open else None
+
+
+def _chunks(stream: Any) -> Iterator[bytes]:
+    """The bytes of a file in runs of whole lines, without a byte order mark."""
+    rest = b""
+    is_first = True
+    while data := stream.read(CHUNK_BYTES):
+        data = rest + bytes(data)
+        if is_first:
+            data, is_first = data.removeprefix(b"\xef\xbb\xbf"), False
+        end = data.rfind(b"\n") + 1
+        rest = data[end:]
+        if end:
+            yield data[:end]
+    if rest:
+        yield rest
+
+
+def _is_plain(chunk: bytes) -> bool:
+    """Whether each line of a chunk is a row."""
+    starts_blank = chunk.startswith((b"\n", b"\r\n"))
+    return not starts_blank and b'"' not in chunk and b"\n\n" not in chunk and b"\n\r\n" not in chunk
+
+
+def _ends_in_quotes(line: bytes, delimiter: bytes, *, is_open: bool) -> bool:
+    """Whether the end of a line is inside quotes: they open only at the start of a field, and two of them are one."""
+    at = 0
+    while True:
+        if is_open:
+            at = line.find(b'"', at)
+            if at < 0:
+                return True
+            if line[at + 1 : at + 2] == b'"':
+                at += 2
+                continue
+            is_open = False
+        elif line[at : at + 1] == b'"':
+            at, is_open = at + 1, True
+            continue
+        at = line.find(delimiter + b'"', at)
+        if at < 0:
+            return False
+        at, is_open = at + 2, True

@@ -1,0 +1,176 @@
+"""The lesson: ten points on a line, trained, measured and explained.
+
+>>> print(text().splitlines()[0])
+Ten points on a line: seven green, three red. Green counts as 1.
+
+The points are those of D. Godoy, Understanding binary cross-entropy / log loss: a visual explanation (2018).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from logloss.data.block import Array
+from logloss.fitting import LogisticModel, fit
+from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
+from logloss.measurement import Measurement, measure
+from logloss.text import NATS_PER_BIT, columns, fixed
+
+X = (-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6)
+IS_GREEN = (0, 0, 1, 0, 1, 1, 1, 1, 1, 1)
+PENALTY = 1.0
+# Letters of a bar for one nat.
+BAR_LETTERS = 20
+
+
+def text() -> str:
+    """The whole lesson as people read it."""
+    model = fit(X, IS_GREEN, l2=PENALTY)
+    proba = model.predict_proba(X)
+    measured = measure(IS_GREEN, proba)
+    paragraphs = [
+        "Ten points on a line: seven green, three red. Green counts as 1.",
+        _points(proba, measured),
+        _what_cost_means(proba),
+        _prices(measured),
+        _identity(measured),
+        _training(model),
+        _parts(proba, measured),
+        "Your own predictions: logloss measure --help",
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def _points(proba: Array, measured: Measurement) -> str:
+    """The table of the points: what was said of each and what it costs."""
+    costs = surprisal(IS_GREEN, proba)
+    rows = [["x", "colour", "p(green)", "p(what it is)", "cost", ""]]
+    for x, green, p, cost in zip(X, IS_GREEN, proba, costs, strict=True):
+        bar = "█" * round(BAR_LETTERS * cost)
+        rows.append([fixed(x, 1), "green" if green else "red", fixed(p, 4), fixed(p if green else 1 - p, 4), fixed(cost, 4), bar])
+    rows.append(["", "", "", "mean cost", fixed(measured.log_loss, 4), "= the log loss"])
+    lines = columns(rows, "rlrrrl", gap="   ")
+    # The bars and the last remark stand one blank nearer to their numbers.
+    return "\n".join("   " + line for line in lines)
+
+
+def _what_cost_means(proba: Array) -> str:
+    """The rule of the game, and who pays most."""
+    costs = surprisal(IS_GREEN, proba)
+    worst = int(np.argmax(costs))
+    is_green = bool(IS_GREEN[worst])
+    said = f"The {'green' if is_green else 'red'} point at {X[worst]}, thought {'red' if is_green else 'green'}, pays most."
+    return (
+        f"A point costs −log of the probability given to what it is: nothing if certain and right, {fixed(surprisal([1], [0.5])[0], 2)} for a\n"
+        f"shrug (½), without limit if certain and wrong. {said}"
+    )
+
+
+def _prices(measured: Measurement) -> str:
+    """What the same points cost under four ways to predict them."""
+    rate = float(measured.base_rate)
+    ways = [
+        ("saying ½ to each", log_loss(IS_GREEN, [0.5] * len(X)), "a coin flip"),
+        (f"saying {rate:.1g} to each, without looking at x", log_loss(IS_GREEN, [rate] * len(X)), f"the entropy of {sum(IS_GREEN)} in {len(X)}"),
+        ("the fitted curve", float(measured.log_loss), f"{fixed(100 * measured.skill, 1)} % of the entropy saved"),
+        ("each point predicted by a curve fitted to the other nine", leave_one_out(), "what a new point may cost"),
+    ]
+    rows = [["What the same ten points cost", "nats", "bits", ""]]
+    rows += [[f"  {name}", fixed(loss, 4), fixed(loss / NATS_PER_BIT, 4), remark] for name, loss, remark in ways]
+    return "\n".join(columns(rows, "lrrl", gap="   "))
+
+
+def leave_one_out() -> float:
+    """Mean cost of each point under the curve that was fitted to the other nine."""
+    costs = []
+    for left in range(len(X)):
+        others = [i for i in range(len(X)) if i != left]
+        model = fit([X[i] for i in others], [IS_GREEN[i] for i in others], l2=PENALTY)
+        costs.append(surprisal([IS_GREEN[left]], model.predict_proba([X[left]]))[0])
+    return float(np.mean(costs))
+
+
+def _identity(measured: Measurement) -> str:
+    """Cross-entropy = entropy + KL, in figures."""
+    rate = float(measured.base_rate)
+    both, own, apart = cross_entropy(rate, 0.5), entropy(rate), kl_divergence(rate, 0.5)
+    return (
+        f"Saying ½ when {rate:.1g} is true costs {fixed(both, 4)} = {fixed(own, 4)} + {fixed(apart, 4)}: "
+        "cross-entropy = entropy + KL."
+    )
+
+
+def _training(model: LogisticModel) -> str:
+    """How the loss fell, and what the certificate says."""
+    shown = list(dict.fromkeys(fixed(each.log_loss, 4) for each in model.passes))
+    free = fit(X, IS_GREEN)
+    return (
+        f"Training, pass by pass: {' → '.join(shown)}; no curve can be better by more than {model.certificate.nats_per_row:.0e}.\n"
+        f"  (with a mild pull towards 0, l2 = {model.l2:g}, as scikit-learn's C = 1; without it {fixed(free.log_loss, 4)})"
+    )
+
+
+def _parts(proba: Array, measured: Measurement) -> str:
+    """The three parts of the loss, and what chance alone would show."""
+    best = recalibrated_loss(np.array(IS_GREEN), proba)
+    uncertainty, loss = float(measured.uncertainty), float(measured.log_loss)
+    discrimination, miscalibration = uncertainty - best, loss - best
+    by_chance, share = chance(proba, miscalibration)
+    verdict = "nothing to repair" if share > 0.05 else "more than chance"
+    return (
+        f"For later: {fixed(uncertainty, 5)} uncertainty − {fixed(discrimination, 5)} discrimination + "
+        f"{fixed(miscalibration, 5)} miscalibration = {fixed(loss, 5)}. With ten\n"
+        f"points a perfectly calibrated model would show {fixed(by_chance, 4)} of miscalibration by chance: {verdict}."
+    )
+
+
+def recalibrated_loss(labels: Array, proba: Array) -> float:
+    """Log loss of the isotonic recalibration: each prediction replaced by the share of green in its pool."""
+    from logloss.onepass.kernels import pool_adjacent_violators
+
+    order = np.argsort(proba, kind="stable")
+    _, first = np.unique(proba[order], return_index=True)
+    ones = np.add.reduceat(labels[order].astype(np.int64), first)
+    rows = np.diff(np.append(first, len(labels)))
+    n_pools = pool_adjacent_violators(ones, rows)
+    return float(rows[:n_pools] @ entropy(ones[:n_pools] / rows[:n_pools]) / len(labels))
+
+
+def chance(proba: Array, miscalibration: float) -> tuple[float, float]:
+    """(mean miscalibration of calibrated forecasts of these values, probability of as much as here): all outcomes."""
+    if_one, if_zero = surprisal([1] * len(proba), proba), surprisal([0] * len(proba), proba)
+    mean = share = 0.0
+    for outcome in product((0, 1), repeat=len(proba)):
+        labels = np.array(outcome)
+        costs = np.where(labels == 1, if_one, if_zero)
+        weight = float(np.exp(-costs.sum()))
+        excess = float(costs.mean()) - recalibrated_loss(labels, proba)
+        mean += weight * excess
+        # The outcome that occurred ties with itself up to rounding.
+        share += weight * (excess >= miscalibration - 1e-12)
+    return mean, share
+
+
+def figures() -> dict[str, object]:
+    """The lesson's figures as flat JSON-ready values."""
+    model = fit(X, IS_GREEN, l2=PENALTY)
+    proba = model.predict_proba(X)
+    measured = measure(IS_GREEN, proba)
+    loss, best = float(measured.log_loss), recalibrated_loss(np.array(IS_GREEN), proba)
+    by_chance, share = chance(proba, loss - best)
+    return {
+        **measured.to_dict(),
+        "source": "ten points",
+        "positive": "green",
+        "intercept": model.intercept,
+        "coefficient": model.coefficients["x"],
+        "certificate_nats_per_row": model.certificate.nats_per_row,
+        "leave_one_out_log_loss_nats": leave_one_out(),
+        "unpenalised_log_loss_nats": fit(X, IS_GREEN).log_loss,
+        "discrimination_nats": float(measured.uncertainty) - best,
+        "miscalibration_nats": loss - best,
+        "miscalibration_by_chance_nats": by_chance,
+        "miscalibration_p_value": share,
+    }
