@@ -234,6 +234,8 @@ class _Check:
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         self.rows, self.roles, self.numbers = rows, roles, numbers
         self.n_dropped = 0
+        # Forecasts that one look has found complete and in their domain.
+        self.sound: set[str] = set()
 
     def only(self, kept: Array) -> _Check:
         """The same for some of the rows."""
@@ -309,7 +311,11 @@ class _Check:
             absent = counts == 0 if absent is None else absent | (counts == 0)
         missing = None
         for name in self.roles.columns:
-            lacking = _lacking(self.rows.columns[name])
+            column = self.rows.columns[name]
+            if name in (self.roles.y_proba, self.roles.y_proba_of_zero) and _is_all_in_unit_interval(column):
+                self.sound.add(name)
+                continue
+            lacking = _lacking(column)
             if lacking is None:
                 continue
             if absent is not None:
@@ -413,8 +419,6 @@ class _Check:
         roles = self.roles
         if roles.y_logit is not None:
             logit = self.numeric(roles.y_logit)
-            if len(logit) and np.isnan(logit.min()):
-                self.fail(roles.y_logit, "must hold log-odds", np.isnan(logit))
             return None, None, logit
         if roles.y_proba is None:
             return None, None, None
@@ -437,10 +441,7 @@ class _Check:
     def probabilities(self, name: str) -> Array:
         """A column of probabilities, float32 or float64."""
         proba = self.numeric(name)
-        # Seen as unsigned integers, the floats of [0, 1] lie up to the bits of 1, negative ones and NaN above.
-        is_wide = proba.dtype == np.float64
-        bits, one = (np.uint64, BITS_OF_ONE) if is_wide else (np.uint32, BITS_OF_ONE_FLOAT32)
-        if len(proba) and proba.view(bits).max() > one:
+        if name not in self.sound:
             bad = ~((proba >= 0) & (proba <= 1))
             if bad.any():
                 self.fail(name, "must lie in [0, 1]", bad, "If it holds log-odds, pass it as `y_logit`.")
@@ -458,6 +459,20 @@ class _Check:
             if bad.any():
                 self.fail(name, "must be finite", bad)
         return matrix
+
+
+def _is_all_in_unit_interval(column: Column) -> bool:
+    """Whether floats are all in [0, 1] and none is NaN, in one look; −0.0 is left to the slower one.
+
+    Seen as unsigned integers, the floats of [0, 1] lie up to the bits of 1; negative ones and NaN lie above.
+    """
+    if column.missing is not None or column.categories is not None or not column.values.flags.c_contiguous:
+        return False
+    if column.values.dtype == np.float64:
+        return len(column.values) == 0 or bool(column.values.view(np.uint64).max() <= BITS_OF_ONE)
+    if column.values.dtype == np.float32:
+        return len(column.values) == 0 or bool(column.values.view(np.uint32).max() <= BITS_OF_ONE_FLOAT32)
+    return False
 
 
 def _lacking(column: Column) -> Array | None:

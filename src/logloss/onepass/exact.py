@@ -55,6 +55,12 @@ def deposit_integer(k, exponent, limbs):
 
 
 @inlined
+def power_of_two(exponent):
+    """2^exponent as a float, for exponents of normal floats."""
+    return as_float((exponent + 1023) << 52)
+
+
+@inlined
 def split_float(x):
     """(k, exponent) with x = k·2^exponent, k an integer below 2^53; x finite."""
     bits = as_bits(x)
@@ -92,28 +98,28 @@ def deposit_times(x, shift, count, limbs):
 
 @compiled
 def deposit(values, limbs):
-    """Add up to 2^14 finite values. Cost: about 0.5 ns a value; 5 ns for one spread over more than 144 bits."""
-    n = values.shape[0]
+    """Add up to 2^14 finite values. Cost: about 0.4 ns a value; 5 ns for one spread over more than 144 bits."""
     largest = 0
-    for i in range(n):
+    for i in range(values.shape[0]):
         largest = max(largest, as_bits(values[i]) & MAGNITUDE_MASK)
-    if largest == 0:
-        return
-    top = (largest >> 52) - 1023
+    if largest != 0:
+        deposit_below(values, (largest >> 52) - 1022, limbs)
+
+
+@compiled
+def deposit_below(values, top, limbs):
+    """Add up to 2^14 values below 2^top. Cost: about 0.3 ns a value."""
+    n = values.shape[0]
     if top < LEAST_LANE_EXPONENT or top > GREATEST_LANE_EXPONENT:
         for i in range(n):
             deposit_one(values[i], 0, limbs)
         return
-    lane = 46 - top
-    up_1 = as_float((lane + 1023) << 52)
-    up_2 = as_float((lane + LANE_BITS + 1023) << 52)
-    up_3 = as_float((lane + 2 * LANE_BITS + 1023) << 52)
-    down_1 = as_float((1023 - lane) << 52)
-    down_2 = as_float((1023 - lane - LANE_BITS) << 52)
-    down_3 = as_float((1023 - lane - 2 * LANE_BITS) << 52)
+    lane = 47 - top
+    up_1, down_1 = power_of_two(lane), power_of_two(-lane)
+    lane_2 = lane + LANE_BITS
+    up_2, down_2 = power_of_two(lane_2), power_of_two(-lane_2)
     sum_1 = 0
     sum_2 = 0
-    sum_3 = 0
     left = 0
     for i in range(n):
         # Adding ROUNDER rounds to an integer and leaves it in the low bits; each remainder is exact.
@@ -122,15 +128,34 @@ def deposit(values, limbs):
         x = fma(ROUNDER - k_1, down_1, x)
         k_2 = fma(x, up_2, ROUNDER)
         x = fma(ROUNDER - k_2, down_2, x)
-        k_3 = fma(x, up_3, ROUNDER)
-        x = fma(ROUNDER - k_3, down_3, x)
         sum_1 += as_bits(k_1) - BITS_OF_ROUNDER
         sum_2 += as_bits(k_2) - BITS_OF_ROUNDER
-        sum_3 += as_bits(k_3) - BITS_OF_ROUNDER
         left |= as_bits(x) & MAGNITUDE_MASK
     deposit_integer(sum_1, -lane, limbs)
-    deposit_integer(sum_2, -lane - LANE_BITS, limbs)
-    deposit_integer(sum_3, -lane - 2 * LANE_BITS, limbs)
+    deposit_integer(sum_2, -lane_2, limbs)
+    if left != 0:
+        deposit_rests(values, lane, limbs)
+
+
+@compiled
+def deposit_rests(values, lane, limbs):
+    """Add what two lanes leave of each value: a third lane, and one by one what is left of that."""
+    n = values.shape[0]
+    up_1, down_1 = power_of_two(lane), power_of_two(-lane)
+    up_2, down_2 = power_of_two(lane + LANE_BITS), power_of_two(-lane - LANE_BITS)
+    lane_3 = lane + 2 * LANE_BITS
+    up_3, down_3 = power_of_two(lane_3), power_of_two(-lane_3)
+    sum_3 = 0
+    left = 0
+    for i in range(n):
+        x = values[i]
+        x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
+        x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
+        k_3 = fma(x, up_3, ROUNDER)
+        x = fma(ROUNDER - k_3, down_3, x)
+        sum_3 += as_bits(k_3) - BITS_OF_ROUNDER
+        left |= as_bits(x) & MAGNITUDE_MASK
+    deposit_integer(sum_3, -lane_3, limbs)
     if left != 0:
         for i in range(n):
             x = values[i]

@@ -23,13 +23,14 @@ import math
 import numpy as np
 
 from logloss.onepass.compiled import compiled, fma, inlined
-from logloss.onepass.exact import carry, deposit, deposit_one, deposit_times
+from logloss.onepass.exact import carry, deposit, deposit_below, deposit_times
 from logloss.onepass.pointwise import (
     INFINITY,
     entropy_of,
     exp_minus,
     kl_of,
     log_parts,
+    lost_by_complement,
     softplus_pair,
     surprisal_of_one,
     surprisal_of_zero,
@@ -44,6 +45,8 @@ STRIDE = SLICE + 8
 IF_ONE, IF_ZERO, PROBA, ENTROPY, VARIANCE, N_PARTS = 0, STRIDE, 2 * STRIDE, 3 * STRIDE, 4 * STRIDE, 5
 N_HARD, N_GENERAL = 9, 31
 
+# No probability above 0 costs as much as 2^10 nats: −log 5e-324 is 744.4.
+MOST_NATS_EXPONENT = 10
 # Between these, products of three factors and their low halves neither overflow nor underflow.
 LEAST_PLAIN = 2.0**-200
 GREATEST_PLAIN = 2.0**200
@@ -77,9 +80,9 @@ def surprisals(y, p, q, z, out):
         for i in range(y.shape[0]):
             given = np.float64(p[i])
             u = 1.0 - given
-            c = (1.0 - u) - given
+            correction = lost_by_complement(given, u)
             u = u if y[i] == 0 else given
-            head, rest = log_parts(u, c if y[i] == 0 else 0.0)
+            head, rest = log_parts(u, correction if y[i] == 0 else 0.0)
             out[i] = INFINITY if u == 0.0 else abs(head + rest)
 
 
@@ -103,8 +106,8 @@ def forecast_parts(p, q, z, parts):
             logit = np.float64(z[i])
             if_one, if_zero = softplus_pair(logit)
             high, low = exp_minus(abs(logit))
-            rarer = high / (1.0 + high)
             likelier = 1.0 / (1.0 + high)
+            rarer = high * likelier
             one = likelier if logit > 0.0 else rarer
             zero = rarer if logit > 0.0 else likelier
         else:
@@ -155,7 +158,10 @@ def losses_summed(y, p, q, z, limbs):
         length = stop - start
         surprisals(y[start:stop], p[start:stop], part_of(q, start, stop), part_of(z, start, stop), scratch[:length])
         n_infinite += set_infinite_to_zero(scratch[:length])
-        deposit(scratch[:length], limbs[0])
+        if z is None:
+            deposit_below(scratch[:length], MOST_NATS_EXPONENT, limbs[0])
+        else:
+            deposit(scratch[:length], limbs[0])
     carry(limbs)
     return n_infinite
 

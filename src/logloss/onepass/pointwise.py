@@ -48,8 +48,11 @@ BITS_OF_ROUNDER = 0x4338000000000000
 
 
 @inlined
-def log_parts(u, c):
-    """log(u + c) as head + rest, for u > 0: nothing large is rounded, rest is small beside head or head is exact."""
+def log_parts(u, correction):
+    """log(u) + correction as head + rest, for u > 0: nothing large is rounded before head + rest is.
+
+    The correction is c / u, where the argument is u + c and u has been rounded.
+    """
     is_subnormal = u < SMALLEST_NORMAL
     normal = u * TWO_54 if is_subnormal else u
     shifted = as_bits(normal) + TO_SQRT_HALF
@@ -63,7 +66,7 @@ def log_parts(u, c):
     large = k * LN2_HIGH
     head = large + f
     lost = f - (head - large)
-    return head, fma(k, LN2_LOW, fma(s, half_square + r, -half_square)) + (lost + c / u)
+    return head, fma(k, LN2_LOW, fma(s, half_square + r, -half_square)) + (lost + correction)
 
 
 @inlined
@@ -119,8 +122,18 @@ def surprisal_of_one(p):
 def surprisal_of_zero(p):
     """−log(1 − p): what a row costs that was 0; within 1 ULP also where 1 − p rounds to 1; inf at p = 1."""
     u = 1.0 - p
-    head, rest = log_parts(u, (1.0 - u) - p)
+    head, rest = log_parts(u, lost_by_complement(p, u))
     return INFINITY if u == 0.0 else abs(head + rest)
+
+
+@inlined
+def lost_by_complement(p, u):
+    """c / u, where u is 1 − p rounded and 1 − p = u + c exactly.
+
+    c is 0 unless p < ½; there 1 / u = (1 + d)(1 + d²) with d = 1 − u, to d⁴ ≤ 1/16 of a correction of at most one ULP.
+    """
+    d = 1.0 - u
+    return (d - p) * ((1.0 + d) * fma(d, d, 1.0))
 
 
 @inlined
@@ -129,7 +142,9 @@ def softplus_pair(z):
     a = abs(z)
     high, low = exp_minus(a)
     u = 1.0 + high
-    head, rest = log_parts(u, (high - (u - 1.0)) + low)
+    # c / u with 1 / (1 + d) = 1 − d + 0.83 d² − 0.33 d³ to 0.5 % of a correction of at most one ULP.
+    d = u - 1.0
+    head, rest = log_parts(u, ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0))
     right = head + rest
     # Knuth's two-sum of a + head, of which nothing is lost before `rest` is added; a finite stand-in keeps inf − inf out.
     finite = min(a, 1e300)
@@ -157,7 +172,7 @@ def excess(u):
     # log(1+u) = 2s + s·R(s²) and u − 2s = u·s.
     near = s * (u - r)
     one_u = 1.0 + u
-    head, rest = log_parts(one_u, u - (one_u - 1.0) if u < 1.0 else 1.0 - (one_u - u))
+    head, rest = log_parts(one_u, (u - (one_u - 1.0) if u < 1.0 else 1.0 - (one_u - u)) / one_u)
     far = u - (head + rest)
     is_near = (u > -0.29) & (u < 0.41)
     return INFINITY if u <= -1.0 else (near if is_near else far)

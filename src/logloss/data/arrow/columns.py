@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -109,16 +109,29 @@ def _array(values: Any) -> np.ndarray[Any, Any]:
     return values.to_numpy(zero_copy_only=False)
 
 
-def rows_of(batch: Any, columns: Sequence[str], partitions: Partitions, first_row: int, place: Place) -> Iterator[Rows]:
-    """A batch of these columns, by name, as runs of at most BLOCK_ROWS rows."""
+def rows_of(table: Any, columns: Sequence[str], partitions: Partitions, first_row: int, place: Place) -> Iterator[Rows]:
+    """A table or batch as runs of at most BLOCK_ROWS rows."""
+    arrays = dict(zip(table.schema.names, table.columns, strict=True))
+    return rows_of_arrays(arrays, table.num_rows, columns, partitions, first_row, place)
+
+
+def rows_of_arrays(
+    arrays: Mapping[str, Any],
+    n_rows: int,
+    columns: Sequence[str],
+    partitions: Partitions,
+    first_row: int,
+    place: Place,
+) -> Iterator[Rows]:
+    """Arrow arrays, and what the folders say, as runs of at most BLOCK_ROWS rows."""
     constant = dict(partitions)
-    for start in range(0, batch.num_rows, BLOCK_ROWS):
-        run = batch.slice(start, BLOCK_ROWS)
+    for start in range(0, n_rows, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, n_rows - start)
         yield Rows(
             {
-                name: constant_column(constant[name], run.num_rows)
+                name: constant_column(constant[name], size)
                 if name in constant
-                else to_column(run.column(run.schema.names.index(name)), name)
+                else to_column(arrays[name].slice(start, size), name)
                 for name in columns
             },
             first_row + start,

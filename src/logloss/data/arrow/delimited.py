@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of_arrays
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.block import Place, Rows
 from logloss.errors import DataError
@@ -25,18 +25,49 @@ ADVICE = "The file is damaged or not CSV; fetch or write it again."
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 # Read and parsed at once, and the longest row that can be read: 4 MB.
 CHUNK_BYTES = 1 << 22
+N_BYTES_OF_TAIL = 1 << 12
 # Whole numbers beyond it are not all floats; identifiers are often longer.
 EXACT_FLOATS = float(1 << 53)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the fields of a text file are set: names of its columns, what stands between, the lines that its header takes."""
+    """How a text file is set: the names of its columns, what stands between fields, the lines that its header takes."""
 
     names: tuple[str, ...]
     delimiter: str
     n_header_lines: int
     has_rows: bool
+
+
+class Bytes:
+    """A stream of bytes, what was read of it to know it put back; it remembers how it ended."""
+
+    def __init__(self, stream: Any, start: bytes = b"") -> None:
+        self.stream, self.start, self.tail, self.closed = stream, start, b"", False
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most so many."""
+        if self.start:
+            cut = len(self.start) if size < 0 else size
+            data, self.start = self.start[:cut], self.start[cut:]
+        else:
+            data = self.stream.read(size)
+        self.tail = data[-N_BYTES_OF_TAIL:] if len(data) >= N_BYTES_OF_TAIL else (self.tail + data)[-N_BYTES_OF_TAIL:]
+        return data
+
+    def readline(self, size: int) -> bytes:
+        """The next line, which may be put back; at most so many bytes after what was put back."""
+        end = self.start.find(b"\n") + 1
+        if end:
+            line, self.start = self.start[:end], self.start[end:]
+            return line
+        line, self.start = self.start + self.stream.readline(size), b""
+        return line
+
+    def close(self) -> None:
+        """The stream belongs to whoever opened it."""
+        self.closed = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +107,7 @@ class CsvPart:
         if self.layout.has_rows:
             with pa.input_stream(self.path) as stream:
                 skipped = self.layout.n_header_lines
-                yield from read_rows(stream, self.layout, skipped, self.columns, self.partitions, self.place)
+                yield from read_rows(Bytes(stream), self.layout, skipped, self.columns, self.partitions, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +143,7 @@ class CsvFile:
 def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> CsvFile:
     """A file, after a look at its first lines."""
     with damage_named(name, ADVICE), pa.input_stream(path) as stream:
-        # A pipe through BufferedReader, so that lines can be asked for; it reads only what the header needs.
+        # Buffered, as an Arrow stream reads lines one byte at a time.
         layout, _ = read_layout(io.BufferedReader(stream), name, header=header, is_tabbed=is_tabbed(path))
     return CsvFile(path, name, partitions, layout)
 
@@ -172,7 +203,7 @@ def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
 
 
 def read_rows(
-    stream: Any, layout: Layout, n_skipped: int, columns: Sequence[str], partitions: Partitions, place: Place
+    stream: Bytes, layout: Layout, n_skipped: int, columns: Sequence[str], partitions: Partitions, place: Place
 ) -> Iterator[Rows]:
     """The rows of a stream after so many lines of header. Each must have as many fields as the header."""
     wrong: list[Any] = []
@@ -186,12 +217,12 @@ def read_rows(
     try:
         for batch in guarded(_batches(stream, layout, n_skipped, stored, refuse), place.name, ADVICE):
             last = batch.column(batch.num_columns - 1)[batch.num_rows - 1] if batch.num_rows else last
-            texts = [_parsed(batch.column(index)) for index in range(len(stored))]
-            yield from rows_of(pa.record_batch(texts, stored), columns, partitions, row, place)
+            arrays = {name: _parsed(batch.column(index)) for index, name in enumerate(stored)}
+            yield from rows_of_arrays(arrays, batch.num_rows, columns, partitions, row, place)
             row += batch.num_rows
     except DataError as error:
         raise _better(error, wrong, n_skipped, place) from error.__cause__
-    _refuse_open_quote(last, place, row)
+    _refuse_open_quote(last, stream.tail, place, row)
 
 
 def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str], refuse: Any) -> Iterator[Any]:
@@ -261,27 +292,22 @@ def _parsed(texts: Any) -> Any:
     return numbers
 
 
-def _refuse_open_quote(last: Any, place: Place, n_rows: int) -> None:
-    """Refuse a file that ends inside quotes: its last field would have swallowed the rows after the opening one."""
+def _refuse_open_quote(last: Any, tail: bytes, place: Place, n_rows: int) -> None:
+    """Refuse a file that ends inside quotes: its last field has swallowed the rows after the opening one."""
     value = None if last is None else last.as_py()
-    if value is None or not isinstance(place, CsvPlace):
+    if value is None or "\n" not in (value.decode("latin1") if isinstance(value, bytes) else value):
         return
-    value = value if isinstance(value, bytes) else value.encode()
-    if b"\n" not in value:
-        return
-    with pa.input_stream(place.path) as stream:
-        if line_of(stream, n_rows, place.n_header_lines, place.delimiter.encode(), is_end=True) is None:
-            raise DataError(
-                f"a quote that is opened must be closed; the one in {place.where(n_rows - 1)} is not. "
-                "Close it, or double it if it is part of the text."
-            )
+    end = tail.rstrip(b"\r\n")
+    # Quotes inside quotes are doubled, so an odd number of them at the end holds the one that closes.
+    if (len(end) - len(end.rstrip(b'"'))) % 2 == 0:
+        raise DataError(
+            f"a quote that is opened must be closed; one in {place.where(n_rows - 1)} is not. "
+            "Close it, or double it if it is part of the text."
+        )
 
 
-def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes, *, is_end: bool = False) -> int | None:
-    """The line, from 1, on which a row starts; None if there is no such row, or if lines end in ways that mislead.
-
-    With `is_end`, instead: the number of lines, or None if the file ends inside quotes.
-    """
+def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
+    """The line, from 1, on which a row starts; None if there is no such row, or if lines end in CR alone."""
     line, before, is_open = 0, row, False
     for chunk in _chunks(stream):
         if chunk.count(b"\r") != chunk.count(b"\r\n"):
@@ -295,12 +321,12 @@ def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes, *, is_
             line += 1
             if line <= n_header_lines or (not is_open and text in (b"", b"\r")):
                 continue
-            if not is_open and not is_end:
+            if not is_open:
                 if before == 0:
                     return line
                 before -= 1
             is_open = _ends_in_quotes(text, delimiter, is_open=is_open)
-    return line if is_end and not is_open else None
+    return None
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:

@@ -194,5 +194,6 @@ def _refuse_lake(folder: str) -> None:
     else:
         return
     raise DataError(
-        f'"{printable(folder)}" is a table of {kind}: its files may hold rows that were deleted or replaced. Pass {way}.'
+        f'"{printable(folder)}" is a table of {kind}, whose files may hold rows that were deleted or replaced. '
+        f"Pass {way}."
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, constant_column, damage_named, guarded, rows_of
+from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, rows_of
 from logloss.data.block import Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
@@ -35,21 +35,19 @@ class ParquetPart:
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, BLOCK_ROWS at a time; as many as the file says, or an error."""
-        stored = [name for name in self.columns if name not in dict(self.partitions)]
-        if not stored:
-            yield from self._constant_rows()
-            return
-        yield from guarded(self._read(stored), self.place.name, ADVICE)
+        yield from guarded(self._read(), self.place.name, ADVICE)
 
-    def _read(self, stored: list[str]) -> Iterator[Rows]:
-        """Its rows from the file; pages that carry a checksum are checked against it."""
+    def _read(self) -> Iterator[Rows]:
+        stored = [name for name in self.columns if name not in dict(self.partitions)]
         row = self.first_row
         with _opened(self.path) as file:
             batches = file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
             for batch in batches:
                 if len(batch.schema.names) != len(stored):
                     # "a.b" names both a column and a field of the column a.
-                    raise DataError(f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one.")
+                    raise DataError(
+                        f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one."
+                    )
                 yield from rows_of(batch, self.columns, self.partitions, row, self.place)
                 row += batch.num_rows
         if row != self.first_row + self.n_rows:
@@ -58,18 +56,10 @@ class ParquetPart:
                 f"{count(row - self.first_row)} could be read. {ADVICE}"
             )
 
-    def _constant_rows(self) -> Iterator[Rows]:
-        """Its rows where all that is wanted stands in the names of its folders."""
-        constant = dict(self.partitions)
-        for start in range(0, self.n_rows, BLOCK_ROWS):
-            n_rows = min(BLOCK_ROWS, self.n_rows - start)
-            columns = {name: constant_column(constant[name], n_rows) for name in self.columns}
-            yield Rows(columns, self.first_row + start, self.place)
-
 
 @dataclass(frozen=True, slots=True)
 class ParquetFile:
-    """One file, known by its footer: its columns with their types, and (row group, first row, rows) for each to read."""
+    """One file, known by its footer: its columns, and (row group, first row, rows) for each that is read."""
 
     path: str
     name: str
@@ -94,9 +84,7 @@ class ParquetFile:
     def parts(self, columns: Sequence[str]) -> list[ParquetPart]:
         """One for each row group."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
-        return [
-            ParquetPart(self.path, *group, tuple(columns), own, Place(self.name)) for group in self.row_groups
-        ]
+        return [ParquetPart(self.path, *group, tuple(columns), own, Place(self.name)) for group in self.row_groups]
 
 
 def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[int] | None = None) -> ParquetFile:

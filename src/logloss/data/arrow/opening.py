@@ -1,0 +1,136 @@
+"""The ways in: paths, tables, streams."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow.fs import LocalFileSystem
+
+from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
+from logloss.data.arrow.finding import find
+from logloss.data.arrow.parquet import parquet_file
+from logloss.data.arrow.sources import File, FileSource, FragmentFile, StreamSource, TableSource
+from logloss.data.block import Place, Rows
+from logloss.errors import DataError
+from logloss.text import counted, printable
+
+STREAM_ADVICE = "The stream is damaged or cut off; write it again."
+
+
+def open_files(paths: Any, *, header: bool = True) -> FileSource:
+    """The source of a path, pattern or folder of Parquet or CSV files, or of a list of them.
+
+    Cost: a look at each file's footer or header. `header`: whether the first line of a CSV file names its columns; if
+    not, they are numbered from "0".
+    """
+    name, found = find(paths)
+    files: list[File] = [
+        parquet_file(file.path, file.name, file.partitions)
+        if file.is_parquet
+        else csv_file(file.path, file.name, file.partitions, header=header)
+        for file in found
+    ]
+    return FileSource(name, files)
+
+
+def open_table(table: Any) -> FileSource | TableSource | StreamSource:
+    """The source of an Arrow table, batch, dataset or reader, of a data frame, or of what else speaks Arrow."""
+    if isinstance(table, ds.Dataset):
+        return _open_dataset(table)
+    if isinstance(table, pa.Table):
+        return TableSource(table)
+    if isinstance(table, pa.RecordBatch):
+        return TableSource(pa.Table.from_batches([table]))
+    if isinstance(table, pa.Array | pa.ChunkedArray):
+        raise DataError("a table must have columns with names; this is one Arrow array. Pass it as an array instead.")
+    with damage_named("the table", "Give each column one kind of value."):
+        if isinstance(table, pa.RecordBatchReader):
+            return _open_reader(table, "")
+        if isinstance(table, ds.Scanner):
+            return _open_reader(table.to_reader(), "")
+        if not hasattr(table, "__arrow_c_stream__"):
+            return TableSource(pa.Table.from_batches([pa.record_batch(table)]))
+        reader = pa.RecordBatchReader.from_stream(table)
+        # A frame or a relation knows its shape and can be asked again; a bare stream does neither.
+        if any(hasattr(table, name) for name in ("shape", "__len__", "num_rows")):
+            return TableSource(reader.read_all())
+        return _open_reader(reader, "")
+
+
+def open_stream(stream: Any, *, header: bool = True) -> StreamSource:
+    """The source of a binary file that can be read once: an Arrow stream if its first bytes say so, else CSV."""
+    name = "standard input"
+    start = b""
+    while len(start) < 6 and (more := stream.read(6 - len(start))):
+        start += more
+    if start == b"ARROW1":
+        # The table of contents of such a file is at its end.
+        with damage_named(name, STREAM_ADVICE):
+            table = pa.ipc.open_file(pa.py_buffer(start + stream.read())).read_all()
+        return _open_reader(table.to_reader(), name)
+    if start.startswith(b"\xff\xff\xff\xff"):
+        with damage_named(name, STREAM_ADVICE):
+            return _open_reader(pa.ipc.open_stream(Bytes(stream, start)), name)
+    return _open_text(Bytes(stream, start), name, header=header)
+
+
+def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
+    """A stream of CSV."""
+    layout, seen = read_layout(stream, name, header=header)
+    stream.start = seen + stream.start
+
+    def walk(columns: tuple[str, ...]) -> Iterator[Rows]:
+        return read_rows(stream, layout, layout.n_header_lines, columns, (), Place(name))
+
+    return StreamSource(name, layout.names, walk)
+
+
+def _open_reader(reader: Any, name: str) -> StreamSource:
+    """A reader of Arrow batches."""
+    names = tuple(reader.schema.names)
+
+    def walk(columns: tuple[str, ...]) -> Iterator[Rows]:
+        row = 0
+        for batch in guarded(iter(reader), name or "the stream", STREAM_ADVICE):
+            yield from rows_of(batch, columns, (), row, Place(name))
+            row += batch.num_rows
+
+    return StreamSource(name, names, walk, reader.schema)
+
+
+def _open_dataset(dataset: Any) -> FileSource:
+    """A dataset: its local Parquet files as such, other fragments through Arrow."""
+    try:
+        fragments = list(dataset.get_fragments())
+    except ValueError:
+        # Filtered: a fragment would not know which of its rows are left.
+        return FileSource("", [FragmentFile(dataset, "", (), dataset.schema)])
+    root = _common_folder([path for path in (getattr(each, "path", None) for each in fragments) if path])
+    files = [_fragment(fragment, dataset, root) for fragment in fragments]
+    return FileSource(f"dataset of {counted(len(files), 'file')}" if root is not None else "", files)
+
+
+def _common_folder(paths: list[str]) -> str | None:
+    """The folder above all of these."""
+    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
+
+
+def _fragment(fragment: Any, dataset: Any, root: str | None) -> File:
+    """One fragment as a file."""
+    keys = ds.get_partition_keys(fragment.partition_expression)
+    partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
+    path = getattr(fragment, "path", None)
+    # A Delta log also says what the least and greatest values are; where they are equal, it looks like a folder.
+    partitions = tuple(pair for pair in partitions if pair[0] not in fragment.physical_schema.names)
+    if path is None or root is None:
+        return FragmentFile(fragment, "", partitions, dataset.schema)
+    name = printable(os.path.relpath(path, root), 120)
+    if isinstance(fragment, ds.ParquetFileFragment) and isinstance(fragment.filesystem, LocalFileSystem):
+        only = None if fragment.row_groups is None else [group.id for group in fragment.row_groups]
+        return parquet_file(path, name, partitions, only)
+    return FragmentFile(fragment, name, partitions, fragment.physical_schema)
