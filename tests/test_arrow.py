@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import math
 import os
 import pickle
 import random
@@ -43,7 +44,10 @@ def plain(column):
     if column.categories is not None:
         values = [column.categories[code] if column.categories else None for code in values]
     lacking = [False] * len(values) if column.missing is None else column.missing.tolist()
-    return [None if lacks or value != value else value for value, lacks in zip(values, lacking, strict=True)]
+    return [
+        None if lacks or (isinstance(value, float) and math.isnan(value)) else value
+        for value, lacks in zip(values, lacking, strict=True)
+    ]
 
 
 def write_csv(path, text):
@@ -332,9 +336,10 @@ def test_names_with_dots_are_exact_and_nested_columns_are_refused(tmp_path):
         nested.parts(("a",))
     with pytest.raises(DataError, match=r"cannot tell a, a.b of nested.parquet apart"):
         walked(nested, "a.b")
-    with pytest.raises(DataError, match="stands twice in twice.parquet"):
-        twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
-        open_files(write_parquet(tmp_path / "twice.parquet", twice)).parts(("x",))
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
+    twice = open_files(write_parquet(tmp_path / "twice.parquet", table))
+    with pytest.raises(DataError, match=r"stands twice in twice\.parquet"):
+        twice.parts(("x",))
 
 
 def test_dates_are_refused_by_their_type(tmp_path):
@@ -372,15 +377,19 @@ def test_a_flipped_bit_never_changes_a_number_in_silence(tmp_path, compression):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << int(rng.integers(8))
         flipped.write_bytes(damaged)
-        try:
-            found = walked(open_files(flipped))
-        except DataError as error:
-            n_refused += 1
-            assert "flipped.parquet" in str(error)
-        else:
-            # Some bits of a page's header are statistics that nothing reads.
-            assert found == expected
+        found = outcome(flipped)
+        n_refused += "cannot read flipped.parquet" in found
+        # Some bits of a page's header are statistics that nothing reads.
+        assert found == expected or "flipped.parquet" in found
     assert n_refused > 140
+
+
+def outcome(path):
+    """What a file holds, or the words with which it is refused."""
+    try:
+        return walked(open_files(path))
+    except DataError as error:
+        return str(error)
 
 
 def damaged_positions(path, n_positions):
@@ -519,7 +528,7 @@ def test_packed_files_are_unpacked_and_a_cut_one_is_refused(tmp_path, ending, pa
     assert walked(open_files(path))["p"] == [i / 7 for i in range(3000)]
     for size in [*range(1, len(whole), len(whole) // 40), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(DataError, match="cannot read a.csv"):
+        with pytest.raises(DataError, match=r"cannot read a\.csv"):
             walked(open_files(path))
 
 
@@ -786,6 +795,9 @@ def test_standard_input_that_is_cut_or_empty_is_refused():
 # --- arrays ----------------------------------------------------------------------------------------------------------
 
 
+CODED = pa.array(["x", "y"]).dictionary_encode()
+
+
 @pytest.mark.parametrize(
     ("values", "expected", "dtype"),
     [
@@ -795,7 +807,7 @@ def test_standard_input_that_is_cut_or_empty_is_refused():
         (pa.array([0.5, None], pa.float32()), [0.5, None], np.float32),
         (pa.array([np.float16(0.5), None], pa.float16()), [0.5, None], np.float16),
         (pa.array([True, None, False]), [True, None, False], np.bool_),
-        (pa.array([1, None]).cast(pa.decimal128(20, 3)), [1.0, None], np.float64),
+        (pa.array([1, None]).cast(pa.decimal128(25, 3)), [1.0, None], np.float64),
         (pa.nulls(2), [None, None], np.float64),
         (pa.array(["b", None, "a", "b"]), ["b", None, "a", "b"], np.int32),
         (pa.array(["b", None], pa.large_string()), ["b", None], np.int32),
@@ -805,7 +817,7 @@ def test_standard_input_that_is_cut_or_empty_is_refused():
         (pa.array([None, None], pa.string()), [None, None], np.float64),
         (pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(["a", None])), ["a", None, None], np.int32),
         (pa.chunked_array([["a"], ["b", "a"]]), ["a", "b", "a"], np.int32),
-        (pa.chunked_array([pa.array(["a"]).dictionary_encode(), pa.array(["b", "a"]).dictionary_encode()]), ["a", "b", "a"], np.int32),
+        (pa.chunked_array([CODED.slice(0, 1), pa.array(["b", "a"]).dictionary_encode()]), ["x", "b", "a"], np.int32),
         (pa.chunked_array([[1], [2, None]]), [1, 2, None], np.int64),
         (pa.chunked_array([], pa.float64()), [], np.float64),
         (pa.chunked_array([], pa.string()), [], np.int32),

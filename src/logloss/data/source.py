@@ -19,8 +19,8 @@ from logloss.data.block import Array, Block, Column, LabelTest, Place, Roles, Ro
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
-# Rows handed out together: 2 MB of float64, which the caches hold while checks and kernels look at it in turn.
-BLOCK_ROWS = 1 << 18
+# Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
+BLOCK_ROWS = 1 << 17
 # Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
 PART_ROWS = 1 << 19
 

@@ -42,6 +42,7 @@ TO_SQRT_HALF = 0x3FF0000000000000 - BITS_OF_SQRT_HALF
 # An integer k < 2^52, or'ed into the bits of 2^52, is the float 2^52 + k: the conversion that every vector unit has.
 BITS_OF_TWO_52 = 0x4330000000000000
 TWO_52 = 4503599627370496.0
+TWO_MINUS_100 = 2.0**-100
 # Adding and subtracting it rounds to the nearest integer (for |x| < 2^51).
 ROUNDER = 6755399441055744.0
 BITS_OF_ROUNDER = 0x4338000000000000
@@ -55,9 +56,14 @@ def log_parts(u, correction):
     """
     is_subnormal = u < SMALLEST_NORMAL
     normal = u * TWO_54 if is_subnormal else u
-    shifted = as_bits(normal) + TO_SQRT_HALF
-    exponent = as_float((shifted >> 52) | BITS_OF_TWO_52) - (TWO_52 + 1023.0)
-    k = exponent - 54.0 if is_subnormal else exponent
+    return log_parts_of_normal(normal, correction, 1077.0 if is_subnormal else 1023.0)
+
+
+@inlined
+def log_parts_of_normal(u, correction, bias):
+    """The same for a u that is not subnormal; `bias` is what its exponent field has more than the exponent."""
+    shifted = as_bits(u) + TO_SQRT_HALF
+    k = as_float((shifted >> 52) | BITS_OF_TWO_52) - (TWO_52 + bias)
     f = as_float((shifted & MANTISSA_BITS) + BITS_OF_SQRT_HALF) - 1.0
     s = f / (2.0 + f)
     t = s * s
@@ -103,12 +109,9 @@ def exp_minus(a):
     rest = fma(r, r_low, rest)
     high = total + rest
     low = rest - (high - total)
-    # 2^k in two factors: k reaches −1077, below the exponents of one float.
-    k_int = as_bits(k_bits) - BITS_OF_ROUNDER
-    k_half = (k_int + 2048 >> 1) - 1024
-    scale = as_float((k_half + 1023) << 52)
-    scale_too = as_float((k_int - k_half + 1023) << 52)
-    return high * scale * scale_too, low * scale * scale_too
+    # 2^k in two factors, since k reaches −1077, below the exponents of one float; the second factor is 2^-100.
+    scale = as_float((as_bits(k_bits) - BITS_OF_ROUNDER + 1123) << 52)
+    return high * scale * TWO_MINUS_100, low * scale * TWO_MINUS_100
 
 
 @inlined
@@ -144,7 +147,8 @@ def softplus_pair(z):
     u = 1.0 + high
     # c / u with 1 / (1 + d) = 1 − d + 0.83 d² − 0.33 d³ to 0.5 % of a correction of at most one ULP.
     d = u - 1.0
-    head, rest = log_parts(u, ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0))
+    correction = ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0)
+    head, rest = log_parts_of_normal(u, correction, 1023.0)
     right = head + rest
     # Knuth's two-sum of a + head, of which nothing is lost before `rest` is added; a finite stand-in keeps inf − inf out.
     finite = min(a, 1e300)
