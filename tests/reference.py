@@ -63,6 +63,21 @@ def deposit(values: Floats) -> Fraction:
     return sum(map(Fraction, values), Fraction(0))
 
 
+def deposit_below(values: Floats, top: int) -> Fraction:
+    assert all(abs(x) < Fraction(2) ** top for x in values)
+    return deposit(values)
+
+
+def deposit_rests(values: Floats, lane: int) -> Fraction:
+    """What is left of values that were rounded to multiples of 2^-lane, and the rest to multiples of 2^-(lane + 48)."""
+    left = Fraction(0)
+    for x in map(Fraction, values):
+        for unit in (Fraction(2) ** -lane, Fraction(2) ** (-lane - 48)):
+            x -= round(x / unit) * unit
+        left += x
+    return left
+
+
 def carry(limbs: Sequence[int]) -> list[int]:
     """The same number with limbs from 0 to 2^32 − 1, the last one excepted."""
     number = sum(int(limb) << (32 * j) for j, limb in enumerate(limbs))

@@ -153,12 +153,12 @@ def test_delta_and_iceberg_are_refused_with_the_way_to_read_them(tmp_path):
     write_csv(tmp_path / "ice" / "metadata.txt", "p\n")
     (tmp_path / "ice" / "metadata").mkdir()
     write_csv(tmp_path / "ice" / "metadata" / "v1.metadata.json", "{}")
-    for path in ("delta", "delta/*.parquet"):
+    for path in ("delta", "delta/*.parquet", "del*/*.parquet"):
         with pytest.raises(
             DataError, match=r"is a table of Delta.*deltalake\.DeltaTable\(.*\)\.to_pyarrow_dataset\(\)"
         ):
             open_files(str(tmp_path / path))
-    for path in ("ice", "ice/*/*.parquet"):
+    for path in ("ice", "ice/*/*.parquet", "i*/data/*.parquet"):
         with pytest.raises(DataError, match=r"is a table of Iceberg.*scan\(\)\.to_arrow\(\)"):
             open_files(str(tmp_path / path))
 
@@ -217,7 +217,7 @@ def drifting(tmp_path, first, second, column="p"):
         (pa.int64(), pa.int8()),
         (pa.float32(), pa.float64()),
         (pa.int32(), pa.float64()),
-        (pa.uint8(), pa.decimal128(5, 2)),
+        (pa.uint8(), pa.decimal128(25, 2)),
         (pa.float16(), pa.float32()),
     ],
 )
@@ -575,12 +575,18 @@ def test_a_name_that_stands_twice_is_refused_when_used(tmp_path):
 @pytest.mark.parametrize("text", ["caf\xe9,p\n1,2\n", "c,p\nx,1\ncaf\xe9,2\n"])
 def test_latin_1_is_refused_with_the_way_out(tmp_path, text):
     path = write_csv(tmp_path / "a.csv", text.encode("latin1"))
-    with pytest.raises(DataError, match=r"a\.csv must be text in UTF-8: .*\. Convert it: iconv -f latin1 -t utf-8"):
+    with pytest.raises(DataError, match=r"a\.csv must be text in UTF-8; .*\. Convert it: iconv -f latin1 -t utf-8"):
         walked(open_files(path))
 
 
+def test_latin_1_is_shown_by_column_row_and_line(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "n,p,c\n\n0,1,x\n0,2,caf\xe9\n".encode("latin1"))
+    with pytest.raises(DataError, match=r'UTF-8; column "c" is not in row 1 \(line 4\) of a\.csv\. Convert'):
+        walked(open_files(path), "c", "p")
+
+
 def test_latin_1_in_a_column_that_nobody_uses_is_no_matter(tmp_path):
-    path = write_csv(tmp_path / "a.csv", "p,c\n0.5,x\n0.25,caf\xe9\n".encode("latin1"))
+    path = write_csv(tmp_path / "a.csv", "p,c\n0.5,caf\xe9\n0.25,x\n".encode("latin1"))
     assert walked(open_files(path), "p") == {"p": [0.5, 0.25]}
 
 
@@ -795,6 +801,16 @@ def test_standard_input_that_is_cut_or_empty_is_refused():
 # --- arrays ----------------------------------------------------------------------------------------------------------
 
 
+class Flag(pa.ExtensionType):
+    """A type of somebody else, stored as whole numbers."""
+
+    def __init__(self):
+        super().__init__(pa.int8(), "flag")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+
 CODED = pa.array(["x", "y"]).dictionary_encode()
 
 
@@ -822,7 +838,7 @@ CODED = pa.array(["x", "y"]).dictionary_encode()
         (pa.chunked_array([], pa.float64()), [], np.float64),
         (pa.chunked_array([], pa.string()), [], np.int32),
         (pa.RunEndEncodedArray.from_arrays([2, 3], [0.5, 0.25]), [0.5, 0.5, 0.25], np.float64),
-        (pa.array([True, False]).cast(pa.bool8()), [1, 0], np.int8),
+        (pa.ExtensionArray.from_storage(Flag(), pa.array([1, 0], pa.int8())), [1, 0], np.int8),
     ],
 )  # fmt: skip
 def test_an_arrow_array_is_a_column(values, expected, dtype):

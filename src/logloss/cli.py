@@ -25,6 +25,7 @@ import click
 
 from logloss import __version__
 from logloss.errors import DataError, LogLossError, SourceNotFound
+from logloss.text import printable
 
 DONE, FAILED, USAGE, WRONG_DATA, COULD_NOT, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
@@ -38,6 +39,8 @@ HOLDS: dict[str, Callable[[float, float], bool]] = {
 }
 # A walk that lasts longer than this many seconds shows how far it is.
 PATIENCE = 1.0
+# Letters of a message: none is cut, but file and column names in it may hold what a terminal would obey.
+LONGEST = 1 << 16
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,9 +73,16 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
 @click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
 @click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
-@click.option("--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing.")
+@click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
+)
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
-@click.option("--fail-if", multiple=True, metavar="TEST", help='Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).')
+@click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="TEST",
+    help='Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).',
+)
 @everywhere
 def measure(
     files: tuple[str, ...],
@@ -93,7 +103,9 @@ def measure(
     if bool(y_proba) == (y_logit is not None):
         raise click.UsageError("name the forecast: -p COL for probabilities, or -z COL for log-odds (one of the two).")
     if len(y_proba) > 2:
-        raise click.UsageError("-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later.")
+        raise click.UsageError(
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
+        )
     tests = [parsed_test(test) for test in fail_if]
 
     from logloss import measurement
@@ -117,7 +129,7 @@ def measure(
     click.echo(json.dumps(figures, allow_nan=False, indent=1) if as_json else repr(measured))
     if not quiet:
         for note in measured.notes:
-            click.echo(note, err=True)
+            click.echo(printable(note, LONGEST), err=True)
         click.echo(f"one pass · {time.perf_counter() - began:.2f} s", err=True)
     failed = [text for text, *test in tests if fails(figures, *test)]
     for text in failed:
@@ -148,7 +160,9 @@ def bar(source: Any, *, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
     from tqdm import tqdm
 
     lock = threading.Lock()
-    with tqdm(total=source.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr) as shown:
+    with tqdm(
+        total=source.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr
+    ) as shown:
 
         def progress(block: Any) -> None:
             with lock:
@@ -171,7 +185,9 @@ def parsed_test(text: str) -> tuple[str, str, str, float]:
 
 def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
     """Whether a figure fails its test; one that is not defined does."""
-    numbers = [key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")]
+    numbers = [
+        key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
+    ]
     if name not in numbers:
         import difflib
 
@@ -190,17 +206,20 @@ def main() -> None:
     wants_traceback = "--debug" in sys.argv
     try:
         code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.ClickException as error:
+        error.message = "\n".join(printable(line, LONGEST) for line in error.message.split("\n"))
         error.show()
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nlogloss: interrupted", err=True)
+        click.echo("logloss: interrupted", err=True)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough; what is left in the buffer must not be written at exit.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has enough (click turns that into SystemExit); what is left in the buffer must not be
+        # written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = DONE
     except Exception as error:
@@ -209,7 +228,7 @@ def main() -> None:
 
             traceback.print_exc()
         code = code_of(error)
-        click.echo(f"logloss: {spoken(error, code)}", err=True)
+        click.echo(f"logloss: {printable(spoken(error, code), LONGEST)}", err=True)
     sys.exit(code if isinstance(code, int) else DONE)
 
 

@@ -49,7 +49,16 @@ def _points(proba: Array, measured: Measurement) -> str:
     rows = [["x", "colour", "p(green)", "p(what it is)", "cost", ""]]
     for x, green, p, cost in zip(X, IS_GREEN, proba, costs, strict=True):
         bar = "█" * round(BAR_LETTERS * cost)
-        rows.append([fixed(x, 1), "green" if green else "red", fixed(p, 4), fixed(p if green else 1 - p, 4), fixed(cost, 4), bar])
+        rows.append(
+            [
+                fixed(x, 1),
+                "green" if green else "red",
+                fixed(p, 4),
+                fixed(p if green else 1 - p, 4),
+                fixed(cost, 4),
+                bar,
+            ]
+        )
     rows.append(["", "", "", "mean cost", fixed(measured.log_loss, 4), "= the log loss"])
     lines = columns(rows, "rlrrrl", gap="   ")
     # The bars and the last remark stand one blank nearer to their numbers.
@@ -60,11 +69,12 @@ def _what_cost_means(proba: Array) -> str:
     """The rule of the game, and who pays most."""
     costs = surprisal(IS_GREEN, proba)
     worst = int(np.argmax(costs))
-    is_green = bool(IS_GREEN[worst])
-    said = f"The {'green' if is_green else 'red'} point at {X[worst]}, thought {'red' if is_green else 'green'}, pays most."
+    colour, other = ("green", "red") if IS_GREEN[worst] else ("red", "green")
+    shrug = fixed(surprisal([1], [0.5])[0], 2)
     return (
-        f"A point costs −log of the probability given to what it is: nothing if certain and right, {fixed(surprisal([1], [0.5])[0], 2)} for a\n"
-        f"shrug (½), without limit if certain and wrong. {said}"
+        f"A point costs −log of the probability given to what it is: nothing if certain and right, {shrug} for a\n"
+        "shrug (½), without limit if certain and wrong. "
+        f"The {colour} point at {X[worst]}, thought {other}, pays most."
     )
 
 
@@ -73,7 +83,11 @@ def _prices(measured: Measurement) -> str:
     rate = float(measured.base_rate)
     ways = [
         ("saying ½ to each", log_loss(IS_GREEN, [0.5] * len(X)), "a coin flip"),
-        (f"saying {rate:.1g} to each, without looking at x", log_loss(IS_GREEN, [rate] * len(X)), f"the entropy of {sum(IS_GREEN)} in {len(X)}"),
+        (
+            f"saying {rate:.1g} to each, without looking at x",
+            log_loss(IS_GREEN, [rate] * len(X)),
+            f"the entropy of {sum(IS_GREEN)} in {len(X)}",
+        ),
         ("the fitted curve", float(measured.log_loss), f"{fixed(100 * measured.skill, 1)} % of the entropy saved"),
         ("each point predicted by a curve fitted to the other nine", leave_one_out(), "what a new point may cost"),
     ]
@@ -106,9 +120,11 @@ def _training(model: LogisticModel) -> str:
     """How the loss fell, and what the certificate says."""
     shown = list(dict.fromkeys(fixed(each.log_loss, 4) for each in model.passes))
     free = fit(X, IS_GREEN)
+    bound = f"{model.certificate.nats_per_row:.0e}"
     return (
-        f"Training, pass by pass: {' → '.join(shown)}; no curve can be better by more than {model.certificate.nats_per_row:.0e}.\n"
-        f"  (with a mild pull towards 0, l2 = {model.l2:g}, as scikit-learn's C = 1; without it {fixed(free.log_loss, 4)})"
+        f"Training, pass by pass: {' → '.join(shown)}; no curve can be better by more than {bound}.\n"
+        f"  (with a mild pull towards 0, l2 = {model.l2:g}, as scikit-learn's C = 1; "
+        f"without it {fixed(free.log_loss, 4)})"
     )
 
 

@@ -23,9 +23,9 @@ from logloss.data.source import Source, bind, features_matrix
 from logloss.errors import ConvergenceWarning, DataError
 from logloss.information import entropy
 from logloss.measurement import positive_text
-from logloss.text import columns, counted, fixed, significant
+from logloss.text import columns, counted, fixed, printable, significant
 
-# Newton's method doubles the digits of the coefficients in each pass: below this decrement (nats per row) they have them all.
+# Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
 SETTLED_DECREMENT = 1e-28
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
@@ -165,8 +165,10 @@ class LogisticModel:
         head += f"{counted(self.n_rows, 'row')}{n_ones} · {penalty}"
         table = [["", "coefficient", "odds ratio"], ["intercept", significant(self.intercept), ""]]
         for name, value in self.coefficients.items():
-            table.append([name, significant(value), significant(math.exp(value)) if value < 700 else "inf"])
-        alone = f"log loss   {fixed(self.log_loss, 4)} on these rows · base rate alone {fixed(entropy(self.base_rate), 4)}"
+            table.append([printable(name), significant(value), significant(math.exp(value)) if value < 700 else "inf"])
+        alone = (
+            f"log loss   {fixed(self.log_loss, 4)} on these rows · base rate alone {fixed(entropy(self.base_rate), 4)}"
+        )
         kind = "certified within" if self.certificate.is_proven else "by its Newton decrement about"
         bound = f"{kind} {self.certificate.nats_per_row:.0e} nats per row of the best"
         fit_line = f"fit        {len(self.passes)} passes, {bound}"
@@ -243,7 +245,9 @@ def fit(
     0.9637
     """
     if not (isinstance(l2, int | float) and 0 <= l2 < math.inf):
-        raise DataError(f"`l2` must be finite and at least 0; got {l2!r}. It is the prior precision on the summed loss: 1 / C.")
+        raise DataError(
+            f"`l2` must be finite and at least 0; got {l2!r}. It is the prior precision on the summed loss: 1 / C."
+        )
     if max_passes < 1 or not tolerance > 0:
         raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
     options = {"sample_weight": sample_weight, "counts": counts, "pos_label": pos_label, "missing": missing}
@@ -269,7 +273,7 @@ class _Newton:
         self.base_rate = found.sum_positive / found.sum_weight
         if not 0 < self.base_rate < 1:
             raise DataError(
-                f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {'1' if self.base_rate else '0'}, "
+                f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if self.base_rate else 0}, "
                 "and no finite intercept is best. Check `y_true` and `pos_label`."
             )
         self.centre = found.sums / found.sum_weight
@@ -378,15 +382,15 @@ class _Newton:
         """Say so where the answer is not certified, or where it was still running away."""
         if self.l2 == 0 and np.abs(step).max() > 0.1:
             warnings.warn(
-                f"no finite coefficients seem to be best: after {n_passes} passes they still grow while the loss stands still. "
-                "The features may divide the labels perfectly; add `l2=` for a finite answer.",
+                f"no finite coefficients seem to be best: after {n_passes} passes they still grow and the loss stands "
+                "still. The features may divide the labels perfectly; add `l2=` for a finite answer.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
         elif bound > tolerance * self.weight:
             warnings.warn(
-                f"stopped after {n_passes} passes: within {bound / self.weight:.1g} nats per row of the best, asked for was "
-                f"{tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
+                f"stopped after {n_passes} passes: within {bound / self.weight:.1g} nats per row of the best, asked "
+                f"for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

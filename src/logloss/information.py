@@ -45,7 +45,8 @@ def log_loss(
         What happened: 0 or 1 (or −1 and 1, or bools), the share of ones among repeated trials, or two classes of
         which `pos_label` is positive.
     y_proba : array of shape (n_rows,) or (n_rows, 2), values in [0, 1], optional
-        Predicted probability of 1; or the probabilities of 0 and 1, of which that of the observed class is used.
+        Predicted probability of 1; or the probabilities of both classes in sorted order of the labels, of which that of
+        the observed class is used.
     y_logit : array of shape (n_rows,), any real or ±inf, optional
         Log-odds of 1, instead of `y_proba`.
     sample_weight : array of shape (n_rows,), values ≥ 0, optional

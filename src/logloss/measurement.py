@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.data.block import Block, Roles
 from logloss.data.source import bind
 from logloss.information import entropy
-from logloss.text import NATS_PER_BIT, columns, count, counted, fixed, interval, significant, value_text
+from logloss.text import NATS_PER_BIT, columns, count, counted, fixed, interval, printable, significant, value_text
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import LossSummary
@@ -182,8 +182,12 @@ class Measurement:
     def _loss_lines(self) -> list[str]:
         bits = f"{fixed(self.log_loss / NATS_PER_BIT, 4)} bits"
         if self.n_infinite:
-            rows = f"{count(self.n_infinite)} of {counted(self.n_rows, 'row')} {'was' if self.n_infinite == 1 else 'were'}"
-            without = "" if math.isnan(self.log_loss_of_possible) else f"; {fixed(self.log_loss_of_possible, 4)} without"
+            rows = (
+                f"{count(self.n_infinite)} of {counted(self.n_rows, 'row')} {'was' if self.n_infinite == 1 else 'were'}"
+            )
+            without = (
+                "" if math.isnan(self.log_loss_of_possible) else f"; {fixed(self.log_loss_of_possible, 4)} without"
+            )
             without += "" if not without else (" it" if self.n_infinite == 1 else " them")
             said = f"{rows} given probability 0 (first: {self.first_infinite}){without}"
             first = ["log loss", "inf", "", said]
@@ -194,7 +198,11 @@ class Measurement:
         if math.isnan(self.skill):
             skill = ["skill", "not defined", "", self.skill.reason]
         else:
-            spread = interval(100 * self.skill.low, 100 * self.skill.high, 1) if self.skill.has_interval else self.skill.reason
+            spread = (
+                interval(100 * self.skill.low, 100 * self.skill.high, 1)
+                if self.skill.has_interval
+                else self.skill.reason
+            )
             skill = ["skill", f"{fixed(100 * self.skill, 1)} %   ", spread, "the share of that which is saved"]
         return columns([first, base, skill], "lrll")
 
@@ -246,7 +254,8 @@ def measure(
         Labels, as in `log_loss`. If `y_true` is given: a data frame, an Arrow table or dataset, or the path, list, glob
         or folder of Parquet or CSV files.
     y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, optional
-        Predicted probability of 1, in [0, 1]; or of 0 and of 1 (in sorted order of the labels).
+        Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
+        sorted order of the labels, or the names of the column of 0 and of the column of 1.
     y_true : name of a column, or comparison, optional
         Column of labels, or a comparison that makes one: ``"stars >= 4"``, ``"label != 'normal.'"``.
     y_logit : array of shape (n_rows,), or name of a column, optional
@@ -439,7 +448,7 @@ class _Moments:
         return math.log(ratio(self.weight - positive, positive))
 
     def uncertainty(self) -> Estimate:
-        """Entropy of the base rate, from the rarer class, whose share has all its digits; delta method of second order."""
+        """Entropy of the base rate, from the rarer class, whose share has all its digits; second-order delta method."""
         from logloss.onepass.exact import ratio
 
         positive = self.summary.sum("a")
@@ -455,7 +464,7 @@ class _Moments:
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
-        if uncertainty == 0:
+        if not uncertainty > 0:
             return Estimate(math.nan, reason="one class: the labels have no entropy to save")
         if math.isinf(loss):
             return Estimate(-math.inf, reason="infinite")
@@ -524,8 +533,8 @@ def row_of(impossible: Any, source: str) -> str:
 def positive_text(roles: Roles) -> str:
     """What counts as positive: `clicked = 1`, `class = ">50K"`, `stars >= 4`."""
     if roles.label_test is not None:
-        return str(roles.label_test)
-    return f"{roles.y_true} = {'1' if roles.pos_label is None else value_text(roles.pos_label)}"
+        return printable(str(roles.label_test))
+    return f"{printable(roles.y_true)} = {'1' if roles.pos_label is None else value_text(roles.pos_label)}"
 
 
 def _shown(estimate: Estimate, digits: int) -> str:

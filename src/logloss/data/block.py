@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -201,7 +201,7 @@ class Block:
         y_true, coding = check.labels()
         y_proba, y_proba_of_zero, y_logit = check.forecasts()
         return cls(
-            y_true=_frozen(y_true),
+            y_true=_read_only(y_true),
             y_proba=_frozen(y_proba),
             y_proba_of_zero=_frozen(y_proba_of_zero),
             y_logit=_frozen(y_logit),
@@ -221,7 +221,7 @@ def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
     values = [value for kind, value in coding if kind == "value"]
     spoken = roles.spoken(roles.y_true)
     if roles.pos_label is not None:
-        others = [value for value in values if not _is_label(value, roles.pos_label)]
+        others = [value for value in values if not is_label(value, roles.pos_label)]
         if len(others) > 1:
             raise DataError(_third_label(spoken, _labels_text(values)))
     elif -1.0 in values and (0.0 in values or ("soft", True) in coding):
@@ -244,7 +244,7 @@ class _Check:
         }
         return _Check(Rows(columns, self.rows.first_row, self.rows.place), self.roles, np.flatnonzero(kept))
 
-    def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> None:
+    def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> NoReturn:
         """Raise with the first row where `bad` holds, its value and the number of such rows."""
         index = int(np.argmax(bad))
         column = self.rows.columns[name]
@@ -263,11 +263,8 @@ class _Check:
         if column.categories is not None:
             parsed = _parsed_categories(column.categories)
             if parsed is None:
-                present = (
-                    np.ones(len(column.values), bool) if column.missing is None else ~np.asarray(column.missing)
-                )
+                present = np.ones(len(column.values), bool) if column.missing is None else ~np.asarray(column.missing)
                 self.fail(name, "must hold numbers", present)
-                raise AssertionError  # not reached: fail always raises
             return parsed[column.values]
         values = column.values
         if values.dtype == np.float32 or values.dtype == np.float64:
@@ -331,7 +328,7 @@ class _Check:
         self.n_dropped = int(np.count_nonzero(missing))
         return ~missing if absent is None else ~(missing | absent)
 
-    def fail_missing(self, name: str, lacking: Array, hint: str) -> None:
+    def fail_missing(self, name: str, lacking: Array, hint: str) -> NoReturn:
         """Raise for the first row that holds nothing."""
         number = self.rows.first_row + int(np.argmax(lacking))
         others = int(np.count_nonzero(lacking))
@@ -351,15 +348,18 @@ class _Check:
             present = np.unique(column.values)
             found = _labels_text([column.categories[int(code)] for code in present])
             hint = "Say which one is positive: `pos_label=`."
-            raise DataError(f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; found {found}. {hint}")
-        values = column.values if column.categories is None else _parsed_categories(column.categories)[column.values]
-        return self.number_labels(name, values)
+            raise DataError(
+                f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; found {found}. {hint}"
+            )
+        return self.number_labels(name, column.values if column.categories is None else self.numeric(name))
 
     def tested_labels(self, name: str, column: Column, test: LabelTest) -> tuple[Array, frozenset[Any]]:
         """Labels that a comparison defines."""
         if column.categories is not None:
             if isinstance(test.operand, str) and test.operator not in ("==", "!="):
-                raise DataError(f"text can be compared with == or != only; {self.roles.spoken(name)} holds text ({test}).")
+                raise DataError(
+                    f"text can be compared with == or != only; {self.roles.spoken(name)} holds text ({test})."
+                )
             if isinstance(test.operand, str):
                 holds = COMPARE[test.operator](np.array([str(c) for c in column.categories], object), test.operand)
                 return _codes_taken(holds.astype(np.uint8), column.values), frozenset()
@@ -370,7 +370,7 @@ class _Check:
     def chosen_labels(self, column: Column, pos_label: Any) -> tuple[Array, frozenset[Any]]:
         """Labels of two classes, one of them named as positive; which values occur is judged over all rows."""
         if column.categories is not None:
-            is_positive = np.array([_is_label(value, pos_label) for value in column.categories], dtype=np.uint8)
+            is_positive = np.array([is_label(value, pos_label) for value in column.categories], dtype=np.uint8)
             used = np.unique(column.values)
             found = [column.categories[int(code)] for code in used]
             return _codes_taken(is_positive, column.values), frozenset(("value", value) for value in found[:64])
@@ -391,7 +391,9 @@ class _Check:
         if values.dtype == np.bool_:
             values = values.view(np.uint8)
         if values.dtype.kind not in "fiu":
-            raise DataError(f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; it holds {values.dtype}.")
+            raise DataError(
+                f"{self.roles.spoken(name)} must be 0 or 1, or two classes with `pos_label`; it holds {values.dtype}."
+            )
         if len(values) == 0:
             return np.zeros(0, np.uint8), frozenset()
         low, high = values.min(), values.max()
@@ -408,7 +410,7 @@ class _Check:
         bad = ~((values >= 0) & (values <= 1) | (values == -1))
         if bad.any():
             distinct = np.unique(values[:: max(1, len(values) // 4096)])
-            hint = "Two classes with other names need `pos_label=`; a comparison such as y_true=\"stars >= 4\" makes a label, too."
+            hint = 'Two classes with other names need `pos_label=`; y_true="stars >= 4" makes a label by comparison.'
             if len(distinct) == 2:
                 hint = f"If the classes are {_labels_text(list(distinct))}, say which is positive: `pos_label=`."
             self.fail(name, "must be 0 or 1 (−1 or 1, or shares from 0 to 1)", bad, hint)
@@ -478,11 +480,11 @@ def _is_all_in_unit_interval(column: Column) -> bool:
 def _lacking(column: Column) -> Array | None:
     """Where a column holds nothing (null or NaN, one thing); None if nowhere."""
     lacking = None if column.missing is None or not column.missing.any() else np.asarray(column.missing)
-    if column.categories is None and column.values.dtype.kind == "f" and len(column.values):
-        # The least of floats is NaN if any is: one look.
-        if np.isnan(column.values.min()):
-            empty = np.isnan(column.values)
-            lacking = empty if lacking is None else lacking | empty
+    is_float = column.categories is None and column.values.dtype.kind == "f"
+    # The least of floats is NaN if any is: one look.
+    if is_float and len(column.values) and np.isnan(column.values.min()):
+        empty = np.isnan(column.values)
+        lacking = empty if lacking is None else lacking | empty
     return lacking
 
 
@@ -499,7 +501,7 @@ def _parsed_categories(categories: tuple[Any, ...]) -> Array | None:
     return np.array(parsed, dtype=np.float64)
 
 
-def _is_label(value: Any, label: Any) -> bool:
+def is_label(value: Any, label: Any) -> bool:
     """Whether a value of the table is the class that was named, as a number or as text."""
     if value == label or str(value) == str(label):
         return True
@@ -533,8 +535,13 @@ def _take(values: Array | None, kept: Array) -> Array | None:
 
 
 def _frozen(values: Array | None) -> Array | None:
+    """The same, read-only, where there is an array."""
+    return None if values is None else _read_only(values)
+
+
+def _read_only(values: Array) -> Array:
     """A read-only view, so that each kernel is compiled for one kind of array."""
-    if values is None or not values.flags.writeable:
+    if not values.flags.writeable:
         return values
     view = values.view()
     view.flags.writeable = False

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from logloss.data.block import Array, Block, Column, LabelTest, Place, Roles, Rows
+from logloss.data.block import Array, Block, Column, LabelTest, Place, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
@@ -27,7 +27,7 @@ PART_ROWS = 1 << 19
 
 @runtime_checkable
 class Part(Protocol):
-    """Rows that are walked in order by one worker; pickled, it is the description of its rows where they lie in files."""
+    """Rows that one worker walks in order; where they lie in files, its pickle is their description."""
 
     @property
     def n_rows(self) -> int | None:
@@ -39,14 +39,15 @@ class Part(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """A table that hands out parts.
+    """A table that hands out parts."""
 
-    name: what people call it ("scores.csv", "12 files of preds"); "" for arrays. notes: what they should be told about
-    how it was read. is_rewalkable: False for a stream that can be read once.
-    """
+    @property
+    def name(self) -> str:
+        """What people call it; "" for arrays."""
 
-    name: str
-    is_rewalkable: bool
+    @property
+    def is_rewalkable(self) -> bool:
+        """Whether it can be walked again."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read."""
 
-    def parts(self, columns: Sequence[str]) -> list[Part]:
+    def parts(self, columns: Sequence[str]) -> Sequence[Part]:
         """Its parts, reading these columns only. Files are compared here, before the first row is read."""
 
 
@@ -190,7 +191,7 @@ def _array_of(values: Any, name: str) -> Array | Column:
 def _coded(array: Array, name: str) -> Column:
     """A column of objects or text: numbers where all are, else codes into the distinct values."""
     values = array.tolist()
-    missing = np.array([value is None or value != value for value in values], dtype=bool)
+    missing = np.array([is_nothing(value) for value in values], dtype=bool)
     present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     gaps = missing if missing.any() else None
     if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in present):
@@ -199,10 +200,17 @@ def _coded(array: Array, name: str) -> Column:
         return Column(numbers, gaps)
     codes: dict[Any, int] = {}
     try:
-        coded = [0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)]
+        coded = [
+            0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)
+        ]
     except TypeError as error:
         raise DataError(f"`{name}` must hold numbers, bools or text: {error}.") from error
     return Column(np.array(coded, dtype=np.int32), gaps, tuple(codes))
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a cell of an object array is empty: None, or a NaN of whatever kind, which differs from itself."""
+    return value is None or bool(value != value)  # noqa: PLR0124
 
 
 def is_arrow(table: Any) -> bool:
@@ -215,8 +223,8 @@ def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
     if isinstance(table, Source):
         return table
-    is_list_of_paths = isinstance(table, list | tuple) and bool(table) and all(
-        isinstance(item, str | os.PathLike) for item in table
+    is_list_of_paths = (
+        isinstance(table, list | tuple) and bool(table) and all(isinstance(item, str | os.PathLike) for item in table)
     )
     if isinstance(table, str | os.PathLike) or is_list_of_paths:
         from logloss.data.arrow import open_files
@@ -231,8 +239,8 @@ def as_source(table: Any, *, header: bool = True) -> Source:
     if hasattr(table, "collect") and hasattr(table, "lazy"):
         raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
     raise DataError(
-        f"cannot read a table from {type(table).__name__}. Pass arrays, a data frame, an Arrow table or dataset, or the path "
-        "of Parquet or CSV files."
+        f"cannot read a table from {type(table).__name__}. "
+        "Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or CSV files."
     )
 
 
@@ -279,8 +287,9 @@ def bind(
             raise unknown_column(name, source.column_names)
     if arrays:
         source = _with_arrays(data, source, (*names.values(), *features), arrays)
+    columns: dict[str, Any] = {**{role: role for role in arrays}, **names}
     roles = Roles(
-        **{**{role: role for role in arrays}, **names},
+        **columns,
         features=features,
         pos_label=pos_label,
         label_test=label_test,
@@ -289,21 +298,22 @@ def bind(
     return source, roles
 
 
-def _bind_arrays(
-    arrays: dict[str, Any], features: Any, pos_label: Any, missing: str
-) -> tuple[MemorySource, Roles]:
+def _bind_arrays(arrays: dict[str, Any], features: Any, pos_label: Any, missing: str) -> tuple[MemorySource, Roles]:
     """The source and roles of arrays alone."""
     for role, value in arrays.items():
         if isinstance(value, str):
-            raise DataError(f'`{role}` is the name "{value}", but no table is given. Pass the table first and `y_true=` as a name.')
+            raise DataError(
+                f'`{role}` is the name "{value}", but no table is given. Pass the table first and `y_true=` as a name.'
+            )
     _, columns = _names_and_arrays(arrays)
+    if "y_proba_of_zero" in columns and _is_first_class(columns["y_true"], pos_label):
+        columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
     names = _feature_names(features)
     if features is not None:
         matrix = features_matrix(features)
         columns |= {name: Column(matrix[:, j]) for j, name in enumerate(names)}
-    roles = Roles(
-        **{role: role for role in columns if role not in names}, features=names, pos_label=pos_label, missing=missing
-    )
+    own: dict[str, Any] = {role: role for role in columns if role not in names}
+    roles = Roles(**own, features=names, pos_label=pos_label, missing=missing)
     return array_source(columns), roles
 
 
@@ -327,6 +337,16 @@ def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[st
     return names, arrays
 
 
+def _is_first_class(labels: Column, pos_label: Any) -> bool:
+    """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
+    if pos_label is None:
+        return False
+    found = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
+    others = [value for value in found if not is_label(value, pos_label)]
+    mine = [value for value in found if is_label(value, pos_label)] or [pos_label]
+    return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
+
+
 def _pair(value: Any) -> tuple[Any, Any] | None:
     """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
     if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
@@ -348,12 +368,12 @@ def _pair(value: Any) -> tuple[Any, Any] | None:
     return array[:, 0], array[:, 1]
 
 
-def _with_arrays(
-    data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]
-) -> MemorySource:
+def _with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
     if isinstance(data, str | os.PathLike | list | tuple):
-        raise DataError(f"an array can stand for a column of a table in memory only; {source.name} lies in files. Name a column.")
+        raise DataError(
+            f"an array can stand for a column of a table in memory only; {source.name} lies in files. Name a column."
+        )
     columns = {name: as_column(data[name], name) for name in dict.fromkeys(names)}
     lengths = {f'column "{name}"': len(column.values) for name, column in columns.items()}
     check_lengths({**lengths, **{f"`{name}`": len(column.values) for name, column in arrays.items()}})
@@ -366,7 +386,9 @@ def features_matrix(features: Any) -> Array:
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
-        raise DataError(f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}.")
+        raise DataError(
+            f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}."
+        )
     return matrix
 
 
@@ -387,4 +409,6 @@ def unknown_column(name: str, names: Sequence[str]) -> DataError:
     """What is said of a column that a table does not have."""
     close = difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-    return DataError(f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}')
+    return DataError(
+        f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
+    )

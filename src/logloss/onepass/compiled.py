@@ -95,28 +95,28 @@ def inlined(function: Callable[..., Any]) -> Any:
 if IS_COMPILED:
 
     @intrinsic
-    def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001 - numba's signature
+    def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
         """a·b + c, rounded once."""
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.fma(*args)
 
         return types.float64(types.float64, types.float64, types.float64), codegen
 
     @intrinsic
-    def as_bits(typingctx: Any, x: Any) -> Any:  # noqa: ARG001
+    def as_bits(typingctx: Any, x: Any) -> Any:
         """The 64 bits of a float64, as an int64."""
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.bitcast(args[0], context.get_value_type(types.int64))
 
         return types.int64(types.float64), codegen
 
     @intrinsic
-    def as_float(typingctx: Any, k: Any) -> Any:  # noqa: ARG001
+    def as_float(typingctx: Any, k: Any) -> Any:
         """The float64 that has these 64 bits."""
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.bitcast(args[0], context.get_value_type(types.float64))
 
         return types.float64(types.int64), codegen
@@ -131,7 +131,7 @@ else:
 
     def as_bits(x: float) -> int:
         """The 64 bits of a float64, as an int64."""
-        return np.float64(x).view(np.int64)
+        return np.float64(x).view(np.int64)  # type: ignore[return-value]
 
     def as_float(k: int) -> float:
         """The float64 that has these 64 bits."""

@@ -1,8 +1,8 @@
 """Sums whose bits do not depend on order: every float is an integer in units of 2^-6720.
 
 A running sum is a row of int64 limbs, 32 bits apart. Whole columns are deposited by `deposit`, which cuts each value
-into three 48-bit lanes below the largest exponent of the column and adds the lanes up as integers; what is left of a
-value below the third lane goes to the limbs by itself. Nothing is dropped and nothing is rounded, so the cut of the rows
+into 48-bit lanes below the largest exponent of the column and adds the lanes up as integers; what is left of a
+value below the third lane goes to the limbs by itself. Nothing is dropped and nothing is rounded: the cut of the rows
 cannot matter. Frozen, a sum is one Python integer; it is rounded when it is read.
 
 >>> import numpy as np

@@ -38,8 +38,8 @@ from logloss.onepass.pointwise import (
 
 # Rows of one slice: its widest scratch, 36 columns of float64, takes 150 KB of the second-level cache.
 SLICE = 512
-# Where the next column of a scratch begins: not at a multiple of 4,096 bytes, where all columns would fall into the same
-# lines of the first-level cache (measured: 1.5 times slower).
+# Where the next column of a scratch begins: not at a multiple of 4,096 bytes, where all columns would fall into the
+# same lines of the first-level cache (measured: 1.5 times slower).
 STRIDE = SLICE + 8
 # The columns that every forecast has: cost of a 1, cost of a 0, probability, entropy, variance of the cost.
 IF_ONE, IF_ZERO, PROBA, ENTROPY, VARIANCE, N_PARTS = 0, STRIDE, 2 * STRIDE, 3 * STRIDE, 4 * STRIDE, 5
@@ -105,7 +105,7 @@ def forecast_parts(p, q, z, parts):
         if z is not None:
             logit = np.float64(z[i])
             if_one, if_zero = softplus_pair(logit)
-            high, low = exp_minus(abs(logit))
+            high, _ = exp_minus(abs(logit))
             likelier = 1.0 / (1.0 + high)
             rarer = high * likelier
             one = likelier if logit > 0.0 else rarer
@@ -150,7 +150,10 @@ def deposit_columns(columns, n_columns, length, counts, start, limbs):
 
 @compiled
 def losses_summed(y, p, q, z, limbs):
-    """Σ loss of hard labels into limbs[0], infinite rows left out; returns their number. Cost: 1.5 ns a row, 4 from logits."""
+    """Σ loss of hard labels into limbs[0], infinite rows left out; returns their number.
+
+    Cost: 1.5 ns a row, 4 from logits.
+    """
     scratch = np.empty(SLICE)
     n_infinite = 0
     for start in range(0, y.shape[0], SLICE):
@@ -269,7 +272,7 @@ def times(high, low, b):
 
 @inlined
 def contributions(w, y, loss, proba, entropy, variance, column, scratch):
-    """Write what one row contributes to the general sums: c = w·loss, a = w·y, b = w·Brier and their products with w."""
+    """Write what one row contributes to the general sums: c = w·loss, a = w·y, b = w·Brier and their products."""
     c = w * loss
     a = w * y
     b = w * (y * ((1.0 - proba) * (1.0 - proba)) + (1.0 - y) * (proba * proba))
@@ -302,7 +305,9 @@ def contributions(w, y, loss, proba, entropy, variance, column, scratch):
 
 # Powers of the weight and of the loss in each general sum: where the two had to be split into mantissa and exponent,
 # a contribution made of the mantissas is moved by as many exponents.
-POWERS_OF_WEIGHT = np.array([1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 1, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2, 2, 2, 1, 2])
+POWERS_OF_WEIGHT = np.array(
+    [1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 1, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2, 2, 2, 1, 2]
+)
 POWERS_OF_LOSS = np.array([0, 1, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
 
 
@@ -368,9 +373,7 @@ def special_rows(y, w, n, start, length, parts, spare, limbs, tally):
             continue
         weight, weight_exponent = math.frexp(weight)
         loss, loss_exponent = math.frexp(0.0 if is_infinite else loss)
-        contributions(
-            weight, label, loss, parts[PROBA + i], parts[ENTROPY + i], parts[VARIANCE + i], i, spare
-        )
+        contributions(weight, label, loss, parts[PROBA + i], parts[ENTROPY + i], parts[VARIANCE + i], i, spare)
         for k in range(N_GENERAL):
             shift = POWERS_OF_WEIGHT[k] * weight_exponent + POWERS_OF_LOSS[k] * loss_exponent
             deposit_times(spare[k * STRIDE + i], shift, count, limbs[k])
@@ -411,7 +414,7 @@ def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
             if n is not None:
                 weight *= counts[i]
             if_one, if_zero = softplus_pair(logits[i])
-            high, low = exp_minus(abs(logits[i]))
+            high, _ = exp_minus(abs(logits[i]))
             likelier = 1.0 / (1.0 + high)
             rarer = high * likelier
             one = likelier if logits[i] > 0.0 else rarer

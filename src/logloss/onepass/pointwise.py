@@ -86,7 +86,7 @@ def exp_minus(a):
     tail = -k * LN2_LOW
     r = head + tail
     r_low = tail - (r - head)
-    # exp(r) = 1 + r + r²/2 + r³·q(r): Taylor's coefficients, |r| < 0.3466: the first left out is r^14/14! < 2^-57 of r³.
+    # exp(r) = 1 + r + r²/2 + r³·q(r), |r| < 0.3466: Taylor's coefficients to 1/13!; the first term left out is 2^-57.
     q = fma(r, 1.6059043836821613e-10, 2.08767569878681e-09)
     q = fma(r, q, 2.505210838544172e-08)
     q = fma(r, q, 2.755731922398589e-07)
@@ -149,8 +149,9 @@ def softplus_pair(z):
     d = u - 1.0
     correction = ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0)
     head, rest = log_parts_of_normal(u, correction, 1023.0)
-    right = head + rest
-    # Knuth's two-sum of a + head, of which nothing is lost before `rest` is added; a finite stand-in keeps inf − inf out.
+    # Beyond 22 the cubic term of log(1 + high) is below 2^-64 of it, and 1 + high would round three times.
+    right = high + fma(-0.5 * high, high, low) if a > 22.0 else head + rest
+    # Knuth's two-sum of a + head: nothing is lost before `rest` is added. A finite stand-in keeps inf − inf out.
     finite = min(a, 1e300)
     both = finite + head
     part = both - finite

@@ -74,11 +74,10 @@ def map_and_merge(
             try:
                 for future in futures:
                     summary = summary.merge(future.result())
-            except BaseException:
-                # Also Ctrl-C: the others stop at their next block.
+            finally:
+                # After an error or Ctrl-C the others stop at their next block.
                 stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+                pool.shutdown(cancel_futures=True)
     return summary
 
 

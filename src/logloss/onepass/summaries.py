@@ -26,8 +26,8 @@ from logloss.data.block import Block, Place
 from logloss.onepass import exact, kernels
 from logloss.text import count, significant
 
-# The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w the
-# weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
+# The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
+# the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
 # variance of the loss if the prediction is right; w_infinite: the weight of rows of infinite loss.
 SUMS = (
     "w",
@@ -455,9 +455,7 @@ class _CurvatureWorkspace:
             residuals, curvatures = np.empty(stop - start), np.empty(stop - start)
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             counts = None if block.counts is None else block.counts[start:stop]
-            kernels.logistic_rows(
-                block.y_true[start:stop], logits, weights, counts, residuals, curvatures, self.limbs
-            )
+            kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, residuals, curvatures, self.limbs)
             self.gradient += residuals @ design
             self.hessian += design.T @ (curvatures[:, None] * design)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())

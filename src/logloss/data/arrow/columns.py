@@ -56,12 +56,14 @@ def to_column(values: Any, name: str = "") -> Column:
         values = values.cast(stored.value_type)
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
-    missing = None
-    if values.null_count:
-        missing = _array(values.is_null())
-        # 1, not 0: a weight that is missing must not look like a row that is absent.
-        values = pc.fill_null(values, pa.scalar(True if kind == "bool" else 1, pa.int8()).cast(values.type))
-    return Column(_array(values), missing)
+    if not values.null_count:
+        return Column(_array(values))
+    missing = _array(values.is_null())
+    # 1, not 0: a weight that is missing must not look like a row that is absent.
+    if pa.types.is_floating(values.type):
+        array = _array(values)
+        return Column(np.where(missing, array.dtype.type(1), array), missing)
+    return Column(_array(pc.fill_null(values, pa.scalar(1, pa.int8()).cast(values.type))), missing)
 
 
 def kind_of(stored: Any) -> str:
@@ -98,7 +100,7 @@ def _coded(values: Any) -> Column:
         return Column(np.full(len(codes), np.nan), np.ones(len(codes), bool))
     renumbered = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)
     codes = np.where(missing, 0, renumbered[codes]) if len(codes) else codes
-    categories = tuple(words.filter(pa.array(occurs)).to_pylist())
+    categories = tuple(_array(words)[occurs].tolist())
     return Column(codes.astype(np.int32), missing if missing.any() else None, categories)
 
 

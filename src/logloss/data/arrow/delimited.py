@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of_arrays
+from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.block import Place, Rows
 from logloss.errors import DataError
@@ -48,11 +49,10 @@ class Bytes:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most so many."""
-        if self.start:
-            cut = len(self.start) if size < 0 else size
-            data, self.start = self.start[:cut], self.start[cut:]
-        else:
-            data = self.stream.read(size)
+        cut = len(self.start) if size < 0 else size
+        data, self.start = self.start[:cut], self.start[cut:]
+        if size < 0 or len(data) < size:
+            data += self.stream.read(-1 if size < 0 else size - len(data))
         self.tail = data[-N_BYTES_OF_TAIL:] if len(data) >= N_BYTES_OF_TAIL else (self.tail + data)[-N_BYTES_OF_TAIL:]
         return data
 
@@ -172,8 +172,10 @@ def read_layout(stream: Any, name: str, *, header: bool, is_tabbed: bool = False
         names = tuple(str(number) for number in range(len(fields)))
         return Layout(names, delimiter, 0, has_rows=True), b"".join(lines)
     n_header_lines = n_blank + reader.line_num
-    has_rows = any(text.strip("\r\n") for text in source)
-    return Layout(tuple(fields), delimiter, n_header_lines, has_rows), b"".join(lines)
+    while (line := stream.readline(CHUNK_BYTES)) and not line.strip(b"\r\n"):
+        lines.append(line)
+    lines.append(line)
+    return Layout(tuple(fields), delimiter, n_header_lines, bool(line)), b"".join(lines)
 
 
 def _and_then(first: str, others: Iterator[str]) -> Iterator[str]:
@@ -190,7 +192,7 @@ def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
 
 
 def _not_utf8(name: str, found: str) -> str:
-    return f"{name} must be text in UTF-8: {found}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+    return f"{name} must be text in UTF-8; {found}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
@@ -221,7 +223,7 @@ def read_rows(
             yield from rows_of_arrays(arrays, batch.num_rows, columns, partitions, row, place)
             row += batch.num_rows
     except DataError as error:
-        raise _better(error, wrong, n_skipped, place) from error.__cause__
+        raise _better(error, wrong, layout.names, n_skipped, place) from error.__cause__
     _refuse_open_quote(last, stream.tail, place, row)
 
 
@@ -232,27 +234,25 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str],
     kinds = dict.fromkeys(numbers, pa.string())
     # As bytes if nobody uses it: it is only looked at to see whether the file ends inside quotes.
     kinds.setdefault(every[-1], pa.binary())
-    return iter(
-        pacsv.open_csv(
-            stream,
-            # One thread: rows are numbered only then, and parts are read beside each other anyway.
-            read_options=pacsv.ReadOptions(
-                use_threads=False, block_size=CHUNK_BYTES, column_names=every, skip_rows=n_skipped
-            ),
-            parse_options=pacsv.ParseOptions(
-                delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=kinds,
-                include_columns=[*numbers, every[-1]],
-                strings_can_be_null=True,
-                null_values=NULL_WORDS,
-            ),
-        )
+    # One thread: rows are numbered only then, and parts are read beside each other anyway.
+    yield from pacsv.open_csv(
+        stream,
+        read_options=pacsv.ReadOptions(
+            use_threads=False, block_size=CHUNK_BYTES, column_names=every, skip_rows=n_skipped
+        ),
+        parse_options=pacsv.ParseOptions(
+            delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types=kinds,
+            include_columns=[*numbers, every[-1]],
+            strings_can_be_null=True,
+            null_values=NULL_WORDS,
+        ),
     )
 
 
-def _better(error: DataError, wrong: Sequence[Any], n_skipped: int, place: Place) -> DataError:
+def _better(error: DataError, wrong: Sequence[Any], names: Sequence[str], n_skipped: int, place: Place) -> DataError:
     """The error with the row, or with what to do, where pyarrow's words do not say."""
     if wrong:
         row = wrong[0]
@@ -262,8 +262,10 @@ def _better(error: DataError, wrong: Sequence[Any], n_skipped: int, place: Place
             f'"{printable(row.text)}". A field that holds the delimiter must stand in quotes.'
         )
     said = str(error.__cause__)
-    if "UTF8" in said:
-        return DataError(_not_utf8(place.name, said))
+    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", said)
+    if not_utf8:
+        where = place.where(int(not_utf8[2]) - 1 - n_skipped)
+        return DataError(_not_utf8(place.name, f"{spoken(names[int(not_utf8[1])])} is not in {where}"))
     if "straddling" in said:
         return DataError(
             f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."

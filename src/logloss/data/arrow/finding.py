@@ -20,6 +20,8 @@ DELIMITED = frozenset({".csv", ".tsv", ".tab", ".txt"})
 PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4", ".br"})
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 N_BYTES_SNIFFED = 4096
+# Letters of a path that messages show.
+LONGEST_PATH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def find(paths: Any) -> tuple[str, list[Found]]:
         return counted(len(found), "file"), found
     if os.path.isfile(wanted[0]):
         return found[0].name, found
-    return f"{counted(len(found), 'file')} of {printable(Path(wanted[0]).as_posix())}", found
+    return f"{counted(len(found), 'file')} of {printable(Path(wanted[0]).as_posix(), LONGEST_PATH)}", found
 
 
 def _of_path(path: str, *, is_alone: bool) -> list[Found]:
@@ -50,16 +52,16 @@ def _of_path(path: str, *, is_alone: bool) -> list[Found]:
     if os.path.isdir(path):
         files = _of_folder(path, path)
         if not files:
-            raise SourceNotFound(f'the folder "{printable(path)}" holds no Parquet or CSV file.')
+            raise SourceNotFound(f"the folder {_quoted(path)} holds no Parquet or CSV file.")
         return files
     if os.path.exists(path):
         name = os.path.basename(path) if is_alone else Path(path).as_posix()
-        return [Found(path, printable(name), (), _is_parquet(path, name))]
+        return [Found(path, printable(name, LONGEST_PATH), (), _is_parquet(path, name))]
     if not glob.has_magic(path):
-        raise SourceNotFound(f'there is no file or folder "{printable(path)}".')
+        raise SourceNotFound(f"there is no file or folder {_quoted(path)}.")
     files = _of_pattern(path)
     if not files:
-        raise SourceNotFound(f'no file matches "{printable(path)}".')
+        raise SourceNotFound(f"no file matches {_quoted(path)}.")
     return files
 
 
@@ -94,17 +96,19 @@ def _of_pattern(pattern: str) -> list[Found]:
     top = str(Path(*fixed)) if fixed else "."
     shows_hidden = os.path.basename(pattern).startswith(("_", "."))
     files: list[Found] = []
+    folders: set[str] = set()
     for path in sorted(glob.glob(pattern, recursive=True)):
         names = Path(os.path.relpath(path, top)).parts
         if not shows_hidden and any(name.startswith(("_", ".")) and name != "." for name in names):
             continue
-        _refuse_lake(os.path.dirname(path) or ".")
+        folders.update(os.path.join(top, *names[:depth]) for depth in range(len(names)))
         if not os.path.isdir(path):
             files.append(_below(path, top, is_parquet=_is_parquet(path, path)))
         elif "**" not in pattern:
             # A pattern with ** names the files below by itself.
             files += _of_folder(path, top)
-    _refuse_lake(top)
+    for folder in sorted(folders):
+        _refuse_lake(folder)
     return files
 
 
@@ -113,7 +117,7 @@ def _below(path: str, top: str, *, is_parquet: bool) -> Found:
     relative = Path(os.path.relpath(path, top))
     pairs = (part.split("=", 1) for part in relative.parts[:-1] if part.find("=") > 0)
     partitions = tuple((unquote(key), None if value == HIVE_NULL else unquote(value)) for key, value in pairs)
-    return Found(path, printable(relative.as_posix(), 120), partitions, is_parquet)
+    return Found(path, printable(relative.as_posix(), LONGEST_PATH), partitions, is_parquet)
 
 
 def _format(path: str) -> str:
@@ -141,7 +145,9 @@ def _is_parquet(path: str, name: str) -> bool:
         is_text = False
     if is_packed or is_text:
         return False
-    raise DataError(f"{printable(name)} must be Parquet or CSV in UTF-8; its bytes are neither. Convert it to Parquet.")
+    raise DataError(
+        f"{printable(name, LONGEST_PATH)} must be Parquet or CSV in UTF-8; its bytes are neither. Convert it first."
+    )
 
 
 def _suffixes(path: str) -> list[str]:
@@ -162,15 +168,21 @@ def _first_bytes(path: str) -> bytes:
 
 def _refuse_twice(found: Sequence[Found]) -> None:
     """Refuse a file that is named twice, by whichever way: its rows would count twice."""
-    names: dict[tuple[int, int], str] = {}
+    paths: dict[tuple[int, int], str] = {}
     for file in found:
         stat = os.stat(file.path)
-        earlier = names.setdefault((stat.st_dev, stat.st_ino), file.path)
-        if earlier is not file.path:
+        same = (stat.st_dev, stat.st_ino)
+        if same in paths:
             raise DataError(
-                f'each file must be named once; "{printable(file.path)}" is the same file as "{printable(earlier)}". '
+                f"each file must be named once; {_quoted(file.path)} is the same file as {_quoted(paths[same])}. "
                 "Leave one of them out."
             )
+        paths[same] = file.path
+
+
+def _quoted(path: str) -> str:
+    """A path as messages name it."""
+    return f'"{printable(path, LONGEST_PATH)}"'
 
 
 def _refuse_mixture(found: Iterable[Found]) -> None:
@@ -188,12 +200,11 @@ def _refuse_mixture(found: Iterable[Found]) -> None:
 def _refuse_lake(folder: str) -> None:
     """Refuse the folder of a table whose log, not the list of its files, says which rows are valid."""
     if os.path.isdir(os.path.join(folder, "_delta_log")):
-        kind, way = "Delta", f'deltalake.DeltaTable("{printable(folder)}").to_pyarrow_dataset()'
+        kind, way = "Delta", f"deltalake.DeltaTable({_quoted(folder)}).to_pyarrow_dataset()"
     elif glob.glob(os.path.join(glob.escape(folder), "metadata", "*.metadata.json")):
         kind, way = "Iceberg", 'pyiceberg.catalog.load_catalog().load_table("...").scan().to_arrow()'
     else:
         return
     raise DataError(
-        f'"{printable(folder)}" is a table of {kind}, whose files may hold rows that were deleted or replaced. '
-        f"Pass {way}."
+        f"{_quoted(folder)} is a table of {kind}, whose files may hold rows that were deleted or replaced. Pass {way}."
     )

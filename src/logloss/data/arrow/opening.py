@@ -56,8 +56,9 @@ def open_table(table: Any) -> FileSource | TableSource | StreamSource:
         if not hasattr(table, "__arrow_c_stream__"):
             return TableSource(pa.Table.from_batches([pa.record_batch(table)]))
         reader = pa.RecordBatchReader.from_stream(table)
-        # A frame or a relation knows its shape and can be asked again; a bare stream does neither.
-        if any(hasattr(table, name) for name in ("shape", "__len__", "num_rows")):
+        # A frame or a relation knows its shape and can be asked again; a bare stream does neither. The type is asked,
+        # as a relation would run its query to answer.
+        if any(hasattr(type(table), name) for name in ("shape", "__len__", "num_rows")):
             return TableSource(reader.read_all())
         return _open_reader(reader, "")
 
