@@ -392,6 +392,20 @@ def outcome(path):
         return str(error)
 
 
+def test_a_footer_whose_counts_disagree_is_refused(tmp_path):
+    """Footers carry no checksum; this is the most frequent damage that would pass unseen."""
+    path = write_parquet(tmp_path / "a.parquet", {"p": np.arange(12_345.0)}, row_group_size=5000)
+    data = path.read_bytes()
+    # 12,345 as Thrift's compact protocol writes it, then 12,344.
+    n_rows, other = b"\xf2\xc0\x01", b"\xf0\xc0\x01"
+    footer = data.rindex(n_rows)
+    path.write_bytes(data[:footer] + other + data[footer + 3 :])
+    with pytest.raises(
+        DataError, match=r"a\.parquet must hold 12,344 rows; its row groups hold 12,345\. The file is damaged"
+    ):
+        open_files(path)
+
+
 def damaged_positions(path, n_positions):
     """Seeded places inside the pages of a file."""
     footer = pq.read_metadata(path)
@@ -481,12 +495,23 @@ def test_lines_agree_with_the_parser_on_random_text(tmp_path):
         found = parsed(data)
         if found is None:
             continue
-        lines = [line_of(io.BytesIO(data), row, 0, b",") for row in range(len(found) + 1)]
+        lines = [line_of(Pipe(data), row, 0, b",") for row in range(len(found) + 1)]
         assert lines[-1] is None
         for row, line in zip(found, lines, strict=False):
             assert parsed(b"\n".join(data.split(b"\n")[line - 1 :]))[0] == row
             n_checked += 1
     assert n_checked > 500
+
+
+def test_lines_that_end_in_cr_alone_are_not_counted():
+    """A program shows them as one line or as several: rather no number than a wrong one."""
+    assert line_of(io.BytesIO(b"p\n1\r2\n3\n"), 0, 1, b",") is None
+    assert line_of(io.BytesIO(b"p\r\n1\r\n"), 0, 1, b",") == 2
+
+
+def test_a_file_whose_lines_end_in_cr_alone_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read the first line of a\.csv"):
+        csv_rows(tmp_path, "y,p\r1,0.5\r0,0.25\r")
 
 
 def parsed(data):
@@ -713,6 +738,28 @@ def test_a_dataset_keeps_its_folders_and_is_read_by_row_group(tmp_path):
     assert source.n_rows == 6
 
 
+def test_a_dataset_may_mean_some_row_groups(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", {"p": [0.1, 0.2, 0.3]}, row_group_size=1)
+    (fragment,) = ds.dataset(path).get_fragments()
+    some = ds.FileSystemDataset(
+        [fragment.subset(row_group_ids=[0, 2])], fragment.physical_schema, fragment.format, fragment.filesystem
+    )
+    source = open_table(some)
+    assert (source.n_rows, [part.first_row for part in source.parts(("p",))]) == (2, [0, 2])
+    assert walked(source) == {"p": [0.1, 0.3]}
+
+
+def test_what_a_log_says_of_the_values_is_not_taken_for_a_folder(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", {"p": [0.5, 0.5]})
+    known = (ds.field("p") == 0.5) & (ds.field("day") == 1)
+    (fragment,) = ds.dataset(path).get_fragments()
+    fragment = fragment.format.make_fragment(fragment.path, fragment.filesystem, known)
+    schema = pa.schema([("p", pa.float64()), ("day", pa.int64())])
+    source = open_table(ds.FileSystemDataset([fragment], schema, fragment.format, fragment.filesystem))
+    assert walked(source) == {"p": [0.5, 0.5], "day": ["1", "1"]}
+    assert source.notes == ()
+
+
 def test_a_filtered_dataset_stays_filtered(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", {"p": [0.1, 0.2, 0.3]})
     assert walked(open_table(ds.dataset(path).filter(ds.field("p") > 0.15))) == {"p": [0.2, 0.3]}
@@ -863,6 +910,12 @@ def test_only_the_categories_that_occur_are_kept():
     assert column.categories == ("a", "c")
     assert column.values.tolist() == [1, 0, 0]
     assert column.missing.tolist() == [False, False, True]
+
+
+def test_a_null_among_the_categories_is_missing():
+    column = to_column(pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array(["a", None])))
+    assert column.missing.tolist() == [True, False]
+    assert column.categories == ("a",)
 
 
 def test_a_whole_array_is_not_copied():

@@ -60,13 +60,20 @@ def test_float16_probabilities_are_widened():
 
 @pytest.mark.parametrize(
     ("y", "z", "exact"),
-    [(1, np.inf, 0.0), (0, -np.inf, 0.0), (1, -np.inf, np.inf), (0, np.inf, np.inf), (1, -1000.0, 1000.0), (0, 1.8e308, 1.8e308)]
-)  # fmt: skip
+    [
+        (1, math.inf, 0.0),
+        (0, -math.inf, 0.0),
+        (1, -math.inf, math.inf),
+        (0, math.inf, math.inf),
+        (1, -1000.0, 1000.0),
+        (0, 1.7976931348623157e308, 1.7976931348623157e308),
+    ],
+)
 def test_infinite_and_huge_logits_are_answers_not_nan(y, z, exact):
     """BCEWithLogitsLoss gives nan for z = +inf, y = 1 (pytorch#49844, #102894)."""
-    z = min(z, 1.7976931348623157e308) if np.isfinite(z) or z == 1.8e308 else z
-    exact = 1.7976931348623157e308 if exact == 1.8e308 else exact
-    assert log_loss([y], y_logit=[z]) == (z if exact == 1.8e308 else exact)
+    assert log_loss([y], y_logit=[z]) == exact
+    assert surprisal([y], y_logit=[z]).tolist() == [exact]
+    assert surprisal(np.array([y], float), y_logit=[z]).tolist() == [exact]
 
 
 def test_logits_are_never_guessed_from_their_range():
@@ -79,14 +86,14 @@ def test_logits_are_never_guessed_from_their_range():
 
 def test_the_observed_classs_own_column_is_used():
     """P(0) = 1e-17 beside P(1) = 1.0: 1 − P(1) has lost it. scikit-learn gives 36.04."""
-    assert ulps_apart(log_loss([0], np.array([[1e-17, 1.0]])), 39.1439465808988) <= 2
+    assert ulps_apart(log_loss([0], np.array([[1e-17, 1.0]])), 39.143946580898777) <= 2
     assert log_loss([1], np.array([[1e-17, 1.0]])) == 0.0
 
 
 @pytest.mark.parametrize("weight", [1e308, 5e-324, 1e-300, 1e300, 1.0])
 def test_equal_weights_of_any_size_are_no_weights(weight):
     """scikit-learn 1.9.1 gives 0.0 for 1e308 and .5 for 5e-324; right is .4904146265058631 (see also yardstick#614)."""
-    assert ulps_apart(log_loss([1, 0], [0.5, 0.25], sample_weight=[weight, weight]), 0.4904146265058631) <= 1
+    assert ulps_apart(log_loss([1, 0], [0.5, 0.25], sample_weight=[weight, weight]), 0.4904146265058631) <= 4
 
 
 def test_integer_weights_do_not_wrap():
@@ -258,7 +265,7 @@ def test_entropy_is_symmetric_and_largest_at_one_half(rng):
 
 def test_entropy_of_one_in_a_billion_keeps_its_digits():
     """From 1 − q the last nine digits would be lost."""
-    assert ulps_apart(entropy(1e-9), 2.1723265836946412e-08) <= 3
+    assert ulps_apart(entropy(1e-9), 2.1723265836446411e-08) <= 3
 
 
 def test_cross_entropy_of_the_truth_is_its_entropy(rng):
@@ -371,4 +378,5 @@ def test_scikit_learn_loses_weights_at_the_ends_of_the_floats():
     with np.errstate(all="ignore"):
         huge = metrics.log_loss([1, 0], [0.5, 0.25], sample_weight=[1e308, 1e308])
     assert not huge == pytest.approx(0.4904146265058631)
-    assert log_loss([1, 0], [0.5, 0.25], sample_weight=[1e308, 1e308]) == 0.4904146265058631
+    # 4 ULP: the promise for weighted means.
+    assert ulps_apart(log_loss([1, 0], [0.5, 0.25], sample_weight=[1e308, 1e308]), 0.4904146265058631) <= 4

@@ -91,6 +91,7 @@ def _coded(values: Any) -> Column:
     words, codes = values.dictionary, values.indices
     missing = _array(values.is_null())
     codes = _array(codes.fill_null(0)).astype(np.int64)
+    # A null among the words: newer versions of pyarrow have counted it above, 17 has not.
     if words.null_count and len(codes):
         missing = missing | _array(words.is_null())[codes]
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.

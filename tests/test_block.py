@@ -1,0 +1,521 @@
+"""Every rule about what may be in a table, and the words in which it is refused: expected, got, where, what next."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from logloss import DataError, log_loss, measure, surprisal
+from logloss.data.block import Block, Column, LabelTest, Place, Roles, Rows
+
+LN2 = math.log(2)
+FIRST_ROW = 1_000_000
+
+
+def refused(*arguments, verb=log_loss, **keywords) -> str:
+    """What is said."""
+    with pytest.raises(DataError) as error:
+        verb(*arguments, **keywords)
+    return str(error.value)
+
+
+def block_of(first_row=0, place=None, **columns) -> Block:
+    """A block of columns that have the names of their roles."""
+    roles = {name: value for name, value in columns.items() if name in ("pos_label", "missing", "label_test")}
+    found = {name: value for name, value in columns.items() if name not in roles}
+    rows = Rows({name: Column(np.asarray(value)) for name, value in found.items()}, first_row, place or Place())
+    return Block.of(rows, Roles(**{name: name for name in found}, **roles))
+
+
+# Probabilities.
+
+
+def test_a_probability_above_one_is_named_with_its_row_and_a_way_out():
+    said = refused([0, 1, 1], [0.5, 1.2, 1.3])
+    assert said == (
+        "`y_proba` must lie in [0, 1]; row 1 has 1.2 (2 such rows in this block). "
+        "If it holds log-odds, pass it as `y_logit`."
+    )
+
+
+def test_one_rounding_above_one_is_too_much_and_can_be_seen():
+    """scikit-learn refuses it, too; others clip in silence (keras#4744)."""
+    assert "row 1 has 1.0000000000000002." in refused([0, 1], [0.5, 1.0000000000000002])
+    assert "row 0 has 1.0000001." in refused([1], np.float32([1.0000001]))
+    assert "row 0 has 1.001." in refused([1], np.float16([1.001]))
+
+
+def test_negative_probabilities_are_refused_and_minus_zero_is_zero():
+    assert "row 0 has -0.1." in refused([1], [-0.1])
+    assert "row 0 has -5e-324." in refused([1], [-5e-324])
+    assert log_loss([0], [-0.0]) == 0.0
+    assert log_loss([1], [-0.0]) == math.inf
+    assert log_loss([1], np.float32([-0.0])) == math.inf
+
+
+def test_infinite_probabilities_are_refused():
+    assert "row 1 has inf." in refused([1, 1], [0.5, np.inf])
+    assert "row 1 has -inf." in refused([1, 1], np.float32([0.5, -np.inf]))
+
+
+def test_a_row_is_named_by_its_number_in_its_source():
+    with pytest.raises(DataError, match="row 1,000,002 of scores has 7"):
+        block_of(FIRST_ROW, Place("scores"), y_true=[1, 0, 1], y_proba=[0.5, 0.5, 7.0])
+
+
+def test_rows_far_down_are_named_rightly():
+    """Beyond the first block and the first part."""
+    p = np.full(600_000, 0.5)
+    p[599_999] = 2.0
+    assert "row 599,999 has 2." in refused(np.ones(600_000, np.uint8), p)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+def test_every_width_of_float_is_taken(dtype):
+    assert log_loss([1, 0], np.array([0.5, 0.5], dtype)) == LN2
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint8"])
+def test_whole_numbers_are_probabilities_too(dtype):
+    assert log_loss([1, 0], np.array([1, 0], dtype)) == 0.0
+
+
+def test_strided_and_read_only_arrays_are_taken():
+    p = np.arange(0.1, 0.9, 0.1)
+    p.flags.writeable = False
+    y = np.array([1, 0, 1, 0, 1, 0, 1, 0])
+    assert log_loss(y[::2], p[::2]) == log_loss(y[::2].copy(), p[::2].copy())
+    assert log_loss(y[::-1], p[::-1]) == log_loss(y, p)
+    assert log_loss(np.asfortranarray(y), p.astype(">f8")) == log_loss(y, p)
+
+
+def test_inputs_are_never_changed():
+    y, p, w = np.array([1.0, 0.0]), np.array([0.5, 0.25]), np.array([1.0, 0.0])
+    copies = [x.copy() for x in (y, p, w)]
+    measure(y, p, sample_weight=w)
+    assert all(np.array_equal(a, b) for a, b in zip((y, p, w), copies, strict=True))
+    assert all(x.flags.writeable for x in (y, p, w))
+
+
+# Two columns.
+
+
+def test_two_columns_that_do_not_add_up_to_one_are_refused_and_never_renormalised():
+    """scikit-learn only warns (scikit-learn#24515, PR#25299)."""
+    said = refused([1], [[0.2, 0.3]])
+    assert "must add up to 1 within 1e-6; row 0 has 0.3." in said
+    assert "Beside it stands 0.2: together 0.5. Nothing is renormalised." in said
+
+
+def test_two_columns_may_miss_one_by_the_rounding_of_float32():
+    pair = np.array([[0.3, 0.7], [0.6, 0.4]], np.float32)
+    assert log_loss([1, 0], pair) == log_loss([1, 0], pair.astype(np.float64))
+    assert "together 1.000002" in refused([1], [[0.3, 0.700002]])
+
+
+def test_each_of_two_columns_must_hold_probabilities():
+    assert "must lie in [0, 1]" in refused([1], [[-0.5, 1.5]])
+
+
+def test_two_columns_of_named_classes_stand_in_sorted_order():
+    """As `predict_proba` gives them. scikit-learn#30910: a perfect forecast scored 36.04 because of the order of labels."""
+    perfect_cat_dog = [[0.0, 1.0], [1.0, 0.0]]
+    assert log_loss(["dog", "cat"], perfect_cat_dog, pos_label="dog") == 0.0
+
+
+def test_two_columns_are_not_swapped_in_silence_where_the_first_class_is_positive():
+    """cat sorts before dog: the first column is P(cat). Either it is read so, or refused; never read the other way."""
+    perfect_cat_dog = [[0.0, 1.0], [1.0, 0.0]]
+    try:
+        found = log_loss(["dog", "cat"], perfect_cat_dog, pos_label="cat")
+    except DataError as error:
+        assert "pos_label" in str(error)
+    else:
+        assert found == 0.0
+
+
+def test_three_columns_are_refused_with_their_shape():
+    assert refused([1], [[0.2, 0.3, 0.5]]) == "`y_proba` must have shape (n_rows,) or (n_rows, 2); it has shape (1, 3)."
+
+
+def test_a_frame_of_two_columns_is_a_pair():
+    frame = pd.DataFrame({"no": [0.25, 0.5], "yes": [0.75, 0.5]})
+    assert log_loss([0, 1], frame) == 1.5 * LN2
+    assert log_loss([0, 1], [[0.25, 0.75], [0.5, 0.5]]) == 1.5 * LN2
+
+
+# Logits.
+
+
+def test_any_real_logit_is_taken_and_only_nan_is_refused():
+    assert "`y_logit` must hold a value; row 1 has none." in refused([1, 0], y_logit=[0.0, np.nan])
+    assert log_loss([1, 0], y_logit=[1e300, -np.inf]) == 0.0
+
+
+def test_one_forecast_is_not_given_twice():
+    said = refused([1], [0.5], y_logit=[0.0])
+    assert said == "pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast."
+
+
+@pytest.mark.parametrize("verb", [log_loss, measure, surprisal])
+def test_a_missing_forecast_is_asked_for(verb):
+    said = refused([1, 0], verb=verb)
+    assert "`y_proba`" in said
+    assert "`y_logit`" in said
+
+
+# Missing values.
+
+
+def test_nan_and_none_are_one_thing_and_an_error_with_a_way_out():
+    said = refused([1, np.nan, 0, np.nan], [0.5] * 4)
+    assert said == (
+        "`y_true` must hold a value; row 1 has none (2 such rows in this block). "
+        'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+    )
+    assert "`y_proba` must hold a value; row 0 has none." in refused([1], [np.nan])
+    assert "`y_true` must hold a value; row 1 has none." in refused([1, None], [0.5, 0.5])
+    assert "`sample_weight` must hold a value; row 0 has none." in refused([1], [0.5], sample_weight=[np.nan])
+    assert "`counts` must hold a value; row 0 has none." in refused([1], [0.5], counts=[np.nan])
+
+
+def test_dropped_rows_are_counted_and_change_nothing_else():
+    y, p = [1, np.nan, 0, 1, 1], [0.5, 0.5, np.nan, 0.25, 0.5]
+    w = [1, 1, 1, 1, np.nan]
+    m = measure(y, p, sample_weight=w, missing="drop")
+    assert (m.n_dropped, m.n_rows, float(m.log_loss)) == (3, 2, 1.5 * LN2)
+    assert "3 rows left out: something missing" in repr(m)
+    assert log_loss(y, p, sample_weight=w, missing="drop") == 1.5 * LN2
+
+
+def test_a_bad_value_after_dropped_rows_is_named_by_its_own_number():
+    assert "row 2 has 3." in refused([1, 0, 1], [0.5, np.nan, 3.0], missing="drop")
+
+
+def test_all_rows_missing_is_an_error_that_says_so():
+    said = refused([np.nan, np.nan], [0.5, 0.5], missing="drop")
+    assert said == "expected at least one row with every value; all 2 rows lack one."
+
+
+def test_missing_is_error_or_drop():
+    assert refused([1], [0.5], missing="ignore") == '`missing` must be "error" or "drop"; got \'ignore\'.'
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.ma.array([1, 0], mask=[False, True]),
+        np.array([1, None], dtype=object),
+        np.array([1, pd.NA], dtype=object),
+        pd.Series([1, None]),
+        pd.Series([1, pd.NA], dtype="Int64"),
+        pd.Series([True, pd.NA], dtype="boolean"),
+        pd.Series([1, pd.NA], dtype=object),
+        pd.array([1, None], dtype="Int8"),
+        pl.Series([1, None]),
+        pl.Series([True, None]),
+        [1, float("nan")],
+    ],
+    ids=lambda labels: f"{type(labels).__module__.split('.')[0]} {getattr(labels, 'dtype', '')}",
+)
+def test_every_way_to_write_nothing_is_understood(labels):
+    assert "`y_true` must hold a value; row 1 has none." in refused(labels, [0.5, 0.5])
+    assert log_loss(labels, [0.5, 0.5], missing="drop") == LN2
+    assert measure(labels, [0.5, 0.5], missing="drop").n_dropped == 1
+
+
+@pytest.mark.parametrize("role", ["sample_weight", "counts", "y_proba"])
+@pytest.mark.parametrize("beneath", [0.0, -1.0, 1.0])
+def test_what_lies_beneath_a_mask_is_never_looked_at(role, beneath):
+    """A masked weight of 0 would make the row vanish in silence, a masked −1 be refused for what nobody wrote."""
+    column = np.ma.array([1.0, beneath], mask=[False, True])
+    arguments = {"y_proba": [0.5, 0.25], role: column}
+    assert f"`{role}` must hold a value; row 1 has none." in refused([1, 1], **arguments)
+    assert measure([1, 1], **arguments, missing="drop").n_dropped == 1
+
+
+# Weights and counts.
+
+
+@pytest.mark.parametrize("weight", [-0.5, -5e-324, np.inf, -np.inf])
+def test_negative_and_infinite_weights_are_refused(weight):
+    said = refused([1, 0], [0.5, 0.5], sample_weight=[1, weight])
+    assert said.startswith("`sample_weight` must be finite and at least 0; row 1 has ")
+    assert said.endswith("A row of weight 0 counts as no row.")
+
+
+def test_weight_zero_hides_whatever_else_the_row_holds():
+    found = measure([1, 5, np.nan, 0], [0.5, 9.0, np.nan, np.nan], sample_weight=[1, 0, 0, -0.0])
+    assert (found.n_rows, found.n_dropped, float(found.log_loss)) == (1, 0, LN2)
+
+
+def test_all_weights_zero_is_an_error_that_says_so():
+    said = refused([1, 0], [0.5, 0.5], sample_weight=[0, 0])
+    assert said == "expected at least one row with a weight above 0; all 2 rows have weight 0."
+
+
+@pytest.mark.parametrize("count", [-1, 0.5, 2.0**60, np.inf])
+def test_counts_are_whole_and_not_negative(count):
+    said = refused([1, 0], [0.5, 0.5], counts=[1, count])
+    assert said.startswith("`counts` must hold whole numbers from 0 to 2^")
+    assert "; row 1 has " in said
+    assert said.endswith("Weights that are not whole numbers are `sample_weight`.")
+
+
+def test_counts_never_overflow():
+    """Two thousand rows of the largest count are more rows than 64 bits can number: exact, or refused."""
+    n_rows = 2_000
+    try:
+        found = measure([1, 0] * (n_rows // 2), [0.5] * n_rows, counts=[2**53] * n_rows)
+    except DataError as error:
+        assert "`counts` must hold whole numbers" in str(error)
+    else:
+        assert found.n_rows == n_rows * 2**53
+        assert found.base_rate == 0.5
+
+
+@pytest.mark.parametrize("role", ["sample_weight", "counts"])
+def test_text_that_reads_as_nan_is_no_number(role):
+    """A weight of nan would make the row vanish, or the mean nan."""
+    said = refused([1, 0], [0.5, 0.25], **{role: ["1", "nan"]})
+    assert f"`{role}` must hold " in said
+    assert "row 1" in said
+
+
+# Labels.
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, False, True],
+        np.array([1, 0, 1], np.uint8),
+        np.array([1, 0, 1], np.int64),
+        np.array([1, 0, 1], np.float32),
+        [1, -1, 1],
+        np.array([1, -1, 1], np.int8),
+        [1.0, -1.0, 1.0],
+        np.array([1, 0, 1], dtype=object),
+        ["1", "0", "1"],
+        ["true", "False", "TRUE"],
+        pd.Series([1, 0, 1], index=[7, 7, 9]),
+        pl.Series([1, 0, 1]),
+        (1, 0, 1),
+    ],
+    ids=repr,
+)
+def test_hard_labels_may_be_written_in_many_ways(labels):
+    assert log_loss(labels, [0.5, 0.75, 0.25]) == log_loss([1, 0, 1], [0.5, 0.75, 0.25])
+
+
+def test_labels_of_a_block_are_bytes_where_all_are_hard():
+    assert block_of(y_true=[1.0, 0.0], y_proba=[0.5, 0.5]).y_true.dtype == np.uint8
+    assert block_of(y_true=[1.0, 0.25], y_proba=[0.5, 0.5]).y_true.dtype == np.float64
+
+
+@pytest.mark.parametrize("labels", [[0, 2], [1, 2], [-1, 0], [-1, 0.5], [0, 1, -1], [0.5, 1.5], [-2, 1], [0, np.inf]])
+def test_other_numbers_are_not_labels(labels):
+    said = refused(labels, [0.5] * len(labels))
+    assert said.startswith("`y_true` must be 0 or 1")
+
+
+def test_a_wrong_label_is_named_with_its_row():
+    said = refused([0, 1, 3, 4], [0.5] * 4)
+    assert said.startswith("`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (2 such rows")
+    assert 'a comparison such as y_true="stars >= 4" makes a label, too.' in said
+
+
+def test_two_other_classes_are_asked_for_the_positive_one():
+    assert "If the classes are 2 values: 1, 2, say which is positive: `pos_label=`." in refused([1, 2], [0.5, 0.5])
+
+
+def test_text_labels_need_the_positive_one():
+    said = refused(["spam", "ham", "spam"], [0.5] * 3)
+    assert said == (
+        '`y_true` must be 0 or 1, or two classes with `pos_label`; found 2 values: "ham", "spam". '
+        "Say which one is positive: `pos_label=`."
+    )
+    # 2·0.5 bits, from spam.
+    assert log_loss(["spam", "ham"], [0.5, 0.5], pos_label="spam") == LN2
+
+
+def test_a_third_class_is_refused_with_what_was_found():
+    said = refused(["a", "b", "c", "a"], [0.5] * 4, pos_label="a")
+    assert said == (
+        '`y_true` must be 0 or 1, or two classes with `pos_label`; found 3 values: "a", "b", "c". '
+        'A comparison such as y_true="stars >= 4" makes two classes of many.'
+    )
+
+
+def test_a_class_that_does_not_occur_cannot_be_positive_beside_two_others():
+    assert "found 2 values: 1, 2" in refused([1, 2], [0.5, 0.5], pos_label=3)
+
+
+@pytest.mark.parametrize(("labels", "pos_label"), [([1, 2], 2), (["1", "2"], 2), ([1.0, 2.0], "2"), ([False, True], True), ([0, 1], 1)])
+def test_the_positive_class_may_be_a_number_or_its_text(labels, pos_label):
+    assert surprisal(labels, [0.25, 0.5], pos_label=pos_label).tolist() == surprisal([0, 1], [0.25, 0.5]).tolist()
+
+
+def test_the_positive_class_may_be_zero():
+    assert surprisal([0, 1], [0.25, 0.5], pos_label=0).tolist() == surprisal([1, 0], [0.25, 0.5]).tolist()
+
+
+LATE = 600_000
+
+
+def test_a_third_class_in_the_last_rows_is_still_caught():
+    """Labels are judged over all rows, not for each block."""
+    labels = np.zeros(LATE, np.int64) + 1
+    labels[: LATE // 2] = 2
+    labels[-1] = 3
+    assert "found 3 values: 1, 2, 3" in refused(labels, np.full(LATE, 0.5), pos_label=1)
+
+
+@pytest.mark.parametrize("verb", [log_loss, measure, surprisal])
+def test_minus_one_and_zero_in_different_blocks_are_still_caught(verb):
+    labels = np.ones(LATE, np.int64)
+    labels[0], labels[-1] = -1, 0
+    assert "found −1 as well as values from 0 to 1" in refused(labels, np.full(LATE, 0.5), verb=verb)
+
+
+def test_minus_one_and_shares_in_different_blocks_are_still_caught():
+    labels = np.ones(LATE)
+    labels[0], labels[-1] = -1, 0.5
+    assert "found −1 as well as values from 0 to 1" in refused(labels, np.full(LATE, 0.5))
+
+
+def test_blocks_of_one_class_each_go_together():
+    labels = np.ones(LATE, np.int64)
+    labels[: LATE // 2] = -1
+    assert log_loss(labels, np.full(LATE, 0.5)) == LN2
+    assert log_loss(np.abs(labels), np.full(LATE, 0.5)) == LN2
+
+
+# Comparisons.
+
+
+@pytest.fixture
+def reviews():
+    return {"stars": [5, 3, 4, 1], "label": ["normal.", "smurf.", "normal.", "neptune."], "p": [0.5, 0.25, 0.75, 0.5]}
+
+
+@pytest.mark.parametrize(
+    ("test", "labels"),
+    [
+        ("stars >= 4", [1, 0, 1, 0]),
+        ("stars>4", [1, 0, 0, 0]),
+        ("stars <= 3", [0, 1, 0, 1]),
+        ("stars < 3", [0, 0, 0, 1]),
+        ("stars == 4", [0, 0, 1, 0]),
+        ("stars != 4.0", [1, 1, 0, 1]),
+        ("label != 'normal.'", [0, 1, 0, 1]),
+        ('label == "normal."', [1, 0, 1, 0]),
+        ("label == smurf.", [0, 1, 0, 0]),
+    ],
+)
+def test_a_comparison_makes_a_label(reviews, test, labels):
+    m = measure(reviews, y_true=test, y_proba="p")
+    assert m.log_loss == log_loss(labels, reviews["p"])
+    assert m.n_ones == sum(labels)
+
+
+def test_the_comparison_is_echoed(reviews):
+    assert measure(reviews, y_true="stars>=4", y_proba="p").positive == "stars >= 4"
+    assert measure(reviews, y_true='label != "normal."', y_proba="p").positive == "label != 'normal.'"
+
+
+def test_a_column_of_exactly_that_name_wins(reviews):
+    table = {**reviews, "stars >= 4": [0, 0, 0, 1]}
+    assert measure(table, y_true="stars >= 4", y_proba="p").n_ones == 1
+
+
+def test_text_is_compared_as_text_and_numbers_as_numbers(reviews):
+    said = refused(reviews, verb=measure, y_true="stars == 'many'", y_proba="p")
+    assert said == "column \"stars\" holds numbers and cannot be compared with text (stars == 'many')."
+    said = refused(reviews, verb=measure, y_true="label > 'a'", y_proba="p")
+    assert said == "text can be compared with == or != only; column \"label\" holds text (label > 'a')."
+    assert 'column "label" must hold numbers; row 0 has "normal."' in refused(
+        reviews, verb=measure, y_true="label > 3", y_proba="p"
+    )
+
+
+def test_numbers_written_as_text_can_be_compared():
+    assert measure({"stars": ["5", "3"], "p": [0.5, 0.5]}, y_true="stars >= 4", y_proba="p").n_ones == 1
+
+
+def test_nothing_is_not_unequal_to_something():
+    """A missing label must not pass a `!=`."""
+    said = refused({"label": ["a", None], "p": [0.5, 0.5]}, verb=measure, y_true="label != 'b'", y_proba="p")
+    assert 'column "label" must hold a value; row 1 has none.' in said
+    said = refused({"stars": [5.0, np.nan], "p": [0.5, 0.5]}, verb=measure, y_true="stars != 4", y_proba="p")
+    assert 'column "stars" must hold a value; row 1 has none.' in said
+
+
+def test_comparisons_are_read_from_text():
+    assert LabelTest.parse("a b >= -1.5e3") == LabelTest("a b", ">=", -1500.0)
+    assert LabelTest.parse("x=='3'") == LabelTest("x", "==", "3")
+    assert LabelTest.parse("clicked") is None
+    assert str(LabelTest.parse("x<0.25")) == "x < 0.25"
+
+
+# Other kinds.
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.array(["2020-01-01"], "M8[D]"), "`y_true` must hold numbers, bools or text; it holds datetime64[D]."),
+        (np.array([1 + 2j]), "`y_true` must hold numbers, bools or text; it holds complex128."),
+        (np.ones((1, 2)), "`y_true` must be one column of shape (n_rows,); it has shape (1, 2)."),
+        (1, "`y_true` must be one column of shape (n_rows,); it has shape ()."),
+        ([[1], [0, 1]], "`y_true` must be one column of numbers, bools or text"),
+        ([{"a": 1}], "`y_true` must hold numbers, bools or text"),
+    ],
+)
+def test_things_that_are_no_column_are_refused(labels, words):
+    assert words in refused(labels, [0.5])
+
+
+def test_text_probabilities_are_named_by_the_row_that_is_no_number():
+    said = refused([1, 0, 1], np.array(["0.5", "0.25", "half"]))
+    assert said == '`y_proba` must hold numbers; row 2 has "half".'
+
+
+def test_numbers_written_as_text_are_numbers():
+    assert log_loss(["1", "0"], np.array(["0.5", "0.5"])) == LN2
+
+
+def test_names_without_a_table_are_explained():
+    assert "no table is given" in refused([1, 0], "score")
+    assert "no table is given" in refused([1, 0], ["p0", "p1"])
+
+
+def test_fractions_and_other_exact_numbers_are_numbers():
+    from decimal import Decimal
+
+    assert log_loss([1, 0], [Decimal("0.5"), Decimal("0.5")]) == LN2
+    assert log_loss([Fraction(1, 2)], [0.5]) == LN2
+
+
+def test_a_block_of_no_rows_is_a_block():
+    empty = np.zeros(0)
+    block = block_of(y_true=empty, y_proba=empty, sample_weight=empty, counts=empty)
+    assert (block.n_rows, block.n_dropped, block.coding) == (0, 0, frozenset())
+
+
+def test_arrays_of_a_block_are_contiguous_and_read_only():
+    block = block_of(y_true=[1, 0, 1][::-1], y_proba=np.linspace(0, 1, 6)[::2], sample_weight=[1, 2, 3])
+    for array in (block.y_true, block.y_proba, block.sample_weight):
+        assert array.flags.c_contiguous
+        assert not array.flags.writeable
+
+
+def test_rows_keep_their_numbers_where_others_are_left_out():
+    block = block_of(10, y_true=[1, 0, 1, 0], y_proba=[0.5, np.nan, 0.5, 0.5], sample_weight=[1, 1, 0, 1], missing="drop")
+    assert [block.row(k) for k in range(block.n_rows)] == [10, 13]
+    assert block.n_dropped == 1
