@@ -205,7 +205,7 @@ def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
     weight = Fraction(w)
     c = to_53_bits(weight * Fraction(0 if loss == math.inf else loss))
     a = to_53_bits(weight * Fraction(y))
-    b = to_53_bits(weight * Fraction(y * ((1 - p) * (1 - p)) + (1 - y) * (p * p)))
+    b = to_53_bits(weight * Fraction(brier_of(y, p)))
     return {
         "w": weight,
         "c": c,
@@ -245,16 +245,22 @@ def is_plain(x: float) -> bool:
     return 2.0**-200 < x < 2.0**200
 
 
+def brier_of(y: float, p: float) -> float:
+    return y * ((1 - p) * (1 - p)) + (1 - y) * (p * p)
+
+
 def special_rows(
     y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
 ) -> dict[str, Fraction]:
-    """The general sums of those rows only whose weight or loss cannot be cubed as a float; infinite rows count there
-    with their weight."""
+    """The general sums of those rows only of which a factor is too large or too small for products of floats; infinite rows
+    count there with their weight."""
     sums: dict[str, Fraction] = {}
     for label, forecast, weight, count in zip(y, forecasts, w, n, strict=True):
         loss = mixed(float(label), forecast.if_one, forecast.if_zero)
         row = general_row(float(weight), float(label), forecast)
-        if is_plain(weight) and (loss in (0.0, math.inf) or is_plain(loss)):
+        factors = (float(label), forecast.proba, brier_of(float(label), forecast.proba), forecast.entropy, forecast.variance)
+        is_safe = all(x == 0 or is_plain(x) for x in factors)
+        if is_plain(weight) and is_safe and (loss in (0.0, math.inf) or is_plain(loss)):
             row = {name: value for name, value in row.items() if name == "w_infinite"}
         for name, value in row.items():
             sums[name] = sums.get(name, Fraction(0)) + count * value

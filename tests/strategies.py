@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from logloss.data.block import Block, Column, Place, Roles, Rows
+from logloss.data.block import Block
+from logloss.data.rows import Column, Place, Roles, Rows
 from logloss.data.source import BlockPart, MemoryPart
 
 KINDS = ("hard", "hard logits", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts", "everything")

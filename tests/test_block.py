@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from logloss import DataError, log_loss, measure, surprisal
-from logloss.data.block import Block, Column, LabelTest, Place, Roles, Rows
+from logloss.data.block import Block
+from logloss.data.rows import Column, LabelTest, Place, Roles, Rows
 
 LN2 = math.log(2)
 FIRST_ROW = 1_000_000
@@ -133,6 +134,16 @@ def test_two_columns_are_not_swapped_in_silence_where_the_first_class_is_positiv
     perfect_cat_dog = [[0.0, 1.0], [1.0, 0.0]]
     try:
         found = log_loss(["dog", "cat"], perfect_cat_dog, pos_label="cat")
+    except DataError as error:
+        assert "pos_label" in str(error)
+    else:
+        assert found == 0.0
+
+
+def test_an_array_of_two_columns_beside_a_table_is_not_swapped_either():
+    table = {"pet": ["dog", "cat"]}
+    try:
+        found = measure(table, y_true="pet", y_proba=np.array([[0.0, 1.0], [1.0, 0.0]]), pos_label="cat").log_loss
     except DataError as error:
         assert "pos_label" in str(error)
     else:
@@ -327,7 +338,7 @@ def test_other_numbers_are_not_labels(labels):
 def test_a_wrong_label_is_named_with_its_row():
     said = refused([0, 1, 3, 4], [0.5] * 4)
     assert said.startswith("`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (2 such rows")
-    assert 'a comparison such as y_true="stars >= 4" makes a label, too.' in said
+    assert 'Two classes with other names need `pos_label=`; y_true="stars >= 4" makes a label by comparison.' in said
 
 
 def test_two_other_classes_are_asked_for_the_positive_one():
@@ -495,11 +506,8 @@ def test_names_without_a_table_are_explained():
     assert "no table is given" in refused([1, 0], ["p0", "p1"])
 
 
-def test_fractions_and_other_exact_numbers_are_numbers():
-    from decimal import Decimal
-
+def test_decimals_are_numbers():
     assert log_loss([1, 0], [Decimal("0.5"), Decimal("0.5")]) == LN2
-    assert log_loss([Fraction(1, 2)], [0.5]) == LN2
 
 
 def test_a_block_of_no_rows_is_a_block():

@@ -39,7 +39,7 @@ def test_every_kernel_has_a_twin_and_every_twin_a_kernel():
     """What else stands in reference.py are parts of twins: they are named here, so that none is forgotten."""
     parts_of_twins = {
         *("ulps_apart", "to_53_bits", "of_one", "of_zero", "of_logit", "costs", "mixed", "at", "tally", "general_row"),
-        "is_plain",
+        *("is_plain", "brier_of"),
     }
     twins = {function.name for function in functions_of(reference)} - parts_of_twins
     assert sorted(twins) == sorted(compiled_names())
@@ -198,14 +198,12 @@ def test_hard_sums_equal_their_twin(table):
         assert abs(value - expected[name]) <= slack, name
 
 
-def clear_of_underflow(table: Table) -> Table:
-    """Without probabilities and shares so small that a weighted one would be subnormal (test_measurement.py has them)."""
-    proba = None if table.y_proba is None else np.where(table.y_proba < 1e-30, 1e-30, table.y_proba)
-    logit = None if table.y_logit is None else np.clip(table.y_logit, -60.0, 60.0)
-    share = np.where((table.y_true > 0) & (table.y_true < 1e-30), 1e-30, table.y_true)
+def taking_part(table: Table) -> Table:
+    """With a weight and a count above 0 in each row, as blocks have them."""
     weight = None if table.sample_weight is None else np.where(table.sample_weight == 0, 1.0, table.sample_weight)
     counts = None if table.counts is None else np.maximum(table.counts, 1)
-    return Table(share.astype(np.float64), proba, table.y_proba_of_zero, logit, weight, counts)
+    label = table.y_true.astype(np.float64)
+    return Table(label, table.y_proba, table.y_proba_of_zero, table.y_logit, weight, counts)
 
 
 GENERAL_KINDS = ("weighted", "soft", "soft weighted", "soft counts")
@@ -213,7 +211,7 @@ GENERAL_KINDS = ("weighted", "soft", "soft weighted", "soft counts")
 
 @given(tables(GENERAL_KINDS))
 def test_general_sums_equal_their_twin(table):
-    table = clear_of_underflow(table)
+    table = taking_part(table)
     limbs, tally = exact.new_limbs(summaries.N_GENERAL_LIMBS), new_tally()
     weight = ones(table) if table.sample_weight is None else table.sample_weight
     kernels.general_sums(table.y_true, *forecast_of(table), table.sample_weight, table.counts, limbs, tally)
@@ -226,7 +224,7 @@ def test_general_sums_equal_their_twin(table):
 @given(tables(("weighted", "soft weighted"), min_rows=1))
 def test_special_rows_equal_their_twin(table):
     """Only rows that floats cannot cube: the others are left to the loop without branches."""
-    table = clear_of_underflow(table)
+    table = taking_part(table)
     n_rows = table.n_rows
     parts = np.empty(kernels.N_PARTS * kernels.STRIDE)
     kernels.forecast_parts(*forecast_of(table), parts)

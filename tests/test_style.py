@@ -30,6 +30,7 @@ comparison
 calibration
 fitting
 measurement
+estimates
 information
 onepass.engines
 onepass.run
@@ -41,6 +42,7 @@ onepass.compiled
 data.source
 data.arrow | data.design
 data.block
+data.rows
 storage
 text | errors
 """

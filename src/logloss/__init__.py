@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logloss.errors import ConvergenceWarning, DataError, LogLossError, MissingPackage, SourceNotFound
+    from logloss.estimates import Estimate
     from logloss.fitting import LogisticModel, fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
-    from logloss.measurement import Estimate, Measurement, measure
+    from logloss.measurement import Measurement, measure
 
 __version__ = "0.1.0"
 
@@ -26,7 +27,7 @@ _HOMES = {
     "kl_divergence": "information",
     "measure": "measurement",
     "Measurement": "measurement",
-    "Estimate": "measurement",
+    "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "fitting",
     "LogLossError": "errors",

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from logloss.data.block import Array
+from logloss.data.rows import Array
 from logloss.fitting import LogisticModel, fit
 from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
 from logloss.measurement import Measurement, measure

@@ -14,22 +14,28 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from logloss.data.block import Array, Block, Roles
+from logloss.data.block import Block
+from logloss.data.rows import Array, Roles
 from logloss.data.source import Source, bind, features_matrix
 from logloss.errors import ConvergenceWarning, DataError
 from logloss.information import entropy
 from logloss.measurement import positive_text
-from logloss.text import columns, counted, fixed, printable, significant
+from logloss.text import columns, count, counted, fixed, listed, printable, significant
 
 # Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
 SETTLED_DECREMENT = 1e-28
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
 MAX_HALVINGS = 30
+# Squares of the spread of a feature must be numbers.
+LARGEST_SPREAD = 1e100
+# A loss that can fall by less (nats per row) stands still.
+STILL = 1e-4
 ROUNDING = 2.0**-52
 
 
@@ -117,12 +123,20 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        matrix = features_matrix(X)
-        if matrix.shape[1] != len(self.coefficients):
-            raise DataError(
-                f"`X` must have {counted(len(self.coefficients), 'column')}, as in training; it has {matrix.shape[1]}."
-            )
-        return matrix.astype(np.float64) @ np.array(list(self.coefficients.values())) + self.intercept
+        # Columns that have the names of training are found by them: their order does not matter, nor what stands beside.
+        names = list(self.coefficients)
+        own = getattr(X, "column_names", None) or getattr(X, "columns", ())
+        if set(names) <= {name for name in own if isinstance(name, str)}:
+            X = X.select(names) if hasattr(X, "select") else X[names]
+        matrix = features_matrix(X).astype(np.float64)
+        if matrix.shape[1] != len(names):
+            raise DataError(f"`X` must have {counted(len(names), 'column')}, as in training; it has {matrix.shape[1]}.")
+        bad = np.argwhere(~np.isfinite(matrix))
+        if len(bad):
+            row, j = bad[0]
+            where = f'row {count(row)} has {matrix[row, j]} in column "{printable(names[j])}"'
+            raise DataError(f"`X` must hold finite numbers; {where}.")
+        return matrix @ np.array(list(self.coefficients.values())) + self.intercept
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
@@ -244,7 +258,7 @@ def fit(
     >>> round(model.coefficients["x"], 4)
     0.9637
     """
-    if not (isinstance(l2, int | float) and 0 <= l2 < math.inf):
+    if not (isinstance(l2, Real) and 0 <= l2 < math.inf):
         raise DataError(
             f"`l2` must be finite and at least 0; got {l2!r}. It is the prior precision on the summed loss: 1 / C."
         )
@@ -256,7 +270,10 @@ def fit(
             raise DataError('name the columns to learn from: features=["…"]; or pass X and y as arrays.')
         source, roles = bind(y_true, features=data, **options)
     else:
-        source, roles = bind(data, y_true=y_true, features=features, **options)
+        names = [features] if isinstance(features, str) else features
+        source, roles = bind(data, y_true=y_true, features=names, **options)
+    if len(set(roles.features)) < len(roles.features):
+        raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
     return _Newton(source, roles, float(l2), progress).model(tolerance, max_passes)
 
 
@@ -279,6 +296,12 @@ class _Newton:
         self.centre = found.sums / found.sum_weight
         spread = np.maximum(found.highs - self.centre, self.centre - found.lows)
         self.scale = np.where(spread > 0, spread, 1.0)
+        for name, size in zip(roles.features, self.scale, strict=True):
+            if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
+                raise DataError(
+                    f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
+                    "Change their unit."
+                )
         # l2 / 2 · |w|² in the solver's coordinates v = w · scale; nothing for the intercept.
         self.penalty = np.concatenate([[0.0], l2 / self.scale**2])
 
@@ -341,7 +364,9 @@ class _Newton:
             bound = self.bound(found, decrement)
             passes.append(self.noted(found, bound))
             is_settled = decrement <= SETTLED_DECREMENT * self.weight or decrement > previous / 4
-            if bound <= tolerance * self.weight and is_settled:
+            # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
+            is_stalled = previous / 4 < decrement <= ROUNDING * self.objective(found)
+            if (bound <= tolerance * self.weight and is_settled) or is_stalled:
                 break
         self.warn(bound, step, tolerance, len(passes))
         last = passes[-1]
@@ -380,7 +405,7 @@ class _Newton:
 
     def warn(self, bound: float, step: Array, tolerance: float, n_passes: int) -> None:
         """Say so where the answer is not certified, or where it was still running away."""
-        if self.l2 == 0 and np.abs(step).max() > 0.1:
+        if self.l2 == 0 and bound <= STILL * self.weight and np.abs(step).max() > 0.1:
             warnings.warn(
                 f"no finite coefficients seem to be best: after {n_passes} passes they still grow and the loss stands "
                 "still. The features may divide the labels perfectly; add `l2=` for a finite answer.",

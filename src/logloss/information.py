@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.block import Array, Block
+from logloss.data.block import Block
+from logloss.data.rows import Array
 from logloss.data.source import BlockPart, bind
 from logloss.errors import DataError
 from logloss.text import NATS_PER_BIT, value_text

@@ -59,7 +59,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return f'"{printable(value)}"'
     if isinstance(value, np.float32 | np.float16):
-        return np.format_float_positional(value, trim="-") if 1e-5 < abs(value) < 1e16 else str(value)
+        return np.format_float_positional(value, trim="-") if 1e-5 < abs(float(value)) < 1e16 else str(value)
     if isinstance(value, float | np.floating):
         number = float(value)
         return f"{number:.0f}" if number.is_integer() and abs(number) < 1e16 else repr(number)

@@ -12,150 +12,23 @@ array([1, 0], dtype=uint8)
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+import math
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
 
+from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 BITS_OF_ONE = 0x3FF0000000000000
 BITS_OF_ONE_FLOAT32 = 0x3F800000
 # P(0) + P(1) may miss 1 by the rounding of a float32 column, not by more.
 PAIR_TOLERANCE = 1e-6
-MAX_COUNT = 1 << 53
+# So that the counts of a block of 2^17 rows add up in 64 bits.
+MAX_COUNT = 1 << 40
 N_LABELS_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where rows come from, and how one of them is named to a person."""
-
-    name: str = ""
-
-    def line(self, row: int) -> int | None:
-        """The line of a row in a text file, from 1; None where rows have no lines."""
-        return None
-
-    def row_text(self, row: int) -> str:
-        """`row 7`, `row 7 (line 9)`."""
-        line = self.line(row)
-        return f"row {row:,}" + (f" (line {line:,})" if line is not None else "")
-
-    def where(self, row: int) -> str:
-        """`row 7`, `row 7 (line 9) of scores.csv`."""
-        return self.row_text(row) + (f" of {self.name}" if self.name else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a run of rows, as it was found.
-
-    values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it.
-    missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
-    """
-
-    values: Array
-    missing: Array | None = None
-    categories: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A run of rows as a source found them: columns by name, the number of the first row in its place."""
-
-    columns: Mapping[str, Column]
-    first_row: int
-    place: Place
-
-    @property
-    def n_rows(self) -> int:
-        """How many rows there are."""
-        return len(next(iter(self.columns.values())).values)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelTest:
-    """A label defined by a comparison, such as `stars >= 4`."""
-
-    column: str
-    operator: str
-    operand: float | str
-
-    PATTERN = re.compile(r"^(?P<column>.+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>.+?)\s*$")
-
-    @classmethod
-    def parse(cls, text: str) -> LabelTest | None:
-        """The test that a text such as `label != 'normal.'` describes; None if it is not one."""
-        match = cls.PATTERN.match(text)
-        if match is None:
-            return None
-        operand = match["operand"]
-        if len(operand) >= 2 and operand[0] == operand[-1] and operand[0] in "'\"":
-            return cls(match["column"].strip(), match["operator"], operand[1:-1])
-        try:
-            return cls(match["column"].strip(), match["operator"], float(operand))
-        except ValueError:
-            return cls(match["column"].strip(), match["operator"], operand)
-
-    def __str__(self) -> str:
-        operand = repr(self.operand) if isinstance(self.operand, str) else f"{self.operand:g}"
-        return f"{self.column} {self.operator} {operand}"
-
-
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">=": np.greater_equal,
-    "<=": np.less_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    ">": np.greater,
-    "<": np.less,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """Which column plays which part, and how the label is read."""
-
-    y_true: str
-    y_proba: str | None = None
-    y_proba_of_zero: str | None = None
-    y_logit: str | None = None
-    sample_weight: str | None = None
-    counts: str | None = None
-    features: tuple[str, ...] = ()
-    pos_label: Any = None
-    label_test: LabelTest | None = None
-    missing: str = "error"
-
-    @property
-    def forecast(self) -> str | None:
-        """The column that holds the forecast."""
-        return self.y_proba if self.y_logit is None else self.y_logit
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column that is read, once."""
-        named = (
-            self.y_true,
-            self.y_proba_of_zero,
-            self.y_proba,
-            self.y_logit,
-            self.sample_weight,
-            self.counts,
-            *self.features,
-        )
-        return tuple(dict.fromkeys(name for name in named if name is not None))
-
-    def spoken(self, column: str) -> str:
-        """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
-        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts")
-        return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +134,14 @@ class _Check:
         """A column as numbers; text is refused."""
         column = self.rows.columns[name]
         if column.categories is not None:
-            parsed = _parsed_categories(column.categories)
-            if parsed is None:
-                present = np.ones(len(column.values), bool) if column.missing is None else ~np.asarray(column.missing)
-                self.fail(name, "must hold numbers", present)
-            return parsed[column.values]
+            parsed = np.array([_number(value) for value in column.categories])
+            wrong = np.array([_is_no_number(value) for value in column.categories], dtype=bool)
+            bad = _codes_taken(wrong, column.values)
+            if column.missing is not None:
+                bad = bad & ~column.missing
+            if bad.any():
+                self.fail(name, "must hold numbers", bad)
+            return _codes_taken(parsed, column.values)
         values = column.values
         if values.dtype == np.float32 or values.dtype == np.float64:
             return np.ascontiguousarray(values)
@@ -273,12 +149,18 @@ class _Check:
             return np.ascontiguousarray(values, dtype=np.float64)
         raise DataError(f"{self.roles.spoken(name)} must hold numbers; it holds {values.dtype}.")
 
+    def present(self, name: str) -> Array:
+        """A column as float64, NaN where it is missing, whatever stands there."""
+        values = np.asarray(self.numeric(name), dtype=np.float64)
+        missing = self.rows.columns[name].missing
+        return values if missing is None else np.where(missing, np.nan, values)
+
     def weights(self) -> Array | None:
         """Weights as float64: finite and ≥ 0, or missing."""
         name = self.roles.sample_weight
         if name is None:
             return None
-        weight = np.asarray(self.numeric(name), dtype=np.float64)
+        weight = self.present(name)
         bad = ~((weight >= 0) & (weight < np.inf) | np.isnan(weight))
         if bad.any():
             self.fail(name, "must be finite and at least 0", bad, "A row of weight 0 counts as no row.")
@@ -289,11 +171,11 @@ class _Check:
         name = self.roles.counts
         if name is None:
             return None
-        found = np.asarray(self.numeric(name), dtype=np.float64)
+        found = self.present(name)
         bad = ~((found >= 0) & (found <= MAX_COUNT) & (found == np.floor(found)) | np.isnan(found))
         if bad.any():
             hint = "Weights that are not whole numbers are `sample_weight`."
-            self.fail(name, "must hold whole numbers from 0 to 2^53", bad, hint)
+            self.fail(name, "must hold whole numbers from 0 to 2^40", bad, hint)
         return np.where(np.isnan(found), -1, found).astype(np.int64)
 
     def kept(self, weight: Array | None, counts: Array | None) -> Array | None:
@@ -344,7 +226,7 @@ class _Check:
             return self.tested_labels(name, column, self.roles.label_test)
         if self.roles.pos_label is not None:
             return self.chosen_labels(column, self.roles.pos_label)
-        if column.categories is not None and _parsed_categories(column.categories) is None:
+        if column.categories is not None and any(map(_is_no_number, column.categories)):
             present = np.unique(column.values)
             found = _labels_text([column.categories[int(code)] for code in present])
             hint = "Say which one is positive: `pos_label=`."
@@ -485,30 +367,29 @@ def _lacking(column: Column) -> Array | None:
     if is_float and len(column.values) and np.isnan(column.values.min()):
         empty = np.isnan(column.values)
         lacking = empty if lacking is None else lacking | empty
+    if column.categories is not None:
+        # The text "nan" is something missing, like the number.
+        empty = _codes_taken(np.array([str(v).strip().lower() == "nan" for v in column.categories]), column.values)
+        if empty.any():
+            lacking = empty if lacking is None else lacking | empty
     return lacking
 
 
-def _parsed_categories(categories: tuple[Any, ...]) -> Array | None:
-    """Text categories as numbers, if every one of them is a number (or true or false); else None."""
-    words = {"true": 1.0, "false": 0.0}
-    parsed = []
-    for value in categories:
-        text = str(value).strip().lower()
-        try:
-            parsed.append(words[text] if text in words else float(text))
-        except ValueError:
-            return None
-    return np.array(parsed, dtype=np.float64)
-
-
-def is_label(value: Any, label: Any) -> bool:
-    """Whether a value of the table is the class that was named, as a number or as text."""
-    if value == label or str(value) == str(label):
-        return True
+def _number(value: Any) -> float:
+    """Text as a number (true and false are 1 and 0); NaN if it is none."""
+    text = str(value).strip().lower()
+    if text in ("true", "false"):
+        return float(text == "true")
+    # Python reads 1_000 as a number; tables do not.
     try:
-        return float(value) == float(label)
-    except (TypeError, ValueError):
-        return False
+        return math.nan if "_" in text else float(text)
+    except ValueError:
+        return math.nan
+
+
+def _is_no_number(value: Any) -> bool:
+    """Whether text is neither a number nor `nan`, which is something missing."""
+    return math.isnan(_number(value)) and str(value).strip().lower() != "nan"
 
 
 def _labels_text(values: list[Any]) -> str:

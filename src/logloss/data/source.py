@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from logloss.data.block import Array, Block, Column, LabelTest, Place, Roles, Rows, is_label
+from logloss.data.block import Block
+from logloss.data.rows import Array, Column, LabelTest, Place, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
@@ -209,8 +211,10 @@ def _coded(array: Array, name: str) -> Column:
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a cell of an object array is empty: None, or a NaN of whatever kind, which differs from itself."""
-    return value is None or bool(value != value)  # noqa: PLR0124
+    """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, float | np.floating) and math.isnan(value)
 
 
 def is_arrow(table: Any) -> bool:
@@ -268,9 +272,11 @@ def bind(
         raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
     given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
     given = {role: value for role, value in given.items() if value is not None}
+    if y_true is None and isinstance(data, str | os.PathLike):
+        raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
+    if not given.keys() & {"y_proba", "y_logit"} and features is None:
+        raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     if y_true is None:
-        if isinstance(data, str | os.PathLike):
-            raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
         return _bind_arrays({"y_true": data, **given}, features, pos_label, missing)
     source = as_source(data, header=header)
     names, arrays = _names_and_arrays({"y_true": y_true, **given})
@@ -285,9 +291,16 @@ def bind(
     for name in (*names.values(), *features):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
+    # An array may have the name of a column that it does not replace.
+    own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
     if arrays:
-        source = _with_arrays(data, source, (*names.values(), *features), arrays)
-    columns: dict[str, Any] = {**{role: role for role in arrays}, **names}
+        beside = {own[role]: column for role, column in arrays.items()}
+        source = _with_arrays(data, source, (*names.values(), *features), beside)
+        if "y_proba_of_zero" in arrays:
+            labels = source.columns[names.get("y_true", own.get("y_true", ""))]
+            if label_test is None and _is_first_class(labels, pos_label):
+                own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
+    columns: dict[str, Any] = {**own, **names}
     roles = Roles(
         **columns,
         features=features,
@@ -300,12 +313,11 @@ def bind(
 
 def _bind_arrays(arrays: dict[str, Any], features: Any, pos_label: Any, missing: str) -> tuple[MemorySource, Roles]:
     """The source and roles of arrays alone."""
-    for role, value in arrays.items():
-        if isinstance(value, str):
-            raise DataError(
-                f'`{role}` is the name "{value}", but no table is given. Pass the table first and `y_true=` as a name.'
-            )
-    _, columns = _names_and_arrays(arrays)
+    named, columns = _names_and_arrays(arrays)
+    for role, name in named.items():
+        raise DataError(
+            f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
+        )
     if "y_proba_of_zero" in columns and _is_first_class(columns["y_true"], pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
     names = _feature_names(features)

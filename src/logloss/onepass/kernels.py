@@ -371,7 +371,9 @@ def special_rows(y, w, n, start, length, parts, spare, limbs, tally):
             deposit_times(weight, 0, count, limbs[N_GENERAL])
         if is_plain(weight) and (is_infinite or is_plain(loss) or loss == 0.0):
             continue
+        # A mantissa in [1, 2): times a power of two, a weight changes nothing but the exponent, subnormal products too.
         weight, weight_exponent = math.frexp(weight)
+        weight, weight_exponent = 2.0 * weight, weight_exponent - 1
         loss, loss_exponent = math.frexp(0.0 if is_infinite else loss)
         contributions(weight, label, loss, parts[PROBA + i], parts[ENTROPY + i], parts[VARIANCE + i], i, spare)
         for k in range(N_GENERAL):

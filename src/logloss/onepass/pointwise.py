@@ -169,27 +169,29 @@ def entropy_of(q):
 
 
 @inlined
-def excess(u):
-    """u − log(1 + u) for u ≥ −1, without cancellation where u is small; inf at −1."""
+def excess(q, p, delta):
+    """q·(u − log(1 + u)) with u = δ/q and δ = p − q, for q > 0: without cancellation where u is small; ≥ 0."""
+    u = delta / q
     s = u / (2.0 + u)
     t = s * s
     r = fma(t, fma(t, fma(t, fma(t, fma(t, fma(t, LG7, LG6), LG5), LG4), LG3), LG2), LG1) * t
     # log(1+u) = 2s + s·R(s²) and u − 2s = u·s.
-    near = s * (u - r)
-    one_u = 1.0 + u
-    head, rest = log_parts(one_u, (u - (one_u - 1.0) if u < 1.0 else 1.0 - (one_u - u)) / one_u)
-    far = u - (head + rest)
+    near = q * (s * (u - r))
+    # Elsewhere log(p/q), with what the divisions lost. Where p/q leaves the floats, q·log(p/q) is nothing beside δ.
+    ratio = min(p / q, 1e300)
+    head, rest = log_parts(ratio, fma(-ratio, q, p) / p)
+    far = q * (((u - head) - rest) + fma(-u, q, delta) / q)
+    very_far = delta - q * (head + rest)
     is_near = (u > -0.29) & (u < 0.41)
-    return INFINITY if u <= -1.0 else (near if is_near else far)
+    found = near if is_near else (very_far if u > 1e10 else far)
+    return INFINITY if p == 0.0 else found
 
 
 @inlined
 def kl_of(q, p):
-    """KL(q ‖ p) ≥ 0 of two Bernoulli distributions, right near 0 too: q·φ(δ/q) + (1−q)·φ(−δ/(1−q)), φ = `excess`."""
+    """KL(q ‖ p) of two Bernoulli distributions, ≥ 0, right near 0 too: the excess of each outcome."""
     delta = p - q
-    one = q * excess(delta / q)
-    zero = (1.0 - q) * excess(-delta / (1.0 - q))
-    inside = one + zero
+    inside = excess(q, p, delta) + excess(1.0 - q, 1.0 - p, -delta)
     at_zero = surprisal_of_zero(p)
     at_one = surprisal_of_one(p)
     return at_zero if q == 0.0 else (at_one if q == 1.0 else inside)

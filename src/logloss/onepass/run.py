@@ -3,7 +3,7 @@
 Kernels and file readers release the interpreter lock, so that threads are enough on one machine. What is cut into parts
 does not depend on the number of threads, and merges are in part order: one machine gives one answer.
 
->>> from logloss.data.block import Roles
+>>> from logloss.data.rows import Roles
 >>> from logloss.data.source import array_source
 >>> from logloss.onepass.summaries import LossSummary
 >>> roles = Roles("y_true", "y_proba")
@@ -21,7 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from logloss.data.block import Block, Roles, judge_coding
+from logloss.data.block import Block, judge_coding
+from logloss.data.rows import Roles
 from logloss.data.source import BlockPart, Source
 from logloss.errors import DataError
 from logloss.onepass.summaries import Workspace

@@ -8,7 +8,7 @@ bit; floating ones (`CurvatureSummary`) keep them to rounding.
 A workspace is private to one worker: blocks are added to it, and it is frozen once.
 
 >>> from logloss.data.source import BlockPart, array_source
->>> from logloss.data.block import Roles
+>>> from logloss.data.rows import Roles
 >>> [part] = array_source({"y_true": [1, 0], "y_proba": [0.5, 0.5]}).parts(("y_true", "y_proba"))
 >>> [block] = BlockPart(part, Roles("y_true", "y_proba")).blocks()
 >>> LossSummary.of(block)
@@ -22,7 +22,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from logloss.data.block import Block, Place
+from logloss.data.block import Block
+from logloss.data.rows import Place
 from logloss.onepass import exact, kernels
 from logloss.text import count, significant
 
@@ -250,8 +251,9 @@ class _LossWorkspace:
     def __init__(self) -> None:
         self.hard = exact.new_limbs(N_HARD_LIMBS)
         self.general = exact.new_limbs(N_GENERAL_LIMBS)
-        self.hard_tally = np.array([0, 0, 0, -1], dtype=np.int64)
-        self.general_tally = self.hard_tally.copy()
+        # Rows, rows of 1, rows of infinite loss: of all blocks, and of those that `hard_sums` took.
+        self.tallies = [0, 0, 0]
+        self.hard_tallies = [0, 0, 0]
         self.n_dropped = 0
         self.is_soft = False
         self.first_infinite: Impossible | None = None
@@ -260,17 +262,17 @@ class _LossWorkspace:
     def add(self, block: Block) -> None:
         """Take in a block."""
         is_soft = block.y_true.dtype != np.uint8
+        tally = np.array([0, 0, 0, -1], dtype=np.int64)
         if is_soft or block.sample_weight is not None:
-            tally = self.general_tally
             forecast = forecast_of(block)
             kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
         else:
-            tally = self.hard_tally
             kernels.hard_sums(block.y_true, *forecast_of(block), block.counts, self.hard, tally)
+            self.hard_tallies = [n + int(more) for n, more in zip(self.hard_tallies, tally[:3], strict=True)]
         if tally[3] >= 0:
             found = Impossible(block.place.name, block.row(int(tally[3])), block.place)
             self.first_infinite = earlier(self.first_infinite, found)
-            tally[3] = -1
+        self.tallies = [n + int(more) for n, more in zip(self.tallies, tally[:3], strict=True)]
         self.is_soft |= is_soft
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
@@ -279,7 +281,7 @@ class _LossWorkspace:
         """The summary of the blocks that were added."""
         hard = [exact.as_integer(limbs) for limbs in self.hard]
         general = [exact.as_integer(limbs) for limbs in self.general]
-        n_rows, n_ones, n_infinite = (int(n) for n in self.hard_tally[:3])
+        n_rows, n_ones, n_infinite = self.hard_tallies
         units = {"w": n_rows, "ww": n_rows, "www": n_rows, "a": n_ones, "aw": n_ones, "aa": n_ones}
         units["w_infinite"] = n_infinite
         sums = []
@@ -287,9 +289,7 @@ class _LossWorkspace:
             of_hard = sum(hard[k] for k in HARD_LIMBS.get(name, ())) + exact.of_count(units.get(name, 0))
             sums.append(of_hard + sum(general[k] for k in places))
         return LossSummary(
-            n_rows + int(self.general_tally[0]),
-            n_ones + int(self.general_tally[1]),
-            n_infinite + int(self.general_tally[2]),
+            *self.tallies,
             self.n_dropped,
             self.is_soft,
             self.first_infinite,

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logloss.data.block import Column, Place, Rows
+from logloss.data.rows import Column, Place, Rows
 from logloss.errors import DataError
 from logloss.text import listed, printable
 

@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 
 from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
-from logloss.data.block import Place, Rows
+from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
 

@@ -15,7 +15,7 @@ from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
 from logloss.data.arrow.sources import File, FileSource, FragmentFile, StreamSource, TableSource
-from logloss.data.block import Place, Rows
+from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, rows_of
-from logloss.data.block import Place, Rows
+from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
 

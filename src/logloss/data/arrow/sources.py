@@ -15,7 +15,7 @@ from logloss.data.arrow.columns import (
     rows_of,
     spoken,
 )
-from logloss.data.block import Place, Rows
+from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import listed
 

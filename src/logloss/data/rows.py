@@ -1,0 +1,153 @@
+"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied.
+
+>>> import numpy as np
+>>> Rows({"y": Column(np.array([1, 0]))}, 0, Place("games.csv")).n_rows
+2
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows come from, and how one of them is named to a person."""
+
+    name: str = ""
+
+    def line(self, row: int) -> int | None:
+        """The line of a row in a text file, from 1; None where rows have no lines."""
+        return None
+
+    def row_text(self, row: int) -> str:
+        """`row 7`, `row 7 (line 9)`."""
+        line = self.line(row)
+        return f"row {row:,}" + (f" (line {line:,})" if line is not None else "")
+
+    def where(self, row: int) -> str:
+        """`row 7`, `row 7 (line 9) of scores.csv`."""
+        return self.row_text(row) + (f" of {self.name}" if self.name else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a run of rows, as it was found.
+
+    values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it.
+    missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
+    """
+
+    values: Array
+    missing: Array | None = None
+    categories: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A run of rows as a source found them: columns by name, the number of the first row in its place."""
+
+    columns: Mapping[str, Column]
+    first_row: int
+    place: Place
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values())).values)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTest:
+    """A label defined by a comparison, such as `stars >= 4`."""
+
+    column: str
+    operator: str
+    operand: float | str
+
+    PATTERN = re.compile(r"^(?P<column>.+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>.+?)\s*$")
+
+    @classmethod
+    def parse(cls, text: str) -> LabelTest | None:
+        """The test that a text such as `label != 'normal.'` describes; None if it is not one."""
+        match = cls.PATTERN.match(text)
+        if match is None:
+            return None
+        operand = match["operand"]
+        if len(operand) >= 2 and operand[0] == operand[-1] and operand[0] in "'\"":
+            return cls(match["column"].strip(), match["operator"], operand[1:-1])
+        try:
+            return cls(match["column"].strip(), match["operator"], float(operand))
+        except ValueError:
+            return cls(match["column"].strip(), match["operator"], operand)
+
+    def __str__(self) -> str:
+        operand = repr(self.operand) if isinstance(self.operand, str) else f"{self.operand:g}"
+        return f"{self.column} {self.operator} {operand}"
+
+
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which column plays which part, and how the label is read."""
+
+    y_true: str
+    y_proba: str | None = None
+    y_proba_of_zero: str | None = None
+    y_logit: str | None = None
+    sample_weight: str | None = None
+    counts: str | None = None
+    features: tuple[str, ...] = ()
+    pos_label: Any = None
+    label_test: LabelTest | None = None
+    missing: str = "error"
+
+    @property
+    def forecast(self) -> str | None:
+        """The column that holds the forecast."""
+        return self.y_proba if self.y_logit is None else self.y_logit
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read, once."""
+        named = (
+            self.y_true,
+            self.y_proba_of_zero,
+            self.y_proba,
+            self.y_logit,
+            self.sample_weight,
+            self.counts,
+            *self.features,
+        )
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def spoken(self, column: str) -> str:
+        """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
+        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts")
+        return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
+
+
+def is_label(value: Any, label: Any) -> bool:
+    """Whether a value of the table is the class that was named, as a number or as text."""
+    if value == label or str(value) == str(label):
+        return True
+    try:
+        return float(value) == float(label)
+    except (TypeError, ValueError):
+        return False

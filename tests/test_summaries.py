@@ -1,0 +1,253 @@
+"""The laws, over every summary class there is, and: any cut of the rows, in any order, gives the same integers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import laws
+from logloss.onepass import exact
+from logloss.onepass.summaries import (
+    SUMS,
+    ColumnSummary,
+    CurvatureSummary,
+    Impossible,
+    LossSum,
+    LossSummary,
+    Point,
+    earlier,
+)
+from strategies import KINDS, Table, cut_tables, random_cuts, random_table, tables
+
+SEED = 17
+HARD = ("hard", "hard logits", "pair")
+POINT = Point(np.array([0.1, -0.5, 0.25]), np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+
+
+@st.composite
+def feature_tables(draw) -> Table:
+    """Rows with two features of order one."""
+    table = draw(tables(("hard", "soft", "weighted", "counts"), max_rows=8))
+    seed = draw(st.integers(0, 100))
+    features = np.random.default_rng(seed).normal(0, 1, (table.n_rows, 2))
+    weight = None if table.sample_weight is None else np.clip(table.sample_weight, 0, 10)
+    counts = None if table.counts is None else np.minimum(table.counts, 10)
+    return Table(table.y_true, sample_weight=weight, counts=counts, features=features)
+
+
+# How to make a summary of each class: rows to draw, the empty one, and that of a block.
+MAKERS = {
+    LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
+    LossSummary: (tables(KINDS), LossSummary.empty(), LossSummary.of),
+    ColumnSummary: (feature_tables(), ColumnSummary.empty(2), ColumnSummary.of),
+    CurvatureSummary: (feature_tables(), CurvatureSummary.empty(POINT), lambda block: CurvatureSummary.of(block, POINT)),
+}
+
+
+def test_every_summary_has_its_laws_tested():
+    """A new class fails here until it is told how it is made."""
+    assert laws.summary_classes() == sorted(MAKERS, key=lambda cls: cls.__name__)
+
+
+@pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
+def test_every_summary_obeys_the_laws(cls):
+    rows, empty, of = MAKERS[cls]
+
+    @settings(max_examples=60)
+    @given(rows, rows, rows)
+    def obeys(a, b, c):
+        laws.check_all(empty, *(of(table.block()) for table in (a, b, c)))
+
+    obeys()
+
+
+@pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
+def test_every_summary_is_frozen(cls):
+    summary = MAKERS[cls][1]
+    with pytest.raises((dataclasses.FrozenInstanceError, TypeError, AttributeError)):
+        summary.n_rows = 1
+
+
+@pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
+def test_the_empty_summary_is_that_of_no_rows(cls):
+    rows, empty, of = MAKERS[cls]
+    nothing = random_table(0, 0)
+    if cls in (ColumnSummary, CurvatureSummary):
+        nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
+    laws.assert_same(of(nothing.block()), empty)
+
+
+@pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
+def test_a_workspace_gives_what_merging_gives(cls):
+    """Blocks folded into one workspace, or summed up apart and merged."""
+    rows, empty, of = MAKERS[cls]
+
+    @settings(max_examples=30)
+    @given(rows, rows)
+    def agrees(a, b):
+        workspace = empty.workspace()
+        workspace.add(a.block())
+        workspace.add(b.block())
+        laws.assert_same(workspace.freeze(), of(a.block()).merge(of(b.block())))
+
+    agrees()
+
+
+def merged(summaries, empty=None):
+    total = LossSummary.empty() if empty is None else empty
+    for summary in summaries:
+        total = total.merge(summary)
+    return total
+
+
+@settings(max_examples=150)
+@given(cut_tables())
+def test_any_cut_gives_the_same_summary(table_and_cuts):
+    """Empty blocks and single rows too; hard, soft, weighted, counted; impossible rows, subnormal losses, huge weights."""
+    table, cuts = table_and_cuts
+    whole = merged(map(LossSummary.of, table.blocks()))
+    assert merged(map(LossSummary.of, table.blocks(cuts))) == whole
+
+
+@given(cut_tables(HARD))
+def test_any_cut_gives_the_same_sum_of_losses(table_and_cuts):
+    table, cuts = table_and_cuts
+    whole = LossSum.of(table.block())
+    assert merged(map(LossSum.of, table.blocks(cuts)), LossSum.empty()) == whole
+    full = LossSummary.of(table.block())
+    assert (whole.sum_loss, whole.n_rows, whole.n_infinite) == (full.sum("c"), full.n_rows, full.n_infinite)
+
+
+@settings(max_examples=80)
+@given(cut_tables(), st.randoms(use_true_random=False))
+def test_any_order_gives_the_same_sums(table_and_cuts, random):
+    """All but the place of the first impossible row, which is a question of order."""
+    table, cuts = table_and_cuts
+    order = list(range(table.n_rows))
+    random.shuffle(order)
+    shuffled = merged(map(LossSummary.of, table.take(order).blocks(cuts)))
+    whole = LossSummary.of(table.block())
+    assert dataclasses.replace(shuffled, first_infinite=whole.first_infinite) == whole
+
+
+@pytest.mark.parametrize("kind", ["hard", "hard logits", "weighted", "soft weighted", "counts"])
+def test_two_hundred_cuts_orders_and_merge_trees_have_one_result(kind, capsys):
+    rng = np.random.default_rng(SEED)
+    table = random_table(SEED, 3_000, kind)
+    results = set()
+    for _ in range(40):
+        shuffled = table.take(rng.permutation(table.n_rows))
+        pieces = [LossSummary.of(block) for block in shuffled.blocks(random_cuts(rng, table.n_rows, 24))]
+        for _ in range(5):
+            # A random tree: two neighbours or strangers at a time, until one is left.
+            forest = list(pieces)
+            while len(forest) > 1:
+                left = forest.pop(int(rng.integers(len(forest))))
+                forest.append(left.merge(forest.pop(int(rng.integers(len(forest))))))
+            results.add(forest[0])
+    with capsys.disabled():
+        print(f"\n  {kind}: {len(results)} distinct result of 40 orders and cuts × 5 merge trees (seed {SEED})")
+    assert len(results) == 1
+
+
+@given(tables(("hard", "hard logits", "weighted", "soft"), min_rows=1, max_rows=6), st.integers(1, 4))
+def test_counts_are_repeated_rows_in_every_sum(table, k):
+    """Every integer: so every figure and every interval."""
+    counted = dataclasses.replace(table, counts=np.full(table.n_rows, k))
+    repeated = table.take(np.repeat(np.arange(table.n_rows), k))
+    of_counted, of_repeated = LossSummary.of(counted.block()), LossSummary.of(repeated.block())
+    assert dataclasses.replace(of_counted, first_infinite=of_repeated.first_infinite) == of_repeated
+
+
+def test_a_summary_of_ten_billion_rows_is_exact():
+    """Merging with itself 2^34 times: no counter is too small, and the mean does not move."""
+    one = summary = LossSummary.of(random_table(SEED, 3).block())
+    for _ in range(34):
+        summary = summary.merge(summary)
+    assert summary.n_rows == 3 * 2**34
+    assert summary.log_loss == one.log_loss
+    assert repr(summary).startswith("LossSummary: n_rows=51,539,607,552  log_loss=")
+
+
+def test_the_sums_are_what_their_names_say():
+    """Each by its definition, on three rows whose products are exact."""
+    y, p, w = np.array([1.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.25]), np.array([1.0, 2.0, 4.0])
+    summary = LossSummary.of(Table(y, p, sample_weight=w).block())
+    found = {name: Fraction(summary.sum(name), 1 << exact.UNIT_EXPONENT) for name in SUMS}
+    assert (found["w"], found["ww"], found["www"]) == (7, 21, 73)
+    assert (found["a"], found["aw"], found["aa"]) == (3, 9, 5)
+    # Brier: ¼, ¼, and ½·(9/16) + ½·(1/16) = 5/16.
+    assert (found["b"], found["p"]) == (Fraction(1, 4) + Fraction(2, 4) + Fraction(20, 16), Fraction(5, 2))
+    loss = math.log(2)
+    assert float(found["h"]) == pytest.approx(3 * loss + 4 * 0.5623351446188083)
+    # p(1−p)·z²: 0 at one half, 3/16·ln²3 at a quarter, times w² = 16.
+    assert float(found["v"]) == pytest.approx(3 * math.log(3) ** 2)
+    assert found["w_infinite"] == 0
+    quarter = 0.5 * math.log(4) - 0.5 * math.log(0.75)
+    assert float(found["c"]) == pytest.approx(3 * loss + 4 * quarter)
+    assert float(found["ccc"]) == pytest.approx(9 * loss**3 + 64 * quarter**3)
+    assert float(found["ca"]) == pytest.approx(loss + 8 * quarter)
+
+
+def test_powers_of_a_loss_are_kept_in_two_halves():
+    """1 + 2^-30 squared and cubed has more than 53 bits; nothing of it is lost."""
+    table = Table(np.array([0], np.uint8), y_logit=np.array([1e9 + 2.0**-20]))
+    summary = LossSummary.of(table.block())
+    x = Fraction(1e9 + 2.0**-20)
+    assert Fraction(summary.sum("cc"), 1 << exact.UNIT_EXPONENT) == x**2
+    assert abs(Fraction(summary.sum("ccc"), 1 << exact.UNIT_EXPONENT) - x**3) <= x**3 / 2**104
+
+
+def test_the_first_impossible_row_is_the_first_whatever_is_merged_first():
+    a, b, c = Impossible("a", 9, None), Impossible("a", 10, None), Impossible("b", 1, None)
+    assert earlier(earlier(c, b), a) == a
+    assert earlier(a, None) == earlier(None, a) == a
+    assert earlier(None, None) is None
+
+
+def test_impossible_rows_do_not_poison_the_sums():
+    table = Table(np.array([1, 1, 0], np.uint8), np.array([0.0, 0.5, 1.0]))
+    summary = LossSummary.of(table.block())
+    assert summary.n_infinite == 2
+    assert summary.log_loss == math.inf
+    assert exact.rounded(summary.sum("c"), 1) == math.log(2)
+    assert summary.first_infinite.row == 0
+
+
+def test_no_rows_have_no_mean():
+    assert repr(LossSummary.empty()) == "LossSummary: n_rows=0  log_loss=nan nats"
+    assert repr(LossSum.empty()) == "LossSum: n_rows=0  log_loss=nan nats"
+
+
+def test_a_curvature_is_the_derivative_of_the_loss():
+    """Gradient and Hessian against central differences of a loss in 60 digits."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(SEED)
+    features, y = rng.normal(0, 1, (12, 2)), rng.random(12)
+    w = rng.gamma(1, 1, 12)
+    summary = CurvatureSummary.of(Table(y, sample_weight=w, features=features).block(), POINT)
+    design = np.column_stack([np.ones(12), (features - POINT.centre) / POINT.scale])
+
+    with mpmath.workdps(60):
+
+        def loss(*coefficients):
+            total = mpmath.mpf(0)
+            for row, label, weight in zip(design.tolist(), y.tolist(), w.tolist(), strict=True):
+                z = mpmath.fsum(mpmath.mpf(x) * c for x, c in zip(row, coefficients, strict=True))
+                total += weight * (label * mpmath.log1p(mpmath.exp(-z)) + (1 - label) * mpmath.log1p(mpmath.exp(z)))
+            return total
+
+        at = tuple(map(mpmath.mpf, POINT.coefficients.tolist()))
+        gradient = [mpmath.diff(loss, at, tuple(int(i == j) for i in range(3))) for j in range(3)]
+        order = [[tuple(int(i == j) + int(i == k) for i in range(3)) for k in range(3)] for j in range(3)]
+        hessian = [[mpmath.diff(loss, at, n) for n in row] for row in order]
+        # 12 rows of values of order one: sums of rounded products, 2^-46 is a hundred roundings.
+        assert np.allclose(summary.gradient, np.array(gradient, float), rtol=0, atol=2.0**-46)
+        assert np.allclose(summary.hessian, np.array(hessian, float), rtol=0, atol=2.0**-46)
+        assert summary.total_loss == pytest.approx(float(loss(*at)), rel=2.0**-48)
