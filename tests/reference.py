@@ -185,7 +185,9 @@ def tally(y: Floats, losses: Floats, counts: Sequence[int]) -> list[int]:
     return [sum(counts), n_ones, sum(counts[i] for i in infinite), infinite[0] if infinite else -1]
 
 
-def hard_sums(y: Sequence[int], forecasts: Sequence[Forecast], n: Sequence[int]) -> tuple[dict[str, Fraction], list[int]]:
+def hard_sums(
+    y: Sequence[int], forecasts: Sequence[Forecast], n: Sequence[int]
+) -> tuple[dict[str, Fraction], list[int]]:
     losses = [f.if_one if label else f.if_zero for label, f in zip(y, forecasts, strict=True)]
     sums = dict.fromkeys(("c", "cc", "ccc", "ca", "b", "bb", "p", "h", "v"), Fraction(0))
     for label, loss, forecast, count in zip(y, losses, forecasts, n, strict=True):
@@ -249,16 +251,20 @@ def brier_of(y: float, p: float) -> float:
     return y * ((1 - p) * (1 - p)) + (1 - y) * (p * p)
 
 
-def special_rows(
-    y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
-) -> dict[str, Fraction]:
+def special_rows(y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]) -> dict[str, Fraction]:
     """The general sums of those rows only of which a factor is too large or too small for products of floats; infinite rows
     count there with their weight."""
     sums: dict[str, Fraction] = {}
     for label, forecast, weight, count in zip(y, forecasts, w, n, strict=True):
         loss = mixed(float(label), forecast.if_one, forecast.if_zero)
         row = general_row(float(weight), float(label), forecast)
-        factors = (float(label), forecast.proba, brier_of(float(label), forecast.proba), forecast.entropy, forecast.variance)
+        factors = (
+            float(label),
+            forecast.proba,
+            brier_of(float(label), forecast.proba),
+            forecast.entropy,
+            forecast.variance,
+        )
         is_safe = all(x == 0 or is_plain(x) for x in factors)
         if is_plain(weight) and is_safe and (loss in (0.0, math.inf) or is_plain(loss)):
             row = {name: value for name, value in row.items() if name == "w_infinite"}
@@ -280,7 +286,9 @@ def logistic_rows(
         tail = math.exp(-abs(z[i]))
         one, zero = (1 / (1 + tail), tail / (1 + tail)) if z[i] > 0 else (tail / (1 + tail), 1 / (1 + tail))
         label = float(y[i])
-        rows.append((mass * mixed(label, *of_logit(z[i])), mass * ((1 - label) * one - label * zero), mass * one * zero))
+        rows.append(
+            (mass * mixed(label, *of_logit(z[i])), mass * ((1 - label) * one - label * zero), mass * one * zero)
+        )
     losses, residuals, curvatures = zip(*rows, strict=True) if rows else ((), (), ())
     return list(losses), list(residuals), list(curvatures)
 

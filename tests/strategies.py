@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -81,7 +82,7 @@ class Table:
     def pieces(self, cuts: Sequence[int]) -> list[tuple[int, Table]]:
         """First row and rows of each piece; a cut that is named twice makes an empty piece."""
         edges = [0, *cuts, self.n_rows]
-        return [(a, self.take(slice(a, b))) for a, b in zip(edges, edges[1:], strict=False)]
+        return [(a, self.take(slice(a, b))) for a, b in itertools.pairwise(edges)]
 
     def blocks(self, cuts: Sequence[int] = ()) -> list[Block]:
         """The rows as blocks."""

@@ -367,7 +367,9 @@ def test_a_class_that_does_not_occur_cannot_be_positive_beside_two_others():
     assert "found 2 values: 1, 2" in refused([1, 2], [0.5, 0.5], pos_label=3)
 
 
-@pytest.mark.parametrize(("labels", "pos_label"), [([1, 2], 2), (["1", "2"], 2), ([1.0, 2.0], "2"), ([False, True], True), ([0, 1], 1)])
+@pytest.mark.parametrize(
+    ("labels", "pos_label"), [([1, 2], 2), (["1", "2"], 2), ([1.0, 2.0], "2"), ([False, True], True), ([0, 1], 1)]
+)
 def test_the_positive_class_may_be_a_number_or_its_text(labels, pos_label):
     assert surprisal(labels, [0.25, 0.5], pos_label=pos_label).tolist() == surprisal([0, 1], [0.25, 0.5]).tolist()
 
@@ -524,6 +526,8 @@ def test_arrays_of_a_block_are_contiguous_and_read_only():
 
 
 def test_rows_keep_their_numbers_where_others_are_left_out():
-    block = block_of(10, y_true=[1, 0, 1, 0], y_proba=[0.5, np.nan, 0.5, 0.5], sample_weight=[1, 1, 0, 1], missing="drop")
+    block = block_of(
+        10, y_true=[1, 0, 1, 0], y_proba=[0.5, np.nan, 0.5, 0.5], sample_weight=[1, 1, 0, 1], missing="drop"
+    )
     assert [block.row(k) for k in range(block.n_rows)] == [10, 13]
     assert block.n_dropped == 1

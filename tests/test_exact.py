@@ -7,16 +7,29 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import reference
 from logloss.onepass import exact
 
 SEED = 11
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 # Values whose lanes, limbs and exponents differ most: subnormal, least normal, one, huge, and their neighbours.
-HARD_VALUES = [5e-324, -5e-324, 2.0**-1022, -(2.0**-1022), 1.0, -1.0, 1 + 2.0**-52, 2.0**900, -(2.0**1023), 1.7e308, 0.0, -0.0]
+HARD_VALUES = [
+    5e-324,
+    -5e-324,
+    2.0**-1022,
+    -(2.0**-1022),
+    1.0,
+    -1.0,
+    1 + 2.0**-52,
+    2.0**900,
+    -(2.0**1023),
+    1.7e308,
+    0.0,
+    -0.0,
+]
 
 
 def fraction_of(limbs: np.ndarray) -> Fraction:

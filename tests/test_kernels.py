@@ -9,13 +9,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import reference
-from logloss.onepass import exact, kernels, summaries
 from reference import Forecast, ulps_apart
 from strategies import Table, random_table, tables
+
+from logloss.onepass import exact, kernels, summaries
 
 SEED = 5
 N_LIMBS = exact.N_LIMBS
@@ -121,7 +121,9 @@ def parts_of(table: Table) -> list[Forecast]:
         parts = np.empty(kernels.N_PARTS * kernels.STRIDE)
         pieces = [None if column is None else column[start:stop] for column in (p, q, z)]
         kernels.forecast_parts(*pieces, parts)
-        columns = [parts[k * kernels.STRIDE : k * kernels.STRIDE + stop - start].tolist() for k in range(kernels.N_PARTS)]
+        columns = [
+            parts[k * kernels.STRIDE : k * kernels.STRIDE + stop - start].tolist() for k in range(kernels.N_PARTS)
+        ]
         found += [Forecast(*row) for row in zip(*columns, strict=True)]
     return found
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import ulps_apart
 from scipy import stats
+from strategies import Table, random_table, tables
 
 import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
 from logloss.estimates import CONFIDENCE, FEWEST_OF_RARER_CLASS, Moments, Z, untransformed
-from reference import ulps_apart
-from strategies import Table, random_table, tables
 
 TEN_POINTS = json.loads((Path(__file__).parent / "known_values" / "ten_points.json").read_text(encoding="utf-8"))
 SEED = 41

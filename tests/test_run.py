@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from strategies import Table, random_cuts, random_table
 
 from logloss import DataError, measure
 from logloss.data.rows import Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run
 from logloss.onepass.summaries import LossSum, LossSummary
-from strategies import Table, random_cuts, random_table
 
 SEED = 23
 
@@ -91,7 +91,10 @@ def test_progress_is_told_of_every_block_once():
     seen = []
     table = random_table(SEED, 10_000)
     run.map_and_merge(
-        table.parts([100, 100, 5_000]), LossSummary.empty(), progress=lambda block: seen.append(block.n_rows), n_threads=2
+        table.parts([100, 100, 5_000]),
+        LossSummary.empty(),
+        progress=lambda block: seen.append(block.n_rows),
+        n_threads=2,
     )
     assert sum(seen) == 10_000
     assert sorted(seen) == [100, 4_900, 5_000]
@@ -101,7 +104,9 @@ def test_nothing_left_says_why():
     empty, dropped = LossSummary.empty(), LossSummary(n_dropped=3)
     rows = MemorySource({"y_true": Column(np.zeros(3))}, name="a.csv")
     none = MemorySource({})
-    assert run.nothing_left(rows, dropped) == "expected at least one row with every value; all 3 rows in a.csv lack one."
+    assert (
+        run.nothing_left(rows, dropped) == "expected at least one row with every value; all 3 rows in a.csv lack one."
+    )
     assert run.nothing_left(rows, empty) == (
         "expected at least one row with a weight above 0; all 3 rows in a.csv have weight 0."
     )

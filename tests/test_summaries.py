@@ -6,12 +6,13 @@ import dataclasses
 import math
 from fractions import Fraction
 
+import laws
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import KINDS, Table, cut_tables, random_cuts, random_table, tables
 
-import laws
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
     SUMS,
@@ -23,7 +24,6 @@ from logloss.onepass.summaries import (
     Point,
     earlier,
 )
-from strategies import KINDS, Table, cut_tables, random_cuts, random_table, tables
 
 SEED = 17
 HARD = ("hard", "hard logits", "pair")
@@ -46,7 +46,11 @@ MAKERS = {
     LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
     LossSummary: (tables(KINDS), LossSummary.empty(), LossSummary.of),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(2), ColumnSummary.of),
-    CurvatureSummary: (feature_tables(), CurvatureSummary.empty(POINT), lambda block: CurvatureSummary.of(block, POINT)),
+    CurvatureSummary: (
+        feature_tables(),
+        CurvatureSummary.empty(POINT),
+        lambda block: CurvatureSummary.of(block, POINT),
+    ),
 }
 
 
@@ -76,7 +80,7 @@ def test_every_summary_is_frozen(cls):
 
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_the_empty_summary_is_that_of_no_rows(cls):
-    rows, empty, of = MAKERS[cls]
+    _rows, empty, of = MAKERS[cls]
     nothing = random_table(0, 0)
     if cls in (ColumnSummary, CurvatureSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)))

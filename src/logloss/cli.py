@@ -23,7 +23,6 @@ from typing import Any
 
 import click
 
-from logloss import __version__
 from logloss.errors import DataError, LogLossError, SourceNotFound
 from logloss.text import printable
 
@@ -44,7 +43,7 @@ LONGEST = 1 << 16
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="logloss")
+@click.version_option(package_name="logloss", prog_name="logloss")
 def cli() -> None:
     """Measure and explain the probabilities of binary classifiers by their log loss."""
 
@@ -131,7 +130,7 @@ def measure(
         for note in measured.notes:
             click.echo(printable(note, LONGEST), err=True)
         click.echo(f"one pass · {time.perf_counter() - began:.2f} s", err=True)
-    failed = [text for text, *test in tests if fails(figures, *test)]
+    failed = [text for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
     for text in failed:
         click.echo(f"--fail-if holds: {text}", err=True)
     if failed:
@@ -211,8 +210,11 @@ def main() -> None:
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.ClickException as error:
-        error.message = "\n".join(printable(line, LONGEST) for line in error.message.split("\n"))
-        error.show()
+        said = "\n".join(printable(line, LONGEST) for line in error.format_message().split("\n"))
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        if context is not None:
+            click.echo(context.get_usage(), err=True)
+        click.echo(f"Error: {said}", err=True)
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("logloss: interrupted", err=True)
@@ -244,5 +246,6 @@ def code_of(error: Exception) -> int:
 def spoken(error: Exception, code: int) -> str:
     """An error in one line."""
     if code == OUR_FAULT:
-        return f"internal error, our fault: {type(error).__name__}: {error}. Run again with --debug and report what it shows."
+        said = f"{type(error).__name__}: {error}"
+        return f"internal error, our fault: {said}. Run again with --debug and report what it shows."
     return str(error) or type(error).__name__

@@ -16,7 +16,7 @@ from logloss.data.rows import Array
 from logloss.fitting import LogisticModel, fit
 from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
 from logloss.measurement import Measurement, measure
-from logloss.text import NATS_PER_BIT, columns, fixed
+from logloss.text import NATS_PER_BIT, adding_digits, columns, fixed
 
 X = (-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6)
 IS_GREEN = (0, 0, 1, 0, 1, 1, 1, 1, 1, 1)
@@ -60,9 +60,7 @@ def _points(proba: Array, measured: Measurement) -> str:
             ]
         )
     rows.append(["", "", "", "mean cost", fixed(measured.log_loss, 4), "= the log loss"])
-    lines = columns(rows, "rlrrrl", gap="   ")
-    # The bars and the last remark stand one blank nearer to their numbers.
-    return "\n".join("   " + line for line in lines)
+    return "\n".join("   " + line for line in columns(rows, "rlrrrl", gap="   "))
 
 
 def _what_cost_means(proba: Array) -> str:
@@ -110,8 +108,10 @@ def _identity(measured: Measurement) -> str:
     """Cross-entropy = entropy + KL, in figures."""
     rate = float(measured.base_rate)
     both, own, apart = cross_entropy(rate, 0.5), entropy(rate), kl_divergence(rate, 0.5)
+    digits = adding_digits(both, [own, apart])
     return (
-        f"Saying ½ when {rate:.1g} is true costs {fixed(both, 4)} = {fixed(own, 4)} + {fixed(apart, 4)}: "
+        f"Saying ½ when {rate:.1g} is true costs "
+        f"{fixed(both, digits)} = {fixed(own, digits)} + {fixed(apart, digits)}: "
         "cross-entropy = entropy + KL."
     )
 
@@ -122,7 +122,7 @@ def _training(model: LogisticModel) -> str:
     free = fit(X, IS_GREEN)
     bound = f"{model.certificate.nats_per_row:.0e}"
     return (
-        f"Training, pass by pass: {' → '.join(shown)}; no curve can be better by more than {bound}.\n"
+        f"Training, pass by pass: {' → '.join(shown)};\nno curve can be better by more than {bound} nats a point.\n"
         f"  (with a mild pull towards 0, l2 = {model.l2:g}, as scikit-learn's C = 1; "
         f"without it {fixed(free.log_loss, 4)})"
     )
@@ -135,10 +135,12 @@ def _parts(proba: Array, measured: Measurement) -> str:
     discrimination, miscalibration = uncertainty - best, loss - best
     by_chance, share = chance(proba, miscalibration)
     verdict = "nothing to repair" if share > 0.05 else "more than chance"
+    digits = adding_digits(loss, [uncertainty, -discrimination, miscalibration], least=5)
     return (
-        f"For later: {fixed(uncertainty, 5)} uncertainty − {fixed(discrimination, 5)} discrimination + "
-        f"{fixed(miscalibration, 5)} miscalibration = {fixed(loss, 5)}. With ten\n"
-        f"points a perfectly calibrated model would show {fixed(by_chance, 4)} of miscalibration by chance: {verdict}."
+        f"For later: {fixed(uncertainty, digits)} uncertainty − {fixed(discrimination, digits)} discrimination + "
+        f"{fixed(miscalibration, digits)} miscalibration = {fixed(loss, digits)}.\n"
+        f"With ten points a perfectly calibrated model would show {fixed(by_chance, 4)} of miscalibration by chance:\n"
+        f"{verdict}."
     )
 
 

@@ -123,9 +123,10 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        # Columns that have the names of training are found by them: their order does not matter, nor what stands beside.
+        # Columns with the names of training are found by them: their order does not matter, nor what stands beside.
         names = list(self.coefficients)
-        own = getattr(X, "column_names", None) or getattr(X, "columns", ())
+        own: Any = getattr(X, "column_names", None)
+        own = getattr(X, "columns", ()) if own is None else own
         if set(names) <= {name for name in own if isinstance(name, str)}:
             X = X.select(names) if hasattr(X, "select") else X[names]
         matrix = features_matrix(X).astype(np.float64)
@@ -256,7 +257,7 @@ def fit(
     >>> import logloss
     >>> model = logloss.fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], l2=1.0)
     >>> round(model.coefficients["x"], 4)
-    0.9637
+    0.9583
     """
     if not (isinstance(l2, Real) and 0 <= l2 < math.inf):
         raise DataError(

@@ -3,7 +3,7 @@
 >>> import logloss
 >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
 >>> round(m.log_loss, 4), round(m.base_rate, 2)
-(0.3376, 0.75)
+(0.3375, 0.75)
 
 A measurement is made of one `LossSummary`; every figure is computed from its exact sums, in rational arithmetic where
 digits could cancel, and rounded once.
@@ -102,7 +102,7 @@ class Measurement:
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         figures |= {"n_rows": self.n_rows, "n_infinite": self.n_infinite, "n_dropped": self.n_dropped}
-        figures["sum_weight"] = self.sum_weight
+        _put(figures, "sum_weight", self.sum_weight)
         if not self.is_soft:
             figures["n_positive"] = self.n_ones
         _put_estimate(figures, "log_loss_nats", self.log_loss)

@@ -49,6 +49,14 @@ def significant(value: float, digits: int = 4) -> str:
     return text.replace("-", MINUS)
 
 
+def adding_digits(total: float, members: Sequence[float], least: int = 4) -> int:
+    """The digits after the point, at least so many, with which the members of a sum add up to it as printed."""
+    for digits in range(least, 16):
+        if round(sum(round(member, digits) for member in members), digits) == round(total, digits):
+            return digits
+    return least
+
+
 def interval(low: float, high: float, digits: int) -> str:
     """`[0.6096, 0.6289]`."""
     return f"[{fixed(low, digits)}, {fixed(high, digits)}]"

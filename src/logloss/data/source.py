@@ -408,9 +408,10 @@ def _feature_names(features: Any) -> tuple[str, ...]:
     """Names of the columns of X: its own, or x, or x0, x1, …"""
     if features is None:
         return ()
-    own = getattr(features, "columns", None)
+    # An Arrow table has its names in `column_names` and the columns themselves in `columns`.
+    own = getattr(features, "column_names", None)
     if own is None:
-        own = getattr(features, "column_names", None)
+        own = getattr(features, "columns", None)
     if own is not None:
         return tuple(str(name) for name in own)
     width = features_matrix(features).shape[1]

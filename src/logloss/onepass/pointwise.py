@@ -180,6 +180,10 @@ def excess(q, p, delta):
     # Elsewhere log(p/q), with what the divisions lost. Where p/q leaves the floats, q·log(p/q) is nothing beside δ.
     ratio = min(p / q, 1e300)
     head, rest = log_parts(ratio, fma(-ratio, q, p) / p)
+    # A subnormal quotient has lost digits; two logarithms so far apart do not cancel.
+    is_tiny = ratio < 1e-290
+    head = surprisal_of_one(q) - surprisal_of_one(p) if is_tiny else head
+    rest = 0.0 if is_tiny else rest
     far = q * (((u - head) - rest) + fma(-u, q, delta) / q)
     very_far = delta - q * (head + rest)
     is_near = (u > -0.29) & (u < 0.41)

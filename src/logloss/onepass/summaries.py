@@ -289,7 +289,9 @@ class _LossWorkspace:
             of_hard = sum(hard[k] for k in HARD_LIMBS.get(name, ())) + exact.of_count(units.get(name, 0))
             sums.append(of_hard + sum(general[k] for k in places))
         return LossSummary(
-            *self.tallies,
+            self.tallies[0],
+            self.tallies[1],
+            self.tallies[2],
             self.n_dropped,
             self.is_soft,
             self.first_infinite,

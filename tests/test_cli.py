@@ -1,0 +1,287 @@
+"""The shell: exit codes, what goes to stdout and what to stderr, and every option."""
+
+import contextlib
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from logloss import cli, measure
+
+ROWS = "y,p,z,w,n,class\n1,0.9,2.2,1,2,yes\n0,0.2,-1.4,2,1,no\n1,0.6,0.4,1,3,yes\n0,0.5,0,0.5,1,no\n"
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "preds.csv"
+    path.write_text(ROWS)
+    return str(path)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: (exit code, stdout, stderr)."""
+
+    def command(*words):
+        monkeypatch.setattr(sys, "argv", ["logloss", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code, shown.out, shown.err
+
+    return command
+
+
+def figures(run, *words):
+    code, out, _ = run("measure", *words, "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def test_measuring_prints_results_on_stdout_and_all_else_on_stderr(run, csv):
+    code, out, err = run("measure", csv, "-y", "y", "-p", "p")
+    assert code == 0
+    assert out.startswith("4 rows of preds.csv · positive: y = 1 · intervals: 95 %, rows independent\n")
+    assert "log loss" in out
+    assert err.startswith("one pass · ")
+
+
+def test_quiet_leaves_stderr_empty(run, csv):
+    assert run("measure", csv, "-y", "y", "-p", "p", "--quiet")[2] == ""
+
+
+def test_json_is_flat_strict_and_what_the_library_says(run, csv):
+    found = figures(run, csv, "-y", "y", "-p", "p")
+    assert found == json.loads(json.dumps(measure(csv, y_true="y", y_proba="p").to_dict(), allow_nan=False))
+    assert found["schema"] == 1
+    assert not any(isinstance(value, dict) for value in found.values())
+
+
+def test_every_way_to_say_the_forecast(run, csv):
+    as_logit = figures(run, csv, "-y", "y", "--y-logit", "z")
+    assert as_logit["log_loss_nats"] == measure(csv, y_true="y", y_logit="z").log_loss
+    weighted = figures(run, csv, "-y", "y", "-p", "p", "-w", "w")
+    assert weighted["log_loss_nats"] == measure(csv, y_true="y", y_proba="p", sample_weight="w").log_loss
+    assert weighted["sum_weight"] == 4.5
+    assert figures(run, csv, "-y", "y", "-p", "p", "--counts", "n")["n_rows"] == 7
+
+
+def test_two_columns_are_zero_then_one(run, tmp_path):
+    path = tmp_path / "pair.csv"
+    path.write_text("y,a,b\n0,1e-17,1\n")
+    assert figures(run, path, "-y", "y", "-p", "a", "-p", "b")["log_loss_nats"] == pytest.approx(39.1439465808988)
+
+
+def test_labels_by_name_and_by_comparison(run, csv):
+    plain = figures(run, csv, "-y", "y", "-p", "p")
+    named = figures(run, csv, "-y", "class", "--pos-label", "yes", "-p", "p")
+    compared = figures(run, csv, "-y", "class != 'no'", "-p", "p")
+    assert plain["log_loss_nats"] == named["log_loss_nats"] == compared["log_loss_nats"]
+    assert named["positive"] == 'class = "yes"'
+    assert compared["positive"] == "class != 'no'"
+
+
+def test_missing_rows_are_an_error_or_counted(run, tmp_path):
+    path = tmp_path / "holes.csv"
+    path.write_text("y,p\n1,0.9\n0,\n")
+    code, out, err = run("measure", path, "-y", "y", "-p", "p")
+    assert (code, out) == (3, "")
+    assert 'column "p" must hold a value; row 1 (line 3) of holes.csv has none' in err
+    assert figures(run, path, "-y", "y", "-p", "p", "--missing", "drop")["n_dropped"] == 1
+
+
+def test_files_without_a_header_are_numbered(run, tmp_path):
+    path = tmp_path / "bare.tsv"
+    path.write_text("1\t0.5\n0\t0.5\n")
+    assert figures(run, path, "--no-header", "-y", "0", "-p", "1")["log_loss_bits"] == 1.0
+
+
+def test_folders_patterns_and_lists(run, tmp_path):
+    for name in "ab":
+        pq.write_table(pa.table({"y": [0, 1], "p": [0.5, 0.5]}), tmp_path / f"{name}.parquet")
+    a, b = str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")
+    for files in ([tmp_path], [tmp_path / "*.parquet"], [a, b]):
+        assert figures(run, *files, "-y", "y", "-p", "p")["n_rows"] == 4
+    code, _, err = run("measure", a, a, "-y", "y", "-p", "p")
+    assert code == 3
+    assert "each file must be named once" in err
+
+
+def test_a_name_with_a_leading_dash_follows_two_dashes(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-y.csv").write_text(ROWS)
+    code, out, _ = run("measure", "-y", "y", "-p", "p", "--", "-y.csv")
+    assert code == 0
+    assert "4 rows of -y.csv" in out
+
+
+def test_an_infinite_loss_is_a_result(run, tmp_path):
+    path = tmp_path / "sure.csv"
+    path.write_text("y,p\n1,1\n0,1\n0,0\n0,0\n")
+    code, out, _ = run("measure", path, "-y", "y", "-p", "p")
+    assert code == 0
+    assert "1 of 4 rows was given probability 0 (first: row 1 (line 3))" in out
+    assert figures(run, path, "-y", "y", "-p", "p")["log_loss_nats"] == "inf"
+
+
+def test_fail_if_leaves_with_one(run, csv):
+    words = ("measure", csv, "-y", "y", "-p", "p", "--fail-if")
+    assert run(*words, "log_loss_nats > 9")[0] == 0
+    code, out, err = run(*words, "log_loss_nats > 0.1", "--fail-if", "brier > 9")
+    assert code == 1
+    assert "log loss" in out
+    assert "--fail-if holds: log_loss_nats > 0.1" in err
+    assert "brier" not in err
+
+
+def test_a_figure_that_is_not_defined_fails(run, tmp_path):
+    path = tmp_path / "one-class.csv"
+    path.write_text("y,p\n1,0.9\n1,0.8\n")
+    assert run("measure", path, "-y", "y", "-p", "p", "--fail-if", "skill < 0")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-y", "y"], "name the forecast: -p COL"),
+        (["-y", "y", "-p", "p", "-z", "z"], "one of the two"),
+        (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must read like "log_loss_nats > 0.36"'),
+        (["-y", "y", "-p", "p", "--fail-if", "log_loss > 1"], "Did you mean log_loss_nats?"),
+        (["-y", "y", "-p", "p", "--by", "class"], "--by"),
+        (["-p", "p"], "--y-true"),
+    ],
+)
+def test_usage_errors_leave_with_two(run, csv, words, said):
+    code, _, err = run("measure", csv, *words)
+    assert code == 2
+    assert said in err
+
+
+def test_a_missing_file_is_a_usage_error(run):
+    code, out, err = run("measure", "no-such-file.csv", "-y", "y", "-p", "p")
+    assert (code, out, err) == (2, "", 'logloss: there is no file or folder "no-such-file.csv".\n')
+
+
+def test_wrong_data_leaves_with_three_and_the_way_out(run, csv):
+    code, out, err = run("measure", csv, "-y", "y", "-p", "pp")
+    assert (code, out) == (3, "")
+    assert 'no column "pp". The table has: y, p, z, w, n, class. Did you mean "p"?' in err
+    code, _, err = run("measure", csv, "-y", "y", "-p", "z")
+    assert code == 3
+    assert "must lie in [0, 1]; row 0 (line 2) of preds.csv has 2.2" in err
+    assert "Traceback" not in err
+
+
+def test_our_own_fault_is_owned_and_shown_on_request(run, csv, monkeypatch):
+    from logloss import measurement
+
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(measurement, "measure", broken)
+    code, _, err = run("measure", csv, "-y", "y", "-p", "p")
+    assert code == 70
+    assert "our fault: ZeroDivisionError: oops" in err
+    assert "Traceback" not in err
+    assert "Traceback" in run("measure", csv, "-y", "y", "-p", "p", "--debug")[2]
+
+
+def test_what_the_disk_refuses_leaves_with_four(run, csv, monkeypatch):
+    from logloss import measurement
+
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", csv)
+
+    monkeypatch.setattr(measurement, "measure", refused)
+    assert run("measure", csv, "-y", "y", "-p", "p")[0] == 4
+
+
+def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):
+    path = tmp_path / "evil.csv"
+    path.write_text("y,p\x1b[31m,\u202eq\n1,0.5,a\n0,1.5,b\n")
+    _, out, err = run("measure", path, "-y", "y", "-p", "nothing")
+    assert "\x1b" not in out + err
+    assert "\u202e" not in out + err
+
+
+def test_the_demo_prints_the_lesson_and_its_figures(run):
+    code, out, _ = run("demo")
+    assert code == 0
+    assert "mean cost   0.3329   = the log loss" in out
+    code, out, _ = run("demo", "--json")
+    assert json.loads(out)["leave_one_out_log_loss_nats"] == pytest.approx(0.4777, abs=5e-5)
+
+
+def shell(*words, **options):
+    """A process of its own."""
+    return subprocess.run([sys.executable, "-m", "logloss", *map(str, words)], capture_output=True, **options)
+
+
+def test_standard_input_is_csv_or_an_arrow_stream():
+    words = ("measure", "-", "-y", "y", "-p", "p", "--json")
+    of_csv = json.loads(shell(*words, input=ROWS.encode()).stdout)
+    sink = pa.BufferOutputStream()
+    table = pa.table({"y": [1, 0, 1, 0], "p": [0.9, 0.2, 0.6, 0.5]})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    of_arrow = json.loads(shell(*words, input=sink.getvalue().to_pybytes()).stdout)
+    assert of_csv["log_loss_nats"] == of_arrow["log_loss_nats"]
+
+
+def test_a_terminal_without_unicode_gets_the_figures(csv):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "NO_COLOR": "1"}
+    done = shell("measure", csv, "-y", "y", "-p", "p", env=environment)
+    assert done.returncode == 0
+    assert b"log loss" in done.stdout
+    assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_help_and_version(csv):
+    assert b"measure" in shell("--help").stdout
+    assert shell("--version").stdout.startswith(b"logloss")
+    assert b"Did you mean" in shell("mesure", csv).stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_interruption_leaves_with_130_within_two_seconds(tmp_path):
+    """A pipe that never ends: the walk is under way when the signal comes."""
+    output, errors = tmp_path / "out", tmp_path / "err"
+    lines = b"1,0.5\n" * 50_000
+    with open(output, "wb") as out, open(errors, "wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "logloss", "measure", "-", "-y", "y", "-p", "p"],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+        )
+        began = math.inf
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(b"y,p\n")
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                pipe.write(lines)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            while process.poll() is None and time.monotonic() - began < 10:
+                pipe.write(lines)
+        code = process.wait(timeout=10)
+        waited = time.monotonic() - began
+    assert (code, errors.read_text().strip()) == (130, "logloss: interrupted")
+    assert waited < 2
+    assert output.read_bytes() == b""
+
+
+def test_a_reader_that_has_enough_is_no_error(csv):
+    command = f'"{sys.executable}" -m logloss measure "{csv}" -y y -p p | head -1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert np.size(done.stdout.splitlines()) == 1
