@@ -89,10 +89,22 @@ class Moments:
         """Σ (x − X·w)(y − Y·w) / W², with X and Y the means of the two: the covariance of these means."""
         from logloss.onepass.exact import UNIT_EXPONENT, ratio
 
+        centred = self.centred(x, y, xy) * self.n_rows
+        return ratio(centred << UNIT_EXPONENT, self.weight**4 * max(self.n_rows - 1, 1))
+
+    def centred(self, x: str, y: str, xy: str) -> int:
+        """Σ (x − X·w)(y − Y·w) · W², exactly."""
         of = self.summary.sum
         w = self.weight
-        centred = of(xy) * w * w - w * (of(x) * of(y + "w") + of(y) * of(x + "w")) + of(x) * of(y) * of("ww")
-        return ratio((centred * self.n_rows) << UNIT_EXPONENT, w**4 * max(self.n_rows - 1, 1))
+        return of(xy) * w * w - w * (of(x) * of(y + "w") + of(y) * of(x + "w")) + of(x) * of(y) * of("ww")
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate, whatever the weights: nothing in it can underflow."""
+        from logloss.onepass.exact import UNIT_EXPONENT, ratio
+
+        positive, centred = self.summary.sum("a"), self.centred("a", "a", "aa") * self.n_rows
+        both = (positive * (self.weight - positive)) ** 2
+        return math.sqrt(ratio(centred << UNIT_EXPONENT, both * max(self.n_rows - 1, 1)))
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of d = c − S·w: the skewness of the sum of the losses; 0 if all are equal."""
@@ -136,16 +148,19 @@ class Moments:
         rate = self.quotient("a")
         if not 0 < rate < 1 or self.n_rows < 2:
             return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
-        spread = Z * math.sqrt(self.covariance("a", "a", "aa")) / (rate * (1 - rate))
-        logit = -self.slope()
-        return Estimate(rate, 1 / (1 + math.exp(spread - logit)), 1 / (1 + math.exp(-spread - logit)))
+        spread, logit = Z * self.error_of_log_odds(), -self.slope()
+        return Estimate(rate, min(rate, expit(logit - spread)), max(rate, expit(logit + spread)))
 
     def slope(self) -> float:
         """Derivative of the entropy at the base rate, log((1 − rate) / rate)."""
         from logloss.onepass.exact import ratio
 
         positive = self.summary.sum("a")
-        return math.log(ratio(self.weight - positive, positive))
+        odds = ratio(self.weight - positive, positive)
+        if 0 < odds < math.inf:
+            return math.log(odds)
+        # Beyond the floats the logarithms of the integers are far apart, and their difference has its digits.
+        return math.log(self.weight - positive) - math.log(positive)
 
     def uncertainty(self) -> Estimate:
         """Entropy of the base rate, from the rarer class, whose share has all its digits; second-order delta method."""
@@ -158,12 +173,15 @@ class Moments:
             return Estimate(value, reason="one class")
         if self.n_rows < 2:
             return Estimate(value, reason="one row")
-        variance = self.covariance("a", "a", "aa")
-        error = math.sqrt(self.slope() ** 2 * variance + (variance / (rarer * (1 - rarer))) ** 2 / 2)
+        of_log_odds = self.error_of_log_odds()
+        of_rate = of_log_odds * rarer * (1 - rarer)
+        error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
         return Estimate(value, max(value - Z * error, 0.0), min(value + Z * error, math.log(2)))
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
+        from logloss.onepass import exact
+
         if not uncertainty > 0:
             return Estimate(math.nan, reason="one class: the labels have no entropy to save")
         if math.isinf(loss):
@@ -171,14 +189,16 @@ class Moments:
         value = 1 - loss / uncertainty
         if not loss.has_interval:
             return Estimate(value, reason=loss.reason)
-        of_loss = 1 / uncertainty
-        of_rate = loss * self.slope() / uncertainty**2
+        # Quotients of the small before products with the large: the rarer class may weigh next to nothing.
+        slope = loss * self.slope()
+        rarer = min(self.quotient("a"), exact.ratio(self.weight - self.summary.sum("a"), self.weight))
+        of_rate = slope * (self.error_of_log_odds() * rarer * (1 - rarer) / uncertainty)
         variance = (
-            of_loss**2 * self.covariance("c", "c", "cc")
-            - 2 * of_loss * of_rate * self.covariance("c", "a", "ca")
-            + of_rate**2 * self.covariance("a", "a", "aa")
+            self.covariance("c", "c", "cc") - 2 * slope * (self.covariance("c", "a", "ca") / uncertainty) + of_rate**2
         )
-        error = math.sqrt(max(variance, 0.0))
+        error = math.sqrt(max(variance, 0.0)) / uncertainty
+        if not math.isfinite(error):
+            return Estimate(value, reason="the rarer class weighs next to nothing")
         return Estimate(value, value - Z * error, min(value + Z * error, 1.0))
 
     def brier(self) -> Estimate:
@@ -212,6 +232,11 @@ class Moments:
         if self.summary.n_infinite:
             return math.inf
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
+
+
+def expit(z: float) -> float:
+    """1 / (1 + e^−z)."""
+    return 1 / (1 + math.exp(-z)) if z > -700 else math.exp(z)
 
 
 def untransformed(x: float, skewness: float) -> float:

@@ -59,6 +59,18 @@ def is_plain(x):
 
 
 @inlined
+def is_safe(x):
+    """Whether products of x ≥ 0 with a plain weight keep their digits."""
+    return (x == 0.0) | is_plain(x)
+
+
+@inlined
+def are_safe(label, proba, brier, entropy, variance):
+    """Whether everything that a weight is multiplied with is safe, the loss excepted."""
+    return is_safe(label) & is_safe(proba) & is_safe(brier) & is_safe(entropy) & is_safe(variance)
+
+
+@inlined
 def soft_cost(y, if_one, if_zero):
     """y·(cost of a 1) + (1−y)·(cost of a 0), where nothing of an infinite cost is nothing."""
     one = y * if_one
@@ -271,11 +283,17 @@ def times(high, low, b):
 
 
 @inlined
-def contributions(w, y, loss, proba, entropy, variance, column, scratch):
+def brier_of(y, proba):
+    """Squared error of a prediction, averaged over the two classes by their shares."""
+    return y * ((1.0 - proba) * (1.0 - proba)) + (1.0 - y) * (proba * proba)
+
+
+@inlined
+def contributions(w, y, loss, proba, brier, entropy, variance, column, scratch):
     """Write what one row contributes to the general sums: c = w·loss, a = w·y, b = w·Brier and their products."""
     c = w * loss
     a = w * y
-    b = w * (y * ((1.0 - proba) * (1.0 - proba)) + (1.0 - y) * (proba * proba))
+    b = w * brier
     ww, ww_low = product(w, w)
     cw, cw_low = product(c, w)
     cc, cc_low = product(c, c)
@@ -303,12 +321,26 @@ def contributions(w, y, loss, proba, entropy, variance, column, scratch):
     scratch[column + 30 * STRIDE] = ww * variance
 
 
-# Powers of the weight and of the loss in each general sum: where the two had to be split into mantissa and exponent,
-# a contribution made of the mantissas is moved by as many exponents.
-POWERS_OF_WEIGHT = np.array(
-    [1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 1, 2, 2, 2, 2, 2, 2, 1, 1, 2, 2, 2, 2, 1, 2]
+# Powers of weight, loss, label, probability, Brier score, entropy and variance in each general sum: where they had to
+# be split into mantissa and exponent, a contribution made of the mantissas is moved by as many exponents.
+POWERS = np.array(
+    [(1, 0, 0, 0, 0, 0, 0), (1, 1, 0, 0, 0, 0, 0)]
+    + 2 * [(2, 0, 0, 0, 0, 0, 0)]
+    + 2 * [(2, 1, 0, 0, 0, 0, 0)]
+    + 2 * [(2, 2, 0, 0, 0, 0, 0)]
+    + 2 * [(3, 0, 0, 0, 0, 0, 0)]
+    + 2 * [(3, 1, 0, 0, 0, 0, 0)]
+    + 2 * [(3, 2, 0, 0, 0, 0, 0)]
+    + 2 * [(3, 3, 0, 0, 0, 0, 0)]
+    + [(1, 0, 1, 0, 0, 0, 0)]
+    + 2 * [(2, 0, 1, 0, 0, 0, 0)]
+    + 2 * [(2, 0, 2, 0, 0, 0, 0)]
+    + 2 * [(2, 1, 1, 0, 0, 0, 0)]
+    + [(1, 0, 0, 1, 0, 0, 0), (1, 0, 0, 0, 1, 0, 0)]
+    + 2 * [(2, 0, 0, 0, 1, 0, 0)]
+    + 2 * [(2, 0, 0, 0, 2, 0, 0)]
+    + [(1, 0, 0, 0, 0, 1, 0), (2, 0, 0, 0, 0, 0, 1)]
 )
-POWERS_OF_LOSS = np.array([0, 1, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
 
 
 @compiled
@@ -332,16 +364,19 @@ def general_sums(y, p, q, z, w, n, limbs, tally):
             weight = 1.0 if w is None else np.float64(weights[i])
             loss = soft_cost(label, parts[IF_ONE + i], parts[IF_ZERO + i])
             proba = parts[PROBA + i]
-            plain = (is_plain(loss) | (loss == 0.0)) & is_plain(weight)
+            brier = brier_of(label, proba)
+            entropy, variance = parts[ENTROPY + i], parts[VARIANCE + i]
+            can_weigh = is_plain(weight) & are_safe(label, proba, brier, entropy, variance)
+            plain = can_weigh & is_safe(loss)
             special |= not plain
-            weight = weight if plain | (loss == INFINITY) & is_plain(weight) else 0.0
             contributions(
-                weight,
+                weight if can_weigh & (is_safe(loss) | (loss == INFINITY)) else 0.0,
                 label,
                 loss if plain else 0.0,
                 proba,
-                parts[ENTROPY + i],
-                parts[VARIANCE + i],
+                brier,
+                entropy,
+                variance,
                 i,
                 scratch,
             )
@@ -369,16 +404,23 @@ def special_rows(y, w, n, start, length, parts, spare, limbs, tally):
             if tally[3] < 0:
                 tally[3] = start + i
             deposit_times(weight, 0, count, limbs[N_GENERAL])
-        if is_plain(weight) and (is_infinite or is_plain(loss) or loss == 0.0):
+        proba = parts[PROBA + i]
+        brier = brier_of(label, proba)
+        entropy, variance = parts[ENTROPY + i], parts[VARIANCE + i]
+        if is_plain(weight) & are_safe(label, proba, brier, entropy, variance) & (is_infinite | is_safe(loss)):
             continue
-        # A mantissa in [1, 2): times a power of two, a weight changes nothing but the exponent, subnormal products too.
-        weight, weight_exponent = math.frexp(weight)
-        weight, weight_exponent = 2.0 * weight, weight_exponent - 1
-        loss, loss_exponent = math.frexp(0.0 if is_infinite else loss)
-        contributions(weight, label, loss, parts[PROBA + i], parts[ENTROPY + i], parts[VARIANCE + i], i, spare)
+        weight, of_weight = math.frexp(weight)
+        loss, of_loss = math.frexp(0.0 if is_infinite else loss)
+        share, of_label = math.frexp(label)
+        proba, of_proba = math.frexp(proba)
+        brier, of_brier = math.frexp(brier)
+        entropy, of_entropy = math.frexp(entropy)
+        variance, of_variance = math.frexp(variance)
+        contributions(weight, share, loss, proba, brier, entropy, variance, i, spare)
         for k in range(N_GENERAL):
-            shift = POWERS_OF_WEIGHT[k] * weight_exponent + POWERS_OF_LOSS[k] * loss_exponent
-            deposit_times(spare[k * STRIDE + i], shift, count, limbs[k])
+            shift = POWERS[k, 0] * of_weight + POWERS[k, 1] * of_loss + POWERS[k, 2] * of_label
+            shift += POWERS[k, 3] * of_proba + POWERS[k, 4] * of_brier + POWERS[k, 5] * of_entropy
+            deposit_times(spare[k * STRIDE + i], shift + POWERS[k, 6] * of_variance, count, limbs[k])
 
 
 @compiled
