@@ -164,7 +164,8 @@ class Measurement:
                 if self.skill.has_interval
                 else self.skill.reason
             )
-            skill = ["skill", f"{fixed(100 * self.skill, 1)} %   ", spread, "the share of that which is saved"]
+            share = f"{fixed(100 * self.skill, 1)} %   " if math.isfinite(self.skill) else fixed(self.skill, 1)
+            skill = ["skill", share, spread, "the share of that which is saved"]
         return columns([first, base, skill], "lrll")
 
     def _forecast_lines(self) -> list[str]:

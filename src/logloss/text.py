@@ -35,7 +35,8 @@ def fixed(value: float, digits: int) -> str:
     """A number to so many digits after the point; `inf`, `nan` as words."""
     if math.isinf(value):
         return f"{MINUS if value < 0 else ''}inf"
-    return f"{value:.{digits}f}".replace("-", MINUS)
+    # Adding 0.0 turns a −0.0 that rounding left into 0.0.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", MINUS)
 
 
 def significant(value: float, digits: int = 4) -> str:

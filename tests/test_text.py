@@ -1,0 +1,25 @@
+"""How numbers are written."""
+
+import math
+
+from logloss import text
+
+
+def test_nothing_is_never_written_with_a_sign():
+    assert text.fixed(-0.003, 1) == "0.0"
+    assert text.fixed(-0.06, 1) == "−0.1"
+
+
+def test_infinity_is_a_word():
+    assert text.fixed(-math.inf, 2) == "−inf"
+    assert text.significant(math.inf) == "inf"
+
+
+def test_sums_take_the_digits_that_they_need():
+    assert text.adding_digits(0.6931471805599453, [0.6108643020548935, 0.0822828785050518]) == 6
+    assert text.adding_digits(0.5, [0.25, 0.25]) == 4
+
+
+def test_cells_that_a_terminal_would_obey_are_shown_as_replaced():
+    assert text.value_text("\x1b[31m") == '"\ufffd[31m"'
+    assert text.value_text(1.0000000000000002) == "1.0000000000000002"
