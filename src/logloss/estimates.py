@@ -9,13 +9,16 @@ Where digits could cancel (variances, skewness, gaps) the sums are combined as i
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from logloss.information import entropy
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import LossSummary
+    from logloss.spread import Spread
 
 CONFIDENCE = 0.95
 # Standard normal quantile of a 95 % interval.
@@ -57,11 +60,23 @@ class Estimate(float):
         return not math.isnan(self.low)
 
 
+class Sums(Protocol):
+    """What figures are made of: counts, and sums as integers in units of 2^-6720."""
+
+    n_rows: int
+    n_ones: int
+    n_infinite: int
+    is_soft: bool
+
+    def sum(self, name: str) -> int:
+        """One of the sums of `onepass.summaries.loss`."""
+
+
 class Moments:
     """The figures of a summary. Its sums are integers in one unit u = 2^-6720; a quotient of sums has no unit, and each
     product of k sums over a product of k sums is exact until `ratio` rounds it once."""
 
-    def __init__(self, summary: LossSummary) -> None:
+    def __init__(self, summary: Sums) -> None:
         self.summary = summary
         self.n_rows = summary.n_rows
         self.weight = summary.sum("w")
@@ -137,11 +152,8 @@ class Moments:
         reason = self.why_no_interval()
         if reason:
             return Estimate(loss, reason=reason)
-        error = math.sqrt(self.covariance("c", "c", "cc"))
-        skewness = self.skewness()
-        low = loss - error * untransformed(Z, skewness)
-        high = loss - error * untransformed(-Z, skewness)
-        return Estimate(loss, max(low, 0.0), high)
+        error = math.sqrt(max(self.covariance("c", "c", "cc"), 0.0))
+        return with_interval(loss, error, self.skewness(), low=0.0)
 
     def base_rate(self) -> Estimate:
         """Mean label; its interval is symmetric in log-odds, so that it stays in [0, 1]."""
@@ -210,20 +222,9 @@ class Moments:
         error = math.sqrt(max(self.covariance("b", "b", "bb"), 0.0))
         return Estimate(value, max(value - Z * error, 0.0), min(value + Z * error, 1.0))
 
-    def expected_z(self, gap: float) -> tuple[float, str]:
-        """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
-        from logloss.onepass.exact import UNIT_EXPONENT, ratio
-
-        variance = self.summary.sum("v")
-        if self.summary.is_soft:
-            return math.nan, "no z: soft labels"
-        if math.isinf(gap):
-            return math.nan, "infinite"
-        if variance == 0:
-            return math.nan, "no z: the predictions leave nothing to chance"
-        difference = self.summary.sum("c") - self.summary.sum("h")
-        size = math.sqrt(ratio(difference * difference, variance << UNIT_EXPONENT))
-        return size if difference >= 0 else -size, ""
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions."""
+        return self.quotient("h")
 
     def expected_gap(self) -> float:
         """Loss minus mean entropy of the predictions."""
@@ -232,6 +233,222 @@ class Moments:
         if self.summary.n_infinite:
             return math.inf
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
+
+    def variance_if_right(self) -> float:
+        """Variance of the mean loss if the predictions are right."""
+        from logloss.onepass.exact import UNIT_EXPONENT, ratio
+
+        return ratio(self.summary.sum("v") << UNIT_EXPONENT, self.weight * self.weight)
+
+    def expected_z(self, gap: float) -> tuple[float, str]:
+        """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
+        if self.summary.is_soft:
+            return math.nan, "no z: soft labels"
+        if math.isinf(gap):
+            return math.nan, "infinite"
+        variance = self.variance_if_right()
+        if variance == 0:
+            return math.nan, "no z: the predictions leave nothing to chance"
+        return gap / math.sqrt(variance), ""
+
+
+class SpreadMoments(Moments):
+    """The same where every row has a hard label and no weight: squares and products come from the spread of the labels
+    over the scores, centred before they are squared, so that nothing cancels."""
+
+    def __init__(self, summary: Sums, spread: Spread) -> None:
+        super().__init__(summary)
+        self.spread = spread
+        points = (spread.of_zeros, spread.of_ones)
+        self._rows = [spread.counts[:, label].astype(np.float64) for label in (0, 1)]
+        costs = (spread.if_zero, spread.if_one)
+        self._columns: dict[str, list[Any]] = {
+            "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
+            "a": [np.full(len(spread.counts), float(label)) for label in (0, 1)],
+            "b": [(label - point.proba) ** 2 for label, point in enumerate(points)],
+        }
+
+    def _mean(self, column: Sequence[Any]) -> float:
+        return sum(float(rows @ values) for rows, values in zip(self._rows, column, strict=True)) / self.n_rows
+
+    def _deviations(self, name: str) -> list[Any]:
+        """What a row of 0 and of 1 adds at each place, less the mean: exactly 0 where all rows are equal."""
+        column = self._columns[name]
+        held = [values[rows > 0] for rows, values in zip(self._rows, column, strict=True)]
+        least = min(float(values.min()) for values in held if len(values))
+        most = max(float(values.max()) for values in held if len(values))
+        if least == most:
+            return [np.zeros(len(values)) for values in column]
+        mean = self._mean(column)
+        return [values - mean for values in column]
+
+    def covariance(self, x: str, y: str, xy: str) -> float:
+        """The covariance of two means."""
+        one, other = self._deviations(x), self._deviations(y)
+        total = sum(float(rows @ (a * b)) for rows, a, b in zip(self._rows, one, other, strict=True))
+        return total / self.n_rows / max(self.n_rows - 1, 1)
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate."""
+        n_ones, n_rows = self.summary.n_ones, self.n_rows
+        return math.sqrt(n_rows / n_ones * (n_rows / (n_rows - n_ones)) / max(n_rows - 1, 1))
+
+    def skewness(self) -> float:
+        """Σ d³ / (Σ d²)^1.5 of the deviations of the losses from their mean; 0 if all are equal."""
+        deviations = self._deviations("c")
+        squares = sum(float(rows @ d**2) for rows, d in zip(self._rows, deviations, strict=True))
+        cubes = sum(float(rows @ d**3) for rows, d in zip(self._rows, deviations, strict=True))
+        return cubes / squares**1.5 if squares > 0 else 0.0
+
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions; from bins right to 1e-8."""
+        points = (self.spread.of_zeros, self.spread.of_ones)
+        return self._mean([point.entropy for point in points])
+
+    def expected_gap(self) -> float:
+        """Loss minus mean entropy of the predictions."""
+        return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
+
+    def variance_if_right(self) -> float:
+        """Variance of the mean loss if the predictions are right."""
+        points = (self.spread.of_zeros, self.spread.of_ones)
+        return self._mean([point.variance for point in points]) / self.n_rows
+
+
+class ClusteredMoments(Moments):
+    """The same with clusters as the independent observations: covariances of their sums, t with one degree of freedom
+    less than there are clusters. totals: weight, weight·loss and weight·label of each cluster, over their largest."""
+
+    def __init__(self, moments: Moments, totals: Mapping[str, Any]) -> None:
+        super().__init__(moments.summary)
+        self.plain = moments
+        self.totals = totals
+        self.n_clusters = len(totals["w"])
+        self.quantile = student_quantile(self.n_clusters - 1)
+
+    def deviations(self, name: str) -> Any:
+        """What each cluster adds to a mean beyond its share."""
+        values, weights = self.totals[name], self.totals["w"]
+        if np.array_equal(values, weights * (values[0] / weights[0])):
+            return np.zeros(len(values))
+        return (values - weights * (values.sum() / weights.sum())) / weights.sum()
+
+    def covariance(self, x: str, y: str, xy: str) -> float:
+        """The covariance of two means."""
+        if self.n_clusters < 2:
+            return 0.0
+        total = float(self.deviations(x) @ self.deviations(y))
+        # Intervals are made with the normal quantile: the wider one of t goes into the error.
+        return total * self.n_clusters / (self.n_clusters - 1) * (self.quantile / Z) ** 2
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate."""
+        rate = self.quotient("a")
+        return math.sqrt(max(self.covariance("a", "a", "aa"), 0.0)) / (rate * (1 - rate))
+
+    def skewness(self) -> float:
+        """Σ d³ / (Σ d²)^1.5 of the clusters' deviations."""
+        d = self.deviations("c")
+        squares = float(d @ d)
+        return float(d @ d**2) / squares**1.5 if squares > 0 else 0.0
+
+    def why_no_interval(self) -> str:
+        """The reason why an interval would not hold what it says."""
+        return "one cluster" if self.n_clusters < 2 else super().why_no_interval()
+
+    def brier(self) -> Estimate:
+        """Mean squared error; its sums are not kept by cluster."""
+        return Estimate(self.plain.quotient("b"), reason="no interval: not kept by cluster")
+
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions."""
+        return self.plain.expected_log_loss()
+
+    def expected_gap(self) -> float:
+        """Loss minus mean entropy of the predictions."""
+        return self.plain.expected_gap()
+
+    def expected_z(self, gap: float) -> tuple[float, str]:
+        """Not known: the rows of a cluster share what happens."""
+        return math.nan, "infinite" if math.isinf(gap) else "no z: rows of a cluster depend on each other"
+
+
+def student_quantile(n_degrees: int) -> float:
+    """The quantile of Student's t for a 95 % interval."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(n_degrees, 1), 0.5 + CONFIDENCE / 2))
+
+
+class AllSums:
+    """Every sum of a summary in which some rows have hard labels and no weights, others not: those of the first kind are
+    made of their spread over the scores."""
+
+    def __init__(self, summary: Any, spread: Spread) -> None:
+        from logloss.onepass.summaries.loss import SUMS
+
+        self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
+        self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
+        self._summary = summary
+        self._sums = dict(zip(SUMS, summary.general, strict=True))
+        if summary.n_hard[0]:
+            for name, more in _sums_of_counts(spread).items():
+                self._sums[name] += more
+        self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
+
+    def sum(self, name: str) -> int:
+        """One of the sums, in units of 2^-6720."""
+        return self._sums[name]
+
+
+def _sums_of_counts(spread: Spread) -> dict[str, int]:
+    """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
+    from logloss.onepass import exact, kernels
+    from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
+
+    totals = dict.fromkeys(SUMS, 0)
+    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
+        for side in (0, 1):
+            rows = spread.counts[:, label].copy()
+            rows[(points.values > 0 if points.is_far is None else points.is_far) != side] = 0
+            held = np.flatnonzero(rows)
+            if len(held) == 0:
+                continue
+            limbs, tally = exact.new_limbs(12), np.array([0, 0, 0, -1])
+            values = np.ascontiguousarray(points.values[held])
+            logits = values if points.is_far is None else None
+            is_mirrored = side == 1 and logits is None
+            labels = np.full(len(held), label ^ is_mirrored, np.uint8)
+            kernels.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
+            found = [exact.as_integer(limb) for limb in limbs]
+            sums = {name: sum(found[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
+            if is_mirrored:
+                sums["ca"] = sums["c"] - sums["ca"]
+            number = exact.of_count(int(rows.sum()))
+            sums |= {"ww": number, "www": number}
+            if label:
+                sums |= {"aw": number, "aa": number}
+            for name, more in sums.items():
+                totals[name] += more
+    return totals
+
+
+def moments_of(summary: Any, spread: Spread) -> Moments:
+    """The figures of a summary, by the shortest way."""
+    if spread.is_counted:
+        return SpreadMoments(summary, spread)
+    return Moments(AllSums(summary, spread))
+
+
+def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
+    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound."""
+    ends = value - error * untransformed(Z, skewness), value - error * untransformed(-Z, skewness)
+    return Estimate(value, max(ends[0], low), max(ends[1], low))
+
+
+def logit(p: float) -> float:
+    """log(p / (1 − p)), p in (0, 1)."""
+    return math.log(p) - math.log1p(-p)
 
 
 def expit(z: float) -> float:

@@ -46,6 +46,8 @@ class Block:
     sample_weight: Array | None
     counts: Array | None
     features: Array | None
+    by: tuple[Column, ...]
+    cluster: tuple[Column, ...]
     place: Place
     first_row: int
     rows: Array | None = None
@@ -81,6 +83,8 @@ class Block:
             sample_weight=_frozen(weight),
             counts=_frozen(counts),
             features=_frozen(check.features()),
+            by=tuple(check.rows.columns[name] for name in roles.by),
+            cluster=tuple(check.rows.columns[name] for name in roles.cluster),
             place=rows.place,
             first_row=rows.first_row,
             rows=check.numbers,
@@ -113,7 +117,12 @@ class _Check:
     def only(self, kept: Array) -> _Check:
         """The same for some of the rows."""
         columns = {
-            name: Column(column.values[kept], None, column.categories) for name, column in self.rows.columns.items()
+            name: Column(
+                column.values[kept],
+                column.missing[kept] if column.missing is not None and name in self.roles.by else None,
+                column.categories,
+            )
+            for name, column in self.rows.columns.items()
         }
         return _Check(Rows(columns, self.rows.first_row, self.rows.place), self.roles, np.flatnonzero(kept))
 
@@ -189,7 +198,7 @@ class _Check:
         if counts is not None and (counts == 0).any():
             absent = counts == 0 if absent is None else absent | (counts == 0)
         missing = None
-        for name in self.roles.columns:
+        for name in self.roles.needed:
             column = self.rows.columns[name]
             if name in (self.roles.y_proba, self.roles.y_proba_of_zero) and _is_all_in_unit_interval(column):
                 self.sound.add(name)

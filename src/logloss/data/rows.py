@@ -114,6 +114,8 @@ class Roles:
     sample_weight: str | None = None
     counts: str | None = None
     features: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
     pos_label: Any = None
     label_test: LabelTest | None = None
     missing: str = "error"
@@ -124,8 +126,8 @@ class Roles:
         return self.y_proba if self.y_logit is None else self.y_logit
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column that is read, once."""
+    def needed(self) -> tuple[str, ...]:
+        """Every column that must hold a value in each row, once."""
         named = (
             self.y_true,
             self.y_proba_of_zero,
@@ -134,12 +136,23 @@ class Roles:
             self.sample_weight,
             self.counts,
             *self.features,
+            *self.cluster,
         )
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read, once: of those of groups, nothing is a value, too."""
+        return tuple(dict.fromkeys((*self.needed, *self.by)))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that are read for their values only: text stays text, and in those of groups nothing is a value."""
+        return tuple(dict.fromkeys((*self.by, *self.cluster)))
+
     def spoken(self, column: str) -> str:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
-        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts")
+        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "by", "cluster")
         return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
 
 

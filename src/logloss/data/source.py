@@ -63,8 +63,11 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read."""
 
-    def parts(self, columns: Sequence[str]) -> Sequence[Part]:
-        """Its parts, reading these columns only. Files are compared here, before the first row is read."""
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """Its parts, reading these columns only. Files are compared here, before the first row is read.
+
+        texts: columns that stay text where text could be read as numbers, so that a value is the same in each block.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class MemorySource:
         """How many rows it has."""
         return len(next(iter(self.columns.values())).values) if self.columns else 0
 
-    def parts(self, columns: Sequence[str]) -> list[Part]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Slices of PART_ROWS rows."""
         used = {name: self.columns[name] for name in columns}
         return [
@@ -257,6 +260,8 @@ def bind(
     sample_weight: Any = None,
     counts: Any = None,
     features: Any = None,
+    by: Any = None,
+    cluster: Any = None,
     pos_label: Any = None,
     missing: str = "error",
     header: bool = True,
@@ -276,8 +281,9 @@ def bind(
         raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
     if not given.keys() & {"y_proba", "y_logit"} and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
+    keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
     if y_true is None:
-        return _bind_arrays({"y_true": data, **given}, features, pos_label, missing)
+        return _bind_arrays({"y_true": data, **given}, features, keys, pos_label, missing)
     source = as_source(data, header=header)
     names, arrays = _names_and_arrays({"y_true": y_true, **given})
     features = tuple(features or ())
@@ -288,14 +294,18 @@ def bind(
             names["y_true"] = label_test.column
         else:
             label_test = None
-    for name in (*names.values(), *features):
+    of_keys = [name for found in keys.values() for name, column in found.items() if column is None]
+    for name in (*names.values(), *features, *of_keys):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
     # An array may have the name of a column that it does not replace.
     own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
+    beside = {own[role]: column for role, column in arrays.items()}
+    for found in keys.values():
+        beside |= {name: column for name, column in found.items() if column is not None}
+    if beside:
+        source = _with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
     if arrays:
-        beside = {own[role]: column for role, column in arrays.items()}
-        source = _with_arrays(data, source, (*names.values(), *features), beside)
         if "y_proba_of_zero" in arrays:
             labels = source.columns[names.get("y_true", own.get("y_true", ""))]
             if label_test is None and _is_first_class(labels, pos_label):
@@ -304,6 +314,8 @@ def bind(
     roles = Roles(
         **columns,
         features=features,
+        by=tuple(keys["by"]),
+        cluster=tuple(keys["cluster"]),
         pos_label=pos_label,
         label_test=label_test,
         missing=missing,
@@ -311,7 +323,24 @@ def bind(
     return source, roles
 
 
-def _bind_arrays(arrays: dict[str, Any], features: Any, pos_label: Any, missing: str) -> tuple[MemorySource, Roles]:
+def _keys(given: Any, role: str) -> dict[str, Column | None]:
+    """The columns that make a key, by name: None for those of the table."""
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        return {given: None}
+    if isinstance(given, Mapping):
+        return {str(name): as_column(values, str(name)) for name, values in given.items()}
+    if isinstance(given, list | tuple) and given and all(isinstance(item, str) for item in given):
+        # Names of columns or an array of text: a list of names is short and has no name twice.
+        if len(set(given)) == len(given):
+            return dict.fromkeys(given)
+    return {role: as_column(given, role)}
+
+
+def _bind_arrays(
+    arrays: dict[str, Any], features: Any, keys: dict[str, dict[str, Column | None]], pos_label: Any, missing: str
+) -> tuple[MemorySource, Roles]:
     """The source and roles of arrays alone."""
     named, columns = _names_and_arrays(arrays)
     for role, name in named.items():
@@ -325,7 +354,21 @@ def _bind_arrays(arrays: dict[str, Any], features: Any, pos_label: Any, missing:
         matrix = features_matrix(features)
         columns |= {name: Column(matrix[:, j]) for j, name in enumerate(names)}
     own: dict[str, Any] = {role: role for role in columns if role not in names}
-    roles = Roles(**own, features=names, pos_label=pos_label, missing=missing)
+    for role, found in keys.items():
+        for name, column in found.items():
+            if column is None:
+                raise DataError(
+                    f'`{role}` names the column "{name}", but no table is given. Pass an array, or a table and `y_true=`.'
+                )
+            columns[name] = column
+    roles = Roles(
+        **own,
+        features=names,
+        by=tuple(keys["by"]),
+        cluster=tuple(keys["cluster"]),
+        pos_label=pos_label,
+        missing=missing,
+    )
     return array_source(columns), roles
 
 

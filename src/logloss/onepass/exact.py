@@ -27,6 +27,9 @@ from logloss.onepass.pointwise import BITS_OF_ROUNDER, ROUNDER
 # A weighted loss reaches 2^±2148, its cube 2^±6444; the low half of a product lies another 212 bits below.
 UNIT_EXPONENT = 6720
 N_LIMBS = 408
+# Short sums, for many groups: of values that are 0 or at least 2^-267, in units of 2^-320, below 2^320.
+SHORT_EXPONENT = 320
+N_SHORT_LIMBS = 20
 LIMB_MASK = 0xFFFFFFFF
 MANTISSA_MASK = 0x000FFFFFFFFFFFFF
 HIDDEN_BIT = 0x0010000000000000
@@ -44,7 +47,7 @@ def deposit_integer(k, exponent, limbs):
     """Add k·2^exponent, |k| < 2^63. Cost: a few ns."""
     sign = -1 if k < 0 else 1
     a = -k if k < 0 else k
-    position = exponent + UNIT_EXPONENT
+    position = exponent + (UNIT_EXPONENT if limbs.shape[0] == N_LIMBS else SHORT_EXPONENT)
     j = position >> 5
     s = position & 31
     low = (a & LIMB_MASK) << s

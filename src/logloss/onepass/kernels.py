@@ -117,11 +117,8 @@ def forecast_parts(p, q, z, parts):
         if z is not None:
             logit = np.float64(z[i])
             if_one, if_zero = softplus_pair(logit)
-            high, _ = exp_minus(abs(logit))
-            likelier = 1.0 / (1.0 + high)
-            rarer = high * likelier
-            one = likelier if logit > 0.0 else rarer
-            zero = rarer if logit > 0.0 else likelier
+            one = probability_of(logit)
+            zero = probability_of(-logit)
         else:
             one = np.float64(p[i])
             if_one = surprisal_of_one(one)
@@ -190,6 +187,89 @@ def set_infinite_to_zero(values):
         n_infinite += is_infinite
         values[i] = 0.0 if is_infinite else values[i]
     return n_infinite
+
+
+@compiled
+def row_sums(y, p, q, z, n, limbs, tally, costs, places):
+    """Σ loss, Σ probability and Σ Brier score of hard labels into limbs[0..2]; infinite losses enter none of them.
+
+    tally: rows, rows of 1, rows of infinite loss. costs, places: the costliest rows of the block, the costliest first,
+    of equal ones the first; costs[0] says on entry what a row must cost to be kept, and places[k] = −1 where there are
+    fewer. Cost: 2.5 ns a row, 6 from logits.
+    """
+    scratch = np.empty(3 * STRIDE)
+    n_kept = 0
+    least = costs[0]
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        labels, ones = y[start:stop], p[start:stop]
+        zeros, logits = part_of(q, start, stop), part_of(z, start, stop)
+        losses, probas, briers = scratch[:length], scratch[STRIDE : STRIDE + length], scratch[2 * STRIDE :]
+        surprisals(labels, ones, zeros, logits, losses)
+        most = 0.0
+        n_ones = 0
+        for i in range(length):
+            most = max(most, losses[i])
+            n_ones += labels[i]
+        if most >= least:
+            n_kept, least = keep_costliest(losses, start, least, n_kept, costs, places)
+        if most == INFINITY:
+            for i in range(length):
+                tally[2] += (1 if n is None else n[start + i]) if losses[i] == INFINITY else 0
+            set_infinite_to_zero(losses)
+        for i in range(length):
+            one = probability_of(np.float64(logits[i])) if z is not None else np.float64(ones[i])
+            miss = (1.0 if labels[i] != 0 else 0.0) - one
+            probas[i] = one
+            briers[i] = miss * miss
+        if n is not None:
+            for i in range(length):
+                tally[0] += n[start + i]
+                tally[1] += n[start + i] if labels[i] != 0 else 0
+            deposit_columns(scratch, 3, length, n, start, limbs)
+            continue
+        tally[0] += length
+        tally[1] += n_ones
+        if z is None:
+            deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
+        else:
+            deposit(losses, limbs[0])
+        deposit(probas, limbs[1])
+        deposit(briers[:length], limbs[2])
+    carry(limbs)
+    for k in range(n_kept, places.shape[0]):
+        places[k] = -1
+
+
+@inlined
+def probability_of(z):
+    """1 / (1 + e^−z), right to 2 units in the last place on both sides."""
+    high, _ = exp_minus(abs(z))
+    likelier = 1.0 / (1.0 + high)
+    return likelier if z > 0.0 else high * likelier
+
+
+@compiled
+def keep_costliest(losses, start, least, n_kept, costs, places):
+    """Put the rows of a slice that cost at least so much into the list of the costliest; returns (kept, least).
+
+    Where the list is full, only a row that costs more than its last one enters.
+    """
+    size = costs.shape[0]
+    for i in range(losses.shape[0]):
+        cost = losses[i]
+        if cost < least or (n_kept == size and cost <= costs[size - 1]):
+            continue
+        k = min(n_kept, size - 1)
+        while k > 0 and costs[k - 1] < cost:
+            costs[k], places[k] = costs[k - 1], places[k - 1]
+            k -= 1
+        costs[k], places[k] = cost, start + i
+        n_kept = min(n_kept + 1, size)
+    if n_kept == size:
+        least = max(least, costs[size - 1])
+    return n_kept, least
 
 
 @compiled
@@ -468,21 +548,3 @@ def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
             second[i] = weight * (likelier * rarer)
         deposit(losses[: stop - start], limbs[0])
     carry(limbs)
-
-
-@compiled
-def pool_adjacent_violators(ones, rows):
-    """Pool neighbours until the share ones / rows increases: in place; returns how many pools are left at the front.
-
-    Shares are compared by cross-multiplication, exactly (rows < 2^31). Equal neighbours are pooled. Cost: O(length).
-    """
-    n_pools = 0
-    for i in range(ones.shape[0]):
-        pool_ones, pool_rows = ones[i], rows[i]
-        while n_pools > 0 and ones[n_pools - 1] * pool_rows >= pool_ones * rows[n_pools - 1]:
-            n_pools -= 1
-            pool_ones += ones[n_pools]
-            pool_rows += rows[n_pools]
-        ones[n_pools], rows[n_pools] = pool_ones, pool_rows
-        n_pools += 1
-    return n_pools

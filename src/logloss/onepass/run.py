@@ -1,7 +1,8 @@
 """The one loop: parts become summaries on a pool of threads, summaries merge in the order of the parts.
 
 Kernels and file readers release the interpreter lock, so that threads are enough on one machine. What is cut into parts
-does not depend on the number of threads, and merges are in part order: one machine gives one answer.
+does not depend on the number of threads, nor does the order in which floating summaries merge: one machine gives one
+answer.
 
 >>> from logloss.data.rows import Roles
 >>> from logloss.data.source import array_source
@@ -16,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ def walk(
     source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
-    parts = [BlockPart(part, roles) for part in source.parts(roles.columns)]
+    parts = [BlockPart(part, roles) for part in source.parts(roles.columns, roles.keys)]
     summary = map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
     judge_coding(summary.coding, roles)
     if summary.n_rows == 0:
@@ -60,18 +61,21 @@ def nothing_left(source: Source, summary: Any) -> str:
 def map_and_merge(
     parts: Sequence[BlockPart], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
-    """Summaries of the parts, merged in their order."""
+    """The summary of the parts: floating ones are merged in the order of the parts, so that threads change no bit."""
     stop = threading.Event()
     fold = partial(summary_of, empty=empty, progress=progress, stop=stop)
-    n_threads = min(n_threads or available_cpus(), len(parts))
+    n_threads = max(1, min(n_threads or available_cpus(), len(parts)))
+    is_floating = getattr(empty, "is_floating", False)
+    # The bits of a counted summary do not depend on the cut: each thread may put all its parts into one workspace.
+    runs = [[part] for part in parts] if is_floating else shared_out(parts, n_threads)
     summary = empty
-    with blas_on_one_thread() if getattr(empty, "uses_blas", False) else contextlib.nullcontext():
-        if n_threads <= 1:
-            for part in parts:
-                summary = summary.merge(fold(part))
+    with blas_on_one_thread() if is_floating else contextlib.nullcontext():
+        if n_threads == 1:
+            for run in runs:
+                summary = summary.merge(fold(run))
             return summary
         with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
-            futures = [pool.submit(fold, part) for part in parts]
+            futures = [pool.submit(fold, run) for run in runs]
             try:
                 for future in futures:
                     summary = summary.merge(future.result())
@@ -82,15 +86,34 @@ def map_and_merge(
     return summary
 
 
-def summary_of(part: BlockPart, empty: Any, progress: Seen | None = None, stop: threading.Event | None = None) -> Any:
-    """The summary of one part: the one loop over blocks. Engines send this function, with a part, to their workers."""
+def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[BlockPart]]:
+    """As many runs of parts as there are threads; who is free takes the next part."""
+    left = iter(parts)
+    lock = threading.Lock()
+
+    def run() -> Iterator[BlockPart]:
+        while True:
+            with lock:
+                part = next(left, None)
+            if part is None:
+                return
+            yield part
+
+    return [run() for _ in range(n_threads)]
+
+
+def summary_of(
+    parts: Iterable[BlockPart], empty: Any, progress: Seen | None = None, stop: threading.Event | None = None
+) -> Any:
+    """The summary of some parts: the one loop over blocks. Engines send this function, with parts, to their workers."""
     workspace: Workspace = empty.workspace()
-    for block in part.blocks():
-        if stop is not None and stop.is_set():
-            raise Stopped
-        workspace.add(block)
-        if progress is not None:
-            progress(block)
+    for part in parts:
+        for block in part.blocks():
+            if stop is not None and stop.is_set():
+                raise Stopped
+            workspace.add(block)
+            if progress is not None:
+                progress(block)
     return workspace.freeze()
 
 

@@ -94,6 +94,7 @@ class CsvPart:
     path: str
     layout: Layout
     columns: tuple[str, ...]
+    texts: tuple[str, ...]
     partitions: Partitions
     place: Place
 
@@ -106,8 +107,15 @@ class CsvPart:
         """Its rows, as they are parsed."""
         if self.layout.has_rows:
             with pa.input_stream(self.path) as stream:
-                skipped = self.layout.n_header_lines
-                yield from read_rows(Bytes(stream), self.layout, skipped, self.columns, self.partitions, self.place)
+                yield from read_rows(
+                    Bytes(stream),
+                    self.layout,
+                    self.layout.n_header_lines,
+                    self.columns,
+                    self.partitions,
+                    self.place,
+                    texts=self.texts,
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +141,11 @@ class CsvFile:
         """Text has no types."""
         return None
 
-    def parts(self, columns: Sequence[str]) -> list[CsvPart]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[CsvPart]:
         """The one."""
         place = CsvPlace(self.name, self.path, self.layout.n_header_lines, self.layout.delimiter)
         own = tuple(pair for pair in self.partitions if pair[0] not in self.layout.names)
-        return [CsvPart(self.path, self.layout, tuple(columns), own, place)]
+        return [CsvPart(self.path, self.layout, tuple(columns), tuple(texts), own, place)]
 
 
 def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> CsvFile:
@@ -205,7 +213,14 @@ def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
 
 
 def read_rows(
-    stream: Bytes, layout: Layout, n_skipped: int, columns: Sequence[str], partitions: Partitions, place: Place
+    stream: Bytes,
+    layout: Layout,
+    n_skipped: int,
+    columns: Sequence[str],
+    partitions: Partitions,
+    place: Place,
+    *,
+    texts: Sequence[str] = (),
 ) -> Iterator[Rows]:
     """The rows of a stream after so many lines of header. Each must have as many fields as the header."""
     wrong: list[Any] = []
@@ -219,7 +234,10 @@ def read_rows(
     try:
         for batch in guarded(_batches(stream, layout, n_skipped, stored, refuse), place.name, ADVICE):
             last = batch.column(batch.num_columns - 1)[batch.num_rows - 1] if batch.num_rows else last
-            arrays = {name: _parsed(batch.column(index)) for index, name in enumerate(stored)}
+            arrays = {
+                name: batch.column(index) if name in texts else _parsed(batch.column(index))
+                for index, name in enumerate(stored)
+            }
             yield from rows_of_arrays(arrays, batch.num_rows, columns, partitions, row, place)
             row += batch.num_rows
     except DataError as error:

@@ -85,8 +85,8 @@ def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
     layout, seen = read_layout(stream, name, header=header)
     stream.start = seen + stream.start
 
-    def walk(columns: tuple[str, ...]) -> Iterator[Rows]:
-        return read_rows(stream, layout, layout.n_header_lines, columns, (), Place(name))
+    def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
+        return read_rows(stream, layout, layout.n_header_lines, columns, (), Place(name), texts=texts)
 
     return StreamSource(name, layout.names, walk)
 
@@ -95,7 +95,7 @@ def _open_reader(reader: Any, name: str) -> StreamSource:
     """A reader of Arrow batches."""
     names = tuple(reader.schema.names)
 
-    def walk(columns: tuple[str, ...]) -> Iterator[Rows]:
+    def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
         row = 0
         for batch in guarded(iter(reader), name or "the stream", STREAM_ADVICE):
             yield from rows_of(batch, columns, (), row, Place(name))

@@ -81,7 +81,7 @@ class ParquetFile:
         """The Arrow type of a column."""
         return self.schema.field(self.schema.names.index(column)).type
 
-    def parts(self, columns: Sequence[str]) -> list[ParquetPart]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[ParquetPart]:
         """One for each row group."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
         return [ParquetPart(self.path, *group, tuple(columns), own, Place(self.name)) for group in self.row_groups]

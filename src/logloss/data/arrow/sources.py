@@ -38,7 +38,7 @@ class File(Protocol):
     @property
     def n_rows(self) -> int | None: ...
     def type_of(self, column: str) -> Any: ...
-    def parts(self, columns: Sequence[str]) -> Sequence[Any]: ...
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Any]: ...
 
 
 class FileSource:
@@ -72,7 +72,7 @@ class FileSource:
         """What differed between the files in the columns that `parts` was last asked for."""
         return self._notes
 
-    def parts(self, columns: Sequence[str]) -> list[Any]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
         """The parts of every file, in order; the columns are compared first."""
         check_names(columns, self.column_names)
         for file in self.files:
@@ -80,7 +80,7 @@ class FileSource:
             if twice:
                 raise DataError(f"{spoken(twice[0])} stands twice in {file.name}. Give each column its own name.")
         self._notes = tuple(note for name in columns for note in self._compared(name))
-        return [part for file in self.files for part in file.parts(columns)]
+        return [part for file in self.files for part in file.parts(columns, texts)]
 
     def _compared(self, column: str) -> Iterator[str]:
         """Notes on a column; an error where its files do not go together."""
@@ -173,7 +173,7 @@ class TableSource:
         """How many rows it has."""
         return self.table.num_rows
 
-    def parts(self, columns: Sequence[str]) -> list[TablePart]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
         """Slices of PART_ROWS rows."""
         check_types(columns, self.table.schema)
         used = self.table.select([self.column_names.index(name) for name in columns])
@@ -236,7 +236,7 @@ class FragmentFile:
         """The Arrow type of a column."""
         return self.schema.field(self.schema.names.index(column)).type
 
-    def parts(self, columns: Sequence[str]) -> list[FragmentPart]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
         """The one."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
         return [FragmentPart(self.piece, tuple(columns), own, Place(self.name))]
@@ -246,13 +246,14 @@ class FragmentFile:
 class StreamPart:
     """All rows of a stream, once."""
 
-    walk: Callable[[tuple[str, ...]], Iterator[Rows]]
+    walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]]
     columns: tuple[str, ...]
+    texts: tuple[str, ...] = ()
     n_rows: None = None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, as they come."""
-        return self.walk(self.columns)
+        return self.walk(self.columns, self.texts)
 
 
 class StreamSource:
@@ -266,24 +267,24 @@ class StreamSource:
         self,
         name: str,
         column_names: Sequence[str],
-        walk: Callable[[tuple[str, ...]], Iterator[Rows]],
+        walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]],
         schema: Any = None,
     ) -> None:
         self.name, self.column_names, self.schema = name, tuple(column_names), schema
         self._walk, self._is_read = walk, False
 
-    def parts(self, columns: Sequence[str]) -> list[StreamPart]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[StreamPart]:
         """The one."""
         check_names(columns, self.column_names)
         if self.schema is not None:
             check_types(columns, self.schema)
-        return [StreamPart(self._once, tuple(columns))]
+        return [StreamPart(self._once, tuple(columns), tuple(texts))]
 
-    def _once(self, columns: tuple[str, ...]) -> Iterator[Rows]:
+    def _once(self, columns: tuple[str, ...], texts: tuple[str, ...] = ()) -> Iterator[Rows]:
         """The rows; a second walk is refused, as it would find none."""
         if self._is_read:
             raise DataError(
                 f"{self.name or 'this stream'} can be read once, and has been. Read it into a table or a file first."
             )
         self._is_read = True
-        yield from self._walk(columns)
+        yield from self._walk(columns, texts)

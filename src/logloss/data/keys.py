@@ -1,0 +1,173 @@
+"""The keys of groups and clusters: typed values of one or several columns.
+
+null, "", 1 and "1" are four values; 1 and 1.0 are one. A group keeps its values; a cluster is known by a hash of them
+(`onepass/hashing.py`).
+
+>>> Keys(1, 10).numbers_of((Column(np.array([0, 1, 0], np.int32), None, ("b", "a")),)).tolist()
+[0, 1, 0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import Array, Column
+
+Value = None | bool | int | float | str
+GroupKey = tuple[Value, ...]
+# The group of all rows that no listed group holds.
+REST: GroupKey = ("\N{HORIZONTAL ELLIPSIS}the rest",)
+EXACT_FLOATS = 1 << 53
+# Whole numbers that span less are told apart by counting, more by sorting.
+SMALL_SPAN = 1 << 16
+UNUSED, UNLISTED = -2, -1
+
+
+def sorting(key: GroupKey) -> tuple[Any, ...]:
+    """The order of groups: nothing, then bools, numbers and text, each in its own order; the rest last."""
+    if key == REST:
+        return ((9, 0),)
+    return tuple(_sorting(value) for value in key)
+
+
+def _sorting(value: Value) -> tuple[int, Any]:
+    if value is None:
+        return 0, 0
+    if isinstance(value, bool):
+        return 1, value
+    return (2, value) if isinstance(value, int | float) else (3, value)
+
+
+class Keys:
+    """Groups numbered as they turn up, at most `limit`; only those of a list, where there is one, and the rest."""
+
+    def __init__(self, n_columns: int, limit: int, only: Sequence[GroupKey] | None = None) -> None:
+        self.limit = limit
+        self.only = None if only is None else frozenset(only)
+        self._wanted = None if only is None else [
+            {(type(key[j]), key[j]) for key in only} for j in range(n_columns)
+        ]
+        self._values: list[dict[tuple[type, Value], int]] = [{} for _ in range(n_columns)]
+        self._groups: dict[tuple[int, ...], int] = {}
+        self._rest = -1
+
+    @property
+    def n_known(self) -> int:
+        """How many groups have turned up."""
+        return len(self._groups) + (self._rest >= 0)
+
+    def numbers_of(self, columns: Sequence[Column]) -> Array | None:
+        """The number of each row's group; None if there are too many."""
+        codes = np.zeros(len(columns[0].values), np.int64)
+        uniques: list[list[int]] = []
+        for j, column in enumerate(columns):
+            local, numbers = self._numbered(column, j)
+            if len(self._values[j]) > self.limit + 1:
+                return None
+            uniques.append(numbers)
+            codes = codes * len(numbers) + local
+        sizes = [len(numbers) for numbers in uniques]
+        span = int(np.prod(sizes, dtype=object))
+        if span <= 1 << 20:
+            present = np.flatnonzero(np.bincount(codes, minlength=span))
+            places = np.zeros(span, np.int32)
+            places[present] = np.arange(len(present), dtype=np.int32)
+            inverse = places[codes]
+        else:
+            present, inverse = np.unique(codes, return_inverse=True)
+        groups = np.empty(len(present), np.int32)
+        for place, code in enumerate(present.tolist()):
+            key: list[int] = []
+            for size, numbers in zip(reversed(sizes), reversed(uniques), strict=True):
+                code, digit = divmod(code, size)
+                key.append(numbers[digit])
+            groups[place] = self._group_of(tuple(reversed(key)))
+        return None if self.n_known > self.limit else groups[inverse]
+
+    def _group_of(self, key: tuple[int, ...]) -> int:
+        """The number of a group, given by the numbers of its values."""
+        if self.only is not None and (UNLISTED in key or self._key(key) not in self.only):
+            if self._rest < 0:
+                self._rest = self.n_known
+            return self._rest
+        found = self._groups.get(key)
+        if found is None:
+            found = self.n_known
+            self._groups[key] = found
+        return found
+
+    def _numbered(self, column: Column, j: int) -> tuple[Array, list[int]]:
+        """(A code for each row, the number of the value that each code stands for)."""
+        codes, values = values_of(column)
+        known, wanted = self._values[j], None if self._wanted is None else self._wanted[j]
+        numbers = [UNUSED] * len(values)
+        for code in np.flatnonzero(np.bincount(codes, minlength=len(values))).tolist():
+            typed = type(values[code]), values[code]
+            is_wanted = wanted is None or typed in wanted
+            numbers[code] = known.setdefault(typed, len(known)) if is_wanted else UNLISTED
+        return codes, numbers
+
+    def _key(self, numbers: tuple[int, ...]) -> GroupKey:
+        return tuple(list(known)[number][1] for known, number in zip(self._values, numbers, strict=True))
+
+    def names(self) -> list[GroupKey]:
+        """The groups in the order of their numbers."""
+        values = [[value for _, value in known] for known in self._values]
+        found = [REST] * self.n_known
+        for key, number in self._groups.items():
+            found[number] = tuple(values[j][code] for j, code in enumerate(key))
+        return found
+
+
+def values_of(column: Column) -> tuple[Array, list[Value]]:
+    """(A code for each row, the value of each code): typed, nothing as None."""
+    missing = missing_of(column)
+    if column.categories is not None:
+        values: list[Value] = [_typed(value) for value in column.categories]
+        codes = column.values
+    elif column.values.dtype == np.bool_:
+        codes, values = column.values.astype(np.int64), [False, True]
+    else:
+        distinct, codes = _distinct(column.values)
+        values = [_typed(value) for value in distinct.tolist()]
+    if missing is None:
+        return codes, values
+    return np.where(missing, len(values), codes), [*values, None]
+
+
+def _distinct(numbers: Array) -> tuple[Array, Array]:
+    """The distinct numbers of a column and the place of each row's among them; small spans of whole ones by counting."""
+    whole = numbers
+    if len(numbers) and numbers.dtype.kind == "f":
+        finite = np.where(np.isfinite(numbers), numbers, 0)
+        if np.abs(finite).max() < EXACT_FLOATS:
+            whole = finite.astype(np.int64)
+    if len(numbers) and whole.dtype.kind in "iu":
+        low, high = int(whole.min()), int(whole.max())
+        if high - low < SMALL_SPAN and (whole is numbers or (whole == np.nan_to_num(numbers, posinf=np.inf)).all()):
+            places = (whole - whole.dtype.type(low)).astype(np.int64)
+            return np.arange(low, high + 1), places
+    return np.unique(numbers, return_inverse=True)
+
+
+def missing_of(column: Column) -> Array | None:
+    missing = column.missing
+    if column.categories is None and column.values.dtype.kind == "f":
+        empty = np.isnan(column.values)
+        if empty.any():
+            missing = empty if missing is None else missing | empty
+    return missing if missing is not None and missing.any() else None
+
+
+def _typed(value: Any) -> Value:
+    """A value as a group knows it: whole floats are whole numbers."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, float | np.floating):
+        return int(value) if float(value).is_integer() and abs(value) < EXACT_FLOATS else float(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return None if value is None else str(value)

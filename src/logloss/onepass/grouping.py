@@ -1,0 +1,103 @@
+"""Rows by group: sorted by the number of their group, and the sums of each.
+
+    g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
+
+>>> import numpy as np
+>>> starts, order = np.empty(3, np.int64), np.empty(3, np.int32)
+>>> order_by_group(np.array([1, 0, 1], np.int32), starts, order)
+>>> starts.tolist(), order.tolist()
+([0, 1, 3], [1, 0, 2])
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.onepass.compiled import compiled, fma
+from logloss.onepass.exact import deposit
+from logloss.onepass.kernels import SLICE, STRIDE, deposit_columns, probability_of, surprisals
+from logloss.onepass.pointwise import INFINITY
+
+# Losses, their squares and cubes in two halves each, probabilities.
+N_GROUPED = 6
+# What is smaller counts as 0 in the sums of a group: its square and cube, or the value itself, would leave short sums.
+LEAST_POWERED = 2.0**-49
+LEAST_GROUPED = 2.0**-267
+
+
+@compiled
+def order_by_group(g, starts, order):
+    """Sort rows by group, keeping their order in each: starts has one place more than there are groups. 2 ns a row."""
+    starts[:] = 0
+    for i in range(g.shape[0]):
+        starts[g[i] + 1] += 1
+    for k in range(1, starts.shape[0]):
+        starts[k] += starts[k - 1]
+    for i in range(g.shape[0]):
+        order[starts[g[i]]] = i
+        starts[g[i]] += 1
+    for k in range(starts.shape[0] - 1, 0, -1):
+        starts[k] = starts[k - 1]
+    starts[0] = 0
+
+
+@compiled
+def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
+    """The sums of each group's rows with hard labels and no weights, into limbs[group]: loss, square, cube, probability.
+
+    Infinite losses enter none; tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 7 ns a row, 0.3 µs a group.
+    """
+    labels, losses = np.empty(SLICE, np.uint8), np.empty(SLICE)
+    ones, zeros, logits = np.empty(SLICE), np.empty(SLICE), np.empty(SLICE)
+    counts = np.empty(SLICE, np.int64)
+    scratch = np.empty(N_GROUPED * STRIDE)
+    for group in range(starts.shape[0] - 1):
+        for start in range(starts[group], starts[group + 1], SLICE):
+            length = min(SLICE, starts[group + 1] - start)
+            rows = order[start : start + length]
+            for i in range(length):
+                row = rows[i]
+                labels[i] = y[row]
+                ones[i] = p[row]
+                counts[i] = 1 if n is None else n[row]
+            if q is not None:
+                for i in range(length):
+                    zeros[i] = q[rows[i]]
+                surprisals(labels[:length], ones[:length], zeros[:length], None, losses)
+            elif z is not None:
+                for i in range(length):
+                    logits[i] = z[rows[i]]
+                surprisals(labels[:length], logits[:length], None, logits[:length], losses)
+            else:
+                surprisals(labels[:length], ones[:length], None, None, losses)
+            for i in range(length):
+                tallies[group, 0] += counts[i]
+                tallies[group, 1] += counts[i] * labels[i]
+                tallies[group, 2] += counts[i] if losses[i] == INFINITY else 0
+            for i in range(length):
+                c = 0.0 if (losses[i] == INFINITY) | (losses[i] < LEAST_GROUPED) else losses[i]
+                x = 0.0 if c < LEAST_POWERED else c
+                one = probability_of(logits[i]) if z is not None else ones[i]
+                square = x * x
+                square_low = fma(x, x, -square)
+                cube = square * x
+                scratch[i] = c
+                scratch[STRIDE + i] = square
+                scratch[2 * STRIDE + i] = square_low
+                scratch[3 * STRIDE + i] = cube
+                scratch[4 * STRIDE + i] = fma(square_low, x, fma(square, x, -cube))
+                scratch[5 * STRIDE + i] = 0.0 if one < LEAST_GROUPED else one
+            if n is not None:
+                deposit_columns(scratch, 1, length, counts, 0, limbs[group])
+                deposit_columns(scratch[STRIDE:], 1, length, counts, 0, limbs[group, 1:])
+                deposit_columns(scratch[2 * STRIDE :], 1, length, counts, 0, limbs[group, 1:])
+                deposit_columns(scratch[3 * STRIDE :], 1, length, counts, 0, limbs[group, 2:])
+                deposit_columns(scratch[4 * STRIDE :], 1, length, counts, 0, limbs[group, 2:])
+                deposit_columns(scratch[5 * STRIDE :], 1, length, counts, 0, limbs[group, 3:])
+                continue
+            deposit(scratch[:length], limbs[group, 0])
+            deposit(scratch[STRIDE : STRIDE + length], limbs[group, 1])
+            deposit(scratch[2 * STRIDE : 2 * STRIDE + length], limbs[group, 1])
+            deposit(scratch[3 * STRIDE : 3 * STRIDE + length], limbs[group, 2])
+            deposit(scratch[4 * STRIDE : 4 * STRIDE + length], limbs[group, 2])
+            deposit(scratch[5 * STRIDE : 5 * STRIDE + length], limbs[group, 3])

@@ -1,0 +1,86 @@
+"""The hash of a cluster's key: 64 bits that are the same on every machine and never change.
+
+A number is hashed by the bits of its float (a whole number beyond 2^53 by its own), text by two polynomials over its
+UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns: each is mixed into those before it.
+
+>>> hashes_of([Column(np.array([1.0, 1.0, 2.0]))]).tolist()
+[-5451962507482445012, -5451962507482445012, 2211326159384124426]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from logloss.data.keys import EXACT_FLOATS, missing_of
+from logloss.data.rows import Array, Column
+from logloss.onepass.compiled import compiled
+
+# Two primes below 2^31, and a base for each: 62 bits of hash without an overflow.
+FIRST_PRIME, SECOND_PRIME = 2147483647, 2147483629
+FIRST_BASE, SECOND_BASE = 1103515245, 1664525
+GOLDEN = 0x9E3779B97F4A7C15
+# Salts of the hash: of nothing, bools, numbers, whole numbers beyond the floats, text.
+OF_NOTHING, OF_BOOL, OF_NUMBER, OF_LONG, OF_TEXT = (GOLDEN * k % (1 << 64) for k in range(1, 6))
+
+
+@compiled
+def hash_texts(letters, ends, first, second):
+    """Two polynomial hashes of each text, given as the bytes of all and where each ends. Cost: 8 ns a byte."""
+    start = 0
+    for i in range(ends.shape[0]):
+        a = b = 1
+        for j in range(start, ends[i]):
+            letter = np.int64(letters[j]) + 1
+            a = (a * FIRST_BASE + letter) % FIRST_PRIME
+            b = (b * SECOND_BASE + letter) % SECOND_PRIME
+        first[i], second[i] = a, b
+        start = ends[i]
+
+
+def hashes_of(columns: Sequence[Column]) -> Array:
+    """The hash of each row's key, as int64."""
+    total = np.zeros(len(columns[0].values), np.uint64)
+    for column in columns:
+        total = _mixed(total * np.uint64(GOLDEN) + _hashed(column))
+    return total.view(np.int64)
+
+
+def _hashed(column: Column) -> Array:
+    """The hash of each value of a column."""
+    missing = missing_of(column)
+    if column.categories is not None:
+        found = _of_texts([str(value) for value in column.categories])[column.values]
+    elif column.values.dtype == np.bool_:
+        found = _mixed(column.values.astype(np.uint64) + np.uint64(OF_BOOL))
+    elif column.values.dtype.kind in "iu":
+        floats = column.values.astype(np.float64)
+        found = _of_floats(floats)
+        is_long = np.abs(floats) >= EXACT_FLOATS
+        if is_long.any():
+            found = np.where(is_long, _mixed(column.values.astype(np.uint64) ^ np.uint64(OF_LONG)), found)
+    else:
+        found = _of_floats(column.values.astype(np.float64))
+    return found if missing is None else np.where(missing, np.uint64(OF_NOTHING), found)
+
+
+def _of_floats(values: Array) -> Array:
+    # Adding 0.0 makes −0.0 the same as 0.
+    return _mixed((values + 0.0).view(np.uint64) ^ np.uint64(OF_NUMBER))
+
+
+def _of_texts(texts: Sequence[str]) -> Array:
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    letters = np.frombuffer(b"".join(encoded), np.uint8)
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    first, second = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
+    hash_texts(letters, ends, first, second)
+    return _mixed((first.view(np.uint64) << np.uint64(31)) ^ second.view(np.uint64) ^ np.uint64(OF_TEXT))
+
+
+def _mixed(x: Array) -> Array:
+    """The last steps of SplitMix64 (Steele, Lea and Flood 2014): every bit depends on every bit."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

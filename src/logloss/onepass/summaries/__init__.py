@@ -1,0 +1,40 @@
+"""What is kept of the rows.
+
+A summary is frozen and small and knows three things: `empty()`, `of(block)` and `a.merge(b)`. Its laws, which
+`tests/laws.py` checks for every class here: merging with nothing changes nothing, on either side; the order of a merge
+does not matter; how rows were grouped does not matter. Counted summaries hold integers only and keep these laws bit for
+bit; floating ones (`CurvatureSummary`) keep them to rounding.
+
+A workspace is private to one worker: blocks are added to it, and it is frozen once.
+
+>>> from logloss.data.source import BlockPart, array_source
+>>> from logloss.data.rows import Roles
+>>> [part] = array_source({"y_true": [1, 0], "y_proba": [0.5, 0.5]}).parts(("y_true", "y_proba"))
+>>> [block] = BlockPart(part, Roles("y_true", "y_proba")).blocks()
+>>> LossSummary.of(block)
+LossSummary: n_rows=2  log_loss=0.6931 nats
+"""
+
+from __future__ import annotations
+
+from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
+from logloss.onepass.summaries.costliest import CostliestSummary, Costly
+from logloss.onepass.summaries.curvature import ColumnSummary, CurvatureSummary, Point
+from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.scores import ScoreSummary
+
+__all__ = [
+    "ColumnSummary",
+    "CostliestSummary",
+    "Costly",
+    "CurvatureSummary",
+    "GroupedSummary",
+    "LossSum",
+    "LossSummary",
+    "Point",
+    "ScoreSummary",
+    "Summary",
+    "Workspace",
+    "forecast_of",
+]

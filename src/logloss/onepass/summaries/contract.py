@@ -1,0 +1,41 @@
+"""What summaries and workspaces are, and how they read the forecasts of a block."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from logloss.data.block import Block
+
+
+class Workspace(Protocol):
+    """What one worker adds blocks to."""
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+
+    def freeze(self) -> Any:
+        """The summary of the blocks that were added."""
+
+
+class Summary(Protocol):
+    """What the loop of `run.py` makes of parts and merges."""
+
+    def workspace(self) -> Workspace:
+        """A new workspace with the settings of this summary."""
+
+    def merge(self, other: Any) -> Self:
+        """The summary of the rows of both."""
+
+
+def forecast_of(block: Block) -> tuple[Any, Any, Any]:
+    """The forecasts of a block as the kernels take them: P(1), P(0), logits."""
+    if block.y_logit is not None:
+        return block.y_logit, None, block.y_logit
+    return block.y_proba, block.y_proba_of_zero, None
+
+
+def is_hard(block: Block) -> bool:
+    """Whether every label of the block is 0 or 1 and no row has a weight."""
+    return block.y_true.dtype == np.uint8 and block.sample_weight is None

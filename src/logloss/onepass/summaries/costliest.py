@@ -1,0 +1,135 @@
+"""The rows that cost most, under a total order: the cost, then the name of the file, then the row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.rows import Place
+from logloss.onepass import kernels
+from logloss.onepass.summaries.contract import forecast_of
+from logloss.text import count, significant
+
+# How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
+N_COSTLIEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Costly:
+    """One row: what it cost in nats, where it is, what was said of it (P(1), or its log-odds) and what it was."""
+
+    cost: float
+    name: str
+    row: int
+    forecast: float
+    label: float
+    weight: float = 1.0
+    count: int = 1
+    of_zero: float | None = None
+    is_logit: bool = False
+    place: Place = field(default=Place(), compare=False)
+
+    @property
+    def said(self) -> float:
+        """P(1) as it was said."""
+        if not self.is_logit:
+            return self.forecast
+        tail = math.exp(-abs(self.forecast))
+        return 1 / (1 + tail) if self.forecast > 0 else tail / (1 + tail)
+
+    def where(self, source: str) -> str:
+        """The row as people know it: with its file, where there are several."""
+        return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
+
+    @property
+    def rank(self) -> tuple[float, str, int]:
+        """The key of the order: the costliest first."""
+        return -self.cost, self.name, self.row
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CostliestSummary:
+    """The costliest N_COSTLIEST rows; all of them where there are no more."""
+
+    n_rows: int = 0
+    rows: tuple[Costly, ...] = ()
+
+    @classmethod
+    def empty(cls) -> CostliestSummary:
+        """Of no rows."""
+        return cls()
+
+    @classmethod
+    def of(cls, block: Block) -> CostliestSummary:
+        """Of the rows of a block."""
+        workspace = CostliestWorkspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> CostliestWorkspace:
+        """A new workspace."""
+        return CostliestWorkspace()
+
+    def merge(self, other: CostliestSummary) -> CostliestSummary:
+        """Of the rows of both."""
+        rows = sorted(self.rows + other.rows, key=lambda row: row.rank)
+        return CostliestSummary(self.n_rows + other.n_rows, tuple(rows[:N_COSTLIEST]))
+
+    def __repr__(self) -> str:
+        most = significant(self.rows[0].cost) if self.rows else "nan"
+        return f"CostliestSummary: n_rows={count(self.n_rows)}  the costliest {most} nats"
+
+
+class CostliestWorkspace:
+    """The costliest rows so far."""
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self.rows: list[Costly] = []
+
+    def room(self) -> tuple[Any, Any]:
+        """Costs and places for a kernel that looks for the costliest rows of a block."""
+        costs = np.full(N_COSTLIEST, -1.0)
+        costs[0] = self.rows[-1].cost if len(self.rows) == N_COSTLIEST else -1.0
+        return costs, np.full(N_COSTLIEST, -1)
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        losses = np.empty(block.n_rows)
+        surprisals = kernels.surprisals if block.y_true.dtype == np.uint8 else kernels.soft_surprisals
+        surprisals(block.y_true, *forecast_of(block), losses)
+        costs, places = self.room()
+        n_kept, _ = kernels.keep_costliest(losses, 0, costs[0], 0, costs, places)
+        places[n_kept:] = -1
+        self.take(block, costs, places)
+
+    def take(self, block: Block, costs: Any, places: Any) -> None:
+        """Take in the costliest rows of a block, which a kernel has found."""
+        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        found = [self._row(block, float(c), int(i)) for c, i in zip(costs, places, strict=True) if i >= 0]
+        if found:
+            self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_COSTLIEST]
+
+    def _row(self, block: Block, cost: float, index: int) -> Costly:
+        proba, of_zero, logit = forecast_of(block)
+        forecast = proba if logit is None else logit
+        return Costly(
+            cost,
+            block.place.name,
+            block.row(index),
+            float(forecast[index]),
+            float(block.y_true[index]),
+            1.0 if block.sample_weight is None else float(block.sample_weight[index]),
+            1 if block.counts is None else int(block.counts[index]),
+            None if of_zero is None else float(of_zero[index]),
+            logit is not None,
+            block.place,
+        )
+
+    def freeze(self) -> CostliestSummary:
+        """The summary of the blocks that were added."""
+        return CostliestSummary(self.n_rows, tuple(self.rows))

@@ -1,0 +1,482 @@
+"""Sums by group or by cluster: the same walk, each row counted under its key.
+
+Groups are kept while there are at most MOST_GROUPS, beyond that none; which scores each has, while there are at most
+MOST_DETAILED. Clusters are kept by the hash of their key while there are at most MOST_GROUPS; beyond that in as many
+buckets, which are unions of whole clusters. Each step is lawful: what has triggered it stays true of every larger set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.keys import GroupKey, Keys, sorting
+from logloss.onepass import exact, grouping, kernels, placing
+from logloss.onepass.hashing import hashes_of
+from logloss.onepass.summaries.contract import forecast_of, is_hard
+from logloss.onepass.summaries.scores import MOST_DISTINCT, ScoreWorkspace, bins_of, masses_of
+from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.text import count, listed
+
+MOST_GROUPS = 1 << 12
+MOST_DETAILED = 1 << 8
+MOST_CELLS = 1 << 17
+GROUP_BITS = 12
+BUCKET_SHIFT = 52
+# Fine bins that make one coarse bin: of groups 64 for each power of two, of clusters 4.
+GROUP_SHIFT, CLUSTER_SHIFT = 5, 9
+# Columns of the totals: rows, rows of 1, rows of infinite loss; the same of rows with hard labels and no weights.
+N_TOTALS = 6
+# Columns of the sums of hard rows: loss, its square, its cube, probability.
+N_HARD_SUMS = 4
+# Columns of the sums of the others, by the names of estimates.SUMS.
+GENERAL_SUMS = ("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc", "a", "aw", "aa", "p")
+# Powers of weight, loss, label and probability in each of them.
+GENERAL_POWERS = (
+    (1, 0, 0, 0),
+    (1, 1, 0, 0),
+    (2, 0, 0, 0),
+    (2, 1, 0, 0),
+    (2, 2, 0, 0),
+    (3, 0, 0, 0),
+    (3, 1, 0, 0),
+    (3, 2, 0, 0),
+    (3, 3, 0, 0),
+    (1, 0, 1, 0),
+    (2, 0, 1, 0),
+    (2, 0, 2, 0),
+    (1, 0, 0, 1),
+)
+N_MASSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Labels by score and group: exact while scores is an array of keys, else by coarse bin.
+
+    Keys of the tables: (number of the score, or coarse bin) << GROUP_BITS | number of the group.
+    """
+
+    scores: Any
+    counts: CountTable
+    masses: SumTable
+
+    def renumbered(self, groups: Any) -> Cells:
+        """With other numbers of the groups."""
+
+        def renamed(keys: Any) -> Any:
+            return (keys >> GROUP_BITS) << GROUP_BITS | groups[keys & (MOST_GROUPS - 1)]
+
+        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
+        return Cells(self.scores, counts, self.masses.renamed(renamed(self.masses.keys)))
+
+    def rescored(self, places: Any, scores: Any) -> Cells:
+        """With other numbers of the scores, or with coarse bins in their stead."""
+
+        def renamed(keys: Any) -> Any:
+            return places[keys >> GROUP_BITS] << GROUP_BITS | (keys & (MOST_GROUPS - 1))
+
+        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
+        return Cells(scores, counts, self.masses.renamed(renamed(self.masses.keys)))
+
+    def coarse(self, scale: str, shift: int) -> Cells:
+        """By coarse bin."""
+        if self.scores is None:
+            return self
+        return self.rescored(bins_of(scale, self.scores)[0] >> shift, None)
+
+    def merge(self, other: Cells, scale: str, shift: int) -> Cells:
+        """Of the rows of both; their groups have the same numbers."""
+        if self.scores is None or other.scores is None:
+            mine, theirs = self.coarse(scale, shift), other.coarse(scale, shift)
+            return Cells(None, mine.counts.merge(theirs.counts), mine.masses.merge(theirs.masses))
+        scores = np.union1d(self.scores, other.scores)
+        mine = self.rescored(np.searchsorted(scores, self.scores), scores)
+        theirs = other.rescored(np.searchsorted(scores, other.scores), scores)
+        merged = Cells(scores, mine.counts.merge(theirs.counts), mine.masses.merge(theirs.masses))
+        return merged.coarse(scale, shift) if merged.is_too_large else merged
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether there are too many scores, or cells, to be kept one by one."""
+        return len(self.scores) > MOST_DISTINCT or max(len(self.counts.keys), len(self.masses.keys)) > MOST_CELLS
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Cells)
+            and (self.scores is None) == (other.scores is None)
+            and (self.scores is None or np.array_equal(self.scores, other.scores))
+            and (self.counts, self.masses) == (other.counts, other.masses)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.counts, self.masses))
+
+
+NO_CELLS = Cells(np.zeros(0, np.int64), CountTable.empty(2), SumTable.empty(N_MASSES))
+COARSE_CELLS = Cells(None, CountTable.empty(2), SumTable.empty(N_MASSES))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GroupedSummary:
+    """Sums by group, or by cluster (is_hashed).
+
+    columns, only: the settings: whose values make the key, and which groups are kept apart from the rest (None: all).
+    names: the keys in their order: typed values of groups, hashes of clusters. is_over: too many groups (nothing is
+    kept) or clusters (they are in buckets). cells: None where there are too many groups for them.
+    """
+
+    columns: tuple[str, ...] = ()
+    is_hashed: bool = False
+    only: tuple[GroupKey, ...] | None = None
+    scale: str = ""
+    n_rows: int = 0
+    is_over: bool = False
+    names: tuple[Any, ...] = ()
+    totals: CountTable = CountTable.empty(N_TOTALS)
+    sums: SumTable = SumTable.empty(N_HARD_SUMS)
+    general: SumTable = SumTable.empty(len(GENERAL_SUMS))
+    cells: Cells | None = NO_CELLS
+
+    @classmethod
+    def empty(
+        cls, columns: tuple[str, ...] = (), *, is_hashed: bool = False, only: tuple[GroupKey, ...] | None = None
+    ) -> GroupedSummary:
+        """Of no rows, with its settings."""
+        return cls(columns, is_hashed, only, cells=COARSE_CELLS if is_hashed else NO_CELLS)
+
+    @classmethod
+    def of(
+        cls,
+        block: Block,
+        columns: tuple[str, ...] = (),
+        *,
+        is_hashed: bool = False,
+        only: tuple[GroupKey, ...] | None = None,
+    ) -> GroupedSummary:
+        """Of the rows of a block."""
+        from logloss.onepass.summaries.scores import keys_of
+
+        scores = ScoreWorkspace()
+        workspace = GroupedWorkspace(cls.empty(columns, is_hashed=is_hashed, only=only))
+        scores.scale, keys = keys_of(block)
+        workspace.add(block, scores, *scores.add_keys(block, keys))
+        return workspace.freeze(scores)
+
+    def cleared(self) -> GroupedSummary:
+        """The same settings without rows."""
+        return GroupedSummary.empty(self.columns, is_hashed=self.is_hashed, only=self.only)
+
+    @property
+    def shift(self) -> int:
+        """Bits by which fine bins are made coarse."""
+        return CLUSTER_SHIFT if self.is_hashed else GROUP_SHIFT
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups, clusters or buckets there are."""
+        return len(self.names)
+
+    def merge(self, other: GroupedSummary) -> GroupedSummary:
+        """Of the rows of both."""
+        if self.n_rows == 0 or other.n_rows == 0:
+            return self if self.n_rows else other
+        n_rows = self.n_rows + other.n_rows
+        if self.is_hashed and self.is_over != other.is_over:
+            return self.bucketed().merge(other.bucketed())
+        if not self.is_hashed and (self.is_over or other.is_over):
+            return replace(self, n_rows=n_rows, **NOTHING_KEPT)
+        names = union_of(self.names, other.names, is_hashed=self.is_hashed)
+        if len(names) > MOST_GROUPS:
+            if self.is_hashed:
+                return self.bucketed().merge(other.bucketed())
+            return replace(self, n_rows=n_rows, **NOTHING_KEPT)
+        places = {name: number for number, name in enumerate(names)}
+        mine, theirs = self.renumbered(places), other.renumbered(places)
+        cells = None
+        if mine.cells is not None and theirs.cells is not None and (self.is_hashed or len(names) <= MOST_DETAILED):
+            cells = mine.cells.merge(theirs.cells, self.scale, self.shift)
+        return replace(
+            self,
+            n_rows=n_rows,
+            names=names,
+            totals=mine.totals.merge(theirs.totals),
+            sums=mine.sums.merge(theirs.sums),
+            general=mine.general.merge(theirs.general),
+            cells=cells,
+        )
+
+    def renumbered(self, places: dict[Any, int]) -> GroupedSummary:
+        """With the numbers that another list of names gives; groups of one number are put together."""
+        groups = np.array([places[name] for name in self.names], np.int64)
+        if np.array_equal(groups, np.arange(len(groups))):
+            return self
+        return replace(
+            self,
+            totals=CountTable.of(groups[self.totals.keys], self.totals.counts),
+            sums=self.sums.renamed(groups[self.sums.keys]),
+            general=self.general.renamed(groups[self.general.keys]),
+            cells=None if self.cells is None else self.cells.renumbered(groups),
+        )
+
+    def bucketed(self) -> GroupedSummary:
+        """Clusters in buckets."""
+        if self.is_over:
+            return self
+        buckets = [(name >> BUCKET_SHIFT) & (MOST_GROUPS - 1) for name in self.names]
+        names = tuple(sorted(set(buckets)))
+        places = {name: number for number, name in enumerate(names)}
+        return replace(
+            replace(self, names=tuple(buckets)).renumbered(places) if names != tuple(buckets) else self,
+            names=names,
+            is_over=True,
+        )
+
+    def __repr__(self) -> str:
+        kind = ("buckets" if self.is_over else "clusters") if self.is_hashed else "groups"
+        return f"GroupedSummary: n_rows={count(self.n_rows)}  {kind} of {listed(self.columns)}: {count(self.n_groups)}"
+
+
+NOTHING_KEPT: dict[str, Any] = {
+    "is_over": True,
+    "names": (),
+    "totals": CountTable.empty(N_TOTALS),
+    "sums": SumTable.empty(N_HARD_SUMS),
+    "general": SumTable.empty(len(GENERAL_SUMS)),
+    "cells": None,
+}
+
+
+def union_of(mine: tuple[Any, ...], theirs: tuple[Any, ...], *, is_hashed: bool) -> tuple[Any, ...]:
+    """The names of both, in their order."""
+    if mine == theirs:
+        return mine
+    return tuple(sorted({*mine, *theirs}, key=None if is_hashed else sorting))
+
+
+class GroupedWorkspace:
+    """Sums by number of the group, in the order in which groups turn up."""
+
+    def __init__(self, settings: GroupedSummary) -> None:
+        self.settings = settings
+        self.n_rows = 0
+        self.scale = ""
+        self.is_over = False
+        self._keys = None if settings.is_hashed else Keys(len(settings.columns), MOST_GROUPS, settings.only)
+        self._numbering = Numbering(MOST_GROUPS)
+        self._limbs = exact.new_limbs(0)
+        self._totals = np.zeros((0, N_TOTALS), np.int64)
+        self._general = SumWorkspace(len(GENERAL_SUMS))
+        self._n_since_carry = 0
+        self._is_exact = not settings.is_hashed
+        self._has_cells = True
+        self._start_cells()
+
+    def _start_cells(self) -> None:
+        self._cell_numbers = Numbering(MOST_CELLS if self._is_exact else 1 << 30)
+        self._cell_rows = np.zeros((0, 2), np.int64)
+        self._cell_masses = SumWorkspace(N_MASSES)
+
+    def add(self, block: Block, scores: ScoreWorkspace, slots: Any, offsets: Any) -> None:
+        """Take in a block; slots: the bins of its rows, or (offsets None) the numbers of their scores."""
+        n_times = block.n_rows if block.counts is None else int(block.counts.sum())
+        self.scale = scores.scale
+        if self.is_over and not self.settings.is_hashed:
+            self.n_rows += n_times
+            return
+        groups = self._groups_of(block)
+        if groups is None:
+            if not self.settings.is_hashed:
+                self.n_rows += n_times
+                self.is_over = True
+                return
+            self._to_buckets(scores)
+            groups = self._groups_of(block)
+        self.n_rows += n_times
+        n_groups = self._n_groups
+        self._reach(n_groups)
+        if is_hard(block):
+            self._add_hard(block, groups, n_groups)
+        else:
+            self._add_general(block, groups, n_groups)
+        self._add_cells(block, scores, groups, n_groups, slots, offsets)
+
+    @property
+    def _n_groups(self) -> int:
+        return self._numbering.n_known if self._keys is None else self._keys.n_known
+
+    def _groups_of(self, block: Block) -> Any:
+        """The number of each row's group; None if there are too many."""
+        if self._keys is not None:
+            return self._keys.numbers_of(block.by)
+        hashes = hashes_of(block.cluster)
+        if self.is_over:
+            hashes = (hashes >> BUCKET_SHIFT) & (MOST_GROUPS - 1)
+        groups, done = self._numbering.numbers_of(hashes)
+        return groups if done == len(hashes) else None
+
+    def _reach(self, n_groups: int) -> None:
+        """Make room for so many groups."""
+        if n_groups > len(self._totals):
+            size = max(n_groups, 2 * len(self._totals))
+            totals = np.zeros((size, N_TOTALS), np.int64)
+            totals[: len(self._totals)] = self._totals
+            limbs = np.zeros((size, N_HARD_SUMS, exact.N_SHORT_LIMBS), np.int64)
+            limbs[: len(self._limbs)] = self._limbs if len(self._limbs) else limbs[:0]
+            self._totals, self._limbs = totals, limbs
+
+    def _add_hard(self, block: Block, groups: Any, n_groups: int) -> None:
+        starts, order = np.empty(n_groups + 1, np.int64), np.empty(block.n_rows, np.int32)
+        grouping.order_by_group(groups, starts, order)
+        tallies = np.zeros((n_groups, 3), np.int64)
+        forecast = forecast_of(block)
+        grouping.grouped_sums(block.y_true, *forecast, block.counts, order, starts, self._limbs, tallies)
+        self._totals[:n_groups, :3] += tallies
+        self._totals[:n_groups, 3:] += tallies
+        # A deposit adds less than 2^32 to a limb; a row makes at most 24 of them.
+        self._n_since_carry += block.n_rows
+        if self._n_since_carry > 1 << 25:
+            exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
+            self._n_since_carry = 0
+
+    def _add_general(self, block: Block, groups: Any, n_groups: int) -> None:
+        n_rows = block.n_rows
+        losses = np.empty(n_rows)
+        label = block.y_true.astype(np.float64)
+        kernels.soft_surprisals(label, *forecast_of(block), losses)
+        is_infinite = np.isinf(losses)
+        parts = np.empty(kernels.N_PARTS * kernels.STRIDE)
+        proba = np.empty(n_rows)
+        for start in range(0, n_rows, kernels.SLICE):
+            piece = slice(start, start + kernels.SLICE)
+            kernels.forecast_parts(*(None if column is None else column[piece] for column in forecast_of(block)), parts)
+            proba[piece] = parts[kernels.PROBA : kernels.PROBA + len(proba[piece])]
+        times = np.ones(n_rows, np.int64) if block.counts is None else block.counts
+        for column, chosen in enumerate((times > 0, label == 1, is_infinite)):
+            np.add.at(self._totals[:, column], groups[chosen], times[chosen])
+        weight = np.ones(n_rows) if block.sample_weight is None else block.sample_weight
+        factors = [np.frexp(x) for x in (weight, np.where(is_infinite, 0.0, losses), label, proba)]
+        for column, powers in enumerate(GENERAL_POWERS):
+            value, shift = np.ones(n_rows), np.zeros(n_rows, np.int64)
+            for (mantissa, exponent), power in zip(factors, powers, strict=True):
+                for _ in range(power):
+                    value = value * mantissa
+                    shift = shift + exponent
+            self._general.add(column, value, shift, groups, n_groups, block.counts)
+
+    def _add_cells(
+        self, block: Block, scores: ScoreWorkspace, groups: Any, n_groups: int, slots: Any, offsets: Any
+    ) -> None:
+        """Count rows by score and group."""
+        if not self.settings.is_hashed and n_groups > MOST_DETAILED:
+            self._has_cells = False
+        if not self._has_cells:
+            return
+        if offsets is None and not self._is_exact:
+            slots = bins_of(scores.scale, scores.keys())[0][slots]
+        elif offsets is not None and self._is_exact:
+            self._to_coarse(scores.keys_before, scores.scale)
+        places = slots.astype(np.int64)
+        codes = (places if self._is_exact else places >> self.settings.shift) << GROUP_BITS | groups
+        cells, done = self._cell_numbers.numbers_of(codes)
+        if done < len(codes):
+            self._to_coarse(scores.keys(), scores.scale)
+            self._add_cells(block, scores, groups, n_groups, slots, offsets)
+            return
+        n_cells = self._cell_numbers.n_known
+        if is_hard(block):
+            if n_cells > len(self._cell_rows):
+                grown = np.zeros((max(n_cells, 2 * len(self._cell_rows)), 2), np.int64)
+                grown[: len(self._cell_rows)] = self._cell_rows
+                self._cell_rows = grown
+            placing.tally_slots(block.y_true, cells, block.counts, self._cell_rows)
+            return
+        for column, (values, shifts) in enumerate(masses_of(block)):
+            self._cell_masses.add(column, values, shifts, cells, n_cells, block.counts)
+
+    def _to_coarse(self, score_keys: Any, scale: str) -> None:
+        """Coarse bins of the cells that were kept by score."""
+        bins = bins_of(scale, score_keys)[0] >> self.settings.shift
+        kept = self._frozen_cells(None).rescored(bins, None)
+        self._is_exact = False
+        self._restart(kept)
+
+    def _to_buckets(self, scores: ScoreWorkspace) -> None:
+        """Buckets of the clusters."""
+        before = self.freeze(scores).bucketed()
+        self.is_over = True
+        self._numbering = Numbering(MOST_GROUPS)
+        self._numbering.numbers_of(np.array(before.names, np.int64))
+        n_groups = before.n_groups
+        self._totals, self._limbs = np.zeros((0, N_TOTALS), np.int64), exact.new_limbs(0)
+        self._reach(n_groups)
+        self._totals[before.totals.keys] = before.totals.counts
+        at = before.sums.first + exact.SHORT_EXPONENT // 32
+        n_lanes = before.sums.lanes.shape[1]
+        self._limbs[before.sums.keys, :, at : at + n_lanes] = before.sums.lanes.transpose(2, 0, 1)
+        self._general = SumWorkspace(len(GENERAL_SUMS))
+        self._general.take(before.general, n_groups)
+        self._restart(before.cells)
+
+    def _restart(self, kept: Cells | None) -> None:
+        """Begin again with these cells."""
+        self._start_cells()
+        if kept is None:
+            return
+        codes = np.union1d(kept.counts.keys, kept.masses.keys)
+        numbers, _ = self._cell_numbers.numbers_of(codes)
+        self._cell_rows = np.zeros((len(codes), 2), np.int64)
+        self._cell_rows[numbers[np.searchsorted(codes, kept.counts.keys)]] = kept.counts.counts
+        places = numbers[np.searchsorted(codes, kept.masses.keys)].astype(np.int64)
+        self._cell_masses.take(kept.masses.renamed(places), len(codes))
+
+    def _frozen_cells(self, scores: Any) -> Cells:
+        """The cells as they are, under the numbers of this workspace."""
+        codes = self._cell_numbers.keys()
+        rows = self._cell_rows[: len(codes)]
+        used = np.flatnonzero(rows.any(axis=1))
+        counts = CountTable.of(codes[used], rows[used]) if len(used) else CountTable.empty(2)
+        return Cells(scores, counts, self._cell_masses.frozen(codes))
+
+    def freeze(self, scores: ScoreWorkspace) -> GroupedSummary:
+        """The summary of the blocks that were added."""
+        settings = self.settings
+        if self.n_rows == 0:
+            return settings
+        if self.is_over and not settings.is_hashed:
+            return replace(settings, scale=self.scale, n_rows=self.n_rows, **NOTHING_KEPT)
+        names = self._numbering.keys().tolist() if self._keys is None else self._keys.names()
+        n_groups = len(names)
+        exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
+        numbers = np.arange(n_groups)
+        lanes = self._limbs[:n_groups].transpose(1, 2, 0)
+        used = np.flatnonzero(lanes.any(axis=(0, 1)))
+        first = -exact.SHORT_EXPONENT // 32
+        sums = SumTable.carried(used, lanes[:, :, used], first) if len(used) else SumTable.empty(N_HARD_SUMS)
+        cells = None
+        if self._has_cells:
+            cells = self._frozen_cells(None)
+            if self._is_exact:
+                keys = scores.keys_before if scores.is_binned else scores.keys()
+                order = np.argsort(keys)
+                places = np.empty(len(keys), np.int64)
+                places[order] = np.arange(len(keys))
+                cells = cells.rescored(places, keys[order])
+        found = GroupedSummary(
+            settings.columns,
+            settings.is_hashed,
+            settings.only,
+            self.scale,
+            self.n_rows,
+            self.is_over,
+            tuple(names),
+            CountTable.of(numbers, self._totals[:n_groups]),
+            sums,
+            self._general.frozen(numbers),
+            cells,
+        )
+        ordered = union_of(found.names, (), is_hashed=settings.is_hashed) or found.names
+        return replace(found.renumbered({name: number for number, name in enumerate(ordered)}), names=ordered)

@@ -1,0 +1,339 @@
+"""What a measurement keeps of the rows: exact sums, the scores, the costliest rows, groups and clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.errors import DataError
+from logloss.onepass import exact, kernels
+from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard
+from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
+from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
+from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace, keys_of
+from logloss.text import count, listed, significant
+
+# The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
+# the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
+# variance of the loss if the prediction is right; w_infinite: the weight of rows of infinite loss.
+SUMS = (
+    "w",
+    "c",
+    "ww",
+    "cw",
+    "cc",
+    "www",
+    "cww",
+    "ccw",
+    "ccc",
+    "a",
+    "aw",
+    "aa",
+    "ca",
+    "p",
+    "b",
+    "bw",
+    "bb",
+    "h",
+    "v",
+    "w_infinite",
+)
+# Which rows of limbs make each of them in `kernels.general_sums`: two where the products are kept in two halves.
+GENERAL_LIMBS = (
+    (0,),
+    (1,),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (8, 9),
+    (10, 11),
+    (12, 13),
+    (14, 15),
+    (16,),
+    (17, 18),
+    (19, 20),
+    (21, 22),
+    (23,),
+    (24,),
+    (25, 26),
+    (27, 28),
+    (29,),
+    (30,),
+    (31,),
+)
+N_GENERAL_LIMBS = 32
+# Which rows of limbs make the sums of `kernels.hard_sums`, where every weight is 1.
+HARD_LIMBS: dict[str, tuple[int, ...]] = {
+    "c": (0,),
+    "cw": (0,),
+    "cww": (0,),
+    "cc": (1, 2),
+    "ccw": (1, 2),
+    "ccc": (3, 4),
+    "ca": (5,),
+    "b": (6,),
+    "bw": (6,),
+    "bb": (7, 8),
+    "p": (9,),
+    "h": (10,),
+    "v": (11,),
+}
+HARD_SUMS = ("c", "p", "b")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LossSum:
+    """Number of rows and exact sum of their losses: all that a mean log loss needs (hard labels, no weights)."""
+
+    n_rows: int = 0
+    n_infinite: int = 0
+    sum_loss: int = 0
+    coding: frozenset[Any] = frozenset()
+
+    @classmethod
+    def empty(cls) -> LossSum:
+        """Of no rows."""
+        return cls()
+
+    @classmethod
+    def of(cls, block: Block) -> LossSum:
+        """Of the rows of a block."""
+        workspace = _LossSumWorkspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace."""
+        return _LossSumWorkspace()
+
+    def merge(self, other: LossSum) -> LossSum:
+        """Of the rows of both."""
+        return LossSum(
+            self.n_rows + other.n_rows,
+            self.n_infinite + other.n_infinite,
+            self.sum_loss + other.sum_loss,
+            self.coding | other.coding,
+        )
+
+    @property
+    def log_loss(self) -> float:
+        """Mean log loss in nats per row."""
+        return np.inf if self.n_infinite else exact.rounded(self.sum_loss, self.n_rows)
+
+    def __repr__(self) -> str:
+        loss = significant(self.log_loss) if self.n_rows else "nan"
+        return f"LossSum: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+class _LossSumWorkspace:
+    def __init__(self) -> None:
+        self.limbs = exact.new_limbs(1)
+        self.n_rows = self.n_infinite = 0
+        self.coding: frozenset[Any] = frozenset()
+
+    def add(self, block: Block) -> None:
+        """Take in a block of hard labels."""
+        self.n_infinite += kernels.losses_summed(block.y_true, *forecast_of(block), self.limbs)
+        self.n_rows += block.n_rows
+        self.coding |= block.coding
+
+    def freeze(self) -> LossSum:
+        """The summary of the blocks that were added."""
+        return LossSum(self.n_rows, self.n_infinite, exact.as_integer(self.limbs[0]), self.coding)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LossSummary:
+    """Everything that a measurement reports.
+
+    hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS), n_hard their
+    rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of the
+    other rows. pieces: by name of file, what tells its rows from others': their numbers and their exact sums.
+    """
+
+    n_rows: int = 0
+    n_ones: int = 0
+    n_infinite: int = 0
+    n_dropped: int = 0
+    is_soft: bool = False
+    coding: frozenset[Any] = frozenset()
+    n_hard: tuple[int, int, int] = (0, 0, 0)
+    hard: tuple[int, ...] = (0,) * len(HARD_SUMS)
+    general: tuple[int, ...] = (0,) * len(SUMS)
+    scores: ScoreSummary = ScoreSummary()
+    costliest: CostliestSummary = CostliestSummary()
+    groups: GroupedSummary | None = None
+    clusters: GroupedSummary | None = None
+    pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @classmethod
+    def empty(cls, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None) -> LossSummary:
+        """Of no rows, with its settings."""
+        return cls(groups=groups, clusters=clusters)
+
+    @classmethod
+    def of(
+        cls, block: Block, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None
+    ) -> LossSummary:
+        """Of the rows of a block."""
+        workspace = _LossWorkspace(groups, clusters)
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace with the same settings."""
+        return _LossWorkspace(
+            None if self.groups is None else self.groups.cleared(),
+            None if self.clusters is None else self.clusters.cleared(),
+        )
+
+    def merge(self, other: LossSummary) -> LossSummary:
+        """Of the rows of both."""
+        return LossSummary(
+            self.n_rows + other.n_rows,
+            self.n_ones + other.n_ones,
+            self.n_infinite + other.n_infinite,
+            self.n_dropped + other.n_dropped,
+            self.is_soft or other.is_soft,
+            self.coding | other.coding,
+            added(self.n_hard, other.n_hard),
+            added(self.hard, other.hard),
+            added(self.general, other.general),
+            self.scores.merge(other.scores),
+            self.costliest.merge(other.costliest),
+            merged_groups(self, other, "groups"),
+            merged_groups(self, other, "clusters"),
+            merged_pieces(self.pieces, other.pieces),
+        )
+
+    def sum(self, name: str) -> int:
+        """One of SUMS, in units of 2^-6720: exact in w, c, a, p, b and w_infinite, of all rows."""
+        total = self.general[SUMS.index(name)]
+        if name in HARD_SUMS:
+            return total + self.hard[HARD_SUMS.index(name)]
+        number = {"w": self.n_hard[0], "a": self.n_hard[1], "w_infinite": self.n_hard[2]}.get(name)
+        if number is None:
+            raise KeyError(name)
+        return total + exact.of_count(number)
+
+    @property
+    def log_loss(self) -> float:
+        """Mean log loss in nats per unit of weight."""
+        return np.inf if self.n_infinite else exact.ratio(self.sum("c"), self.sum("w"))
+
+    def __repr__(self) -> str:
+        loss = significant(self.log_loss) if self.n_rows else "nan"
+        return f"LossSummary: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+def added(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The sum of two rows of integers."""
+    return tuple(x + y for x, y in zip(a, b, strict=True))
+
+
+def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary | None:
+    """The groups, or clusters, of both; a summary without rows has none to lose."""
+    mine, theirs = getattr(a, kind), getattr(b, kind)
+    if a.n_rows == 0 or b.n_rows == 0:
+        return (mine if a.n_rows else theirs) or mine or theirs
+    if mine is None and theirs is None:
+        return None
+    if mine is None or theirs is None or (mine.columns, mine.only) != (theirs.columns, theirs.only):
+        ours, others = ("none" if each is None else listed(each.columns) for each in (mine, theirs))
+        raise DataError(f"summaries must have the same {kind}; one has {ours}, the other {others}.")
+    return mine.merge(theirs)
+
+
+def merged_pieces(
+    a: tuple[tuple[str, tuple[int, ...]], ...], b: tuple[tuple[str, tuple[int, ...]], ...]
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """What each file holds, of both."""
+    pieces = dict(a)
+    for name, numbers in b:
+        pieces[name] = added(pieces[name], numbers) if name in pieces else numbers
+    return tuple(sorted(pieces.items()))
+
+
+class _LossWorkspace:
+    def __init__(self, groups: GroupedSummary | None, clusters: GroupedSummary | None) -> None:
+        self.hard = exact.new_limbs(len(HARD_SUMS))
+        self.general = exact.new_limbs(N_GENERAL_LIMBS)
+        # Rows, rows of 1, rows of infinite loss: of all blocks, and of those that `row_sums` took.
+        self.tallies, self.n_hard = (0, 0, 0), (0, 0, 0)
+        self.n_dropped = 0
+        self.is_soft = False
+        self.coding: frozenset[Any] = frozenset()
+        self.scores = ScoreWorkspace()
+        self.costliest = CostliestWorkspace()
+        self.groups = None if groups is None else GroupedWorkspace(groups)
+        self.clusters = None if clusters is None else GroupedWorkspace(clusters)
+        # The file that blocks come from at present, what there was before it, and the files that are done.
+        self.name = ""
+        self.before: tuple[int, ...] | None = None
+        self.pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        if self.before is None or block.place.name != self.name:
+            self._close_piece()
+            self.name, self.before = block.place.name, self._so_far()
+        tally = np.array([0, 0, 0, -1])
+        if is_hard(block):
+            costs, places = self.costliest.room()
+            kernels.row_sums(block.y_true, *forecast_of(block), block.counts, self.hard, tally, costs, places)
+            self.costliest.take(block, costs, places)
+            self.n_hard = added(self.n_hard, numbers_of(tally))
+        else:
+            forecast = forecast_of(block)
+            kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
+            self.costliest.add(block)
+        self.tallies = added(self.tallies, numbers_of(tally))
+        self.is_soft |= block.y_true.dtype != np.uint8
+        self.n_dropped += block.n_dropped
+        self.coding |= block.coding
+        if block.n_rows == 0:
+            return
+        self.scores.scale, keys = keys_of(block)
+        slots, offsets = self.scores.add_keys(block, keys)
+        for grouped in (self.groups, self.clusters):
+            if grouped is not None:
+                grouped.add(block, self.scores, slots, offsets)
+
+    def _so_far(self) -> tuple[int, ...]:
+        """Rows, rows of 1, and the exact sums of weight, loss and probability."""
+        totals = [exact.as_integer(limbs) for limbs in (*self.hard[:2], self.general[0], self.general[1])]
+        return (*self.tallies[:2], *totals)
+
+    def _close_piece(self) -> None:
+        if self.before is not None:
+            numbers = tuple(now - then for now, then in zip(self._so_far(), self.before, strict=True))
+            if numbers[0]:
+                self.pieces = merged_pieces(self.pieces, ((self.name, numbers),))
+        self.before = None
+
+    def freeze(self) -> LossSummary:
+        """The summary of the blocks that were added."""
+        self._close_piece()
+        general = [exact.as_integer(limbs) for limbs in self.general]
+        return LossSummary(
+            *self.tallies,
+            self.n_dropped,
+            self.is_soft,
+            self.coding,
+            self.n_hard,
+            tuple(exact.as_integer(limbs) for limbs in self.hard),
+            tuple(sum(general[k] for k in places) for places in GENERAL_LIMBS),
+            self.scores.freeze(),
+            self.costliest.freeze(),
+            None if self.groups is None else self.groups.freeze(self.scores),
+            None if self.clusters is None else self.clusters.freeze(self.scores),
+            self.pieces,
+        )
+
+
+def numbers_of(tally: Any) -> tuple[int, int, int]:
+    """Rows, rows of 1 and rows of infinite loss that a kernel has counted."""
+    return int(tally[0]), int(tally[1]), int(tally[2])

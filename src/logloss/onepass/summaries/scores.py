@@ -1,0 +1,234 @@
+"""How labels are spread over the scores: an exact table while there are few distinct scores, then bins.
+
+What the table or the bins hold of a score or bin: rows with hard labels and no weight are counted by label; of the
+others the sums of w, w·y, w², w²·y and w²·y² are kept, exactly (w² rounded once). Bins hold, too, where in the bin the
+rows lie on average. The step from table to bins is lawful: once a set of rows has too many scores, so has every larger
+one, and the bins of the table are those of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.errors import DataError
+from logloss.onepass import placing
+from logloss.onepass.summaries.contract import forecast_of, is_hard
+from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.text import count
+
+MOST_DISTINCT = 1 << 16
+PROBA, LOGIT = "proba", "logit"
+SCALES = {PROBA: "probabilities", LOGIT: "log-odds"}
+N_BINS = {PROBA: placing.N_PROBA_BINS, LOGIT: placing.N_LOGIT_BINS}
+# Columns of the counts: rows of 0, rows of 1; in bins also the sums of their offsets.
+N_COUNTED, N_BINNED = 2, 4
+# Columns of the masses: w, w·y, w², w²·y, w²·y², w·offset.
+N_MASSES, OFFSET_MASS = 6, 5
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ScoreSummary:
+    """Labels by score. scale: PROBA or LOGIT, "" where nothing is known yet; is_binned: keys are bins, not scores."""
+
+    scale: str = ""
+    is_binned: bool = False
+    n_rows: int = 0
+    counts: CountTable = CountTable.empty(N_COUNTED)
+    masses: SumTable = SumTable.empty(N_MASSES)
+
+    @classmethod
+    def empty(cls) -> ScoreSummary:
+        """Of no rows."""
+        return cls()
+
+    @classmethod
+    def of(cls, block: Block) -> ScoreSummary:
+        """Of the rows of a block."""
+        workspace = ScoreWorkspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> ScoreWorkspace:
+        """A new workspace."""
+        return ScoreWorkspace()
+
+    def merge(self, other: ScoreSummary) -> ScoreSummary:
+        """Of the rows of both."""
+        if not self.scale or not other.scale:
+            return self if self.scale else other
+        if self.scale != other.scale:
+            mine, theirs = SCALES[self.scale], SCALES[other.scale]
+            raise DataError(f"summaries must be of one kind of forecast: one holds {mine}, the other {theirs}.")
+        if self.is_binned != other.is_binned:
+            return self.binned().merge(other.binned())
+        merged = ScoreSummary(
+            self.scale,
+            self.is_binned,
+            self.n_rows + other.n_rows,
+            self.counts.merge(other.counts),
+            self.masses.merge(other.masses),
+        )
+        return merged.binned() if not merged.is_binned and merged.n_distinct > MOST_DISTINCT else merged
+
+    @property
+    def n_distinct(self) -> int:
+        """How many scores, or bins, there are."""
+        if len(self.counts.keys) == 0 or len(self.masses.keys) == 0:
+            return len(self.counts.keys) + len(self.masses.keys)
+        return len(np.union1d(self.counts.keys, self.masses.keys))
+
+    def binned(self) -> ScoreSummary:
+        """The same rows by bin."""
+        if self.is_binned:
+            return self
+        bins, offsets = bins_of(self.scale, self.counts.keys)
+        counted = np.concatenate([self.counts.counts, self.counts.counts * offsets[:, None]], axis=1)
+        masses = self.masses
+        if len(masses.keys):
+            of_masses, within = bins_of(self.scale, masses.keys)
+            lanes = masses.lanes.copy()
+            lanes[OFFSET_MASS] = lanes[0] * within
+            masses = SumTable(masses.keys, lanes, masses.first).renamed(of_masses)
+        return ScoreSummary(self.scale, True, self.n_rows, CountTable.of(bins, counted), masses)
+
+    def __repr__(self) -> str:
+        kind = "bins" if self.is_binned else "distinct scores"
+        return f"ScoreSummary: n_rows={count(self.n_rows)}  {kind}: {count(self.n_distinct)}"
+
+
+def keys_of(block: Block) -> tuple[str, Any]:
+    """The scale of the forecasts of a block, and the key of each."""
+    proba, of_zero, logit = forecast_of(block)
+    keys = np.empty(block.n_rows, np.int64)
+    if logit is not None:
+        placing.keys_of_logit(logit, keys)
+        return LOGIT, keys
+    placing.keys_of_proba(proba, of_zero, keys)
+    return PROBA, keys
+
+
+def bins_of(scale: str, keys: Any) -> tuple[Any, Any]:
+    """The bin of each key, and the place of the row in it."""
+    bins, offsets = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
+    place = placing.bins_of_proba_keys if scale == PROBA else placing.bins_of_logit_keys
+    place(keys, bins, offsets)
+    return bins, offsets
+
+
+class ScoreWorkspace:
+    """Counts by score until there are too many scores; then by bin."""
+
+    def __init__(self) -> None:
+        self.scale = ""
+        self.n_rows = 0
+        self.is_binned = False
+        self._numbering = Numbering(MOST_DISTINCT)
+        self._rows = np.zeros((0, N_COUNTED), np.int64)
+        self._masses = SumWorkspace(N_MASSES)
+        self._masses_before = SumTable.empty(N_MASSES)
+        # The keys of the table, once there are bins.
+        self.keys_before: Any = None
+        # Once there are bins: counts and offsets, those in one word, those of rows that stand many times.
+        self._packed: Any = None
+        self._n_packed = 0
+        self._counts: Any = None
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self.scale, keys = keys_of(block)
+        self.add_keys(block, keys)
+
+    def add_keys(self, block: Block, keys: Any) -> tuple[Any, Any]:
+        """Take in a block with the keys of its rows; returns (bins, offsets), or (numbers of the scores, None)."""
+        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        if not self.is_binned:
+            slots, done = self._numbering.numbers_of(keys)
+            if done == len(keys):
+                self._tally(block, slots, None)
+                return slots, None
+            self._to_bins()
+        bins, offsets = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
+        place = placing.bins_of_proba_keys if self.scale == PROBA else placing.bins_of_logit_keys
+        place(keys, bins, offsets)
+        if is_hard(block) and block.counts is None:
+            self._tally_packed(block, bins, offsets)
+        elif is_hard(block):
+            placing.tally_slots(block.y_true, bins, block.counts, self._counts[:, :2])
+            placing.tally_offsets(block.y_true, bins, offsets, block.counts, self._counts[:, 2:])
+        else:
+            slots, _ = self._numbering.numbers_of(bins.astype(np.int64))
+            self._tally(block, slots, offsets)
+        return bins, offsets
+
+    def _tally_packed(self, block: Block, bins: Any, offsets: Any) -> None:
+        if self._n_packed + block.n_rows > placing.MAX_PACKED_ROWS:
+            self._unpack()
+        placing.tally_bins(block.y_true, bins, offsets, self._packed)
+        self._n_packed += block.n_rows
+
+    def _unpack(self) -> None:
+        packed = self._packed.reshape(-1, 2)
+        self._counts[:, :2] += packed >> placing.COUNT_SHIFT
+        self._counts[:, 2:] += packed & ((1 << placing.COUNT_SHIFT) - 1)
+        self._packed[:] = 0
+        self._n_packed = 0
+
+    def _tally(self, block: Block, slots: Any, offsets: Any) -> None:
+        """Count rows by number of their score or bin, or add up what they weigh."""
+        n_slots = self._numbering.n_known
+        if is_hard(block):
+            if n_slots > len(self._rows):
+                grown = np.zeros((max(n_slots, 2 * len(self._rows)), N_COUNTED), np.int64)
+                grown[: len(self._rows)] = self._rows
+                self._rows = grown
+            placing.tally_slots(block.y_true, slots, block.counts, self._rows)
+            return
+        for column, (values, shifts) in enumerate(masses_of(block)):
+            self._masses.add(column, values, shifts, slots, n_slots, block.counts)
+        if offsets is not None:
+            weight, exponent = masses_of(block)[0]
+            times = offsets.astype(np.int64) * (1 if block.counts is None else block.counts)
+            self._masses.add(OFFSET_MASS, weight, exponent, slots, n_slots, times)
+
+    def _to_bins(self) -> None:
+        """Bins of what the table holds."""
+        table = self.freeze().binned()
+        self.is_binned, self.keys_before = True, self._numbering.keys()
+        self._numbering, self._rows = Numbering(N_BINS[self.scale]), np.zeros((0, N_COUNTED), np.int64)
+        self._counts = np.zeros((N_BINS[self.scale], N_BINNED), np.int64)
+        self._counts[table.counts.keys] = table.counts.counts
+        self._packed = np.zeros(2 * N_BINS[self.scale], np.int64)
+        self._masses = SumWorkspace(N_MASSES)
+        self._masses_before = table.masses
+
+    def keys(self) -> Any:
+        """The keys of the table in the order of their numbers."""
+        return self._numbering.keys()
+
+    def freeze(self) -> ScoreSummary:
+        """The summary of the blocks that were added."""
+        keys = self._numbering.keys()
+        if not self.is_binned:
+            rows = self._rows[: len(keys)]
+            used = np.flatnonzero(rows.any(axis=1))
+            counts = CountTable.of(keys[used], rows[used]) if len(used) else CountTable.empty(N_COUNTED)
+            return ScoreSummary(self.scale, False, self.n_rows, counts, self._masses.frozen(keys))
+        self._unpack()
+        bins = np.flatnonzero(self._counts[:, :2].any(axis=1))
+        masses = self._masses_before.merge(self._masses.frozen(keys))
+        return ScoreSummary(self.scale, True, self.n_rows, CountTable(bins, self._counts[bins]), masses)
+
+
+def masses_of(block: Block) -> list[tuple[Any, Any]]:
+    """w, w·y, w², w²·y and w²·y² of each row, as (value, exponent of 2): nothing leaves the floats."""
+    weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+    w, once = np.frexp(weight)
+    once = once.astype(np.int64)
+    label = block.y_true.astype(np.float64)
+    square = w * w
+    values = [w, w * label, square, square * label, square * (label * label)]
+    return list(zip(values, [once, once, 2 * once, 2 * once, 2 * once], strict=True))
