@@ -235,8 +235,9 @@ def row_sums(y, p, q, z, n, limbs, tally, costs, places):
             deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
         else:
             deposit(losses, limbs[0])
-        deposit(probas, limbs[1])
-        deposit(briers[:length], limbs[2])
+        # Both are at most 1.
+        deposit_below(probas, 1, limbs[1])
+        deposit_below(briers[:length], 1, limbs[2])
     carry(limbs)
     for k in range(n_kept, places.shape[0]):
         places[k] = -1

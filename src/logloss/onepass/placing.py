@@ -41,7 +41,10 @@ N_LOGIT_BINS = 2 * (N_NEAR + N_FAR)
 OFFSET_BITS = 16
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
 COUNT_SHIFT = 42
+PACKED_MASK = (1 << COUNT_SHIFT) - 1
 MAX_PACKED_ROWS = 1 << 20
+# Rows of one slice, whose keys and bins stay in the first-level cache.
+SLICE = 512
 
 
 @compiled
@@ -105,6 +108,36 @@ def tally_bins(y, bins, offsets, packed):
     """Count rows by bin and label: a count and the sum of offsets in one word. Cost: 1 ns a row."""
     for i in range(y.shape[0]):
         packed[2 * np.int64(bins[i]) + y[i]] += (1 << COUNT_SHIFT) + np.int64(offsets[i])
+
+
+@compiled
+def unpack(packed, counts):
+    """Move packed counts to (rows of 0, rows of 1, their offsets) of each bin. Cost: 1 ns a bin."""
+    for k in range(counts.shape[0]):
+        zeros, ones = packed[2 * k], packed[2 * k + 1]
+        if zeros | ones:
+            counts[k, 0] += zeros >> COUNT_SHIFT
+            counts[k, 1] += ones >> COUNT_SHIFT
+            counts[k, 2] += zeros & PACKED_MASK
+            counts[k, 3] += ones & PACKED_MASK
+            packed[2 * k] = packed[2 * k + 1] = 0
+
+
+@compiled
+def tally_forecasts(y, p, q, z, packed):
+    """The same from the forecasts themselves, slice by slice. Cost: 2 ns a row."""
+    keys = np.empty(SLICE, np.int64)
+    bins, offsets = np.empty(SLICE, np.int32), np.empty(SLICE, np.int32)
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        if z is not None:
+            keys_of_logit(z[start:stop], keys[:length])
+            bins_of_logit_keys(keys[:length], bins[:length], offsets[:length])
+        else:
+            keys_of_proba(p[start:stop], None if q is None else q[start:stop], keys[:length])
+            bins_of_proba_keys(keys[:length], bins[:length], offsets[:length])
+        tally_bins(y[start:stop], bins[:length], offsets[:length], packed)
 
 
 @compiled

@@ -17,7 +17,7 @@ from logloss.onepass.compiled import compiled, inlined
 from logloss.onepass.exact import LIMB_MASK, split_float
 from logloss.onepass.placing import NO_KEY, number_keys
 
-LEAST_PLACES = 1 << 10
+LEAST_PLACES = 1 << 11
 # Deposits that a lane of 32 bits takes before it is carried: one adds at most 2^32 to it.
 MAX_DEPOSITS = 1 << 29
 

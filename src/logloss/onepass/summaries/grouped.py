@@ -158,12 +158,9 @@ class GroupedSummary:
         only: tuple[GroupKey, ...] | None = None,
     ) -> GroupedSummary:
         """Of the rows of a block."""
-        from logloss.onepass.summaries.scores import keys_of
-
         scores = ScoreWorkspace()
         workspace = GroupedWorkspace(cls.empty(columns, is_hashed=is_hashed, only=only))
-        scores.scale, keys = keys_of(block)
-        workspace.add(block, scores, *scores.add_keys(block, keys))
+        workspace.add(block, scores, *scores.place(block))
         return workspace.freeze(scores)
 
     def cleared(self) -> GroupedSummary:

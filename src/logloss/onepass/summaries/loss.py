@@ -13,7 +13,7 @@ from logloss.onepass import exact, kernels
 from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
-from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace, keys_of
+from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
 from logloss.text import count, listed, significant
 
 # The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
@@ -296,8 +296,10 @@ class _LossWorkspace:
         self.coding |= block.coding
         if block.n_rows == 0:
             return
-        self.scores.scale, keys = keys_of(block)
-        slots, offsets = self.scores.add_keys(block, keys)
+        if self.groups is None and self.clusters is None:
+            self.scores.add(block)
+            return
+        slots, offsets = self.scores.place(block)
         for grouped in (self.groups, self.clusters):
             if grouped is not None:
                 grouped.add(block, self.scores, slots, offsets)

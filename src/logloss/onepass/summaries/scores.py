@@ -139,11 +139,16 @@ class ScoreWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block."""
-        self.scale, keys = keys_of(block)
-        self.add_keys(block, keys)
+        if self.is_binned and is_hard(block) and block.counts is None:
+            self.n_rows += block.n_rows
+            self._make_room(block.n_rows)
+            placing.tally_forecasts(block.y_true, *forecast_of(block), self._packed)
+        else:
+            self.place(block)
 
-    def add_keys(self, block: Block, keys: Any) -> tuple[Any, Any]:
-        """Take in a block with the keys of its rows; returns (bins, offsets), or (numbers of the scores, None)."""
+    def place(self, block: Block) -> tuple[Any, Any]:
+        """Take in a block; returns where its rows are: (bins, offsets), or (numbers of the scores, None)."""
+        self.scale, keys = keys_of(block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         if not self.is_binned:
             slots, done = self._numbering.numbers_of(keys)
@@ -155,7 +160,8 @@ class ScoreWorkspace:
         place = placing.bins_of_proba_keys if self.scale == PROBA else placing.bins_of_logit_keys
         place(keys, bins, offsets)
         if is_hard(block) and block.counts is None:
-            self._tally_packed(block, bins, offsets)
+            self._make_room(block.n_rows)
+            placing.tally_bins(block.y_true, bins, offsets, self._packed)
         elif is_hard(block):
             placing.tally_slots(block.y_true, bins, block.counts, self._counts[:, :2])
             placing.tally_offsets(block.y_true, bins, offsets, block.counts, self._counts[:, 2:])
@@ -164,17 +170,14 @@ class ScoreWorkspace:
             self._tally(block, slots, offsets)
         return bins, offsets
 
-    def _tally_packed(self, block: Block, bins: Any, offsets: Any) -> None:
-        if self._n_packed + block.n_rows > placing.MAX_PACKED_ROWS:
+    def _make_room(self, n_rows: int) -> None:
+        """Unpack the counts before so many rows more would overflow them."""
+        if self._n_packed + n_rows > placing.MAX_PACKED_ROWS:
             self._unpack()
-        placing.tally_bins(block.y_true, bins, offsets, self._packed)
-        self._n_packed += block.n_rows
+        self._n_packed += n_rows
 
     def _unpack(self) -> None:
-        packed = self._packed.reshape(-1, 2)
-        self._counts[:, :2] += packed >> placing.COUNT_SHIFT
-        self._counts[:, 2:] += packed & ((1 << placing.COUNT_SHIFT) - 1)
-        self._packed[:] = 0
+        placing.unpack(self._packed, self._counts)
         self._n_packed = 0
 
     def _tally(self, block: Block, slots: Any, offsets: Any) -> None:
