@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import logloss
 from logloss import demo
 
 
@@ -60,4 +61,5 @@ def test_chance_is_exact_over_all_outcomes():
     assert figures["miscalibration_by_chance_nats"] == pytest.approx(0.245865, abs=5e-7)
     assert figures["miscalibration_p_value"] == pytest.approx(0.753, abs=5e-4)
     unpenalised = demo.fit(demo.X, demo.IS_GREEN).predict_proba(demo.X)
-    assert demo.chance(unpenalised, 1.0)[0] == pytest.approx(0.208784, abs=5e-7)
+    measured = logloss.measure(demo.IS_GREEN, unpenalised)
+    assert measured.miscalibration.by_chance == pytest.approx(0.208784, abs=5e-7)

@@ -17,7 +17,8 @@ from strategies import Table, random_table, tables
 
 import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
-from logloss.estimates import CONFIDENCE, FEWEST_OF_RARER_CLASS, Moments, Z, untransformed
+from logloss.estimates import CONFIDENCE, FEWEST_OF_RARER_CLASS, Z, moments_of, untransformed
+from logloss.spread import spread_of
 
 TEN_POINTS = json.loads((Path(__file__).parent / "known_values" / "ten_points.json").read_text(encoding="utf-8"))
 SEED = 41
@@ -136,7 +137,8 @@ def standard_error(m: Measurement, y, z) -> float:
     """The standard error that the summary of these rows knows."""
     from logloss.onepass.summaries import LossSummary
 
-    moments = Moments(LossSummary.of(Table(y.astype(np.uint8), y_logit=z).block()))
+    summary = LossSummary.of(Table(y.astype(np.uint8), y_logit=z).block())
+    moments = moments_of(summary, spread_of(summary.scores))
     assert moments.quotient("c") == m.log_loss
     return math.sqrt(moments.covariance("c", "c", "cc"))
 

@@ -8,8 +8,6 @@ The points are those of D. Godoy, Understanding binary cross-entropy / log loss:
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from logloss.data.rows import Array
@@ -37,7 +35,7 @@ def text() -> str:
         _prices(measured),
         _identity(measured),
         _training(model),
-        _parts(proba, measured),
+        _parts(measured),
         "Your own predictions: logloss measure --help",
     ]
     return "\n\n".join(paragraphs)
@@ -128,47 +126,18 @@ def _training(model: LogisticModel) -> str:
     )
 
 
-def _parts(proba: Array, measured: Measurement) -> str:
+def _parts(measured: Measurement) -> str:
     """The three parts of the loss, and what chance alone would show."""
-    best = recalibrated_loss(np.array(IS_GREEN), proba)
     uncertainty, loss = float(measured.uncertainty), float(measured.log_loss)
-    discrimination, miscalibration = uncertainty - best, loss - best
-    by_chance, share = chance(proba, miscalibration)
-    verdict = "nothing to repair" if share > 0.05 else "more than chance"
-    digits = adding_digits(loss, [uncertainty, -discrimination, miscalibration], least=5)
+    discrimination, found = float(measured.discrimination), measured.miscalibration
+    verdict = "nothing to repair" if found.p_value > 0.05 else "more than chance"
+    digits = adding_digits(loss, [uncertainty, -discrimination, found], least=5)
     return (
         f"For later: {fixed(uncertainty, digits)} uncertainty − {fixed(discrimination, digits)} discrimination + "
-        f"{fixed(miscalibration, digits)} miscalibration = {fixed(loss, digits)}.\n"
-        f"With ten points a perfectly calibrated model would show {fixed(by_chance, 4)} of miscalibration by chance:\n"
-        f"{verdict}."
+        f"{fixed(found, digits)} miscalibration = {fixed(loss, digits)}.\n"
+        f"With ten points a perfectly calibrated model would show {fixed(found.by_chance, 4)} of miscalibration "
+        f"by chance:\n{verdict}."
     )
-
-
-def recalibrated_loss(labels: Array, proba: Array) -> float:
-    """Log loss of the isotonic recalibration: each prediction replaced by the share of green in its pool."""
-    from logloss.onepass.kernels import pool_adjacent_violators
-
-    order = np.argsort(proba, kind="stable")
-    _, first = np.unique(proba[order], return_index=True)
-    ones = np.add.reduceat(labels[order].astype(np.int64), first)
-    rows = np.diff(np.append(first, len(labels)))
-    n_pools = pool_adjacent_violators(ones, rows)
-    return float(rows[:n_pools] @ entropy(ones[:n_pools] / rows[:n_pools]) / len(labels))
-
-
-def chance(proba: Array, miscalibration: float) -> tuple[float, float]:
-    """(mean miscalibration of calibrated forecasts of these values, probability of as much as here): all outcomes."""
-    if_one, if_zero = surprisal([1] * len(proba), proba), surprisal([0] * len(proba), proba)
-    mean = share = 0.0
-    for outcome in product((0, 1), repeat=len(proba)):
-        labels = np.array(outcome)
-        costs = np.where(labels == 1, if_one, if_zero)
-        weight = float(np.exp(-costs.sum()))
-        excess = float(costs.mean()) - recalibrated_loss(labels, proba)
-        mean += weight * excess
-        # The outcome that occurred ties with itself up to rounding.
-        share += weight * (excess >= miscalibration - 1e-12)
-    return mean, share
 
 
 def figures() -> dict[str, object]:
@@ -176,8 +145,6 @@ def figures() -> dict[str, object]:
     model = fit(X, IS_GREEN, l2=PENALTY)
     proba = model.predict_proba(X)
     measured = measure(IS_GREEN, proba)
-    loss, best = float(measured.log_loss), recalibrated_loss(np.array(IS_GREEN), proba)
-    by_chance, share = chance(proba, loss - best)
     return {
         **measured.to_dict(),
         "source": "ten points",
@@ -187,8 +154,4 @@ def figures() -> dict[str, object]:
         "certificate_nats_per_row": model.certificate.nats_per_row,
         "leave_one_out_log_loss_nats": leave_one_out(),
         "unpenalised_log_loss_nats": fit(X, IS_GREEN).log_loss,
-        "discrimination_nats": float(measured.uncertainty) - best,
-        "miscalibration_nats": loss - best,
-        "miscalibration_by_chance_nats": by_chance,
-        "miscalibration_p_value": share,
     }

@@ -234,11 +234,16 @@ class Moments:
             return math.inf
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
 
-    def variance_if_right(self) -> float:
-        """Variance of the mean loss if the predictions are right."""
+    def gap_in_errors(self, gap: float) -> float:
+        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
         from logloss.onepass.exact import UNIT_EXPONENT, ratio
 
-        return ratio(self.summary.sum("v") << UNIT_EXPONENT, self.weight * self.weight)
+        variance = self.summary.sum("v")
+        if variance == 0:
+            return math.nan
+        difference = self.summary.sum("c") - self.summary.sum("h")
+        size = math.sqrt(ratio(difference * difference, variance << UNIT_EXPONENT))
+        return size if difference >= 0 else -size
 
     def expected_z(self, gap: float) -> tuple[float, str]:
         """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
@@ -246,15 +251,13 @@ class Moments:
             return math.nan, "no z: soft labels"
         if math.isinf(gap):
             return math.nan, "infinite"
-        variance = self.variance_if_right()
-        if variance == 0:
-            return math.nan, "no z: the predictions leave nothing to chance"
-        return gap / math.sqrt(variance), ""
+        z = self.gap_in_errors(gap)
+        return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
 
 
 class SpreadMoments(Moments):
-    """The same where every row has a hard label and no weight: squares and products come from the spread of the labels
-    over the scores, centred before they are squared, so that nothing cancels."""
+    """The same from bins, where every row has a hard label and no weight: squares and products come from the spread of
+    the labels over the bins, centred before they are squared, so that nothing cancels."""
 
     def __init__(self, summary: Sums, spread: Spread) -> None:
         super().__init__(summary)
@@ -301,7 +304,7 @@ class SpreadMoments(Moments):
         return cubes / squares**1.5 if squares > 0 else 0.0
 
     def expected_log_loss(self) -> float:
-        """Mean entropy of the predictions; from bins right to 1e-8."""
+        """Mean entropy of the predictions, right to 1e-8."""
         points = (self.spread.of_zeros, self.spread.of_ones)
         return self._mean([point.entropy for point in points])
 
@@ -309,10 +312,10 @@ class SpreadMoments(Moments):
         """Loss minus mean entropy of the predictions."""
         return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
 
-    def variance_if_right(self) -> float:
-        """Variance of the mean loss if the predictions are right."""
-        points = (self.spread.of_zeros, self.spread.of_ones)
-        return self._mean([point.variance for point in points]) / self.n_rows
+    def gap_in_errors(self, gap: float) -> float:
+        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        variance = self._mean([point.variance for point in (self.spread.of_zeros, self.spread.of_ones)]) / self.n_rows
+        return gap / math.sqrt(variance) if variance > 0 else math.nan
 
 
 class ClusteredMoments(Moments):
@@ -434,8 +437,8 @@ def _sums_of_counts(spread: Spread) -> dict[str, int]:
 
 
 def moments_of(summary: Any, spread: Spread) -> Moments:
-    """The figures of a summary, by the shortest way."""
-    if spread.is_counted:
+    """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
+    if spread.is_counted and not spread.is_exact:
         return SpreadMoments(summary, spread)
     return Moments(AllSums(summary, spread))
 
