@@ -21,7 +21,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ScoreSummary
-    from logloss.onepass.summaries.grouped import Cells
+    from logloss.onepass.summaries.cells import Cells
     from logloss.onepass.tables import CountTable, SumTable
 
 
@@ -212,7 +212,7 @@ def spread_of(scores: ScoreSummary) -> Spread:
 
 def spread_of_cells(cells: Cells, scale: str, shift: int, group: int) -> Spread:
     """The spread of one group."""
-    from logloss.onepass.summaries.grouped import GROUP_BITS
+    from logloss.onepass.summaries.cells import GROUP_BITS
     from logloss.onepass.tables import CountTable, SumTable
 
     mask = (1 << GROUP_BITS) - 1

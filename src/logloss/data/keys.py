@@ -24,6 +24,8 @@ EXACT_FLOATS = 1 << 53
 # Whole numbers that span less are told apart by counting, more by sorting.
 SMALL_SPAN = 1 << 16
 UNUSED, UNLISTED = -2, -1
+# Combinations of values are told apart by counting up to so many.
+MOST_COUNTED = 1 << 20
 
 
 def sorting(key: GroupKey) -> tuple[Any, ...]:
@@ -61,31 +63,21 @@ class Keys:
 
     def numbers_of(self, columns: Sequence[Column]) -> Array | None:
         """The number of each row's group; None if there are too many."""
-        codes = np.zeros(len(columns[0].values), np.int64)
         uniques: list[list[int]] = []
+        locals_: list[Array] = []
         for j, column in enumerate(columns):
             local, numbers = self._numbered(column, j)
             if len(self._values[j]) > self.limit + 1:
                 return None
+            locals_.append(local)
             uniques.append(numbers)
-            codes = codes * len(numbers) + local
-        sizes = [len(numbers) for numbers in uniques]
-        span = int(np.prod(sizes, dtype=object))
-        if span <= 1 << 20:
-            present = np.flatnonzero(np.bincount(codes, minlength=span))
-            places = np.zeros(span, np.int32)
-            places[present] = np.arange(len(present), dtype=np.int32)
-            inverse = places[codes]
+        if len(columns) == 1:
+            places, [numbers] = locals_[0], uniques
+            keys: list[tuple[int, ...]] = [(number,) for number in numbers]
         else:
-            present, inverse = np.unique(codes, return_inverse=True)
-        groups = np.empty(len(present), np.int32)
-        for place, code in enumerate(present.tolist()):
-            key: list[int] = []
-            for size, numbers in zip(reversed(sizes), reversed(uniques), strict=True):
-                code, digit = divmod(code, size)
-                key.append(numbers[digit])
-            groups[place] = self._group_of(tuple(reversed(key)))
-        return None if self.n_known > self.limit else groups[inverse]
+            places, keys = _together(locals_, uniques)
+        groups = np.array([0 if UNUSED in key else self._group_of(key) for key in keys], np.int32)
+        return None if self.n_known > self.limit else groups[places]
 
     def _group_of(self, key: tuple[int, ...]) -> int:
         """The number of a group, given by the numbers of its values."""
@@ -120,6 +112,30 @@ class Keys:
         for key, number in self._groups.items():
             found[number] = tuple(values[j][code] for j, code in enumerate(key))
         return found
+
+
+def _together(codes: Sequence[Array], uniques: Sequence[list[int]]) -> tuple[Array, list[tuple[int, ...]]]:
+    """(A code for each row over several columns, the numbers of the values that each code stands for)."""
+    total = np.zeros(len(codes[0]), np.int64)
+    span = 1
+    for local, numbers in zip(codes, uniques, strict=True):
+        total = total * len(numbers) + local
+        span *= len(numbers)
+    if span <= MOST_COUNTED:
+        present = np.flatnonzero(np.bincount(total, minlength=span))
+        places = np.zeros(span, np.int32)
+        places[present] = np.arange(len(present), dtype=np.int32)
+        inverse = places[total]
+    else:
+        present, inverse = np.unique(total, return_inverse=True)
+    keys = []
+    for code in present.tolist():
+        digits = []
+        for numbers in reversed(uniques):
+            code, digit = divmod(code, len(numbers))
+            digits.append(numbers[digit])
+        keys.append(tuple(reversed(digits)))
+    return inverse, keys
 
 
 def values_of(column: Column) -> tuple[Array, list[Value]]:

@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.onepass.compiled import as_bits, as_float, compiled, inlined
+from logloss.onepass.compiled import as_bits, as_float, compiled
 
 BITS_OF_HALF = 0x3FE0000000000000
 # The key of P(1) = 1: keys of u on the far side are counted down from here.
 KEY_OF_ONE = 2 * BITS_OF_HALF
 SIGNLESS = 0x7FFFFFFFFFFFFFFF
 NO_KEY = -(1 << 63)
+# More keys than a table of 32-bit numbers can hold.
+NO_LIMIT = (1 << 31) - 1
 
 # Fine bins begin at 2^-32 (biased exponent 991) and differ in the first 11 bits after the leading one.
 FINE_SHIFT = 41
@@ -43,6 +45,8 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 COUNT_SHIFT = 42
 PACKED_MASK = (1 << COUNT_SHIFT) - 1
 MAX_PACKED_ROWS = 1 << 20
+# Two odd numbers below 2^31, from the golden ratio and from the square root of 2.
+HALF_MASK, MIXER, OTHER_MIXER = (1 << 31) - 1, 1327217885, 1518500249
 # Rows of one slice, whose keys and bins stay in the first-level cache.
 SLICE = 512
 
@@ -155,6 +159,14 @@ def tally_offsets(y, slots, offsets, n, sums):
 
 
 @compiled
+def tally_cells(y, bins, g, shift, n_coarse, n, rows):
+    """Count rows by group, coarse bin and label: rows has n_coarse places for each group. Cost: 2 ns a row."""
+    for i in range(y.shape[0]):
+        place = np.int64(g[i]) * n_coarse + (np.int64(bins[i]) >> shift)
+        rows[place, y[i]] += 1 if n is None else n[i]
+
+
+@compiled
 def number_keys(keys, known, numbers, found, n_known, limit):
     """Number each key: as an equal one before it, or the next number. Returns (keys done, numbers given).
 
@@ -165,7 +177,9 @@ def number_keys(keys, known, numbers, found, n_known, limit):
     most = min(limit, known.shape[0] // 2)
     for i in range(keys.shape[0]):
         key = keys[i]
-        place = (key ^ (key >> 15) ^ (key >> 31) ^ (key >> 47)) & mask
+        # Two products of 31 bits by 31 bits: nothing overflows, and every bit of the key moves the middle ones.
+        mixed = ((key & HALF_MASK) * MIXER) ^ (((key >> 31) & HALF_MASK) * OTHER_MIXER)
+        place = ((mixed >> 27) ^ mixed) & mask
         while known[place] != key:
             if known[place] == NO_KEY:
                 if n_known == most:

@@ -89,20 +89,26 @@ def _coded(values: Any) -> Column:
     if isinstance(values, pa.ChunkedArray):
         values = values.unify_dictionaries().combine_chunks()
     words, codes = values.dictionary, values.indices
-    missing = _array(values.is_null())
-    codes = _array(codes.fill_null(0)).astype(np.int64)
-    # A null among the words: newer versions of pyarrow have counted it above, 17 has not.
-    if words.null_count and len(codes):
-        missing = missing | _array(words.is_null())[codes]
+    missing = None
+    # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
+    if values.null_count or words.null_count:
+        missing = _array(values.is_null())
+        codes = codes.fill_null(0)
+        if words.null_count and len(codes):
+            missing = missing | _array(words.is_null())[_array(codes)]
+        missing = missing if missing.any() else None
+    found = _array(codes)
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.
     occurs = np.zeros(len(words), bool)
-    occurs[codes[~missing]] = True
-    if len(codes) and not occurs.any():
-        return Column(np.full(len(codes), np.nan), np.ones(len(codes), bool))
-    renumbered = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)
-    codes = np.where(missing, 0, renumbered[codes]) if len(codes) else codes
+    occurs[found if missing is None else found[~missing]] = True
+    if len(found) and not occurs.any():
+        return Column(np.full(len(found), np.nan), np.ones(len(found), bool))
+    if not occurs.all():
+        found = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)[found]
+    if missing is not None:
+        found = np.where(missing, 0, found)
     categories = tuple(_array(words)[occurs].tolist())
-    return Column(codes.astype(np.int32), missing if missing.any() else None, categories)
+    return Column(np.asarray(found, np.int32), missing, categories)
 
 
 def _array(values: Any) -> np.ndarray[Any, Any]:

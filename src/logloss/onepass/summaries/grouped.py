@@ -14,17 +14,16 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
-from logloss.onepass import exact, grouping, kernels, placing
+from logloss.onepass import exact, grouping, kernels
 from logloss.onepass.hashing import hashes_of
 from logloss.onepass.summaries.contract import forecast_of, is_hard
-from logloss.onepass.summaries.scores import MOST_DISTINCT, ScoreWorkspace, bins_of, masses_of
+from logloss.onepass.summaries.cells import COARSE_CELLS, GROUP_BITS, NO_CELLS, Cells, CellWorkspace
+from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count, listed
 
-MOST_GROUPS = 1 << 12
+MOST_GROUPS = 1 << GROUP_BITS
 MOST_DETAILED = 1 << 8
-MOST_CELLS = 1 << 17
-GROUP_BITS = 12
 BUCKET_SHIFT = 52
 # Fine bins that make one coarse bin: of groups 64 for each power of two, of clusters 4.
 GROUP_SHIFT, CLUSTER_SHIFT = 5, 9
@@ -50,74 +49,6 @@ GENERAL_POWERS = (
     (2, 0, 2, 0),
     (1, 0, 0, 1),
 )
-N_MASSES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Labels by score and group: exact while scores is an array of keys, else by coarse bin.
-
-    Keys of the tables: (number of the score, or coarse bin) << GROUP_BITS | number of the group.
-    """
-
-    scores: Any
-    counts: CountTable
-    masses: SumTable
-
-    def renumbered(self, groups: Any) -> Cells:
-        """With other numbers of the groups."""
-
-        def renamed(keys: Any) -> Any:
-            return (keys >> GROUP_BITS) << GROUP_BITS | groups[keys & (MOST_GROUPS - 1)]
-
-        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
-        return Cells(self.scores, counts, self.masses.renamed(renamed(self.masses.keys)))
-
-    def rescored(self, places: Any, scores: Any) -> Cells:
-        """With other numbers of the scores, or with coarse bins in their stead."""
-
-        def renamed(keys: Any) -> Any:
-            return places[keys >> GROUP_BITS] << GROUP_BITS | (keys & (MOST_GROUPS - 1))
-
-        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
-        return Cells(scores, counts, self.masses.renamed(renamed(self.masses.keys)))
-
-    def coarse(self, scale: str, shift: int) -> Cells:
-        """By coarse bin."""
-        if self.scores is None:
-            return self
-        return self.rescored(bins_of(scale, self.scores)[0] >> shift, None)
-
-    def merge(self, other: Cells, scale: str, shift: int) -> Cells:
-        """Of the rows of both; their groups have the same numbers."""
-        if self.scores is None or other.scores is None:
-            mine, theirs = self.coarse(scale, shift), other.coarse(scale, shift)
-            return Cells(None, mine.counts.merge(theirs.counts), mine.masses.merge(theirs.masses))
-        scores = np.union1d(self.scores, other.scores)
-        mine = self.rescored(np.searchsorted(scores, self.scores), scores)
-        theirs = other.rescored(np.searchsorted(scores, other.scores), scores)
-        merged = Cells(scores, mine.counts.merge(theirs.counts), mine.masses.merge(theirs.masses))
-        return merged.coarse(scale, shift) if merged.is_too_large else merged
-
-    @property
-    def is_too_large(self) -> bool:
-        """Whether there are too many scores, or cells, to be kept one by one."""
-        return len(self.scores) > MOST_DISTINCT or max(len(self.counts.keys), len(self.masses.keys)) > MOST_CELLS
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Cells)
-            and (self.scores is None) == (other.scores is None)
-            and (self.scores is None or np.array_equal(self.scores, other.scores))
-            and (self.counts, self.masses) == (other.counts, other.masses)
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.counts, self.masses))
-
-
-NO_CELLS = Cells(np.zeros(0, np.int64), CountTable.empty(2), SumTable.empty(N_MASSES))
-COARSE_CELLS = Cells(None, CountTable.empty(2), SumTable.empty(N_MASSES))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -264,18 +195,11 @@ class GroupedWorkspace:
         self.is_over = False
         self._keys = None if settings.is_hashed else Keys(len(settings.columns), MOST_GROUPS, settings.only)
         self._numbering = Numbering(MOST_GROUPS)
-        self._limbs = exact.new_limbs(0)
+        self._limbs = np.zeros((0, N_HARD_SUMS, exact.N_SHORT_LIMBS), np.int64)
         self._totals = np.zeros((0, N_TOTALS), np.int64)
         self._general = SumWorkspace(len(GENERAL_SUMS))
         self._n_since_carry = 0
-        self._is_exact = not settings.is_hashed
-        self._has_cells = True
-        self._start_cells()
-
-    def _start_cells(self) -> None:
-        self._cell_numbers = Numbering(MOST_CELLS if self._is_exact else 1 << 30)
-        self._cell_rows = np.zeros((0, 2), np.int64)
-        self._cell_masses = SumWorkspace(N_MASSES)
+        self._cells: CellWorkspace | None = CellWorkspace(settings.shift, is_exact=not settings.is_hashed)
 
     def add(self, block: Block, scores: ScoreWorkspace, slots: Any, offsets: Any) -> None:
         """Take in a block; slots: the bins of its rows, or (offsets None) the numbers of their scores."""
@@ -299,7 +223,10 @@ class GroupedWorkspace:
             self._add_hard(block, groups, n_groups)
         else:
             self._add_general(block, groups, n_groups)
-        self._add_cells(block, scores, groups, n_groups, slots, offsets)
+        if not self.settings.is_hashed and n_groups > MOST_DETAILED:
+            self._cells = None
+        if self._cells is not None:
+            self._cells.add(block, scores, groups, n_groups, slots, offsets)
 
     @property
     def _n_groups(self) -> int:
@@ -322,7 +249,7 @@ class GroupedWorkspace:
             totals = np.zeros((size, N_TOTALS), np.int64)
             totals[: len(self._totals)] = self._totals
             limbs = np.zeros((size, N_HARD_SUMS, exact.N_SHORT_LIMBS), np.int64)
-            limbs[: len(self._limbs)] = self._limbs if len(self._limbs) else limbs[:0]
+            limbs[: len(self._limbs)] = self._limbs
             self._totals, self._limbs = totals, limbs
 
     def _add_hard(self, block: Block, groups: Any, n_groups: int) -> None:
@@ -364,43 +291,6 @@ class GroupedWorkspace:
                     shift = shift + exponent
             self._general.add(column, value, shift, groups, n_groups, block.counts)
 
-    def _add_cells(
-        self, block: Block, scores: ScoreWorkspace, groups: Any, n_groups: int, slots: Any, offsets: Any
-    ) -> None:
-        """Count rows by score and group."""
-        if not self.settings.is_hashed and n_groups > MOST_DETAILED:
-            self._has_cells = False
-        if not self._has_cells:
-            return
-        if offsets is None and not self._is_exact:
-            slots = bins_of(scores.scale, scores.keys())[0][slots]
-        elif offsets is not None and self._is_exact:
-            self._to_coarse(scores.keys_before, scores.scale)
-        places = slots.astype(np.int64)
-        codes = (places if self._is_exact else places >> self.settings.shift) << GROUP_BITS | groups
-        cells, done = self._cell_numbers.numbers_of(codes)
-        if done < len(codes):
-            self._to_coarse(scores.keys(), scores.scale)
-            self._add_cells(block, scores, groups, n_groups, slots, offsets)
-            return
-        n_cells = self._cell_numbers.n_known
-        if is_hard(block):
-            if n_cells > len(self._cell_rows):
-                grown = np.zeros((max(n_cells, 2 * len(self._cell_rows)), 2), np.int64)
-                grown[: len(self._cell_rows)] = self._cell_rows
-                self._cell_rows = grown
-            placing.tally_slots(block.y_true, cells, block.counts, self._cell_rows)
-            return
-        for column, (values, shifts) in enumerate(masses_of(block)):
-            self._cell_masses.add(column, values, shifts, cells, n_cells, block.counts)
-
-    def _to_coarse(self, score_keys: Any, scale: str) -> None:
-        """Coarse bins of the cells that were kept by score."""
-        bins = bins_of(scale, score_keys)[0] >> self.settings.shift
-        kept = self._frozen_cells(None).rescored(bins, None)
-        self._is_exact = False
-        self._restart(kept)
-
     def _to_buckets(self, scores: ScoreWorkspace) -> None:
         """Buckets of the clusters."""
         before = self.freeze(scores).bucketed()
@@ -408,7 +298,7 @@ class GroupedWorkspace:
         self._numbering = Numbering(MOST_GROUPS)
         self._numbering.numbers_of(np.array(before.names, np.int64))
         n_groups = before.n_groups
-        self._totals, self._limbs = np.zeros((0, N_TOTALS), np.int64), exact.new_limbs(0)
+        self._totals, self._limbs = self._totals[:0], self._limbs[:0]
         self._reach(n_groups)
         self._totals[before.totals.keys] = before.totals.counts
         at = before.sums.first + exact.SHORT_EXPONENT // 32
@@ -416,27 +306,9 @@ class GroupedWorkspace:
         self._limbs[before.sums.keys, :, at : at + n_lanes] = before.sums.lanes.transpose(2, 0, 1)
         self._general = SumWorkspace(len(GENERAL_SUMS))
         self._general.take(before.general, n_groups)
-        self._restart(before.cells)
-
-    def _restart(self, kept: Cells | None) -> None:
-        """Begin again with these cells."""
-        self._start_cells()
-        if kept is None:
-            return
-        codes = np.union1d(kept.counts.keys, kept.masses.keys)
-        numbers, _ = self._cell_numbers.numbers_of(codes)
-        self._cell_rows = np.zeros((len(codes), 2), np.int64)
-        self._cell_rows[numbers[np.searchsorted(codes, kept.counts.keys)]] = kept.counts.counts
-        places = numbers[np.searchsorted(codes, kept.masses.keys)].astype(np.int64)
-        self._cell_masses.take(kept.masses.renamed(places), len(codes))
-
-    def _frozen_cells(self, scores: Any) -> Cells:
-        """The cells as they are, under the numbers of this workspace."""
-        codes = self._cell_numbers.keys()
-        rows = self._cell_rows[: len(codes)]
-        used = np.flatnonzero(rows.any(axis=1))
-        counts = CountTable.of(codes[used], rows[used]) if len(used) else CountTable.empty(2)
-        return Cells(scores, counts, self._cell_masses.frozen(codes))
+        if before.cells is not None:
+            self._cells = CellWorkspace(self.settings.shift, is_exact=False)
+            self._cells.take(before.cells)
 
     def freeze(self, scores: ScoreWorkspace) -> GroupedSummary:
         """The summary of the blocks that were added."""
@@ -453,15 +325,7 @@ class GroupedWorkspace:
         used = np.flatnonzero(lanes.any(axis=(0, 1)))
         first = -exact.SHORT_EXPONENT // 32
         sums = SumTable.carried(used, lanes[:, :, used], first) if len(used) else SumTable.empty(N_HARD_SUMS)
-        cells = None
-        if self._has_cells:
-            cells = self._frozen_cells(None)
-            if self._is_exact:
-                keys = scores.keys_before if scores.is_binned else scores.keys()
-                order = np.argsort(keys)
-                places = np.empty(len(keys), np.int64)
-                places[order] = np.arange(len(keys))
-                cells = cells.rescored(places, keys[order])
+        cells = None if self._cells is None else self._cells.freeze(scores)
         found = GroupedSummary(
             settings.columns,
             settings.is_hashed,
