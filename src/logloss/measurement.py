@@ -78,7 +78,7 @@ class Measurement:
         What each group of `by` costs and adds (`margin` puts some of several columns together).
     n_rows, n_ones, n_infinite, n_dropped, n_clusters : int
         Rows that take part, rows with label 1, rows that were given probability 0, rows left out by missing="drop",
-        clusters (or buckets of clusters, where there are more than 4,096).
+        clusters (or, where there are more than 4,096, the buckets that they share: `has_buckets`).
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
@@ -123,6 +123,7 @@ class Measurement:
     has_counts: bool
     by: tuple[str, ...]
     cluster: tuple[str, ...]
+    has_buckets: bool
     has_too_many_groups: bool
     first_infinite: str
     source: str
@@ -443,6 +444,7 @@ def measurement_of(
         has_counts=question.has_counts,
         by=() if groups is None else groups.columns,
         cluster=() if summary.clusters is None else summary.clusters.columns,
+        has_buckets=summary.clusters is not None and summary.clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
         first_infinite="" if first is None else first.where(source),
         source=source,

@@ -33,10 +33,22 @@ WIDE = 0.25
 
 def text_of(m: Any) -> str:
     """The whole measurement."""
-    paragraphs = [[header(m)], loss_lines(m), parts_lines(m), forecast_lines(m), costliest_lines(m)]
+    tables = [loss_rows(m), parts_rows(m), forecast_rows(m)]
+    lines = aligned([row for rows in tables for row in rows])
+    paragraphs = [[header(m)]]
+    for rows in tables:
+        paragraphs.append(lines[: len(rows)])
+        lines = lines[len(rows) :]
+    paragraphs.append(costliest_lines(m))
     if m.by:
         paragraphs += group_paragraphs(m)
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of four cells in one layout, so that figures stand below each other; a last cell may be as long as it is."""
+    widths = [max(len(row[j]) for row in rows if any(row[j + 1 :])) for j in range(3)]
+    return ["   ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
 
 
 def header(m: Any) -> str:
@@ -52,7 +64,7 @@ def header(m: Any) -> str:
     if m.is_soft:
         said.append("soft labels")
     if m.cluster:
-        kind = "bucket" if m.n_clusters >= 4096 else "cluster"
+        kind = "bucket" if m.has_buckets else "cluster"
         of_what = ", ".join(printable(name) for name in m.cluster)
         said.append(f"intervals: 95 %, {counted(m.n_clusters, kind)} of {of_what} independent")
     else:
@@ -60,7 +72,7 @@ def header(m: Any) -> str:
     return " · ".join(said)
 
 
-def loss_lines(m: Any) -> list[str]:
+def loss_rows(m: Any) -> list[list[str]]:
     """The loss, what the base rate alone would cost, and the skill."""
     bits = f"{fixed(m.log_loss / NATS_PER_BIT, 4)} bits"
     if m.n_infinite:
@@ -69,23 +81,23 @@ def loss_lines(m: Any) -> list[str]:
         them = "it" if m.n_infinite == 1 else "them"
         is_some = not math.isnan(m.log_loss_of_possible)
         without = f"; {fixed(m.log_loss_of_possible, 4)} without {them}" if is_some else ""
-        first = ["log loss", "inf", "", f"{rows} given probability 0 (first: {m.first_infinite}){without}"]
+        first = ["log loss", "inf", f"{rows} given probability 0 (first: {m.first_infinite}){without}", ""]
     else:
         first = ["log loss", f"{fixed(m.log_loss, 4)} nats", shown(m.log_loss, 4), bits]
     said = f"the loss of saying {fixed(m.base_rate, 4)} to every row"
-    base = ["base rate alone", f"{fixed(m.uncertainty, 4)}     ", shown(m.uncertainty, 4), said]
+    base = ["base rate alone", fixed(m.uncertainty, 4), shown(m.uncertainty, 4), said]
     if math.isnan(m.skill):
         skill = ["skill", "not defined", "", m.skill.reason]
     else:
         spread = m.skill.reason
         if m.skill.has_interval:
             spread = interval(100 * m.skill.low, 100 * m.skill.high, 1)
-        share = f"{fixed(100 * m.skill, 1)} %   " if math.isfinite(m.skill) else fixed(m.skill, 1)
+        share = f"{fixed(100 * m.skill, 1):>4} %" if math.isfinite(m.skill) else fixed(m.skill, 1)
         skill = ["skill", share, spread, "the share of that which is saved"]
-    return columns([first, base, skill], "lrll")
+    return [first, base, skill]
 
 
-def parts_lines(m: Any) -> list[str]:
+def parts_rows(m: Any) -> list[list[str]]:
     """The three parts of the loss, and what chance alone would show of the last."""
     found = m.miscalibration
     parts = [m.uncertainty, -m.discrimination, found]
@@ -98,8 +110,7 @@ def parts_lines(m: Any) -> list[str]:
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    rows += chance_rows(m)
-    return columns(rows, "lrll", gap="   ")
+    return rows + chance_rows(m)
 
 
 def miscalibration_range(found: Any) -> str:
@@ -135,17 +146,18 @@ def p_text(p_value: float) -> str:
     return f"p = {fixed(p_value, 3 if p_value < 0.995 else 2)}"
 
 
-def forecast_lines(m: Any) -> list[str]:
+def forecast_rows(m: Any) -> list[list[str]]:
     """What was said on average, what that promised, and how well it tells 1 from 0."""
     happened = f"what happened ({fixed(m.base_rate, 4)})"
     times = f"{fixed(m.ratio, 3)} × {happened}" if m.base_rate else "nothing happened: no row is positive"
-    auc = ["AUC", "not defined", m.auc.reason] if math.isnan(m.auc) else ["AUC", fixed(m.auc, 4), shown(m.auc, 4)]
-    rows = [
-        ["said on average", fixed(m.mean_proba, 4), times],
-        ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m)],
+    auc = ["AUC", "not defined", m.auc.reason, ""]
+    if not math.isnan(m.auc):
+        auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
+    return [
+        ["said on average", fixed(m.mean_proba, 4), times, ""],
+        ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m), ""],
         auc,
     ]
-    return columns(rows, "lrl", gap="   ")
 
 
 def expectation(m: Any) -> str:
@@ -166,17 +178,19 @@ def costliest_lines(m: Any) -> list[str]:
     """The rows that cost most, and how much of the loss the costliest tenth bears."""
     rows = []
     for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
-        where = row.where(m.source).removeprefix("row ")
+        where, _, of = row.where(m.source).removeprefix("row ").partition(" ")
         label = f"{row.label:g}"
         rows.append(
             [
                 "costliest rows" if number == 0 else "",
                 where,
+                of,
                 f"said {fixed(row.said, 4)}, was {label}",
                 f"{fixed(row.cost, 3)}{' nats' if number == 0 else '     '}",
             ]
         )
-    lines = columns(rows, "lllr", gap="   ")
+    first, last = columns([row[:2] for row in rows], "lr", gap="   "), columns([row[2:] for row in rows], "llr", gap="   ")
+    lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
     if m.n_rows >= 10 and not math.isnan(m.share_of_costliest_10_percent):
         share = fixed(100 * m.share_of_costliest_10_percent, 0)
         lines.append(" " * (len("costliest rows") + 3) + f"the costliest 10 % of rows pay {share} % of the loss")
