@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.keys import REST, sorting
-from logloss.decomposition import (
-    ErrorOf,
-    Miscalibration,
-    Recalibration,
-    chance_of,
-    decomposed,
-    error_of_rows,
-)
+from logloss.decomposition import ErrorOf, Recalibration, chance_of
 from logloss.estimates import ClusteredMoments, Moments, Z
 from logloss.smalltable import SmallTable
-from logloss.spread import Spread, spread_of_cells
+from logloss.spread import Spread, spread_of_cell
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import GroupedSummary
@@ -75,33 +68,38 @@ def _column_of(table: Any, number: int) -> list[int]:
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
     """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
-    rows = [_group(grouped, number, name, total, is_soft) for number, name in enumerate(grouped.names)]
+    cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
+    rows = []
+    for number, (name, cell) in enumerate(zip(grouped.names, cells, strict=True)):
+        moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
+        row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
+        rows.append(row | _figures(moments, total) | ({} if cell is None else _parts(grouped, cell, moments)))
     if not rows:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
 
-def _group(grouped: GroupedSummary, number: int, name: Any, total: Moments, is_soft: bool) -> dict[str, Any]:
+def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
+    """What a group costs and adds."""
     from logloss.onepass.exact import ratio
 
-    moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
-    loss, rate = moments.log_loss(), moments.base_rate()
-    share = ratio(moments.weight, total.weight)
-    mean = moments.quotient("p")
-    values = name if name != REST else (REST[0],) * len(grouped.columns)
-    row: dict[str, Any] = dict(zip(grouped.columns, values, strict=True))
-    row |= {"rows": moments.n_rows, "log_loss_nats": float(loss)}
-    row |= {"log_loss_nats_low": loss.low, "log_loss_nats_high": loss.high, "reason": loss.reason}
-    row["adds_nats"] = _added(moments, total, loss, share)
-    row |= {"share": share, "infinite": moments.summary.n_infinite}
-    row |= {"base_rate": float(rate), "mean_proba": mean, "ratio": mean / rate if rate else math.nan}
-    if grouped.cells is not None:
-        found = _miscalibration(grouped, number, moments, float(loss))
-        row |= {"miscalibration_nats": float(found), "by_chance_nats": found.by_chance, "p_value": found.p_value}
-    return row
+    loss, rate, mean = moments.log_loss(), moments.base_rate(), moments.quotient("p")
+    return {
+        "rows": moments.n_rows,
+        "log_loss_nats": float(loss),
+        "log_loss_nats_low": loss.low,
+        "log_loss_nats_high": loss.high,
+        "reason": loss.reason,
+        "adds_nats": _added(moments, total, loss),
+        "share": ratio(moments.weight, total.weight),
+        "infinite": moments.summary.n_infinite,
+        "base_rate": float(rate),
+        "mean_proba": mean,
+        "ratio": mean / rate if rate else math.nan,
+    }
 
 
-def _added(moments: Moments, total: Moments, loss: float, share: float) -> float:
+def _added(moments: Moments, total: Moments, loss: float) -> float:
     """W_g·(S_g − S) / W; the groups' add up to 0."""
     from logloss.onepass.exact import ratio
 
@@ -114,14 +112,16 @@ def _added(moments: Moments, total: Moments, loss: float, share: float) -> float
     return ratio(difference, total.weight * total.weight)
 
 
-def _miscalibration(grouped: GroupedSummary, number: int, moments: Moments, loss: float) -> Miscalibration:
-    spread = spread_of_cells(grouped.cells, grouped.scale, grouped.shift, number)  # type: ignore[arg-type]
+def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:
+    """The miscalibration of a group, and what chance alone would show of it."""
+    scores = None if grouped.cells is None else grouped.cells.scores
+    spread = spread_of_cell(*cell, scores, grouped.scale, grouped.shift)
     recalibration = Recalibration(spread)
+    loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
     excess = max(loss - recalibration.log_loss, 0.0)
     most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
     chance = chance_of(spread, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
-    _, found = decomposed(recalibration, loss, chance, error_of_rows(spread, moments.n_rows), "not shown")
-    return found
+    return {"miscalibration_nats": excess, "by_chance_nats": chance.mean, "p_value": chance.p_value}
 
 
 def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:

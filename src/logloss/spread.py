@@ -21,7 +21,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ScoreSummary
-    from logloss.onepass.summaries.cells import Cells
     from logloss.onepass.tables import CountTable, SumTable
 
 
@@ -210,23 +209,15 @@ def spread_of(scores: ScoreSummary) -> Spread:
     return Spread(scores.scale, False, counts[:, :2], points[2], points[0], points[1], scores.masses, places, keys)
 
 
-def spread_of_cells(cells: Cells, scale: str, shift: int, group: int) -> Spread:
-    """The spread of one group."""
-    from logloss.onepass.summaries.cells import GROUP_BITS
-    from logloss.onepass.tables import CountTable, SumTable
-
-    mask = (1 << GROUP_BITS) - 1
-    mine = np.flatnonzero((cells.counts.keys & mask) == group)
-    counts = CountTable(cells.counts.keys[mine] >> GROUP_BITS, cells.counts.counts[mine])
-    weighed = np.flatnonzero((cells.masses.keys & mask) == group)
-    masses = SumTable(cells.masses.keys[weighed] >> GROUP_BITS, cells.masses.lanes[:, :, weighed], cells.masses.first)
+def spread_of_cell(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> Spread:
+    """The spread of one group: keys are numbers of scores, or (scores None) coarse bins."""
     keys, rows, places = _together(counts, masses, 2)
-    if cells.scores is not None:
-        points = of_keys(scale, cells.scores[keys])
+    if scores is not None:
+        points = of_keys(scale, scores[keys])
     else:
         # The middle of the fine bin in the middle of the coarse one.
         points = of_bins(scale, (keys << shift) + (1 << (shift - 1)), np.full(len(keys), 0.5))
-    return Spread(scale, cells.scores is not None, rows, points, points, points, masses, places)
+    return Spread(scale, scores is not None, rows, points, points, points, masses, places)
 
 
 def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Any, Any, Any]:

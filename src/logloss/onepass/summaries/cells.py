@@ -68,6 +68,19 @@ class Cells:
         merged = Cells(scores, mine.counts.merge(theirs.counts), mine.masses.merge(theirs.masses))
         return merged.coarse(scale, shift) if merged.is_too_large else merged
 
+    def by_group(self, n_groups: int) -> list[tuple[CountTable, SumTable]]:
+        """(Counts, masses) of each group, keyed by number of the score or coarse bin."""
+        found = []
+        orders = [np.argsort(keys & GROUP_MASK, kind="stable") for keys in (self.counts.keys, self.masses.keys)]
+        keys = [keys[order] for keys, order in zip((self.counts.keys, self.masses.keys), orders, strict=True)]
+        ends = [np.searchsorted(each & GROUP_MASK, np.arange(n_groups + 1)) for each in keys]
+        for group in range(n_groups):
+            mine, weighed = (slice(end[group], end[group + 1]) for end in ends)
+            counts = CountTable(keys[0][mine] >> GROUP_BITS, self.counts.counts[orders[0][mine]])
+            lanes = self.masses.lanes[:, :, orders[1][weighed]]
+            found.append((counts, SumTable(keys[1][weighed] >> GROUP_BITS, lanes, self.masses.first)))
+        return found
+
     @property
     def is_too_large(self) -> bool:
         """Whether there are too many scores, or cells, to be kept one by one."""
