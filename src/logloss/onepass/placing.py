@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.onepass.compiled import as_bits, as_float, compiled
+from logloss.onepass.compiled import as_bits, as_float, compiled, inlined
 
 BITS_OF_HALF = 0x3FE0000000000000
 # The key of P(1) = 1: keys of u on the far side are counted down from here.
@@ -166,6 +166,30 @@ def tally_cells(y, bins, g, shift, n_coarse, n, rows):
         rows[place, y[i]] += 1 if n is None else n[i]
 
 
+@inlined
+def place_of(key):
+    """Where an open table looks for a key first: two products of 31 bits by 31 bits, of which nothing overflows."""
+    mixed = ((key & HALF_MASK) * MIXER) ^ (((key >> 31) & HALF_MASK) * OTHER_MIXER)
+    return (mixed >> 27) ^ mixed
+
+
+@compiled
+def least_distinct(keys, seen):
+    """How many distinct keys there are at least: the places of an empty table of bits, 64 in a word, that they take.
+
+    Cost: 1 ns a key, where numbering keys that are all new costs 50.
+    """
+    n_taken = 0
+    mask = 64 * seen.shape[0] - 1
+    for i in range(keys.shape[0]):
+        place = place_of(keys[i]) & mask
+        word = seen[place >> 6]
+        bit = np.int64(1) << (place & 63)
+        n_taken += (word & bit) == 0
+        seen[place >> 6] = word | bit
+    return n_taken
+
+
 @compiled
 def number_keys(keys, known, numbers, found, n_known, limit):
     """Number each key: as an equal one before it, or the next number. Returns (keys done, numbers given).
@@ -177,9 +201,7 @@ def number_keys(keys, known, numbers, found, n_known, limit):
     most = min(limit, known.shape[0] // 2)
     for i in range(keys.shape[0]):
         key = keys[i]
-        # Two products of 31 bits by 31 bits: nothing overflows, and every bit of the key moves the middle ones.
-        mixed = ((key & HALF_MASK) * MIXER) ^ (((key >> 31) & HALF_MASK) * OTHER_MIXER)
-        place = ((mixed >> 27) ^ mixed) & mask
+        place = place_of(key) & mask
         while known[place] != key:
             if known[place] == NO_KEY:
                 if n_known == most:

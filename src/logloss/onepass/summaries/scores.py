@@ -21,6 +21,8 @@ from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count
 
 MOST_DISTINCT = 1 << 16
+# Bits in which distinct scores are counted before they are numbered: 8 for each row of a block.
+N_WORDS_SEEN = 1 << 14
 PROBA, LOGIT = "proba", "logit"
 SCALES = {PROBA: "probabilities", LOGIT: "log-odds"}
 N_BINS = {PROBA: placing.N_PROBA_BINS, LOGIT: placing.N_LOGIT_BINS}
@@ -111,6 +113,13 @@ def keys_of(block: Block) -> tuple[str, Any]:
     return PROBA, keys
 
 
+def has_too_many(keys: Any) -> bool:
+    """Whether these keys alone are certainly too many for a table: a quick look, before they are numbered one by one."""
+    if len(keys) <= MOST_DISTINCT:
+        return False
+    return placing.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64)) > MOST_DISTINCT
+
+
 def bins_of(scale: str, keys: Any) -> tuple[Any, Any]:
     """The bin of each key, and the place of the row in it."""
     bins, offsets = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
@@ -150,11 +159,12 @@ class ScoreWorkspace:
         """Take in a block; returns where its rows are: (bins, offsets), or (numbers of the scores, None)."""
         self.scale, keys = keys_of(block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
-        if not self.is_binned:
+        if not self.is_binned and not has_too_many(keys):
             slots, done = self._numbering.numbers_of(keys)
             if done == len(keys):
                 self._tally(block, slots, None)
                 return slots, None
+        if not self.is_binned:
             self._to_bins()
         bins, offsets = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
         place = placing.bins_of_proba_keys if self.scale == PROBA else placing.bins_of_logit_keys
@@ -221,7 +231,7 @@ class ScoreWorkspace:
             counts = CountTable.of(keys[used], rows[used]) if len(used) else CountTable.empty(N_COUNTED)
             return ScoreSummary(self.scale, False, self.n_rows, counts, self._masses.frozen(keys))
         self._unpack()
-        bins = np.flatnonzero(self._counts[:, :2].any(axis=1))
+        bins = np.flatnonzero(self._counts[:, 0] | self._counts[:, 1])
         masses = self._masses_before.merge(self._masses.frozen(keys))
         return ScoreSummary(self.scale, True, self.n_rows, CountTable(bins, self._counts[bins]), masses)
 
