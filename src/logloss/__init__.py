@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from logloss.estimates import Estimate
     from logloss.fitting import LogisticModel, fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
+    from logloss.decomposition import Miscalibration
     from logloss.measurement import Measurement, measure
+    from logloss.opening import load
+    from logloss.smalltable import SmallTable
 
 __version__ = "0.1.0"
 
@@ -27,6 +30,9 @@ _HOMES = {
     "kl_divergence": "information",
     "measure": "measurement",
     "Measurement": "measurement",
+    "load": "opening",
+    "Miscalibration": "decomposition",
+    "SmallTable": "smalltable",
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "fitting",
@@ -44,12 +50,15 @@ __all__ = [
     "LogLossError",
     "LogisticModel",
     "Measurement",
+    "Miscalibration",
     "MissingPackage",
+    "SmallTable",
     "SourceNotFound",
     "cross_entropy",
     "entropy",
     "fit",
     "kl_divergence",
+    "load",
     "log_loss",
     "measure",
     "surprisal",

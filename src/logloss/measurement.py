@@ -208,7 +208,7 @@ class Measurement:
         >>> logloss.load(path).n_rows
         2
         """
-        from logloss.storage import save_summary
+        from logloss.filing import save_summary
 
         save_summary(path, self.summary, self.question, self.parts, self.source, self.notes)
 

@@ -265,3 +265,16 @@ def of_bins(scale: str, bins: Any, within: Any) -> Points:
     # u = ½ is a bin of its own, whose rows all lie at its lower edge.
     values = np.where(place == placing.N_SIDE - 1, 0.5, values)
     return Points(values, is_far.astype(np.uint8))
+
+
+def edges_of(scale: str, keys: Any, *, is_binned: bool) -> dict[str, Any]:
+    """Between which scores, P(1) or logits, the rows of each key lie; equal where the score is known."""
+    if len(keys) == 0:
+        return {"lower": np.zeros(0), "upper": np.zeros(0)}
+    if not is_binned:
+        points = of_keys(scale, keys)
+        values = points.values if points.is_far is None else points.proba
+        return {"lower": values, "upper": values}
+    ends = [of_bins(scale, keys, np.full(len(keys), within)) for within in (0.0, 1.0)]
+    low, high = (end.values if end.is_far is None else end.proba for end in ends)
+    return {"lower": np.minimum(low, high), "upper": np.maximum(low, high)}

@@ -38,6 +38,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedPlace(Place):
+    """The place of one row of a file that need not be here any more."""
+
+    row: int = -1
+    known_line: int | None = None
+
+    def line(self, row: int) -> int | None:
+        """The line of the row, if it was known."""
+        return self.known_line if row == self.row else None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a run of rows, as it was found.
 

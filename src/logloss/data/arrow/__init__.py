@@ -6,6 +6,7 @@
     delimited.py  a CSV file becomes rows
     sources.py    files that are compared and read together; tables in memory; streams
     opening.py    the four ways in
+    tables.py     small tables of our own as Arrow, and a summary as Parquet
 
 >>> import pyarrow
 >>> source = open_table(pyarrow.table({"y": [1, 0], "p": [0.9, 0.2]}))
@@ -16,5 +17,6 @@
 from logloss.data.arrow.columns import column_of, to_column
 from logloss.data.arrow.delimited import CsvPlace
 from logloss.data.arrow.opening import open_files, open_stream, open_table
+from logloss.data.arrow.tables import table_of
 
-__all__ = ["CsvPlace", "column_of", "open_files", "open_stream", "open_table", "to_column"]
+__all__ = ["CsvPlace", "column_of", "open_files", "open_stream", "open_table", "table_of", "to_column"]

@@ -1,0 +1,84 @@
+"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes.
+
+>>> import os, tempfile
+>>> path = os.path.join(tempfile.mkdtemp(), "file")
+>>> write_atomically(path, b"abc")
+>>> read_whole(path)
+b'abc'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from typing import Any
+
+from logloss.errors import DataError, SourceNotFound
+from logloss.text import printable
+
+# No file of ours comes near it.
+MOST_BYTES = 1 << 30
+
+
+def write_atomically(path: Any, data: bytes) -> None:
+    """Write a file by way of another one in the same folder: whoever reads it finds the old bytes or the new."""
+    path = os.fspath(path)
+    folder = os.path.dirname(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # As any new file would have them, and not only for its owner, as temporary files are.
+        os.chmod(temporary, _usual_mode(path))
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _usual_mode(path: str) -> int:
+    """The permissions of the file that is replaced, or those of a new one."""
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_mode & 0o7777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def check_writable(path: Any) -> None:
+    """Raise an OSError if a file cannot be written there: known before a long walk rather than after it."""
+    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    if os.path.isdir(path):
+        raise IsADirectoryError(21, "is a folder, not a file", os.fspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
+    os.close(handle)
+    os.unlink(temporary)
+
+
+def read_whole(path: Any) -> bytes:
+    """All bytes of a file, at most MOST_BYTES."""
+    name = printable(os.fspath(path), 120)
+    if not os.path.exists(path):
+        raise SourceNotFound(f'there is no file or folder "{name}".')
+    if os.path.isdir(path):
+        raise DataError(f'"{name}" is a folder. Pass the file of a summary.')
+    size = os.path.getsize(path)
+    if size > MOST_BYTES:
+        raise DataError(f"{name} must be a file of ours, of at most 1 GiB; it has {size:,} bytes.")
+    with open(path, "rb") as file:
+        return file.read(MOST_BYTES + 1)
