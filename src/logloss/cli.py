@@ -55,6 +55,15 @@ def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="One flat JSON object instead of text.")(command)
 
 
+fails_if = click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="TEST",
+    help='Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).',
+)
+saves = click.option("-o", "--output", metavar="SUMMARY", help="Write the summary: it merges, and needs no rows.")
+
+
 @cli.command()
 @everywhere
 def demo(as_json: bool, quiet: bool, debug: bool) -> None:
@@ -72,16 +81,15 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
 @click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
 @click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): what each costs and adds.")
+@click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); the rest is one.")
+@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
 )
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
-@click.option(
-    "--fail-if",
-    multiple=True,
-    metavar="TEST",
-    help='Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).',
-)
+@fails_if
+@saves
 @everywhere
 def measure(
     files: tuple[str, ...],
@@ -91,9 +99,13 @@ def measure(
     sample_weight: str | None,
     counts: str | None,
     pos_label: str | None,
+    by: tuple[str, ...],
+    group: tuple[str, ...],
+    cluster: tuple[str, ...],
     missing: str,
     no_header: bool,
     fail_if: tuple[str, ...],
+    output: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -105,7 +117,10 @@ def measure(
         raise click.UsageError(
             "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
         )
+    if group and len(by) != 1:
+        raise click.UsageError("--group names values of one column: give --by once.")
     tests = [parsed_test(test) for test in fail_if]
+    check_output(output, files)
 
     from logloss import measurement
 
@@ -120,21 +135,111 @@ def measure(
             sample_weight=sample_weight,
             counts=counts,
             pos_label=pos_label,
+            by=list(by) or None,
+            groups=[key for value in group for key in typed(value)] or None,
+            cluster=list(cluster) or None,
             missing=missing,
             header=not no_header,
             progress=progress,
         )
-    figures = measured.to_dict()
-    click.echo(json.dumps(figures, allow_nan=False, indent=1) if as_json else repr(measured))
+    if output is not None:
+        measured.save(output)
+    say(measured, as_json=as_json)
     if not quiet:
-        for note in measured.notes:
-            click.echo(printable(note, LONGEST), err=True)
-        click.echo(f"one pass · {time.perf_counter() - began:.2f} s", err=True)
+        kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
+        click.echo(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s", err=True)
+        say_notes(measured)
+    judge(measured, tests)
+
+
+@cli.command()
+@click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
+@fails_if
+@saves
+@everywhere
+def merge(
+    summaries: tuple[str, ...],
+    fail_if: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
+    tests = [parsed_test(test) for test in fail_if]
+    check_output(output)
+
+    from logloss.opening import merged
+
+    measured = merged(summaries)
+    if output is not None:
+        measured.save(output)
+    say(measured, as_json=as_json)
+    if not quiet:
+        say_notes(measured)
+    judge(measured, tests)
+
+
+@cli.command()
+@click.argument("summary", metavar="SUMMARY")
+@fails_if
+@everywhere
+def show(summary: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+    """Show what a summary says."""
+    tests = [parsed_test(test) for test in fail_if]
+
+    from logloss.opening import load
+
+    measured = load(summary)
+    say(measured, as_json=as_json)
+    if not quiet:
+        say_notes(measured)
+    judge(measured, tests)
+
+
+def say(answer: Any, *, as_json: bool) -> None:
+    """An answer on stdout."""
+    click.echo(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if as_json else repr(answer))
+
+
+def say_notes(answer: Any) -> None:
+    """What was noticed on the way, on stderr."""
+    for note in answer.notes:
+        click.echo(printable(note, LONGEST), err=True)
+
+
+def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
+    """Leave with 1 if a --fail-if holds."""
+    figures = answer.to_dict() if tests else {}
     failed = [text for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
     for text in failed:
         click.echo(f"--fail-if holds: {text}", err=True)
     if failed:
         raise click.exceptions.Exit(FAILED)
+
+
+def check_output(path: str | None, inputs: tuple[str, ...] = ()) -> None:
+    """Find out before the walk whether its result can be written, and that it does not take the place of the data."""
+    if path is not None:
+        if any(os.path.exists(each) and os.path.exists(path) and os.path.samefile(each, path) for each in inputs):
+            raise click.UsageError(f"-o {path} would overwrite what is read. Name another file.")
+        from logloss.storage import check_writable
+
+        check_writable(path)
+
+
+def typed(value: str) -> list[Any]:
+    """What a group that was typed may be: text, a number; `null` is nothing."""
+    if value == "null":
+        return [None]
+    try:
+        return [value, int(value)]
+    except ValueError:
+        pass
+    try:
+        return [value, float(value)]
+    except ValueError:
+        return [value]
 
 
 def opened(files: tuple[str, ...], *, header: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from logloss.errors import DataError
@@ -45,6 +46,11 @@ def load(path: Any) -> Measurement:
     >>> round(logloss.load(path).log_loss, 4)
     0.3375
     """
+    return measurement_of(*_kept(path))
+
+
+def _kept(path: Any) -> Any:
+    """What the file of a summary holds: (summary, question, parts, source, notes)."""
     from logloss.filing import summary_of_bytes
 
     name = printable(os.path.basename(os.fspath(path)), 120)
@@ -53,4 +59,24 @@ def load(path: Any) -> Measurement:
         raise DataError(f"{name} must hold a summary; it is empty, 0 bytes. Make it again.")
     if data[:4] != PARQUET:
         raise DataError(f"{name} must be a file that `save` or `-o` has written; it begins otherwise.")
-    return measurement_of(*summary_of_bytes(data, name))
+    return summary_of_bytes(data, name)
+
+
+def merged(paths: Sequence[Any]) -> Measurement:
+    """The measurement of several summaries, two neighbours at a time, so that 100,000 small ones are soon merged."""
+    level = [(os.fspath(path), *_kept(path)) for path in paths]
+    while len(level) > 1:
+        pairs = [level[k : k + 2] for k in range(0, len(level), 2)]
+        level = [pair[0] if len(pair) == 1 else _merged(*pair) for pair in pairs]
+    _, summary, question, parts, source, notes = level[0]
+    return measurement_of(summary, question, parts, source, notes)
+
+
+def _merged(a: Any, b: Any) -> Any:
+    """Two of (path, summary, question, parts, source, notes) as one; an error names the paths."""
+    try:
+        parts, question, summary = a[3].union(b[3]), a[2].merge(b[2]), a[1].merge(b[1])
+    except DataError as error:
+        raise DataError(f"cannot merge {printable(a[0], 120)} and {printable(b[0], 120)}: {error}") from error
+    notes = tuple(dict.fromkeys((*a[5], *b[5])))
+    return f"{a[0]}, …" if "…" not in a[0] else a[0], summary, question, parts, parts.text, notes

@@ -63,8 +63,11 @@ def _sync_folder(folder: str) -> None:
 def check_writable(path: Any) -> None:
     """Raise an OSError if a file cannot be written there: known before a long walk rather than after it."""
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    name = printable(os.fspath(path), 120)
     if os.path.isdir(path):
-        raise IsADirectoryError(21, "is a folder, not a file", os.fspath(path))
+        raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
     handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
     os.close(handle)
     os.unlink(temporary)
