@@ -6,7 +6,9 @@ kernel takes the values of its rows, so that its sums can be compared exactly.
 
 from __future__ import annotations
 
+import itertools
 import math
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -302,3 +304,212 @@ def pool_adjacent_violators(ones: Sequence[int], rows: Sequence[int]) -> list[tu
             return pools
         i = found[0]
         pools[i : i + 2] = [(pools[i][0] + pools[i + 1][0], pools[i][1] + pools[i + 1][1])]
+
+
+def pooled_entropy(ones: Floats, rows: Floats) -> float:
+    """Σ rows·H(ones / rows) over the pools."""
+    pools = [(Fraction(a), Fraction(b)) for a, b in zip(ones, rows, strict=True)]
+    while True:
+        found = [i for i in range(len(pools) - 1) if pools[i][0] / pools[i][1] >= pools[i + 1][0] / pools[i + 1][1]]
+        if not found:
+            break
+        i = found[0]
+        pools[i : i + 2] = [(pools[i][0] + pools[i + 1][0], pools[i][1] + pools[i + 1][1])]
+    return math.fsum(float(b) * entropies([float(a / b)])[0] for a, b in pools)
+
+
+def chance_of_all(
+    scores: Sequence[int], w: Floats, p: Floats, if_one: Floats, if_zero: Floats, observed: float
+) -> tuple[float, float]:
+    """Mean miscalibration over all labels, and the probability of as much as was observed."""
+    mean = share = 0.0
+    for labels in itertools.product((0, 1), repeat=len(p)):
+        chance = math.prod(x if label else 1 - x for x, label in zip(p, labels, strict=True))
+        if chance == 0:
+            continue
+        loss = math.fsum(
+            weight * (one if label else zero)
+            for weight, one, zero, label in zip(w, if_one, if_zero, labels, strict=True)
+        )
+        masses = [[0.0, 0.0] for _ in range(max(scores) + 1)]
+        for score, weight, label in zip(scores, w, labels, strict=True):
+            masses[score][0] += weight * label
+            masses[score][1] += weight
+        excess = loss - pooled_entropy(*zip(*masses, strict=True))
+        mean += chance * excess
+        share += chance if excess >= observed else 0.0
+    return mean, share
+
+
+# Scores: where they are placed.
+
+
+def bits_of(x: float) -> int:
+    return struct.unpack("<q", struct.pack("<d", x))[0]
+
+
+def keys_of_proba(p: Floats, q: Floats | None) -> list[int]:
+    """The bits of the smaller of P(1) and P(0), counted down from twice those of ½ on the far side."""
+    keys = []
+    for i in range(len(p)):
+        one = float(p[i])
+        zero = 1.0 - one if q is None else float(q[i])
+        is_near = one <= 0.5 if q is None else one <= zero
+        keys.append(max(bits_of(one), 0) if is_near else 2 * bits_of(0.5) - bits_of(zero))
+    return keys
+
+
+def keys_of_logit(z: Floats) -> list[int]:
+    return [bits_of(abs(float(x))) * (-1 if math.copysign(1.0, x) < 0 else 1) for x in z]
+
+
+def bins_of_proba_keys(keys: Sequence[int]) -> tuple[list[int], list[int]]:
+    """From the definition: which power of two u lies in, and which 2,048th of it from 2^-32 on."""
+    bins, offsets = [], []
+    for key in map(int, keys):
+        is_far = key > bits_of(0.5)
+        u = struct.unpack("<d", struct.pack("<q", 2 * bits_of(0.5) - key if is_far else key))[0]
+        if u == 0.0:
+            place, within = 0, Fraction(0)
+        elif u < 2.0**-1022:
+            place, within = 1, Fraction(u) * 2**1022
+        else:
+            exponent = math.frexp(u)[1] - 1
+            rest = Fraction(u) / Fraction(2) ** exponent - 1
+            if exponent < -32:
+                place, within = exponent + 1024, rest
+            else:
+                step = math.floor(rest * 2048)
+                place, within = 992 + 2048 * (exponent + 32) + step, rest * 2048 - step
+        bins.append(2 * 64481 - 1 - place if is_far else place)
+        offsets.append(math.floor(within * 65536))
+    return bins, offsets
+
+
+def bins_of_logit_keys(keys: Sequence[int]) -> tuple[list[int], list[int]]:
+    """2,048 bins for each unit below 16, one for each power of two beyond, one for each infinity."""
+    bins, offsets = [], []
+    for key in map(int, keys):
+        size = struct.unpack("<d", struct.pack("<q", abs(key)))[0]
+        z = -size if key < 0 else size
+        if size < 16:
+            step = math.floor(Fraction(z) * 2048)
+            bins.append(33789 + step)
+            offsets.append(math.floor((Fraction(z) * 2048 - step) * 65536))
+            continue
+        exponent = 1024 if size == math.inf else math.frexp(size)[1] - 1
+        beyond = 32768 + exponent - 4
+        bins.append(33789 + (-1 - beyond if key < 0 else beyond))
+        offsets.append(0 if size == math.inf else math.floor((Fraction(size) / Fraction(2) ** exponent - 1) * 65536))
+    return bins, offsets
+
+
+def tally_bins(y: Sequence[int], bins: Sequence[int], offsets: Sequence[int]) -> dict[int, list[int]]:
+    """Rows of 0 and of 1, their offsets, of each bin."""
+    found: dict[int, list[int]] = {}
+    for label, place, offset in zip(y, bins, offsets, strict=True):
+        counts = found.setdefault(int(place), [0, 0, 0, 0])
+        counts[label] += 1
+        counts[2 + label] += int(offset)
+    return found
+
+
+def unpack(packed: Sequence[int]) -> list[list[int]]:
+    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 42 bits of offsets."""
+    pairs = zip(packed[::2], packed[1::2], strict=True)
+    return [[a >> 42, b >> 42, a & (2**42 - 1), b & (2**42 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
+
+
+def tally_forecasts(y: Sequence[int], p: Floats, q: Floats | None, z: Floats | None) -> dict[int, list[int]]:
+    if z is not None:
+        return tally_bins(y, *bins_of_logit_keys(keys_of_logit(z)))
+    return tally_bins(y, *bins_of_proba_keys(keys_of_proba(p, q)))
+
+
+def tally_slots(y: Sequence[int], slots: Sequence[int], n: Sequence[int]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for label, slot, count in zip(y, slots, n, strict=True):
+        found[int(slot), int(label)] = found.get((int(slot), int(label)), 0) + int(count)
+    return found
+
+
+def tally_offsets(
+    y: Sequence[int], slots: Sequence[int], offsets: Sequence[int], n: Sequence[int]
+) -> dict[tuple[int, int], int]:
+    return tally_slots(y, slots, [int(a) * int(b) for a, b in zip(offsets, n, strict=True)])
+
+
+def tally_cells(
+    y: Sequence[int], bins: Sequence[int], g: Sequence[int], shift: int, n_coarse: int, n: Sequence[int]
+) -> dict[tuple[int, int], int]:
+    places = [int(group) * n_coarse + int(place) // 2**shift for group, place in zip(g, bins, strict=True)]
+    return tally_slots(y, places, n)
+
+
+def least_distinct(keys: Sequence[int]) -> int:
+    """What the count may not exceed."""
+    return len(set(map(int, keys)))
+
+
+def number_keys(keys: Sequence[int]) -> list[int]:
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(int(key), len(numbers)) for key in keys]
+
+
+# Tables and groups.
+
+
+def deposit_each(values: Floats, shifts: Sequence[int], times: Sequence[int], slots: Sequence[int]) -> dict[int, Fraction]:
+    found: dict[int, Fraction] = {}
+    for value, shift, count, slot in zip(values, shifts, times, slots, strict=True):
+        found[int(slot)] = found.get(int(slot), Fraction(0)) + int(count) * Fraction(float(value)) * Fraction(2) ** int(shift)
+    return found
+
+
+def order_by_group(g: Sequence[int]) -> list[int]:
+    return sorted(range(len(g)), key=lambda i: int(g[i]))
+
+
+def grouped_sums(
+    losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int], g: Sequence[int]
+) -> dict[int, dict[str, Fraction]]:
+    """Of each group: loss, square, cube, probability; rows, rows of 1, infinite rows."""
+    found: dict[int, dict[str, Fraction]] = {}
+    for loss, proba, label, count, group in zip(losses, probas, y, n, g, strict=True):
+        sums = found.setdefault(int(group), dict.fromkeys(("c", "cc", "ccc", "p", "rows", "ones", "infinite"), Fraction(0)))
+        c = Fraction(0 if loss == math.inf or loss < 2.0**-267 else float(loss))
+        x = Fraction(0) if c < Fraction(2) ** -49 else c
+        row = {"c": c, "cc": x**2, "ccc": x**3, "p": Fraction(0 if proba < 2.0**-267 else float(proba))}
+        row |= {"rows": Fraction(1), "ones": Fraction(int(label)), "infinite": Fraction(int(loss == math.inf))}
+        for name, value in row.items():
+            sums[name] += int(count) * value
+    return found
+
+
+def hash_texts(texts: Sequence[bytes]) -> list[tuple[int, int]]:
+    found = []
+    for text in texts:
+        a = b = 1
+        for letter in text:
+            a = (a * 1103515245 + letter + 1) % 2147483647
+            b = (b * 1664525 + letter + 1) % 2147483629
+        found.append((a, b))
+    return found
+
+
+# The costliest rows.
+
+
+def row_sums(losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int]) -> tuple[list[Fraction], list[int]]:
+    """Loss, probability, Brier score; rows, rows of 1, infinite rows."""
+    sums = [Fraction(0)] * 3
+    for loss, proba, label, count in zip(losses, probas, y, n, strict=True):
+        row = (0.0 if loss == math.inf else loss, proba, (label - proba) * (label - proba))
+        sums = [total + int(count) * Fraction(float(value)) for total, value in zip(sums, row, strict=True)]
+    return sums, tally(y, losses, n)[:3]
+
+
+def keep_costliest(losses: Floats, least: float, size: int) -> list[int]:
+    """Rows that cost at least so much: the costliest first, of equal ones the first."""
+    rows = [i for i, loss in enumerate(losses) if loss >= least]
+    return sorted(rows, key=lambda i: (-losses[i], i))[:size]

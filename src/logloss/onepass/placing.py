@@ -100,7 +100,8 @@ def bins_of_logit_keys(keys, bins, offsets):
         is_far = far >= 0
         steps = np.floor((0.0 if is_far else z) * 2048.0)
         place = np.int64(steps)
-        inside = np.int64(((0.0 if is_far else z) * 2048.0 - steps) * (OFFSET_MASK + 1.0))
+        # A little below an edge, the difference rounds to 1.
+        inside = min(np.int64(((0.0 if is_far else z) * 2048.0 - steps) * (OFFSET_MASK + 1.0)), OFFSET_MASK)
         beyond = N_NEAR + far
         beyond = -1 - beyond if key < 0 else beyond
         bins[i] = N_NEAR + N_FAR + (beyond if is_far else place)

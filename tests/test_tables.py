@@ -1,0 +1,87 @@
+"""Tables keyed by integers: nothing is lost, and no order or grouping of merges changes a bit."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logloss.onepass.tables import CountTable, SumTable, SumWorkspace, deposit_each
+
+SEED = 8
+FLOATS = st.floats(0, 1.7e308, allow_nan=False) | st.sampled_from([0.0, 5e-324, 1e-300, 0.1, 1.0])
+ENTRIES = st.tuples(FLOATS, st.integers(-2000, 2000), st.integers(0, 2**40), st.integers(0, 4))
+
+
+def fractions_of(table: SumTable, column: int = 0) -> dict[int, Fraction]:
+    unit = Fraction(2) ** (32 * table.first)
+    return {int(k): v * unit for k, v in zip(table.keys, table.integers(column), strict=True)}
+
+
+def without_nothing(sums: dict[int, Fraction]) -> dict[int, Fraction]:
+    return {key: value for key, value in sums.items() if value}
+
+
+def columns_of(entries) -> tuple[np.ndarray, ...]:
+    values, shifts, times, slots = zip(*entries, strict=True) if entries else ((), (), (), ())
+    return np.array(values, float), np.array(shifts, np.int64), np.array(times, np.int64), np.array(slots, np.int32)
+
+
+@given(st.lists(ENTRIES, max_size=12))
+def test_deposit_each_equals_its_twin(entries):
+    values, shifts, times, slots = columns_of(entries)
+    expected = reference.deposit_each(values, shifts, times, slots)
+    workspace = SumWorkspace(1)
+    workspace.add(0, values, shifts, slots, 5, times)
+    assert without_nothing(fractions_of(workspace.frozen(np.arange(5)))) == without_nothing(expected)
+    lanes = np.zeros((64, 5), np.int64)
+    once = np.ldexp(values[:0], 0) if len(values) == 0 else np.frexp(values)[0]
+    deposit_each(once, np.zeros(len(values), np.int64), None, slots, -1200, lanes)
+    found = {slot: sum(int(lanes[j, slot]) << (32 * j) for j in range(64)) * Fraction(2) ** -1200 for slot in range(5)}
+    ones = [1] * len(values)
+    assert without_nothing(found) == without_nothing(reference.deposit_each(once, [0] * len(values), ones, slots))
+
+
+@given(st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12))
+def test_sums_merge_to_the_bit(a, b, c):
+    def table(entries) -> SumTable:
+        workspace = SumWorkspace(1)
+        values, shifts, times, slots = columns_of(entries)
+        workspace.add(0, values, shifts, slots, 5, times)
+        return workspace.frozen(np.arange(5))
+
+    one, two, three = table(a), table(b), table(c)
+    assert one.merge(two).merge(three) == three.merge(one.merge(two)) == one.merge(three).merge(two)
+    assert without_nothing(fractions_of(one.merge(two).merge(three))) == without_nothing(fractions_of(table(a + b + c)))
+    assert one.merge(SumTable.empty(1)) == one == SumTable.empty(1).merge(one)
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), max_size=8), min_size=3, max_size=3))
+def test_counts_merge_to_the_bit(entries):
+    def table(pairs) -> CountTable:
+        keys, counts = np.array([k for k, _ in pairs], np.int64), np.array([[n] for _, n in pairs], np.int64)
+        return CountTable.of(keys, counts.reshape(-1, 1))
+
+    a, b, c = map(table, entries)
+    assert a.merge(b).merge(c) == c.merge(b.merge(a)) == table([pair for pairs in entries for pair in pairs])
+    assert (np.diff(a.merge(b).keys) > 0).all()
+
+
+def test_sums_of_keys_that_are_renamed_alike_are_added_up():
+    workspace = SumWorkspace(2)
+    for column in (0, 1):
+        workspace.add(column, np.array([1.0, 2.0, 4.0]), np.zeros(3, np.int64), np.array([0, 1, 2], np.int32), 3)
+    renamed = workspace.frozen(np.array([10, 20, 30])).renamed(np.array([7, 7, 5]))
+    assert renamed.keys.tolist() == [5, 7]
+    assert fractions_of(renamed, 1) == {5: 4, 7: 3}
+
+
+def test_floats_of_a_table_are_its_sums():
+    """Far beyond the floats, too: the exponent stands apart."""
+    workspace = SumWorkspace(1)
+    workspace.add(0, np.array([0.75, 1.0]), np.array([3000, 2990]), np.array([0, 1], np.int32), 2)
+    values, exponent = workspace.frozen(np.arange(2)).floats(0)
+    assert np.ldexp(values, exponent - 3000).tolist() == [0.75, 2.0**-10]
