@@ -18,7 +18,7 @@ ROUNDING = 1e-10
 
 
 def summary_classes() -> list[type]:
-    """Every class of summaries.py that knows `empty`, `of` and `merge`, by name."""
+    """Every class of `onepass.summaries` that knows `empty`, `of` and `merge`, by name."""
     found = [
         thing
         for thing in vars(summaries).values()
@@ -28,7 +28,9 @@ def summary_classes() -> list[type]:
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Equality of all fields: exact for counts, integers, sets and text, to rounding for floats and arrays of floats."""
+    """Equality of all fields: exact for counts, tables, sets and text, to rounding for floats and arrays of floats."""
+    if dataclasses.is_dataclass(a) and type(a).__name__ in ("CountTable", "SumTable", "Cells"):
+        return type(a) is type(b) and a == b
     if dataclasses.is_dataclass(a) and type(a) is type(b):
         return all(is_same(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a) if f.compare)
     if isinstance(a, float | np.ndarray):

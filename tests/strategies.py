@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from logloss.data.block import Block
 from logloss.data.rows import Column, Place, Roles, Rows
-from logloss.data.source import BlockPart, MemoryPart
+from logloss.data.source import BlockPart, MemoryPart, as_column
 
 KINDS = ("hard", "hard logits", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts", "everything")
 
@@ -35,6 +35,8 @@ class Table:
     sample_weight: Any = None
     counts: Any = None
     features: Any = None
+    by: Any = None
+    cluster: Any = None
 
     @property
     def n_rows(self) -> int:
@@ -49,7 +51,7 @@ class Table:
     def columns(self) -> dict[str, Column]:
         arrays = self._arrays
         features = arrays.pop("features", None)
-        found = {name: Column(np.asarray(array)) for name, array in arrays.items()}
+        found = {name: as_column(array, name) for name, array in arrays.items()}
         if features is not None:
             found |= {f"x{j}": Column(features[:, j]) for j in range(features.shape[1])}
         return found
@@ -57,9 +59,10 @@ class Table:
     @property
     def roles(self) -> Roles:
         arrays = self._arrays
+        keys = {role: (role,) for role in ("by", "cluster") if arrays.pop(role, None) is not None}
         features = arrays.pop("features", None)
         names = () if features is None else tuple(f"x{j}" for j in range(features.shape[1]))
-        return Roles(**{name: name for name in arrays}, features=names)
+        return Roles(**{name: name for name in arrays}, features=names, **keys)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -123,10 +126,26 @@ def tables(draw: Any, kinds: Sequence[str] = KINDS, min_rows: int = 0, max_rows:
     return Table(y_true, proba, of_zero, logit, weight, counts)
 
 
+GROUPS = (None, "", "1", "a", "b", "c")
+
+
 @st.composite
-def cut_tables(draw: Any, kinds: Sequence[str] = KINDS, max_cuts: int = 4) -> tuple[Table, list[int]]:
+def grouped_tables(draw: Any, kinds: Sequence[str] = KINDS, max_rows: int = 12) -> Table:
+    """A few rows with a group and a cluster each."""
+    table = draw(tables(kinds, max_rows=max_rows))
+    size = table.n_rows
+    by = np.empty(size, object)
+    by[:] = draw(st.lists(st.sampled_from(GROUPS), min_size=size, max_size=size))
+    cluster = np.array(draw(st.lists(st.integers(0, 8), min_size=size, max_size=size)), np.int64)
+    return replace(table, by=by, cluster=cluster)
+
+
+@st.composite
+def cut_tables(
+    draw: Any, kinds: Sequence[str] = KINDS, max_cuts: int = 4, rows: Any = tables
+) -> tuple[Table, list[int]]:
     """A table and where it is cut: pieces may be empty or single rows."""
-    table = draw(tables(kinds))
+    table = draw(rows(kinds))
     cuts = draw(st.lists(st.integers(0, table.n_rows), max_size=max_cuts))
     return table, sorted(cuts)
 

@@ -50,7 +50,7 @@ def test_processes_change_no_bit():
     parts = table.parts(random_cuts(np.random.default_rng(SEED), table.n_rows, 5))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        summaries = list(pool.map(partial(run.summary_of, empty=LossSummary.empty()), parts))
+        summaries = list(pool.map(partial(run.summary_of, empty=LossSummary.empty()), [[part] for part in parts]))
     total = LossSummary.empty()
     for summary in reversed(summaries):
         total = summary.merge(total)
@@ -65,7 +65,7 @@ def test_impossible_rows_are_named_by_their_place_in_the_whole():
     for n_threads in (1, 4):
         table = Table(y, p)
         summary = run.walk(source_of(table), table.roles, LossSummary.empty(), n_threads=n_threads)
-        assert (summary.n_infinite, summary.first_infinite.row) == (2, 700_001)
+        assert (summary.n_infinite, summary.costliest.rows[0].row) == (2, 700_001)
     assert measure(y, p).first_infinite == "row 700,001"
 
 
@@ -84,7 +84,7 @@ def test_a_part_that_is_told_to_stop_stops_at_its_next_block():
     stop.set()
     [part] = random_table(SEED, 10).parts()
     with pytest.raises(run.Stopped):
-        run.summary_of(part, LossSummary.empty(), stop=stop)
+        run.summary_of([part], LossSummary.empty(), stop=stop)
 
 
 def test_progress_is_told_of_every_block_once():

@@ -9,24 +9,34 @@ from fractions import Fraction
 import laws
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import KINDS, Table, cut_tables, random_cuts, random_table, tables
+from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables
 
+from logloss.estimates import AllSums
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
-    SUMS,
     ColumnSummary,
+    CostliestSummary,
+    Costly,
     CurvatureSummary,
-    Impossible,
+    GroupedSummary,
     LossSum,
     LossSummary,
     Point,
-    earlier,
+    ScoreSummary,
+    cells,
+    grouped,
+    scores,
 )
+from logloss.onepass.summaries.loss import SUMS
+from logloss.spread import spread_of
 
 SEED = 17
 HARD = ("hard", "hard logits", "pair")
+# Scores of one scale: summaries of probabilities and of logits do not merge.
+PROBAS = ("hard", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts")
+LOGITS = ("hard logits",)
 POINT = Point(np.array([0.1, -0.5, 0.25]), np.array([0.0, 1.0]), np.array([1.0, 2.0]))
 
 
@@ -44,7 +54,14 @@ def feature_tables(draw) -> Table:
 # How to make a summary of each class: rows to draw, the empty one, and that of a block.
 MAKERS = {
     LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
-    LossSummary: (tables(KINDS), LossSummary.empty(), LossSummary.of),
+    LossSummary: (tables(PROBAS), LossSummary.empty(), LossSummary.of),
+    ScoreSummary: (tables(PROBAS), ScoreSummary.empty(), ScoreSummary.of),
+    CostliestSummary: (tables(KINDS), CostliestSummary.empty(), CostliestSummary.of),
+    GroupedSummary: (
+        grouped_tables(PROBAS),
+        GroupedSummary.empty(("by",)),
+        lambda block: GroupedSummary.of(block, ("by",)),
+    ),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(2), ColumnSummary.of),
     CurvatureSummary: (
         feature_tables(),
@@ -81,7 +98,7 @@ def test_every_summary_is_frozen(cls):
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
-    nothing = random_table(0, 0)
+    nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     if cls in (ColumnSummary, CurvatureSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
     laws.assert_same(of(nothing.block()), empty)
@@ -100,7 +117,97 @@ def test_a_workspace_gives_what_merging_gives(cls):
         workspace.add(b.block())
         laws.assert_same(workspace.freeze(), of(a.block()).merge(of(b.block())))
 
-    agrees()
+    if hasattr(empty, "workspace"):
+        agrees()
+
+
+EMPTY = LossSummary.empty(
+    GroupedSummary.empty(("by",)),
+    GroupedSummary.empty(("cluster",), is_hashed=True),
+)
+
+
+@pytest.fixture(params=["as they are", "scores", "cells", "groups", "detailed", "all"])
+def narrow(request, monkeypatch):
+    """Limits so low that few rows pass them: each lossy step then happens at any place of a walk or a merge."""
+    few = request.param
+    if few in ("scores", "all"):
+        monkeypatch.setattr(scores, "MOST_DISTINCT", 3)
+        monkeypatch.setattr(cells, "MOST_DISTINCT", 3)
+    if few in ("cells", "all"):
+        monkeypatch.setattr(cells, "MOST_CELLS", 4)
+    if few in ("groups", "all"):
+        monkeypatch.setattr(grouped, "MOST_GROUPS", 4)
+    if few in ("detailed", "all"):
+        monkeypatch.setattr(grouped, "MOST_DETAILED", 2)
+
+
+def assert_equal(a: LossSummary, b: LossSummary) -> None:
+    """Field by field, down to the first that differs."""
+    for one, other in ((a, b), (a.groups, b.groups), (a.clusters, b.clusters)):
+        for field in dataclasses.fields(one):
+            if field.name not in ("groups", "clusters"):
+                assert getattr(one, field.name) == getattr(other, field.name), field.name
+    assert a == b
+
+
+def of_blocks(blocks) -> LossSummary:
+    workspace = EMPTY.workspace()
+    for each in blocks:
+        workspace.add(each)
+    return workspace.freeze()
+
+
+@pytest.mark.parametrize("kinds", [PROBAS, LOGITS], ids=["probabilities", "logits"])
+def test_any_cut_and_tree_gives_the_same_summary_past_every_limit(narrow, kinds):
+    """Tables become bins, cells become coarse, groups are given up and clusters share buckets, at any place: the same
+    rows make the same summary, to the bit, folded block by block or merged in any tree."""
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(cut_tables(kinds, rows=grouped_tables), st.randoms(use_true_random=False))
+    def holds(table_and_cuts, random):
+        table, cuts = table_and_cuts
+        whole = of_blocks([table.block()])
+        assert_equal(of_blocks(table.blocks(cuts)), whole)
+        forest = [of_blocks([block]) for block in table.blocks(cuts)]
+        while len(forest) > 1:
+            a, b = (forest.pop(random.randrange(len(forest))) for _ in range(2))
+            forest.append(a.merge(b))
+        assert_equal(forest[0].merge(EMPTY), whole)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", ["hard", "counts", "soft weighted"])
+def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
+    """Packed counts of many blocks, 30 groups, 300 clusters; limits in the middle of the walk."""
+    monkeypatch.setattr(scores, "MOST_DISTINCT", 500)
+    monkeypatch.setattr(cells, "MOST_DISTINCT", 500)
+    monkeypatch.setattr(grouped, "MOST_GROUPS", 128)
+    rng = np.random.default_rng(SEED)
+    table = random_table(SEED, 4_000, kind)
+    table = dataclasses.replace(table, by=rng.integers(0, 30, 4_000), cluster=rng.integers(0, 300, 4_000))
+    whole = of_blocks([table.block()])
+    assert whole.scores.is_binned
+    assert whole.clusters.is_over
+    for _ in range(5):
+        cuts = random_cuts(rng, table.n_rows, 24)
+        pieces = [of_blocks([block]) for block in table.blocks(cuts)]
+        rng.shuffle(pieces)
+        assert_equal(merged(pieces, EMPTY), whole)
+        assert_equal(of_blocks(table.blocks(cuts)), whole)
+
+
+def test_a_hundred_thousand_tiny_summaries_merge():
+    """As many as a day of requests makes; the result is that of all rows at once."""
+    rng = np.random.default_rng(SEED)
+    pieces = [LossSummary.of(random_table(k, 2).block()) for k in range(200)]
+    total = LossSummary.empty()
+    for k in range(100_000):
+        total = total.merge(pieces[k % 200])
+    assert total.n_rows == 200_000
+    assert total.log_loss == merged(pieces).log_loss
+    del rng
 
 
 def merged(summaries, empty=None):
@@ -131,13 +238,14 @@ def test_any_cut_gives_the_same_sum_of_losses(table_and_cuts):
 @settings(max_examples=80)
 @given(cut_tables(), st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_sums(table_and_cuts, random):
-    """All but the place of the first impossible row, which is a question of order."""
+    """All but where the costliest rows are, which is a question of order."""
     table, cuts = table_and_cuts
     order = list(range(table.n_rows))
     random.shuffle(order)
     shuffled = merged(map(LossSummary.of, table.take(order).blocks(cuts)))
     whole = LossSummary.of(table.block())
-    assert dataclasses.replace(shuffled, first_infinite=whole.first_infinite) == whole
+    assert dataclasses.replace(shuffled, costliest=whole.costliest) == whole
+    assert [row.cost for row in shuffled.costliest.rows] == [row.cost for row in whole.costliest.rows]
 
 
 @pytest.mark.parametrize("kind", ["hard", "hard logits", "weighted", "soft weighted", "counts"])
@@ -154,7 +262,8 @@ def test_two_hundred_cuts_orders_and_merge_trees_have_one_result(kind, capsys):
             while len(forest) > 1:
                 left = forest.pop(int(rng.integers(len(forest))))
                 forest.append(left.merge(forest.pop(int(rng.integers(len(forest))))))
-            results.add(forest[0])
+            # Where the costliest rows are depends on the order that was drawn.
+            results.add(dataclasses.replace(forest[0], costliest=CostliestSummary()))
     with capsys.disabled():
         print(f"\n  {kind}: {len(results)} distinct result of 40 orders and cuts × 5 merge trees (seed {SEED})")
     assert len(results) == 1
@@ -166,7 +275,7 @@ def test_counts_are_repeated_rows_in_every_sum(table, k):
     counted = dataclasses.replace(table, counts=np.full(table.n_rows, k))
     repeated = table.take(np.repeat(np.arange(table.n_rows), k))
     of_counted, of_repeated = LossSummary.of(counted.block()), LossSummary.of(repeated.block())
-    assert dataclasses.replace(of_counted, first_infinite=of_repeated.first_infinite) == of_repeated
+    assert dataclasses.replace(of_counted, costliest=of_repeated.costliest) == of_repeated
 
 
 def test_a_summary_of_ten_billion_rows_is_exact():
@@ -183,7 +292,8 @@ def test_the_sums_are_what_their_names_say():
     """Each by its definition, on three rows whose products are exact."""
     y, p, w = np.array([1.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.25]), np.array([1.0, 2.0, 4.0])
     summary = LossSummary.of(Table(y, p, sample_weight=w).block())
-    found = {name: Fraction(summary.sum(name), 1 << exact.UNIT_EXPONENT) for name in SUMS}
+    sums = AllSums(summary, spread_of(summary.scores))
+    found = {name: Fraction(sums.sum(name), 1 << exact.UNIT_EXPONENT) for name in SUMS}
     assert (found["w"], found["ww"], found["www"]) == (7, 21, 73)
     assert (found["a"], found["aw"], found["aa"]) == (3, 9, 5)
     # Brier: ¼, ¼, and ½·(9/16) + ½·(1/16) = 5/16.
@@ -202,17 +312,18 @@ def test_the_sums_are_what_their_names_say():
 def test_powers_of_a_loss_are_kept_in_two_halves():
     """1 + 2^-30 squared and cubed has more than 53 bits; nothing of it is lost."""
     table = Table(np.array([0], np.uint8), y_logit=np.array([1e9 + 2.0**-20]))
-    summary = LossSummary.of(table.block())
+    found = LossSummary.of(table.block())
+    summary = AllSums(found, spread_of(found.scores))
     x = Fraction(1e9 + 2.0**-20)
     assert Fraction(summary.sum("cc"), 1 << exact.UNIT_EXPONENT) == x**2
     assert abs(Fraction(summary.sum("ccc"), 1 << exact.UNIT_EXPONENT) - x**3) <= x**3 / 2**104
 
 
-def test_the_first_impossible_row_is_the_first_whatever_is_merged_first():
-    a, b, c = Impossible("a", 9, None), Impossible("a", 10, None), Impossible("b", 1, None)
-    assert earlier(earlier(c, b), a) == a
-    assert earlier(a, None) == earlier(None, a) == a
-    assert earlier(None, None) is None
+def test_the_costliest_rows_are_the_same_whatever_is_merged_first():
+    """The cost first, then the name of the file, then the row."""
+    rows = [Costly(1.0, "a", 9, 0.5, 1), Costly(2.0, "b", 1, 0.5, 1), Costly(1.0, "a", 10, 0.5, 1)]
+    a, b, c = (CostliestSummary(1, (row,)) for row in rows)
+    assert c.merge(b).merge(a).rows == a.merge(b.merge(c)).rows == (rows[1], rows[0], rows[2])
 
 
 def test_impossible_rows_do_not_poison_the_sums():
@@ -221,7 +332,7 @@ def test_impossible_rows_do_not_poison_the_sums():
     assert summary.n_infinite == 2
     assert summary.log_loss == math.inf
     assert exact.rounded(summary.sum("c"), 1) == math.log(2)
-    assert summary.first_infinite.row == 0
+    assert [row.row for row in summary.costliest.rows if math.isinf(row.cost)] == [0, 2]
 
 
 def test_no_rows_have_no_mean():

@@ -25,6 +25,9 @@ MAX_DEPOSITS = 1 << 29
 @inlined
 def deposit_in_lanes(k, position, slot, lanes):
     """Add k·2^position, |k| < 2^63, to one slot of lanes that are 32 bits apart."""
+    if k == 0:
+        # There need be no lane so high.
+        return
     sign = -1 if k < 0 else 1
     a = -k if k < 0 else k
     j = position >> 5
@@ -47,8 +50,6 @@ def deposit_each(values, shifts, times, slots, lowest, lanes):
         k, exponent = split_float(values[i])
         position = exponent + shifts[i] - lowest
         slot = np.int64(slots[i])
-        if k == 0:
-            continue
         if times is None:
             deposit_in_lanes(k, position, slot, lanes)
         else:

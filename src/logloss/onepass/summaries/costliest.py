@@ -46,9 +46,11 @@ class Costly:
         return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
 
     @property
-    def rank(self) -> tuple[float, str, int]:
-        """The key of the order: the costliest first."""
-        return -self.cost, self.name, self.row
+    def rank(self) -> tuple[Any, ...]:
+        """The key of the order: the costliest first; rows of tables without a name may have equal numbers."""
+        of_zero = -1.0 if self.of_zero is None else self.of_zero
+        more = (self.forecast, self.label, self.weight, self.count, of_zero, self.is_logit)
+        return -self.cost, self.name, self.row, *more
 
 
 @dataclass(frozen=True, slots=True, repr=False)

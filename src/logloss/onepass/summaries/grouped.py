@@ -139,7 +139,7 @@ class GroupedSummary:
 
     def renumbered(self, places: dict[Any, int]) -> GroupedSummary:
         """With the numbers that another list of names gives; groups of one number are put together."""
-        groups = np.array([places[name] for name in self.names], np.int64)
+        groups = np.array([places.get(name, 0) for name in self.names], np.int64)
         if np.array_equal(groups, np.arange(len(groups))):
             return self
         return replace(
@@ -180,8 +180,6 @@ NOTHING_KEPT: dict[str, Any] = {
 
 def union_of(mine: tuple[Any, ...], theirs: tuple[Any, ...], *, is_hashed: bool) -> tuple[Any, ...]:
     """The names of both, in their order."""
-    if mine == theirs:
-        return mine
     return tuple(sorted({*mine, *theirs}, key=None if is_hashed else sorting))
 
 
@@ -319,8 +317,10 @@ class GroupedWorkspace:
             return replace(settings, scale=self.scale, n_rows=self.n_rows, **NOTHING_KEPT)
         names = self._numbering.keys().tolist() if self._keys is None else self._keys.names()
         n_groups = len(names)
+        self._reach(n_groups)
         exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
-        numbers = np.arange(n_groups)
+        # A key may have a number and no row: that of a block that came when there were too many.
+        numbers = np.flatnonzero(self._totals[:n_groups, 0])
         lanes = self._limbs[:n_groups].transpose(1, 2, 0)
         used = np.flatnonzero(lanes.any(axis=(0, 1)))
         first = -exact.SHORT_EXPONENT // 32
@@ -334,10 +334,10 @@ class GroupedWorkspace:
             self.n_rows,
             self.is_over,
             tuple(names),
-            CountTable.of(numbers, self._totals[:n_groups]),
+            CountTable(numbers, self._totals[numbers]),
             sums,
-            self._general.frozen(numbers),
+            self._general.frozen(np.arange(n_groups)),
             cells,
         )
-        ordered = union_of(found.names, (), is_hashed=settings.is_hashed) or found.names
+        ordered = union_of(tuple(names[number] for number in numbers), (), is_hashed=settings.is_hashed)
         return replace(found.renumbered({name: number for number, name in enumerate(ordered)}), names=ordered)

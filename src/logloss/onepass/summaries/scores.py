@@ -224,6 +224,8 @@ class ScoreWorkspace:
 
     def freeze(self) -> ScoreSummary:
         """The summary of the blocks that were added."""
+        if self.n_rows == 0:
+            return ScoreSummary()
         keys = self._numbering.keys()
         if not self.is_binned:
             rows = self._rows[: len(keys)]
