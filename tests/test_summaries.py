@@ -29,6 +29,7 @@ from logloss.onepass.summaries import (
     grouped,
     scores,
 )
+from logloss.onepass.summaries.contract import pieces_of
 from logloss.onepass.summaries.loss import SUMS
 from logloss.spread import spread_of
 
@@ -113,8 +114,8 @@ def test_a_workspace_gives_what_merging_gives(cls):
     @given(rows, rows)
     def agrees(a, b):
         workspace = empty.workspace()
-        workspace.add(a.block())
-        workspace.add(b.block())
+        for piece in (*pieces_of(a.block()), *pieces_of(b.block())):
+            workspace.add(piece)
         laws.assert_same(workspace.freeze(), of(a.block()).merge(of(b.block())))
 
     if hasattr(empty, "workspace"):

@@ -13,7 +13,7 @@ array([1, 0], dtype=uint8)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -62,6 +62,14 @@ class Block:
     def row(self, index: int) -> int:
         """The number, in its place, of the row at an index of this block."""
         return self.first_row + (index if self.rows is None else int(self.rows[index]))
+
+    def taken(self, chosen: Array) -> Block:
+        """Some of its rows; what was left out before stays counted with the whole."""
+        names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "features")
+        arrays = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
+        columns = {name: tuple(_taken(column, chosen) for column in getattr(self, name)) for name in ("by", "cluster")}
+        rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
+        return replace(self, **arrays, **columns, rows=rows, n_dropped=0)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles) -> Block:
@@ -422,6 +430,11 @@ def _codes_taken(of_category: Array, codes: Array) -> Array:
 
 def _take(values: Array | None, kept: Array) -> Array | None:
     return None if values is None else values[kept]
+
+
+def _taken(column: Column, chosen: Array) -> Column:
+    """Some rows of a column."""
+    return Column(column.values[chosen], _take(column.missing, chosen), column.categories)
 
 
 def _frozen(values: Array | None) -> Array | None:

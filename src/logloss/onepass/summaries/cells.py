@@ -84,7 +84,10 @@ class Cells:
     @property
     def is_too_large(self) -> bool:
         """Whether there are too many scores, or cells, to be kept one by one."""
-        return len(self.scores) > MOST_DISTINCT or max(len(self.counts.keys), len(self.masses.keys)) > MOST_CELLS
+        n_cells = len(self.counts.keys)
+        if len(self.masses.keys):
+            n_cells = len(np.union1d(self.counts.keys, self.masses.keys))
+        return len(self.scores) > MOST_DISTINCT or n_cells > MOST_CELLS
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -39,3 +40,14 @@ def forecast_of(block: Block) -> tuple[Any, Any, Any]:
 def is_hard(block: Block) -> bool:
     """Whether every label of the block is 0 or 1 and no row has a weight."""
     return block.y_true.dtype == np.uint8 and block.sample_weight is None
+
+
+def pieces_of(block: Block) -> list[Block]:
+    """The rows of a block that `is_hard` and those that are not: which row is which must not depend on the cut."""
+    if block.y_true.dtype == np.uint8 or block.sample_weight is not None:
+        return [block]
+    is_whole = (block.y_true == 0) | (block.y_true == 1)
+    if not is_whole.any():
+        return [block]
+    hard = block.taken(is_whole)
+    return [replace(hard, y_true=hard.y_true.astype(np.uint8)), block.taken(~is_whole)]

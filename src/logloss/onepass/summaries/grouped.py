@@ -16,7 +16,7 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
 from logloss.onepass import exact, grouping, kernels
 from logloss.onepass.hashing import hashes_of
-from logloss.onepass.summaries.contract import forecast_of, is_hard
+from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.cells import COARSE_CELLS, GROUP_BITS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
@@ -91,7 +91,8 @@ class GroupedSummary:
         """Of the rows of a block."""
         scores = ScoreWorkspace()
         workspace = GroupedWorkspace(cls.empty(columns, is_hashed=is_hashed, only=only))
-        workspace.add(block, scores, *scores.place(block))
+        for piece in pieces_of(block):
+            workspace.add(piece, scores, *scores.place(piece))
         return workspace.freeze(scores)
 
     def cleared(self) -> GroupedSummary:
@@ -200,7 +201,7 @@ class GroupedWorkspace:
         self._cells: CellWorkspace | None = CellWorkspace(settings.shift, is_exact=not settings.is_hashed)
 
     def add(self, block: Block, scores: ScoreWorkspace, slots: Any, offsets: Any) -> None:
-        """Take in a block; slots: the bins of its rows, or (offsets None) the numbers of their scores."""
+        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores."""
         n_times = block.n_rows if block.counts is None else int(block.counts.sum())
         self.scale = scores.scale
         if self.is_over and not self.settings.is_hashed:

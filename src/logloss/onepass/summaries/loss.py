@@ -10,7 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.errors import DataError
 from logloss.onepass import exact, kernels
-from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard
+from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
@@ -280,22 +280,26 @@ class _LossWorkspace:
         if self.before is None or block.place.name != self.name:
             self._close_piece()
             self.name, self.before = block.place.name, self._so_far()
-        tally = np.array([0, 0, 0, -1])
-        if is_hard(block):
-            costs, places = self.costliest.room()
-            kernels.row_sums(block.y_true, *forecast_of(block), block.counts, self.hard, tally, costs, places)
-            self.costliest.take(block, costs, places)
-            self.n_hard = added(self.n_hard, numbers_of(tally))
-        else:
-            forecast = forecast_of(block)
-            kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
-            self.costliest.add(block)
-        self.tallies = added(self.tallies, numbers_of(tally))
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
-        if block.n_rows == 0:
-            return
+        for piece in pieces_of(block):
+            if piece.n_rows:
+                self._add_piece(piece)
+
+    def _add_piece(self, block: Block) -> None:
+        """Take in rows of one kind: with hard labels and no weights, or others."""
+        tally = np.array([0, 0, 0, -1])
+        forecast = forecast_of(block)
+        if is_hard(block):
+            costs, places = self.costliest.room()
+            kernels.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, costs, places)
+            self.costliest.take(block, costs, places)
+            self.n_hard = added(self.n_hard, numbers_of(tally))
+        else:
+            kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
+            self.costliest.add(block)
+        self.tallies = added(self.tallies, numbers_of(tally))
         if self.groups is None and self.clusters is None:
             self.scores.add(block)
             return

@@ -16,7 +16,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.errors import DataError
 from logloss.onepass import placing
-from logloss.onepass.summaries.contract import forecast_of, is_hard
+from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
 from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count
 
@@ -51,7 +51,8 @@ class ScoreSummary:
     def of(cls, block: Block) -> ScoreSummary:
         """Of the rows of a block."""
         workspace = ScoreWorkspace()
-        workspace.add(block)
+        for piece in pieces_of(block):
+            workspace.add(piece)
         return workspace.freeze()
 
     def workspace(self) -> ScoreWorkspace:
@@ -147,7 +148,7 @@ class ScoreWorkspace:
         self._counts: Any = None
 
     def add(self, block: Block) -> None:
-        """Take in a block."""
+        """Take in rows of one kind (`pieces_of`)."""
         if self.is_binned and is_hard(block) and block.counts is None:
             self.n_rows += block.n_rows
             self._make_room(block.n_rows)
