@@ -30,21 +30,30 @@ comparison
 calibration
 fitting
 measurement
+breakdown | filing
+wording
+decomposition
 estimates
+spread | provenance
 information
+smalltable
 onepass.engines
 onepass.run
 onepass.summaries
+onepass.tables
+onepass.grouping | onepass.hashing | onepass.pools
 onepass.kernels
+onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
 data.source
 data.arrow | data.design
 data.block
+data.keys
 data.rows
 storage
-text | errors
+text | errors | version
 """
 DEPTH = {
     name.strip(): depth for depth, line in enumerate(LAYERS.split("\n")) for name in line.split("|") if name.strip()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from logloss.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from logloss.errors import ConvergenceWarning, DataError, LogLossError, MissingPackage, SourceNotFound
     from logloss.estimates import Estimate
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from logloss.opening import load
     from logloss.smalltable import SmallTable
 
-__version__ = "0.1.0"
 
 # Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
 _HOMES = {

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import logloss
 from logloss.data.rows import RememberedPlace
 from logloss.errors import DataError
 from logloss.onepass.summaries import CostliestSummary, Costly, GroupedSummary, LossSummary, ScoreSummary
@@ -35,6 +34,7 @@ from logloss.onepass.tables import CountTable, SumTable
 from logloss.provenance import Parts, Question
 from logloss.spread import edges_of
 from logloss.storage import write_atomically
+from logloss.version import __version__
 
 if TYPE_CHECKING:
     from logloss.data.keys import GroupKey
@@ -64,7 +64,7 @@ def bytes_of_summary(
     sections: list[dict[str, Any]] = [_sums(summary), _parts(parts), _costliest(summary.costliest)]
     header: dict[str, Any] = {
         "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
-        "library": logloss.__version__,
+        "library": __version__,
         "question": asdict(question),
         "source": source,
         "notes": list(notes),
@@ -186,7 +186,7 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
     if major > FORMAT_MAJOR:
         raise DataError(
             f"{name} has format {header['format']}, written by logloss {header.get('library', '?')}; this is logloss "
-            f"{logloss.__version__}, which reads format {FORMAT_MAJOR}. Install a newer one to read it."
+            f"{__version__}, which reads format {FORMAT_MAJOR}. Install a newer one to read it."
         )
     try:
         if header.get("sha256") != _checksum(header, content_of(table)):

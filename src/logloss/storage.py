@@ -34,10 +34,10 @@ def write_atomically(path: Any, data: bytes) -> None:
         # As any new file would have them, and not only for its owner, as temporary files are.
         os.chmod(temporary, _usual_mode(path))
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
+    finally:
+        # After Ctrl-C or on a full disk nothing of it is left.
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-        raise
     _sync_folder(folder)
 
 
