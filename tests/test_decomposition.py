@@ -1,0 +1,325 @@
+"""The parts of a loss: exact against fractions, bounded where they come from bins, and chance beside them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+import logloss
+from logloss import demo, measure
+from logloss.decomposition import Recalibration, area_bounds
+from logloss.onepass.summaries import scores
+from logloss.spread import spread_of
+
+SEED = 20261124
+LN2 = math.log(2)
+
+
+def isotonic(y, p, w) -> list[Fraction]:
+    """The isotonic fit by the min-max formula: for each row max over starts of min over ends of the mean between."""
+    levels = sorted(set(p))
+    mass = [sum((Fraction(float(b)) for x, b in zip(p, w, strict=True) if x == level), Fraction(0)) for level in levels]
+    ones = [
+        sum((Fraction(float(a)) * Fraction(float(b)) for x, a, b in zip(p, y, w, strict=True) if x == level), Fraction(0))
+        for level in levels
+    ]
+    fit = {}
+    for k, level in enumerate(levels):
+        fit[level] = max(
+            min(sum(ones[i : j + 1]) / sum(mass[i : j + 1]) for j in range(k, len(levels))) for i in range(k + 1)
+        )
+    return [fit[x] for x in p]
+
+
+def entropy_of(q: float) -> float:
+    return -sum(x * math.log(x) for x in (q, 1 - q) if x > 0)
+
+
+def recalibrated_loss(y, p, w) -> float:
+    """Mean of what each row costs under its isotonic fit: the entropy of each level of the fit."""
+    fit, total = isotonic(y, p, w), sum(Fraction(float(b)) for b in w)
+    return math.fsum(
+        float(Fraction(float(b)) / total) * entropy_of(float(q)) for q, b in zip(fit, w, strict=True)
+    )
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]), st.integers(0, 1), st.floats(0.1, 4)),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(max_examples=100)
+@given(ROWS, st.booleans())
+def test_parts_are_those_of_the_isotonic_fit(rows, has_weights):
+    """Against fractions, to the rounding of a dozen logarithms."""
+    p, y, w = (np.array(column) for column in zip(*rows, strict=True))
+    w = w if has_weights else np.ones(len(p))
+    m = measure(y, p, sample_weight=w if has_weights else None)
+    best, rate = recalibrated_loss(y, p, w), float(np.average(y, weights=w))
+    assert m.discrimination == pytest.approx(entropy_of(rate) - best, abs=1e-14)
+    if math.isfinite(m.log_loss):
+        assert m.miscalibration == pytest.approx(max(m.log_loss - best, 0), abs=1e-14)
+        # The identity, to the rounding of its three parts.
+        assert m.uncertainty - m.discrimination + m.miscalibration == pytest.approx(m.log_loss, abs=1e-14)
+    else:
+        assert m.miscalibration == math.inf
+
+
+@settings(max_examples=100)
+@given(ROWS)
+def test_the_area_counts_pairs_and_ties_half(rows):
+    p, y, w = (np.array(column) for column in zip(*rows, strict=True))
+    auc = measure(y, p, sample_weight=w).auc
+    if len(set(y.tolist())) < 2:
+        assert math.isnan(auc)
+        return
+    pairs = [
+        (wa * wb, 1.0 if pa > pb else 0.5 if pa == pb else 0.0)
+        for (pa, ya, wa), (pb, yb, wb) in itertools.product(rows, rows)
+        if ya == 1 and yb == 0
+    ]
+    assert auc == pytest.approx(sum(a * b for a, b in pairs) / sum(a for a, _ in pairs), abs=1e-14)
+
+
+def over_confident(n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-0.5, 1.5, n_rows)
+    return (rng.random(n_rows) < 1 / (1 + np.exp(-0.7 * z))).astype(np.uint8), z
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits", "weighted"])
+def test_certified_bounds_hold_the_exact_value_in_every_trial(kind, monkeypatch):
+    """The same rows as a table, which is exact, and as bins; more rows than bins, so that bins are shared."""
+    for seed in range(40):
+        y, z = over_confident(3_000, seed)
+        # Wide bins: logits beyond 16 share one for each power of two.
+        z = z * 40 if seed % 2 else z
+        given_ = {"y_logit": z} if kind == "logits" else {"y_proba": 1 / (1 + np.exp(-z))}
+        if kind == "weighted":
+            given_["sample_weight"] = np.random.default_rng(seed).gamma(1, 1, len(y))
+        exact = measure(y, **given_)
+        monkeypatch.setattr(scores, "MOST_DISTINCT", 50)
+        bins = measure(y, **given_)
+        monkeypatch.undo()
+        assert exact.is_exact
+        assert not bins.is_exact
+        # Rounding of sums of 3,000 terms.
+        found, slack = bins.miscalibration, 1e-12
+        assert found.lowest - slack <= exact.miscalibration <= found.highest + slack
+        low, high = area_bounds(spread_of(bins.summary.scores))
+        assert low - slack <= exact.auc <= high + slack
+        assert bins.log_loss == exact.log_loss
+        # Squares come from the middle of bins: one part in a million of an interval.
+        if not seed % 2:
+            assert bins.log_loss.high - bins.log_loss.low == pytest.approx(
+                exact.log_loss.high - exact.log_loss.low, rel=1e-5
+            )
+
+
+def test_the_parts_of_the_ten_points_are_the_published_ones():
+    """From an enumeration of all 2^10 labels by another program."""
+    model = logloss.fit(demo.X, demo.IS_GREEN, l2=1.0)
+    m = measure(demo.IS_GREEN, model.predict_proba(demo.X))
+    assert m.uncertainty == pytest.approx(0.610864302054893, abs=1e-14)
+    assert m.discrimination == pytest.approx(0.472234865942904, abs=1e-14)
+    assert m.miscalibration == pytest.approx(0.194281973838401, abs=1e-14)
+    assert m.miscalibration.by_chance == pytest.approx(0.245865, abs=5e-7)
+    assert m.miscalibration.p_value == pytest.approx(0.753, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    "p", [np.float32([1e-8, 5e-7]), np.array([1e-17, 1e-16]), np.array([0.1, np.nextafter(0.1, 1)])]
+)
+def test_only_equal_scores_are_ties(p):
+    """scikit-learn pooled them below 1e-6 (#10903), then 1e-15 (PR #18639); model-diagnostics finds no discrimination."""
+    m = measure([0, 1], p)
+    assert m.discrimination == pytest.approx(LN2, abs=1e-15)
+    assert Recalibration(spread_of(m.summary.scores)).log_loss == 0
+
+
+def test_a_row_of_weight_zero_is_no_row():
+    """model-diagnostics returns NaN (scikit-learn#4297, #2507)."""
+    m = measure([0, 1, 1, 0], [0.1, 0.9, 0.3, 0.7], sample_weight=[1, 1, 1, 0])
+    assert m.log_loss == m.miscalibration == pytest.approx(0.4715646118805295, abs=1e-15)
+    assert m.discrimination == m.uncertainty == pytest.approx(0.6365141682948128, abs=1e-15)
+    assert m.n_rows == 3
+
+
+def test_equal_scores_are_pooled_before_they_are_compared():
+    """x = 0, 1, 1, 2, 3 and y = 0, 0, 1, 0, 1: levels 0, ⅓, ⅓, ⅓, 1 (scikit-learn#9432)."""
+    m = measure([0, 0, 1, 0, 1], [0.1, 0.2, 0.2, 0.3, 0.4])
+    assert m.uncertainty - m.discrimination == pytest.approx(3 / 5 * entropy_of(1 / 3), abs=1e-15)
+
+
+def test_unique_scores_are_not_each_their_own_group():
+    """Grouping by unique score makes everything miscalibration and nothing discrimination (scikit-learn#23767)."""
+    y, z = over_confident(2_000, 1)
+    m = measure(y, y_logit=z)
+    assert m.n_scores == 2_000
+    assert 0 < m.miscalibration < 0.1
+    assert m.discrimination < m.uncertainty / 2
+
+
+def test_a_constant_forecaster_discriminates_nothing():
+    m = measure([0, 1] * 50, [0.5] * 100)
+    assert m.discrimination == 0
+    assert m.auc == 0.5
+    assert m.log_loss.low == m.log_loss == m.log_loss.high == LN2
+    assert m.miscalibration == 0
+
+
+def test_one_class_is_measured():
+    m = measure([1, 1], [0.9, 0.8])
+    assert (m.uncertainty, m.discrimination) == (0, 0)
+    assert m.miscalibration == m.log_loss == pytest.approx(0.16425203348601798, abs=1e-15)
+    assert math.isnan(m.skill)
+    assert math.isnan(m.auc)
+    assert m.auc.reason == "one class: there is no pair to compare"
+
+
+def test_one_row_is_measured():
+    m = measure([1], [0.25])
+    assert (m.n_rows, m.discrimination) == (1, 0)
+    assert m.miscalibration == m.log_loss == 2 * LN2
+    # Of two outcomes, what happened has the larger excess: its probability.
+    assert m.miscalibration.p_value == 0.25
+    assert m.miscalibration.by_chance == pytest.approx(entropy_of(0.25), abs=1e-15)
+
+
+def test_an_infinite_row_spoils_the_miscalibration_only():
+    m = measure([1, 0, 1, 0] * 20, [0.0, 0.2, 0.8, 0.3] * 20)
+    assert m.miscalibration == m.log_loss == math.inf
+    assert 0 < m.discrimination < m.uncertainty
+    assert m.miscalibration.p_value == pytest.approx(1 / 201)
+
+
+def test_certain_and_right_costs_nothing():
+    m = measure([1, 0, 1, 0] * 20, [1.0, 0.0, 1.0, 0.0] * 20)
+    assert m.log_loss == m.miscalibration == 0
+    assert m.discrimination == m.uncertainty == LN2
+    assert m.auc == 1
+    assert m.miscalibration.p_value == 1
+
+
+def test_soft_labels_have_no_chance_level_and_say_so():
+    m = measure(np.linspace(0, 1, 30), np.linspace(0.1, 0.9, 30))
+    assert math.isnan(m.miscalibration.by_chance)
+    assert m.miscalibration.chance_reason == "soft labels"
+    assert "by chance alone" in repr(m)
+    assert "not available" in repr(m)
+    assert m.to_dict()["miscalibration_p_value"] is None
+
+
+@pytest.mark.parametrize("factor", [2.0**-300, 1e-3, 2.0**40])
+def test_the_scale_of_the_weights_changes_nothing(factor):
+    """By a power of two not a bit of a part; by 1e-3 each weight is rounded once."""
+    y, z = over_confident(400, 2)
+    w = np.random.default_rng(2).gamma(1, 1, 400)
+    a, b = measure(y, y_logit=z, sample_weight=w), measure(y, y_logit=z, sample_weight=w * factor)
+    for name in ("log_loss", "discrimination", "miscalibration", "auc"):
+        one, other = getattr(a, name), getattr(b, name)
+        assert (one, one.low, one.high) == pytest.approx((other, other.low, other.high), rel=1e-12), name
+    assert a.miscalibration.by_chance == pytest.approx(b.miscalibration.by_chance, rel=0.1)
+
+
+def test_weight_k_is_the_row_k_times_in_every_estimate():
+    y, z = over_confident(300, 3)
+    w = np.random.default_rng(3).integers(1, 5, 300)
+    weighted, repeated = measure(y, y_logit=z, sample_weight=w), measure(np.repeat(y, w), y_logit=np.repeat(z, w))
+    for name in ("log_loss", "discrimination", "miscalibration", "auc"):
+        assert getattr(weighted, name) == pytest.approx(float(getattr(repeated, name)), rel=1e-13), name
+
+
+def test_count_k_is_the_row_k_times_in_everything():
+    y, z = over_confident(300, 4)
+    n = np.random.default_rng(4).integers(0, 5, 300)
+    counted, repeated = measure(y, y_logit=z, counts=n), measure(np.repeat(y, n), y_logit=np.repeat(z, n))
+    for name in ("log_loss", "discrimination", "miscalibration", "auc"):
+        a, b = getattr(counted, name), getattr(repeated, name)
+        assert (a, a.low, a.high) == (b, b.low, b.high), name
+    assert counted.miscalibration.__dict__ == repeated.miscalibration.__dict__
+
+
+def test_probabilities_and_their_logits_are_one_forecast():
+    """The logit of a probability is rounded: one unit of 2^-53 of a logit below 10."""
+    y, z = over_confident(2_000, 5)
+    p = 1 / (1 + np.exp(-z))
+    a, b = measure(y, p), measure(y, y_logit=np.log(p) - np.log1p(-p))
+    for name in ("log_loss", "discrimination", "miscalibration", "auc", "expected_log_loss"):
+        assert getattr(a, name) == pytest.approx(float(getattr(b, name)), abs=1e-13), name
+
+
+def test_the_names_of_the_classes_do_not_matter():
+    """Dyadic probabilities, whose complements are exact."""
+    rng = np.random.default_rng(6)
+    p = rng.integers(1, 64, 500) / 64
+    y = (rng.random(500) < p).astype(np.uint8)
+    a, b = measure(y, p), measure(1 - y, 1 - p)
+    for name in ("log_loss", "uncertainty", "discrimination", "miscalibration", "auc"):
+        assert getattr(a, name) == pytest.approx(float(getattr(b, name)), abs=1e-15), name
+
+
+def test_the_area_and_its_error_are_those_of_delong():
+    """The structural components of every row, as DeLong, DeLong and Clarke-Pearson (1988) write them."""
+    y, z = over_confident(1_500, 7)
+    z = np.round(z, 1)
+    m = measure(y, y_logit=z)
+    assert m.auc == pytest.approx(roc_auc_score(y, z), abs=1e-13)
+    ones, zeros = z[y == 1], z[y == 0]
+    wins = (ones[:, None] > zeros) + 0.5 * (ones[:, None] == zeros)
+    variance = wins.mean(1).var(ddof=1) / len(ones) + wins.mean(0).var(ddof=1) / len(zeros)
+    width = 2 * stats.norm.ppf(0.975) * math.sqrt(variance) / (m.auc * (1 - m.auc))
+    found = math.log(m.auc.high / (1 - m.auc.high)) - math.log(m.auc.low / (1 - m.auc.low))
+    # One n − 1 for all rows, or one for each class: 1 in 500.
+    assert found == pytest.approx(width, rel=2e-3)
+
+
+def test_weighted_areas_are_those_of_scikit_learn():
+    y, z = over_confident(500, 8)
+    w = np.random.default_rng(8).gamma(1, 1, 500)
+    assert measure(y, y_logit=z, sample_weight=w).auc == pytest.approx(
+        roc_auc_score(y, z, sample_weight=w), abs=1e-13
+    )
+
+
+def test_p_values_of_calibrated_forecasters_are_uniform():
+    """300 forecasters: shares below 5, 10, 50 % stray by 3 standard errors at most (1.3, 1.7, 2.9 %)."""
+    rng = np.random.default_rng(SEED)
+    found = []
+    for _ in range(300):
+        p = rng.beta(2, 3, 120)
+        found.append(float(measure((rng.random(120) < p).astype(int), p).miscalibration.p_value))
+    for level in (0.05, 0.1, 0.5):
+        error = math.sqrt(level * (1 - level) / len(found))
+        assert abs(np.mean(np.array(found) <= level) - level) < 3 * error
+
+
+def test_intervals_of_parts_hold_their_expectation():
+    """200 samples of 1,000 rows, over-confident: at least 90 % of nominal 95 (3 standard errors below 94.6 %)."""
+    rows = [measure(*_as_proba(*over_confident(1_000, seed))) for seed in range(200)]
+    for name in ("discrimination", "miscalibration", "auc", "log_loss"):
+        centre = np.mean([getattr(m, name) for m in rows])
+        held = np.mean([getattr(m, name).low <= centre <= getattr(m, name).high for m in rows])
+        assert held >= 0.90, name
+
+
+def _as_proba(y, z):
+    return y, 1 / (1 + np.exp(-z))
+
+
+def test_chance_does_not_depend_on_threads_or_rows(monkeypatch):
+    y, z = over_confident(500, 9)
+    first = measure(y, y_logit=z).miscalibration.__dict__
+    monkeypatch.setattr("logloss.decomposition.N_THREADS", 1)
+    order = np.random.default_rng(1).permutation(500)
+    assert measure(y[order], y_logit=z[order]).miscalibration.__dict__ == first
