@@ -459,10 +459,14 @@ def number_keys(keys: Sequence[int]) -> list[int]:
 # Tables and groups.
 
 
-def deposit_each(values: Floats, shifts: Sequence[int], times: Sequence[int], slots: Sequence[int]) -> dict[int, Fraction]:
+def deposit_each(
+    values: Floats, shifts: Sequence[int], times: Sequence[int], slots: Sequence[int]
+) -> dict[int, Fraction]:
     found: dict[int, Fraction] = {}
     for value, shift, count, slot in zip(values, shifts, times, slots, strict=True):
-        found[int(slot)] = found.get(int(slot), Fraction(0)) + int(count) * Fraction(float(value)) * Fraction(2) ** int(shift)
+        found[int(slot)] = found.get(int(slot), Fraction(0)) + int(count) * Fraction(float(value)) * Fraction(2) ** int(
+            shift
+        )
     return found
 
 
@@ -476,7 +480,9 @@ def grouped_sums(
     """Of each group: loss, square, cube, probability; rows, rows of 1, infinite rows."""
     found: dict[int, dict[str, Fraction]] = {}
     for loss, proba, label, count, group in zip(losses, probas, y, n, g, strict=True):
-        sums = found.setdefault(int(group), dict.fromkeys(("c", "cc", "ccc", "p", "rows", "ones", "infinite"), Fraction(0)))
+        sums = found.setdefault(
+            int(group), dict.fromkeys(("c", "cc", "ccc", "p", "rows", "ones", "infinite"), Fraction(0))
+        )
         c = Fraction(0 if loss == math.inf or loss < 2.0**-267 else float(loss))
         x = Fraction(0) if c < Fraction(2) ** -49 else c
         row = {"c": c, "cc": x**2, "ccc": x**3, "p": Fraction(0 if proba < 2.0**-267 else float(proba))}

@@ -87,7 +87,7 @@ def test_null_empty_one_and_text_one_are_four_groups():
 
 
 def test_five_thousand_groups_are_too_many_and_it_is_said():
-    y, p, rng = rows(10_000)
+    y, p, _ = rows(10_000)
     by = np.arange(len(y)) % 5_000
     m = measure(y, p, by=by)
     assert len(m.groups) == 0

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def test_measuring_prints_results_on_stdout_and_all_else_on_stderr(run, csv):
     assert code == 0
     assert out.startswith("4 rows of preds.csv · positive: y = 1 · intervals: 95 %, rows independent\n")
     assert "log loss" in out
-    assert err.startswith("one pass · ")
+    assert err.startswith("4 distinct predictions kept: exact, no bins · ")
 
 
 def test_quiet_leaves_stderr_empty(run, csv):
@@ -155,7 +156,7 @@ def test_a_figure_that_is_not_defined_fails(run, tmp_path):
         (["-y", "y", "-p", "p", "-z", "z"], "one of the two"),
         (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must read like "log_loss_nats > 0.36"'),
         (["-y", "y", "-p", "p", "--fail-if", "log_loss > 1"], "Did you mean log_loss_nats?"),
-        (["-y", "y", "-p", "p", "--by", "class"], "--by"),
+        (["-y", "y", "-p", "p", "--group", "yes"], "--group names values of one column: give --by once"),
         (["-p", "p"], "--y-true"),
     ],
 )
@@ -285,3 +286,71 @@ def test_a_reader_that_has_enough_is_no_error(csv):
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert np.size(done.stdout.splitlines()) == 1
+
+
+def test_groups_and_clusters_are_named_by_their_columns(run, csv):
+    found = figures(run, csv, "-y", "y", "-p", "p", "--by", "class", "--cluster", "n")
+    assert found["by"] == ["class"]
+    assert [(row["class"], row["rows"]) for row in found["groups"]] == [("no", 2), ("yes", 2)]
+    assert (found["cluster"], found["n_clusters"]) == (["n"], 3)
+    kept = figures(run, csv, "-y", "y", "-p", "p", "--by", "n", "--group", "1")
+    # In a text file a value is the text that stands there.
+    assert [(row["n"], row["rows"]) for row in kept["groups"]] == [("1", 2), ("…the rest", 2)]
+    code, out, _ = run("measure", csv, "-y", "y", "-p", "p", "--by", "class", "--by", "n")
+    assert code == 0
+    heads = [line.split("  ")[0] for line in out.splitlines() if "[95 %]" in line and "rows" in line]
+    assert heads == ["class", "n", "class"]
+    code, _, err = run("measure", csv, "-y", "y", "-p", "p", "--by", "clas")
+    assert (code, err) == (3, 'logloss: no column "clas". The table has: y, p, z, w, n, class. Did you mean "class"?\n')
+
+
+def test_a_group_of_numbers_may_be_named(run, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"y": [1, 0, 1], "p": [0.5, 0.4, 0.3], "year": [2016, 2017, 2018]}), path)
+    found = figures(run, path, "-y", "y", "-p", "p", "--by", "year", "--group", "2017")
+    assert [(row["year"], row["rows"]) for row in found["groups"]] == [(2017, 1), ("…the rest", 2)]
+
+
+def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
+    more = tmp_path / "more.csv"
+    more.write_text("y,p\n1,0.7\n0,0.1\n")
+    asked = ("-y", "y", "-p", "p")
+    _, first, _ = run("measure", csv, *asked, "-o", tmp_path / "a.logloss")
+    run("measure", more, *asked, "-o", tmp_path / "b.logloss")
+    assert run("show", tmp_path / "a.logloss")[:2] == (0, first)
+    code, out, _ = run("merge", tmp_path / "a.logloss", tmp_path / "b.logloss", "-o", tmp_path / "ab.logloss", "--json")
+    assert code == 0
+    both = json.loads(out)
+    assert both["n_rows"] == 6
+    assert both["log_loss_nats"] == measure([csv, str(more)], y_true="y", y_proba="p").log_loss
+    assert json.loads(run("show", tmp_path / "ab.logloss", "--json")[1]) == both
+    code, _, err = run("merge", tmp_path / "ab.logloss", tmp_path / "a.logloss")
+    assert code == 3
+    assert "ab.logloss" in err
+    assert "both hold preds.csv (1 part)" in err
+    assert run("show", tmp_path / "ab.logloss", "--fail-if", "log_loss_nats > 0.1")[0] == 1
+    assert run("show", csv)[0] == 3
+    assert run("show", tmp_path / "nothing.logloss")[0] == 2
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_walk(run, csv, tmp_path):
+    asked = ("measure", csv, "-y", "y", "-p", "p", "-o")
+    code, out, err = run(*asked, tmp_path / "no" / "a.logloss")
+    assert (code, out) == (4, "")
+    assert "there is no folder" in err
+    assert run(*asked, tmp_path)[0] == 4
+    code, _, err = run(*asked, csv)
+    assert code == 2
+    assert "would overwrite what is read" in err
+    assert pathlib.Path(csv).read_text() == ROWS
+
+
+def test_many_tiny_summaries_merge(run, tmp_path):
+    """One for each request; their names are many, and the tree of merges is low."""
+    paths = []
+    for k in range(300):
+        paths.append(tmp_path / f"{k}.logloss")
+        measure([k % 2], [(k + 1) / 302]).save(paths[-1])
+    code, out, _ = run("merge", *paths, "--json")
+    assert code == 0
+    assert json.loads(out)["n_rows"] == 300

@@ -28,7 +28,10 @@ def isotonic(y, p, w) -> list[Fraction]:
     levels = sorted(set(p))
     mass = [sum((Fraction(float(b)) for x, b in zip(p, w, strict=True) if x == level), Fraction(0)) for level in levels]
     ones = [
-        sum((Fraction(float(a)) * Fraction(float(b)) for x, a, b in zip(p, y, w, strict=True) if x == level), Fraction(0))
+        sum(
+            (Fraction(float(a)) * Fraction(float(b)) for x, a, b in zip(p, y, w, strict=True) if x == level),
+            Fraction(0),
+        )
         for level in levels
     ]
     fit = {}
@@ -46,9 +49,7 @@ def entropy_of(q: float) -> float:
 def recalibrated_loss(y, p, w) -> float:
     """Mean of what each row costs under its isotonic fit: the entropy of each level of the fit."""
     fit, total = isotonic(y, p, w), sum(Fraction(float(b)) for b in w)
-    return math.fsum(
-        float(Fraction(float(b)) / total) * entropy_of(float(q)) for q, b in zip(fit, w, strict=True)
-    )
+    return math.fsum(float(Fraction(float(b)) / total) * entropy_of(float(q)) for q, b in zip(fit, w, strict=True))
 
 
 ROWS = st.lists(
@@ -287,9 +288,7 @@ def test_the_area_and_its_error_are_those_of_delong():
 def test_weighted_areas_are_those_of_scikit_learn():
     y, z = over_confident(500, 8)
     w = np.random.default_rng(8).gamma(1, 1, 500)
-    assert measure(y, y_logit=z, sample_weight=w).auc == pytest.approx(
-        roc_auc_score(y, z, sample_weight=w), abs=1e-13
-    )
+    assert measure(y, y_logit=z, sample_weight=w).auc == pytest.approx(roc_auc_score(y, z, sample_weight=w), abs=1e-13)
 
 
 def test_p_values_of_calibrated_forecasters_are_uniform():

@@ -84,7 +84,11 @@ def hash_of(*values) -> int:
             one = mixed((int(value) + 2 * GOLDEN) & WORD)
         elif isinstance(value, int | float):
             is_long = abs(value) >= 2**53 and isinstance(value, int)
-            one = mixed((value ^ (4 * GOLDEN & WORD)) if is_long else (reference.bits_of(float(value)) & WORD) ^ (3 * GOLDEN & WORD))
+            one = mixed(
+                (value ^ (4 * GOLDEN & WORD))
+                if is_long
+                else (reference.bits_of(float(value)) & WORD) ^ (3 * GOLDEN & WORD)
+            )
         else:
             [(a, b)] = reference.hash_texts([value.encode()])
             one = mixed((a << 31) ^ b ^ (5 * GOLDEN & WORD))
@@ -113,7 +117,11 @@ def test_hashes_are_the_published_ones():
     two = hashes_of([Column(np.array([2016, 2017])), text_column("Duke", "Yale")])
     assert two.tolist() == [hash_of(2016, "Duke"), hash_of(2017, "Yale")]
     # Pinned, lest both change together.
-    assert (hash_of(1), hash_of("a"), hash_of(2016, "Duke")) == (6122182377171545755, 252958930067722080, 7448215242572606408)
+    assert (hash_of(1), hash_of("a"), hash_of(2016, "Duke")) == (
+        6122182377171545755,
+        252958930067722080,
+        7448215242572606408,
+    )
 
 
 def test_a_million_keys_have_a_million_hashes():

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from reference import Forecast, ulps_apart
 from strategies import Table, random_table, tables
 
-from logloss.onepass import exact, grouping, hashing, kernels, placing, pools, summaries, tables as keyed
 from logloss.estimates import AllSums
+from logloss.onepass import exact, grouping, hashing, kernels, placing, pools, summaries
+from logloss.onepass import tables as keyed
 from logloss.onepass.summaries import loss as of_loss
 from logloss.spread import spread_of
 

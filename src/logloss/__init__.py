@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.decomposition import Miscalibration
     from logloss.errors import ConvergenceWarning, DataError, LogLossError, MissingPackage, SourceNotFound
     from logloss.estimates import Estimate
     from logloss.fitting import LogisticModel, fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
-    from logloss.decomposition import Miscalibration
     from logloss.measurement import Measurement, measure
     from logloss.opening import load
     from logloss.smalltable import SmallTable

@@ -115,7 +115,8 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
 def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:
     """The miscalibration of a group, and what chance alone would show of it."""
     scores = None if grouped.cells is None else grouped.cells.scores
-    spread = spread_of_cell(*cell, scores, grouped.scale, grouped.shift)
+    counts, masses = cell
+    spread = spread_of_cell(counts, masses, scores, grouped.scale, grouped.shift)
     recalibration = Recalibration(spread)
     loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
     excess = max(loss - recalibration.log_loss, 0.0)
@@ -130,9 +131,7 @@ def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:
     names = [name if name == REST else tuple(name[j] for j in chosen) for name in grouped.names]
     distinct = tuple(sorted(set(names), key=sorting))
     places = {name: number for number, name in enumerate(distinct)}
-    return replace(
-        replace(grouped, names=tuple(names)).renumbered(places), columns=columns, names=distinct
-    )
+    return replace(replace(grouped, names=tuple(names)).renumbered(places), columns=columns, names=distinct)
 
 
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
@@ -185,7 +184,9 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, spread: 
         size = int(max((int(each.max()) >> GROUP_BITS for each in keys if len(each)), default=0)) + 1
         size = max(size, int(coarse.max()) + 1)
         weight = np.bincount(coarse, shares[label], minlength=size)
-        mean = np.divide(np.bincount(coarse, shares[label] * values, minlength=size), weight, out=np.zeros(size), where=weight > 0)
+        mean = np.divide(
+            np.bincount(coarse, shares[label] * values, minlength=size), weight, out=np.zeros(size), where=weight > 0
+        )
         if len(cells.counts.keys):
             places = cells.counts.keys >> GROUP_BITS
             mass = cells.counts.counts[:, label] * spread.share_of_a_row

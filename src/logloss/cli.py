@@ -25,6 +25,7 @@ import click
 
 from logloss.errors import DataError, LogLossError, SourceNotFound
 from logloss.text import printable
+from logloss.version import __version__
 
 DONE, FAILED, USAGE, WRONG_DATA, COULD_NOT, OUR_FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
@@ -43,7 +44,7 @@ LONGEST = 1 << 16
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="logloss", prog_name="logloss")
+@click.version_option(__version__, prog_name="logloss")
 def cli() -> None:
     """Measure and explain the probabilities of binary classifiers by their log loss."""
 
@@ -82,7 +83,7 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
 @click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
 @click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): what each costs and adds.")
-@click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); the rest is one.")
+@click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
 @click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."

@@ -398,9 +398,9 @@ def _runs(mass: Any, most: int) -> Any:
 
 def _seed(spread: Spread) -> int:
     """A seed made of the content, so that the same rows always draw the same."""
-    digest = hashlib.sha256(np.ascontiguousarray(spread.counts))
-    digest.update(np.ascontiguousarray(spread.points.values))
-    digest.update(np.ascontiguousarray(spread.masses.lanes))
+    digest = hashlib.sha256(spread.counts.tobytes())
+    digest.update(spread.points.values.tobytes())
+    digest.update(spread.masses.lanes.tobytes())
     return int.from_bytes(digest.digest()[:16], "little")
 
 

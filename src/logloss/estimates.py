@@ -389,8 +389,7 @@ def student_quantile(n_degrees: int) -> float:
 
 
 class AllSums:
-    """Every sum of a summary in which some rows have hard labels and no weights, others not: those of the first kind are
-    made of their spread over the scores."""
+    """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
 
     def __init__(self, summary: Any, spread: Spread) -> None:
         from logloss.onepass.summaries.loss import SUMS

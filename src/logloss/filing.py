@@ -1,9 +1,9 @@
 """A summary as one table in long form, and back, to the bit.
 
-Each row of the file has a section, a key and what the section keeps: `counts` (whole numbers) or `digits` (exact sums as
-hexadecimal integers, in units of a power of two that the header names). Rows of scores also say between which scores they
-lie (`lower`, `upper`), so that any program that reads Parquet can draw a curve from them. The header is JSON: format,
-library, question, settings and a SHA-256 of everything.
+Each row of the file has a section, a key and what the section keeps: `counts` (whole numbers) or `digits` (exact sums
+as hexadecimal integers, in units of a power of two that the header names). Rows of scores also say between which scores
+they lie (`lower`, `upper`), so that any program that reads Parquet can draw a curve from them. The header is JSON:
+format, library, question, settings and a SHA-256 of everything.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def bytes_of_summary(
     """The bytes of the file of a summary; the same each time."""
     from logloss.data.arrow.tables import content_of, long_form, parquet_bytes
 
+    scores = summary.scores
     sections: list[dict[str, Any]] = [_sums(summary), _parts(parts), _costliest(summary.costliest)]
     header: dict[str, Any] = {
         "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
@@ -79,11 +80,17 @@ def bytes_of_summary(
             "n_hard": list(summary.n_hard),
             "n_costliest": summary.costliest.n_rows,
         },
-        "scores": {"scale": summary.scores.scale, "is_binned": summary.scores.is_binned, "n_rows": summary.scores.n_rows},
+        "scores": {
+            "scale": summary.scores.scale,
+            "is_binned": summary.scores.is_binned,
+            "n_rows": summary.scores.n_rows,
+        },
         "units": {},
     }
     scores = summary.scores
-    sections.append(_counts("scores", scores.counts) | edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned))
+    sections.append(
+        _counts("scores", scores.counts) | edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned)
+    )
     sections.append(_sum_table("scores: masses", scores.masses, header["units"]))
     for kind, grouped in (("groups", summary.groups), ("clusters", summary.clusters)):
         if grouped is not None:

@@ -187,9 +187,9 @@ class Measurement:
         >>> round(monday.merge(tuesday).log_loss, 4)
         0.3375
         """
+        question = self.question.merge(other.question)
         parts = self.parts.union(other.parts)
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
-        question = self.question.merge(other.question)
         return measurement_of(self.summary.merge(other.summary), question, parts, parts.text, notes)
 
     def save(self, path: Any) -> None:
@@ -337,10 +337,11 @@ def measure(
 
     Notes
     -----
-    Cost: one pass, about 5 ns a row and thread (twice that with groups), and up to 0.3 s for the chance level; memory
-    does not grow with the number of rows. Same bits for any order, cut or number of threads. Means are exact. Up to
-    65,536 distinct predictions the parts are exact; beyond that they come from bins, with certified bounds. Intervals of
-    means use Hall's transformation of the studentised mean, that of the AUC DeLong's variance in log-odds.
+    Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the chance level; memory does not
+    grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
+    prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
+    comes from bins, with certified bounds of the parts. Intervals of means use Hall's transformation of the studentised
+    mean, that of the AUC DeLong's variance in log-odds.
 
     References
     ----------

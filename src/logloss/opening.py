@@ -75,7 +75,7 @@ def merged(paths: Sequence[Any]) -> Measurement:
 def _merged(a: Any, b: Any) -> Any:
     """Two of (path, summary, question, parts, source, notes) as one; an error names the paths."""
     try:
-        parts, question, summary = a[3].union(b[3]), a[2].merge(b[2]), a[1].merge(b[1])
+        question, parts, summary = a[2].merge(b[2]), a[3].union(b[3]), a[1].merge(b[1])
     except DataError as error:
         raise DataError(f"cannot merge {printable(a[0], 120)} and {printable(b[0], 120)}: {error}") from error
     notes = tuple(dict.fromkeys((*a[5], *b[5])))

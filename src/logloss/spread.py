@@ -3,8 +3,8 @@
 >>> from logloss.onepass.summaries import ScoreSummary
 >>> from logloss.onepass.tables import CountTable
 >>> import numpy as np
->>> half = 0x3FE0000000000000
->>> spread_of(ScoreSummary("proba", False, 3, CountTable(np.array([half]), np.array([[1, 2]])))).if_one.round(4).tolist()
+>>> counts = CountTable(np.array([0x3FE0000000000000]), np.array([[1, 2]]))
+>>> spread_of(ScoreSummary("proba", False, 3, counts)).if_one.round(4).tolist()
 [0.6931]
 
 A bin is represented by the mean place of its rows, for each label by that of its own rows; what lies about it inside
@@ -134,7 +134,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Points:
-    """Scores as floats: of probabilities u, the smaller of P(1) and P(0), and whether it is P(0); of logits the logit."""
+    """Scores as floats: of probabilities the smaller of P(1) and P(0), and whether it is P(0); of logits the logit."""
 
     values: Any
     is_far: Any
@@ -154,8 +154,10 @@ class Points:
     @property
     def smaller(self) -> Any:
         """The smaller of P(1) and P(0)."""
-        return self.values if self.is_far is not None else np.exp(-np.abs(self.values)) / (
-            1 + np.exp(-np.abs(self.values))
+        return (
+            self.values
+            if self.is_far is not None
+            else np.exp(-np.abs(self.values)) / (1 + np.exp(-np.abs(self.values)))
         )
 
     @property
@@ -201,12 +203,12 @@ def spread_of(scores: ScoreSummary) -> Spread:
     def mean(weight: Any, offset: Any) -> Any:
         return (np.divide(offset, weight, out=np.zeros(len(keys)), where=weight > 0) + 0.5) / (1 << OFFSET_BITS)
 
-    points = [
+    three = [
         of_bins(scores.scale, keys, mean(rows[:, 0], offsets[:, 0])),
         of_bins(scores.scale, keys, mean(rows[:, 1], offsets[:, 1])),
         of_bins(scores.scale, keys, mean(rows.sum(axis=1), offsets.sum(axis=1))),
     ]
-    return Spread(scores.scale, False, counts[:, :2], points[2], points[0], points[1], scores.masses, places, keys)
+    return Spread(scores.scale, False, counts[:, :2], three[2], three[0], three[1], scores.masses, places, keys)
 
 
 def spread_of_cell(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> Spread:

@@ -48,7 +48,9 @@ def text_of(m: Any) -> str:
 def aligned(rows: list[list[str]]) -> list[str]:
     """Rows of four cells in one layout, so that figures stand below each other; a last cell may be as long as it is."""
     widths = [max(len(row[j]) for row in rows if any(row[j + 1 :])) for j in range(3)]
-    return ["   ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+    return [
+        "   ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+    ]
 
 
 def header(m: Any) -> str:
@@ -106,7 +108,12 @@ def parts_rows(m: Any) -> list[list[str]]:
         digits = adding_digits(m.log_loss, parts, least=5)
     rows = [
         ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
-        [f"{MINUS} discrimination", fixed(m.discrimination, digits), shown(m.discrimination, 4), "what the predictions know"],
+        [
+            f"{MINUS} discrimination",
+            fixed(m.discrimination, digits),
+            shown(m.discrimination, 4),
+            "what the predictions know",
+        ],
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
@@ -189,7 +196,10 @@ def costliest_lines(m: Any) -> list[str]:
                 f"{fixed(row.cost, 3)}{' nats' if number == 0 else '     '}",
             ]
         )
-    first, last = columns([row[:2] for row in rows], "lr", gap="   "), columns([row[2:] for row in rows], "llr", gap="   ")
+    first, last = (
+        columns([row[:2] for row in rows], "lr", gap="   "),
+        columns([row[2:] for row in rows], "llr", gap="   "),
+    )
     lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
     if m.n_rows >= 10 and not math.isnan(m.share_of_costliest_10_percent):
         share = fixed(100 * m.share_of_costliest_10_percent, 0)
@@ -226,7 +236,11 @@ def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
         if has_parts:
             chance = row["by_chance_nats"]
             cells += [fixed(row["miscalibration_nats"], 4), "" if math.isnan(chance) else f"({fixed(chance, 4)})"]
-            cells += ["" if math.isnan(chance) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ").replace("< ", "<")]
+            cells += [
+                ""
+                if math.isnan(chance)
+                else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ").replace("< ", "<")
+            ]
         lines.append(cells)
     align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
     found = columns(lines, align)

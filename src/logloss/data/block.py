@@ -66,8 +66,10 @@ class Block:
     def taken(self, chosen: Array) -> Block:
         """Some of its rows; what was left out before stays counted with the whole."""
         names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "features")
-        arrays = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
-        columns = {name: tuple(_taken(column, chosen) for column in getattr(self, name)) for name in ("by", "cluster")}
+        arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
+        columns: dict[str, Any] = {
+            name: tuple(_taken(column, chosen) for column in getattr(self, name)) for name in ("by", "cluster")
+        }
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
         return replace(self, **arrays, **columns, rows=rows, n_dropped=0)
 

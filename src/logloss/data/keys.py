@@ -40,7 +40,8 @@ def _sorting(value: Value) -> tuple[int, Any]:
         return 0, 0
     if isinstance(value, bool):
         return 1, value
-    return (2, value) if isinstance(value, int | float) else (3, value)
+    # Whole numbers and floats from 2^53 on are apart, as their hashes are.
+    return (2, (value, isinstance(value, float))) if isinstance(value, int | float) else (3, value)
 
 
 class Keys:
@@ -48,10 +49,9 @@ class Keys:
 
     def __init__(self, n_columns: int, limit: int, only: Sequence[GroupKey] | None = None) -> None:
         self.limit = limit
-        self.only = None if only is None else frozenset(only)
-        self._wanted = None if only is None else [
-            {(type(key[j]), key[j]) for key in only} for j in range(n_columns)
-        ]
+        listed = None if only is None else [tuple(map(_typed, key)) for key in only]
+        self.only = None if listed is None else frozenset(map(sorting, listed))
+        self._wanted = None if listed is None else [{_sorting(key[j]) for key in listed} for j in range(n_columns)]
         self._values: list[dict[tuple[type, Value], int]] = [{} for _ in range(n_columns)]
         self._groups: dict[tuple[int, ...], int] = {}
         self._rest = -1
@@ -67,7 +67,8 @@ class Keys:
         locals_: list[Array] = []
         for j, column in enumerate(columns):
             local, numbers = self._numbered(column, j)
-            if len(self._values[j]) > self.limit + 1:
+            # Of listed groups a column may have more values than there are groups: the others are the rest.
+            if self.only is None and len(self._values[j]) > self.limit:
                 return None
             locals_.append(local)
             uniques.append(numbers)
@@ -81,7 +82,7 @@ class Keys:
 
     def _group_of(self, key: tuple[int, ...]) -> int:
         """The number of a group, given by the numbers of its values."""
-        if self.only is not None and (UNLISTED in key or self._key(key) not in self.only):
+        if self.only is not None and (UNLISTED in key or sorting(self._key(key)) not in self.only):
             if self._rest < 0:
                 self._rest = self.n_known
             return self._rest
@@ -98,7 +99,7 @@ class Keys:
         numbers = [UNUSED] * len(values)
         for code in np.flatnonzero(np.bincount(codes, minlength=len(values))).tolist():
             typed = type(values[code]), values[code]
-            is_wanted = wanted is None or typed in wanted
+            is_wanted = wanted is None or _sorting(values[code]) in wanted
             numbers[code] = known.setdefault(typed, len(known)) if is_wanted else UNLISTED
         return codes, numbers
 
@@ -121,6 +122,8 @@ def _together(codes: Sequence[Array], uniques: Sequence[list[int]]) -> tuple[Arr
     for local, numbers in zip(codes, uniques, strict=True):
         total = total * len(numbers) + local
         span *= len(numbers)
+    present: Array
+    inverse: Array
     if span <= MOST_COUNTED:
         present = np.flatnonzero(np.bincount(total, minlength=span))
         places = np.zeros(span, np.int32)
@@ -155,7 +158,7 @@ def values_of(column: Column) -> tuple[Array, list[Value]]:
 
 
 def _distinct(numbers: Array) -> tuple[Array, Array]:
-    """The distinct numbers of a column and the place of each row's among them; small spans of whole ones by counting."""
+    """The distinct numbers of a column and the place of each row's among them; whole ones that are near by counting."""
     whole = numbers
     if len(numbers) and numbers.dtype.kind == "f":
         finite = np.where(np.isfinite(numbers), numbers, 0)
@@ -164,8 +167,10 @@ def _distinct(numbers: Array) -> tuple[Array, Array]:
     if len(numbers) and whole.dtype.kind in "iu":
         low, high = int(whole.min()), int(whole.max())
         if high - low < SMALL_SPAN and (whole is numbers or (whole == np.nan_to_num(numbers, posinf=np.inf)).all()):
-            places = (whole - whole.dtype.type(low)).astype(np.int64)
-            return np.arange(low, high + 1), places
+            least = whole.dtype.type(low)
+            # A difference that leaves a short signed type wraps around: read without a sign it is right.
+            places = (whole - least).view(f"u{whole.dtype.itemsize}").astype(np.int64)
+            return np.arange(high - low + 1).astype(whole.dtype) + least, places
     return np.unique(numbers, return_inverse=True)
 
 
@@ -183,7 +188,7 @@ def _typed(value: Any) -> Value:
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, float | np.floating):
-        return int(value) if float(value).is_integer() and abs(value) < EXACT_FLOATS else float(value)
+        return int(value) if float(value).is_integer() and abs(float(value)) < EXACT_FLOATS else float(value)
     if isinstance(value, int | np.integer):
         return int(value)
     return None if value is None else str(value)

@@ -305,11 +305,10 @@ def bind(
         beside |= {name: column for name, column in found.items() if column is not None}
     if beside:
         source = _with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
-    if arrays:
-        if "y_proba_of_zero" in arrays:
-            labels = source.columns[names.get("y_true", own.get("y_true", ""))]
-            if label_test is None and _is_first_class(labels, pos_label):
-                own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
+    if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
+        labels = source.columns[names.get("y_true", own.get("y_true", ""))]
+        if label_test is None and _is_first_class(labels, pos_label):
+            own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
     roles = Roles(
         **columns,
@@ -331,10 +330,10 @@ def _keys(given: Any, role: str) -> dict[str, Column | None]:
         return {given: None}
     if isinstance(given, Mapping):
         return {str(name): as_column(values, str(name)) for name, values in given.items()}
-    if isinstance(given, list | tuple) and given and all(isinstance(item, str) for item in given):
-        # Names of columns or an array of text: a list of names is short and has no name twice.
-        if len(set(given)) == len(given):
-            return dict.fromkeys(given)
+    is_texts = isinstance(given, list | tuple) and bool(given) and all(isinstance(item, str) for item in given)
+    # Names of columns, or an array of text: a list of names has no name twice.
+    if is_texts and len(set(given)) == len(given):
+        return dict.fromkeys(given)
     return {role: as_column(given, role)}
 
 
@@ -358,7 +357,7 @@ def _bind_arrays(
         for name, column in found.items():
             if column is None:
                 raise DataError(
-                    f'`{role}` names the column "{name}", but no table is given. Pass an array, or a table and `y_true=`.'
+                    f'`{role}` names the column "{name}", but no table is given. Pass arrays, or a table and `y_true`.'
                 )
             columns[name] = column
     roles = Roles(

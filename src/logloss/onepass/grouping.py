@@ -46,9 +46,9 @@ def order_by_group(g, starts, order):
 
 @compiled
 def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
-    """The sums of each group's rows with hard labels and no weights, into limbs[group]: loss, square, cube, probability.
+    """The sums of each group's rows with hard labels, into limbs[group]: loss, its square, its cube, probability.
 
-    Infinite losses enter none; tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 7 ns a row, 0.3 µs a group.
+    Infinite losses enter none; tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 7 ns a row, 300 a group.
     """
     labels, losses = np.empty(SLICE, np.uint8), np.empty(SLICE)
     ones, zeros = np.empty(SLICE), np.empty(SLICE)

@@ -30,7 +30,7 @@ def hash_texts(letters, ends, first, second):
     """Two polynomial hashes of each text, given as the bytes of all and where each ends. Cost: 8 ns a byte."""
     start = 0
     for i in range(ends.shape[0]):
-        a = b = 1
+        a = b = np.int64(1)
         for j in range(start, ends[i]):
             letter = np.int64(letters[j]) + 1
             a = (a * FIRST_BASE + letter) % FIRST_PRIME

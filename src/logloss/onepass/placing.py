@@ -3,9 +3,9 @@
     u   the smaller of P(1) and P(0): exact, since 1 − p has no rounding for p ≥ ½
     key an integer that grows with the score: the bits of u below ½, mirrored above; the bits of a logit, signed
 
-Bins of a probability: one for u = 0, one for each power of two below 2^-32, and 2^11 for each power of two from there to
-½, on both sides: their width in logits is 2^-11 to 2^-10.4. Bins of a logit: 2^-11 wide below 16, one for each power of
-two beyond, one for each infinity. Edges are constants and rows are placed by integer comparison: nothing is rounded.
+Bins of a probability: one for u = 0, one for each power of two below 2^-32, and 2^11 for each power of two from there
+to ½, on both sides: their width in logits is 2^-11 to 2^-10.4. Bins of a logit: 2^-11 wide below 16, one for each power
+of two beyond, one for each infinity. Edges are constants and rows are placed by their bits: nothing is rounded.
 
 >>> import numpy as np
 >>> keys = np.empty(3, np.int64)

@@ -78,7 +78,8 @@ def pooled_entropy(ones, rows):
 def chance_of_all(scores, w, p, if_one, if_zero, observed):
     """Miscalibration over all 2^n labels of n rows, each row a 1 with probability p: (mean, share ≥ observed).
 
-    scores: the number of each row's score, ascending, equal for equal scores; w: weights, which add up to 1. Cost: 2^n · n · 10 ns.
+    scores: the number of each row's score, ascending, equal for equal scores; w: weights, which add up
+    to 1. Cost: 2^n · n · 10 ns.
     """
     n = p.shape[0]
     n_scores = scores[n - 1] + 1

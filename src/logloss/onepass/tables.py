@@ -165,11 +165,11 @@ class SumTable:
         if len(distinct) == len(keys):
             return SumTable.carried(keys, self.lanes, self.first)
         lanes = np.zeros((*self.lanes.shape[:2], len(distinct)), np.int64)
-        np.add.at(lanes, (slice(None), slice(None), places), self.lanes)
+        np.add.at(lanes.transpose(2, 0, 1), places, self.lanes.transpose(2, 0, 1))
         return SumTable.carried(distinct, lanes, self.first)
 
     def floats(self, column: int) -> tuple[Any, int]:
-        """The sums of a column as (floats, exponent of 2): right to some units in the last place of the largest lane."""
+        """The sums of a column as (floats, exponent of 2): right to some units in the last place of the largest."""
         used = np.flatnonzero(self.lanes[column].any(axis=1))
         top = int(used[-1]) if len(used) else 0
         scales = np.ldexp(1.0, 32 * (np.arange(top + 1) - top))

@@ -49,7 +49,9 @@ def long_form(sections: Sequence[Mapping[str, Any]]) -> Any:
         n_rows = len(section["key"])
         nothing = pa.nulls(n_rows)
         columns = {
-            "section": pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_rows, np.int32)), pa.array([section["name"]])),
+            "section": pa.DictionaryArray.from_arrays(
+                pa.array(np.zeros(n_rows, np.int32)), pa.array([section["name"]])
+            ),
             "group": pa.array(section["group"], pa.string()) if "group" in section else nothing.cast(pa.string()),
             "key": pa.array(section["key"], pa.int64()),
             "lower": pa.array(section["lower"], pa.float64()) if "lower" in section else nothing.cast(pa.float64()),

@@ -119,9 +119,7 @@ class CellWorkspace:
         self._dense = np.zeros((0, 2), np.int64)
         self._before = CountTable.empty(2)
 
-    def add(
-        self, block: Block, scores: ScoreWorkspace, groups: Any, n_groups: int, slots: Any, offsets: Any
-    ) -> None:
+    def add(self, block: Block, scores: ScoreWorkspace, groups: Any, n_groups: int, slots: Any, offsets: Any) -> None:
         """Count the rows of a block; slots: their bins, or (offsets None) the numbers of their scores."""
         if offsets is None and not self.is_exact:
             slots = bins_of(scores.scale, scores.keys())[0][slots]

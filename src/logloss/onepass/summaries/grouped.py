@@ -7,6 +7,7 @@ buckets, which are unions of whole clusters. Each step is lawful: what has trigg
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +17,8 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
 from logloss.onepass import exact, grouping, kernels
 from logloss.onepass.hashing import hashes_of
-from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.cells import COARSE_CELLS, GROUP_BITS, NO_CELLS, Cells, CellWorkspace
+from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count, listed
@@ -51,6 +52,10 @@ GENERAL_POWERS = (
 )
 
 
+NO_TOTALS, NO_SUMS = CountTable.empty(N_TOTALS), SumTable.empty(N_HARD_SUMS)
+NO_GENERAL_SUMS = SumTable.empty(len(GENERAL_SUMS))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class GroupedSummary:
     """Sums by group, or by cluster (is_hashed).
@@ -67,9 +72,9 @@ class GroupedSummary:
     n_rows: int = 0
     is_over: bool = False
     names: tuple[Any, ...] = ()
-    totals: CountTable = CountTable.empty(N_TOTALS)
-    sums: SumTable = SumTable.empty(N_HARD_SUMS)
-    general: SumTable = SumTable.empty(len(GENERAL_SUMS))
+    totals: CountTable = NO_TOTALS
+    sums: SumTable = NO_SUMS
+    general: SumTable = NO_GENERAL_SUMS
     cells: Cells | None = NO_CELLS
 
     @classmethod
@@ -123,8 +128,7 @@ class GroupedSummary:
             if self.is_hashed:
                 return self.bucketed().merge(other.bucketed())
             return replace(self, n_rows=n_rows, **NOTHING_KEPT)
-        places = {name: number for number, name in enumerate(names)}
-        mine, theirs = self.renumbered(places), other.renumbered(places)
+        mine, theirs = self.renumbered(names), other.renumbered(names)
         cells = None
         if mine.cells is not None and theirs.cells is not None and (self.is_hashed or len(names) <= MOST_DETAILED):
             cells = mine.cells.merge(theirs.cells, self.scale, self.shift)
@@ -138,9 +142,11 @@ class GroupedSummary:
             cells=cells,
         )
 
-    def renumbered(self, places: dict[Any, int]) -> GroupedSummary:
-        """With the numbers that another list of names gives; groups of one number are put together."""
-        groups = np.array([places.get(name, 0) for name in self.names], np.int64)
+    def renumbered(self, names: Iterable[Any]) -> GroupedSummary:
+        """With the numbers that another list of names gives; groups of one name are put together."""
+        typed = typed_of(is_hashed=self.is_hashed)
+        places = {typed(name): number for number, name in enumerate(names)}
+        groups = np.array([places[typed(name)] for name in self.names], np.int64)
         if np.array_equal(groups, np.arange(len(groups))):
             return self
         return replace(
@@ -157,9 +163,8 @@ class GroupedSummary:
             return self
         buckets = [(name >> BUCKET_SHIFT) & (MOST_GROUPS - 1) for name in self.names]
         names = tuple(sorted(set(buckets)))
-        places = {name: number for number, name in enumerate(names)}
         return replace(
-            replace(self, names=tuple(buckets)).renumbered(places) if names != tuple(buckets) else self,
+            replace(self, names=tuple(buckets)).renumbered(names) if names != tuple(buckets) else self,
             names=names,
             is_over=True,
         )
@@ -172,16 +177,23 @@ class GroupedSummary:
 NOTHING_KEPT: dict[str, Any] = {
     "is_over": True,
     "names": (),
-    "totals": CountTable.empty(N_TOTALS),
-    "sums": SumTable.empty(N_HARD_SUMS),
-    "general": SumTable.empty(len(GENERAL_SUMS)),
+    "totals": NO_TOTALS,
+    "sums": NO_SUMS,
+    "general": NO_GENERAL_SUMS,
     "cells": None,
 }
 
 
 def union_of(mine: tuple[Any, ...], theirs: tuple[Any, ...], *, is_hashed: bool) -> tuple[Any, ...]:
     """The names of both, in their order."""
-    return tuple(sorted({*mine, *theirs}, key=None if is_hashed else sorting))
+    typed = typed_of(is_hashed=is_hashed)
+    names = {typed(name): name for name in (*mine, *theirs)}
+    return tuple(names[key] for key in sorted(names))
+
+
+def typed_of(*, is_hashed: bool) -> Callable[[Any], Any]:
+    """What tells names apart and orders them: Python takes True for 1, a group does not."""
+    return int if is_hashed else sorting
 
 
 class GroupedWorkspace:
@@ -341,4 +353,5 @@ class GroupedWorkspace:
             cells,
         )
         ordered = union_of(tuple(names[number] for number in numbers), (), is_hashed=settings.is_hashed)
-        return replace(found.renumbered({name: number for number, name in enumerate(ordered)}), names=ordered)
+        without_rows = [name for number, name in enumerate(names) if self._totals[number, 0] == 0]
+        return replace(found.renumbered((*ordered, *without_rows)), names=ordered)

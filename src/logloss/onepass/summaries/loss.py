@@ -82,6 +82,7 @@ HARD_LIMBS: dict[str, tuple[int, ...]] = {
     "v": (11,),
 }
 HARD_SUMS = ("c", "p", "b")
+NO_SCORES, NONE_COSTLY = ScoreSummary.empty(), CostliestSummary.empty()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -149,9 +150,9 @@ class _LossSumWorkspace:
 class LossSummary:
     """Everything that a measurement reports.
 
-    hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS), n_hard their
-    rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of the
-    other rows. pieces: by name of file, what tells its rows from others': their numbers and their exact sums.
+    hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS); n_hard:
+    their rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of
+    the other rows. pieces: by name of file, what tells its rows from others': their numbers and their exact sums.
     """
 
     n_rows: int = 0
@@ -163,8 +164,8 @@ class LossSummary:
     n_hard: tuple[int, int, int] = (0, 0, 0)
     hard: tuple[int, ...] = (0,) * len(HARD_SUMS)
     general: tuple[int, ...] = (0,) * len(SUMS)
-    scores: ScoreSummary = ScoreSummary()
-    costliest: CostliestSummary = CostliestSummary()
+    scores: ScoreSummary = NO_SCORES
+    costliest: CostliestSummary = NONE_COSTLY
     groups: GroupedSummary | None = None
     clusters: GroupedSummary | None = None
     pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -229,7 +230,7 @@ class LossSummary:
         return f"LossSummary: n_rows={count(self.n_rows)}  log_loss={loss} nats"
 
 
-def added(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+def added(a: Any, b: Any) -> Any:
     """The sum of two rows of integers."""
     return tuple(x + y for x, y in zip(a, b, strict=True))
 

@@ -32,6 +32,9 @@ N_COUNTED, N_BINNED = 2, 4
 N_MASSES, OFFSET_MASS = 6, 5
 
 
+NO_COUNTS, NO_MASSES = CountTable.empty(N_COUNTED), SumTable.empty(N_MASSES)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class ScoreSummary:
     """Labels by score. scale: PROBA or LOGIT, "" where nothing is known yet; is_binned: keys are bins, not scores."""
@@ -39,8 +42,8 @@ class ScoreSummary:
     scale: str = ""
     is_binned: bool = False
     n_rows: int = 0
-    counts: CountTable = CountTable.empty(N_COUNTED)
-    masses: SumTable = SumTable.empty(N_MASSES)
+    counts: CountTable = NO_COUNTS
+    masses: SumTable = NO_MASSES
 
     @classmethod
     def empty(cls) -> ScoreSummary:
@@ -95,7 +98,8 @@ class ScoreSummary:
             of_masses, within = bins_of(self.scale, masses.keys)
             lanes = masses.lanes.copy()
             lanes[OFFSET_MASS] = lanes[0] * within
-            masses = SumTable(masses.keys, lanes, masses.first).renamed(of_masses)
+            # Carried before it is added up: 2^15 scores in a bin of up to 2^48 each would leave 63 bits.
+            masses = SumTable.carried(masses.keys, lanes, masses.first).renamed(of_masses)
         return ScoreSummary(self.scale, True, self.n_rows, CountTable.of(bins, counted), masses)
 
     def __repr__(self) -> str:
@@ -115,7 +119,7 @@ def keys_of(block: Block) -> tuple[str, Any]:
 
 
 def has_too_many(keys: Any) -> bool:
-    """Whether these keys alone are certainly too many for a table: a quick look, before they are numbered one by one."""
+    """Whether these keys alone are certainly too many for a table: a quick look before they are numbered."""
     if len(keys) <= MOST_DISTINCT:
         return False
     return placing.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64)) > MOST_DISTINCT
