@@ -49,7 +49,7 @@ class Keys:
 
     def __init__(self, n_columns: int, limit: int, only: Sequence[GroupKey] | None = None) -> None:
         self.limit = limit
-        listed = None if only is None else [tuple(map(_typed, key)) for key in only]
+        listed = None if only is None else [tuple(map(typed, key)) for key in only]
         self.only = None if listed is None else frozenset(map(sorting, listed))
         self._wanted = None if listed is None else [{_sorting(key[j]) for key in listed} for j in range(n_columns)]
         self._values: list[dict[tuple[type, Value], int]] = [{} for _ in range(n_columns)]
@@ -98,9 +98,9 @@ class Keys:
         known, wanted = self._values[j], None if self._wanted is None else self._wanted[j]
         numbers = [UNUSED] * len(values)
         for code in np.flatnonzero(np.bincount(codes, minlength=len(values))).tolist():
-            typed = type(values[code]), values[code]
+            known_as = type(values[code]), values[code]
             is_wanted = wanted is None or _sorting(values[code]) in wanted
-            numbers[code] = known.setdefault(typed, len(known)) if is_wanted else UNLISTED
+            numbers[code] = known.setdefault(known_as, len(known)) if is_wanted else UNLISTED
         return codes, numbers
 
     def _key(self, numbers: tuple[int, ...]) -> GroupKey:
@@ -145,13 +145,13 @@ def values_of(column: Column) -> tuple[Array, list[Value]]:
     """(A code for each row, the value of each code): typed, nothing as None."""
     missing = missing_of(column)
     if column.categories is not None:
-        values: list[Value] = [_typed(value) for value in column.categories]
+        values: list[Value] = [typed(value) for value in column.categories]
         codes = column.values
     elif column.values.dtype == np.bool_:
         codes, values = column.values.astype(np.int64), [False, True]
     else:
         distinct, codes = _distinct(column.values)
-        values = [_typed(value) for value in distinct.tolist()]
+        values = [typed(value) for value in distinct.tolist()]
     if missing is None:
         return codes, values
     return np.where(missing, len(values), codes), [*values, None]
@@ -183,7 +183,7 @@ def missing_of(column: Column) -> Array | None:
     return missing if missing is not None and missing.any() else None
 
 
-def _typed(value: Any) -> Value:
+def typed(value: Any) -> Value:
     """A value as a group knows it: whole floats are whole numbers."""
     if isinstance(value, bool | np.bool_):
         return bool(value)

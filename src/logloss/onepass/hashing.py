@@ -10,10 +10,11 @@ UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from logloss.data.keys import EXACT_FLOATS, missing_of
+from logloss.data.keys import EXACT_FLOATS, missing_of, typed
 from logloss.data.rows import Array, Column
 from logloss.onepass.compiled import compiled
 
@@ -51,7 +52,7 @@ def _hashed(column: Column) -> Array:
     """The hash of each value of a column."""
     missing = missing_of(column)
     if column.categories is not None:
-        found = _of_texts([str(value) for value in column.categories])[column.values]
+        found = _of_categories(column.categories)[column.values]
     elif column.values.dtype == np.bool_:
         found = _mixed(column.values.astype(np.uint64) + np.uint64(OF_BOOL))
     elif column.values.dtype.kind in "iu":
@@ -68,6 +69,16 @@ def _hashed(column: Column) -> Array:
 def _of_floats(values: Array) -> Array:
     # Adding 0.0 makes −0.0 the same as 0.
     return _mixed((values + 0.0).view(np.uint64) ^ np.uint64(OF_NUMBER))
+
+
+def _of_categories(categories: Sequence[Any]) -> Array:
+    """Of text, and of what else stands in a column of objects: a number there is hashed like any number."""
+    values = [typed(value) for value in categories]
+    found = _of_texts([value if isinstance(value, str) else "" for value in values])
+    for place, value in enumerate(values):
+        if not isinstance(value, str):
+            found[place] = np.uint64(OF_NOTHING) if value is None else _hashed(Column(np.array([value])))[0]
+    return found
 
 
 def _of_texts(texts: Sequence[str]) -> Array:
