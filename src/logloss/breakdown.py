@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OF_HARD = {"c": 0, "cw": 0, "cww": 0, "cc": 1, "ccw": 1, "ccc": 2, "p": 3}
 OF_COUNTS = {"w": 3, "ww": 3, "www": 3, "a": 4, "aw": 4, "aa": 4, "w_infinite": 5}
 # Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
-PLACES_DRAWN = 1 << 16
+PLACES_DRAWN = 1 << 15
 LEAST_PLACES_DRAWN = 1 << 8
 
 

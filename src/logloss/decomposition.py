@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 N_DRAWS = 200
 # Threads that draw; more do not help, as arrays are made under the interpreter's lock.
 N_THREADS = 2
+# Draws over fewer places are sooner made by one thread than handed to two.
+FEWEST_SHARED = 1 << 12
 # More places are put together before chance is drawn: what it shows of miscalibration changes by about 1 %.
 MOST_DRAWN = 1 << 14
 # Up to so many rows, chance is computed over all outcomes.
@@ -364,8 +366,11 @@ def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
     draw = partial(_shown_by_chance, trials, proba, mass, if_zero, if_one)
     seeds = np.random.SeedSequence(_seed(spread)).spawn(N_DRAWS)
     # A seed for each draw: what is drawn does not depend on who draws it.
-    with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
-        shown = np.array(list(pool.map(draw, seeds)))
+    if len(mass) < FEWEST_SHARED:
+        shown = np.array([draw(seed) for seed in seeds])
+    else:
+        with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
+            shown = np.array(list(pool.map(draw, seeds)))
     shown = np.maximum(shown, 0.0)
     as_much = int(np.count_nonzero(shown >= miscalibration))
     return Chance(
