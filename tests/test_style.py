@@ -30,7 +30,7 @@ comparison
 calibration
 fitting
 measurement
-breakdown | filing
+breakdown | filing | figures
 wording
 decomposition
 estimates

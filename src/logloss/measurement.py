@@ -33,6 +33,7 @@ from logloss.decomposition import (
 )
 from logloss.errors import DataError
 from logloss.estimates import CONFIDENCE, Estimate, moments_of
+from logloss.figures import jsonable, put, put_estimate
 from logloss.provenance import Parts, Question
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of
@@ -223,36 +224,36 @@ class Measurement:
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         figures |= {"n_rows": self.n_rows, "n_infinite": self.n_infinite, "n_dropped": self.n_dropped}
-        _put(figures, "sum_weight", self.sum_weight)
+        put(figures, "sum_weight", self.sum_weight)
         if not self.is_soft:
             figures["n_positive"] = self.n_ones
-        _put_estimate(figures, "log_loss_nats", self.log_loss)
-        _put(figures, "log_loss_bits", self.log_loss / NATS_PER_BIT)
+        put_estimate(figures, "log_loss_nats", self.log_loss)
+        put(figures, "log_loss_bits", self.log_loss / NATS_PER_BIT)
         if self.n_infinite:
-            _put(figures, "log_loss_of_possible_nats", self.log_loss_of_possible, "every row is impossible")
+            put(figures, "log_loss_of_possible_nats", self.log_loss_of_possible, "every row is impossible")
             figures["first_infinite"] = self.first_infinite
-        _put_estimate(figures, "uncertainty_nats", self.uncertainty)
-        _put_estimate(figures, "discrimination_nats", self.discrimination)
+        put_estimate(figures, "uncertainty_nats", self.uncertainty)
+        put_estimate(figures, "discrimination_nats", self.discrimination)
         found = self.miscalibration
-        _put_estimate(figures, "miscalibration_nats", found)
-        _put(figures, "miscalibration_nats_lowest", found.lowest)
-        _put(figures, "miscalibration_nats_highest", found.highest)
-        _put(figures, "miscalibration_by_chance_nats", found.by_chance, found.chance_reason)
-        _put(figures, "miscalibration_by_chance_95_nats", found.by_chance_95, found.chance_reason or "all outcomes")
-        _put(figures, "miscalibration_p_value", found.p_value, found.chance_reason)
-        _put_estimate(figures, "miscalibration_beyond_chance_nats", found.beyond_chance)
-        _put_estimate(figures, "skill", self.skill)
-        _put_estimate(figures, "base_rate", self.base_rate)
-        _put(figures, "mean_proba", self.mean_proba)
-        _put(figures, "ratio", self.ratio, "no row is positive")
-        _put_estimate(figures, "auc", self.auc)
-        _put_estimate(figures, "brier", self.brier)
-        _put(figures, "expected_log_loss_nats", self.expected_log_loss)
-        _put(figures, "expected_gap_nats", self.expected_gap)
-        _put(figures, "expected_z", self.expected_z, self.expected_reason)
+        put_estimate(figures, "miscalibration_nats", found)
+        put(figures, "miscalibration_nats_lowest", found.lowest)
+        put(figures, "miscalibration_nats_highest", found.highest)
+        put(figures, "miscalibration_by_chance_nats", found.by_chance, found.chance_reason)
+        put(figures, "miscalibration_by_chance_95_nats", found.by_chance_95, found.chance_reason or "all outcomes")
+        put(figures, "miscalibration_p_value", found.p_value, found.chance_reason)
+        put_estimate(figures, "miscalibration_beyond_chance_nats", found.beyond_chance)
+        put_estimate(figures, "skill", self.skill)
+        put_estimate(figures, "base_rate", self.base_rate)
+        put(figures, "mean_proba", self.mean_proba)
+        put(figures, "ratio", self.ratio, "no row is positive")
+        put_estimate(figures, "auc", self.auc)
+        put_estimate(figures, "brier", self.brier)
+        put(figures, "expected_log_loss_nats", self.expected_log_loss)
+        put(figures, "expected_gap_nats", self.expected_gap)
+        put(figures, "expected_z", self.expected_z, self.expected_reason)
         for part in (1, 10):
             share = getattr(self, f"share_of_costliest_{part}_percent")
-            _put(figures, f"share_of_costliest_{part}_percent", share, "not known of soft labels and infinite losses")
+            put(figures, f"share_of_costliest_{part}_percent", share, "not known of soft labels and infinite losses")
         figures["costliest"] = [jsonable(row) for row in self.costliest]
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
         if self.cluster:
@@ -494,33 +495,3 @@ def positive_text(roles: Roles) -> str:
     if roles.label_test is not None:
         return printable(str(roles.label_test))
     return f"{printable(roles.y_true)} = {'1' if roles.pos_label is None else value_text(roles.pos_label)}"
-
-
-def _put(figures: dict[str, Any], name: str, value: float, reason: str = "") -> None:
-    """A figure as JSON knows it: infinity as text, undefined as None with a reason."""
-    value = float(value)
-    if math.isnan(value):
-        figures[name] = None
-        figures[f"{name}_reason"] = reason
-    elif math.isinf(value):
-        figures[name] = "inf" if value > 0 else "-inf"
-    else:
-        figures[name] = value
-
-
-def _put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None:
-    """An estimate and the ends of its interval."""
-    _put(figures, name, estimate, estimate.reason)
-    _put(figures, f"{name}_low", estimate.low, estimate.reason)
-    _put(figures, f"{name}_high", estimate.high, estimate.reason)
-
-
-def jsonable(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a small table as JSON knows it."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            found[name] = None if math.isnan(value) else ("inf" if value > 0 else "-inf")
-        else:
-            found[name] = value
-    return found

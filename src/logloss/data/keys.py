@@ -175,6 +175,7 @@ def _distinct(numbers: Array) -> tuple[Array, Array]:
 
 
 def missing_of(column: Column) -> Array | None:
+    """Which rows of a column hold nothing: null or NaN; None where every row holds something."""
     missing = column.missing
     if column.categories is None and column.values.dtype.kind == "f":
         empty = np.isnan(column.values)
