@@ -33,6 +33,8 @@ def is_same(a: Any, b: Any) -> bool:
         return type(a) is type(b) and a == b
     if dataclasses.is_dataclass(a) and type(a) is type(b):
         return all(is_same(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a) if f.compare)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(is_same(a[key], b[key]) for key in a)
     if isinstance(a, float | np.ndarray):
         return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
     return type(a) is type(b) and a == b

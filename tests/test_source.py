@@ -10,7 +10,7 @@ import pytest
 
 from logloss import DataError, log_loss, measure
 from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source, bind
+from logloss.data.source import BLOCK_ROWS, MATRIX, PART_ROWS, BlockPart, MemoryPart, array_source, as_source, bind
 
 
 def refused(call) -> str:
@@ -126,8 +126,18 @@ def test_roles_name_each_column_once():
 def test_features_are_named_by_themselves_or_by_number():
     frame = pd.DataFrame({"age": [1.0, 2.0], "pay": [3.0, 4.0]})
     assert bind([1, 0], features=frame)[1].features == ("age", "pay")
-    assert bind([1, 0], features=[1.0, 2.0])[1].features == ("x",)
-    assert bind([1, 0], features=[[1, 2, 3], [4, 5, 6]])[1].features == ("x0", "x1", "x2")
+    for matrix, names in (([1.0, 2.0], ("x",)), ([[1, 2, 3], [4, 5, 6]], ("x0", "x1", "x2"))):
+        source, roles = bind([1, 0], features=matrix)
+        assert roles.features == (MATRIX,)
+        assert source.columns[MATRIX].names == names
+
+
+def test_a_matrix_is_walked_without_a_copy():
+    matrix = np.zeros((3, 2), np.float32)
+    source, roles = bind([1, 0, 1], features=matrix)
+    for part in source.parts(roles.columns):
+        for block in BlockPart(part, roles).blocks():
+            assert np.shares_memory(block.features[0].values, matrix)
 
 
 def test_features_must_be_numbers():

@@ -42,13 +42,13 @@ onepass.run
 onepass.summaries
 onepass.tables
 onepass.grouping | onepass.hashing | onepass.pools
-onepass.kernels
+onepass.kernels | onepass.gathering
 onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
-data.source
-data.arrow | data.design
+data.source | data.design
+data.arrow
 data.block
 data.keys
 data.rows
@@ -63,7 +63,7 @@ UPWARD_METHODS = {"plot", "to_html", "_repr_html_", "to_sklearn"}
 
 # Where a heavy package may be imported at module level.
 HEAVY_AT_MODULE_LEVEL: dict[str, set[str]] = {
-    "numba": {"onepass.pointwise", "onepass.exact", "onepass.kernels", "onepass.compiled"},
+    "numba": {"onepass.pointwise", "onepass.exact", "onepass.gathering", "onepass.kernels", "onepass.compiled"},
     "pyarrow": {"data.arrow"},
     "click": {"cli"},
     "sklearn": {"estimators"},

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables
 
+from logloss.data.design import Design, Numbers
 from logloss.estimates import AllSums
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
@@ -38,7 +39,8 @@ HARD = ("hard", "hard logits", "pair")
 # Scores of one scale: summaries of probabilities and of logits do not merge.
 PROBAS = ("hard", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts")
 LOGITS = ("hard logits",)
-POINT = Point(np.array([0.1, -0.5, 0.25]), np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+DESIGN = Design(tuple(Numbers(f"x{j}", (f"x{j}",), np.array([j]), np.array([1.0 + j])) for j in (0, 1)))
+POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 
 
 @st.composite
@@ -63,7 +65,7 @@ MAKERS = {
         GroupedSummary.empty(("by",)),
         lambda block: GroupedSummary.of(block, ("by",)),
     ),
-    ColumnSummary: (feature_tables(), ColumnSummary.empty(2), ColumnSummary.of),
+    ColumnSummary: (feature_tables(), ColumnSummary.empty(), ColumnSummary.of),
     CurvatureSummary: (
         feature_tables(),
         CurvatureSummary.empty(POINT),
@@ -348,7 +350,7 @@ def test_a_curvature_is_the_derivative_of_the_loss():
     features, y = rng.normal(0, 1, (12, 2)), rng.random(12)
     w = rng.gamma(1, 1, 12)
     summary = CurvatureSummary.of(Table(y, sample_weight=w, features=features).block(), POINT)
-    design = np.column_stack([np.ones(12), (features - POINT.centre) / POINT.scale])
+    design = np.column_stack([np.ones(12), (features - DESIGN.centre) / DESIGN.scale[1:]])
 
     with mpmath.workdps(60):
 

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.rows import Array, Roles
-from logloss.data.source import Source, bind, features_matrix
+from logloss.data.design import FAR, LARGE, Design, category_of, numbers_of
+from logloss.data.rows import Array, Column, Roles
+from logloss.data.source import MATRIX, Source, as_column, bind, features_matrix, names_of
 from logloss.errors import ConvergenceWarning, DataError
 from logloss.information import entropy
 from logloss.measurement import positive_text
@@ -32,8 +33,8 @@ SETTLED_DECREMENT = 1e-28
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
 MAX_HALVINGS = 30
-# Squares of the spread of a feature must be numbers.
-LARGEST_SPREAD = 1e100
+# The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
+MOST_COEFFICIENTS = 5_000
 # A loss that can fall by less (nats per row) stands still.
 STILL = 1e-4
 ROUNDING = 2.0**-52
@@ -113,6 +114,8 @@ class LogisticModel:
     n_rows: int
     base_rate: float
     positive: str
+    design: Design
+    values: Array
 
     def predict_logit(self, X: Any) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows, n_features).
@@ -123,21 +126,46 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        # Columns with the names of training are found by them: their order does not matter, nor what stands beside.
-        names = list(self.coefficients)
-        own: Any = getattr(X, "column_names", None)
-        own = getattr(X, "columns", ()) if own is None else own
-        if set(names) <= {name for name in own if isinstance(name, str)}:
-            X = X.select(names) if hasattr(X, "select") else X[names]
-        matrix = features_matrix(X).astype(np.float64)
-        if matrix.shape[1] != len(names):
-            raise DataError(f"`X` must have {counted(len(names), 'column')}, as in training; it has {matrix.shape[1]}.")
-        bad = np.argwhere(~np.isfinite(matrix))
-        if len(bad):
-            row, j = bad[0]
-            where = f'row {count(row)} has {matrix[row, j]} in column "{printable(names[j])}"'
-            raise DataError(f"`X` must hold finite numbers; {where}.")
-        return matrix @ np.array(list(self.coefficients.values())) + self.intercept
+        columns = self._columns(X)
+        coded = self.design.coded(columns)
+        for name, n_strange in coded.strange.items():
+            warnings.warn(
+                f'"{printable(name)}" has levels that training did not see, in {counted(n_strange, "row")}; they are '
+                "taken for average ones.",
+                UserWarning,
+                stacklevel=2,
+            )
+        n_rows = len(columns[0].values) if columns else len(X)
+        return coded.logits(self.values, 0, n_rows)
+
+    def _columns(self, X: Any) -> Sequence[Column]:
+        """The columns that the recipe reads, checked."""
+        own = names_of(X)
+        terms = self.design.terms
+        if own is not None and set(self.design.columns) <= set(own) and terms:
+            # Columns with the names of training are found by them: in any order, among others.
+            found = {name: as_column(X[name], name) for name in self.design.columns}
+        else:
+            matrix = features_matrix(X if own is None or not hasattr(X, "to_numpy") else X.to_numpy())
+            width = sum(len(term.coefficient_names) for term in self.design.numbers)
+            if self.design.categories:
+                raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
+            if matrix.shape[1] != width:
+                raise DataError(f"`X` must have {counted(width, 'column')}, as in training; it has {matrix.shape[1]}.")
+            if not terms:
+                return []
+            if terms[0].column == MATRIX:
+                found = {MATRIX: Column(matrix, names=terms[0].coefficient_names)}
+            else:
+                found = {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
+        n_rows = len(next(iter(found.values())).values)
+        for name, column in found.items():
+            if len(column.values) != n_rows:
+                raise DataError(f'"{printable(name)}" has {count(len(column.values))} rows, others {count(n_rows)}.')
+        for term in self.design.numbers:
+            if found[term.column].categories is not None:
+                raise DataError(f'column "{printable(term.column)}" must hold numbers, as in training; it holds text.')
+        return self.design.checked(found)
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
@@ -195,7 +223,10 @@ def fit(
     y_true: Any,
     *,
     features: Any = None,
+    categories: Any = None,
+    reference: Mapping[str, Any] | None = None,
     l2: float = 0.0,
+    offset: Any = None,
     sample_weight: Any = None,
     counts: Any = None,
     pos_label: Any = None,
@@ -211,21 +242,27 @@ def fit(
     Parameters
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
-        Features: finite numbers. If `features` is given: a table, as in `measure`.
+        Features: a matrix of finite numbers, or a frame. If `features` is given: a table, as in `measure`.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
-        The columns of the table to use, all of numbers.
+        The columns of the table to use. Numbers and bools are one coefficient each, text one for each level but one.
+    categories : list of names, optional
+        Columns of numbers that are codes: one coefficient for each value but one.
+    reference : dict of name to level, optional
+        The level of a category that has no coefficient; the first one in order if left out.
     l2 : float ≥ 0
         Prior precision of the coefficients on the summed loss (scikit-learn's 1 / C); the intercept is never penalised.
+    offset : array of shape (n_rows,), or name of a column, optional
+        Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
     sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
         Weight of each row; 2 counts like two equal rows.
     counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
         How many times each row stands.
     pos_label : number or text, optional
         The class that counts as 1, where labels are not 0 and 1.
-    missing : {"error", "drop"}
-        What to do with rows in which something is missing.
+    missing : {"error", "drop", "indicator"}
+        What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
     tolerance : float > 0
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
@@ -266,6 +303,7 @@ def fit(
     if max_passes < 1 or not tolerance > 0:
         raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
     options = {"sample_weight": sample_weight, "counts": counts, "pos_label": pos_label, "missing": missing}
+    options |= {"categories": categories, "offset": offset}
     if features is None:
         if isinstance(y_true, str):
             raise DataError('name the columns to learn from: features=["…"]; or pass X and y as arrays.')
@@ -275,18 +313,28 @@ def fit(
         source, roles = bind(data, y_true=y_true, features=names, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    return _Newton(source, roles, float(l2), progress).model(tolerance, max_passes)
+    return _Newton(source, roles, float(l2), reference or {}, progress).model(tolerance, max_passes)
 
 
 class _Newton:
     """The solver: Newton's method on centred and scaled features; the penalty stays on the user's scale."""
 
-    def __init__(self, source: Source, roles: Roles, l2: float, progress: Callable[[Block], None] | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        roles: Roles,
+        l2: float,
+        reference: Mapping[str, Any],
+        progress: Callable[[Block], None] | None,
+    ) -> None:
         from logloss.onepass.run import walk
         from logloss.onepass.summaries import ColumnSummary
 
-        self.source, self.roles, self.l2, self.progress = source, roles, l2, progress
-        found = walk(source, roles, ColumnSummary.empty(len(roles.features)), progress=progress)
+        self.source, self.l2, self.progress = source, l2, progress
+        codes = frozenset(roles.features.index(name) for name in roles.categories)
+        found = walk(source, roles, ColumnSummary.empty(codes), progress=progress)
+        # What this walk has found sound is not looked at again.
+        self.roles = replace(roles, is_checked=True)
         self.n_rows, self.weight = found.n_rows, found.sum_weight
         self.base_rate = found.sum_positive / found.sum_weight
         if not 0 < self.base_rate < 1:
@@ -294,24 +342,22 @@ class _Newton:
                 f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if self.base_rate else 0}, "
                 "and no finite intercept is best. Check `y_true` and `pos_label`."
             )
-        self.centre = found.sums / found.sum_weight
-        spread = np.maximum(found.highs - self.centre, self.centre - found.lows)
-        self.scale = np.where(spread > 0, spread, 1.0)
-        for name, size in zip(roles.features, self.scale, strict=True):
-            if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
-                raise DataError(
-                    f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
-                    "Change their unit."
-                )
+        self.design = design_of(found, roles.features, reference)
+        if self.design.width > MOST_COEFFICIENTS:
+            raise DataError(
+                f"a fit has at most {count(MOST_COEFFICIENTS)} coefficients; these columns have "
+                f"{count(self.design.width)}. Leave out columns, or pool rare levels."
+            )
         # l2 / 2 · |w|² in the solver's coordinates v = w · scale; nothing for the intercept.
-        self.penalty = np.concatenate([[0.0], l2 / self.scale**2])
+        self.penalty = l2 / self.design.scale**2
+        self.penalty[0] = 0.0
 
     def look(self, coefficients: Array) -> Any:
         """One pass: loss, gradient and Hessian at some coefficients."""
         from logloss.onepass.run import walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
-        point = Point(coefficients, self.centre, self.scale)
+        point = Point(coefficients, self.design)
         return walk(self.source, self.roles, CurvatureSummary.empty(point), progress=self.progress)
 
     def objective(self, found: Any) -> float:
@@ -323,16 +369,19 @@ class _Newton:
         """Newton's step and half its squared decrement: what the quadratic model expects to gain."""
         import scipy.linalg
 
-        slope = found.gradient + self.penalty * found.point.coefficients
-        curvature = found.hessian + np.diag(self.penalty)
+        free = self.design.free
+        slope = (found.gradient + self.penalty * found.point.coefficients)[free]
+        curvature = found.hessian[np.ix_(free, free)] + np.diag(self.penalty[free])
         size = np.sqrt(np.maximum(np.diag(curvature), np.finfo(float).tiny))
         scaled = curvature / size / size[:, None]
         try:
-            step = -scipy.linalg.cho_solve(scipy.linalg.cho_factor(scaled), slope / size) / size
+            short = -scipy.linalg.cho_solve(scipy.linalg.cho_factor(scaled), slope / size) / size
         except scipy.linalg.LinAlgError:
             # Constant or collinear columns: the shortest of the equally good steps.
-            step = -scipy.linalg.lstsq(scaled, slope / size)[0] / size
-        return step, max(-0.5 * float(slope @ step), 0.0)
+            short = -scipy.linalg.lstsq(scaled, slope / size)[0] / size
+        step = np.zeros(self.design.width)
+        step[free] = short
+        return step, max(-0.5 * float(slope @ short), 0.0)
 
     def bound(self, found: Any, decrement: float) -> float:
         """Nats by which the objective can be above its least: the duality gap, or without a penalty the decrement.
@@ -342,16 +391,17 @@ class _Newton:
         rounding = ROUNDING * self.objective(found)
         if self.l2 == 0:
             return decrement + rounding
-        shift = -found.gradient[0] / found.hessian[0, 0]
+        shift = -found.gradient[0] / found.curvature[0]
         if not abs(shift) <= 1:
             return math.inf
-        residual = found.gradient[1:] + shift * found.hessian[1:, 0] + self.penalty[1:] * found.point.coefficients[1:]
-        gap = float(np.sum(residual**2 / (2 * self.penalty[1:])) + shift**2 * found.hessian[0, 0])
+        free = self.design.free[1:]
+        residual = (found.gradient + shift * found.curvature + self.penalty * found.point.coefficients)[free]
+        gap = float(np.sum(residual**2 / (2 * self.penalty[free])) + shift**2 * found.curvature[0])
         return gap + rounding
 
     def model(self, tolerance: float, max_passes: int) -> LogisticModel:
         """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
-        found = self.look(np.zeros(len(self.scale) + 1))
+        found = self.look(np.zeros(self.design.width))
         step, decrement = self.step(found)
         bound = self.bound(found, decrement)
         passes = [self.noted(found, bound)]
@@ -373,7 +423,7 @@ class _Newton:
         last = passes[-1]
         return LogisticModel(
             intercept=last.intercept,
-            coefficients=dict(zip(self.roles.features, last.coefficients, strict=True)),
+            coefficients=dict(zip(self.design.names, last.coefficients, strict=True)),
             log_loss=last.log_loss,
             certificate=Certificate(bound / self.weight, self.l2 > 0),
             passes=tuple(passes),
@@ -381,6 +431,8 @@ class _Newton:
             n_rows=self.n_rows,
             base_rate=self.base_rate,
             positive=positive_text(self.roles),
+            design=self.design,
+            values=found.point.coefficients / self.design.scale,
         )
 
     def walked(self, before: Any, step: Array, passes: list[Pass], max_passes: int) -> Any:
@@ -400,9 +452,10 @@ class _Newton:
 
     def noted(self, found: Any, bound: float) -> Pass:
         """A pass in the user's coordinates."""
-        coefficients = found.point.coefficients[1:] / self.scale
-        intercept = float(found.point.coefficients[0] - coefficients @ self.centre)
-        return Pass(intercept, tuple(coefficients.tolist()), found.total_loss / self.weight, bound / self.weight)
+        values = found.point.coefficients / self.design.scale
+        intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
+        coefficients = tuple(values[self.design.places].tolist())
+        return Pass(intercept, coefficients, found.total_loss / self.weight, bound / self.weight)
 
     def warn(self, bound: float, step: Array, tolerance: float, n_passes: int) -> None:
         """Say so where the answer is not certified, or where it was still running away."""
@@ -420,3 +473,39 @@ class _Newton:
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+
+def design_of(found: Any, features: Sequence[str], reference: Mapping[str, Any]) -> Design:
+    """The recipe for the columns that a walk has learned of."""
+    from logloss.onepass.summaries import Levels
+
+    for name in reference:
+        if name not in features:
+            raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
+    terms: list[Any] = []
+    in_place = False
+    for j, name in enumerate(features):
+        column = found.columns[j]
+        if isinstance(column, Levels):
+            if column.found is None:
+                raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
+            terms.append(category_of(name, column.found, reference.get(name)))
+            continue
+        if name in reference:
+            raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
+        lacks = column.n_lacking > 0
+        means = column.sums / np.maximum(column.weights, np.finfo(float).tiny)
+        means = np.where(column.weights > 0, means, 0.0)
+        lows = np.where(column.weights > 0, column.lows, 0.0)
+        highs = np.where(column.weights > 0, column.highs, 0.0)
+        is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+        if (
+            column.names is not None
+            and is_near
+            and not lacks.any()
+            and found.n_rows * len(means) >= LARGE
+            and len(features) == 1
+        ):
+            in_place, means = True, np.zeros(len(means))
+        terms.append(numbers_of(name, (name,) if column.names is None else column.names, means, lows, highs, lacks))
+    return Design(tuple(terms), in_place)

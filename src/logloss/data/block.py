@@ -45,7 +45,8 @@ class Block:
     y_logit: Array | None
     sample_weight: Array | None
     counts: Array | None
-    features: Array | None
+    features: tuple[Column, ...]
+    offset: Array | None
     by: tuple[Column, ...]
     cluster: tuple[Column, ...]
     place: Place
@@ -65,10 +66,11 @@ class Block:
 
     def taken(self, chosen: Array) -> Block:
         """Some of its rows; what was left out before stays counted with the whole."""
-        names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "features")
+        names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "offset")
         arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
         columns: dict[str, Any] = {
-            name: tuple(_taken(column, chosen) for column in getattr(self, name)) for name in ("by", "cluster")
+            name: tuple(_taken(column, chosen) for column in getattr(self, name))
+            for name in ("features", "by", "cluster")
         }
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
         return replace(self, **arrays, **columns, rows=rows, n_dropped=0)
@@ -92,7 +94,8 @@ class Block:
             y_logit=_frozen(y_logit),
             sample_weight=_frozen(weight),
             counts=_frozen(counts),
-            features=_frozen(check.features()),
+            features=check.features(),
+            offset=_frozen(check.offset()),
             by=tuple(check.rows.columns[name] for name in roles.by),
             cluster=tuple(check.rows.columns[name] for name in roles.cluster),
             place=rows.place,
@@ -101,6 +104,16 @@ class Block:
             n_dropped=n_dropped,
             coding=coding,
         )
+
+
+def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tuple[Column, ...]:
+    """The features of rows that have no labels: finite, and nothing is missing but where it may be."""
+    check = _Check(rows, roles)
+    for name in roles.features:
+        lacking = None if name in may_lack else _lacking(rows.columns[name])
+        if lacking is not None:
+            check.fail_missing(name, lacking, "The model has no coefficient for what is missing there; fill it.")
+    return check.features()
 
 
 def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
@@ -129,12 +142,19 @@ class _Check:
         columns = {
             name: Column(
                 column.values[kept],
-                column.missing[kept] if column.missing is not None and name in self.roles.by else None,
+                column.missing[kept] if column.missing is not None and name in self.may_lack else None,
                 column.categories,
+                column.names,
             )
             for name, column in self.rows.columns.items()
         }
         return _Check(Rows(columns, self.rows.first_row, self.rows.place), self.roles, np.flatnonzero(kept))
+
+    @property
+    def may_lack(self) -> tuple[str, ...]:
+        """Columns in which nothing is a value."""
+        roles = self.roles
+        return (*roles.by, *roles.features) if roles.missing == "indicator" else roles.by
 
     def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> NoReturn:
         """Raise with the first row where `bad` holds, its value and the number of such rows."""
@@ -213,6 +233,10 @@ class _Check:
             if name in (self.roles.y_proba, self.roles.y_proba_of_zero) and _is_all_in_unit_interval(column):
                 self.sound.add(name)
                 continue
+            if name in self.roles.features and (
+                self.roles.missing == "indicator" or (self.roles.is_checked and self.roles.missing == "error")
+            ):
+                continue
             lacking = _lacking(column)
             if lacking is None:
                 continue
@@ -231,7 +255,10 @@ class _Check:
 
     def fail_missing(self, name: str, lacking: Array, hint: str) -> NoReturn:
         """Raise for the first row that holds nothing."""
+        column = self.rows.columns[name]
         number = self.rows.first_row + int(np.argmax(lacking))
+        if column.is_matrix:
+            name = column.names[int(np.argmax(np.isnan(column.values[int(np.argmax(lacking))])))]
         others = int(np.count_nonzero(lacking))
         more = f" ({others:,} such rows in this block)" if others > 1 else ""
         where = self.rows.place.where(number)
@@ -350,18 +377,51 @@ class _Check:
                 self.fail(name, "must lie in [0, 1]", bad, "If it holds log-odds, pass it as `y_logit`.")
         return proba
 
-    def features(self) -> Array | None:
-        """The columns of a fit, shape (n_rows, n_features), float64, each column contiguous."""
-        names = self.roles.features
-        if not names:
-            return None
-        matrix = np.empty((self.rows.n_rows, len(names)), order="F")
-        for j, name in enumerate(names):
-            matrix[:, j] = self.numeric(name)
-            bad = ~np.isfinite(matrix[:, j])
+    def features(self) -> tuple[Column, ...]:
+        """The columns of a fit: numbers as floats, finite (or, with missing="indicator", NaN); others as found."""
+        return tuple(self.feature(name) for name in self.roles.features)
+
+    def feature(self, name: str) -> Column:
+        """One of them."""
+        column = self.rows.columns[name]
+        if column.is_matrix:
+            if not self.roles.is_checked:
+                self.check_matrix(name, column)
+            is_ready = column.values.dtype in (np.float32, np.float64)
+            return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
+        is_code = column.categories is not None or column.values.dtype == np.bool_
+        if is_code or name in self.roles.categories:
+            return column
+        values = self.present(name) if column.missing is not None else self.numeric(name)
+        if not self.roles.is_checked:
+            bad = np.isinf(values) if self.roles.missing == "indicator" else ~np.isfinite(values)
             if bad.any():
                 self.fail(name, "must be finite", bad)
-        return matrix
+        return Column(_read_only(values))
+
+    def check_matrix(self, name: str, column: Column) -> None:
+        """Refuse a matrix that holds infinity, or NaN where nothing may be missing; the column is named."""
+        allows = np.isnan if self.roles.missing == "indicator" else np.zeros_like
+        unsound = unsound_rows(column.values)
+        bad = ~np.isfinite(column.values[unsound]) & ~allows(column.values[unsound]).astype(bool)
+        if bad.any():
+            own = column.names[int(np.argmax(bad.any(axis=0)))]
+            j = column.names.index(own)
+            wrong = np.zeros(len(column.values), dtype=bool)
+            wrong[unsound] = bad[:, j]
+            single = Rows({own: Column(column.values[:, j])}, self.rows.first_row, self.rows.place)
+            _Check(single, self.roles, self.numbers).fail(own, "must be finite", wrong)
+
+    def offset(self) -> Array | None:
+        """What is added to the log-odds of each row: finite, float64."""
+        name = self.roles.offset
+        if name is None:
+            return None
+        values = np.asarray(self.numeric(name), dtype=np.float64)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            self.fail(name, "must be finite", bad, "An offset is added to the log-odds.")
+        return values
 
 
 def _is_all_in_unit_interval(column: Column) -> bool:
@@ -380,6 +440,8 @@ def _is_all_in_unit_interval(column: Column) -> bool:
 
 def _lacking(column: Column) -> Array | None:
     """Where a column holds nothing (null or NaN, one thing); None if nowhere."""
+    if column.is_matrix:
+        return _lacking_in(column.values)
     lacking = None if column.missing is None or not column.missing.any() else np.asarray(column.missing)
     is_float = column.categories is None and column.values.dtype.kind == "f"
     # The least of floats is NaN if any is: one look.
@@ -392,6 +454,23 @@ def _lacking(column: Column) -> Array | None:
         if empty.any():
             lacking = empty if lacking is None else lacking | empty
     return lacking
+
+
+def _lacking_in(matrix: Array) -> Array | None:
+    """Rows of a matrix that hold NaN; None if no row does."""
+    if matrix.dtype.kind != "f" or not len(unsound := unsound_rows(matrix)):
+        return None
+    lacking = np.zeros(len(matrix), dtype=bool)
+    lacking[unsound] = np.isnan(matrix[unsound]).any(axis=1)
+    return lacking if lacking.any() else None
+
+
+def unsound_rows(matrix: Array) -> Array:
+    """The numbers of the rows that hold NaN or infinity, in one look: either of them times 0 is NaN."""
+    if matrix.dtype.kind != "f" or matrix.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    with np.errstate(invalid="ignore"):
+        return np.flatnonzero(np.isnan(matrix @ np.zeros(matrix.shape[1], matrix.dtype)))
 
 
 def _number(value: Any) -> float:
@@ -436,7 +515,7 @@ def _take(values: Array | None, kept: Array) -> Array | None:
 
 def _taken(column: Column, chosen: Array) -> Column:
     """Some rows of a column."""
-    return Column(column.values[chosen], _take(column.missing, chosen), column.categories)
+    return Column(column.values[chosen], _take(column.missing, chosen), column.categories, column.names)
 
 
 def _frozen(values: Array | None) -> Array | None:

@@ -53,13 +53,20 @@ class RememberedPlace(Place):
 class Column:
     """One column of a run of rows, as it was found.
 
-    values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it.
+    values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
+    shape (n_rows, n_features), is one column, too, and has `names`.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
     """
 
     values: Array
     missing: Array | None = None
     categories: tuple[Any, ...] | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it holds several numbers a row."""
+        return self.values.ndim == 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,11 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Which column plays which part, and how the label is read."""
+    """Which column plays which part, and how the label is read.
+
+    categories: features that are codes of something, though they may be written as numbers. is_checked: the features
+    were found to be sound by an earlier pass and are not looked at again.
+    """
 
     y_true: str
     y_proba: str | None = None
@@ -126,11 +137,14 @@ class Roles:
     sample_weight: str | None = None
     counts: str | None = None
     features: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    offset: str | None = None
     by: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
     pos_label: Any = None
     label_test: LabelTest | None = None
     missing: str = "error"
+    is_checked: bool = False
 
     @property
     def forecast(self) -> str | None:
@@ -147,6 +161,7 @@ class Roles:
             self.y_logit,
             self.sample_weight,
             self.counts,
+            self.offset,
             *self.features,
             *self.cluster,
         )
@@ -160,11 +175,11 @@ class Roles:
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that are read for their values only: text stays text, and in those of groups nothing is a value."""
-        return tuple(dict.fromkeys((*self.by, *self.cluster)))
+        return tuple(dict.fromkeys((*self.by, *self.cluster, *self.categories)))
 
     def spoken(self, column: str) -> str:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
-        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "by", "cluster")
+        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "offset", "by", "cluster")
         return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
 
 

@@ -19,12 +19,14 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.rows import Array, Column, LabelTest, Place, Roles, Rows, is_label
 from logloss.errors import DataError
-from logloss.text import count, listed, printable
+from logloss.text import count, listed, printable, value_text
 
 # Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
 BLOCK_ROWS = 1 << 17
 # Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
 PART_ROWS = 1 << 19
+# The column that a matrix of features is.
+MATRIX = "X"
 
 
 @runtime_checkable
@@ -134,7 +136,10 @@ def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Co
     """The same columns, rows start to stop."""
     return {
         name: Column(
-            column.values[start:stop], None if column.missing is None else column.missing[start:stop], column.categories
+            column.values[start:stop],
+            None if column.missing is None else column.missing[start:stop],
+            column.categories,
+            column.names,
         )
         for name, column in columns.items()
     }
@@ -260,6 +265,8 @@ def bind(
     sample_weight: Any = None,
     counts: Any = None,
     features: Any = None,
+    categories: Any = None,
+    offset: Any = None,
     by: Any = None,
     cluster: Any = None,
     pos_label: Any = None,
@@ -271,11 +278,13 @@ def bind(
     Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
     and an array may stand for a column while the table is in memory.
     """
-    if missing not in ("error", "drop"):
-        raise DataError(f'`missing` must be "error" or "drop"; got {missing!r}.')
+    choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
+    if missing not in choices:
+        raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {missing!r}.")
     if y_proba is not None and y_logit is not None:
         raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
     given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
+    given["offset"] = offset
     given = {role: value for role, value in given.items() if value is not None}
     if y_true is None and isinstance(data, str | os.PathLike):
         raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
@@ -283,7 +292,7 @@ def bind(
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
     if y_true is None:
-        return _bind_arrays({"y_true": data, **given}, features, keys, pos_label, missing)
+        return _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
     source = as_source(data, header=header)
     names, arrays = _names_and_arrays({"y_true": y_true, **given})
     features = tuple(features or ())
@@ -313,6 +322,7 @@ def bind(
     roles = Roles(
         **columns,
         features=features,
+        categories=_categories(categories, features),
         by=tuple(keys["by"]),
         cluster=tuple(keys["cluster"]),
         pos_label=pos_label,
@@ -338,7 +348,12 @@ def _keys(given: Any, role: str) -> dict[str, Column | None]:
 
 
 def _bind_arrays(
-    arrays: dict[str, Any], features: Any, keys: dict[str, dict[str, Column | None]], pos_label: Any, missing: str
+    arrays: dict[str, Any],
+    features: Any,
+    categories: Any,
+    keys: dict[str, dict[str, Column | None]],
+    pos_label: Any,
+    missing: str,
 ) -> tuple[MemorySource, Roles]:
     """The source and roles of arrays alone."""
     named, columns = _names_and_arrays(arrays)
@@ -348,11 +363,13 @@ def _bind_arrays(
         )
     if "y_proba_of_zero" in columns and _is_first_class(columns["y_true"], pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
-    names = _feature_names(features)
-    if features is not None:
-        matrix = features_matrix(features)
-        columns |= {name: Column(matrix[:, j]) for j, name in enumerate(names)}
-    own: dict[str, Any] = {role: role for role in columns if role not in names}
+    own: dict[str, Any] = {role: role for role in columns}
+    found_features = {} if features is None else feature_columns(features)
+    names = tuple(found_features)
+    for name, feature in found_features.items():
+        if name in columns:
+            raise DataError(f'a feature must not be called "{name}", as an argument is. Pass a table and names.')
+        columns[name] = feature
     for role, found in keys.items():
         for name, column in found.items():
             if column is None:
@@ -363,6 +380,7 @@ def _bind_arrays(
     roles = Roles(
         **own,
         features=names,
+        categories=_categories(categories, names),
         by=tuple(keys["by"]),
         cluster=tuple(keys["cluster"]),
         pos_label=pos_label,
@@ -446,18 +464,38 @@ def features_matrix(features: Any) -> Array:
     return matrix
 
 
-def _feature_names(features: Any) -> tuple[str, ...]:
-    """Names of the columns of X: its own, or x, or x0, x1, …"""
-    if features is None:
-        return ()
-    # An Arrow table has its names in `column_names` and the columns themselves in `columns`.
-    own = getattr(features, "column_names", None)
-    if own is None:
-        own = getattr(features, "columns", None)
+def feature_columns(features: Any) -> dict[str, Column]:
+    """Features in memory: each column of a frame by its name; a matrix is one column, X, that has names for its own."""
+    own = names_of(features)
     if own is not None:
-        return tuple(str(name) for name in own)
-    width = features_matrix(features).shape[1]
-    return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
+        if len(set(own)) < len(own):
+            raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
+        return {str(name): as_column(features[name], str(name)) for name in own}
+    matrix = features_matrix(features)
+    width = matrix.shape[1]
+    return {MATRIX: Column(matrix, names=("x",) if width == 1 else tuple(f"x{j}" for j in range(width)))}
+
+
+def names_of(table: Any) -> list[Any] | None:
+    """The names of a table's columns; None where it has none."""
+    if isinstance(table, Mapping):
+        return list(table)
+    # An Arrow table has its names in `column_names` and the columns themselves in `columns`.
+    own = getattr(table, "column_names", None)
+    own = getattr(table, "columns", None) if own is None else own
+    return None if own is None else list(own)
+
+
+def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
+    """Features that are codes, by name."""
+    names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if name not in features:
+            raise DataError(
+                f'`categories` must name features; "{printable(str(name))}" is none. '
+                f"The features are: {listed([printable(n) for n in features], 20)}."
+            )
+    return names
 
 
 def unknown_column(name: str, names: Sequence[str]) -> DataError:

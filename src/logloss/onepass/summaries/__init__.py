@@ -17,9 +17,10 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 
 from __future__ import annotations
 
+from logloss.onepass.summaries.columns import ColumnSummary, Levels, Range
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
-from logloss.onepass.summaries.curvature import ColumnSummary, CurvatureSummary, Point
+from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.scores import ScoreSummary
@@ -30,9 +31,11 @@ __all__ = [
     "Costly",
     "CurvatureSummary",
     "GroupedSummary",
+    "Levels",
     "LossSum",
     "LossSummary",
     "Point",
+    "Range",
     "ScoreSummary",
     "Summary",
     "Workspace",

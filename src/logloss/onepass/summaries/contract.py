@@ -30,6 +30,12 @@ class Summary(Protocol):
         """The summary of the rows of both."""
 
 
+def mass_of(block: Block) -> Any:
+    """Weight times count of each row."""
+    mass = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+    return mass if block.counts is None else mass * block.counts
+
+
 def forecast_of(block: Block) -> tuple[Any, Any, Any]:
     """The forecasts of a block as the kernels take them: P(1), P(0), logits."""
     if block.y_logit is not None:

@@ -1,4 +1,4 @@
-"""What a fit keeps of the rows: means and ranges of the features; loss, gradient and Hessian at one point."""
+"""What a pass of a fit keeps of the rows: loss, gradient and, where asked for, Hessian at one point."""
 
 from __future__ import annotations
 
@@ -8,112 +8,49 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass import exact, kernels
+from logloss.data.design import PIECE_ROWS, Coded, Design
+from logloss.onepass import exact, gathering, kernels
 from logloss.onepass.summaries.contract import Workspace
 from logloss.text import count, significant
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class ColumnSummary:
-    """Mean, least and greatest value of each feature: what the solver centres and scales by."""
-
-    n_features: int
-    n_rows: int = 0
-    sum_weight: float = 0.0
-    sum_positive: float = 0.0
-    coding: frozenset[Any] = frozenset()
-    sums: Any = None
-    lows: Any = None
-    highs: Any = None
-    is_floating: ClassVar[bool] = True
-
-    def workspace(self) -> Workspace:
-        """A new workspace."""
-        return _ColumnWorkspace(self.n_features)
-
-    @classmethod
-    def empty(cls, n_features: int = 1) -> ColumnSummary:
-        """Of no rows."""
-        zeros = np.zeros(n_features)
-        return cls(n_features, sums=zeros, lows=zeros + np.inf, highs=zeros - np.inf)
-
-    @classmethod
-    def of(cls, block: Block) -> ColumnSummary:
-        """Of the rows of a block."""
-        workspace = _ColumnWorkspace(_features(block).shape[1])
-        workspace.add(block)
-        return workspace.freeze()
-
-    def merge(self, other: ColumnSummary) -> ColumnSummary:
-        """Of the rows of both."""
-        return ColumnSummary(
-            self.n_features,
-            self.n_rows + other.n_rows,
-            self.sum_weight + other.sum_weight,
-            self.sum_positive + other.sum_positive,
-            self.coding | other.coding,
-            self.sums + other.sums,
-            np.minimum(self.lows, other.lows),
-            np.maximum(self.highs, other.highs),
-        )
-
-    def __repr__(self) -> str:
-        return f"ColumnSummary: n_rows={count(self.n_rows)}  n_features={count(self.n_features)}"
-
-
-class _ColumnWorkspace:
-    def __init__(self, n_features: int) -> None:
-        self.summary = ColumnSummary.empty(n_features)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        features, mass = _features(block), mass_of(block)
-        if block.n_rows == 0:
-            return
-        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
-        added = ColumnSummary(
-            self.summary.n_features,
-            n_rows,
-            float(np.sum(mass)),
-            float(np.sum(mass * block.y_true)),
-            block.coding,
-            mass @ features,
-            features.min(axis=0),
-            features.max(axis=0),
-        )
-        self.summary = self.summary.merge(added)
-
-    def freeze(self) -> ColumnSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
-
-
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a pass looks: the solver's coefficients (intercept first) on features (x − centre) / scale."""
+    """Where a pass looks: the solver's coefficients, laid out as the design does, on numbers (x − centre) / scale.
+
+    wants_hessian: whether the Hessian is asked for. is_single: whether its products of numbers may be formed in
+    single precision, as is good enough for steps.
+    """
 
     coefficients: Any
-    centre: Any
-    scale: Any
+    design: Design
+    wants_hessian: bool = True
+    is_single: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CurvatureSummary:
-    """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding."""
+    """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding.
+
+    curvature: the Hessian's row of the intercept. sum_absolute: the summed size of the residuals.
+    """
 
     point: Point
     n_rows: int = 0
     sum_loss: int = 0
     coding: frozenset[Any] = frozenset()
     gradient: Any = None
+    curvature: Any = None
     hessian: Any = None
+    sum_absolute: float = 0.0
     is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
         """Of no rows."""
-        width = len(point.coefficients)
-        return cls(point, gradient=np.zeros(width), hessian=np.zeros((width, width)))
+        width = point.design.width
+        hessian = np.zeros((width, width)) if point.wants_hessian else None
+        return cls(point, gradient=np.zeros(width), curvature=np.zeros(width), hessian=hessian)
 
     @classmethod
     def of(cls, block: Block, point: Point) -> CurvatureSummary:
@@ -134,7 +71,9 @@ class CurvatureSummary:
             self.sum_loss + other.sum_loss,
             self.coding | other.coding,
             self.gradient + other.gradient,
-            self.hessian + other.hessian,
+            self.curvature + other.curvature,
+            None if self.hessian is None else self.hessian + other.hessian,
+            self.sum_absolute + other.sum_absolute,
         )
 
     @property
@@ -146,49 +85,98 @@ class CurvatureSummary:
         return f"CurvatureSummary: n_rows={count(self.n_rows)}  total_loss={significant(self.total_loss)} nats"
 
 
-# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
-PIECE_ROWS = 2048
-
-
 class _CurvatureWorkspace:
+    """Sums on numbers that are centred but not scaled; the scale is applied when it is frozen."""
+
     def __init__(self, point: Point) -> None:
-        self.point = point
-        width = len(point.coefficients)
-        self.gradient, self.hessian = np.zeros(width), np.zeros((width, width))
+        self.point, self.design = point, point.design
+        width, n_dense = self.design.width, self.design.n_dense
+        # The gradient, and the Hessian's row of the intercept.
+        self.sums = np.zeros((2, width))
+        self.dense = np.zeros((n_dense, n_dense))
+        self.mixed = [np.zeros((span.stop - span.start, n_dense)) for span in self.design.spans]
+        self.crossed = {
+            (i, j): np.zeros((a.stop - a.start, b.stop - b.start))
+            for j, b in enumerate(self.design.spans)
+            for i, a in enumerate(self.design.spans[:j])
+            if point.wants_hessian
+        }
         self.limbs = exact.new_limbs(1)
-        self.n_rows = 0
+        self.n_rows, self.sum_absolute = 0, 0.0
         self.coding: frozenset[Any] = frozenset()
 
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
-        features = _features(block)
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
-            design = np.ones((stop - start, features.shape[1] + 1))
-            np.subtract(features[start:stop], self.point.centre, out=design[:, 1:])
-            design[:, 1:] /= self.point.scale
-            logits = design @ self.point.coefficients
-            residuals, curvatures = np.empty(stop - start), np.empty(stop - start)
-            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
-            counts = None if block.counts is None else block.counts[start:stop]
-            kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, residuals, curvatures, self.limbs)
-            self.gradient += residuals @ design
-            self.hessian += design.T @ (curvatures[:, None] * design)
+        self.add_coded(self.design.coded(block.features), block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         self.coding |= block.coding
 
+    def add_coded(self, coded: Coded, block: Block) -> None:
+        """The sums of the rows of a block."""
+        n_dense = self.design.n_dense
+        coefficients = self.point.coefficients / self.design.scale
+        # Of each row: residual, curvature.
+        both = np.empty((2, PIECE_ROWS))
+        for start in range(0, block.n_rows, PIECE_ROWS):
+            stop = min(start + PIECE_ROWS, block.n_rows)
+            piece = coded.piece(start, stop)
+            logits = coded.logits(coefficients, start, stop, piece)
+            if block.offset is not None:
+                logits += block.offset[start:stop]
+            own = both[:, : stop - start]
+            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+            counts = None if block.counts is None else block.counts[start:stop]
+            kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
+            self.sums[:, 0] += own.sum(axis=1)
+            self.sums[:, 1 : 1 + n_dense] += own @ piece
+            self.sum_absolute += float(np.abs(own[0]).sum())
+            for span, codes in zip(self.design.spans, coded.codes, strict=True):
+                for k in (0, 1):
+                    self.sums[k, span] += np.bincount(
+                        codes[start:stop], weights=own[k], minlength=span.stop - span.start
+                    )
+            if self.point.wants_hessian:
+                self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
+
+    def add_products(self, piece: Any, curvatures: Any, codes: list[Any]) -> None:
+        """What rows add to the Hessian, without the row of the intercept."""
+        roots = np.sqrt(curvatures)[:, None]
+        if self.point.is_single:
+            scaled = np.empty(piece.shape, dtype=np.float32)
+            np.multiply(piece, 1 / self.design.scale[1 : 1 + self.design.n_dense], out=scaled, casting="same_kind")
+            scaled *= roots.astype(np.float32)
+        else:
+            scaled = piece * roots
+        self.dense += scaled.T @ scaled
+        for j, mine in enumerate(codes):
+            if self.design.n_dense:
+                gathering.segment_sums(mine, curvatures, piece, self.mixed[j])
+            for i in range(j):
+                gathering.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
+
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""
+        scale = self.design.scale
+        gradient, curvature = self.sums / scale
         total = exact.as_integer(self.limbs[0])
-        return CurvatureSummary(self.point, self.n_rows, total, self.coding, self.gradient, self.hessian)
+        hessian = self.hessian(curvature) if self.point.wants_hessian else None
+        return CurvatureSummary(
+            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sum_absolute
+        )
 
-
-def mass_of(block: Block) -> Any:
-    """Weight times count of each row."""
-    mass = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-    return mass if block.counts is None else mass * block.counts
-
-
-def _features(block: Block) -> Any:
-    """The features of a block that was read for a fit."""
-    return np.zeros((block.n_rows, 0)) if block.features is None else block.features
+    def hessian(self, curvature: Any) -> Any:
+        """The blocks in their places, in the solver's coordinates."""
+        design = self.design
+        scale = design.scale[1 : 1 + design.n_dense]
+        dense = slice(1, 1 + design.n_dense)
+        found = np.zeros((design.width, design.width))
+        found[dense, dense] = self.dense if self.point.is_single else self.dense / scale / scale[:, None]
+        for j, span in enumerate(design.spans):
+            np.fill_diagonal(found[span, span], curvature[span])
+            found[span, dense] = self.mixed[j] / scale
+            found[dense, span] = found[span, dense].T
+            for i in range(j):
+                found[design.spans[i], span] = self.crossed[i, j]
+                found[span, design.spans[i]] = self.crossed[i, j].T
+        found[0, :] = found[:, 0] = curvature
+        return found

@@ -1,0 +1,306 @@
+"""How columns become coefficients: the recipe that training learns and predicting follows.
+
+A number is one coefficient; a category is one for each of its levels but the reference; a row's codes are looked up and
+never spread out into columns of zeros and ones.
+
+>>> numbers = Numbers("age", ("age",), np.array([40.0]), np.array([20.0]))
+>>> design = Design((numbers, Category("sex", ("Female", "Male"), (3.0, 1.0))))
+>>> design.names
+('age', 'sex = Male')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import checked_features
+from logloss.data.keys import Value, sorting, typed, values_of
+from logloss.data.rows import Array, Column, Place, Roles, Rows
+from logloss.errors import DataError
+from logloss.text import listed, printable, value_text
+
+# Squares of the spread of a feature must be numbers.
+LARGEST_SPREAD = 1e100
+# A matrix of so many values is read where it stands, if none of its columns lies farther from 0 than so many spreads.
+LARGE, FAR = 1 << 20, 4.0
+# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
+PIECE_ROWS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
+
+    lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    centre: Array
+    scale: Array
+    lacks: tuple[bool, ...] = ()
+
+    @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """A name for each coefficient."""
+        lacking = (name for name, lacks in zip(self.names, self.lacks, strict=False) if lacks)
+        return (*self.names, *(f"{name} is missing" for name in lacking))
+
+    @property
+    def n_lacking(self) -> int:
+        """How many of its coefficients are of rows that hold nothing."""
+        return sum(self.lacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One column of levels: the reference has no coefficient. weights: those of the rows of each level in training."""
+
+    column: str
+    levels: tuple[Value, ...]
+    weights: tuple[float, ...]
+    reference: int = 0
+
+    @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """A name for each level, that of the reference included."""
+        return tuple(level_name(self.column, level) for level in self.levels)
+
+
+def level_name(column: str, level: Value) -> str:
+    """`sex = Male`, `city is missing`."""
+    return f"{column} is missing" if level is None else f"{column} = {level}"
+
+
+def levels_of(column: Column) -> tuple[Array, list[Value]]:
+    """(A code for each row, the level of each code): as `values_of`; true and false are bools, however written."""
+    codes, values = values_of(column)
+    return codes, [_level(value) for value in values]
+
+
+def _level(value: Value) -> Value:
+    is_bool = isinstance(value, str) and value.lower() in ("true", "false")
+    return str(value).lower() == "true" if is_bool else value
+
+
+Term = Numbers | Category
+
+
+@dataclass(frozen=True)
+class Design:
+    """The recipe: terms in the order of the table's columns.
+
+    Coefficients lie in one vector: the intercept, all numbers, then all levels of each category; those of references
+    stay 0 and `free` leaves them out. `in_place`: a matrix is read where it stands, without a copy.
+    """
+
+    terms: tuple[Term, ...]
+    in_place: bool = False
+
+    @cached_property
+    def numbers(self) -> tuple[Numbers, ...]:
+        """The terms of numbers."""
+        return tuple(term for term in self.terms if isinstance(term, Numbers))
+
+    @cached_property
+    def categories(self) -> tuple[Category, ...]:
+        """The terms of categories."""
+        return tuple(term for term in self.terms if isinstance(term, Category))
+
+    @cached_property
+    def n_dense(self) -> int:
+        """How many coefficients are of numbers."""
+        return sum(len(term.coefficient_names) for term in self.numbers)
+
+    @cached_property
+    def spans(self) -> tuple[slice, ...]:
+        """Where the coefficients of each category lie."""
+        found, start = [], 1 + self.n_dense
+        for term in self.categories:
+            found.append(slice(start, start + len(term.levels)))
+            start += len(term.levels)
+        return tuple(found)
+
+    @cached_property
+    def width(self) -> int:
+        """The length of the vector of coefficients."""
+        return 1 + self.n_dense + sum(len(term.levels) for term in self.categories)
+
+    @cached_property
+    def free(self) -> Array:
+        """Where coefficients are that training may choose: all but the references."""
+        fixed = [span.start + term.reference for span, term in zip(self.spans, self.categories, strict=True)]
+        return np.delete(np.arange(self.width), fixed)
+
+    @cached_property
+    def centre(self) -> Array:
+        """What is subtracted from each number, shape (n_dense,)."""
+        return self._of_numbers([term.centre for term in self.numbers], 0.0)
+
+    @cached_property
+    def scale(self) -> Array:
+        """What each coefficient of the vector is divided by, shape (width,): 1 but for numbers."""
+        dense = self._of_numbers([term.scale for term in self.numbers], 1.0)
+        return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
+
+    def _of_numbers(self, parts: Sequence[Array], of_lacking: float) -> Array:
+        filled = [
+            np.append(part, np.full(term.n_lacking, of_lacking)) for part, term in zip(parts, self.numbers, strict=True)
+        ]
+        return np.concatenate([np.zeros(0), *filled])
+
+    @cached_property
+    def places(self) -> Array:
+        """Where the coefficients lie in the order of the table's columns, without intercept and references."""
+        dense, found = 1, []
+        spans = iter(self.spans)
+        for term in self.terms:
+            if isinstance(term, Numbers):
+                found.append(np.arange(dense, dense + len(term.coefficient_names)))
+                dense += len(term.coefficient_names)
+            else:
+                span = next(spans)
+                found.append(np.delete(np.arange(span.start, span.stop), term.reference))
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found]).astype(np.int64)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for each coefficient in the order of the table's columns."""
+        found: list[str] = []
+        for term in self.terms:
+            names = list(term.coefficient_names)
+            if isinstance(term, Category):
+                del names[term.reference]
+            found += names
+        return tuple(found)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that it reads."""
+        return tuple(term.column for term in self.terms)
+
+    def checked(self, columns: Mapping[str, Column]) -> tuple[Column, ...]:
+        """Columns without labels as `coded` takes them; errors name the row."""
+        lacking: set[str] = {term.column for term in self.categories if None in term.levels}
+        lacking |= {term.column for term in self.numbers if any(term.lacks)}
+        roles = Roles(
+            "",
+            features=self.columns,
+            categories=tuple(term.column for term in self.categories),
+            missing="indicator" if lacking else "error",
+        )
+        found = checked_features(Rows(columns, 0, Place()), roles, frozenset(lacking))
+        for term, column in zip(self.terms, found, strict=True):
+            if isinstance(term, Numbers) and column.is_matrix and any(term.lacks):
+                bad = np.argwhere(np.isnan(column.values[:, ~np.array(term.lacks)]))
+                if len(bad):
+                    raise DataError(
+                        f"`X` must hold a value where training found one in each row; row {bad[0, 0]} lacks."
+                    )
+        return found
+
+    def coded(self, columns: Sequence[Column]) -> Coded:
+        """Some rows as the passes read them; columns stand in the order of the terms. Cost: O(n_rows) per category."""
+        dense, codes, strange = [], [], {}
+        for term, column in zip(self.terms, columns, strict=True):
+            if isinstance(term, Numbers):
+                dense.append(column.values)
+                continue
+            found, n_strange = _codes(term, column)
+            codes.append(found)
+            if n_strange:
+                strange[term.column] = n_strange
+        return Coded(self, tuple(dense), tuple(codes), strange)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Some rows: numbers as they stand, and the level of each category; a strange level has the number after the last.
+
+    strange: how many rows of each category have a level that training did not see.
+    """
+
+    design: Design
+    dense: tuple[Array, ...]
+    codes: tuple[Array, ...]
+    strange: Mapping[str, int]
+
+    def piece(self, start: int, stop: int) -> Array:
+        """The numbers of some rows less their centre, shape (n_rows, n_dense), float64. Cost: one copy, or none."""
+        design = self.design
+        if design.in_place:
+            return self.dense[0][start:stop]
+        is_matrix = len(self.dense) == 1 and self.dense[0].ndim == 2
+        piece = np.empty((stop - start, design.n_dense), order="C" if is_matrix else "F")
+        at = 0
+        for term, values in zip(design.numbers, self.dense, strict=True):
+            width = len(term.names)
+            part = values[start:stop] if values.ndim == 2 else values[start:stop, None]
+            np.subtract(part, term.centre, out=piece[:, at : at + width], dtype=np.float64)
+            at += width
+            for j in np.flatnonzero(term.lacks):
+                lacking = np.isnan(part[:, j])
+                piece[lacking, at - width + j] = 0.0
+                piece[:, at + sum(term.lacks[:j])] = lacking
+            at += term.n_lacking
+        return piece
+
+    def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
+        """Log-odds of some rows; coefficients as the design lays them out, on numbers less their centre."""
+        n_dense = self.design.n_dense
+        piece = self.piece(start, stop) if piece is None else piece
+        logits = piece @ coefficients[1 : 1 + n_dense]
+        logits += coefficients[0]
+        for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
+            own = coefficients[span]
+            # A strange level is worth what the levels of training were on average.
+            usual = np.average(own, weights=term.weights) if self.strange else 0.0
+            logits += np.append(own, usual)[codes[start:stop]]
+        return logits
+
+
+def _codes(term: Category, column: Column) -> tuple[Array, int]:
+    """(The number of each row's level, how many rows have none)."""
+    codes, values = levels_of(column)
+    known = {sorting((level,)): number for number, level in enumerate(term.levels)}
+    numbers = np.array([known.get(sorting((value,)), len(term.levels)) for value in values], dtype=np.int32)
+    found = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
+    return found, int(np.count_nonzero(found == len(term.levels)))
+
+
+def numbers_of(
+    column: str, names: tuple[str, ...], means: Array, lows: Array, highs: Array, lacks: Array | None = None
+) -> Numbers:
+    """The term of a column whose values have these means and ranges."""
+    spread = np.maximum(highs - means, means - lows)
+    scale = np.where(spread > 0, spread, 1.0)
+    for name, size in zip(names, scale, strict=True):
+        if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
+            raise DataError(
+                f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
+                "Change their unit."
+            )
+    return Numbers(column, names, means, scale, () if lacks is None or not lacks.any() else tuple(lacks.tolist()))
+
+
+def category_of(column: str, weights: Mapping[Value, float], reference: Any = None) -> Category:
+    """The term of a category: levels in order, the first one as reference, or the one that was named."""
+    levels = sorted(weights, key=lambda level: sorting((level,)))
+    # A missing value is the reference only where nothing else can be.
+    number = 1 if len(levels) > 1 and levels[0] is None else 0
+    if reference is not None:
+        keys = [sorting((level,)) for level in levels]
+        wanted = sorting((typed(reference),))
+        if wanted not in keys:
+            found = listed([value_text(level) for level in levels], 20)
+            raise DataError(
+                f'the reference of "{printable(column)}" must be one of its levels; {value_text(reference)} is none. '
+                f"They are: {found}."
+            )
+        number = keys.index(wanted)
+    return Category(column, tuple(levels), tuple(weights[level] for level in levels), number)

@@ -1,0 +1,203 @@
+"""What a fit learns of the features before its first pass: means and ranges of numbers, the levels of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import PIECE_ROWS, levels_of
+from logloss.data.keys import Value
+from logloss.data.rows import Column
+from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.text import count
+
+# A category of more levels is none: its levels are not kept.
+MOST_LEVELS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Of the numbers of a column or a matrix, each by its place: sums, weights, least and greatest, how many lack.
+
+    names: those of the columns of a matrix. numbering: value minus row number, where that is the same in each row.
+    """
+
+    names: tuple[str, ...] | None
+    sums: Any
+    weights: Any
+    lows: Any
+    highs: Any
+    n_lacking: Any
+    numbering: float | None
+
+    def merge(self, other: Range) -> Range:
+        """Of the rows of both."""
+        return Range(
+            self.names,
+            self.sums + other.sums,
+            self.weights + other.weights,
+            np.minimum(self.lows, other.lows),
+            np.maximum(self.highs, other.highs),
+            self.n_lacking + other.n_lacking,
+            self.numbering if self.numbering == other.numbering else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The weight of each level of a category; `found` is None where there are too many."""
+
+    found: Mapping[Value, float] | None
+    n_rows: int
+
+    def merge(self, other: Levels) -> Levels:
+        """Of the rows of both."""
+        n_rows = self.n_rows + other.n_rows
+        if self.found is None or other.found is None:
+            return Levels(None, n_rows)
+        found = dict(self.found)
+        for level, weight in other.found.items():
+            found[level] = found.get(level, 0.0) + weight
+        return Levels(found if len(found) <= MOST_LEVELS else None, n_rows)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ColumnSummary:
+    """What each feature holds, by its number among the features: a `Range` of numbers or the `Levels` of a category."""
+
+    n_rows: int = 0
+    n_dropped: int = 0
+    sum_weight: float = 0.0
+    sum_positive: float = 0.0
+    coding: frozenset[Any] = frozenset()
+    columns: Mapping[int, Range | Levels] = field(default_factory=dict)
+    categories: frozenset[int] = frozenset()
+    is_floating: ClassVar[bool] = True
+
+    def workspace(self) -> Workspace:
+        """A new workspace."""
+        return _ColumnWorkspace(self.categories)
+
+    @classmethod
+    def empty(cls, categories: frozenset[int] = frozenset()) -> ColumnSummary:
+        """Of no rows. categories: the numbers of the features that are codes, however they are written."""
+        return cls(categories=categories)
+
+    @classmethod
+    def of(cls, block: Block) -> ColumnSummary:
+        """Of the rows of a block."""
+        workspace = _ColumnWorkspace(frozenset())
+        workspace.add(block)
+        return workspace.freeze()
+
+    def merge(self, other: ColumnSummary) -> ColumnSummary:
+        """Of the rows of both."""
+        columns: dict[int, Range | Levels] = dict(self.columns)
+        for j, found in other.columns.items():
+            mine: Any = columns.get(j)
+            columns[j] = found if mine is None else mine.merge(found)
+        return ColumnSummary(
+            self.n_rows + other.n_rows,
+            self.n_dropped + other.n_dropped,
+            self.sum_weight + other.sum_weight,
+            self.sum_positive + other.sum_positive,
+            self.coding | other.coding,
+            columns,
+            self.categories,
+        )
+
+    def __repr__(self) -> str:
+        return f"ColumnSummary: n_rows={count(self.n_rows)}  n_features={count(len(self.columns))}"
+
+
+class _ColumnWorkspace:
+    def __init__(self, categories: frozenset[int]) -> None:
+        self.summary = ColumnSummary.empty(categories)
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        if block.n_rows == 0:
+            return
+        mass = mass_of(block)
+        columns: dict[int, Range | Levels] = {}
+        for j, column in enumerate(block.features):
+            if column.categories is not None or column.values.dtype == np.bool_ or j in self.summary.categories:
+                columns[j] = _levels(column, mass)
+            else:
+                columns[j] = _matrix_range(column, mass) if column.is_matrix else _range(column, mass, block)
+        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
+        self.summary = self.summary.merge(
+            ColumnSummary(
+                n_rows,
+                block.n_dropped,
+                float(np.sum(mass)),
+                float(np.sum(mass * block.y_true)),
+                block.coding,
+                columns,
+                self.summary.categories,
+            )
+        )
+
+    def freeze(self) -> ColumnSummary:
+        """The summary of the blocks that were added."""
+        return self.summary
+
+
+def _levels(column: Column, mass: Any) -> Levels:
+    codes, values = levels_of(column)
+    n_each = np.bincount(codes, minlength=len(values))
+    weights = np.bincount(codes, weights=mass, minlength=len(values))
+    found: dict[Value, float] = {}
+    for code in np.flatnonzero(n_each).tolist():
+        found[values[code]] = found.get(values[code], 0.0) + float(weights[code])
+    return Levels(found if len(found) <= MOST_LEVELS else None, len(codes))
+
+
+def _range(column: Column, mass: Any, block: Block) -> Range:
+    values = np.asarray(column.values, dtype=np.float64)
+    lacking = np.isnan(values)
+    n_lacking = int(np.count_nonzero(lacking))
+    if n_lacking:
+        values, mass = values[~lacking], mass[~lacking]
+    numbering = None
+    if not n_lacking and block.rows is None:
+        offsets = values - np.arange(block.first_row, block.first_row + len(values))
+        numbering = float(offsets[0]) if (offsets == offsets[0]).all() else None
+    low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
+    return Range(
+        None,
+        np.array([mass @ values]),
+        np.array([mass.sum()]),
+        np.array([low]),
+        np.array([high]),
+        np.array([n_lacking]),
+        numbering,
+    )
+
+
+def _matrix_range(column: Column, mass: Any) -> Range:
+    """Piece by piece, so that each piece is read from memory once."""
+    width = column.values.shape[1]
+    sums, weights, n_lacking = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int64)
+    lows, highs = np.full(width, np.inf), np.full(width, -np.inf)
+    for start in range(0, len(column.values), PIECE_ROWS):
+        piece = column.values[start : start + PIECE_ROWS]
+        own = mass[start : start + PIECE_ROWS]
+        low, high = piece.min(axis=0), piece.max(axis=0)
+        if np.isnan(low).any():
+            lacking = np.isnan(piece)
+            low = np.where(lacking, np.inf, piece).min(axis=0)
+            high = np.where(lacking, -np.inf, piece).max(axis=0)
+            n_lacking += lacking.sum(axis=0)
+            weights += own @ ~lacking
+            sums += own @ np.where(lacking, 0.0, piece)
+        else:
+            weights += own.sum()
+            sums += own @ piece
+        np.minimum(lows, low, out=lows)
+        np.maximum(highs, high, out=highs)
+    return Range(column.names, sums, weights, lows, highs, n_lacking, None)
