@@ -454,7 +454,9 @@ def test_a_fit_that_is_stopped_early_says_how_far_it_is():
     with pytest.warns(logloss.ConvergenceWarning) as caught:
         model = logloss.fit(X, Y, max_passes=2)
     said = str(caught[0].message)
-    assert said.startswith("stopped after 2 passes: within 0.06 nats per row of the best, asked for was 1e-12.")
+    assert said.startswith(
+        "stopped after 2 passes: expected to be within 0.06 nats per row of the best, asked for was 1e-12."
+    )
     assert "Raise `max_passes`" in said
     assert len(model.passes) == 2
     with pytest.warns(logloss.ConvergenceWarning, match="stopped after 3 passes"):
@@ -468,8 +470,7 @@ def test_more_than_the_digits_can_give_is_not_waited_for():
     ):
         model = logloss.fit(X, Y, l2=1.0, tolerance=1e-30)
     assert len(model.passes) < 15
-    with pytest.warns(logloss.ConvergenceWarning, match="stopped after"):
-        assert len(logloss.fit(X, Y, l2=1e-300).passes) < 15
+    assert len(logloss.fit(X, Y, l2=1e-300).passes) < 15
 
 
 def test_a_fit_that_is_certified_warns_of_nothing():
@@ -639,7 +640,7 @@ def test_the_model_is_strict_json():
         assert figures["schema"] == 1
         assert figures["coefficients"] == {"x": slope(model)}
         assert figures["log_loss_nats"] == model.log_loss
-        assert figures["certificate_is_proven"] is (l2 > 0)
+        assert figures["certificate_is_proven"] is True
         assert figures["n_passes"] == len(model.passes)
 
 
@@ -656,7 +657,8 @@ def test_the_printed_model_says_what_it_is_what_it_found_and_how_sure_it_is():
 
 
 def test_the_printed_model_says_when_its_bound_is_an_estimate():
-    text = repr(logloss.fit(X, Y))
+    with pytest.warns(logloss.ConvergenceWarning):
+        text = repr(logloss.fit(X, Y, max_passes=2))
     assert "no penalty" in text
     assert "by its Newton decrement about" in text
     assert "certified" not in text

@@ -29,6 +29,8 @@ opening | demo
 comparison
 calibration
 fitting
+solver
+certificate
 measurement
 breakdown | filing | figures
 wording

@@ -25,6 +25,7 @@ from logloss.onepass.summaries import (
     LossSum,
     LossSummary,
     Point,
+    SampleSummary,
     ScoreSummary,
     cells,
     grouped,
@@ -65,6 +66,7 @@ MAKERS = {
         GroupedSummary.empty(("by",)),
         lambda block: GroupedSummary.of(block, ("by",)),
     ),
+    SampleSummary: (feature_tables(), SampleSummary.empty(5), lambda block: SampleSummary.of(block, 5)),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(), ColumnSummary.of),
     CurvatureSummary: (
         feature_tables(),
@@ -102,7 +104,7 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary):
+    if cls in (ColumnSummary, CurvatureSummary, SampleSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
     laws.assert_same(of(nothing.block()), empty)
 

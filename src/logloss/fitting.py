@@ -26,32 +26,29 @@ from logloss.data.source import MATRIX, Source, as_column, bind, features_matrix
 from logloss.errors import ConvergenceWarning, DataError
 from logloss.information import entropy
 from logloss.measurement import positive_text
+from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sample_size, sampled_block
 from logloss.text import columns, count, counted, fixed, listed, printable, significant
 
-# Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
-SETTLED_DECREMENT = 1e-28
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
-MAX_HALVINGS = 30
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 # A loss that can fall by less (nats per row) stands still.
 STILL = 1e-4
-ROUNDING = 2.0**-52
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """How far the mean loss (penalty included) can be from the best, in nats per row.
 
-    nats_per_row: the bound, in [0, inf). is_proven: True for a duality gap (l2 > 0); False for the Newton decrement of
-    an unpenalised fit, an estimate.
+    nats_per_row: the bound, in [0, inf). is_proven: True for a bound (docs/certificate.md); False where there is none,
+    as of separated classes without a penalty: then it is what the next step was expected to gain.
 
     Examples
     --------
     >>> import logloss
     >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).certificate.is_proven
-    False
+    True
     """
 
     nats_per_row: float
@@ -313,11 +310,11 @@ def fit(
         source, roles = bind(data, y_true=y_true, features=names, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    return _Newton(source, roles, float(l2), reference or {}, progress).model(tolerance, max_passes)
+    return _Fit(source, roles, float(l2), reference or {}, progress).model(tolerance, max_passes)
 
 
-class _Newton:
-    """The solver: Newton's method on centred and scaled features; the penalty stays on the user's scale."""
+class _Fit:
+    """One fit: a walk to learn the columns, a warm start where it pays, passes, and the model made of them."""
 
     def __init__(
         self,
@@ -328,14 +325,18 @@ class _Newton:
         progress: Callable[[Block], None] | None,
     ) -> None:
         from logloss.onepass.run import walk
-        from logloss.onepass.summaries import ColumnSummary
+        from logloss.onepass.summaries import ALL, ColumnSummary
 
-        self.source, self.l2, self.progress = source, l2, progress
         codes = frozenset(roles.features.index(name) for name in roles.categories)
-        found = walk(source, roles, ColumnSummary.empty(codes), progress=progress)
+        widths = {
+            name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
+        }
+        n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+        limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
+        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit), progress=progress)
         # What this walk has found sound is not looked at again.
-        self.roles = replace(roles, is_checked=True)
-        self.n_rows, self.weight = found.n_rows, found.sum_weight
+        self.roles, self.l2 = replace(roles, is_checked=True), l2
+        self.n_rows, self.sum_weight = found.n_rows, found.sum_weight
         self.base_rate = found.sum_positive / found.sum_weight
         if not 0 < self.base_rate < 1:
             raise DataError(
@@ -349,127 +350,69 @@ class _Newton:
                 f"{count(self.design.width)}. Leave out columns, or pool rare levels."
             )
         # l2 / 2 · |w|² in the solver's coordinates v = w · scale; nothing for the intercept.
-        self.penalty = l2 / self.design.scale**2
-        self.penalty[0] = 0.0
-
-    def look(self, coefficients: Array) -> Any:
-        """One pass: loss, gradient and Hessian at some coefficients."""
-        from logloss.onepass.run import walk
-        from logloss.onepass.summaries import CurvatureSummary, Point
-
-        point = Point(coefficients, self.design)
-        return walk(self.source, self.roles, CurvatureSummary.empty(point), progress=self.progress)
-
-    def objective(self, found: Any) -> float:
-        """Summed loss and penalty."""
-        coefficients = found.point.coefficients
-        return float(found.total_loss + 0.5 * self.penalty @ coefficients**2)
-
-    def step(self, found: Any) -> tuple[Array, float]:
-        """Newton's step and half its squared decrement: what the quadratic model expects to gain."""
-        import scipy.linalg
-
-        free = self.design.free
-        slope = (found.gradient + self.penalty * found.point.coefficients)[free]
-        curvature = found.hessian[np.ix_(free, free)] + np.diag(self.penalty[free])
-        size = np.sqrt(np.maximum(np.diag(curvature), np.finfo(float).tiny))
-        scaled = curvature / size / size[:, None]
-        try:
-            short = -scipy.linalg.cho_solve(scipy.linalg.cho_factor(scaled), slope / size) / size
-        except scipy.linalg.LinAlgError:
-            # Constant or collinear columns: the shortest of the equally good steps.
-            short = -scipy.linalg.lstsq(scaled, slope / size)[0] / size
-        step = np.zeros(self.design.width)
-        step[free] = short
-        return step, max(-0.5 * float(slope @ short), 0.0)
-
-    def bound(self, found: Any, decrement: float) -> float:
-        """Nats by which the objective can be above its least: the duality gap, or without a penalty the decrement.
-
-        The dual point is σ(z) + δ·σ(z)σ(−z), with δ such that the intercept's gradient vanishes; docs/certificate.md.
-        """
-        rounding = ROUNDING * self.objective(found)
-        if self.l2 == 0:
-            return decrement + rounding
-        shift = -found.gradient[0] / found.curvature[0]
-        if not abs(shift) <= 1:
-            return math.inf
-        free = self.design.free[1:]
-        residual = (found.gradient + shift * found.curvature + self.penalty * found.point.coefficients)[free]
-        gap = float(np.sum(residual**2 / (2 * self.penalty[free])) + shift**2 * found.curvature[0])
-        return gap + rounding
+        penalty = l2 / self.design.scale**2
+        penalty[0] = 0.0
+        self.solver = Solver(source, self.roles, self.design, penalty, self.sum_weight, self.n_rows, progress=progress)
+        self.start = np.zeros(self.design.width)
+        n_free = len(self.design.free)
+        if len(found.sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
+            null = self.start.copy()
+            null[0] = math.log(self.base_rate) - math.log1p(-self.base_rate) if roles.offset is None else 0.0
+            self.start = self.solver.warm(null, sampled_block(self.design, found.sample.chosen()))
+        self.passes: list[Pass] = []
 
     def model(self, tolerance: float, max_passes: int) -> LogisticModel:
         """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
-        found = self.look(np.zeros(self.design.width))
-        step, decrement = self.step(found)
-        bound = self.bound(found, decrement)
-        passes = [self.noted(found, bound)]
-        while len(passes) < max_passes:
-            before, previous = found, decrement
-            found = self.walked(before, step, passes, max_passes)
-            if found is None:
-                found = before
-                break
-            step, decrement = self.step(found)
-            bound = self.bound(found, decrement)
-            passes.append(self.noted(found, bound))
-            is_settled = decrement <= SETTLED_DECREMENT * self.weight or decrement > previous / 4
-            # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
-            is_stalled = previous / 4 < decrement <= ROUNDING * self.objective(found)
-            if (bound <= tolerance * self.weight and is_settled) or is_stalled:
-                break
-        self.warn(bound, step, tolerance, len(passes))
-        last = passes[-1]
+        found = self.solver.solve(self.start, tolerance, max_passes, self.note)
+        if self.passes[0].log_loss > entropy(self.base_rate) and self.start.any() and self.roles.offset is None:
+            # A sample that misled: rather Newton's method from nothing.
+            found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
+        self.warn(found, tolerance)
+        last = self.noted(found)
         return LogisticModel(
             intercept=last.intercept,
             coefficients=dict(zip(self.design.names, last.coefficients, strict=True)),
             log_loss=last.log_loss,
-            certificate=Certificate(bound / self.weight, self.l2 > 0),
-            passes=tuple(passes),
+            certificate=Certificate(self.left(found) / self.sum_weight, found.is_proven),
+            passes=tuple(self.passes),
             l2=self.l2,
             n_rows=self.n_rows,
             base_rate=self.base_rate,
             positive=positive_text(self.roles),
             design=self.design,
-            values=found.point.coefficients / self.design.scale,
+            values=found.at / self.design.scale,
         )
 
-    def walked(self, before: Any, step: Array, passes: list[Pass], max_passes: int) -> Any:
-        """The pass after a step, halved while it makes the objective worse; None if no length of it helps."""
-        reached = self.objective(before)
-        allowed = ROUNDING * abs(reached)
-        for _ in range(MAX_HALVINGS):
-            found = self.look(before.point.coefficients + step)
-            if self.objective(found) <= reached + allowed:
-                return found
-            passes.append(self.noted(found, math.inf))
-            if len(passes) >= max_passes:
-                break
-            step = step / 2
-        passes.append(self.noted(before, passes[-1].bound))
-        return None
+    def left(self, found: Found) -> float:
+        """The bound, or where there is none what the next step is expected to gain."""
+        return found.bound if found.is_proven else found.decrement
 
-    def noted(self, found: Any, bound: float) -> Pass:
+    def note(self, found: Found) -> None:
+        """Remember a pass."""
+        self.passes.append(self.noted(found))
+
+    def noted(self, found: Found) -> Pass:
         """A pass in the user's coordinates."""
-        values = found.point.coefficients / self.design.scale
+        values = found.at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(values[self.design.places].tolist())
-        return Pass(intercept, coefficients, found.total_loss / self.weight, bound / self.weight)
+        return Pass(intercept, coefficients, found.sums.total_loss / self.sum_weight, found.bound / self.sum_weight)
 
-    def warn(self, bound: float, step: Array, tolerance: float, n_passes: int) -> None:
+    def warn(self, found: Found, tolerance: float) -> None:
         """Say so where the answer is not certified, or where it was still running away."""
-        if self.l2 == 0 and bound <= STILL * self.weight and np.abs(step).max() > 0.1:
+        left, within = self.left(found), "within" if found.is_proven else "expected to be within"
+        runs_away = found.factor.n_dependent > 0 or np.abs(found.step).max() > 0.1
+        if self.l2 == 0 and not found.is_proven and left <= STILL * self.sum_weight and runs_away:
             warnings.warn(
-                f"no finite coefficients seem to be best: after {n_passes} passes they still grow and the loss stands "
-                "still. The features may divide the labels perfectly; add `l2=` for a finite answer.",
+                f"no finite coefficients seem to be best: after {len(self.passes)} passes they still grow and the loss "
+                "stands still. The features may divide the labels perfectly; add `l2=` for a finite answer.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif bound > tolerance * self.weight:
+        elif found.bound > tolerance * self.sum_weight:
             warnings.warn(
-                f"stopped after {n_passes} passes: within {bound / self.weight:.1g} nats per row of the best, asked "
-                f"for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
+                f"stopped after {len(self.passes)} passes: {within} {left / self.sum_weight:.1g} nats per row of the "
+                f"best, asked for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

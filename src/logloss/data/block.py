@@ -110,7 +110,7 @@ def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tupl
     """The features of rows that have no labels: finite, and nothing is missing but where it may be."""
     check = _Check(rows, roles)
     for name in roles.features:
-        lacking = None if name in may_lack else _lacking(rows.columns[name])
+        lacking = None if name in may_lack else check.lacking(name)
         if lacking is not None:
             check.fail_missing(name, lacking, "The model has no coefficient for what is missing there; fill it.")
     return check.features()
@@ -136,6 +136,8 @@ class _Check:
         self.n_dropped = 0
         # Forecasts that one look has found complete and in their domain.
         self.sound: set[str] = set()
+        # Rows of the matrix of features that hold NaN or infinity.
+        self.unsound: dict[str, Array] = {}
 
     def only(self, kept: Array) -> _Check:
         """The same for some of the rows."""
@@ -237,7 +239,7 @@ class _Check:
                 self.roles.missing == "indicator" or (self.roles.is_checked and self.roles.missing == "error")
             ):
                 continue
-            lacking = _lacking(column)
+            lacking = self.lacking(name)
             if lacking is None:
                 continue
             if absent is not None:
@@ -399,10 +401,21 @@ class _Check:
                 self.fail(name, "must be finite", bad)
         return Column(_read_only(values))
 
+    def lacking(self, name: str) -> Array | None:
+        """Rows of a column that hold nothing; None if no row does."""
+        column = self.rows.columns[name]
+        return _lacking_in(column.values, self.unsound_of(name)) if column.is_matrix else _lacking(column)
+
+    def unsound_of(self, name: str) -> Array:
+        """Rows of a matrix that hold NaN or infinity, looked for once."""
+        if name not in self.unsound:
+            self.unsound[name] = unsound_rows(self.rows.columns[name].values)
+        return self.unsound[name]
+
     def check_matrix(self, name: str, column: Column) -> None:
         """Refuse a matrix that holds infinity, or NaN where nothing may be missing; the column is named."""
         allows = np.isnan if self.roles.missing == "indicator" else np.zeros_like
-        unsound = unsound_rows(column.values)
+        unsound = self.unsound_of(name)
         bad = ~np.isfinite(column.values[unsound]) & ~allows(column.values[unsound]).astype(bool)
         if bad.any():
             own = column.names[int(np.argmax(bad.any(axis=0)))]
@@ -440,8 +453,6 @@ def _is_all_in_unit_interval(column: Column) -> bool:
 
 def _lacking(column: Column) -> Array | None:
     """Where a column holds nothing (null or NaN, one thing); None if nowhere."""
-    if column.is_matrix:
-        return _lacking_in(column.values)
     lacking = None if column.missing is None or not column.missing.any() else np.asarray(column.missing)
     is_float = column.categories is None and column.values.dtype.kind == "f"
     # The least of floats is NaN if any is: one look.
@@ -456,9 +467,9 @@ def _lacking(column: Column) -> Array | None:
     return lacking
 
 
-def _lacking_in(matrix: Array) -> Array | None:
-    """Rows of a matrix that hold NaN; None if no row does."""
-    if matrix.dtype.kind != "f" or not len(unsound := unsound_rows(matrix)):
+def _lacking_in(matrix: Array, unsound: Array) -> Array | None:
+    """Rows of a matrix that hold NaN, looked for among the unsound ones; None if no row does."""
+    if not len(unsound):
         return None
     lacking = np.zeros(len(matrix), dtype=bool)
     lacking[unsound] = np.isnan(matrix[unsound]).any(axis=1)

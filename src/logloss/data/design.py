@@ -11,7 +11,7 @@ never spread out into columns of zeros and ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -271,6 +271,11 @@ def _codes(term: Category, column: Column) -> tuple[Array, int]:
     numbers = np.array([known.get(sorting((value,)), len(term.levels)) for value in values], dtype=np.int32)
     found = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
     return found, int(np.count_nonzero(found == len(term.levels)))
+
+
+def coded_column(term: Category, columns: Sequence[Column], together: Callable[[Sequence[Array]], Array]) -> Column:
+    """Some columns as one, whose codes are the numbers of the term's levels. They must all be known."""
+    return Column(together([_codes(term, column)[0] for column in columns]), None, term.levels)
 
 
 def numbers_of(

@@ -23,6 +23,8 @@ from logloss.text import count, listed, printable, value_text
 
 # Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
 BLOCK_ROWS = 1 << 17
+# Values of a matrix handed out together: 4 MB of float64.
+MATRIX_VALUES = 1 << 19
 # Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
 PART_ROWS = 1 << 19
 # The column that a matrix of features is.
@@ -99,9 +101,11 @@ class MemoryPart:
         return len(next(iter(self.columns.values())).values)
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, BLOCK_ROWS at a time."""
-        for start in range(0, self.n_rows, BLOCK_ROWS):
-            yield Rows(sliced(self.columns, start, start + BLOCK_ROWS), self.first_row + start, self.place)
+        """Its rows, BLOCK_ROWS at a time; fewer of a wide matrix, so that a block stays in the caches."""
+        widest = max(column.values.shape[1] if column.is_matrix else 1 for column in self.columns.values())
+        step = max(MATRIX_VALUES // max(widest, 1), 1024) if widest > MATRIX_VALUES // BLOCK_ROWS else BLOCK_ROWS
+        for start in range(0, self.n_rows, step):
+            yield Rows(sliced(self.columns, start, start + step), self.first_row + start, self.place)
 
 
 @dataclass(frozen=True, slots=True)

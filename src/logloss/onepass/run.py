@@ -59,7 +59,7 @@ def nothing_left(source: Source, summary: Any) -> str:
 
 
 def map_and_merge(
-    parts: Sequence[BlockPart], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    parts: Sequence[Any], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """The summary of the parts: floating ones are merged in the order of the parts, so that threads change no bit."""
     stop = threading.Event()

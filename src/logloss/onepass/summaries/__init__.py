@@ -23,9 +23,11 @@ from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
 
 __all__ = [
+    "ALL",
     "ColumnSummary",
     "CostliestSummary",
     "Costly",
@@ -36,6 +38,7 @@ __all__ = [
     "LossSummary",
     "Point",
     "Range",
+    "SampleSummary",
     "ScoreSummary",
     "Summary",
     "Workspace",

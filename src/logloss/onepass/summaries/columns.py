@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from logloss.data.design import PIECE_ROWS, levels_of
 from logloss.data.keys import Value
 from logloss.data.rows import Column
 from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.text import count
 
 # A category of more levels is none: its levels are not kept.
@@ -76,21 +77,22 @@ class ColumnSummary:
     coding: frozenset[Any] = frozenset()
     columns: Mapping[int, Range | Levels] = field(default_factory=dict)
     categories: frozenset[int] = frozenset()
+    sample: SampleSummary = field(default_factory=SampleSummary.empty)
     is_floating: ClassVar[bool] = True
 
     def workspace(self) -> Workspace:
         """A new workspace."""
-        return _ColumnWorkspace(self.categories)
+        return _ColumnWorkspace(self.categories, self.sample)
 
     @classmethod
-    def empty(cls, categories: frozenset[int] = frozenset()) -> ColumnSummary:
+    def empty(cls, categories: frozenset[int] = frozenset(), n_sampled: int = 0, limit: int = ALL) -> ColumnSummary:
         """Of no rows. categories: the numbers of the features that are codes, however they are written."""
-        return cls(categories=categories)
+        return cls(categories=categories, sample=SampleSummary.empty(n_sampled, limit))
 
     @classmethod
     def of(cls, block: Block) -> ColumnSummary:
         """Of the rows of a block."""
-        workspace = _ColumnWorkspace(frozenset())
+        workspace = _ColumnWorkspace(frozenset(), SampleSummary.empty())
         workspace.add(block)
         return workspace.freeze()
 
@@ -108,6 +110,7 @@ class ColumnSummary:
             self.coding | other.coding,
             columns,
             self.categories,
+            self.sample.merge(other.sample),
         )
 
     def __repr__(self) -> str:
@@ -115,11 +118,13 @@ class ColumnSummary:
 
 
 class _ColumnWorkspace:
-    def __init__(self, categories: frozenset[int]) -> None:
-        self.summary = ColumnSummary.empty(categories)
+    def __init__(self, categories: frozenset[int], sample: SampleSummary) -> None:
+        self.summary = ColumnSummary(categories=categories, sample=sample)
+        self.sample = sample.workspace()
 
     def add(self, block: Block) -> None:
         """Take in a block."""
+        self.sample.add(block)
         if block.n_rows == 0:
             return
         mass = mass_of(block)
@@ -139,12 +144,13 @@ class _ColumnWorkspace:
                 block.coding,
                 columns,
                 self.summary.categories,
+                self.summary.sample,
             )
         )
 
     def freeze(self) -> ColumnSummary:
         """The summary of the blocks that were added."""
-        return self.summary
+        return replace(self.summary, sample=self.sample.freeze())
 
 
 def _levels(column: Column, mass: Any) -> Levels:

@@ -101,6 +101,7 @@ class _CurvatureWorkspace:
             for i, a in enumerate(self.design.spans[:j])
             if point.wants_hessian
         }
+        self.buffer = np.empty((0, n_dense))
         self.limbs = exact.new_limbs(1)
         self.n_rows, self.sum_absolute = 0, 0.0
         self.coding: frozenset[Any] = frozenset()
@@ -140,13 +141,10 @@ class _CurvatureWorkspace:
 
     def add_products(self, piece: Any, curvatures: Any, codes: list[Any]) -> None:
         """What rows add to the Hessian, without the row of the intercept."""
-        roots = np.sqrt(curvatures)[:, None]
-        if self.point.is_single:
-            scaled = np.empty(piece.shape, dtype=np.float32)
-            np.multiply(piece, 1 / self.design.scale[1 : 1 + self.design.n_dense], out=scaled, casting="same_kind")
-            scaled *= roots.astype(np.float32)
-        else:
-            scaled = piece * roots
+        if self.buffer.shape[0] < len(piece):
+            self.buffer = np.empty(piece.shape, dtype=np.float32 if self.point.is_single else np.float64)
+        scaled = self.buffer[: len(piece)]
+        np.multiply(piece, np.sqrt(curvatures)[:, None], out=scaled, casting="same_kind")
         self.dense += scaled.T @ scaled
         for j, mine in enumerate(codes):
             if self.design.n_dense:
@@ -170,7 +168,7 @@ class _CurvatureWorkspace:
         scale = design.scale[1 : 1 + design.n_dense]
         dense = slice(1, 1 + design.n_dense)
         found = np.zeros((design.width, design.width))
-        found[dense, dense] = self.dense if self.point.is_single else self.dense / scale / scale[:, None]
+        found[dense, dense] = self.dense / scale / scale[:, None]
         for j, span in enumerate(design.spans):
             np.fill_diagonal(found[span, span], curvature[span])
             found[span, dense] = self.mixed[j] / scale

@@ -1,0 +1,134 @@
+"""How far a fit can be from the best: bounds that are proved in docs/certificate.md, from the sums of one pass.
+
+>>> import numpy as np
+>>> factor = Factor(np.array([[4.0, 0.0], [0.0, 1.0]]))
+>>> factor.solve(np.array([2.0, 3.0])).tolist(), factor.n_dependent
+([0.5, 3.0], 0)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from logloss.data.design import PIECE_ROWS
+from logloss.data.rows import Array
+
+# The unit of rounding.
+ROUNDING = 2.0**-53
+# An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
+# sums over the rows leave a few hundred of them.
+DEPENDENT = 4096 * ROUNDING
+# The same where products were formed in single precision.
+DEPENDENT_SINGLE = 2.0**-17
+
+
+class Factor:
+    """A positive semidefinite matrix, scaled to ones on its diagonal and factored, to solve with and to measure by.
+
+    Where columns depend on each other, solutions are the shortest ones. basis: where it is known which combinations are
+    left, shape (n, n − n_dependent); then only a matrix that is singular there, too, counts as one. Cost: O(n³) once.
+    """
+
+    def __init__(self, matrix: Array, *, basis: Array | None = None, is_single: bool = False) -> None:
+        import scipy.linalg
+
+        self.matrix, self.outer = matrix, basis
+        inner = matrix if basis is None else basis.T @ matrix @ basis
+        diagonal = np.diag(inner)
+        self.size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        scaled = inner / self.size / self.size[:, None]
+        least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
+        self.n_dependent = 0
+        with contextlib.suppress(scipy.linalg.LinAlgError):
+            self.root = scipy.linalg.cholesky(scaled, lower=True, check_finite=False)
+            # The square of a pivot is what those before it leave of a column: no eigenvalue is above the least of them.
+            if np.diag(self.root).min(initial=1.0) ** 2 > least:
+                self.range = np.eye(len(inner)) if basis is None else basis
+                return
+        values, vectors = scipy.linalg.eigh(scaled, check_finite=False)
+        kept = values > least
+        self.n_dependent = int(np.count_nonzero(~kept))
+        self.null = vectors[:, ~kept] / self.size[:, None]
+        chosen = vectors[:, kept] / self.size[:, None]
+        self.range = chosen if basis is None else basis @ chosen
+        self.root = None
+        self.values, self.vectors = values[kept], vectors[:, kept]
+
+    def solve(self, right: Array) -> Array:
+        """The (shortest) solution."""
+        right = (right if self.outer is None else self.outer.T @ right) / self.size
+        if self.root is None:
+            found = self.vectors @ ((self.vectors.T @ right) / self.values) / self.size
+        else:
+            import scipy.linalg
+
+            found = scipy.linalg.cho_solve((self.root, True), right, check_finite=False) / self.size
+        return found if self.outer is None else self.outer @ found
+
+    @cached_property
+    def inverse(self) -> Array:
+        """The (pseudo-)inverse."""
+        if self.root is None:
+            half = (self.vectors / np.sqrt(self.values)).T / self.size
+        else:
+            import scipy.linalg
+
+            eye = np.eye(len(self.size))
+            half = scipy.linalg.solve_triangular(self.root, eye, lower=True, check_finite=False) / self.size
+        if self.outer is not None:
+            half = half @ self.outer.T
+        found: Array = half.T @ half
+        return found
+
+    @cached_property
+    def deviations(self) -> Array:
+        """Square roots of the diagonal of the inverse: standard errors, where the matrix is an information matrix."""
+        return np.sqrt(np.diag(self.inverse))
+
+    def length(self, move: Array) -> float:
+        """The length of a move in the metric of the matrix."""
+        return math.sqrt(max(float(move @ (self.matrix @ move)), 0.0))
+
+
+def gain(nu: float, reach: float) -> float:
+    """Most that the objective can fall, given its Newton decrement ν and reach R = max |x|_{H⁻¹}; ∞ unless Rν < 1.
+
+    ((1 − u) log(1 − u) + u) / R² with u = Rν, which is about ν²/2: the theorem of docs/certificate.md.
+    """
+    u = reach * nu
+    if not u < 1:
+        return math.inf
+    if u < 1e-4:
+        # The series of the same, whose terms are u^k / (k(k − 1)).
+        return nu**2 * (1 / 2 + u / 6 + u**2 / 12 + u**3 / 20)
+    return ((1 - u) * math.log1p(-u) + u) / reach**2
+
+
+def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: Array) -> float:
+    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own."""
+    shift = -gradient[0] / curvature[0]
+    if not abs(shift) <= 1:
+        return math.inf
+    residual = (gradient + shift * curvature + penalty * coefficients)[1:]
+    return float(np.sum(residual**2 / (2 * penalty[1:])) + shift**2 * curvature[0])
+
+
+def rounding_of_gradient(sum_absolute: float, total_curvature: float, size: float, n_pieces: int, width: int) -> float:
+    """Most by which rounding can have moved an entry of the gradient, in coordinates where features are at most 1.
+
+    A sum of products has a relative error of the number of its additions, in units of rounding; a logit, `size` the sum
+    of the sizes of the coefficients, moves a residual by at most its curvature.
+    """
+    additions = PIECE_ROWS + n_pieces + 8
+    return ROUNDING * (additions * sum_absolute + 2 * (width + 4) * size * total_curvature)
+
+
+def reach_of(deviations: Array, groups: Any) -> float:
+    """R = max |x|_{H⁻¹} ≤ Σ deviations, where each feature is at most 1; of a category only one level is."""
+    single, spans = groups
+    return float(deviations[single].sum() + sum(deviations[span].max(initial=0.0) for span in spans))

@@ -1,0 +1,116 @@
+"""A random sample of the rows, drawn over all of them by a hash of where each row stands: the same for any cut."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.onepass.summaries.contract import Workspace
+from logloss.text import count
+
+# Constants of splitmix64: Steele, Lea & Flood (2014), doi:10.1145/2660193.2660195.
+GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+ALL = (1 << 64) - 1
+# More rows than asked for are kept until they are so many times too many.
+SLACK = 1.25
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SampleSummary:
+    """The rows of least priority: at most `n_wanted` of those below `limit`.
+
+    priorities: sorted. pieces: (priorities, rows of one block), not in order, some more than asked for.
+    """
+
+    n_wanted: int
+    limit: int = ALL
+    n_rows: int = 0
+    coding: frozenset[Any] = frozenset()
+    priorities: Any = field(default_factory=lambda: np.zeros(0, np.uint64))
+    pieces: tuple[tuple[Any, Block], ...] = field(default=(), compare=False)
+    is_floating: ClassVar[bool] = True
+
+    @classmethod
+    def empty(cls, n_wanted: int = 0, limit: int = ALL) -> SampleSummary:
+        """Of no rows. limit: rows of a priority above it are never taken."""
+        return cls(n_wanted, limit)
+
+    @classmethod
+    def of(cls, block: Block, n_wanted: int, limit: int = ALL) -> SampleSummary:
+        """Of the rows of a block."""
+        workspace = _SampleWorkspace(n_wanted, limit)
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace with the same settings."""
+        return _SampleWorkspace(self.n_wanted, self.limit)
+
+    def merge(self, other: SampleSummary) -> SampleSummary:
+        """Of the rows of both."""
+        pieces = trimmed((*self.pieces, *other.pieces), self.n_wanted)
+        return SampleSummary(
+            self.n_wanted,
+            self.limit,
+            self.n_rows + other.n_rows,
+            self.coding | other.coding,
+            np.sort(np.concatenate([self.priorities, other.priorities]))[: self.n_wanted],
+            pieces,
+        )
+
+    def chosen(self) -> list[tuple[Any, Block]]:
+        """(priorities, rows) of exactly the rows that were drawn."""
+        last = self.priorities[-1] if len(self.priorities) else 0
+        return [(own[own <= last], rows.taken(own <= last)) for own, rows in self.pieces]
+
+    def __repr__(self) -> str:
+        return f"SampleSummary: n_rows={count(self.n_rows)}  n_drawn={count(len(self.priorities))}"
+
+
+class _SampleWorkspace:
+    def __init__(self, n_wanted: int, limit: int) -> None:
+        self.n_wanted, self.limit = n_wanted, limit
+        self.pieces: tuple[tuple[Any, Block], ...] = ()
+        self.n_rows = 0
+        self.coding: frozenset[Any] = frozenset()
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self.n_rows += block.n_rows
+        self.coding |= block.coding
+        if self.n_wanted == 0 or block.n_rows == 0:
+            return
+        found = priorities_of(block)
+        is_low = found <= np.uint64(self.limit)
+        if is_low.any():
+            self.pieces = trimmed((*self.pieces, (found[is_low], block.taken(is_low))), self.n_wanted)
+
+    def freeze(self) -> SampleSummary:
+        """The summary of the blocks that were added."""
+        all_of_them = [np.zeros(0, np.uint64), *(own for own, _ in self.pieces)]
+        priorities = np.sort(np.concatenate(all_of_them))[: self.n_wanted]
+        return SampleSummary(self.n_wanted, self.limit, self.n_rows, self.coding, priorities, self.pieces)
+
+
+def trimmed(pieces: tuple[tuple[Any, Block], ...], n_wanted: int) -> tuple[tuple[Any, Block], ...]:
+    """The pieces, without the rows of greatest priority once there are far too many."""
+    if sum(len(own) for own, _ in pieces) <= SLACK * n_wanted:
+        return pieces
+    last = np.partition(np.concatenate([own for own, _ in pieces]), n_wanted - 1)[n_wanted - 1]
+    kept = [(own, rows, own <= last) for own, rows in pieces]
+    return tuple((own[is_low], rows.taken(is_low)) for own, rows, is_low in kept if is_low.any())
+
+
+def priorities_of(block: Block) -> Any:
+    """A hash of each row's place and number, shape (n_rows,), uint64. Cost: 5 ns a row."""
+    numbers = np.arange(block.n_rows, dtype=np.uint64) if block.rows is None else block.rows.astype(np.uint64)
+    seed = (block.first_row + (zlib.crc32(block.place.name.encode("utf-8", "replace")) << 32)) & ALL
+    with np.errstate(over="ignore"):
+        mixed = (numbers + np.uint64(seed)) * np.uint64(GOLDEN)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(FIRST)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SECOND)
+    return mixed ^ (mixed >> np.uint64(31))
