@@ -29,7 +29,7 @@ opening | demo
 comparison
 calibration
 fitting
-solver
+separation | solver
 certificate
 measurement
 breakdown | filing | figures

@@ -24,6 +24,8 @@ from logloss.onepass.summaries import (
     GroupedSummary,
     LossSum,
     LossSummary,
+    MarginSummary,
+    Plane,
     Point,
     SampleSummary,
     ScoreSummary,
@@ -41,6 +43,7 @@ HARD = ("hard", "hard logits", "pair")
 PROBAS = ("hard", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts")
 LOGITS = ("hard logits",)
 DESIGN = Design(tuple(Numbers(f"x{j}", (f"x{j}",), np.array([j]), np.array([1.0 + j])) for j in (0, 1)))
+PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 
 
@@ -68,6 +71,7 @@ MAKERS = {
     ),
     SampleSummary: (feature_tables(), SampleSummary.empty(5), lambda block: SampleSummary.of(block, 5)),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(), ColumnSummary.of),
+    MarginSummary: (feature_tables(), MarginSummary.empty(PLANE), lambda block: MarginSummary.of(block, PLANE)),
     CurvatureSummary: (
         feature_tables(),
         CurvatureSummary.empty(POINT),
@@ -104,7 +108,7 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary, SampleSummary):
+    if cls in (ColumnSummary, CurvatureSummary, MarginSummary, SampleSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
     laws.assert_same(of(nothing.block()), empty)
 

@@ -13,12 +13,20 @@ from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from logloss.decomposition import Miscalibration
-    from logloss.errors import ConvergenceWarning, DataError, LogLossError, MissingPackage, SourceNotFound
+    from logloss.errors import (
+        ConvergenceWarning,
+        DataError,
+        LogLossError,
+        MissingPackage,
+        SeparationWarning,
+        SourceNotFound,
+    )
     from logloss.estimates import Estimate
     from logloss.fitting import LogisticModel, fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
     from logloss.opening import load
+    from logloss.separation import Separation
     from logloss.smalltable import SmallTable
 
 
@@ -42,6 +50,8 @@ _HOMES = {
     "SourceNotFound": "errors",
     "MissingPackage": "errors",
     "ConvergenceWarning": "errors",
+    "SeparationWarning": "errors",
+    "Separation": "separation",
 }
 
 __all__ = [
@@ -53,6 +63,8 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "Separation",
+    "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
     "cross_entropy",

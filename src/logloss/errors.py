@@ -5,6 +5,7 @@
     ├── SourceNotFound           there is no such file or folder      (a FileNotFoundError)
     └── MissingPackage           an optional package is not installed (an ImportError)
     ConvergenceWarning           a fit stopped before it was certified
+    └── SeparationWarning        no finite coefficients are best
 
 A message says what was expected, what was found, where, and what to do next.
 
@@ -69,5 +70,15 @@ class ConvergenceWarning(UserWarning):
     Examples
     --------
     >>> issubclass(ConvergenceWarning, UserWarning)
+    True
+    """
+
+
+class SeparationWarning(ConvergenceWarning):
+    """A direction of the features divides the labels: without a penalty no finite coefficients are best.
+
+    Examples
+    --------
+    >>> issubclass(SeparationWarning, ConvergenceWarning)
     True
     """

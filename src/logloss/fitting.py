@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, Design, category_of, numbers_of
+from logloss.data.design import FAR, LARGE, TOUCHING, Design, category_of, numbers_of
 from logloss.data.rows import Array, Column, Roles
 from logloss.data.source import MATRIX, Source, as_column, bind, features_matrix, names_of
-from logloss.errors import ConvergenceWarning, DataError
+from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.information import entropy
 from logloss.measurement import positive_text
+from logloss.separation import Separation, at_infinity, direction_of
 from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sample_size, sampled_block
 from logloss.text import columns, count, counted, fixed, listed, printable, significant
 
@@ -33,8 +34,8 @@ from logloss.text import columns, count, counted, fixed, listed, printable, sign
 TOLERANCE = 1e-12
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
-# A loss that can fall by less (nats per row) stands still.
-STILL = 1e-4
+# Passes without a penalty after which a fit that is not certified looks for separation, and those it has at least.
+PATIENCE, FEWEST = 25, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class LogisticModel:
     positive: str
     design: Design
     values: Array
+    separation: Separation | None = None
 
     def predict_logit(self, X: Any) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows, n_features).
@@ -133,7 +135,11 @@ class LogisticModel:
                 stacklevel=2,
             )
         n_rows = len(columns[0].values) if columns else len(X)
-        return coded.logits(self.values, 0, n_rows)
+        logits = coded.logits(self.values, 0, n_rows)
+        if self.separation is not None:
+            margins = [coded.logits(direction, 0, n_rows) for direction in self.separation.directions]
+            logits = at_infinity(logits, margins)
+        return logits
 
     def _columns(self, X: Any) -> Sequence[Column]:
         """The columns that the recipe reads, checked."""
@@ -335,7 +341,7 @@ class _Fit:
         limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
         found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit), progress=progress)
         # What this walk has found sound is not looked at again.
-        self.roles, self.l2 = replace(roles, is_checked=True), l2
+        self.source, self.roles, self.l2 = source, replace(roles, is_checked=True), l2
         self.n_rows, self.sum_weight = found.n_rows, found.sum_weight
         self.base_rate = found.sum_positive / found.sum_weight
         if not 0 < self.base_rate < 1:
@@ -363,15 +369,32 @@ class _Fit:
 
     def model(self, tolerance: float, max_passes: int) -> LogisticModel:
         """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
-        found = self.solver.solve(self.start, tolerance, max_passes, self.note)
+        found = self.solver.solve(self.start, tolerance, min(max_passes, PATIENCE), self.note)
         if self.passes[0].log_loss > entropy(self.base_rate) and self.start.any() and self.roles.offset is None:
             # A sample that misled: rather Newton's method from nothing.
             found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
-        self.warn(found, tolerance)
+        directions: tuple[Array, ...] = ()
+        n_divided = 0
+        if self.l2 == 0 and not found.is_proven and len(self.passes) >= min(max_passes, FEWEST):
+            directions, n_divided = self.directions()
+        if directions:
+            found = self.on_face(directions, tolerance, max_passes)
+        elif len(self.passes) >= PATIENCE and not self.solver.is_settled(found, tolerance):
+            found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
         last = self.noted(found)
+        coefficients, intercept = np.array(last.coefficients), last.intercept
+        for direction in reversed(directions):
+            intercept, coefficients = self.at_infinity(direction, intercept, coefficients)
+        separation = None
+        if directions:
+            named = zip(self.design.names, coefficients.tolist(), strict=True)
+            columns = tuple(name for name, value in named if math.isinf(value))
+            is_complete = not found.sums.n_rows
+            separation = Separation(columns, is_complete, n_divided, tuple(d / self.design.scale for d in directions))
+        self.warn(found, tolerance, separation)
         return LogisticModel(
-            intercept=last.intercept,
-            coefficients=dict(zip(self.design.names, last.coefficients, strict=True)),
+            intercept=intercept,
+            coefficients=dict(zip(self.design.names, coefficients.tolist(), strict=True)),
             log_loss=last.log_loss,
             certificate=Certificate(self.left(found) / self.sum_weight, found.is_proven),
             passes=tuple(self.passes),
@@ -381,7 +404,50 @@ class _Fit:
             positive=positive_text(self.roles),
             design=self.design,
             values=found.at / self.design.scale,
+            separation=separation,
         )
+
+    def directions(self) -> tuple[tuple[Array, ...], int]:
+        """(Directions that separate, each among the rows in the planes of those before; how many rows they divide)."""
+        from logloss.onepass.run import walk
+
+        found: list[Array] = []
+        n_divided = 0
+        while True:
+            face = tuple(found)
+            sums = self.on(face).look(np.zeros(self.design.width), wants_hessian=False)
+            if sums.n_rows == 0:
+                break
+            direction = direction_of(
+                lambda empty: walk(self.source, self.roles, empty), self.design, -sums.gradient, sums.n_rows, face
+            )
+            if direction is None:
+                break
+            found.append(direction.vector)
+            n_divided += direction.n_divided
+        return tuple(found), n_divided
+
+    def on(self, face: tuple[Array, ...]) -> Solver:
+        """The solver of the rows that lie in planes."""
+        return Solver(
+            self.source, self.roles, self.design, self.solver.penalty, self.sum_weight, self.n_rows, face=face
+        )
+
+    def on_face(self, directions: tuple[Array, ...], tolerance: float, max_passes: int) -> Found:
+        """The finite part of the answer: the fit of the rows that no direction divides."""
+        solver = self.on(directions)
+        return solver.solve(np.zeros(self.design.width), tolerance, max_passes, lambda found: None)
+
+    def at_infinity(self, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
+        """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
+        values = direction / self.design.scale
+        shift = values[1 : 1 + self.design.n_dense] * self.design.centre
+        own = values[0] - shift.sum()
+        if abs(own) > TOUCHING * (abs(values[0]) + np.abs(shift).sum()):
+            intercept = math.copysign(math.inf, own)
+        scaled, values = direction[self.design.places], values[self.design.places]
+        is_off = np.abs(scaled) > TOUCHING
+        return intercept, np.where(is_off, np.copysign(np.inf, values), coefficients)
 
     def left(self, found: Found) -> float:
         """The bound, or where there is none what the next step is expected to gain."""
@@ -398,15 +464,18 @@ class _Fit:
         coefficients = tuple(values[self.design.places].tolist())
         return Pass(intercept, coefficients, found.sums.total_loss / self.sum_weight, found.bound / self.sum_weight)
 
-    def warn(self, found: Found, tolerance: float) -> None:
-        """Say so where the answer is not certified, or where it was still running away."""
+    def warn(self, found: Found, tolerance: float, separation: Separation | None) -> None:
+        """Say so where the answer is not certified, or where there is no finite one."""
         left, within = self.left(found), "within" if found.is_proven else "expected to be within"
-        runs_away = found.factor.n_dependent > 0 or np.abs(found.step).max() > 0.1
-        if self.l2 == 0 and not found.is_proven and left <= STILL * self.sum_weight and runs_away:
+        if separation is not None:
+            named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
+            rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
+            infimum = found.sums.total_loss / self.sum_weight
             warnings.warn(
-                f"no finite coefficients seem to be best: after {len(self.passes)} passes they still grow and the loss "
-                "stands still. The features may divide the labels perfectly; add `l2=` for a finite answer.",
-                ConvergenceWarning,
+                f"the labels are separated: {named} can tell {rest} apart without fault, so no finite coefficients are "
+                f"best. The loss can come as near to {significant(infimum)} as one likes; shown is the limit. Pass l2= "
+                "(l2=1 is a common choice) for finite coefficients, or leave out what gives the labels away.",
+                SeparationWarning,
                 stacklevel=4,
             )
         elif found.bound > tolerance * self.sum_weight:

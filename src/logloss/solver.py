@@ -120,7 +120,9 @@ class Solver:
         n_rows: int,
         *,
         progress: Callable[[Block], None] | None = None,
+        face: tuple[Array, ...] = (),
     ) -> None:
+        self.face = face
         self.source, self.roles, self.design, self.penalty = source, roles, design, penalty
         self.sum_weight, self.n_rows, self.progress = sum_weight, n_rows, progress
         self.free = design.free
@@ -143,12 +145,15 @@ class Solver:
 
     def look(self, at: Array, *, wants_hessian: bool, is_single: bool = False, blocks: Sequence[Block] = ()) -> Any:
         """One pass, over all rows or over the blocks of a sample."""
-        from logloss.onepass.run import map_and_merge, walk
+        from logloss.onepass.run import map_and_merge, parts_of, walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
-        empty = CurvatureSummary.empty(Point(at, self.design, wants_hessian, is_single))
+        empty = CurvatureSummary.empty(Point(at, self.design, wants_hessian, is_single, self.face))
         if blocks:
             return map_and_merge(list(map(SamplePart, blocks)), empty)
+        if self.face:
+            # A face may have no rows.
+            return map_and_merge(parts_of(self.source, self.roles), empty, progress=self.progress)
         return walk(self.source, self.roles, empty, progress=self.progress)
 
     def factor_of(self, sums: Any, penalty: Array) -> Factor:

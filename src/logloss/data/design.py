@@ -30,6 +30,8 @@ LARGEST_SPREAD = 1e100
 LARGE, FAR = 1 << 20, 4.0
 # Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
 PIECE_ROWS = 2048
+# A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
+TOUCHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)

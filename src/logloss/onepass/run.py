@@ -39,12 +39,16 @@ def walk(
     source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
-    parts = [BlockPart(part, roles) for part in source.parts(roles.columns, roles.keys)]
-    summary = map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
+    summary = map_and_merge(parts_of(source, roles), empty, progress=progress, n_threads=n_threads)
     judge_coding(summary.coding, roles)
     if summary.n_rows == 0:
         raise DataError(nothing_left(source, summary))
     return summary
+
+
+def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
+    """The parts of a source that hand out blocks."""
+    return [BlockPart(part, roles) for part in source.parts(roles.columns, roles.keys)]
 
 
 def nothing_left(source: Source, summary: Any) -> str:

@@ -23,6 +23,7 @@ from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.margins import MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
 
@@ -36,6 +37,8 @@ __all__ = [
     "Levels",
     "LossSum",
     "LossSummary",
+    "MarginSummary",
+    "Plane",
     "Point",
     "Range",
     "SampleSummary",

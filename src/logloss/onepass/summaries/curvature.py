@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, Coded, Design
+from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.onepass import exact, gathering, kernels
 from logloss.onepass.summaries.contract import Workspace
 from logloss.text import count, significant
@@ -19,13 +19,14 @@ class Point:
     """Where a pass looks: the solver's coefficients, laid out as the design does, on numbers (x − centre) / scale.
 
     wants_hessian: whether the Hessian is asked for. is_single: whether its products of numbers may be formed in
-    single precision, as is good enough for steps.
+    single precision, as is good enough for steps. face: directions; only rows that lie across all of them take part.
     """
 
     coefficients: Any
     design: Design
     wants_hessian: bool = True
     is_single: bool = False
+    face: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,6 +86,16 @@ class CurvatureSummary:
         return f"CurvatureSummary: n_rows={count(self.n_rows)}  total_loss={significant(self.total_loss)} nats"
 
 
+def margins_of(block: Block, design: Design, direction: Any) -> Any:
+    """How far each row lies along a direction of the solver's coefficients, shape (n_rows,)."""
+    coded = design.coded(block.features)
+    found = np.empty(block.n_rows)
+    for start in range(0, block.n_rows, PIECE_ROWS):
+        stop = min(start + PIECE_ROWS, block.n_rows)
+        found[start:stop] = coded.logits(direction / design.scale, start, stop)
+    return found
+
+
 class _CurvatureWorkspace:
     """Sums on numbers that are centred but not scaled; the scale is applied when it is frozen."""
 
@@ -108,6 +119,8 @@ class _CurvatureWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
+        for direction in self.point.face:
+            block = block.taken(np.abs(margins_of(block, self.design, direction)) <= TOUCHING)
         self.add_coded(self.design.coded(block.features), block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         self.coding |= block.coding

@@ -1,0 +1,127 @@
+"""What a walk along a direction finds: how many rows lie on the wrong side of a plane, and the worst of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import TOUCHING, Design
+from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.curvature import margins_of
+from logloss.text import count
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A direction of the solver's coefficients, the face it is looked at in, and how many of the worst rows to keep."""
+
+    direction: Any
+    design: Design
+    n_kept: int
+    face: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MarginSummary:
+    """Rows of a label on the side where it belongs, in the plane, and on the wrong side; the worst of these.
+
+    A label that is a share belongs in the plane. worst: margins, least first; vectors: those rows, with the sign of
+    their label; is_share: which are to lie in the plane. sum_signed: the sum of all signed rows, weights left out.
+    """
+
+    plane: Plane
+    n_rows: int = 0
+    n_inside: int = 0
+    n_wrong: int = 0
+    coding: frozenset[Any] = frozenset()
+    worst: Any = None
+    vectors: Any = None
+    is_share: Any = None
+    is_floating: ClassVar[bool] = True
+
+    @classmethod
+    def empty(cls, plane: Plane) -> MarginSummary:
+        """Of no rows."""
+        width = plane.design.width
+        return cls(plane, worst=np.zeros(0), vectors=np.zeros((0, width)), is_share=np.zeros(0, dtype=bool))
+
+    @classmethod
+    def of(cls, block: Block, plane: Plane) -> MarginSummary:
+        """Of the rows of a block."""
+        workspace = _MarginWorkspace(plane)
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace for the same plane."""
+        return _MarginWorkspace(self.plane)
+
+    def merge(self, other: MarginSummary) -> MarginSummary:
+        """Of the rows of both."""
+        worst = np.concatenate([self.worst, other.worst])
+        vectors = np.concatenate([self.vectors, other.vectors])
+        is_share = np.concatenate([self.is_share, other.is_share])
+        # By margin and, where these are equal, by the rows themselves: the order of a merge does not matter.
+        chosen = np.lexsort((*vectors.T, worst))[: self.plane.n_kept]
+        return MarginSummary(
+            self.plane,
+            self.n_rows + other.n_rows,
+            self.n_inside + other.n_inside,
+            self.n_wrong + other.n_wrong,
+            self.coding | other.coding,
+            worst[chosen],
+            vectors[chosen],
+            is_share[chosen],
+        )
+
+    def __repr__(self) -> str:
+        return f"MarginSummary: n_rows={count(self.n_rows)}  n_wrong={count(self.n_wrong)}"
+
+
+class _MarginWorkspace:
+    def __init__(self, plane: Plane) -> None:
+        self.summary = MarginSummary.empty(plane)
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        plane = self.summary.plane
+        for direction in plane.face:
+            block = block.taken(np.abs(margins_of(block, plane.design, direction)) <= TOUCHING)
+        if block.n_rows == 0:
+            return
+        found = margins_of(block, plane.design, plane.direction)
+        is_share = (block.y_true > 0) & (block.y_true < 1)
+        signs = np.where(is_share, -np.sign(found), np.where(block.y_true > 0, 1.0, -1.0))
+        signs[signs == 0] = 1.0
+        margins = signs * found
+        kept = np.argsort(margins, kind="stable")[: plane.n_kept]
+        self.summary = self.summary.merge(
+            MarginSummary(
+                plane,
+                block.n_rows,
+                int(np.count_nonzero(np.abs(margins) <= TOUCHING)),
+                int(np.count_nonzero(margins < -TOUCHING)),
+                block.coding,
+                margins[kept],
+                rows_of(block.taken(kept), plane.design) * signs[kept, None],
+                is_share[kept],
+            )
+        )
+
+    def freeze(self) -> MarginSummary:
+        """The summary of the blocks that were added."""
+        return self.summary
+
+
+def rows_of(block: Block, design: Design) -> Any:
+    """Rows spread out as the design lays coefficients out, scaled, shape (n_rows, width)."""
+    coded = design.coded(block.features)
+    found = np.zeros((block.n_rows, design.width))
+    found[:, 0] = 1.0
+    found[:, 1 : 1 + design.n_dense] = coded.piece(0, block.n_rows) / design.scale[1 : 1 + design.n_dense]
+    for span, codes in zip(design.spans, coded.codes, strict=True):
+        found[np.arange(block.n_rows), span.start + codes] = 1.0
+    return found
