@@ -566,7 +566,7 @@ def test_classes_that_hardly_touch_are_not_separated():
     model = logloss.fit(values, [0, 0, 0, 1, 1, 1])
     assert model.separation is None
     assert model.certificate.is_proven
-    assert 1e3 < slope(model) < math.inf or slope(model) > 0
+    assert slope(model) > 5
 
 
 def test_shares_must_lie_in_the_plane_of_a_separation():
@@ -784,14 +784,15 @@ def test_the_model_is_strict_json():
 
 def test_the_printed_model_says_what_it_is_what_it_found_and_how_sure_it_is():
     lines = repr(logloss.fit(X, np.where(Y, "green", "red"), l2=1.0, pos_label="green")).splitlines()
-    assert lines[0].startswith('LogisticModel  P(y_true = "green") from 1 column · 10 rows')
+    assert lines[0].startswith('LogisticModel  P(y_true = "green") from 1 column · 10 rows, 7 positive')
     assert lines[0].endswith("l2 = 1")
     assert lines[2].split() == ["coefficient", "odds", "ratio"]
     assert lines[3].split() == ["intercept", "0.6555"]
     assert lines[4].split() == ["x", "0.9719", "2.643"]
-    assert lines[6] == "log loss   0.3329 on these rows · base rate alone 0.6109"
+    assert lines[6] == "log loss   0.3329 on these rows · base rate alone 0.6109 · skill 45.5 %"
     assert lines[7].startswith("fit        7 passes, certified within ")
     assert lines[7].endswith("e-17 nats per row of the best")
+    assert lines[8] == "errors     not shown: a penalty makes them wrong; l2=0 gives them"
 
 
 def test_the_printed_model_says_when_its_bound_is_an_estimate():

@@ -29,6 +29,7 @@ opening | demo
 comparison
 calibration
 fitting
+model
 separation | solver
 certificate
 measurement

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
-    from logloss.fitting import LogisticModel, fit
+    from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
+    from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
     from logloss.smalltable import SmallTable
@@ -44,7 +45,7 @@ _HOMES = {
     "SmallTable": "smalltable",
     "Estimate": "estimates",
     "fit": "fitting",
-    "LogisticModel": "fitting",
+    "LogisticModel": "model",
     "LogLossError": "errors",
     "DataError": "errors",
     "SourceNotFound": "errors",

@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.fitting import LogisticModel, fit
+from logloss.fitting import fit
 from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
 from logloss.measurement import Measurement, measure
+from logloss.model import LogisticModel
 from logloss.text import NATS_PER_BIT, adding_digits, columns, fixed
 
 X = (-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -21,14 +21,15 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import FAR, LARGE, TOUCHING, Design, category_of, numbers_of
-from logloss.data.rows import Array, Column, Roles
-from logloss.data.source import MATRIX, Source, as_column, bind, features_matrix, names_of
+from logloss.data.rows import Array, Roles
+from logloss.data.source import Source, bind
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.information import entropy
 from logloss.measurement import positive_text
-from logloss.separation import Separation, at_infinity, direction_of
+from logloss.model import SHARE, Certificate, Errors, LogisticModel, Pass, errors_of
+from logloss.separation import Separation, direction_of
 from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sample_size, sampled_block
-from logloss.text import columns, count, counted, fixed, listed, printable, significant
+from logloss.text import count, counted, listed, printable, significant
 
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
@@ -36,189 +37,6 @@ TOLERANCE = 1e-12
 MOST_COEFFICIENTS = 5_000
 # Passes without a penalty after which a fit that is not certified looks for separation, and those it has at least.
 PATIENCE, FEWEST = 25, 8
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """How far the mean loss (penalty included) can be from the best, in nats per row.
-
-    nats_per_row: the bound, in [0, inf). is_proven: True for a bound (docs/certificate.md); False where there is none,
-    as of separated classes without a penalty: then it is what the next step was expected to gain.
-
-    Examples
-    --------
-    >>> import logloss
-    >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).certificate.is_proven
-    True
-    """
-
-    nats_per_row: float
-    is_proven: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One walk over the rows: where it looked, the mean log loss there, and the bound on what is left to gain.
-
-    Examples
-    --------
-    >>> import logloss
-    >>> first = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).passes[0]
-    >>> first.intercept, round(first.log_loss, 4)
-    (0.0, 0.6931)
-    """
-
-    intercept: float
-    coefficients: tuple[float, ...]
-    log_loss: float
-    bound: float
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class LogisticModel:
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit`: frozen and complete.
-
-    Attributes
-    ----------
-    intercept : float
-        Log-odds where every feature is 0.
-    coefficients : dict of name to float
-        Change of the log-odds per unit of each feature.
-    log_loss : float
-        Mean log loss on the rows it was trained on, in nats, without the penalty.
-    certificate : Certificate
-        Bound on the distance from the best.
-    passes : tuple of Pass
-        What each pass found, the first at 0, the last at the answer.
-    l2 : float
-        Prior precision on the summed loss (scikit-learn's 1 / C).
-    n_rows, base_rate : int, float
-        Rows that took part, and their mean label.
-
-    Examples
-    --------
-    >>> import logloss
-    >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
-    >>> model.predict_proba([1.5]).round(6).tolist()
-    [0.5]
-    """
-
-    intercept: float
-    coefficients: dict[str, float]
-    log_loss: float
-    certificate: Certificate
-    passes: tuple[Pass, ...]
-    l2: float
-    n_rows: int
-    base_rate: float
-    positive: str
-    design: Design
-    values: Array
-    separation: Separation | None = None
-
-    def predict_logit(self, X: Any) -> Array:
-        """Log-odds of the positive class for each row of X, shape (n_rows, n_features).
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
-        [0.0]
-        """
-        columns = self._columns(X)
-        coded = self.design.coded(columns)
-        for name, n_strange in coded.strange.items():
-            warnings.warn(
-                f'"{printable(name)}" has levels that training did not see, in {counted(n_strange, "row")}; they are '
-                "taken for average ones.",
-                UserWarning,
-                stacklevel=2,
-            )
-        n_rows = len(columns[0].values) if columns else len(X)
-        logits = coded.logits(self.values, 0, n_rows)
-        if self.separation is not None:
-            margins = [coded.logits(direction, 0, n_rows) for direction in self.separation.directions]
-            logits = at_infinity(logits, margins)
-        return logits
-
-    def _columns(self, X: Any) -> Sequence[Column]:
-        """The columns that the recipe reads, checked."""
-        own = names_of(X)
-        terms = self.design.terms
-        if own is not None and set(self.design.columns) <= set(own) and terms:
-            # Columns with the names of training are found by them: in any order, among others.
-            found = {name: as_column(X[name], name) for name in self.design.columns}
-        else:
-            matrix = features_matrix(X if own is None or not hasattr(X, "to_numpy") else X.to_numpy())
-            width = sum(len(term.coefficient_names) for term in self.design.numbers)
-            if self.design.categories:
-                raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
-            if matrix.shape[1] != width:
-                raise DataError(f"`X` must have {counted(width, 'column')}, as in training; it has {matrix.shape[1]}.")
-            if not terms:
-                return []
-            if terms[0].column == MATRIX:
-                found = {MATRIX: Column(matrix, names=terms[0].coefficient_names)}
-            else:
-                found = {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
-        n_rows = len(next(iter(found.values())).values)
-        for name, column in found.items():
-            if len(column.values) != n_rows:
-                raise DataError(f'"{printable(name)}" has {count(len(column.values))} rows, others {count(n_rows)}.')
-        for term in self.design.numbers:
-            if found[term.column].categories is not None:
-                raise DataError(f'column "{printable(term.column)}" must hold numbers, as in training; it holds text.')
-        return self.design.checked(found)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
-        [0.5]
-        """
-        return np.exp(-np.logaddexp(0.0, -self.predict_logit(X)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The model as JSON-ready values, units in the names.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).to_dict()["n_rows"]
-        4
-        """
-        return {
-            "schema": 1,
-            "positive": self.positive,
-            "intercept": self.intercept,
-            "coefficients": dict(self.coefficients),
-            "l2": self.l2,
-            "n_rows": self.n_rows,
-            "base_rate": self.base_rate,
-            "log_loss_nats": self.log_loss,
-            "certificate_nats_per_row": self.certificate.nats_per_row,
-            "certificate_is_proven": self.certificate.is_proven,
-            "n_passes": len(self.passes),
-        }
-
-    def __repr__(self) -> str:
-        penalty = "no penalty" if self.l2 == 0 else f"l2 = {self.l2:g}"
-        n_ones = f", mean label {fixed(self.base_rate, 4)}"
-        head = f"LogisticModel  P({self.positive}) from {counted(len(self.coefficients), 'column')} · "
-        head += f"{counted(self.n_rows, 'row')}{n_ones} · {penalty}"
-        table = [["", "coefficient", "odds ratio"], ["intercept", significant(self.intercept), ""]]
-        for name, value in self.coefficients.items():
-            table.append([printable(name), significant(value), significant(math.exp(value)) if value < 700 else "inf"])
-        alone = (
-            f"log loss   {fixed(self.log_loss, 4)} on these rows · base rate alone {fixed(entropy(self.base_rate), 4)}"
-        )
-        kind = "certified within" if self.certificate.is_proven else "by its Newton decrement about"
-        bound = f"{kind} {self.certificate.nats_per_row:.0e} nats per row of the best"
-        fit_line = f"fit        {len(self.passes)} passes, {bound}"
-        return "\n".join([head, "", *columns(table, "lrr", gap="   "), "", alone, fit_line])
 
 
 def fit(
@@ -234,6 +52,7 @@ def fit(
     counts: Any = None,
     pos_label: Any = None,
     missing: str = "error",
+    robust: bool | None = None,
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
     progress: Callable[[Block], None] | None = None,
@@ -266,6 +85,9 @@ def fit(
         The class that counts as 1, where labels are not 0 and 1.
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
+    robust : bool, optional
+        Whether standard errors are those of the sandwich, which do not need the model to be right; if left out, they
+        are where `sample_weight` is given.
     tolerance : float > 0
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
@@ -284,9 +106,10 @@ def fit(
 
     Notes
     -----
-    Cost: one walk to centre and scale, then one for each pass, O(n_rows · n_features²). Newton's method with the full
-    Hessian, halved where it overshoots. For l2 > 0 the bound is a duality gap, proved in docs/certificate.md; without a
-    penalty it is half the squared Newton decrement, an estimate.
+    Cost: one walk to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each and
+    O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
+    on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
+    Without a penalty one more walk may form the information matrix, another one the sandwich.
 
     References
     ----------
@@ -316,7 +139,8 @@ def fit(
         source, roles = bind(data, y_true=y_true, features=names, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    return _Fit(source, roles, float(l2), reference or {}, progress).model(tolerance, max_passes)
+    fitted = _Fit(source, roles, float(l2), reference or {}, progress)
+    return fitted.model(tolerance, max_passes, roles.sample_weight is not None if robust is None else robust)
 
 
 class _Fit:
@@ -344,6 +168,8 @@ class _Fit:
         self.source, self.roles, self.l2 = source, replace(roles, is_checked=True), l2
         self.n_rows, self.sum_weight = found.n_rows, found.sum_weight
         self.base_rate = found.sum_positive / found.sum_weight
+        is_counted = self.roles.sample_weight is None and ("soft", True) not in found.coding
+        self.n_positive = round(found.sum_positive) if is_counted else None
         if not 0 < self.base_rate < 1:
             raise DataError(
                 f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if self.base_rate else 0}, "
@@ -367,7 +193,7 @@ class _Fit:
             self.start = self.solver.warm(null, sampled_block(self.design, found.sample.chosen()))
         self.passes: list[Pass] = []
 
-    def model(self, tolerance: float, max_passes: int) -> LogisticModel:
+    def model(self, tolerance: float, max_passes: int, is_robust: bool) -> LogisticModel:
         """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
         found = self.solver.solve(self.start, tolerance, min(max_passes, PATIENCE), self.note)
         if self.passes[0].log_loss > entropy(self.base_rate) and self.start.any() and self.roles.offset is None:
@@ -405,7 +231,38 @@ class _Fit:
             design=self.design,
             values=found.at / self.design.scale,
             separation=separation,
+            sum_weight=self.sum_weight,
+            errors=None if self.l2 or separation is not None else self.errors(found, is_robust),
+            collinear=self.collinear(),
+            n_dependent=0 if self.solver.null is None else self.solver.null.shape[1],
+            has_offset=self.roles.offset is not None,
+            n_positive=self.n_positive,
         )
+
+    def errors(self, found: Found, is_robust: bool) -> Errors | None:
+        """Standard errors at the answer."""
+        factor, solver = found.factor, self.solver
+        if not found.is_fresh or found.sums.point.is_single:
+            factor = solver.factor_of(solver.look(found.at, wants_hessian=True), solver.penalty)
+        if factor.n_dependent:
+            return None
+        if is_robust:
+            # In units of the mean weight, so that no square leaves the range of numbers.
+            unit = self.sum_weight / self.n_rows
+            meat = solver.look(found.at, wants_hessian=True, residual_unit=unit).hessian
+            inverse = factor.inverse * unit
+            covariance = inverse @ meat[np.ix_(self.design.free, self.design.free)] @ inverse
+            return errors_of(self.design, "sandwich", covariance, solver.null)
+        return errors_of(self.design, "information", factor.inverse, solver.null)
+
+    def collinear(self) -> tuple[str, ...]:
+        """The coefficients that the columns cannot tell apart."""
+        null = self.solver.null
+        if null is None:
+            return ()
+        shares = (np.abs(null) > SHARE * np.abs(null).max(axis=0)).any(axis=1)
+        position = {int(place): j for j, place in enumerate(self.design.free)}
+        return tuple(n for n, p in zip(self.design.names, self.design.places, strict=True) if shares[position[int(p)]])
 
     def directions(self) -> tuple[tuple[Array, ...], int]:
         """(Directions that separate, each among the rows in the planes of those before; how many rows they divide)."""
@@ -511,13 +368,8 @@ def design_of(found: Any, features: Sequence[str], reference: Mapping[str, Any])
         lows = np.where(column.weights > 0, column.lows, 0.0)
         highs = np.where(column.weights > 0, column.highs, 0.0)
         is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
-        if (
-            column.names is not None
-            and is_near
-            and not lacks.any()
-            and found.n_rows * len(means) >= LARGE
-            and len(features) == 1
-        ):
-            in_place, means = True, np.zeros(len(means))
-        terms.append(numbers_of(name, (name,) if column.names is None else column.names, means, lows, highs, lacks))
+        is_large = column.names is not None and found.n_rows * len(means) >= LARGE
+        in_place = is_large and is_near and not lacks.any() and len(features) == 1
+        names = (name,) if column.names is None else column.names
+        terms.append(numbers_of(name, names, means, lows, highs, lacks, in_place=in_place))
     return Design(tuple(terms), in_place)

@@ -143,12 +143,20 @@ class Solver:
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def look(self, at: Array, *, wants_hessian: bool, is_single: bool = False, blocks: Sequence[Block] = ()) -> Any:
+    def look(
+        self,
+        at: Array,
+        *,
+        wants_hessian: bool,
+        is_single: bool = False,
+        residual_unit: float = 0.0,
+        blocks: Sequence[Block] = (),
+    ) -> Any:
         """One pass, over all rows or over the blocks of a sample."""
         from logloss.onepass.run import map_and_merge, parts_of, walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
-        empty = CurvatureSummary.empty(Point(at, self.design, wants_hessian, is_single, self.face))
+        empty = CurvatureSummary.empty(Point(at, self.design, wants_hessian, is_single, self.face, residual_unit))
         if blocks:
             return map_and_merge(list(map(SamplePart, blocks)), empty)
         if self.face:

@@ -39,6 +39,7 @@ class Numbers:
     """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
 
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
+    means: those of training, where they are not the centre.
     """
 
     column: str
@@ -46,6 +47,7 @@ class Numbers:
     centre: Array
     scale: Array
     lacks: tuple[bool, ...] = ()
+    means: Array | None = None
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -181,6 +183,42 @@ class Design:
             found += names
         return tuple(found)
 
+    @cached_property
+    def references(self) -> dict[str, str]:
+        """What each coefficient of a category is measured against."""
+        found: dict[str, str] = {}
+        for term in self.categories:
+            own = printable(str(term.levels[term.reference]))
+            found |= dict.fromkeys(term.coefficient_names, own)
+        return found
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The names of what is read: each column of a matrix is one."""
+        return tuple(n for t in self.terms for n in (t.names if isinstance(t, Numbers) else (t.column,)))
+
+    def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
+        """What each column adds to the logit of each row, against the average one."""
+        usual = float(coefficients[0])
+        own: dict[str, Array] = {}
+        at = 1
+        for term, values in zip(self.numbers, coded.dense, strict=True):
+            width = len(term.names)
+            means = term.centre if term.means is None else term.means
+            usual += float((means - term.centre) @ coefficients[at : at + width])
+            added = (values.reshape(n_rows, width).astype(np.float64) - means) * coefficients[at : at + width]
+            at += width
+            for j in np.flatnonzero(term.lacks):
+                added[np.isnan(added[:, j]), j] = coefficients[at]
+                at += 1
+            own |= dict(zip(term.names, added.T, strict=True))
+        for span, category, codes in zip(self.spans, self.categories, coded.codes, strict=True):
+            levels = coefficients[span]
+            average = float(np.average(levels, weights=category.weights))
+            own[category.column] = np.append(levels, average)[codes] - average
+            usual += average
+        return [{"intercept": usual} | {name: float(own[name][row]) for name in self.read} for row in range(n_rows)]
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the table that it reads."""
@@ -281,10 +319,11 @@ def coded_column(term: Category, columns: Sequence[Column], together: Callable[[
 
 
 def numbers_of(
-    column: str, names: tuple[str, ...], means: Array, lows: Array, highs: Array, lacks: Array | None = None
+    column: str, names: tuple[str, ...], means: Array, lows: Array, highs: Array, lacks: Array, *, in_place: bool
 ) -> Numbers:
-    """The term of a column whose values have these means and ranges."""
-    spread = np.maximum(highs - means, means - lows)
+    """The term of a column whose values have these means and ranges; in place, they are not centred."""
+    centre = np.zeros(len(means)) if in_place else means
+    spread = np.maximum(highs - centre, centre - lows)
     scale = np.where(spread > 0, spread, 1.0)
     for name, size in zip(names, scale, strict=True):
         if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
@@ -292,7 +331,8 @@ def numbers_of(
                 f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
                 "Change their unit."
             )
-    return Numbers(column, names, means, scale, () if lacks is None or not lacks.any() else tuple(lacks.tolist()))
+    some_lack = tuple(lacks.tolist()) if lacks.any() else ()
+    return Numbers(column, names, centre, scale, some_lack, means if in_place else None)
 
 
 def category_of(column: str, weights: Mapping[Value, float], reference: Any = None) -> Category:

@@ -19,7 +19,10 @@ class Point:
     """Where a pass looks: the solver's coefficients, laid out as the design does, on numbers (x − centre) / scale.
 
     wants_hessian: whether the Hessian is asked for. is_single: whether its products of numbers may be formed in
-    single precision, as is good enough for steps. face: directions; only rows that lie across all of them take part.
+    single precision, as is good enough for steps.
+    residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, which is how
+    much the rows' gradients vary.
+    face: directions; only rows that lie across all of them take part.
     """
 
     coefficients: Any
@@ -27,6 +30,7 @@ class Point:
     wants_hessian: bool = True
     is_single: bool = False
     face: tuple[Any, ...] = ()
+    residual_unit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -141,6 +145,10 @@ class _CurvatureWorkspace:
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             counts = None if block.counts is None else block.counts[start:stop]
             kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
+            unit = self.point.residual_unit
+            if unit:
+                # A row that stands for several has as many gradients, each of one.
+                own[1] = (own[0] / unit) ** 2 / (1.0 if counts is None else counts)
             self.sums[:, 0] += own.sum(axis=1)
             self.sums[:, 1 : 1 + n_dense] += own @ piece
             self.sum_absolute += float(np.abs(own[0]).sum())
