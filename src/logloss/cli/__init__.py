@@ -1,0 +1,19 @@
+"""The shell: words in, text and exit codes out; no arithmetic.
+
+    0  done                        3  the data is wrong
+    1  a --fail-if holds           4  could not do it (disk, package)
+    2  usage, or no such file     70  our fault            130  Ctrl-C
+
+Each command stands in the room of what it does; the options that they share are in `options.py`.
+"""
+
+from __future__ import annotations
+
+from logloss.cli.leaving import main
+from logloss.cli.measuring import demo, measure, merge, show
+from logloss.cli.options import cli
+
+for command in (demo, measure, merge, show):
+    cli.add_command(command)
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,155 @@
+"""Commands that measure, and that merge and show what was measured."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from logloss.cli.options import (
+    bar,
+    check_output,
+    everywhere,
+    fails_if,
+    judge,
+    opened,
+    parsed_test,
+    saves,
+    say,
+    say_notes,
+    typed,
+)
+
+
+@click.command()
+@everywhere
+def demo(as_json: bool, quiet: bool, debug: bool) -> None:
+    """Ten points on a line: trained, measured and explained."""
+    from logloss import demo as lesson
+
+    click.echo(json.dumps(lesson.figures(), allow_nan=False, indent=1) if as_json else lesson.text())
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
+@click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1); given twice: of P(0), then P(1).")
+@click.option("-z", "--y-logit", metavar="COL", help="Column of log-odds, instead of -p.")
+@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
+@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
+@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): what each costs and adds.")
+@click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
+@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
+@click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
+)
+@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@fails_if
+@saves
+@everywhere
+def measure(
+    files: tuple[str, ...],
+    y_true: str,
+    y_proba: tuple[str, ...],
+    y_logit: str | None,
+    sample_weight: str | None,
+    counts: str | None,
+    pos_label: str | None,
+    by: tuple[str, ...],
+    group: tuple[str, ...],
+    cluster: tuple[str, ...],
+    missing: str,
+    no_header: bool,
+    fail_if: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Measure the predictions in Parquet or CSV files (or a folder, a glob, - for stdin)."""
+    if bool(y_proba) == (y_logit is not None):
+        raise click.UsageError("name the forecast: -p COL for probabilities, or -z COL for log-odds (one of the two).")
+    if len(y_proba) > 2:
+        raise click.UsageError(
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
+        )
+    if group and len(by) != 1:
+        raise click.UsageError("--group names values of one column: give --by once.")
+    tests = [parsed_test(test) for test in fail_if]
+    check_output(output, files)
+
+    from logloss import measurement
+
+    began = time.perf_counter()
+    table = opened(files, header=not no_header)
+    with bar(table, quiet=quiet) as progress:
+        measured = measurement.measure(
+            table,
+            y_true=y_true,
+            y_proba=(y_proba[0] if len(y_proba) == 1 else list(y_proba)) if y_proba else None,
+            y_logit=y_logit,
+            sample_weight=sample_weight,
+            counts=counts,
+            pos_label=pos_label,
+            by=list(by) or None,
+            groups=[key for value in group for key in typed(value)] or None,
+            cluster=list(cluster) or None,
+            missing=missing,
+            header=not no_header,
+            progress=progress,
+        )
+    if output is not None:
+        measured.save(output)
+    say(measured, as_json=as_json)
+    if not quiet:
+        kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
+        click.echo(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s", err=True)
+        say_notes(measured)
+    judge(measured, tests)
+
+
+@click.command()
+@click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
+@fails_if
+@saves
+@everywhere
+def merge(
+    summaries: tuple[str, ...],
+    fail_if: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
+    tests = [parsed_test(test) for test in fail_if]
+    check_output(output)
+
+    from logloss.opening import merged
+
+    measured = merged(summaries)
+    if output is not None:
+        measured.save(output)
+    say(measured, as_json=as_json)
+    if not quiet:
+        say_notes(measured)
+    judge(measured, tests)
+
+
+@click.command()
+@click.argument("summary", metavar="SUMMARY")
+@fails_if
+@everywhere
+def show(summary: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+    """Show what a summary says."""
+    tests = [parsed_test(test) for test in fail_if]
+
+    from logloss.opening import load
+
+    measured = load(summary)
+    say(measured, as_json=as_json)
+    if not quiet:
+        say_notes(measured)
+    judge(measured, tests)

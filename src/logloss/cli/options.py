@@ -1,0 +1,164 @@
+"""The group of commands, and what they share: options, outputs, progress, tests of figures.
+
+>>> FAILURE.fullmatch("log_loss_nats > 0.36")["name"]
+'log_loss_nats'
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from logloss.text import printable
+from logloss.version import __version__
+
+FAILED = 1
+FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
+HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+}
+# A walk that lasts longer than this many seconds shows how far it is.
+PATIENCE = 1.0
+# Letters of a message: none is cut, but file and column names in it may hold what a terminal would obey.
+LONGEST = 1 << 16
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="logloss")
+def cli() -> None:
+    """Measure and explain the probabilities of binary classifiers by their log loss."""
+
+
+def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has."""
+    command = click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+    command = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One flat JSON object instead of text.")(command)
+
+
+fails_if = click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="TEST",
+    help='Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).',
+)
+saves = click.option("-o", "--output", metavar="SUMMARY", help="Write the summary: it merges, and needs no rows.")
+
+
+def say(answer: Any, *, as_json: bool) -> None:
+    """An answer on stdout."""
+    click.echo(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if as_json else repr(answer))
+
+
+def say_notes(answer: Any) -> None:
+    """What was noticed on the way, on stderr."""
+    for note in answer.notes:
+        click.echo(printable(note, LONGEST), err=True)
+
+
+def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
+    """Leave with 1 if a --fail-if holds."""
+    figures = answer.to_dict() if tests else {}
+    failed = [text for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
+    for text in failed:
+        click.echo(f"--fail-if holds: {text}", err=True)
+    if failed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def check_output(path: str | None, inputs: tuple[str, ...] = ()) -> None:
+    """Find out before the walk whether its result can be written, and that it does not take the place of the data."""
+    if path is not None:
+        if any(os.path.exists(each) and os.path.exists(path) and os.path.samefile(each, path) for each in inputs):
+            raise click.UsageError(f"-o {path} would overwrite what is read. Name another file.")
+        from logloss.storage import check_writable
+
+        check_writable(path)
+
+
+def typed(value: str) -> list[Any]:
+    """What a group that was typed may be: text, a number; `null` is nothing."""
+    if value == "null":
+        return [None]
+    try:
+        return [value, int(value)]
+    except ValueError:
+        pass
+    try:
+        return [value, float(value)]
+    except ValueError:
+        return [value]
+
+
+def opened(files: tuple[str, ...], *, header: bool) -> Any:
+    """The source of the files named on the command line; `-` is standard input."""
+    from logloss.data.source import as_source
+
+    if "-" in files:
+        if len(files) > 1:
+            raise click.UsageError("- (standard input) stands alone.")
+        from logloss.data.arrow import open_stream
+
+        return open_stream(sys.stdin.buffer, header=header)
+    return as_source(files[0] if len(files) == 1 else list(files), header=header)
+
+
+@contextmanager
+def bar(source: Any, *, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    lock = threading.Lock()
+    with tqdm(
+        total=source.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr
+    ) as shown:
+
+        def progress(block: Any) -> None:
+            with lock:
+                shown.update(block.n_rows)
+
+        yield progress
+
+
+def parsed_test(text: str) -> tuple[str, str, str, float]:
+    """A --fail-if test as (its text, figure, operator, bound)."""
+    match = FAILURE.fullmatch(text)
+    try:
+        bound = float(match["bound"]) if match else math.nan
+    except ValueError:
+        match = None
+    if match is None:
+        raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
+    return text, match["name"], match["operator"], bound
+
+
+def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
+    """Whether a figure fails its test; one that is not defined does."""
+    numbers = [
+        key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
+    ]
+    if name not in numbers:
+        import difflib
+
+        close = difflib.get_close_matches(name, numbers, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
+    value = math.nan if figures[name] is None else float(figures[name])
+    return math.isnan(value) or HOLDS[operator](value, bound)
