@@ -153,7 +153,7 @@ def test_a_figure_that_is_not_defined_fails(run, tmp_path):
     ("words", "said"),
     [
         (["-y", "y"], "name the forecast: -p COL"),
-        (["-y", "y", "-p", "p", "-z", "z"], "one of the two"),
+        (["-y", "y", "-p", "p", "-z", "z"], "(one of them)"),
         (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must read like "log_loss_nats > 0.36"'),
         (["-y", "y", "-p", "p", "--fail-if", "log_loss > 1"], "Did you mean log_loss_nats?"),
         (["-y", "y", "-p", "p", "--group", "yes"], "--group names values of one column: give --by once"),

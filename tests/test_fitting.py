@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 
 import logloss
 from logloss import fitting, separation, solver
+from logloss.data.binding import MATRIX, bind
 from logloss.data.design import Design, Numbers
-from logloss.data.source import MATRIX, bind
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
 

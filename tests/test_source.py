@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from logloss import DataError, log_loss, measure
+from logloss.data.binding import MATRIX, bind
 from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, MATRIX, PART_ROWS, BlockPart, MemoryPart, array_source, as_source, bind
+from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source
 
 
 def refused(call) -> str:

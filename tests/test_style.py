@@ -30,7 +30,10 @@ comparison
 calibration
 fitting
 model
-separation | solver
+modelfile | model_wording
+standard_errors | leave_one_out | recipe
+predicting | solver
+separation
 certificate
 measurement
 breakdown | filing | figures
@@ -50,12 +53,13 @@ onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
+data.binding
 data.source | data.design
 data.arrow
 data.block
 data.keys
 data.rows
-storage
+storage | documents
 text | errors | version
 """
 DEPTH = {

@@ -21,7 +21,9 @@ from logloss.onepass.summaries import (
     CostliestSummary,
     Costly,
     CurvatureSummary,
+    GradientSummary,
     GroupedSummary,
+    LeftOutSummary,
     LossSum,
     LossSummary,
     MarginSummary,
@@ -30,6 +32,7 @@ from logloss.onepass.summaries import (
     SampleSummary,
     ScoreSummary,
     cells,
+    clusters,
     grouped,
     scores,
 )
@@ -45,6 +48,8 @@ LOGITS = ("hard logits",)
 DESIGN = Design(tuple(Numbers(f"x{j}", (f"x{j}",), np.array([j]), np.array([1.0 + j])) for j in (0, 1)))
 PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
+# Of a Hessian of a few rows: leverages of order one.
+INVERSE = np.diag([0.5, 0.1, 0.2])
 
 
 @st.composite
@@ -56,6 +61,14 @@ def feature_tables(draw) -> Table:
     weight = None if table.sample_weight is None else np.clip(table.sample_weight, 0, 10)
     counts = None if table.counts is None else np.minimum(table.counts, 10)
     return Table(table.y_true, sample_weight=weight, counts=counts, features=features)
+
+
+@st.composite
+def clustered_feature_tables(draw) -> Table:
+    """The same with a cluster each."""
+    table = draw(feature_tables())
+    cluster = np.array(draw(st.lists(st.integers(0, 4), min_size=table.n_rows, max_size=table.n_rows)), np.int64)
+    return dataclasses.replace(table, cluster=cluster)
 
 
 # How to make a summary of each class: rows to draw, the empty one, and that of a block.
@@ -77,6 +90,16 @@ MAKERS = {
         CurvatureSummary.empty(POINT),
         lambda block: CurvatureSummary.of(block, POINT),
     ),
+    GradientSummary: (
+        clustered_feature_tables(),
+        GradientSummary.empty(POINT),
+        lambda block: GradientSummary.of(block, POINT),
+    ),
+    LeftOutSummary: (
+        feature_tables(),
+        LeftOutSummary.empty(POINT, INVERSE),
+        lambda block: LeftOutSummary.of(block, POINT, INVERSE),
+    ),
 }
 
 
@@ -97,6 +120,18 @@ def test_every_summary_obeys_the_laws(cls):
     obeys()
 
 
+def test_gradients_of_too_many_clusters_obey_the_laws_in_buckets(monkeypatch):
+    monkeypatch.setattr(clusters, "MOST_GROUPS", 2)
+    test_every_summary_obeys_the_laws(GradientSummary)
+    rng = np.random.default_rng(SEED)
+    table = Table(np.array([0, 1, 1, 0, 1]), features=rng.normal(size=(5, 2)), cluster=np.arange(5))
+    found = GradientSummary.of(table.block(), POINT)
+    assert found.has_buckets
+    total = CurvatureSummary.of(table.block(), POINT)
+    # What buckets hold together is the gradient of all rows.
+    assert found.sums.sum(axis=0) == pytest.approx(total.gradient, rel=1e-12)
+
+
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_every_summary_is_frozen(cls):
     summary = MAKERS[cls][1]
@@ -108,8 +143,8 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary, MarginSummary, SampleSummary):
-        nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
+    if cls in (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary):
+        nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)
 
 

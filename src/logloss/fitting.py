@@ -13,30 +13,34 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, TOUCHING, Design, category_of, numbers_of
-from logloss.data.rows import Array, Roles
-from logloss.data.source import Source, bind
+from logloss.data.design import TOUCHING
+from logloss.data.rows import Array, Place, Roles
+from logloss.data.source import Source
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.information import entropy
+from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
-from logloss.model import SHARE, Certificate, Errors, LogisticModel, Pass, errors_of
+from logloss.model import Certificate, LogisticModel, Pass
+from logloss.recipe import Learned, learn
 from logloss.separation import Separation, direction_of
-from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sample_size, sampled_block
-from logloss.text import count, counted, listed, printable, significant
+from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sampled_block
+from logloss.standard_errors import collinear, errors_at
+from logloss.text import counted, listed, printable, significant, value_text
 
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
-# The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
-MOST_COEFFICIENTS = 5_000
 # Passes without a penalty after which a fit that is not certified looks for separation, and those it has at least.
 PATIENCE, FEWEST = 25, 8
+# A base rate this near to 0 or 1 is one that rounding has left of one class.
+ROUNDING_OF_RATE = 1e-12
 
 
 def fit(
@@ -44,18 +48,23 @@ def fit(
     y_true: Any,
     *,
     features: Any = None,
+    exclude: Sequence[str] = (),
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
     l2: float = 0.0,
     offset: Any = None,
     sample_weight: Any = None,
     counts: Any = None,
+    cluster: Any = None,
     pos_label: Any = None,
     missing: str = "error",
     robust: bool | None = None,
+    leave_one_out: bool = True,
+    header: bool = True,
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
     progress: Callable[[Block], None] | None = None,
+    on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
     r"""Fit the logistic classifier of least log loss, and say how far it can be from the best.
 
@@ -64,11 +73,15 @@ def fit(
     Parameters
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
-        Features: a matrix of finite numbers, or a frame. If `features` is given: a table, as in `measure`.
+        Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
+        `measure`: a frame, or the path of Parquet or CSV files.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
-        The columns of the table to use. Numbers and bools are one coefficient each, text one for each level but one.
+        The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
+        number is one coefficient, bools and text one for each level but one.
+    exclude : list of names, optional
+        Columns of the table not to use.
     categories : list of names, optional
         Columns of numbers that are codes: one coefficient for each value but one.
     reference : dict of name to level, optional
@@ -81,6 +94,8 @@ def fit(
         Weight of each row; 2 counts like two equal rows.
     counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
         How many times each row stands.
+    cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
+        Rows with equal values depend on each other: standard errors take clusters, not rows, as independent.
     pos_label : number or text, optional
         The class that counts as 1, where labels are not 0 and 1.
     missing : {"error", "drop", "indicator"}
@@ -88,12 +103,18 @@ def fit(
     robust : bool, optional
         Whether standard errors are those of the sandwich, which do not need the model to be right; if left out, they
         are where `sample_weight` is given.
+    leave_one_out : bool
+        Whether to say what new rows may cost: `model.new_rows`.
+    header : bool
+        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
     tolerance : float > 0
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
         Walks over the rows before giving up.
     progress : function, optional
         Called with each block of rows that was walked.
+    on_pass : function, optional
+        Called with each `Pass` when it is done.
 
     Returns
     -------
@@ -109,7 +130,8 @@ def fit(
     Cost: one walk to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each and
     O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
     on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
-    Without a penalty one more walk may form the information matrix, another one the sandwich.
+    Without a penalty one more walk may form the information matrix, another one the sandwich. What new rows may cost
+    takes a refit for each of up to 1,000 rows, one more walk up to 200,000, a random sample beyond.
 
     References
     ----------
@@ -129,18 +151,50 @@ def fit(
     if max_passes < 1 or not tolerance > 0:
         raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
     options = {"sample_weight": sample_weight, "counts": counts, "pos_label": pos_label, "missing": missing}
-    options |= {"categories": categories, "offset": offset}
-    if features is None:
-        if isinstance(y_true, str):
-            raise DataError('name the columns to learn from: features=["…"]; or pass X and y as arrays.')
-        source, roles = bind(y_true, features=data, **options)
+    options |= {"categories": categories, "offset": offset, "cluster": cluster}
+    exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    is_table = features is not None or isinstance(y_true, str)
+    if exclude and (features is not None or not is_table):
+        raise DataError("`exclude` leaves out columns of a table of which all others are used; name them or exclude.")
+    if is_table:
+        names = OTHERS if features is None else [features] if isinstance(features, str) else features
+        source, roles = bind(data, y_true=y_true, features=names, exclude=exclude, header=header, **options)
     else:
-        names = [features] if isinstance(features, str) else features
-        source, roles = bind(data, y_true=y_true, features=names, **options)
+        source, roles = bind(y_true, features=data, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    fitted = _Fit(source, roles, float(l2), reference or {}, progress)
-    return fitted.model(tolerance, max_passes, roles.sample_weight is not None if robust is None else robust)
+    if not source.is_rewalkable:
+        raise DataError(
+            f"{source.name or 'this stream'} can be read once only; a fit walks over its rows repeatedly. "
+            "Write it to a file, or read it into a table."
+        )
+    notes = () if features is not None else _unused(source, roles, exclude)
+    learned = learn(source, roles, reference or {}, is_chosen=features is not None or not is_table, progress=progress)
+    asked = Asked(
+        roles.sample_weight is not None if robust is None else robust,
+        leave_one_out,
+        offset if isinstance(offset, str) else "",
+        notes,
+    )
+    return _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass).model(tolerance, max_passes, asked)
+
+
+def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
+    """A note on columns that hold neither numbers, bools nor text."""
+    names = [name for name in source.column_names if name not in (*roles.columns, *exclude)]
+    if not names:
+        return ()
+    return (f"not used, as neither numbers, bools nor text: {listed([printable(name) for name in names])}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a fit beside its coefficients, and what must be remembered of how it was asked."""
+
+    is_robust: bool
+    wants_new_rows: bool
+    offset: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class _Fit:
@@ -149,52 +203,34 @@ class _Fit:
     def __init__(
         self,
         source: Source,
-        roles: Roles,
+        learned: Learned,
         l2: float,
-        reference: Mapping[str, Any],
-        progress: Callable[[Block], None] | None,
+        *,
+        progress: Callable[[Block], None] | None = None,
+        on_pass: Callable[[Pass], None] | None = None,
     ) -> None:
-        from logloss.onepass.run import walk
-        from logloss.onepass.summaries import ALL, ColumnSummary
-
-        codes = frozenset(roles.features.index(name) for name in roles.categories)
-        widths = {
-            name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
-        }
-        n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
-        limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
-        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit), progress=progress)
-        # What this walk has found sound is not looked at again.
-        self.source, self.roles, self.l2 = source, replace(roles, is_checked=True), l2
-        self.n_rows, self.sum_weight = found.n_rows, found.sum_weight
-        self.base_rate = found.sum_positive / found.sum_weight
-        is_counted = self.roles.sample_weight is None and ("soft", True) not in found.coding
-        self.n_positive = round(found.sum_positive) if is_counted else None
-        if not 0 < self.base_rate < 1:
-            raise DataError(
-                f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if self.base_rate else 0}, "
-                "and no finite intercept is best. Check `y_true` and `pos_label`."
-            )
-        self.design = design_of(found, roles.features, reference)
-        if self.design.width > MOST_COEFFICIENTS:
-            raise DataError(
-                f"a fit has at most {count(MOST_COEFFICIENTS)} coefficients; these columns have "
-                f"{count(self.design.width)}. Leave out columns, or pool rare levels."
-            )
+        self.source, self.roles, self.l2 = source, learned.roles, l2
+        self.n_rows, self.sum_weight = learned.found.n_rows, learned.found.sum_weight
+        self.learned, self.design, self.base_rate = learned, learned.design, learned.base_rate
         # l2 / 2 · |w|² in the solver's coordinates v = w · scale; nothing for the intercept.
         penalty = l2 / self.design.scale**2
         penalty[0] = 0.0
         self.solver = Solver(source, self.roles, self.design, penalty, self.sum_weight, self.n_rows, progress=progress)
         self.start = np.zeros(self.design.width)
         n_free = len(self.design.free)
-        if len(found.sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
+        sample = learned.found.sample
+        self.sample: Block | None = None
+        if len(sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
             null = self.start.copy()
-            null[0] = math.log(self.base_rate) - math.log1p(-self.base_rate) if roles.offset is None else 0.0
-            self.start = self.solver.warm(null, sampled_block(self.design, found.sample.chosen()))
+            has_offset = learned.roles.offset is not None
+            null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
+            self.sample = sampled_block(self.design, sample.chosen())
+            self.start = self.solver.warm(null, self.sample)
         self.passes: list[Pass] = []
+        self.on_pass = on_pass
 
-    def model(self, tolerance: float, max_passes: int, is_robust: bool) -> LogisticModel:
-        """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
+    def run(self, tolerance: float, max_passes: int) -> tuple[Found, tuple[Array, ...], int]:
+        """(The last pass, directions that separate the classes, how many rows these divide)."""
         found = self.solver.solve(self.start, tolerance, min(max_passes, PATIENCE), self.note)
         if self.passes[0].log_loss > entropy(self.base_rate) and self.start.any() and self.roles.offset is None:
             # A sample that misled: rather Newton's method from nothing.
@@ -207,6 +243,11 @@ class _Fit:
             found = self.on_face(directions, tolerance, max_passes)
         elif len(self.passes) >= PATIENCE and not self.solver.is_settled(found, tolerance):
             found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
+        return found, directions, n_divided
+
+    def model(self, tolerance: float, max_passes: int, asked: Asked) -> LogisticModel:
+        """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
+        found, directions, n_divided = self.run(tolerance, max_passes)
         last = self.noted(found)
         coefficients, intercept = np.array(last.coefficients), last.intercept
         for direction in reversed(directions):
@@ -218,6 +259,9 @@ class _Fit:
             is_complete = not found.sums.n_rows
             separation = Separation(columns, is_complete, n_divided, tuple(d / self.design.scale for d in directions))
         self.warn(found, tolerance, separation)
+        errors = None
+        if self.l2 == 0 and separation is None:
+            errors = errors_at(self.solver, found, cluster=self.roles.cluster, is_robust=asked.is_robust)
         return LogisticModel(
             intercept=intercept,
             coefficients=dict(zip(self.design.names, coefficients.tolist(), strict=True)),
@@ -228,41 +272,50 @@ class _Fit:
             n_rows=self.n_rows,
             base_rate=self.base_rate,
             positive=positive_text(self.roles),
+            positive_value="" if self.roles.pos_label is None else value_text(self.roles.pos_label),
             design=self.design,
             values=found.at / self.design.scale,
             separation=separation,
             sum_weight=self.sum_weight,
-            errors=None if self.l2 or separation is not None else self.errors(found, is_robust),
-            collinear=self.collinear(),
+            errors=errors,
+            collinear=collinear(self.solver),
             n_dependent=0 if self.solver.null is None else self.solver.null.shape[1],
             has_offset=self.roles.offset is not None,
-            n_positive=self.n_positive,
+            offset=asked.offset,
+            n_positive=self.learned.n_positive,
+            new_rows=self.new_rows(found) if separation is None and asked.wants_new_rows else None,
+            n_dropped=self.learned.found.n_dropped,
+            source=self.source.name,
+            notes=(*self.source.notes, *asked.notes),
         )
 
-    def errors(self, found: Found, is_robust: bool) -> Errors | None:
-        """Standard errors at the answer."""
-        factor, solver = found.factor, self.solver
-        if not found.is_fresh or found.sums.point.is_single:
-            factor = solver.factor_of(solver.look(found.at, wants_hessian=True), solver.penalty)
-        if factor.n_dependent:
-            return None
-        if is_robust:
-            # In units of the mean weight, so that no square leaves the range of numbers.
-            unit = self.sum_weight / self.n_rows
-            meat = solver.look(found.at, wants_hessian=True, residual_unit=unit).hessian
-            inverse = factor.inverse * unit
-            covariance = inverse @ meat[np.ix_(self.design.free, self.design.free)] @ inverse
-            return errors_of(self.design, "sandwich", covariance, solver.null)
-        return errors_of(self.design, "information", factor.inverse, solver.null)
+    def new_rows(self, found: Found) -> NewRows | None:
+        """What new rows may cost."""
+        kept = self.learned.found.sample.chosen()
+        pieces = [rows for _, rows in kept]
+        n_kept = sum(rows.n_rows for rows in pieces)
+        is_small = n_kept <= KEPT_WHOLE and n_kept == self.learned.found.sample.n_rows
+        return new_rows_of(
+            self.solver,
+            found,
+            pieces=pieces if is_small else (),
+            sample=self.sample,
+            refit=lambda *row: self.without(found.at, *row),
+        )
 
-    def collinear(self) -> tuple[str, ...]:
-        """The coefficients that the columns cannot tell apart."""
-        null = self.solver.null
-        if null is None:
-            return ()
-        shares = (np.abs(null) > SHARE * np.abs(null).max(axis=0)).any(axis=1)
-        position = {int(place): j for j, place in enumerate(self.design.free)}
-        return tuple(n for n, p in zip(self.design.names, self.design.places, strict=True) if shares[position[int(p)]])
+    def without(self, start: Array, place: Place, row: int, weight: float, label: float) -> Array | None:
+        """The coefficients without one row; None if the others are of one class or separated."""
+        source = SourceWithout(self.source, place, row)
+        rate = self.base_rate
+        if not math.isnan(weight):
+            left = self.learned.found.sum_positive - weight * label
+            rate = left / (self.sum_weight - weight) if self.n_rows > 1 else 0.0
+            if not ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE:
+                return None
+        fit = _Fit(source, self.learned, self.l2)
+        fit.start, fit.base_rate = start, rate
+        found, directions, _ = fit.run(TOLERANCE, PATIENCE)
+        return None if directions else found.at
 
     def directions(self) -> tuple[tuple[Array, ...], int]:
         """(Directions that separate, each among the rows in the planes of those before; how many rows they divide)."""
@@ -313,6 +366,8 @@ class _Fit:
     def note(self, found: Found) -> None:
         """Remember a pass."""
         self.passes.append(self.noted(found))
+        if self.on_pass is not None:
+            self.on_pass(self.passes[-1])
 
     def noted(self, found: Found) -> Pass:
         """A pass in the user's coordinates."""
@@ -342,34 +397,3 @@ class _Fit:
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-
-def design_of(found: Any, features: Sequence[str], reference: Mapping[str, Any]) -> Design:
-    """The recipe for the columns that a walk has learned of."""
-    from logloss.onepass.summaries import Levels
-
-    for name in reference:
-        if name not in features:
-            raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
-    terms: list[Any] = []
-    in_place = False
-    for j, name in enumerate(features):
-        column = found.columns[j]
-        if isinstance(column, Levels):
-            if column.found is None:
-                raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.found, reference.get(name)))
-            continue
-        if name in reference:
-            raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
-        lacks = column.n_lacking > 0
-        means = column.sums / np.maximum(column.weights, np.finfo(float).tiny)
-        means = np.where(column.weights > 0, means, 0.0)
-        lows = np.where(column.weights > 0, column.lows, 0.0)
-        highs = np.where(column.weights > 0, column.highs, 0.0)
-        is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
-        is_large = column.names is not None and found.n_rows * len(means) >= LARGE
-        in_place = is_large and is_near and not lacks.any() and len(features) == 1
-        names = (name,) if column.names is None else column.names
-        terms.append(numbers_of(name, names, means, lows, highs, lacks, in_place=in_place))
-    return Design(tuple(terms), in_place)

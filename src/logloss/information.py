@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.binding import bind
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.data.source import BlockPart, bind
+from logloss.data.source import BlockPart
 from logloss.errors import DataError
 from logloss.text import NATS_PER_BIT, value_text
 

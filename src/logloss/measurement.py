@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from logloss import wording
 from logloss.breakdown import clustered, error_of_clusters, groups_table, margin
+from logloss.data.binding import bind
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.data.rows import Roles
-from logloss.data.source import bind
 from logloss.decomposition import (
     Chance,
     Miscalibration,

@@ -9,32 +9,27 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.design import Design
-from logloss.data.rows import Array, Column
-from logloss.data.source import MATRIX, as_column, features_matrix, names_of
+from logloss.data.rows import Array
+from logloss.data.source import as_source
 from logloss.errors import DataError
-from logloss.information import entropy
-from logloss.separation import Separation, at_infinity
-from logloss.text import columns, count, counted, fixed, listed, printable, significant
+from logloss.figures import jsonable, put
+from logloss.leave_one_out import NewRows
+from logloss.model_wording import html_of, text_of
+from logloss.predicting import LOGIT, Predictor, ScoredSource, n_rows_of
+from logloss.separation import Separation
+from logloss.standard_errors import Errors
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
 
-# The 97.5 % point of the normal distribution: intervals of 95 %.
-NORMAL = 1.959963984540054
-# exp of more is no number.
-LARGEST_EXPONENT = 709.0
-# An odds ratio above is written by its power of ten.
-LARGEST_RATIO = 1e6
-# A coefficient belongs to a dependence if its share of it is larger than this.
-SHARE = 1e-6
+# Why figures are undefined.
+DEPENDENT, PENALISED = "columns depend on each other", "under a penalty they mean nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,47 +68,6 @@ class Pass:
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Standard errors of the coefficients of an unpenalised fit: of each one, in the order of the model's coefficients.
-
-    kind: "information" (the inverse of the Hessian: the model is right), or "sandwich" (it need not be; also where rows
-    have weights). nan where columns depend on each other or a coefficient is infinite.
-
-    Examples
-    --------
-    >>> import logloss
-    >>> errors = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1]).errors
-    >>> errors.kind, round(errors.coefficients["x"], 4)
-    ('information', 0.9749)
-    """
-
-    kind: str
-    intercept: float
-    coefficients: dict[str, float]
-
-
-def errors_of(design: Design, kind: str, covariance: Array, null: Array | None) -> Errors:
-    """Standard errors from the covariance of the solver's coefficients."""
-    free = design.free
-    size = design.scale[free]
-    covariance = covariance / size / size[:, None]
-    # The intercept is that of numbers less their centre.
-    back = np.zeros(len(free))
-    back[0] = 1.0
-    back[1 : 1 + design.n_dense] = -design.centre
-    own = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    intercept = math.sqrt(max(float(back @ covariance @ back), 0.0))
-    if null is not None:
-        is_dependent = (np.abs(null * size[:, None]) > SHARE).any(axis=1)
-        own = np.where(is_dependent, np.nan, own)
-        if np.abs(back @ null).max() > SHARE:
-            intercept = math.nan
-    position = {int(place): j for j, place in enumerate(free)}
-    found = {name: float(own[position[int(p)]]) for name, p in zip(design.names, design.places, strict=True)}
-    return Errors(kind, intercept, found)
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class LogisticModel:
     """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit`: frozen and complete.
@@ -144,6 +98,15 @@ class LogisticModel:
         Coefficients that the columns cannot tell apart; the answer is the shortest one (in units of each spread).
     n_dependent : int
         By how many coefficients there are too many.
+    new_rows : NewRows or None
+        What a new row may cost: the loss of each row under a fit to the others. None where classes are separated, and
+        where it was not asked for.
+    n_dropped : int
+        Rows left out by missing="drop".
+    offset : str
+        The column of the offset, where it is one of the table.
+    source, notes : str, tuple of str
+        What it was trained on, and sentences about how that was read.
 
     Examples
     --------
@@ -171,6 +134,12 @@ class LogisticModel:
     n_dependent: int = 0
     has_offset: bool = False
     n_positive: int | None = None
+    positive_value: str = ""
+    offset: str = ""
+    new_rows: NewRows | None = None
+    n_dropped: int = 0
+    source: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def log_likelihood(self) -> float:
@@ -183,6 +152,14 @@ class LogisticModel:
         return 1 + len(self.coefficients) - self.n_dependent
 
     @property
+    def estimation_error(self) -> float:
+        """What fitting to this many rows is expected to cost against the best coefficients: n_parameters / (2 n_rows).
+
+        In nats per row, if the model is right and has no penalty; the certificate need not be much smaller.
+        """
+        return self.n_parameters / (2 * self.n_rows)
+
+    @property
     def aic(self) -> float:
         """Akaike's criterion, 2 · n_parameters − 2 · log_likelihood; smaller is better. nan under a penalty."""
         return math.nan if self.l2 else 2 * self.n_parameters - 2 * self.log_likelihood
@@ -192,11 +169,18 @@ class LogisticModel:
         """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
 
+    @property
+    def predictor(self) -> Predictor:
+        """The recipe with its coefficients, as rows are predicted by it."""
+        directions = () if self.separation is None else self.separation.directions
+        return Predictor(self.design, self.values, directions, self.has_offset, self.offset)
+
     def predict_logit(self, X: Any, *, offset: Any = None) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows,).
 
-        X: a matrix as in training, or a table with the columns of training, in any order, among others. offset: of each
-        row, where training had one. Levels that training did not see are taken for average ones, with a warning.
+        X: a matrix as in training, or a table with the columns of training, in any order, among others: a frame, or the
+        path of Parquet or CSV files. offset: of each row, where training had one that is no column of X. Levels that
+        training did not see are taken for average ones, with a warning.
 
         Examples
         --------
@@ -204,25 +188,7 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        if self.has_offset and offset is None:
-            raise DataError("this model was trained with an offset; pass `offset=`, one number for each row.")
-        table = self._columns(X)
-        coded = self.design.coded(table)
-        for name, n_strange in coded.strange.items():
-            warnings.warn(
-                f'"{printable(name)}" has levels that training did not see, in {counted(n_strange, "row")}; they are '
-                "taken for average ones.",
-                UserWarning,
-                stacklevel=2,
-            )
-        n_rows = len(table[0].values) if table else len(X)
-        logits = coded.logits(self.values, 0, n_rows)
-        if offset is not None:
-            logits = logits + np.asarray(offset, dtype=np.float64)
-        if self.separation is not None:
-            margins = [coded.logits(direction, 0, n_rows) for direction in self.separation.directions]
-            logits = at_infinity(logits, margins)
-        return logits
+        return self.predictor.logits(X, offset)
 
     def predict_proba(self, X: Any, *, offset: Any = None) -> Array:
         """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
@@ -248,35 +214,6 @@ class LogisticModel:
         logits = self.predict_logit(X, offset=offset)
         return -np.column_stack([np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)])
 
-    def _columns(self, X: Any) -> Sequence[Column]:
-        """The columns that the recipe reads, checked."""
-        own = names_of(X)
-        terms = self.design.terms
-        if own is not None and set(self.design.columns) <= set(own) and terms:
-            # Columns with the names of training are found by them: in any order, among others.
-            found = {name: as_column(X[name], name) for name in self.design.columns}
-        else:
-            matrix = features_matrix(X if own is None or not hasattr(X, "to_numpy") else X.to_numpy())
-            width = sum(len(term.coefficient_names) for term in self.design.numbers)
-            if self.design.categories:
-                raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
-            if matrix.shape[1] != width:
-                raise DataError(f"`X` must have {counted(width, 'column')}, as in training; it has {matrix.shape[1]}.")
-            if not terms:
-                return []
-            if terms[0].column == MATRIX:
-                found = {MATRIX: Column(matrix, names=terms[0].coefficient_names)}
-            else:
-                found = {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
-        n_rows = len(next(iter(found.values())).values)
-        for name, column in found.items():
-            if len(column.values) != n_rows:
-                raise DataError(f'"{printable(name)}" has {count(len(column.values))} rows, others {count(n_rows)}.')
-        for term in self.design.numbers:
-            if found[term.column].categories is not None:
-                raise DataError(f'column "{printable(term.column)}" must hold numbers, as in training; it holds text.')
-        return self.design.checked(found)
-
     def contributions(self, X: Any) -> list[dict[str, float]]:
         """What each feature adds to the log-odds of each row of X, against the average row; they add up to the logit.
 
@@ -292,12 +229,14 @@ class LogisticModel:
         """
         if self.separation is not None:
             raise DataError("infinite coefficients contribute nothing that could be added up. Fit with l2=.")
-        table = self._columns(X)
-        n_rows = len(table[0].values) if table else len(X)
-        return self.design.contributions(self.design.coded(table), self.values, n_rows)
+        table = self.predictor.table(X)
+        return self.design.contributions(self.design.coded(table), self.values, n_rows_of(table, X))
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
         """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
+
+        X, y_true: arrays, or a table and the name of its column of labels. A table in files is walked once, block by
+        block. With missing="drop" rows that lack a feature are left out and counted.
 
         Examples
         --------
@@ -308,13 +247,37 @@ class LogisticModel:
         """
         from logloss.measurement import measure
 
-        logits = self.predict_logit(X, offset=offset)
-        if isinstance(y_true, str):
-            return measure(X, y_true=y_true, y_logit=logits, **options)
-        return measure(y_true, y_logit=logits, **options)
+        if not isinstance(y_true, str):
+            return measure(y_true, y_logit=self.predict_logit(X, offset=offset), **options)
+        if offset is not None and not isinstance(offset, str):
+            return measure(X, y_true=y_true, y_logit=self.predict_logit(X, offset=offset), **options)
+        predictor = self.predictor if offset is None else replace(self.predictor, offset=offset)
+        table = as_source(X, header=options.get("header", True))
+        scored = ScoredSource(table, predictor, options.get("missing", "error"))
+        return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
+
+    def save(self, path: Any) -> None:
+        """Write the model to a file: JSON whose numbers are read as they were, checksummed, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to; an older file of that name is replaced.
+
+        Examples
+        --------
+        >>> import logloss, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.json")
+        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).save(path)
+        >>> logloss.load(path).predict_proba([1.5]).round(6).tolist()
+        [0.5]
+        """
+        from logloss.modelfile import save_model
+
+        save_model(path, self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The model as JSON-ready values, units in the names.
+        """The model as JSON-ready values, units in the names; undefined is None with a reason beside it.
 
         Examples
         --------
@@ -322,93 +285,45 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).to_dict()["n_rows"]
         4
         """
-        figures: dict[str, Any] = {"schema": 1, "positive": self.positive}
-        figures["intercept"] = _figure(self.intercept)
-        figures["coefficients"] = {name: _figure(value) for name, value in self.coefficients.items()}
+        figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
+        put(figures, "intercept", self.intercept)
+        figures["coefficients"] = jsonable(self.coefficients)
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            figures["intercept_error"] = _figure(self.errors.intercept)
-            figures["coefficient_errors"] = {name: _figure(value) for name, value in self.errors.coefficients.items()}
-        return figures | {
-            "l2": self.l2,
-            "n_rows": self.n_rows,
-            "base_rate": self.base_rate,
-            "log_loss_nats": self.log_loss,
-            "log_likelihood_nats": self.log_likelihood,
-            "aic": _figure(self.aic),
-            "bic": _figure(self.bic),
+            put(figures, "intercept_error", self.errors.intercept, DEPENDENT)
+            figures["coefficient_errors"] = jsonable(self.errors.coefficients)
+            if self.errors.cluster:
+                figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
+        figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
+        if self.n_positive is not None:
+            figures["n_positive"] = self.n_positive
+        figures |= {"base_rate": self.base_rate, "log_loss_nats": self.log_loss}
+        if self.new_rows is not None:
+            put(figures, "log_loss_on_new_rows_nats", self.new_rows.log_loss)
+            possible = self.new_rows.log_loss_of_possible
+            put(figures, "log_loss_on_new_rows_of_possible_nats", possible, "every row is impossible")
+            figures["new_rows_kind"] = self.new_rows.kind
+        figures["log_likelihood_nats"] = self.log_likelihood
+        put(figures, "aic", self.aic, PENALISED)
+        put(figures, "bic", self.bic, PENALISED)
+        figures |= {
+            "n_parameters": self.n_parameters,
             "certificate_nats_per_row": self.certificate.nats_per_row,
             "certificate_is_proven": self.certificate.is_proven,
+            "estimation_error_nats_per_row": self.estimation_error,
             "is_separated": self.separation is not None,
             "n_passes": len(self.passes),
+            "notes": list(self.notes),
         }
+        if self.separation is not None:
+            figures["separated_by"] = list(self.separation.columns)
+        if self.collinear:
+            figures["collinear"] = list(self.collinear)
+        return figures
 
     def __repr__(self) -> str:
-        penalty = "no penalty" if self.l2 == 0 else f"l2 = {self.l2:g}"
-        head = f"LogisticModel  P({self.positive}) from {counted(len(self.design.read), 'column')} · "
-        share = f"mean label {fixed(self.base_rate, 4)}"
-        if self.n_positive is not None:
-            share = f"{count(self.n_positive)} positive"
-        head += f"{counted(self.n_rows, 'row')}, {share} · {penalty}"
-        return "\n".join([head, "", *self._table(), "", *self._remarks()])
+        return text_of(self)
 
-    def _table(self) -> list[str]:
-        """The coefficients, with their errors where there are any."""
-        against = self.design.references
-        rows = [self._row("intercept", self.intercept, None if self.errors is None else self.errors.intercept, False)]
-        for name, value in self.coefficients.items():
-            error = None if self.errors is None else self.errors.coefficients[name]
-            rows.append([*self._row(name, value, error, True), f"against {against[name]}" if name in against else ""])
-        rows[0].append("")
-        names = ["", "coefficient", "odds ratio", ""]
-        if self.errors is not None:
-            names = ["", "coefficient", "std. error", "z", "odds ratio", "[95 %]", ""]
-        return columns([names, *rows], "lrrl" if self.errors is None else "lrrrrll", gap="   ")
-
-    def _row(self, name: str, value: float, error: float | None, has_odds: bool) -> list[str]:
-        odds = _odds(value) if has_odds else ""
-        if error is None:
-            return [printable(name), significant(value), odds]
-        if not error > 0:
-            return [printable(name), significant(value), "not known", "", odds, ""]
-        low, high = value - NORMAL * error, value + NORMAL * error
-        between = f"[{_odds(low)}, {_odds(high)}]" if has_odds else ""
-        return [printable(name), significant(value), significant(error), fixed(value / error, 1), odds, between]
-
-    def _remarks(self) -> list[str]:
-        """Loss, fit, and what must be known of the errors."""
-        alone = entropy(self.base_rate)
-        said = f"log loss   {fixed(self.log_loss, 4)} on these rows · base rate alone {fixed(alone, 4)}"
-        said += f" · skill {fixed(100 * (1 - self.log_loss / alone), 1)} %" if alone > 0 and not self.has_offset else ""
-        kind = "certified within" if self.certificate.is_proven else "by its Newton decrement about"
-        bound = f"{kind} {self.certificate.nats_per_row:.0e} nats per row of the best"
-        lines = [said, f"fit        {len(self.passes)} {'pass' if len(self.passes) == 1 else 'passes'}, {bound}"]
-        if self.separation is not None:
-            named = listed([printable(name) for name in self.separation.columns]) or "intercept"
-            lines[-1] += f"; separated by {named}: shown is the limit"
-        elif self.l2 == 0 and self.certificate.is_proven:
-            lines[-1] += "; not separated"
-        if self.l2:
-            lines.append("errors     not shown: a penalty makes them wrong; l2=0 gives them")
-        elif self.errors is not None and self.errors.kind == "sandwich":
-            lines.append("errors     sandwich: right for weighted rows, and if the model is not quite right")
-        if self.collinear:
-            lines.append(
-                f"collinear  {listed([printable(name) for name in self.collinear])}: the shortest of many answers"
-            )
-        return lines
-
-
-def _figure(value: float) -> float | str | None:
-    """A number as JSON knows it."""
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
-
-
-def _odds(value: float) -> str:
-    """The odds ratio of a coefficient; large ones by their power of ten."""
-    if value >= LARGEST_EXPONENT:
-        return "inf"
-    ratio = math.exp(value)
-    return significant(ratio) if ratio < LARGEST_RATIO else f"{ratio:.3g}"
+    def _repr_html_(self) -> str:
+        """The same for notebooks: one table, no script."""
+        return html_of(self)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from logloss.documents import document_of
 from logloss.errors import DataError
 from logloss.measurement import Measurement, measurement_of
+from logloss.model import Certificate, LogisticModel, Pass
+from logloss.modelfile import fields_of
 from logloss.storage import read_whole
 from logloss.text import printable
 
 PARQUET = b"PAR1"
 
 
-def load(path: Any) -> Measurement:
+def load(path: Any) -> Any:
     """Read what `save` has written.
 
     Parameters
     ----------
     path : str or path
-        The file of a summary.
+        The file of a summary or of a model; what it is, is read from the file.
 
     Returns
     -------
-    Measurement
-        Its figures are computed anew; it can be merged and saved like the one that was saved.
+    Measurement or LogisticModel
+        A measurement's figures are computed anew; it can be merged and saved like the one that was saved. A model is
+        the one that was saved, to the bit.
 
     Raises
     ------
@@ -46,15 +50,46 @@ def load(path: Any) -> Measurement:
     >>> round(logloss.load(path).log_loss, 4)
     0.3375
     """
-    return measurement_of(*_kept(path))
+    data, name = read_whole(path), printable(os.path.basename(os.fspath(path)), 120)
+    if data[:1] == b"{":
+        fields = document_of(data, name)
+        if fields["logloss"] not in READERS:
+            raise DataError(f'{name} holds a "{printable(fields["logloss"])}", which this version does not know.')
+        return READERS[fields["logloss"]](fields, name)
+    return measurement_of(*_kept(path, data))
 
 
-def _kept(path: Any) -> Any:
+def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
+    """A model from the fields of its document."""
+    own = fields_of(fields, name)
+    own["certificate"] = Certificate(*own["certificate"])
+    own["passes"] = tuple(Pass(*each) for each in own["passes"])
+    return LogisticModel(**own)
+
+
+# What documents hold, by their first field.
+READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {"model": _model}
+
+
+def load_model(path: Any) -> LogisticModel:
+    """Read a model; another file is refused by name."""
+    found = load(path)
+    if not isinstance(found, LogisticModel):
+        raise DataError(
+            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a model; it holds a "
+            f"{type(found).__name__}. A model is what `logloss fit … -o model.json` writes."
+        )
+    return found
+
+
+def _kept(path: Any, data: bytes | None = None) -> Any:
     """What the file of a summary holds: (summary, question, parts, source, notes)."""
     from logloss.filing import summary_of_bytes
 
     name = printable(os.path.basename(os.fspath(path)), 120)
-    data = read_whole(path)
+    data = read_whole(path) if data is None else data
+    if data[:1] == b"{":
+        raise DataError(f"{name} must hold a summary; it holds a document, of a model or a calibration.")
     if not data:
         raise DataError(f"{name} must hold a summary; it is empty, 0 bytes. Make it again.")
     if data[:4] != PARQUET:

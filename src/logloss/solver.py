@@ -35,6 +35,10 @@ MAX_HALVINGS = 30
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 40_000_000
+# Of tables of at most so many rows all are drawn.
+KEPT_WHOLE = 1_000
+# Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
+SAMPLE_PARTS = 8
 # Rows per coefficient that a sample should have.
 ROWS_PER_COEFFICIENT = 20
 # Nested samples: each has so many times the rows of the one before.
@@ -163,6 +167,24 @@ class Solver:
             # A face may have no rows.
             return map_and_merge(parts_of(self.source, self.roles), empty, progress=self.progress)
         return walk(self.source, self.roles, empty, progress=self.progress)
+
+    def summarised(self, empty: Any, sample: Block | None = None) -> Any:
+        """One pass of another summary: over all rows, or over those of a sample."""
+        from logloss.onepass.run import map_and_merge, walk
+
+        if sample is None:
+            return walk(self.source, self.roles, empty, progress=self.progress)
+        cuts = range(0, sample.n_rows, sample.n_rows // SAMPLE_PARTS + 1)
+        blocks = [sample.taken(np.arange(k, min(k + sample.n_rows // SAMPLE_PARTS + 1, sample.n_rows))) for k in cuts]
+        return map_and_merge(list(map(SamplePart, blocks)), empty)
+
+    def gradients_of_clusters(self, at: Array, unit: float) -> Array:
+        """The gradient of each cluster in a unit, shape (n_clusters, width)."""
+        from logloss.onepass.summaries import GradientSummary, Point
+
+        point = Point(at, self.design, wants_hessian=False, residual_unit=unit)
+        found: Array = self.summarised(GradientSummary.empty(point)).sums
+        return found
 
     def factor_of(self, sums: Any, penalty: Array) -> Factor:
         """The Hessian of the penalised objective, factored."""
@@ -316,9 +338,9 @@ class Solver:
 
 
 def sample_size(n_rows: int | None, n_values: int) -> int:
-    """How many rows to draw for the warm start: none of a small table."""
+    """How many rows to draw: for the warm start of a large table, or to leave each out in turn of a small one."""
     most = min(MOST_SAMPLED, max(MOST_SAMPLED_VALUES // max(n_values, 1), LARGE_TABLE // 10))
-    if n_rows is None:
+    if n_rows is None or n_rows <= KEPT_WHOLE:
         return most
     return 0 if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
 

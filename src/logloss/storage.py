@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from logloss.errors import DataError, SourceNotFound
@@ -23,12 +24,19 @@ MOST_BYTES = 1 << 30
 
 def write_atomically(path: Any, data: bytes) -> None:
     """Write a file by way of another one in the same folder: whoever reads it finds the old bytes or the new."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Any) -> Iterator[Any]:
+    """A binary file to write to, which takes the place of `path` once all is written, and none if anything fails."""
     path = os.fspath(path)
     folder = os.path.dirname(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # As any new file would have them, and not only for its owner, as temporary files are.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -92,3 +93,22 @@ def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[
         ]
         lines.append(gap.join(cells).rstrip())
     return lines
+
+
+def html_table(rows: Sequence[Sequence[str]], align: str) -> str:
+    """Rows of cells as an HTML table, the first of them its head; what cells hold is escaped."""
+    sides = ["left" if side == "l" else "right" for side in align]
+    lines = []
+    for number, row in enumerate(rows):
+        tag = "td" if number else "th"
+        cells = [
+            f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+            for cell, side in zip(row, sides, strict=True)
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
+
+
+def html_paragraphs(lines: Sequence[str]) -> str:
+    """Lines as HTML paragraphs, escaped."""
+    return "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in lines)

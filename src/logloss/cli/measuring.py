@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 
@@ -36,6 +37,7 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
 @click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1); given twice: of P(0), then P(1).")
 @click.option("-z", "--y-logit", metavar="COL", help="Column of log-odds, instead of -p.")
+@click.option("--model", metavar="MODEL", help="A model that `fit -o` has written, instead of -p.")
 @click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
 @click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
 @click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
@@ -54,6 +56,7 @@ def measure(
     y_true: str,
     y_proba: tuple[str, ...],
     y_logit: str | None,
+    model: str | None,
     sample_weight: str | None,
     counts: str | None,
     pos_label: str | None,
@@ -69,8 +72,10 @@ def measure(
     debug: bool,
 ) -> None:
     """Measure the predictions in Parquet or CSV files (or a folder, a glob, - for stdin)."""
-    if bool(y_proba) == (y_logit is not None):
-        raise click.UsageError("name the forecast: -p COL for probabilities, or -z COL for log-odds (one of the two).")
+    if bool(y_proba) + (y_logit is not None) + (model is not None) != 1:
+        raise click.UsageError(
+            "name the forecast: -p COL for probabilities, -z COL for log-odds, or --model FILE (one of them)."
+        )
     if len(y_proba) > 2:
         raise click.UsageError(
             "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
@@ -82,24 +87,28 @@ def measure(
 
     from logloss import measurement
 
+    asked: dict[str, Any] = {
+        "sample_weight": sample_weight,
+        "counts": counts,
+        "pos_label": pos_label,
+        "by": list(by) or None,
+        "groups": [key for value in group for key in typed(value)] or None,
+        "cluster": list(cluster) or None,
+        "missing": missing,
+        "header": not no_header,
+    }
     began = time.perf_counter()
     table = opened(files, header=not no_header)
     with bar(table, quiet=quiet) as progress:
-        measured = measurement.measure(
-            table,
-            y_true=y_true,
-            y_proba=(y_proba[0] if len(y_proba) == 1 else list(y_proba)) if y_proba else None,
-            y_logit=y_logit,
-            sample_weight=sample_weight,
-            counts=counts,
-            pos_label=pos_label,
-            by=list(by) or None,
-            groups=[key for value in group for key in typed(value)] or None,
-            cluster=list(cluster) or None,
-            missing=missing,
-            header=not no_header,
-            progress=progress,
-        )
+        if model is not None:
+            from logloss.opening import load_model
+
+            measured = load_model(model).measure(table, y_true, progress=progress, **asked)
+        else:
+            proba = y_proba[0] if len(y_proba) == 1 else list(y_proba) or None
+            measured = measurement.measure(
+                table, y_true=y_true, y_proba=proba, y_logit=y_logit, progress=progress, **asked
+            )
     if output is not None:
         measured.save(output)
     say(measured, as_json=as_json)
@@ -139,17 +148,17 @@ def merge(
 
 
 @click.command()
-@click.argument("summary", metavar="SUMMARY")
+@click.argument("file", metavar="SUMMARY|MODEL")
 @fails_if
 @everywhere
-def show(summary: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
-    """Show what a summary says."""
+def show(file: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+    """Show what a summary or a model says."""
     tests = [parsed_test(test) for test in fail_if]
 
     from logloss.opening import load
 
-    measured = load(summary)
-    say(measured, as_json=as_json)
+    answer = load(file)
+    say(answer, as_json=as_json)
     if not quiet:
-        say_notes(measured)
-    judge(measured, tests)
+        say_notes(answer)
+    judge(answer, tests)

@@ -70,6 +70,19 @@ def say_notes(answer: Any) -> None:
         click.echo(printable(note, LONGEST), err=True)
 
 
+def say_warnings(caught: Any) -> None:
+    """Warnings on stderr, each once."""
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        click.echo(f"warning: {printable(text, LONGEST)}", err=True)
+
+
+def split(names: str | None, table: Any) -> list[str] | None:
+    """Names of columns that stand between commas; a column whose own name has commas is one."""
+    if names is None:
+        return None
+    return [names] if names in table.column_names else [name for each in names.split(",") if (name := each.strip())]
+
+
 def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
     """Leave with 1 if a --fail-if holds."""
     figures = answer.to_dict() if tests else {}
@@ -117,24 +130,37 @@ def opened(files: tuple[str, ...], *, header: bool) -> Any:
     return as_source(files[0] if len(files) == 1 else list(files), header=header)
 
 
+class Bar:
+    """A progress bar: called with each block that was walked, and told of each pass of a fit."""
+
+    def __init__(self, shown: Any) -> None:
+        self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
+
+    def __call__(self, block: Any) -> None:
+        with self.lock:
+            self.shown.update(block.n_rows)
+
+    def on_pass(self, found: Any) -> None:
+        """The next pass walks over all rows again."""
+        with self.lock:
+            self.n_passes += 1
+            left = f"within {found.bound:.0e}" if math.isfinite(found.bound) else "no bound yet"
+            self.shown.reset()
+            self.shown.set_postfix_str(f"pass {self.n_passes}, log loss {found.log_loss:.4f}, {left} nats")
+
+
 @contextmanager
-def bar(source: Any, *, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+def bar(source: Any, *, quiet: bool) -> Iterator[Bar | None]:
     """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    lock = threading.Lock()
     with tqdm(
         total=source.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr
     ) as shown:
-
-        def progress(block: Any) -> None:
-            with lock:
-                shown.update(block.n_rows)
-
-        yield progress
+        yield Bar(shown)
 
 
 def parsed_test(text: str) -> tuple[str, str, str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from logloss.data.block import checked_features
 from logloss.data.keys import Value, sorting, typed, values_of
-from logloss.data.rows import Array, Column, Place, Roles, Rows
+from logloss.data.rows import Array, Column, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
@@ -56,6 +56,11 @@ class Numbers:
         return (*self.names, *(f"{name} is missing" for name in lacking))
 
     @property
+    def may_lack(self) -> bool:
+        """Whether a row may hold nothing."""
+        return any(self.lacks)
+
+    @property
     def n_lacking(self) -> int:
         """How many of its coefficients are of rows that hold nothing."""
         return sum(self.lacks)
@@ -69,6 +74,11 @@ class Category:
     levels: tuple[Value, ...]
     weights: tuple[float, ...]
     reference: int = 0
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether a row may hold nothing."""
+        return None in self.levels
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -224,19 +234,21 @@ class Design:
         """The columns of the table that it reads."""
         return tuple(term.column for term in self.terms)
 
-    def checked(self, columns: Mapping[str, Column]) -> tuple[Column, ...]:
-        """Columns without labels as `coded` takes them; errors name the row."""
-        lacking: set[str] = {term.column for term in self.categories if None in term.levels}
-        lacking |= {term.column for term in self.numbers if any(term.lacks)}
+    def checked(self, rows: Rows, *, may_lack: bool = False) -> tuple[Column, ...]:
+        """Columns of rows without labels as `coded` takes them; errors name the row.
+
+        may_lack: whether any column may hold nothing; a number is then NaN, and so is what is made of it.
+        """
+        lacking = {term.column for term in self.terms if may_lack or term.may_lack}
         roles = Roles(
             "",
             features=self.columns,
             categories=tuple(term.column for term in self.categories),
             missing="indicator" if lacking else "error",
         )
-        found = checked_features(Rows(columns, 0, Place()), roles, frozenset(lacking))
+        found = checked_features(rows, roles, frozenset(lacking))
         for term, column in zip(self.terms, found, strict=True):
-            if isinstance(term, Numbers) and column.is_matrix and any(term.lacks):
+            if isinstance(term, Numbers) and column.is_matrix and term.may_lack and not may_lack:
                 bad = np.argwhere(np.isnan(column.values[:, ~np.array(term.lacks)]))
                 if len(bad):
                     raise DataError(
@@ -308,9 +320,27 @@ def _codes(term: Category, column: Column) -> tuple[Array, int]:
     """(The number of each row's level, how many rows have none)."""
     codes, values = levels_of(column)
     known = {sorting((level,)): number for number, level in enumerate(term.levels)}
-    numbers = np.array([known.get(sorting((value,)), len(term.levels)) for value in values], dtype=np.int32)
+
+    def number_of(value: Value) -> int:
+        # What one file holds as the number 3 another may hold as the text "3".
+        for same in (value, *_otherwise(value)):
+            if sorting((same,)) in known:
+                return known[sorting((same,))]
+        return len(term.levels)
+
+    numbers = np.array([number_of(value) for value in values], dtype=np.int32)
     found = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
     return found, int(np.count_nonzero(found == len(term.levels)))
+
+
+def _otherwise(value: Value) -> tuple[Value, ...]:
+    """The same value in another kind: text as a number, a number as text."""
+    if isinstance(value, str):
+        try:
+            return (typed(float(value)),) if "_" not in value else ()
+        except ValueError:
+            return ()
+    return () if value is None else (str(value),)
 
 
 def coded_column(term: Category, columns: Sequence[Column], together: Callable[[Sequence[Array]], Array]) -> Column:
@@ -341,13 +371,12 @@ def category_of(column: str, weights: Mapping[Value, float], reference: Any = No
     # A missing value is the reference only where nothing else can be.
     number = 1 if len(levels) > 1 and levels[0] is None else 0
     if reference is not None:
-        keys = [sorting((level,)) for level in levels]
-        wanted = sorting((typed(reference),))
-        if wanted not in keys:
+        named = [j for j, level in enumerate(levels) if level is not None and is_label(level, reference)]
+        if not named:
             found = listed([value_text(level) for level in levels], 20)
             raise DataError(
                 f'the reference of "{printable(column)}" must be one of its levels; {value_text(reference)} is none. '
                 f"They are: {found}."
             )
-        number = keys.index(wanted)
+        number = named[0]
     return Category(column, tuple(levels), tuple(weights[level] for level in levels), number)

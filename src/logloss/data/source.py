@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +16,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.rows import Array, Column, LabelTest, Place, Roles, Rows, is_label
+from logloss.data.rows import Array, Column, Place, Roles, Rows
 from logloss.errors import DataError
-from logloss.text import count, listed, printable, value_text
+from logloss.text import count
 
 # Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
 BLOCK_ROWS = 1 << 17
@@ -27,8 +26,6 @@ BLOCK_ROWS = 1 << 17
 MATRIX_VALUES = 1 << 19
 # Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
 PART_ROWS = 1 << 19
-# The column that a matrix of features is.
-MATRIX = "X"
 
 
 @runtime_checkable
@@ -66,6 +63,9 @@ class Source(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read."""
+
+    def is_usable(self, column: str) -> bool:
+        """Whether a column may hold numbers, bools or text, as far as that is known without reading it."""
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
         """Its parts, reading these columns only. Files are compared here, before the first row is read.
@@ -126,6 +126,10 @@ class MemorySource:
     def n_rows(self) -> int:
         """How many rows it has."""
         return len(next(iter(self.columns.values())).values) if self.columns else 0
+
+    def is_usable(self, column: str) -> bool:
+        """Columns of other kinds have been refused."""
+        return True
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Slices of PART_ROWS rows."""
@@ -257,255 +261,4 @@ def as_source(table: Any, *, header: bool = True) -> Source:
     raise DataError(
         f"cannot read a table from {type(table).__name__}. "
         "Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or CSV files."
-    )
-
-
-def bind(
-    data: Any,
-    *,
-    y_true: Any = None,
-    y_proba: Any = None,
-    y_logit: Any = None,
-    sample_weight: Any = None,
-    counts: Any = None,
-    features: Any = None,
-    categories: Any = None,
-    offset: Any = None,
-    by: Any = None,
-    cluster: Any = None,
-    pos_label: Any = None,
-    missing: str = "error",
-    header: bool = True,
-) -> tuple[Any, Roles]:
-    """The source and the roles that the arguments of a verb describe.
-
-    Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
-    and an array may stand for a column while the table is in memory.
-    """
-    choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
-    if missing not in choices:
-        raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {missing!r}.")
-    if y_proba is not None and y_logit is not None:
-        raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
-    given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
-    given["offset"] = offset
-    given = {role: value for role, value in given.items() if value is not None}
-    if y_true is None and isinstance(data, str | os.PathLike):
-        raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
-    if not given.keys() & {"y_proba", "y_logit"} and features is None:
-        raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
-    keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
-    if y_true is None:
-        return _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
-    source = as_source(data, header=header)
-    names, arrays = _names_and_arrays({"y_true": y_true, **given})
-    features = tuple(features or ())
-    label_test = None
-    if isinstance(y_true, str) and y_true not in source.column_names:
-        label_test = LabelTest.parse(y_true)
-        if label_test is not None and label_test.column in source.column_names:
-            names["y_true"] = label_test.column
-        else:
-            label_test = None
-    of_keys = [name for found in keys.values() for name, column in found.items() if column is None]
-    for name in (*names.values(), *features, *of_keys):
-        if name not in source.column_names:
-            raise unknown_column(name, source.column_names)
-    # An array may have the name of a column that it does not replace.
-    own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
-    beside = {own[role]: column for role, column in arrays.items()}
-    for found in keys.values():
-        beside |= {name: column for name, column in found.items() if column is not None}
-    if beside:
-        source = _with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
-    if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
-        labels = source.columns[names.get("y_true", own.get("y_true", ""))]
-        if label_test is None and _is_first_class(labels, pos_label):
-            own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
-    columns: dict[str, Any] = {**own, **names}
-    roles = Roles(
-        **columns,
-        features=features,
-        categories=_categories(categories, features),
-        by=tuple(keys["by"]),
-        cluster=tuple(keys["cluster"]),
-        pos_label=pos_label,
-        label_test=label_test,
-        missing=missing,
-    )
-    return source, roles
-
-
-def _keys(given: Any, role: str) -> dict[str, Column | None]:
-    """The columns that make a key, by name: None for those of the table."""
-    if given is None:
-        return {}
-    if isinstance(given, str):
-        return {given: None}
-    if isinstance(given, Mapping):
-        return {str(name): as_column(values, str(name)) for name, values in given.items()}
-    is_texts = isinstance(given, list | tuple) and bool(given) and all(isinstance(item, str) for item in given)
-    # Names of columns, or an array of text: a list of names has no name twice.
-    if is_texts and len(set(given)) == len(given):
-        return dict.fromkeys(given)
-    return {role: as_column(given, role)}
-
-
-def _bind_arrays(
-    arrays: dict[str, Any],
-    features: Any,
-    categories: Any,
-    keys: dict[str, dict[str, Column | None]],
-    pos_label: Any,
-    missing: str,
-) -> tuple[MemorySource, Roles]:
-    """The source and roles of arrays alone."""
-    named, columns = _names_and_arrays(arrays)
-    for role, name in named.items():
-        raise DataError(
-            f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
-        )
-    if "y_proba_of_zero" in columns and _is_first_class(columns["y_true"], pos_label):
-        columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
-    own: dict[str, Any] = {role: role for role in columns}
-    found_features = {} if features is None else feature_columns(features)
-    names = tuple(found_features)
-    for name, feature in found_features.items():
-        if name in columns:
-            raise DataError(f'a feature must not be called "{name}", as an argument is. Pass a table and names.')
-        columns[name] = feature
-    for role, found in keys.items():
-        for name, column in found.items():
-            if column is None:
-                raise DataError(
-                    f'`{role}` names the column "{name}", but no table is given. Pass arrays, or a table and `y_true`.'
-                )
-            columns[name] = column
-    roles = Roles(
-        **own,
-        features=names,
-        categories=_categories(categories, names),
-        by=tuple(keys["by"]),
-        cluster=tuple(keys["cluster"]),
-        pos_label=pos_label,
-        missing=missing,
-    )
-    return array_source(columns), roles
-
-
-def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Column]]:
-    """Arguments split into names of columns and columns; two-column probabilities become two."""
-    names: dict[str, str] = {}
-    arrays: dict[str, Column] = {}
-    for role, value in given.items():
-        if isinstance(value, str):
-            names[role] = value
-            continue
-        if role == "y_proba":
-            pair = _pair(value)
-            if pair is not None and isinstance(pair[0], str):
-                names["y_proba_of_zero"], names["y_proba"] = pair
-                continue
-            if pair is not None:
-                arrays["y_proba_of_zero"], arrays["y_proba"] = (as_column(half, role) for half in pair)
-                continue
-        arrays[role] = as_column(value, role)
-    return names, arrays
-
-
-def _is_first_class(labels: Column, pos_label: Any) -> bool:
-    """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
-    if pos_label is None:
-        return False
-    found = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
-    others = [value for value in found if not is_label(value, pos_label)]
-    mine = [value for value in found if is_label(value, pos_label)] or [pos_label]
-    return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
-
-
-def _pair(value: Any) -> tuple[Any, Any] | None:
-    """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
-    if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
-        if len(value) != 2:
-            raise DataError(f"`y_proba` must be one column, or two: of 0 and of 1; got {len(value)} names.")
-        return value[0], value[1]
-    shape = getattr(value, "shape", None)
-    if shape is None and isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | np.ndarray):
-        try:
-            value = np.asarray(value)
-        except ValueError as error:
-            raise DataError(f"`y_proba` must have shape (n_rows,) or (n_rows, 2): {error}.") from error
-        shape = value.shape
-    if shape is None or len(shape) != 2 or shape[1] == 1:
-        return None
-    if shape[1] != 2:
-        raise DataError(f"`y_proba` must have shape (n_rows,) or (n_rows, 2); it has shape {tuple(shape)}.")
-    array = np.asarray(value)
-    return array[:, 0], array[:, 1]
-
-
-def _with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
-    """A source of some columns of a table in memory and of arrays beside them."""
-    if isinstance(data, str | os.PathLike | list | tuple):
-        raise DataError(
-            f"an array can stand for a column of a table in memory only; {source.name} lies in files. Name a column."
-        )
-    columns = {name: as_column(data[name], name) for name in dict.fromkeys(names)}
-    lengths = {f'column "{name}"': len(column.values) for name, column in columns.items()}
-    check_lengths({**lengths, **{f"`{name}`": len(column.values) for name, column in arrays.items()}})
-    return MemorySource({**columns, **arrays}, source.name)
-
-
-def features_matrix(features: Any) -> Array:
-    """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
-    matrix = np.asarray(features)
-    if matrix.ndim == 1:
-        matrix = matrix[:, None]
-    if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
-        raise DataError(
-            f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}."
-        )
-    return matrix
-
-
-def feature_columns(features: Any) -> dict[str, Column]:
-    """Features in memory: each column of a frame by its name; a matrix is one column, X, that has names for its own."""
-    own = names_of(features)
-    if own is not None:
-        if len(set(own)) < len(own):
-            raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
-        return {str(name): as_column(features[name], str(name)) for name in own}
-    matrix = features_matrix(features)
-    width = matrix.shape[1]
-    return {MATRIX: Column(matrix, names=("x",) if width == 1 else tuple(f"x{j}" for j in range(width)))}
-
-
-def names_of(table: Any) -> list[Any] | None:
-    """The names of a table's columns; None where it has none."""
-    if isinstance(table, Mapping):
-        return list(table)
-    # An Arrow table has its names in `column_names` and the columns themselves in `columns`.
-    own = getattr(table, "column_names", None)
-    own = getattr(table, "columns", None) if own is None else own
-    return None if own is None else list(own)
-
-
-def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
-    """Features that are codes, by name."""
-    names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
-    for name in names:
-        if name not in features:
-            raise DataError(
-                f'`categories` must name features; "{printable(str(name))}" is none. '
-                f"The features are: {listed([printable(n) for n in features], 20)}."
-            )
-    return names
-
-
-def unknown_column(name: str, names: Sequence[str]) -> DataError:
-    """What is said of a column that a table does not have."""
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-    return DataError(
-        f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
     )

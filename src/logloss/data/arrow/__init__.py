@@ -7,6 +7,7 @@
     sources.py    files that are compared and read together; tables in memory; streams
     opening.py    the four ways in
     tables.py     small tables of our own as Arrow, and a summary as Parquet
+    writing.py    rows as Parquet or CSV
 
 >>> import pyarrow
 >>> source = open_table(pyarrow.table({"y": [1, 0], "p": [0.9, 0.2]}))
@@ -18,5 +19,6 @@ from logloss.data.arrow.columns import column_of, to_column
 from logloss.data.arrow.delimited import CsvPlace
 from logloss.data.arrow.opening import open_files, open_stream, open_table
 from logloss.data.arrow.tables import table_of
+from logloss.data.arrow.writing import writer
 
-__all__ = ["CsvPlace", "column_of", "open_files", "open_stream", "open_table", "table_of", "to_column"]
+__all__ = ["CsvPlace", "column_of", "open_files", "open_stream", "open_table", "table_of", "to_column", "writer"]

@@ -72,6 +72,11 @@ class FileSource:
         """What differed between the files in the columns that `parts` was last asked for."""
         return self._notes
 
+    def is_usable(self, column: str) -> bool:
+        """Whether every file holds numbers, bools or text there, or nothing, and some file something."""
+        kinds = {_kind(file, column)[0] for file in self.files}
+        return "" not in kinds and kinds != {"nothing"}
+
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
         """The parts of every file, in order; the columns are compared first."""
         check_names(columns, self.column_names)
@@ -173,6 +178,10 @@ class TableSource:
         """How many rows it has."""
         return self.table.num_rows
 
+    def is_usable(self, column: str) -> bool:
+        """Whether it holds numbers, bools or text."""
+        return is_usable(self.table.schema, column)
+
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
         """Slices of PART_ROWS rows."""
         check_types(columns, self.table.schema)
@@ -180,6 +189,11 @@ class TableSource:
         return [
             TablePart(used.slice(start, PART_ROWS), start, tuple(columns)) for start in range(0, self.n_rows, PART_ROWS)
         ]
+
+
+def is_usable(schema: Any, column: str) -> bool:
+    """Whether a column of a schema holds numbers, bools or text."""
+    return kind_of(schema.field(schema.names.index(column)).type) not in ("", "nothing")
 
 
 def check_types(columns: Sequence[str], schema: Any) -> None:
@@ -272,6 +286,10 @@ class StreamSource:
     ) -> None:
         self.name, self.column_names, self.schema = name, tuple(column_names), schema
         self._walk, self._is_read = walk, False
+
+    def is_usable(self, column: str) -> bool:
+        """Whether it holds numbers, bools or text; text has no types."""
+        return self.schema is None or is_usable(self.schema, column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[StreamPart]:
         """The one."""

@@ -17,11 +17,13 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 
 from __future__ import annotations
 
-from logloss.onepass.summaries.columns import ColumnSummary, Levels, Range
+from logloss.onepass.summaries.clusters import GradientSummary
+from logloss.onepass.summaries.columns import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.margins import MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
@@ -33,11 +35,14 @@ __all__ = [
     "CostliestSummary",
     "Costly",
     "CurvatureSummary",
+    "GradientSummary",
     "GroupedSummary",
+    "LeftOutSummary",
     "Levels",
     "LossSum",
     "LossSummary",
     "MarginSummary",
+    "Mixed",
     "Plane",
     "Point",
     "Range",

@@ -66,16 +66,28 @@ class Levels:
         return Levels(found if len(found) <= MOST_LEVELS else None, n_rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """Of a column that reads as numbers in some blocks and as text in others: over all rows it is text."""
+
+    def merge(self, other: Mixed) -> Mixed:
+        """Of the rows of both."""
+        return self
+
+
+Kept = Range | Levels | Mixed
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class ColumnSummary:
-    """What each feature holds, by its number among the features: a `Range` of numbers or the `Levels` of a category."""
+    """What each feature holds, by its number among the features: a `Range` of numbers, the `Levels` of a category."""
 
     n_rows: int = 0
     n_dropped: int = 0
     sum_weight: float = 0.0
     sum_positive: float = 0.0
     coding: frozenset[Any] = frozenset()
-    columns: Mapping[int, Range | Levels] = field(default_factory=dict)
+    columns: Mapping[int, Kept] = field(default_factory=dict)
     categories: frozenset[int] = frozenset()
     sample: SampleSummary = field(default_factory=SampleSummary.empty)
     is_floating: ClassVar[bool] = True
@@ -98,10 +110,9 @@ class ColumnSummary:
 
     def merge(self, other: ColumnSummary) -> ColumnSummary:
         """Of the rows of both."""
-        columns: dict[int, Range | Levels] = dict(self.columns)
+        columns: dict[int, Kept] = dict(self.columns)
         for j, found in other.columns.items():
-            mine: Any = columns.get(j)
-            columns[j] = found if mine is None else mine.merge(found)
+            columns[j] = _together(columns[j], found) if j in columns else found
         return ColumnSummary(
             self.n_rows + other.n_rows,
             self.n_dropped + other.n_dropped,
@@ -117,6 +128,12 @@ class ColumnSummary:
         return f"ColumnSummary: n_rows={count(self.n_rows)}  n_features={count(len(self.columns))}"
 
 
+def _together(a: Any, b: Any) -> Kept:
+    """What two sets of rows hold in one column."""
+    found: Kept = a.merge(b) if type(a) is type(b) else Mixed()
+    return found
+
+
 class _ColumnWorkspace:
     def __init__(self, categories: frozenset[int], sample: SampleSummary) -> None:
         self.summary = ColumnSummary(categories=categories, sample=sample)
@@ -128,7 +145,7 @@ class _ColumnWorkspace:
         if block.n_rows == 0:
             return
         mass = mass_of(block)
-        columns: dict[int, Range | Levels] = {}
+        columns: dict[int, Kept] = {}
         for j, column in enumerate(block.features):
             if column.categories is not None or column.values.dtype == np.bool_ or j in self.summary.categories:
                 columns[j] = _levels(column, mass)

@@ -1,0 +1,174 @@
+"""What rows would have cost a fit that did not know them: one Newton step away from the answer, for each in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import Coded, Design
+from logloss.data.rows import Place
+from logloss.onepass import exact, kernels
+from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.onepass.summaries.curvature import Point
+from logloss.onepass.summaries.residuals import residuals_of
+from logloss.text import count, significant
+
+# A row whose weight in its own prediction is less than this share of what it would have to be to hold back a separation
+# is not looked at; of the others so many are.
+SUSPICIOUS, MOST_SUSPECTS = 0.5, 20
+# What a row leaves of a direction of the information, below which it alone determines it.
+ALONE = 1e-12
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Suspect:
+    """A row that may hold back a separation: the more so, the less `innocence`; where it stands."""
+
+    innocence: float
+    name: str
+    row: int
+    place: Place = field(compare=False, default=Place())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeftOutSummary:
+    """The loss of each row under the fit, and under the fit to all others (exact sums of one Newton step each).
+
+    inverse: of the Hessian at the point, 0 for coefficients that are not free. suspects: rows without which the others
+    may be separated, worst first.
+    """
+
+    point: Point
+    inverse: Any = field(compare=False)
+    n_rows: int = 0
+    sum_mass: float = 0.0
+    sum_with: int = 0
+    sum_without: int = 0
+    n_alone: int = 0
+    coding: frozenset[Any] = frozenset()
+    suspects: tuple[Suspect, ...] = ()
+    is_floating: ClassVar[bool] = True
+
+    @classmethod
+    def empty(cls, point: Point, inverse: Any) -> LeftOutSummary:
+        """Of no rows."""
+        return cls(point, inverse)
+
+    @classmethod
+    def of(cls, block: Block, point: Point, inverse: Any) -> LeftOutSummary:
+        """Of the rows of a block."""
+        workspace = _LeftOutWorkspace(cls.empty(point, inverse))
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace at the same point."""
+        return _LeftOutWorkspace(LeftOutSummary.empty(self.point, self.inverse))
+
+    def merge(self, other: LeftOutSummary) -> LeftOutSummary:
+        """Of the rows of both."""
+        return LeftOutSummary(
+            self.point,
+            self.inverse,
+            self.n_rows + other.n_rows,
+            self.sum_mass + other.sum_mass,
+            self.sum_with + other.sum_with,
+            self.sum_without + other.sum_without,
+            self.n_alone + other.n_alone,
+            self.coding | other.coding,
+            tuple(sorted((*self.suspects, *other.suspects))[:MOST_SUSPECTS]),
+        )
+
+    @property
+    def increase(self) -> float:
+        """By how much a row costs more, on average, if it is left out, in nats."""
+        return exact.rounded(self.sum_without - self.sum_with, 1) / self.sum_mass
+
+    def __repr__(self) -> str:
+        mean = significant(self.increase) if self.sum_mass else "0"
+        return f"LeftOutSummary: n_rows={count(self.n_rows)}  increase={mean} nats"
+
+
+class _LeftOutWorkspace:
+    def __init__(self, empty: LeftOutSummary) -> None:
+        self.summary = empty
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        point, inverse = self.summary.point, self.summary.inverse
+        coded = point.design.coded(block.features)
+        before, after = exact.new_limbs(1), exact.new_limbs(1)
+        n_alone, suspects = 0, []
+        for start, stop, piece, residuals, curvatures, logits in residuals_of(block, coded, point, before):
+            counts = None if block.counts is None else block.counts[start:stop]
+            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+            labels = block.y_true[start:stop]
+            # A row that stands for several is left out once.
+            pull, curve = (residuals, curvatures) if counts is None else (residuals / counts, curvatures / counts)
+            leverage = leverages(coded, start, stop, piece, inverse)
+            left = 1.0 - curve * leverage
+            is_alone = left <= ALONE
+            n_alone += int(np.count_nonzero(is_alone))
+            moved = logits + pull * leverage / np.where(is_alone, 1.0, left)
+            moved = np.where(is_alone, logits, moved)
+            unused = np.empty((2, stop - start))
+            kernels.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
+            suspects += _suspects(block, start, curve * leverage, np.abs(pull) / _of_one(weights))
+        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
+        self.summary = self.summary.merge(
+            LeftOutSummary(
+                point,
+                inverse,
+                n_rows,
+                float(np.sum(mass_of(block))),
+                exact.as_integer(before[0]),
+                exact.as_integer(after[0]),
+                n_alone,
+                block.coding,
+                tuple(sorted(suspects)[:MOST_SUSPECTS]),
+            )
+        )
+
+    def freeze(self) -> LeftOutSummary:
+        """The summary of the blocks that were added."""
+        return self.summary
+
+
+def _of_one(weights: Any) -> Any:
+    return 1.0 if weights is None else weights
+
+
+def _suspects(block: Block, start: int, own: Any, missed: Any) -> list[Suspect]:
+    """Rows that bear so much of their own prediction that the others might be separated without them.
+
+    If a direction d separates the others, then with M the largest and m the row's own distance from its plane, the
+    equation of d at the optimum gives own ≥ (1 − missed)m / ((1 − missed)m + M): here with m = M.
+    """
+    needed = (1.0 - missed) / (2.0 - missed)
+    found = np.flatnonzero((own >= SUSPICIOUS * needed) & (own > 0))
+    order = found[np.argsort(needed[found] / own[found], kind="stable")][:MOST_SUSPECTS]
+    return [
+        Suspect(float(needed[i] / own[i]), block.place.name, block.row(start + int(i)), block.place)
+        for i in order
+        if block.y_true[start + int(i)] in (0, 1)
+    ]
+
+
+def leverages(coded: Coded, start: int, stop: int, piece: Any, inverse: Any) -> Any:
+    """xᵀ H⁻¹ x of some rows, shape (n_rows,), without spreading out their codes."""
+    design: Design = coded.design
+    n_dense = design.n_dense
+    dense = np.empty((stop - start, 1 + n_dense))
+    dense[:, 0] = 1.0
+    np.divide(piece, design.scale[1 : 1 + n_dense], out=dense[:, 1:])
+    found = np.einsum("ij,ij->i", dense @ inverse[: 1 + n_dense, : 1 + n_dense], dense)
+    codes = [each[start:stop] for each in coded.codes]
+    for j, (span, mine) in enumerate(zip(design.spans, codes, strict=True)):
+        found += 2.0 * np.einsum("ij,ij->i", dense, inverse[span, : 1 + n_dense][mine])
+        for other, theirs in zip(design.spans[:j], codes[:j], strict=True):
+            found += 2.0 * inverse[span, other][mine, theirs]
+        found += np.diag(inverse[span, span])[mine]
+    return found

@@ -1,0 +1,35 @@
+"""The rows of a block at one point, piece by piece: what summaries of single rows at a fit begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import PIECE_ROWS, Coded
+from logloss.onepass import exact, kernels
+from logloss.onepass.summaries.curvature import Point
+
+
+def residuals_of(
+    block: Block, coded: Coded, point: Point, limbs: Any = None
+) -> Iterator[tuple[int, int, Any, Any, Any, Any]]:
+    """(start, stop, numbers less their centre, residuals, curvatures, logits) of each piece; losses go to `limbs`.
+
+    Residuals and curvatures are those of `kernels.logistic_rows`, times weight and count.
+    """
+    coefficients = point.coefficients / coded.design.scale
+    limbs = exact.new_limbs(1) if limbs is None else limbs
+    for start in range(0, block.n_rows, PIECE_ROWS):
+        stop = min(start + PIECE_ROWS, block.n_rows)
+        piece = coded.piece(start, stop)
+        logits = coded.logits(coefficients, start, stop, piece)
+        if block.offset is not None:
+            logits += block.offset[start:stop]
+        weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+        counts = None if block.counts is None else block.counts[start:stop]
+        own = np.empty((2, stop - start))
+        kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        yield start, stop, piece, own[0], own[1], logits

@@ -1,0 +1,141 @@
+"""What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows.
+
+>>> from logloss.data.binding import bind
+>>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
+>>> learn(source, roles, {}).design.names
+('age', 'sex = m')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import FAR, LARGE, Design, category_of, numbers_of
+from logloss.data.rows import Roles
+from logloss.data.source import Source
+from logloss.errors import DataError
+from logloss.solver import sample_size
+from logloss.text import count, counted, printable
+
+# The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
+MOST_COEFFICIENTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a walk over the columns has found, the recipe made of it, and the roles with which passes read the rows."""
+
+    found: Any
+    design: Design
+    roles: Roles
+
+    @property
+    def base_rate(self) -> float:
+        """Mean label."""
+        return self.found.sum_positive / self.found.sum_weight
+
+    @property
+    def n_positive(self) -> int | None:
+        """How many rows are positive; None where labels are soft or rows have weights."""
+        is_counted = self.roles.sample_weight is None and ("soft", True) not in self.found.coding
+        return round(self.found.sum_positive) if is_counted else None
+
+
+def learn(
+    source: Source,
+    roles: Roles,
+    reference: Mapping[str, Any],
+    *,
+    is_chosen: bool = True,
+    progress: Callable[[Block], None] | None = None,
+) -> Learned:
+    """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
+
+    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused.
+    """
+    from logloss.onepass.run import walk
+    from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
+
+    widths = {
+        name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
+    }
+    n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+    limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
+    while True:
+        codes = frozenset(roles.features.index(name) for name in roles.categories)
+        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit), progress=progress)
+        mixed = [roles.features[j] for j, kept in found.columns.items() if isinstance(kept, Mixed)]
+        if not mixed:
+            break
+        roles = replace(roles, categories=(*roles.categories, *mixed))
+    rate = found.sum_positive / found.sum_weight
+    if not 0 < rate < 1:
+        raise DataError(
+            f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if rate else 0}, "
+            "and no finite intercept is best. Check `y_true` and `pos_label`."
+        )
+    design = design_of(found, roles, reference, is_chosen=is_chosen)
+    # What this walk has found sound is not looked at again.
+    return Learned(found, design, replace(roles, is_checked=True))
+
+
+def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chosen: bool = True) -> Design:
+    """The recipe for the columns that a walk has learned of."""
+    from logloss.onepass.summaries import Levels
+
+    for name in reference:
+        if name not in roles.features:
+            raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
+    terms: list[Any] = []
+    in_place = False
+    for j, name in enumerate(roles.features):
+        column = found.columns[j]
+        if not is_chosen:
+            refuse_identifier(name, column, found.n_rows)
+        if isinstance(column, Levels):
+            if column.found is None:
+                raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
+            terms.append(category_of(name, column.found, reference.get(name)))
+            continue
+        if name in reference:
+            raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
+        lacks = column.n_lacking > 0
+        means = column.sums / np.maximum(column.weights, np.finfo(float).tiny)
+        means = np.where(column.weights > 0, means, 0.0)
+        lows = np.where(column.weights > 0, column.lows, 0.0)
+        highs = np.where(column.weights > 0, column.highs, 0.0)
+        is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+        is_large = column.names is not None and found.n_rows * len(means) >= LARGE
+        in_place = is_large and is_near and not lacks.any() and len(roles.features) == 1
+        names = (name,) if column.names is None else column.names
+        terms.append(numbers_of(name, names, means, lows, highs, lacks, in_place=in_place))
+    design = Design(tuple(terms), in_place)
+    if design.width > MOST_COEFFICIENTS:
+        widest = max(design.categories, key=lambda term: len(term.levels), default=None)
+        of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
+        raise DataError(
+            f"a fit has at most {count(MOST_COEFFICIENTS)} coefficients; these columns have "
+            f"{count(design.width)}{of}. Leave out columns, or pool rare levels."
+        )
+    return design
+
+
+def refuse_identifier(name: str, column: Any, n_rows: int) -> None:
+    """Refuse a column that nobody has named and that tells rows apart instead of describing them."""
+    from logloss.onepass.summaries import Levels
+
+    way_out = f'Leave it out, exclude=["{printable(name)}"], or name the `features` to use.'
+    if isinstance(column, Levels):
+        if column.found is None or 2 * len(column.found) > n_rows:
+            n_levels = "too many values" if column.found is None else f"{count(len(column.found))} values"
+            raise DataError(
+                f'column "{printable(name)}" looks like an identifier: text with {n_levels} in '
+                f"{counted(n_rows, 'row')}. {way_out}"
+            )
+    elif column.numbering is not None and n_rows > 1:
+        raise DataError(f'column "{printable(name)}" looks like an identifier: it numbers the rows. {way_out}')
