@@ -55,6 +55,7 @@ def fit(
     robust: bool | None = None,
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
+    start: LogisticModel | None = None,
     progress: Callable[[Block], None] | None = None,
 ) -> LogisticModel:
     r"""Fit the logistic classifier of least log loss, and say how far it can be from the best.
@@ -92,6 +93,9 @@ def fit(
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
         Walks over the rows before giving up.
+    start : LogisticModel, optional
+        Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
+        the number of passes, not the answer.
     progress : function, optional
         Called with each block of rows that was walked.
 
@@ -139,7 +143,7 @@ def fit(
         source, roles = bind(data, y_true=y_true, features=names, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    fitted = _Fit(source, roles, float(l2), reference or {}, progress)
+    fitted = _Fit(source, roles, float(l2), reference or {}, progress, start)
     return fitted.model(tolerance, max_passes, roles.sample_weight is not None if robust is None else robust)
 
 
@@ -153,6 +157,7 @@ class _Fit:
         l2: float,
         reference: Mapping[str, Any],
         progress: Callable[[Block], None] | None,
+        start: LogisticModel | None,
     ) -> None:
         from logloss.onepass.run import walk
         from logloss.onepass.summaries import ALL, ColumnSummary
@@ -187,7 +192,9 @@ class _Fit:
         self.solver = Solver(source, self.roles, self.design, penalty, self.sum_weight, self.n_rows, progress=progress)
         self.start = np.zeros(self.design.width)
         n_free = len(self.design.free)
-        if len(found.sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
+        if start is not None and start.separation is None and start.design.names == self.design.names:
+            self.start = start_of(start, self.design)
+        elif len(found.sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
             null = self.start.copy()
             null[0] = math.log(self.base_rate) - math.log1p(-self.base_rate) if roles.offset is None else 0.0
             self.start = self.solver.warm(null, sampled_block(self.design, found.sample.chosen()))
@@ -342,6 +349,14 @@ class _Fit:
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+
+def start_of(model: LogisticModel, design: Design) -> Array:
+    """The coefficients of a model in the coordinates in which another design is solved."""
+    values = np.zeros(design.width)
+    values[design.places] = list(model.coefficients.values())
+    values[0] = model.intercept + values[1 : 1 + design.n_dense] @ design.centre
+    return values * design.scale
 
 
 def design_of(found: Any, features: Sequence[str], reference: Mapping[str, Any]) -> Design:

@@ -252,20 +252,27 @@ class LogisticModel:
         """The columns that the recipe reads, checked."""
         own = names_of(X)
         terms = self.design.terms
-        if own is not None and set(self.design.columns) <= set(own) and terms:
+        read = self.design.read
+        if own is not None and self.design.columns == (MATRIX,) != read and set(read) <= set(own):
+            # The columns of a matrix have names, too.
+            matrix = np.column_stack([features_matrix(X[name]) for name in read])
+            found = {MATRIX: Column(matrix, names=read)}
+        elif own is not None and set(self.design.columns) <= set(own) and terms:
             # Columns with the names of training are found by them: in any order, among others.
             found = {name: as_column(X[name], name) for name in self.design.columns}
         else:
             matrix = features_matrix(X if own is None or not hasattr(X, "to_numpy") else X.to_numpy())
-            width = sum(len(term.coefficient_names) for term in self.design.numbers)
+            names = tuple(name for term in self.design.numbers for name in term.names)
             if self.design.categories:
                 raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
-            if matrix.shape[1] != width:
-                raise DataError(f"`X` must have {counted(width, 'column')}, as in training; it has {matrix.shape[1]}.")
+            if matrix.shape[1] != len(names):
+                raise DataError(
+                    f"`X` must have {counted(len(names), 'column')}, as in training; it has {matrix.shape[1]}."
+                )
             if not terms:
                 return []
             if terms[0].column == MATRIX:
-                found = {MATRIX: Column(matrix, names=terms[0].coefficient_names)}
+                found = {MATRIX: Column(matrix, names=names)}
             else:
                 found = {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
         n_rows = len(next(iter(found.values())).values)
@@ -312,6 +319,25 @@ class LogisticModel:
         if isinstance(y_true, str):
             return measure(X, y_true=y_true, y_logit=logits, **options)
         return measure(y_true, y_logit=logits, **options)
+
+    def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
+        """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
+
+        Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
+        table then needs pandas). classes: the labels that its `predict` says, the positive one last. Where levels or
+        values are missing that training did not miss, it does as scikit-learn does: a level counts as unknown, hence as
+        an average one, without a warning.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
+        [[0.5, 0.5]]
+        """
+        from logloss.estimators import as_sklearn
+
+        return as_sklearn(self, classes)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready values, units in the names.
