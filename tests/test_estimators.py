@@ -31,7 +31,7 @@ import logloss
 from logloss.demo import IS_GREEN, X
 
 POINTS, GREEN = np.array(X)[:, None], np.array(IS_GREEN)
-# Before, names of Arrow's columns are not seen, nor polars frames by ColumnTransformer.
+# Before, balanced classes balance rows and not their weights, names of Arrow's columns are not seen, nor polars frames by ColumnTransformer.
 KNOWS_FRAMES = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)
 SHIFTS = "ignore:`class_weight` shifts:UserWarning"
 
@@ -163,6 +163,9 @@ def test_balanced_classes_weigh_the_same():
     )
     assert ours.coef_ == pytest.approx(many.coef_, rel=1e-10)
     assert ours.model_.base_rate == pytest.approx(0.5, rel=1e-14)
+    if KNOWS_FRAMES:
+        peer = Peer(class_weight="balanced", solver="newton-cholesky", tol=1e-12)
+        assert ours.coef_ == pytest.approx(peer.fit(features, labels, sample_weight=repeats).coef_, rel=1e-10)
     # They keep their sum.
     assert ours.model_.sum_weight == pytest.approx(repeats.sum(), rel=1e-14)
 
@@ -203,7 +206,7 @@ def test_a_class_without_weight_is_refused():
         ({"C": 0.0}, GREEN, None, "`C` must be a number above 0, or inf for no penalty; got 0.0."),
         ({"C": np.nan}, GREEN, None, "`C` must be a number above 0"),
         ({"C": "1"}, GREEN, None, "got '1'"),
-        ({"max_iter": 0}, GREEN, None, "`max_passes` must be at least 1"),
+        ({"max_iter": 0}, GREEN, None, "`tol` must be above 0 and `max_iter` at least 1; got 1e-12 and 0."),
         ({}, np.arange(10) % 3, None, r"type of the target is multiclass; it has 3 classes: 0, 1, 2\. Wrap"),
         ({}, np.zeros(10), None, "found only one class: 0"),
         ({}, GREEN, -1.0 * GREEN, "`sample_weight` must be at least 0; row 2 has −1.000"),
@@ -241,6 +244,20 @@ def test_it_works_where_scikit_learns_does():
     assert search.best_estimator_.score(features, labels) > 0.98
 
 
+def test_weights_and_names_are_passed_on():
+    features, labels = drawn(8)
+    weights = np.random.default_rng(9).integers(0, 3, len(labels))
+    frame = pd.DataFrame(features, columns=["a", "b", "c"])
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = (
+            logloss.LogisticRegression().set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+        )
+        search = GridSearchCV(estimator, {"C": [1.0]}, cv=2).fit(frame, labels, sample_weight=weights)
+    assert search.best_estimator_.model_.sum_weight == weights.sum()
+    chain = make_pipeline(StandardScaler(), logloss.LogisticRegression()).set_output(transform="pandas")
+    assert list(chain.fit(frame, labels)[-1].model_.coefficients) == ["a", "b", "c"]
+
+
 def test_many_classes_are_one_against_the_rest():
     features, _ = drawn(8)
     labels = features.argmax(axis=1)
@@ -251,6 +268,7 @@ def test_a_copy_and_a_pickle_predict_the_same():
     features, labels = drawn(9)
     fitted = logloss.LogisticRegression(C=2.0).fit(features, np.where(labels, "yes", "no"))
     again = pickle.loads(pickle.dumps(fitted))
+    assert again.certificate_ == fitted.certificate_
     assert again.predict_log_proba(features).tolist() == fitted.predict_log_proba(features).tolist()
     assert again.model_.log_loss == fitted.model_.log_loss
     assert clone(fitted).get_params() == fitted.get_params()
@@ -301,6 +319,12 @@ def test_a_matrix_is_read_where_it_is(kind):
     tracemalloc.stop()
     # What is held is the sample for the warm start, a tenth of the rows and what its passes take.
     assert most < 0.6 * given.nbytes
+    tracemalloc.start()
+    ours.predict_proba(given)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Some arrays of one number a row, where a row has 40, and a piece.
+    assert most < 0.5 * given.nbytes
     # Single precision moves the data by 2^-24 of each value.
     rel = 1e-3 if kind == "float32" else 1e-9
     wide = logloss.LogisticRegression().fit(features, labels)
@@ -364,6 +388,7 @@ def test_numbers_become_scikit_learns_own_estimator():
         assert plain.predict_proba(given)[:, 1] == pytest.approx(model.predict_proba(given), abs=SAME)
         assert plain.predict(given).tolist() == np.where(model.predict_logit(given) > 0, "yes", "no").tolist()
         assert (plain.coef_.shape, plain.intercept_.shape, plain.n_features_in_) == ((1, 2), (1,), 2)
+        assert b"logloss" not in pickle.dumps(plain)
         assert clone(plain).fit(given, labels).coef_ == pytest.approx(plain.coef_, rel=0.05)
     assert logloss.fit(named, labels).to_sklearn().feature_names_in_.tolist() == ["age", "pay"]
     assert not hasattr(plain, "feature_names_in_")
@@ -401,6 +426,7 @@ def test_categories_become_a_pipeline_with_the_same_predictions(has_gaps):
     of_others = [pl.from_arrow(pa.Table.from_pandas(table))] if KNOWS_FRAMES else []
     for given in (table, strange, turned, *of_others):
         assert plain.predict_proba(given)[:, 1] == pytest.approx(model.predict_proba(given), abs=SAME)
+    assert b"logloss" not in pickle.dumps(plain)
     assert pickle.loads(pickle.dumps(plain)).predict(table).tolist() == (model.predict_logit(table) > 0).tolist()
 
 

@@ -29,6 +29,7 @@ from logloss.text import count, listed, significant, value_text
 
 # Read as they are; all else becomes float64.
 FLOATS = (np.float64, np.float32)
+PIECE_ROWS = 1 << 14
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
@@ -129,6 +130,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """
         if not (isinstance(self.C, Real) and self.C > 0):
             raise DataError(f"`C` must be a number above 0, or inf for no penalty; got {self.C!r}.")
+        if not (self.tol > 0 and self.max_iter >= 1):
+            raise DataError(f"`tol` must be above 0 and `max_iter` at least 1; got {self.tol!r} and {self.max_iter!r}.")
         X, y = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(y)
         weight = None if sample_weight is None else _weights(sample_weight, X)
@@ -167,7 +170,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         own = np.ones(len(label)) if weight is None else weight
         sums = np.bincount(label, own, minlength=2)
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            # With the weights of the rows: n / (2 · count) as scikit-learn has it would balance rows, not weights.
+            # Weights of rows, not their number, are balanced: so do the newer releases of scikit-learn.
             factors = sums.sum() / (2 * sums)
         else:
             of_kept = self.classes_[label[own > 0]]
@@ -177,8 +180,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                     f"`class_weight` must give both classes a finite weight above 0; got {self.class_weight!r}."
                 )
         ratio = float(factors[1] / factors[0])
-        if ratio != 1:
-            before, after = sums[1] / sums.sum(), (factors * sums)[1] / (factors @ sums)
+        before, after = sums[1] / sums.sum(), (factors * sums)[1] / (factors @ sums)
+        # Balanced classes that were balanced before have a ratio of 1 but for rounding.
+        if not math.isclose(before, after, rel_tol=1e-9):
             warnings.warn(
                 f"`class_weight` shifts probabilities: their mean on these rows is {significant(after)}, though the "
                 f"base rate is {significant(before)}. For probabilities of the rows as they are, leave it out and "
@@ -193,7 +197,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         if np.isfinite(self.coef_).all():
-            logits: Array = X @ self.coef_[0] + self.intercept_[0]
+            # In pieces: single precision is widened before it is multiplied.
+            pieces = [X[start : start + PIECE_ROWS] @ self.coef_[0] for start in range(0, len(X), PIECE_ROWS)]
+            logits: Array = np.concatenate(pieces) + self.intercept_[0]
             return logits
         # 0 · inf would be no number: the model knows on which side of its directions a row lies.
         return self.model_.predict_logit(X)
