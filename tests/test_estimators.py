@@ -406,6 +406,7 @@ def test_the_estimators_model_becomes_scikit_learns_own_estimator():
 
 
 @pytest.mark.filterwarnings('ignore:".*" has levels that training did not see:UserWarning')
+@pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")
 @pytest.mark.parametrize("has_gaps", [False, True])
 def test_categories_become_a_pipeline_with_the_same_predictions(has_gaps):
     table, labels = people(17)
@@ -428,6 +429,15 @@ def test_categories_become_a_pipeline_with_the_same_predictions(has_gaps):
         assert plain.predict_proba(given)[:, 1] == pytest.approx(model.predict_proba(given), abs=SAME)
     assert b"logloss" not in pickle.dumps(plain)
     assert pickle.loads(pickle.dumps(plain)).predict(table).tolist() == (model.predict_logit(table) > 0).tolist()
+
+
+def test_the_pipeline_says_what_it_does_not_know():
+    table, labels = people(19)
+    plain = logloss.fit(table[["city"]], labels).to_sklearn()
+    with pytest.warns(UserWarning, match="Found unknown categories"):
+        plain.predict_proba(pd.DataFrame({"city": pd.array(["Ulm", pd.NA], dtype="string")}))
+    with pytest.raises(ValueError, match="NaN"):
+        logloss.fit(table[["age", "city"]], labels).to_sklearn().predict_proba(table.assign(age=np.nan))
 
 
 def test_a_matrix_with_gaps_becomes_a_pipeline():

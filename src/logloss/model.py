@@ -324,9 +324,9 @@ class LogisticModel:
         """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
 
         Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
-        table then needs pandas). classes: the labels that its `predict` says, the positive one last. Where levels or
-        values are missing that training did not miss, it does as scikit-learn does: a level counts as unknown, hence as
-        an average one, without a warning.
+        table then needs pandas). classes: the labels that its `predict` says, the positive one last. What its encoder
+        does not know counts as an average level, with a warning, as here; it also does not know pandas' NA nor true and
+        false as text, and what is missing where training missed nothing.
 
         Examples
         --------

@@ -110,7 +110,7 @@ def _pipeline(model: LogisticModel, classes: Sequence[Any]) -> Pipeline:
         is_number = all(isinstance(level, int | float) and not isinstance(level, bool) for level in known)
         sample[category.column] = np.array([known[0]] * 2, dtype=np.float64 if is_number else object)
     if levels:
-        encoder = OneHotEncoder(categories=levels, handle_unknown="ignore")
+        encoder = OneHotEncoder(categories=levels, handle_unknown="warn")
         steps.append(("categories", encoder, [category.column for category in design.categories]))
     coder = ColumnTransformer(steps).fit(_table(sample, design, names is not None))
     return Pipeline(
@@ -137,4 +137,4 @@ def _table(sample: dict[Any, Any], design: Design, is_named: bool) -> Any:
         import pandas
     except ImportError as error:
         raise MissingPackage("columns by name need pandas. Install it with: pip install pandas") from error
-    return pandas.DataFrame({name: pandas.Series(sample[name]) for name in design.read})
+    return pandas.DataFrame({name: sample[name] for name in design.read})
