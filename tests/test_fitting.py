@@ -651,7 +651,8 @@ def test_a_fit_that_is_certified_warns_of_nothing():
         ({"y_true": np.arange(10) % 3}, r"`y_true` must be 0 or 1"),
         ({"sample_weight": -np.ones(10)}, r"`sample_weight` must be finite and at least 0; row 0 has -1"),
         ({"sample_weight": np.zeros(10)}, r"expected at least one row with a weight above 0"),
-        ({"y_true": "won"}, r"name the columns to learn from: features="),
+        ({"y_true": "won"}, r"cannot read a table from ndarray"),
+        ({"exclude": ["x"]}, r"`exclude` leaves out columns of a table of which all others are used"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_in_words(arguments, words):
@@ -784,12 +785,13 @@ def test_the_model_is_strict_json():
 
 def test_the_printed_model_says_what_it_is_what_it_found_and_how_sure_it_is():
     lines = repr(logloss.fit(X, np.where(Y, "green", "red"), l2=1.0, pos_label="green")).splitlines()
-    assert lines[0].startswith('LogisticModel  P(y_true = "green") from 1 column · 10 rows, 7 positive')
+    assert lines[0].startswith('LogisticModel  P(y_true = "green") from 1 column · 10 rows, 7 "green"')
     assert lines[0].endswith("l2 = 1")
     assert lines[2].split() == ["coefficient", "odds", "ratio"]
     assert lines[3].split() == ["intercept", "0.6555"]
     assert lines[4].split() == ["x", "0.9719", "2.643"]
-    assert lines[6] == "log loss   0.3329 on these rows · base rate alone 0.6109 · skill 45.5 %"
+    new = "0.4777 on new rows (leave-one-out)"
+    assert lines[6] == f"log loss   0.3329 on these rows · {new} · base rate alone 0.6109 · skill 45.5 %"
     assert lines[7].startswith("fit        7 passes, certified within ")
     assert lines[7].endswith("e-17 nats per row of the best")
     assert lines[8] == "errors     not shown: a penalty makes them wrong; l2=0 gives them"

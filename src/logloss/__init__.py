@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
+    from logloss.estimators import LogisticRegression
     from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
@@ -46,6 +47,7 @@ _HOMES = {
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "model",
+    "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
     "SourceNotFound": "errors",
@@ -61,6 +63,7 @@ __all__ = [
     "Estimate",
     "LogLossError",
     "LogisticModel",
+    "LogisticRegression",
     "Measurement",
     "Miscalibration",
     "MissingPackage",

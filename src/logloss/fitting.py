@@ -21,7 +21,7 @@ import numpy as np
 
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
-from logloss.data.design import TOUCHING
+from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, Place, Roles
 from logloss.data.source import Source
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
@@ -63,6 +63,7 @@ def fit(
     header: bool = True,
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
+    start: LogisticModel | None = None,
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
@@ -111,6 +112,9 @@ def fit(
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
         Walks over the rows before giving up.
+    start : LogisticModel, optional
+        Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
+        the number of passes, not the answer.
     progress : function, optional
         Called with each block of rows that was walked.
     on_pass : function, optional
@@ -176,7 +180,8 @@ def fit(
         offset if isinstance(offset, str) else "",
         notes,
     )
-    return _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass).model(tolerance, max_passes, asked)
+    fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
+    return fitted.model(tolerance, max_passes, asked)
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
@@ -208,6 +213,7 @@ class _Fit:
         *,
         progress: Callable[[Block], None] | None = None,
         on_pass: Callable[[Pass], None] | None = None,
+        start: LogisticModel | None = None,
     ) -> None:
         self.source, self.roles, self.l2 = source, learned.roles, l2
         self.n_rows, self.sum_weight = learned.found.n_rows, learned.found.sum_weight
@@ -220,7 +226,9 @@ class _Fit:
         n_free = len(self.design.free)
         sample = learned.found.sample
         self.sample: Block | None = None
-        if len(sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
+        if start is not None and start.separation is None and start.design.names == self.design.names:
+            self.start = start_of(start, self.design)
+        elif len(sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
             null = self.start.copy()
             has_offset = learned.roles.offset is not None
             null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
@@ -314,7 +322,9 @@ class _Fit:
                 return None
         fit = _Fit(source, self.learned, self.l2)
         fit.start, fit.base_rate = start, rate
-        found, directions, _ = fit.run(TOLERANCE, PATIENCE)
+        # Where the others are separated, coefficients run off until that is seen.
+        with np.errstate(over="ignore"):
+            found, directions, _ = fit.run(TOLERANCE, PATIENCE)
         return None if directions else found.at
 
     def directions(self) -> tuple[tuple[Array, ...], int]:
@@ -397,3 +407,11 @@ class _Fit:
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+
+def start_of(model: LogisticModel, design: Design) -> Array:
+    """The coefficients of a model in the coordinates in which another design is solved."""
+    values = np.zeros(design.width)
+    values[design.places] = list(model.coefficients.values())
+    values[0] = model.intercept + values[1 : 1 + design.n_dense] @ design.centre
+    return values * design.scale

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +276,25 @@ class LogisticModel:
         from logloss.modelfile import save_model
 
         save_model(path, self)
+
+    def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
+        """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
+
+        Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
+        table then needs pandas). classes: the labels that its `predict` says, the positive one last. What its encoder
+        does not know counts as an average level, with a warning, as here; it also does not know pandas' NA nor true and
+        false as text, and what is missing where training missed nothing.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
+        [[0.5, 0.5]]
+        """
+        from logloss.estimators import as_sklearn
+
+        return as_sklearn(self, classes)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready values, units in the names; undefined is None with a reason beside it.

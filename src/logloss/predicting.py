@@ -97,8 +97,12 @@ class Predictor:
     def table(self, X: Any) -> Sequence[Column]:
         """The columns that the recipe reads, of an array or a frame, checked."""
         own = names_of(X)
-        terms = self.design.terms
-        if own is not None and set(self.design.columns) <= set(own) and terms:
+        terms, read = self.design.terms, self.design.read
+        if own is not None and self.design.columns == (MATRIX,) != read and set(read) <= set(own):
+            # The columns of a matrix have names, too.
+            matrix = np.column_stack([features_matrix(X[name]) for name in read])
+            found = {MATRIX: Column(matrix, names=read)}
+        elif own is not None and set(self.design.columns) <= set(own) and terms:
             # Columns with the names of training are found by them: in any order, among others.
             found = {name: as_column(X[name], name) for name in self.design.columns}
         else:
@@ -193,8 +197,6 @@ def write_predictions(
 
 def is_path(X: Any) -> bool:
     """Whether it names files."""
-    if isinstance(X, list | tuple) and X:
-        return all(isinstance(each, str | os.PathLike) for each in X)
     return isinstance(X, str | os.PathLike)
 
 

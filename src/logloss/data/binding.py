@@ -249,8 +249,12 @@ def feature_columns(features: Any) -> dict[str, Column]:
             raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
         return {str(name): as_column(features[name], str(name)) for name in own}
     matrix = features_matrix(features)
-    width = matrix.shape[1]
-    return {MATRIX: Column(matrix, names=("x",) if width == 1 else tuple(f"x{j}" for j in range(width)))}
+    return {MATRIX: Column(matrix, names=matrix_names(matrix.shape[1]))}
+
+
+def matrix_names(width: int) -> tuple[str, ...]:
+    """What the columns of a matrix are called that has no names."""
+    return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
 
 
 def names_of(table: Any) -> list[Any] | None:
