@@ -182,3 +182,73 @@ def test_a_model_is_json():
         warnings.simplefilter("ignore", logloss.SeparationWarning)
         parted = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     assert parted.to_dict()["coefficients"] == {"x": "inf"}
+
+
+def clustered_rows():
+    features, labels, _ = drawn(11, n_rows=600)
+    return features, labels, np.random.default_rng(12).integers(0, 40, 600)
+
+
+def test_clustered_errors_are_those_of_statsmodels():
+    features, labels, cluster = clustered_rows()
+    model = logloss.fit(features, labels, cluster=cluster)
+    family = sm.families.Binomial()
+    options = {"groups": cluster, "use_correction": False}
+    peer = sm.GLM(labels, sm.add_constant(features), family=family).fit(cov_type="cluster", cov_kwds=options, tol=1e-14)
+    assert (model.errors.kind, model.errors.n_clusters, model.errors.cluster) == ("clustered", 40, ("cluster",))
+    # Ours have the factor G / (G − 1) of the measurement's intervals.
+    assert all_errors(model) == pytest.approx(peer.bse * math.sqrt(40 / 39), rel=CLOSE)
+    assert model.errors.quantile == pytest.approx(2.0226909, abs=1e-6)
+    assert "errors     clustered: 40 clusters of cluster independent, not rows" in repr(model)
+
+
+def test_every_row_its_own_cluster_is_the_sandwich():
+    features, labels, _ = drawn(13)
+    robust = logloss.fit(features, labels, robust=True)
+    model = logloss.fit(features, labels, cluster=np.arange(400))
+    assert all_errors(model) == pytest.approx(all_errors(robust) * math.sqrt(400 / 399), rel=CLOSE)
+
+
+def test_clustered_errors_with_categories_weights_and_counts():
+    rng = np.random.default_rng(14)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=300), "c": rng.choice(list("abc"), 300), "who": rng.integers(0, 30, 300)}
+    )
+    labels, weights = rng.integers(0, 2, 300), rng.gamma(2.0, 1.0, 300)
+    wide = pd.get_dummies(frame[["x", "c"]], drop_first=True).astype(float)
+    narrow = logloss.fit(frame[["x", "c"]], labels, sample_weight=weights, cluster=frame.who.to_numpy())
+    same = logloss.fit(wide, labels, sample_weight=weights, cluster=frame.who.to_numpy())
+    assert all_errors(narrow) == pytest.approx(all_errors(same), rel=CLOSE)
+    counts = rng.integers(1, 4, 300)
+    counted = logloss.fit(wide, labels, counts=counts, cluster=frame.who.to_numpy())
+    copies = logloss.fit(
+        np.repeat(wide.to_numpy(), counts, axis=0), np.repeat(labels, counts), cluster=np.repeat(frame.who, counts)
+    )
+    assert all_errors(counted) == pytest.approx(all_errors(copies), rel=CLOSE)
+
+
+def test_the_page_of_a_model_has_a_table_and_nothing_runs_on_it():
+    frame = pd.DataFrame({"<script>alert(1)</script>": [0.0, 1.0, 2.0, 3.0]})
+    page = logloss.fit(frame, [0, 1, 0, 1])._repr_html_()
+    assert page.startswith("<p>LogisticModel P(y_true = 1) from 1 column")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<tr>") == 3
+
+
+def test_of_many_coefficients_the_text_shows_those_farthest_from_nothing():
+    rng = np.random.default_rng(15)
+    shop = np.repeat(np.arange(100), 30)
+    labels = (rng.random(3_000) < np.where(shop == 17, 0.9, 0.4)).astype(int)
+    text = repr(logloss.fit({"shop": shop}, labels, categories=["shop"], l2=1.0))
+    assert "shop = 17" in text
+    assert "… and 59 more coefficients nearer to 0: model.coefficients" in text
+    assert len(text.splitlines()) < 60
+
+
+def test_what_estimating_costs_stands_beside_the_certificate():
+    """p / (2n): simulated, the loss of the truth is as much below that of the fit on new rows as above it on its own."""
+    features, labels, _ = drawn(16)
+    model = logloss.fit(features, labels)
+    assert model.estimation_error == pytest.approx(4 / 800)
+    assert "(estimating from so few rows costs about 5e-03)" in repr(model)

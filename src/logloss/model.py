@@ -22,7 +22,7 @@ from logloss.errors import DataError
 from logloss.figures import jsonable, put
 from logloss.leave_one_out import NewRows
 from logloss.model_wording import html_of, text_of
-from logloss.predicting import LOGIT, Predictor, ScoredSource, n_rows_of
+from logloss.predicting import LOGIT, Predictor, ScoredSource, n_rows_of, proba_of
 from logloss.separation import Separation
 from logloss.standard_errors import Errors
 
@@ -200,7 +200,7 @@ class LogisticModel:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
         [0.5]
         """
-        return np.exp(-np.logaddexp(0.0, -self.predict_logit(X, offset=offset)))
+        return proba_of(self.predict_logit(X, offset=offset))
 
     def predict_log_proba(self, X: Any, *, offset: Any = None) -> Array:
         """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.

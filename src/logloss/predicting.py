@@ -187,12 +187,19 @@ def write_predictions(
             for rows in part.rows():
                 logits = rows.columns[LOGIT].values
                 logits = logits if mapped is None else mapped(logits)
-                proba = Column(np.exp(-np.logaddexp(0.0, -logits)), np.isnan(logits))
+                proba = Column(proba_of(logits), np.isnan(logits))
                 write({name: rows.columns[name] for name in keep} | {PROBA: proba})
                 n_rows += rows.n_rows
                 if progress is not None:
                     progress(rows)
     return n_rows
+
+
+def proba_of(logits: Array) -> Array:
+    """Probabilities from log-odds, right in both tails; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        found: Array = np.exp(-np.logaddexp(0.0, -logits))
+    return found
 
 
 def is_path(X: Any) -> bool:

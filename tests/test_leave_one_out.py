@@ -1,0 +1,148 @@
+"""What new rows may cost: the loss of each row under a fit to the others, against fits that are made one by one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import logloss
+from logloss import leave_one_out, solver
+from logloss.onepass.summaries import leftout
+
+SEED = 20261124
+
+
+def drawn(n_rows, width=3, seed=SEED, strength=1.0):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(n_rows, width)) * [1.0, 100.0, 0.01][:width] + [0.0, 5.0, -3.0][:width]
+    z = strength * (features - features.mean(axis=0)) / features.std(axis=0) @ np.array([1.0, -0.7, 0.4])[:width]
+    return features, (rng.random(n_rows) < 1 / (1 + np.exp(-z))).astype(int)
+
+
+def by_hand(features, labels, weights=None, counts=None, **options):
+    """Mean loss of each row under a fit of its own to all others."""
+    n_rows = len(labels)
+    weights = np.ones(n_rows) if weights is None else weights
+    counts = np.ones(n_rows, dtype=int) if counts is None else counts
+    costs = []
+    for i in range(n_rows):
+        left = counts - (np.arange(n_rows) == i)
+        mine = weights * (left > 0)
+        model = logloss.fit(features, labels, sample_weight=mine, counts=left, leave_one_out=False, **options)
+        costs.append(logloss.surprisal(labels[i : i + 1], model.predict_proba(features[i : i + 1]))[0])
+    return float(np.average(costs, weights=weights * counts))
+
+
+@pytest.mark.parametrize("l2", [0.0, 2.0])
+def test_small_tables_are_refitted_without_each_row(l2):
+    features, labels = drawn(40)
+    new = logloss.fit(features, labels, l2=l2).new_rows
+    assert (new.kind, new.n_rows, new.n_infinite) == ("refits", 40, 0)
+    # Both sides are certified; a half squared decrement of 1e-20 a row moves a logit by less than 1e-9.
+    assert new.log_loss == pytest.approx(by_hand(features, labels, l2=l2), abs=1e-9)
+    assert new.log_loss > logloss.fit(features, labels, l2=l2).log_loss
+
+
+def test_a_row_is_left_out_with_its_weight_and_one_of_its_counts():
+    features, labels = drawn(30, width=2)
+    rng = np.random.default_rng(SEED)
+    weights, counts = rng.gamma(1.0, 1.0, 30), rng.integers(1, 4, 30)
+    new = logloss.fit(features, labels, l2=0.5, sample_weight=weights).new_rows
+    assert new.log_loss == pytest.approx(by_hand(features, labels, weights, l2=0.5), abs=1e-9)
+    counted = logloss.fit(features, labels, l2=0.5, counts=counts).new_rows
+    copies = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts), l2=0.5).new_rows
+    assert counted.log_loss == pytest.approx(copies.log_loss, abs=1e-9)
+
+
+def test_rows_without_which_the_others_are_separated_cost_without_limit():
+    """Two points hold the ten together: without either a line divides the rest."""
+    x, y = [-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6], [0, 0, 1, 0, 1, 1, 1, 1, 1, 1]
+    model = logloss.fit(x, y)
+    assert (model.new_rows.log_loss, model.new_rows.n_infinite) == (math.inf, 2)
+    assert model.new_rows.first_infinite == "row 2"
+    assert "inf on new rows" in repr(model)
+    assert "without any of 2 rows (first: row 2) the others are separated" in repr(model)
+    assert model.to_dict()["log_loss_on_new_rows_nats"] == "inf"
+
+
+def test_the_only_row_of_a_class_leaves_none_behind():
+    model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 0], l2=1.0)
+    assert model.new_rows.n_infinite == 1
+    assert model.new_rows.first_infinite == "row 2"
+
+
+def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
+    """The step's own error is of second order in the leverages, here about 0.004 each."""
+    features, labels = drawn(900)
+    exact = logloss.fit(features, labels).new_rows
+    monkeypatch.setattr(solver, "KEPT_WHOLE", 10)
+    monkeypatch.setattr("logloss.fitting.KEPT_WHOLE", 10)
+    model = logloss.fit(features, labels)
+    assert model.new_rows.kind == "steps"
+    increase = exact.log_loss - model.log_loss
+    assert model.new_rows.log_loss - model.log_loss == pytest.approx(increase, rel=0.02)
+    # What theory says of it: about one parameter per row, in nats twice the half of it that fitting gains.
+    assert increase == pytest.approx(2 * model.estimation_error, rel=0.2)
+
+
+def test_steps_see_categories_as_columns_of_zeros_and_ones(monkeypatch):
+    rng = np.random.default_rng(SEED)
+    n_rows = 1_500
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, n_rows),
+            "city": rng.choice(list("abc"), n_rows),
+            "sex": rng.choice(["f", "m"], n_rows),
+        }
+    )
+    labels = (rng.random(n_rows) < 1 / (1 + np.exp(-0.05 * (frame.age - 40) - (frame.city == "b")))).astype(int)
+    wide = pd.get_dummies(frame, drop_first=True).astype(float)
+    narrow_model, wide_model = logloss.fit(frame, labels), logloss.fit(wide, labels)
+    assert narrow_model.new_rows.kind == wide_model.new_rows.kind == "steps"
+    assert narrow_model.new_rows.log_loss == pytest.approx(wide_model.new_rows.log_loss, abs=1e-12)
+
+
+def test_a_sample_of_a_large_table_says_what_all_of_it_does(monkeypatch):
+    features, labels = drawn(60_000)
+    whole = logloss.fit(features, labels)
+    assert whole.new_rows.kind == "steps"
+    monkeypatch.setattr(leave_one_out, "SAMPLED_FROM", 50_000)
+    model = logloss.fit(features, labels)
+    assert (model.new_rows.kind, model.new_rows.n_rows) == ("sampled steps", 6_000)
+    increase = whole.new_rows.log_loss - whole.log_loss
+    # Of 6,000 rows the mean of something whose spread is twice its size: four standard errors are a tenth.
+    assert model.new_rows.log_loss - model.log_loss == pytest.approx(increase, rel=0.1)
+
+
+def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():
+    """Its leverage is small, 1 in 13, but without it the level has no positive row: the rest is separated."""
+    rng = np.random.default_rng(SEED)
+    city = np.where(np.arange(2_000) < 13, "rare", rng.choice(["a", "b"], 2_000))
+    labels = (rng.random(2_000) < 0.4).astype(int)
+    labels[:13] = np.arange(13) == 7
+    model = logloss.fit({"city": city}, labels)
+    assert model.new_rows.kind == "steps"
+    assert (model.new_rows.log_loss, model.new_rows.n_infinite) == (math.inf, 1)
+    assert model.new_rows.first_infinite == "row 7"
+    assert math.isfinite(model.new_rows.log_loss_of_possible)
+
+
+def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
+    """A refit for each suspect is dear: ordinary tables must have none."""
+    features, labels = drawn(5_000)
+
+    def refuse(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr("logloss.fitting._Fit.without", refuse)
+    assert math.isfinite(logloss.fit(features, labels).new_rows.log_loss)
+    assert leftout.SUSPICIOUS < 1
+
+
+def test_new_rows_are_not_asked_of_a_separated_table():
+    with pytest.warns(logloss.SeparationWarning):
+        assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]).new_rows is None
+    assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], leave_one_out=False).new_rows is None
