@@ -71,6 +71,23 @@ class Factor:
         return found if self.outer is None else self.outer @ found
 
     @cached_property
+    def spectrum(self) -> tuple[Array, Array]:
+        """Eigenvalues above 0 and eigenvectors of the scaled matrix."""
+        if self.root is None:
+            return self.values, self.vectors
+        import scipy.linalg
+
+        values, vectors = scipy.linalg.eigh(self.root @ self.root.T, check_finite=False)
+        return np.maximum(values, ROUNDING), vectors
+
+    def damped(self, right: Array, damping: float) -> Array:
+        """The solution once its (scaled) diagonal is raised by a damping: Levenberg and Marquardt's."""
+        values, vectors = self.spectrum
+        right = (right if self.outer is None else self.outer.T @ right) / self.size
+        found = vectors @ ((vectors.T @ right) / (values + damping)) / self.size
+        return found if self.outer is None else self.outer @ found
+
+    @cached_property
     def inverse(self) -> Array:
         """The (pseudo-)inverse."""
         if self.root is None:

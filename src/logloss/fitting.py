@@ -28,7 +28,7 @@ from logloss.information import entropy
 from logloss.measurement import positive_text
 from logloss.model import SHARE, Certificate, Errors, LogisticModel, Pass, errors_of
 from logloss.separation import Separation, direction_of
-from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sample_size, sampled_block
+from logloss.solver import LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sample_size, sampled_block
 from logloss.text import count, counted, listed, printable, significant
 
 # Asked of the certificate unless told otherwise, in nats per row.
@@ -205,7 +205,8 @@ class _Fit:
             directions, n_divided = self.directions()
         if directions:
             found = self.on_face(directions, tolerance, max_passes)
-        elif len(self.passes) >= PATIENCE and not self.solver.is_settled(found, tolerance):
+        elif len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
+            self.solver.is_cleared = True
             found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
         last = self.noted(found)
         coefficients, intercept = np.array(last.coefficients), last.intercept
@@ -310,16 +311,16 @@ class _Fit:
         """The bound, or where there is none what the next step is expected to gain."""
         return found.bound if found.is_proven else found.decrement
 
-    def note(self, found: Found) -> None:
+    def note(self, found: Found | Tried) -> None:
         """Remember a pass."""
         self.passes.append(self.noted(found))
 
-    def noted(self, found: Found) -> Pass:
+    def noted(self, found: Found | Tried) -> Pass:
         """A pass in the user's coordinates."""
         values = found.at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(values[self.design.places].tolist())
-        return Pass(intercept, coefficients, found.sums.total_loss / self.sum_weight, found.bound / self.sum_weight)
+        return Pass(intercept, coefficients, found.total_loss / self.sum_weight, found.bound / self.sum_weight)
 
     def warn(self, found: Found, tolerance: float, separation: Separation | None) -> None:
         """Say so where the answer is not certified, or where there is no finite one."""

@@ -18,7 +18,7 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 from __future__ import annotations
 
 from logloss.onepass.summaries.columns import ColumnSummary, Levels, Range
-from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
+from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -26,6 +26,7 @@ from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.margins import MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
+from logloss.onepass.summaries.trials import Trials, TrialSummary
 
 __all__ = [
     "ALL",
@@ -44,6 +45,9 @@ __all__ = [
     "SampleSummary",
     "ScoreSummary",
     "Summary",
+    "TrialSummary",
+    "Trials",
     "Workspace",
     "forecast_of",
+    "mass_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -100,6 +101,13 @@ def margins_of(block: Block, design: Design, direction: Any) -> Any:
     return found
 
 
+def on_face(block: Block, design: Design, face: Sequence[Any]) -> Block:
+    """The rows of a block that lie in planes."""
+    for direction in face:
+        block = block.taken(np.abs(margins_of(block, design, direction)) <= TOUCHING)
+    return block
+
+
 class _CurvatureWorkspace:
     """Sums on numbers that are centred but not scaled; the scale is applied when it is frozen."""
 
@@ -123,8 +131,7 @@ class _CurvatureWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
-        for direction in self.point.face:
-            block = block.taken(np.abs(margins_of(block, self.design, direction)) <= TOUCHING)
+        block = on_face(block, self.design, self.point.face)
         self.add_coded(self.design.coded(block.features), block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         self.coding |= block.coding
@@ -150,7 +157,9 @@ class _CurvatureWorkspace:
                 # A row that stands for several has as many gradients, each of one.
                 own[1] = (own[0] / unit) ** 2 / (1.0 if counts is None else counts)
             self.sums[:, 0] += own.sum(axis=1)
-            self.sums[:, 1 : 1 + n_dense] += own @ piece
+            # Not one product of both rows: BLAS has no quick way for two (measured: 90 ms for 26 on 10^6 × 100).
+            for k in (0, 1):
+                self.sums[k, 1 : 1 + n_dense] += own[k] @ piece
             self.sum_absolute += float(np.abs(own[0]).sum())
             for span, codes in zip(self.design.spans, coded.codes, strict=True):
                 for k in (0, 1):
