@@ -62,29 +62,29 @@ class Factor:
     def solve(self, right: Array) -> Array:
         """The (shortest) solution."""
         right = (right if self.outer is None else self.outer.T @ right) / self.size
-        if self.root is None:
+        if not len(right):
+            found = right
+        elif self.root is None:
             found = self.vectors @ ((self.vectors.T @ right) / self.values) / self.size
         else:
-            import scipy.linalg
+            from scipy.linalg import lapack
 
-            found = scipy.linalg.cho_solve((self.root, True), right, check_finite=False) / self.size
+            found = lapack.dpotrs(self.root, right, lower=1)[0] / self.size
         return found if self.outer is None else self.outer @ found
 
-    @cached_property
-    def spectrum(self) -> tuple[Array, Array]:
-        """Eigenvalues above 0 and eigenvectors of the scaled matrix."""
-        if self.root is None:
-            return self.values, self.vectors
+    def damped(self, right: Array, added: Array) -> Array | None:
+        """The solution once so much is added to the diagonal; None where the matrix stays singular."""
         import scipy.linalg
 
-        values, vectors = scipy.linalg.eigh(self.root @ self.root.T, check_finite=False)
-        return np.maximum(values, ROUNDING), vectors
-
-    def damped(self, right: Array, damping: float) -> Array:
-        """The solution once its (scaled) diagonal is raised by a damping: Levenberg and Marquardt's."""
-        values, vectors = self.spectrum
-        right = (right if self.outer is None else self.outer.T @ right) / self.size
-        found = vectors @ ((vectors.T @ right) / (values + damping)) / self.size
+        matrix = self.matrix + np.diag(added)
+        inner = matrix if self.outer is None else self.outer.T @ matrix @ self.outer
+        size = np.sqrt(np.maximum(np.diag(inner), np.finfo(float).tiny))
+        try:
+            root = scipy.linalg.cho_factor(inner / size / size[:, None], lower=True, check_finite=False)
+        except scipy.linalg.LinAlgError:
+            return None
+        right = right if self.outer is None else self.outer.T @ right
+        found = scipy.linalg.cho_solve(root, right / size, check_finite=False) / size
         return found if self.outer is None else self.outer @ found
 
     @cached_property
@@ -92,11 +92,13 @@ class Factor:
         """The (pseudo-)inverse."""
         if self.root is None:
             half = (self.vectors / np.sqrt(self.values)).T / self.size
+        elif not len(self.root):
+            half = self.root
         else:
-            import scipy.linalg
+            from scipy.linalg import lapack
 
-            eye = np.eye(len(self.size))
-            half = scipy.linalg.solve_triangular(self.root, eye, lower=True, check_finite=False) / self.size
+            # The inverse of a triangle; the wrapper around it takes longer than ten rows do.
+            half = lapack.dtrtri(self.root, lower=1)[0] / self.size
         if self.outer is not None:
             half = half @ self.outer.T
         found: Array = half.T @ half

@@ -35,8 +35,8 @@ from logloss.text import count, counted, listed, printable, significant
 TOLERANCE = 1e-12
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
-# Passes without a penalty after which a fit that is not certified looks for separation, and those it has at least.
-PATIENCE, FEWEST = 25, 8
+# Passes without a penalty after which a fit that is not certified looks for separation.
+PATIENCE = 25
 
 
 def fit(
@@ -139,8 +139,12 @@ def fit(
         source, roles = bind(data, y_true=y_true, features=names, **options)
     if len(set(roles.features)) < len(roles.features):
         raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    fitted = _Fit(source, roles, float(l2), reference or {}, progress)
-    return fitted.model(tolerance, max_passes, roles.sample_weight is not None if robust is None else robust)
+    from logloss.onepass.run import blas_on_one_thread
+
+    # Small matrices are factored faster without a team, and to the same bits whatever its size.
+    with blas_on_one_thread():
+        fitted = _Fit(source, roles, float(l2), reference or {}, progress)
+        return fitted.model(tolerance, max_passes, roles.sample_weight is not None if robust is None else robust)
 
 
 class _Fit:
@@ -201,10 +205,10 @@ class _Fit:
             found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
         directions: tuple[Array, ...] = ()
         n_divided = 0
-        if self.l2 == 0 and not found.is_proven and len(self.passes) >= min(max_passes, FEWEST):
+        if self.l2 == 0 and not found.is_proven:
             directions, n_divided = self.directions()
         if directions:
-            found = self.on_face(directions, tolerance, max_passes)
+            found = self.on_face(directions, found.at, tolerance, max_passes)
         elif len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
             self.solver.is_cleared = True
             found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
@@ -291,10 +295,10 @@ class _Fit:
             self.source, self.roles, self.design, self.solver.penalty, self.sum_weight, self.n_rows, face=face
         )
 
-    def on_face(self, directions: tuple[Array, ...], tolerance: float, max_passes: int) -> Found:
+    def on_face(self, directions: tuple[Array, ...], start: Array, tolerance: float, max_passes: int) -> Found:
         """The finite part of the answer: the fit of the rows that no direction divides."""
         solver = self.on(directions)
-        return solver.solve(np.zeros(self.design.width), tolerance, max_passes, lambda found: None)
+        return solver.solve(start, tolerance, max_passes, lambda found: None)
 
     def at_infinity(self, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
         """Intercept and coefficients in the user's coordinates once they have gone along a direction."""

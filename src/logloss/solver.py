@@ -31,10 +31,10 @@ SETTLED_DEARLY = 1e-10
 DEAR = 2e9
 # So few coefficients that a Hessian costs hardly more than a gradient.
 FEW = 32
-# Where a full step fails, one walk tries these shares of it, and Newton's step with these dampings of the (scaled)
-# Hessian, if it is small enough for its eigenvalues.
+# Where a full step fails, one walk tries these shares of it, and Newton's steps with so many times the largest diagonal
+# seen so far added to the Hessian (Moré 1978, doi:10.1007/BFb0067700); of a large Hessian every fourth.
 SHARES = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
-DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 1)), 600
+DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 4_000_000
@@ -159,9 +159,12 @@ class Solver:
         # Combinations of coefficients that the columns can tell apart, where they are not all, and those they cannot.
         self.basis: Array | None = None
         self.null: Array | None = None
+        self.unit: Array | None = None
         self.is_explored = self.is_slow = self.is_wary = False
         # The Hessian as a sample knows it, for the first pass.
         self.guess: Factor | None = None
+        # The largest entry that each place of the Hessian's diagonal had, in units of the summed loss.
+        self.most = np.zeros(len(self.free))
         # Passes in a row that were as slow as without an optimum; whether it is known that there is one.
         self.n_creeping, self.is_cleared = 0, False
         # Numbers are at most 1 each; of a category one level is 1.
@@ -195,6 +198,7 @@ class Solver:
     def factor_of(self, sums: Any, penalty: Array) -> Factor:
         """The Hessian of the penalised objective, factored."""
         matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
+        self.most = np.maximum(self.most, np.diag(matrix))
         return Factor(matrix, basis=self.basis, is_single=sums.point.is_single)
 
     def full_factor(self, sums: Any) -> tuple[Any, Factor]:
@@ -211,7 +215,7 @@ class Solver:
                 at_zero = self.look(np.zeros(self.design.width), wants_hessian=True)
             first = self.factor_of(at_zero, self.penalty)
             if first.n_dependent:
-                self.basis, self.null = first.range, first.null
+                self.basis, self.null, self.unit = first.range, first.null, first.size
                 factor = self.factor_of(sums, self.penalty)
         self.is_explored = True
         return sums, factor
@@ -258,8 +262,10 @@ class Solver:
         from logloss.onepass.summaries import Trials, TrialSummary
 
         steps = [share * step for share in SHARES]
-        if len(self.free) <= MOST_DAMPED:
-            steps += [self.spread(-factor.damped(slope, damping)) for damping in DAMPINGS]
+        for damping in DAMPINGS[:: 1 if len(self.free) <= MOST_DAMPED else 4]:
+            short = factor.damped(slope, damping * self.most)
+            if short is not None:
+                steps.append(self.spread(-short))
         points = at + np.array(steps)
         parts = list(map(SamplePart, blocks)) if blocks else parts_of(self.source, self.roles)
         progress = None if blocks else self.progress
@@ -360,6 +366,8 @@ class Solver:
 
     def solve(self, start: Array, tolerance: float, max_passes: int, noted: Callable[[Found | Tried], None]) -> Found:
         """Passes until the bound is as small as asked and the digits of the coefficients have settled."""
+        if self.face and start.any():
+            start = self.shortest(start)
         found = self.walked(start)
         noted(found)
         n_passes, self.is_slow, self.is_wary = 1, not start.any(), False
@@ -395,6 +403,14 @@ class Solver:
             if is_stirring and (found.is_fresh or not fresh):
                 break
         return found
+
+    def shortest(self, at: Array) -> Array:
+        """The coefficients that say the same of all rows without what the columns cannot tell apart."""
+        self.full_factor(self.look(np.zeros(self.design.width), wants_hessian=True))
+        if self.null is None or self.unit is None:
+            return at
+        short = at[self.free]
+        return self.spread(short - self.null @ ((self.null * self.unit[:, None] ** 2).T @ short))
 
     def needs_hessian(self, found: Found) -> bool:
         """Whether the next pass forms it: where it is cheap, was slow without, or is too old to prove anything."""

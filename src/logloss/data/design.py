@@ -279,10 +279,16 @@ class Coded:
         piece = np.empty((stop - start, design.n_dense), order="C" if is_matrix else "F")
         at = 0
         for term, values in zip(design.numbers, self.dense, strict=True):
+            if values.ndim == 1 and not term.lacks:
+                np.subtract(values[start:stop], term.centre[0], out=piece[:, at], dtype=np.float64)
+                at += 1
+                continue
             width = len(term.names)
             part = values[start:stop] if values.ndim == 2 else values[start:stop, None]
             np.subtract(part, term.centre, out=piece[:, at : at + width], dtype=np.float64)
             at += width
+            if not term.lacks:
+                continue
             for j in np.flatnonzero(term.lacks):
                 lacking = np.isnan(part[:, j])
                 piece[lacking, at - width + j] = 0.0

@@ -137,7 +137,8 @@ def blas_on_one_thread() -> Iterator[None]:
 
 @cache
 def _blas() -> Any:
-    """The BLAS that numpy has loaded: looking for it takes 2 ms, which is more than a fit of ten rows."""
+    """The BLAS that numpy and scipy have loaded: looking for it takes 2 ms, which is more than a fit of ten rows."""
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
