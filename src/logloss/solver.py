@@ -37,7 +37,7 @@ SHARES = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
-SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 4_000_000
+SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
 # A sample's Hessian serves the first pass if each of its diagonal entries stands for about a hundred rows.
 ENOUGH_CURVATURE = 12.5
 # Rows per coefficient that a sample should have.
@@ -242,7 +242,7 @@ class Solver:
         if not decrement > 0 and slope.any():
             short = -factor.solve(slope)
             decrement = max(-0.5 * float(slope @ short), 0.0)
-        is_guess = guess is not None
+        is_guess = guess is not None or (not fresh and last is not None and last.is_guess)
         moved = None if is_guess else (at - origin)[self.free]
         bound, is_proven = self.bound(sums, objective, slope, factor, moved)
         step = self.spread(short)
@@ -414,9 +414,13 @@ class Solver:
 
     def needs_hessian(self, found: Found) -> bool:
         """Whether the next pass forms it: where it is cheap, was slow without, or is too old to prove anything."""
-        if len(self.free) <= FEW or not self.is_dear or self.is_slow or found.is_guess:
+        if len(self.free) <= FEW or not self.is_dear or self.is_slow:
             return True
-        return self.drift(found.factor, (found.at + found.step - found.origin)[self.free]) >= 1
+        # Formed at the next point it would be good for all later ones.
+        reach = reach_of(found.factor.deviations, self.groups)
+        is_near = reach * math.sqrt(2 * SLOW * found.decrement) < 1
+        moved = (found.at + found.step - found.origin)[self.free]
+        return is_near and (found.is_guess or reach * found.factor.length(moved) >= 1)
 
     @property
     def suspects_separation(self) -> bool:
