@@ -152,8 +152,9 @@ class Solver:
         self.free = design.free
         self.is_penalised = bool((penalty[1:] > 0).any())
         self.is_dear = n_rows * design.width**2 >= DEAR
-        # Squares of numbers as they stand must be numbers of single precision.
-        self.may_be_single = bool(((design.scale > 1e-6) & (design.scale < 1e6)).all())
+        # Squares of numbers as they stand must be numbers of single precision; sums over levels are formed in double.
+        is_in_range = bool(((design.scale > 1e-6) & (design.scale < 1e6)).all())
+        self.may_be_single = is_in_range and 2 * design.n_dense > design.width
         self.pairs = LeastPairs()
         self.sampled_rows = 0
         # Combinations of coefficients that the columns can tell apart, where they are not all, and those they cannot.
@@ -283,18 +284,21 @@ class Solver:
         at = sums.point.coefficients
         n_pieces = sums.n_rows // PIECE_ROWS + 1
         size = float(np.abs(at).sum())
-        error = rounding_of_gradient(sums.sum_absolute, float(sums.curvature[0]), size, n_pieces, len(slope))
+        # Of numbers, some curvatures are negative: their features are at most 1, so that the total is a bound.
+        curvatures = sums.curvature.copy()
+        curvatures[1 : 1 + self.design.n_dense] = curvatures[0]
+        error = rounding_of_gradient(sums.sum_absolute[self.free], curvatures[self.free], size, n_pieces)
         found = math.inf
         drift = math.inf if moved is None else self.drift(factor, moved)
         if drift < 1 and factor.n_dependent == 0:
             reach = reach_of(factor.deviations, self.groups)
             grown = math.exp(drift / 2)
-            nu = math.sqrt(max(float(slope @ factor.solve(slope)), 0.0)) + error * float(factor.deviations.sum())
+            nu = math.sqrt(max(float(slope @ factor.solve(slope)), 0.0)) + float(error @ factor.deviations)
             found = gain(grown * nu, grown * reach)
         if self.is_penalised:
             free = self.free
             gap = ridge_gap(sums.gradient[free], sums.curvature[free], self.penalty[free], at[free])
-            found = min(found, gap + float(np.sum(error**2 / (2 * self.penalty[free[1:]]))) + error**2)
+            found = min(found, gap + float(np.sum(error[1:] ** 2 / (2 * self.penalty[free[1:]])) + error[0] ** 2))
         return found + 2 * ROUNDING * objective, math.isfinite(found)
 
     def drift(self, factor: Factor, moved: Array) -> float:
