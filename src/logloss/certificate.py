@@ -62,33 +62,57 @@ class Factor:
     def solve(self, right: Array) -> Array:
         """The (shortest) solution."""
         right = (right if self.outer is None else self.outer.T @ right) / self.size
-        if self.root is None:
+        if not len(right):
+            found = right
+        elif self.root is None:
             found = self.vectors @ ((self.vectors.T @ right) / self.values) / self.size
         else:
-            import scipy.linalg
+            from scipy.linalg import lapack
 
-            found = scipy.linalg.cho_solve((self.root, True), right, check_finite=False) / self.size
+            found = lapack.dpotrs(self.root, right, lower=1)[0] / self.size
         return found if self.outer is None else self.outer @ found
+
+    def damped(self, right: Array, added: Array) -> Array | None:
+        """The solution once so much is added to the diagonal; None where the matrix stays singular."""
+        import scipy.linalg
+
+        matrix = self.matrix + np.diag(added)
+        inner = matrix if self.outer is None else self.outer.T @ matrix @ self.outer
+        size = np.sqrt(np.maximum(np.diag(inner), np.finfo(float).tiny))
+        try:
+            root = scipy.linalg.cho_factor(inner / size / size[:, None], lower=True, check_finite=False)
+        except scipy.linalg.LinAlgError:
+            return None
+        right = right if self.outer is None else self.outer.T @ right
+        found = scipy.linalg.cho_solve(root, right / size, check_finite=False) / size
+        return found if self.outer is None else self.outer @ found
+
+    @cached_property
+    def half(self) -> Array:
+        """A root of the (pseudo-)inverse: halfᵀ·half."""
+        if self.root is None:
+            half = (self.vectors / np.sqrt(self.values)).T / self.size
+        elif not len(self.root):
+            half = self.root
+        else:
+            from scipy.linalg import lapack
+
+            # The inverse of a triangle; the wrapper around it takes longer than ten rows do.
+            half = lapack.dtrtri(self.root, lower=1)[0] / self.size
+        if self.outer is not None:
+            half = half @ self.outer.T
+        return half
 
     @cached_property
     def inverse(self) -> Array:
         """The (pseudo-)inverse."""
-        if self.root is None:
-            half = (self.vectors / np.sqrt(self.values)).T / self.size
-        else:
-            import scipy.linalg
-
-            eye = np.eye(len(self.size))
-            half = scipy.linalg.solve_triangular(self.root, eye, lower=True, check_finite=False) / self.size
-        if self.outer is not None:
-            half = half @ self.outer.T
-        found: Array = half.T @ half
+        found: Array = self.half.T @ self.half
         return found
 
     @cached_property
     def deviations(self) -> Array:
         """Square roots of the diagonal of the inverse: standard errors, where the matrix is an information matrix."""
-        return np.sqrt(np.diag(self.inverse))
+        return np.sqrt(np.einsum("ij,ij->j", self.half, self.half))
 
     def length(self, move: Array) -> float:
         """The length of a move in the metric of the matrix."""
@@ -118,14 +142,14 @@ def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: A
     return float(np.sum(residual**2 / (2 * penalty[1:])) + shift**2 * curvature[0])
 
 
-def rounding_of_gradient(sum_absolute: float, total_curvature: float, size: float, n_pieces: int, width: int) -> float:
-    """Most by which rounding can have moved an entry of the gradient, in coordinates where features are at most 1.
+def rounding_of_gradient(sum_absolute: Array, curvature: Array, size: float, n_pieces: int) -> Array:
+    """Most by which rounding can have moved each entry of the gradient, in coordinates where features are at most 1.
 
     A sum of products has a relative error of the number of its additions, in units of rounding; a logit, `size` the sum
-    of the sizes of the coefficients, moves a residual by at most its curvature.
+    of the sizes of the coefficients, moves a residual by at most its curvature. curvature: Σ of them for each entry.
     """
     additions = PIECE_ROWS + n_pieces + 8
-    return ROUNDING * (additions * sum_absolute + 2 * (width + 4) * size * total_curvature)
+    return ROUNDING * (additions * sum_absolute + 2 * (len(sum_absolute) + 4) * size * curvature)
 
 
 def reach_of(deviations: Array, groups: Any) -> float:

@@ -31,14 +31,14 @@ from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
 from logloss.separation import Separation, direction_of
-from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, sampled_block
+from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
 
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
-# Passes without a penalty after which a fit that is not certified looks for separation, and those it has at least.
-PATIENCE, FEWEST = 25, 8
+# Passes without a penalty after which a fit that is not certified looks for separation.
+PATIENCE = 25
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
 ROUNDING_OF_RATE = 1e-12
 
@@ -172,16 +172,21 @@ def fit(
             f"{source.name or 'this stream'} can be read once only; a fit walks over its rows repeatedly. "
             "Write it to a file, or read it into a table."
         )
+    from logloss.onepass.run import blas_on_one_thread
+
     notes = () if features is not None else _unused(source, roles, exclude)
-    learned = learn(source, roles, reference or {}, is_chosen=features is not None or not is_table, progress=progress)
+    is_chosen = features is not None or not is_table
     asked = Asked(
         roles.sample_weight is not None if robust is None else robust,
         leave_one_out,
         offset if isinstance(offset, str) else "",
         notes,
     )
-    fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
-    return fitted.model(tolerance, max_passes, asked)
+    # Small matrices are factored faster without a team, and to the same bits whatever its size.
+    with blas_on_one_thread():
+        learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+        fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
+        return fitted.model(tolerance, max_passes, asked)
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
@@ -245,11 +250,12 @@ class _Fit:
             found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
         directions: tuple[Array, ...] = ()
         n_divided = 0
-        if self.l2 == 0 and not found.is_proven and len(self.passes) >= min(max_passes, FEWEST):
+        if self.l2 == 0 and not found.is_proven:
             directions, n_divided = self.directions()
         if directions:
-            found = self.on_face(directions, tolerance, max_passes)
-        elif len(self.passes) >= PATIENCE and not self.solver.is_settled(found, tolerance):
+            found = self.on_face(directions, found.at, tolerance, max_passes)
+        elif len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
+            self.solver.is_cleared = True
             found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
         return found, directions, n_divided
 
@@ -353,10 +359,10 @@ class _Fit:
             self.source, self.roles, self.design, self.solver.penalty, self.sum_weight, self.n_rows, face=face
         )
 
-    def on_face(self, directions: tuple[Array, ...], tolerance: float, max_passes: int) -> Found:
+    def on_face(self, directions: tuple[Array, ...], start: Array, tolerance: float, max_passes: int) -> Found:
         """The finite part of the answer: the fit of the rows that no direction divides."""
         solver = self.on(directions)
-        return solver.solve(np.zeros(self.design.width), tolerance, max_passes, lambda found: None)
+        return solver.solve(start, tolerance, max_passes, lambda found: None)
 
     def at_infinity(self, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
         """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
@@ -373,18 +379,18 @@ class _Fit:
         """The bound, or where there is none what the next step is expected to gain."""
         return found.bound if found.is_proven else found.decrement
 
-    def note(self, found: Found) -> None:
+    def note(self, found: Found | Tried) -> None:
         """Remember a pass."""
         self.passes.append(self.noted(found))
         if self.on_pass is not None:
             self.on_pass(self.passes[-1])
 
-    def noted(self, found: Found) -> Pass:
+    def noted(self, found: Found | Tried) -> Pass:
         """A pass in the user's coordinates."""
         values = found.at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(values[self.design.places].tolist())
-        return Pass(intercept, coefficients, found.sums.total_loss / self.sum_weight, found.bound / self.sum_weight)
+        return Pass(intercept, coefficients, found.total_loss / self.sum_weight, found.bound / self.sum_weight)
 
     def warn(self, found: Found, tolerance: float, separation: Separation | None) -> None:
         """Say so where the answer is not certified, or where there is no finite one."""

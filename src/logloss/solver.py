@@ -31,10 +31,15 @@ SETTLED_DEARLY = 1e-10
 DEAR = 2e9
 # So few coefficients that a Hessian costs hardly more than a gradient.
 FEW = 32
-MAX_HALVINGS = 30
+# Where a full step fails, one walk tries these shares of it, and Newton's steps with so many times the largest diagonal
+# seen so far added to the Hessian (Moré 1978, doi:10.1007/BFb0067700); of a large Hessian every fourth.
+SHARES = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
+DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
-SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 40_000_000
+SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
+# A sample's Hessian serves the first pass if each of its diagonal entries stands for about a hundred rows.
+ENOUGH_CURVATURE = 12.5
 # Of tables of at most so many rows all are drawn.
 KEPT_WHOLE = 1_000
 # Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
@@ -47,6 +52,9 @@ GROWTH = 4
 WORTHWHILE = 0.02
 # A pass with an old Hessian must leave less than this share of the decrement, or the next one forms a new Hessian.
 SLOW = 0.01
+# Passes in a row that leave such a share of the decrement, about 1/e, before separation is suspected.
+MOST_CREEPING, CREEPING = 3, (0.25, 0.5)
+MOST_WARM = 20
 
 
 class LeastPairs:
@@ -89,8 +97,8 @@ class SamplePart:
 class Found:
     """What a pass found: loss and derivatives, a step from there, and a bound on what is left to gain (all summed).
 
-    decrement: half the squared Newton decrement, what the step is expected to gain. A factor of an earlier pass is told
-    by `is_fresh`.
+    decrement: half the squared Newton decrement, what the step is expected to gain. is_fresh: whether the factor is of
+    this pass; is_guess: whether it is of a sample.
     """
 
     sums: Any
@@ -99,6 +107,7 @@ class Found:
     factor: Factor
     origin: Array
     is_fresh: bool
+    is_guess: bool
     step: Array
     decrement: float
     bound: float
@@ -109,6 +118,21 @@ class Found:
         """Where it looked."""
         found: Array = self.sums.point.coefficients
         return found
+
+    @property
+    def total_loss(self) -> float:
+        """The summed loss there."""
+        return float(self.sums.total_loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a pass that tried several points found: the best of them and the loss there."""
+
+    at: Array
+    total_loss: float
+    objective: float
+    bound: float = math.inf
 
 
 class Solver:
@@ -132,14 +156,22 @@ class Solver:
         self.free = design.free
         self.is_penalised = bool((penalty[1:] > 0).any())
         self.is_dear = n_rows * design.width**2 >= DEAR
-        # Squares of numbers as they stand must be numbers of single precision.
-        self.may_be_single = bool(((design.scale > 1e-6) & (design.scale < 1e6)).all())
+        # Squares of numbers as they stand must be numbers of single precision; sums over levels are formed in double.
+        is_in_range = bool(((design.scale > 1e-6) & (design.scale < 1e6)).all())
+        self.may_be_single = is_in_range and 2 * design.n_dense > design.width
         self.pairs = LeastPairs()
         self.sampled_rows = 0
         # Combinations of coefficients that the columns can tell apart, where they are not all, and those they cannot.
         self.basis: Array | None = None
         self.null: Array | None = None
-        self.is_explored = self.is_slow = False
+        self.unit: Array | None = None
+        self.is_explored = self.is_slow = self.is_wary = False
+        # The Hessian as a sample knows it, for the first pass.
+        self.guess: Factor | None = None
+        # The largest entry that each place of the Hessian's diagonal had, in units of the summed loss.
+        self.most = np.zeros(len(self.free))
+        # Passes in a row that were as slow as without an optimum; whether it is known that there is one.
+        self.n_creeping, self.is_cleared = 0, False
         # Numbers are at most 1 each; of a category one level is 1.
         position = {int(place): j for j, place in enumerate(self.free)}
         spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in design.spans]
@@ -189,6 +221,7 @@ class Solver:
     def factor_of(self, sums: Any, penalty: Array) -> Factor:
         """The Hessian of the penalised objective, factored."""
         matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
+        self.most = np.maximum(self.most, np.diag(matrix))
         return Factor(matrix, basis=self.basis, is_single=sums.point.is_single)
 
     def full_factor(self, sums: Any) -> tuple[Any, Factor]:
@@ -205,16 +238,20 @@ class Solver:
                 at_zero = self.look(np.zeros(self.design.width), wants_hessian=True)
             first = self.factor_of(at_zero, self.penalty)
             if first.n_dependent:
-                self.basis, self.null = first.range, first.null
+                self.basis, self.null, self.unit = first.range, first.null, first.size
                 factor = self.factor_of(sums, self.penalty)
         self.is_explored = True
         return sums, factor
 
     def walked(self, at: Array, last: Found | None = None, *, fresh: bool = True) -> Found:
         """A pass over all rows at some coefficients: fresh, with the Hessian; else with that of the last one."""
+        guess = self.guess if last is None else None
+        fresh = fresh and guess is None
         is_single = self.is_dear and self.may_be_single and fresh and self.basis is None
         sums = self.look(at, wants_hessian=fresh, is_single=is_single)
-        if fresh or last is None:
+        if guess is not None:
+            factor, origin, self.guess = guess, at, None
+        elif fresh or last is None:
             sums, factor = self.full_factor(sums)
             origin, self.pairs = at, LeastPairs()
         else:
@@ -228,33 +265,67 @@ class Solver:
         if not decrement > 0 and slope.any():
             short = -factor.solve(slope)
             decrement = max(-0.5 * float(slope @ short), 0.0)
+        is_guess = guess is not None or (not fresh and last is not None and last.is_guess)
+        moved = None if is_guess else (at - origin)[self.free]
+        bound, is_proven = self.bound(sums, objective, slope, factor, moved)
+        step = self.spread(short)
+        return Found(sums, objective, slope, factor, origin, fresh, is_guess, step, decrement, bound, is_proven)
+
+    def spread(self, short: Array) -> Array:
+        """A step of the free coefficients as one of all."""
         step = np.zeros(self.design.width)
         step[self.free] = short
-        bound, is_proven = self.bound(sums, objective, slope, factor, (at - origin)[self.free])
-        return Found(sums, objective, slope, factor, origin, origin is at, step, decrement, bound, is_proven)
+        return step
+
+    def search(
+        self, at: Array, step: Array, slope: Array, factor: Factor, penalty: Array, blocks: Sequence[Block] = ()
+    ) -> Tried:
+        """One pass that tries shares of a step and damped ones: the best of these points."""
+        from logloss.onepass.run import map_and_merge, parts_of
+        from logloss.onepass.summaries import Trials, TrialSummary
+
+        steps = [share * step for share in SHARES]
+        for damping in DAMPINGS[:: 1 if len(self.free) <= MOST_DAMPED else 4]:
+            short = factor.damped(slope, damping * self.most)
+            if short is not None:
+                steps.append(self.spread(-short))
+        points = at + np.array(steps)
+        parts = list(map(SamplePart, blocks)) if blocks else parts_of(self.source, self.roles)
+        progress = None if blocks else self.progress
+        sums = map_and_merge(parts, TrialSummary.empty(Trials(points, self.design, self.face)), progress=progress)
+        objectives = sums.total_losses + 0.5 * (points**2 @ penalty)
+        best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
+        return Tried(points[best], float(sums.total_losses[best]), float(objectives[best]))
 
     # --- the certificate ----------------------------------------------------------------------------------------------
 
-    def bound(self, sums: Any, objective: float, slope: Array, factor: Factor, moved: Array) -> tuple[float, bool]:
+    def bound(
+        self, sums: Any, objective: float, slope: Array, factor: Factor, moved: Array | None
+    ) -> tuple[float, bool]:
         """(Nats by which the objective can be above its least, whether that is finite): docs/certificate.md."""
         at = sums.point.coefficients
         n_pieces = sums.n_rows // PIECE_ROWS + 1
         size = float(np.abs(at).sum())
-        error = rounding_of_gradient(sums.sum_absolute, float(sums.curvature[0]), size, n_pieces, len(slope))
-        reach = reach_of(factor.deviations, self.groups)
-        # By how much any logit has moved since the Hessian was formed: it changed by at most a factor of e to that.
-        drift = reach * factor.length(moved)
+        # Of numbers, some curvatures are negative: their features are at most 1, so that the total is a bound.
+        curvatures = sums.curvature.copy()
+        curvatures[1 : 1 + self.design.n_dense] = curvatures[0]
+        error = rounding_of_gradient(sums.sum_absolute[self.free], curvatures[self.free], size, n_pieces)
         found = math.inf
+        drift = math.inf if moved is None else self.drift(factor, moved)
         if drift < 1 and factor.n_dependent == 0:
+            reach = reach_of(factor.deviations, self.groups)
             grown = math.exp(drift / 2)
-            nu = math.sqrt(max(float(slope @ factor.solve(slope)), 0.0)) + error * float(factor.deviations.sum())
+            nu = math.sqrt(max(float(slope @ factor.solve(slope)), 0.0)) + float(error @ factor.deviations)
             found = gain(grown * nu, grown * reach)
         if self.is_penalised:
             free = self.free
             gap = ridge_gap(sums.gradient[free], sums.curvature[free], self.penalty[free], at[free])
-            if gap < found:
-                found = gap + float(np.sum(error**2 / (2 * self.penalty[free[1:]]))) + error**2
+            found = min(found, gap + float(np.sum(error[1:] ** 2 / (2 * self.penalty[free[1:]])) + error[0] ** 2))
         return found + 2 * ROUNDING * objective, math.isfinite(found)
+
+    def drift(self, factor: Factor, moved: Array) -> float:
+        """By how much any logit has moved since a Hessian was formed, which has changed by at most e to that."""
+        return reach_of(factor.deviations, self.groups) * factor.length(moved)
 
     # --- the warm start -----------------------------------------------------------------------------------------------
 
@@ -271,63 +342,116 @@ class Solver:
             blocks = [
                 sample.taken(np.arange(k, min(k + n_all // 8 + 1, n_rows))) for k in range(0, n_rows, n_all // 8 + 1)
             ]
-            is_single = self.is_dear and self.may_be_single
-            sums = self.look(at, wants_hessian=True, is_single=is_single, blocks=blocks)
+            sums = self.look_on(at, blocks)
             self.sampled_rows += n_rows
             if prior is None:
                 # One prior observation of the usual size of each feature.
                 spread = np.diag(sums.hessian)[1:] / max(float(sums.curvature[0]), 1e-300)
                 prior = np.concatenate([[0.0], spread])
-            penalty = self.penalty * share + prior
-            for _ in range(8):
-                slope = (sums.gradient + penalty * at)[self.free]
-                step = np.zeros(self.design.width)
-                step[self.free] = -self.factor_of(sums, penalty).solve(slope)
-                expected = -0.5 * float(slope @ step[self.free])
-                if not expected > WORTHWHILE * len(self.free) / 2:
-                    at = at + step
-                    break
-                reached = sums.total_loss + 0.5 * penalty @ at**2
-                for _ in range(8):
-                    tried = self.look(at + step, wants_hessian=True, is_single=is_single, blocks=blocks)
-                    self.sampled_rows += n_rows
-                    if tried.total_loss + 0.5 * penalty @ (at + step) ** 2 <= reached:
-                        break
-                    step = step / 2
-                else:
-                    break
-                at, sums = at + step, tried
+            at, sums = self.warmer(at, sums, self.penalty * share + prior, blocks)
+        if self.is_dear and len(self.free) > FEW:
+            from logloss.onepass.summaries import mass_of
+
+            mass = float(np.sum(mass_of(sample))) / self.sum_weight
+            diagonal = np.diag(sums.hessian)[self.free]
+            if diagonal.min() >= ENOUGH_CURVATURE * mass * self.sum_weight / n_all:
+                sums.hessian[...] /= mass
+                factor = self.factor_of(sums, self.penalty)
+                self.guess = factor if factor.n_dependent == 0 else None
         return at
+
+    def warmer(self, at: Array, sums: Any, penalty: Array, blocks: Sequence[Block]) -> tuple[Array, Any]:
+        """Newton's method on one sample: (where it ends, the sums of the last point but one)."""
+        n_rows = sum(rows.n_rows for rows in blocks)
+        is_wary = False
+        for _ in range(MOST_WARM):
+            slope = (sums.gradient + penalty * at)[self.free]
+            factor = self.factor_of(sums, penalty)
+            step = self.spread(-factor.solve(slope))
+            expected = -0.5 * float(slope @ step[self.free])
+            if not expected > WORTHWHILE * len(self.free) / 2:
+                return at + step, sums
+            reached = float(sums.total_loss + 0.5 * penalty @ at**2)
+            tried = None if is_wary else self.look_on(at + step, blocks)
+            self.sampled_rows += n_rows
+            if tried is None or not tried.total_loss + 0.5 * penalty @ (at + step) ** 2 <= reached:
+                found = self.search(at, step, slope, factor, penalty, blocks)
+                if not found.objective < reached:
+                    break
+                is_wary = not np.array_equal(found.at, at + step)
+                tried = self.look_on(found.at, blocks)
+                self.sampled_rows += 2 * n_rows
+            at, sums = tried.point.coefficients, tried
+        return at, sums
+
+    def look_on(self, at: Array, blocks: Sequence[Block]) -> Any:
+        """The sums of a sample, with the Hessian."""
+        return self.look(at, wants_hessian=True, is_single=self.is_dear and self.may_be_single, blocks=blocks)
 
     # --- the passes ---------------------------------------------------------------------------------------------------
 
-    def solve(self, start: Array, tolerance: float, max_passes: int, noted: Callable[[Found], None]) -> Found:
+    def solve(self, start: Array, tolerance: float, max_passes: int, noted: Callable[[Found | Tried], None]) -> Found:
         """Passes until the bound is as small as asked and the digits of the coefficients have settled."""
+        if self.face and start.any():
+            start = self.shortest(start)
         found = self.walked(start)
         noted(found)
-        n_passes, self.is_slow = 1, not start.any()
-        while n_passes < max_passes and not self.is_settled(found, tolerance):
+        n_passes, self.is_slow, self.is_wary = 1, not start.any(), False
+        self.n_creeping = 0
+        while n_passes < max_passes and not self.is_settled(found, tolerance) and not self.suspects_separation:
             before = found
-            is_few = len(self.free) <= FEW or not self.is_dear
-            fresh = is_few or self.is_slow
-            step, reached, tried = before.step, before.objective, None
-            allowed = 4 * ROUNDING * abs(reached)
-            for _ in range(MAX_HALVINGS):
-                tried = self.walked(before.at + step, before, fresh=fresh)
+            fresh = self.needs_hessian(before)
+            allowed = 4 * ROUNDING * abs(before.objective)
+            tried = None
+            if not self.is_wary:
+                tried = self.walked(before.at + before.step, before, fresh=fresh)
                 n_passes += 1
                 noted(tried)
-                if tried.objective <= reached + allowed or n_passes >= max_passes:
-                    break
-                step, fresh = step / 2, True
-            if tried is None or not tried.objective <= reached + allowed:
+            is_worse = tried is None or not tried.objective <= before.objective + allowed
+            if is_worse and n_passes < max_passes:
+                best = self.search(before.at, before.step, before.slope, before.factor, self.penalty)
+                n_passes += 1
+                noted(best)
+                self.is_wary = not np.array_equal(best.at, before.at + before.step)
+                if not best.objective <= before.objective + allowed or n_passes >= max_passes:
+                    return before
+                tried = self.walked(best.at, before)
+                n_passes += 1
+                noted(tried)
+            if tried is None or not tried.objective <= before.objective + allowed:
                 return before
             found = tried
             self.is_slow = found.decrement > SLOW * before.decrement
+            is_creeping = CREEPING[0] < found.decrement / before.decrement < CREEPING[1] if before.decrement else False
+            self.n_creeping = self.n_creeping + 1 if is_creeping else 0
             # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
             is_stirring = before.decrement <= 2 * ROUNDING * before.objective and found.decrement > before.decrement / 4
             if is_stirring and (found.is_fresh or not fresh):
                 break
         return found
+
+    def shortest(self, at: Array) -> Array:
+        """The coefficients that say the same of all rows without what the columns cannot tell apart."""
+        self.full_factor(self.look(np.zeros(self.design.width), wants_hessian=True))
+        if self.null is None or self.unit is None:
+            return at
+        short = at[self.free]
+        return self.spread(short - self.null @ ((self.null * self.unit[:, None] ** 2).T @ short))
+
+    def needs_hessian(self, found: Found) -> bool:
+        """Whether the next pass forms it: where it is cheap, was slow without, or is too old to prove anything."""
+        if len(self.free) <= FEW or not self.is_dear or self.is_slow:
+            return True
+        # Formed at the next point it would be good for all later ones.
+        reach = reach_of(found.factor.deviations, self.groups)
+        is_near = reach * math.sqrt(2 * SLOW * found.decrement) < 1
+        moved = (found.at + found.step - found.origin)[self.free]
+        return is_near and (found.is_guess or reach * found.factor.length(moved) >= 1)
+
+    @property
+    def suspects_separation(self) -> bool:
+        """Whether each pass leaves as much as if a row's loss fell by e with each, as it does without an optimum."""
+        return self.n_creeping >= MOST_CREEPING and not (self.is_penalised or self.face or self.is_cleared)
 
     def is_settled(self, found: Found, tolerance: float) -> bool:
         """Whether the answer is certified and its digits are all there."""

@@ -291,10 +291,16 @@ class Coded:
         piece = np.empty((stop - start, design.n_dense), order="C" if is_matrix else "F")
         at = 0
         for term, values in zip(design.numbers, self.dense, strict=True):
+            if values.ndim == 1 and not term.lacks:
+                np.subtract(values[start:stop], term.centre[0], out=piece[:, at], dtype=np.float64)
+                at += 1
+                continue
             width = len(term.names)
             part = values[start:stop] if values.ndim == 2 else values[start:stop, None]
             np.subtract(part, term.centre, out=piece[:, at : at + width], dtype=np.float64)
             at += width
+            if not term.lacks:
+                continue
             for j in np.flatnonzero(term.lacks):
                 lacking = np.isnan(part[:, j])
                 piece[lacking, at - width + j] = 0.0
@@ -303,7 +309,10 @@ class Coded:
         return piece
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
-        """Log-odds of some rows; coefficients as the design lays them out, on numbers less their centre."""
+        """Log-odds of some rows; coefficients as the design lays them out, on numbers less their centre.
+
+        Of several points at once where coefficients are of shape (width, n_points).
+        """
         n_dense = self.design.n_dense
         piece = self.piece(start, stop) if piece is None else piece
         logits = piece @ coefficients[1 : 1 + n_dense]
@@ -311,8 +320,8 @@ class Coded:
         for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
             own = coefficients[span]
             # A strange level is worth what the levels of training were on average.
-            usual = np.average(own, weights=term.weights) if self.strange else 0.0
-            logits += np.append(own, usual)[codes[start:stop]]
+            usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
+            logits += np.concatenate([own, np.asarray(usual)[None]])[codes[start:stop]]
         return logits
 
 

@@ -19,7 +19,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from logloss.data.block import Block, judge_coding
@@ -131,7 +131,14 @@ def available_cpus() -> int:
 @contextlib.contextmanager
 def blas_on_one_thread() -> Iterator[None]:
     """One BLAS thread for each of ours while walking (measured: 0.23 s for 0.77 s), and what it was afterwards."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _blas().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _blas() -> Any:
+    """The BLAS that numpy and scipy have loaded: looking for it takes 2 ms, which is more than a fit of ten rows."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

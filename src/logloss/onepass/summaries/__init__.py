@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from logloss.onepass.summaries.clusters import GradientSummary
 from logloss.onepass.summaries.columns import ColumnSummary, Levels, Mixed, Range
-from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
+from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -28,6 +28,7 @@ from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.margins import MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
+from logloss.onepass.summaries.trials import Trials, TrialSummary
 
 __all__ = [
     "ALL",
@@ -49,6 +50,9 @@ __all__ = [
     "SampleSummary",
     "ScoreSummary",
     "Summary",
+    "TrialSummary",
+    "Trials",
     "Workspace",
     "forecast_of",
+    "mass_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,7 +38,8 @@ class Point:
 class CurvatureSummary:
     """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding.
 
-    curvature: the Hessian's row of the intercept. sum_absolute: the summed size of the residuals.
+    curvature: the Hessian's row of the intercept. sum_absolute: for each coefficient, a bound on the summed size of the
+    residuals times its feature: that over all rows, or over those of a level.
     """
 
     point: Point
@@ -47,7 +49,7 @@ class CurvatureSummary:
     gradient: Any = None
     curvature: Any = None
     hessian: Any = None
-    sum_absolute: float = 0.0
+    sum_absolute: Any = None
     is_floating: ClassVar[bool] = True
 
     @classmethod
@@ -55,7 +57,7 @@ class CurvatureSummary:
         """Of no rows."""
         width = point.design.width
         hessian = np.zeros((width, width)) if point.wants_hessian else None
-        return cls(point, gradient=np.zeros(width), curvature=np.zeros(width), hessian=hessian)
+        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, np.zeros(width))
 
     @classmethod
     def of(cls, block: Block, point: Point) -> CurvatureSummary:
@@ -100,6 +102,13 @@ def margins_of(block: Block, design: Design, direction: Any) -> Any:
     return found
 
 
+def on_face(block: Block, design: Design, face: Sequence[Any]) -> Block:
+    """The rows of a block that lie in planes."""
+    for direction in face:
+        block = block.taken(np.abs(margins_of(block, design, direction)) <= TOUCHING)
+    return block
+
+
 class _CurvatureWorkspace:
     """Sums on numbers that are centred but not scaled; the scale is applied when it is frozen."""
 
@@ -118,13 +127,12 @@ class _CurvatureWorkspace:
         }
         self.buffer = np.empty((0, n_dense))
         self.limbs = exact.new_limbs(1)
-        self.n_rows, self.sum_absolute = 0, 0.0
+        self.n_rows, self.sum_absolute = 0, np.zeros(width)
         self.coding: frozenset[Any] = frozenset()
 
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
-        for direction in self.point.face:
-            block = block.taken(np.abs(margins_of(block, self.design, direction)) <= TOUCHING)
+        block = on_face(block, self.design, self.point.face)
         self.add_coded(self.design.coded(block.features), block)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         self.coding |= block.coding
@@ -150,13 +158,15 @@ class _CurvatureWorkspace:
                 # A row that stands for several has as many gradients, each of one.
                 own[1] = (own[0] / unit) ** 2 / (1.0 if counts is None else counts)
             self.sums[:, 0] += own.sum(axis=1)
-            self.sums[:, 1 : 1 + n_dense] += own @ piece
-            self.sum_absolute += float(np.abs(own[0]).sum())
+            # Not one product of both rows: BLAS has no quick way for two (measured: 90 ms for 26 on 10^6 × 100).
+            for k in (0, 1):
+                self.sums[k, 1 : 1 + n_dense] += own[k] @ piece
+            sizes = np.abs(own[0])
+            self.sum_absolute[: 1 + n_dense] += sizes.sum()
             for span, codes in zip(self.design.spans, coded.codes, strict=True):
                 for k in (0, 1):
-                    self.sums[k, span] += np.bincount(
-                        codes[start:stop], weights=own[k], minlength=span.stop - span.start
-                    )
+                    self.sums[k, span] += np.bincount(codes[start:stop], own[k], span.stop - span.start)
+                self.sum_absolute[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
             if self.point.wants_hessian:
                 self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
 

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.onepass.summaries.contract import Workspace
-from logloss.onepass.summaries.curvature import margins_of
+from logloss.onepass.summaries.curvature import margins_of, on_face
 from logloss.text import count
 
 
@@ -88,8 +88,7 @@ class _MarginWorkspace:
     def add(self, block: Block) -> None:
         """Take in a block."""
         plane = self.summary.plane
-        for direction in plane.face:
-            block = block.taken(np.abs(margins_of(block, plane.design, direction)) <= TOUCHING)
+        block = on_face(block, plane.design, plane.face)
         if block.n_rows == 0:
             return
         found = margins_of(block, plane.design, plane.direction)

@@ -1,0 +1,103 @@
+"""What a walk that tries several points at once finds: the loss at each, so that no step is halved pass by pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import PIECE_ROWS, Design
+from logloss.onepass import exact, kernels
+from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.curvature import on_face
+from logloss.text import count, significant
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Points to try, shape (n_points, width), laid out as the design does; and the face whose rows take part."""
+
+    points: Any
+    design: Design
+    face: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TrialSummary:
+    """The summed loss at each point: exact sums, whatever the order. No derivatives, so that many cost little."""
+
+    trials: Trials
+    n_rows: int = 0
+    sum_losses: tuple[int, ...] = ()
+    coding: frozenset[Any] = frozenset()
+    # A point's logits are sums of products whose order is that of the part.
+    is_floating: ClassVar[bool] = True
+
+    @classmethod
+    def empty(cls, trials: Trials) -> TrialSummary:
+        """Of no rows."""
+        return cls(trials, sum_losses=(0,) * len(trials.points))
+
+    @classmethod
+    def of(cls, block: Block, trials: Trials) -> TrialSummary:
+        """Of the rows of a block."""
+        workspace = _TrialWorkspace(trials)
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace for the same points."""
+        return _TrialWorkspace(self.trials)
+
+    def merge(self, other: TrialSummary) -> TrialSummary:
+        """Of the rows of both."""
+        return TrialSummary(
+            self.trials,
+            self.n_rows + other.n_rows,
+            tuple(mine + own for mine, own in zip(self.sum_losses, other.sum_losses, strict=True)),
+            self.coding | other.coding,
+        )
+
+    @property
+    def total_losses(self) -> Any:
+        """The summed loss at each point in nats, shape (n_points,)."""
+        return np.array([exact.rounded(each, 1) for each in self.sum_losses])
+
+    def __repr__(self) -> str:
+        least = min(self.total_losses, default=0.0)
+        return f"TrialSummary: n_rows={count(self.n_rows)}  least_total_loss={significant(least)} nats"
+
+
+class _TrialWorkspace:
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+        self.limbs = [exact.new_limbs(1) for _ in trials.points]
+        self.n_rows = 0
+        self.coding: frozenset[Any] = frozenset()
+
+    def add(self, block: Block) -> None:
+        """Take in a block, piece by piece."""
+        trials = self.trials
+        block = on_face(block, trials.design, trials.face)
+        coded = trials.design.coded(block.features)
+        coefficients = (trials.points / trials.design.scale).T
+        spare = np.empty((2, PIECE_ROWS))
+        for start in range(0, block.n_rows, PIECE_ROWS):
+            stop = min(start + PIECE_ROWS, block.n_rows)
+            logits = np.ascontiguousarray(coded.logits(coefficients, start, stop).T)
+            if block.offset is not None:
+                logits += block.offset[start:stop]
+            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+            counts = None if block.counts is None else block.counts[start:stop]
+            own = spare[:, : stop - start]
+            for each, limbs in zip(logits, self.limbs, strict=True):
+                kernels.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
+        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        self.coding |= block.coding
+
+    def freeze(self) -> TrialSummary:
+        """The summary of the blocks that were added."""
+        losses = tuple(exact.as_integer(limbs[0]) for limbs in self.limbs)
+        return TrialSummary(self.trials, self.n_rows, losses, self.coding)
