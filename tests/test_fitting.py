@@ -809,3 +809,22 @@ def test_names_of_columns_cannot_give_orders_to_a_terminal():
     text = repr(logloss.fit(pd.DataFrame({"\x1b[31mred\u202e": X}), Y, l2=1.0))
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_a_separation_names_no_more_columns_than_it_must():
+    """One level without a positive row, beside a number that the other levels determine: infinitely many directions."""
+    rng = np.random.default_rng(SEED)
+    level = rng.integers(0, 6, 900)
+    labels = (rng.random(900) < 0.2 + 0.1 * level).astype(int)
+    labels[level == 3] = 0
+    frame = {"level": [f"l{k}" for k in level], "number": 1.5 * level + 2, "other": rng.normal(size=900)}
+    with pytest.warns(logloss.SeparationWarning, match=r'"level = l3" can tell \d+ rows apart'):
+        model = logloss.fit(frame, labels)
+    assert model.separation.columns == ("level = l3",)
+    assert model.separation.n_divided == np.count_nonzero(level == 3)
+    assert model.coefficients["level = l3"] == -math.inf
+    assert model.predict_proba(frame)[level == 3].max() == 0
+    others = logloss.fit({name: np.asarray(column)[level != 3] for name, column in frame.items()}, labels[level != 3])
+    assert model.predict_proba(frame)[level != 3] == pytest.approx(
+        others.predict_proba({name: np.asarray(column)[level != 3] for name, column in frame.items()}), abs=1e-9
+    )

@@ -30,7 +30,7 @@ from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
-from logloss.separation import Separation, direction_of
+from logloss.separation import ALL_ROWS, Separation, direction_of, plainest
 from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
@@ -339,19 +339,32 @@ class _Fit:
 
         found: list[Array] = []
         n_divided = 0
+
+        def walked(empty: Any) -> Any:
+            return walk(self.source, self.roles, empty)
+
         while True:
             face = tuple(found)
             sums = self.on(face).look(np.zeros(self.design.width), wants_hessian=False)
             if sums.n_rows == 0:
                 break
-            direction = direction_of(
-                lambda empty: walk(self.source, self.roles, empty), self.design, -sums.gradient, sums.n_rows, face
-            )
+            direction = direction_of(walked, self.design, -sums.gradient, sums.n_rows, face)
             if direction is None:
                 break
+            if direction.n_divided <= ALL_ROWS:
+                null = self.across((*face, direction.vector), direction.n_inside)
+                direction = plainest(walked, self.design, direction, face, null)
             found.append(direction.vector)
             n_divided += direction.n_divided
         return tuple(found), n_divided
+
+    def across(self, face: tuple[Array, ...], n_rows: int) -> Array:
+        """Combinations of the free coefficients that say nothing of the rows in planes, shape (n_free, n)."""
+        if n_rows == 0:
+            return np.eye(len(self.design.free))
+        solver = self.on(face)
+        factor = solver.factor_of(solver.look(np.zeros(self.design.width), wants_hessian=True), solver.penalty)
+        return factor.null if factor.n_dependent else np.zeros((len(self.design.free), 0))
 
     def on(self, face: tuple[Array, ...]) -> Solver:
         """The solver of the rows that lie in planes."""

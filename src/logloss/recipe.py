@@ -80,8 +80,9 @@ def learn(
             "and no finite intercept is best. Check `y_true` and `pos_label`."
         )
     design = design_of(found, roles, reference, is_chosen=is_chosen)
-    # What this walk has found sound is not looked at again.
-    return Learned(found, design, replace(roles, is_checked=True))
+    # What this walk has found sound is not looked at again, and what is text is not tried as numbers.
+    texts = tuple(term.column for term in design.categories)
+    return Learned(found, design, replace(roles, is_checked=True, categories=texts))
 
 
 def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chosen: bool = True) -> Design:

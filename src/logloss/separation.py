@@ -93,6 +93,50 @@ def _best(gain: Array, rows: Array, is_share: Array) -> Array | None:
     return np.asarray(found.x) if found.status == 0 else None
 
 
+def plainest(
+    walk: Callable[[Any], Any], design: Design, found: Direction, face: tuple[Array, ...], null: Array
+) -> Direction:
+    """A direction that divides the same rows and names as few columns as there need be: the one of least |d|₁.
+
+    null: combinations of the free coefficients across which all rows in the plane lie, shape (n_free, n_null): what the
+    linear program found is one of them. Cost: two walks and a linear program; the one that was found, where there are
+    too many rows for it.
+    """
+    from logloss.onepass.summaries import MarginSummary, Plane
+
+    free = design.free
+    if found.n_divided > ALL_ROWS or found.n_divided * null.shape[1] + null.size > ALL_VALUES:
+        return found
+    # Seen from the other side the rows that it divides are the worst.
+    divided = walk(MarginSummary.empty(Plane(-found.vector, design, found.n_divided, face)))
+    short = _least(divided.vectors[:, free], null)
+    if short is None:
+        return found
+    vector = np.zeros(design.width)
+    vector[free] = np.where(np.abs(short) > TOUCHING * np.abs(short).max(), short / np.abs(short).max(), 0.0)
+    seen = walk(MarginSummary.empty(Plane(vector, design, 0, face)))
+    is_same = seen.n_wrong == 0 and seen.n_inside == found.n_inside
+    return Direction(vector, found.n_divided, found.n_inside) if is_same else found
+
+
+def _least(rows: Array, null: Array) -> Array | None:
+    """The combination of the columns of `null` of least |d|₁ that leaves each row at least 1 on its side."""
+    from scipy.optimize import linprog
+
+    n_free, n_null = null.shape
+    # Of each coefficient its size, beside the shares of the combinations: size ≥ ±(null @ shares).
+    bounds = np.block([[null, -np.eye(n_free)], [-null, -np.eye(n_free)]])
+    sides = np.hstack([-rows @ null, np.zeros((len(rows), n_free))])
+    found = linprog(
+        np.concatenate([np.zeros(n_null), np.ones(n_free)]),
+        A_ub=np.vstack([bounds, sides]),
+        b_ub=np.concatenate([np.zeros(2 * n_free), -np.ones(len(rows))]),
+        bounds=[(None, None)] * n_null + [(0, None)] * n_free,
+        method="highs",
+    )
+    return null @ found.x[:n_null] if found.status == 0 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Separation:
     """Why no finite coefficients are best.
