@@ -29,6 +29,8 @@ from logloss.onepass.summaries import (
     Point,
     SampleSummary,
     ScoreSummary,
+    Trials,
+    TrialSummary,
     cells,
     grouped,
     scores,
@@ -45,6 +47,7 @@ LOGITS = ("hard logits",)
 DESIGN = Design(tuple(Numbers(f"x{j}", (f"x{j}",), np.array([j]), np.array([1.0 + j])) for j in (0, 1)))
 PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
+TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
 
 
 @st.composite
@@ -77,6 +80,7 @@ MAKERS = {
         CurvatureSummary.empty(POINT),
         lambda block: CurvatureSummary.of(block, POINT),
     ),
+    TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
 }
 
 
@@ -108,7 +112,7 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary, MarginSummary, SampleSummary):
+    if cls in (ColumnSummary, CurvatureSummary, MarginSummary, SampleSummary, TrialSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)))
     laws.assert_same(of(nothing.block()), empty)
 
@@ -375,3 +379,13 @@ def test_a_curvature_is_the_derivative_of_the_loss():
         assert np.allclose(summary.gradient, np.array(gradient, float), rtol=0, atol=2.0**-46)
         assert np.allclose(summary.hessian, np.array(hessian, float), rtol=0, atol=2.0**-46)
         assert summary.total_loss == pytest.approx(float(loss(*at)), rel=2.0**-48)
+
+
+def test_trials_are_the_losses_that_passes_find():
+    """At each point the loss is that of a pass which looks there alone."""
+    rng = np.random.default_rng(SEED)
+    block = Table(rng.random(30), sample_weight=rng.gamma(1, 1, 30), features=rng.normal(0, 1, (30, 2))).block()
+    found = TrialSummary.of(block, TRIALS).total_losses
+    for point, loss in zip(TRIALS.points, found, strict=True):
+        # Logits are products of another shape: a few roundings each.
+        assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)
