@@ -173,7 +173,9 @@ class _CurvatureWorkspace:
     def add_products(self, piece: Any, curvatures: Any, codes: list[Any]) -> None:
         """What rows add to the Hessian, without the row of the intercept."""
         if self.buffer.shape[0] < len(piece):
-            self.buffer = np.empty(piece.shape, dtype=np.float32 if self.point.is_single else np.float64)
+            # Laid out as the numbers are: columns of a frame lie apart.
+            order = "F" if piece.flags.f_contiguous else "C"
+            self.buffer = np.empty(piece.shape, np.float32 if self.point.is_single else np.float64, order)
         scaled = self.buffer[: len(piece)]
         np.multiply(piece, np.sqrt(curvatures)[:, None], out=scaled, casting="same_kind")
         self.dense += scaled.T @ scaled
