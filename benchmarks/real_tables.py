@@ -2,11 +2,11 @@
 
 usage: python benchmarks/real_tables.py [FOLDER] [--only NAME]...
 
-FOLDER, or else the environment variable LOGLOSS_DATA, names where the tables are; without either nothing is done. It holds
-the public tables of TABLES below; one that is absent is left out. The true gap is measured without our code: the
+FOLDER, or else the environment variable LOGLOSS_DATA, names where the tables are; without either nothing is done. It
+holds the public tables of TABLES below; one that is absent is left out. The true gap is measured without our code: the
 gradient at our answer is summed in extended precision over a one-hot matrix, and Newton's decrement there is what is
-left. Peers get that matrix and the same penalty; the loss on new rows is that of a
-fifth of the rows, held out at random, for models of the rest.
+left. Peers get that matrix and the same penalty; the loss on new rows is that of a fifth of the rows, held out at
+random, for models of the rest.
 """
 
 from __future__ import annotations

@@ -236,3 +236,49 @@ def test_coefficients_and_standard_errors_to_eleven_digits(data):
     # inverse loses as many of the 16 digits.
     found = [model.errors.intercept, *model.errors.coefficients.values()]
     assert found == pytest.approx(errors, rel=1e-9 if data is star98 else 1e-11)
+
+
+def test_of_columns_that_depend_on_each_other_only_those_that_separate_are_named():
+    """A level with ones only, beside a column for every level: all of them could share its infinity, and need not."""
+    random = np.random.default_rng(SEED)
+    level = random.integers(0, 5, 400)
+    x = random.normal(size=400)
+    labels = logistic(random, x[:, None], [1.0])
+    labels[level == 3] = 1
+    with pytest.warns(logloss.SeparationWarning, match=r'"x4" can tell \d+ rows apart'):
+        model = logloss.fit(np.column_stack([x, np.eye(5)[level]]), labels)
+    assert model.separation.columns == ("x4",)
+    assert model.separation.n_divided == np.count_nonzero(level == 3)
+
+
+# --- nearly separated: KDD'99 in small -----------------------------------------------------------------------------------
+
+
+def nearly_separated(n_rows):
+    """Counts with tails of hundreds of spreads, rare flags, and a few rows of the wrong label far away."""
+    random = np.random.default_rng(SEED)
+    features = np.column_stack([np.exp(random.normal(0, 3, (n_rows, 6))), random.random((n_rows, 6)) < 0.002])
+    margin = np.log(features[:, 0]) + 2 * np.log(features[:, 1]) - features[:, 2] / 50 + 6 * features[:, 7]
+    labels = (margin + 0.05 * random.logistic(size=n_rows) > 0).astype(int)
+    wrong = random.choice(n_rows, 12, replace=False)
+    labels[wrong] = 1 - labels[wrong]
+    return features, labels
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-6, 1.0])
+def test_steps_that_overshoot_cost_tens_of_passes_not_hundreds(l2):
+    """Newton's full step makes the loss a thousand times as large; the answer is certified, and the same from 0."""
+    features, labels = nearly_separated(60_000)
+    model = logloss.fit(features, labels, l2=l2)
+    assert model.certificate.is_proven
+    assert model.certificate.nats_per_row < 1e-12
+    assert len(model.passes) < 60
+    losses = [each.log_loss for each in model.passes]
+    # The point of the test: without a step that fails it would show nothing.
+    assert max(losses) > 2 * model.log_loss
+    design, at = with_ones(features), np.array([model.intercept, *model.coefficients.values()])
+    proba = 1 / (1 + np.exp(-design @ at))
+    slope = design.T @ (proba - labels) + l2 * np.append(0, at[1:])
+    hessian = (design.T * (proba * (1 - proba))) @ design + np.diag(np.append(0, np.full(12, l2)))
+    # Newton's decrement in plain float64: sums of 60,000 rows are right to some 1e-12 of theirs.
+    assert 0.5 * slope @ np.linalg.lstsq(hessian, slope, rcond=None)[0] < 1e-12 * len(labels)

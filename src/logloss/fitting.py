@@ -281,7 +281,12 @@ class _Fit:
             if sums.n_rows == 0:
                 break
             direction = direction_of(
-                lambda empty: walk(self.source, self.roles, empty), self.design, -sums.gradient, sums.n_rows, face
+                lambda empty: walk(self.source, self.roles, empty),
+                self.design,
+                -sums.gradient,
+                sums.n_rows,
+                face,
+                self.solver.null,
             )
             if direction is None:
                 break

@@ -44,11 +44,17 @@ class Direction:
 
 
 def direction_of(
-    walk: Callable[[Any], Any], design: Design, signed_sum: Array, n_rows: int, face: tuple[Array, ...]
+    walk: Callable[[Any], Any],
+    design: Design,
+    signed_sum: Array,
+    n_rows: int,
+    face: tuple[Array, ...],
+    null: Array | None = None,
 ) -> Direction | None:
     """The direction that separates the rows of a face; None if there is none.
 
-    walk: makes the summary of all rows that an empty one describes. signed_sum: Σ (2y − 1)·x over the face.
+    walk: makes the summary of all rows that an empty one describes. signed_sum: Σ (2y − 1)·x over the face. null: what
+    the columns cannot tell apart: then of all directions that say the same it is the one of fewest coefficients.
     Cost: one walk for each ROWS_ADDED rows that the program had to learn of.
     """
     from logloss.onepass.summaries import MarginSummary, Plane
@@ -64,6 +70,12 @@ def direction_of(
         found = walk(MarginSummary.empty(Plane(vector, design, n_added, face)))
         if len(known) and found.n_wrong == 0:
             n_divided = found.n_rows - found.n_inside
+            if n_divided and null is not None:
+                plain = np.zeros(design.width)
+                plain[free] = plainest(vector[free], null)
+                again = walk(MarginSummary.empty(Plane(plain, design, 0, face)))
+                if again.n_wrong == 0 and again.n_inside == found.n_inside:
+                    vector = plain
             return Direction(vector, n_divided, found.n_inside) if n_divided else None
         known = np.concatenate([known, found.vectors[:, free]])
         is_share = np.concatenate([is_share, found.is_share])
@@ -91,6 +103,30 @@ def _best(gain: Array, rows: Array, is_share: Array) -> Array | None:
         options={"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK},
     )
     return np.asarray(found.x) if found.status == 0 else None
+
+
+def plainest(direction: Array, null: Array) -> Array:
+    """The direction of fewest coefficients (least sum of sizes) that says the same of every row.
+
+    null: what the columns cannot tell apart, shape (n, n_dependent). Entries are at most 1.
+    """
+    import scipy.sparse
+    from scipy.optimize import linprog
+
+    n, k = null.shape
+    eye = scipy.sparse.eye_array(n)
+    found = linprog(
+        np.append(np.zeros(k), np.ones(n)),
+        A_ub=scipy.sparse.block_array([[null, -eye], [-null, -eye]], format="csc"),
+        b_ub=np.append(-direction, direction),
+        bounds=[(None, None)] * k + [(0, None)] * n,
+        method="highs",
+    )
+    if found.status != 0:
+        return direction
+    plain = direction + null @ found.x[:k]
+    plain = plain / np.abs(plain).max()
+    return np.where(np.abs(plain) > TOUCHING, plain, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

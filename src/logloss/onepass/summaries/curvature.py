@@ -174,8 +174,8 @@ class _CurvatureWorkspace:
         """What rows add to the Hessian, without the row of the intercept."""
         if self.buffer.shape[0] < len(piece):
             # Laid out as the numbers are: columns of a frame lie apart.
-            order = "F" if piece.flags.f_contiguous else "C"
-            self.buffer = np.empty(piece.shape, np.float32 if self.point.is_single else np.float64, order)
+            kind: Any = np.float32 if self.point.is_single else np.float64
+            self.buffer = np.empty(piece.shape, dtype=kind, order="F" if piece.flags.f_contiguous else "C")
         scaled = self.buffer[: len(piece)]
         np.multiply(piece, np.sqrt(curvatures)[:, None], out=scaled, casting="same_kind")
         self.dense += scaled.T @ scaled
