@@ -102,7 +102,11 @@ def _best(gain: Array, rows: Array, is_share: Array) -> Array | None:
         method="highs",
         options={"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK},
     )
-    return np.asarray(found.x) if found.status == 0 else None
+    if found.status != 0:
+        return None
+    # What no row known of has, and gains nothing, has no part in it: constant columns, for which any value is as good.
+    is_idle = (gain == 0) & (np.abs(rows) <= TOUCHING).all(axis=0)
+    return np.where(is_idle, 0.0, found.x)
 
 
 def plainest(direction: Array, null: Array) -> Array:
