@@ -31,6 +31,8 @@ from logloss.onepass.summaries import (
     Point,
     SampleSummary,
     ScoreSummary,
+    Trials,
+    TrialSummary,
     cells,
     clusters,
     grouped,
@@ -50,6 +52,7 @@ PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 # Of a Hessian of a few rows: leverages of order one.
 INVERSE = np.diag([0.5, 0.1, 0.2])
+TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
 
 
 @st.composite
@@ -100,6 +103,7 @@ MAKERS = {
         LeftOutSummary.empty(POINT, INVERSE),
         lambda block: LeftOutSummary.of(block, POINT, INVERSE),
     ),
+    TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
 }
 
 
@@ -143,7 +147,8 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary):
+    of_features = (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary)
+    if cls in (*of_features, TrialSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)
 
@@ -410,3 +415,13 @@ def test_a_curvature_is_the_derivative_of_the_loss():
         assert np.allclose(summary.gradient, np.array(gradient, float), rtol=0, atol=2.0**-46)
         assert np.allclose(summary.hessian, np.array(hessian, float), rtol=0, atol=2.0**-46)
         assert summary.total_loss == pytest.approx(float(loss(*at)), rel=2.0**-48)
+
+
+def test_trials_are_the_losses_that_passes_find():
+    """At each point the loss is that of a pass which looks there alone."""
+    rng = np.random.default_rng(SEED)
+    block = Table(rng.random(30), sample_weight=rng.gamma(1, 1, 30), features=rng.normal(0, 1, (30, 2))).block()
+    found = TrialSummary.of(block, TRIALS).total_losses
+    for point, loss in zip(TRIALS.points, found, strict=True):
+        # Logits are products of another shape: a few roundings each.
+        assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)

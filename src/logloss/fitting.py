@@ -30,7 +30,7 @@ from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
-from logloss.separation import ALL_ROWS, Separation, direction_of, plainest
+from logloss.separation import Separation, direction_of, plainest
 from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
@@ -351,8 +351,10 @@ class _Fit:
             direction = direction_of(walked, self.design, -sums.gradient, sums.n_rows, face)
             if direction is None:
                 break
-            if direction.n_divided <= ALL_ROWS:
+            null = self.solver.null
+            if direction.divides_few:
                 null = self.across((*face, direction.vector), direction.n_inside)
+            if null is not None:
                 direction = plainest(walked, self.design, direction, face, null)
             found.append(direction.vector)
             n_divided += direction.n_divided

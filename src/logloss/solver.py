@@ -156,6 +156,8 @@ class Solver:
         self.free = design.free
         self.is_penalised = bool((penalty[1:] > 0).any())
         self.is_dear = n_rows * design.width**2 >= DEAR
+        # Whether passes sum what bounds their rounding row by row: where they are not dear, or once all else is done.
+        self.is_careful = not self.is_dear
         # Squares of numbers as they stand must be numbers of single precision; sums over levels are formed in double.
         is_in_range = bool(((design.scale > 1e-6) & (design.scale < 1e6)).all())
         self.may_be_single = is_in_range and 2 * design.n_dense > design.width
@@ -186,13 +188,16 @@ class Solver:
         wants_hessian: bool,
         is_single: bool = False,
         residual_unit: float = 0.0,
+        is_careful: bool = False,
         blocks: Sequence[Block] = (),
     ) -> Any:
         """One pass, over all rows or over the blocks of a sample."""
         from logloss.onepass.run import map_and_merge, parts_of, walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
-        empty = CurvatureSummary.empty(Point(at, self.design, wants_hessian, is_single, self.face, residual_unit))
+        empty = CurvatureSummary.empty(
+            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful)
+        )
         if blocks:
             return map_and_merge(list(map(SamplePart, blocks)), empty)
         if self.face:
@@ -229,7 +234,7 @@ class Solver:
         factor = self.factor_of(sums, self.penalty)
         if factor.n_dependent and sums.point.is_single:
             # What single precision cannot tell apart, double precision may.
-            sums = self.look(sums.point.coefficients, wants_hessian=True)
+            sums = self.look(sums.point.coefficients, wants_hessian=True, is_careful=self.is_careful)
             factor = self.factor_of(sums, self.penalty)
         if factor.n_dependent and not self.is_explored:
             # At 0 all rows weigh the same: what depends there depends for good, and not because rows are far away.
@@ -248,7 +253,7 @@ class Solver:
         guess = self.guess if last is None else None
         fresh = fresh and guess is None
         is_single = self.is_dear and self.may_be_single and fresh and self.basis is None
-        sums = self.look(at, wants_hessian=fresh, is_single=is_single)
+        sums = self.look(at, wants_hessian=fresh, is_single=is_single, is_careful=self.is_careful)
         if guess is not None:
             factor, origin, self.guess = guess, at, None
         elif fresh or last is None:
@@ -304,12 +309,7 @@ class Solver:
     ) -> tuple[float, bool]:
         """(Nats by which the objective can be above its least, whether that is finite): docs/certificate.md."""
         at = sums.point.coefficients
-        n_pieces = sums.n_rows // PIECE_ROWS + 1
-        size = float(np.abs(at).sum())
-        # Of numbers, some curvatures are negative: their features are at most 1, so that the total is a bound.
-        curvatures = sums.curvature.copy()
-        curvatures[1 : 1 + self.design.n_dense] = curvatures[0]
-        error = rounding_of_gradient(sums.sum_absolute[self.free], curvatures[self.free], size, n_pieces)
+        error = rounding_of_gradient(sums.sizes[:, self.free], sums.n_rows // PIECE_ROWS + 1)
         found = math.inf
         drift = math.inf if moved is None else self.drift(factor, moved)
         if drift < 1 and factor.n_dependent == 0:
@@ -427,7 +427,12 @@ class Solver:
             # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
             is_stirring = before.decrement <= 2 * ROUNDING * before.objective and found.decrement > before.decrement / 4
             if is_stirring and (found.is_fresh or not fresh):
-                break
+                if self.is_careful or found.bound <= tolerance * self.sum_weight or n_passes >= max_passes:
+                    break
+                self.is_careful = True
+                found = self.walked(found.at)
+                n_passes += 1
+                noted(found)
         return found
 
     def shortest(self, at: Array) -> Array:
