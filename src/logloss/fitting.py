@@ -39,6 +39,8 @@ from logloss.text import counted, listed, printable, significant, value_text
 TOLERANCE = 1e-12
 # Passes without a penalty after which a fit that is not certified looks for separation.
 PATIENCE = 25
+# Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
+FEWEST_OF_LEVEL = 20
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
 ROUNDING_OF_RATE = 1e-12
 
@@ -238,7 +240,10 @@ class _Fit:
             has_offset = learned.roles.offset is not None
             null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
             self.sample = sampled_block(self.design, sample.chosen())
-            self.start = self.solver.warm(null, self.sample)
+            rarest = min((min(term.weights) for term in self.design.categories), default=math.inf)
+            # Of a level that has few rows in it a sample knows nothing; if it is the reference, of no level.
+            if self.solver.is_dear or rarest * self.sample.n_rows >= FEWEST_OF_LEVEL * self.sum_weight:
+                self.start = self.solver.warm(null, self.sample)
         self.passes: list[Pass] = []
         self.on_pass = on_pass
 
