@@ -531,3 +531,8 @@ def test_rows_keep_their_numbers_where_others_are_left_out():
     )
     assert [block.row(k) for k in range(block.n_rows)] == [10, 13]
     assert block.n_dropped == 1
+
+
+def test_a_positive_class_that_never_occurs_is_said_to():
+    with pytest.raises(DataError, match=r'must hold the positive class "c" in some row; found 2 values: "a", "b"'):
+        measure(["a", "b", "a"], [0.5, 0.5, 0.5], pos_label="c")

@@ -122,6 +122,11 @@ def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
     spoken = roles.spoken(roles.y_true)
     if roles.pos_label is not None:
         others = [value for value in values if not is_label(value, roles.pos_label)]
+        if others and len(others) == len(values):
+            raise DataError(
+                f"{spoken} must hold the positive class {value_text(roles.pos_label)} in some row; "
+                f"found {_labels_text(values)}. Check `pos_label`."
+            )
         if len(others) > 1:
             raise DataError(_third_label(spoken, _labels_text(values)))
     elif -1.0 in values and (0.0 in values or ("soft", True) in coding):
