@@ -33,6 +33,7 @@ model
 modelfile | model_wording
 standard_errors | leave_one_out | recipe
 predicting | solver
+sampling
 separation
 certificate
 measurement

@@ -30,8 +30,9 @@ from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
+from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
 from logloss.separation import Separation, direction_of, plainest
-from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
+from logloss.solver import Found, Solver, Tried
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
 
