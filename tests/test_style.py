@@ -44,12 +44,13 @@ onepass.engines
 onepass.run
 onepass.summaries
 onepass.tables
-onepass.grouping | onepass.hashing | onepass.pools
+onepass.contrasts | onepass.grouping | onepass.hashing | onepass.pools
 onepass.kernels | onepass.gathering
 onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
+data.rivals
 data.source | data.design
 data.arrow
 data.block

@@ -48,10 +48,14 @@ def to_column(values: Any, name: str = "") -> Column:
         return to_column(pc.run_end_decode(values), name)
     if kind == "nothing":
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
+    if kind == "date":
+        # As ISO text, which sorts as dates do: each distinct one is written once.
+        coded = values if pa.types.is_dictionary(stored) else values.dictionary_encode()
+        return _coded(coded.cast(pa.dictionary(pa.int32(), pa.string())))
     if kind == "text":
         return _coded(values)
     if kind == "":
-        raise DataError(f"{spoken(name)} must hold numbers, bools or text; it holds {stored}.")
+        raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
     if pa.types.is_dictionary(stored):
         values = values.cast(stored.value_type)
     if pa.types.is_decimal(values.type):
@@ -67,7 +71,7 @@ def to_column(values: Any, name: str = "") -> Column:
 
 
 def kind_of(stored: Any) -> str:
-    """`number`, `bool`, `text`, `nothing` (only nulls), or "" for a type that cannot be used."""
+    """`number`, `bool`, `text`, `date`, `nothing` (only nulls), or "" for a type that cannot be used."""
     types = pa.types
     if isinstance(stored, pa.BaseExtensionType):
         return kind_of(stored.storage_type)
@@ -79,6 +83,8 @@ def kind_of(stored: Any) -> str:
         return "text"
     if types.is_boolean(stored):
         return "bool"
+    if types.is_date(stored) or types.is_timestamp(stored):
+        return "date"
     return "nothing" if types.is_null(stored) else ""
 
 

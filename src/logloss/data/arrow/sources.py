@@ -100,7 +100,7 @@ class FileSource:
         if "" in kinds:
             stored = next(width for width, names in where.items() if kinds[""][0] in names)
             files = f" in {listed(kinds[''])}" if len(self.files) > 1 else ""
-            raise DataError(f"{spoken(column)} must hold numbers, bools or text; it holds {stored}{files}.")
+            raise DataError(f"{spoken(column)} must hold numbers, bools, text or dates; it holds {stored}{files}.")
         if len(kinds) > 1:
             found = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
             raise DataError(
@@ -188,7 +188,7 @@ def check_types(columns: Sequence[str], schema: Any) -> None:
     for name in columns:
         stored = schema.field(schema.names.index(name)).type
         if kind_of(stored) == "":
-            raise DataError(f"{spoken(name)} must hold numbers, bools or text; it holds {stored}.")
+            raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 from __future__ import annotations
 
 from logloss.onepass.summaries.columns import ColumnSummary, Levels, Range
+from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
@@ -30,6 +31,7 @@ from logloss.onepass.summaries.scores import ScoreSummary
 __all__ = [
     "ALL",
     "ColumnSummary",
+    "ComparisonSummary",
     "CostliestSummary",
     "Costly",
     "CurvatureSummary",
@@ -46,4 +48,5 @@ __all__ = [
     "Summary",
     "Workspace",
     "forecast_of",
+    "pairs_of",
 ]

@@ -1,0 +1,226 @@
+"""What a comparison keeps of the rows: the loss of each forecast, and for every two of them what they differ by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.keys import GroupKey
+from logloss.errors import DataError
+from logloss.onepass import contrasts
+from logloss.onepass.summaries.contract import is_hard, pieces_of
+from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
+from logloss.onepass.summaries.keyed import CLUSTER, GROUP, PERIOD, KeyedSummary, KeyedWorkspace
+from logloss.onepass.summaries.loss import LossSummary
+from logloss.onepass.summaries.scores import bins_of, keys_of
+from logloss.text import count, listed, significant
+
+# Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
+MOST_JOINT, LEAST_JOINT = 1 << 16, 1 << 10
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ComparisonSummary:
+    """Everything that a comparison reports, of the same rows for every forecast.
+
+    losses: one for each forecast; contrasts, joint: one for each pair, in the order of `pairs_of`. groups, clusters,
+    periods: sums of the losses by name. greatest_weight: of any row (1 where there are none).
+    """
+
+    losses: tuple[LossSummary, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
+    joint: tuple[JointScores, ...] = ()
+    groups: KeyedSummary | None = None
+    clusters: KeyedSummary | None = None
+    periods: KeyedSummary | None = None
+    greatest_weight: float = 0.0
+
+    @classmethod
+    def empty(
+        cls,
+        n_forecasts: int = 2,
+        *,
+        by: tuple[str, ...] = (),
+        cluster: tuple[str, ...] = (),
+        order: str | None = None,
+        only: tuple[GroupKey, ...] | None = None,
+    ) -> ComparisonSummary:
+        """Of no rows, with its settings."""
+        n_pairs = n_forecasts * (n_forecasts - 1) // 2
+        limit = max(MOST_JOINT // max(n_pairs, 1), LEAST_JOINT)
+        # Rows, and those that are impossible under each forecast; of periods also those of infinite range of each pair.
+        n_counts = 1 + n_forecasts
+        return cls(
+            (LossSummary.empty(),) * n_forecasts,
+            (Contrast(),) * n_pairs,
+            (JointScores(limit),) * n_pairs,
+            KeyedSummary.empty(GROUP, by, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None,
+            KeyedSummary.empty(CLUSTER, cluster, n_counts, 1 + n_forecasts) if cluster else None,
+            KeyedSummary.empty(PERIOD, (order,), n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
+        )
+
+    @classmethod
+    def of(cls, block: Block, **settings: Any) -> ComparisonSummary:
+        """Of the rows of a block."""
+        workspace = cls.empty(len(block.rivals), **settings).workspace()
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> ComparisonWorkspace:
+        """A new workspace with the same settings."""
+        return ComparisonWorkspace(self)
+
+    def merge(self, other: ComparisonSummary) -> ComparisonSummary:
+        """Of the rows of both."""
+        if self.settings != other.settings:
+            raise DataError("summaries must compare equally many forecasts, by the same columns.")
+        groups, clusters, periods = (
+            None if mine is None or theirs is None else mine.merge(theirs)
+            for mine, theirs in zip(self.keyed, other.keyed, strict=True)
+        )
+        return ComparisonSummary(
+            tuple(a.merge(b) for a, b in zip(self.losses, other.losses, strict=True)),
+            tuple(a.merge(b) for a, b in zip(self.contrasts, other.contrasts, strict=True)),
+            tuple(a.merge(b) for a, b in zip(self.joint, other.joint, strict=True)),
+            groups,
+            clusters,
+            periods,
+            max(self.greatest_weight, other.greatest_weight),
+        )
+
+    @property
+    def keyed(self) -> tuple[KeyedSummary | None, ...]:
+        """The sums by name."""
+        return self.groups, self.clusters, self.periods
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What two summaries must have alike."""
+        return len(self.losses), *(None if each is None else (each.columns, each.only) for each in self.keyed)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows took part."""
+        return self.losses[0].n_rows if self.losses else 0
+
+    @property
+    def n_dropped(self) -> int:
+        """How many rows were left out, since something was missing."""
+        return self.losses[0].n_dropped
+
+    @property
+    def coding(self) -> frozenset[Any]:
+        """The ways in which labels were written."""
+        return self.losses[0].coding
+
+    def __repr__(self) -> str:
+        shown = [significant(each.log_loss) if each.n_rows else "nan" for each in self.losses]
+        return f"ComparisonSummary: n_rows={count(self.n_rows)}  log_loss={listed(shown)} nats"
+
+
+def pairs_of(n_forecasts: int) -> list[tuple[int, int]]:
+    """Every two forecasts, in order."""
+    return list(combinations(range(n_forecasts), 2))
+
+
+class ComparisonWorkspace:
+    """What one worker adds blocks to."""
+
+    def __init__(self, settings: ComparisonSummary) -> None:
+        self.pairs = pairs_of(len(settings.losses))
+        self.losses = [LossSummary.empty().workspace() for _ in settings.losses]
+        self.contrasts = [ContrastWorkspace() for _ in self.pairs]
+        self.joint = [JointWorkspace(each) for each in settings.joint]
+        self.groups, self.clusters, self.periods = (
+            None if each is None else KeyedWorkspace(each) for each in settings.keyed
+        )
+        self.greatest_weight = 0.0
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        for number, losses in enumerate(self.losses):
+            losses.add(block.of_rival(number))
+        for piece in pieces_of(block):
+            if piece.n_rows:
+                self._add_piece(piece)
+
+    def _add_piece(self, block: Block) -> None:
+        """Take in rows of one kind: with hard labels and no weights, or others."""
+        greatest = 1.0 if block.sample_weight is None else float(block.sample_weight.max())
+        self.greatest_weight = max(self.greatest_weight, greatest)
+        seen = []
+        for proba, of_zero, logit in block.rivals:
+            losses, logits = np.empty(block.n_rows), np.empty(block.n_rows)
+            contrasts.losses_and_logits(block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits)
+            seen.append((losses, logits))
+        for (i, j), contrast in zip(self.pairs, self.contrasts, strict=True):
+            contrast.add(block, seen[i], seen[j], (i, j))
+        if is_hard(block):
+            bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
+            for (i, j), joint in zip(self.pairs, self.joint, strict=True):
+                joint.add(block, bins[i], bins[j])
+        if self.groups or self.clusters or self.periods:
+            self._add_keyed(block, seen)
+
+    def _add_keyed(self, block: Block, seen: list[tuple[Any, Any]]) -> None:
+        """Take in rows under the names of their group, cluster and period."""
+        infinite = [np.isinf(losses) for losses, _ in seen]
+        impossible = [None, *infinite]
+        weight = np.frexp(np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight)
+        losses = [np.frexp(np.where(is_out, 0.0, found)) for is_out, (found, _) in zip(infinite, seen, strict=True)]
+        plain = [_times(weight), *(_times(weight, loss) for loss in losses)]
+        if self.clusters is not None:
+            self.clusters.add(block, self.clusters.numbers_of(block), impossible, plain)
+        if self.groups is not None:
+            numbers = self.groups.numbers_of(block)
+            if numbers is not None:
+                squares = [_times(weight, weight), *(_times(weight, weight, loss) for loss in losses)]
+                for i, j in self.pairs:
+                    gap = np.where(infinite[i] | infinite[j], 0.0, np.abs(_finite(seen[i][0]) - _finite(seen[j][0])))
+                    both = np.frexp(gap)
+                    squares.append(_times(weight, weight, both, both))
+                self.groups.add(block, numbers, impossible, [*plain, *squares])
+        if self.periods is not None:
+            spreads, unbounded = [], []
+            for i, j in self.pairs:
+                r, s = seen[i][1], seen[j][1]
+                with np.errstate(invalid="ignore"):
+                    spread = np.where(r == s, 0.0, np.abs(r - s))
+                unbounded.append(np.isinf(spread))
+                far = np.frexp(np.where(unbounded[-1], 0.0, spread))
+                spreads.append(_times(weight, weight, far, far))
+            numbers = self.periods.numbers_of(block)
+            self.periods.add(block, numbers, [*impossible, *unbounded], [*plain, *spreads])
+
+    def freeze(self) -> ComparisonSummary:
+        """The summary of the blocks that were added."""
+        groups, clusters, periods = (
+            None if each is None else each.freeze() for each in (self.groups, self.clusters, self.periods)
+        )
+        return ComparisonSummary(
+            tuple(each.freeze() for each in self.losses),
+            tuple(each.freeze() for each in self.contrasts),
+            tuple(each.freeze() for each in self.joint),
+            groups,
+            clusters,
+            periods,
+            self.greatest_weight,
+        )
+
+
+def _finite(losses: Any) -> Any:
+    """Losses with 0 for the infinite ones."""
+    return np.where(np.isinf(losses), 0.0, losses)
+
+
+def _times(*factors: tuple[Any, Any]) -> tuple[Any, Any]:
+    """A product as (value, exponent of 2), of factors in the same form: nothing leaves the floats."""
+    value, shift = factors[0][0], factors[0][1].astype(np.int64)
+    for mantissa, exponent in factors[1:]:
+        value = value * mantissa
+        shift = shift + exponent
+    return value, shift
