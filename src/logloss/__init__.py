@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
     from logloss.errors import (
         ConvergenceWarning,
@@ -41,6 +42,10 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "compare": "comparison",
+    "Comparison": "comparison",
+    "Contest": "comparison",
+    "Course": "comparison",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -56,7 +61,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
+    "Contest",
     "ConvergenceWarning",
+    "Course",
     "DataError",
     "Estimate",
     "LogLossError",
@@ -68,6 +76,7 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "compare",
     "cross_entropy",
     "entropy",
     "fit",

@@ -15,7 +15,7 @@ from logloss.onepass.summaries.costliest import Costly
 from logloss.onepass.tables import CountTable, Numbering
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
-# out_w, out_ww, out_www: of rows with weights that are impossible under one of the two, which enter no other sum.
+# out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
 CONTRAST_SUMS = ("c", "cw", "cc", "cww", "ccw", "ccc", "range", "out_w", "out_ww", "out_www")
 # Which rows of limbs of `contrasts.contrast_sums`, where every weight is 1, and of the weighted ones, make each.
 HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3, 4), (5,), (), (), ())
@@ -75,19 +75,19 @@ class ContrastWorkspace:
     def __init__(self) -> None:
         self.hard = exact.new_limbs(contrasts.N_CONTRAST)
         self.weighted: Any = None
-        self.tally = np.zeros(contrasts.N_TALLIES, np.int64)
+        self.tallies = np.zeros((2, contrasts.N_TALLIES), np.int64)
         self.apart: list[Apart] = []
 
     def add(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
         """Take in rows of one kind; first, second: losses and logits of each forecast."""
         if is_hard(block):
-            contrasts.contrast_sums(first[0], second[0], first[1], second[1], block.counts, self.hard, self.tally)
+            contrasts.contrast_sums(first[0], second[0], first[1], second[1], block.counts, self.hard, self.tallies[0])
         else:
             if self.weighted is None:
                 self.weighted = exact.new_limbs(contrasts.N_WEIGHTED_LIMBS)
             weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
             contrasts.weighted_contrast_sums(
-                first[0], second[0], first[1], second[1], weight, block.counts, self.weighted, self.tally
+                first[0], second[0], first[1], second[1], weight, block.counts, self.weighted, self.tallies[1]
             )
         self._look_for_apart(block, first[0], second[0], pair)
 
@@ -113,12 +113,14 @@ class ContrastWorkspace:
         """The contrast of the rows that were added."""
         hard = [exact.as_integer(limbs) for limbs in self.hard]
         sums = [sum(hard[k] for k in places) for places in HARD_LIMBS]
+        # Each of these rows weighs 1.
+        sums[-3:] = [exact.of_count(int(self.tallies[0, 1:4].sum()))] * 3
         if self.weighted is not None:
             weighted = [exact.as_integer(limbs) for limbs in self.weighted]
             sums = [
                 total + sum(weighted[k] for k in places) for total, places in zip(sums, WEIGHTED_LIMBS, strict=True)
             ]
-        return Contrast(tuple(self.tally.tolist()), tuple(sums), tuple(self.apart))
+        return Contrast(tuple(self.tallies.sum(axis=0).tolist()), tuple(sums), tuple(self.apart))
 
 
 def _row(block: Block, number: int, cost: float, index: int) -> Costly:
