@@ -25,6 +25,7 @@ LAYERS = """
 cli
 estimators | show.report
 show.plot
+difference
 opening | demo
 comparison
 calibration

@@ -14,6 +14,7 @@ from logloss.version import __version__ as __version__
 if TYPE_CHECKING:
     from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
+    from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
@@ -45,6 +46,8 @@ _HOMES = {
     "compare": "comparison",
     "Comparison": "comparison",
     "Contest": "comparison",
+    "diff": "difference",
+    "Difference": "difference",
     "Course": "comparison",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
@@ -66,6 +69,7 @@ __all__ = [
     "ConvergenceWarning",
     "Course",
     "DataError",
+    "Difference",
     "Estimate",
     "LogLossError",
     "LogisticModel",
@@ -78,6 +82,7 @@ __all__ = [
     "SourceNotFound",
     "compare",
     "cross_entropy",
+    "diff",
     "entropy",
     "fit",
     "kl_divergence",

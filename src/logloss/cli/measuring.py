@@ -73,7 +73,7 @@ def measure(
         raise click.UsageError("name the forecast: -p COL for probabilities, or -z COL for log-odds (one of the two).")
     if len(y_proba) > 2:
         raise click.UsageError(
-            "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
         )
     if group and len(by) != 1:
         raise click.UsageError("--group names values of one column: give --by once.")

@@ -251,7 +251,7 @@ class Judge:
         width = paired.quantile(CONFIDENCE) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
         needed = None
-        if has_error and 0 < lead and paired.error > 0:
+        if has_error and lead > 0 and paired.error > 0:
             needed = math.ceil(n_rows * (width * paired.error / lead) ** 2)
         return Contest(
             self.names[better],
@@ -321,12 +321,9 @@ class Judge:
         if reason:
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         error_of = joint_error(self.summary.joint[place], self.spreads, better, worse, self.summary.n_rows)
-        lost = [_lost(self.recalibrations[number]) for number in (better, worse)]
-        saved = [_saved(self.recalibrations[number]) for number in (better, worse)]
-        return (
-            with_interval(miscalibration, *error_of(*lost, miscalibration)),
-            with_interval(discrimination, *error_of(*saved, discrimination)),
-        )
+        lost = error_of(_lost(mine), _lost(other), miscalibration)
+        saved = error_of(_saved(mine), _saved(other), discrimination)
+        return with_interval(miscalibration, *lost), with_interval(discrimination, *saved)
 
     def _why_no_parts(self, lead: float) -> str:
         """Why the parts of the lead have no interval."""

@@ -55,7 +55,8 @@ class Course:
         The first period after which the sequence left no doubt which one is better and the evidence was 20 to 1 or
         more; "" if there is none.
     table : SmallTable or None
-        Period by period: its name, its rows, the lead up to it, the ends of the sequence, the logarithm of the evidence.
+        Period by period: its name, its rows, and after it the lead so far, the ends of the sequence, the logarithm of
+        the evidence.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def course_of(
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
-    of_range: the column of the sums that holds the squares of the pair's ranges, and of the counts where they have none.
+    of_range: the column of the sums with the squares of the pair's ranges, and of the counts of those without bound.
     """
     if periods is None:
         return Course()
@@ -126,9 +127,7 @@ def course_of(
     return Course(len(names), periods.is_over, last, dependent, n_lags, since, SmallTable(columns))
 
 
-def _relative(
-    periods: Any, of_pair: list[int], of_range: int, sign: int
-) -> tuple[Any, Any, Any, float]:
+def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tuple[Any, Any, Any, float]:
     """(Share of all weight, lead over all weight, V over its square) of each period, and all weight.
 
     The sums are integers in units of u = 2^(32·first); V has the square of a weight as its unit.

@@ -111,19 +111,18 @@ def without(c: Any, better: str, worse: str) -> str:
     if math.isnan(lead):
         return "No row was possible for both."
     who = better if lead >= 0 else worse
-    size = Estimate(abs(lead), *sorted((abs(lead.low), abs(lead.high))), lead.reason)
     digits = lead_digits(lead)
     ends = ""
     if lead.has_interval:
         low, high = (lead.low, lead.high) if lead >= 0 else (-lead.high, -lead.low)
         ends = f" {interval(low, high, digits)}"
-    return f"Without these rows {who} is ahead by {fixed(size, digits)}{ends}."
+    return f"Without these rows {who} is ahead by {fixed(abs(lead), digits)}{ends}."
 
 
 def lead_digits(lead: Estimate) -> int:
     """Digits after the point: four, or as many as show two of the interval's width."""
     width = lead.high - lead.low if lead.has_interval else abs(lead)
-    return 4 if not width > 0 else min(max(4, 1 - math.floor(math.log10(width))), 12)
+    return 4 if not 0 < width < math.inf else min(max(4, 1 - math.floor(math.log10(width))), 12)
 
 
 def lead_text(lead: Estimate) -> str:
@@ -188,7 +187,10 @@ def parts_lines(c: Any) -> list[str]:
         return []
     better, worse = printable(contest.better), printable(contest.worse)
     knows = Estimate(
-        -contest.discrimination, -contest.discrimination.high, -contest.discrimination.low, contest.discrimination.reason
+        -contest.discrimination,
+        -contest.discrimination.high,
+        -contest.discrimination.low,
+        contest.discrimination.reason,
     )
     errs = contest.miscalibration
     digits = adding_digits(contest.lead, [knows, errs], least=max(5, lead_digits(contest.lead)))
@@ -197,17 +199,23 @@ def parts_lines(c: Any) -> list[str]:
             "  discrimination",
             signed(knows, digits),
             shown(knows, digits - 1),
-            f"{better} knows {'more' if knows >= 0 else 'less'}",
+            f"{better} knows {more_or_less(knows, digits)}",
         ],
         [
             "+ miscalibration",
             signed(errs, digits),
             shown(errs, digits - 1),
-            f"{better} gets {'less' if errs >= 0 else 'more'} wrong about it",
+            f"{better} gets {more_or_less(-errs, digits)} wrong about it",
         ],
         [f"= lead over {worse}", signed(contest.lead, digits), "", ""],
     ]
     return columns(lines, "lrll", gap="   ")
+
+
+def more_or_less(value: float, digits: int) -> str:
+    """`more`, `less`, or `as much`, of a figure as it is printed."""
+    shown_as = round(value, digits)
+    return "as much" if shown_as == 0 else ("more" if shown_as > 0 else "less")
 
 
 def signed(value: float, digits: int) -> str:
@@ -275,6 +283,8 @@ def group_lines(c: Any) -> list[str]:
         cells += [count(row["rows"]), fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
         lines.append([*cells, signed(lead, 4), shown(lead, 4), signed(row["adds_nats"], 5)])
     found = columns(lines, "l" * len(c.by) + "rrrrlr")
+    if c.cluster:
+        found.append("intervals of groups take rows as independent")
     if n_left > 0:
         found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `contest.groups`")
     return found
