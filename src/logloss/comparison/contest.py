@@ -278,7 +278,9 @@ class Judge:
         mean = moments.quotient("c") if moments.weight else math.nan
         if not moments.weight:
             return Paired(mean, math.nan, 0.0, "no row is possible for both", normal_quantile)
-        reason = moments.why_no_interval()
+        reason = self.moments[0].why_no_interval()
+        if moments.n_rows < FEWEST_OF_GROUP:
+            reason = reason or f"too few rows ({moments.n_rows})"
         clusters = self.summary.clusters
         if clusters is None:
             error = math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))

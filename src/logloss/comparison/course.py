@@ -24,7 +24,7 @@ import numpy as np
 
 from logloss.estimates import CONFIDENCE, Estimate
 from logloss.smalltable import SmallTable
-from logloss.text import significant
+from logloss.text import value_text
 
 ALPHA = 1 - CONFIDENCE
 # The number of rows for which the sequence is narrowest. A factor of 100 more or less makes it a third wider.
@@ -105,7 +105,7 @@ def course_of(
     counts = periods.counts.counts
     infinite = counts[:, of_pair]
     n_unbounded = int(counts[:, of_range].sum())
-    names = [name if isinstance(name, str) else significant(name, 15) for name in periods.names]
+    names = [name if isinstance(name, str) else value_text(name) for name in periods.names]
     if infinite.any():
         nothing = Estimate(lead, reason="infinite")
         return Course(len(names), periods.is_over, nothing, nothing)

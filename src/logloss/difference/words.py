@@ -39,12 +39,14 @@ def sentence(d: Any) -> str:
 
 
 def _digits(d: Any) -> int:
-    """The digits with which the parts of the move add up."""
-    members = [d.uncertainty, -d.discrimination, d.miscalibration]
-    total = sum(members) if not math.isfinite(d.log_loss) else d.log_loss
-    digits = adding_digits(total, members, least=5)
+    """The digits, at least five, with which the parts of the move add up as printed, and so do mix and within."""
+    sums = [[d.uncertainty, -d.discrimination, d.miscalibration]]
     if d.mix is not None:
-        digits = max(digits, adding_digits(total, [d.mix, d.within], least=digits))
+        sums.append([d.mix, d.within])
+    total = d.log_loss if math.isfinite(d.log_loss) else sum(sums[0])
+    digits = 5
+    while any(adding_digits(total, members, least=digits) > digits for members in sums) and digits < 15:
+        digits += 1
     return digits
 
 
