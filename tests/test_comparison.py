@@ -195,7 +195,7 @@ def by_hand(y, p, q, day, weight=None):
         spread = [(math.log(p[i] / (1 - p[i])) - math.log(q[i] / (1 - q[i]))) * weight[i] for i in rows]
         added = math.fsum(x * x for x in spread) / 4
         if rho is None and added > 0:
-            planned = added / len(rows) * 10_000
+            planned = added / len(rows) * 1000
             rho = planned / (2 * math.log(20) + math.log(1 + 2 * math.log(20)))
         variance += added
         for i in rows:

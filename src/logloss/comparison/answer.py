@@ -56,7 +56,7 @@ class Comparison:
     >>> import logloss
     >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
     >>> found.best, round(found.change, 4), round(found.change.high, 4)
-    ('new', -0.3556, -0.3143)
+    ('new', -0.3556, -0.3209)
     """
 
     names: tuple[str, ...]
@@ -281,7 +281,7 @@ def compare(
     >>> table = {"won": [1, 0, 1, 1] * 25, "old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25}
     >>> found = logloss.compare(table, y_true="won", y_proba=["old", "new"])
     >>> print(repr(found).splitlines()[0])
-    new is better than old by 0.3556 nats per row [0.3143, 0.4021]
+    new is better than old by 0.3556 nats per row [0.3209, 0.3911]
     """
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ComparisonSummary

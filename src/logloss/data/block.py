@@ -165,6 +165,7 @@ class _Check:
                 column.missing[kept] if column.missing is not None and name in self.may_lack else None,
                 column.categories,
                 column.names,
+                column.is_date,
             )
             for name, column in self.rows.columns.items()
         }
@@ -409,6 +410,8 @@ class _Check:
                 self.check_matrix(name, column)
             is_ready = column.values.dtype in (np.float32, np.float64)
             return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
+        if column.is_date:
+            raise DataError(f"{self.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text.")
         is_code = column.categories is not None or column.values.dtype == np.bool_
         if is_code or name in self.roles.categories:
             return column

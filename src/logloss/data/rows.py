@@ -56,12 +56,14 @@ class Column:
     values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
     shape (n_rows, n_features), is one column, too, and has `names`.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
+    is_date: the categories are dates, as ISO text, which sorts as they do.
     """
 
     values: Array
     missing: Array | None = None
     categories: tuple[Any, ...] | None = None
     names: tuple[str, ...] = ()
+    is_date: bool = False
 
     @property
     def is_matrix(self) -> bool:

@@ -11,7 +11,7 @@ import difflib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -144,6 +144,7 @@ def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Co
             None if column.missing is None else column.missing[start:stop],
             column.categories,
             column.names,
+            column.is_date,
         )
         for name, column in columns.items()
     }
@@ -187,10 +188,9 @@ def as_column(values: Any, name: str) -> Column:
     if array.dtype.kind in "OUS":
         return _coded(array, name)
     if array.dtype.kind == "M":
-        # Dates as ISO text, which sorts as they do.
         dates = np.datetime_as_string(array).astype(object)
         dates[np.isnat(array)] = None
-        return _coded(dates, name)
+        return replace(_coded(dates, name), is_date=True)
     raise DataError(f"`{name}` must hold numbers, bools, text or dates; it holds {array.dtype}.")
 
 

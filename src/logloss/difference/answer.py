@@ -141,7 +141,7 @@ def diff(old: Any, new: Any) -> Difference:
     >>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
     >>> new = logloss.measure([1, 0, 0, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
     >>> print(repr(logloss.diff(old, new)).splitlines()[0])
-    log loss 0.33753 → 0.43890: up 0.10137 [−0.0239, 0.2307]
+    log loss 0.33754 → 0.43891: up 0.10137 [0.0326, 0.1746]
     """
     before, after = _measured(old), _measured(new)
     mine, theirs = before.question.positive_value, after.question.positive_value

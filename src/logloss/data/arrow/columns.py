@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -49,9 +50,9 @@ def to_column(values: Any, name: str = "") -> Column:
     if kind == "nothing":
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
-        # As ISO text, which sorts as dates do: each distinct one is written once.
+        # Each distinct one is written once.
         coded = values if pa.types.is_dictionary(stored) else values.dictionary_encode()
-        return _coded(coded.cast(pa.dictionary(pa.int32(), pa.string())))
+        return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
     if kind == "text":
         return _coded(values)
     if kind == "":
