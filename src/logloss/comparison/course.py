@@ -27,8 +27,8 @@ from logloss.smalltable import SmallTable
 from logloss.text import value_text
 
 ALPHA = 1 - CONFIDENCE
-# The number of rows for which the sequence is narrowest: it is 1.3 times as wide as it could be at 100 rows and at 10^6,
-# 1.45 times at 10^8 (from the formula; docs/decisions/0016-evidence-without-clipping.md).
+# The number of rows for which the sequence is narrowest: it is 1.3 times as wide as it could be at 100 rows and at
+# 10^6, 1.45 times at 10^8 (from the formula; docs/decisions/0016-evidence-without-clipping.md).
 PLANNED_ROWS = 1000
 # Evidence of 20 to 1, as convincing as a test at 5 %.
 LOG_OF_20 = math.log(20.0)

@@ -230,6 +230,11 @@ class Numbering:
         number_keys(keys, self._known, self._numbers, np.empty(len(keys), np.int32), 0, self.limit)
 
 
+def are_few(keys: Any, limit: int) -> bool:
+    """Whether there are at most so many distinct keys; soon known where there are many more."""
+    return Numbering(limit).numbers_of(keys)[1] == len(keys)
+
+
 class SumWorkspace:
     """Exact sums that grow in slots and in both directions of their lanes."""
 

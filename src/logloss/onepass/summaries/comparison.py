@@ -20,7 +20,7 @@ from logloss.onepass.summaries.scores import bins_of, keys_of
 from logloss.text import count, listed, significant
 
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
-MOST_JOINT, LEAST_JOINT = 1 << 16, 1 << 10
+MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,7 +12,7 @@ from logloss.data.block import Block
 from logloss.onepass import contrasts, exact, kernels
 from logloss.onepass.summaries.contract import is_hard
 from logloss.onepass.summaries.costliest import Costly
-from logloss.onepass.tables import CountTable, Numbering
+from logloss.onepass.tables import CountTable, Numbering, are_few
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
 # out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
@@ -148,7 +148,7 @@ class JointScores:
     limit: how many pairs are kept; level: by how many bits bins are made coarse, the least that is enough.
     """
 
-    limit: int = 1 << 16
+    limit: int = 1 << 15
     level: int = 0
     counts: CountTable = field(default_factory=lambda: CountTable.empty(2))
 
@@ -176,7 +176,7 @@ def coarse(keys: Any, shift: int) -> Any:
 def level_for(keys: Any, level: int, limit: int) -> int:
     """The least level, not below the present one, at which there are few enough pairs."""
     for shift in range(COARSEST - level):
-        if len(np.unique(coarse(keys, shift))) <= limit:
+        if are_few(coarse(keys, shift), limit):
             return level + shift
     return COARSEST
 
@@ -203,7 +203,7 @@ class JointWorkspace:
         numbers, done = self._numbering.numbers_of(keys)
         if done < len(keys):
             kept = self.freeze()
-            level = level_for(np.union1d(kept.counts.keys, np.unique(keys)), self.level, self.limit)
+            level = level_for(np.concatenate([kept.counts.keys, keys]), self.level, self.limit)
             self._resume(kept.at(level))
             self.add(block, first, second)
             return
