@@ -182,6 +182,26 @@ def test_log_odds_and_two_columns_are_forecasts_too():
     assert both.names == ("p", "q")
 
 
+def test_models_are_forecasters_too():
+    """Ours by the names of its columns, one of scikit-learn by the names it was fitted on."""
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(SEED)
+    frame = pd.DataFrame({"a": rng.normal(0, 1, 300), "b": rng.normal(0, 1, 300)})
+    frame["y"] = (rng.random(300) < 1 / (1 + np.exp(-frame["a"]))).astype(int)
+    ours = logloss.fit(frame, y_true="y", features=["a", "b"], l2=1.0)
+    theirs = LogisticRegression().fit(frame[["b"]], frame["y"])
+    found = logloss.compare(frame, {"ours": ours, "theirs": theirs}, y_true="y")
+    assert found.best == "ours"
+    assert found.log_losses["theirs"] == logloss.log_loss(frame["y"], theirs.predict_proba(frame[["b"]]))
+    with pytest.raises(DataError, match='"ours" is a model: it needs the table in memory'):
+        logloss.compare(frame["y"], {"ours": ours, "theirs": theirs})
+    bare = LogisticRegression().fit(frame[["b"]].to_numpy(), frame["y"])
+    with pytest.raises(DataError, match='"bare" is a model that does not know the names of its features'):
+        logloss.compare(frame, {"ours": ours, "bare": bare}, y_true="y")
+
+
 # The course.
 
 

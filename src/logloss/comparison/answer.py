@@ -218,9 +218,10 @@ def compare(
     ----------
     data : array of shape (n_rows,), or table
         Labels, as in `log_loss`. If `y_true` is given: a table, as in `measure`.
-    forecasts : dict of arrays, optional
+    forecasts : dict of arrays, columns or models, optional
         Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
-        columns, as in `measure`.
+        columns, as in `measure`. With a table in memory, a model (what `fit` returns, or one of scikit-learn that was
+        fitted on named columns) predicts them.
     y_true : name of a column, or comparison, optional
         Column of labels, or a comparison that makes one.
     y_proba : list of names of columns, or dict, optional

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,7 +63,7 @@ def bind_rivals(
         *_given(y_logit, "y_logit"),
     ]
     _check_names([each.name for each in given])
-    first, *rest = given
+    first, *rest = (_foretold(each, None if y_true is None else data) for each in given)
     source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, **others)
     if y_true is None:
         for each in rest:
@@ -105,6 +106,27 @@ def _given(forecasts: Any, role: str) -> list[_Given]:
         'the forecasts must be a dict of names and arrays, {"old": p, "new": q}, or a list of columns; '
         f"got {type(forecasts).__name__}."
     )
+
+
+def _foretold(given: _Given, table: Any) -> _Given:
+    """What a model foretells of the rows of a table in memory; any other forecast as it is."""
+    model = given.value
+    if not hasattr(model, "predict_proba"):
+        return given
+    if table is None or isinstance(table, str | os.PathLike | list | tuple):
+        raise DataError(
+            f'"{printable(given.name)}" is a model: it needs the table in memory, with `y_true=` as a name. '
+            "Or pass its predictions."
+        )
+    if hasattr(model, "predict_logit"):
+        return _Given(given.name, "y_logit", model.predict_logit(table))
+    features = getattr(model, "feature_names_in_", None)
+    if features is None:
+        raise DataError(
+            f'"{printable(given.name)}" is a model that does not know the names of its features '
+            "(`feature_names_in_`). Pass its predictions."
+        )
+    return _Given(given.name, given.role, model.predict_proba(table[list(features)]))
 
 
 def _as_names(value: Any) -> Any:

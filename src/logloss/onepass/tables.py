@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -251,6 +252,23 @@ class SumWorkspace:
             return
         tops = np.frexp(values)[1] + shifts
         low, high = int(tops[present].min()), int(tops[present].max())
+        self._deposit(column, values, shifts, slots, n_slots, times, low, high)
+
+    def add_plain(self, column: int, values: Any, slots: Any, n_slots: int, times: Any = None) -> None:
+        """Add each value as it stands; finite, ≥ 0."""
+        largest = values.max(initial=0.0)
+        if largest == 0:
+            self._reach(self.first, self.first + self.lanes.shape[1], n_slots)
+            return
+        # The least above 0: seen as an unsigned integer less one, 0 is the largest.
+        least = (values.view(np.uint64) - np.uint64(1)).min() + np.uint64(1)
+        low, high = math.frexp(float(least.view(np.float64)))[1], math.frexp(float(largest))[1]
+        self._deposit(column, values, np.zeros(len(values), np.int64), slots, n_slots, times, low, high)
+
+    def _deposit(
+        self, column: int, values: Any, shifts: Any, slots: Any, n_slots: int, times: Any, low: int, high: int
+    ) -> None:
+        """Add values whose exponents lie between low and high."""
         high += 0 if times is None else int(times.max()).bit_length()
         # A value has 53 bits; two lanes above it take its carries.
         self._reach((low - 54) // 32, high // 32 + 4, n_slots)

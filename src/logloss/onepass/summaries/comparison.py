@@ -135,8 +135,13 @@ class ComparisonWorkspace:
         self.losses = [LossSummary.empty().workspace() for _ in settings.losses]
         self.contrasts = [ContrastWorkspace() for _ in self.pairs]
         self.joint = [JointWorkspace(each) for each in settings.joint]
+        n_forecasts, n_pairs = len(settings.losses), len(self.pairs)
+        losses = tuple(range(1 + n_forecasts))
+        pairs = tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
+        spreads = (*losses, *losses, *pairs), losses, (*losses, *pairs)
         self.groups, self.clusters, self.periods = (
-            None if each is None else KeyedWorkspace(each) for each in settings.keyed
+            None if each is None else KeyedWorkspace(each, spread)
+            for each, spread in zip(settings.keyed, spreads, strict=True)
         )
         self.greatest_weight = 0.0
 
@@ -170,31 +175,25 @@ class ComparisonWorkspace:
         """Take in rows under the names of their group, cluster and period."""
         infinite = [np.isinf(losses) for losses, _ in seen]
         impossible = [None, *infinite]
-        weight = np.frexp(np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight)
-        losses = [np.frexp(np.where(is_out, 0.0, found)) for is_out, (found, _) in zip(infinite, seen, strict=True)]
-        plain = [_times(weight), *(_times(weight, loss) for loss in losses)]
+        costs = [np.where(is_out, 0.0, found) for is_out, (found, _) in zip(infinite, seen, strict=True)]
+        weigh = _Weighing(block, costs)
         if self.clusters is not None:
-            self.clusters.add(block, self.clusters.numbers_of(block), impossible, plain)
+            self.clusters.add(block, self.clusters.numbers_of(block), impossible, *weigh.losses())
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
-                squares = [_times(weight, weight), *(_times(weight, weight, loss) for loss in losses)]
-                for i, j in self.pairs:
-                    gap = np.where(infinite[i] | infinite[j], 0.0, np.abs(_finite(seen[i][0]) - _finite(seen[j][0])))
-                    both = np.frexp(gap)
-                    squares.append(_times(weight, weight, both, both))
-                self.groups.add(block, numbers, impossible, [*plain, *squares])
+                gaps = [np.where(infinite[i] | infinite[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
+                self.groups.add(block, numbers, impossible, *weigh.losses_and_squares(gaps))
         if self.periods is not None:
-            spreads, unbounded = [], []
+            numbers = self.periods.numbers_of(block)
+            spreads = []
             for i, j in self.pairs:
                 r, s = seen[i][1], seen[j][1]
                 with np.errstate(invalid="ignore"):
-                    spread = np.where(r == s, 0.0, np.abs(r - s))
-                unbounded.append(np.isinf(spread))
-                far = np.frexp(np.where(unbounded[-1], 0.0, spread))
-                spreads.append(_times(weight, weight, far, far))
-            numbers = self.periods.numbers_of(block)
-            self.periods.add(block, numbers, [*impossible, *unbounded], [*plain, *spreads])
+                    spreads.append(np.where(r == s, 0.0, np.abs(r - s)))
+            unbounded = [np.isinf(spread) for spread in spreads]
+            spreads = [np.where(is_out, 0.0, spread) for is_out, spread in zip(unbounded, spreads, strict=True)]
+            self.periods.add(block, numbers, [*impossible, *unbounded], *weigh.losses_and_ranges(spreads))
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""
@@ -212,9 +211,47 @@ class ComparisonWorkspace:
         )
 
 
-def _finite(losses: Any) -> Any:
-    """Losses with 0 for the infinite ones."""
-    return np.where(np.isinf(losses), 0.0, losses)
+class _Weighing:
+    """The columns of sums by name, as (columns of values and exponents, plain columns): one of the two is empty.
+
+    Of rows without weights the columns are fewer, and what is a loss stands as it is.
+    """
+
+    def __init__(self, block: Block, costs: list[Any]) -> None:
+        self.costs = costs
+        self.is_plain = block.sample_weight is None
+        self.n_rows = block.n_rows
+        if block.sample_weight is not None:
+            self.weight = np.frexp(block.sample_weight)
+            self.losses_of = [np.frexp(cost) for cost in costs]
+
+    def losses(self) -> tuple[list[Any], list[Any]]:
+        """Weight; weighted losses."""
+        if self.is_plain:
+            return [], [np.ones(self.n_rows), *self.costs]
+        return [_times(self.weight), *(_times(self.weight, loss) for loss in self.losses_of)], []
+
+    def losses_and_squares(self, gaps: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Beside these: weight², weight² times losses, squares of the weighted differences."""
+        weighted, plain = self.losses()
+        if self.is_plain:
+            return [], [*plain, *map(_square, gaps)]
+        twice = self.weight, self.weight
+        more = [_times(*twice), *(_times(*twice, loss) for loss in self.losses_of)]
+        return [*weighted, *more, *(_times(*twice, _square(gap)) for gap in gaps)], []
+
+    def losses_and_ranges(self, spreads: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Beside the weighted losses: squares of the weighted ranges."""
+        weighted, plain = self.losses()
+        if self.is_plain:
+            return [], [*plain, *map(_square, spreads)]
+        return [*weighted, *(_times(self.weight, self.weight, _square(spread)) for spread in spreads)], []
+
+
+def _square(values: Any) -> tuple[Any, Any]:
+    """Squares as (value, exponent of 2)."""
+    mantissa, exponent = np.frexp(values)
+    return mantissa * mantissa, 2 * exponent.astype(np.int64)
 
 
 def _times(*factors: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -203,8 +203,10 @@ def level_for(scale: str, names: Any, level: int | None, limit: int) -> int | No
 class KeyedWorkspace:
     """Sums by number of the name, in the order in which names turn up."""
 
-    def __init__(self, settings: KeyedSummary) -> None:
+    def __init__(self, settings: KeyedSummary, spread: tuple[int, ...]) -> None:
         self.settings = settings.cleared()
+        # Which of the plain sums each of the sums is, where every weight is 1.
+        self.spread = spread
         self.n_rows = 0
         self._resume(self.settings)
 
@@ -222,6 +224,7 @@ class KeyedWorkspace:
         self._counts[kept.counts.keys] = kept.counts.counts
         self._sums = SumWorkspace(kept.n_sums)
         self._sums.take(kept.sums, n_names)
+        self._plain = SumWorkspace(len(set(self.spread)))
 
     def _codes(self, values: Any) -> Any:
         """Numbers as keys of a table: their bits; hashes as they are."""
@@ -278,8 +281,11 @@ class KeyedWorkspace:
         self._resume(replace(kept.coarsened(level), is_over=True, level=level))
         return self._periods_of(column)
 
-    def add(self, block: Block, numbers: Any, counts: list[Any], sums: list[tuple[Any, Any]]) -> None:
-        """Take in rows; counts: for each column which rows count (None: all); sums: values and exponents of 2."""
+    def add(self, block: Block, numbers: Any, counts: list[Any], sums: list[tuple[Any, Any]], plain: list[Any]) -> None:
+        """Take in rows; counts: for each column which rows count (None: all); sums: values and exponents of 2.
+
+        plain: of rows without weights, the columns that `spread` makes all columns of.
+        """
         n_names = self._n_names
         if n_names > len(self._counts):
             grown = np.zeros((max(n_names, 2 * len(self._counts)), self.settings.n_counts), np.int64)
@@ -295,6 +301,11 @@ class KeyedWorkspace:
                 np.add.at(self._counts[:, column], own, block.counts if chosen is None else block.counts[chosen])
         for column, (values, shifts) in enumerate(sums):
             self._sums.add(column, values, shifts, numbers, n_names, block.counts)
+        for column, values in enumerate(plain):
+            if isinstance(values, tuple):
+                self._plain.add(column, values[0], values[1], numbers, n_names, block.counts)
+            else:
+                self._plain.add_plain(column, values, numbers, n_names, block.counts)
 
     @property
     def _n_names(self) -> int:
@@ -323,12 +334,19 @@ class KeyedWorkspace:
             level=self.level,
             names=tuple(names),
             counts=CountTable(held, counts[held]),
-            sums=self._sums.frozen(np.arange(len(names))),
+            sums=self._sums.frozen(np.arange(len(names))).merge(self._plain_frozen(len(names))),
         )
         sorting_of = self.settings._sorting
         ordered = tuple(sorted((names[number] for number in held), key=sorting_of))
         without = tuple(names[number] for number in np.flatnonzero(counts[:, 0] == 0))
         return replace(found.renumbered((*ordered, *without)), names=ordered)
+
+    def _plain_frozen(self, n_names: int) -> SumTable:
+        """The sums of rows without weights, in all columns."""
+        found = self._plain.frozen(np.arange(n_names))
+        if len(found.keys) == 0:
+            return SumTable.empty(self.settings.n_sums)
+        return SumTable(found.keys, np.ascontiguousarray(found.lanes[list(self.spread)]), found.first)
 
     def freeze(self) -> KeyedSummary:
         """The summary of the blocks that were added."""
