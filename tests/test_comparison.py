@@ -209,14 +209,14 @@ def by_hand(y, p, q, day, weight=None):
     """Lead so far, half-width and log evidence after each period, row by row, as the definition says."""
     weight = np.ones(len(y)) if weight is None else weight
     lead = variance = mass = log_evidence = 0.0
-    rho, found = None, []
+    rhos, found = [], []
     for value in sorted(set(day.tolist())):
         rows = np.flatnonzero(day == value)
         spread = [(math.log(p[i] / (1 - p[i])) - math.log(q[i] / (1 - q[i]))) * weight[i] for i in rows]
         added = math.fsum(x * x for x in spread) / 4
-        if rho is None and added > 0:
-            planned = added / len(rows) * 1000
-            rho = planned / (2 * math.log(20) + math.log(1 + 2 * math.log(20)))
+        if not rhos and added > 0:
+            planned = [added / len(rows) * 10.0**k for k in range(-3, 9)]
+            rhos = [v / (2 * math.log(20) + math.log(1 + 2 * math.log(20))) for v in planned]
         variance += added
         for i in rows:
             d = float(losses_of(y[i : i + 1], q[i : i + 1])[0] - losses_of(y[i : i + 1], p[i : i + 1])[0])
@@ -224,8 +224,15 @@ def by_hand(y, p, q, day, weight=None):
             log_evidence += weight[i] / weight.max() * d
             mass += weight[i]
         width = math.inf
-        if rho is not None:
-            width = math.sqrt((variance + rho) * math.log((variance + rho) / (rho * 0.05**2))) / mass
+        if rhos:
+            # Where the mean of the mixtures reaches 20, by halving.
+            low, high = 0.0, 1e6 * math.sqrt(variance)
+            for _ in range(200):
+                middle = (low + high) / 2
+                logs = [0.5 * math.log(r / (variance + r)) + middle**2 / (2 * (variance + r)) for r in rhos]
+                mean = sum(math.exp(min(x, 700)) for x in logs) / len(logs)
+                low, high = (middle, high) if mean < 20 else (low, middle)
+            width = high / mass
         found.append((lead / mass, width, log_evidence))
     return found
 
