@@ -307,13 +307,21 @@ def test_too_many_periods_are_put_together(monkeypatch):
     """Numbers in periods of the least power of two that is enough; texts by their first letters."""
     monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 4 * 20)
     y, p, q = drawn(SEED, 100)
-    numbers = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100.0)).contest.course
+    # Exactly as many as are kept.
+    numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).contest.course
     assert numbers.is_coarse
-    assert numbers.table["period"] == [str(k) for k in range(0, 100, 8)]
+    assert numbers.table["period"] == [str(k) for k in range(0, 80, 4)]
     texts = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(100)]
     dates = logloss.compare(y, {"p": p, "q": q}, order=texts).contest.course
     assert dates.is_coarse
     assert dates.table["period"] == sorted({text[:9] for text in texts})
+
+
+def test_periods_of_two_coarsenesses_merge_into_the_coarser():
+    """Texts cut to fewer letters, numbers to longer periods."""
+    texts = [keyed.coarser(keyed.TEXT, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
+    numbers = [keyed.coarser(keyed.NUMBER, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
+    assert (texts, numbers) == ([2] * 4, [3, 3, 2, 2])
 
 
 def test_order_must_be_of_one_kind():

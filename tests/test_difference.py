@@ -117,6 +117,40 @@ def test_groups_are_mix_and_within():
     assert math.fsum(mix.groups["mix_nats"]) == pytest.approx(mix.mix)
 
 
+def test_errors_of_mix_and_within_are_those_of_the_rows():
+    """By brute force: what each row's weight changes, by central differences (right to 1e-7), added in squares."""
+    rng = np.random.default_rng(SEED)
+    sides = []
+    for n_rows in (90, 110):
+        group = rng.integers(0, 3, n_rows)
+        p = np.clip(rng.random(n_rows) * 0.3 + 0.2 * group, 0.05, 0.95)
+        sides.append(((rng.random(n_rows) < p).astype(np.uint8), p, group))
+
+    def mix_and_within(weights):
+        shares, losses = [], []
+        for (y, p, group), w in zip(sides, weights, strict=True):
+            cost = np.where(y == 1, -np.log(p), -np.log1p(-p))
+            mass = np.bincount(group, w)
+            shares.append(mass / mass.sum())
+            losses.append(np.bincount(group, w * cost) / mass)
+        mix = (shares[1] - shares[0]) @ (losses[0] + losses[1]) / 2
+        return np.array([mix, (shares[0] + shares[1]) / 2 @ (losses[1] - losses[0])])
+
+    variances = np.zeros(2)
+    for side in (0, 1):
+        n_rows = len(sides[side][0])
+        for row in range(n_rows):
+            ends = []
+            for step in (1e-5, -1e-5):
+                weights = [np.ones(len(each[0])) for each in sides]
+                weights[side][row] += step
+                ends.append(mix_and_within(weights))
+            variances += ((ends[0] - ends[1]) / 2e-5) ** 2 * n_rows / (n_rows - 1)
+    moved = logloss.diff(*(logloss.measure(y, p, by=group) for y, p, group in sides))
+    widths = np.array([moved.mix.high - moved.mix, moved.within.high - moved.within])
+    assert widths == pytest.approx(1.959964 * np.sqrt(variances), rel=1e-6)
+
+
 def test_a_group_that_is_new_has_moved_in_share_only():
     y, p = [1, 0] * 40, [0.7, 0.2] * 40
     old = logloss.measure(y, p, by=["a"] * 80)
