@@ -131,6 +131,26 @@ def test_parts_have_the_errors_of_the_rows():
     assert contest.miscalibration - contest.discrimination == pytest.approx(contest.lead, abs=1e-15)
 
 
+def test_parts_have_the_errors_of_the_clusters():
+    """The same by brute force, added up by cluster; the miscalibration and discrimination of one place in four bins."""
+    y, p, q = drawn(SEED, 900)
+    cluster = np.arange(900) // 6
+    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    parts = {}
+    for name, forecast in (("p", p), ("q", q)):
+        fit = IsotonicRegression(y_min=0, y_max=1).fit_transform(forecast, y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recalibrated = np.where(y == 1, -np.log(fit), -np.log1p(-fit))
+        recalibrated[~np.isfinite(recalibrated)] = 0
+        parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(900, y.mean())) - recalibrated
+    for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
+        d = parts["q"][part] - parts["p"][part]
+        added = np.bincount(cluster, d - d.mean()) / 900
+        error = math.sqrt(float(added @ added) * 150 / 149)
+        # Scores count as the mean of their bin, an eighth of their odds wide (four bins for each power of two).
+        assert found.high - found.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 149) * error, rel=0.15)
+
+
 def test_groups_add_up_to_the_lead():
     y, p, q = drawn(SEED, 600)
     by = np.array(["a", "b", "c"])[np.arange(600) % 3]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from logloss.comparison import words
-from logloss.comparison.contest import Contest, Judge
+from logloss.comparison.contest import Contest
+from logloss.comparison.judge import Judge
 from logloss.data.block import Block
 from logloss.data.rivals import bind_rivals
 from logloss.errors import DataError
@@ -321,7 +322,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
     order = judge.order()
     contests = tuple(judge.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = contests[0]
-    groups, clusters, periods = summary.keyed
+    (groups, periods), clusters = summary.keyed, summary.clusters
     return Comparison(
         names=names,
         log_losses=dict(zip(names, judge.losses, strict=True)),
@@ -339,7 +340,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         ranking=ranking_of([names[k] for k in order], dict(zip(names, judge.losses, strict=True)), contests),
         n_rows=summary.n_rows,
         n_dropped=summary.n_dropped,
-        n_clusters=0 if clusters is None else clusters.n_names,
+        n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_names,
         base_rate=judge.moments[0].quotient("a"),
         sum_weight=judge.moments[0].sum_weight(),

@@ -14,7 +14,8 @@ from logloss.errors import DataError
 from logloss.onepass import contrasts
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.keyed import CLUSTER, GROUP, PERIOD, KeyedSummary, KeyedWorkspace
+from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.keyed import GROUP, PERIOD, KeyedSummary, KeyedWorkspace
 from logloss.onepass.summaries.loss import LossSummary
 from logloss.onepass.summaries.scores import bins_of, keys_of
 from logloss.text import count, listed, significant
@@ -27,15 +28,14 @@ MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10
 class ComparisonSummary:
     """Everything that a comparison reports, of the same rows for every forecast.
 
-    losses: one for each forecast; contrasts, joint: one for each pair, in the order of `pairs_of`. groups, clusters,
-    periods: sums of the losses by name. greatest_weight: of any row (1 where there are none).
+    losses: one for each forecast, with its clusters; contrasts, joint: one for each pair, in the order of `pairs_of`.
+    groups, periods: sums of the losses by name. greatest_weight: of any row (1 where there are none).
     """
 
     losses: tuple[LossSummary, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     joint: tuple[JointScores, ...] = ()
     groups: KeyedSummary | None = None
-    clusters: KeyedSummary | None = None
     periods: KeyedSummary | None = None
     greatest_weight: float = 0.0
 
@@ -54,12 +54,12 @@ class ComparisonSummary:
         limit = max(MOST_JOINT // max(n_pairs, 1), LEAST_JOINT)
         # Rows, and those that are impossible under each forecast; of periods also those of infinite range of each pair.
         n_counts = 1 + n_forecasts
+        clusters = GroupedSummary.empty(cluster, is_hashed=True) if cluster else None
         return cls(
-            (LossSummary.empty(),) * n_forecasts,
+            (LossSummary.empty(clusters=clusters),) * n_forecasts,
             (Contrast(),) * n_pairs,
             (JointScores(limit),) * n_pairs,
             KeyedSummary.empty(GROUP, by, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None,
-            KeyedSummary.empty(CLUSTER, cluster, n_counts, 1 + n_forecasts) if cluster else None,
             KeyedSummary.empty(PERIOD, (order,), n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
         )
 
@@ -78,7 +78,7 @@ class ComparisonSummary:
         """Of the rows of both."""
         if self.settings != other.settings:
             raise DataError("summaries must compare equally many forecasts, by the same columns.")
-        groups, clusters, periods = (
+        groups, periods = (
             None if mine is None or theirs is None else mine.merge(theirs)
             for mine, theirs in zip(self.keyed, other.keyed, strict=True)
         )
@@ -87,7 +87,6 @@ class ComparisonSummary:
             tuple(a.merge(b) for a, b in zip(self.contrasts, other.contrasts, strict=True)),
             tuple(a.merge(b) for a, b in zip(self.joint, other.joint, strict=True)),
             groups,
-            clusters,
             periods,
             max(self.greatest_weight, other.greatest_weight),
         )
@@ -95,12 +94,19 @@ class ComparisonSummary:
     @property
     def keyed(self) -> tuple[KeyedSummary | None, ...]:
         """The sums by name."""
-        return self.groups, self.clusters, self.periods
+        return self.groups, self.periods
+
+    @property
+    def clusters(self) -> GroupedSummary | None:
+        """Sums and scores by cluster, of the first forecast."""
+        return self.losses[0].clusters
 
     @property
     def settings(self) -> tuple[Any, ...]:
         """What two summaries must have alike."""
-        return len(self.losses), *(None if each is None else (each.columns, each.only) for each in self.keyed)
+        clusters = self.losses[0].clusters if self.losses else None
+        keyed = (None if each is None else (each.columns, each.only) for each in self.keyed)
+        return len(self.losses), None if clusters is None else clusters.columns, *keyed
 
     @property
     def n_rows(self) -> int:
@@ -132,14 +138,14 @@ class ComparisonWorkspace:
 
     def __init__(self, settings: ComparisonSummary) -> None:
         self.pairs = pairs_of(len(settings.losses))
-        self.losses = [LossSummary.empty().workspace() for _ in settings.losses]
+        self.losses = [each.workspace() for each in settings.losses]
         self.contrasts = [ContrastWorkspace() for _ in self.pairs]
         self.joint = [JointWorkspace(each) for each in settings.joint]
         n_forecasts, n_pairs = len(settings.losses), len(self.pairs)
         losses = tuple(range(1 + n_forecasts))
         pairs = tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
-        spreads = (*losses, *losses, *pairs), losses, (*losses, *pairs)
-        self.groups, self.clusters, self.periods = (
+        spreads = (*losses, *losses, *pairs), (*losses, *pairs)
+        self.groups, self.periods = (
             None if each is None else KeyedWorkspace(each, spread)
             for each, spread in zip(settings.keyed, spreads, strict=True)
         )
@@ -168,17 +174,15 @@ class ComparisonWorkspace:
             bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
-        if self.groups or self.clusters or self.periods:
+        if self.groups or self.periods:
             self._add_keyed(block, seen)
 
     def _add_keyed(self, block: Block, seen: list[tuple[Any, Any]]) -> None:
-        """Take in rows under the names of their group, cluster and period."""
+        """Take in rows under the names of their group and period."""
         infinite = [np.isinf(losses) for losses, _ in seen]
         impossible = [None, *infinite]
         costs = [np.where(is_out, 0.0, found) for is_out, (found, _) in zip(infinite, seen, strict=True)]
         weigh = _Weighing(block, costs)
-        if self.clusters is not None:
-            self.clusters.add(block, self.clusters.numbers_of(block), impossible, *weigh.losses())
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
@@ -197,15 +201,12 @@ class ComparisonWorkspace:
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""
-        groups, clusters, periods = (
-            None if each is None else each.freeze() for each in (self.groups, self.clusters, self.periods)
-        )
+        groups, periods = (None if each is None else each.freeze() for each in (self.groups, self.periods))
         return ComparisonSummary(
             tuple(each.freeze() for each in self.losses),
             tuple(each.freeze() for each in self.contrasts),
             tuple(each.freeze() for each in self.joint),
             groups,
-            clusters,
             periods,
             self.greatest_weight,
         )

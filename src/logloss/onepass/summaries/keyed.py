@@ -1,10 +1,9 @@
-"""Sums of several forecasts by group, by cluster, or by period: one table of exact sums, keyed by names.
+"""Sums of several forecasts by group, or by period: one table of exact sums, keyed by names.
 
 What is kept is bounded, and each step to something coarser is lawful: what has triggered it stays true of every larger
 set of rows, and the coarse sums are sums of the fine ones.
 
     groups    up to MOST_GROUPS; beyond, none
-    clusters  by hash, up to MOST_GROUPS; beyond, in as many buckets of whole clusters
     periods   the values of `order`: numbers or text, up to a limit; beyond, periods of length 2^k with the least
               whole k that is enough, or texts cut to as many first letters as can be kept apart
 """
@@ -20,12 +19,11 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
 from logloss.data.rows import Column
 from logloss.errors import DataError
-from logloss.onepass.hashing import hashes_of
-from logloss.onepass.summaries.grouped import BUCKET_SHIFT, MOST_GROUPS
+from logloss.onepass.summaries.grouped import MOST_GROUPS
 from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count, listed
 
-GROUP, CLUSTER, PERIOD = "group", "cluster", "period"
+GROUP, PERIOD = "group", "period"
 NUMBER, TEXT = "numbers", "text"
 # Sums of all periods together, so that the size does not grow with the number of forecasts.
 MOST_PERIOD_SUMS = 1 << 17
@@ -79,7 +77,7 @@ class KeyedSummary:
 
     @property
     def n_names(self) -> int:
-        """How many groups, clusters, buckets or periods there are."""
+        """How many groups or periods there are."""
         return len(self.names)
 
     def merge(self, other: KeyedSummary) -> KeyedSummary:
@@ -116,24 +114,15 @@ class KeyedSummary:
 
     def _as_coarse_as(self, other: KeyedSummary) -> KeyedSummary:
         """Not finer than the other."""
-        if self.kind == CLUSTER:
-            return self.coarsened(None) if other.is_over else self
         if self.kind == GROUP or other.level is None:
             return self
         return self.coarsened(coarser(self.scale, self.level, other.level))
 
     def coarsened(self, level: int | None) -> KeyedSummary:
-        """Clusters in buckets; periods of a coarser level."""
-        if self.kind == CLUSTER:
-            if self.is_over:
-                return self
-            return self._named([(name >> BUCKET_SHIFT) & (MOST_GROUPS - 1) for name in self.names], None)
+        """Periods of a coarser level."""
         if level == self.level:
             return self
-        return self._named(periods_of(self.scale, self.names, level), level)
-
-    def _named(self, names: Any, level: int | None) -> KeyedSummary:
-        """Under other names, those of one name put together."""
+        names = periods_of(self.scale, self.names, level)
         distinct = tuple(sorted(set(names)))
         found = replace(self, names=tuple(names)).renumbered(distinct)
         return replace(found, names=distinct, is_over=True, level=level)
@@ -151,8 +140,9 @@ class KeyedSummary:
         )
 
     def __repr__(self) -> str:
-        kind = "bucket" if self.kind == CLUSTER and self.is_over else self.kind
-        return f"KeyedSummary: n_rows={count(self.n_rows)}  {kind}s of {listed(self.columns)}: {count(self.n_names)}"
+        return (
+            f"KeyedSummary: n_rows={count(self.n_rows)}  {self.kind}s of {listed(self.columns)}: {count(self.n_names)}"
+        )
 
 
 def mixed_order(column: str) -> str:
@@ -227,26 +217,16 @@ class KeyedWorkspace:
         self._plain = SumWorkspace(len(set(self.spread)))
 
     def _codes(self, values: Any) -> Any:
-        """Numbers as keys of a table: their bits; hashes as they are."""
-        return values if self.settings.kind == CLUSTER else (values.astype(np.float64) + 0.0).view(np.int64)
+        """Numbers as keys of a table: their bits."""
+        return (values.astype(np.float64) + 0.0).view(np.int64)
 
     def numbers_of(self, block: Block) -> Any:
         """The number of each row's name; None where none is kept any more."""
-        kind = self.settings.kind
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
-        if kind == GROUP:
+        if self.settings.kind == GROUP:
             numbers = None if self.is_over or self._keys is None else self._keys.numbers_of(block.by)
             self.is_over = numbers is None
             return numbers
-        if kind == CLUSTER:
-            hashes = hashes_of(block.cluster)
-            if not self.is_over:
-                numbers, done = self._numbering.numbers_of(hashes)
-                if done == len(hashes):
-                    return numbers
-                self._resume(self._so_far().coarsened(None))
-                self.is_over = True
-            return self._numbering.numbers_of((hashes >> BUCKET_SHIFT) & (MOST_GROUPS - 1))[0]
         return self._periods_of(block.order)
 
     def _periods_of(self, column: Column | None) -> Any:
@@ -321,8 +301,7 @@ class KeyedWorkspace:
         elif self.scale == TEXT:
             names = list(self._texts)
         else:
-            codes = self._numbering.keys()
-            names = (codes if self.settings.kind == CLUSTER else codes.view(np.float64)).tolist()
+            names = self._numbering.keys().view(np.float64).tolist()
         counts = np.zeros((len(names), self.settings.n_counts), np.int64)
         counts[: min(len(names), len(self._counts))] = self._counts[: len(names)]
         # A name may have a number and no row: that of a block that came when there were too many.
