@@ -521,6 +521,14 @@ def keep_costliest(losses: Floats, least: float, size: int) -> list[int]:
     return sorted(rows, key=lambda i: (-losses[i], i))[:size]
 
 
+def deposit_runs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fraction]:
+    """The sum of each slot."""
+    totals = [Fraction(0)] * n_slots
+    for value, slot in zip(values, slots, strict=True):
+        totals[slot] += Fraction(value)
+    return totals
+
+
 # Two forecasts of the same rows.
 
 

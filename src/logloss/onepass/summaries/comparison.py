@@ -22,6 +22,8 @@ from logloss.text import count, listed, significant
 
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
 MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10
+# Squares of floats between them are what squares of their mantissas are.
+LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -236,7 +238,7 @@ class _Weighing:
         """Beside these: weight², weight² times losses, squares of the weighted differences."""
         weighted, plain = self.losses()
         if self.is_plain:
-            return [], [*plain, *map(_square, gaps)]
+            return [], [*plain, *map(_plain_square, gaps)]
         twice = self.weight, self.weight
         more = [_times(*twice), *(_times(*twice, loss) for loss in self.losses_of)]
         return [*weighted, *more, *(_times(*twice, _square(gap)) for gap in gaps)], []
@@ -245,8 +247,16 @@ class _Weighing:
         """Beside the weighted losses: squares of the weighted ranges."""
         weighted, plain = self.losses()
         if self.is_plain:
-            return [], [*plain, *map(_square, spreads)]
+            return [], [*plain, *map(_plain_square, spreads)]
         return [*weighted, *(_times(self.weight, self.weight, _square(spread)) for spread in spreads)], []
+
+
+def _plain_square(values: Any) -> Any:
+    """Squares as they stand where each is a normal float or 0, else as (value, exponent of 2): the same numbers."""
+    with np.errstate(over="ignore"):
+        squares = values * values
+    is_normal = (squares > LEAST_SQUARE) & (squares < GREATEST_SQUARE) | (values == 0)
+    return squares if is_normal.all() else _square(values)
 
 
 def _square(values: Any) -> tuple[Any, Any]:
