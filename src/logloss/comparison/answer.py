@@ -318,7 +318,7 @@ def compare(
 
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
     """The comparison that a summary makes."""
-    judge = Judge(summary, names, said["source"])
+    judge = Judge(summary, names)
     order = judge.order()
     contests = tuple(judge.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = contests[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,10 @@ from logloss.estimates import (
     untransformed,
 )
 from logloss.smalltable import SmallTable
+from logloss.text import significant
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary
+    from logloss.onepass.summaries import ComparisonSummary, Costly
     from logloss.onepass.summaries.contrast import Contrast
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
@@ -35,7 +36,7 @@ Z_OF_POWER = NormalDist().inv_cdf(POWER)
 FEWEST_OF_GROUP = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Contest:
     """Two forecasts on the same rows, told from the side of the better one. Differences are in nats per row.
 
@@ -98,6 +99,12 @@ class Contest:
     detectable: float
     groups: SmallTable | None
     apart: SmallTable
+    # The rows of `apart`, which know their place.
+    places: tuple[Costly, ...] = field(default=(), compare=False)
+
+    def __repr__(self) -> str:
+        ends = f" [{significant(self.lead.low)}, {significant(self.lead.high)}]" if self.lead.has_interval else ""
+        return f"Contest: {self.better} ahead of {self.worse} by {significant(self.lead)} nats per row{ends}"
 
     @property
     def is_settled(self) -> bool:

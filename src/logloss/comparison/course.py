@@ -16,7 +16,7 @@ doi:10.1214/20-AOS1991; Newey and West (1987), doi:10.2307/1913610, and their ru
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class Course:
     is_coarse : bool
         Whether periods are longer than one value of `order`, since there were too many.
     sequence : Estimate
-        The lead with an interval that holds at all periods at once, however often one looks.
+        The lead with an interval that holds at all periods at once, however often one looks; for each pair by itself.
     dependent : Estimate
         The lead with an interval that lets neighbouring periods depend on each other (Newey–West).
     n_lags : int
@@ -75,7 +75,7 @@ class Course:
     dependent: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
     n_lags: int = 0
     clear_since: str = ""
-    table: SmallTable | None = None
+    table: SmallTable | None = field(default=None, repr=False)
 
     def without_sequence(self, reason: str) -> Course:
         """The same where the rows of a period do not come one by one."""

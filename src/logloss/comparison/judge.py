@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 class Judge:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], source: str) -> None:
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
         from logloss.onepass.summaries import pairs_of
 
-        self.summary, self.names, self.source = summary, names, source
+        self.summary, self.names = summary, names
         self.pairs = pairs_of(len(names))
         self.level = simultaneous_level(len(self.pairs))
         self.spreads = [spread_of(each.scores) for each in summary.losses]
@@ -103,7 +103,8 @@ class Judge:
             needed,
             width * paired.error if has_error else math.nan,
             self._groups(better, worse, place, sign),
-            self._apart(contrast, better, worse, sign),
+            self._apart(contrast, sign),
+            tuple(row.first for row in contrast.apart),
         )
 
     def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> Paired:
@@ -214,7 +215,7 @@ class Judge:
             rows.append(row | sums.figures(self.summary.losses[0].sum("w"), self.names))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
-    def _apart(self, contrast: Contrast, better: int, worse: int, sign: int) -> SmallTable:
+    def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""
         rows = contrast.apart
         pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
@@ -223,7 +224,6 @@ class Judge:
             {
                 "source": [row.name for row in mine],
                 "row": [row.row for row in mine],
-                "where": [row.where(self.source) for row in mine],
                 "label": [row.label for row in mine],
                 "said_by_better": [row.said for row in mine],
                 "said_by_worse": [row.said for row in other],

@@ -238,7 +238,8 @@ def evidence_lines(c: Any) -> list[str]:
     if course.n_periods:
         what = f"{counted(course.n_periods, 'period')} of {printable(c.order)}"
         coarse = " (neighbours put together)" if course.is_coarse else ""
-        told = f"holds after each of {what}{coarse}, however often one looks"
+        alone = ", of this pair alone" if len(c.contests) > 1 else ""
+        told = f"holds after each of {what}{coarse}, however often one looks{alone}"
         if not course.sequence.has_interval:
             told = f"none: {course.sequence.reason}"
         lines.append(["always valid", _ends(course.sequence, digits), told])
@@ -294,12 +295,12 @@ def apart_lines(c: Any) -> list[str]:
     """The rows where the two were furthest apart."""
     better, worse = printable(c.contest.better), printable(c.contest.worse)
     rows: list[Sequence[str]] = []
-    for number, row in enumerate(c.contest.apart[:N_APART_SHOWN]):
+    for number, (row, place) in enumerate(zip(c.contest.apart[:N_APART_SHOWN], c.contest.places, strict=False)):
         said = f"{better} {fixed(row['said_by_better'], 4)}, {worse} {fixed(row['said_by_worse'], 4)}"
         rows.append(
             [
                 "furthest apart" if number == 0 else "",
-                row["where"].removeprefix("row "),
+                place.where(c.source).removeprefix("row "),
                 f"{said}, was {row['label']:g}",
                 f"lead {signed(row['lead_nats'], 3)}",
             ]
