@@ -16,6 +16,7 @@ doi:10.1214/20-AOS1991; Newey and West (1987), doi:10.2307/1913610, and their ru
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +36,8 @@ N_STEPS = 12
 LOG_OF_20 = math.log(20.0)
 # Fewer periods say nothing of how they depend on each other.
 FEWEST_PERIODS = 10
+# A time stamp as Arrow and NumPy write it, with nothing but zeros after the second.
+TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:00)|\d\d:\d\d:\d\d))(?:\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def course_of(
     counts = periods.counts.counts
     infinite = counts[:, of_pair]
     n_unbounded = int(counts[:, of_range].sum())
-    names = [name if isinstance(name, str) else value_text(name) for name in periods.names]
+    names = [period_text(name) for name in periods.names]
     if infinite.any():
         nothing = Estimate(lead, reason="infinite")
         return Course(len(names), periods.is_over, nothing, nothing)
@@ -141,6 +144,16 @@ def course_of(
         last = Estimate(lead, 0.0, 0.0) if not variances.any() else Estimate(lead, reason="no two rows differ enough")
     since = names[first] if first >= 0 else ""
     return Course(len(names), periods.is_over, last, dependent, n_lags, since, SmallTable(columns))
+
+
+def period_text(name: Any) -> str:
+    """A period as people write it: a time of day only where there is one."""
+    if not isinstance(name, str):
+        return value_text(name)
+    stamp = TIME.fullmatch(name)
+    if stamp is None:
+        return name
+    return stamp["date"] if stamp["midnight"] else stamp["date"] + stamp["time"]
 
 
 def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tuple[Any, Any, Any, float]:
