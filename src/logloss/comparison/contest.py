@@ -67,7 +67,8 @@ class Contest:
         What `order=` shows: the error with neighbouring periods dependent, a confidence sequence, since when it was
         clear.
     rows_needed : int or None
-        How many rows in all would show a lead of this size (4 times in 5); None where there is none to show.
+        How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
+        there is none to show.
     detectable : float
         The lead, in nats, that these rows would have shown 4 times in 5.
     groups, apart : SmallTable

@@ -23,7 +23,7 @@ from logloss.comparison.course import course_of
 from logloss.comparison.parts import ErrorOfPair, joint_error, lost_of, saved_of
 from logloss.data.keys import REST
 from logloss.decomposition import Recalibration
-from logloss.estimates import CONFIDENCE, ClusteredMoments, Estimate, Moments, Z, dot, moments_of, with_interval
+from logloss.estimates import ClusteredMoments, Estimate, Moments, Z, dot, moments_of, with_interval
 from logloss.smalltable import SmallTable
 from logloss.spread import spread_of
 
@@ -81,7 +81,7 @@ class Judge:
         )
         if self.summary.clusters is not None:
             course = course.without_sequence("rows of a cluster depend on each other")
-        width = paired.quantile(CONFIDENCE) + Z_OF_POWER
+        width = paired.quantile(self.level) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
         needed = None
         if has_error and lead > 0 and paired.error > 0:
