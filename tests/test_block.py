@@ -482,8 +482,8 @@ def test_comparisons_are_read_from_text():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.array(["2020-01-01"], "M8[D]"), "`y_true` must hold numbers, bools or text; it holds datetime64[D]."),
-        (np.array([1 + 2j]), "`y_true` must hold numbers, bools or text; it holds complex128."),
+        (np.array([1], "m8[D]"), "`y_true` must hold numbers, bools, text or dates; it holds timedelta64[D]."),
+        (np.array([1 + 2j]), "`y_true` must hold numbers, bools, text or dates; it holds complex128."),
         (np.ones((1, 2)), "`y_true` must be one column of shape (n_rows,); it has shape (1, 2)."),
         (1, "`y_true` must be one column of shape (n_rows,); it has shape ()."),
         ([[1], [0, 1]], "`y_true` must be one column of numbers, bools or text"),

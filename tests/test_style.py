@@ -25,6 +25,7 @@ LAYERS = """
 cli
 estimators | show.report
 show.plot
+difference
 opening | demo
 comparison
 calibration
@@ -48,12 +49,13 @@ onepass.engines
 onepass.run
 onepass.summaries
 onepass.tables
-onepass.grouping | onepass.hashing | onepass.pools
+onepass.contrasts | onepass.grouping | onepass.hashing | onepass.pools
 onepass.kernels | onepass.gathering
 onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
+data.rivals
 data.binding
 data.source | data.design
 data.arrow

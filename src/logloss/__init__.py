@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
+    from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
@@ -42,6 +44,12 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "compare": "comparison",
+    "Comparison": "comparison",
+    "Contest": "comparison",
+    "diff": "difference",
+    "Difference": "difference",
+    "Course": "comparison",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -58,8 +66,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
+    "Contest",
     "ConvergenceWarning",
+    "Course",
     "DataError",
+    "Difference",
     "Estimate",
     "LogLossError",
     "LogisticModel",
@@ -71,7 +83,9 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "compare",
     "cross_entropy",
+    "diff",
     "entropy",
     "fit",
     "kl_divergence",
