@@ -35,6 +35,7 @@ certificate
 measurement
 breakdown | filing | figures
 wording
+linearmap
 decomposition
 estimates
 spread | provenance

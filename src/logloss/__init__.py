@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.calibration import Calibration, calibrate
     from logloss.decomposition import Miscalibration
     from logloss.errors import (
         ConvergenceWarning,
@@ -41,6 +42,8 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -56,6 +59,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibration",
     "ConvergenceWarning",
     "DataError",
     "Estimate",
@@ -68,6 +72,7 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "calibrate",
     "cross_entropy",
     "entropy",
     "fit",

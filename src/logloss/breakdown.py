@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.keys import REST, sorting
-from logloss.decomposition import ErrorOf, Recalibration, chance_of
-from logloss.estimates import ClusteredMoments, Moments, Z
+from logloss.decomposition import ErrorOf, Recalibration, chance_of, error_of_rows
+from logloss.estimates import ClusteredMoments, Moments, Z, moments_of
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of_cell
 
@@ -163,6 +163,15 @@ def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: Cluster
         return found, float(d @ d**2) / squares**1.5
 
     return error
+
+
+def figures_of(summary: Any, spread: Spread) -> tuple[Moments, ErrorOf]:
+    """The figures of a summary, and the errors of means: of rows or, where there are clusters, of these."""
+    moments = moments_of(summary, spread)
+    if summary.clusters is None:
+        return moments, error_of_rows(spread, summary.n_rows)
+    by_cluster = clustered(moments, summary.clusters)
+    return by_cluster, error_of_clusters(summary.clusters, spread, by_cluster)
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, spread: Spread) -> Any:

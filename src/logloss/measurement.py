@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from logloss import wording
-from logloss.breakdown import clustered, error_of_clusters, groups_table, margin
+from logloss.breakdown import figures_of, groups_table, margin
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.data.rows import Roles
@@ -28,7 +28,6 @@ from logloss.decomposition import (
     area_under_curve,
     chance_of,
     decomposed,
-    error_of_rows,
     share_of_costliest,
 )
 from logloss.errors import DataError
@@ -281,6 +280,7 @@ def measure(
     by: Any = None,
     groups: Sequence[Any] | None = None,
     cluster: Any = None,
+    negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
     name: str = "",
@@ -315,6 +315,9 @@ def measure(
         The groups to keep apart; the others are pooled as one.
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: intervals take clusters, not rows, as independent.
+    negatives_kept : float in (0, 1]
+        The share of negatives that the training of the model kept: every forecast's log-odds are shifted by its
+        logarithm before anything else.
     missing : {"error", "drop"}
         What to do with rows in which something is missing (null or NaN).
     header : bool
@@ -356,22 +359,41 @@ def measure(
     >>> round(m.log_loss, 4)
     0.3635
     """
+    return measurement_of(
+        *summarised(
+            data,
+            y_proba=y_proba,
+            y_true=y_true,
+            y_logit=y_logit,
+            sample_weight=sample_weight,
+            counts=counts,
+            pos_label=pos_label,
+            by=by,
+            groups=groups,
+            cluster=cluster,
+            negatives_kept=negatives_kept,
+            missing=missing,
+            header=header,
+            name=name,
+            progress=progress,
+        )
+    )
+
+
+def summarised(
+    data: Any,
+    *,
+    groups: Sequence[Any] | None = None,
+    name: str = "",
+    header: bool = True,
+    progress: Callable[[Block], None] | None = None,
+    **asked: Any,
+) -> tuple[LossSummary, Question, Parts, str, tuple[str, ...]]:
+    """One walk over the rows: (summary, question, parts, source, notes); the arguments are those of `measure`."""
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
 
-    source, roles = bind(
-        data,
-        y_true=y_true,
-        y_proba=y_proba,
-        y_logit=y_logit,
-        sample_weight=sample_weight,
-        counts=counts,
-        pos_label=pos_label,
-        by=by,
-        cluster=cluster,
-        missing=missing,
-        header=header,
-    )
+    source, roles = bind(data, header=header, **asked)
     only = None if groups is None else listed_groups(groups, len(roles.by))
     empty = LossSummary.empty(
         GroupedSummary.empty(roles.by, only=only) if roles.by else None,
@@ -384,9 +406,10 @@ def measure(
         roles.forecast or "",
         roles.sample_weight is not None,
         roles.counts is not None,
+        roles.negatives_kept,
     )
     parts = Parts.of((piece or name, numbers) for piece, numbers in summary.pieces)
-    return measurement_of(summary, question, parts, source.name or name, source.notes)
+    return summary, question, parts, source.name or name, source.notes
 
 
 def measurement_of(
@@ -395,13 +418,8 @@ def measurement_of(
     """The measurement that a summary makes."""
     summary = replace(summary, pieces=())
     spread = spread_of(summary.scores)
-    moments = moments_of(summary, spread)
-    error_of = error_of_rows(spread, summary.n_rows)
-    no_chance = ""
-    if summary.clusters is not None:
-        moments = clustered(moments, summary.clusters)
-        error_of = error_of_clusters(summary.clusters, spread, moments)
-        no_chance = "rows of a cluster depend on each other"
+    moments, error_of = figures_of(summary, spread)
+    no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
     reason = moments.why_no_interval()
     loss, uncertainty = moments.log_loss(), moments.uncertainty()
     recalibration = Recalibration(spread)

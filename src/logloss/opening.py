@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
 
+from logloss.calibration import filing as calibration_filing
 from logloss.errors import DataError
 from logloss.measurement import Measurement, measurement_of
 from logloss.storage import read_whole
-from logloss.text import printable
+from logloss.text import printable, value_text
 
 PARQUET = b"PAR1"
 
 
-def load(path: Any) -> Measurement:
+def load(path: Any) -> Any:
     """Read what `save` has written.
 
     Parameters
     ----------
     path : str or path
-        The file of a summary.
+        The file of a summary, or of a calibration.
 
     Returns
     -------
-    Measurement
-        Its figures are computed anew; it can be merged and saved like the one that was saved.
+    Measurement or Calibration
+        Of a summary the figures are computed anew; it can be merged and saved like the one that was saved.
 
     Raises
     ------
@@ -46,15 +48,37 @@ def load(path: Any) -> Measurement:
     >>> round(logloss.load(path).log_loss, 4)
     0.3375
     """
-    return measurement_of(*_kept(path))
+    name = printable(os.path.basename(os.fspath(path)), 120)
+    data = read_whole(path)
+    written = written_in(data, name) if data[:1] == b"{" else None
+    if written is None:
+        return measurement_of(*_kept_in(data, name))
+    kind = written["logloss"]
+    if kind == calibration_filing.KIND:
+        return calibration_filing.calibration_of_json(written, name)
+    raise DataError(f"{name} holds {value_text(kind)}, which this logloss does not know. Install a newer one.")
+
+
+def written_in(data: bytes, name: str) -> dict[str, Any] | None:
+    """What the JSON of a file of ours holds; None if it is not one of ours."""
+    if len(data) > calibration_filing.MOST_BYTES:
+        raise DataError(f"{name} must be a file of ours, of at most 32 MiB; it has {len(data):,} bytes.")
+    try:
+        written = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name} is damaged, or no JSON: {printable(str(error), 120)}. Make it again.") from error
+    return written if isinstance(written, dict) and "logloss" in written else None
 
 
 def _kept(path: Any) -> Any:
     """What the file of a summary holds: (summary, question, parts, source, notes)."""
+    return _kept_in(read_whole(path), printable(os.path.basename(os.fspath(path)), 120))
+
+
+def _kept_in(data: bytes, name: str) -> Any:
+    """What the bytes of such a file hold."""
     from logloss.filing import summary_of_bytes
 
-    name = printable(os.path.basename(os.fspath(path)), 120)
-    data = read_whole(path)
     if not data:
         raise DataError(f"{name} must hold a summary; it is empty, 0 bytes. Make it again.")
     if data[:4] != PARQUET:

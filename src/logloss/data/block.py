@@ -116,6 +116,24 @@ def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tupl
     return check.features()
 
 
+def corrected(
+    proba: Array | None, of_zero: Array | None, logit: Array | None, negatives_kept: float
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Forecasts of a model whose training kept a share r of the negatives: their odds times r.
+
+    Both probabilities are made, p·r and 1 − p over their sum, so that neither end loses its digits.
+    """
+    if logit is not None:
+        return None, None, logit.astype(np.float64) + math.log(negatives_kept)
+    if proba is None:
+        return None, None, None
+    one = proba.astype(np.float64)
+    zero = 1.0 - one if of_zero is None else of_zero.astype(np.float64)
+    one = one * negatives_kept
+    total = one + zero
+    return one / total, zero / total, None
+
+
 def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
     """Refuse labels that each block could read but that do not go together over all rows."""
     values = [value for kind, value in coding if kind == "value"]
@@ -347,7 +365,13 @@ class _Check:
         raise DataError(_third_label(self.roles.spoken(name), "−1 as well as values from 0 to 1"))
 
     def forecasts(self) -> tuple[Array | None, Array | None, Array | None]:
-        """P(1), P(0) and logits, those that there are."""
+        """P(1), P(0) and logits, those that there are, corrected for negatives that training left out."""
+        found = self.stated_forecasts()
+        kept = self.roles.negatives_kept
+        return found if kept == 1 else corrected(*found, kept)
+
+    def stated_forecasts(self) -> tuple[Array | None, Array | None, Array | None]:
+        """The same as they stand in the table."""
         roles = self.roles
         if roles.y_logit is not None:
             logit = self.numeric(roles.y_logit)

@@ -127,7 +127,8 @@ class Roles:
     """Which column plays which part, and how the label is read.
 
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
-    were found to be sound by an earlier pass and are not looked at again.
+    were found to be sound by an earlier pass and are not looked at again. negatives_kept: the share of negatives that
+    the training of the forecaster kept, for which its forecasts are corrected.
     """
 
     y_true: str
@@ -145,6 +146,7 @@ class Roles:
     label_test: LabelTest | None = None
     missing: str = "error"
     is_checked: bool = False
+    negatives_kept: float = 1.0
 
     @property
     def forecast(self) -> str | None:

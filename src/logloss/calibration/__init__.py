@@ -1,0 +1,14 @@
+"""Repairing probabilities: maps from a score to a better probability, and what they are expected to save.
+
+>>> import logloss
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+>>> c.method, c.apply([0.9]).round(2).tolist()
+('platt', [0.66])
+"""
+
+from __future__ import annotations
+
+from logloss.calibration.answer import Calibration
+from logloss.calibration.calibrating import calibrate
+
+__all__ = ["Calibration", "calibrate"]
