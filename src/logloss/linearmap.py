@@ -5,7 +5,7 @@ rows, only the masses of 0 and of 1 at each place.
 
 >>> import numpy as np
 >>> cells = Cells(np.log([0.2, 0.8]), -np.log([0.8, 0.2]), np.array([0.3, 0.2]), np.array([0.2, 0.3]))
->>> fitted(cells, "line").a.round(4).item()
+>>> round(fitted(cells, "line").a, 4)
 0.2925
 
 Where places are bins, what is certain of the mean of their rows gives bounds: the cost is convex in log p and
