@@ -35,6 +35,7 @@ certificate
 measurement
 breakdown | filing | figures
 wording
+baserates
 linearmap
 decomposition
 estimates
@@ -54,6 +55,7 @@ onepass.compiled
 data.source | data.design
 data.arrow
 data.block
+data.forecasts
 data.keys
 data.rows
 storage

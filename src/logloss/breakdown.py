@@ -154,12 +154,16 @@ def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: Cluster
     """Errors of means with clusters as the independent observations."""
 
     def error(zeros: Any, ones: Any, mean: float) -> tuple[float, float]:
-        d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
-        squares = float(d @ d)
-        n_clusters = moments.n_clusters
-        if n_clusters < 2 or squares == 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
+        n_clusters, size = moments.n_clusters, float(np.abs(d).max(initial=0.0))
+        if n_clusters < 2 or size == 0:
             return 0.0, 0.0
-        found = math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
+        if not math.isfinite(size):
+            return math.nan, 0.0
+        d = d / size
+        squares = float(d @ d)
+        found = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
         return found, float(d @ d**2) / squares**1.5
 
     return error

@@ -37,6 +37,10 @@ LEAST_DECREMENT = 1e-24
 NEAR = 1e-6
 # A column that varies by less than this of its size is constant.
 CONSTANT = 1e-13
+# Log-odds beyond are as good as infinite: their squares must not be.
+CERTAIN = 1e100
+# Of a class with a smaller share of all mass the slope would be rounding.
+LEAST_SHARE = 1e-12
 # What the rounding of a sum of some 100,000 costs can be, over the sum.
 ROUNDING = 1e-14
 
@@ -89,6 +93,11 @@ class Line:
         return found
 
 
+def is_open(log_one: Any, log_zero: Any) -> Any:
+    """Whether p is neither 0 nor 1, nor so near that no map could tell."""
+    return (log_one > -CERTAIN) & (log_zero < CERTAIN)
+
+
 def finite_cells(spread: Spread) -> Cells:
     """The places of a spread where p is neither 0 nor 1; in bins, zeros and ones have each their own place."""
     zeros, ones = spread.shares
@@ -100,7 +109,7 @@ def finite_cells(spread: Spread) -> Cells:
         log_one = np.concatenate([-side.costs(1) for side in sides])
         log_zero = np.concatenate([side.costs(0) for side in sides])
         cells = Cells(log_one, log_zero, np.concatenate([zeros, none]), np.concatenate([none, ones]))
-    return cells.taken(np.isfinite(cells.log_one) & np.isfinite(cells.log_zero) & (cells.mass > 0))
+    return cells.taken(is_open(cells.log_one, cells.log_zero) & (cells.mass > 0))
 
 
 def costs(log_odds: Any, label: int) -> Any:
@@ -302,7 +311,7 @@ def bounds_of(spread: Spread) -> Bounds:
         return Cells(log_one, log_zero, zeros, ones)
 
     middle = of_bins(spread.scale, spread.keys, np.full(len(spread.keys), 0.5))
-    inside = np.isfinite(middle.costs(0)) & np.isfinite(middle.costs(1))
+    inside = is_open(-middle.costs(1), middle.costs(0))
     kept = (zeros + ones > 0) & np.concatenate([inside, inside])
     every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
     return Bounds(*(cells.taken(kept) for cells in every))
@@ -375,6 +384,9 @@ def _why_no_line(cells: Cells) -> str:
     of_zeros, of_ones = logit[cells.zeros > 0], logit[cells.ones > 0]
     if not len(of_zeros) or not len(of_ones):
         return "one class" if len(logit) else "every forecast is 0 or 1"
+    rarer = min(float(cells.zeros.sum()), float(cells.ones.sum()))
+    if rarer < LEAST_SHARE * float(cells.mass.sum()):
+        return "the rarer class weighs next to nothing"
     if logit.max() - logit.min() <= CONSTANT * np.abs(logit).max():
         return "all scores are equal"
     if of_zeros.max() <= of_ones.min() or of_ones.max() <= of_zeros.min():
@@ -397,10 +409,8 @@ def _influences(spread: Spread, cells: Cells, line: Line) -> list[tuple[Any, Any
     slopes, intercepts = [], []
     for label, points in enumerate((spread.of_zeros, spread.of_ones)):
         log_one, log_zero = -points.costs(1), points.costs(0)
-        with np.errstate(invalid="ignore"):
-            logit = log_one + log_zero
-        inside = np.isfinite(logit)
-        logit = np.where(inside, logit, centre)
+        inside = is_open(log_one, log_zero)
+        logit = np.where(inside, log_one + log_zero, centre)
         odds = line.log_odds(logit, np.zeros(len(logit)))
         missed = np.where(inside, -np.expm1(-costs(odds, label)) * (2 * label - 1), 0.0)
         x = (logit - centre) / scale

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from logloss.calibration import wording
 from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
 from logloss.data.source import as_column
 from logloss.errors import DataError
-from logloss.estimates import Estimate
+from logloss.estimates import Estimate, expit
 from logloss.figures import put, put_estimate
 from logloss.smalltable import SmallTable
-from logloss.text import columns, counted, fixed, interval, significant, value_text
+from logloss.text import value_text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,10 +98,10 @@ class Calibration:
             found |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
         if self.method == "temperature":
             found["temperature"] = 1 / self.map.a if self.map.a else math.inf
-        if self.has_zero and self.map.at_zero is not None:
-            found["at_zero"] = self.map.at_zero
-        if self.has_one and self.map.at_one is not None:
-            found["at_one"] = self.map.at_one
+        for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
+            log_odds = getattr(self.map, name)
+            if is_seen and log_odds is not None:
+                found[name] = expit(log_odds)
         return found
 
     def apply(self, y_proba: Any) -> Any:
@@ -217,7 +218,7 @@ class Calibration:
         return figures
 
     def __repr__(self) -> str:
-        return "\n\n".join("\n".join(lines) for lines in (_head(self), _saving(self), _tried(self)) if lines)
+        return wording.text_of(self)
 
 
 def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
@@ -235,73 +236,3 @@ def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
 
 def _shaped(values: Any, shape: tuple[int, ...]) -> Any:
     return values if shape else float(values[0])
-
-
-def described(c: Calibration) -> str:
-    """The map in words."""
-    a, b, shift = c.map.a, c.map.b, c.map.c
-    if c.method == "shift":
-        return f"shift of the log-odds by {significant(shift)}"
-    if c.method == "temperature":
-        return f"temperature {significant(1 / a) if a else 'inf'} (slope {significant(a)})"
-    if c.method == "platt":
-        return f"Platt: slope {significant(a)}, intercept {significant(shift)}"
-    if c.method == "beta":
-        return f"beta: a {significant(a)}, b {significant(b)}, c {significant(shift)}"
-    if c.method == ISOTONIC:
-        return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
-    return "nothing to repair"
-
-
-def _head(c: Calibration) -> list[str]:
-    """What it is and what it is made of."""
-    of = f" of {c.source}" if c.source else ""
-    said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}"]
-    if c.negatives_kept != 1:
-        said.append(f"log-odds shifted first: {significant(c.negatives_kept)} of the negatives kept")
-    lines = [" · ".join(said)]
-    for name, value in (("at_zero", 0), ("at_one", 1)):
-        if name in c.parameters:
-            lines.append(f"what was said to be exactly {value} becomes {significant(c.parameters[name])}")
-    return lines
-
-
-def _saving(c: Calibration) -> list[str]:
-    """What it is expected to save."""
-    if c.method == NOTHING:
-        return [f"log loss  {fixed(c.log_loss, 4)} nats: no map is expected to save more than chance"]
-    spread = interval(c.saves.low, c.saves.high, 4) if c.saves.has_interval else c.saves.reason
-    share = ""
-    if math.isfinite(c.saves_share):
-        share = f"{fixed(100 * c.saves_share, 1)} % of the loss"
-    rows = [
-        ["log loss", f"{fixed(c.log_loss, 4)} nats", "", "as it is"],
-        ["recalibrated", fixed(c.log_loss_after, 4), "", f"expected of new rows: {counted(c.n_folds, 'fold')}"],
-        ["saves", fixed(c.saves, 4), spread, share],
-    ]
-    lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
-    if not c.is_exact:
-        lines.append(f"certified: from bins, within {significant(c.gap, 2)} nats per row of the best of its kind")
-    return lines
-
-
-def _tried(c: Calibration) -> list[str]:
-    """The methods that were tried."""
-    if len(c.candidates) < 2:
-        return []
-    rows = [["", "log loss", "saves", "std. error", ""]]
-    for row in c.candidates:
-        is_chosen = row["method"] == c.method
-        said = "asked for" if c.asked == c.method else "chosen: the simplest within one standard error of the best"
-        said = said if is_chosen else ""
-        saved = row["saves_nats"]
-        rows.append(
-            [
-                row["method"],
-                fixed(row["log_loss_nats"], 4),
-                "" if math.isnan(saved) else fixed(saved, 4),
-                "" if math.isnan(row["error_nats"]) else fixed(row["error_nats"], 4),
-                said,
-            ]
-        )
-    return columns(rows, "lrrrl", gap="   ")

@@ -23,6 +23,7 @@ from logloss.data.block import Block
 from logloss.decomposition import ErrorOf, Recalibration
 from logloss.errors import DataError
 from logloss.estimates import Estimate, with_interval
+from logloss.linearmap import CERTAIN
 from logloss.measurement import Measurement, summarised
 from logloss.smalltable import SmallTable
 from logloss.text import listed, value_text
@@ -190,8 +191,8 @@ def calibrated(
         n_rows=summary.n_rows,
         n_folds=n_folds,
         is_exact=units.spread.is_exact,
-        has_zero=bool(np.isneginf(edges[0]).any()),
-        has_one=bool(np.isposinf(edges[1]).any()),
+        has_zero=bool((edges[0] <= -CERTAIN).any()),
+        has_one=bool((edges[1] >= CERTAIN).any()),
         source=source,
         positive=question.positive,
         notes=notes,

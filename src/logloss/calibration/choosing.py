@@ -21,8 +21,8 @@ import numpy as np
 from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING, ScoreMap
 from logloss.calibration.units import Units, folds_of, units_of
 from logloss.decomposition import ErrorOf, pooled
-from logloss.estimates import dot
-from logloss.linearmap import Bounds, Cells, Line, bounds_of, costs, finite_cells, fitted
+from logloss.estimates import dot, logit
+from logloss.linearmap import CERTAIN, Bounds, Cells, Line, bounds_of, costs, finite_cells, fitted, is_open
 
 if TYPE_CHECKING:
     from logloss.decomposition import Recalibration
@@ -67,7 +67,7 @@ class Evidence:
         """Of every place."""
         points = spread.points
         log_one, log_zero = -points.costs(1), points.costs(0)
-        inside = np.isfinite(log_one) & np.isfinite(log_zero)
+        inside = is_open(log_one, log_zero)
         masses = np.stack(spread.shares)
         both = np.stack([log_one] * 2), np.stack([log_zero] * 2)
         at_zero, at_one = (_edge(*both, masses, which) for which in (0, 1))
@@ -84,7 +84,7 @@ class Evidence:
 
 def _edge(log_one: Any, log_zero: Any, masses: Any, which: int) -> Pair | None:
     """The masses of 0 and of 1 where p is 0 (which = 0), or 1; None if no place is."""
-    held = np.flatnonzero(np.isinf(log_zero[0]) if which else np.isinf(log_one[0]))
+    held = np.flatnonzero(log_zero[0] >= CERTAIN if which else log_one[0] <= -CERTAIN)
     return (float(masses[0, held].sum()), float(masses[1, held].sum())) if len(held) else None
 
 
@@ -106,27 +106,22 @@ def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> Sc
 
 def _with_edges(found: ScoreMap, evidence: Evidence) -> ScoreMap:
     """The map with what p = 0 and p = 1 become: (s + ½) / (n + 1), but never beyond the nearest score."""
-    said = _probability_at(found, evidence.order[:1], evidence.order[-1:])
+    lowest, highest = math.inf, -math.inf
+    if len(evidence.order):
+        ends = evidence.order[[0, -1]]
+        lowest, highest = found.log_odds(-costs(ends, 1), costs(ends, 0)).tolist()
     at_zero = at_one = None
     if evidence.at_zero is not None:
-        at_zero = min(_half_a_row_more(evidence.at_zero, evidence.row), said[0])
+        at_zero = min(_half_a_row_more(evidence.at_zero, evidence.row), lowest)
     if evidence.at_one is not None:
-        at_one = max(_half_a_row_more(evidence.at_one, evidence.row), said[1], at_zero or 0.0)
+        at_one = max(_half_a_row_more(evidence.at_one, evidence.row), highest)
+        at_one = at_one if at_zero is None else max(at_one, at_zero)
     return replace(found, at_zero=at_zero, at_one=at_one)
 
 
-def _probability_at(found: ScoreMap, lowest: Any, highest: Any) -> tuple[float, float]:
-    """What a map says of the lowest and of the highest score; (1, 0) if there are none."""
-    if len(lowest) == 0:
-        return 1.0, 0.0
-    low, high = (found.probabilities(-costs(each, 1), costs(each, 0))[0] for each in (lowest, highest))
-    # Of scores of 1e5 the map may say 0 or 1: what these become must not.
-    return max(float(low), 5e-324), min(float(high), 1 - 2.0**-53)
-
-
 def _half_a_row_more(masses: Pair, row: float) -> float:
-    """(s + ½) / (n + 1), the share of ones as if half a row of each class had been seen more."""
-    return (masses[1] + row / 2) / (masses[0] + masses[1] + row)
+    """Log-odds of (s + ½) / (n + 1), the share of ones as if half a row of each class had been seen more."""
+    return math.log(masses[1] + row / 2) - math.log(masses[0] + row / 2)
 
 
 def _isotonic(evidence: Evidence) -> ScoreMap:
@@ -139,6 +134,8 @@ def _isotonic(evidence: Evidence) -> ScoreMap:
     )
     places = np.concatenate([[-math.inf], score, [math.inf]])
     held = zeros + ones > 0
+    if not held.any():
+        return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
     zeros, ones, places = zeros[held], ones[held], places[held]
     for end in (0, -1):
         zeros[end] += evidence.row / 2
@@ -159,8 +156,8 @@ def _isotonic(evidence: Evidence) -> ScoreMap:
         ISOTONIC,
         knots=tuple(knots[inside].tolist()),
         values=tuple(said[inside].tolist()),
-        at_zero=float(values[0]),
-        at_one=float(values[-1]),
+        at_zero=logit(float(values[0])),
+        at_one=logit(float(values[-1])),
     )
 
 
@@ -257,7 +254,7 @@ def _edge_costs(fit: ScoreMap, spread: Spread) -> tuple[float, float]:
         masses = _edge(*both, np.stack(spread.shares), which)
         if masses is None or said is None:
             continue
-        paid += -masses[0] * math.log1p(-said) - masses[1] * math.log(said)
+        paid += sum(masses[label] * float(costs([said], label)[0]) for label in (0, 1))
         mass = masses[0] + masses[1]
         least += mass * entropy(masses[1] / mass) if mass else 0.0
     return paid, least

@@ -183,8 +183,8 @@ def _map(read: _Reading, found: Any) -> ScoreMap:
     edges: list[float | None] = []
     for each in ("at_zero", "at_one"):
         edges.append(None if found[each] is None else read.number(found, each))
-        if edges[-1] is not None and not 0 < edges[-1] < 1:
-            raise read.wrong(f"map: {each}", "a probability between 0 and 1, or null", found[each])
+        if edges[-1] is not None and not math.isfinite(edges[-1]):
+            raise read.wrong(f"map: {each}", "finite log-odds, or null", found[each])
     a, b, c, lowest, highest = slopes.values()
     return ScoreMap(found["method"], a, b, c, knots, values, edges[0], edges[1], lowest, highest)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.linearmap import Line, costs
+from logloss.linearmap import CERTAIN, Line, costs
 
 # From the simplest: of two that are as good, the simpler one is chosen.
 METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
@@ -27,9 +27,9 @@ class ScoreMap:
 
     method: one of METHODS. a, b, c: its log-odds are a·log p − b·log(1 − p) + c. knots, values: of an isotonic map,
     log-odds of the score in ascending order and the probability there; in between it is interpolated, beyond the ends
-    it is constant. at_zero, at_one: what p = 0 and p = 1 become where such scores were seen (else None: the limit of
-    the map). lowest, highest: the finite log-odds that were seen: beyond them nothing falls below `at_zero` or rises
-    above `at_one`, so that the map never decreases.
+    it is constant. at_zero, at_one: the log-odds that p = 0 and p = 1 become where such scores were seen (else None:
+    the limit of the map). lowest, highest: the finite log-odds that were seen: beyond them nothing falls below
+    `at_zero` or rises above `at_one`, so that the map never decreases.
     """
 
     method: str
@@ -52,15 +52,15 @@ class ScoreMap:
             said = np.interp(score, self.knots, self.values)
             found = np.log(said) - np.log1p(-said)
         else:
-            found = Line(self.a, self.b, self.c).log_odds(log_one, log_zero)
-        for probability, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
-            if probability is None:
+            with np.errstate(over="ignore"):
+                found = Line(self.a, self.b, self.c).log_odds(log_one, log_zero)
+        for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
+            if limit is None:
                 continue
-            limit = math.log(probability) - math.log1p(-probability)
             beyond = score < seen if bound < 0 else score > seen
             clamped = np.maximum(found, limit) if bound < 0 else np.minimum(found, limit)
             found = np.where(beyond, clamped, found)
-            found = np.where(score == bound * math.inf, limit, found)
+            found = np.where(bound * score >= CERTAIN, limit, found)
         return found
 
     def probabilities(self, log_one: Any, log_zero: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.decomposition import runs
-from logloss.linearmap import Cells
+from logloss.linearmap import Cells, is_open
 from logloss.spread import Spread, spread_of
 
 if TYPE_CHECKING:
@@ -32,20 +32,20 @@ MOST_UNITS = 1 << 12
 class Units:
     """Runs of places in ascending order of the score.
 
-    masses: of 0 and of 1 in each, shape (2, n), as shares of all mass. log_one, log_zero: log p and −log(1 − p) on
-    average, of the rows of each label, shape (2, n); where p is 0 or 1 they are infinite. rows: how many rows with the
-    same weight would have such a mass and variance. unit_of: the unit of each place of the spread. is_soft: rows have a
-    part in both labels.
+    masses: of 0 and of 1 in each, shape (2, n), as shares of all mass; soft: of them those of places where rows have a
+    part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
+    where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
+    of 0, of 1, and of soft ones, shape (3, n). unit_of: the unit of each place of the spread.
     """
 
     spread: Spread
     unit_of: Any
     masses: Any
+    soft: Any
     log_one: Any
     log_zero: Any
     rows: Any
     n_effective: float
-    is_soft: bool
 
     @property
     def n_units(self) -> int:
@@ -55,18 +55,17 @@ class Units:
     @property
     def inside(self) -> Any:
         """Whether p is neither 0 nor 1."""
-        return np.isfinite(self.log_one[0]) & np.isfinite(self.log_zero[0])
+        return is_open(self.log_one[0], self.log_zero[0])
 
     @property
     def logit(self) -> Any:
         """The log-odds of p on average, of the rows of both labels."""
-        with np.errstate(invalid="ignore"):
-            logit = self.log_one + self.log_zero
+        logit = self.log_one + self.log_zero
         total = self.masses.sum(axis=0)
-        mean = (np.where(self.masses > 0, self.masses * np.where(np.isfinite(logit), logit, 0.0), 0.0)).sum(axis=0)
-        # A mean of equal numbers is that number, whatever is rounded.
-        found = np.where(logit[0] == logit[1], logit[0], mean / total)
-        return np.where(self.inside, found, logit[0])
+        mean = (self.masses * np.where(self.inside, logit, 0.0)).sum(axis=0)
+        # A mean of equal numbers is that number, whatever is rounded; of masses that leave the floats there is none.
+        is_mean = self.inside & (logit[0] != logit[1]) & (total > 0)
+        return np.divide(mean, total, out=logit[0].copy(), where=is_mean)
 
     def cells(self, masses: Any) -> Cells:
         """The units where p is neither 0 nor 1, with these masses, as cells of a fit."""
@@ -90,7 +89,7 @@ def units_of(summary: LossSummary) -> Units:
     mass = zeros + ones
     log_one = np.stack([-side.costs(1) for side in (spread.of_zeros, spread.of_ones)])
     log_zero = np.stack([side.costs(0) for side in (spread.of_zeros, spread.of_ones)])
-    inside = np.isfinite(log_one[0]) & np.isfinite(log_zero[0])
+    inside = is_open(log_one[0], log_zero[0])
     is_first = np.ones(len(mass), bool)
     if len(mass) > MOST_UNITS:
         is_first[:] = False
@@ -100,24 +99,30 @@ def units_of(summary: LossSummary) -> Units:
     edge = np.flatnonzero(is_first)
     unit_of = np.repeat(np.arange(len(edge)), np.diff(edge, append=len(mass)))
     of_zeros, of_both, of_ones = spread.squares
-    masses = np.stack([np.add.reduceat(each, edge) for each in (zeros, ones)])
-    squares = np.stack([np.add.reduceat(each, edge) for each in (of_zeros, of_ones)])
-    n_effective = 1.0 / float((of_zeros + 2 * of_both + of_ones).sum())
-    if summary.is_soft:
-        squares = np.repeat(np.add.reduceat(of_zeros + 2 * of_both + of_ones, edge)[None], 2, axis=0)
-        rows = np.repeat(masses.sum(axis=0)[None], 2, axis=0) ** 2 / squares
-    else:
-        rows = np.divide(masses**2, squares, out=np.zeros(masses.shape), where=squares > 0)
+    is_hard = of_both == 0
+    every = of_zeros + 2 * of_both + of_ones
+    masses, soft = (
+        np.stack([np.add.reduceat(np.where(which, each, 0.0), edge) for each in (zeros, ones)])
+        for which in (True, ~is_hard)
+    )
+    squares = [np.where(is_hard, of_zeros, 0.0), np.where(is_hard, of_ones, 0.0), np.where(is_hard, 0.0, every)]
+    sums = [*(masses - soft), soft.sum(axis=0)]
     return Units(
         spread,
         unit_of,
         masses,
+        soft,
         _means(log_one, (zeros, ones), edge),
         _means(log_zero, (zeros, ones), edge),
-        np.maximum(np.rint(rows), masses > 0).astype(np.int64),
-        n_effective,
-        summary.is_soft,
+        np.stack([_rows(mass, np.add.reduceat(each, edge)) for mass, each in zip(sums, squares, strict=True)]),
+        1.0 / float(every.sum()),
     )
+
+
+def _rows(mass: Any, square: Any) -> Any:
+    """How many rows of one weight have this mass together, and this sum of squares."""
+    found = np.divide(mass**2, square, out=np.zeros(len(mass)), where=square > 0)
+    return np.maximum(np.rint(found), mass > 0).astype(np.int64)
 
 
 def _means(values: Any, masses: tuple[Any, Any], edge: Any) -> Any:
@@ -138,12 +143,9 @@ def folds_of(units: Units, summary: LossSummary, n_folds: int, random: Any) -> A
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
         return _folds_of_clusters(units, summary, n_folds, random)
-    even = np.full(n_folds, 1.0 / n_folds)
-    if units.is_soft:
-        drawn = random.multinomial(units.rows[0], even).T[:, None, :]
-    else:
-        drawn = np.moveaxis(random.multinomial(units.rows, even), -1, 0)
-    return drawn * (units.masses / np.maximum(units.rows, 1))
+    drawn = np.moveaxis(random.multinomial(units.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
+    shares = drawn / np.maximum(units.rows, 1)
+    return shares[:, :2] * (units.masses - units.soft) + shares[:, 2:] * units.soft
 
 
 def _folds_of_clusters(units: Units, summary: LossSummary, n_folds: int, random: Any) -> Any:

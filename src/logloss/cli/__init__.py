@@ -12,8 +12,9 @@ from __future__ import annotations
 from logloss.cli.leaving import main
 from logloss.cli.measuring import demo, measure, merge, show
 from logloss.cli.options import cli
+from logloss.cli.repairing import calibrate
 
-for command in (demo, measure, merge, show):
+for command in (demo, measure, merge, show, calibrate):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from logloss.data.forecasts import Unlabelled, corrected
 from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
@@ -37,6 +38,7 @@ class Block:
 
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
+    unlabelled: of the rows left out, those that have a forecast but no label.
     """
 
     y_true: Array
@@ -54,6 +56,7 @@ class Block:
     rows: Array | None = None
     n_dropped: int = 0
     coding: frozenset[Any] = field(default_factory=frozenset)
+    unlabelled: Unlabelled | None = None
 
     @property
     def n_rows(self) -> int:
@@ -73,7 +76,7 @@ class Block:
             for name in ("features", "by", "cluster")
         }
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
-        return replace(self, **arrays, **columns, rows=rows, n_dropped=0)
+        return replace(self, **arrays, **columns, rows=rows, n_dropped=0, unlabelled=None)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles) -> Block:
@@ -82,8 +85,13 @@ class Block:
         weight, counts = check.weights(), check.counts()
         kept = check.kept(weight, counts)
         n_dropped = 0
+        unlabelled = None
         if kept is not None:
             n_dropped = check.n_dropped
+            if check.is_late is not None and roles.forecast is not None:
+                late = check.is_late
+                columns = (*check.only(late).forecasts(), _take(weight, late), _take(counts, late))
+                unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
         y_true, coding = check.labels()
         y_proba, y_proba_of_zero, y_logit = check.forecasts()
@@ -103,6 +111,7 @@ class Block:
             rows=check.numbers,
             n_dropped=n_dropped,
             coding=coding,
+            unlabelled=unlabelled,
         )
 
 
@@ -114,24 +123,6 @@ def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tupl
         if lacking is not None:
             check.fail_missing(name, lacking, "The model has no coefficient for what is missing there; fill it.")
     return check.features()
-
-
-def corrected(
-    proba: Array | None, of_zero: Array | None, logit: Array | None, negatives_kept: float
-) -> tuple[Array | None, Array | None, Array | None]:
-    """Forecasts of a model whose training kept a share r of the negatives: their odds times r.
-
-    Both probabilities are made, p·r and 1 − p over their sum, so that neither end loses its digits.
-    """
-    if logit is not None:
-        return None, None, logit.astype(np.float64) + math.log(negatives_kept)
-    if proba is None:
-        return None, None, None
-    one = proba.astype(np.float64)
-    zero = 1.0 - one if of_zero is None else of_zero.astype(np.float64)
-    one = one * negatives_kept
-    total = one + zero
-    return one / total, zero / total, None
 
 
 def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
@@ -152,6 +143,8 @@ class _Check:
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         self.rows, self.roles, self.numbers = rows, roles, numbers
         self.n_dropped = 0
+        # Rows that lack nothing but a label, where there are any.
+        self.is_late: Array | None = None
         # Forecasts that one look has found complete and in their domain.
         self.sound: set[str] = set()
         # Rows of the matrix of features that hold NaN or infinity.
@@ -247,7 +240,7 @@ class _Check:
             absent = weight == 0
         if counts is not None and (counts == 0).any():
             absent = counts == 0 if absent is None else absent | (counts == 0)
-        missing = None
+        missing = unlabelled = None
         for name in self.roles.needed:
             column = self.rows.columns[name]
             if name in (self.roles.y_proba, self.roles.y_proba_of_zero) and _is_all_in_unit_interval(column):
@@ -267,7 +260,14 @@ class _Check:
             if self.roles.missing != "drop":
                 hint = 'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
                 self.fail_missing(name, lacking, hint)
-            missing = lacking if missing is None else missing | lacking
+            if name == self.roles.y_true:
+                unlabelled = lacking
+            else:
+                missing = lacking if missing is None else missing | lacking
+        if unlabelled is not None:
+            late = unlabelled if missing is None else unlabelled & ~missing
+            self.is_late = late if late.any() else None
+            missing = unlabelled if missing is None else missing | unlabelled
         if missing is None:
             return None if absent is None else ~absent
         self.n_dropped = int(np.count_nonzero(missing))
