@@ -123,9 +123,14 @@ def costs(log_odds: Any, label: int) -> Any:
 
 
 def loss_at(cells: Cells, line: Line) -> float:
-    """Σ mass·cost of a map."""
+    """Σ mass·cost of a map, rounded once."""
     log_odds = line.log_odds(cells.log_one, cells.log_zero)
-    return dot(cells.zeros, costs(log_odds, 0)) + dot(cells.ones, costs(log_odds, 1))
+    return summed(cells.zeros * costs(log_odds, 0) + cells.ones * costs(log_odds, 1))
+
+
+def summed(values: Any) -> float:
+    """The sum of values, rounded once: sums that are compared with a bound must not drift."""
+    return math.fsum(values.tolist())
 
 
 def fitted(cells: Cells, kind: str, start: Line | None = None) -> Line:
@@ -271,7 +276,7 @@ class Bounds:
         total = 0.0
         for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
             chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
-            total += dot(masses, chord)
+            total += summed(masses * chord)
         return total * (1 + ROUNDING)
 
     def least(self, kind: str, start: Line) -> float:

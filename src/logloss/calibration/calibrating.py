@@ -16,13 +16,14 @@ import numpy as np
 
 from logloss.breakdown import figures_of
 from logloss.calibration.answer import Calibration
-from logloss.calibration.choosing import Evidence, Judged, certified_gap, chosen, fitted_map, judged
-from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
-from logloss.calibration.units import units_of
+from logloss.calibration.choosing import AUTO, Judged, chosen, judged
+from logloss.calibration.evidence import Evidence, certified_gap, fitted_map
+from logloss.calibration.maps import METHODS, NOTHING
+from logloss.calibration.units import folds_of, units_of
 from logloss.data.block import Block
-from logloss.decomposition import ErrorOf, Recalibration
+from logloss.decomposition import ErrorOf, Recalibration, error_of_rows, finite
 from logloss.errors import DataError
-from logloss.estimates import Estimate, with_interval
+from logloss.estimates import Estimate, dot, with_interval
 from logloss.linearmap import CERTAIN
 from logloss.measurement import Measurement, summarised
 from logloss.smalltable import SmallTable
@@ -31,8 +32,8 @@ from logloss.text import listed, value_text
 if TYPE_CHECKING:
     from logloss.onepass.summaries import LossSummary
     from logloss.provenance import Question
+    from logloss.spread import Spread
 
-AUTO = "auto"
 N_FOLDS = 10
 SEED = 20_140_214
 
@@ -169,24 +170,24 @@ def calibrated(
     moments, error_of = figures_of(summary, units.spread)
     methods = METHODS if method == AUTO else tuple(dict.fromkeys((NOTHING, method)))
     n_folds = max(min(n_folds, _most_folds(summary)), 2)
-    candidates = judged(units, summary, methods, n_folds, random)
-    kind = chosen(candidates, error_of) if method == AUTO else method
+    folds = folds_of(units, summary, n_folds, random)
+    effect = 1.0 if summary.clusters is None else design_effect(units.spread, summary.n_rows, error_of)
+    candidates = judged(units, folds, methods, design_effect=effect)
+    kind = chosen(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
-    saves = saving(candidates, kind, error_of, moments.why_no_interval())
+    saves = saving(candidates, kind, error_of, moments.why_no_interval(), is_choice=method == AUTO)
     fit = fitted_map(kind, Evidence.of_spread(units.spread, units))
     edges = units.log_one[0], units.log_zero[0]
     after = candidates.log_loss(kind) if math.isinf(saves) else loss - float(saves)
-    gap = certified_gap(fit, units.spread, Recalibration(units.spread))
-    share = _share(saves, loss)
     return Calibration(
         map=fit,
         asked=method,
         saves=saves,
-        saves_share=share,
+        saves_share=_share(saves, loss),
         log_loss=loss,
         log_loss_after=after,
-        gap=gap,
-        candidates=_table(candidates, error_of),
+        gap=certified_gap(fit, units.spread, Recalibration(units.spread)),
+        candidates=_table(candidates, methods, error_of),
         negatives_kept=question.negatives_kept,
         n_rows=summary.n_rows,
         n_folds=n_folds,
@@ -199,19 +200,32 @@ def calibrated(
     )
 
 
+def design_effect(spread: Spread, n_rows: int, error_of: ErrorOf) -> float:
+    """How many rows of clusters make one independent observation: the ratio of the variances of the mean loss."""
+    if_zero, if_one = finite(spread.if_zero), finite(spread.if_one)
+    zeros, ones = spread.shares
+    mean = dot(zeros, if_zero) + dot(ones, if_one)
+    plain, _ = error_of_rows(spread, n_rows)(if_zero, if_one, mean)
+    clustered, _ = error_of(if_zero, if_one, mean)
+    is_known = plain > 0 and math.isfinite(clustered) and math.isfinite(plain)
+    return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
+
+
 def _most_folds(summary: LossSummary) -> int:
     """No more folds than there are independent observations."""
     return summary.n_rows if summary.clusters is None else summary.clusters.n_groups
 
 
-def saving(candidates: Judged, method: str, error_of: ErrorOf, reason: str) -> Estimate:
-    """What a method saves on new rows, with its interval."""
+def saving(candidates: Judged, method: str, error_of: ErrorOf, reason: str, *, is_choice: bool) -> Estimate:
+    """What a method saves on new rows, with its interval; of a choice: what choosing anew for each fold saves."""
     if method == NOTHING:
         return Estimate(0.0, reason="nothing to repair")
     if math.isinf(candidates.log_loss(NOTHING)):
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
     more, error, skewness = candidates.difference(NOTHING, method, error_of)
+    if is_choice and AUTO in candidates.costs:
+        _, more = candidates.gaps(NOTHING, AUTO)
     if reason or not math.isfinite(error):
         return Estimate(more, reason=reason or "the losses are too large")
     return with_interval(more, error, skewness)
@@ -224,11 +238,11 @@ def _share(saves: Estimate, loss: float) -> Estimate:
     return Estimate(saves / loss, saves.low / loss, saves.high / loss, saves.reason)
 
 
-def _table(candidates: Judged, error_of: ErrorOf) -> SmallTable:
+def _table(candidates: Judged, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
     """Each method, from the simplest: its cross-fitted log loss, what it saves, the standard error of that."""
     rows: dict[str, list[Any]] = {"method": [], "log_loss_nats": [], "saves_nats": [], "error_nats": []}
     before = candidates.log_loss(NOTHING)
-    for method in candidates.costs:
+    for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
         more, error, _ = (
@@ -239,6 +253,3 @@ def _table(candidates: Judged, error_of: ErrorOf) -> SmallTable:
         rows["saves_nats"].append(more)
         rows["error_nats"].append(error)
     return SmallTable(rows)
-
-
-__all__ = ["ISOTONIC", "calibrate", "calibrated"]

@@ -1,270 +1,147 @@
-"""Fitting maps to the labels of a summary, and choosing one by what it costs on rows that it was not fitted to.
+"""Choosing a map by what it costs on rows that it was not fitted to.
 
 >>> import numpy as np, logloss
+>>> from logloss.calibration.units import folds_of, units_of
 >>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
 >>> units = units_of(m.summary)
->>> round(fitted_map("temperature", Evidence.of_units(units, units.masses)).a, 2)
-0.49
+>>> folds = folds_of(units, m.summary, 5, np.random.default_rng(1))
+>>> chosen(judged(units, folds, ("nothing", "temperature")))
+'temperature'
 
-Every fit is made with Platt's targets, as if one row more of each class had been seen: of few rows, of one class and of
-scores that separate the labels it is finite.
+What a choice is expected to save is judged with the choice made anew for each fold, without its rows: of several maps
+the one that did best did so by luck, too.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
-from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING, ScoreMap
-from logloss.calibration.units import Units, folds_of, units_of
-from logloss.decomposition import ErrorOf, pooled
-from logloss.estimates import dot, logit
-from logloss.linearmap import CERTAIN, Bounds, Cells, Line, bounds_of, costs, finite_cells, fitted, is_open
+from logloss.calibration.evidence import Evidence, costs_of, fitted_map
+from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
+from logloss.calibration.units import Units
+from logloss.decomposition import ErrorOf
+from logloss.estimates import dot
+from logloss.linearmap import Line
 
-if TYPE_CHECKING:
-    from logloss.decomposition import Recalibration
-    from logloss.onepass.summaries import LossSummary
-    from logloss.spread import Spread
-
-# What `linearmap` calls the kinds of maps.
-KINDS = {"shift": "shift", "temperature": "temperature", "platt": "line", "beta": "beta"}
-# Masses are whole numbers of this part of all mass where shares are compared.
-UNIT_OF_MASS = 2.0**-60
-# Labels of p = 0 and p = 1: masses of (0, 1).
-Pair = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a map is fitted to.
-
-    cells: places where p is neither 0 nor 1; order, zeros, ones: their log-odds in ascending order, with masses;
-    at_zero, at_one: masses of (0, 1) where p is 0, or 1; None if there are no such rows. row: the mass of one row.
-    """
-
-    cells: Cells
-    order: Any
-    zeros: Any
-    ones: Any
-    at_zero: Pair | None
-    at_one: Pair | None
-    row: float
-
-    @classmethod
-    def of_units(cls, units: Units, masses: Any) -> Evidence:
-        """Of the units with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
-        inside = units.inside
-        at_zero, at_one = (_edge(units.log_one, units.log_zero, masses, which) for which in (0, 1))
-        zeros, ones = masses[:, inside]
-        row = 1.0 / units.n_effective
-        return cls(units.cells(masses), units.logit[inside], zeros, ones, at_zero, at_one, row)
-
-    @classmethod
-    def of_spread(cls, spread: Spread, units: Units) -> Evidence:
-        """Of every place."""
-        points = spread.points
-        log_one, log_zero = -points.costs(1), points.costs(0)
-        inside = is_open(log_one, log_zero)
-        masses = np.stack(spread.shares)
-        both = np.stack([log_one] * 2), np.stack([log_zero] * 2)
-        at_zero, at_one = (_edge(*both, masses, which) for which in (0, 1))
-        zeros, ones = masses[:, inside]
-        row = 1.0 / units.n_effective
-        return cls(finite_cells(spread), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
-
-    def smoothed(self, cells: Cells) -> Cells:
-        """Cells with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""
-        of_zero, of_one = (1 / (float(each.sum()) / self.row + 2) for each in (cells.zeros, cells.ones))
-        zeros = cells.zeros * (1 - of_zero) + cells.ones * of_one
-        return cells.with_masses(zeros, cells.zeros * of_zero + cells.ones * (1 - of_one))
-
-
-def _edge(log_one: Any, log_zero: Any, masses: Any, which: int) -> Pair | None:
-    """The masses of 0 and of 1 where p is 0 (which = 0), or 1; None if no place is."""
-    held = np.flatnonzero(log_zero[0] >= CERTAIN if which else log_one[0] <= -CERTAIN)
-    return (float(masses[0, held].sum()), float(masses[1, held].sum())) if len(held) else None
-
-
-def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> ScoreMap:
-    """The map of a method that costs the evidence least."""
-    if method == NOTHING:
-        return ScoreMap(NOTHING)
-    if method == ISOTONIC:
-        return _isotonic(evidence)
-    seen = evidence.order
-    if len(seen) == 0:
-        return _with_edges(ScoreMap(method), evidence)
-    cells = evidence.smoothed(evidence.cells)
-    cells = cells.taken(cells.mass > 0)
-    line = fitted(cells, KINDS[method], start) if len(cells.mass) else Line()
-    found = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
-    return _with_edges(found, evidence)
-
-
-def _with_edges(found: ScoreMap, evidence: Evidence) -> ScoreMap:
-    """The map with what p = 0 and p = 1 become: (s + ½) / (n + 1), but never beyond the nearest score."""
-    lowest, highest = math.inf, -math.inf
-    if len(evidence.order):
-        ends = evidence.order[[0, -1]]
-        lowest, highest = found.log_odds(-costs(ends, 1), costs(ends, 0)).tolist()
-    at_zero = at_one = None
-    if evidence.at_zero is not None:
-        at_zero = min(_half_a_row_more(evidence.at_zero, evidence.row), lowest)
-    if evidence.at_one is not None:
-        at_one = max(_half_a_row_more(evidence.at_one, evidence.row), highest)
-        at_one = at_one if at_zero is None else max(at_one, at_zero)
-    return replace(found, at_zero=at_zero, at_one=at_one)
-
-
-def _half_a_row_more(masses: Pair, row: float) -> float:
-    """Log-odds of (s + ½) / (n + 1), the share of ones as if half a row of each class had been seen more."""
-    return math.log(masses[1] + row / 2) - math.log(masses[0] + row / 2)
-
-
-def _isotonic(evidence: Evidence) -> ScoreMap:
-    """The isotonic fit of the evidence and of one row more at either end, half 0 and half 1: no block is at 0 or 1, so
-    that none can cost infinity, and blocks between are as they would be without."""
-    score = evidence.order
-    masses = [evidence.at_zero or (0.0, 0.0), evidence.at_one or (0.0, 0.0)]
-    zeros, ones = (
-        np.concatenate([[masses[0][k]], each, [masses[1][k]]]) for k, each in ((0, evidence.zeros), (1, evidence.ones))
-    )
-    places = np.concatenate([[-math.inf], score, [math.inf]])
-    held = zeros + ones > 0
-    if not held.any():
-        return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
-    zeros, ones, places = zeros[held], ones[held], places[held]
-    for end in (0, -1):
-        zeros[end] += evidence.row / 2
-        ones[end] += evidence.row / 2
-    whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones)]
-    kept = whole[1] > 0
-    pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
-    places = places[kept]
-    values = pool_ones / pool_rows
-    first = np.concatenate([[0], last[:-1] + 1])
-    knots, said = np.stack([places[first], places[last]], axis=1).ravel(), np.repeat(values, 2)
-    # A block of one score has one knot; what p = 0 and p = 1 become stands apart.
-    single = np.concatenate([[True], knots[1:] > knots[:-1]])
-    inside = single & np.isfinite(knots)
-    if not inside.any():
-        knots, inside = np.zeros(len(knots)), single
-    return ScoreMap(
-        ISOTONIC,
-        knots=tuple(knots[inside].tolist()),
-        values=tuple(said[inside].tolist()),
-        at_zero=logit(float(values[0])),
-        at_one=logit(float(values[-1])),
-    )
+AUTO = "auto"
+# How many numbers each map is made of; an isotonic one: its blocks.
+N_PARAMETERS = {NOTHING: 0, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What maps of each method cost on rows that they were not fitted to: by method, of 0 and of 1 at each unit, and on
-    average; and all mass of 0 and 1 of the units."""
+    """What maps of each method cost on rows that they were not fitted to.
+
+    costs: by method, of 0 and of 1 at each unit, on average over the folds; AUTO: of the choice. n_parameters: what
+    each map is made of. masses: of 0 and 1 that judge. row: the mass of an independent observation.
+    """
 
     units: Units
     costs: dict[str, Any]
+    n_parameters: dict[str, int]
+    masses: Any
+    row: float
 
     def log_loss(self, method: str) -> float:
         """On average, in nats; infinite where the impossible happened."""
-        masses = self.units.masses
-        held = masses > 0
-        return dot(masses[held], self.costs[method][held])
+        held = self.masses > 0
+        return dot(self.masses[held], self.costs[method][held]) / float(self.masses.sum())
+
+    def gaps(self, method: str, other: str) -> tuple[Any, float]:
+        """(What a method costs more than another at each unit, that on average)."""
+        held = self.masses > 0
+        mine, theirs = (np.where(held, self.costs[name], 0.0) for name in (method, other))
+        gaps = mine - theirs
+        return gaps, float((self.masses * gaps).sum() / self.masses.sum())
+
+    def by_chance(self, method: str, other: str) -> float:
+        """The variance of the difference of two maps that comes from fitting them.
+
+        Of k numbers more, fitted to n rows, what seems to be saved, less what is, is k / n − χ² / n with k degrees of
+        freedom: its variance is 2k / n².
+        """
+        more = abs(self.n_parameters.get(method, 0) - self.n_parameters.get(other, 0))
+        return 2 * more * (self.row / float(self.masses.sum())) ** 2
+
+    def quick_error(self, method: str, other: str) -> tuple[float, float]:
+        """(Mean cost of a method less that of another, its standard error), from units."""
+        gaps, mean = self.gaps(method, other)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = self.units.squares * np.divide(
+                self.masses, self.units.masses, out=np.zeros(self.masses.shape), where=self.units.masses > 0
+            )
+            variance = float((squares * (gaps - mean) ** 2).sum()) / float(self.masses.sum()) ** 2
+        variance *= self.row * self.units.n_effective
+        return mean, math.sqrt(variance + self.by_chance(method, other))
 
     def difference(self, method: str, other: str, error_of: ErrorOf) -> tuple[float, float, float]:
         """(Mean cost of a method less that of another, its standard error, the skewness of the sum)."""
-        held = self.units.masses > 0
-        mine, theirs = (np.where(held, self.costs[name], 0.0) for name in (method, other))
-        gaps = mine - theirs
-        mean = dot(self.units.masses[0], gaps[0]) + dot(self.units.masses[1], gaps[1])
-        return mean, *error_of(self.units.at_places(gaps[0]), self.units.at_places(gaps[1]), mean)
+        gaps, mean = self.gaps(method, other)
+        error, skewness = error_of(self.units.at_places(gaps[0]), self.units.at_places(gaps[1]), mean)
+        both = math.hypot(error, math.sqrt(self.by_chance(method, other)))
+        return mean, both, skewness * (error / both) ** 3 if both > 0 else 0.0
 
 
-def judged(units: Units, summary: LossSummary, methods: tuple[str, ...], n_folds: int, random: Any) -> Judged:
-    """Cross-fitted costs: each fold is judged by maps fitted to the others."""
-    folds = folds_of(units, summary, n_folds, random)
+def judged(units: Units, folds: Any, methods: tuple[str, ...], *, design_effect: float = 1.0) -> Judged:
+    """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their choice.
+
+    design_effect: how many rows make one independent observation, at least 1.
+    """
     everything = Evidence.of_units(units, units.masses)
-    found = {}
-    for method in methods:
-        whole = fitted_map(method, everything)
-        start = None if method in (NOTHING, ISOTONIC) else Line(whole.a, whole.b, whole.c)
-        total = np.zeros(units.masses.shape)
-        for fold in folds:
-            if not fold.any():
-                continue
-            others = np.maximum(units.masses - fold, 0.0)
-            # What is left of a subtraction is not a row.
-            others[others < 1e-9 * units.masses] = 0.0
-            fit = whole if method == NOTHING else fitted_map(method, Evidence.of_units(units, others), start)
-            with np.errstate(invalid="ignore"):
-                total += np.where(fold > 0, fold * costs_of(fit, units), 0.0)
-        held = units.masses > 0
-        found[method] = np.divide(total, units.masses, out=np.zeros(total.shape), where=held)
-    return Judged(units, found)
+    whole = {method: fitted_map(method, everything) for method in methods}
+    starts = {m: None if m in (NOTHING, ISOTONIC) else Line(f.a, f.b, f.c) for m, f in whole.items()}
+    n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
+    row = design_effect / units.n_effective
+    same = {NOTHING: costs_of(whole[NOTHING], units)} if NOTHING in whole else {}
+
+    def without(*left_out: int) -> dict[str, Any]:
+        """What maps cost that are fitted to the other folds."""
+        masses = np.maximum(units.masses - folds[list(left_out)].sum(axis=0), 0.0)
+        # What is left of a subtraction is not a row.
+        masses[masses < 1e-9 * units.masses] = 0.0
+        evidence = Evidence.of_units(units, masses)
+        fits = {m: fitted_map(m, evidence, starts[m]) for m in methods if m not in same}
+        return {m: same[m] if m in same else costs_of(fits[m], units) for m in methods}
+
+    each = [without(fold) for fold in range(len(folds))]
+    costs = {m: _joined(folds, [one[m] for one in each]) for m in methods}
+    found = Judged(units, costs, n_parameters, units.masses, row)
+    alternatives = tuple(m for m in methods if math.isfinite(found.log_loss(m)))
+    if len(alternatives) < 2:
+        return found
+    pairs = {pair: without(*pair) for pair in combinations(range(len(folds)), 2)}
+    picked = []
+    for fold, one in enumerate(each):
+        others = [other for other in range(len(folds)) if other != fold]
+        inner = {
+            m: _joined(folds[others], [pairs[min(fold, o), max(fold, o)][m] for o in others]) for m in alternatives
+        }
+        picked.append(one[chosen(Judged(units, inner, n_parameters, folds[others].sum(axis=0), row))])
+    costs[AUTO] = _joined(folds, picked)
+    return found
 
 
-def costs_of(fit: ScoreMap, units: Units) -> Any:
-    """What a map costs rows of 0 and of 1 at each unit."""
-    return np.stack([costs(fit.log_odds(units.log_one[label], units.log_zero[label]), label) for label in (0, 1)])
+def _joined(folds: Any, costs: list[Any]) -> Any:
+    """Costs of each fold as those of all of them: at each unit the mean over its rows."""
+    masses = folds.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        total = sum(np.where(fold > 0, fold * cost, 0.0) for fold, cost in zip(folds, costs, strict=True))
+    return np.divide(total, masses, out=np.zeros(masses.shape), where=masses > 0)
 
 
-def chosen(candidates: Judged, error_of: ErrorOf) -> str:
+def chosen(candidates: Judged) -> str:
     """The simplest method that costs at most one standard error more than the one that costs least."""
-    losses = {method: candidates.log_loss(method) for method in candidates.costs}
+    losses = {method: candidates.log_loss(method) for method in METHODS if method in candidates.costs}
     best = min(losses, key=lambda method: losses[method])
-    if math.isinf(losses[best]):
-        return best
-    for method in METHODS:
-        if method not in losses or math.isinf(losses[method]):
+    for method, loss in losses.items():
+        if method == best or math.isinf(loss):
             continue
-        more, error, _ = candidates.difference(method, best, error_of)
-        if method == best or more <= error:
+        more, error = candidates.quick_error(method, best)
+        if METHODS.index(method) < METHODS.index(best) and more <= error:
             return method
     return best
-
-
-def certified_gap(fit: ScoreMap, spread: Spread, recalibration: Recalibration) -> float:
-    """How much less, at most, any map of the same method could cost the very rows, in nats per row."""
-    if fit.method == NOTHING:
-        return 0.0
-    bounds = bounds_of(spread)
-    edges = _edge_costs(fit, spread)
-    least = recalibration.least_log_loss
-    if fit.method == ISOTONIC:
-        return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
-    line = Line(fit.a, fit.b, fit.c)
-    if len(bounds.kindest.mass) == 0:
-        return max(edges[0] - edges[1], 0.0)
-    of_kind = bounds.least(KINDS[fit.method], line) + edges[1]
-    return max(bounds.most(line) + edges[0] - max(least, of_kind), 0.0)
-
-
-def _edge_costs(fit: ScoreMap, spread: Spread) -> tuple[float, float]:
-    """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
-    from logloss.information import entropy
-
-    points = spread.points
-    both = np.stack([-points.costs(1)] * 2), np.stack([points.costs(0)] * 2)
-    paid = least = 0.0
-    for which, said in ((0, fit.at_zero), (1, fit.at_one)):
-        masses = _edge(*both, np.stack(spread.shares), which)
-        if masses is None or said is None:
-            continue
-        paid += sum(masses[label] * float(costs([said], label)[0]) for label in (0, 1))
-        mass = masses[0] + masses[1]
-        least += mass * entropy(masses[1] / mass) if mass else 0.0
-    return paid, least
-
-
-def _most_of_isotonic(fit: ScoreMap, bounds: Bounds) -> float:
-    """What a map that never decreases can cost at most: rows of 0 at the upper ends of bins, of 1 at the lower."""
-    zeros = costs(fit.log_odds(bounds.ends.log_one, bounds.ends.log_zero), 0)
-    ones = costs(fit.log_odds(bounds.starts.log_one, bounds.starts.log_zero), 1)
-    return dot(bounds.ends.zeros, zeros) + dot(bounds.starts.ones, ones)
-
-
-__all__ = ["Evidence", "Judged", "certified_gap", "chosen", "costs_of", "fitted_map", "judged", "units_of"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import LossSummary
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
-MOST_UNITS = 1 << 12
+MOST_UNITS = 1 << 11
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Units:
     masses: of 0 and of 1 in each, shape (2, n), as shares of all mass; soft: of them those of places where rows have a
     part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
     where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
-    of 0, of 1, and of soft ones, shape (3, n). unit_of: the unit of each place of the spread.
+    of 0, of 1, and of soft ones, shape (3, n). squares: sums of the squares of the masses of rows, shape (2, n).
+    unit_of: the unit of each place of the spread.
     """
 
     spread: Spread
@@ -45,6 +46,7 @@ class Units:
     log_one: Any
     log_zero: Any
     rows: Any
+    squares: Any
     n_effective: float
 
     @property
@@ -115,6 +117,7 @@ def units_of(summary: LossSummary) -> Units:
         _means(log_one, (zeros, ones), edge),
         _means(log_zero, (zeros, ones), edge),
         np.stack([_rows(mass, np.add.reduceat(each, edge)) for mass, each in zip(sums, squares, strict=True)]),
+        np.stack([np.add.reduceat(each, edge) for each in (of_zeros + of_both, of_both + of_ones)]),
         1.0 / float(every.sum()),
     )
 
