@@ -37,6 +37,8 @@ LEAST_DECREMENT = 1e-24
 NEAR = 1e-6
 # A column that varies by less than this of its size is constant.
 CONSTANT = 1e-13
+# Log-odds at which nothing is left of a cost in the floats.
+SURE = 800.0
 # Log-odds beyond are as good as infinite: their squares must not be.
 CERTAIN = 1e100
 # Of a class with a smaller share of all mass the slope would be rounding.
@@ -170,10 +172,11 @@ def _of(line: Line | None, names: str) -> list[float] | None:
 
 
 def _constant(cells: Cells) -> Line:
-    """The map that says one thing to all."""
+    """The map that says one thing to all; of one class as good as 0 or 1."""
     zeros, ones = float(cells.zeros.sum()), float(cells.ones.sum())
-    with np.errstate(divide="ignore"):
-        return Line(0.0, 0.0, float(np.log(ones) - np.log(zeros)))
+    if zeros == 0 or ones == 0:
+        return Line(0.0, 0.0, SURE if zeros == 0 else -SURE)
+    return Line(0.0, 0.0, math.log(ones) - math.log(zeros))
 
 
 def descended(

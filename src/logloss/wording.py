@@ -64,7 +64,7 @@ def header(m: Any) -> str:
     if m.has_counts:
         said.append("counts as repeated rows")
     if m.negatives_kept != 1:
-        said.append(f"forecasts corrected: {significant(100 * m.negatives_kept)} % of the negatives kept in training")
+        said.append(f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training")
     if m.is_soft:
         said.append("soft labels")
     if m.cluster:

@@ -48,8 +48,10 @@ class Judged:
     row: float
 
     def log_loss(self, method: str) -> float:
-        """On average, in nats; infinite where the impossible happened."""
+        """On average, in nats; infinite where the impossible happened, 0 of no rows."""
         held = self.masses > 0
+        if not held.any():
+            return 0.0
         return dot(self.masses[held], self.costs[method][held]) / float(self.masses.sum())
 
     def gaps(self, method: str, other: str) -> tuple[Any, float]:
@@ -139,9 +141,10 @@ def chosen(candidates: Judged) -> str:
     losses = {method: candidates.log_loss(method) for method in METHODS if method in candidates.costs}
     best = min(losses, key=lambda method: losses[method])
     for method, loss in losses.items():
-        if method == best or math.isinf(loss):
-            continue
-        more, error = candidates.quick_error(method, best)
-        if METHODS.index(method) < METHODS.index(best) and more <= error:
-            return method
+        if method == best:
+            break
+        if math.isfinite(loss):
+            more, error = candidates.quick_error(method, best)
+            if more <= error:
+                return method
     return best

@@ -55,7 +55,7 @@ def _head(c: Any) -> list[str]:
     of = f" of {c.source}" if c.source else ""
     said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}"]
     if c.negatives_kept != 1:
-        said.append(f"log-odds shifted first: {significant(c.negatives_kept)} of the negatives kept")
+        said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
     lines = [" · ".join(said)]
     for name, value in (("at_zero", 0), ("at_one", 1)):
         if name in c.parameters:
