@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
+    from logloss.estimators import Calibrator
     from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
@@ -44,6 +45,7 @@ _HOMES = {
     "load": "opening",
     "calibrate": "calibration",
     "Calibration": "calibration",
+    "Calibrator": "estimators",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -60,6 +62,7 @@ _HOMES = {
 
 __all__ = [
     "Calibration",
+    "Calibrator",
     "ConvergenceWarning",
     "DataError",
     "Estimate",

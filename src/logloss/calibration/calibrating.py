@@ -225,7 +225,9 @@ def saving(candidates: Judged, method: str, error_of: ErrorOf, reason: str, *, i
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
     more, error, skewness = candidates.difference(NOTHING, method, error_of)
     if is_choice and AUTO in candidates.costs:
-        _, more = candidates.gaps(NOTHING, AUTO)
+        # How sure the choice is shows in how far the two are apart.
+        naive, (_, more) = more, candidates.gaps(NOTHING, AUTO)
+        error = math.hypot(error, more - naive)
     if reason or not math.isfinite(error):
         return Estimate(more, reason=reason or "the losses are too large")
     return with_interval(more, error, skewness)
