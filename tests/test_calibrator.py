@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_limits
 
 from logloss import Calibrator, calibrate, log_loss
 
@@ -29,7 +30,8 @@ BY_FOLDS = {
 
 @pytest.mark.parametrize("estimator", [None, LinearSVC()])
 def test_scikit_learn_finds_no_fault(estimator):
-    with warnings.catch_warnings():
+    # One thread: on arrays of a few rows those of BLAS only wait for each other.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # What it skips, and what its own array helpers warn of.
         warnings.simplefilter("ignore")
         results = check_estimator(Calibrator(estimator), expected_failed_checks=BY_FOLDS, on_fail=None)
