@@ -547,23 +547,3 @@ def test_a_calibration_remembers_the_correction_of_its_measurement(tmp_path):
     c.save(tmp_path / "c.json")
     said = load(tmp_path / "c.json").apply([0.5, 0.0, 1.0])
     assert said == pytest.approx([0.2, 0.0, 1.0], abs=1e-15)
-
-
-# Real forecasts, where they are.
-
-
-def test_nba_forecasts_of_later_seasons_cost_less_once_repaired():
-    import pathlib
-
-    path = pathlib.Path(__file__).parents[2] / "shared" / "data" / "forecasts_nba_games.csv"
-    if not path.exists():
-        pytest.skip("the forecasts are not here")
-    import pandas as pd
-
-    games = pd.read_csv(path)
-    early, late = games[games.season <= 2020], games[games.season > 2020]
-    c = calibrate(early, y_true="prob1_outcome", y_proba="prob1")
-    before = logloss.log_loss(late.prob1_outcome, late.prob1)
-    after = logloss.log_loss(late.prob1_outcome, c.apply(late.prob1))
-    assert c.method == "platt"
-    assert 0.001 < before - after < 0.05

@@ -201,3 +201,18 @@ def test_known_prevalence_moves_a_calibrated_forecaster_to_the_truth():
     w = np.where(y, 0.1 / y.mean(), 0.9 / (1 - y.mean()))
     h = entropy(expit(z + logit(0.1) - logit(y.mean())))
     assert moved == pytest.approx(np.average(h, weights=w), abs=0.004)
+
+
+def test_what_waits_in_several_blocks_and_parts_is_added_up():
+    """Blocks have 2^17 rows and parts 2^19; sums are exact, so that the order cannot matter."""
+    random = np.random.default_rng(4)
+    n = (1 << 19) + (1 << 18)
+    p = random.random(n)
+    y = np.where(random.random(n) < 0.5, np.nan, 1.0)
+    y[:10] = 0
+    order = random.permutation(n)
+    one, other = measure(y, p, missing="drop"), measure(y[order], p[order], missing="drop")
+    assert one.summary.unlabelled == other.summary.unlabelled
+    assert one.n_unlabelled == np.isnan(y).sum()
+    # The mean of floats by NumPy, pairwise: to a few units in the last place.
+    assert one.unlabelled_mean_proba == pytest.approx(p[np.isnan(y)].mean(), rel=1e-14)
