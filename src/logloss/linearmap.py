@@ -198,7 +198,7 @@ def descended(
     for j, column in enumerate(columns):
         centres[j] = dot(mass, column) / total if has_constant else 0.0
         moved = column - centres[j]
-        size = math.sqrt(dot(mass, moved * moved) / total)
+        size = _size_of(moved, mass)
         if size > CONSTANT * float(np.abs(column).max(initial=0.0)):
             scales[j] = size
             kept.append(j)
@@ -219,6 +219,11 @@ def descended(
     if has_constant:
         coefficients.append(float(theta[-1] - found @ centres))
     return coefficients, decrement
+
+
+def _size_of(column: Any, mass: Any) -> float:
+    """The root of the mean square of a column."""
+    return math.sqrt(dot(mass, column * column) / float(mass.sum()))
 
 
 def _newton(matrix: Any, offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
@@ -375,7 +380,8 @@ def straightness(spread: Spread, error_of: ErrorOf, reason: str) -> tuple[Estima
     if reason:
         return Estimate(slope, reason=reason), Estimate(intercept, reason=reason)
     line = Line(slope, slope, intercept)
-    errors = [error_of(*values, 0.0)[0] for values in _influences(spread, cells, line)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = [error_of(*values, 0.0)[0] for values in _influences(spread, cells, line)]
     return _estimate(slope, errors[0]), _estimate(intercept, errors[1])
 
 
@@ -395,7 +401,7 @@ def _why_no_line(cells: Cells) -> str:
     rarer = min(float(cells.zeros.sum()), float(cells.ones.sum()))
     if rarer < LEAST_SHARE * float(cells.mass.sum()):
         return "the rarer class weighs next to nothing"
-    if logit.max() - logit.min() <= CONSTANT * np.abs(logit).max():
+    if _size_of(logit - dot(cells.mass, logit) / float(cells.mass.sum()), cells.mass) <= CONSTANT * np.abs(logit).max():
         return "all scores are equal"
     if of_zeros.max() <= of_ones.min() or of_ones.max() <= of_zeros.min():
         return "the scores separate the labels"
@@ -413,7 +419,8 @@ def _influences(spread: Spread, cells: Cells, line: Line) -> list[tuple[Any, Any
     hessian = np.array(
         [[dot(curvature, moved * moved), dot(curvature, moved)], [dot(curvature, moved), float(curvature.sum())]]
     )
-    inverse = np.linalg.inv(hessian)
+    # Singular where all that weighs has one score, or is certain: then no error is known.
+    inverse = np.linalg.inv(hessian) if np.linalg.det(hessian) > 0 else np.full((2, 2), math.nan)
     slopes, intercepts = [], []
     for label, points in enumerate((spread.of_zeros, spread.of_ones)):
         log_one, log_zero = -points.costs(1), points.costs(0)
