@@ -23,6 +23,9 @@ from logloss.figures import put, put_estimate
 from logloss.smalltable import SmallTable
 from logloss.text import value_text
 
+# Rows that are mapped together.
+PIECE_ROWS = 1 << 14
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Calibration:
@@ -133,9 +136,7 @@ class Calibration:
             raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
         if self.method == NOTHING and self.negatives_kept == 1:
             return _shaped(values, shape)
-        is_nan = np.isnan(values)
-        found = self.map.probabilities(*self._logs(*logs_of_proba(np.where(is_nan, 0.5, values))))
-        return _shaped(np.where(is_nan, np.nan, found), shape)
+        return _shaped(self._mapped(values, logs_of_proba, 0.5, self.map.probabilities), shape)
 
     def apply_logit(self, y_logit: Any) -> Any:
         """The calibrated log-odds of log-odds.
@@ -158,9 +159,17 @@ class Calibration:
         [0.0, 0.488]
         """
         values, shape = _numbers(y_logit, "y_logit")
-        is_nan = np.isnan(values)
-        logs = self._logs(*logs_of_logit(np.where(is_nan, 0.0, values)))
-        return _shaped(np.where(is_nan, np.nan, self.map.log_odds(*logs)), shape)
+        return _shaped(self._mapped(values, logs_of_logit, 0.0, self.map.log_odds), shape)
+
+    def _mapped(self, values: Any, logs_of: Any, stand_in: float, said_of: Any) -> Any:
+        """What a map says of values, some at a time, so that they stay in the caches; NaN stays NaN."""
+        found = np.empty(len(values))
+        for start in range(0, len(values), PIECE_ROWS):
+            piece = values[start : start + PIECE_ROWS]
+            is_nan = np.isnan(piece)
+            said = said_of(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
+            found[start : start + PIECE_ROWS] = np.where(is_nan, np.nan, said)
+        return found
 
     def _logs(self, log_one: Any, log_zero: Any) -> tuple[Any, Any]:
         """Scores with the correction for negatives that training left out."""

@@ -67,7 +67,14 @@ class ScoreMap:
         """The probabilities that scores become."""
         from scipy.special import expit
 
-        return expit(self.log_odds(log_one, log_zero))
+        if self.method != ISOTONIC:
+            return expit(self.log_odds(log_one, log_zero))
+        score = log_one + log_zero
+        found = np.interp(score, self.knots, self.values)
+        for limit, is_there in ((self.at_zero, score <= -CERTAIN), (self.at_one, score >= CERTAIN)):
+            if limit is not None and is_there.any():
+                found[is_there] = expit(limit)
+        return found
 
 
 def logs_of_proba(proba: Any) -> tuple[Any, Any]:
