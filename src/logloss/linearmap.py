@@ -205,14 +205,13 @@ def descended(
             design.append(moved / size)
     if has_constant:
         design.append(np.ones(len(mass)))
-    matrix = np.stack(design, axis=1) if design else np.zeros((len(mass), 0))
     shift = np.zeros(len(mass)) if offset is None else offset
-    first = np.zeros(matrix.shape[1])
+    first = np.zeros(len(design))
     if start is not None:
         first[: len(kept)] = [start[j] * scales[j] for j in kept]
         if has_constant:
             first[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
-    theta, decrement = _newton(matrix, shift, cells.ones / mass, mass, first)
+    theta, decrement = _newton(design, shift, cells.ones / mass, mass, first)
     found = np.zeros(n_columns)
     found[kept] = theta[: len(kept)] / scales[kept]
     coefficients = found.tolist()
@@ -226,21 +225,22 @@ def _size_of(column: Any, mass: Any) -> float:
     return math.sqrt(dot(mass, column * column) / float(mass.sum()))
 
 
-def _newton(matrix: Any, offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
-    """(Where Σ mass·cost(share, offset + matrix·theta) is least, the last decrement), with steps halved that go up."""
-    loss, residuals, curvatures = _pass(matrix, offset, share, mass, theta)
+def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
+    """(Where Σ mass·cost(share, offset + design·theta) is least, the last decrement), with steps halved that go up."""
+    loss, residuals, curvatures = _pass(design, offset, share, mass, theta)
     decrement = math.inf
     for _ in range(MOST_STEPS):
-        gradient = residuals @ matrix
-        hessian = (matrix.T * curvatures) @ matrix
-        step = np.linalg.lstsq(hessian, gradient, rcond=None)[0]
+        gradient = np.array([dot(residuals, column) for column in design])
+        bent = [curvatures * column for column in design]
+        hessian = np.array([[dot(one, other) for other in design] for one in bent])
+        step = np.linalg.lstsq(hessian, gradient, rcond=None)[0] if design else gradient
         decrement = float(gradient @ step)
         if not decrement > max(LEAST_DECREMENT, ROUNDING * ROUNDING * loss):
             break
         size = 1.0
         while size > 1e-9:
             at = theta - size * step
-            tried = _pass(matrix, offset, share, mass, at)
+            tried = _pass(design, offset, share, mass, at)
             # Beside a loss whose last digits are rounding, a step so small is judged by its direction only.
             if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
                 break
@@ -254,11 +254,13 @@ def _newton(matrix: Any, offset: Any, share: Any, mass: Any, theta: Any) -> tupl
     return theta, max(decrement, 0.0)
 
 
-def _pass(matrix: Any, offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
+def _pass(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
     """(Loss, its derivatives by the log-odds of each place, its second ones)."""
     from logloss.onepass import exact, kernels
 
-    log_odds = offset + matrix @ theta
+    log_odds = offset
+    for column, coefficient in zip(design, theta, strict=True):
+        log_odds = log_odds + coefficient * column
     residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
     limbs = exact.new_limbs(1)
     kernels.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
