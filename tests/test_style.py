@@ -40,6 +40,8 @@ certificate
 measurement
 breakdown | filing | figures
 wording
+baserates
+linearmap
 decomposition
 estimates
 spread | provenance
@@ -60,6 +62,7 @@ data.binding
 data.source | data.design
 data.arrow
 data.block
+data.forecasts
 data.keys
 data.rows
 storage | documents

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.calibration import Calibration, calibrate
     from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
     from logloss.difference import Difference, diff
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
-    from logloss.estimators import LogisticRegression
+    from logloss.estimators import Calibrator, LogisticRegression
     from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
@@ -50,6 +51,9 @@ _HOMES = {
     "diff": "difference",
     "Difference": "difference",
     "Course": "comparison",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
+    "Calibrator": "estimators",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -68,6 +72,8 @@ _HOMES = {
 __all__ = [
     "Comparison",
     "Contest",
+    "Calibration",
+    "Calibrator",
     "ConvergenceWarning",
     "Course",
     "DataError",
@@ -84,6 +90,7 @@ __all__ = [
     "SmallTable",
     "SourceNotFound",
     "compare",
+    "calibrate",
     "cross_entropy",
     "diff",
     "entropy",

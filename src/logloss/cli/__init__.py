@@ -13,9 +13,10 @@ from logloss.cli.comparing import compare, diff
 from logloss.cli.leaving import main
 from logloss.cli.measuring import demo, measure, merge, show
 from logloss.cli.options import cli
+from logloss.cli.repairing import calibrate
 from logloss.cli.training import fit, predict
 
-for command in (demo, measure, merge, show, fit, predict, compare, diff):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, diff):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

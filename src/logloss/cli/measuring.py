@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -45,6 +48,9 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
 @click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
 @click.option(
+    "--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept, in (0, 1]."
+)
+@click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
 )
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
@@ -63,6 +69,7 @@ def measure(
     by: tuple[str, ...],
     group: tuple[str, ...],
     cluster: tuple[str, ...],
+    negatives_kept: float,
     missing: str,
     no_header: bool,
     fail_if: tuple[str, ...],
@@ -94,6 +101,7 @@ def measure(
         "by": list(by) or None,
         "groups": [key for value in group for key in typed(value)] or None,
         "cluster": list(cluster) or None,
+        "negatives_kept": negatives_kept,
         "missing": missing,
         "header": not no_header,
     }
@@ -112,6 +120,25 @@ def measure(
     if output is not None:
         measured.save(output)
     say(measured, as_json=as_json)
+    if not as_json:
+        columns = {
+            "-y": (y_true,),
+            "-p": y_proba,
+            "-z": (y_logit,),
+            "-w": (sample_weight,),
+            "--counts": (counts,),
+            "--pos-label": (pos_label,),
+            "--cluster": cluster,
+            "--negatives-kept": (None if negatives_kept == 1 else f"{negatives_kept:g}",),
+            "--missing": (None if missing == "error" else missing,),
+        }
+        advise(
+            measured,
+            files if model is None else (),
+            columns if model is None else {},
+            no_header=no_header,
+            output=output,
+        )
     if not quiet:
         kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
         click.echo(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s", err=True)
@@ -142,23 +169,52 @@ def merge(
     if output is not None:
         measured.save(output)
     say(measured, as_json=as_json)
+    if not as_json:
+        advise(measured, (), output=output)
     if not quiet:
         say_notes(measured)
     judge(measured, tests)
 
 
 @click.command()
-@click.argument("file", metavar="SUMMARY|MODEL")
+@click.argument("file", metavar="SUMMARY|MODEL|CALIBRATION")
 @fails_if
 @everywhere
 def show(file: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
-    """Show what a summary or a model says."""
+    """Show what a summary, a model or a calibration says."""
     tests = [parsed_test(test) for test in fail_if]
 
+    from logloss.measurement import Measurement
     from logloss.opening import load
 
-    answer = load(file)
-    say(answer, as_json=as_json)
+    found = load(file)
+    say(found, as_json=as_json)
+    if isinstance(found, Measurement) and not as_json:
+        advise(found, (), output=file)
     if not quiet:
-        say_notes(answer)
-    judge(answer, tests)
+        say_notes(found)
+    judge(found, tests)
+
+
+def advise(
+    measured: Any,
+    files: tuple[str, ...],
+    columns: Mapping[str, tuple[str | None, ...]] = MappingProxyType({}),
+    *,
+    no_header: bool = False,
+    output: str | None = None,
+) -> None:
+    """What recalibrating is expected to save, and the command that does it: from the summary if there is one."""
+    from logloss.calibration import calibrate
+    from logloss.calibration.wording import advice
+
+    words = list(files)
+    if output is not None:
+        words = [output]
+    else:
+        words += [word for option, values in columns.items() for value in values if value for word in (option, value)]
+        words += ["--no-header"] if no_header else []
+    # Standard input is gone once it is read.
+    can_read_again = bool(words) and "-" not in files
+    command = f"logloss calibrate {shlex.join(words)} -o calibration.json"
+    click.echo("\n" + advice(calibrate(measured), command if can_read_again or output is not None else ""))
