@@ -25,6 +25,7 @@ LAYERS = """
 cli
 estimators | show.report
 show.plot
+show.page
 opening | demo
 comparison
 calibration
