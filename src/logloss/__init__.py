@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
+    from logloss.show.explanation import Explanation, explain
     from logloss.smalltable import SmallTable
 
 
@@ -47,6 +48,8 @@ _HOMES = {
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "model",
+    "explain": "show.explanation",
+    "Explanation": "show.explanation",
     "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -61,6 +64,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataError",
     "Estimate",
+    "Explanation",
     "LogLossError",
     "LogisticModel",
     "LogisticRegression",
@@ -73,6 +77,7 @@ __all__ = [
     "SourceNotFound",
     "cross_entropy",
     "entropy",
+    "explain",
     "fit",
     "kl_divergence",
     "load",

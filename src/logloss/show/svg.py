@@ -99,9 +99,11 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def tick_text(value: float, step: float) -> str:
-    """A number on an axis, with as many digits as its neighbours need."""
-    return fixed(value, max(0, math.ceil(-math.log10(step) - 1e-9))) if step > 0 else f"{value:g}"
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """The numbers on an axis, with as many digits as each of them needs."""
+    size = max((abs(value) for value in values), default=0.0)
+    digits = next((d for d in range(9) if all(abs(round(v, d) - v) <= 1e-9 * size for v in values)), 9)
+    return [fixed(value, digits) for value in values]
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,14 @@ class Axes:
         across = ticks(*self.x, 7) if x_ticks is None else list(x_ticks)
         up = ticks(*self.y, 5) if y_ticks is None else list(y_ticks)
         marks: list[Element] = []
-        for value in up:
+        for value, says in zip(up, tick_texts(up), strict=True):
             y = self.up(value)
             marks.append(Element("line", class_="grid", x1=self.left, x2=self.left + self.width, y1=y, y2=y))
-            marks.append(Element("text", tick_text(value, _step(up)), x=self.left - 6, y=y + 4.5, text_anchor="end"))
-        for value in across:
+            marks.append(Element("text", says, x=self.left - 6, y=y + 4.5, text_anchor="end"))
+        for value, says in zip(across, tick_texts(across), strict=True):
             x = self.across(value)
             marks.append(Element("line", class_="rule", x1=x, x2=x, y1=bottom, y2=bottom + 4))
-            marks.append(Element("text", tick_text(value, _step(across)), x=x, y=bottom + 17, text_anchor="middle"))
+            marks.append(Element("text", says, x=x, y=bottom + 17, text_anchor="middle"))
         marks.append(Element("line", class_="rule", x1=self.left, x2=self.left + self.width, y1=bottom, y2=bottom))
         if y_title:
             marks.append(Element("text", y_title, x=4.0, y=self.top - 14))
@@ -174,7 +176,7 @@ class Axes:
         left, right = self.across(x[0]), self.across(x[1])
         bottom, top = self.up(y[0]), self.up(y[1])
         return Element(
-            *("rect", *_titled(says)), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
+            "rect", *_titled(says), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
         )
 
     def dot(self, x: float, y: float, *, is_positive: bool, says: str = "") -> Element:
@@ -208,27 +210,10 @@ class Axes:
     def span(self, x: tuple[float, float], y: tuple[float, float], kind: str) -> Element:
         """A straight line between two places."""
         return Element(
-            *("line",), class_=kind, x1=self.across(x[0]), x2=self.across(x[1]), y1=self.up(y[0]), y2=self.up(y[1])
+            "line", class_=kind, x1=self.across(x[0]), x2=self.across(x[1]), y1=self.up(y[0]), y2=self.up(y[1])
         )
 
 
 def _titled(says: str) -> list[Element]:
     """What a mark says when it is pointed at."""
     return [Element("title", says)] if says else []
-
-
-def _step(values: Sequence[float]) -> float:
-    """The distance of neighbours."""
-    return abs(values[1] - values[0]) if len(values) > 1 else 0.0
-
-
-def picture(name: str, title: str, description: str, height: float, *marks: Element) -> Element:
-    """A picture with what it is called and what it shows, for those who do not see it."""
-    return Element(
-        *("svg", Element("title", title, id=f"{name}-title"), Element("desc", description, id=f"{name}-desc"), *marks),
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-        aria_labelledby=f"{name}-title",
-        aria_describedby=f"{name}-desc",
-        class_="picture",
-    )

@@ -24,7 +24,7 @@ from logloss.predicting import proba_of
 from logloss.spread import spread_of
 
 # The predictions through which the slider moves, if the truth does not lie beyond them.
-FIRST_SAID, LAST_SAID = 0.05, 0.95
+FIRST_SAID, LAST_SAID = 0.1, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ class Frame:
 class Pool:
     """Neighbours by prediction with their share of positives.
 
-    n_rows: how many, None where rows have weights or soft labels; mass: their share of all rows; lowest, said, highest: of their predictions the least, the mean and the greatest;
-    share: of positives among them; cost: their mean loss in nats.
+    n_rows: how many, None where rows have weights or soft labels; mass: their share of all rows; lowest, said, highest:
+    of their predictions the least, the mean and the greatest; share: of positives among them; cost: their mean loss in
+    nats.
     """
 
     n_rows: int | None
@@ -127,8 +128,8 @@ class Lesson:
 
     def saying(self, p: float) -> Said:
         """What saying p to all costs."""
-        costs = surprisal([1, 0], [p, p])
-        return Said(p, *map(float, costs), float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p)))
+        if_positive, if_negative = (float(cost) for cost in surprisal([1, 0], [p, p]))
+        return Said(p, if_positive, if_negative, float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p)))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from logloss.show.explanation.lesson import Frame, LessonOfPoints, written
 from logloss.show.explanation.moving import Slider
 from logloss.show.explanation.prose import capital, number, percent, said, short, term
 from logloss.show.explanation.telling import (
+    beside,
     calibration_part,
     cross_entropy_part,
     entropy_part,
@@ -58,8 +59,11 @@ def body_of_points(lesson: LessonOfPoints) -> tuple[str, list[Slider]]:
         _entropy(lesson),
         kl_part,
         training_part,
-        calibration_part(lesson, f"Saying one thing to all was easy to judge. The curve says something else to each {lesson.names.noun}."),
-        ladder_part(lesson, _endings()),
+        calibration_part(
+            lesson,
+            f"Saying one thing to all was easy to judge. The curve says something else to each {lesson.names.noun}.",
+        ),
+        ladder_part(lesson, _endings(), _last_rung(lesson)),
     ]
     return "\n".join(body), [say, passes]
 
@@ -85,9 +89,10 @@ def _lead(lesson: LessonOfPoints) -> list[str]:
     """The answer first."""
     names, loss = lesson.names, float(lesson.measured.log_loss)
     lead = (
-        f"{capital(number(lesson.n))} {names.noun}s on a line, {_counts(lesson)}. A curve says of each how likely it is to be "
-        f"{names.positive}, and that costs {nats(loss)} a {names.noun}: its {term('log loss')}, also called binary "
-        "cross-entropy. This page shows where the number comes from, one picture at a time, and what of it could be saved."
+        f"{capital(number(lesson.n))} {names.noun}s on a line, {_counts(lesson)}. A curve says of each how likely it "
+        f"is to be {names.positive}, and that costs {nats(loss)} a {names.noun}: its {term('log loss')}, also called "
+        "binary cross-entropy. This page shows where the number comes from, one picture at a time, and what of it "
+        "could be saved."
     )
     needs = (
         "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
@@ -110,7 +115,7 @@ def _points(lesson: LessonOfPoints) -> str:
     rows = [[names.feature, "what it is", "counts as"]]
     rows += [[written(x), names.of(y), str(y)] for x, y in zip(lesson.x, lesson.labels.tolist(), strict=True)]
     shown = page.figure(str(pictures.points(lesson)), f"The {names.noun}s", sees, rows, align="rlr")
-    return part("points", f"{capital(number(lesson.n))} {names.noun}s", said(text), page.figures(shown))
+    return part("points", f"{capital(number(lesson.n))} {names.noun}s", beside([said(text)], shown))
 
 
 def _cut(lesson: LessonOfPoints) -> str:
@@ -126,8 +131,8 @@ def _cut(lesson: LessonOfPoints) -> str:
     place = "in the same place as" if last_left == first_right else "to the right of"
     return (
         f"Try to cut the line so that all to the right of the cut are {names.of(right)}, and all to the left "
-        f"{names.of(left)}: it cannot be done. The {names.of(left)} {names.noun} at {written(last_left)} lies {place} the "
-        f"{names.of(right)} one at {written(first_right)}. Whoever predicts these must live with doubt."
+        f"{names.of(left)}: it cannot be done. The {names.of(left)} {names.noun} at {written(last_left)} lies {place} "
+        f"the {names.of(right)} one at {written(first_right)}. Whoever predicts these must live with doubt."
     )
 
 
@@ -142,15 +147,15 @@ def _curve(lesson: LessonOfPoints) -> str:
     names, last, worst = lesson.names, lesson.frames[-1], lesson.costliest
     text = (
         f"Doubt can be said in numbers. The curve gives each place on the line a probability of {names.positive}: "
-        f"{formula(last.intercept, last.slope, names.feature)}. Near 1 it is almost sure of {names.positive}, near 0 almost "
-        f"sure of {names.negative}"
+        f"{formula(last.intercept, last.slope, names.feature)}. Near 1 it is almost sure of {names.positive}, near 0 "
+        f"almost sure of {names.negative}"
     )
     middle = -last.intercept / last.slope if last.slope and math.isfinite(last.slope) else math.nan
     text += f", and it says ½ at {names.feature} = {fixed(middle, 4)}." if math.isfinite(middle) else "."
     text += " Where its two numbers come from is told further down, under training."
     sees = (
-        f"Each {names.noun} stands at the height of the probability that it is {names.positive}. The {_where(lesson, worst)} "
-        f"stands at {fixed(last.proba[worst], 4)}"
+        f"Each {names.noun} stands at the height of the probability that it is {names.positive}. The "
+        f"{_where(lesson, worst)} stands at {fixed(last.proba[worst], 4)}"
     )
     is_wrong = lesson.given[worst] < 0.5
     sees += f": it was thought {names.of(1 - lesson.labels[worst])}." if is_wrong else ", the least sure of all."
@@ -159,20 +164,21 @@ def _curve(lesson: LessonOfPoints) -> str:
         [written(x), names.of(y), fixed(p, 4)] for x, y, p in zip(lesson.x, lesson.labels, last.proba, strict=True)
     ]
     shown = page.figure(str(pictures.curve(lesson)), "The curve", sees, rows, align="rlr")
-    return part("curve", f"A curve gives each {names.noun} a probability", said(text), page.figures(shown))
+    return part("curve", f"A curve gives each {names.noun} a probability", beside([said(text)], shown))
 
 
 def _given(lesson: LessonOfPoints) -> str:
     """The bars."""
     names, worst = lesson.names, lesson.costliest
     text = (
-        f"Judge the curve by what happened. A {names.positive} {names.noun} was given p. A {names.negative} one was given the "
-        "rest, 1 − p. This bar, the probability that was given to what the "
+        f"Judge the curve by what happened. A {names.positive} {names.noun} was given p. A {names.negative} one was "
+        "given the rest, 1 − p. This bar, the probability that was given to what the "
         f"{names.noun} turned out to be, is all that counts from here on. Long bars are good."
     )
     sees = (
-        f"Above, the bars stand in their places: under the curve for {names.positive}, over it for {names.negative}. Below, "
-        f"the same bars side by side. The {_where(lesson, worst)} has the shortest: {fixed(lesson.given[worst], 4)}."
+        f"Above, the bars stand in their places: under the curve for {names.positive}, over it for {names.negative}. "
+        f"Below, the same bars side by side. The {_where(lesson, worst)} has the shortest: "
+        f"{fixed(lesson.given[worst], 4)}."
     )
     rows = [[names.feature, "what it is", f"probability of {names.positive}", "probability of what it is"]]
     rows += [
@@ -180,7 +186,7 @@ def _given(lesson: LessonOfPoints) -> str:
         for x, y, p, g in zip(lesson.x, lesson.labels, lesson.proba, lesson.given, strict=True)
     ]
     shown = page.figure(str(pictures.given(lesson)), "The probability of what happened", sees, rows, align="rlrr")
-    return part("given", "What probability did it give to what happened?", said(text), page.figures(shown))
+    return part("given", "What probability did it give to what happened?", beside([said(text)], shown))
 
 
 def _costs(lesson: LessonOfPoints) -> str:
@@ -193,14 +199,16 @@ def _costs(lesson: LessonOfPoints) -> str:
         f"{fixed(NATS_PER_BIT, 4)}, and each further halving costs {fixed(NATS_PER_BIT, 4)} more."
     )
     why = (
-        f"Why the logarithm? The probability that the curve gives to all {number(lesson.n)} {names.noun}s together is the "
-        f"product of their bars, here {significant(product)}. Minus its logarithm, {fixed(total, 4)}, is the sum of the "
-        f"costs: what multiplies as probability adds up as cost. Divided by {number(lesson.n)}, that is {fixed(loss, 4)} nats "
-        f"a {names.noun}. This mean cost is the {term('log loss')}. The curve of least log loss is the one that gives the most "
-        "probability to what happened."
+        f"Why the logarithm? The probability that the curve gives to all {number(lesson.n)} {names.noun}s together is "
+        f"the product of their bars, here {significant(product)}. Minus its logarithm, {fixed(total, 4)}, is the sum "
+        f"of the costs: what multiplies as probability adds up as cost. Divided by {number(lesson.n)}, that is "
+        f"{fixed(loss, 4)} nats a {names.noun}. This mean cost is the {term('log loss')}. The curve of least log loss "
+        "is the one that gives the most probability to what happened."
     )
     share = costs[worst] / total if total > 0 and math.isfinite(total) else math.nan
-    sees = f"The shortest bar has become the tallest column: the {_where(lesson, worst)} pays {nats(float(costs[worst]))}"
+    sees = (
+        f"The shortest bar has become the tallest column: the {_where(lesson, worst)} pays {nats(float(costs[worst]))}"
+    )
     sees += "" if math.isnan(share) else f", {percent(share)} of it all"
     sees += f". The dashed line is the mean, {fixed(loss, 4)}."
     rows = [[names.feature, "what it is", "probability of what it is", "cost (nats)", "cost (bits)"]]
@@ -210,7 +218,7 @@ def _costs(lesson: LessonOfPoints) -> str:
     ]
     rows.append(["mean", "", "", fixed(loss, 4), fixed(loss / NATS_PER_BIT, 4)])
     shown = page.figure(str(pictures.costs(lesson)), "What each costs, and the mean", sees, rows, align="rlrrr")
-    return part("costs", "Bars become costs, and their mean is the log loss", said(text), page.figures(shown), said(why))
+    return part("costs", "Bars become costs, and their mean is the log loss", beside([said(text), said(why)], shown))
 
 
 def _two_curves(lesson: LessonOfPoints) -> str:
@@ -218,8 +226,8 @@ def _two_curves(lesson: LessonOfPoints) -> str:
     dots = list(zip(lesson.proba.tolist(), lesson.labels.tolist(), lesson.costs.tolist(), strict=True))
     top = max(4.0, 1.1 * max((cost for *_, cost in dots if math.isfinite(cost)), default=0.0))
     sees = (
-        f"Each {lesson.names.noun} sits over the probability that it was given, on the curve of what it turned out to be. "
-        "Those low down were predicted well. The curves cross at ½."
+        f"Each {lesson.names.noun} sits over the probability that it was given, on the curve of what it turned out to "
+        "be. Those low down were predicted well. The curves cross at ½."
     )
     return two_curves_part(lesson, dots, top, sees)
 
@@ -229,12 +237,12 @@ def _entropy(lesson: LessonOfPoints) -> str:
     names, rate = lesson.names, lesson.rate
     n_positive = int(lesson.labels.sum())
     opening = (
-        f"Now cover the line. All you know is that {number(n_positive)} in {number(lesson.n)} are {names.positive}, and you "
-        "must say one probability to all."
+        f"Now cover the line. All you know is that {number(n_positive)} in {number(lesson.n)} are {names.positive}, "
+        "and you must say one probability to all."
     )
     sees = (
-        f"All alike: 0, there is nothing to guess. Half and half: {fixed(NATS_PER_BIT, 4)} nats = one bit, the most there is. "
-        f"The large dot is {number(n_positive)} in {number(lesson.n)}, {nats(lesson.entropy)}."
+        f"All alike: 0, there is nothing to guess. Half and half: {fixed(NATS_PER_BIT, 4)} nats = one bit, the most "
+        f"there is. The large dot is {number(n_positive)} in {number(lesson.n)}, {nats(lesson.entropy)}."
     )
     less = so_much(lesson)
     if less:
@@ -246,15 +254,19 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     """Training replayed."""
     names, frames, model = lesson.names, lesson.frames, lesson.model
     n = len(frames)
-    slider = Slider("pass", "Replay the training", [f"pass {k} of {n}" for k in range(1, n + 1)], shown=n - 1, can_play=True)
+    slider = Slider(
+        "pass", "Replay the training", [f"pass {k} of {n}" for k in range(1, n + 1)], shown=n - 1, can_play=True
+    )
     slider.says([_pass_text(lesson, k, frame) for k, frame in enumerate(frames, 1)])
     losses = [fixed(frame.log_loss, 4) for frame in frames]
     shown = list(dict.fromkeys(losses))
     text = (
-        f"The curve has two numbers, and training finds them. It began with a curve that costs {shown[0]} and changed its "
-        f"numbers, pass by pass over the {names.noun}s, so that the log loss fell: {' → '.join(shown)}. "
+        f"The curve has two numbers, and training finds them. It began with a curve that costs {shown[0]} and changed "
+        f"its numbers, pass by pass over the {names.noun}s, so that the log loss fell: {' → '.join(shown)}. "
     )
-    proven = "no curve can be better by more than" if model.certificate.is_proven else "the next step was expected to gain"
+    proven = (
+        "no curve can be better by more than" if model.certificate.is_proven else "the next step was expected to gain"
+    )
     text += f"After {number(n)} passes, {proven} {_bound(model.certificate.nats_per_row)} nats a {names.noun}."
     if model.l2:
         text += (
@@ -270,8 +282,8 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
         page.figure(
             slider.moves_with(lambda frame: pictures.trained(lesson, frame), frames, "curve"),
             "The curve of each pass",
-            "Thin lines are the curves of all passes, the thick one is that of the pass shown. The bars are the probability "
-            "of what happened: training makes them longer, taken together.",
+            "Thin lines are the curves of all passes, the thick one is that of the pass shown. The bars are the "
+            "probability of what happened: training makes them longer, taken together.",
             rows,
         ),
         page.figure(
@@ -293,8 +305,8 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     if not math.isnan(lesson.new_points):
         texts.append(
             said(
-                f"Points that a curve was trained on are no fair judges of it. When each is predicted by a curve fitted to "
-                f"the others, the mean cost is {nats(lesson.new_points)}: what a new {names.noun} may cost."
+                "Points that a curve was trained on are no fair judges of it. When each is predicted by a curve "
+                f"fitted to the others, the mean cost is {nats(lesson.new_points)}: what a new {names.noun} may cost."
             )
         )
     return part("training", "Training lowers the cost", *texts), slider
@@ -324,12 +336,22 @@ def _costs_by_pass(lesson: LessonOfPoints) -> list[list[str]]:
     return rows
 
 
+def _last_rung(lesson: LessonOfPoints) -> str:
+    """What the last bar of the ladder is."""
+    if math.isnan(lesson.new_points):
+        return ""
+    return (
+        f" Calibrated on the very {lesson.names.noun}s that it is judged by, it looks too good; the last bar is the "
+        f"fairest: what a new {lesson.names.noun} may cost."
+    )
+
+
 def _endings() -> list[str]:
     """The page in three sentences, and where to go from here."""
     return [
-        "A prediction costs −log of the probability it gave to what happened; the mean is the log loss. Of it, entropy is "
-        "what nobody could know, and KL what was said wrongly. Training lowers the sum; calibration removes what is left of "
-        "the second.",
+        "A prediction costs −log of the probability it gave to what happened; the mean is the log loss. Of it, entropy "
+        "is what nobody could know, and KL what was said wrongly. Training lowers the sum; calibration removes what is "
+        "left of the second.",
         "Your own points: logloss demo points.csv -y colour -x x. Your own predictions, of any number of rows: logloss "
         "measure predictions.csv -y happened -p said.",
     ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.information import cross_entropy
 from logloss.show.explanation.lesson import Lesson, LessonOfPoints, Said
-from logloss.show.explanation.pictures import ABOVE, BELOW, cut, drawn, share_curve
+from logloss.show.explanation.pictures import ABOVE, BELOW, cut, drawn, inside_of, mean_line, share_curve
 from logloss.show.explanation.prose import short
 from logloss.show.svg import Axes, Element, group
 from logloss.text import NATS_PER_BIT, fixed
@@ -45,10 +45,10 @@ def most_shown(lesson: Lesson) -> float:
 def areas(lesson: Lesson, said: Said) -> Element:
     """Left what the positive and the negative ones pay; right the same area levelled out: entropy and KL."""
     rate, top = lesson.rate, most_shown(lesson)
-    left = Axes((0.0, 1.0), (0.0, top), width=165.0, height=230.0)
-    right = Axes((0.0, 1.0), (0.0, top), left=260.0, width=165.0, height=230.0)
+    left = Axes((0.0, 1.0), (0.0, top), width=165.0, height=250.0)
+    right = Axes((0.0, 1.0), (0.0, top), left=260.0, width=165.0, height=250.0)
     all_of = said.cross_entropy
-    positive, negative = cut(lesson.names.positive, 9), cut(lesson.names.negative, 9)
+    positive, negative = cut(lesson.names.positive, 6), cut(lesson.names.negative, 6)
     bottom = left.top + left.height
     blocks = [
         left.bar(
@@ -69,32 +69,28 @@ def areas(lesson: Lesson, said: Said) -> Element:
         "line", class_="mean", x1=left.left, x2=right.left + right.width, y1=right.up(all_of), y2=right.up(all_of)
     )
     words = [
-        Element(
-            "text",
-            f"{positive} {fixed(rate, 2)}",
-            class_="of-pos",
-            x=left.across(rate / 2),
-            y=bottom + 17,
-            text_anchor="middle",
-        ),
-        Element(
-            "text",
-            f"{negative} {fixed(1 - rate, 2)}",
-            class_="of-neg",
-            x=left.across((1 + rate) / 2),
-            y=bottom + 17,
-            text_anchor="middle",
-        ),
         right.text(0.5, all_of, f"{fixed(all_of, 4)} in all", dy=-8, kind="strong"),
         right.text(0.5, lesson.entropy / 2, f"entropy {fixed(lesson.entropy, 4)}", dy=5, kind="on-own"),
-        Element(
-            "text", f"KL {fixed(said.kl, 4)}", class_="of-kl", x=right.across(0.5), y=bottom + 17, text_anchor="middle"
+        *below(
+            left, [(f"{positive} {fixed(rate, 2)}", "of-pos", 0.0), (f"{negative} {fixed(1 - rate, 2)}", "of-neg", 1.0)]
         ),
-        Element("text", "what each class pays", x=left.left + left.width, y=bottom + 34, text_anchor="end"),
-        Element("text", "the same area, levelled", x=right.left + right.width, y=bottom + 34, text_anchor="end"),
+        *below(right, [(f"KL {fixed(said.kl, 4)}", "of-kl", 0.6)]),
+        hatched(Element("rect", x=right.across(0.12), y=bottom + 7, width=11, height=11), "hatch-areas"),
+        Element("text", "what each class pays", x=left.left + left.width, y=bottom + 36, text_anchor="end"),
+        Element("text", "the same area, levelled", x=right.left + right.width, y=bottom + 36, text_anchor="end"),
     ]
-    frames = [left.frame("", "cost (nats)", x_ticks=[]), right.frame("", "", x_ticks=[])]
-    return drawn(ABOVE + 230 + BELOW, hatch("hatch-areas"), *frames, *blocks, *tank, level, *words)
+    frames = [left.frame("", "cost (nats)", x_ticks=[]), right.frame("", "", x_ticks=[], y_ticks=[])]
+    return drawn(ABOVE + 250 + BELOW, hatch("hatch-areas"), *frames, *blocks, *tank, level, *words)
+
+
+def below(axes: Axes, words: list[tuple[str, str, float]]) -> list[Element]:
+    """Words under axes: (words, kind, where across), at the ends inside."""
+    anchors = {0.0: "start", 1.0: "end"}
+    y = axes.top + axes.height + 17
+    return [
+        Element("text", said, class_=kind, x=axes.across(x), y=y, text_anchor=anchors.get(x, "middle"))
+        for said, kind, x in words
+    ]
 
 
 def valley(lesson: Lesson, said: Said) -> Element:
@@ -109,13 +105,14 @@ def valley(lesson: Lesson, said: Said) -> Element:
     line = [(p, c) for p, c in zip(grid.tolist(), costs.tolist(), strict=True) if c <= top]
     p, all_of = said.proba, said.cross_entropy
     anchor = "end" if p > 0.5 else "start"
+    over = [*line, (line[-1][0], top), (1.0, top)] if line[-1][0] > rate else line
     marks = [
-        axes.area([(line[0][0], own), *line, (line[-1][0], own)], "kl"),
+        axes.area([(0.0, own), (0.0, top), (line[0][0], top), *over, (1.0, own)], "kl"),
         axes.bar((0, 1), (0, own), "own"),
         axes.line(line, "kl-line"),
         axes.span((rate, rate), (0, own), "stem"),
         axes.ring(rate, own, "own-dot", 5.0),
-        axes.span((p, p), (0, own), "own-thick"),
+        axes.span((p, p), (0, own), "cut"),
         axes.span((p, p), (own, all_of), "kl-thick"),
         axes.ring(p, all_of, "now", 7.0),
         axes.text(p, all_of, fixed(all_of, 4), anchor=anchor, dx=-12 if p > 0.5 else 12, dy=-8, kind="strong"),
@@ -131,6 +128,7 @@ def tangent(lesson: Lesson, said: Said) -> Element:
     top = 1.6
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
     rate, own, all_of = lesson.rate, lesson.entropy, said.cross_entropy
+    side, anchor = inside_of(rate)
     marks = [
         axes.frame(f"share of {cut(lesson.names.positive, 30)}", "mean cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1]),
         axes.area(share_curve(), "own-pale"),
@@ -141,7 +139,7 @@ def tangent(lesson: Lesson, said: Said) -> Element:
         axes.ring(said.proba, _height(said), "hole", 4.5),
         axes.ring(rate, own, "own-dot", 5.0),
         axes.ring(rate, all_of, "now", 7.0),
-        axes.text(0.5, 0, f"the truth: {fixed(rate, 2)}", anchor="middle", dy=-8, kind="label"),
+        axes.text(rate, 0, f"the truth: {fixed(rate, 2)}", anchor=anchor, dx=10 * side, dy=-8, kind="inside"),
     ]
     return drawn(ABOVE + 200 + BELOW, *marks)
 
@@ -179,55 +177,58 @@ def stairs(lesson: Lesson) -> Element:
         ]
     said = f"probability of {cut(lesson.names.positive, 20)} that was said"
     frame = axes.frame(said, f"share that was {cut(lesson.names.positive, 20)}", x_ticks=quarters, y_ticks=quarters)
-    marks = [
-        axes.span((0, 1), (0, 1), "ghost"),
-        axes.text(0.2, 0.2, "said = happened", dx=6, dy=16, anchor="start", kind="label"),
-    ]
-    return drawn(ABOVE + 230 + BELOW, frame, *marks, group(*steps))
+    return drawn(ABOVE + 230 + BELOW, frame, axes.span((0, 1), (0, 1), "diagonal"), group(*steps))
 
 
-def pooled(lesson: Lesson) -> Element:
-    """Each pool as a block as wide as it has rows: its own entropy below, what it pays on top above."""
+def pooled(lesson: Lesson, *, in_parts: bool = True) -> Element:
+    """Each pool as a block as wide as it has rows: its own entropy below, what it pays on top above; or both as one."""
     tallest = max(pool.cost if math.isfinite(pool.cost) else pool.entropy for pool in lesson.pools)
     top = 1.2 * max(tallest, 0.5 * NATS_PER_BIT)
-    axes = Axes((0.0, 1.0), (0.0, top), height=190.0)
+    axes = Axes((0.0, 1.0), (0.0, top), width=340.0, height=190.0)
     blocks, start = [], 0.0
     for pool in lesson.pools:
         end = start + pool.mass
         cost = min(pool.cost, top)
         says = f"{fixed(pool.share, 4)} positive: entropy {fixed(pool.entropy, 4)}, on top {fixed(pool.excess, 4)}"
-        blocks.append(axes.bar((start, end), (0, pool.entropy), "own", says))
-        blocks.append(hatched(axes.bar((start, end), (pool.entropy, cost), "kl", says), "hatch-pools"))
-        if len(lesson.pools) <= 6 and pool.mass > 0.12:
-            words = f"share {fixed(pool.share, 2)}"
-            blocks.append(axes.text((start + end) / 2, cost, words, dy=-6, kind="small"))
+        if in_parts:
+            blocks.append(axes.bar((start, end), (0, pool.entropy), "own", says))
+            blocks.append(hatched(axes.bar((start, end), (pool.entropy, cost), "kl", says), "hatch-pools"))
+        else:
+            blocks.append(
+                axes.bar((start, end), (0, cost), "whole", f"said {fixed(pool.said, 4)}, pays {fixed(cost, 4)}")
+            )
+        if pool.mass > 0.1:
+            blocks.append(
+                axes.text((start + end) / 2, 0.0, fixed(pool.share if in_parts else pool.said, 2), dy=16, kind="small")
+            )
         start = end
     loss = float(lesson.measured.log_loss)
-    frame = axes.frame(f"share of all {lesson.names.noun}s", "mean cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1])
-    level = axes.span((0, 1), (loss, loss), "mean")
-    words = axes.text(1, loss, f"mean {fixed(loss, 4)}", anchor="end", dy=-6, kind="strong")
-    return drawn(ABOVE + 190 + BELOW, hatch("hatch-pools"), frame, *blocks, level, words)
+    title = (
+        f"groups, with their share of {cut(lesson.names.positive, 20)}" if in_parts else "groups, with what was said"
+    )
+    frame = axes.frame(title, "mean cost (nats)", x_ticks=[])
+    return drawn(ABOVE + 190 + BELOW, hatch("hatch-pools"), frame, *blocks, *mean_line(axes, loss))
 
 
 def rungs(lesson: Lesson) -> list[tuple[str, float, float]]:
     """(Who predicts, what it costs, how much of that is left open) from a coin flip to calibrated predictions."""
     left, loss = lesson.entropy_of_pools, float(lesson.measured.log_loss)
     found = [
-        ("saying ½ to each: a coin flip", NATS_PER_BIT, NATS_PER_BIT),
+        ("saying ½ to each: a coin flip", NATS_PER_BIT, lesson.entropy),
         (f"saying {short(lesson.rate)} to each: the entropy", lesson.entropy, lesson.entropy),
         ("what was said of each", loss, left),
         ("the same, calibrated on what happened", left, left),
     ]
     if isinstance(lesson, LessonOfPoints) and not math.isnan(lesson.new_points):
         new = lesson.new_points
-        found.insert(3, ("each by a curve fitted to the others", new, new))
+        found.append((f"each {lesson.names.noun} by a curve that never saw it", new, new))
     return found
 
 
 def ladder(steps: list[tuple[str, float, float]]) -> Element:
     """All prices below each other."""
     finite = [value for _, value, _ in steps if math.isfinite(value)]
-    axes = Axes((0.0, 1.22 * max(finite)), (0.0, 1.0), left=4.0, width=421.0, top=10.0, height=46.0 * len(steps))
+    axes = Axes((0.0, 1.22 * max(finite)), (0.0, 1.0), left=14.0, width=411.0, top=10.0, height=46.0 * len(steps))
     marks = []
     for k, (words, value, inner) in enumerate(steps):
         top, edge, middle = axes.top + 46 * k, axes.across(value), axes.across(inner)

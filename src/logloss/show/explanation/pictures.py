@@ -40,11 +40,11 @@ def lanes(lesson: LessonOfPoints, top: float = ABOVE, height: float = 180.0, tit
 
 def points(lesson: LessonOfPoints) -> Element:
     """The points: where they lie and what they are."""
-    axes = Axes(lesson.reach, (-0.35, 1.35), left=62.0, width=363.0, height=84.0)
+    axes = Axes(lesson.reach, (-0.35, 1.35), left=80.0, width=345.0, height=84.0)
     frame = axes.frame(lesson.names.feature, "what it is (counts as)", y_ticks=[])
     named = []
     for label, kind in ((1, "of-pos"), (0, "of-neg")):
-        words = f"{cut(lesson.names.of(label), 7)} ({label})"
+        words = f"{cut(lesson.names.of(label), 6)} ({label})"
         named += [
             axes.span(axes.x, (label, label), "grid"),
             Element("text", words, class_=kind, x=axes.left - 6, y=axes.up(label) + 4.5, text_anchor="end"),
@@ -85,10 +85,9 @@ def curve(lesson: LessonOfPoints) -> Element:
     stems = [axes.span((x, x), (0, p), "stem") for x, p in zip(lesson.x, last.proba, strict=True)]
     worst = lesson.costliest
     x, p = lesson.x[worst], last.proba[worst]
-    right = x > sum(lesson.reach) / 2
-    label = axes.text(
-        x, p, fixed(p, 4), anchor="end" if right else "start", dx=-10 if right else 10, dy=16, kind="label"
-    )
+    # Over a curve that rises there is room on the left.
+    side = -1 if last.slope > 0 else 1
+    label = axes.text(x, p, fixed(p, 4), anchor="end" if side < 0 else "start", dx=10 * side, dy=-5)
     marks = [frame, *stems, curve_line(lesson, axes, last, "curve"), *dots_on(lesson, axes, last), label]
     return drawn(ABOVE + 180 + BELOW, *marks)
 
@@ -158,14 +157,19 @@ def costs(lesson: LessonOfPoints, frame: Frame | None = None, height: float = 17
     frame = lesson.frames[-1] if frame is None else frame
     top = cost_top(lesson)
     axes, marks = in_a_row(lesson, frame.costs, (0.0, top), "cost (nats)", top=ABOVE, height=height)
-    mean = frame.log_loss
+    bars = [mark for mark in marks if mark.tag == "rect"]
+    labels = [mark for mark in marks if mark.tag != "rect"]
+    return drawn(ABOVE + height + BELOW, *bars, *mean_line(axes, frame.log_loss), *labels)
+
+
+def mean_line(axes: Axes, mean: float) -> list[Element]:
+    """The line of the mean, and beside it how much it is."""
     right = axes.left + axes.width
-    level = axes.span(axes.x, (mean, mean), "mean")
-    words = [
+    return [
+        axes.span(axes.x, (mean, mean), "mean"),
         Element("text", "mean", x=right + 4, y=axes.up(mean) - 2, class_="strong small"),
         Element("text", fixed(mean, 4), x=right + 4, y=axes.up(mean) + 12, class_="strong small"),
     ]
-    return drawn(ABOVE + height + BELOW, *marks, level, *words)
 
 
 def cost_curve(positive: bool, top: float) -> list[tuple[float, float]]:
@@ -188,7 +192,7 @@ def two_curves(lesson: Lesson, dots: list[tuple[float, int, float]], top: float)
         axes.line(cost_curve(False, top), "neg-line"),
         axes.text(0.09, 0.84 * top, f"if {positive}: −log p", anchor="start", kind="of-pos"),
         axes.text(0.91, 0.71 * top, f"if {negative}: −log(1 − p)", anchor="end", kind="of-neg"),
-        axes.text(0.5, shrug, f"½ costs {fixed(shrug, 4)}", dy=-16, kind="label"),
+        axes.text(0.5, shrug, f"½ costs {fixed(shrug, 4)}", dy=-28),
         axes.ring(0.5, shrug, "hole", 3.0),
     ]
     for p, label, cost in dots:
@@ -203,12 +207,17 @@ def share_curve() -> list[tuple[float, float]]:
     return list(zip(shares.tolist(), entropy(shares).tolist(), strict=True))
 
 
+def inside_of(share: float) -> tuple[int, str]:
+    """(Side, anchor) of words at a share that are to stand under the arch of entropy."""
+    return (-1, "end") if share > 0.5 else (1, "start")
+
+
 def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
     """Entropy: 0 where all are alike, most at half; where the points lie, and pools on it."""
     axes = Axes((0.0, 1.0), (0.0, 0.8), height=190.0)
     title = f"share of {cut(lesson.names.positive, 30)}"
     rate, own = lesson.rate, lesson.entropy
-    anchor = "start" if rate < 0.2 else "end" if rate > 0.8 else "middle"
+    side, anchor = inside_of(rate)
     half = f"half and half: {fixed(NATS_PER_BIT, 4)} = one bit"
     marks = [
         axes.frame(title, "entropy (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1], y_ticks=[0, 0.2, 0.4, 0.6, 0.8]),
@@ -220,9 +229,17 @@ def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
         axes.ring(0.5, NATS_PER_BIT, "own-dot", 4.0),
         *(axes.ring(pool.share, pool.entropy, "hole", 2 + 8 * math.sqrt(pool.mass)) for pool in pools),
         axes.ring(rate, own, "own-dot", 6.0),
-        axes.text(rate, own, f"{fixed(rate, 4).rstrip('0')}: {fixed(own, 4)}", anchor=anchor, dy=24, kind="strong"),
-        axes.text(0.03, 0.0, f"all {cut(lesson.names.negative, 8)}: 0", anchor="start", dy=-9, kind="label"),
-        axes.text(0.97, 0.0, f"all {cut(lesson.names.positive, 8)}: 0", anchor="end", dy=-9, kind="label"),
+        axes.text(
+            rate,
+            own,
+            f"{fixed(rate, 4).rstrip('0')}: {fixed(own, 4)}",
+            anchor=anchor,
+            dx=10 * side,
+            dy=18,
+            kind="inside",
+        ),
+        axes.text(0.03, 0.0, f"all {cut(lesson.names.negative, 8)}: 0", anchor="start", dy=-9, kind="inside"),
+        axes.text(0.97, 0.0, f"all {cut(lesson.names.positive, 8)}: 0", anchor="end", dy=-9, kind="inside"),
     ]
     return drawn(ABOVE + 190 + BELOW, *marks)
 
@@ -254,7 +271,8 @@ def falling(lesson: LessonOfPoints, frame: Frame) -> Element:
         *dots,
         above.ring(here, frame.log_loss, "now", 7.0),
         Element(
-            *("text", fixed(frame.log_loss, 4)),
+            "text",
+            fixed(frame.log_loss, 4),
             class_="strong",
             x=min(max(above.across(here), 70.0), 400.0),
             y=above.up(frame.log_loss) + 22,
@@ -269,8 +287,7 @@ def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Ele
     powers = [_power(each.bound) for each in lesson.frames]
     known = [power for power in powers if not math.isnan(power)]
     low, high = math.floor(min([*known, -4.0])), math.ceil(max([*known, 0.0]))
-    step = max(4 * math.ceil((high - low) / 16), 1)
-    up = [float(value) for value in range(high, low - 1, -step)]
+    up = [value for value in ticks(low, high, 4) if value.is_integer()]
     axes = Axes((0.5, len(powers) + 0.5), (low - 0.5, high + 0.5), top=ABOVE + 120 + 54, height=84.0)
     frame = axes.frame("pass", "at most so far from the best (nats)", x_ticks=numbers, y_ticks=[])
     for value in up:

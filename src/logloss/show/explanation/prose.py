@@ -9,7 +9,7 @@ from __future__ import annotations
 from logloss.show import page
 from logloss.text import count, fixed
 
-WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
+WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 # Around a term: letters that no name from data can hold, as `printable` has replaced them there.
 OPEN, CLOSE = "\x01", "\x02"
 

@@ -17,8 +17,8 @@ from logloss.show import page
 from logloss.show.explanation import parts, pictures
 from logloss.show.explanation.lesson import Lesson, Said
 from logloss.show.explanation.moving import Slider
-from logloss.show.explanation.prose import capital, number, percent, said, short, term
-from logloss.text import NATS_PER_BIT, adding_digits, count, fixed, significant
+from logloss.show.explanation.prose import number, percent, said, short, term
+from logloss.text import NATS_PER_BIT, adding_digits, count, fixed
 
 # Probabilities in the tables of what they cost.
 TOLD = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
@@ -28,6 +28,11 @@ SHARES = (0.0, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1.0)
 def part(anchor: str, title: str, *content: str) -> str:
     """A part of the page that can be linked to."""
     return page.section(title, f'<span id="{anchor}"></span>' + "\n".join(content))
+
+
+def beside(texts: Sequence[str], shown: str) -> str:
+    """Paragraphs, and where there is room a picture to the right of them."""
+    return page.figures(f"<div>{''.join(texts)}</div>", shown)
 
 
 def two_curves_part(lesson: Lesson, dots: list[tuple[float, int, float]], top: float, sees: str) -> str:
@@ -40,12 +45,12 @@ def two_curves_part(lesson: Lesson, dots: list[tuple[float, int, float]], top: f
     text = (
         f"Two curves hold every possible cost. Whoever says p pays −log p if it turns out {names.positive}, and "
         f"−log(1 − p) if it turns out {names.negative}. Certain and right is free. A shrug, ½, costs "
-        f"{fixed(NATS_PER_BIT, 4)} whatever happens: one bit, the price of a coin flip. Certain and wrong has no limit: a "
-        f"probability of 0.01 for what happened costs {hundredth}, 0.001 costs {thousandth}, and 0 is infinite. Being a "
-        "little surer gains little; being sure and wrong loses everything."
+        f"{fixed(NATS_PER_BIT, 4)} whatever happens: one bit, the price of a coin flip. Certain and wrong has no "
+        f"limit: a probability of 0.01 for what happened costs {hundredth}, 0.001 costs {thousandth}, and 0 is "
+        "infinite. Being a little surer gains little; being sure and wrong loses everything."
     )
     shown = page.figure(str(pictures.two_curves(lesson, dots, top)), "Every possible cost", sees, rows)
-    return part("curves", "Right costs nothing, wrong has no limit", said(text), page.figures(shown))
+    return part("curves", "Right costs nothing, wrong has no limit", beside([said(text)], shown))
 
 
 def entropy_text(lesson: Lesson) -> str:
@@ -58,9 +63,9 @@ def entropy_text(lesson: Lesson) -> str:
     first, second = rate * of_positive, (1 - rate) * of_negative
     digits = adding_digits(own, [first, second])
     return (
-        f"Say {share}. Then each that is {names.positive} pays −log {share} = {fixed(of_positive, 4)}, and each that is "
-        f"{names.negative} pays −log {rest} = {fixed(of_negative, 4)}. The first are {share} of all, the second {rest}, "
-        f"so the mean is {share} × {fixed(of_positive, 4)} + {rest} × {fixed(of_negative, 4)}, which is "
+        f"Say {share}. Then each that is {names.positive} pays −log {share} = {fixed(of_positive, 4)}, and each that "
+        f"is {names.negative} pays −log {rest} = {fixed(of_negative, 4)}. The first are {share} of all, the second "
+        f"{rest}, so the mean is {share} × {fixed(of_positive, 4)} + {rest} × {fixed(of_negative, 4)}, which is "
         f"{fixed(first, digits)} + {fixed(second, digits)} = {fixed(own, digits)}. This is the {term('entropy')} of a "
         f"share of {share}. No other single answer costs less, as the next part shows: entropy is what the share alone "
         "leaves open."
@@ -76,7 +81,7 @@ def entropy_part(lesson: Lesson, opening: str, sees: str, *, with_pools: bool) -
     picture = pictures.entropy_picture(lesson, lesson.pools if with_pools else ())
     shown = page.figure(str(picture), "Entropy, for every share", sees, rows)
     texts = [said(opening + " " + entropy_text(lesson))]
-    return part("entropy", "Entropy: what the share alone leaves open", *texts, page.figures(shown))
+    return part("entropy", "Entropy: what the share alone leaves open", beside(texts, shown))
 
 
 def identity(lesson: Lesson, one: Said) -> str:
@@ -89,8 +94,9 @@ def identity(lesson: Lesson, one: Said) -> str:
 
 
 def slider_of(lesson: Lesson) -> Slider:
-    """The slider that moves what is said to all; it begins at ½."""
-    shown = next(k for k, one in enumerate(lesson.said) if one.proba == 0.5)
+    """The slider that moves what is said to all; it begins well away from the truth."""
+    far = round(lesson.rate - 0.4 if lesson.rate > 0.5 else lesson.rate + 0.4, 2)
+    shown = next(k for k, one in enumerate(lesson.said) if one.proba == far)
     values = [f"p = {short(one.proba)}" for one in lesson.said]
     label = f"Say to all the same probability p of {lesson.names.positive}"
     return Slider("say", label, values, shown=shown)
@@ -104,13 +110,13 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     slider.says([identity(lesson, one) for one in lesson.said])
     shrug = lesson.saying(0.5)
     text = (
-        f"What if you say something else, while {share} is the truth? The mean cost of saying p where q is true is called "
-        f"the {term('cross-entropy')} of q and p. {identity(lesson, shrug)} What comes on top of the entropy is the "
-        f"{term('KL divergence')}: the price of saying p instead of q."
+        f"What if you say something else, while {share} is the truth? The mean cost of saying p where q is true is "
+        f"called the {term('cross-entropy')} of q and p. {identity(lesson, shrug)} What comes on top of the entropy is "
+        f"the {term('KL divergence')}: the price of saying p instead of q."
     )
     end = (
-        f"Move p to {share}: the striped part vanishes, there and nowhere else. Nobody who is paid by log loss gains by "
-        "saying anything but what they believe. That is why it is used to train forecasters and to judge them."
+        f"Move p to {share}: the striped part vanishes, there and nowhere else. Nobody who is paid by log loss gains "
+        "by saying anything but what they believe. That is why it is used to train forecasters and to judge them."
     )
     told = [one for one in lesson.said if one.proba == rate or round(one.proba * 20, 9).is_integer()]
     head = ["p said to all", f"cost if {names.positive}", f"cost if {names.negative}", "cross-entropy", "entropy", "KL"]
@@ -122,32 +128,34 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
         page.figure(
             slider.moves_with(lambda one: parts.areas(lesson, one), lesson.said, "areas"),
             "Two blocks, levelled into one column",
-            f"Left, the block of {names.positive} is {short(rate, 2)} wide and −log p high, that of {names.negative} is "
-            f"{short(1 - rate, 2)} wide and −log(1 − p) high; together their area is the mean cost. Right, the same area "
-            "poured into one column. The plain part, entropy, stays whatever you say. The striped part is KL.",
+            f"Left, the block of {names.positive} is {short(rate, 2)} wide and −log p high, that of {names.negative} "
+            f"is {short(1 - rate, 2)} wide and −log(1 − p) high; together their area is the mean cost. Right, the same "
+            "area poured into one column. The plain part, entropy, stays whatever you say. The striped part is KL.",
             rows,
             note="All in nats.",
         ),
         page.figure(
             slider.moves_with(lambda one: parts.valley(lesson, one), lesson.said, "valley"),
             "The same for every p at once",
-            f"Plain is entropy, striped is KL; together they reach up to the cross-entropy. The floor of the valley lies "
-            f"at p = {share}, where the stripes are gone.",
+            "Plain is entropy, striped is KL; together they reach up to the cross-entropy. The floor of the valley "
+            f"lies at p = {share}, where the stripes are gone.",
             [[row[0], row[3], row[5]] for row in rows],
             note="All in nats.",
         ),
         page.figure(
             slider.moves_with(lambda one: parts.tangent(lesson, one), lesson.said, "tangent"),
             "Why KL is never below 0",
-            "Now what you say is fixed, and the truth varies from left to right. The mean cost is then a straight line, from "
-            f"−log(1 − p), if all are {names.negative}, up or down to −log p, if all are {names.positive}. It touches the "
-            "curve of entropy where the truth is p (the hollow dot) and lies above it everywhere else: the curve is arched. "
-            f"The gap at {share} is KL.",
+            "Now what you say is fixed, and the truth varies from left to right. The mean cost is then a straight "
+            f"line, from −log(1 − p), if all are {names.negative}, up or down to −log p, if all are {names.positive}. "
+            "It touches the curve of entropy where the truth is p (the hollow dot) and lies above it everywhere else: "
+            f"the curve is arched. The gap at {share} is KL.",
             _line_rows(lesson, shrug),
             note="All in nats.",
         ),
     ]
-    return part("kl", "Cross-entropy = entropy + KL", said(text), slider.html(), page.figures(*figures), said(end)), slider
+    return part(
+        "kl", "Cross-entropy = entropy + KL", said(text), slider.html(), page.figures(*figures), said(end)
+    ), slider
 
 
 def _line_rows(lesson: Lesson, one: Said) -> list[list[str]]:
@@ -181,8 +189,8 @@ def chance_text(lesson: Lesson) -> str:
     )
     p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {fixed(found.p_value, 2)}"
     return (
-        f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} of it "
-        f"by luck alone ({p_value}), {verdict}."
+        f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} "
+        f"of it by luck alone ({p_value}), {verdict}."
     )
 
 
@@ -198,9 +206,10 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
     text = (
         f"{opening} Put those together that were told similar things, so that the share of {names.positive} rises from "
         f"group to group: this makes {groups}. Within a group, that share is the truth. So the cost splits as before: "
-        f"{fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + {fixed(found, inner)} on top. What is on "
-        f"top is called {term('miscalibration')}. {term('Calibration')} replaces what was said by the share of the group, "
-        "and so removes exactly this last term."
+        f"{fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + {fixed(found, inner)} on top. What "
+        f"is on top is called {term('miscalibration')}. {term('Calibration')} replaces what was said by the share of "
+        "the group, and so removes exactly this last term. It is KL once more, and nothing else if each group was told "
+        "one thing."
     )
     sums = (
         f"The entropy of all was {fixed(uncertainty, digits)}. What was said tells groups apart and takes "
@@ -213,17 +222,17 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
         page.figure(
             str(parts.stairs(lesson)),
             "Said, and happened",
-            f"Each dot is a group, larger with more {names.noun}s; flat lines reach over what was said in it. On the thin "
-            "diagonal, what was said is what happened. The striped lines are how far off it was.",
+            f"Each dot is a group, larger with more {names.noun}s; flat lines reach over what was said in it. On the "
+            "thin diagonal, what was said is what happened. The striped lines are how far off it was.",
             rows,
             note="Entropy, what comes on top, and mean cost in nats.",
         ),
         page.figure(
             str(parts.pooled(lesson)),
             "The loss as areas",
-            f"Each block is a group, as wide as its share of all {names.noun}s. Plain is its entropy, striped what it pays "
-            f"on top. All areas together are the log loss: {fixed(left, inner)} plain + {fixed(found, inner)} striped = "
-            f"{fixed(loss, inner)}.",
+            f"Each block is a group, as wide as its share of all {names.noun}s. Plain is its entropy, striped what it "
+            f"pays on top. All areas together are the log loss: {fixed(left, inner)} plain + {fixed(found, inner)} "
+            f"striped = {fixed(loss, inner)}.",
             rows,
             note="Entropy, what comes on top, and mean cost in nats.",
         ),
@@ -232,14 +241,14 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
     return part("calibration", "Calibration removes the last term", *texts)
 
 
-def ladder_part(lesson: Lesson, endings: Sequence[str]) -> str:
+def ladder_part(lesson: Lesson, endings: Sequence[str], more: str = "") -> str:
     """All prices in one picture, and the page in a few sentences."""
     rungs = parts.rungs(lesson)
     rows = [["who predicts", "nats", "bits"]]
     rows += [[words, fixed(value, 4), fixed(value / NATS_PER_BIT, 4)] for words, value, _ in rungs]
-    sees = "From top to bottom: what you know makes it cheaper. Plain is what is left open, striped what is wrong about it."
-    shown = page.figure(str(parts.ladder(rungs)), "All prices in one picture", sees, rows)
-    return part("all", "All of it in one picture", page.figures(shown), *map(said, endings))
+    sees = "Plain is entropy: what is left open. Striped is KL: what is said wrongly." + more
+    shown = page.figure(str(parts.ladder(rungs)), "From a coin flip to calibration", sees, rows)
+    return part("all", "All of it in one picture", beside([said(text) for text in endings], shown))
 
 
 def steps(links: Sequence[tuple[str, str]]) -> str:
@@ -259,5 +268,3 @@ def so_much(lesson: Lesson) -> str:
 def nats(value: float) -> str:
     """A cost with its unit."""
     return f"{fixed(value, 4)} nats"
-
-
