@@ -185,9 +185,9 @@ class Axes:
         if is_positive:
             return Element("circle", *_titled(says), class_="pos", cx=across, cy=up, r=RADIUS)
         wide, high = 1.15 * RADIUS, RADIUS
-        corners = [(across, up - 1.2 * high), (across + wide, up + 0.8 * high), (across - wide, up + 0.8 * high)]
-        path = "M" + "L".join(f"{_written(a)} {_written(b)}" for a, b in corners) + "Z"
-        return Element("path", *_titled(says), class_="neg", d=path)
+        corners = f"M0 {_written(-1.2 * high)}L{_written(wide)} {_written(0.8 * high)}H{_written(-wide)}Z"
+        place = f"translate({_written(across)} {_written(up)})"
+        return Element("path", *_titled(says), class_="neg", d=corners, transform=place)
 
     def ring(self, x: float, y: float, kind: str, radius: float = 5.0) -> Element:
         """A ring about a place."""

@@ -185,6 +185,7 @@ def pooled(lesson: Lesson, *, in_parts: bool = True) -> Element:
     tallest = max(pool.cost if math.isfinite(pool.cost) else pool.entropy for pool in lesson.pools)
     top = 1.2 * max(tallest, 0.5 * NATS_PER_BIT)
     axes = Axes((0.0, 1.0), (0.0, top), width=340.0, height=190.0)
+    is_named = len(lesson.pools) <= 6 and min(pool.mass for pool in lesson.pools) > 0.08
     blocks, start = [], 0.0
     for pool in lesson.pools:
         end = start + pool.mass
@@ -194,19 +195,18 @@ def pooled(lesson: Lesson, *, in_parts: bool = True) -> Element:
             blocks.append(axes.bar((start, end), (0, pool.entropy), "own", says))
             blocks.append(hatched(axes.bar((start, end), (pool.entropy, cost), "kl", says), "hatch-pools"))
         else:
-            blocks.append(
-                axes.bar((start, end), (0, cost), "whole", f"said {fixed(pool.said, 4)}, pays {fixed(cost, 4)}")
-            )
-        if pool.mass > 0.1:
-            blocks.append(
-                axes.text((start + end) / 2, 0.0, fixed(pool.share if in_parts else pool.said, 2), dy=16, kind="small")
-            )
+            says = f"said {fixed(pool.said, 4)}, pays {fixed(pool.cost, 4)}"
+            blocks.append(axes.bar((start, end), (0, cost), "whole", says))
+        if is_named:
+            words = fixed(pool.share if in_parts else pool.said, 2)
+            blocks.append(axes.text((start + end) / 2, 0.0, words, dy=16, kind="small"))
         start = end
     loss = float(lesson.measured.log_loss)
-    title = (
-        f"groups, with their share of {cut(lesson.names.positive, 20)}" if in_parts else "groups, with what was said"
-    )
-    frame = axes.frame(title, "mean cost (nats)", x_ticks=[])
+    if is_named:
+        share = f"their share of {cut(lesson.names.positive, 20)}" if in_parts else "what was said"
+        frame = axes.frame(f"groups, with {share}", "mean cost (nats)", x_ticks=[])
+    else:
+        frame = axes.frame(f"share of all {lesson.names.noun}s", "mean cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1])
     return drawn(ABOVE + 190 + BELOW, hatch("hatch-pools"), frame, *blocks, *mean_line(axes, loss))
 
 

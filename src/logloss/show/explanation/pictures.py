@@ -16,6 +16,7 @@ from logloss.data.rows import Array
 from logloss.information import entropy, surprisal
 from logloss.predicting import proba_of
 from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, written
+from logloss.show.explanation.prose import short
 from logloss.show.svg import WIDTH, Axes, Element, group, ticks
 from logloss.text import NATS_PER_BIT, fixed
 
@@ -69,11 +70,18 @@ def curve_line(lesson: LessonOfPoints, axes: Axes, frame: Frame, kind: str) -> E
     return axes.line(list(zip(lesson.grid.tolist(), proba.tolist(), strict=True)), kind)
 
 
+def pointed_at(lesson: LessonOfPoints, x: float, label: float, says: str) -> str:
+    """What a mark says when it is pointed at; among many points nobody would find it."""
+    if lesson.n > MOST_LABELLED:
+        return ""
+    return f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: {says}"
+
+
 def dots_on(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """The points where the curve of a pass puts them."""
     found = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
-        says = f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: given {fixed(p, 4)}"
+        says = pointed_at(lesson, x, label, f"given {fixed(p, 4)}")
         found.append(axes.dot(x, p, is_positive=bool(label), says=says))
     return found
 
@@ -131,7 +139,7 @@ def in_a_row(
     bottom = top + height
     names = [written(float(f"{x:.3g}")) for x in lesson.x]
     for k, (value, label) in enumerate(zip(values, lesson.labels, strict=True)):
-        says = f"{lesson.names.feature} = {written(lesson.x[k])}, {lesson.names.of(label)}: {fixed(value, 4)}"
+        says = pointed_at(lesson, lesson.x[k], label, fixed(value, 4))
         shown = min(value, y[1])
         marks.append(axes.bar((k + BAR[0], k + BAR[1]), (0.0, shown), "pos-bar" if label else "neg-bar", says))
         if is_labelled:
@@ -157,8 +165,8 @@ def costs(lesson: LessonOfPoints, frame: Frame | None = None, height: float = 17
     frame = lesson.frames[-1] if frame is None else frame
     top = cost_top(lesson)
     axes, marks = in_a_row(lesson, frame.costs, (0.0, top), "cost (nats)", top=ABOVE, height=height)
-    bars = [mark for mark in marks if mark.tag == "rect"]
-    labels = [mark for mark in marks if mark.tag != "rect"]
+    bars = [mark for mark in marks if mark.tag != "text"]
+    labels = [mark for mark in marks if mark.tag == "text"]
     return drawn(ABOVE + height + BELOW, *bars, *mean_line(axes, frame.log_loss), *labels)
 
 
@@ -218,6 +226,9 @@ def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
     title = f"share of {cut(lesson.names.positive, 30)}"
     rate, own = lesson.rate, lesson.entropy
     side, anchor = inside_of(rate)
+    # Below the dot, or above it where there is no room for words below; lower where groups are shown.
+    down = -10.0 if own < 0.3 else 62.0 if pools else 18.0
+    words = f"{short(rate)}: {fixed(own, 4)}"
     half = f"half and half: {fixed(NATS_PER_BIT, 4)} = one bit"
     marks = [
         axes.frame(title, "entropy (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1], y_ticks=[0, 0.2, 0.4, 0.6, 0.8]),
@@ -229,15 +240,7 @@ def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
         axes.ring(0.5, NATS_PER_BIT, "own-dot", 4.0),
         *(axes.ring(pool.share, pool.entropy, "hole", 2 + 8 * math.sqrt(pool.mass)) for pool in pools),
         axes.ring(rate, own, "own-dot", 6.0),
-        axes.text(
-            rate,
-            own,
-            f"{fixed(rate, 4).rstrip('0')}: {fixed(own, 4)}",
-            anchor=anchor,
-            dx=10 * side,
-            dy=18,
-            kind="inside",
-        ),
+        axes.text(rate, own, words, anchor=anchor, dx=10 * side, dy=down, kind="inside"),
         axes.text(0.03, 0.0, f"all {cut(lesson.names.negative, 8)}: 0", anchor="start", dy=-9, kind="inside"),
         axes.text(0.97, 0.0, f"all {cut(lesson.names.positive, 8)}: 0", anchor="end", dy=-9, kind="inside"),
     ]
