@@ -210,7 +210,6 @@ def _points_of(
 ) -> tuple[Any, Any, Names, str]:
     """(Numbers, labels, what they are called, where from) of a table or of arrays, checked like those of a fit."""
     from logloss.data.binding import bind
-    from logloss.data.block import judge_coding
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import SampleSummary
 
@@ -221,7 +220,6 @@ def _points_of(
     else:
         source, roles = bind(y_true, features={feature or "x": data}, pos_label=pos_label)
     found = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))
-    judge_coding(found.coding, roles)
     if found.n_rows > MOST_POINTS:
         raise DataError(
             f"a page shows at most {MOST_POINTS} points, as more hide each other; there are {count(found.n_rows)}. "
