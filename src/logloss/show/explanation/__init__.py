@@ -2,7 +2,7 @@
 
 >>> explanation = explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
 >>> explanation.to_html().count("<svg")
-13
+15
 
 `lesson.py` holds the numbers, `pictures.py` and `parts.py` draw them, `of_points.py`, `of_pools.py` and `telling.py`
 say what to see, `moving.py` makes the sliders.
@@ -49,7 +49,7 @@ class Explanation:
     >>> import logloss
     >>> explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
     >>> round(explanation.to_dict()["log_loss_nats"], 4)
-    0.593
+    0.6114
     """
 
     lesson: LessonOfPoints | LessonOfPools
@@ -169,12 +169,12 @@ def explain(
     >>> print(explanation)
     Four points, 0.5000 of them 1.
     <BLANKLINE>
-    What they cost, in the mean                  nats     bits
-      saying ½ to each: a coin flip            0.6931   1.0000
-      saying 0.5 to each: the entropy          0.6931   1.0000
-      what was said of each                    0.5930   0.8555
-      the same, calibrated on what happened    0.3466   0.5000
-      each point by a curve that never saw it  1.3222   1.9076
+    What they cost, in the mean                   nats     bits
+      saying ½ to each: a coin flip             0.6931   1.0000
+      saying 0.5 to each: the entropy           0.6931   1.0000
+      what was said of each                     0.6114   0.8821
+      the same, calibrated on what happened     0.3466   0.5000
+      each point by a curve that never saw it   1.3222   1.9075
     """
     if isinstance(data, Measurement):
         if y_true is not None or feature is not None or model is not None:
@@ -225,13 +225,13 @@ def _points_of(
             f"a page shows at most {MOST_POINTS} points, as more hide each other; there are {count(found.n_rows)}. "
             "Take some of them, or fit and measure all and explain the measurement, which is told of groups."
         )
-    blocks = [block for _, block in found.chosen()]
-    columns = [block.features[0] for block in blocks]
+    kept = [rows for _, rows in found.chosen()]
+    columns = [rows.features[0] for rows in kept]
     name = printable(roles.features[0], LONGEST_NAME)
     if any(column.categories is not None or column.is_matrix for column in columns):
         raise DataError(f'"{name}" must hold numbers to be a place on a line; it holds something else.')
     x = [float(value) for column in columns for value in column.values]
-    labels = [float(value) for block in blocks for value in block.y_true]
+    labels = [float(label) for rows in kept for label in rows.y_true]
     if any(label not in (0.0, 1.0) for label in labels):
         raise DataError("labels must be 0 or 1 to be shown as points; some are shares between them.")
     others = [value for kind, value in found.coding if kind == "value" and not is_label(value, pos_label)]
@@ -242,7 +242,9 @@ def _points_of(
 def _names(pos_label: Any, other: Any, test: Any, feature: str) -> Names:
     """What the classes are called: their values, or whether the comparison holds."""
     if test is not None:
-        return Names("true", "false", feature, title="")
+        if test.operator != "==" or not isinstance(test.operand, str):
+            return Names("true", "false", feature)
+        pos_label = test.operand
     positive = "1" if pos_label is None else _short(pos_label)
     negative = "0" if pos_label is None else "not " + positive if other is None else _short(other)
     return Names(positive, negative, feature)

@@ -5,7 +5,7 @@
 >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
 >>> body, sliders = body_of_pools(LessonOfPools(Names("won", "lost", noun="row"), m))
 >>> body.count("<svg")
-8
+9
 """
 
 from __future__ import annotations

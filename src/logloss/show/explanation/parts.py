@@ -45,8 +45,8 @@ def most_shown(lesson: Lesson) -> float:
 def areas(lesson: Lesson, said: Said) -> Element:
     """Left what the positive and the negative ones pay; right the same area levelled out: entropy and KL."""
     rate, top = lesson.rate, most_shown(lesson)
-    left = Axes((0.0, 1.0), (0.0, top), width=165.0, height=250.0)
-    right = Axes((0.0, 1.0), (0.0, top), left=260.0, width=165.0, height=250.0)
+    left = Axes((0.0, 1.0), (0.0, top), width=177.0, height=250.0)
+    right = Axes((0.0, 1.0), (0.0, top), left=248.0, width=177.0, height=250.0)
     all_of = said.cross_entropy
     positive, negative = cut(lesson.names.positive, 6), cut(lesson.names.negative, 6)
     bottom = left.top + left.height
@@ -72,7 +72,11 @@ def areas(lesson: Lesson, said: Said) -> Element:
         right.text(0.5, all_of, f"{fixed(all_of, 4)} in all", dy=-8, kind="strong"),
         right.text(0.5, lesson.entropy / 2, f"entropy {fixed(lesson.entropy, 4)}", dy=5, kind="on-own"),
         *below(
-            left, [(f"{positive} {fixed(rate, 2)}", "of-pos", 0.0), (f"{negative} {fixed(1 - rate, 2)}", "of-neg", 1.0)]
+            left,
+            [
+                (f"{positive} {fixed(rate, 2)}", "of-pos small", 0.0),
+                (f"{negative} {fixed(1 - rate, 2)}", "of-neg small", 1.0),
+            ],
         ),
         *below(right, [(f"KL {fixed(said.kl, 4)}", "of-kl", 0.6)]),
         hatched(Element("rect", x=right.across(0.12), y=bottom + 7, width=11, height=11), "hatch-areas"),
@@ -98,6 +102,7 @@ def valley(lesson: Lesson, said: Said) -> Element:
     top = max(1.8, 1.3 * lesson.entropy)
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
     rate, own = lesson.rate, lesson.entropy
+    own_words = f"entropy {fixed(own, 4)}"
     grid = np.unique(
         np.concatenate([np.linspace(0.002, 0.998, 167), np.geomspace(1e-5, 0.01, 20), 1 - np.geomspace(1e-5, 0.01, 20)])
     )
@@ -116,7 +121,7 @@ def valley(lesson: Lesson, said: Said) -> Element:
         axes.span((p, p), (own, all_of), "kl-thick"),
         axes.ring(p, all_of, "now", 7.0),
         axes.text(p, all_of, fixed(all_of, 4), anchor=anchor, dx=-12 if p > 0.5 else 12, dy=-8, kind="strong"),
-        axes.text(0.02, 0, f"entropy {fixed(own, 4)}", anchor="start", dy=-8, kind="on-own"),
+        axes.text(0.98 if p < 0.5 else 0.02, 0, own_words, anchor="end" if p < 0.5 else "start", dy=-8, kind="on-own"),
     ]
     marks[0] = hatched(marks[0], "hatch-valley")
     frame = axes.frame("probability p said to all", "mean cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1])

@@ -4,7 +4,7 @@
 >>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
 >>> shown, slider = cross_entropy_part(lesson)
 >>> len(slider.values)
-91
+81
 """
 
 from __future__ import annotations
