@@ -155,7 +155,7 @@ def test_every_decimal_in_the_words_and_pictures_is_one_of_these(page, figures, 
     known += [again.intercept, again.slope, -again.intercept / again.slope, *shares, base, 1 - base]
     known += [100 * (1 - again.loss / own), 100 * again.costs.max() / again.costs.sum()]
     # The slider's first sentence, whose figures other tests recompute; the chance level, which tests/test_demo.py does.
-    known += [cross_entropy(base, 0.3), divergence(base, 0.3), 0.2459, 0.75]
+    known += [cross_entropy(base, 0.3), divergence(base, 0.3), 0.2459]
     of_groups = [again.costs[group].mean() for group in again.groups]
     known += [*(again.p[group].mean() for group in again.groups), *of_groups]
     known += [cost - entropy(share) for cost, share in zip(of_groups, shares, strict=True)]
@@ -365,8 +365,8 @@ def test_points_that_a_cut_divides_are_said_to_be():
 
 def test_a_curve_may_fall():
     found = figures_of(logloss.explain([1, 2, 3, 4, 5], [1, 1, 0, 1, 0]).to_html())
-    assert "Further to the left, more of them are 1." in found["The points"].sentence
-    p = found["The curve"].column("probability of 1")
+    assert "Further to the left, more of them are positive." in found["The points"].sentence
+    p = found["The curve"].column("probability of positive")
     assert p == sorted(p, reverse=True)
 
 
@@ -375,7 +375,7 @@ def test_a_model_of_one_column_is_shown_as_it_is():
     model = logloss.fit(x, y)
     explained = logloss.explain(x, y, model=model)
     assert explained.to_dict()["coefficient"] == model.coefficients["x"]
-    shown = figures_of(explained.to_html())["The curve"].column("probability of 1")
+    shown = figures_of(explained.to_html())["The curve"].column("probability of positive")
     assert shown == pytest.approx(model.predict_proba(x), abs=HALF)
 
 

@@ -179,12 +179,12 @@ class Axes:
             "rect", *_titled(says), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
         )
 
-    def dot(self, x: float, y: float, *, is_positive: bool, says: str = "") -> Element:
+    def dot(self, x: float, y: float, *, is_positive: bool, says: str = "", radius: float = RADIUS) -> Element:
         """A point: a filled circle for a positive one, a hollow triangle for a negative one."""
         across, up = self.across(x), self.up(y)
         if is_positive:
-            return Element("circle", *_titled(says), class_="pos", cx=across, cy=up, r=RADIUS)
-        wide, high = 1.15 * RADIUS, RADIUS
+            return Element("circle", *_titled(says), class_="pos", cx=across, cy=up, r=radius)
+        wide, high = 1.15 * radius, radius
         corners = f"M0 {_written(-1.2 * high)}L{_written(wide)} {_written(0.8 * high)}H{_written(-wide)}Z"
         place = f"translate({_written(across)} {_written(up)})"
         return Element("path", *_titled(says), class_="neg", d=corners, transform=place)

@@ -167,12 +167,12 @@ def explain(
     >>> import logloss
     >>> explanation = logloss.explain({"x": [0.0, 1.0, 2.0, 3.0], "won": [0, 1, 0, 1]}, "won", feature="x")
     >>> print(explanation)
-    Four points, 0.5000 of them 1.
+    Four points, 0.5000 of them positive.
     <BLANKLINE>
     What they cost, in the mean                   nats     bits
       saying ½ to each: a coin flip             0.6931   1.0000
       saying 0.5 to each: the entropy           0.6931   1.0000
-      what was said of each                     0.6114   0.8821
+      the fitted curve                          0.6114   0.8821
       the same, calibrated on what happened     0.3466   0.5000
       each point by a curve that never saw it   1.3222   1.9075
     """
@@ -245,14 +245,15 @@ def _names(pos_label: Any, other: Any, test: Any, feature: str) -> Names:
         if test.operator != "==" or not isinstance(test.operand, str):
             return Names("true", "false", feature)
         pos_label = test.operand
-    positive = "1" if pos_label is None else _short(pos_label)
-    negative = "0" if pos_label is None else "not " + positive if other is None else _short(other)
-    return Names(positive, negative, feature)
+    if pos_label is None:
+        return Names("positive", "negative", feature)
+    positive = _short(pos_label)
+    return Names(positive, f"not {positive}" if other is None else _short(other), feature)
 
 
 def _short(value: Any) -> str:
     """A class as it is called on the page."""
-    return printable(value if isinstance(value, str) else value_text(value), LONGEST_NAME)
+    return printable(value if isinstance(value, str) else f"class {value_text(value)}", LONGEST_NAME)
 
 
 def _names_of(measured: Measurement) -> Names:

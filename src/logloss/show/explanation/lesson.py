@@ -35,7 +35,6 @@ class Names:
     negative: str
     feature: str = "x"
     noun: str = "point"
-    title: str = ""
 
     def of(self, label: float) -> str:
         """The name of a class."""
@@ -265,6 +264,11 @@ def pools_of(recalibration: Recalibration) -> tuple[Pool, ...]:
 def said_of(spread: Any) -> Array:
     """The prediction at each place of a spread."""
     return np.asarray(spread.points.proba, np.float64)
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """A number in a sentence, to so many significant digits."""
+    return written(float(f"{value:.{digits}g}"))
 
 
 def written(value: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.show import page
 from logloss.show.explanation import pictures
-from logloss.show.explanation.lesson import Frame, LessonOfPoints, written
+from logloss.show.explanation.lesson import Frame, LessonOfPoints, rounded, written
 from logloss.show.explanation.moving import Slider
 from logloss.show.explanation.prose import capital, number, percent, said, short, term
 from logloss.show.explanation.telling import (
@@ -70,7 +70,7 @@ def body_of_points(lesson: LessonOfPoints) -> tuple[str, list[Slider]]:
 
 def title_of(lesson: LessonOfPoints) -> str:
     """What the page is called."""
-    return lesson.names.title or f"What a prediction costs, seen in {number(lesson.n)} {lesson.names.noun}s"
+    return f"What a prediction costs, seen in {number(lesson.n)} {lesson.names.noun}s"
 
 
 def _counts(lesson: LessonOfPoints) -> str:
@@ -82,7 +82,7 @@ def _counts(lesson: LessonOfPoints) -> str:
 def _where(lesson: LessonOfPoints, k: int) -> str:
     """`red point at 0.2`."""
     names = lesson.names
-    return f"{names.of(lesson.labels[k])} {names.noun} at {written(lesson.x[k])}"
+    return f"{names.of(lesson.labels[k])} {names.noun} at {rounded(lesson.x[k])}"
 
 
 def _lead(lesson: LessonOfPoints) -> list[str]:
@@ -127,12 +127,12 @@ def _cut(lesson: LessonOfPoints) -> str:
     right, left = (1, 0) if rises else (0, 1)
     last_left, first_right = float(x[labels == left].max()), float(x[labels == right].min())
     if last_left < first_right:
-        return f"One cut between {written(last_left)} and {written(first_right)} tells the two apart without fault."
+        return f"One cut between {rounded(last_left)} and {rounded(first_right)} tells the two apart without fault."
     place = "in the same place as" if last_left == first_right else "to the right of"
     return (
         f"Try to cut the line so that all to the right of the cut are {names.of(right)}, and all to the left "
-        f"{names.of(left)}: it cannot be done. The {names.of(left)} {names.noun} at {written(last_left)} lies {place} "
-        f"the {names.of(right)} one at {written(first_right)}. Whoever predicts these must live with doubt."
+        f"{names.of(left)}: it cannot be done. The {names.of(left)} {names.noun} at {rounded(last_left)} lies {place} "
+        f"the {names.of(right)} one at {rounded(first_right)}. Whoever predicts these must live with doubt."
     )
 
 
@@ -270,10 +270,10 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     text += f"After {number(n)} passes, {proven} {_bound(model.certificate.nats_per_row)} nats a {names.noun}."
     if model.l2:
         text += (
-            f" (A mild pull of the slope towards 0 is part of what was minimised, l2 = {short(model.l2)}: so few "
-            f"{names.noun}s should make nobody too sure.)"
+            f" (Part of what was minimised is a mild pull of the slope towards 0, l2 = {short(model.l2)}, which keeps "
+            f"a curve that was drawn through few {names.noun}s from being too sure.)"
         )
-    rows = [["pass", "intercept", "slope", "log loss (nats)", "at most so far from the best (nats)"]]
+    rows = [["pass", "intercept", "slope", "log loss (nats)", "how far from the best, at most (nats)"]]
     rows += [
         [count(k), fixed(f.intercept, 4), fixed(f.slope, 4), fixed(f.log_loss, 6), _bound(f.bound)]
         for k, f in enumerate(frames, 1)
@@ -295,7 +295,7 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
         ),
         page.figure(
             slider.moves_with(lambda frame: pictures.falling(lesson, frame), frames, "loss"),
-            "The loss falls, and the end is certified",
+            "The loss falls, and the end is certain",
             f"Above, the log loss of each pass, and the entropy of the share alone, {fixed(lesson.entropy, 4)}, for "
             "comparison. Below, how far each pass can be from the best there is, in powers of ten.",
             rows,
@@ -349,9 +349,9 @@ def _last_rung(lesson: LessonOfPoints) -> str:
 def _endings() -> list[str]:
     """The page in three sentences, and where to go from here."""
     return [
-        "A prediction costs −log of the probability it gave to what happened; the mean is the log loss. Of it, entropy "
-        "is what nobody could know, and KL what was said wrongly. Training lowers the sum; calibration removes what is "
-        "left of the second.",
+        "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
+        "entropy, what nobody could know, plus KL, what was said wrongly. Training lowers the sum. Calibration removes "
+        "what is left of KL.",
         "Your own points: logloss demo points.csv -y colour -x x. Your own predictions, of any number of rows: logloss "
         "measure predictions.csv -y happened -p said.",
     ]

@@ -63,7 +63,7 @@ def body_of_pools(lesson: LessonOfPools) -> tuple[str, list[Slider]]:
 
 def title_of(lesson: LessonOfPools) -> str:
     """What the page is called."""
-    return lesson.names.title or f"What {count(lesson.measured.n_rows)} predictions cost, and why"
+    return f"What {count(lesson.measured.n_rows)} predictions cost, and why"
 
 
 def _lead(lesson: LessonOfPools) -> list[str]:
@@ -123,8 +123,8 @@ def _entropy(lesson: LessonOfPools) -> str:
     )
     sees = (
         f"All alike: 0, there is nothing to guess. Half and half: {fixed(NATS_PER_BIT, 4)} nats = one bit, the most "
-        f"there is. The large dot is all {names.noun}s, {nats(lesson.entropy)}. The hollow dots are the groups: each "
-        f"is purer than all together or less pure, and in the mean they leave open {nats(lesson.entropy_of_pools)}."
+        f"there is. The large dot is all {names.noun}s, {nats(lesson.entropy)}. The hollow dots are the groups: "
+        f"in the mean they leave open {nats(lesson.entropy_of_pools)}."
     )
     less = so_much(lesson)
     if less:
@@ -135,8 +135,8 @@ def _entropy(lesson: LessonOfPools) -> str:
 def _endings() -> list[str]:
     """The page in three sentences."""
     return [
-        "A prediction costs −log of the probability it gave to what happened; the mean is the log loss. Of it, entropy "
-        "is what nobody could know from the groups, and KL what was said wrongly about them. Better predictions tell "
-        "groups apart; calibration removes what is left of KL.",
+        "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
+        "entropy, what is left open within the groups, plus KL, what was said wrongly of them. Predictions that know "
+        "more make purer groups; calibration removes what is left of KL.",
         "The figures with their intervals: logloss measure. The same lesson with ten points: logloss demo.",
     ]

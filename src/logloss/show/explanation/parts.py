@@ -48,7 +48,7 @@ def areas(lesson: Lesson, said: Said) -> Element:
     left = Axes((0.0, 1.0), (0.0, top), width=177.0, height=250.0)
     right = Axes((0.0, 1.0), (0.0, top), left=248.0, width=177.0, height=250.0)
     all_of = said.cross_entropy
-    positive, negative = cut(lesson.names.positive, 6), cut(lesson.names.negative, 6)
+    positive, negative = cut(lesson.names.positive, 7), cut(lesson.names.negative, 7)
     bottom = left.top + left.height
     blocks = [
         left.bar(
@@ -221,7 +221,7 @@ def rungs(lesson: Lesson) -> list[tuple[str, float, float]]:
     found = [
         ("saying ½ to each: a coin flip", NATS_PER_BIT, lesson.entropy),
         (f"saying {short(lesson.rate)} to each: the entropy", lesson.entropy, lesson.entropy),
-        ("what was said of each", loss, left),
+        ("the fitted curve" if isinstance(lesson, LessonOfPoints) else "what was said of each", loss, left),
         ("the same, calibrated on what happened", left, left),
     ]
     if isinstance(lesson, LessonOfPoints) and not math.isnan(lesson.new_points):

@@ -15,13 +15,15 @@ import numpy as np
 from logloss.data.rows import Array
 from logloss.information import entropy, surprisal
 from logloss.predicting import proba_of
-from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, written
+from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, rounded, written
 from logloss.show.explanation.prose import short
-from logloss.show.svg import WIDTH, Axes, Element, group, ticks
+from logloss.show.svg import RADIUS, WIDTH, Axes, Element, group, ticks
 from logloss.text import NATS_PER_BIT, fixed
 
 # Up to so many points each has its own number.
 MOST_LABELLED = 12
+# More points are drawn small.
+MOST_LARGE = 40
 # How much of the place of a point its bar takes.
 BAR = (0.12, 0.88)
 # Room for the lines over and under a picture.
@@ -41,11 +43,11 @@ def lanes(lesson: LessonOfPoints, top: float = ABOVE, height: float = 180.0, tit
 
 def points(lesson: LessonOfPoints) -> Element:
     """The points: where they lie and what they are."""
-    axes = Axes(lesson.reach, (-0.35, 1.35), left=80.0, width=345.0, height=84.0)
+    axes = Axes(lesson.reach, (-0.35, 1.35), left=112.0, width=313.0, height=84.0)
     frame = axes.frame(lesson.names.feature, "what it is (counts as)", y_ticks=[])
     named = []
     for label, kind in ((1, "of-pos"), (0, "of-neg")):
-        words = f"{cut(lesson.names.of(label), 6)} ({label})"
+        words = f"{cut(lesson.names.of(label), 9)} ({label})"
         named += [
             axes.span(axes.x, (label, label), "grid"),
             Element("text", words, class_=kind, x=axes.left - 6, y=axes.up(label) + 4.5, text_anchor="end"),
@@ -77,12 +79,17 @@ def pointed_at(lesson: LessonOfPoints, x: float, label: float, says: str) -> str
     return f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: {says}"
 
 
+def radius_of(lesson: LessonOfPoints) -> float:
+    """How large points are drawn."""
+    return RADIUS if lesson.n <= MOST_LARGE else 0.6 * RADIUS
+
+
 def dots_on(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """The points where the curve of a pass puts them."""
     found = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
         says = pointed_at(lesson, x, label, f"given {fixed(p, 4)}")
-        found.append(axes.dot(x, p, is_positive=bool(label), says=says))
+        found.append(axes.dot(x, p, is_positive=bool(label), says=says, radius=radius_of(lesson)))
     return found
 
 
@@ -90,7 +97,8 @@ def curve(lesson: LessonOfPoints) -> Element:
     """The fitted curve, and each point at the height of its probability."""
     axes, frame = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}")
     last = lesson.frames[-1]
-    stems = [axes.span((x, x), (0, p), "stem") for x, p in zip(lesson.x, last.proba, strict=True)]
+    stemmed = zip(lesson.x, last.proba, strict=True) if lesson.n <= MOST_LARGE else ()
+    stems = [axes.span((x, x), (0, p), "stem") for x, p in stemmed]
     worst = lesson.costliest
     x, p = lesson.x[worst], last.proba[worst]
     # Over a curve that rises there is room on the left.
@@ -100,11 +108,16 @@ def curve(lesson: LessonOfPoints) -> Element:
     return drawn(ABOVE + 180 + BELOW, *marks)
 
 
+def bar_of(lesson: LessonOfPoints, label: float) -> str:
+    """The kind of a bar; among many it has no rim."""
+    return ("pos-bar" if label else "neg-bar") + (" many" if lesson.n > MOST_LARGE else "")
+
+
 def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame, half: float) -> list[Element]:
     """In place: for a positive point the bar up to the curve, for a negative one the bar from the curve up to 1."""
     bars = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
-        kind, ends = ("pos-bar", (0.0, p)) if label else ("neg-bar", (p, 1.0))
+        kind, ends = bar_of(lesson, label), (0.0, p) if label else (p, 1.0)
         bars.append(axes.bar((x - half, x + half), ends, kind))
     return bars
 
@@ -137,11 +150,11 @@ def in_a_row(
     )
     marks = [frame]
     bottom = top + height
-    names = [written(float(f"{x:.3g}")) for x in lesson.x]
+    names = [rounded(x, 3) for x in lesson.x]
     for k, (value, label) in enumerate(zip(values, lesson.labels, strict=True)):
         says = pointed_at(lesson, lesson.x[k], label, fixed(value, 4))
         shown = min(value, y[1])
-        marks.append(axes.bar((k + BAR[0], k + BAR[1]), (0.0, shown), "pos-bar" if label else "neg-bar", says))
+        marks.append(axes.bar((k + BAR[0], k + BAR[1]), (0.0, shown), bar_of(lesson, label), says))
         if is_labelled:
             marks.append(axes.text(k + 0.5, shown, fixed(value, 2), dy=-4, kind="small"))
             marks.append(
@@ -292,7 +305,7 @@ def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Ele
     low, high = math.floor(min([*known, -4.0])), math.ceil(max([*known, 0.0]))
     up = [value for value in ticks(low, high, 4) if value.is_integer()]
     axes = Axes((0.5, len(powers) + 0.5), (low - 0.5, high + 0.5), top=ABOVE + 120 + 54, height=84.0)
-    frame = axes.frame("pass", "at most so far from the best (nats)", x_ticks=numbers, y_ticks=[])
+    frame = axes.frame("pass", "how far from the best, at most (nats)", x_ticks=numbers, y_ticks=[])
     for value in up:
         frame.children.append(axes.span(axes.x, (value, value), "grid"))
         words = Element("tspan", f"{value:g}".replace("-", "−"), dy="-5", font_size="9")

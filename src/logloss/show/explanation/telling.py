@@ -184,13 +184,13 @@ def chance_text(lesson: Lesson) -> str:
     what = f"{number(n)} {lesson.names.noun}s"
     if math.isnan(found.by_chance):
         return f"How much of it would be luck is not known here ({found.chance_reason})."
+    cases = "fewer than 1" if found.p_value < 0.01 else number(round(100 * found.p_value))
     verdict = (
-        "so there is nothing to repair here" if found.p_value > 0.05 else "so this is more than luck: worth repairing"
+        "there is nothing to repair here" if found.p_value > 0.05 else "this is more than luck, and worth repairing"
     )
-    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {fixed(found.p_value, 2)}"
     return (
         f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} "
-        f"of it by luck alone ({p_value}), {verdict}."
+        f"of it by luck alone, and as much as was found here in {cases} of 100 cases: {verdict}."
     )
 
 
@@ -204,12 +204,12 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
     inner = adding_digits(loss, [left, found])
     groups = f"{number(n_pools)} group" + ("" if n_pools == 1 else "s")
     text = (
-        f"{opening} Put those together that were told similar things, so that the share of {names.positive} rises from "
-        f"group to group: this makes {groups}. Within a group, that share is the truth. So the cost splits as before: "
-        f"{fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + {fixed(found, inner)} on top. What "
-        f"is on top is called {term('miscalibration')}. {term('Calibration')} replaces what was said by the share of "
-        "the group, and so removes exactly this last term. It is KL once more, and nothing else if each group was told "
-        "one thing."
+        f"{opening} Put those together that were told similar things, until the share of {names.positive} rises from "
+        f"group to group: that makes {groups}. Take the share within a group for the truth, and the cost splits as "
+        f"before: {fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + {fixed(found, inner)} on "
+        f"top. What is on top is called {term('miscalibration')}. It is KL once more, and nothing else where a group "
+        f"was told one thing. {term('Calibration')} says the share of the group instead of what was said, and so "
+        "removes exactly this last term."
     )
     sums = (
         f"The entropy of all was {fixed(uncertainty, digits)}. What was said tells groups apart and takes "
