@@ -264,15 +264,18 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
         f"The curve has two numbers, and training finds them. It began with a curve that costs {shown[0]} and changed "
         f"its numbers, pass by pass over the {names.noun}s, so that the log loss fell: {' → '.join(shown)}. "
     )
-    proven = (
-        "no curve can be better by more than" if model.certificate.is_proven else "the next step was expected to gain"
-    )
-    text += f"After {number(n)} passes, {proven} {_bound(model.certificate.nats_per_row)} nats a {names.noun}."
+    best = "no curve can be better"
     if model.l2:
         text += (
-            f" (Part of what was minimised is a mild pull of the slope towards 0, l2 = {short(model.l2)}, which keeps "
-            f"a curve that was drawn through few {names.noun}s from being too sure.)"
+            f"What was minimised is the log loss and a mild pull of the slope towards 0 (l2 = {short(model.l2)}), "
+            f"which keeps a curve that is drawn through few {names.noun}s from being too sure. "
         )
+        best = "no curve can be better at that"
+    bound = _bound(model.certificate.nats_per_row)
+    if model.certificate.is_proven:
+        text += f"After {number(n)} passes, {best} by more than {bound} nats a {names.noun}: that is proved, not hoped."
+    else:
+        text += f"After {number(n)} passes, the next step was expected to gain {bound} nats a {names.noun}."
     rows = [["pass", "intercept", "slope", "log loss (nats)", "how far from the best, at most (nats)"]]
     rows += [
         [count(k), fixed(f.intercept, 4), fixed(f.slope, 4), fixed(f.log_loss, 6), _bound(f.bound)]
@@ -283,13 +286,13 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
             slider.moves_with(lambda frame: pictures.trained(lesson, frame), frames, "curve"),
             "The curve of each pass",
             "Thin lines are the curves of all passes, the thick one is that of the pass shown. The bars are the "
-            "probability of what happened: training makes them longer, taken together.",
+            "probability of what happened: training makes their product larger.",
             rows,
         ),
         page.figure(
             slider.moves_with(lambda frame: pictures.costs(lesson, frame), frames, "costs"),
             "What each costs at this pass",
-            "As the curve bends, those it gets right pay less, and the few it gets wrong pay more. The mean falls.",
+            "As the curve bends, those it gets right pay less, and those it gets wrong pay more. The mean falls.",
             _costs_by_pass(lesson),
             note="In nats.",
         ),

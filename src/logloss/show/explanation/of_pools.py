@@ -100,9 +100,9 @@ def _mean(lesson: LessonOfPools) -> str:
     """What groups of rows pay."""
     names, loss = lesson.names, float(lesson.measured.log_loss)
     text = (
-        f"The log loss is the mean of what all {names.noun}s pay. Here they stand in groups that were told similar "
-        f"things: each column is as wide as its share of all {names.noun}s and as high as their mean cost, so that its "
-        f"area is what it adds. All areas together are {nats(loss)}."
+        f"The log loss is the mean of what all {names.noun}s pay. Here they stand in groups of which similar things "
+        f"were said: each column is as wide as its share of all {names.noun}s and as high as their mean cost, so that "
+        f"its area is what it adds. All areas together are {nats(loss)}."
     )
     rows = [["group", f"share of all {names.noun}s", "said (mean)", "mean cost (nats)", "adds (nats)"]]
     rows += [

@@ -63,12 +63,12 @@ def entropy_text(lesson: Lesson) -> str:
     first, second = rate * of_positive, (1 - rate) * of_negative
     digits = adding_digits(own, [first, second])
     return (
-        f"Say {share}. Then each that is {names.positive} pays −log {share} = {fixed(of_positive, 4)}, and each that "
-        f"is {names.negative} pays −log {rest} = {fixed(of_negative, 4)}. The first are {share} of all, the second "
-        f"{rest}, so the mean is {share} × {fixed(of_positive, 4)} + {rest} × {fixed(of_negative, 4)}, which is "
-        f"{fixed(first, digits)} + {fixed(second, digits)} = {fixed(own, digits)}. This is the {term('entropy')} of a "
-        f"share of {share}. No other single answer costs less, as the next part shows: entropy is what the share alone "
-        "leaves open."
+        f"Say {share}, the share itself. Then each that is {names.positive} pays −log {share} = "
+        f"{fixed(of_positive, 4)}, and each that is {names.negative} pays −log {rest} = {fixed(of_negative, 4)}. The "
+        f"first are {share} of all, the second {rest}, so the mean is {share} × {fixed(of_positive, 4)} + {rest} × "
+        f"{fixed(of_negative, 4)}, which is {fixed(first, digits)} + {fixed(second, digits)} = {fixed(own, digits)}. "
+        f"This is the {term('entropy')} of a share of {share}. No other single answer costs less, as the next part "
+        "shows: entropy is what the share alone leaves open."
     )
 
 
@@ -115,8 +115,8 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
         f"the {term('KL divergence')}: the price of saying p instead of q."
     )
     end = (
-        f"Move p to {share}: the striped part vanishes, there and nowhere else. Nobody who is paid by log loss gains "
-        "by saying anything but what they believe. That is why it is used to train forecasters and to judge them."
+        f"Move p to {share}: the striped part vanishes, there and nowhere else. Whoever is judged by log loss does "
+        "best by saying what they believe. That is why it is used to train forecasters, and to judge them."
     )
     told = [one for one in lesson.said if one.proba == rate or round(one.proba * 20, 9).is_integer()]
     head = ["p said to all", f"cost if {names.positive}", f"cost if {names.negative}", "cross-entropy", "entropy", "KL"]
@@ -204,12 +204,12 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
     inner = adding_digits(loss, [left, found])
     groups = f"{number(n_pools)} group" + ("" if n_pools == 1 else "s")
     text = (
-        f"{opening} Put those together that were told similar things, until the share of {names.positive} rises from "
-        f"group to group: that makes {groups}. Take the share within a group for the truth, and the cost splits as "
-        f"before: {fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + {fixed(found, inner)} on "
-        f"top. What is on top is called {term('miscalibration')}. It is KL once more, and nothing else where a group "
-        f"was told one thing. {term('Calibration')} says the share of the group instead of what was said, and so "
-        "removes exactly this last term."
+        f"{opening} Put {names.noun}s together of which similar things were said, until the share of {names.positive} "
+        f"rises from group to group: that makes {groups}. Take the share within a group for the truth, and the cost "
+        f"splits as before: {fixed(loss, inner)} = {fixed(left, inner)} entropy within the groups + "
+        f"{fixed(found, inner)} on top. What is on top is called {term('miscalibration')}. It is KL once more, and "
+        f"nothing else where one thing was said of a whole group. {term('Calibration')} says the share of the group "
+        "instead of what was said, and so removes exactly this last term."
     )
     sums = (
         f"The entropy of all was {fixed(uncertainty, digits)}. What was said tells groups apart and takes "
