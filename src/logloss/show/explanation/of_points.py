@@ -252,30 +252,11 @@ def _entropy(lesson: LessonOfPoints) -> str:
 
 def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     """Training replayed."""
-    names, frames, model = lesson.names, lesson.frames, lesson.model
+    names, frames = lesson.names, lesson.frames
     n = len(frames)
-    slider = Slider(
-        "pass", "Replay the training", [f"pass {k} of {n}" for k in range(1, n + 1)], shown=n - 1, can_play=True
-    )
+    values = [f"pass {k} of {n}" for k in range(1, n + 1)]
+    slider = Slider("pass", "Replay the training", values, shown=n - 1, can_play=True)
     slider.says([_pass_text(lesson, k, frame) for k, frame in enumerate(frames, 1)])
-    losses = [fixed(frame.log_loss, 4) for frame in frames]
-    shown = list(dict.fromkeys(losses))
-    text = (
-        f"The curve has two numbers, and training finds them. It began with a curve that costs {shown[0]} and changed "
-        f"its numbers, pass by pass over the {names.noun}s, so that the log loss fell: {' → '.join(shown)}. "
-    )
-    best = "no curve can be better"
-    if model.l2:
-        text += (
-            f"What was minimised is the log loss and a mild pull of the slope towards 0 (l2 = {short(model.l2)}), "
-            f"which keeps a curve that is drawn through few {names.noun}s from being too sure. "
-        )
-        best = "no curve can be better at that"
-    bound = _bound(model.certificate.nats_per_row)
-    if model.certificate.is_proven:
-        text += f"After {number(n)} passes, {best} by more than {bound} nats a {names.noun}: that is proved, not hoped."
-    else:
-        text += f"After {number(n)} passes, the next step was expected to gain {bound} nats a {names.noun}."
     rows = [["pass", "intercept", "slope", "log loss (nats)", "how far from the best, at most (nats)"]]
     rows += [
         [count(k), fixed(f.intercept, 4), fixed(f.slope, 4), fixed(f.log_loss, 6), _bound(f.bound)]
@@ -304,7 +285,7 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
             rows,
         ),
     ]
-    texts = [said(text), slider.html(), page.figures(*figures)]
+    texts = [said(_training_text(lesson)), slider.html(), page.figures(*figures)]
     if not math.isnan(lesson.new_points):
         texts.append(
             said(
@@ -313,6 +294,28 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
             )
         )
     return part("training", "Training lowers the cost", *texts), slider
+
+
+def _training_text(lesson: LessonOfPoints) -> str:
+    """What training did, and how far from the best it can have ended."""
+    names, model, n = lesson.names, lesson.model, len(lesson.frames)
+    shown = list(dict.fromkeys(fixed(frame.log_loss, 4) for frame in lesson.frames))
+    fell = "fell" if shown == sorted(shown, reverse=True) else "went"
+    text = (
+        f"The curve has two numbers, and training finds them. It began with a curve that costs {shown[0]} and changed "
+        f"its numbers, pass by pass over the {names.noun}s, and the log loss {fell}: {' → '.join(shown)}. "
+    )
+    best = "no curve can be better"
+    if model.l2:
+        text += (
+            f"What was minimised is the log loss and a mild pull of the slope towards 0 (l2 = {short(model.l2)}), "
+            f"which keeps a curve that is drawn through few {names.noun}s from being too sure. "
+        )
+        best = "no curve can be better at that"
+    bound = _bound(model.certificate.nats_per_row)
+    if model.certificate.is_proven:
+        return f"{text}After {number(n)} passes, {best} by more than {bound} nats a {names.noun}: proved, not hoped."
+    return f"{text}After {number(n)} passes, the next step was expected to gain {bound} nats a {names.noun}."
 
 
 def _bound(bound: float) -> str:

@@ -70,16 +70,21 @@ def _lead(lesson: LessonOfPools) -> list[str]:
     """The answer first."""
     names, measured = lesson.names, lesson.measured
     loss = float(measured.log_loss)
+    of_source = f" of {measured.source}" if measured.source else ""
     lead = (
-        f"{capital(number(measured.n_rows))} {names.noun}s, of which {short(lesson.rate)} are {names.positive}. Each "
-        f"was given a probability, and in the mean that costs {nats(loss)}: the {term('log loss')}, also called binary "
-        "cross-entropy. This page shows what that number is made of, and what of it could be saved."
+        f"{capital(number(measured.n_rows))} {names.noun}s{of_source}, of which {short(lesson.rate)} are "
+        f"{names.positive}. Each was given a probability, and in the mean that costs {nats(loss)}: the "
+        f"{term('log loss')}, also called binary cross-entropy. This page shows what that number is made of, and what "
+        "of it could be saved."
     )
     needs = (
         "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
         f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
     )
-    return [said(lead, kind="lead"), said(needs, kind="muted")]
+    return [
+        said(lead, kind="lead"),
+        said(f"{capital(names.positive)} means {measured.positive}. {needs}", kind="muted"),
+    ]
 
 
 def _two_curves(lesson: LessonOfPools) -> str:

@@ -104,7 +104,7 @@ def slider_of(lesson: Lesson) -> Slider:
 
 def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     """Cross-entropy as entropy plus KL, in three pictures and with one slider."""
-    names, rate, own = lesson.names, lesson.rate, lesson.entropy
+    names, rate = lesson.names, lesson.rate
     share = short(rate)
     slider = slider_of(lesson)
     slider.says([identity(lesson, one) for one in lesson.said])
@@ -118,12 +118,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
         f"Move p to {share}: the striped part vanishes, there and nowhere else. Whoever is judged by log loss does "
         "best by saying what they believe. That is why it is used to train forecasters, and to judge them."
     )
-    told = [one for one in lesson.said if one.proba == rate or round(one.proba * 20, 9).is_integer()]
-    head = ["p said to all", f"cost if {names.positive}", f"cost if {names.negative}", "cross-entropy", "entropy", "KL"]
-    rows = [head]
-    for one in told:
-        values = (one.if_positive, one.if_negative, one.cross_entropy, own, one.kl)
-        rows.append([short(one.proba), *(fixed(value, 6) for value in values)])
+    rows = _said_rows(lesson)
     figures = [
         page.figure(
             slider.moves_with(lambda one: parts.areas(lesson, one), lesson.said, "areas"),
@@ -153,9 +148,21 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
             note="All in nats.",
         ),
     ]
-    return part(
-        "kl", "Cross-entropy = entropy + KL", said(text), slider.html(), page.figures(*figures), said(end)
-    ), slider
+    content = (said(text), slider.html(), page.figures(*figures), said(end))
+    return part("kl", "Cross-entropy = entropy + KL", *content), slider
+
+
+def _said_rows(lesson: Lesson) -> list[list[str]]:
+    """What saying p to all costs, for some p."""
+    names = lesson.names
+    rows = [
+        ["p said to all", f"cost if {names.positive}", f"cost if {names.negative}", "cross-entropy", "entropy", "KL"]
+    ]
+    for one in lesson.said:
+        if one.proba == lesson.rate or round(one.proba * 20, 9).is_integer():
+            values = (one.if_positive, one.if_negative, one.cross_entropy, lesson.entropy, one.kl)
+            rows.append([short(one.proba), *(fixed(value, 6) for value in values)])
+    return rows
 
 
 def _line_rows(lesson: Lesson, one: Said) -> list[list[str]]:
