@@ -405,6 +405,8 @@ def test_what_cannot_be_shown_is_refused_with_the_way_out():
         logloss.explain([1.0, 2.0], [1, 1])
     with pytest.raises(logloss.DataError, match="a measurement needs nothing else"):
         logloss.explain(logloss.measure([1, 0], [0.5, 0.5]), [1, 0])
+    with pytest.raises(logloss.DataError, match=r'one cut of "x" tells the classes apart.*Pass l2= above 0'):
+        logloss.explain([1.0, 2.0], [0, 1], l2=0.0)
     model = logloss.fit(np.eye(4)[:, :2], [0, 1, 0, 1], l2=1.0)
     with pytest.raises(logloss.DataError, match="`model` must have one coefficient, and finite ones; it has 2"):
         logloss.explain([1.0, 2.0], [0, 1], model=model)

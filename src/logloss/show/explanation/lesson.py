@@ -8,6 +8,7 @@ True
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from logloss.data.rows import Array
 from logloss.decomposition import Recalibration
+from logloss.errors import DataError, SeparationWarning
 from logloss.fitting import fit
 from logloss.information import cross_entropy, entropy, kl_divergence, surprisal
 from logloss.measurement import Measurement, measure
@@ -195,12 +197,25 @@ def lesson_of_points(
     x, labels = np.asarray(x, np.float64), np.asarray(labels, np.uint8)
     order = np.argsort(x, kind="stable")
     x, labels = x[order], labels[order]
-    model = fit(x, labels, l2=l2) if model is None else model
+    model = finite_curve(x, labels, names, l2) if model is None else model
     (slope,) = model.coefficients.values()
     last = frame_of(model.intercept, slope, model.certificate.nats_per_row, x, labels)
     passes = [frame_of(each.intercept, each.coefficients[0], each.bound, x, labels) for each in model.passes[:-1]]
     measured = measure(labels, y_logit=logits_of(model.intercept, slope, x))
     return LessonOfPoints(names, measured, x, labels, model, (*passes, last))
+
+
+def finite_curve(x: Array, labels: Array, names: Names, l2: float) -> LogisticModel:
+    """The curve of least loss; an error where there is none that could be drawn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        model = fit(x, labels, l2=l2)
+    if model.separation is not None:
+        raise DataError(
+            f'one cut of "{names.feature}" tells the classes apart without fault, so without a penalty no finite curve '
+            "is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
+        )
+    return model
 
 
 def frame_of(intercept: float, slope: float, bound: float, x: Array, labels: Array) -> Frame:
