@@ -213,7 +213,8 @@ def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):
     assert "\u202e" not in out + err
 
 
-def test_the_demo_prints_the_lesson_and_its_figures(run):
+def test_the_demo_prints_the_lesson_and_its_figures(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code, out, _ = run("demo")
     assert code == 0
     assert "mean cost   0.3329   = the log loss" in out

@@ -23,8 +23,9 @@ FRONT = "__init__"  # the front door, src/logloss/__init__.py
 # A file that grew into a folder keeps the place of its name.
 LAYERS = """
 cli
-estimators | show.report
+estimators | show.report | show.explanation
 show.plot
+show.page | show.svg
 difference
 opening | demo
 comparison

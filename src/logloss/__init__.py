@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
+    from logloss.show.explanation import Explanation, explain
     from logloss.smalltable import SmallTable
 
 
@@ -59,6 +60,8 @@ _HOMES = {
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "model",
+    "explain": "show.explanation",
+    "Explanation": "show.explanation",
     "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -79,6 +82,7 @@ __all__ = [
     "DataError",
     "Difference",
     "Estimate",
+    "Explanation",
     "LogLossError",
     "LogisticModel",
     "LogisticRegression",
@@ -94,6 +98,7 @@ __all__ = [
     "cross_entropy",
     "diff",
     "entropy",
+    "explain",
     "fit",
     "kl_divergence",
     "load",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Mapping
@@ -24,15 +23,6 @@ from logloss.cli.options import (
     say_notes,
     typed,
 )
-
-
-@click.command()
-@everywhere
-def demo(as_json: bool, quiet: bool, debug: bool) -> None:
-    """Ten points on a line: trained, measured and explained."""
-    from logloss import demo as lesson
-
-    click.echo(json.dumps(lesson.figures(), allow_nan=False, indent=1) if as_json else lesson.text())
 
 
 @click.command()
