@@ -33,8 +33,8 @@ ALPHA = 1 - CONFIDENCE
 PLANNED_ROWS = 10.0 ** np.arange(-3, 9)
 # Newton's steps towards the boundary, from above: more change no digit.
 N_STEPS = 12
-# Of V over the square of all weight: beyond it, its multiples would leave the floats.
-LARGEST = 1e250
+# Of V over the square of all weight, and of a lead: beyond it, squares and multiples would leave the floats.
+LARGEST = 1e100
 # Evidence of 20 to 1, as convincing as a test at 5 %.
 LOG_OF_20 = math.log(20.0)
 # Fewer periods say nothing of how they depend on each other.
@@ -135,14 +135,14 @@ def course_of(
     if not weights.all():
         nothing = Estimate(lead, reason="the weights are too far apart")
         return Course(len(names), periods.is_over, nothing, nothing)
+    if not (variances.max() < LARGEST and np.abs(leads).max() < LARGEST):
+        nothing = Estimate(lead, reason="their log-odds are too far apart")
+        return Course(len(names), periods.is_over, nothing, nothing)
     dependent, n_lags = newey_west(leads, weights, lead)
     evidence = np.cumsum(leads) * float(total / Fraction(greatest_weight))
     if n_unbounded:
         reason = f"one of them said 0 or 1 in {n_unbounded:,} rows, the other did not: no bound to what it could lose"
         return Course(len(names), periods.is_over, Estimate(lead, reason=reason), dependent, n_lags)
-    if not variances.max() < LARGEST:
-        nothing = Estimate(lead, reason="their log-odds are too far apart")
-        return Course(len(names), periods.is_over, nothing, dependent, n_lags)
     means, lows, highs = sequence_of(weights, leads, variances, counts[:, 0])
     is_clear = (lows > 0) & (evidence >= LOG_OF_20)
     first = int(np.argmax(is_clear)) if is_clear.any() else -1
