@@ -96,7 +96,8 @@ def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> Sc
         return _isotonic(evidence)
     seen = evidence.order
     if len(seen) == 0:
-        return _with_edges(ScoreMap(method), evidence)
+        # Every score lies beyond those that were seen.
+        return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), evidence)
     cells = evidence.smoothed(evidence.cells)
     cells = cells.taken(cells.mass > 0)
     line = fitted(cells, KINDS[method], start) if len(cells.mass) else Line()
