@@ -238,7 +238,8 @@ def test_whatever_is_lawful_is_calibrated(table, method):
     z = np.array([-math.inf, -1e300, -800.0, -40.0, -1.0, -1e-300, 0.0, 1e-5, 1.0, 40.0, 1e60, math.inf])
     said = c.apply_logit(z)
     assert not np.isnan(said).any()
-    assert (said[1:] >= said[:-1]).all()
+    # Logarithms of equal shares, by NumPy and by C, may differ in the last place.
+    assert (said[1:] >= said[:-1] - 1e-15 * np.minimum(np.abs(said[:-1]), 1e9)).all()
     if c.method != "nothing":
         assert math.isfinite(c.log_loss_after)
 
