@@ -8,9 +8,12 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
+from strategies import tables
 
 import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
@@ -214,6 +217,32 @@ def test_labels_that_are_shares_are_fitted_as_the_rows_they_stand_for():
         method="temperature",
     )
     assert soft.map.a == pytest.approx(hard.map.a, abs=0.01)
+
+
+@settings(max_examples=60)
+@given(tables(min_rows=1), st.sampled_from(FITTED + ("auto",)))
+def test_whatever_is_lawful_is_calibrated(table, method):
+    """Also weights and log-odds at the ends of the floats: a map that never decreases and costs its rows no infinity."""
+    arguments = {name: value for name, value in table.arguments.items() if name != "by"}
+    present = np.ones(table.n_rows, bool)
+    for column in (table.sample_weight, table.counts):
+        if column is not None:
+            present &= column > 0
+    assume(present.any())
+    m = measure(table.y_true, **arguments)
+    c = calibrate(m, method=method)
+    assert c.gap >= 0
+    json.loads(json.dumps(c.to_dict(), allow_nan=False))
+    assert bytes_of_calibration(calibration_of_json(json.loads(bytes_of_calibration(c)), "c")) == bytes_of_calibration(
+        c
+    )
+    z = np.array([-math.inf, -1e300, -800.0, -40.0, -1.0, -1e-300, 0.0, 1e-5, 1.0, 40.0, 1e60, math.inf])
+    said = c.apply_logit(z)
+    assert not np.isnan(said).any()
+    # Logarithms of equal shares, by NumPy and by C, may differ in the last place.
+    assert (said[1:] >= said[:-1] - 1e-15 * np.minimum(np.abs(said[:-1]), 1e9)).all()
+    if c.method != "nothing":
+        assert math.isfinite(c.log_loss_after)
 
 
 # The choice.
@@ -531,8 +560,8 @@ def test_a_calibration_can_be_pickled():
 def test_negatives_kept_moves_the_log_odds_by_its_logarithm():
     z = logit(P)
     right = calibrate(Y, y_logit=z + math.log(0.1), method="platt")
-    for given in ({"y_proba": P}, {"y_logit": z}, {"y_proba": np.stack([1 - P, P], axis=1)}):
-        c = calibrate(Y, **given, negatives_kept=0.1, method="platt")
+    for forecast in ({"y_proba": P}, {"y_logit": z}, {"y_proba": np.stack([1 - P, P], axis=1)}):
+        c = calibrate(Y, **forecast, negatives_kept=0.1, method="platt")
         assert (c.map.a, c.map.c) == pytest.approx((right.map.a, right.map.c), abs=1e-9)
         assert c.negatives_kept == 0.1
     # The correction is part of the map: what the model says goes in.

@@ -505,4 +505,4 @@ def test_a_calibration_is_no_summary_to_calibrate(run, csv, tmp_path):
     assert run("calibrate", csv, "-y", "y", "-p", "p", "-o", made)[0] == 0
     code, _, err = run("calibrate", made)
     assert code == 2
-    assert "it is a calibration" in err
+    assert "must be a summary that measure -o has written, or rows with -y COL" in err

@@ -185,6 +185,8 @@ def test_rows_given_0_or_1_do_not_move_the_line():
     more = measure(np.append(y, [0, 1, 1]), np.append(p, [0.0, 1.0, 0.0]))
     assert math.isinf(more.log_loss)
     assert float(more.slope) == pytest.approx(float(alone.slope), abs=1e-12)
+    assert "calibrated: 1 and 0 (without rows given 0 or 1)" in repr(more)
+    assert repr(alone).count("without rows given") == 0
 
 
 # What is certain of rows that are known by their bins only.

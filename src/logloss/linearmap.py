@@ -46,6 +46,8 @@ LEAST_SHARE = 1e-12
 # What the rounding of a sum of some 100,000 costs can be, over the sum.
 ROUNDING = 1e-14
 
+# What is said where some forecasts are 0 or 1.
+APART = "without rows given 0 or 1"
 SHIFT, TEMPERATURE, LINE, BETA = "shift", "temperature", "line", "beta"
 
 
@@ -384,14 +386,20 @@ def straightness(spread: Spread, error_of: ErrorOf, reason: str) -> tuple[Estima
     line = Line(slope, slope, intercept)
     with np.errstate(over="ignore", invalid="ignore"):
         errors = [error_of(*values, 0.0)[0] for values in _influences(spread, cells, line)]
-    return _estimate(slope, errors[0]), _estimate(intercept, errors[1])
+    note = "" if _is_all_open(spread) else APART
+    return _estimate(slope, errors[0], note), _estimate(intercept, errors[1], note)
 
 
-def _estimate(value: float, error: float) -> Estimate:
-    """A coefficient with its interval."""
+def _is_all_open(spread: Spread) -> bool:
+    """Whether no forecast is 0 or 1."""
+    return bool(is_open(-spread.points.costs(1), spread.points.costs(0)).all())
+
+
+def _estimate(value: float, error: float, note: str) -> Estimate:
+    """A coefficient with its interval, and which rows took no part."""
     if not math.isfinite(error):
         return Estimate(value, reason="the weights are too unequal")
-    return Estimate(value, value - Z * error, value + Z * error)
+    return Estimate(value, value - Z * error, value + Z * error, note)
 
 
 def _why_no_line(cells: Cells) -> str:

@@ -183,7 +183,8 @@ def line_text(m: Any) -> str:
         f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
         for each in (m.slope, m.intercept)
     )
-    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0"
+    apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
+    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
 
 
 def expectation(m: Any) -> str:

@@ -175,7 +175,8 @@ def calibrated(
     candidates = judged(units, folds, methods, design_effect=effect)
     kind = chosen(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
-    saves = saving(candidates, kind, error_of, moments.why_no_interval(), is_choice=method == AUTO)
+    reason = "infinite" if math.isinf(loss) else moments.why_no_interval()
+    saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
     fit = fitted_map(kind, Evidence.of_spread(units.spread, units))
     edges = units.log_one[0], units.log_zero[0]
     after = candidates.log_loss(kind) if math.isinf(saves) else loss - float(saves)
@@ -220,7 +221,7 @@ def saving(candidates: Judged, method: str, error_of: ErrorOf, reason: str, *, i
     """What a method saves on new rows, with its interval; of a choice: what choosing anew for each fold saves."""
     if method == NOTHING:
         return Estimate(0.0, reason="nothing to repair")
-    if math.isinf(candidates.log_loss(NOTHING)):
+    if reason == "infinite":
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
     more, error, skewness = candidates.difference(NOTHING, method, error_of)

@@ -68,7 +68,8 @@ class Judged:
         freedom: its variance is 2k / n².
         """
         more = abs(self.n_parameters.get(method, 0) - self.n_parameters.get(other, 0))
-        return 2 * more * (self.row / float(self.masses.sum())) ** 2
+        share = self.row / float(self.masses.sum())
+        return 2 * more * (share * share)
 
     def quick_error(self, method: str, other: str) -> tuple[float, float]:
         """(Mean cost of a method less that of another, its standard error), from units."""
@@ -77,7 +78,9 @@ class Judged:
             squares = self.units.squares * np.divide(
                 self.masses, self.units.masses, out=np.zeros(self.masses.shape), where=self.units.masses > 0
             )
-            variance = float((squares * (gaps - mean) ** 2).sum()) / float(self.masses.sum()) ** 2
+            # One after the other: the square of a share next to nothing is 0.
+            total = float(self.masses.sum())
+            variance = float((squares * (gaps - mean) ** 2).sum()) / total / total
         variance *= self.row * self.units.n_effective
         return mean, math.sqrt(variance + self.by_chance(method, other))
 

@@ -96,7 +96,8 @@ def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> Sc
         return _isotonic(evidence)
     seen = evidence.order
     if len(seen) == 0:
-        return _with_edges(ScoreMap(method), evidence)
+        # Every score lies beyond those that were seen.
+        return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), evidence)
     cells = evidence.smoothed(evidence.cells)
     cells = cells.taken(cells.mass > 0)
     line = fitted(cells, KINDS[method], start) if len(cells.mass) else Line()
@@ -151,7 +152,8 @@ def _isotonic(evidence: Evidence) -> ScoreMap:
     single = np.concatenate([[True], knots[1:] > knots[:-1]])
     inside = single & np.isfinite(knots)
     if not inside.any():
-        knots, inside = np.zeros(len(knots)), single
+        # Only 0 and 1 were seen: what lies between them is between what they become.
+        knots, said, inside = np.zeros(1), np.array([(values[0] + values[-1]) / 2]), np.ones(1, bool)
     return ScoreMap(
         ISOTONIC,
         knots=tuple(knots[inside].tolist()),

@@ -116,5 +116,5 @@ def measured(files: tuple[str, ...], columns: dict[str, Any]) -> Any:
         raise click.UsageError("name the labels of the rows: -y COL. (A summary stands alone, without columns.)")
     found = load(files[0])
     if not isinstance(found, Measurement):
-        raise click.UsageError(f"{files[0]} must be a summary, or rows with -y COL; it is a calibration.")
+        raise click.UsageError(f"{files[0]} must be a summary that measure -o has written, or rows with -y COL.")
     return found
