@@ -25,7 +25,7 @@ LAYERS = """
 cli
 estimators | show.report
 show.plot
-show.page
+show.page | show.drawings
 opening | demo
 comparison
 calibration
@@ -37,7 +37,7 @@ predicting | solver
 separation
 certificate
 measurement
-breakdown | filing | figures
+breakdown | filing | figures | curve
 wording
 decomposition
 estimates

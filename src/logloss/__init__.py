@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
+    from logloss.show.drawings import Drawing, drawing
     from logloss.smalltable import SmallTable
 
 
@@ -42,6 +43,8 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "drawing": "show.drawings",
+    "Drawing": "show.drawings",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -60,6 +63,7 @@ _HOMES = {
 __all__ = [
     "ConvergenceWarning",
     "DataError",
+    "Drawing",
     "Estimate",
     "LogLossError",
     "LogisticModel",
@@ -72,6 +76,7 @@ __all__ = [
     "SmallTable",
     "SourceNotFound",
     "cross_entropy",
+    "drawing",
     "entropy",
     "fit",
     "kl_divergence",
