@@ -11,6 +11,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -19,7 +20,9 @@ from logloss.cli.options import (
     saves,
     say,
     say_notes,
+    seen,
     typed,
+    write_seen,
 )
 
 
@@ -50,6 +53,7 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @fails_if
 @saves
+@seen
 @everywhere
 def measure(
     files: tuple[str, ...],
@@ -67,6 +71,9 @@ def measure(
     no_header: bool,
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -84,6 +91,7 @@ def measure(
         raise click.UsageError("--group names values of one column: give --by once.")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import measurement
 
@@ -111,6 +119,7 @@ def measure(
             )
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
     if not quiet:
         kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
@@ -123,11 +132,15 @@ def measure(
 @click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
 @fails_if
 @saves
+@seen
 @everywhere
 def merge(
     summaries: tuple[str, ...],
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -135,12 +148,14 @@ def merge(
     """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
     tests = [parsed_test(test) for test in fail_if]
     check_output(output)
+    check_seen(html, plot, picture, summaries)
 
     from logloss.opening import merged
 
     measured = merged(summaries)
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
     if not quiet:
         say_notes(measured)
@@ -150,14 +165,26 @@ def merge(
 @click.command()
 @click.argument("file", metavar="SUMMARY|MODEL")
 @fails_if
+@seen
 @everywhere
-def show(file: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+def show(
+    file: str,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
     """Show what a summary or a model says."""
     tests = [parsed_test(test) for test in fail_if]
+    check_seen(html, plot, picture, (file,))
 
     from logloss.opening import load
 
     answer = load(file)
+    write_seen(answer, html, plot, picture)
     say(answer, as_json=as_json)
     if not quiet:
         say_notes(answer)

@@ -177,10 +177,11 @@ def costliest(m: Measurement) -> Drawing:
 def groups(m: Measurement) -> Drawing:
     """What each group adds to the loss."""
     of = listed([printable(name, 24) for name in m.by], 3)
-    title = f"What each {of} adds"
+    # An array has no name but that of the argument.
+    title = f"What each {'group' if of in ('', 'by') else of} adds"
     if m.groups is None or not len(m.groups):
         reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "no groups were asked for (by=)"
-        return Drawing("groups", title or "Groups", f"Nothing is drawn: {reason}.", reason=reason)
+        return Drawing("groups", title, f"Nothing is drawn: {reason}.", reason=reason)
     every = sorted(m.groups, key=lambda row: -abs(row["adds_nats"]))
     listed_ones = [{**row, "group": group_name(m, row)} for row in every[:MOST_LISTED]]
     chosen = listed_ones[:MOST_GROUPS]

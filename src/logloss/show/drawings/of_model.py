@@ -92,12 +92,16 @@ def passes(model: LogisticModel) -> Drawing:
         }
     )
     bound = model.certificate.nats_per_row
+    first, last = objective[0], objective[-1]
+    digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
+    kind = "proved" if model.certificate.is_proven else "estimated, not proved"
+    of = "the loss and its penalty" if model.l2 else "the loss"
     sentence = (
-        f"The loss fell from {fixed(model.passes[0].log_loss, 4)} to {fixed(model.passes[-1].log_loss, 4)} nats in "
-        f"{counted(len(model.passes), 'walk')} over the rows. The dashed line is how far the loss could still be from "
-        f"the best: in the end {bound:.0e} nats a row"
+        f"In {counted(len(model.passes), 'walk')} over the rows {of} went from {fixed(first, digits)} to "
+        f"{fixed(last, digits)} nats; at the end it is within {bound:.0e} nats a row of the best ({kind})."
     )
-    sentence += ", which is proved." if model.certificate.is_proven else ", which is estimated and not proved."
+    if any(math.isfinite(each.bound) for each in model.passes):
+        sentence += " The dashed line is that bound, pass by pass."
     rows = [["pass", "log loss (nats)", "above the last", "bound"]]
     for row in found:
         cells = [

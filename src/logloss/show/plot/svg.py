@@ -1,0 +1,118 @@
+"""A figure as an SVG element for a page: its colours are the page's, nothing in it has a style attribute.
+
+>>> from logloss.show.plot.style import new_axes
+>>> shown = inline_svg(new_axes(40)[0])
+>>> shown.startswith('<svg viewBox="0 0 252.28'), "style=" in shown
+(True, False)
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+
+from logloss.show.plot.style import INK, SETTINGS, VARIABLES
+
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+# What is so anyway.
+USUAL = {
+    ("stroke-dasharray", "none"),
+    ("stroke-dashoffset", "0"),
+    ("stroke-linecap", "butt"),
+    ("stroke-linejoin", "round"),
+    ("stroke-miterlimit", "4"),
+}
+
+
+def inline_svg(figure: Any) -> str:
+    """The figure as `<svg …>…</svg>`."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        # Letters are the page's: what matplotlib's font lacks is only measured by it.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    root = ElementTree.fromstring(buffer.getvalue().encode())
+    ElementTree.register_namespace("", SVG)
+    return _plain(root)
+
+
+def _plain(root: Any) -> str:
+    """The tree without what a page does not need."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+                parent.remove(child)
+    referred = set(re.findall(r"[#(]#?([\w-]+)\)?", " ".join(_references(root))))
+    for element in root.iter():
+        _simplify(element, referred)
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        # What an element does not say itself.
+        "stroke-linejoin": "round",
+        "stroke-linecap": "butt",
+        "font-family": "sans-serif",
+    }
+    _unwrap(root)
+    written = ElementTree.tostring(root, encoding="unicode")
+    written = written.replace(f' xmlns="{SVG}"', "", 1)
+    return re.sub(r">\s+<", "><", written)
+
+
+def _references(root: Any) -> list[str]:
+    return [value for element in root.iter() for value in element.attrib.values() if "#" in value]
+
+
+def _simplify(element: Any, referred: set[str]) -> None:
+    """Style as presentation attributes, colours as variables of the page, numbers as short as they look the same."""
+    attributes = element.attrib
+    for part in attributes.pop("style", "").split(";"):
+        name, _, value = (each.strip() for each in part.partition(":"))
+        if name == "font":
+            size = re.search(r"([\d.]+)px", value)
+            if size:
+                attributes["font-size"] = size[1]
+        elif name and (name, value) not in USUAL:
+            attributes[name] = value
+    if attributes.get("id") not in referred:
+        attributes.pop("id", None)
+    if f"{{{XLINK}}}href" in attributes:
+        attributes["href"] = attributes.pop(f"{{{XLINK}}}href")
+    for name in ("fill", "stroke"):
+        if name in attributes:
+            attributes[name] = _colour(attributes[name])
+    for name in ("d", "x", "y", "width", "height", "transform", "points", "stroke-width", "stroke-dasharray"):
+        if name in attributes:
+            attributes[name] = NUMBER.sub(_short, attributes[name]).replace("\n", "").strip()
+
+
+def _short(found: re.Match[str]) -> str:
+    return f"{round(float(found[0]), 2) + 0.0:g}" if abs(float(found[0])) < 1e5 else found[0]
+
+
+def _colour(value: str) -> str:
+    """A colour of `style.py` as the page's."""
+    if value == INK:
+        return "currentColor"
+    if value == "#ffffff":
+        return "var(--paper, #ffffff)"
+    for name, own in VARIABLES.items():
+        if value == own:
+            return f"var(--{name}, {own})"
+    return value
+
+
+def _unwrap(parent: Any) -> None:
+    """Groups that say nothing are replaced by what they hold."""
+    for child in list(parent):
+        _unwrap(child)
+    children: list[Any] = []
+    for child in list(parent):
+        is_empty_group = child.tag == f"{{{SVG}}}g" and not child.attrib
+        children += list(child) if is_empty_group else [child]
+    parent[:] = children
