@@ -30,6 +30,8 @@ FARTHEST_LOGIT = 13.8
 N_CELLS_OF_SAID = 40
 # Most groups that are drawn, and most pools that are listed.
 MOST_GROUPS, MOST_LISTED = 24, 200
+# Shares of the rows whose share of the loss is listed.
+SHARES_LISTED = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def reliability(m: Measurement) -> Drawing:
@@ -136,10 +138,12 @@ def parts(m: Measurement) -> Drawing:
     rows += [[cell.strip() for cell in row[:3]] for row in parts_rows(m)]
     chance = m.miscalibration
     figures = {"by_chance_nats": chance.by_chance, "by_chance_95_nats": chance.by_chance_95, "digits": digits}
+    wrong = f"adds {fixed(chance, digits)} again: {fixed(m.log_loss, digits)}"
+    if m.n_infinite:
+        wrong = "adds infinitely much"
     sentence = (
         f"The base rate alone leaves {fixed(m.uncertainty, digits)} nats open. What the predictions know takes "
-        f"{fixed(m.discrimination, digits)} away; what they get wrong about it adds {fixed(chance, digits)} again: "
-        f"{fixed(m.log_loss, digits)}."
+        f"{fixed(m.discrimination, digits)} away; what they get wrong about it {wrong}."
     )
     if not math.isnan(chance.by_chance):
         sentence += f" The line in the third bar marks what chance alone would add: {significant(chance.by_chance, 2)}."
@@ -154,15 +158,12 @@ def costliest(m: Measurement) -> Drawing:
         reason = f"{counted(m.n_infinite, 'row')} cost infinitely much and would bear all of it"
     elif m.is_soft:
         reason = "not known of soft labels"
+    elif m.n_rows == 1:
+        reason = "there is one row"
     elif not m.log_loss > 0:
         reason = "there is no loss to share"
-    rows = [["where", "said", "was", "nats"]]
-    source = m.source
-    for row in m.summary.costliest.rows[:20]:
-        rows.append([row.where(source), fixed(row.said, 4), f"{row.label:g}", fixed(row.cost, 3)])
-    note = "The costliest rows."
     if reason:
-        return Drawing("costliest", title, f"Nothing is drawn: {reason}.", {}, {}, rows, note, reason)
+        return Drawing("costliest", title, f"Nothing is drawn: {reason}.", reason=reason)
     found = payers_of(m)
     shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
     half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
@@ -171,7 +172,9 @@ def costliest(m: Measurement) -> Drawing:
         f"half of it falls on {percent(half)} of them. Were all rows equally costly, the curve would be the diagonal."
     )
     figures = {"share_1_percent": shares[0.01], "share_10_percent": shares[0.1]}
-    return Drawing("costliest", title, sentence, {"payers": found}, figures, rows, note)
+    rows = [["share of the rows, the costliest first", "share of the loss"]]
+    rows += [[percent(part), percent(shares[part])] for part in SHARES_LISTED]
+    return Drawing("costliest", title, sentence, {"payers": found}, figures, rows)
 
 
 def groups(m: Measurement) -> Drawing:
@@ -229,14 +232,14 @@ def percent(share: float) -> str:
     """`12 %`, `0.4 %`."""
     if share != 0 and abs(share) < 0.001:
         return f"{significant(100 * share, 1)} %"
-    return f"{fixed(100 * share, 0 if abs(share) >= 0.1 else 1)} %"
+    return f"{fixed(100 * share, 0 if abs(share) >= 0.0995 else 1)} %"
 
 
 def verdict(m: Measurement) -> str:
     """Whether the miscalibration is worth repairing, against what chance alone would show."""
     found = m.miscalibration
     if math.isnan(found.by_chance):
-        return f"What chance alone would show is not available: {found.chance_reason}."
+        return f"what chance alone would show is not available: {found.chance_reason}."
     chance = f"a calibrated forecaster would show {significant(found.by_chance, 2)} here"
     p = p_text(found.p_value)
     if found.p_value > 0.05:

@@ -96,10 +96,14 @@ def passes(model: LogisticModel) -> Drawing:
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
     kind = "proved" if model.certificate.is_proven else "estimated, not proved"
     of = "the loss and its penalty" if model.l2 else "the loss"
-    sentence = (
-        f"In {counted(len(model.passes), 'walk')} over the rows {of} went from {fixed(first, digits)} to "
-        f"{fixed(last, digits)} nats; at the end it is within {bound:.0e} nats a row of the best ({kind})."
-    )
+    walks = counted(len(model.passes), "walk")
+    sentence = f"In {walks} over the rows {of} went from {fixed(first, digits)} to {fixed(last, digits)} nats"
+    if len(model.passes) == 1:
+        sentence = f"One walk over the rows found {fixed(last, digits)} nats for {of}"
+    if model.separation is not None:
+        sentence += f"; as classes are separated, it can come as near to {fixed(model.log_loss, 4)} as one likes."
+    else:
+        sentence += f"; at the end it is within {bound:.0e} nats a row of the best ({kind})."
     if any(math.isfinite(each.bound) for each in model.passes):
         sentence += " The dashed line is that bound, pass by pass."
     rows = [["pass", "log loss (nats)", "above the last", "bound"]]

@@ -19,6 +19,8 @@ from logloss.text import fixed, significant
 
 # The strip below the curve in which the predictions lie, over the height of the curve.
 STRIP, GAP = 0.16, 0.03
+# The legend, in the order in which it is read.
+ORDER = ("what happened", "true curve: 95 %", "if calibrated: 95 of 100")
 # Ticks of axes in log-odds.
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6)
 # A hundredth of a pixel in log-odds: what lies farther out is drawn at the edge.
@@ -64,12 +66,13 @@ def reliability(ax: Any, drawing: Drawing) -> None:
     ax.set_yticks([*places, low - (GAP + STRIP / 2) * size], [*names, "rows"])
     ax.set_xlabel("said: predicted probability")
     ax.set_ylabel("happened: share of positives")
-    order = ["what happened", "true curve: 95 %", "if calibrated: 95 of 100"]
-    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    shown = [name for name in order if name in handles]
-    ax.legend([handles[name] for name in shown], shown, loc="upper left", handlelength=1.6, borderaxespad=0.2)
     if figures["bands_reason"]:
-        ax.set_title(f"no bands: {figures['bands_reason']}", color=MUTED, fontsize=SMALL, loc="left")
+        ax.plot([], [], " ", label=f"no bands: {figures['bands_reason']}")
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    shown = sorted(handles, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    # Above the axes: inside, a curve of few rows can run anywhere.
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+    ax.legend([handles[name] for name in shown], shown, handlelength=1.6, columnspacing=1.2, **place)
 
 
 class Axis:
@@ -161,12 +164,12 @@ def _part(ax: Any, number: int, row: dict[str, Any], edge: float) -> None:
             whisker(ax, number, low, high, color=INK)
             ax.plot([end], [number], "D" if number else "o", color=INK, markersize=4.5, zorder=4)
         else:
-            ax.annotate("∞", (edge, number), ha="right", va="center", color=INK)
+            ax.plot([edge], [number], ">", color=INK, markersize=5, clip_on=False, zorder=4)
         return
     color = BLUE if number == 1 else ORANGE
     ax.barh(number, min(end, edge) - start, left=start, height=0.5, color=color, linewidth=0, zorder=2)
     if not math.isfinite(end):
-        ax.annotate("→ ∞", (edge, number), ha="right", va="bottom", color=INK)
+        ax.plot([edge], [number], ">", color=color, markersize=9, clip_on=False, zorder=4)
     else:
         sign = 1 if number == 2 else -1
         whisker(ax, number, start + sign * low, start + sign * high, color=INK)
@@ -222,4 +225,4 @@ def height_mm(drawing: Drawing) -> float:
     """How tall a picture is."""
     if drawing.kind == "groups" and "groups" in drawing.tables:
         return 22 + 5 * len(drawing.table("groups"))
-    return {"reliability": 97.0, "parts": 48.0}.get(drawing.kind, 66.0)
+    return {"reliability": 104.0, "parts": 48.0}.get(drawing.kind, 66.0)

@@ -40,7 +40,9 @@ def _odds_ticks(ax: Any, low: float, high: float) -> None:
     if decades <= 2.2:
         steps = (1, 1.1, 1.2, 1.5, 2, 3, 5, 7) if decades < 0.4 else (1, 2, 5) if decades < 1.2 else (1, 3)
         bases = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-        ticks = sorted({step * 10.0**base for base in bases for step in steps} | {1 / step for step in steps})
+        if decades < 0.4:
+            steps = (*steps, *(1 / step for step in steps))
+        ticks = sorted({step * 10.0**base for base in bases for step in steps})
     else:
         every = math.ceil(decades / 6)
         start = math.floor(math.log10(low) / every) * every

@@ -28,8 +28,8 @@ def to_html(answer: Any, path: Any = None) -> str:
     body += [page.paragraph(first, kind="lead"), *(page.paragraph(said) for said in others)]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
     body += [page.section(title, inside) for title, inside in room.tables(answer)]
-    notes = [*room.remarks(answer), *answer.notes]
-    body.append(page.section("How it was made", "\n".join(page.paragraph(note) for note in notes)))
+    notes = [room.remarks(answer), *(page.paragraph(note) for note in answer.notes)]
+    body.append(page.section("How it was made", "\n".join(notes)))
     found = page.page(room.title(answer), "\n".join(body))
     if path is not None:
         from logloss.storage import write_atomically

@@ -73,7 +73,8 @@ def _base_rate(m: Measurement) -> str:
     if math.isnan(m.skill):
         return f"{said} All labels are alike, so that there is nothing to know."
     if m.skill < 0:
-        said += " That is less: these predictions are worse than none."
+        is_sure = math.isinf(m.skill) or (m.skill.has_interval and m.skill.high < 0)
+        said += f" That is less: these predictions are worse than none{'' if is_sure else ', if only by chance'}."
     return said
 
 
@@ -147,17 +148,19 @@ def _groups(m: Measurement) -> str:
     return "\n".join(shown)
 
 
-def remarks(m: Measurement) -> list[str]:
+def remarks(m: Measurement) -> str:
     """How exact it is, and what its words mean."""
     kept = (
         f"All {counted(m.n_scores, 'distinct prediction')} were kept: every figure is exact."
         if m.is_exact
         else f"Predictions were put into {counted(m.n_scores, 'bin')}: loss and rates are exact, the parts are bounded."
     )
-    return [
+    said = [
         f"{kept} Nothing was clipped.",
-        "Losses are −log of the probability given to what happened, natural logarithms, in nats per row; 1 bit is 0.6931 nats. "
+        "Losses are −log of the probability given to what happened, natural logarithms, in nats per row; "
+        "1 bit is 0.6931 nats. "
         "Log loss = uncertainty (the entropy of the base rate) − discrimination (what the predictions know) + "
         "miscalibration (what they get wrong about it: the loss that an isotonic recalibration of the same predictions "
         "would save). Intervals hold 95 %.",
     ]
+    return "\n".join(page.paragraph(each) for each in said)

@@ -13,6 +13,9 @@ from logloss.model_wording import head_of, left_out, remarks_of, table_of
 from logloss.show import page
 from logloss.text import NATS_PER_BIT, count, counted, fixed, listed, printable
 
+# Letters of the labels before the remarks of a model.
+LABEL = 11
+
 
 def title(model: LogisticModel) -> str:
     """What the page is about."""
@@ -89,6 +92,7 @@ def tables(model: LogisticModel) -> list[tuple[str, str]]:
     return [("Coefficients", shown), ("Columns", page.table(columns[:202], "llr", label="Columns"))]
 
 
-def remarks(model: LogisticModel) -> list[str]:
+def remarks(model: LogisticModel) -> str:
     """Loss, likelihood and errors as the text of the model says them."""
-    return [" ".join(line.split()) for line in remarks_of(model)]
+    rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in remarks_of(model))]
+    return page.table(rows, "ll", label="Fit")
