@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from logloss.errors import DataError
 from logloss.text import printable
 from logloss.version import __version__
 
@@ -77,7 +78,17 @@ def check_seen(html: str | None, plot: str | None, picture: str | None, inputs: 
         from logloss.show.plot import check_format
 
         if plot is not None:
-            check_format(plot)
+            with as_usage():
+                check_format(plot)
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """What is wrong with the words of a command is a matter of its usage, not of the data."""
+    try:
+        yield
+    except DataError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def write_seen(answer: Any, html: str | None, plot: str | None, picture: str | None) -> None:
@@ -87,7 +98,8 @@ def write_seen(answer: Any, html: str | None, plot: str | None, picture: str | N
     if plot is not None:
         from logloss.show.plot import save
 
-        save(answer, plot, picture)
+        with as_usage():
+            save(answer, plot, picture)
 
 
 def say(answer: Any, *, as_json: bool) -> None:

@@ -64,10 +64,10 @@ def passes(ax: Any, drawing: Drawing) -> None:
     above = np.where(above > 0, np.maximum(above, LEAST_DRAWN), math.nan)
     bound = np.where(np.isfinite(bound) & (bound > 0), np.maximum(bound, LEAST_DRAWN), math.nan)
     ax.set_yscale("log")
-    kind = "bound" if drawing.figures["is_proven"] else "estimate"
+    kind = "proved bound" if drawing.figures["is_proven"] else "estimate"
     if np.isfinite(bound).any():
         dashes = {"linestyle": (0, (4, 2)), "linewidth": 1.2}
-        ax.plot(number, bound, "s", color=ORANGE, markersize=3.5, label=f"{kind} of the rest", **dashes)
+        ax.plot(number, bound, "s", color=ORANGE, markersize=3.5, label=kind, **dashes)
     ax.plot(number, above, "o-", color=BLUE, markersize=4, label="above the last loss")
     ax.set_xlim(0.7, max(len(number), 2) + 0.3)
     step = math.ceil(len(number) / 10)

@@ -16,9 +16,12 @@ from xml.etree import ElementTree
 
 import matplotlib
 
+from logloss.show.page import identifier
 from logloss.show.plot.style import INK, SETTINGS, VARIABLES
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+# Attributes that name an element, or refer to one.
+NAMING = ("id", "href", f"{{{XLINK}}}href", "clip-path")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 # What is so anyway.
 USUAL = {
@@ -39,18 +42,22 @@ def inline_svg(figure: Any) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue().encode())
     ElementTree.register_namespace("", SVG)
-    return _plain(root)
+    # Two figures of a page share no name.
+    return _plain(root, identifier(buffer.getvalue()))
 
 
-def _plain(root: Any) -> str:
-    """The tree without what a page does not need."""
+def _plain(root: Any, own: str) -> str:
+    """The tree without what a page does not need; names of elements begin with the figure's own."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
-    referred = set(re.findall(r"[#(]#?([\w-]+)\)?", " ".join(_references(root))))
+    referred = {name for value in _references(root) for name in re.findall(r"#([\w-]+)", value)}
     for element in root.iter():
         _simplify(element, referred)
+        for key in set(NAMING) & set(element.attrib):
+            element.attrib[key] = re.sub(r"^(url\(#|#|)", rf"\g<1>{own}", element.attrib[key])
+    _drop_unseen(root)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         # What an element does not say itself.
@@ -65,7 +72,16 @@ def _plain(root: Any) -> str:
 
 
 def _references(root: Any) -> list[str]:
-    return [value for element in root.iter() for value in element.attrib.values() if "#" in value]
+    return [element.attrib[key] for element in root.iter() for key in NAMING[1:] if key in element.attrib]
+
+
+def _drop_unseen(parent: Any) -> None:
+    """Paths that are neither filled nor drawn: the backgrounds of transparent figures."""
+    for child in list(parent):
+        _drop_unseen(child)
+        is_path = child.tag == f"{{{SVG}}}path" and "id" not in child.attrib
+        if is_path and child.attrib.get("fill") == "none" and "stroke" not in child.attrib:
+            parent.remove(child)
 
 
 def _simplify(element: Any, referred: set[str]) -> None:
@@ -88,7 +104,7 @@ def _simplify(element: Any, referred: set[str]) -> None:
             attributes[name] = _colour(attributes[name])
     for name in ("d", "x", "y", "width", "height", "transform", "points", "stroke-width", "stroke-dasharray"):
         if name in attributes:
-            attributes[name] = NUMBER.sub(_short, attributes[name]).replace("\n", "").strip()
+            attributes[name] = NUMBER.sub(_short, attributes[name]).replace("\n", "").replace("  ", " ").strip()
 
 
 def _short(found: re.Match[str]) -> str:
