@@ -144,8 +144,7 @@ def best_setting(fit: Any, features: Any, labels: Any, least: float) -> tuple[fl
         run = timed(lambda tolerance=tolerance: fit(features, labels, tolerance))
         run.gap = (objective(features, labels, run.point) - least) / least
         runs.append((tolerance, run))
-        is_stuck = len(runs) > 1 and run.gap == runs[-2][1].gap
-        if run.gap <= RELATIVE_GAP or is_stuck or sum(each.seconds for _, each in runs) > PATIENCE:
+        if run.gap <= RELATIVE_GAP or sum(each.seconds for _, each in runs) > PATIENCE:
             break
     return runs[-1][0], runs
 

@@ -354,3 +354,60 @@ def test_many_tiny_summaries_merge(run, tmp_path):
     code, out, _ = run("merge", *paths, "--json")
     assert code == 0
     assert json.loads(out)["n_rows"] == 300
+
+
+RIVALS = "y,old,new,day,team\n" + "".join(
+    f"{k % 2},{0.5},{0.7 if k % 2 else 0.3},2024-01-{1 + k // 10:02},{'ab'[k // 2 % 2]}\n" for k in range(100)
+)
+
+
+@pytest.fixture
+def rivals(tmp_path):
+    path = tmp_path / "rivals.csv"
+    path.write_text(RIVALS)
+    return str(path)
+
+
+def test_comparing_says_who_is_better_and_since_when(run, rivals):
+    code, out, err = run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--by", "team")
+    assert code == 0
+    assert out.startswith("new is better than old by 0.3365 nats per row")
+    assert "; clear since 2024-01-0" in out.splitlines()[0]
+    assert err.startswith("1 pair compared in one walk · ")
+    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
+
+
+def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
+    from logloss import compare
+
+    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--cluster", "team")
+    code, out, _ = run(*words, "--json", "-o", tmp_path / "found.json")
+    assert code == 0
+    expected = compare(rivals, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
+    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())
+    assert not any(isinstance(value, dict) for value in expected.values())
+
+
+def test_comparing_fails_by_its_figures(run, rivals):
+    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new")
+    assert run(*words, "--fail-if", "change_nats > 0")[0] == 0
+    code, _, err = run(*words, "--fail-if", "change_nats < 0")
+    assert code == 1
+    assert "--fail-if holds: change_nats < 0" in err
+    assert run("compare", rivals, "-y", "y", "-p", "old")[0] == 2
+    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "newer")[0] == 3
+    assert run("compare", "no-such-file.csv", "-y", "y", "-p", "old", "-p", "new")[0] == 2
+
+
+def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
+    paths = [tmp_path / name for name in ("old.logloss", "new.logloss")]
+    for path, column in zip(paths, ("old", "new"), strict=True):
+        assert run("measure", rivals, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
+    code, out, _ = run("diff", *paths)
+    assert code == 0
+    assert out.startswith("log loss 0.693147 → 0.356675: down 0.336472 [0.3365, 0.3365]")
+    code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
+    assert code == 1
+    assert json.loads(out)["psi"] > 0
+    assert run("diff", paths[0], tmp_path / "none.logloss")[0] == 2
+    assert run("diff", paths[0], csv)[0] == 3

@@ -26,6 +26,7 @@ cli
 estimators | show.report
 show.plot
 show.page | show.drawings
+difference
 opening | demo
 comparison
 calibration
@@ -34,6 +35,7 @@ model
 modelfile | model_wording
 standard_errors | leave_one_out | recipe
 predicting | solver
+sampling
 separation
 certificate
 measurement
@@ -48,12 +50,13 @@ onepass.engines
 onepass.run
 onepass.summaries
 onepass.tables
-onepass.grouping | onepass.hashing | onepass.pools
+onepass.contrasts | onepass.grouping | onepass.hashing | onepass.pools
 onepass.kernels | onepass.gathering
 onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
+data.rivals
 data.binding
 data.source | data.design
 data.arrow

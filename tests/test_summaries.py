@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables
+from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, rival_tables, tables
 
 from logloss.data.design import Design, Numbers
 from logloss.estimates import AllSums
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
     ColumnSummary,
+    ComparisonSummary,
     CostliestSummary,
     Costly,
     CurvatureSummary,
@@ -31,6 +32,8 @@ from logloss.onepass.summaries import (
     Point,
     SampleSummary,
     ScoreSummary,
+    Trials,
+    TrialSummary,
     cells,
     clusters,
     grouped,
@@ -50,6 +53,7 @@ PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 # Of a Hessian of a few rows: leverages of order one.
 INVERSE = np.diag([0.5, 0.1, 0.2])
+TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
 
 
 @st.composite
@@ -71,6 +75,9 @@ def clustered_feature_tables(draw) -> Table:
     return dataclasses.replace(table, cluster=cluster)
 
 
+COMPARED = {"by": ("by",), "cluster": ("cluster",), "order": "order"}
+
+
 # How to make a summary of each class: rows to draw, the empty one, and that of a block.
 MAKERS = {
     LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
@@ -81,6 +88,11 @@ MAKERS = {
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
         lambda block: GroupedSummary.of(block, ("by",)),
+    ),
+    ComparisonSummary: (
+        rival_tables(PROBAS),
+        ComparisonSummary.empty(2, **COMPARED),
+        lambda block: ComparisonSummary.of(block, **COMPARED),
     ),
     SampleSummary: (feature_tables(), SampleSummary.empty(5), lambda block: SampleSummary.of(block, 5)),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(), ColumnSummary.of),
@@ -100,6 +112,7 @@ MAKERS = {
         LeftOutSummary.empty(POINT, INVERSE),
         lambda block: LeftOutSummary.of(block, POINT, INVERSE),
     ),
+    TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
 }
 
 
@@ -143,8 +156,11 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    if cls in (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary):
+    of_features = (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary)
+    if cls in (*of_features, TrialSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
+    if cls is ComparisonSummary:
+        nothing = dataclasses.replace(nothing, cluster=np.zeros(0), rival=np.zeros(0), order=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)
 
 
@@ -410,3 +426,13 @@ def test_a_curvature_is_the_derivative_of_the_loss():
         assert np.allclose(summary.gradient, np.array(gradient, float), rtol=0, atol=2.0**-46)
         assert np.allclose(summary.hessian, np.array(hessian, float), rtol=0, atol=2.0**-46)
         assert summary.total_loss == pytest.approx(float(loss(*at)), rel=2.0**-48)
+
+
+def test_trials_are_the_losses_that_passes_find():
+    """At each point the loss is that of a pass which looks there alone."""
+    rng = np.random.default_rng(SEED)
+    block = Table(rng.random(30), sample_weight=rng.gamma(1, 1, 30), features=rng.normal(0, 1, (30, 2))).block()
+    found = TrialSummary.of(block, TRIALS).total_losses
+    for point, loss in zip(TRIALS.points, found, strict=True):
+        # Logits are products of another shape: a few roundings each.
+        assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)

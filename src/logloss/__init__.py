@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
+    from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
@@ -45,6 +47,12 @@ _HOMES = {
     "load": "opening",
     "drawing": "show.drawings",
     "Drawing": "show.drawings",
+    "compare": "comparison",
+    "Comparison": "comparison",
+    "Contest": "comparison",
+    "diff": "difference",
+    "Difference": "difference",
+    "Course": "comparison",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
@@ -61,8 +69,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
+    "Contest",
     "ConvergenceWarning",
+    "Course",
     "DataError",
+    "Difference",
     "Drawing",
     "Estimate",
     "LogLossError",
@@ -75,7 +87,9 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "compare",
     "cross_entropy",
+    "diff",
     "drawing",
     "entropy",
     "fit",

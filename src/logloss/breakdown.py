@@ -41,8 +41,8 @@ class GroupSums:
         self.n_rows, self.n_ones, self.n_infinite = totals[:3]
         self.is_soft = is_soft
         self._totals = totals
-        self._hard = _column_of(grouped.sums, number)
-        self._general = dict(zip(GENERAL_SUMS, _column_of(grouped.general, number), strict=True))
+        self._hard = sums_of_key(grouped.sums, number)
+        self._general = dict(zip(GENERAL_SUMS, sums_of_key(grouped.general, number), strict=True))
 
     def sum(self, name: str) -> int:
         """One of the sums."""
@@ -54,7 +54,7 @@ class GroupSums:
         return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
 
 
-def _column_of(table: Any, number: int) -> list[int]:
+def sums_of_key(table: Any, number: int) -> list[int]:
     """The sums of one key as integers in units of 2^-6720."""
     from logloss.onepass.exact import UNIT_EXPONENT
 
@@ -169,11 +169,11 @@ def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     top = max(max(totals["w"]), max(totals["c"]), 1).bit_length()
     return ClusteredMoments(
         moments,
-        {name: np.array([_scaled(value, top) for value in values]) for name, values in totals.items()},
+        {name: np.array([scaled(value, top) for value in values]) for name, values in totals.items()},
     )
 
 
-def _scaled(value: int, top: int) -> float:
+def scaled(value: int, top: int) -> float:
     return value / (1 << top)
 
 

@@ -142,14 +142,13 @@ def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: A
     return float(np.sum(residual**2 / (2 * penalty[1:])) + shift**2 * curvature[0])
 
 
-def rounding_of_gradient(sum_absolute: Array, curvature: Array, size: float, n_pieces: int) -> Array:
-    """Most by which rounding can have moved each entry of the gradient, in coordinates where features are at most 1.
+def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
+    """Most by which rounding can have moved each entry of the gradient.
 
-    A sum of products has a relative error of the number of its additions, in units of rounding; a logit, `size` the sum
-    of the sizes of the coefficients, moves a residual by at most its curvature. curvature: Σ of them for each entry.
+    A sum of products has a relative error of the number of its additions, in units of rounding; that of a logit moves a
+    residual by at most its curvature. sizes: Σ |residual·feature| and Σ curvature·|feature|·(Σ |coefficient·feature|).
     """
-    additions = PIECE_ROWS + n_pieces + 8
-    return ROUNDING * (additions * sum_absolute + 2 * (len(sum_absolute) + 4) * size * curvature)
+    return ROUNDING * ((PIECE_ROWS + n_pieces + 8) * sizes[0] + 2 * (sizes.shape[1] + 4) * sizes[1])
 
 
 def reach_of(deviations: Array, groups: Any) -> float:

@@ -30,8 +30,9 @@ from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
-from logloss.separation import ALL_ROWS, Separation, direction_of, plainest
-from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
+from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
+from logloss.separation import Separation, direction_of, plainest
+from logloss.solver import Found, Solver, Tried
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
 
@@ -39,6 +40,10 @@ from logloss.text import counted, listed, printable, significant, value_text
 TOLERANCE = 1e-12
 # Passes without a penalty after which a fit that is not certified looks for separation.
 PATIENCE = 25
+# Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing.
+NEAR = 1e-4
+# Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
+FEWEST_OF_LEVEL = 20
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
 ROUNDING_OF_RATE = 1e-12
 
@@ -238,7 +243,10 @@ class _Fit:
             has_offset = learned.roles.offset is not None
             null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
             self.sample = sampled_block(self.design, sample.chosen())
-            self.start = self.solver.warm(null, self.sample)
+            rarest = min((min(term.weights) for term in self.design.categories), default=math.inf)
+            # Of a level that has few rows in it a sample knows nothing; if it is the reference, of no level.
+            if self.solver.is_dear or rarest * self.sample.n_rows >= FEWEST_OF_LEVEL * self.sum_weight:
+                self.start = self.solver.warm(null, self.sample)
         self.passes: list[Pass] = []
         self.on_pass = on_pass
 
@@ -274,7 +282,9 @@ class _Fit:
             separation = Separation(columns, is_complete, n_divided, tuple(d / self.design.scale for d in directions))
         self.warn(found, tolerance, separation)
         errors = None
-        if self.l2 == 0 and separation is None:
+        # What is left moves no coefficient by more than about 1 % of its standard error.
+        is_near = separation is None and self.left(found) / self.sum_weight * self.n_rows <= NEAR
+        if self.l2 == 0 and is_near:
             errors = errors_at(self.solver, found, cluster=self.roles.cluster, is_robust=asked.is_robust)
         return LogisticModel(
             intercept=intercept,
@@ -297,7 +307,7 @@ class _Fit:
             has_offset=self.roles.offset is not None,
             offset=asked.offset,
             n_positive=self.learned.n_positive,
-            new_rows=self.new_rows(found) if separation is None and asked.wants_new_rows else None,
+            new_rows=self.new_rows(found) if is_near and asked.wants_new_rows else None,
             n_dropped=self.learned.found.n_dropped,
             source=self.source.name,
             notes=(*self.source.notes, *asked.notes),
@@ -351,8 +361,10 @@ class _Fit:
             direction = direction_of(walked, self.design, -sums.gradient, sums.n_rows, face)
             if direction is None:
                 break
-            if direction.n_divided <= ALL_ROWS:
+            null = self.solver.null
+            if direction.divides_few:
                 null = self.across((*face, direction.vector), direction.n_inside)
+            if null is not None:
                 direction = plainest(walked, self.design, direction, face, null)
             found.append(direction.vector)
             n_divided += direction.n_divided
@@ -420,8 +432,9 @@ class _Fit:
                 stacklevel=4,
             )
         elif found.bound > tolerance * self.sum_weight:
+            n_passes = counted(len(self.passes), "pass", "passes")
             warnings.warn(
-                f"stopped after {len(self.passes)} passes: {within} {left / self.sum_weight:.1g} nats per row of the "
+                f"stopped after {n_passes}: {within} {left / self.sum_weight:.1g} nats per row of the "
                 f"best, asked for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
                 ConvergenceWarning,
                 stacklevel=4,

@@ -42,6 +42,11 @@ class Direction:
     n_divided: int
     n_inside: int
 
+    @property
+    def divides_few(self) -> bool:
+        """Whether a linear program can be given all the rows that it divides."""
+        return self.n_divided <= ALL_ROWS
+
 
 def direction_of(
     walk: Callable[[Any], Any], design: Design, signed_sum: Array, n_rows: int, face: tuple[Array, ...]
@@ -90,7 +95,11 @@ def _best(gain: Array, rows: Array, is_share: Array) -> Array | None:
         method="highs",
         options={"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK},
     )
-    return np.asarray(found.x) if found.status == 0 else None
+    if found.status != 0:
+        return None
+    # What no row known of has, and gains nothing, has no part in it: constant columns, for which any value is as good.
+    is_idle = (gain == 0) & (np.abs(rows) <= TOUCHING).all(axis=0)
+    return np.where(is_idle, 0.0, found.x)
 
 
 def plainest(
@@ -98,18 +107,21 @@ def plainest(
 ) -> Direction:
     """A direction that divides the same rows and names as few columns as there need be: the one of least |d|₁.
 
-    null: combinations of the free coefficients across which all rows in the plane lie, shape (n_free, n_null): what the
-    linear program found is one of them. Cost: two walks and a linear program; the one that was found, where there are
-    too many rows for it.
+    null: combinations of the free coefficients, shape (n_free, n_null): of up to ALL_ROWS rows that are divided, those
+    across which all rows in the plane lie, of which the direction is one; of more, what the columns cannot tell apart,
+    which may be added to it. Cost: two walks and a linear program.
     """
     from logloss.onepass.summaries import MarginSummary, Plane
 
     free = design.free
-    if found.n_divided > ALL_ROWS or found.n_divided * null.shape[1] + null.size > ALL_VALUES:
+    base, rows = found.vector[free], np.zeros((0, len(free)))
+    if found.divides_few:
+        # Seen from the other side the rows that it divides are the worst.
+        rows = walk(MarginSummary.empty(Plane(-found.vector, design, found.n_divided, face))).vectors[:, free]
+        base = np.zeros(len(free))
+    if null.shape[1] == 0 or len(rows) * null.shape[1] > ALL_VALUES:
         return found
-    # Seen from the other side the rows that it divides are the worst.
-    divided = walk(MarginSummary.empty(Plane(-found.vector, design, found.n_divided, face)))
-    short = _least(divided.vectors[:, free], null)
+    short = _least(base, rows, null)
     if short is None:
         return found
     vector = np.zeros(design.width)
@@ -119,22 +131,27 @@ def plainest(
     return Direction(vector, found.n_divided, found.n_inside) if is_same else found
 
 
-def _least(rows: Array, null: Array) -> Array | None:
-    """The combination of the columns of `null` of least |d|₁ that leaves each row at least 1 on its side."""
+def _least(base: Array, rows: Array, null: Array) -> Array | None:
+    """Of base + null @ shares the one of least |d|₁ that leaves each row at least 1 on its side."""
+    import scipy.sparse
     from scipy.optimize import linprog
 
     n_free, n_null = null.shape
-    # Of each coefficient its size, beside the shares of the combinations: size ≥ ±(null @ shares).
-    bounds = np.block([[null, -np.eye(n_free)], [-null, -np.eye(n_free)]])
-    sides = np.hstack([-rows @ null, np.zeros((len(rows), n_free))])
+    eye = scipy.sparse.eye_array(n_free)
+    # Of each coefficient its size, beside the shares of the combinations: size ≥ ±(base + null @ shares).
+    sides = [[null, -eye], [-null, -eye]]
+    limits = [-base, base]
+    if len(rows):
+        sides.append([-rows @ null, None])
+        limits.append(rows @ base - 1.0)
     found = linprog(
         np.concatenate([np.zeros(n_null), np.ones(n_free)]),
-        A_ub=np.vstack([bounds, sides]),
-        b_ub=np.concatenate([np.zeros(2 * n_free), -np.ones(len(rows))]),
+        A_ub=scipy.sparse.block_array(sides, format="csc"),
+        b_ub=np.concatenate(limits),
         bounds=[(None, None)] * n_null + [(0, None)] * n_free,
         method="highs",
     )
-    return null @ found.x[:n_null] if found.status == 0 else None
+    return base + null @ found.x[:n_null] if found.status == 0 else None
 
 
 @dataclass(frozen=True, slots=True)

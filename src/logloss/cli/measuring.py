@@ -85,7 +85,7 @@ def measure(
         )
     if len(y_proba) > 2:
         raise click.UsageError(
-            "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
         )
     if group and len(by) != 1:
         raise click.UsageError("--group names values of one column: give --by once.")

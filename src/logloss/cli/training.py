@@ -27,6 +27,7 @@ from logloss.cli.options import (
     split,
     write_seen,
 )
+from logloss.text import counted
 
 
 @click.command()
@@ -111,7 +112,7 @@ def fit(
     say(model, as_json=as_json)
     if not quiet:
         say_warnings(caught)
-        click.echo(f"{len(model.passes)} passes · {time.perf_counter() - began:.2f} s", err=True)
+        click.echo(f"{counted(len(model.passes), 'pass', 'passes')} · {time.perf_counter() - began:.2f} s", err=True)
         say_notes(model)
     judge(model, tests)
 

@@ -294,7 +294,9 @@ class Coded:
         at = 0
         for term, values in zip(design.numbers, self.dense, strict=True):
             if values.ndim == 1 and not term.lacks:
-                np.subtract(values[start:stop], term.centre[0], out=piece[:, at], dtype=np.float64)
+                # Not one subtraction that widens as it goes: it would pass through a small buffer (half as fast).
+                piece[:, at] = values[start:stop]
+                piece[:, at] -= term.centre[0]
                 at += 1
                 continue
             width = len(term.names)

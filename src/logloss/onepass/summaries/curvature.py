@@ -23,6 +23,7 @@ class Point:
     single precision, as is good enough for steps.
     residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, which is how
     much the rows' gradients vary.
+    is_careful: whether the sizes that bound the rounding are those of each row, or of features that are 1 at most.
     face: directions; only rows that lie across all of them take part.
     """
 
@@ -32,14 +33,15 @@ class Point:
     is_single: bool = False
     face: tuple[Any, ...] = ()
     residual_unit: float = 0.0
+    is_careful: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CurvatureSummary:
     """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding.
 
-    curvature: the Hessian's row of the intercept. sum_absolute: for each coefficient, a bound on the summed size of the
-    residuals times its feature: that over all rows, or over those of a level.
+    curvature: the Hessian's row of the intercept. sizes: for each coefficient, bounds on the summed sizes of residuals
+    times feature, and of curvatures times feature times the sizes of all that a logit is the sum of.
     """
 
     point: Point
@@ -49,7 +51,7 @@ class CurvatureSummary:
     gradient: Any = None
     curvature: Any = None
     hessian: Any = None
-    sum_absolute: Any = None
+    sizes: Any = None
     is_floating: ClassVar[bool] = True
 
     @classmethod
@@ -57,7 +59,7 @@ class CurvatureSummary:
         """Of no rows."""
         width = point.design.width
         hessian = np.zeros((width, width)) if point.wants_hessian else None
-        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, np.zeros(width))
+        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, np.zeros((2, width)))
 
     @classmethod
     def of(cls, block: Block, point: Point) -> CurvatureSummary:
@@ -80,7 +82,7 @@ class CurvatureSummary:
             self.gradient + other.gradient,
             self.curvature + other.curvature,
             None if self.hessian is None else self.hessian + other.hessian,
-            self.sum_absolute + other.sum_absolute,
+            self.sizes + other.sizes,
         )
 
     @property
@@ -127,7 +129,7 @@ class _CurvatureWorkspace:
         }
         self.buffer = np.empty((0, n_dense))
         self.limbs = exact.new_limbs(1)
-        self.n_rows, self.sum_absolute = 0, np.zeros(width)
+        self.n_rows, self.sizes = 0, np.zeros((2, width))
         self.coding: frozenset[Any] = frozenset()
 
     def add(self, block: Block) -> None:
@@ -161,19 +163,36 @@ class _CurvatureWorkspace:
             # Not one product of both rows: BLAS has no quick way for two (measured: 90 ms for 26 on 10^6 × 100).
             for k in (0, 1):
                 self.sums[k, 1 : 1 + n_dense] += own[k] @ piece
-            sizes = np.abs(own[0])
-            self.sum_absolute[: 1 + n_dense] += sizes.sum()
             for span, codes in zip(self.design.spans, coded.codes, strict=True):
                 for k in (0, 1):
                     self.sums[k, span] += np.bincount(codes[start:stop], own[k], span.stop - span.start)
-                self.sum_absolute[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
+            self.add_sizes(coded, own, piece, start, None if block.offset is None else block.offset[start:stop])
             if self.point.wants_hessian:
                 self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
+
+    def add_sizes(self, coded: Coded, own: Any, piece: Any, start: int, offset: Any) -> None:
+        """What bounds the rounding of the gradient of some rows."""
+        design, stop, is_careful = self.design, start + len(piece), self.point.is_careful
+        dense = slice(1, 1 + design.n_dense)
+        large: Any = np.abs(piece) if is_careful else None
+        if is_careful:
+            terms = coded.logits(np.abs(self.point.coefficients) / design.scale, start, stop, large)
+        else:
+            terms = np.abs(self.point.coefficients).sum()
+        if offset is not None:
+            terms = terms + np.abs(offset)
+        for found, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
+            found[0] += sizes.sum()
+            found[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
+            for span, codes in zip(design.spans, coded.codes, strict=True):
+                found[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
 
     def add_products(self, piece: Any, curvatures: Any, codes: list[Any]) -> None:
         """What rows add to the Hessian, without the row of the intercept."""
         if self.buffer.shape[0] < len(piece):
-            self.buffer = np.empty(piece.shape, dtype=np.float32 if self.point.is_single else np.float64)
+            # Laid out as the numbers are: columns of a frame lie apart.
+            kind: Any = np.float32 if self.point.is_single else np.float64
+            self.buffer = np.empty(piece.shape, dtype=kind, order="F" if piece.flags.f_contiguous else "C")
         scaled = self.buffer[: len(piece)]
         np.multiply(piece, np.sqrt(curvatures)[:, None], out=scaled, casting="same_kind")
         self.dense += scaled.T @ scaled
@@ -190,7 +209,7 @@ class _CurvatureWorkspace:
         total = exact.as_integer(self.limbs[0])
         hessian = self.hessian(curvature) if self.point.wants_hessian else None
         return CurvatureSummary(
-            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sum_absolute
+            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sizes / scale
         )
 
     def hessian(self, curvature: Any) -> Any:

@@ -2,7 +2,7 @@
 
 >>> import logloss
 >>> page = to_html(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]))
->>> "Your log loss is 0.3375 nats (0.4869 bits)" in page, "<script" in page
+>>> "Your log loss is 0.3375 nats (0.4870 bits)" in page, "<script" in page
 (True, False)
 """
 
