@@ -247,15 +247,81 @@ def test_the_boundary_runs_over_the_values_of_training_and_a_file_keeps_them(tmp
         assert found["proba"] == pytest.approx(each.predict_proba(found["x"]).tolist(), abs=ROUNDING)
 
 
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("pie", r'a Measurement has no picture "pie"\. It has: reliability, parts, costliest, groups\.'),
-    ],
-)
-def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured, kind, message):
+@pytest.fixture(scope="module")
+def compared():
+    labels, proba = forecasts(3_000, seed=8)
+    rivals = {"truth": proba, "half": np.full(3_000, 0.5), "shy": 0.25 + proba / 2}
+    order, by = np.arange(3_000) // 10, np.arange(3_000) % 3
+    return logloss.compare(labels, rivals, order=order, by=by)
+
+
+def test_the_ranking_is_drawn_as_what_each_costs_more_than_the_best(compared):
+    rows = logloss.drawing(compared, "ranking").table("ranking")
+    assert rows["forecast"] == list(compared.ranking["forecast"]) == ["truth", "shy", "half"]
+    ax = compared.plot("ranking")
+    dots = next(line for line in ax.lines if line.get_marker() == "o")
+    assert dots.get_xdata().tolist() == compared.ranking["behind_nats"]
+    assert [text.get_text() for text in ax.texts if text.get_text() != "log loss"] == [
+        f"{loss:.4f}" for loss in compared.ranking["log_loss_nats"]
+    ]
+
+
+def test_the_lead_is_drawn_with_its_sequence(compared):
+    course = compared.contest.course
+    drawing = logloss.drawing(compared, "lead")
+    drawn = lines_of(compared.plot("lead"))
+    lead = drawn["lead so far"]
+    assert lead[-1].tolist() == [300, course.table["lead_nats"][-1]]
+    clear = course.table["period"].index(course.clear_since) + 1
+    assert drawn[f"clear since {course.clear_since}"][:, 0].tolist() == [clear, clear]
+    assert len(drawing.table("course")) == 300
+    assert len(drawing.numbers) <= 62
+    later = [row for row in drawing.table("course") if row["number"] > 30]
+    low, high = drawing.figures["view_low"], drawing.figures["view_high"]
+    assert all(low <= row["low"] <= row["high"] <= high for row in later)
+
+
+def test_the_lead_in_groups_is_drawn(compared):
+    rows = logloss.drawing(compared, "groups").table("groups")
+    own = {str(row["by"]): row["lead_nats"] for row in compared.contest.groups}
+    assert dict(zip(rows["group"], rows["lead_nats"], strict=True)) == own
+
+
+def test_without_an_order_there_is_no_lead_to_draw():
+    c = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.6, 0.5] * 20})
+    assert kinds(c) == ["ranking"]
+    assert logloss.drawing(c, "lead").sentence == "Nothing is drawn: no column orders the rows (order=)."
+    assert c.plot("lead").texts[0].get_text() == "Nothing is drawn: no column orders the rows (order=)."
+
+
+def test_an_infinite_lead_is_an_arrow():
+    ax = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.0, 0.5] * 20}).plot("ranking")
+    assert "→" in [text.get_text() for text in ax.texts]
+
+
+def test_the_waterfall_leads_from_the_old_loss_to_the_new():
+    old, new = (logloss.measure(*forecasts(800, seed=seed, bend=bend)) for seed, bend in ((1, 1.0), (2, 1.6)))
+    d = logloss.diff(old, new)
+    rows = list(logloss.drawing(d).table("parts"))
+    assert rows[0]["to_nats"] == old.log_loss
+    assert rows[-1]["to_nats"] == new.log_loss
+    assert rows[3]["to_nats"] == pytest.approx(new.log_loss, abs=ROUNDING)
+    moves = [d.uncertainty, -d.discrimination, d.miscalibration]
+    bars = d.plot().patches
+    assert [bar.get_width() for bar in bars] == pytest.approx(moves)
+    ends = [(row["low_end_nats"] - row["from_nats"], row["high_end_nats"] - row["from_nats"]) for row in rows[1:4]]
+    assert ends[1] == pytest.approx((-d.discrimination.high, -d.discrimination.low))
+
+
+def test_an_infinite_move_is_said_and_not_drawn():
+    d = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
+    assert logloss.drawing(d).sentence.startswith("Nothing is drawn: log loss 0.69315 → inf: up without limit")
+
+
+def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
+    message = r'a Measurement has no picture "pie"\. It has: reliability, parts, costliest, groups\.'
     with pytest.raises(DataError, match=message):
-        measured.plot(kind)
+        measured.plot("pie")
 
 
 def test_only_answers_have_pictures():
@@ -295,8 +361,8 @@ def test_the_same_answer_makes_the_same_file(measured, form, tmp_path):
     assert len(first) > 1_000
 
 
-def test_a_picture_is_small_and_its_colours_are_the_pages(measured, model):
-    for answer in (measured, model):
+def test_a_picture_is_small_and_its_colours_are_the_pages(measured, model, compared):
+    for answer in (measured, model, compared):
         for kind in kinds(answer):
             svg = svg_of(answer, kind)
             assert svg.startswith("<svg viewBox=")
@@ -370,8 +436,8 @@ except logloss.MissingPackage as error:
     ]
 
 
-def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model):
-    for answer in (measured, model):
+def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared):
+    for answer in (measured, model, compared):
         for kind in kinds(answer):
             buffer = io.BytesIO()
             plot(answer, kind).figure.savefig(buffer, format="pdf")

@@ -233,6 +233,29 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     assert "No finite coefficients are best: x can tell rows apart" in " ".join(read(apart.to_html()).text)
 
 
+def test_the_report_of_a_comparison_begins_with_who_is_better():
+    labels, proba = forecasts(2_000)
+    c = logloss.compare(labels, {"a": proba, HOSTILE[0]: np.full(2_000, 0.5), "c": proba**1.5}, order=range(2_000))
+    text = " ".join(read(c.to_html()).text)
+    assert f"c is the best of 3, better than a by {c.lead:.4f} nats per row" in text
+    assert text.index("c is the best") < text.index("Pictures") < text.index("All pairs")
+    assert "Log losses: c " in text
+    assert "<script" not in c._repr_html_()
+
+
+def test_the_report_of_a_difference_begins_with_the_move():
+    names = np.array(HOSTILE, dtype=object)[np.arange(800) % len(HOSTILE)]
+    old, new = (logloss.measure(*forecasts(800, seed=seed), by=names) for seed in (1, 2))
+    d = logloss.diff(old, new)
+    text = " ".join(read(d.to_html()).text)
+    said = repr(d).splitlines()[0].removeprefix("l")
+    assert f"L{said}." in text
+    assert text.index(said) < text.index("What moved the loss") < text.index("Groups")
+    assert "<script" not in d._repr_html_()
+    apart = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
+    assert "up without limit" in " ".join(read(apart.to_html()).text)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run the command in this process: (exit code, stderr)."""
@@ -267,6 +290,9 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     assert report.read_text(encoding="utf-8") == logloss.load(model).to_html()
     assert run("show", model, "--plot", tmp_path / "f.svg", "--picture", "passes")[0] == 0
     assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "parts")[0] == 0
+    assert run("compare", csv, "-y", "y", "-p", "p", "-p", "y", "--html", report, "--plot", tmp_path / "f.pdf")[0] == 0
+    assert run("diff", summary, summary, "--html", report, "--plot", tmp_path / "f.svg")[0] == 0
+    assert "Why the log loss moved" in report.read_text(encoding="utf-8")
     sizes = [(tmp_path / f"f.{form}").stat().st_size for form in ("pdf", "svg", "png")]
     assert min(sizes) > 1_000
 

@@ -17,6 +17,7 @@ from logloss.curve import confidence_of, consistency_of, no_bands, payers_of, po
 from logloss.estimates import Estimate, expit, logit
 from logloss.measurement import Measurement
 from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.levels import levels_table
 from logloss.smalltable import SmallTable
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
 from logloss.wording import group_value, p_text, parts_rows, shown
@@ -117,20 +118,8 @@ def cells(m: Measurement, *, is_logit: bool, low: float, high: float) -> list[fl
 
 def parts(m: Measurement) -> Drawing:
     """From what the base rate leaves open to the loss."""
-    names = ["uncertainty", "discrimination", "miscalibration", "log loss"]
-    estimates: list[Estimate] = [m.uncertainty, m.discrimination, m.miscalibration, m.log_loss]
-    known = float(m.uncertainty - m.discrimination)
-    starts, ends = [0.0, float(m.uncertainty), known, 0.0], [float(m.uncertainty), known, m.log_loss, m.log_loss]
-    found = SmallTable(
-        {
-            "part": names,
-            "from_nats": starts,
-            "to_nats": [float(value) for value in ends],
-            "value_nats": [float(value) for value in estimates],
-            "low_nats": [value.low for value in estimates],
-            "high_nats": [value.high for value in estimates],
-        }
-    )
+    terms = [("discrimination", -1.0, m.discrimination), ("miscalibration", 1.0, m.miscalibration)]
+    found = levels_table(("uncertainty", m.uncertainty), terms, ("log loss", m.log_loss))
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, [m.uncertainty, -m.discrimination, m.miscalibration], least=4)

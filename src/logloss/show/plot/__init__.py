@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from logloss.comparison import Comparison
+from logloss.difference import Difference
 from logloss.errors import DataError, MissingPackage
 from logloss.measurement import Measurement
 from logloss.model import LogisticModel
 from logloss.show.drawings import drawing
 
 try:
-    from logloss.show.plot import of_measurement, of_model
+    from logloss.show.plot import of_comparison, of_difference, of_measurement, of_model
     from logloss.show.plot.style import new_axes, say, settings
     from logloss.show.plot.svg import inline_svg
 except ImportError as error:
@@ -25,7 +27,12 @@ except ImportError as error:
         raise
     raise MissingPackage('drawing needs matplotlib. Install it with: pip install "logloss[plot]"') from error
 
-ROOMS = {Measurement: of_measurement, LogisticModel: of_model}
+ROOMS = {
+    Measurement: of_measurement,
+    LogisticModel: of_model,
+    Comparison: of_comparison,
+    Difference: of_difference,
+}
 FORMATS = ("pdf", "svg", "png")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from logloss.show.drawings.drawn import Drawing
-from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whisker, whiskers
+from logloss.show.plot.levels import draw_levels
+from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whiskers
 from logloss.text import fixed, significant
 
 # The strip below the curve in which the predictions lie, over the height of the curve.
@@ -122,57 +123,15 @@ def _strip(ax: Any, axis: Axis, said: Any) -> None:
 
 
 def parts(ax: Any, drawing: Drawing) -> None:
-    """Levels as points, what lies between them as bars; no axis needs to begin at 0."""
-    rows = list(drawing.table("parts"))
-    known = rows[1]["to_nats"]
-    levels = [row[key] for row in (rows[0], rows[3]) for key in ("value_nats", "low_nats", "high_nats")]
-    levels = [value for value in (*levels, known) if math.isfinite(value)]
-    low, high = min(levels), max(levels)
-    room = 0.12 * (high - low or 0.1)
-    low, high = low - room, high + room
-    marks = ["", "− ", "+ ", "= "]
-    name_rows(ax, [mark + row["part"] for mark, row in zip(marks, rows, strict=True)])
-    for number, row in enumerate(rows):
-        _part(ax, number, row, high)
-    for number in range(3):
-        level = min(rows[number]["to_nats"], high)
-        ax.plot([level, level], [number, number + 1], color=MUTED, linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)
+    """From what the base rate leaves open to the loss, and what chance alone would add."""
+    table = drawing.table("parts")
+    draw_levels(ax, table, drawing.figures["digits"])
     chance = drawing.figures["by_chance_nats"]
-    if math.isfinite(chance) and math.isfinite(known):
-        ax.plot([known + chance] * 2, [1.62, 2.38], color=INK, linewidth=1.2, zorder=5)
-        ax.annotate(
-            "by chance",
-            (known + chance, 1.62),
-            (1, 2),
-            textcoords="offset points",
-            va="bottom",
-            fontsize=SMALL,
-        )
-    ax.set_xlim(low, high)
-    ax.set_xlabel("nats per row")
-    digits = drawing.figures["digits"]
-    for number, row in enumerate(rows):
-        value = fixed(row["value_nats"], digits)
-        ax.text(1.02, number, value, transform=ax.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
-
-
-def _part(ax: Any, number: int, row: dict[str, Any], edge: float) -> None:
-    """One part: a point for a level, a bar for what is taken away or added, with its interval."""
-    start, end, low, high = row["from_nats"], row["to_nats"], row["low_nats"], row["high_nats"]
-    if number in (0, 3):
-        if math.isfinite(end):
-            whisker(ax, number, low, high, color=INK)
-            ax.plot([end], [number], "D" if number else "o", color=INK, markersize=4.5, zorder=4)
-        else:
-            ax.plot([edge], [number], ">", color=INK, markersize=5, clip_on=False, zorder=4)
-        return
-    color = BLUE if number == 1 else ORANGE
-    ax.barh(number, min(end, edge) - start, left=start, height=0.5, color=color, linewidth=0, zorder=2)
-    if not math.isfinite(end):
-        ax.plot([edge], [number], ">", color=color, markersize=9, clip_on=False, zorder=4)
-    else:
-        sign = 1 if number == 2 else -1
-        whisker(ax, number, start + sign * low, start + sign * high, color=INK)
+    if math.isfinite(chance):
+        place = table["from_nats"][2] + chance
+        ax.plot([place, place], [1.62, 2.38], color=INK, linewidth=1.2, zorder=5)
+        words = {"textcoords": "offset points", "va": "bottom", "fontsize": SMALL}
+        ax.annotate("by chance", (place, 1.62), (1, 2), **words)
 
 
 def costliest(ax: Any, drawing: Drawing) -> None:

@@ -10,14 +10,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from logloss.comparison import Comparison
+from logloss.difference import Difference
 from logloss.measurement import Measurement
 from logloss.model import LogisticModel
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
-from logloss.show.report import of_measurement, of_model
+from logloss.show.report import of_comparison, of_difference, of_measurement, of_model
 from logloss.text import html_paragraphs, html_table
 
-ROOMS = {Measurement: of_measurement, LogisticModel: of_model}
+ROOMS = {
+    Measurement: of_measurement,
+    LogisticModel: of_model,
+    Comparison: of_comparison,
+    Difference: of_difference,
+}
 
 
 def to_html(answer: Any, path: Any = None) -> str:
