@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,6 +23,8 @@ from logloss.show.plot.style import INK, SETTINGS, VARIABLES
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 # Attributes that name an element, or refer to one.
 NAMING = ("id", "href", f"{{{XLINK}}}href", "clip-path")
+# Letters of a path that is no marker.
+LONG_PATH = 1_000
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 # What is so anyway.
 USUAL = {
@@ -104,11 +107,14 @@ def _simplify(element: Any, referred: set[str]) -> None:
             attributes[name] = _colour(attributes[name])
     for name in ("d", "x", "y", "width", "height", "transform", "points", "stroke-width", "stroke-dasharray"):
         if name in attributes:
-            attributes[name] = NUMBER.sub(_short, attributes[name]).replace("\n", "").replace("  ", " ").strip()
+            # A twentieth of a point of a long path is a tenth of a pixel; a marker is small, and shows it.
+            digits = 1 if len(attributes[name]) > LONG_PATH else 2
+            short = NUMBER.sub(partial(_short, digits=digits), attributes[name])
+            attributes[name] = short.replace("\n", "").replace("  ", " ").strip()
 
 
-def _short(found: re.Match[str]) -> str:
-    return f"{round(float(found[0]), 2) + 0.0:g}" if abs(float(found[0])) < 1e5 else found[0]
+def _short(found: re.Match[str], digits: int) -> str:
+    return f"{round(float(found[0]), digits) + 0.0:g}" if abs(float(found[0])) < 1e5 else found[0]
 
 
 def _colour(value: str) -> str:
