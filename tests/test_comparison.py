@@ -14,7 +14,7 @@ import statsmodels.api as sm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
-from strategies import cut_tables, rival_tables
+from strategies import KINDS, cut_tables, rival_tables
 
 import logloss
 from logloss import DataError
@@ -550,6 +550,31 @@ def test_few_positives_have_no_interval():
     found = logloss.compare([1, 0, 0, 1], {"a": [0.6, 0.3, 0.3, 0.7], "b": [0.5] * 4})
     assert found.lead.reason == "too few positives (2)"
     assert "no interval: too few positives (2)" in repr(found)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(rival_tables(KINDS))
+def test_whatever_the_rows_are_they_are_told_in_words_and_in_json(table):
+    """Impossible rows, weights of 1e-300 and 1e300, log-odds of 1e300, soft labels: no warning, no figure that is no JSON."""
+    options = {"order": table.order, "by": table.by}
+    options |= {name: getattr(table, name) for name in ("sample_weight", "counts") if getattr(table, name) is not None}
+    own = table.y_proba if table.y_proba_of_zero is None else np.column_stack([table.y_proba_of_zero, table.y_proba])
+    forecasts = {"a": own if table.y_logit is None else table.y_logit, "b": table.rival}
+    role = "forecasts" if table.y_logit is None else "y_logit"
+    try:
+        found = logloss.compare(table.y_true, **{role: forecasts}, **options)
+    except DataError as error:
+        assert "expected at least one row" in str(error)
+        return
+    assert "nan" not in repr(found)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["n_forecasts"] == 2
+
+
+def test_soft_labels_of_clusters_are_compared():
+    y, p, q = drawn(SEED, 200)
+    contest = logloss.compare(0.8 * y + 0.1, {"p": p, "q": q}, cluster=np.arange(200) // 4).contest
+    assert contest.lead.has_interval
+    assert contest.miscalibration.has_interval
 
 
 # Any cut.

@@ -23,9 +23,9 @@ FRONT = "__init__"  # the front door, src/logloss/__init__.py
 # A file that grew into a folder keeps the place of its name.
 LAYERS = """
 cli
-estimators | show.report
+estimators | show.report | show.explanation
 show.plot
-show.page | show.drawings
+show.page | show.drawings | show.svg
 difference
 opening | demo
 comparison
@@ -41,6 +41,8 @@ certificate
 measurement
 breakdown | filing | figures | curve
 wording
+baserates
+linearmap
 decomposition
 estimates
 spread | provenance
@@ -61,6 +63,7 @@ data.binding
 data.source | data.design
 data.arrow
 data.block
+data.forecasts
 data.keys
 data.rows
 storage | documents

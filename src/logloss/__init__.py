@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.calibration import Calibration, calibrate
     from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
     from logloss.difference import Difference, diff
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
-    from logloss.estimators import LogisticRegression
+    from logloss.estimators import Calibrator, LogisticRegression
     from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from logloss.opening import load
     from logloss.separation import Separation
     from logloss.show.drawings import Drawing, drawing
+    from logloss.show.explanation import Explanation, explain
     from logloss.smalltable import SmallTable
 
 
@@ -53,11 +55,16 @@ _HOMES = {
     "diff": "difference",
     "Difference": "difference",
     "Course": "comparison",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
+    "Calibrator": "estimators",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "model",
+    "explain": "show.explanation",
+    "Explanation": "show.explanation",
     "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -69,6 +76,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibration",
+    "Calibrator",
     "Comparison",
     "Contest",
     "ConvergenceWarning",
@@ -77,6 +86,7 @@ __all__ = [
     "Difference",
     "Drawing",
     "Estimate",
+    "Explanation",
     "LogLossError",
     "LogisticModel",
     "LogisticRegression",
@@ -87,11 +97,13 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "calibrate",
     "compare",
     "cross_entropy",
     "diff",
     "drawing",
     "entropy",
+    "explain",
     "fit",
     "kl_divergence",
     "load",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.keys import REST, sorting
-from logloss.decomposition import ErrorOf, Recalibration, chance_of
-from logloss.estimates import ClusteredMoments, Moments, Z
+from logloss.decomposition import ErrorOf, Recalibration, chance_of, error_of_rows
+from logloss.estimates import ClusteredMoments, Moments, Z, moments_of
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of_cell
 
@@ -181,15 +181,28 @@ def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: Cluster
     """Errors of means with clusters as the independent observations."""
 
     def error(zeros: Any, ones: Any, mean: float) -> tuple[float, float]:
-        d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
-        squares = float(d @ d)
-        n_clusters = moments.n_clusters
-        if n_clusters < 2 or squares == 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
+        n_clusters, size = moments.n_clusters, float(np.abs(d).max(initial=0.0))
+        if n_clusters < 2 or size == 0:
             return 0.0, 0.0
-        found = math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
+        if not math.isfinite(size):
+            return math.nan, 0.0
+        d = d / size
+        squares = float(d @ d)
+        found = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
         return found, float(d @ d**2) / squares**1.5
 
     return error
+
+
+def figures_of(summary: Any, spread: Spread) -> tuple[Moments, ErrorOf]:
+    """The figures of a summary, and the errors of means: of rows or, where there are clusters, of these."""
+    moments = moments_of(summary, spread)
+    if summary.clusters is None:
+        return moments, error_of_rows(spread, summary.n_rows)
+    by_cluster = clustered(moments, summary.clusters)
+    return by_cluster, error_of_clusters(summary.clusters, spread, by_cluster)
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, spread: Spread) -> Any:

@@ -63,6 +63,8 @@ def header(m: Any) -> str:
         said.append(f"weights sum to {significant(m.sum_weight, 6)}")
     if m.has_counts:
         said.append("counts as repeated rows")
+    if m.negatives_kept != 1:
+        said.append(f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training")
     if m.is_soft:
         said.append("soft labels")
     if m.cluster:
@@ -160,11 +162,29 @@ def forecast_rows(m: Any) -> list[list[str]]:
     auc = ["AUC", "not defined", m.auc.reason, ""]
     if not math.isnan(m.auc):
         auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
-    return [
+    rows = [
         ["said on average", fixed(m.mean_proba, 4), times, ""],
         ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m), ""],
         auc,
+        ["scores", line_text(m), "", ""],
     ]
+    if m.n_unlabelled:
+        late = f"said {fixed(m.unlabelled_mean_proba, 4)} on average, expected log loss "
+        late += fixed(m.unlabelled_expected_log_loss, 4)
+        rows.append(["not known yet", f"{counted(m.n_unlabelled, 'row')} without a label: {late}", "", ""])
+    return rows
+
+
+def line_text(m: Any) -> str:
+    """Slope and intercept of the labels' log-odds on those of the forecasts."""
+    if math.isnan(m.slope):
+        return f"no slope: {m.slope.reason}"
+    slope, intercept = (
+        f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
+        for each in (m.slope, m.intercept)
+    )
+    apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
+    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
 
 
 def expectation(m: Any) -> str:

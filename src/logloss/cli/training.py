@@ -120,6 +120,7 @@ def fit(
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--calibration", metavar="C", help="A calibration that `calibrate -o` has written, applied to them.")
 @click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="drop: such rows get no prediction."
@@ -130,6 +131,7 @@ def fit(
 def predict(
     model: str,
     files: tuple[str, ...],
+    calibration: str | None,
     keep: str | None,
     missing: str,
     no_header: bool,
@@ -145,18 +147,21 @@ def predict(
     if output != "-":
         check_output(output, (model, *files))
 
-    from logloss.opening import load_model
+    from logloss.opening import load_calibration, load_model
     from logloss.predicting import ScoredSource, write_predictions
     from logloss.storage import replacing
 
     began = time.perf_counter()
     predictor = load_model(model).predictor
+    mapped = None if calibration is None else load_calibration(calibration).apply_logit
     table = opened(files, header=not no_header)
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:
         progress = stack.enter_context(bar(table, quiet=quiet))
         stream = sys.stdout.buffer if output == "-" else stack.enter_context(replacing(output))
-        n_rows = write_predictions(scored, stream, kind or "csv", keep=split(keep, table) or (), progress=progress)
+        n_rows = write_predictions(
+            scored, stream, kind or "csv", keep=split(keep, table) or (), mapped=mapped, progress=progress
+        )
     if as_json and output != "-":
         click.echo(f'{{"schema": 1, "n_rows": {n_rows}}}')
     if not quiet:

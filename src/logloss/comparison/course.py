@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ ALPHA = 1 - CONFIDENCE
 PLANNED_ROWS = 10.0 ** np.arange(-3, 9)
 # Newton's steps towards the boundary, from above: more change no digit.
 N_STEPS = 12
+# Of V over the square of all weight, and of a lead: beyond it, squares and multiples would leave the floats.
+LARGEST = 1e100
 # Evidence of 20 to 1, as convincing as a test at 5 %.
 LOG_OF_20 = math.log(20.0)
 # Fewer periods say nothing of how they depend on each other.
@@ -129,8 +132,14 @@ def course_of(
         nothing = Estimate(lead, reason="infinite")
         return Course(len(names), periods.is_over, nothing, nothing)
     weights, leads, variances, total = _relative(periods, of_pair, of_range, sign)
+    if not weights.all():
+        nothing = Estimate(lead, reason="the weights are too far apart")
+        return Course(len(names), periods.is_over, nothing, nothing)
+    if not (variances.max() < LARGEST and np.abs(leads).max() < LARGEST):
+        nothing = Estimate(lead, reason="their log-odds are too far apart")
+        return Course(len(names), periods.is_over, nothing, nothing)
     dependent, n_lags = newey_west(leads, weights, lead)
-    evidence = np.cumsum(leads) * (total / greatest_weight)
+    evidence = np.cumsum(leads) * float(total / Fraction(greatest_weight))
     if n_unbounded:
         reason = f"one of them said 0 or 1 in {n_unbounded:,} rows, the other did not: no bound to what it could lose"
         return Course(len(names), periods.is_over, Estimate(lead, reason=reason), dependent, n_lags)
@@ -156,11 +165,13 @@ def period_text(name: Any) -> str:
     return stamp["date"] if stamp["midnight"] else stamp["date"] + stamp["time"]
 
 
-def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tuple[Any, Any, Any, float]:
+def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tuple[Any, Any, Any, Fraction]:
     """(Share of all weight, lead over all weight, V over its square) of each period, and all weight.
 
     The sums are integers in units of u = 2^(32·first); V has the square of a weight as its unit.
     """
+    from logloss.onepass.exact import ratio
+
     table = periods.sums
     weights = table.integers(0)
     total = sum(weights)
@@ -173,9 +184,9 @@ def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tup
     found = (
         np.array([value / total for value in weights]),
         np.array([sign * (a - b) / total for a, b in zip(first, second, strict=True)]),
-        np.array([(value << up) / square for value in spreads]),
+        np.array([ratio(value << up, square) for value in spreads]),
     )
-    return *found, float(total * 2**shift if shift >= 0 else total / (1 << -shift))
+    return *found, Fraction(total << down, 1 << up)
 
 
 def sequence_of(weights: Any, leads: Any, variances: Any, n_rows: Any) -> tuple[Any, Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +86,8 @@ class Judge:
         has_error = not paired.reason and math.isfinite(lead)
         needed = None
         if has_error and lead > 0 and paired.error > 0:
-            needed = math.ceil(n_rows * (width * paired.error / lead) ** 2)
+            rows = n_rows * (width * paired.error / lead) * (width * paired.error / lead)
+            needed = math.ceil(rows) if math.isfinite(rows) else None
         return Contest(
             self.names[better],
             self.names[worse],
@@ -120,10 +122,13 @@ class Judge:
             return Paired(mean, error, moments.skewness(), reason, normal_quantile)
         if not is_whole:
             return Paired(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
-        grouped = ClusteredMoments(moments, self._totals(i, j, sign))
+        totals = self._totals(i, j, sign)
+        if not totals["w"].all():
+            return Paired(mean, math.nan, 0.0, reason or "weights and losses are too far apart", normal_quantile)
+        grouped = ClusteredMoments(moments, totals)
         error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
         quantile = student_quantile(grouped.n_clusters - 1)
-        return Paired(mean, error, grouped.skewness(), grouped.why_no_interval(), quantile)
+        return Paired(mean, error, grouped.skewness(), reason, quantile)
 
     def _totals(self, i: int, j: int, sign: int) -> dict[str, Any]:
         """Weight and difference of the weighted losses of each cluster, over the largest."""
@@ -153,9 +158,10 @@ class Judge:
             return math.nan, "rows of a cluster depend on each other"
         if math.isnan(lead):
             return math.nan, "both losses are infinite"
-        from logloss.onepass.exact import rounded
+        from logloss.onepass.exact import UNIT_EXPONENT
 
-        return lead * (rounded(self.summary.losses[0].sum("w"), 1) / self.summary.greatest_weight), ""
+        weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
+        return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
 
     def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""
@@ -169,8 +175,12 @@ class Judge:
             error_of = joint_error(self.summary.joint[place], self.spreads, better, worse, self.summary.n_rows)
         else:
             error_of = self._error_of_clusters(better, worse)
-        lost = error_of(lost_of(mine), lost_of(other), miscalibration)
-        saved = error_of(saved_of(mine), saved_of(other), discrimination)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lost = error_of(lost_of(mine), lost_of(other), miscalibration)
+            saved = error_of(saved_of(mine), saved_of(other), discrimination)
+        if not (math.isfinite(lost[0]) and math.isfinite(saved[0])):
+            reason = "the losses are too large"
+            return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         return with_interval(miscalibration, *lost), with_interval(discrimination, *saved)
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
@@ -196,6 +206,8 @@ class Judge:
         reason = self.moments[0].why_no_interval()
         if reason or not math.isfinite(lead):
             return reason or "infinite"
+        if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
+            return "one class"
         if self.summary.clusters is None and not all(spread.is_counted for spread in self.spreads):
             return "not kept with weights or soft labels"
         return ""

@@ -229,7 +229,9 @@ def more_or_less(value: float, digits: int) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """`+0.0034`, `−0.0011`."""
+    """`+0.0034`, `−0.0011`; `none` where two infinite losses have no difference."""
+    if math.isnan(value):
+        return "none"
     text = fixed(value, digits)
     return text if text.startswith(MINUS) else f"+{text}"
 

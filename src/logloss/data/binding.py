@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def bind(
     by: Any = None,
     cluster: Any = None,
     pos_label: Any = None,
+    negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
 ) -> tuple[Any, Roles]:
@@ -52,6 +54,8 @@ def bind(
     choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
     if missing not in choices:
         raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {missing!r}.")
+    if not 0 < negatives_kept <= 1:
+        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
     if y_proba is not None and y_logit is not None:
         raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
     given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
@@ -63,7 +67,8 @@ def bind(
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
     if y_true is None:
-        return _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
+        arrayed, roles = _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
+        return arrayed, replace(roles, negatives_kept=negatives_kept)
     source = as_source(data, header=header)
     names, arrays = _names_and_arrays({"y_true": y_true, **given})
     label_test = None
@@ -100,6 +105,7 @@ def bind(
         pos_label=pos_label,
         label_test=label_test,
         missing=missing,
+        negatives_kept=negatives_kept,
     )
     return source, roles
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from logloss.data.forecasts import Unlabelled, corrected
 from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Rival, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
@@ -40,6 +41,7 @@ class Block:
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
     rivals: P(1), P(0) and logits of each forecast, where several are compared.
+    unlabelled: of the rows left out, those that have a forecast but no label.
     """
 
     y_true: Array
@@ -59,6 +61,7 @@ class Block:
     coding: frozenset[Any] = field(default_factory=frozenset)
     rivals: tuple[Forecast, ...] = ()
     order: Column | None = None
+    unlabelled: Unlabelled | None = None
 
     @property
     def n_rows(self) -> int:
@@ -80,9 +83,8 @@ class Block:
         rivals = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.rivals)
         order = None if self.order is None else _taken(self.order, chosen)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
-        return replace(
-            self, **arrays, **columns, rivals=tuple(map(_frozen_forecast, rivals)), order=order, rows=rows, n_dropped=0
-        )
+        own: dict[str, Any] = {"rivals": tuple(map(_frozen_forecast, rivals)), "order": order, "rows": rows}
+        return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
 
     def of_rival(self, number: int) -> Block:
         """The same rows with one of the forecasts that are compared."""
@@ -93,16 +95,20 @@ class Block:
     def of(cls, rows: Rows, roles: Roles) -> Block:
         """Check a run of rows. Cost: one look at each value."""
         check = _Check(rows, roles)
+        told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
         weight, counts = check.weights(), check.counts()
         kept = check.kept(weight, counts)
         n_dropped = 0
+        unlabelled = None
         if kept is not None:
             n_dropped = check.n_dropped
+            if check.is_late is not None and roles.forecast is not None:
+                late = check.is_late
+                columns = (*check.only(late).forecast(told), _take(weight, late), _take(counts, late))
+                unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
         y_true, coding = check.labels()
-        y_proba, y_proba_of_zero, y_logit = check.forecast(
-            Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
-        )
+        y_proba, y_proba_of_zero, y_logit = check.forecast(told)
         return cls(
             y_true=_read_only(y_true),
             y_proba=_frozen(y_proba),
@@ -121,6 +127,7 @@ class Block:
             coding=coding,
             rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
             order=None if roles.order is None else check.rows.columns[roles.order],
+            unlabelled=unlabelled,
         )
 
 
@@ -157,6 +164,8 @@ class _Check:
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         self.rows, self.roles, self.numbers = rows, roles, numbers
         self.n_dropped = 0
+        # Rows that lack nothing but a label, where there are any.
+        self.is_late: Array | None = None
         # Forecasts that one look has found complete and in their domain.
         self.sound: set[str] = set()
         # Rows of the matrix of features that hold NaN or infinity.
@@ -253,7 +262,7 @@ class _Check:
             absent = weight == 0
         if counts is not None and (counts == 0).any():
             absent = counts == 0 if absent is None else absent | (counts == 0)
-        missing = None
+        missing = unlabelled = None
         probabilities = self.roles.probabilities
         for name in self.roles.needed:
             column = self.rows.columns[name]
@@ -274,7 +283,14 @@ class _Check:
             if self.roles.missing != "drop":
                 hint = 'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
                 self.fail_missing(name, lacking, hint)
-            missing = lacking if missing is None else missing | lacking
+            if name == self.roles.y_true:
+                unlabelled = lacking
+            else:
+                missing = lacking if missing is None else missing | lacking
+        if unlabelled is not None:
+            late = unlabelled if missing is None else unlabelled & ~missing
+            self.is_late = late if late.any() else None
+            missing = unlabelled if missing is None else missing | unlabelled
         if missing is None:
             return None if absent is None else ~absent
         self.n_dropped = int(np.count_nonzero(missing))
@@ -372,7 +388,13 @@ class _Check:
         raise DataError(_third_label(self.roles.spoken(name), "−1 as well as values from 0 to 1"))
 
     def forecast(self, of: Rival) -> Forecast:
-        """P(1), P(0) and logits of a forecast, those that there are."""
+        """P(1), P(0) and logits of a forecast, those that there are, corrected for negatives that training left out."""
+        found = self.stated(of)
+        kept = self.roles.negatives_kept
+        return found if kept == 1 else corrected(*found, kept)
+
+    def stated(self, of: Rival) -> Forecast:
+        """The same as they stand in the table."""
         if of.y_logit is not None:
             logit = self.numeric(of.y_logit)
             return None, None, logit

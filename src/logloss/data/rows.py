@@ -165,6 +165,7 @@ class Roles:
     is_checked: bool = False
     rivals: tuple[Rival, ...] = ()
     order: str | None = None
+    negatives_kept: float = 1.0
 
     @property
     def forecast(self) -> str | None:
