@@ -247,6 +247,33 @@ def test_the_boundary_runs_over_the_values_of_training_and_a_file_keeps_them(tmp
         assert found["proba"] == pytest.approx(each.predict_proba(found["x"]).tolist(), abs=ROUNDING)
 
 
+@pytest.mark.parametrize("method", ["temperature", "beta", "isotonic", "nothing"])
+def test_a_map_is_drawn_as_what_it_makes_of_probabilities(measured, method):
+    c = logloss.calibrate(measured, method=method)
+    table = logloss.drawing(c, "map").table("map")
+    assert table["becomes"] == pytest.approx([c.apply(p) for p in table["said"]], abs=ROUNDING)
+    assert c.plot("map").lines[1].get_xydata().tolist() == [
+        list(each) for each in zip(*table.to_dict().values(), strict=True)
+    ]
+
+
+def test_a_map_of_rare_events_is_drawn_in_log_odds():
+    rng = np.random.default_rng(6)
+    proba = 1 / (1 + np.exp(-rng.normal(-6, 0.8, 20_000)))
+    c = logloss.calibrate((rng.random(20_000) < 2 * proba).astype(int), proba, method="isotonic")
+    assert logloss.drawing(c, "map").figures["is_logit"]
+    assert [label.get_text() for label in c.plot("map").get_xticklabels()] == ["0.001", "0.01", "0.1"]
+
+
+def test_what_maps_save_is_drawn_with_one_standard_error(measured):
+    c = logloss.calibrate(measured)
+    rows = list(logloss.drawing(c, "saves").table("candidates"))
+    assert [row["saves_nats"] for row in rows] == pytest.approx(c.candidates["saves_nats"], nan_ok=True)
+    dots = [line for line in c.plot("saves").lines if line.get_marker() == "o"]
+    filled = [line.get_ydata()[0] for line in dots if line.get_markerfacecolor() != "white"]
+    assert [rows[int(number)]["method"] for number in filled] == [c.method]
+
+
 @pytest.fixture(scope="module")
 def compared():
     labels, proba = forecasts(3_000, seed=8)
@@ -362,7 +389,7 @@ def test_the_same_answer_makes_the_same_file(measured, form, tmp_path):
 
 
 def test_a_picture_is_small_and_its_colours_are_the_pages(measured, model, compared):
-    for answer in (measured, model, compared):
+    for answer in (measured, model, compared, logloss.calibrate(measured)):
         for kind in kinds(answer):
             svg = svg_of(answer, kind)
             assert svg.startswith("<svg viewBox=")
@@ -437,7 +464,7 @@ except logloss.MissingPackage as error:
 
 
 def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared):
-    for answer in (measured, model, compared):
+    for answer in (measured, model, compared, logloss.calibrate(measured)):
         for kind in kinds(answer):
             buffer = io.BytesIO()
             plot(answer, kind).figure.savefig(buffer, format="pdf")

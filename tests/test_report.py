@@ -233,6 +233,24 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     assert "No finite coefficients are best: x can tell rows apart" in " ".join(read(apart.to_html()).text)
 
 
+@pytest.mark.parametrize("name", HARD)
+def test_the_page_of_a_hard_calibration_is_whole(name):
+    labels, proba, options, _ = HARD[name]
+    c = logloss.calibrate(labels, proba, **{key: value for key, value in options.items() if key != "by"})
+    text = " ".join(read(c.to_html()).text)
+    assert "nan" not in text
+    assert "<script" not in c._repr_html_()
+
+
+def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
+    c = logloss.calibrate(measured)
+    text = " ".join(read(c.to_html()).text)
+    said = f"Recalibrating is expected to save {c.saves:.4f} nats per row"
+    assert said in text
+    assert text.index(said) < text.index("What probabilities become") < text.index("Maps that were tried")
+    assert said in " ".join(read(measured.to_html()).text)
+
+
 def test_the_report_of_a_comparison_begins_with_who_is_better():
     labels, proba = forecasts(2_000)
     c = logloss.compare(labels, {"a": proba, HOSTILE[0]: np.full(2_000, 0.5), "c": proba**1.5}, order=range(2_000))
@@ -291,6 +309,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     assert run("show", model, "--plot", tmp_path / "f.svg", "--picture", "passes")[0] == 0
     assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "parts")[0] == 0
     assert run("compare", csv, "-y", "y", "-p", "p", "-p", "y", "--html", report, "--plot", tmp_path / "f.pdf")[0] == 0
+    assert run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "saves")[0] == 0
     assert run("diff", summary, summary, "--html", report, "--plot", tmp_path / "f.svg")[0] == 0
     assert "Why the log loss moved" in report.read_text(encoding="utf-8")
     sizes = [(tmp_path / f"f.{form}").stat().st_size for form in ("pdf", "svg", "png")]

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from logloss.calibration import Calibration
 from logloss.comparison import Comparison
 from logloss.difference import Difference
 from logloss.errors import DataError
 from logloss.measurement import Measurement
 from logloss.model import LogisticModel
-from logloss.show.drawings import of_comparison, of_difference, of_measurement, of_model
+from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model
 from logloss.show.drawings.drawn import Drawing as Drawing
 
 ROOMS = {
     Measurement: of_measurement,
     LogisticModel: of_model,
+    Calibration: of_calibration,
     Comparison: of_comparison,
     Difference: of_difference,
 }
@@ -35,12 +37,13 @@ def drawing(answer: Any, kind: str | None = None) -> Drawing:
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, Comparison or Difference
+    answer : Measurement, LogisticModel, Calibration, Comparison or Difference
         Whose picture.
     kind : str, optional
         Of a measurement "reliability", "parts", "costliest" or, with `by`, "groups"; of a model "coefficients",
-        "passes" or, with one or two columns of numbers, "boundary"; of a comparison "ranking", with `order` "lead",
-        with `by` "groups"; of a difference "waterfall". The first that it has if left out.
+        "passes" or, with one or two columns of numbers, "boundary"; of a calibration "map" or "saves"; of a comparison
+        "ranking", with `order` "lead", with `by` "groups"; of a difference "waterfall". The first that it has if left
+        out.
 
     Returns
     -------

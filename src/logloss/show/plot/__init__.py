@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from logloss.calibration import Calibration
 from logloss.comparison import Comparison
 from logloss.difference import Difference
 from logloss.errors import DataError, MissingPackage
@@ -19,7 +20,7 @@ from logloss.model import LogisticModel
 from logloss.show.drawings import drawing
 
 try:
-    from logloss.show.plot import of_comparison, of_difference, of_measurement, of_model
+    from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
     from logloss.show.plot.style import new_axes, say, settings
     from logloss.show.plot.svg import inline_svg
 except ImportError as error:
@@ -30,6 +31,7 @@ except ImportError as error:
 ROOMS = {
     Measurement: of_measurement,
     LogisticModel: of_model,
+    Calibration: of_calibration,
     Comparison: of_comparison,
     Difference: of_difference,
 }

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from logloss.calibration import Calibration
 from logloss.comparison import Comparison
 from logloss.difference import Difference
 from logloss.measurement import Measurement
 from logloss.model import LogisticModel
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
-from logloss.show.report import of_comparison, of_difference, of_measurement, of_model
+from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model
 from logloss.text import html_paragraphs, html_table
 
 ROOMS = {
     Measurement: of_measurement,
     LogisticModel: of_model,
+    Calibration: of_calibration,
     Comparison: of_comparison,
     Difference: of_difference,
 }

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 
+from logloss.calibration import calibrate
+from logloss.calibration.wording import advice
 from logloss.estimates import Estimate
 from logloss.measurement import Measurement
 from logloss.show import page
 from logloss.show.drawings.of_measurement import MOST_LISTED, percent, verdict
+from logloss.show.report import of_calibration
 from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
 from logloss.wording import (
     forecast_rows,
@@ -129,7 +132,15 @@ def tables(m: Measurement) -> list[tuple[str, str]]:
     found.append(("Costliest rows", page.table(lines, label="Costliest rows")))
     if m.by:
         found.append(("Groups", _groups(m)))
+    found.append(("Can it be repaired?", _repair(m)))
     return found
+
+
+def _repair(m: Measurement) -> str:
+    """What recalibrating is expected to save."""
+    c = calibrate(m)
+    rows, align = of_calibration.figures(c)
+    return page.paragraph(advice(c, "")) + "\n" + page.table(rows, align, label="Maps")
 
 
 def _groups(m: Measurement) -> str:
