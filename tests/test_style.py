@@ -25,7 +25,7 @@ LAYERS = """
 cli
 estimators | show.report | show.explanation
 show.plot
-show.page | show.svg
+show.page | show.drawings | show.svg
 difference
 opening | demo
 comparison
@@ -39,7 +39,7 @@ sampling
 separation
 certificate
 measurement
-breakdown | filing | figures
+breakdown | filing | figures | curve
 wording
 baserates
 linearmap

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
+    from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation import Explanation, explain
     from logloss.smalltable import SmallTable
 
@@ -46,6 +47,8 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "drawing": "show.drawings",
+    "Drawing": "show.drawings",
     "compare": "comparison",
     "Comparison": "comparison",
     "Contest": "comparison",
@@ -73,14 +76,15 @@ _HOMES = {
 }
 
 __all__ = [
-    "Comparison",
-    "Contest",
     "Calibration",
     "Calibrator",
+    "Comparison",
+    "Contest",
     "ConvergenceWarning",
     "Course",
     "DataError",
     "Difference",
+    "Drawing",
     "Estimate",
     "Explanation",
     "LogLossError",
@@ -93,10 +97,11 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
-    "compare",
     "calibrate",
+    "compare",
     "cross_entropy",
     "diff",
+    "drawing",
     "entropy",
     "explain",
     "fit",

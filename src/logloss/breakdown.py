@@ -69,11 +69,14 @@ def sums_of_key(table: Any, number: int) -> list[int]:
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
     """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
     cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    squares: list[float] = []
     for number, (name, cell) in enumerate(zip(grouped.names, cells, strict=True)):
         moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
         rows.append(row | _figures(moments, total) | ({} if cell is None else _parts(grouped, cell, moments)))
+        squares.append(_squares_about(total, moments))
+    _add_intervals(rows, squares, total)
     if not rows:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
@@ -91,6 +94,8 @@ def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
         "log_loss_nats_high": loss.high,
         "reason": loss.reason,
         "adds_nats": _added(moments, total, loss),
+        "adds_nats_low": math.nan,
+        "adds_nats_high": math.nan,
         "share": ratio(moments.weight, total.weight),
         "infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
@@ -110,6 +115,28 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
     ours, all_of_them = moments.summary, total.summary
     difference = ours.sum("c") * total.weight - all_of_them.sum("c") * moments.weight
     return ratio(difference, total.weight * total.weight)
+
+
+def _squares_about(total: Moments, moments: Moments) -> float:
+    """Σ w²(c − S)² / W² over the rows of a group, S and W of all rows; nan if a loss is infinite."""
+    from logloss.onepass.exact import UNIT_EXPONENT, ratio
+
+    if total.summary.n_infinite:
+        return math.nan
+    of, c, w = moments.summary.sum, total.summary.sum("c"), total.weight
+    return ratio((of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")) << UNIT_EXPONENT, w**4)
+
+
+def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Moments) -> None:
+    """The intervals of what groups add: a row contributes w·((is of the group − share)·(c − S) − added) / W."""
+    all_squares = math.fsum(squares)
+    for row, own in zip(rows, squares, strict=True):
+        if row["reason"] or math.isnan(all_squares):
+            continue
+        share, added = row["share"], row["adds_nats"]
+        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added**2 / total.n_rows
+        reach = Z * math.sqrt(max(variance, 0.0))
+        row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
 
 
 def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:

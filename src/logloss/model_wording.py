@@ -36,14 +36,14 @@ def text_of(model: Any) -> str:
     """The whole model."""
     rows = table_of(model)
     lines = columns(rows, "l" + "r" * (len(rows[0]) - 3) + "ll", gap="   ")
-    return "\n".join([head_of(model), "", *lines, *_left_out(model), "", *remarks_of(model)])
+    return "\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)])
 
 
 def html_of(model: Any) -> str:
     """The whole model as one table between paragraphs, without script and style sheets."""
     rows = table_of(model)
     table = html_table(rows, "l" + "r" * (len(rows[0]) - 3) + "ll")
-    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*_left_out(model), *remarks_of(model)])
+    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*left_out(model), *remarks_of(model)])
 
 
 def head_of(model: Any) -> str:
@@ -75,7 +75,7 @@ def shown_of(model: Any) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def _left_out(model: Any) -> list[str]:
+def left_out(model: Any) -> list[str]:
     """How many coefficients are not shown."""
     n_left = len(model.coefficients) - len(shown_of(model))
     return [f"… and {count(n_left)} more coefficients nearer to 0: model.coefficients"] if n_left else []

@@ -239,18 +239,26 @@ def group_paragraphs(m: Any) -> list[list[str]]:
 
 
 def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
-    """A table of groups: of many those that add most."""
+    """A table of groups as lines."""
+    found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
+    if len(groups) > N_GROUPS_SHOWN:
+        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
+    return found
+
+
+def group_table(groups: Any, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
+    """A table of groups, of many those that add most, and how its columns are aligned."""
     rows = list(groups)
-    n_left = len(rows) - N_GROUPS_SHOWN
-    if n_left > 0:
-        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:N_GROUPS_SHOWN]
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:most]
+    every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
     head = [*(printable(name) for name in by), "rows", "log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
     head += ["miscalibration", "(chance)", "p"] if has_parts else []
     lines = [head]
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
-        cells = [group_value(row[name], [each[name] for each in groups]) for name in by]
+        cells = [group_value(row[name], every[name]) for name in by]
         cells += [count(row["rows"]), fixed(loss, 4), shown(loss, 4), fixed(row["adds_nats"], 4)]
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
         if has_parts:
@@ -263,10 +271,7 @@ def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
             ]
         lines.append(cells)
     align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
-    found = columns(lines, align)
-    if n_left > 0:
-        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
-    return found
+    return lines, align
 
 
 def group_value(value: Any, others: list[Any]) -> str:

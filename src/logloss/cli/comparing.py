@@ -6,7 +6,20 @@ import time
 
 import click
 
-from logloss.cli.options import bar, check_output, everywhere, fails_if, judge, opened, parsed_test, say, say_notes
+from logloss.cli.options import (
+    bar,
+    check_output,
+    check_seen,
+    everywhere,
+    fails_if,
+    judge,
+    opened,
+    parsed_test,
+    say,
+    say_notes,
+    seen,
+    write_seen,
+)
 from logloss.text import counted
 
 
@@ -27,6 +40,7 @@ from logloss.text import counted
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @click.option("-o", "--output", metavar="FILE", help="Write the figures to a file of JSON.")
 @fails_if
+@seen
 @everywhere
 def compare(
     files: tuple[str, ...],
@@ -43,6 +57,9 @@ def compare(
     no_header: bool,
     output: str | None,
     fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -52,6 +69,7 @@ def compare(
         raise click.UsageError("name two forecasters or more: -p COL -p COL (or -z COL for log-odds).")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import comparison
 
@@ -75,6 +93,7 @@ def compare(
         )
     if output is not None:
         compared.save(output)
+    write_seen(compared, html, plot, picture)
     say(compared, as_json=as_json)
     if not quiet:
         click.echo(
@@ -89,14 +108,27 @@ def compare(
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @fails_if
+@seen
 @everywhere
-def diff(old: str, new: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+def diff(
+    old: str,
+    new: str,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
     """Say why the loss moved between two summaries that -o has written."""
     tests = [parsed_test(test) for test in fail_if]
+    check_seen(html, plot, picture, (old, new))
 
     from logloss import difference
 
     moved = difference.diff(old, new)
+    write_seen(moved, html, plot, picture)
     say(moved, as_json=as_json)
     if not quiet:
         say_notes(moved)

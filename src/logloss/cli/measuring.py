@@ -13,6 +13,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -21,7 +22,9 @@ from logloss.cli.options import (
     saves,
     say,
     say_notes,
+    seen,
     typed,
+    write_seen,
 )
 
 
@@ -46,6 +49,7 @@ from logloss.cli.options import (
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @fails_if
 @saves
+@seen
 @everywhere
 def measure(
     files: tuple[str, ...],
@@ -64,6 +68,9 @@ def measure(
     no_header: bool,
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -81,6 +88,7 @@ def measure(
         raise click.UsageError("--group names values of one column: give --by once.")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import measurement
 
@@ -109,6 +117,7 @@ def measure(
             )
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
     if not as_json:
         columns = {
@@ -140,11 +149,15 @@ def measure(
 @click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
 @fails_if
 @saves
+@seen
 @everywhere
 def merge(
     summaries: tuple[str, ...],
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -152,12 +165,14 @@ def merge(
     """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
     tests = [parsed_test(test) for test in fail_if]
     check_output(output)
+    check_seen(html, plot, picture, summaries)
 
     from logloss.opening import merged
 
     measured = merged(summaries)
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
     if not as_json:
         advise(measured, (), output=output)
@@ -169,15 +184,27 @@ def merge(
 @click.command()
 @click.argument("file", metavar="SUMMARY|MODEL|CALIBRATION")
 @fails_if
+@seen
 @everywhere
-def show(file: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
+def show(
+    file: str,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
     """Show what a summary, a model or a calibration says."""
     tests = [parsed_test(test) for test in fail_if]
+    check_seen(html, plot, picture, (file,))
 
     from logloss.measurement import Measurement
     from logloss.opening import load
 
     found = load(file)
+    write_seen(found, html, plot, picture)
     say(found, as_json=as_json)
     if isinstance(found, Measurement) and not as_json:
         advise(found, (), output=file)

@@ -10,6 +10,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -17,6 +18,8 @@ from logloss.cli.options import (
     parsed_test,
     say,
     say_notes,
+    seen,
+    write_seen,
 )
 
 METHODS = ["auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic"]
@@ -40,6 +43,7 @@ METHODS = ["auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic
 @click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-fitting.")
 @click.option("-o", "--output", metavar="CALIBRATION", help="Write the calibration, as JSON.")
 @fails_if
+@seen
 @everywhere
 def calibrate(
     files: tuple[str, ...],
@@ -57,6 +61,9 @@ def calibrate(
     folds: int,
     output: str | None,
     fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -64,6 +71,7 @@ def calibrate(
     """Make better probabilities of predictions in files, or in a summary that measure -o has written."""
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
     columns: dict[str, Any] = {
         "y_true": y_true,
         "y_proba": (y_proba[0] if len(y_proba) == 1 else list(y_proba)) if y_proba else None,
@@ -100,6 +108,7 @@ def calibrate(
             )
     if output is not None:
         made.save(output)
+    write_seen(made, html, plot, picture)
     say(made, as_json=as_json)
     if not quiet:
         click.echo(f"{time.perf_counter() - began:.2f} s", err=True)

@@ -14,6 +14,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -22,7 +23,9 @@ from logloss.cli.options import (
     say,
     say_notes,
     say_warnings,
+    seen,
     split,
+    write_seen,
 )
 from logloss.text import counted
 
@@ -52,6 +55,7 @@ from logloss.text import counted
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @fails_if
 @click.option("-o", "--output", metavar="MODEL", help="Write the model, as JSON.")
+@seen
 @everywhere
 def fit(
     files: tuple[str, ...],
@@ -63,6 +67,9 @@ def fit(
     no_header: bool,
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -76,6 +83,7 @@ def fit(
         raise click.UsageError("--reference must read like sex=Male.")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import fitting
 
@@ -100,6 +108,7 @@ def fit(
         )
     if output is not None:
         model.save(output)
+    write_seen(model, html, plot, picture)
     say(model, as_json=as_json)
     if not quiet:
         say_warnings(caught)

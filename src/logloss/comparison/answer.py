@@ -168,8 +168,50 @@ class Comparison:
         figures |= {"confidence": CONFIDENCE, "notes": list(self.notes)}
         return figures
 
+    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
+
+        Parameters
+        ----------
+        kind : {"ranking", "lead", "groups"}, optional
+            How far each forecast is behind the best; the lead of the best, period by period; the lead in each group.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; if left out, a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax.figure.savefig(path)` writes it.
+        """
+        from logloss.show.plot import plot
+
+        return plot(self, kind, ax)
+
+    def to_html(self, path: Any = None) -> str:
+        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+
+        Returns
+        -------
+        str
+            The page.
+        """
+        from logloss.show.report import to_html
+
+        return to_html(self, path)
+
     def __repr__(self) -> str:
         return words.text_of(self)
+
+    def _repr_html_(self) -> str:
+        """The short form for notebooks: sentences and a table, no script."""
+        from logloss.show.report import short_html
+
+        return short_html(self)
 
 
 def put_contest(figures: dict[str, Any], contest: Contest) -> None:

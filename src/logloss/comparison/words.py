@@ -151,7 +151,12 @@ def header(c: Any) -> str:
 
 
 def ranking_lines(c: Any) -> list[str]:
-    """The forecasts from the best to the worst."""
+    """The forecasts from the best to the worst, as lines."""
+    return columns(*ranking_rows(c), gap="   ")
+
+
+def ranking_rows(c: Any) -> tuple[list[list[str]], str]:
+    """The forecasts from the best to the worst, and how the columns are aligned."""
     is_ordered = any(row["clear_since"] for row in c.ranking)
     at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
     lines = [["", "log loss", "[95 %]", "behind", at_once, *(["clear since"] if is_ordered else [])]]
@@ -167,7 +172,7 @@ def ranking_lines(c: Any) -> list[str]:
             cells += ["" if math.isnan(behind) else fixed(behind, digits)]
             cells += [interval(behind.low, behind.high, digits) if behind.has_interval else ""]
         lines.append(cells + ([printable(row["clear_since"])] if is_ordered else []))
-    return columns(lines, "lrlrl" + ("l" if is_ordered else ""), gap="   ")
+    return lines, "lrlrl" + ("l" if is_ordered else "")
 
 
 def _loss_interval(c: Any, name: str) -> str:
@@ -181,6 +186,12 @@ def _loss_interval(c: Any, name: str) -> str:
 
 
 def parts_lines(c: Any) -> list[str]:
+    """What the lead is made of, as lines."""
+    rows = parts_rows(c)
+    return columns(rows, "lrll", gap="   ") if rows else []
+
+
+def parts_rows(c: Any) -> list[list[str]]:
     """What the lead is made of."""
     contest = c.contest
     if not math.isfinite(contest.lead) or contest.is_identical:
@@ -194,7 +205,7 @@ def parts_lines(c: Any) -> list[str]:
     )
     errs = contest.miscalibration
     digits = adding_digits(contest.lead, [knows, errs], least=max(5, lead_digits(contest.lead)))
-    lines = [
+    return [
         [
             "  discrimination",
             signed(knows, digits),
@@ -209,7 +220,6 @@ def parts_lines(c: Any) -> list[str]:
         ],
         [f"= lead over {worse}", signed(contest.lead, digits), "", ""],
     ]
-    return columns(lines, "lrll", gap="   ")
 
 
 def more_or_less(value: float, digits: int) -> str:
@@ -227,10 +237,16 @@ def signed(value: float, digits: int) -> str:
 
 
 def evidence_lines(c: Any) -> list[str]:
+    """How sure it is, as lines."""
+    rows = evidence_rows(c)
+    return columns(rows, "lll", gap="   ") if rows else []
+
+
+def evidence_rows(c: Any) -> list[list[str]]:
     """How sure it is to people who look once, every day, or with suspicion."""
     contest, course = c.contest, c.contest.course
     if contest.is_identical:
-        return ["evidence   1 to 1: no row tells them apart"]
+        return [["evidence", "1 to 1: no row tells them apart", ""]]
     better, worse = printable(contest.better), printable(contest.worse)
     digits = lead_digits(contest.lead)
     lines = []
@@ -252,7 +268,7 @@ def evidence_lines(c: Any) -> list[str]:
     if math.isfinite(contest.detectable):
         power = f"what {counted(c.n_rows, 'row')} show 4 times in 5"
         lines.append(["detectable", fixed(contest.detectable, digits), power])
-    return columns(lines, "lll", gap="   ") if lines else []
+    return lines
 
 
 def _ends(estimate: Estimate, digits: int) -> str:

@@ -63,6 +63,11 @@ def warnings(d: Any) -> list[str]:
 
 
 def parts_lines(d: Any) -> list[str]:
+    """The move of each part, as lines, and what the scores did."""
+    return [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
+
+
+def parts_rows(d: Any) -> list[list[str]]:
     """The move of each part."""
     digits = _digits(d)
     rate = d.old.base_rate, d.new.base_rate
@@ -87,16 +92,20 @@ def parts_lines(d: Any) -> list[str]:
         impossible = signed(d.impossible, digits) if not math.isnan(d.impossible) else "not defined"
         lines.append(["+ impossible rows", impossible, "", f"{count(d.old.n_infinite)} → {count(d.new.n_infinite)}"])
     total = signed(d.log_loss, digits) if not math.isnan(d.log_loss) else "not defined"
-    lines.append(["= log loss", total, "", ""])
-    found = columns(lines, "lrll", gap="   ")
+    return [*lines, ["= log loss", total, "", ""]]
+
+
+def remarks(d: Any) -> list[str]:
+    """What chance makes of it where the numbers of rows differ, and how far the scores moved."""
+    found = []
     sizes = sorted((d.old.n_rows, d.new.n_rows))
     if not math.isnan(d.miscalibration_by_chance) and sizes[1] > UNEQUAL * sizes[0]:
         found.append(
-            f"  of the miscalibration, chance alone makes {signed(d.miscalibration_by_chance, 4)}: "
+            f"of the miscalibration, chance alone makes {signed(d.miscalibration_by_chance, 4)}: "
             f"{counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)}"
         )
     if not math.isnan(d.psi):
-        found.append(f"  the scores {moved(d.psi)}: PSI {significant(d.psi, 2)} on ten bins")
+        found.append(f"the scores {moved(d.psi)}: PSI {significant(d.psi, 2)} on ten bins")
     return found
 
 
@@ -122,21 +131,28 @@ def groups_lines(d: Any) -> list[str]:
     """Mix of groups, and losses within them."""
     if d.groups is None:
         return []
+    lines = [*columns(mix_rows(d), "lrll", gap="   "), "", *columns(*group_table(d, N_GROUPS_SHOWN))]
+    if len(d.groups) > N_GROUPS_SHOWN:
+        lines.append(f"… the {N_GROUPS_SHOWN} of {count(len(d.groups))} groups that moved it most; all in `groups`")
+    return lines
+
+
+def mix_rows(d: Any) -> list[list[str]]:
+    """What the shares of the groups did, and what their losses did."""
     digits = _digits(d)
     total = d.mix + d.within
-    lines = columns(
-        [
-            ["  mix of groups", signed(d.mix, digits), shown(d.mix, 4), "their shares, at their mean losses"],
-            ["+ within groups", signed(d.within, digits), shown(d.within, 4), "their losses, at their mean shares"],
-            ["= log loss", signed(total, digits), "", "" if math.isfinite(d.log_loss) else "without impossible rows"],
-        ],
-        "lrll",
-        gap="   ",
-    )
+    return [
+        ["  mix of groups", signed(d.mix, digits), shown(d.mix, 4), "their shares, at their mean losses"],
+        ["+ within groups", signed(d.within, digits), shown(d.within, 4), "their losses, at their mean shares"],
+        ["= log loss", signed(total, digits), "", "" if math.isfinite(d.log_loss) else "without impossible rows"],
+    ]
+
+
+def group_table(d: Any, most: int) -> tuple[list[list[str]], str]:
+    """Both measurements group by group, of many those that moved the loss most; and how the columns are aligned."""
     rows = list(d.groups)
-    n_left = len(rows) - N_GROUPS_SHOWN
-    if n_left > 0:
-        rows = sorted(rows, key=lambda row: -abs(row["mix_nats"] + row["within_nats"]))[:N_GROUPS_SHOWN]
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["mix_nats"] + row["within_nats"]))[:most]
     by = d.new.by
     table = [[*(printable(name) for name in by), "share", "log loss", "mix", "within"]]
     for row in rows:
@@ -147,7 +163,4 @@ def groups_lines(d: Any) -> list[str]:
             for side in ("old", "new")
         )
         table.append([*cells, shares, losses, signed(row["mix_nats"], 5), signed(row["within_nats"], 5)])
-    lines += ["", *columns(table, "l" * len(by) + "rrrr")]
-    if n_left > 0:
-        lines.append(f"… the {N_GROUPS_SHOWN} of {count(len(d.groups))} groups that moved it most; all in `groups`")
-    return lines
+    return table, "l" * len(by) + "rrrr"

@@ -304,8 +304,64 @@ class Measurement:
         figures["notes"] = list(self.notes)
         return figures
 
+    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+        """A picture, drawn with matplotlib (`pip install "logloss[plot]"`); its numbers are `logloss.drawing(m, kind)`.
+
+        Parameters
+        ----------
+        kind : {"reliability", "parts", "costliest", "groups"}, optional
+            How often it happened where so much was said; the parts of the loss; what share of it the costliest rows
+            bear; what each group of `by` adds.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; if left out, a figure of its own, as wide as a column of a journal.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax.figure.savefig(path)` writes it.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
+        >>> m.plot("reliability").get_xlabel()
+        'said: predicted probability'
+        """
+        from logloss.show.plot import plot
+
+        return plot(self, kind, ax)
+
+    def to_html(self, path: Any = None) -> str:
+        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).to_html().startswith("<!DOCTYPE html>")
+        True
+        """
+        from logloss.show.report import to_html
+
+        return to_html(self, path)
+
     def __repr__(self) -> str:
         return wording.text_of(self)
+
+    def _repr_html_(self) -> str:
+        """The short form for notebooks: sentences and tables, no script."""
+        from logloss.show.report import short_html
+
+        return short_html(self)
 
 
 def measurement_of(

@@ -28,6 +28,9 @@ from logloss.version import __version__
 LONGEST = 60
 # Letters of a title.
 LONGEST_TITLE = 160
+# Hebrew, Arabic, their neighbours and presentation forms, with what stands between two such letters.
+STRONG = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+RIGHT_TO_LEFT = re.compile(f"{STRONG}(?:[^<>&]*{STRONG})?")
 
 
 def page(title: str, body: str, *, script: str = "", style: str = "", lang: str = "en") -> str:
@@ -86,19 +89,19 @@ def text(value: str, longest: int = LONGEST) -> str:
     return html.escape(printable(value, longest))
 
 
-def name(value: str, longest: int = LONGEST) -> str:
-    """A name from data inside a sentence: as `text`, and its writing direction stays its own."""
-    return f"<bdi>{text(value, longest)}</bdi>"
+def isolated(value: str, longest: int) -> str:
+    """As `text`, for the content of an element: what runs from right to left does not turn what stands beside it."""
+    return RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", text(value, longest))
 
 
 def paragraph(said: str, *, kind: str = "") -> str:
     """A sentence or several, plain text of any length; kind: `lead`, `muted`."""
-    return f"<p{_class(kind)}>{html.escape(printable(said, len(said)))}</p>"
+    return f"<p{_class(kind)}>{isolated(said, len(said))}</p>"
 
 
 def section(title: str, body: str) -> str:
     """A part of the page under a heading (text) of the second level."""
-    return f'<section aria-label="{text(title)}">\n<h2>{text(title)}</h2>\n{body}\n</section>'
+    return f'<section aria-label="{text(title)}">\n<h2>{isolated(title, LONGEST)}</h2>\n{body}\n</section>'
 
 
 def figures(*shown: str) -> str:
@@ -125,20 +128,26 @@ def figure(
     """
     named = identifier(title, svg)
     head, _, rest = svg[svg.index("<svg") :].partition(">")
-    said = html.escape(printable(sentence, len(sentence)))
+    said = text(sentence, len(sentence))
     spoken = f'<title id="{named}-t">{text(title)}</title><desc id="{named}-d">{said}</desc>'
     picture = f'{head} role="img" aria-labelledby="{named}-t" aria-describedby="{named}-d">{spoken}{rest.strip()}'
     return "\n".join(
         [
             f"<figure{_class('wide' if is_wide else '')}>",
-            f"<h3>{text(title)}</h3>",
+            f"<h3>{isolated(title, LONGEST)}</h3>",
             picture,
-            f"<figcaption>{said}</figcaption>",
+            f"<figcaption>{isolated(sentence, len(sentence))}</figcaption>",
             *([below] if below else []),
             *([numbers(rows, align, note=note, title=title)] if rows else []),
             "</figure>",
         ]
     )
+
+
+def words(title: str, sentence: str, below: str = "") -> str:
+    """What stands in the place of a picture that cannot be drawn: why."""
+    said = isolated(sentence, len(sentence))
+    return f"<figure>\n<h3>{isolated(title, LONGEST)}</h3>\n<figcaption>{said}</figcaption>\n{below}\n</figure>"
 
 
 def numbers(rows: Sequence[Sequence[str]], align: str = "", *, title: str, note: str = "") -> str:
@@ -163,15 +172,15 @@ def table(rows: Sequence[Sequence[str]], align: str = "", *, caption: str = "", 
     for row in rows[1:]:
         cells = [_cell("td" if j else "th", cell, align[j], "" if j else ' scope="row"') for j, cell in enumerate(row)]
         body.append(f"<tr>{''.join(cells)}</tr>")
-    titled = f"<caption>{text(caption, LONGEST_TITLE)}</caption>" if caption else ""
+    titled = f"<caption>{isolated(caption, LONGEST_TITLE)}</caption>" if caption else ""
     inside = f"<table>{titled}<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(body) + "\n</tbody></table>"
     called = text(label or caption or "Table")
     return f'<div class="scroll" role="region" aria-label="{called}" tabindex="0">{inside}</div>'
 
 
 def _cell(tag: str, cell: str, side: str, more: str) -> str:
-    """One cell; a cell is a block, so that the writing direction of its text touches no other."""
-    return f"<{tag}{more}{_class('r' if side == 'r' else '')}>{text(cell, LONGEST_TITLE)}</{tag}>"
+    """One cell."""
+    return f"<{tag}{more}{_class('r' if side == 'r' else '')}>{isolated(cell, LONGEST_TITLE)}</{tag}>"
 
 
 def identifier(*contents: str) -> str:
