@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
+        EngineError,
         LogLossError,
         MissingPackage,
         SeparationWarning,
@@ -52,6 +53,7 @@ _HOMES = {
     "DataError": "errors",
     "SourceNotFound": "errors",
     "MissingPackage": "errors",
+    "EngineError": "errors",
     "ConvergenceWarning": "errors",
     "SeparationWarning": "errors",
     "Separation": "separation",
@@ -60,6 +62,7 @@ _HOMES = {
 __all__ = [
     "ConvergenceWarning",
     "DataError",
+    "EngineError",
     "Estimate",
     "LogLossError",
     "LogisticModel",
