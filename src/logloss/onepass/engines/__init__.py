@@ -69,11 +69,8 @@ def _kind_of(engine: Any) -> str:
         return "dask"
     if root == "pyspark" and hasattr(engine, "createDataFrame"):
         return "spark"
-    raise DataError(
-        f'`engine` must be a distributed.Client, a SparkSession, "dask" or "spark"; got {engine!r}.'
-        if isinstance(engine, str)
-        else f'`engine` must be a distributed.Client, a SparkSession, "dask" or "spark"; got {type(engine).__name__}.'
-    )
+    got = repr(engine) if isinstance(engine, str) else type(engine).__name__
+    raise DataError(f'`engine` must be a distributed.Client, a SparkSession, "dask" or "spark"; got {got}.')
 
 
 def _source(data: Any, kind: str, engine: Any, *, header: bool, is_repeated: bool) -> Source:

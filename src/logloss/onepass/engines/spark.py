@@ -82,7 +82,8 @@ class SparkEngine:
     def map_and_merge(self, parts: Sequence[Any], empty: Any, *, progress: Callable[[Any], None] | None = None) -> Any:
         """The summary of the parts: one pass."""
         frame_part = frame_part_of(parts)
-        n_runs = None
+        n_runs: int | None = None
+        n_expected: int | None
         if frame_part is None:
             is_floating = getattr(empty, "is_floating", False)
             runs = packed_runs(runs_of(parts, is_floating=is_floating, n_slots=self._n_slots()))
@@ -205,7 +206,7 @@ def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
 
     def merge(batches: Iterator[Any]) -> Iterator[Any]:
         bands: dict[int, list[bytes]] = {}
-        kind = None
+        kind: Any = None
         for batch in batches:
             kind = type(batch)
             for band, answer in zip(batch.column(1).to_pylist(), batch.column(2).to_pylist(), strict=True):

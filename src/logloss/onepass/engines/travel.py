@@ -1,8 +1,8 @@
 """What goes to a worker and what comes back: descriptions of parts one way, answers the other, each as bytes.
 
-An answer is a summary with the numbers of the runs of parts that it is made of, so that a run that is missing, or counted
-twice, is an error and not another number. What goes wrong on a worker travels as an answer, too: an engine would retry
-it, and show its own stack.
+An answer is a summary with the numbers of the runs of parts that it is made of, so that a run that is missing, or
+counted twice, is an error and not another number. What goes wrong on a worker travels as an answer, too: an engine
+would retry it, and show its own stack.
 
 >>> from logloss.onepass.summaries import LossSum
 >>> answer = answered(1, [], LossSum.empty())
@@ -25,7 +25,7 @@ from logloss.onepass.run import blas_on_one_thread, summary_of
 MOST_RUNS = 4096
 # Values of a run of a floating summary: a task costs an engine up to 0.1 s, which these take to read and to sum.
 VALUES_OF_A_RUN = 1 << 22
-# Runs of counted summaries for each slot of a worker: few enough that their summaries cost little, many enough to share.
+# Runs of counted summaries for each slot of a worker: so few that their summaries cost little, enough to share.
 RUNS_OF_A_SLOT = 4
 
 
@@ -78,8 +78,8 @@ def packed_runs(runs: Sequence[Sequence[Any]]) -> list[bytes]:
         return [packed(run) for run in runs]
     except (TypeError, ValueError, pickle.PicklingError) as error:
         raise DataError(
-            f"these rows cannot be described to another machine ({error}). An engine walks over files, whole datasets of "
-            "files and frames of its own; write what you mean to files, or leave `engine=` out."
+            f"these rows cannot be described to another machine ({error}). An engine walks over files, whole datasets "
+            "of files and frames of its own; write what you mean to files, or leave `engine=` out."
         ) from error
 
 
@@ -194,9 +194,9 @@ def opened(answer: bytes) -> Answer:
         None,
         {},
         EngineError(
-            f"a worker on {where} {has}. Install there what is here: pip install logloss=={__version__} (with Dask also: "
-            f'client.register_plugin(distributed.PipInstall(["logloss=={__version__}"])); with Spark: as a library of the '
-            "cluster)."
+            f"a worker on {where} {has}. Install there what is here: pip install logloss=={__version__} (with Dask "
+            f'also: client.register_plugin(distributed.PipInstall(["logloss=={__version__}"])); with Spark: as a '
+            "library of the cluster)."
         ),
     )
 
