@@ -14,8 +14,8 @@ from logloss.onepass.engines.frames import FrameSource, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
 from logloss.version import __version__
 
-# Summaries that one task merges.
-MERGED_AT_ONCE = 8
+# Summaries that one task merges, and that come here as they are.
+MERGED_AT_ONCE = 16
 # Seconds that a worker has to turn up.
 PATIENCE = 60
 
@@ -44,7 +44,7 @@ class DaskEngine:
         if client == "dask":
             from logloss.onepass.run import available_cpus
 
-            return cls(Client(n_workers=available_cpus(), threads_per_worker=1, dashboard_address=None), is_own=True)
+            return cls(Client(n_workers=available_cpus(), threads_per_worker=1, dashboard_address=":0"), is_own=True)
         if client is None:
             try:
                 client = default_client()
@@ -65,7 +65,8 @@ class DaskEngine:
         """The summary of the parts: one pass."""
         import dask
 
-        if not self.client.scheduler_info(n_workers=-1)["workers"]:
+        threads = self.client.nthreads()
+        if not threads:
             with _timed_out(f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."):
                 self.client.wait_for_workers(1, timeout=PATIENCE)
         # Kept once on the cluster, whatever the number of tasks; the scheduler can make it again.
@@ -74,7 +75,7 @@ class DaskEngine:
         frame_part = frame_part_of(parts)
         if frame_part is None:
             is_floating = getattr(empty, "is_floating", False)
-            runs = runs_of(parts, is_floating=is_floating, n_slots=sum(self.client.nthreads().values()))
+            runs = runs_of(parts, is_floating=is_floating, n_slots=sum(threads.values()))
             tasks = [fold("fold_files", k, run, held) for k, run in enumerate(packed_runs(runs))]
         else:
             described = dask.delayed(packed(list(parts)))
@@ -93,31 +94,43 @@ class DaskEngine:
         """What is left when the workers have merged what they can."""
         futures = self.client.compute(list(tasks), optimize_graph=False)
         everything = list(futures)
+        level = self._merging(call, futures, everything)
+        # The answers themselves where they all come here; else what each says of itself, and then what is left of them.
+        heads = level if level is futures else [self._submitted(call, "head_of", each, everything) for each in futures]
+        found = []
         try:
-            heads = [self.client.submit(call, "head_of", each, pure=False) for each in futures]
-            everything += heads
-            level = list(futures)
-            while len(level) > MERGED_AT_ONCE:
-                level = [
-                    self.client.submit(call, "merge_answers", level[k : k + MERGED_AT_ONCE], pure=False)
-                    for k in range(0, len(level), MERGED_AT_ONCE)
-                ]
-                everything += level
-            for head in self._done(heads):
-                if head.error is not None:
-                    return [head]
+            for answer in self._done(heads):
+                if answer.error is not None:
+                    return [answer]
                 if progress is not None:
-                    progress(head)
-            return list(self._done(level))
+                    progress(answer)
+                found.append(answer)
+            return found if heads is level else list(self._done(level))
         finally:
             # After an error or Ctrl-C nobody works on what nobody waits for.
             self.client.cancel(everything)
+
+    def _merging(self, call: Any, futures: Sequence[Any], everything: list[Any]) -> Sequence[Any]:
+        """The few answers that workers make of many."""
+        level = futures
+        while len(level) > MERGED_AT_ONCE:
+            starts = range(0, len(level), MERGED_AT_ONCE)
+            level = [
+                self._submitted(call, "merge_answers", list(level[k : k + MERGED_AT_ONCE]), everything) for k in starts
+            ]
+        return level
+
+    def _submitted(self, call: Any, name: str, argument: Any, everything: list[Any]) -> Any:
+        future = self.client.submit(call, name, argument, pure=False)
+        everything.append(future)
+        return future
 
     def _done(self, futures: Sequence[Any]) -> Iterator[Answer]:
         """Answers as they come."""
         from distributed import as_completed
 
-        for future in as_completed(futures):
+        # What a loop lets go of the cluster forgets: it must outlast the loop.
+        for future in as_completed(list(futures)):
             error = future.exception()
             if error is not None:
                 raise EngineError(
