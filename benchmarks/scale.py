@@ -4,9 +4,9 @@ usage: python benchmarks/scale.py [engines|traffic|memory] [ROWS]
 
 engines: 2·10^7 rows of a label, a probability and ten features in twenty files, measured and fitted by two threads of
 this process, by two workers of Dask with one thread each, and by Spark on local[2,4]; rounds in which all take turns,
-after each has compiled and started. Stated are medians and efficiencies: the time of the threads over that of the engine,
-and the same of the processors' time, which other work on the machine disturbs less; and Spark's time for a pass that reads
-nothing. psutil comes with Dask.
+after each has compiled and started. Stated are medians and efficiencies: the time of the threads over that of the
+engine, and the same of the processors' time, which other work on the machine disturbs less; and Spark's time for a pass
+that reads nothing. psutil comes with Dask.
 traffic: how many bytes travel: a part's description, an empty summary, the answer of a run.
 memory: seconds and peak memory of measure and fit for 10^6, 10^7 and 10^8 rows, each in a process of its own; the files
 are removed afterwards.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -139,9 +140,8 @@ def traffic(n_rows: int) -> None:
         run = packed(parts[:1])
         empty = packed(LossSummary.empty())
         answer = fold_files(0, run, empty)
-        print(
-            f"a part of {parts[0].part.n_rows:,} rows: described in {len(run):,} bytes; ten in {len(packed(parts[:10])):,}"
-        )
+        n_rows, n_ten = parts[0].part.n_rows, len(packed(parts[:10]))
+        print(f"a part of {n_rows:,} rows: described in {len(run):,} bytes; ten of them in {n_ten:,}")
         print(f"measure: {len(empty):,} bytes go, {len(answer):,} come back of each run of parts")
         from logloss.data.design import Design, numbers_of
         from logloss.onepass.summaries import CurvatureSummary, Point
@@ -179,9 +179,10 @@ def memory(n_rows: int) -> None:
                 code = CODE.format(warm=walk.format(path=small), walk=walk.format(path=path))
                 done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
                 seconds, peak = map(float, done.stdout.split())
-                print(
-                    f"{verb:8s} {rows:>12,} rows  {seconds:7.2f} s  {1e9 * seconds / rows:6.1f} ns a row  {peak:5.0f} MB"
-                )
+                cost = f"{seconds:7.2f} s  {1e9 * seconds / rows:6.1f} ns a row"
+                print(f"{verb:8s} {rows:>12,} rows  {cost}  {peak:5.0f} MB", flush=True)
+            # A file of 10^8 rows is large enough to be missed by others.
+            shutil.rmtree(path)
 
 
 def main() -> None:

@@ -181,7 +181,7 @@ def test_files_that_workers_cannot_find_are_named(engine, folder, monkeypatch, t
     pq.write_table(pa.table({"y": [0, 1], "p": [0.5, 0.5]}), tmp_path / "a.parquet")
     source = as_source(str(tmp_path / "a.parquet"))
     (tmp_path / "a.parquet").unlink()
-    with pytest.raises(EngineError, match="worker cannot read what it was given.*every worker finds them"):
+    with pytest.raises(EngineError, match=r"worker cannot read what it was given.*every worker finds them"):
         logloss.measure(source, y_true="y", y_proba="p", engine=engine)
 
 
