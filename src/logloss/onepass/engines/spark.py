@@ -10,12 +10,13 @@ import contextlib
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frames import FrameSource, frame_part_of
-from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
+from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
 from logloss.version import __version__
 
 SCHEMA = "number long, band long, answer binary"
@@ -23,6 +24,7 @@ SCHEMA = "number long, band long, answer binary"
 MOST_ANSWERS = 64
 # Partitions of a frame whose answers are merged together, where it is not known how many there are.
 BAND_SIZE = 32
+SECONDS_BETWEEN_LOOKS = 0.5
 # Letters of what Spark says that are shown.
 LONGEST = 500
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
@@ -101,13 +103,52 @@ class SparkEngine:
         if n_expected is None or n_expected > MOST_ANSWERS:
             # Into as many partitions as Spark finds good: it puts small ones together unless their number is given.
             answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
-        found = self._collected(answers)
+        n_rows = None if frame_part is not None else rows_of(parts)
+        with self._watched(n_expected, n_rows, progress) as told:
+            found = self._collected(answers)
         summary = settled(found, empty, parts, n_runs)
         if frame_part is not None:
             self.n_partitions = 1 + max((last for each in found for _, last in each.runs), default=0)
-        if progress is not None:
-            progress(summary)
+        if progress is not None and summary.n_rows > told[0]:
+            progress(Answer((), summary.n_rows - told[0], None))
         return summary
+
+    @contextlib.contextmanager
+    def _watched(
+        self, n_tasks: int | None, n_rows: int | None, progress: Callable[[Any], None] | None
+    ) -> Iterator[list[int]]:
+        """Tell of rows as tasks are done, where the session has a tracker; yields how many rows it has told of."""
+        told = [0]
+        tracker = self._tracker() if progress is not None and n_tasks and n_rows else None
+        if progress is None or tracker is None or not n_tasks or not n_rows:
+            yield told
+            return
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(SECONDS_BETWEEN_LOOKS):
+                stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
+                done = max((s.numCompletedTasks for s in stages if s is not None and s.numTasks == n_tasks), default=0)
+                more = n_rows * done // n_tasks - told[0]
+                if more > 0:
+                    told[0] += more
+                    progress(Answer((), more, None))
+
+        watcher = threading.Thread(target=watch, name="logloss-progress", daemon=True)
+        watcher.start()
+        try:
+            yield told
+        finally:
+            over.set()
+            watcher.join()
+
+    def _tracker(self) -> Any:
+        """Who knows how many tasks are done; None through Spark Connect, whose clients show a bar of their own."""
+        from pyspark.errors import PySparkException
+
+        with contextlib.suppress(PySparkException):
+            return self.session.sparkContext.statusTracker()
+        return None
 
     def _n_slots(self) -> int:
         """Tasks that run at once, as far as a session knows."""

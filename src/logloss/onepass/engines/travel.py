@@ -67,6 +67,12 @@ def _values_of(part: Any) -> float:
     return float(VALUES_OF_A_RUN if n_rows is None else n_rows * len(part.roles.columns))
 
 
+def rows_of(parts: Sequence[Any]) -> int | None:
+    """How many rows the parts have, where all of them know."""
+    sizes = [part.part.n_rows for part in parts]
+    return None if None in sizes else sum(sizes)
+
+
 def packed(thing: Any) -> bytes:
     """What travels, as bytes."""
     return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
