@@ -250,6 +250,7 @@ def compare(
     missing: str = "error",
     header: bool = True,
     name: str = "",
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Comparison:
     """Compare two or more forecasts of the same rows, with paired intervals, in one pass.
@@ -290,6 +291,8 @@ def compare(
         Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
     name : str, optional
         What the rows are called, where they are not in a file.
+    engine : distributed.Client, SparkSession, "dask" or "spark", optional
+        Who walks over the files, as in `measure`.
     progress : function, optional
         Called with each block of rows once it is in the summary, from the thread that made it.
 
@@ -328,26 +331,28 @@ def compare(
     >>> print(repr(found).splitlines()[0])
     new is better than old by 0.3556 nats per row [0.3209, 0.3911]
     """
+    from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ComparisonSummary
 
-    source, roles = bind_rivals(
-        data,
-        forecasts,
-        y_true=y_true,
-        y_proba=y_proba,
-        y_logit=y_logit,
-        order=order,
-        sample_weight=sample_weight,
-        counts=counts,
-        pos_label=pos_label,
-        by=by,
-        cluster=cluster,
-        missing=missing,
-        header=header,
-    )
-    empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
-    summary = walk(source, roles, empty, progress=progress)
+    with placed(data, engine, header=header) as table:
+        source, roles = bind_rivals(
+            table,
+            forecasts,
+            y_true=y_true,
+            y_proba=y_proba,
+            y_logit=y_logit,
+            order=order,
+            sample_weight=sample_weight,
+            counts=counts,
+            pos_label=pos_label,
+            by=by,
+            cluster=cluster,
+            missing=missing,
+            header=header,
+        )
+        empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
+        summary = walk(source, roles, empty, progress=progress)
     said = {
         "source": source.name or name,
         "positive": positive_text(roles),
