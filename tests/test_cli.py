@@ -386,7 +386,14 @@ def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
     code, out, _ = run(*words, "--json", "-o", tmp_path / "found.json")
     assert code == 0
     expected = compare(rivals, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
-    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())
+    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())["figures"]
+    # Shown again it says the same, in words and in figures.
+    assert run("show", tmp_path / "found.json")[1] == run(*words)[1]
+    assert json.loads(run("show", tmp_path / "found.json", "--json")[1]) == expected
+    assert run("show", tmp_path / "found.json", "--fail-if", "change_nats < 0")[0] == 1
+    code, _, err = run("show", tmp_path / "found.json", "--html", tmp_path / "found.html")
+    assert code == 2
+    assert "its pictures are made by `logloss compare`" in err
     assert not any(isinstance(value, dict) for value in expected.values())
 
 
@@ -405,8 +412,9 @@ def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
     paths = [tmp_path / name for name in ("old.logloss", "new.logloss")]
     for path, column in zip(paths, ("old", "new"), strict=True):
         assert run("measure", rivals, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
-    code, out, _ = run("diff", *paths)
+    code, out, _ = run("diff", *paths, "-o", tmp_path / "moved.json")
     assert code == 0
+    assert run("show", tmp_path / "moved.json")[1] == out
     assert out.startswith("log loss 0.693147 → 0.356675: down 0.336472 [0.3365, 0.3365]")
     code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
     assert code == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from logloss.errors import DataError
 from logloss.estimates import CONFIDENCE, Estimate
 from logloss.figures import jsonable, put, put_estimate
 from logloss.measurement import positive_text
+from logloss.saved import save_answer
 from logloss.smalltable import SmallTable
 from logloss.text import listed, printable
 
@@ -123,16 +123,14 @@ class Comparison:
         raise DataError(f'between() takes two of the forecasts: {known}; got "{first}" and "{second}".')
 
     def save(self, path: Any) -> None:
-        """Write the figures to a file as JSON, whole or not at all.
+        """Write the figures and the words to a file as JSON, checksummed, whole or not at all; `load` reads them.
 
         Parameters
         ----------
         path : str or path
             Where to; an older file of that name is replaced.
         """
-        from logloss.storage import write_atomically
-
-        write_atomically(path, (json.dumps(self.to_dict(), allow_nan=False, indent=1) + "\n").encode())
+        save_answer(path, "comparison", self)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
