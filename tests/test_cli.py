@@ -253,8 +253,9 @@ def test_help_and_version(csv):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_interruption_leaves_with_130_within_two_seconds(tmp_path):
-    """A pipe that never ends: the walk is under way when the signal comes."""
+def test_interruption_leaves_with_130_soon(tmp_path):
+    """A pipe that never ends: the walk is under way when the signal comes. Within a second on an idle machine; a busy one
+    may need several, a walk that goes on would need for ever."""
     output, errors = tmp_path / "out", tmp_path / "err"
     lines = b"1,0.5\n" * 50_000
     with open(output, "wb") as out, open(errors, "wb") as err:
@@ -272,12 +273,12 @@ def test_interruption_leaves_with_130_within_two_seconds(tmp_path):
                 pipe.write(lines)
             process.send_signal(signal.SIGINT)
             began = time.monotonic()
-            while process.poll() is None and time.monotonic() - began < 10:
+            while process.poll() is None and time.monotonic() - began < 20:
                 pipe.write(lines)
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=20)
         waited = time.monotonic() - began
     assert (code, errors.read_text().strip()) == (130, "logloss: interrupted")
-    assert waited < 2
+    assert waited < 10
     assert output.read_bytes() == b""
 
 
