@@ -33,7 +33,7 @@ def draw_levels(ax: Any, table: SmallTable, digits: int, *, is_move: bool = Fals
         value = row["value_nats"] * (row["sign"] or 1.0 if is_move else 1.0)
         words = fixed(value, digits)
         words = f"+{words}" if is_move and row["sign"] and not words.startswith(MINUS) else words
-        ax.text(1.02, number, words, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL)
+        ax.text(1.04, number, words, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL)
     for number, row in enumerate(rows[:-1]):
         level = min(row["to_nats"], high)
         ax.plot([level, level], [number, number + 1], color=MUTED, linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)

@@ -48,9 +48,10 @@ def reliability(ax: Any, drawing: Drawing) -> None:
     if "confidence" in tables:
         steps = tables["confidence"]
         dashes = {"color": BLUE, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}
-        first, last = axis.at(steps["first"]), axis.at(steps["last"])
-        ax.step(last, axis.at(steps["low_from_last_on"]), where="post", label="true curve: 95 %", **dashes)
-        ax.step(first, axis.at(steps["high_up_to_first"]), where="pre", **dashes)
+        lowest, highest = axis.at([0.0, *steps["low_from_last_on"]]), axis.at([*steps["high_up_to_first"], 1.0])
+        ends = axis.at([steps["first"][0], *steps["last"]]), axis.at([*steps["first"], steps["last"][-1]])
+        ax.step(ends[0], lowest, where="post", label="true curve: 95 %", **dashes)
+        ax.step(ends[1], highest, where="pre", **dashes)
     pools = tables["pools"]
     said = axis.at([end for pool in pools for end in (pool["lowest"], pool["highest"])])
     happened = axis.at([rate for rate in pools["rate"] for _ in range(2)])
@@ -104,6 +105,8 @@ class Axis:
             places = np.arange(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1) * step
             return places.tolist(), [fixed(place, 1) for place in places]
         inside = [p for p in TICKS if self.low - 1e-9 <= math.log(p / (1 - p)) <= self.high + 1e-9]
+        # More than six names run into each other.
+        inside = inside[::2] if len(inside) > 6 else inside
         return [math.log(p / (1 - p)) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
 
 

@@ -19,8 +19,8 @@ WHAT = {
     "nothing": "leaves what was said",
     "shift": "moves all log-odds by the same",
     "temperature": "stretches log-odds about one half",
-    "platt": "stretches and moves them",
-    "beta": "stretches both sides, and moves",
+    "platt": "stretches and moves log-odds",
+    "beta": "stretches both sides by their own, and moves",
     "isotonic": "keeps only the order of what was said",
 }
 

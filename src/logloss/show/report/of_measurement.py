@@ -26,6 +26,8 @@ from logloss.wording import (
     parts_rows,
 )
 
+# Letters of a figure with its unit; more are words.
+LONGEST_FIGURE = 20
 # Below, four digits after the point say too little.
 SMALL = 1e-3
 
@@ -118,8 +120,12 @@ def _payers(m: Measurement) -> list[str]:
 
 def figures(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
-    rows = [["", "", "95 %", ""], *loss_rows(m), *parts_rows(m), *forecast_rows(m)]
-    return [[cell.strip() for cell in row] for row in rows], "lrll"
+    rows = [["", "", "95 %", ""]]
+    for row in (*loss_rows(m), *parts_rows(m), *forecast_rows(m)):
+        name, value, between, said = (cell.strip() for cell in row)
+        # What is no figure but words stands where words run on.
+        rows.append([name, "", value, said] if len(value) > LONGEST_FIGURE else [name, value, between, said])
+    return rows, "lrll"
 
 
 def tables(m: Measurement) -> list[tuple[str, str]]:
