@@ -306,6 +306,27 @@ def test_a_worker_without_logloss_says_how_to_install_it(module):
     assert str(travel.opened(travel.merge_answers([done.stdout, done.stdout])).error) == said
 
 
+def test_workers_of_dask_without_logloss_say_so(dask_client, folder):
+    def forget():
+        import sys
+
+        sys.kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "logloss"}
+        sys.modules["logloss"] = None
+
+    def remember():
+        import sys
+
+        sys.modules.pop("logloss")
+        sys.modules.update(sys.kept)
+
+    dask_client.run(forget)
+    try:
+        with pytest.raises(EngineError, match=r"a worker on .* cannot import logloss: .*PipInstall"):
+            logloss.measure(folder, y_true="y", y_proba="p", engine=dask_client)
+    finally:
+        dask_client.run(remember)
+
+
 def answer(number, n_rows=1):
     return travel.Answer(((number, number + 1),), n_rows, LossSum(n_rows))
 

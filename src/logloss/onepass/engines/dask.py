@@ -16,6 +16,8 @@ from logloss.version import __version__
 
 # Summaries that one task merges, and that come here as they are.
 MERGED_AT_ONCE = 16
+# Bytes that are sent to the scheduler with the tasks of a pass although they are the same in each.
+MOST_REPEATED = 1 << 24
 # Seconds that a worker has to turn up.
 PATIENCE = 60
 
@@ -69,17 +71,17 @@ class DaskEngine:
         if not threads:
             with _timed_out(f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."):
                 self.client.wait_for_workers(1, timeout=PATIENCE)
-        # Kept once on the cluster, whatever the number of tasks; the scheduler can make it again.
-        call, held = carried(__version__), dask.delayed(packed(empty))
+        call = carried(__version__)
         fold = dask.delayed(call, pure=False)
         frame_part = frame_part_of(parts)
         if frame_part is None:
             is_floating = getattr(empty, "is_floating", False)
             runs = runs_of(parts, is_floating=is_floating, n_slots=sum(threads.values()))
+            held = _held(packed(empty), len(runs))
             tasks = [fold("fold_files", k, run, held) for k, run in enumerate(packed_runs(runs))]
         else:
-            described = dask.delayed(packed(list(parts)))
             partitions = self._partitions(frame_part.columns)
+            held, described = (_held(packed(each), len(partitions)) for each in (empty, list(parts)))
             tasks = [fold("fold_partition", k, each, described, held) for k, each in enumerate(partitions)]
         return settled(self._answers(call, tasks, progress), empty, parts, len(tasks))
 
@@ -143,6 +145,16 @@ class DaskEngine:
         self.partitions = []
         if self.is_own:
             self.client.shutdown()
+
+
+def _held(data: bytes, n_tasks: int) -> Any:
+    """What every task is given: by itself, or, where that is much, once on the cluster.
+
+    A task that depends on something goes rather to the worker that has it, and one of two does most of the work.
+    """
+    import dask
+
+    return data if len(data) * n_tasks <= MOST_REPEATED else dask.delayed(data)
 
 
 def _first_line(error: BaseException) -> str:
