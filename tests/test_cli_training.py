@@ -72,6 +72,27 @@ def test_predictions_are_written_beside_kept_columns(run, csv, model_file, tmp_p
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith('"')
 
 
+def test_predictions_are_corrected_for_negatives_left_out_and_calibrated(run, csv, model_file, tmp_path):  # noqa: F811
+    logits = logloss.load(model_file).predict_logit(pd.read_csv(csv))
+    out, made = tmp_path / "out.parquet", tmp_path / "c.json"
+    code, _, err = run("predict", model_file, csv, "--negatives-kept", "0.1", "-o", out)
+    assert code == 0
+    assert "corrected: training kept 0.1 of the negatives" in err
+    expected = 1 / (1 + np.exp(-(logits + np.log(0.1))))
+    # Of other blocks a row's log-odds may differ by a rounding.
+    assert pq.read_table(out)["y_proba"].to_numpy() == pytest.approx(expected, abs=1e-14)
+    labels = pd.read_csv(csv).label == "yes"
+    calibration = logloss.calibrate(labels, y_logit=logits, method="platt")
+    calibration.save(made)
+    assert run("predict", model_file, csv, "--calibration", made, "-o", out)[0] == 0
+    expected = 1 / (1 + np.exp(-calibration.apply_logit(logits)))
+    assert pq.read_table(out)["y_proba"].to_numpy() == pytest.approx(expected, abs=1e-14)
+    logloss.calibrate(labels, y_logit=logits, method="platt", negatives_kept=0.5).save(made)
+    code, _, err = run("predict", model_file, csv, "--calibration", made, "--negatives-kept", "0.1", "-o", out)
+    assert code == 3
+    assert "the calibration corrects for negatives_kept = 0.5 itself" in err
+
+
 def test_a_model_is_measured_on_a_file(run, csv, model_file, tmp_path):  # noqa: F811
     code, out, _ = run("measure", csv, "-y", "label", "--pos-label", "yes", "--model", model_file, "--json")
     assert code == 0
@@ -141,6 +162,12 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         (["predict", "MODEL", "CSV", "-o", "out.xlsx"], 2, "-o must end in .parquet or .csv"),
         (["predict", "MODEL", "CSV", "-o", "no/such/out.csv"], 4, 'there is no folder "'),
         (["predict", "CSV", "CSV", "-o", "out.csv"], 3, "must be a file that"),
+        (
+            ["predict", "MODEL", "CSV", "--calibration", "MODEL", "-o", "out.csv"],
+            3,
+            "must hold a calibration; it holds",
+        ),
+        (["predict", "MODEL", "CSV", "--negatives-kept", "2", "-o", "out.csv"], 3, "must be a share in (0, 1]; got 2"),
         (["predict", "MODEL", "CSV", "--keep", "town", "-o", "out.csv"], 3, 'no column "town"'),
         (["measure", "CSV", "-y", "label", "--model", "MODEL", "-p", "age"], 2, "(one of them)"),
         (["merge", "MODEL"], 3, "it holds a document, of a model or a calibration"),
