@@ -22,7 +22,7 @@ demo: $(VENV)/.core  ## set up .venv and explain log loss on ten points, in word
 	@$(BIN)/logloss demo
 
 test: check  ## set up .venv, check the style and run every test and docstring example
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(VENV)/.dev  ## format, lint and types, without changing a file
 	$(BIN)/ruff format --check --quiet .

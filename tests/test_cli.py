@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from logloss import cli, measure
+from logloss import cli, fit, measure
 
 ROWS = "y,p,z,w,n,class\n1,0.9,2.2,1,2,yes\n0,0.2,-1.4,2,1,no\n1,0.6,0.4,1,3,yes\n0,0.5,0,0.5,1,no\n"
 
@@ -386,7 +386,14 @@ def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
     code, out, _ = run(*words, "--json", "-o", tmp_path / "found.json")
     assert code == 0
     expected = compare(rivals, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
-    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())
+    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())["figures"]
+    # Shown again it says the same, in words and in figures.
+    assert run("show", tmp_path / "found.json")[1] == run(*words)[1]
+    assert json.loads(run("show", tmp_path / "found.json", "--json")[1]) == expected
+    assert run("show", tmp_path / "found.json", "--fail-if", "change_nats < 0")[0] == 1
+    code, _, err = run("show", tmp_path / "found.json", "--html", tmp_path / "found.html")
+    assert code == 2
+    assert "its pictures are made by `logloss compare`" in err
     assert not any(isinstance(value, dict) for value in expected.values())
 
 
@@ -405,8 +412,9 @@ def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
     paths = [tmp_path / name for name in ("old.logloss", "new.logloss")]
     for path, column in zip(paths, ("old", "new"), strict=True):
         assert run("measure", rivals, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
-    code, out, _ = run("diff", *paths)
+    code, out, _ = run("diff", *paths, "-o", tmp_path / "moved.json")
     assert code == 0
+    assert run("show", tmp_path / "moved.json")[1] == out
     assert out.startswith("log loss 0.693147 → 0.356675: down 0.336472 [0.3365, 0.3365]")
     code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
     assert code == 1
@@ -507,3 +515,93 @@ def test_a_calibration_is_no_summary_to_calibrate(run, csv, tmp_path):
     code, _, err = run("calibrate", made)
     assert code == 2
     assert "must be a summary that measure -o has written, or rows with -y COL" in err
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
+sys.argv = ["logloss", *sys.argv[1:]]
+from logloss.cli import main
+main()
+"""
+
+
+def limited(n_bytes, *words):
+    """The shell in a process that may write files of so many bytes only: as on a full disk, a write fails."""
+    code = LIMITED.format(bytes=n_bytes)
+    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path):
+    """Known before the walk where not even a little can be written, after it where the result does not fit."""
+    rng = np.random.default_rng(1)
+    n = 50_000
+    path, model, out = tmp_path / "a.parquet", tmp_path / "model.json", tmp_path / "out.csv"
+    pq.write_table(pa.table({"y": rng.integers(0, 2, n), "p": rng.random(n), "x": rng.random(n)}), path)
+    fit(str(path), "y", features=["x"]).save(model)
+    summary = tmp_path / "a.logloss"
+    for output in (summary, out):
+        output.write_text("old")
+    asked = {
+        summary: ("measure", path, "-y", "y", "-p", "p", "-o", summary),
+        out: ("predict", model, path, "-o", out),
+    }
+    for n_bytes, when in ((1 << 10, "Name a file in another folder"), (1 << 17, "What was there before still is")):
+        for output, words in asked.items():
+            done = limited(n_bytes, *words)
+            assert (done.returncode, done.stdout) == (4, "")
+            assert done.stderr.startswith(f'logloss: cannot write "{output}": File too large.')
+            assert when in done.stderr
+            assert output.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.logloss", "a.parquet", "model.json", "out.csv"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_device_behind_stdout_is_told(csv):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "logloss", "measure", csv, "-y", "y", "-p", "p"], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 4
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no folder in which nobody may write")
+def test_a_folder_in_which_nobody_may_write_is_told_before_the_walk(run, csv):
+    code, out, err = run("measure", csv, "-y", "y", "-p", "p", "-o", "/proc/self/a.logloss")
+    assert (code, out) == (4, "")
+    assert 'cannot write "/proc/self/a.logloss": ' in err
+    assert "Name a file in another folder" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_interruption_while_predictions_are_written_leaves_the_old_file(tmp_path, seconds):
+    fit({"x": [0.0, 1.5, 2.0, 3.0], "y": [0, 1, 0, 1]}, "y", l2=1.0).save(tmp_path / "model.json")
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+    errors = tmp_path / "errors"
+    words = ["predict", str(tmp_path / "model.json"), "-", "-o", str(out)]
+    with open(errors, "wb") as err:
+        process = subprocess.Popen([sys.executable, "-m", "logloss", *words], stdin=subprocess.PIPE, stderr=err)
+    began = math.inf
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(b"x\n")
+        until = time.monotonic() + 60
+        # Once rows are being written.
+        while not any(each.stat().st_size for each in tmp_path.glob(".logloss-*")) and time.monotonic() < until:
+            pipe.write(b"0.5\n" * 50_000)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            pipe.write(b"0.5\n" * 50_000)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        while process.poll() is None and time.monotonic() - began < 10:
+            pipe.write(b"0.5\n" * 50_000)
+    code = process.wait(timeout=10)
+    assert (code, errors.read_text().strip()) == (130, "logloss: interrupted")
+    assert time.monotonic() - began < 2
+    assert out.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["errors", "model.json", "out.csv"]

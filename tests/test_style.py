@@ -48,6 +48,7 @@ estimates
 spread | provenance
 information
 smalltable
+saved
 onepass.engines
 onepass.run
 onepass.summaries

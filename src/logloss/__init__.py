@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
+        EngineError,
         LogLossError,
         MissingPackage,
         SeparationWarning,
@@ -70,6 +71,7 @@ _HOMES = {
     "DataError": "errors",
     "SourceNotFound": "errors",
     "MissingPackage": "errors",
+    "EngineError": "errors",
     "ConvergenceWarning": "errors",
     "SeparationWarning": "errors",
     "Separation": "separation",
@@ -85,6 +87,7 @@ __all__ = [
     "DataError",
     "Difference",
     "Drawing",
+    "EngineError",
     "Estimate",
     "Explanation",
     "LogLossError",

@@ -3,7 +3,8 @@
     LogLossError                 caught with one word
     ├── DataError                the data is wrong                    (a ValueError)
     ├── SourceNotFound           there is no such file or folder      (a FileNotFoundError)
-    └── MissingPackage           an optional package is not installed (an ImportError)
+    ├── MissingPackage           an optional package is not installed (an ImportError)
+    └── EngineError              Dask or Spark could not do it        (a RuntimeError)
     ConvergenceWarning           a fit stopped before it was certified
     └── SeparationWarning        no finite coefficients are best
 
@@ -60,6 +61,16 @@ class MissingPackage(LogLossError, ImportError):
     Examples
     --------
     >>> issubclass(MissingPackage, ImportError)
+    True
+    """
+
+
+class EngineError(LogLossError, RuntimeError):
+    """An engine could not do a walk, or its workers cannot; what it had done is not an answer.
+
+    Examples
+    --------
+    >>> issubclass(EngineError, LogLossError)
     True
     """
 

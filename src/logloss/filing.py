@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.data.rows import RememberedPlace
+from logloss.data.rows import FramePlace, RememberedPlace
 from logloss.errors import DataError
 from logloss.onepass.summaries import CostliestSummary, Costly, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
@@ -150,6 +150,7 @@ def _costliest(costliest: CostliestSummary) -> dict[str, Any]:
         "digits": [
             ["" if value is None else value.hex() for value in found]
             + [str(row.count), str(int(row.is_logit)), "" if line is None else str(line)]
+            + ([row.place.values] if isinstance(row.place, FramePlace) else [])
             for found, row, line in zip(floats, rows, lines, strict=True)
         ],
     }
@@ -308,7 +309,7 @@ def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:
         cost, forecast, label, weight = (float.fromhex(text) for text in digits[:4])
         of_zero = float.fromhex(digits[4]) if digits[4] else None
         line = int(digits[7]) if digits[7] else None
-        place = RememberedPlace(name, row, line)
+        place = RememberedPlace(name, row, line) if len(digits) < 9 else FramePlace(name, digits[8])
         rows.append(Costly(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place))
     return tuple(rows)
 

@@ -69,6 +69,7 @@ def fit(
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
     start: LogisticModel | None = None,
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
@@ -120,8 +121,12 @@ def fit(
     start : LogisticModel, optional
         Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
         the number of passes, not the answer.
+    engine : distributed.Client, SparkSession, "dask" or "spark", optional
+        Who walks over the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and is
+        held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
+        coefficients differ by rounding and, where passes are dear, by at most 1e-5 of a standard error.
     progress : function, optional
-        Called with each block of rows that was walked.
+        Called with each block of rows that was walked; of an engine as in `measure`.
     on_pass : function, optional
         Called with each `Pass` when it is done.
 
@@ -165,33 +170,37 @@ def fit(
     is_table = features is not None or isinstance(y_true, str)
     if exclude and (features is not None or not is_table):
         raise DataError("`exclude` leaves out columns of a table of which all others are used; name them or exclude.")
-    if is_table:
-        names = OTHERS if features is None else [features] if isinstance(features, str) else features
-        source, roles = bind(data, y_true=y_true, features=names, exclude=exclude, header=header, **options)
-    else:
-        source, roles = bind(y_true, features=data, **options)
-    if len(set(roles.features)) < len(roles.features):
-        raise DataError(f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}.")
-    if not source.is_rewalkable:
-        raise DataError(
-            f"{source.name or 'this stream'} can be read once only; a fit walks over its rows repeatedly. "
-            "Write it to a file, or read it into a table."
-        )
+    from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
-    notes = () if features is not None else _unused(source, roles, exclude)
-    is_chosen = features is not None or not is_table
-    asked = Asked(
-        roles.sample_weight is not None if robust is None else robust,
-        leave_one_out,
-        offset if isinstance(offset, str) else "",
-        notes,
-    )
-    # Small matrices are factored faster without a team, and to the same bits whatever its size.
-    with blas_on_one_thread():
-        learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
-        fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
-        return fitted.model(tolerance, max_passes, asked)
+    with placed(data, engine, header=header, is_repeated=True) as table:
+        if is_table:
+            names = OTHERS if features is None else [features] if isinstance(features, str) else features
+            source, roles = bind(table, y_true=y_true, features=names, exclude=exclude, header=header, **options)
+        else:
+            source, roles = bind(y_true, features=table, **options)
+        if len(set(roles.features)) < len(roles.features):
+            raise DataError(
+                f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}."
+            )
+        if not source.is_rewalkable:
+            raise DataError(
+                f"{source.name or 'this stream'} can be read once only; a fit walks over its rows repeatedly. "
+                "Write it to a file, or read it into a table."
+            )
+        notes = () if features is not None else _unused(source, roles, exclude)
+        is_chosen = features is not None or not is_table
+        asked = Asked(
+            roles.sample_weight is not None if robust is None else robust,
+            leave_one_out,
+            offset if isinstance(offset, str) else "",
+            notes,
+        )
+        # Small matrices are factored faster without a team, and to the same bits whatever its size.
+        with blas_on_one_thread():
+            learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+            fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
+            return fitted.model(tolerance, max_passes, asked)
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:

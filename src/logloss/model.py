@@ -247,15 +247,17 @@ class LogisticModel:
         0.4921
         """
         from logloss.measurement import measure
+        from logloss.onepass.engines import placed
 
         if not isinstance(y_true, str):
             return measure(y_true, y_logit=self.predict_logit(X, offset=offset), **options)
         if offset is not None and not isinstance(offset, str):
             return measure(X, y_true=y_true, y_logit=self.predict_logit(X, offset=offset), **options)
         predictor = self.predictor if offset is None else replace(self.predictor, offset=offset)
-        table = as_source(X, header=options.get("header", True))
-        scored = ScoredSource(table, predictor, options.get("missing", "error"))
-        return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
+        header = options.get("header", True)
+        with placed(X, options.pop("engine", None), header=header) as table:
+            scored = ScoredSource(as_source(table, header=header), predictor, options.get("missing", "error"))
+            return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
 
     def save(self, path: Any) -> None:
         """Write the model to a file: JSON whose numbers are read as they were, checksummed, whole or not at all.

@@ -12,6 +12,7 @@ from logloss.errors import DataError
 from logloss.measurement import Measurement, measurement_of
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.modelfile import fields_of
+from logloss.saved import answer_of_fields
 from logloss.storage import read_whole
 from logloss.text import printable
 
@@ -24,13 +25,14 @@ def load(path: Any) -> Any:
     Parameters
     ----------
     path : str or path
-        The file of a summary, of a model or of a calibration; what it is, is read from the file.
+        The file of a summary, a model, a calibration, a comparison or a difference; what it is, is read from the file.
 
     Returns
     -------
-    Measurement, LogisticModel or Calibration
+    Measurement, LogisticModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
-        and calibrations are those that were saved, to the bit.
+        and calibrations are those that were saved, to the bit; comparisons and differences have the words and figures
+        that they had.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "model": _model,
     "calibration": calibration_of_fields,
+    "comparison": answer_of_fields,
+    "difference": answer_of_fields,
 }
 
 

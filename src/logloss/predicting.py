@@ -230,7 +230,7 @@ class ScoredPart:
     columns: tuple[str, ...]
     missing: str
     strange: dict[str, int] = field(default_factory=dict)
-    lock: Any = None
+    lock: Any = field(default_factory=threading.Lock)
 
     @property
     def n_rows(self) -> int | None:
@@ -256,6 +256,10 @@ class ScoredPart:
                     self.strange[name] = self.strange.get(name, 0) + n_strange
             columns = {name: rows.columns[name] for name in self.columns}
             yield Rows(columns | {LOGIT: Column(logits)}, rows.first_row, rows.place)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elsewhere it counts for itself.
+        return ScoredPart, (self.part, self.predictor, self.columns, self.missing)
 
     def _offset(self, rows: Rows) -> Array:
         column = rows.columns[self.predictor.offset]

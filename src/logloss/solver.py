@@ -173,7 +173,7 @@ class Solver:
         blocks: Sequence[Block] = (),
     ) -> Any:
         """One pass, over all rows or over the blocks of a sample."""
-        from logloss.onepass.run import map_and_merge, parts_of, walk
+        from logloss.onepass.run import map_and_merge, summarised, walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
         empty = CurvatureSummary.empty(
@@ -183,7 +183,7 @@ class Solver:
             return map_and_merge(list(map(SamplePart, blocks)), empty)
         if self.face:
             # A face may have no rows.
-            return map_and_merge(parts_of(self.source, self.roles), empty, progress=self.progress)
+            return summarised(self.source, self.roles, empty, progress=self.progress)
         return walk(self.source, self.roles, empty, progress=self.progress)
 
     def summarised(self, empty: Any, sample: Block | None = None) -> Any:
@@ -265,7 +265,7 @@ class Solver:
         self, at: Array, step: Array, slope: Array, factor: Factor, penalty: Array, blocks: Sequence[Block] = ()
     ) -> Tried:
         """One pass that tries shares of a step and damped ones: the best of these points."""
-        from logloss.onepass.run import map_and_merge, parts_of
+        from logloss.onepass.run import map_and_merge, summarised
         from logloss.onepass.summaries import Trials, TrialSummary
 
         steps = [share * step for share in SHARES]
@@ -274,9 +274,11 @@ class Solver:
             if short is not None:
                 steps.append(self.spread(-short))
         points = at + np.array(steps)
-        parts = list(map(SamplePart, blocks)) if blocks else parts_of(self.source, self.roles)
-        progress = None if blocks else self.progress
-        sums = map_and_merge(parts, TrialSummary.empty(Trials(points, self.design, self.face)), progress=progress)
+        empty = TrialSummary.empty(Trials(points, self.design, self.face))
+        if blocks:
+            sums = map_and_merge(list(map(SamplePart, blocks)), empty)
+        else:
+            sums = summarised(self.source, self.roles, empty, progress=self.progress)
         objectives = sums.total_losses + 0.5 * (points**2 @ penalty)
         best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
         return Tried(points[best], float(sums.total_losses[best]), float(objectives[best]))

@@ -10,6 +10,7 @@ b'abc'
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from logloss.text import printable
 
 # No file of ours comes near it.
 MOST_BYTES = 1 << 30
+# Written to see whether there is room.
+PROBE_BYTES = 1 << 16
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: Any, data: bytes) -> None:
@@ -35,7 +39,7 @@ def replacing(path: Any) -> Iterator[Any]:
     folder = os.path.dirname(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _told(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -47,6 +51,21 @@ def replacing(path: Any) -> Iterator[Any]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
     _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Say of which file it is that there is no room, and that nothing was lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        name = printable(path, 120)
+        raise OSError(
+            f'cannot write "{name}": {error.strerror}. What was there before still is; make room, or name another '
+            "folder."
+        ) from error
 
 
 def _usual_mode(path: str) -> int:
@@ -76,9 +95,20 @@ def check_writable(path: Any) -> None:
         raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
-    handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
-    os.close(handle)
-    os.unlink(temporary)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
+        try:
+            # A full disk often takes the name of a file, but no byte of it.
+            with os.fdopen(handle, "wb") as file:
+                file.write(bytes(PROBE_BYTES))
+                file.flush()
+                os.fsync(handle)
+        finally:
+            os.unlink(temporary)
+    except OSError as error:
+        raise OSError(
+            f'cannot write "{name}": {error.strerror}. Name a file in another folder, or make room.'
+        ) from error
 
 
 def read_whole(path: Any) -> bytes:

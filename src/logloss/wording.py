@@ -206,6 +206,8 @@ def costliest_lines(m: Any) -> list[str]:
     rows = []
     for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
         where, _, of = row.where(m.source).removeprefix("row ").partition(" ")
+        if not row.place.is_numbered:
+            where, of = row.place.row_text(row.row).removeprefix("the row with "), ""
         label = f"{row.label:g}"
         rows.append(
             [

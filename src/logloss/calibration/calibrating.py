@@ -54,6 +54,7 @@ def calibrate(
     method: str = AUTO,
     n_folds: int = N_FOLDS,
     random: Any = None,
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Calibration:
     """Make better probabilities of scores: a map, and what it is expected to save on new rows.
@@ -93,6 +94,8 @@ def calibrate(
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
         What draws the folds; a fixed seed if left out, so that the same rows give the same answer.
+    engine : distributed.Client, SparkSession, "dask" or "spark", optional
+        Who walks over the files, as in `measure`.
     progress : function, optional
         Called with each block of rows once it is in the summary.
 
@@ -148,7 +151,13 @@ def calibrate(
         found = data.summary, data.question, data.source, data.notes
     else:
         made = summarised(
-            data, **given, negatives_kept=negatives_kept, missing=missing, header=header, progress=progress
+            data,
+            **given,
+            negatives_kept=negatives_kept,
+            missing=missing,
+            header=header,
+            engine=engine,
+            progress=progress,
         )
         found = made[0], made[1], made[3], made[4]
     random = np.random.default_rng(SEED) if random is None else random

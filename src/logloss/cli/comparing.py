@@ -38,7 +38,7 @@ from logloss.text import counted
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
 )
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
-@click.option("-o", "--output", metavar="FILE", help="Write the figures to a file of JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Write what it says to a file, for `logloss show`.")
 @fails_if
 @seen
 @everywhere
@@ -107,12 +107,14 @@ def compare(
 @click.command()
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
+@click.option("-o", "--output", metavar="FILE", help="Write what it says to a file, for `logloss show`.")
 @fails_if
 @seen
 @everywhere
 def diff(
     old: str,
     new: str,
+    output: str | None,
     fail_if: tuple[str, ...],
     html: str | None,
     plot: str | None,
@@ -123,11 +125,14 @@ def diff(
 ) -> None:
     """Say why the loss moved between two summaries that -o has written."""
     tests = [parsed_test(test) for test in fail_if]
+    check_output(output, (old, new))
     check_seen(html, plot, picture, (old, new))
 
     from logloss import difference
 
     moved = difference.diff(old, new)
+    if output is not None:
+        moved.save(output)
     write_seen(moved, html, plot, picture)
     say(moved, as_json=as_json)
     if not quiet:

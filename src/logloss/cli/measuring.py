@@ -182,7 +182,7 @@ def merge(
 
 
 @click.command()
-@click.argument("file", metavar="SUMMARY|MODEL|CALIBRATION")
+@click.argument("file", metavar="FILE")
 @fails_if
 @seen
 @everywhere
@@ -196,14 +196,17 @@ def show(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Show what a summary, a model or a calibration says."""
+    """Show what a summary, a model, a calibration, a comparison or a difference says."""
     tests = [parsed_test(test) for test in fail_if]
     check_seen(html, plot, picture, (file,))
 
     from logloss.measurement import Measurement
     from logloss.opening import load
+    from logloss.saved import SavedAnswer
 
     found = load(file)
+    if isinstance(found, SavedAnswer) and (html or plot):
+        raise click.UsageError(f"{file} holds words and figures; its pictures are made by `logloss {found.maker}`.")
     write_seen(found, html, plot, picture)
     say(found, as_json=as_json)
     if isinstance(found, Measurement) and not as_json:

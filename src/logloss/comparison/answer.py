@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from logloss.errors import DataError
 from logloss.estimates import CONFIDENCE, Estimate
 from logloss.figures import jsonable, put, put_estimate
 from logloss.measurement import positive_text
+from logloss.saved import save_answer
 from logloss.smalltable import SmallTable
 from logloss.text import listed, printable
 
@@ -123,16 +123,14 @@ class Comparison:
         raise DataError(f'between() takes two of the forecasts: {known}; got "{first}" and "{second}".')
 
     def save(self, path: Any) -> None:
-        """Write the figures to a file as JSON, whole or not at all.
+        """Write the figures and the words to a file as JSON, checksummed, whole or not at all; `load` reads them.
 
         Parameters
         ----------
         path : str or path
             Where to; an older file of that name is replaced.
         """
-        from logloss.storage import write_atomically
-
-        write_atomically(path, (json.dumps(self.to_dict(), allow_nan=False, indent=1) + "\n").encode())
+        save_answer(path, "comparison", self)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
@@ -250,6 +248,7 @@ def compare(
     missing: str = "error",
     header: bool = True,
     name: str = "",
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Comparison:
     """Compare two or more forecasts of the same rows, with paired intervals, in one pass.
@@ -290,6 +289,8 @@ def compare(
         Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
     name : str, optional
         What the rows are called, where they are not in a file.
+    engine : distributed.Client, SparkSession, "dask" or "spark", optional
+        Who walks over the files, as in `measure`.
     progress : function, optional
         Called with each block of rows once it is in the summary, from the thread that made it.
 
@@ -328,26 +329,28 @@ def compare(
     >>> print(repr(found).splitlines()[0])
     new is better than old by 0.3556 nats per row [0.3209, 0.3911]
     """
+    from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ComparisonSummary
 
-    source, roles = bind_rivals(
-        data,
-        forecasts,
-        y_true=y_true,
-        y_proba=y_proba,
-        y_logit=y_logit,
-        order=order,
-        sample_weight=sample_weight,
-        counts=counts,
-        pos_label=pos_label,
-        by=by,
-        cluster=cluster,
-        missing=missing,
-        header=header,
-    )
-    empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
-    summary = walk(source, roles, empty, progress=progress)
+    with placed(data, engine, header=header) as table:
+        source, roles = bind_rivals(
+            table,
+            forecasts,
+            y_true=y_true,
+            y_proba=y_proba,
+            y_logit=y_logit,
+            order=order,
+            sample_weight=sample_weight,
+            counts=counts,
+            pos_label=pos_label,
+            by=by,
+            cluster=cluster,
+            missing=missing,
+            header=header,
+        )
+        empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
+        summary = walk(source, roles, empty, progress=progress)
     said = {
         "source": source.name or name,
         "positive": positive_text(roles),

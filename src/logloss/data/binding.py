@@ -63,6 +63,8 @@ def bind(
     given = {role: value for role, value in given.items() if value is not None}
     if y_true is None and isinstance(data, str | os.PathLike):
         raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
+    if isinstance(data, Source) and y_true is None:
+        raise DataError(f'name the label column of {data.name or "the table"}: y_true="…".')
     if not given.keys() & {"y_proba", "y_logit"} and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
@@ -225,10 +227,9 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
 
 def with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
-    if isinstance(data, str | os.PathLike | list | tuple):
-        raise DataError(
-            f"an array can stand for a column of a table in memory only; {source.name} lies in files. Name a column."
-        )
+    if isinstance(data, str | os.PathLike | list | tuple | Source):
+        where = f"{source.name} lies in files" if source.name else "this one is elsewhere"
+        raise DataError(f"an array can stand for a column of a table in memory only; {where}. Name a column.")
     columns = {name: as_column(data[name], name) for name in dict.fromkeys(names)}
     lengths = {f'column "{name}"': len(column.values) for name, column in columns.items()}
     check_lengths({**lengths, **{f"`{name}`": len(column.values) for name, column in arrays.items()}})
@@ -249,6 +250,8 @@ def features_matrix(features: Any) -> Array:
 
 def feature_columns(features: Any) -> dict[str, Column]:
     """Features in memory: each column of a frame by its name; a matrix is one column, X, that has names for its own."""
+    if isinstance(features, Source):
+        raise DataError(f'name the label column of {features.name or "the table"}: y_true="…".')
     own = names_of(features)
     if own is not None:
         if len(set(own)) < len(own):

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from logloss.text import printable, value_text
+
+# Values that name a row of an engine's frame.
+N_SHOWN = 6
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -35,6 +39,53 @@ class Place:
     def where(self, row: int) -> str:
         """`row 7`, `row 7 (line 9) of scores.csv`."""
         return self.row_text(row) + (f" of {self.name}" if self.name else "")
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the number of a row says where it is found again."""
+        return True
+
+    def remembered(self, row: int) -> Place:
+        """The place of one row, without what it would keep of the others."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlace(Place):
+    """Where rows of an engine's frame come from: in no order that lasts, so that a row is named by its values.
+
+    columns, first_row: the run of rows that it stands in. Both stay where they are when a place travels.
+    """
+
+    values: str = field(default="", compare=False)
+    columns: Mapping[str, Column] | None = field(default=None, compare=False, repr=False)
+    first_row: int = field(default=0, compare=False)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Numbers are those of a partition, which nobody can look up."""
+        return False
+
+    def row_text(self, row: int) -> str:
+        """`the row with y = 1, p = 0.97`."""
+        values = self.values or self.values_of(row)
+        return f"the row with {values}" if values else "a row of the frame"
+
+    def values_of(self, row: int) -> str:
+        """What stands in a row, as far as it is here."""
+        if self.columns is None:
+            return ""
+        index = row - self.first_row
+        return ", ".join(
+            f"{printable(name)} = {column.text_at(index)}" for name, column in list(self.columns.items())[:N_SHOWN]
+        )
+
+    def remembered(self, row: int) -> Place:
+        """The place with the values of one row only."""
+        return FramePlace(self.name, self.values or self.values_of(row))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FramePlace, (self.name, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +120,13 @@ class Column:
     def is_matrix(self) -> bool:
         """Whether it holds several numbers a row."""
         return self.values.ndim == 2
+
+    def text_at(self, index: int) -> str:
+        """The value of a row as messages show it."""
+        if self.missing is not None and self.missing[index]:
+            return "nothing"
+        value = self.values[index]
+        return value_text(value if self.categories is None else self.categories[int(value)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from logloss.estimates import CONFIDENCE, Estimate, moments_of, student_quantile
 from logloss.figures import jsonable, put, put_estimate
 from logloss.measurement import Measurement
 from logloss.opening import load
+from logloss.saved import save_answer
 from logloss.smalltable import SmallTable
 from logloss.spread import spread_of
 
@@ -76,6 +77,16 @@ class Difference:
     psi_reason: str
     is_paired: bool
     notes: tuple[str, ...] = ()
+
+    def save(self, path: Any) -> None:
+        """Write the figures and the words to a file as JSON, checksummed, whole or not at all; `load` reads them.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to; an older file of that name is replaced.
+        """
+        save_answer(path, "difference", self)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.

@@ -39,6 +39,7 @@ def measure(
     missing: str = "error",
     header: bool = True,
     name: str = "",
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Measurement:
     """Measure what a set of predictions costs, with intervals, in one pass.
@@ -49,8 +50,8 @@ def measure(
     Parameters
     ----------
     data : array of shape (n_rows,), or table
-        Labels, as in `log_loss`. If `y_true` is given: a data frame, an Arrow table or dataset, or the path, list, glob
-        or folder of Parquet or CSV files.
+        Labels, as in `log_loss`. If `y_true` is given: a data frame, an Arrow table or dataset, the path, list, glob
+        or folder of Parquet or CSV files, or a frame of Dask or Spark.
     y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, optional
         Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
         sorted order of the labels, or the names of the column of 0 and of the column of 1.
@@ -79,8 +80,12 @@ def measure(
         Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
     name : str, optional
         What the rows are called, where they are not in a file: two summaries of equal rows merge under different names.
+    engine : distributed.Client, SparkSession, "dask" or "spark", optional
+        Who walks over the files, to the same bits; "dask" or "spark" start one on this machine. A frame of theirs needs
+        none (docs/scale.md).
     progress : function, optional
-        Called with each block of rows once it is in the summary, from the thread that made it.
+        Called with each block of rows once it is in the summary, from the thread that made it; of an engine with what
+        is known of the parts that are done: their `n_rows`.
 
     Returns
     -------
@@ -130,6 +135,7 @@ def measure(
             missing=missing,
             header=header,
             name=name,
+            engine=engine,
             progress=progress,
         )
     )
@@ -141,20 +147,23 @@ def summarised(
     groups: Sequence[Any] | None = None,
     name: str = "",
     header: bool = True,
+    engine: Any = None,
     progress: Callable[[Block], None] | None = None,
     **asked: Any,
 ) -> tuple[LossSummary, Question, Parts, str, tuple[str, ...]]:
     """One walk over the rows: (summary, question, parts, source, notes); the arguments are those of `measure`."""
+    from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
 
-    source, roles = bind(data, header=header, **asked)
-    only = None if groups is None else listed_groups(groups, len(roles.by))
-    empty = LossSummary.empty(
-        GroupedSummary.empty(roles.by, only=only) if roles.by else None,
-        GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
-    )
-    summary = walk(source, roles, empty, progress=progress)
+    with placed(data, engine, header=header) as table:
+        source, roles = bind(table, header=header, **asked)
+        only = None if groups is None else listed_groups(groups, len(roles.by))
+        empty = LossSummary.empty(
+            GroupedSummary.empty(roles.by, only=only) if roles.by else None,
+            GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
+        )
+        summary = walk(source, roles, empty, progress=progress)
     question = Question(
         positive_text(roles),
         "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),

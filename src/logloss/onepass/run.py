@@ -39,11 +39,31 @@ def walk(
     source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
-    summary = map_and_merge(parts_of(source, roles), empty, progress=progress, n_threads=n_threads)
+    summary = summarised(source, roles, empty, progress=progress, n_threads=n_threads)
     judge_coding(summary.coding, roles)
     if summary.n_rows == 0:
         raise DataError(nothing_left(source, summary))
     return summary
+
+
+def summarised(
+    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+) -> Any:
+    """What all parts of a source make: on the engine that the source has, or here."""
+    parts = parts_of(source, roles)
+    engine = engine_of(source)
+    if engine is not None:
+        return engine.map_and_merge(parts, empty, progress=progress)
+    return map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
+
+
+def engine_of(source: Any) -> Any:
+    """Who walks over a source, whatever was put around it; None where it is this machine."""
+    while source is not None:
+        if hasattr(source, "engine"):
+            return source.engine
+        source = getattr(source, "source", None)
+    return None
 
 
 def parts_of(source: Source, roles: Roles) -> list[BlockPart]:

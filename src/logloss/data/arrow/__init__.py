@@ -6,6 +6,7 @@
     delimited.py  a CSV file becomes rows
     sources.py    files that are compared and read together; tables in memory; streams
     opening.py    the four ways in
+    frames.py     batches of an engine's frame as rows
     tables.py     small tables of our own as Arrow, and a summary as Parquet
     writing.py    rows as Parquet or CSV
 
@@ -15,10 +16,24 @@
 (('y', 'p'), 2)
 """
 
-from logloss.data.arrow.columns import column_of, to_column
+from logloss.data.arrow.columns import check_names, column_of, kind_of, to_column
 from logloss.data.arrow.delimited import CsvPlace
+from logloss.data.arrow.frames import rows_of_batches, table_of_frame
 from logloss.data.arrow.opening import open_files, open_stream, open_table
 from logloss.data.arrow.tables import table_of
 from logloss.data.arrow.writing import writer
 
-__all__ = ["CsvPlace", "column_of", "open_files", "open_stream", "open_table", "table_of", "to_column", "writer"]
+__all__ = [
+    "CsvPlace",
+    "check_names",
+    "column_of",
+    "kind_of",
+    "open_files",
+    "open_stream",
+    "open_table",
+    "rows_of_batches",
+    "table_of",
+    "table_of_frame",
+    "to_column",
+    "writer",
+]

@@ -189,6 +189,9 @@ def _range(column: Column, mass: Any, block: Block) -> Range:
     numbering = None
     if not n_lacking and block.rows is None:
         offsets = values - np.arange(block.first_row, block.first_row + len(values))
+        if not block.place.is_numbered:
+            # Of a frame only this is known: whether in each run of rows the numbers go up by one.
+            offsets = offsets - offsets[0]
         numbering = float(offsets[0]) if (offsets == offsets[0]).all() else None
     low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
     return Range(

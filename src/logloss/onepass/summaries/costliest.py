@@ -16,6 +16,8 @@ from logloss.text import count, significant
 
 # How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
 N_COSTLIEST = 20
+# The number of a row that is named by its values: equal ones must rank equally, however the rows are cut.
+UNNUMBERED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,14 @@ class CostliestWorkspace:
         return Costly(
             cost,
             block.place.name,
-            block.row(index),
+            block.row(index) if block.place.is_numbered else UNNUMBERED,
             float(forecast[index]),
             float(block.y_true[index]),
             1.0 if block.sample_weight is None else float(block.sample_weight[index]),
             1 if block.counts is None else int(block.counts[index]),
             None if of_zero is None else float(of_zero[index]),
             logit is not None,
-            block.place,
+            block.place.remembered(block.row(index)),
         )
 
     def freeze(self) -> CostliestSummary:

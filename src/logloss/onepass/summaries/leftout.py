@@ -151,10 +151,14 @@ def _suspects(block: Block, start: int, own: Any, missed: Any) -> list[Suspect]:
     found = np.flatnonzero((own >= SUSPICIOUS * needed) & (own > 0))
     order = found[np.argsort(needed[found] / own[found], kind="stable")][:MOST_SUSPECTS]
     return [
-        Suspect(float(needed[i] / own[i]), block.place.name, block.row(start + int(i)), block.place)
+        Suspect(float(needed[i] / own[i]), block.place.name, block.row(start + int(i)), _place(block, start + int(i)))
         for i in order
         if block.y_true[start + int(i)] in (0, 1)
     ]
+
+
+def _place(block: Block, index: int) -> Place:
+    return block.place.remembered(block.row(index))
 
 
 def leverages(coded: Coded, start: int, stop: int, piece: Any, inverse: Any) -> Any:

@@ -1,0 +1,144 @@
+"""Sources whose walks an engine does: files beside it, and frames of its own.
+
+>>> kind_of_frame([1, 2])
+''
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from logloss.data.rows import FramePlace, Rows
+from logloss.data.source import Part, Source
+from logloss.errors import DataError
+
+# On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
+AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
+# Rows of a partition are numbered from its own number times this.
+PARTITION_BITS = 32
+
+
+def kind_of_frame(table: Any) -> str:
+    """`dask` or `spark` if it is a frame of theirs, else ""."""
+    root = type(table).__module__.split(".")[0]
+    if root in ("dask", "dask_expr") and hasattr(table, "to_delayed") and hasattr(table, "columns"):
+        return "dask"
+    return "spark" if root == "pyspark" and hasattr(table, "mapInArrow") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FramePart:
+    """The rows of whichever partition a worker has at hand: one description serves them all."""
+
+    columns: tuple[str, ...]
+
+    @property
+    def n_rows(self) -> None:
+        """Not known."""
+        return None
+
+    def rows(self) -> Iterator[Rows]:
+        """Its rows, in blocks however small the batches are in which the engine hands them out."""
+        from logloss.data.arrow import rows_of_batches
+
+        try:
+            number, batches = AT_HAND.get()
+        except LookupError as error:
+            raise DataError(
+                "the rows of an engine's frame are read by its workers only. Write it to files, or collect it."
+            ) from error
+        for rows in rows_of_batches(batches, self.columns, number << PARTITION_BITS):
+            yield Rows(rows.columns, rows.first_row, FramePlace("", "", rows.columns, rows.first_row))
+
+
+@contextmanager
+def at_hand(number: int, batches: Iterable[Any]) -> Iterator[None]:
+    """While a worker looks at a partition."""
+    token = AT_HAND.set((number, batches))
+    try:
+        yield
+    finally:
+        AT_HAND.reset(token)
+
+
+def frame_part_of(parts: Sequence[Any]) -> FramePart | None:
+    """The description of a frame's partitions, whatever was put around it; None where parts are of files."""
+    part = parts[0] if len(parts) == 1 else None
+    while part is not None and not isinstance(part, FramePart):
+        part = getattr(part, "part", None)
+    return part
+
+
+class FrameSource:
+    """A frame of an engine. types: of each column its kind (as `data.arrow` names kinds) and its type in words."""
+
+    is_rewalkable = True
+    n_rows = None
+    name = ""
+
+    def __init__(self, names: Sequence[str], types: Mapping[str, tuple[str, str]], engine: Any) -> None:
+        self.column_names, self.types, self.engine = tuple(names), types, engine
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the engine could not do."""
+        return tuple(self.engine.notes)
+
+    def is_usable(self, column: str) -> bool:
+        """Whether it holds numbers, bools or text."""
+        return self.types[column][0] not in ("", "nothing")
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
+        """One that stands for each partition."""
+        from logloss.data.arrow import check_names
+
+        check_names(columns, self.column_names)
+        for name in columns:
+            kind, stored = self.types[name]
+            if not kind:
+                raise DataError(f'column "{name}" must hold numbers, bools or text; it holds {stored}.')
+        return [FramePart(tuple(columns))]
+
+
+class EngineSource:
+    """Files whose parts an engine walks."""
+
+    def __init__(self, source: Source, engine: Any) -> None:
+        self.source, self.engine = source, engine
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.source.name
+
+    @property
+    def is_rewalkable(self) -> bool:
+        """Whether it can be walked again."""
+        return self.source.is_rewalkable
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order."""
+        return self.source.column_names
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known."""
+        return self.source.n_rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how it was read, and what the engine could not do."""
+        return (*self.source.notes, *self.engine.notes)
+
+    def is_usable(self, column: str) -> bool:
+        """As before."""
+        return self.source.is_usable(column)
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """Its parts, described: they travel as a few hundred bytes each."""
+        return self.source.parts(columns, texts)

@@ -1,0 +1,282 @@
+"""Spark: partitions go through `DataFrame.mapInArrow`, and large summaries through a second one that merges them.
+
+Nothing else of Spark is used for rows: no RDD, so that it also runs through Spark Connect and on serverless clusters,
+and no cache where the cluster allows none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from logloss.errors import EngineError, MissingPackage
+from logloss.onepass.engines.frames import FrameSource, frame_part_of
+from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
+from logloss.version import __version__
+
+SCHEMA = "number long, band long, answer binary"
+# Answers that go to the driver as they are; more are merged on the workers first.
+MOST_ANSWERS = 64
+# Partitions of a frame whose answers are merged together, where it is not known how many there are.
+BAND_SIZE = 32
+SECONDS_BETWEEN_LOOKS = 0.5
+# Letters of what Spark says that are shown.
+LONGEST = 500
+NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+
+
+class SparkEngine:
+    """A session, and the frame that it walks, if it is one."""
+
+    def __init__(self, session: Any, *, is_own: bool = False) -> None:
+        self.session, self.is_own = session, is_own
+        self.notes: list[str] = []
+        self.frame: Any = None
+        self.is_kept = False
+        self.kept: Any = None
+        self.columns: tuple[str, ...] = ()
+        # How many partitions the frame has; not known before the first pass.
+        self.n_partitions: int | None = None
+
+    @classmethod
+    def opened(cls, session: Any, frame: Any = None) -> SparkEngine:
+        """The engine of a session, or of a frame's; of "spark", the one at work or a new one on this machine."""
+        try:
+            from pyspark.errors import PySparkException
+            from pyspark.sql import SparkSession
+        except ImportError as error:
+            raise MissingPackage(
+                'walking with Spark needs pyspark and pandas. Install them with: pip install "logloss[spark]"'
+            ) from error
+        if frame is not None:
+            return cls(frame.sparkSession)
+        if session != "spark":
+            return cls(session)
+        at_work = SparkSession.getActiveSession()
+        if at_work is not None:
+            return cls(at_work)
+        from logloss.onepass.run import available_cpus
+
+        # Else workers run whichever python3 comes first, which may know neither us nor pyarrow.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        # The second number is how often a task is tried: 1 unless it is said, and then a dead worker ends the job.
+        builder = SparkSession.builder.master(f"local[{available_cpus()},4]").appName("logloss")
+        for name, value in {"spark.ui.enabled": "false", "spark.log.level": "ERROR"}.items():
+            builder = builder.config(name, value)
+        try:
+            return cls(builder.getOrCreate(), is_own=True)
+        except (PySparkException, RuntimeError) as error:
+            raise EngineError(
+                f"Spark did not start: {_first_line(error)} It needs Java 17 or newer (Debian: apt install "
+                "openjdk-17-jre-headless)."
+            ) from error
+
+    def frame_source(self, frame: Any, *, is_repeated: bool) -> FrameSource:
+        """The source of a frame."""
+        self.frame, self.is_kept = frame, is_repeated
+        return FrameSource(frame.columns, {name: (_kind(stored), stored) for name, stored in frame.dtypes}, self)
+
+    def map_and_merge(self, parts: Sequence[Any], empty: Any, *, progress: Callable[[Any], None] | None = None) -> Any:
+        """The summary of the parts: one pass."""
+        frame_part = frame_part_of(parts)
+        n_runs: int | None = None
+        n_expected: int | None
+        if frame_part is None:
+            is_floating = getattr(empty, "is_floating", False)
+            runs = packed_runs(runs_of(parts, is_floating=is_floating, n_slots=self._n_slots()))
+            n_runs = n_expected = len(runs)
+            size = _band_size(n_expected)
+            if not runs:
+                return empty
+            table = self.session.range(0, n_runs, 1, n_runs)
+            answers = table.mapInArrow(_over_files(runs, packed(empty), size), SCHEMA)
+        else:
+            n_expected = self.n_partitions
+            size = _band_size(n_expected)
+            table = self._columns(frame_part.columns)
+            answers = table.mapInArrow(_over_frame(packed(list(parts)), packed(empty), size), SCHEMA)
+        if n_expected is None or n_expected > MOST_ANSWERS:
+            # Into as many partitions as Spark finds good: it puts small ones together unless their number is given.
+            answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
+        n_rows = None if frame_part is not None else rows_of(parts)
+        with self._watched(n_expected, n_rows, progress) as told:
+            found = self._collected(answers)
+        summary = settled(found, empty, parts, n_runs)
+        if frame_part is not None:
+            self.n_partitions = 1 + max((last for each in found for _, last in each.runs), default=0)
+        if progress is not None and summary.n_rows > told[0]:
+            progress(Answer((), summary.n_rows - told[0], None))
+        return summary
+
+    @contextlib.contextmanager
+    def _watched(
+        self, n_tasks: int | None, n_rows: int | None, progress: Callable[[Any], None] | None
+    ) -> Iterator[list[int]]:
+        """Tell of rows as tasks are done, where the session has a tracker; yields how many rows it has told of."""
+        told = [0]
+        tracker = self._tracker() if progress is not None and n_tasks and n_rows else None
+        if progress is None or tracker is None or not n_tasks or not n_rows:
+            yield told
+            return
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(SECONDS_BETWEEN_LOOKS):
+                stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
+                done = max((s.numCompletedTasks for s in stages if s is not None and s.numTasks == n_tasks), default=0)
+                more = n_rows * done // n_tasks - told[0]
+                if more > 0:
+                    told[0] += more
+                    progress(Answer((), more, None))
+
+        watcher = threading.Thread(target=watch, name="logloss-progress", daemon=True)
+        watcher.start()
+        try:
+            yield told
+        finally:
+            over.set()
+            watcher.join()
+
+    def _tracker(self) -> Any:
+        """Who knows how many tasks are done; None through Spark Connect, whose clients show a bar of their own."""
+        from pyspark.errors import PySparkException
+
+        with contextlib.suppress(PySparkException):
+            return self.session.sparkContext.statusTracker()
+        return None
+
+    def _n_slots(self) -> int:
+        """Tasks that run at once, as far as a session knows."""
+        from pyspark.errors import PySparkException
+
+        with contextlib.suppress(PySparkException):
+            return int(self.session.sparkContext.defaultParallelism)
+        return int(self.session.conf.get("spark.sql.shuffle.partitions", "200"))
+
+    def _columns(self, columns: tuple[str, ...]) -> Any:
+        """These columns of the frame; held in memory where walks are repeated and the cluster allows it."""
+        quoted = ["`" + name.replace("`", "``") + "`" for name in columns]
+        if not self.is_kept:
+            return self.frame.select(*quoted)
+        if self.kept is None or set(columns) - set(self.columns):
+            from pyspark.errors import PySparkException
+
+            self._release()
+            self.columns, self.kept = columns, self.frame.select(*quoted)
+            try:
+                self.kept = self.kept.persist()
+            except PySparkException as error:
+                self.is_kept = False
+                self.notes.append(f"this cluster holds nothing in memory ({_first_line(error)}): each pass reads anew")
+        return self.kept.select(*quoted)
+
+    def _collected(self, answers: Any) -> list[Answer]:
+        """The answers, on the driver."""
+        try:
+            return [opened(bytes(row.answer)) for row in answers.select("answer").collect()]
+        except _failures() as error:
+            raise EngineError(f"Spark could not finish a pass: {_cause(error)}") from error
+
+    def _release(self) -> None:
+        if self.kept is not None and self.is_kept:
+            self.kept.unpersist()
+        self.kept = None
+
+    def close(self) -> None:
+        """Let go of what is held; stop what was started here."""
+        self._release()
+        if self.is_own:
+            self.session.stop()
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What Spark raises where it gives up; a client without a JVM of its own has no py4j."""
+    from pyspark.errors import PySparkException
+
+    try:
+        from py4j.protocol import Py4JError
+    except ImportError:
+        return (PySparkException,)
+    return PySparkException, Py4JError
+
+
+def _band_size(n_answers: int | None) -> int:
+    """How many answers in a row are merged together."""
+    return BAND_SIZE if n_answers is None else max(1, math.isqrt(max(n_answers - 1, 0)) + 1)
+
+
+def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """What a worker does with the numbers of runs."""
+    call = carried(__version__)
+
+    def fold(batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                answer = call("fold_files", number, runs[number], empty)
+                yield type(batch).from_pydict({"number": [number], "band": [number // size], "answer": [answer]})
+
+    return fold
+
+
+def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """What a worker does with the rows of its partition."""
+    call = carried(__version__)
+
+    def fold(batches: Iterator[Any]) -> Iterator[Any]:
+        import itertools
+
+        from pyspark import TaskContext
+
+        first = next(batches, None)
+        if first is not None:
+            number = TaskContext.get().partitionId()
+            answer = call("fold_frame", number, itertools.chain([first], batches), parts, empty)
+            yield type(first).from_pydict({"number": [number], "band": [number // size], "answer": [answer]})
+
+    return fold
+
+
+def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """What a worker does with answers: one of each band."""
+    call = carried(__version__)
+
+    def merge(batches: Iterator[Any]) -> Iterator[Any]:
+        bands: dict[int, list[bytes]] = {}
+        kind: Any = None
+        for batch in batches:
+            kind = type(batch)
+            for band, answer in zip(batch.column(1).to_pylist(), batch.column(2).to_pylist(), strict=True):
+                bands.setdefault(band, []).append(answer)
+        for band, answers in bands.items():
+            yield kind.from_pydict({"number": [band], "band": [band], "answer": [call("merge_answers", answers)]})
+
+    return merge
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _cause(error: BaseException) -> str:
+    """The line that says most: the last one of a worker's stack, else the first."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    named = [line for line in lines if "Error: " in line or "Exception: " in line]
+    said = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]
+    if "No module named" in said:
+        said += (
+            ". Install it on the workers, or name their Python in the environment before Spark starts: PYSPARK_PYTHON"
+        )
+    return said
+
+
+def _kind(stored: str) -> str:
+    """The kind of a column by the name of its type in Spark."""
+    name = stored.split("(")[0]
+    if name in NUMBERS:
+        return "number"
+    return {"boolean": "bool", "string": "text", "varchar": "text", "char": "text", "void": "nothing"}.get(name, "")

@@ -1,0 +1,249 @@
+"""What goes to a worker and what comes back: descriptions of parts one way, answers the other, each as bytes.
+
+An answer is a summary with the numbers of the runs of parts that it is made of, so that a run that is missing, or
+counted twice, is an error and not another number. What goes wrong on a worker travels as an answer, too: an engine
+would retry it, and show its own stack.
+
+>>> from logloss.onepass.summaries import LossSum
+>>> answer = answered(1, [], LossSum.empty())
+>>> merged([answered(0, [], LossSum.empty()), answer]).runs
+((0, 2),)
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from logloss.errors import DataError, EngineError, LogLossError
+from logloss.onepass.engines.frames import FramePart, at_hand
+from logloss.onepass.run import blas_on_one_thread, summary_of
+
+# Tasks of one pass: more parts than these go together, so that a pass over a million row groups can be scheduled.
+MOST_RUNS = 4096
+# Values of a run of a floating summary: a task costs an engine up to 0.1 s, which these take to read and to sum.
+VALUES_OF_A_RUN = 1 << 22
+# Runs of counted summaries for each slot of a worker: so few that their summaries cost little, enough to share.
+RUNS_OF_A_SLOT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What workers say of some runs: their summary, or the error of the first that failed.
+
+    runs: (first, one past the last) of each stretch of runs, ascending. strange: rows of levels that a model has not
+    seen, by column.
+    """
+
+    runs: tuple[tuple[int, int], ...]
+    n_rows: int
+    summary: Any
+    strange: dict[str, int] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+def runs_of(parts: Sequence[Any], *, is_floating: bool, n_slots: int) -> list[list[Any]]:
+    """Parts that go to a worker together, in order. Those of floating summaries do not depend on the workers."""
+    if is_floating:
+        worth = [_values_of(part) for part in parts]
+        least = max(VALUES_OF_A_RUN, sum(worth) / MOST_RUNS)
+    else:
+        n_runs = max(1, min(len(parts), MOST_RUNS, RUNS_OF_A_SLOT * max(n_slots, 1)))
+        worth, least = [1.0] * len(parts), len(parts) / n_runs
+    # A run ends where the parts so far are worth a whole number of runs: none is much larger than another.
+    runs: dict[int, list[Any]] = {}
+    done = 0.0
+    for part, own in zip(parts, worth, strict=True):
+        runs.setdefault(int(done / least), []).append(part)
+        done += own
+    return list(runs.values())
+
+
+def _values_of(part: Any) -> float:
+    """How many values a part holds; of one that does not know its rows, enough for a run of its own."""
+    n_rows = part.part.n_rows
+    return float(VALUES_OF_A_RUN if n_rows is None else n_rows * len(part.roles.columns))
+
+
+def rows_of(parts: Sequence[Any]) -> int | None:
+    """How many rows the parts have, where all of them know."""
+    sizes = [part.part.n_rows for part in parts]
+    return None if None in sizes else sum(sizes)
+
+
+def packed(thing: Any) -> bytes:
+    """What travels, as bytes."""
+    return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def packed_runs(runs: Sequence[Sequence[Any]]) -> list[bytes]:
+    """Runs of parts as they travel."""
+    try:
+        return [packed(run) for run in runs]
+    except (TypeError, ValueError, pickle.PicklingError) as error:
+        raise DataError(
+            f"these rows cannot be described to another machine ({error}). An engine walks over files, whole datasets "
+            "of files and frames of its own; write what you mean to files, or leave `engine=` out."
+        ) from error
+
+
+def carried(version: str) -> Callable[..., Any]:
+    """A function that travels whole: it needs nothing of ours before it is called, and says so where we are not.
+
+    Called with the name of a function of this module and its arguments.
+    """
+
+    def call(name: str, *arguments: Any) -> Any:
+        import pickle
+
+        try:
+            from logloss.onepass.engines import travel
+            from logloss.version import __version__ as found
+        except ImportError as error:
+            import platform
+            import sys
+
+            return pickle.dumps((f"{platform.node()} ({sys.executable})", "", str(error)))
+        if found != version:
+            import platform
+            import sys
+
+            return pickle.dumps((f"{platform.node()} ({sys.executable})", found, ""))
+        return getattr(travel, name)(*arguments)
+
+    return call
+
+
+def fold_files(number: int, run: bytes, empty: bytes) -> bytes:
+    """On a worker: the answer of a run of parts."""
+    return packed(answered(number, pickle.loads(run), pickle.loads(empty)))
+
+
+def fold_frame(number: int, batches: Iterable[Any], parts: bytes, empty: bytes) -> bytes:
+    """On a worker: the answer of a partition that arrives in batches."""
+    with at_hand(number, batches):
+        return packed(answered(number, pickle.loads(parts), pickle.loads(empty)))
+
+
+def fold_partition(number: int, frame: Any, parts: bytes, empty: bytes) -> bytes:
+    """On a worker: the answer of a partition that is a frame in memory."""
+    from logloss.data.arrow import table_of_frame
+
+    [part] = pickle.loads(parts)
+    inner = part
+    while not isinstance(inner, FramePart):
+        inner = inner.part
+    return fold_frame(number, [table_of_frame(frame, inner.columns)], parts, empty)
+
+
+def merge_answers(answers: Sequence[bytes]) -> bytes:
+    """On a worker: one answer of several."""
+    return packed(merged([opened(each) for each in answers]))
+
+
+def head_of(answer: bytes) -> bytes:
+    """On a worker: the answer without its summary, for the one who waits."""
+    found = opened(answer)
+    return packed(Answer(found.runs, found.n_rows, None, {}, found.error))
+
+
+def answered(number: int, parts: Sequence[Any], empty: Any) -> Answer:
+    """The answer of some parts; an error of ours, or of the files, is one, too."""
+    runs = ((number, number + 1),)
+    try:
+        if getattr(empty, "is_floating", False):
+            with blas_on_one_thread():
+                summary = summary_of(parts, empty)
+        else:
+            summary = summary_of(parts, empty)
+    except LogLossError as error:
+        return Answer(runs, 0, None, {}, error)
+    except OSError as error:
+        return Answer(runs, 0, None, {}, EngineError(_unreadable(error)))
+    strange: dict[str, int] = {}
+    for found in {id(each): each for each in map(strange_of, parts) if each}.values():
+        for name, n_rows in found.items():
+            strange[name] = strange.get(name, 0) + n_rows
+    return Answer(runs, summary.n_rows, summary, strange)
+
+
+def strange_of(part: Any) -> dict[str, int] | None:
+    """Where a part, or what is around it, counts rows of levels that a model has not seen; None if it does not."""
+    while part is not None:
+        if hasattr(part, "strange"):
+            return part.strange
+        part = getattr(part, "part", None)
+    return None
+
+
+def _unreadable(error: OSError) -> str:
+    return (
+        f"a worker cannot read what it was given: {error}. Files must lie where every worker finds them under the same "
+        "path, such as a mounted volume; else pass a frame that the engine itself reads."
+    )
+
+
+def opened(answer: bytes) -> Answer:
+    """An answer as it was sent; what `carried` says where we are not becomes an error."""
+    found = pickle.loads(answer)
+    if isinstance(found, Answer):
+        return found
+    where, version, said = found
+    from logloss.version import __version__
+
+    has = f"has logloss {version}" if version else f"cannot import logloss: {said}"
+    return Answer(
+        (),
+        0,
+        None,
+        {},
+        EngineError(
+            f"a worker on {where} {has}. Install there what is here: pip install logloss=={__version__} (with Dask "
+            f'also: client.register_plugin(distributed.PipInstall(["logloss=={__version__}"])); with Spark: as a '
+            "library of the cluster)."
+        ),
+    )
+
+
+def merged(answers: Sequence[Answer], empty: Any = None) -> Answer:
+    """One answer of several, in the order of their runs; the first error where there is one."""
+    failed = [each for each in answers if each.error is not None]
+    if failed:
+        return min(failed, key=lambda each: each.runs)
+    ordered = sorted(answers, key=lambda each: each.runs)
+    runs: list[tuple[int, int]] = []
+    summary, n_rows = empty, 0
+    strange: dict[str, int] = {}
+    for each in ordered:
+        for first, last in each.runs:
+            if runs and first < runs[-1][1]:
+                return Answer(each.runs, 0, None, {}, EngineError(f"run {first} of a pass was counted twice. {REPORT}"))
+            if runs and first == runs[-1][1]:
+                runs[-1] = runs[-1][0], last
+            else:
+                runs.append((first, last))
+        summary = each.summary if summary is None else summary.merge(each.summary)
+        n_rows += each.n_rows
+        for name, n_strange in each.strange.items():
+            strange[name] = strange.get(name, 0) + n_strange
+    return Answer(tuple(runs), n_rows, summary, strange)
+
+
+REPORT = "The engine has lost track of its tasks; run again, and report it if it comes back."
+
+
+def settled(answers: Sequence[Answer], empty: Any, parts: Sequence[Any], n_runs: int | None) -> Any:
+    """The summary of a whole pass: each run once, or an error. n_runs: how many there are, where that is known."""
+    found = merged(answers, empty)
+    if found.error is not None:
+        # Where it happened is in its words; the stack of a worker helps nobody here.
+        raise found.error.with_traceback(None) from None
+    if n_runs is not None and found.runs != (((0, n_runs),) if n_runs else ()):
+        raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {found.runs}. {REPORT}")
+    kept = strange_of(parts[0]) if parts else None
+    if kept is not None:
+        for name, n_strange in found.strange.items():
+            kept[name] = kept.get(name, 0) + n_strange
+    return found.summary
