@@ -15,6 +15,7 @@ from test_cli import run  # noqa: F401
 from test_design import people
 
 import logloss
+from logloss.cli.options import Bar
 
 
 @pytest.fixture
@@ -179,3 +180,31 @@ def test_wrong_words_are_answered_in_words(run, csv, model_file, tmp_path, monke
     assert said in err
     assert found == code
     assert "Traceback" not in err
+
+
+def test_progress_tells_the_pass_the_loss_and_the_bound():
+    """A bar that began anew with each pass would never be seen where a pass takes less than a second."""
+
+    class Shown:
+        n = last_print_n = 0
+
+        def update(self, n_rows):
+            self.n += n_rows
+
+        def set_postfix_str(self, text, refresh):
+            self.text = text
+
+    shown = Shown()
+    progress = Bar(shown)
+    losses = []
+    model = logloss.fit(
+        people(),
+        "label",
+        progress=progress,
+        on_pass=lambda found: (losses.append(found.log_loss), progress.on_pass(found)),
+    )
+    assert [each.log_loss for each in model.passes] == losses
+    assert shown.text.startswith(f"pass {len(losses)}, log loss {model.log_loss:.4f}, within ")
+    assert shown.text.endswith(" nats")
+    # The next pass begins at 0 again; after the last one nothing was walked: so few rows are at hand.
+    assert shown.n == 0
