@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.core  ## set up .venv and show log loss on ten points
+demo: $(VENV)/.core  ## set up .venv and explain log loss on ten points, in words and pictures
 	@$(BIN)/logloss demo
 
 test: check  ## set up .venv, check the style and run every test and docstring example

@@ -1,7 +1,11 @@
-"""Settings of all tests: hypothesis draws the same examples each time, and does not mind the first compilation."""
+"""Settings of all tests: hypothesis draws the same examples each time, and does not mind the first compilation.
+
+Where no browser is, the end of the tests says what was not looked at.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -35,4 +39,9 @@ def pytest_terminal_summary(terminalreporter):
     if java_is_missing():
         terminalreporter.write_line(
             "SPARK WAS NOT TESTED: it needs Java 17 or newer (Debian: apt install openjdk-17-jre-headless)", red=True
+        )
+    if shutil.which("chromium") is None or importlib.util.find_spec("playwright") is None:
+        terminalreporter.section("NOT CHECKED: pages in a browser", yellow=True)
+        terminalreporter.line(
+            "tests/test_browser.py needs Debian's chromium (apt-get install chromium) and playwright."
         )

@@ -519,3 +519,79 @@ def keep_costliest(losses: Floats, least: float, size: int) -> list[int]:
     """Rows that cost at least so much: the costliest first, of equal ones the first."""
     rows = [i for i, loss in enumerate(losses) if loss >= least]
     return sorted(rows, key=lambda i: (-losses[i], i))[:size]
+
+
+def deposit_runs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fraction]:
+    """The sum of each slot."""
+    totals = [Fraction(0)] * n_slots
+    for value, slot in zip(values, slots, strict=True):
+        totals[slot] += Fraction(value)
+    return totals
+
+
+# Two forecasts of the same rows.
+
+
+def losses_and_logits(y: Floats, p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float, float]]:
+    found = []
+    for i in range(len(y)):
+        if_one, if_zero = costs(float(p[i]), at(q, i), at(z, i))
+        logit = float(z[i]) if z is not None else if_zero - if_one
+        found.append((mixed(float(y[i]), if_one, if_zero), logit))
+    return found
+
+
+def count_contrast(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) -> list[int]:
+    """Rows possible under both; impossible under the first only, the second only, both; of infinite range."""
+    found = [0] * 5
+    for first, second, left, right, count in zip(a, b, r, s, n, strict=True):
+        found[(first == math.inf) + 2 * (second == math.inf)] += count
+        found[4] += count if left != right and math.isinf(abs(left) + abs(right)) else 0
+    return found
+
+
+def gap_of(first: float, second: float) -> float:
+    """The difference of two losses as a float; 0 where one is infinite."""
+    return 0.0 if math.inf in (first, second) else first - second
+
+
+def range_of(left: float, right: float) -> float:
+    """How far two logits are apart; 0 where that is infinite."""
+    return 0.0 if left == right or math.isinf(left - right) else abs(left - right)
+
+
+def contrast_sums(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) -> list[Fraction]:
+    """Σ d, Σ d², Σ d³ and Σ (r − s)², the last of squares that are rounded to 53 bits."""
+    totals = [Fraction(0)] * 4
+    for first, second, left, right, count in zip(a, b, r, s, n, strict=True):
+        d = Fraction(gap_of(first, second))
+        row = [d, d**2, d**3, to_53_bits(Fraction(range_of(left, right)) ** 2)]
+        totals = [total + count * value for total, value in zip(totals, row, strict=True)]
+    return totals
+
+
+def deposit_signed_powers(d: float, count: int) -> tuple[Fraction, Fraction]:
+    return deposit_powers(d, count)
+
+
+def deposit_range(w: float, spread: float, always: bool, count: int) -> Fraction:
+    if spread == math.inf or (not always and (spread == 0 or is_plain(spread))):
+        return Fraction(0)
+    return count * to_53_bits(to_53_bits(Fraction(w) * Fraction(spread)) ** 2)
+
+
+def weighted_contrast_sums(a: Floats, b: Floats, r: Floats, s: Floats, w: Floats, n: Sequence[int]) -> list[Fraction]:
+    """Σ c, c·w, c², c·w², c²·w, c³ of c = w·d, Σ (w·|r − s|)², and w, w², w³ of the rows that are left out."""
+    totals = [Fraction(0)] * 10
+    for first, second, left, right, weight, count in zip(a, b, r, s, w, n, strict=True):
+        mass = Fraction(weight)
+        c = to_53_bits(mass * Fraction(gap_of(first, second)))
+        spread = to_53_bits(to_53_bits(mass * Fraction(range_of(left, right))) ** 2)
+        row = [c, c * mass, c * c, c * mass**2, c * c * mass, c**3, spread]
+        row += deposit_left_out(weight, 1) if math.inf in (first, second) else [Fraction(0)] * 3
+        totals = [total + count * value for total, value in zip(totals, row, strict=True)]
+    return totals
+
+
+def deposit_left_out(w: float, count: int) -> list[Fraction]:
+    return [count * Fraction(w) ** k for k in (1, 2, 3)]

@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+import logloss
 from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table, to_column
 from logloss.data.arrow.columns import BLOCK_ROWS
 from logloss.data.arrow.delimited import line_of
@@ -332,7 +333,9 @@ def test_names_with_dots_are_exact_and_nested_columns_are_refused(tmp_path):
     assert walked(flat) == {"a.b": [0.5], "a": [0.25]}
     nested = open_files(write_parquet(tmp_path / "nested.parquet", {"a": [{"b": 1.0}], "a.b": [0.5], "c": [1.0]}))
     assert walked(nested, "c") == {"c": [1.0]}
-    with pytest.raises(DataError, match=r'column "a" must hold numbers, bools or text; it holds struct<b: double>'):
+    with pytest.raises(
+        DataError, match=r'column "a" must hold numbers, bools, text or dates; it holds struct<b: double>'
+    ):
         nested.parts(("a",))
     with pytest.raises(DataError, match=r"cannot tell a, a.b of nested.parquet apart"):
         walked(nested, "a.b")
@@ -342,11 +345,11 @@ def test_names_with_dots_are_exact_and_nested_columns_are_refused(tmp_path):
         twice.parts(("x",))
 
 
-def test_dates_are_refused_by_their_type(tmp_path):
-    source = open_files(write_parquet(tmp_path / "a.parquet", {"d": pa.array([1], pa.date32())}))
+def test_times_of_day_are_refused_by_their_type(tmp_path):
+    source = open_files(write_parquet(tmp_path / "a.parquet", {"d": pa.array([1], pa.time32("ms"))}))
     with pytest.raises(DataError) as caught:
         source.parts(("d",))
-    assert str(caught.value) == 'column "d" must hold numbers, bools or text; it holds date32[day].'
+    assert str(caught.value) == 'column "d" must hold numbers, bools, text or dates; it holds time32[ms].'
 
 
 def test_a_truncated_file_is_never_read_as_whole(tmp_path):
@@ -722,9 +725,9 @@ def test_one_array_is_no_table():
         open_table(pa.array([1, 2]))
 
 
-def test_a_table_refuses_dates_and_names_that_stand_twice():
-    with pytest.raises(DataError, match=r'column "d" must hold numbers, bools or text; it holds date32\[day\]\.'):
-        open_table(pa.table({"d": pa.array([1], pa.date32())})).parts(("d",))
+def test_a_table_refuses_times_of_day_and_names_that_stand_twice():
+    with pytest.raises(DataError, match=r'column "d" must hold numbers, bools, text or dates; it holds time32\[ms\]\.'):
+        open_table(pa.table({"d": pa.array([1], pa.time32("ms"))})).parts(("d",))
     with pytest.raises(DataError, match=r'column "x" stands 2 times in the table'):
         open_table(pa.Table.from_arrays([pa.array([1])] * 2, ["x", "x"])).parts(("x",))
 
@@ -932,9 +935,28 @@ def test_a_series_is_a_column(values):
 
 def test_what_is_no_number_bool_or_text_is_refused():
     with pytest.raises(DataError) as caught:
-        column_of(pa.array([1], pa.date32()))
-    assert str(caught.value) == "the column must hold numbers, bools or text; it holds date32[day]."
-    with pytest.raises(DataError, match=r'column "x" must hold numbers, bools or text; it holds list'):
+        column_of(pa.array([1], pa.time32("ms")))
+    assert str(caught.value) == "the column must hold numbers, bools, text or dates; it holds time32[ms]."
+    with pytest.raises(DataError, match=r'column "x" must hold numbers, bools, text or dates; it holds list'):
         column_of(pa.array([[1]]), "x")
     with pytest.raises(DataError, match="the column must hold numbers, bools or text, one kind of them"):
         column_of([1, "a"])
+
+
+def test_dates_are_iso_text_that_sorts_as_they_do():
+    """As they come from Arrow, whole or in chunks, with a time or without."""
+    import datetime
+
+    days = [datetime.date(2024, 2, 1), None, datetime.date(1999, 12, 31)]
+    column = column_of(pa.chunked_array([pa.array(days[:2], pa.date32()), pa.array(days[2:], pa.date32())]))
+    assert column.is_date
+    assert plain(column) == ["2024-02-01", None, "1999-12-31"]
+    times = column_of(pa.array([datetime.datetime(2024, 2, 1, 6, 30)], pa.timestamp("s")))
+    assert plain(times) == ["2024-02-01 06:30:00"]
+
+
+def test_dates_are_no_features():
+    """A feature of 365 categories would be no trend: it must be made of the date on purpose."""
+    table = pa.table({"y": [0, 1], "day": pa.array([1, 2], pa.date32())})
+    with pytest.raises(DataError, match='column "day" holds dates; a feature must hold numbers, bools or text'):
+        logloss.fit(table, y_true="y", features=["day"], l2=1.0)

@@ -482,8 +482,8 @@ def test_comparisons_are_read_from_text():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.array(["2020-01-01"], "M8[D]"), "`y_true` must hold numbers, bools or text; it holds datetime64[D]."),
-        (np.array([1 + 2j]), "`y_true` must hold numbers, bools or text; it holds complex128."),
+        (np.array([1], "m8[D]"), "`y_true` must hold numbers, bools, text or dates; it holds timedelta64[D]."),
+        (np.array([1 + 2j]), "`y_true` must hold numbers, bools, text or dates; it holds complex128."),
         (np.ones((1, 2)), "`y_true` must be one column of shape (n_rows,); it has shape (1, 2)."),
         (1, "`y_true` must be one column of shape (n_rows,); it has shape ()."),
         ([[1], [0, 1]], "`y_true` must be one column of numbers, bools or text"),
@@ -531,3 +531,8 @@ def test_rows_keep_their_numbers_where_others_are_left_out():
     )
     assert [block.row(k) for k in range(block.n_rows)] == [10, 13]
     assert block.n_dropped == 1
+
+
+def test_a_positive_class_that_never_occurs_is_said_to():
+    with pytest.raises(DataError, match=r'must hold the positive class "c" in some row; found 2 values: "a", "b"'):
+        measure(["a", "b", "a"], [0.5, 0.5, 0.5], pos_label="c")

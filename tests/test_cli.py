@@ -213,7 +213,8 @@ def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):
     assert "\u202e" not in out + err
 
 
-def test_the_demo_prints_the_lesson_and_its_figures(run):
+def test_the_demo_prints_the_lesson_and_its_figures(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code, out, _ = run("demo")
     assert code == 0
     assert "mean cost   0.3329   = the log loss" in out
@@ -252,8 +253,9 @@ def test_help_and_version(csv):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_interruption_leaves_with_130_within_two_seconds(tmp_path):
-    """A pipe that never ends: the walk is under way when the signal comes."""
+def test_interruption_leaves_with_130_soon(tmp_path):
+    """A pipe that never ends: the walk is under way when the signal comes. Within a second on an idle machine; a busy one
+    may need several, a walk that goes on would need for ever."""
     output, errors = tmp_path / "out", tmp_path / "err"
     lines = b"1,0.5\n" * 50_000
     with open(output, "wb") as out, open(errors, "wb") as err:
@@ -271,12 +273,12 @@ def test_interruption_leaves_with_130_within_two_seconds(tmp_path):
                 pipe.write(lines)
             process.send_signal(signal.SIGINT)
             began = time.monotonic()
-            while process.poll() is None and time.monotonic() - began < 10:
+            while process.poll() is None and time.monotonic() - began < 20:
                 pipe.write(lines)
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=20)
         waited = time.monotonic() - began
     assert (code, errors.read_text().strip()) == (130, "logloss: interrupted")
-    assert waited < 2
+    assert waited < 10
     assert output.read_bytes() == b""
 
 
@@ -354,6 +356,165 @@ def test_many_tiny_summaries_merge(run, tmp_path):
     code, out, _ = run("merge", *paths, "--json")
     assert code == 0
     assert json.loads(out)["n_rows"] == 300
+
+
+RIVALS = "y,old,new,day,team\n" + "".join(
+    f"{k % 2},{0.5},{0.7 if k % 2 else 0.3},2024-01-{1 + k // 10:02},{'ab'[k // 2 % 2]}\n" for k in range(100)
+)
+
+
+@pytest.fixture
+def rivals(tmp_path):
+    path = tmp_path / "rivals.csv"
+    path.write_text(RIVALS)
+    return str(path)
+
+
+def test_comparing_says_who_is_better_and_since_when(run, rivals):
+    code, out, err = run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--by", "team")
+    assert code == 0
+    assert out.startswith("new is better than old by 0.3365 nats per row")
+    assert "; clear since 2024-01-0" in out.splitlines()[0]
+    assert err.startswith("1 pair compared in one walk · ")
+    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
+
+
+def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
+    from logloss import compare
+
+    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--cluster", "team")
+    code, out, _ = run(*words, "--json", "-o", tmp_path / "found.json")
+    assert code == 0
+    expected = compare(rivals, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
+    assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())["figures"]
+    # Shown again it says the same, in words and in figures.
+    assert run("show", tmp_path / "found.json")[1] == run(*words)[1]
+    assert json.loads(run("show", tmp_path / "found.json", "--json")[1]) == expected
+    assert run("show", tmp_path / "found.json", "--fail-if", "change_nats < 0")[0] == 1
+    code, _, err = run("show", tmp_path / "found.json", "--html", tmp_path / "found.html")
+    assert code == 2
+    assert "its pictures are made by `logloss compare`" in err
+    assert not any(isinstance(value, dict) for value in expected.values())
+
+
+def test_comparing_fails_by_its_figures(run, rivals):
+    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new")
+    assert run(*words, "--fail-if", "change_nats > 0")[0] == 0
+    code, _, err = run(*words, "--fail-if", "change_nats < 0")
+    assert code == 1
+    assert "--fail-if holds: change_nats < 0" in err
+    assert run("compare", rivals, "-y", "y", "-p", "old")[0] == 2
+    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "newer")[0] == 3
+    assert run("compare", "no-such-file.csv", "-y", "y", "-p", "old", "-p", "new")[0] == 2
+
+
+def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
+    paths = [tmp_path / name for name in ("old.logloss", "new.logloss")]
+    for path, column in zip(paths, ("old", "new"), strict=True):
+        assert run("measure", rivals, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
+    code, out, _ = run("diff", *paths, "-o", tmp_path / "moved.json")
+    assert code == 0
+    assert run("show", tmp_path / "moved.json")[1] == out
+    assert out.startswith("log loss 0.693147 → 0.356675: down 0.336472 [0.3365, 0.3365]")
+    code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
+    assert code == 1
+    assert json.loads(out)["psi"] > 0
+    assert run("diff", paths[0], tmp_path / "none.logloss")[0] == 2
+    assert run("diff", paths[0], csv)[0] == 3
+
+
+def forecasts(tmp_path, slope):
+    """600 forecasts whose labels follow their log-odds, times a slope."""
+    random = np.random.default_rng(5)
+    z = random.normal(0, 1.5, 600)
+    y = (random.random(600) < 1 / (1 + np.exp(-slope * z))).astype(int)
+    path = tmp_path / "many.csv"
+    path.write_text(
+        "y,p\n"
+        + "\n".join(f"{label},{p!r}" for label, p in zip(y.tolist(), (1 / (1 + np.exp(-z))).tolist(), strict=True))
+    )
+    return str(path)
+
+
+def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path):
+    path = forecasts(tmp_path, 0.4)
+    _, out, _ = run("measure", path, "-y", "y", "-p", "p", "--negatives-kept", "0.9")
+    *_, said, command = out.rstrip().splitlines()
+    assert said.startswith("Recalibrating is expected to save 0.")
+    assert said.endswith("% of the loss:")
+    assert command == f"  logloss calibrate {path} -y y -p p --negatives-kept 0.9 -o calibration.json"
+    code, shown, _ = run(*command.split()[1:-1], tmp_path / "c.json")
+    assert code == 0
+    assert shown.startswith("Calibration  ")
+
+
+def test_measuring_says_when_there_is_nothing_to_repair(run, tmp_path, csv):
+    _, out, _ = run("measure", forecasts(tmp_path, 1.0), "-y", "y", "-p", "p")
+    assert out.rstrip().endswith("Nothing to repair: no recalibration is expected to save more than chance.")
+    assert "scores" in out
+    assert "calibrated: 1 and 0" in out
+    _, out, _ = run("measure", csv, "-y", "y", "-p", "p", "--json")
+    assert "Nothing to repair" not in out
+
+
+def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):
+    path = forecasts(tmp_path, 0.4)
+    summary, made = tmp_path / "s.logloss", tmp_path / "c.json"
+    _, out, _ = run("measure", path, "-y", "y", "-p", "p", "-o", summary)
+    assert out.rstrip().splitlines()[-1] == f"  logloss calibrate {summary} -o calibration.json"
+    code, first, err = run("calibrate", summary, "-o", made)
+    assert code == 0
+    assert err.endswith(" s\n")
+    assert run("calibrate", path, "-y", "y", "-p", "p", "--quiet")[1:] == (first, "")
+    code, out, _ = run("show", made)
+    assert (code, out) == (0, first)
+    figures = json.loads(run("show", made, "--json")[1])
+    assert figures["method"] == "temperature"
+    assert run("show", made, "--fail-if", "saves_nats < 0")[0] == 0
+    assert run("show", made, "--fail-if", "saves_nats > 0")[0] == 1
+    assert run("show", summary)[1].rstrip().endswith(f"  logloss calibrate {summary} -o calibration.json")
+
+
+def test_calibrating_takes_the_columns_of_measuring(run, csv):
+    words = ("--method", "platt", "--folds", "2", "--json")
+    for columns in (
+        ("-p", "p"),
+        ("-z", "z"),
+        ("-p", "p", "-w", "w"),
+        ("-p", "p", "--counts", "n", "--cluster", "class", "--missing", "drop"),
+    ):
+        code, out, err = run("calibrate", csv, "-y", "y", *columns, *words)
+        assert (code, json.loads(out)["method"]) == (0, "platt"), err
+    assert run("calibrate", csv, "-y", "class", "-p", "p", "--pos-label", "yes", *words)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("calibrate", "CSV"), 3, "is a table of rows, not a summary|begins otherwise"),
+        (("calibrate", "CSV", "-p", "p"), 2, "name the labels of the rows: -y COL"),
+        (("calibrate", "CSV", "-y", "y"), 2, "name the forecast: -p COL"),
+        (("calibrate", "CSV", "-y", "y", "-p", "p", "-z", "z"), 2, "name the forecast: -p COL"),
+        (("calibrate", "CSV", "-y", "y", "-p", "p", "--folds", "1"), 2, "1 is not in the range"),
+        (("calibrate", "CSV", "-y", "y", "-p", "p", "--negatives-kept", "2"), 3, "must be a share in"),
+        (("calibrate", "CSV", "-y", "y", "-p", "p", "-o", "CSV"), 2, "would overwrite what is read"),
+        (("calibrate", "missing.csv", "-y", "y", "-p", "p"), 2, "there is no file"),
+    ],
+)
+def test_what_calibrate_refuses(run, csv, words, code, message):
+    found, _, err = run(*[csv if word == "CSV" else word for word in words])
+    assert found == code
+    import re
+
+    assert re.search(message, err), err
+
+
+def test_a_calibration_is_no_summary_to_calibrate(run, csv, tmp_path):
+    made = tmp_path / "c.json"
+    assert run("calibrate", csv, "-y", "y", "-p", "p", "-o", made)[0] == 0
+    code, _, err = run("calibrate", made)
+    assert code == 2
+    assert "must be a summary that measure -o has written, or rows with -y COL" in err
 
 
 LIMITED = """

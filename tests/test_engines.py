@@ -155,6 +155,14 @@ def test_a_model_is_measured_to_the_same_bits(engine, folder, table, tmp_path):
     assert without(of_frame.to_dict()) == without(here.to_dict())
 
 
+def test_comparing_and_calibrating_are_the_same_walk(engine, folder):
+    """All their figures are made of counted summaries, so that even their words are the same."""
+    asked = {"y_true": "y", "y_logit": ["x0", "x1"], "by": "g", "order": "c"}
+    assert repr(logloss.compare(folder, **asked, engine=engine)) == repr(logloss.compare(folder, **asked))
+    asked = {"y_true": "y", "y_logit": "x0"}
+    assert repr(logloss.calibrate(folder, **asked, engine=engine)) == repr(logloss.calibrate(folder, **asked))
+
+
 def test_separation_is_found_by_an_engine(engine, tmp_path):
     x = np.linspace(-1, 1, 100)
     pq.write_table(pa.table({"y": (x > 0.2).astype(int), "x": x}), tmp_path / "a.parquet")

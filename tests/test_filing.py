@@ -143,7 +143,7 @@ def test_a_newer_format_is_refused_by_name(monkeypatch):
     monkeypatch.setattr(filing, "FORMAT_MAJOR", 2)
     data = written(KINDS["hard"])
     monkeypatch.undo()
-    with pytest.raises(DataError, match=r"new\.logloss has format 2\.0, written by logloss .*reads format 1"):
+    with pytest.raises(DataError, match=r"new\.logloss has format 2\.1, written by logloss .*reads format 1"):
         summary_of_bytes(data, "new.logloss")
 
 

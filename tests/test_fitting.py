@@ -17,7 +17,7 @@ from mpmath import mp
 from sklearn.linear_model import LogisticRegression
 
 import logloss
-from logloss import fitting, separation, solver
+from logloss import fitting, sampling, separation, solver
 from logloss.data.binding import MATRIX, bind
 from logloss.data.design import Design, Numbers
 from logloss.onepass.run import walk
@@ -161,8 +161,13 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     """What large tables get, on a table small enough for 50 digits."""
     features, labels = random_rows(400, [1.0, -0.5, 0.25], -1.0)
     plain = logloss.fit(features, labels, l2=l2)
-    for name, value in {"LARGE_TABLE": 100, "SAMPLE_SHARE": 0.3, "DEAR": 0, "FEW": 0}.items():
-        monkeypatch.setattr(solver, name, value)
+    for room, name, value in [
+        (sampling, "LARGE_TABLE", 100),
+        (sampling, "SAMPLE_SHARE", 0.3),
+        (solver, "DEAR", 0),
+        (solver, "FEW", 0),
+    ]:
+        monkeypatch.setattr(room, name, value)
     monkeypatch.setattr(fitting, "LARGE_TABLE", 100)
     model = logloss.fit(features, labels, l2=l2)
     gaps = assert_bounds_hold(model, (features, labels, None, None), l2)
@@ -177,8 +182,8 @@ def test_a_sample_that_misleads_is_dropped(monkeypatch):
     """A warm start that is worse than nothing: the fit begins again at 0."""
     features, labels = random_rows(400, [1.0, -0.5], -1.0)
     plain = logloss.fit(features, labels)
-    monkeypatch.setattr(solver, "LARGE_TABLE", 100)
-    monkeypatch.setattr(solver, "SAMPLE_SHARE", 0.3)
+    monkeypatch.setattr(sampling, "LARGE_TABLE", 100)
+    monkeypatch.setattr(sampling, "SAMPLE_SHARE", 0.3)
     monkeypatch.setattr(fitting, "LARGE_TABLE", 100)
     monkeypatch.setattr(solver.Solver, "warm", lambda self, start, sample: np.array([0.0, 30.0, 30.0]))
     model = logloss.fit(features, labels)

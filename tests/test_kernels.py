@@ -15,7 +15,7 @@ from reference import Forecast, ulps_apart
 from strategies import Table, random_table, tables
 
 from logloss.estimates import AllSums
-from logloss.onepass import exact, grouping, hashing, kernels, placing, pools, summaries
+from logloss.onepass import contrasts, exact, grouping, hashing, kernels, placing, pools, summaries
 from logloss.onepass import tables as keyed
 from logloss.onepass.summaries import loss as of_loss
 from logloss.spread import spread_of
@@ -32,7 +32,7 @@ def compiled_names() -> set[str]:
     """Functions decorated @compiled, read from the source: so also where nothing is compiled."""
     return {
         function.name
-        for module in (exact, kernels, placing, pools, grouping, hashing, keyed)
+        for module in (exact, kernels, contrasts, placing, pools, grouping, hashing, keyed)
         for function in functions_of(module)
         if any(ast.unparse(decorator) == "compiled" for decorator in function.decorator_list)
     }
@@ -42,7 +42,7 @@ def test_every_kernel_has_a_twin_and_every_twin_a_kernel():
     """What else stands in reference.py are parts of twins: they are named here, so that none is forgotten."""
     parts_of_twins = {
         *("ulps_apart", "to_53_bits", "of_one", "of_zero", "of_logit", "costs", "mixed", "at", "tally", "general_row"),
-        *("is_plain", "brier_of", "bits_of"),
+        *("is_plain", "brier_of", "bits_of", "gap_of", "range_of"),
     }
     twins = {function.name for function in functions_of(reference)} - parts_of_twins
     assert sorted(twins) == sorted(compiled_names())
@@ -50,7 +50,7 @@ def test_every_kernel_has_a_twin_and_every_twin_a_kernel():
 
 def test_every_twin_is_compared_with_its_kernel():
     """By name, in the tests of sums, of kernels, of places, tables, groups and pools."""
-    files = [f"test_{name}.py" for name in ("exact", "kernels", "placing", "tables", "grouping", "pools")]
+    files = [f"test_{name}.py" for name in ("exact", "kernels", "contrasts", "placing", "tables", "grouping", "pools")]
     here = "".join(path.read_text(encoding="utf-8") for path in map(_path, files))
     assert [name for name in sorted(compiled_names()) if f"reference.{name}(" not in here] == []
 

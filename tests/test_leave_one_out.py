@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import logloss
-from logloss import leave_one_out, solver
+from logloss import leave_one_out, sampling
 from logloss.onepass.summaries import leftout
 
 SEED = 20261124
@@ -78,7 +78,7 @@ def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
     """The step's own error is of second order in the leverages, here about 0.004 each."""
     features, labels = drawn(900)
     exact = logloss.fit(features, labels).new_rows
-    monkeypatch.setattr(solver, "KEPT_WHOLE", 10)
+    monkeypatch.setattr(sampling, "KEPT_WHOLE", 10)
     monkeypatch.setattr("logloss.fitting.KEPT_WHOLE", 10)
     model = logloss.fit(features, labels)
     assert model.new_rows.kind == "steps"

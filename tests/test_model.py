@@ -251,4 +251,13 @@ def test_what_estimating_costs_stands_beside_the_certificate():
     features, labels, _ = drawn(16)
     model = logloss.fit(features, labels)
     assert model.estimation_error == pytest.approx(4 / 800)
-    assert "(estimating from so few rows costs about 5e-03)" in repr(model)
+    assert "(estimation error about 5e-03)" in repr(model)
+
+
+def test_a_fit_that_stopped_far_from_its_optimum_has_no_errors():
+    """They would be those of another point: from the first pass every z would be 0."""
+    features, labels, _ = drawn(17)
+    with pytest.warns(logloss.ConvergenceWarning, match="stopped after 1 pass: "):
+        model = logloss.fit(features, labels, max_passes=1)
+    assert (model.errors, model.new_rows) == (None, None)
+    assert "errors     not shown: the fit stopped too far from its optimum" in repr(model)

@@ -23,8 +23,10 @@ FRONT = "__init__"  # the front door, src/logloss/__init__.py
 # A file that grew into a folder keeps the place of its name.
 LAYERS = """
 cli
-estimators | show.report
+estimators | show.report | show.explanation
 show.plot
+show.page | show.drawings | show.svg
+difference
 opening | demo
 comparison
 calibration
@@ -33,30 +35,36 @@ model
 modelfile | model_wording
 standard_errors | leave_one_out | recipe
 predicting | solver
+sampling
 separation
 certificate
 measurement
-breakdown | filing | figures
+breakdown | filing | figures | curve
 wording
+baserates
+linearmap
 decomposition
 estimates
 spread | provenance
 information
 smalltable
+saved
 onepass.engines
 onepass.run
 onepass.summaries
 onepass.tables
-onepass.grouping | onepass.hashing | onepass.pools
+onepass.contrasts | onepass.grouping | onepass.hashing | onepass.pools
 onepass.kernels | onepass.gathering
 onepass.placing
 onepass.exact
 onepass.pointwise
 onepass.compiled
+data.rivals
 data.binding
 data.source | data.design
 data.arrow
 data.block
+data.forecasts
 data.keys
 data.rows
 storage | documents

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables
+from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, rival_tables, tables
 
 from logloss.data.design import Design, Numbers
 from logloss.estimates import AllSums
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
     ColumnSummary,
+    ComparisonSummary,
     CostliestSummary,
     Costly,
     CurvatureSummary,
@@ -74,6 +75,9 @@ def clustered_feature_tables(draw) -> Table:
     return dataclasses.replace(table, cluster=cluster)
 
 
+COMPARED = {"by": ("by",), "cluster": ("cluster",), "order": "order"}
+
+
 # How to make a summary of each class: rows to draw, the empty one, and that of a block.
 MAKERS = {
     LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
@@ -84,6 +88,11 @@ MAKERS = {
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
         lambda block: GroupedSummary.of(block, ("by",)),
+    ),
+    ComparisonSummary: (
+        rival_tables(PROBAS),
+        ComparisonSummary.empty(2, **COMPARED),
+        lambda block: ComparisonSummary.of(block, **COMPARED),
     ),
     SampleSummary: (feature_tables(), SampleSummary.empty(5), lambda block: SampleSummary.of(block, 5)),
     ColumnSummary: (feature_tables(), ColumnSummary.empty(), ColumnSummary.of),
@@ -150,6 +159,8 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     of_features = (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary)
     if cls in (*of_features, TrialSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
+    if cls is ComparisonSummary:
+        nothing = dataclasses.replace(nothing, cluster=np.zeros(0), rival=np.zeros(0), order=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)
 
 

@@ -9,7 +9,8 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logloss.onepass.tables import CountTable, SumTable, SumWorkspace, deposit_each
+from logloss.onepass.grouping import order_by_group
+from logloss.onepass.tables import CountTable, SumTable, SumWorkspace, deposit_each, deposit_runs
 
 SEED = 8
 FLOATS = st.floats(0, 1.7e308, allow_nan=False) | st.sampled_from([0.0, 5e-324, 1e-300, 0.1, 1.0])
@@ -43,6 +44,27 @@ def test_deposit_each_equals_its_twin(entries):
     found = {slot: sum(int(lanes[j, slot]) << (32 * j) for j in range(64)) * Fraction(2) ** -1200 for slot in range(5)}
     ones = [1] * len(values)
     assert without_nothing(found) == without_nothing(reference.deposit_each(once, [0] * len(values), ones, slots))
+
+
+@given(st.lists(st.tuples(FLOATS | st.floats(0, 9), st.integers(0, 4)), max_size=20), st.booleans())
+def test_deposit_runs_equal_their_twin(entries, is_tame):
+    """Of values far apart, too: what two lanes leave is added one by one. Both ways into a workspace are one."""
+    values = np.array([value for value, _ in entries], np.float64)
+    values = np.minimum(values, 9.0) if is_tame else values
+    slots = np.array([slot for _, slot in entries], np.int32)
+    starts, order = np.empty(6, np.int64), np.empty(len(entries), np.int32)
+    order_by_group(slots, starts, order)
+    expected = reference.deposit_runs(values.tolist(), slots.tolist(), 5)
+    if is_tame:
+        lanes = np.zeros((44, 5), np.int64)
+        deposit_runs(values, order, starts, 4, -1216, lanes)
+        unit = Fraction(2) ** -1216
+        assert [sum(int(lanes[j, slot]) << (32 * j) for j in range(44)) * unit for slot in range(5)] == expected
+    for runs in (None, (order, starts)):
+        workspace = SumWorkspace(1)
+        workspace.add_plain(0, values, slots, 5, None, runs)
+        found = fractions_of(workspace.frozen(np.arange(5)))
+        assert without_nothing(found) == without_nothing(dict(enumerate(expected)))
 
 
 @given(st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12))

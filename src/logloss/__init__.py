@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from logloss.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from logloss.calibration import Calibration, calibrate
+    from logloss.comparison import Comparison, Contest, Course, compare
     from logloss.decomposition import Miscalibration
+    from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
         DataError,
@@ -23,13 +26,15 @@ if TYPE_CHECKING:
         SourceNotFound,
     )
     from logloss.estimates import Estimate
-    from logloss.estimators import LogisticRegression
+    from logloss.estimators import Calibrator, LogisticRegression
     from logloss.fitting import fit
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
     from logloss.model import LogisticModel
     from logloss.opening import load
     from logloss.separation import Separation
+    from logloss.show.drawings import Drawing, drawing
+    from logloss.show.explanation import Explanation, explain
     from logloss.smalltable import SmallTable
 
 
@@ -43,11 +48,24 @@ _HOMES = {
     "measure": "measurement",
     "Measurement": "measurement",
     "load": "opening",
+    "drawing": "show.drawings",
+    "Drawing": "show.drawings",
+    "compare": "comparison",
+    "Comparison": "comparison",
+    "Contest": "comparison",
+    "diff": "difference",
+    "Difference": "difference",
+    "Course": "comparison",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
+    "Calibrator": "estimators",
     "Miscalibration": "decomposition",
     "SmallTable": "smalltable",
     "Estimate": "estimates",
     "fit": "fitting",
     "LogisticModel": "model",
+    "explain": "show.explanation",
+    "Explanation": "show.explanation",
     "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -60,10 +78,18 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibration",
+    "Calibrator",
+    "Comparison",
+    "Contest",
     "ConvergenceWarning",
+    "Course",
     "DataError",
+    "Difference",
+    "Drawing",
     "EngineError",
     "Estimate",
+    "Explanation",
     "LogLossError",
     "LogisticModel",
     "LogisticRegression",
@@ -74,8 +100,13 @@ __all__ = [
     "SeparationWarning",
     "SmallTable",
     "SourceNotFound",
+    "calibrate",
+    "compare",
     "cross_entropy",
+    "diff",
+    "drawing",
     "entropy",
+    "explain",
     "fit",
     "kl_divergence",
     "load",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.keys import REST, sorting
-from logloss.decomposition import ErrorOf, Recalibration, chance_of
-from logloss.estimates import ClusteredMoments, Moments, Z
+from logloss.decomposition import ErrorOf, Recalibration, chance_of, error_of_rows
+from logloss.estimates import ClusteredMoments, Moments, Z, moments_of
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of_cell
 
@@ -41,8 +41,8 @@ class GroupSums:
         self.n_rows, self.n_ones, self.n_infinite = totals[:3]
         self.is_soft = is_soft
         self._totals = totals
-        self._hard = _column_of(grouped.sums, number)
-        self._general = dict(zip(GENERAL_SUMS, _column_of(grouped.general, number), strict=True))
+        self._hard = sums_of_key(grouped.sums, number)
+        self._general = dict(zip(GENERAL_SUMS, sums_of_key(grouped.general, number), strict=True))
 
     def sum(self, name: str) -> int:
         """One of the sums."""
@@ -54,7 +54,7 @@ class GroupSums:
         return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
 
 
-def _column_of(table: Any, number: int) -> list[int]:
+def sums_of_key(table: Any, number: int) -> list[int]:
     """The sums of one key as integers in units of 2^-6720."""
     from logloss.onepass.exact import UNIT_EXPONENT
 
@@ -69,11 +69,14 @@ def _column_of(table: Any, number: int) -> list[int]:
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
     """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
     cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    squares: list[float] = []
     for number, (name, cell) in enumerate(zip(grouped.names, cells, strict=True)):
         moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
         rows.append(row | _figures(moments, total) | ({} if cell is None else _parts(grouped, cell, moments)))
+        squares.append(_squares_about(total, moments))
+    _add_intervals(rows, squares, total)
     if not rows:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
@@ -91,6 +94,8 @@ def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
         "log_loss_nats_high": loss.high,
         "reason": loss.reason,
         "adds_nats": _added(moments, total, loss),
+        "adds_nats_low": math.nan,
+        "adds_nats_high": math.nan,
         "share": ratio(moments.weight, total.weight),
         "infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
@@ -110,6 +115,28 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
     ours, all_of_them = moments.summary, total.summary
     difference = ours.sum("c") * total.weight - all_of_them.sum("c") * moments.weight
     return ratio(difference, total.weight * total.weight)
+
+
+def _squares_about(total: Moments, moments: Moments) -> float:
+    """Σ w²(c − S)² / W² over the rows of a group, S and W of all rows; nan if a loss is infinite."""
+    from logloss.onepass.exact import UNIT_EXPONENT, ratio
+
+    if total.summary.n_infinite:
+        return math.nan
+    of, c, w = moments.summary.sum, total.summary.sum("c"), total.weight
+    return ratio((of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")) << UNIT_EXPONENT, w**4)
+
+
+def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Moments) -> None:
+    """The intervals of what groups add: a row contributes w·((is of the group − share)·(c − S) − added) / W."""
+    all_squares = math.fsum(squares)
+    for row, own in zip(rows, squares, strict=True):
+        if row["reason"] or math.isnan(all_squares):
+            continue
+        share, added = row["share"], row["adds_nats"]
+        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added**2 / total.n_rows
+        reach = Z * math.sqrt(max(variance, 0.0))
+        row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
 
 
 def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:
@@ -142,11 +169,11 @@ def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     top = max(max(totals["w"]), max(totals["c"]), 1).bit_length()
     return ClusteredMoments(
         moments,
-        {name: np.array([_scaled(value, top) for value in values]) for name, values in totals.items()},
+        {name: np.array([scaled(value, top) for value in values]) for name, values in totals.items()},
     )
 
 
-def _scaled(value: int, top: int) -> float:
+def scaled(value: int, top: int) -> float:
     return value / (1 << top)
 
 
@@ -154,15 +181,28 @@ def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: Cluster
     """Errors of means with clusters as the independent observations."""
 
     def error(zeros: Any, ones: Any, mean: float) -> tuple[float, float]:
-        d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
-        squares = float(d @ d)
-        n_clusters = moments.n_clusters
-        if n_clusters < 2 or squares == 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            d = cluster_deviations(clusters, zeros - mean, ones - mean, spread)
+        n_clusters, size = moments.n_clusters, float(np.abs(d).max(initial=0.0))
+        if n_clusters < 2 or size == 0:
             return 0.0, 0.0
-        found = math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
+        if not math.isfinite(size):
+            return math.nan, 0.0
+        d = d / size
+        squares = float(d @ d)
+        found = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
         return found, float(d @ d**2) / squares**1.5
 
     return error
+
+
+def figures_of(summary: Any, spread: Spread) -> tuple[Moments, ErrorOf]:
+    """The figures of a summary, and the errors of means: of rows or, where there are clusters, of these."""
+    moments = moments_of(summary, spread)
+    if summary.clusters is None:
+        return moments, error_of_rows(spread, summary.n_rows)
+    by_cluster = clustered(moments, summary.clusters)
+    return by_cluster, error_of_clusters(summary.clusters, spread, by_cluster)
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, spread: Spread) -> Any:

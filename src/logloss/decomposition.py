@@ -350,7 +350,7 @@ def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
     if not spread.is_counted:
         effective = np.maximum(mass**2 / np.maximum(of_zeros + of_ones, 5e-324), 1.0)
     if len(mass) > most:
-        starts = _runs(mass, most)
+        starts = runs(mass, most)
         together = np.add.reduceat(mass, starts)
         proba = np.add.reduceat(proba * mass, starts) / together
         if_zero = np.add.reduceat(if_zero * mass, starts) / together
@@ -395,7 +395,7 @@ def _shown_by_chance(trials: Any, proba: Any, mass: Any, if_zero: Any, if_one: A
     return loss - float(pooled_entropy(drawn, mass.copy()))
 
 
-def _runs(mass: Any, most: int) -> Any:
+def runs(mass: Any, most: int) -> Any:
     """Where runs of places begin that hold about 2 / most of all mass each, or are single places that hold more."""
     steps = np.floor(np.cumsum(mass) / mass.sum() * (most / 2))
     return np.flatnonzero(np.diff(steps, prepend=-1.0))

@@ -26,8 +26,8 @@ PENALTY = 1.0
 BAR_LETTERS = 20
 
 
-def text() -> str:
-    """The whole lesson as people read it."""
+def text(pictures: str = "") -> str:
+    """The whole lesson as people read it; pictures: the file that they are in."""
     model = fit(X, IS_GREEN, l2=PENALTY)
     proba = model.predict_proba(X)
     measured = measure(IS_GREEN, proba)
@@ -39,7 +39,7 @@ def text() -> str:
         _identity(measured),
         _training(model),
         _parts(measured),
-        "Your own predictions: logloss measure --help",
+        _further(pictures),
     ]
     return "\n\n".join(paragraphs)
 
@@ -140,6 +140,12 @@ def _parts(measured: Measurement) -> str:
         f"With ten points a perfectly calibrated model would show {fixed(found.by_chance, 4)} of miscalibration "
         f"by chance:\n{verdict}."
     )
+
+
+def _further(pictures: str) -> str:
+    """Where the pictures are, and how to go on."""
+    own = "Your own points: logloss demo --help"
+    return f"The pictures: {pictures}     {own}" if pictures else own
 
 
 def figures() -> dict[str, object]:

@@ -206,7 +206,10 @@ class Moments:
         rarer = min(self.quotient("a"), exact.ratio(self.weight - self.summary.sum("a"), self.weight))
         of_rate = slope * (self.error_of_log_odds() * rarer * (1 - rarer) / uncertainty)
         variance = (
-            self.covariance("c", "c", "cc") - 2 * slope * (self.covariance("c", "a", "ca") / uncertainty) + of_rate**2
+            # Not a power: that of a float raises an error where the product is infinite.
+            self.covariance("c", "c", "cc")
+            - 2 * slope * (self.covariance("c", "a", "ca") / uncertainty)
+            + of_rate * of_rate
         )
         error = math.sqrt(max(variance, 0.0)) / uncertainty
         if not math.isfinite(error):

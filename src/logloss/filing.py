@@ -28,7 +28,7 @@ from logloss.onepass.summaries.grouped import (
     N_HARD_SUMS,
     N_TOTALS,
 )
-from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
+from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, LateSums
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.tables import CountTable, SumTable
 from logloss.provenance import Parts, Question
@@ -39,7 +39,8 @@ from logloss.version import __version__
 if TYPE_CHECKING:
     from logloss.data.keys import GroupKey
 
-FORMAT_MAJOR, FORMAT_MINOR = 1, 0
+# Minor 1: rows without a label yet, and a correction for negatives that training left out.
+FORMAT_MAJOR, FORMAT_MINOR = 1, 1
 HEADER = "logloss"
 LIMITS = {"most_distinct": MOST_DISTINCT, "most_groups": MOST_GROUPS, "most_detailed": MOST_DETAILED}
 N_LINES_KEPT = 3
@@ -66,7 +67,7 @@ def bytes_of_summary(
     header: dict[str, Any] = {
         "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
         "library": __version__,
-        "question": asdict(question),
+        "question": _asked(question),
         "source": source,
         "notes": list(notes),
         "limits": LIMITS,
@@ -79,6 +80,7 @@ def bytes_of_summary(
             "coding": sorted(([kind, value] for kind, value in summary.coding), key=repr),
             "n_hard": list(summary.n_hard),
             "n_costliest": summary.costliest.n_rows,
+            "unlabelled": None if summary.unlabelled is None else _late(summary.unlabelled),
         },
         "scores": {
             "scale": summary.scores.scale,
@@ -99,6 +101,19 @@ def bytes_of_summary(
     table = long_form([section for section in sections if len(section["key"])])
     header["sha256"] = _checksum(header, content_of(table))
     return parquet_bytes(table, {HEADER: json.dumps(header, sort_keys=True)})
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """The question; without the correction where there is none, so that an older logloss reads it, too."""
+    asked = asdict(question)
+    if question.negatives_kept == 1:
+        del asked["negatives_kept"]
+    return asked
+
+
+def _late(late: LateSums) -> list[Any]:
+    """The number of rows without a label, and their sums as hexadecimal integers."""
+    return [late.n_rows, *(f"{value:x}" for value in (late.weight, late.proba, late.entropy))]
 
 
 def _checksum(header: Mapping[str, Any], content: Sequence[bytes]) -> str:
@@ -273,11 +288,17 @@ def _kept(header: Mapping[str, Any], sections: _Sections) -> Kept:
         CostliestSummary(said["n_costliest"], _costly_rows(sections.sections.get("costliest"))),
         _grouped_of("groups", header, sections),
         _grouped_of("clusters", header, sections),
+        unlabelled=_late_of(said.get("unlabelled")),
     )
     found = sections.sections.get("parts", {"key": np.zeros(0, np.int64), "group": []})
     parts = Parts(np.array(found["key"], np.int64).view(np.uint64), np.array(found["group"], object))
     question = Question(**header["question"])
     return summary, question, parts, header["source"], tuple(header["notes"])
+
+
+def _late_of(written: list[Any] | None) -> LateSums | None:
+    """Rows without a label; None where a file does not say."""
+    return None if written is None else LateSums(int(written[0]), *(int(digits, 16) for digits in written[1:4]))
 
 
 def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:

@@ -30,8 +30,9 @@ from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.recipe import Learned, learn
+from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
 from logloss.separation import Separation, direction_of, plainest
-from logloss.solver import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, Found, Solver, Tried, sampled_block
+from logloss.solver import Found, Solver, Tried
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
 
@@ -39,6 +40,8 @@ from logloss.text import counted, listed, printable, significant, value_text
 TOLERANCE = 1e-12
 # Passes without a penalty after which a fit that is not certified looks for separation.
 PATIENCE = 25
+# Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing.
+NEAR = 1e-4
 # Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
 FEWEST_OF_LEVEL = 20
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
@@ -288,7 +291,9 @@ class _Fit:
             separation = Separation(columns, is_complete, n_divided, tuple(d / self.design.scale for d in directions))
         self.warn(found, tolerance, separation)
         errors = None
-        if self.l2 == 0 and separation is None:
+        # What is left moves no coefficient by more than about 1 % of its standard error.
+        is_near = separation is None and self.left(found) / self.sum_weight * self.n_rows <= NEAR
+        if self.l2 == 0 and is_near:
             errors = errors_at(self.solver, found, cluster=self.roles.cluster, is_robust=asked.is_robust)
         return LogisticModel(
             intercept=intercept,
@@ -311,7 +316,7 @@ class _Fit:
             has_offset=self.roles.offset is not None,
             offset=asked.offset,
             n_positive=self.learned.n_positive,
-            new_rows=self.new_rows(found) if separation is None and asked.wants_new_rows else None,
+            new_rows=self.new_rows(found) if is_near and asked.wants_new_rows else None,
             n_dropped=self.learned.found.n_dropped,
             source=self.source.name,
             notes=(*self.source.notes, *asked.notes),
@@ -436,8 +441,9 @@ class _Fit:
                 stacklevel=4,
             )
         elif found.bound > tolerance * self.sum_weight:
+            n_passes = counted(len(self.passes), "pass", "passes")
             warnings.warn(
-                f"stopped after {len(self.passes)} passes: {within} {left / self.sum_weight:.1g} nats per row of the "
+                f"stopped after {n_passes}: {within} {left / self.sum_weight:.1g} nats per row of the "
                 f"best, asked for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
                 ConvergenceWarning,
                 stacklevel=4,

@@ -89,6 +89,7 @@ class PartWithout:
                     None if column.missing is None else column.missing[kept],
                     column.categories,
                     column.names,
+                    column.is_date,
                 )
                 for name, column in rows.columns.items()
             }

@@ -343,6 +343,55 @@ class LogisticModel:
             figures["collinear"] = list(self.collinear)
         return figures
 
+    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(model, kind)`.
+
+        Parameters
+        ----------
+        kind : {"coefficients", "passes", "boundary"}, optional
+            Odds ratios with intervals; training pass by pass; P(positive) over one column, or over two.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; if left out, a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax.figure.savefig(path)` writes it.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.plot("boundary").get_ylabel()
+        'P(y_true = 1)'
+        """
+        from logloss.show.plot import plot
+
+        return plot(self, kind, ax)
+
+    def to_html(self, path: Any = None) -> str:
+        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).to_html().startswith("<!DOCTYPE html>")
+        True
+        """
+        from logloss.show.report import to_html
+
+        return to_html(self, path)
+
     def __repr__(self) -> str:
         return text_of(self)
 

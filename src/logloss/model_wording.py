@@ -36,14 +36,14 @@ def text_of(model: Any) -> str:
     """The whole model."""
     rows = table_of(model)
     lines = columns(rows, "l" + "r" * (len(rows[0]) - 3) + "ll", gap="   ")
-    return "\n".join([head_of(model), "", *lines, *_left_out(model), "", *remarks_of(model)])
+    return "\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)])
 
 
 def html_of(model: Any) -> str:
     """The whole model as one table between paragraphs, without script and style sheets."""
     rows = table_of(model)
     table = html_table(rows, "l" + "r" * (len(rows[0]) - 3) + "ll")
-    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*_left_out(model), *remarks_of(model)])
+    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*left_out(model), *remarks_of(model)])
 
 
 def head_of(model: Any) -> str:
@@ -75,7 +75,7 @@ def shown_of(model: Any) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def _left_out(model: Any) -> list[str]:
+def left_out(model: Any) -> list[str]:
     """How many coefficients are not shown."""
     n_left = len(model.coefficients) - len(shown_of(model))
     return [f"… and {count(n_left)} more coefficients nearer to 0: model.coefficients"] if n_left else []
@@ -150,20 +150,23 @@ def _fit(model: Any) -> str:
     """Passes, certificate, separation."""
     found = model.certificate
     kind = "certified within" if found.is_proven else "by its Newton decrement about"
-    passes = f"{len(model.passes)} {'pass' if len(model.passes) == 1 else 'passes'}"
+    passes = counted(len(model.passes), "pass", "passes")
     said = f"fit        {passes}, {kind} {found.nats_per_row:.0e} nats per row of the best"
     if model.separation is not None:
         named = listed([printable(name) for name in model.separation.columns]) or "intercept"
         return f"{said}; separated by {named}: shown is the limit"
     if model.l2 == 0:
-        said += f" (estimating from so few rows costs about {model.estimation_error:.0e})"
+        said += f" (estimation error about {model.estimation_error:.0e})"
         said += "; not separated" if found.is_proven else ""
     return said
 
 
 def _errors(model: Any) -> list[str]:
     """What the standard errors are."""
-    if model.errors is None or model.errors.kind == "information":
+    if model.errors is None:
+        is_far = model.l2 == 0 and model.separation is None
+        return ["errors     not shown: the fit stopped too far from its optimum"] if is_far else []
+    if model.errors.kind == "information":
         return []
     if model.errors.kind == "clustered":
         of = listed([printable(name) for name in model.errors.cluster])

@@ -95,6 +95,8 @@ def _term(term: Numbers | Category) -> dict[str, Any]:
         "scale": term.scale.tolist(),
         "lacks": list(term.lacks),
         "means": None if term.means is None else term.means.tolist(),
+        "lows": None if term.lows is None else term.lows.tolist(),
+        "highs": None if term.highs is None else term.highs.tolist(),
     }
 
 
@@ -153,9 +155,14 @@ def _read_term(term: Mapping[str, Any]) -> Numbers | Category:
             raise DataError("levels of a category do not go together")
         return Category(str(term["column"]), levels, weights, reference)
     names, centre, scale = tuple(map(str, term["names"])), _array(term["centre"]), _array(term["scale"])
-    means = None if term["means"] is None else _array(term["means"])
+    # What a file of an older version lacks is not known.
+    means, lows, highs = (None if term.get(key) is None else _array(term[key]) for key in ("means", "lows", "highs"))
     lacks = tuple(map(bool, term["lacks"]))
     is_whole = len(names) == len(centre) == len(scale) and len(lacks) in (0, len(names)) and bool((scale > 0).all())
-    if term["kind"] != "numbers" or not is_whole or (means is not None and len(means) != len(names)):
+    if (
+        term["kind"] != "numbers"
+        or not is_whole
+        or any(each is not None and len(each) != len(names) for each in (means, lows, highs))
+    ):
         raise DataError("a column of numbers does not go together")
-    return Numbers(str(term["column"]), names, centre, scale, lacks, means)
+    return Numbers(str(term["column"]), names, centre, scale, lacks, means, lows, highs)

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from logloss.calibration import Calibration, calibration_of_fields
 from logloss.documents import document_of
 from logloss.errors import DataError
 from logloss.measurement import Measurement, measurement_of
 from logloss.model import Certificate, LogisticModel, Pass
 from logloss.modelfile import fields_of
+from logloss.saved import answer_of_fields
 from logloss.storage import read_whole
 from logloss.text import printable
 
@@ -23,13 +25,14 @@ def load(path: Any) -> Any:
     Parameters
     ----------
     path : str or path
-        The file of a summary or of a model; what it is, is read from the file.
+        The file of a summary, a model, a calibration, a comparison or a difference; what it is, is read from the file.
 
     Returns
     -------
-    Measurement or LogisticModel
-        A measurement's figures are computed anew; it can be merged and saved like the one that was saved. A model is
-        the one that was saved, to the bit.
+    Measurement, LogisticModel, Calibration or SavedAnswer
+        A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
+        and calibrations are those that were saved, to the bit; comparisons and differences have the words and figures
+        that they had.
 
     Raises
     ------
@@ -68,7 +71,12 @@ def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
 
 
 # What documents hold, by their first field.
-READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {"model": _model}
+READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "model": _model,
+    "calibration": calibration_of_fields,
+    "comparison": answer_of_fields,
+    "difference": answer_of_fields,
+}
 
 
 def load_model(path: Any) -> LogisticModel:
@@ -78,6 +86,17 @@ def load_model(path: Any) -> LogisticModel:
         raise DataError(
             f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a model; it holds a "
             f"{type(found).__name__}. A model is what `logloss fit … -o model.json` writes."
+        )
+    return found
+
+
+def load_calibration(path: Any) -> Calibration:
+    """Read a calibration; another file is refused by name."""
+    found = load(path)
+    if not isinstance(found, Calibration):
+        raise DataError(
+            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a calibration; it holds a "
+            f"{type(found).__name__}. A calibration is what `logloss calibrate … -o calibration.json` writes."
         )
     return found
 

@@ -15,19 +15,21 @@ from typing import Any
 import numpy as np
 
 from logloss.errors import DataError
-from logloss.text import counted, listed
+from logloss.text import counted, listed, value_text
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What was asked. positive: what counts as positive, in words; positive_value: the same where it is not plain 0/1;
-    forecast: the column of forecasts; whether rows have weights, or counts."""
+    forecast: the column of forecasts; whether rows have weights, or counts; negatives_kept: the share of negatives in
+    training for which the forecasts were corrected."""
 
     positive: str
     positive_value: str = ""
     forecast: str = ""
     has_weights: bool = False
     has_counts: bool = False
+    negatives_kept: float = 1.0
 
     def merge(self, other: Question) -> Question:
         """The question of both; an error if they differ."""
@@ -40,6 +42,11 @@ class Question:
                 f'summaries must be of one forecast: one is of column "{self.forecast}", the other of '
                 f'"{other.forecast}". Name the columns alike if they are the same.'
             )
+        if self.negatives_kept != other.negatives_kept:
+            raise DataError(
+                "summaries must be corrected alike: one has negatives_kept="
+                f"{value_text(self.negatives_kept)}, the other {value_text(other.negatives_kept)}."
+            )
         positive = self.positive if self.positive == other.positive else "y_true = 1"
         return Question(
             positive,
@@ -47,6 +54,7 @@ class Question:
             self.forecast,
             self.has_weights or other.has_weights,
             self.has_counts or other.has_counts,
+            self.negatives_kept,
         )
 
 

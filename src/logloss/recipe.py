@@ -19,7 +19,7 @@ from logloss.data.design import FAR, LARGE, Design, category_of, numbers_of
 from logloss.data.rows import Roles
 from logloss.data.source import Source
 from logloss.errors import DataError
-from logloss.solver import sample_size
+from logloss.sampling import sample_size
 from logloss.text import count, counted, printable
 
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.

@@ -48,6 +48,12 @@ class SmallTable(Sequence[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[number] for number in range(len(self)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SmallTable) and repr(self._columns) == repr(other._columns)
+
+    def __hash__(self) -> int:
+        return hash(repr(self._columns))
+
     def to_dict(self) -> dict[str, list[Any]]:
         """The columns as lists.
 

@@ -11,17 +11,18 @@ since have taught (L-BFGS). Numbers are centred and scaled inside; the penalty s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from logloss.certificate import ROUNDING, Factor, gain, reach_of, ridge_gap, rounding_of_gradient
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, Design, Numbers, coded_column
-from logloss.data.rows import Array, Column, Roles
+from logloss.data.design import PIECE_ROWS, Design
+from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
+from logloss.sampling import ROWS_PER_COEFFICIENT, SamplePart, cut
 
 # Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
 SETTLED_DECREMENT = 1e-28
@@ -35,17 +36,8 @@ FEW = 32
 # seen so far added to the Hessian (Moré 1978, doi:10.1007/BFb0067700); of a large Hessian every fourth.
 SHARES = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
-# A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
-LARGE_TABLE = 50_000
-SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
 # A sample's Hessian serves the first pass if each of its diagonal entries stands for about a hundred rows.
 ENOUGH_CURVATURE = 12.5
-# Of tables of at most so many rows all are drawn.
-KEPT_WHOLE = 1_000
-# Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
-SAMPLE_PARTS = 8
-# Rows per coefficient that a sample should have.
-ROWS_PER_COEFFICIENT = 20
 # Nested samples: each has so many times the rows of the one before.
 GROWTH = 4
 # A step on a sample must gain more than this share of p / 2, the size of the sample's own error.
@@ -80,17 +72,6 @@ class LeastPairs:
         for (step, change), share in zip(self.pairs, reversed(shares), strict=True):
             found = found + (share - (change @ found) / (step @ change)) * step
         return -found
-
-
-@dataclass(frozen=True, slots=True)
-class SamplePart:
-    """Rows of a sample that one worker walks."""
-
-    block: Block
-
-    def blocks(self) -> Iterator[Block]:
-        """Its only block."""
-        yield self.block
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +192,7 @@ class Solver:
 
         if sample is None:
             return walk(self.source, self.roles, empty, progress=self.progress)
-        cuts = range(0, sample.n_rows, sample.n_rows // SAMPLE_PARTS + 1)
-        blocks = [sample.taken(np.arange(k, min(k + sample.n_rows // SAMPLE_PARTS + 1, sample.n_rows))) for k in cuts]
-        return map_and_merge(list(map(SamplePart, blocks)), empty)
+        return map_and_merge(list(map(SamplePart, cut(sample))), empty)
 
     def gradients_of_clusters(self, at: Array, unit: float) -> Array:
         """The gradient of each cluster in a unit, shape (n_clusters, width)."""
@@ -341,9 +320,7 @@ class Solver:
         prior: Array | None = None
         for n_rows in sizes:
             share = n_rows / self.n_rows
-            blocks = [
-                sample.taken(np.arange(k, min(k + n_all // 8 + 1, n_rows))) for k in range(0, n_rows, n_all // 8 + 1)
-            ]
+            blocks = cut(sample, n_rows)
             sums = self.look_on(at, blocks)
             self.sampled_rows += n_rows
             if prior is None:
@@ -466,46 +443,3 @@ class Solver:
             return False
         dear = self.is_dear and len(self.free) > FEW
         return found.decrement <= (SETTLED_DEARLY if dear else SETTLED_DECREMENT * self.sum_weight)
-
-
-def sample_size(n_rows: int | None, n_values: int) -> int:
-    """How many rows to draw: for the warm start of a large table, or to leave each out in turn of a small one."""
-    most = min(MOST_SAMPLED, max(MOST_SAMPLED_VALUES // max(n_values, 1), LARGE_TABLE // 10))
-    if n_rows is None or n_rows <= KEPT_WHOLE:
-        return most
-    return 0 if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
-
-
-def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Block:
-    """The rows of a sample in random order, with levels as the design numbers them."""
-    order = np.argsort(np.concatenate([own for own, _ in pieces]), kind="stable")
-    blocks = [rows for _, rows in pieces]
-
-    def together(arrays: Sequence[Any]) -> Any:
-        if arrays[0] is None:
-            return None
-        joined = np.concatenate(arrays)[order]
-        joined.flags.writeable = False
-        return joined
-
-    features = []
-    for j, term in enumerate(design.terms):
-        own = [rows.features[j] for rows in blocks]
-        if isinstance(term, Numbers):
-            features.append(Column(together([column.values for column in own]), names=own[0].names))
-        else:
-            features.append(coded_column(term, own, together))
-    is_soft = any(rows.y_true.dtype != np.uint8 for rows in blocks)
-    labels = [rows.y_true.astype(np.float64) if is_soft else rows.y_true for rows in blocks]
-    return replace(
-        blocks[0],
-        y_true=together(labels),
-        sample_weight=together([rows.sample_weight for rows in blocks]),
-        counts=together([rows.counts for rows in blocks]),
-        offset=together([rows.offset for rows in blocks]),
-        features=tuple(features),
-        by=(),
-        cluster=(),
-        rows=np.arange(len(order)),
-        n_dropped=0,
-    )

@@ -43,6 +43,8 @@ class Spread:
     places: Any
 
     keys: Any = None
+    # Where in their bins the rows of 0, and of 1, lie on average, in (0, 1); None without bins.
+    within: tuple[Any, Any] | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -203,12 +205,10 @@ def spread_of(scores: ScoreSummary) -> Spread:
     def mean(weight: Any, offset: Any) -> Any:
         return (np.divide(offset, weight, out=np.zeros(len(keys)), where=weight > 0) + 0.5) / (1 << OFFSET_BITS)
 
-    three = [
-        of_bins(scores.scale, keys, mean(rows[:, 0], offsets[:, 0])),
-        of_bins(scores.scale, keys, mean(rows[:, 1], offsets[:, 1])),
-        of_bins(scores.scale, keys, mean(rows.sum(axis=1), offsets.sum(axis=1))),
-    ]
-    return Spread(scores.scale, False, counts[:, :2], three[2], three[0], three[1], scores.masses, places, keys)
+    within = mean(rows[:, 0], offsets[:, 0]), mean(rows[:, 1], offsets[:, 1])
+    of_zeros, of_ones = (of_bins(scores.scale, keys, each) for each in within)
+    points = of_bins(scores.scale, keys, mean(rows.sum(axis=1), offsets.sum(axis=1)))
+    return Spread(scores.scale, False, counts[:, :2], points, of_zeros, of_ones, scores.masses, places, keys, within)
 
 
 def spread_of_cell(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> Spread:

@@ -22,9 +22,9 @@ def count(number: int) -> str:
     return f"{number:,}".replace("-", MINUS)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 row`, `2 rows`."""
-    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:

@@ -63,6 +63,8 @@ def header(m: Any) -> str:
         said.append(f"weights sum to {significant(m.sum_weight, 6)}")
     if m.has_counts:
         said.append("counts as repeated rows")
+    if m.negatives_kept != 1:
+        said.append(f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training")
     if m.is_soft:
         said.append("soft labels")
     if m.cluster:
@@ -160,11 +162,29 @@ def forecast_rows(m: Any) -> list[list[str]]:
     auc = ["AUC", "not defined", m.auc.reason, ""]
     if not math.isnan(m.auc):
         auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
-    return [
+    rows = [
         ["said on average", fixed(m.mean_proba, 4), times, ""],
         ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m), ""],
         auc,
+        ["scores", line_text(m), "", ""],
     ]
+    if m.n_unlabelled:
+        late = f"said {fixed(m.unlabelled_mean_proba, 4)} on average, expected log loss "
+        late += fixed(m.unlabelled_expected_log_loss, 4)
+        rows.append(["not known yet", f"{counted(m.n_unlabelled, 'row')} without a label: {late}", "", ""])
+    return rows
+
+
+def line_text(m: Any) -> str:
+    """Slope and intercept of the labels' log-odds on those of the forecasts."""
+    if math.isnan(m.slope):
+        return f"no slope: {m.slope.reason}"
+    slope, intercept = (
+        f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
+        for each in (m.slope, m.intercept)
+    )
+    apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
+    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
 
 
 def expectation(m: Any) -> str:
@@ -221,18 +241,26 @@ def group_paragraphs(m: Any) -> list[list[str]]:
 
 
 def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
-    """A table of groups: of many those that add most."""
+    """A table of groups as lines."""
+    found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
+    if len(groups) > N_GROUPS_SHOWN:
+        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
+    return found
+
+
+def group_table(groups: Any, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
+    """A table of groups, of many those that add most, and how its columns are aligned."""
     rows = list(groups)
-    n_left = len(rows) - N_GROUPS_SHOWN
-    if n_left > 0:
-        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:N_GROUPS_SHOWN]
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:most]
+    every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
     head = [*(printable(name) for name in by), "rows", "log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
     head += ["miscalibration", "(chance)", "p"] if has_parts else []
     lines = [head]
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
-        cells = [group_value(row[name], [each[name] for each in groups]) for name in by]
+        cells = [group_value(row[name], every[name]) for name in by]
         cells += [count(row["rows"]), fixed(loss, 4), shown(loss, 4), fixed(row["adds_nats"], 4)]
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
         if has_parts:
@@ -245,10 +273,7 @@ def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
             ]
         lines.append(cells)
     align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
-    found = columns(lines, align)
-    if n_left > 0:
-        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
-    return found
+    return lines, align
 
 
 def group_value(value: Any, others: list[Any]) -> str:

@@ -9,12 +9,15 @@ Each command stands in the room of what it does; the options that they share are
 
 from __future__ import annotations
 
+from logloss.cli.comparing import compare, diff
+from logloss.cli.explaining import demo
 from logloss.cli.leaving import main
-from logloss.cli.measuring import demo, measure, merge, show
+from logloss.cli.measuring import measure, merge, show
 from logloss.cli.options import cli
+from logloss.cli.repairing import calibrate
 from logloss.cli.training import fit, predict
 
-for command in (demo, measure, merge, show, fit, predict):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, diff):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

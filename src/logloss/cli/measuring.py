@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -11,6 +13,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -19,17 +22,10 @@ from logloss.cli.options import (
     saves,
     say,
     say_notes,
+    seen,
     typed,
+    write_seen,
 )
-
-
-@click.command()
-@everywhere
-def demo(as_json: bool, quiet: bool, debug: bool) -> None:
-    """Ten points on a line: trained, measured and explained."""
-    from logloss import demo as lesson
-
-    click.echo(json.dumps(lesson.figures(), allow_nan=False, indent=1) if as_json else lesson.text())
 
 
 @click.command()
@@ -45,11 +41,15 @@ def demo(as_json: bool, quiet: bool, debug: bool) -> None:
 @click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
 @click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
 @click.option(
+    "--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept, in (0, 1]."
+)
+@click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
 )
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @fails_if
 @saves
+@seen
 @everywhere
 def measure(
     files: tuple[str, ...],
@@ -63,10 +63,14 @@ def measure(
     by: tuple[str, ...],
     group: tuple[str, ...],
     cluster: tuple[str, ...],
+    negatives_kept: float,
     missing: str,
     no_header: bool,
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -78,12 +82,13 @@ def measure(
         )
     if len(y_proba) > 2:
         raise click.UsageError(
-            "-p is given once, for P(1), or twice, for P(0) and P(1). Comparing forecasters comes later."
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
         )
     if group and len(by) != 1:
         raise click.UsageError("--group names values of one column: give --by once.")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import measurement
 
@@ -94,6 +99,7 @@ def measure(
         "by": list(by) or None,
         "groups": [key for value in group for key in typed(value)] or None,
         "cluster": list(cluster) or None,
+        "negatives_kept": negatives_kept,
         "missing": missing,
         "header": not no_header,
     }
@@ -111,7 +117,27 @@ def measure(
             )
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
+    if not as_json:
+        columns = {
+            "-y": (y_true,),
+            "-p": y_proba,
+            "-z": (y_logit,),
+            "-w": (sample_weight,),
+            "--counts": (counts,),
+            "--pos-label": (pos_label,),
+            "--cluster": cluster,
+            "--negatives-kept": (None if negatives_kept == 1 else f"{negatives_kept:g}",),
+            "--missing": (None if missing == "error" else missing,),
+        }
+        advise(
+            measured,
+            files if model is None else (),
+            columns if model is None else {},
+            no_header=no_header,
+            output=output,
+        )
     if not quiet:
         kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
         click.echo(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s", err=True)
@@ -123,11 +149,15 @@ def measure(
 @click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
 @fails_if
 @saves
+@seen
 @everywhere
 def merge(
     summaries: tuple[str, ...],
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -135,30 +165,76 @@ def merge(
     """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
     tests = [parsed_test(test) for test in fail_if]
     check_output(output)
+    check_seen(html, plot, picture, summaries)
 
     from logloss.opening import merged
 
     measured = merged(summaries)
     if output is not None:
         measured.save(output)
+    write_seen(measured, html, plot, picture)
     say(measured, as_json=as_json)
+    if not as_json:
+        advise(measured, (), output=output)
     if not quiet:
         say_notes(measured)
     judge(measured, tests)
 
 
 @click.command()
-@click.argument("file", metavar="SUMMARY|MODEL")
+@click.argument("file", metavar="FILE")
 @fails_if
+@seen
 @everywhere
-def show(file: str, fail_if: tuple[str, ...], as_json: bool, quiet: bool, debug: bool) -> None:
-    """Show what a summary or a model says."""
+def show(
+    file: str,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Show what a summary, a model, a calibration, a comparison or a difference says."""
     tests = [parsed_test(test) for test in fail_if]
+    check_seen(html, plot, picture, (file,))
 
+    from logloss.measurement import Measurement
     from logloss.opening import load
+    from logloss.saved import SavedAnswer
 
-    answer = load(file)
-    say(answer, as_json=as_json)
+    found = load(file)
+    if isinstance(found, SavedAnswer) and (html or plot):
+        raise click.UsageError(f"{file} holds words and figures; its pictures are made by `logloss {found.maker}`.")
+    write_seen(found, html, plot, picture)
+    say(found, as_json=as_json)
+    if isinstance(found, Measurement) and not as_json:
+        advise(found, (), output=file)
     if not quiet:
-        say_notes(answer)
-    judge(answer, tests)
+        say_notes(found)
+    judge(found, tests)
+
+
+def advise(
+    measured: Any,
+    files: tuple[str, ...],
+    columns: Mapping[str, tuple[str | None, ...]] = MappingProxyType({}),
+    *,
+    no_header: bool = False,
+    output: str | None = None,
+) -> None:
+    """What recalibrating is expected to save, and the command that does it: from the summary if there is one."""
+    from logloss.calibration import calibrate
+    from logloss.calibration.wording import advice
+
+    words = list(files)
+    if output is not None:
+        words = [output]
+    else:
+        words += [word for option, values in columns.items() for value in values if value for word in (option, value)]
+        words += ["--no-header"] if no_header else []
+    # Standard input is gone once it is read.
+    can_read_again = bool(words) and "-" not in files
+    command = f"logloss calibrate {shlex.join(words)} -o calibration.json"
+    click.echo("\n" + advice(calibrate(measured), command if can_read_again or output is not None else ""))

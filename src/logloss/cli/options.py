@@ -18,6 +18,7 @@ from typing import Any
 
 import click
 
+from logloss.errors import DataError
 from logloss.text import printable
 from logloss.version import __version__
 
@@ -59,6 +60,48 @@ fails_if = click.option(
 saves = click.option("-o", "--output", metavar="SUMMARY", help="Write the summary: it merges, and needs no rows.")
 
 
+def seen(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that write a report or a picture of the answer."""
+    kind = "Which picture --plot writes; the first one if left out (logloss show FILE --plot x.png --picture parts)."
+    command = click.option("--picture", metavar="KIND", help=kind)(command)
+    command = click.option("--plot", metavar="FIGURE", help="Write a picture: a .pdf, .svg or .png file.")(command)
+    return click.option("--html", metavar="FILE", help="Write the report: one HTML file, no script.")(command)
+
+
+def check_seen(html: str | None, plot: str | None, picture: str | None, inputs: tuple[str, ...] = ()) -> None:
+    """Find out before the walk whether report and picture can be made and written."""
+    if picture is not None and plot is None:
+        raise click.UsageError("--picture says what --plot FIGURE writes; name that file, too.")
+    for path in (html, plot):
+        check_output(path, inputs)
+    if html is not None or plot is not None:
+        from logloss.show.plot import check_format
+
+        if plot is not None:
+            with as_usage():
+                check_format(plot)
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """What is wrong with the words of a command is a matter of its usage, not of the data."""
+    try:
+        yield
+    except DataError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def write_seen(answer: Any, html: str | None, plot: str | None, picture: str | None) -> None:
+    """The report and the picture of an answer."""
+    if html is not None:
+        answer.to_html(html)
+    if plot is not None:
+        from logloss.show.plot import save
+
+        with as_usage():
+            save(answer, plot, picture)
+
+
 def say(answer: Any, *, as_json: bool) -> None:
     """An answer on stdout."""
     click.echo(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if as_json else repr(answer))
@@ -97,7 +140,7 @@ def check_output(path: str | None, inputs: tuple[str, ...] = ()) -> None:
     """Find out before the walk whether its result can be written, and that it does not take the place of the data."""
     if path is not None:
         if any(os.path.exists(each) and os.path.exists(path) and os.path.samefile(each, path) for each in inputs):
-            raise click.UsageError(f"-o {path} would overwrite what is read. Name another file.")
+            raise click.UsageError(f"{path} would overwrite what is read. Name another file.")
         from logloss.storage import check_writable
 
         check_writable(path)

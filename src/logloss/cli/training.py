@@ -14,6 +14,7 @@ import click
 from logloss.cli.options import (
     bar,
     check_output,
+    check_seen,
     everywhere,
     fails_if,
     judge,
@@ -22,8 +23,11 @@ from logloss.cli.options import (
     say,
     say_notes,
     say_warnings,
+    seen,
     split,
+    write_seen,
 )
+from logloss.text import counted
 
 
 @click.command()
@@ -51,6 +55,7 @@ from logloss.cli.options import (
 @click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
 @fails_if
 @click.option("-o", "--output", metavar="MODEL", help="Write the model, as JSON.")
+@seen
 @everywhere
 def fit(
     files: tuple[str, ...],
@@ -62,6 +67,9 @@ def fit(
     no_header: bool,
     fail_if: tuple[str, ...],
     output: str | None,
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
@@ -75,6 +83,7 @@ def fit(
         raise click.UsageError("--reference must read like sex=Male.")
     tests = [parsed_test(test) for test in fail_if]
     check_output(output, files)
+    check_seen(html, plot, picture, files)
 
     from logloss import fitting
 
@@ -99,10 +108,11 @@ def fit(
         )
     if output is not None:
         model.save(output)
+    write_seen(model, html, plot, picture)
     say(model, as_json=as_json)
     if not quiet:
         say_warnings(caught)
-        click.echo(f"{len(model.passes)} passes · {time.perf_counter() - began:.2f} s", err=True)
+        click.echo(f"{counted(len(model.passes), 'pass', 'passes')} · {time.perf_counter() - began:.2f} s", err=True)
         say_notes(model)
     judge(model, tests)
 
@@ -110,6 +120,7 @@ def fit(
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--calibration", metavar="C", help="A calibration that `calibrate -o` has written, applied to them.")
 @click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="drop: such rows get no prediction."
@@ -120,6 +131,7 @@ def fit(
 def predict(
     model: str,
     files: tuple[str, ...],
+    calibration: str | None,
     keep: str | None,
     missing: str,
     no_header: bool,
@@ -135,18 +147,21 @@ def predict(
     if output != "-":
         check_output(output, (model, *files))
 
-    from logloss.opening import load_model
+    from logloss.opening import load_calibration, load_model
     from logloss.predicting import ScoredSource, write_predictions
     from logloss.storage import replacing
 
     began = time.perf_counter()
     predictor = load_model(model).predictor
+    mapped = None if calibration is None else load_calibration(calibration).apply_logit
     table = opened(files, header=not no_header)
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:
         progress = stack.enter_context(bar(table, quiet=quiet))
         stream = sys.stdout.buffer if output == "-" else stack.enter_context(replacing(output))
-        n_rows = write_predictions(scored, stream, kind or "csv", keep=split(keep, table) or (), progress=progress)
+        n_rows = write_predictions(
+            scored, stream, kind or "csv", keep=split(keep, table) or (), mapped=mapped, progress=progress
+        )
     if as_json and output != "-":
         click.echo(f'{{"schema": 1, "n_rows": {n_rows}}}')
     if not quiet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def bind(
     by: Any = None,
     cluster: Any = None,
     pos_label: Any = None,
+    negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
 ) -> tuple[Any, Roles]:
@@ -52,6 +54,8 @@ def bind(
     choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
     if missing not in choices:
         raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {missing!r}.")
+    if not 0 < negatives_kept <= 1:
+        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
     if y_proba is not None and y_logit is not None:
         raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
     given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
@@ -65,7 +69,8 @@ def bind(
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
     if y_true is None:
-        return _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
+        arrayed, roles = _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
+        return arrayed, replace(roles, negatives_kept=negatives_kept)
     source = as_source(data, header=header)
     names, arrays = _names_and_arrays({"y_true": y_true, **given})
     label_test = None
@@ -87,10 +92,10 @@ def bind(
     for found in keys.values():
         beside |= {name: column for name, column in found.items() if column is not None}
     if beside:
-        source = _with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
+        source = with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
     if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
         labels = source.columns[names.get("y_true", own.get("y_true", ""))]
-        if label_test is None and _is_first_class(labels, pos_label):
+        if label_test is None and first_class_is_positive(labels, pos_label):
             own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
     roles = Roles(
@@ -102,6 +107,7 @@ def bind(
         pos_label=pos_label,
         label_test=label_test,
         missing=missing,
+        negatives_kept=negatives_kept,
     )
     return source, roles
 
@@ -140,7 +146,7 @@ def _bind_arrays(
         raise DataError(
             f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
         )
-    if "y_proba_of_zero" in columns and _is_first_class(columns["y_true"], pos_label):
+    if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
     own: dict[str, Any] = {role: role for role in columns}
     found_features = {} if features is None else feature_columns(features)
@@ -177,7 +183,7 @@ def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[st
             names[role] = value
             continue
         if role == "y_proba":
-            pair = _pair(value)
+            pair = pair_of(value)
             if pair is not None and isinstance(pair[0], str):
                 names["y_proba_of_zero"], names["y_proba"] = pair
                 continue
@@ -188,7 +194,7 @@ def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[st
     return names, arrays
 
 
-def _is_first_class(labels: Column, pos_label: Any) -> bool:
+def first_class_is_positive(labels: Column, pos_label: Any) -> bool:
     """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
     if pos_label is None:
         return False
@@ -198,7 +204,7 @@ def _is_first_class(labels: Column, pos_label: Any) -> bool:
     return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
 
 
-def _pair(value: Any) -> tuple[Any, Any] | None:
+def pair_of(value: Any) -> tuple[Any, Any] | None:
     """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
     if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
         if len(value) != 2:
@@ -219,7 +225,7 @@ def _pair(value: Any) -> tuple[Any, Any] | None:
     return array[:, 0], array[:, 1]
 
 
-def _with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
+def with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
     if isinstance(data, str | os.PathLike | list | tuple | Source):
         where = f"{source.name} lies in files" if source.name else "this one is elsewhere"

@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Roles, Rows, is_label
+from logloss.data.forecasts import Unlabelled, corrected
+from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Rival, Roles, Rows, is_label
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
 
@@ -29,6 +30,8 @@ PAIR_TOLERANCE = 1e-6
 # So that the counts of a block of 2^17 rows add up in 64 bits.
 MAX_COUNT = 1 << 40
 N_LABELS_SHOWN = 5
+# P(1), P(0) and logits of one forecast, those that there are.
+Forecast = tuple[Array | None, Array | None, Array | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Block:
 
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
+    rivals: P(1), P(0) and logits of each forecast, where several are compared.
+    unlabelled: of the rows left out, those that have a forecast but no label.
     """
 
     y_true: Array
@@ -54,6 +59,9 @@ class Block:
     rows: Array | None = None
     n_dropped: int = 0
     coding: frozenset[Any] = field(default_factory=frozenset)
+    rivals: tuple[Forecast, ...] = ()
+    order: Column | None = None
+    unlabelled: Unlabelled | None = None
 
     @property
     def n_rows(self) -> int:
@@ -72,21 +80,35 @@ class Block:
             name: tuple(_taken(column, chosen) for column in getattr(self, name))
             for name in ("features", "by", "cluster")
         }
+        rivals = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.rivals)
+        order = None if self.order is None else _taken(self.order, chosen)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
-        return replace(self, **arrays, **columns, rows=rows, n_dropped=0)
+        own: dict[str, Any] = {"rivals": tuple(map(_frozen_forecast, rivals)), "order": order, "rows": rows}
+        return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
+
+    def of_rival(self, number: int) -> Block:
+        """The same rows with one of the forecasts that are compared."""
+        proba, of_zero, logit = self.rivals[number]
+        return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, rivals=(), order=None)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles) -> Block:
         """Check a run of rows. Cost: one look at each value."""
         check = _Check(rows, roles)
+        told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
         weight, counts = check.weights(), check.counts()
         kept = check.kept(weight, counts)
         n_dropped = 0
+        unlabelled = None
         if kept is not None:
             n_dropped = check.n_dropped
+            if check.is_late is not None and roles.forecast is not None:
+                late = check.is_late
+                columns = (*check.only(late).forecast(told), _take(weight, late), _take(counts, late))
+                unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
         y_true, coding = check.labels()
-        y_proba, y_proba_of_zero, y_logit = check.forecasts()
+        y_proba, y_proba_of_zero, y_logit = check.forecast(told)
         return cls(
             y_true=_read_only(y_true),
             y_proba=_frozen(y_proba),
@@ -103,6 +125,9 @@ class Block:
             rows=check.numbers,
             n_dropped=n_dropped,
             coding=coding,
+            rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
+            order=None if roles.order is None else check.rows.columns[roles.order],
+            unlabelled=unlabelled,
         )
 
 
@@ -122,6 +147,11 @@ def judge_coding(coding: frozenset[Any], roles: Roles) -> None:
     spoken = roles.spoken(roles.y_true)
     if roles.pos_label is not None:
         others = [value for value in values if not is_label(value, roles.pos_label)]
+        if others and len(others) == len(values):
+            raise DataError(
+                f"{spoken} must hold the positive class {value_text(roles.pos_label)} in some row; "
+                f"found {_labels_text(values)}. Check `pos_label`."
+            )
         if len(others) > 1:
             raise DataError(_third_label(spoken, _labels_text(values)))
     elif -1.0 in values and (0.0 in values or ("soft", True) in coding):
@@ -134,6 +164,8 @@ class _Check:
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         self.rows, self.roles, self.numbers = rows, roles, numbers
         self.n_dropped = 0
+        # Rows that lack nothing but a label, where there are any.
+        self.is_late: Array | None = None
         # Forecasts that one look has found complete and in their domain.
         self.sound: set[str] = set()
         # Rows of the matrix of features that hold NaN or infinity.
@@ -147,6 +179,7 @@ class _Check:
                 column.missing[kept] if column.missing is not None and name in self.may_lack else None,
                 column.categories,
                 column.names,
+                column.is_date,
             )
             for name, column in self.rows.columns.items()
         }
@@ -229,10 +262,11 @@ class _Check:
             absent = weight == 0
         if counts is not None and (counts == 0).any():
             absent = counts == 0 if absent is None else absent | (counts == 0)
-        missing = None
+        missing = unlabelled = None
+        probabilities = self.roles.probabilities
         for name in self.roles.needed:
             column = self.rows.columns[name]
-            if name in (self.roles.y_proba, self.roles.y_proba_of_zero) and _is_all_in_unit_interval(column):
+            if name in probabilities and _is_all_in_unit_interval(column):
                 self.sound.add(name)
                 continue
             if name in self.roles.features and (
@@ -249,7 +283,14 @@ class _Check:
             if self.roles.missing != "drop":
                 hint = 'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
                 self.fail_missing(name, lacking, hint)
-            missing = lacking if missing is None else missing | lacking
+            if name == self.roles.y_true:
+                unlabelled = lacking
+            else:
+                missing = lacking if missing is None else missing | lacking
+        if unlabelled is not None:
+            late = unlabelled if missing is None else unlabelled & ~missing
+            self.is_late = late if late.any() else None
+            missing = unlabelled if missing is None else missing | unlabelled
         if missing is None:
             return None if absent is None else ~absent
         self.n_dropped = int(np.count_nonzero(missing))
@@ -346,18 +387,23 @@ class _Check:
             self.fail(name, "must be 0 or 1 (−1 or 1, or shares from 0 to 1)", bad, hint)
         raise DataError(_third_label(self.roles.spoken(name), "−1 as well as values from 0 to 1"))
 
-    def forecasts(self) -> tuple[Array | None, Array | None, Array | None]:
-        """P(1), P(0) and logits, those that there are."""
-        roles = self.roles
-        if roles.y_logit is not None:
-            logit = self.numeric(roles.y_logit)
+    def forecast(self, of: Rival) -> Forecast:
+        """P(1), P(0) and logits of a forecast, those that there are, corrected for negatives that training left out."""
+        found = self.stated(of)
+        kept = self.roles.negatives_kept
+        return found if kept == 1 else corrected(*found, kept)
+
+    def stated(self, of: Rival) -> Forecast:
+        """The same as they stand in the table."""
+        if of.y_logit is not None:
+            logit = self.numeric(of.y_logit)
             return None, None, logit
-        if roles.y_proba is None:
+        if of.y_proba is None:
             return None, None, None
-        proba = self.probabilities(roles.y_proba)
-        if roles.y_proba_of_zero is None:
+        proba = self.probabilities(of.y_proba)
+        if of.y_proba_of_zero is None:
             return proba, None, None
-        of_zero = self.probabilities(roles.y_proba_of_zero)
+        of_zero = self.probabilities(of.y_proba_of_zero)
         if proba.dtype != of_zero.dtype:
             proba, of_zero = proba.astype(np.float64), of_zero.astype(np.float64)
         total = proba.astype(np.float64) + of_zero
@@ -365,9 +411,9 @@ class _Check:
         if bad.any():
             index = int(np.argmax(bad))
             partner = value_text(of_zero[index])
-            expected = f"and {roles.spoken(roles.y_proba_of_zero)} must add up to 1 within 1e-6"
+            expected = f"and {self.roles.spoken(of.y_proba_of_zero)} must add up to 1 within 1e-6"
             hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
-            self.fail(roles.y_proba, expected, bad, hint)
+            self.fail(of.y_proba, expected, bad, hint)
         return proba, of_zero, None
 
     def probabilities(self, name: str) -> Array:
@@ -391,6 +437,8 @@ class _Check:
                 self.check_matrix(name, column)
             is_ready = column.values.dtype in (np.float32, np.float64)
             return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
+        if column.is_date:
+            raise DataError(f"{self.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text.")
         is_code = column.categories is not None or column.values.dtype == np.bool_
         if is_code or name in self.roles.categories:
             return column
@@ -532,6 +580,12 @@ def _taken(column: Column, chosen: Array) -> Column:
 def _frozen(values: Array | None) -> Array | None:
     """The same, read-only, where there is an array."""
     return None if values is None else _read_only(values)
+
+
+def _frozen_forecast(forecast: Forecast) -> Forecast:
+    """The same, read-only."""
+    proba, of_zero, logit = forecast
+    return _frozen(proba), _frozen(of_zero), _frozen(logit)
 
 
 def _read_only(values: Array) -> Array:

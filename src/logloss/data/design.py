@@ -39,7 +39,7 @@ class Numbers:
     """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
 
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
-    means: those of training, where they are not the centre.
+    means: those of training, where they are not the centre. lows, highs: between what they lay in training.
     """
 
     column: str
@@ -48,6 +48,8 @@ class Numbers:
     scale: Array
     lacks: tuple[bool, ...] = ()
     means: Array | None = None
+    lows: Array | None = None
+    highs: Array | None = None
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -373,7 +375,7 @@ def numbers_of(
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    return Numbers(column, names, centre, scale, some_lack, means if in_place else None)
+    return Numbers(column, names, centre, scale, some_lack, means if in_place else None, lows, highs)
 
 
 def category_of(column: str, weights: Mapping[Value, float], reference: Any = None) -> Category:

@@ -107,12 +107,14 @@ class Column:
     values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
     shape (n_rows, n_features), is one column, too, and has `names`.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
+    is_date: the categories are dates, as ISO text, which sorts as they do.
     """
 
     values: Array
     missing: Array | None = None
     categories: tuple[Any, ...] | None = None
     names: tuple[str, ...] = ()
+    is_date: bool = False
 
     @property
     def is_matrix(self) -> bool:
@@ -181,11 +183,27 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """One of several forecasts of the same rows: what it is called, and the columns that hold it."""
+
+    name: str
+    y_proba: str | None = None
+    y_proba_of_zero: str | None = None
+    y_logit: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns."""
+        return tuple(name for name in (self.y_proba_of_zero, self.y_proba, self.y_logit) if name is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class Roles:
     """Which column plays which part, and how the label is read.
 
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
-    were found to be sound by an earlier pass and are not looked at again.
+    were found to be sound by an earlier pass and are not looked at again. rivals: the forecasts, where several are
+    compared; order: the column by which rows come one after the other.
     """
 
     y_true: str
@@ -203,6 +221,9 @@ class Roles:
     label_test: LabelTest | None = None
     missing: str = "error"
     is_checked: bool = False
+    rivals: tuple[Rival, ...] = ()
+    order: str | None = None
+    negatives_kept: float = 1.0
 
     @property
     def forecast(self) -> str | None:
@@ -220,10 +241,18 @@ class Roles:
             self.sample_weight,
             self.counts,
             self.offset,
+            self.order,
+            *(name for rival in self.rivals for name in rival.columns),
             *self.features,
             *self.cluster,
         )
         return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    @property
+    def probabilities(self) -> frozenset[str]:
+        """Every column that holds probabilities."""
+        pairs = [(self.y_proba, self.y_proba_of_zero), *((r.y_proba, r.y_proba_of_zero) for r in self.rivals)]
+        return frozenset(name for pair in pairs for name in pair if name is not None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -237,7 +266,7 @@ class Roles:
 
     def spoken(self, column: str) -> str:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
-        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "offset", "by", "cluster")
+        arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "offset", "by", "cluster", "order")
         return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
 
 

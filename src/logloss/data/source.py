@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -128,8 +128,8 @@ class MemorySource:
         return len(next(iter(self.columns.values())).values) if self.columns else 0
 
     def is_usable(self, column: str) -> bool:
-        """Columns of other kinds have been refused."""
-        return True
+        """Dates are none of them; columns of other kinds have been refused."""
+        return not self.columns[column].is_date
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Slices of PART_ROWS rows."""
@@ -148,6 +148,7 @@ def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Co
             None if column.missing is None else column.missing[start:stop],
             column.categories,
             column.names,
+            column.is_date,
         )
         for name, column in columns.items()
     }
@@ -190,7 +191,11 @@ def as_column(values: Any, name: str) -> Column:
         return Column(array)
     if array.dtype.kind in "OUS":
         return _coded(array, name)
-    raise DataError(f"`{name}` must hold numbers, bools or text; it holds {array.dtype}.")
+    if array.dtype.kind == "M":
+        dates = np.datetime_as_string(array).astype(object)
+        dates[np.isnat(array)] = None
+        return replace(_coded(dates, name), is_date=True)
+    raise DataError(f"`{name}` must hold numbers, bools, text or dates; it holds {array.dtype}.")
 
 
 def _array_of(values: Any, name: str) -> Array | Column:

@@ -8,6 +8,7 @@ LogisticRegression(C=0.5)
 from logloss.errors import MissingPackage
 
 try:
+    from logloss.estimators.calibrator import Calibrator as Calibrator
     from logloss.estimators.export import as_sklearn as as_sklearn
     from logloss.estimators.logistic import LogisticRegression as LogisticRegression
 except ImportError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -48,10 +49,14 @@ def to_column(values: Any, name: str = "") -> Column:
         return to_column(pc.run_end_decode(values), name)
     if kind == "nothing":
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
+    if kind == "date":
+        # Each distinct one is written once.
+        coded = values if pa.types.is_dictionary(stored) else values.dictionary_encode()
+        return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
     if kind == "text":
         return _coded(values)
     if kind == "":
-        raise DataError(f"{spoken(name)} must hold numbers, bools or text; it holds {stored}.")
+        raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
     if pa.types.is_dictionary(stored):
         values = values.cast(stored.value_type)
     if pa.types.is_decimal(values.type):
@@ -67,7 +72,7 @@ def to_column(values: Any, name: str = "") -> Column:
 
 
 def kind_of(stored: Any) -> str:
-    """`number`, `bool`, `text`, `nothing` (only nulls), or "" for a type that cannot be used."""
+    """`number`, `bool`, `text`, `date`, `nothing` (only nulls), or "" for a type that cannot be used."""
     types = pa.types
     if isinstance(stored, pa.BaseExtensionType):
         return kind_of(stored.storage_type)
@@ -79,6 +84,8 @@ def kind_of(stored: Any) -> str:
         return "text"
     if types.is_boolean(stored):
         return "bool"
+    if types.is_date(stored) or types.is_timestamp(stored):
+        return "date"
     return "nothing" if types.is_null(stored) else ""
 
 

@@ -75,7 +75,7 @@ class FileSource:
     def is_usable(self, column: str) -> bool:
         """Whether every file holds numbers, bools or text there, or nothing, and some file something."""
         kinds = {_kind(file, column)[0] for file in self.files}
-        return "" not in kinds and kinds != {"nothing"}
+        return not kinds & {"", "date"} and kinds != {"nothing"}
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
         """The parts of every file, in order; the columns are compared first."""
@@ -105,7 +105,7 @@ class FileSource:
         if "" in kinds:
             stored = next(width for width, names in where.items() if kinds[""][0] in names)
             files = f" in {listed(kinds[''])}" if len(self.files) > 1 else ""
-            raise DataError(f"{spoken(column)} must hold numbers, bools or text; it holds {stored}{files}.")
+            raise DataError(f"{spoken(column)} must hold numbers, bools, text or dates; it holds {stored}{files}.")
         if len(kinds) > 1:
             found = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
             raise DataError(
@@ -193,7 +193,7 @@ class TableSource:
 
 def is_usable(schema: Any, column: str) -> bool:
     """Whether a column of a schema holds numbers, bools or text."""
-    return kind_of(schema.field(schema.names.index(column)).type) not in ("", "nothing")
+    return kind_of(schema.field(schema.names.index(column)).type) not in ("", "date", "nothing")
 
 
 def check_types(columns: Sequence[str], schema: Any) -> None:
@@ -202,7 +202,7 @@ def check_types(columns: Sequence[str], schema: Any) -> None:
     for name in columns:
         stored = schema.field(schema.names.index(name)).type
         if kind_of(stored) == "":
-            raise DataError(f"{spoken(name)} must hold numbers, bools or text; it holds {stored}.")
+            raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
 
 
 @dataclass(frozen=True, slots=True)

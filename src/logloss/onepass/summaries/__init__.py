@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from logloss.onepass.summaries.clusters import GradientSummary
 from logloss.onepass.summaries.columns import ColumnSummary, Levels, Mixed, Range
+from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
@@ -33,6 +34,7 @@ from logloss.onepass.summaries.trials import Trials, TrialSummary
 __all__ = [
     "ALL",
     "ColumnSummary",
+    "ComparisonSummary",
     "CostliestSummary",
     "Costly",
     "CurvatureSummary",
@@ -55,4 +57,5 @@ __all__ = [
     "Workspace",
     "forecast_of",
     "mass_of",
+    "pairs_of",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.forecasts import Unlabelled
 
 
 class Workspace(Protocol):
@@ -36,8 +37,8 @@ def mass_of(block: Block) -> Any:
     return mass if block.counts is None else mass * block.counts
 
 
-def forecast_of(block: Block) -> tuple[Any, Any, Any]:
-    """The forecasts of a block as the kernels take them: P(1), P(0), logits."""
+def forecast_of(block: Block | Unlabelled) -> tuple[Any, Any, Any]:
+    """The forecasts of a block, or of rows without labels, as the kernels take them: P(1), P(0), logits."""
     if block.y_logit is not None:
         return block.y_logit, None, block.y_logit
     return block.y_proba, block.y_proba_of_zero, None

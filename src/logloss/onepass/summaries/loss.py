@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.forecasts import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass import exact, kernels
 from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
@@ -147,12 +148,57 @@ class _LossSumWorkspace:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class LateSums:
+    """Rows that have a forecast but no label yet: their number, and the exact sums of weight, weight·prediction and
+    weight·its entropy, in units of 2^-6720."""
+
+    n_rows: int = 0
+    weight: int = 0
+    proba: int = 0
+    entropy: int = 0
+
+    @classmethod
+    def of(cls, late: Unlabelled) -> LateSums:
+        """Of some rows."""
+        limbs, tally = exact.new_limbs(N_GENERAL_LIMBS), np.array([0, 0, 0, -1])
+        forecast = forecast_of(late)
+        # Whatever the label, prediction and entropy are what they are.
+        labels = np.zeros(len(forecast[0]))
+        kernels.general_sums(labels, *forecast, late.sample_weight, late.counts, limbs, tally)
+        sums = (exact.as_integer(limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h"))
+        return cls(int(tally[0]), *sums)
+
+    def merge(self, other: LateSums) -> LateSums:
+        """Of the rows of both."""
+        return LateSums(
+            self.n_rows + other.n_rows,
+            self.weight + other.weight,
+            self.proba + other.proba,
+            self.entropy + other.entropy,
+        )
+
+    @property
+    def mean_proba(self) -> float:
+        """Mean prediction; nan of no rows."""
+        return exact.ratio(self.proba, self.weight) if self.weight else np.nan
+
+    @property
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions, in nats; nan of no rows."""
+        return exact.ratio(self.entropy, self.weight) if self.weight else np.nan
+
+
+NONE_LATE = LateSums()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class LossSummary:
     """Everything that a measurement reports.
 
     hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS); n_hard:
     their rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of
     the other rows. pieces: by name of file, what tells its rows from others': their numbers and their exact sums.
+    unlabelled: rows that were left out for want of a label; None where that is not known.
     """
 
     n_rows: int = 0
@@ -169,6 +215,7 @@ class LossSummary:
     groups: GroupedSummary | None = None
     clusters: GroupedSummary | None = None
     pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    unlabelled: LateSums | None = NONE_LATE
 
     @classmethod
     def empty(cls, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None) -> LossSummary:
@@ -208,6 +255,7 @@ class LossSummary:
             merged_groups(self, other, "groups"),
             merged_groups(self, other, "clusters"),
             merged_pieces(self.pieces, other.pieces),
+            merged_late(self.unlabelled, other.unlabelled),
         )
 
     def sum(self, name: str) -> int:
@@ -248,6 +296,11 @@ def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary |
     return mine.merge(theirs)
 
 
+def merged_late(a: LateSums | None, b: LateSums | None) -> LateSums | None:
+    """The rows of both without a label; what is not known of one is not known of both."""
+    return None if a is None or b is None else a.merge(b)
+
+
 def merged_pieces(
     a: tuple[tuple[str, tuple[int, ...]], ...], b: tuple[tuple[str, tuple[int, ...]], ...]
 ) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -267,6 +320,7 @@ class _LossWorkspace:
         self.n_dropped = 0
         self.is_soft = False
         self.coding: frozenset[Any] = frozenset()
+        self.late = NONE_LATE
         self.scores = ScoreWorkspace()
         self.costliest = CostliestWorkspace()
         self.groups = None if groups is None else GroupedWorkspace(groups)
@@ -284,6 +338,8 @@ class _LossWorkspace:
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
+        if block.unlabelled is not None:
+            self.late = self.late.merge(LateSums.of(block.unlabelled))
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
@@ -338,6 +394,7 @@ class _LossWorkspace:
             None if self.groups is None else self.groups.freeze(self.scores),
             None if self.clusters is None else self.clusters.freeze(self.scores),
             self.pieces,
+            self.late,
         )
 
 

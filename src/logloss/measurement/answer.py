@@ -11,16 +11,13 @@ A measurement is made of one `LossSummary`; it keeps it, so that it can be saved
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from logloss import wording
-from logloss.breakdown import clustered, error_of_clusters, groups_table, margin
-from logloss.data.binding import bind
-from logloss.data.block import Block
-from logloss.data.keys import GroupKey
-from logloss.data.rows import Roles
+from logloss.baserates import at_base_rates
+from logloss.breakdown import figures_of, groups_table, margin
 from logloss.decomposition import (
     Chance,
     Miscalibration,
@@ -28,16 +25,16 @@ from logloss.decomposition import (
     area_under_curve,
     chance_of,
     decomposed,
-    error_of_rows,
     share_of_costliest,
 )
 from logloss.errors import DataError
 from logloss.estimates import CONFIDENCE, Estimate, moments_of
 from logloss.figures import jsonable, put, put_estimate
+from logloss.linearmap import straightness
 from logloss.provenance import Parts, Question
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of
-from logloss.text import NATS_PER_BIT, printable, value_text
+from logloss.text import NATS_PER_BIT
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import Costly, LossSummary
@@ -71,6 +68,10 @@ class Measurement:
     expected_log_loss : float
         Mean entropy of the predictions: what they promise to cost. `expected_gap` is log_loss − expected_log_loss,
         `expected_z` that gap in standard errors if the predictions are right (nan for soft labels).
+    slope, intercept : Estimate
+        Of the labels' log-odds on those of the forecasts (logistic regression, both at once): 1 and 0 for calibrated
+        forecasts; a slope below 1 says over-confident. Rows given exactly 0 or 1 take no part, and the reason says so;
+        nan where there is no such line.
     costliest : SmallTable
         The rows that cost most: where they are, what was said, what was true, log loss in nats, weight.
     share_of_costliest_1_percent, share_of_costliest_10_percent : float
@@ -80,6 +81,12 @@ class Measurement:
     n_rows, n_ones, n_infinite, n_dropped, n_clusters : int
         Rows that take part, rows with label 1, rows that were given probability 0, rows left out by missing="drop",
         clusters (or, where there are more than 4,096, the buckets that they share: `has_buckets`).
+    n_unlabelled : int or None
+        Of the rows left out those that have a forecast but no label yet; `unlabelled_mean_proba` is what was said of
+        them on average and `unlabelled_expected_log_loss` what that promises to cost (nan if there are none). None
+        where a file of an older logloss does not say.
+    negatives_kept : float
+        The share of negatives that training kept, for which all forecasts were corrected; 1 for no correction.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
@@ -107,6 +114,8 @@ class Measurement:
     expected_gap: float
     expected_z: float
     expected_reason: str
+    slope: Estimate
+    intercept: Estimate
     costliest: SmallTable
     share_of_costliest_1_percent: float
     share_of_costliest_10_percent: float
@@ -115,6 +124,9 @@ class Measurement:
     n_ones: int
     n_infinite: int
     n_dropped: int
+    n_unlabelled: int | None
+    unlabelled_mean_proba: float
+    unlabelled_expected_log_loss: float
     n_clusters: int
     n_scores: int
     is_exact: bool
@@ -122,6 +134,7 @@ class Measurement:
     is_soft: bool
     has_weights: bool
     has_counts: bool
+    negatives_kept: float
     by: tuple[str, ...]
     cluster: tuple[str, ...]
     has_buckets: bool
@@ -161,6 +174,28 @@ class Measurement:
             raise DataError(f"margin() takes columns of `by`: {known}; got {', '.join(columns) or 'none'}.")
         moments = moments_of(self.summary, spread_of(self.summary.scores))
         return groups_table(margin(groups, columns), moments, is_soft=self.is_soft)
+
+    def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
+        """What the same forecasts would cost at other base rates, if rows of each class stay what they are.
+
+        Beside it, `log_loss_moved_nats`: what they would cost if their log-odds were moved by as much as those of the
+        base rate, as one who knows of it does.
+
+        Parameters
+        ----------
+        rates : list of floats in [0, 1], optional
+            Base rates; from 0.001 to 0.999, and that of the rows, if left out.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> m = logloss.measure([1, 0, 0, 0] * 10, [0.8, 0.3, 0.2, 0.1] * 10)
+        >>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
+        [0.2271, 0.2258]
+        """
+        spread = spread_of(self.summary.scores)
+        moments, error_of = figures_of(self.summary, spread)
+        return at_base_rates(spread, error_of, moments.why_no_interval(), rates)
 
     def merge(self, other: Measurement) -> Measurement:
         """The measurement of the rows of both, to the bit what measuring them together gives.
@@ -251,10 +286,14 @@ class Measurement:
         put(figures, "expected_log_loss_nats", self.expected_log_loss)
         put(figures, "expected_gap_nats", self.expected_gap)
         put(figures, "expected_z", self.expected_z, self.expected_reason)
+        put_estimate(figures, "slope", self.slope)
+        put_estimate(figures, "intercept", self.intercept)
+        put_unlabelled(figures, self)
         for part in (1, 10):
             share = getattr(self, f"share_of_costliest_{part}_percent")
             put(figures, f"share_of_costliest_{part}_percent", share, "not known of soft labels and infinite losses")
         figures["costliest"] = [jsonable(row) for row in self.costliest]
+        figures["negatives_kept"] = self.negatives_kept
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
         if self.cluster:
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
@@ -265,135 +304,64 @@ class Measurement:
         figures["notes"] = list(self.notes)
         return figures
 
+    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+        """A picture, drawn with matplotlib (`pip install "logloss[plot]"`); its numbers are `logloss.drawing(m, kind)`.
+
+        Parameters
+        ----------
+        kind : {"reliability", "parts", "costliest", "groups"}, optional
+            How often it happened where so much was said; the parts of the loss; what share of it the costliest rows
+            bear; what each group of `by` adds.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; if left out, a figure of its own, as wide as a column of a journal.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax.figure.savefig(path)` writes it.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
+        >>> m.plot("reliability").get_xlabel()
+        'said: predicted probability'
+        """
+        from logloss.show.plot import plot
+
+        return plot(self, kind, ax)
+
+    def to_html(self, path: Any = None) -> str:
+        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).to_html().startswith("<!DOCTYPE html>")
+        True
+        """
+        from logloss.show.report import to_html
+
+        return to_html(self, path)
+
     def __repr__(self) -> str:
         return wording.text_of(self)
 
+    def _repr_html_(self) -> str:
+        """The short form for notebooks: sentences and tables, no script."""
+        from logloss.show.report import short_html
 
-def measure(
-    data: Any,
-    y_proba: Any = None,
-    *,
-    y_true: Any = None,
-    y_logit: Any = None,
-    sample_weight: Any = None,
-    counts: Any = None,
-    pos_label: Any = None,
-    by: Any = None,
-    groups: Sequence[Any] | None = None,
-    cluster: Any = None,
-    missing: str = "error",
-    header: bool = True,
-    name: str = "",
-    engine: Any = None,
-    progress: Callable[[Block], None] | None = None,
-) -> Measurement:
-    """Measure what a set of predictions costs, with intervals, in one pass.
-
-    The arguments are arrays, or a table and the names of its columns. Nothing is clipped, guessed, renormalised or
-    dropped in silence.
-
-    Parameters
-    ----------
-    data : array of shape (n_rows,), or table
-        Labels, as in `log_loss`. If `y_true` is given: a data frame, an Arrow table or dataset, the path, list, glob
-        or folder of Parquet or CSV files, or a frame of Dask or Spark.
-    y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, optional
-        Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
-        sorted order of the labels, or the names of the column of 0 and of the column of 1.
-    y_true : name of a column, or comparison, optional
-        Column of labels, or a comparison that makes one: ``"stars >= 4"``, ``"label != 'normal.'"``.
-    y_logit : array of shape (n_rows,), or name of a column, optional
-        Log-odds of 1, any real or ±inf, instead of `y_proba`.
-    sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
-        Weight of each row. Weight 2 counts like two rows in every estimate; in intervals a row is one observation.
-    counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
-        How many times each row stands: intervals, too, equal those of the repeated rows.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
-    by : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        What makes groups: `m.groups` shows what each costs. null is a group. Up to 4,096 groups are kept.
-    groups : list of values (of tuples, where `by` has several columns), optional
-        The groups to keep apart; the others are pooled as one.
-    cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        Rows with equal values depend on each other: intervals take clusters, not rows, as independent.
-    missing : {"error", "drop"}
-        What to do with rows in which something is missing (null or NaN).
-    header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
-    name : str, optional
-        What the rows are called, where they are not in a file: two summaries of equal rows merge under different names.
-    engine : distributed.Client, SparkSession, "dask" or "spark", optional
-        Who walks over the files, to the same bits; "dask" or "spark" start one on this machine. A frame of theirs needs
-        none (docs/scale.md).
-    progress : function, optional
-        Called with each block of rows once it is in the summary, from the thread that made it; of an engine with what
-        is known of the parts that are done: their `n_rows`.
-
-    Returns
-    -------
-    Measurement
-        Printable; every figure an attribute.
-
-    Raises
-    ------
-    DataError
-        If the data break a rule: the message names the row, the value and the way out.
-    SourceNotFound
-        If a path names nothing.
-
-    Notes
-    -----
-    Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the chance level; memory does not
-    grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
-    prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
-    comes from bins, with certified bounds of the parts. Intervals of means use Hall's transformation of the studentised
-    mean, that of the AUC DeLong's variance in log-odds.
-
-    References
-    ----------
-    Hall, P. (1992). On the removal of skewness by transformation. J. R. Stat. Soc. B 54(1), 221-228.
-    doi:10.1111/j.2517-6161.1992.tb01876.x
-
-    Examples
-    --------
-    >>> import logloss
-    >>> m = logloss.measure({"won": [1, 0, 1], "p": [0.8, 0.3, 0.6]}, y_true="won", y_proba="p")
-    >>> round(m.log_loss, 4)
-    0.3635
-    """
-    from logloss.onepass.engines import placed
-    from logloss.onepass.run import walk
-    from logloss.onepass.summaries import GroupedSummary, LossSummary
-
-    with placed(data, engine, header=header) as table:
-        source, roles = bind(
-            table,
-            y_true=y_true,
-            y_proba=y_proba,
-            y_logit=y_logit,
-            sample_weight=sample_weight,
-            counts=counts,
-            pos_label=pos_label,
-            by=by,
-            cluster=cluster,
-            missing=missing,
-            header=header,
-        )
-        only = None if groups is None else listed_groups(groups, len(roles.by))
-        empty = LossSummary.empty(
-            GroupedSummary.empty(roles.by, only=only) if roles.by else None,
-            GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
-        )
-        summary = walk(source, roles, empty, progress=progress)
-    question = Question(
-        positive_text(roles),
-        "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
-        roles.forecast or "",
-        roles.sample_weight is not None,
-        roles.counts is not None,
-    )
-    parts = Parts.of((piece or name, numbers) for piece, numbers in summary.pieces)
-    return measurement_of(summary, question, parts, source.name or name, source.notes)
+        return short_html(self)
 
 
 def measurement_of(
@@ -402,13 +370,8 @@ def measurement_of(
     """The measurement that a summary makes."""
     summary = replace(summary, pieces=())
     spread = spread_of(summary.scores)
-    moments = moments_of(summary, spread)
-    error_of = error_of_rows(spread, summary.n_rows)
-    no_chance = ""
-    if summary.clusters is not None:
-        moments = clustered(moments, summary.clusters)
-        error_of = error_of_clusters(summary.clusters, spread, moments)
-        no_chance = "rows of a cluster depend on each other"
+    moments, error_of = figures_of(summary, spread)
+    no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
     reason = moments.why_no_interval()
     loss, uncertainty = moments.log_loss(), moments.uncertainty()
     recalibration = Recalibration(spread)
@@ -417,6 +380,8 @@ def measurement_of(
     if not no_chance:
         chance = chance_of(spread, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
+    slope, intercept = straightness(spread, error_of, reason)
+    late = summary.unlabelled
     gap = moments.expected_gap()
     z, z_reason = moments.expected_z(gap)
     first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
@@ -436,6 +401,8 @@ def measurement_of(
         expected_gap=gap,
         expected_z=z,
         expected_reason=z_reason,
+        slope=slope,
+        intercept=intercept,
         costliest=costliest_table(summary.costliest.rows),
         share_of_costliest_1_percent=_share(summary, spread, 0.01),
         share_of_costliest_10_percent=_share(summary, spread, 0.1),
@@ -444,6 +411,9 @@ def measurement_of(
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,
         n_dropped=summary.n_dropped,
+        n_unlabelled=None if late is None else late.n_rows,
+        unlabelled_mean_proba=math.nan if late is None else late.mean_proba,
+        unlabelled_expected_log_loss=math.nan if late is None else late.expected_log_loss,
         n_clusters=0 if summary.clusters is None else summary.clusters.n_groups,
         n_scores=summary.scores.n_distinct,
         is_exact=not summary.scores.is_binned,
@@ -451,6 +421,7 @@ def measurement_of(
         is_soft=summary.is_soft,
         has_weights=question.has_weights,
         has_counts=question.has_counts,
+        negatives_kept=question.negatives_kept,
         by=() if groups is None else groups.columns,
         cluster=() if summary.clusters is None else summary.clusters.columns,
         has_buckets=summary.clusters is not None and summary.clusters.is_over,
@@ -463,6 +434,16 @@ def measurement_of(
         question=question,
         parts=parts,
     )
+
+
+def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
+    """What is known of rows without a label yet."""
+    reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
+    figures["n_unlabelled"] = m.n_unlabelled
+    if m.n_unlabelled is None:
+        figures["n_unlabelled_reason"] = reason
+    put(figures, "unlabelled_mean_proba", m.unlabelled_mean_proba, reason)
+    put(figures, "unlabelled_expected_log_loss_nats", m.unlabelled_expected_log_loss, reason)
 
 
 def _share(summary: LossSummary, spread: Spread, part: float) -> float:
@@ -488,21 +469,3 @@ def costliest_table(rows: Sequence[Costly]) -> SmallTable:
     if any(row.count != 1 for row in rows):
         columns["count"] = [row.count for row in rows]
     return SmallTable(columns)
-
-
-def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:
-    """The groups that are kept apart, as keys."""
-    if n_columns == 0:
-        raise DataError("`groups` names groups of `by`; pass `by`, too.")
-    keys = [tuple(group) if isinstance(group, tuple | list) else (group,) for group in groups]
-    for key in keys:
-        if len(key) != n_columns:
-            raise DataError(f"each of `groups` must have {n_columns} values, one for each column of `by`; got {key!r}.")
-    return tuple(keys)
-
-
-def positive_text(roles: Roles) -> str:
-    """What counts as positive: `clicked = 1`, `class = ">50K"`, `stars >= 4`."""
-    if roles.label_test is not None:
-        return printable(str(roles.label_test))
-    return f"{printable(roles.y_true)} = {'1' if roles.pos_label is None else value_text(roles.pos_label)}"

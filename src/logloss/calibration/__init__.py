@@ -1,0 +1,15 @@
+"""Repairing probabilities: maps from a score to a better probability, and what they are expected to save.
+
+>>> import logloss
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+>>> c.method, c.apply([0.9]).round(2).tolist()
+('shift', [0.66])
+"""
+
+from __future__ import annotations
+
+from logloss.calibration.answer import Calibration
+from logloss.calibration.calibrating import calibrate
+from logloss.calibration.filing import calibration_of_fields
+
+__all__ = ["Calibration", "calibrate", "calibration_of_fields"]

@@ -1,0 +1,289 @@
+"""A calibration: the map, what it is expected to save, and how it was chosen; printable, and a small JSON file.
+
+>>> import logloss
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+>>> print(str(c).splitlines()[0])
+Calibration  temperature 2.048 (slope 0.4882) · from 200 rows · positive: y_true = 1
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.calibration import wording
+from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
+from logloss.data.source import as_column
+from logloss.errors import DataError
+from logloss.estimates import Estimate, expit
+from logloss.figures import put, put_estimate
+from logloss.smalltable import SmallTable
+from logloss.text import value_text
+
+# Rows that are mapped together.
+PIECE_ROWS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Calibration:
+    """A map from a score to a better probability: made by `calibrate`, frozen and complete.
+
+    Attributes
+    ----------
+    method : str
+        "nothing", "shift", "temperature", "platt", "beta" or "isotonic". `asked` is what was asked for, as "auto".
+    parameters : dict
+        What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
+        temperature 1 / a. `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
+    saves : Estimate
+        Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
+        others. inf where the loss was infinite. `saves_share` is that over the log loss.
+    log_loss, log_loss_after : float
+        Before, and expected after, in nats per row.
+    gap : float
+        No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
+        also where the rows are known from bins only.
+    candidates : SmallTable
+        The methods that were tried, from the simplest: cross-fitted log loss, what each saves, its standard error.
+    negatives_kept : float
+        The share of negatives that training kept: its correction is part of the map; 1 if there is none.
+    n_rows, n_folds : int
+        Rows that it was fitted to, and folds of the cross-fitting.
+    has_zero, has_one : bool
+        Whether forecasts of exactly 0, and 1, were among the rows.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+    >>> round(c.saves, 3), c.saves.low > 0
+    (0.089, True)
+    """
+
+    map: ScoreMap
+    asked: str
+    saves: Estimate
+    saves_share: Estimate
+    log_loss: float
+    log_loss_after: float
+    gap: float
+    candidates: SmallTable
+    negatives_kept: float
+    n_rows: int
+    n_folds: int
+    is_exact: bool
+    has_zero: bool
+    has_one: bool
+    source: str
+    positive: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The method of the map."""
+        return self.map.method
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether it is certain to save something, as far as an interval of 95 % is certain."""
+        return self.method != NOTHING and (math.isinf(self.saves) or self.saves.low > 0)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the map is made of."""
+        found: dict[str, Any] = {}
+        if self.method == ISOTONIC:
+            found |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
+        elif self.method != NOTHING:
+            found |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
+        if self.method == "temperature":
+            found["temperature"] = 1 / self.map.a if self.map.a else math.inf
+        for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
+            log_odds = getattr(self.map, name)
+            if is_seen and log_odds is not None:
+                found[name] = expit(log_odds)
+        return found
+
+    def apply(self, y_proba: Any) -> Any:
+        """The calibrated probability of each probability.
+
+        Parameters
+        ----------
+        y_proba : array of shape (n_rows,), or float, values in [0, 1]
+            Probabilities of 1 as the model gives them: before the correction of `negatives_kept`, which is part of the
+            map.
+
+        Returns
+        -------
+        array of shape (n_rows,), or float
+            Probabilities, in [0, 1]; NaN stays NaN.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+        >>> c.apply([0.1, 0.5, 0.9]).round(3).tolist()
+        [0.255, 0.5, 0.745]
+        """
+        values, shape = _numbers(y_proba, "y_proba")
+        bad = ~((values >= 0) & (values <= 1) | np.isnan(values))
+        if bad.any():
+            row = int(np.argmax(bad))
+            hint = "If it holds log-odds, use apply_logit."
+            raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
+        if self.method == NOTHING and self.negatives_kept == 1:
+            return _shaped(values, shape)
+        return _shaped(self._mapped(values, logs_of_proba, 0.5, self.map.probabilities), shape)
+
+    def apply_logit(self, y_logit: Any) -> Any:
+        """The calibrated log-odds of log-odds.
+
+        Parameters
+        ----------
+        y_logit : array of shape (n_rows,), or float, any real or ±inf
+            Log-odds of 1 as the model gives them.
+
+        Returns
+        -------
+        array of shape (n_rows,), or float
+            Log-odds; NaN stays NaN.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+        >>> c.apply_logit([0.0, 1.0]).round(3).tolist()
+        [0.0, 0.488]
+        """
+        values, shape = _numbers(y_logit, "y_logit")
+        return _shaped(self._mapped(values, logs_of_logit, 0.0, self.map.log_odds), shape)
+
+    def _mapped(self, values: Any, logs_of: Any, stand_in: float, said_of: Any) -> Any:
+        """What a map says of values, some at a time, so that they stay in the caches; NaN stays NaN."""
+        found = np.empty(len(values))
+        for start in range(0, len(values), PIECE_ROWS):
+            piece = values[start : start + PIECE_ROWS]
+            is_nan = np.isnan(piece)
+            said = said_of(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
+            found[start : start + PIECE_ROWS] = np.where(is_nan, np.nan, said)
+        return found
+
+    def _logs(self, log_one: Any, log_zero: Any) -> tuple[Any, Any]:
+        """Scores with the correction for negatives that training left out."""
+        if self.negatives_kept == 1:
+            return log_one, log_zero
+        return logs_of_logit(log_one + log_zero + math.log(self.negatives_kept))
+
+    def save(self, path: Any) -> None:
+        """Write it to a file: JSON whose numbers come back to the bit, written whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to; an older file of that name is replaced.
+
+        Examples
+        --------
+        >>> import logloss, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "calibration.json")
+        >>> logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="platt").save(path)
+        >>> logloss.load(path).method
+        'platt'
+        """
+        from logloss.calibration.filing import bytes_of_calibration
+        from logloss.storage import write_atomically
+
+        write_atomically(path, bytes_of_calibration(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.calibrate([1, 0] * 50, [0.5, 0.5] * 50).to_dict()["method"]
+        'nothing'
+        """
+        figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
+        figures |= {"method": self.method, "asked": self.asked, "n_rows": self.n_rows, "n_folds": self.n_folds}
+        for name, value in self.parameters.items():
+            if isinstance(value, list):
+                figures[name] = value
+            else:
+                put(figures, name, value)
+        put_estimate(figures, "saves_nats", self.saves)
+        put_estimate(figures, "saves_share", self.saves_share)
+        put(figures, "log_loss_nats", self.log_loss)
+        put(figures, "log_loss_after_nats", self.log_loss_after)
+        put(figures, "gap_nats", self.gap)
+        figures["negatives_kept"] = self.negatives_kept
+        figures |= {"is_exact": self.is_exact, "is_worthwhile": self.is_worthwhile}
+        for row in self.candidates:
+            put(figures, f"log_loss_{row['method']}_nats", row["log_loss_nats"])
+        figures["notes"] = list(self.notes)
+        return figures
+
+    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
+
+        Parameters
+        ----------
+        kind : {"map", "saves"}, optional
+            What each probability becomes; what each map that was tried is expected to save.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; if left out, a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            `ax.figure.savefig(path)` writes it.
+        """
+        from logloss.show.plot import plot
+
+        return plot(self, kind, ax)
+
+    def to_html(self, path: Any = None) -> str:
+        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it, too.
+
+        Returns
+        -------
+        str
+            The page.
+        """
+        from logloss.show.report import to_html
+
+        return to_html(self, path)
+
+    def __repr__(self) -> str:
+        return wording.text_of(self)
+
+    def _repr_html_(self) -> str:
+        """The short form for notebooks: sentences and a table, no script."""
+        from logloss.show.report import short_html
+
+        return short_html(self)
+
+
+def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
+    """Values as a float64 column, and the shape to give back."""
+    if np.ndim(values) == 0 and isinstance(values, int | float | np.number):
+        return np.array([float(values)]), ()
+    column = as_column(values, name)
+    if column.categories is not None or column.values.dtype.kind not in "biuf":
+        raise DataError(f"`{name}` must hold numbers.")
+    found = column.values.astype(np.float64)
+    if column.missing is not None:
+        found = np.where(column.missing, np.nan, found)
+    return found, found.shape
+
+
+def _shaped(values: Any, shape: tuple[int, ...]) -> Any:
+    return values if shape else float(values[0])

@@ -1,0 +1,198 @@
+"""A calibration as strict JSON, and back, to the bit.
+
+>>> import logloss
+>>> from logloss.documents import document_of
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="platt")
+>>> calibration_of_fields(document_of(bytes_of_calibration(c), "c.json"), "c.json") == c
+True
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+from logloss.calibration.answer import Calibration
+from logloss.calibration.maps import METHODS, ScoreMap
+from logloss.documents import document_bytes, known_fields
+from logloss.errors import DataError
+from logloss.estimates import Estimate
+from logloss.smalltable import SmallTable
+from logloss.text import printable, value_text
+
+KIND = "calibration"
+ESTIMATE = ("value", "low", "high", "reason")
+TABLE = ("method", "log_loss_nats", "saves_nats", "error_nats")
+TEXTS = ("asked", "source", "positive")
+NUMBERS = ("log_loss", "log_loss_after", "gap", "negatives_kept")
+COUNTS = ("n_rows", "n_folds")
+FLAGS = ("is_exact", "has_zero", "has_one")
+
+
+def bytes_of_calibration(c: Calibration) -> bytes:
+    """The bytes of the file of a calibration; the same each time."""
+    written: dict[str, Any] = {}
+    written["map"] = {each.name: _number(getattr(c.map, each.name)) for each in fields(ScoreMap)}
+    for name in (*TEXTS, *COUNTS, *FLAGS):
+        written[name] = getattr(c, name)
+    for name in NUMBERS:
+        written[name] = _number(getattr(c, name))
+    for name in ("saves", "saves_share"):
+        value = getattr(c, name)
+        written[name] = {
+            "value": _number(float(value)),
+            "low": _number(value.low),
+            "high": _number(value.high),
+            "reason": value.reason,
+        }
+    written["candidates"] = {name: _number(tuple(c.candidates[name])) for name in TABLE}
+    written["notes"] = list(c.notes)
+    return document_bytes(KIND, written)
+
+
+def _number(value: Any) -> Any:
+    """A number as strict JSON has it: infinity and nan as text, some numbers as a list."""
+    if isinstance(value, tuple):
+        return [_number(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def calibration_of_fields(fields_of_file: Mapping[str, Any], name: str) -> Calibration:
+    """The calibration that was written; whatever is not known is refused."""
+    read = _Reading(name)
+    known = ("map", "saves", "saves_share", "candidates", "notes", *TEXTS, *COUNTS, *FLAGS, *NUMBERS)
+    written = known_fields(fields_of_file, known, name)
+    read.only(written, "the file", known)
+    notes = written["notes"]
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise read.wrong("notes", "a list of texts", notes)
+    values: dict[str, Any] = {each: read.text(written, each) for each in TEXTS}
+    values |= {each: read.number(written, each) for each in NUMBERS}
+    values |= {each: read.count(written, each) for each in COUNTS}
+    values |= {each: read.flag(written, each) for each in FLAGS}
+    if not 0 < values["negatives_kept"] <= 1:
+        raise read.wrong("negatives_kept", "a share in (0, 1]", values["negatives_kept"])
+    return Calibration(
+        map=_map(read, written["map"]),
+        saves=_estimate(read, written, "saves"),
+        saves_share=_estimate(read, written, "saves_share"),
+        candidates=_table(read, written["candidates"]),
+        notes=tuple(notes),
+        **values,
+    )
+
+
+class _Reading:
+    """Values of JSON, looked at one by one; an error names the file and the value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wrong(self, where: str, expected: str, got: Any) -> DataError:
+        """What is said of a value that cannot be."""
+        return DataError(f"{self.name} must have {expected} in {where}; got {value_text(got)}. Make it again.")
+
+    def only(self, found: Any, where: str, names: tuple[str, ...]) -> None:
+        """Refuse what is no object of exactly these names."""
+        if not isinstance(found, dict):
+            raise self.wrong(where, "an object", found)
+        for each in found:
+            if each not in names:
+                raise DataError(
+                    f'{self.name} holds "{printable(str(each))}" in {where}, which this logloss does not know. '
+                    "Install a newer one."
+                )
+        for each in names:
+            if each not in found:
+                raise DataError(f'{self.name} is damaged: {where} has no "{each}". Make it again.')
+
+    def text(self, found: dict[str, Any], where: str) -> str:
+        """A text."""
+        if not isinstance(found[where], str):
+            raise self.wrong(where, "a text", found[where])
+        return str(found[where])
+
+    def number(self, found: dict[str, Any], where: str) -> float:
+        """A number; inf, -inf and nan are texts."""
+        return self.value(found[where], where)
+
+    def value(self, value: Any, where: str) -> float:
+        """A number by itself."""
+        if value in ("inf", "-inf", "nan"):
+            return float(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
+            raise self.wrong(where, "a number", value)
+        return float(value)
+
+    def count(self, found: dict[str, Any], where: str) -> int:
+        """A whole number ≥ 0."""
+        value = found[where]
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.wrong(where, "a whole number of at least 0", value)
+        return value
+
+    def flag(self, found: dict[str, Any], where: str) -> bool:
+        """true or false."""
+        if not isinstance(found[where], bool):
+            raise self.wrong(where, "true or false", found[where])
+        return bool(found[where])
+
+    def numbers(self, found: dict[str, Any], where: str) -> tuple[float, ...]:
+        """A list of numbers."""
+        if not isinstance(found[where], list):
+            raise self.wrong(where, "a list of numbers", found[where])
+        return tuple(self.value(value, where) for value in found[where])
+
+
+def _map(read: _Reading, found: Any) -> ScoreMap:
+    """The map, of which every property that `apply` relies on is checked."""
+    read.only(found, "map", tuple(each.name for each in fields(ScoreMap)))
+    if found["method"] not in METHODS:
+        raise DataError(
+            f"{read.name} has a map of the method {value_text(found['method'])}, which this logloss does not know. "
+            "Install a newer one."
+        )
+    slopes = {each: read.number(found, each) for each in ("a", "b", "c", "lowest", "highest")}
+    for each in ("a", "b"):
+        if not 0 <= slopes[each] < math.inf:
+            raise read.wrong(f"map: {each}", "a number of at least 0", slopes[each])
+    if not math.isfinite(slopes["c"]):
+        raise read.wrong("map: c", "a finite number", slopes["c"])
+    knots, values = read.numbers(found, "knots"), read.numbers(found, "values")
+    is_isotonic = found["method"] == METHODS[-1]
+    is_rising = all(a < b for a, b in pairwise(knots)) and all(a <= b for a, b in pairwise(values))
+    if len(knots) != len(values) or bool(knots) != is_isotonic or not is_rising:
+        raise DataError(f"{read.name} is damaged: the knots of its map must rise. Make it again.")
+    if not all(0 < value < 1 for value in values):
+        raise DataError(f"{read.name} is damaged: the values of its map must lie between 0 and 1. Make it again.")
+    edges: list[float | None] = []
+    for each in ("at_zero", "at_one"):
+        edges.append(None if found[each] is None else read.number(found, each))
+        if edges[-1] is not None and not math.isfinite(edges[-1]):
+            raise read.wrong(f"map: {each}", "finite log-odds, or null", found[each])
+    a, b, c, lowest, highest = slopes.values()
+    return ScoreMap(found["method"], a, b, c, knots, values, edges[0], edges[1], lowest, highest)
+
+
+def _estimate(read: _Reading, written: dict[str, Any], name: str) -> Estimate:
+    """A number with its interval."""
+    found = written[name]
+    read.only(found, name, ESTIMATE)
+    value, low, high = (read.number(found, each) for each in ESTIMATE[:3])
+    return Estimate(value, low, high, read.text(found, "reason"))
+
+
+def _table(read: _Reading, found: Any) -> SmallTable:
+    """The methods that were tried."""
+    read.only(found, "candidates", TABLE)
+    methods = found["method"]
+    if not isinstance(methods, list) or not set(map(str, methods)) <= set(METHODS):
+        raise read.wrong("candidates: method", "a list of methods", methods)
+    columns: dict[str, Any] = {"method": methods} | {name: list(read.numbers(found, name)) for name in TABLE[1:]}
+    if len({len(column) for column in columns.values()}) != 1:
+        raise DataError(f"{read.name} is damaged: the columns of its candidates differ in length. Make it again.")
+    return SmallTable(columns)

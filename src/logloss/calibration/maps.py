@@ -1,0 +1,94 @@
+"""A map from a score to a better probability: what it says of each score, 0 and 1 included.
+
+>>> import numpy as np
+>>> half = ScoreMap("temperature", a=0.5, b=0.5)
+>>> half.probabilities(*logs_of_proba(np.array([0.9]))).round(3).tolist()
+[0.75]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.linearmap import CERTAIN, Line, costs
+
+# From the simplest: of two that are as good, the simpler one is chosen.
+METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
+NOTHING, ISOTONIC = METHODS[0], METHODS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMap:
+    """What a score becomes.
+
+    method: one of METHODS. a, b, c: its log-odds are a·log p − b·log(1 − p) + c. knots, values: of an isotonic map,
+    log-odds of the score in ascending order and the probability there; in between it is interpolated, beyond the ends
+    it is constant. at_zero, at_one: the log-odds that p = 0 and p = 1 become where such scores were seen (else None:
+    the limit of the map). lowest, highest: the finite log-odds that were seen: beyond them nothing falls below
+    `at_zero` or rises above `at_one`, so that the map never decreases.
+    """
+
+    method: str
+    a: float = 1.0
+    b: float = 1.0
+    c: float = 0.0
+    knots: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    at_zero: float | None = None
+    at_one: float | None = None
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+    def log_odds(self, log_one: Any, log_zero: Any) -> Any:
+        """The log-odds that scores become, given as log p and −log(1 − p)."""
+        if self.method == NOTHING:
+            return log_one + log_zero
+        score = log_one + log_zero
+        if self.method == ISOTONIC:
+            said = np.interp(score, self.knots, self.values)
+            found = np.log(said) - np.log1p(-said)
+        else:
+            with np.errstate(over="ignore"):
+                found = Line(self.a, self.b, self.c).log_odds(log_one, log_zero)
+        for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
+            if limit is None:
+                continue
+            beyond = score < seen if bound < 0 else score > seen
+            clamped = np.maximum(found, limit) if bound < 0 else np.minimum(found, limit)
+            found = np.where(beyond, clamped, found)
+            found = np.where(bound * score >= CERTAIN, limit, found)
+        return found
+
+    def probabilities(self, log_one: Any, log_zero: Any) -> Any:
+        """The probabilities that scores become."""
+        from scipy.special import expit
+
+        if self.method != ISOTONIC:
+            return expit(self.log_odds(log_one, log_zero))
+        score = log_one + log_zero
+        found = np.interp(score, self.knots, self.values)
+        for limit, is_there in ((self.at_zero, score <= -CERTAIN), (self.at_one, score >= CERTAIN)):
+            if limit is not None and is_there.any():
+                found[is_there] = expit(limit)
+        return found
+
+
+def logs_of_proba(proba: Any) -> tuple[Any, Any]:
+    """(log p, −log(1 − p)) of probabilities."""
+    from logloss.onepass import kernels
+
+    found = []
+    for label in (1, 0):
+        out = np.empty(len(proba))
+        kernels.surprisals(np.full(len(proba), label, np.uint8), proba, None, None, out)
+        found.append(out)
+    return -found[0], found[1]
+
+
+def logs_of_logit(logit: Any) -> tuple[Any, Any]:
+    """The same of log-odds."""
+    return -costs(logit, 1), costs(logit, 0)

@@ -1,0 +1,140 @@
+"""Commands that compare: forecasters on the same rows, and one forecaster then and now."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from logloss.cli.options import (
+    bar,
+    check_output,
+    check_seen,
+    everywhere,
+    fails_if,
+    judge,
+    opened,
+    parsed_test,
+    say,
+    say_notes,
+    seen,
+    write_seen,
+)
+from logloss.text import counted
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
+@click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1) of a forecaster (repeatable).")
+@click.option("-z", "--y-logit", multiple=True, metavar="COL", help="Column of log-odds of a forecaster (repeatable).")
+@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
+@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
+@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): where the lead comes from.")
+@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
+@click.option("--order", metavar="COL", help="Column of dates or numbers: since when it was clear who is better.")
+@click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
+)
+@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@click.option("-o", "--output", metavar="FILE", help="Write what it says to a file, for `logloss show`.")
+@fails_if
+@seen
+@everywhere
+def compare(
+    files: tuple[str, ...],
+    y_true: str,
+    y_proba: tuple[str, ...],
+    y_logit: tuple[str, ...],
+    sample_weight: str | None,
+    counts: str | None,
+    pos_label: str | None,
+    by: tuple[str, ...],
+    cluster: tuple[str, ...],
+    order: str | None,
+    missing: str,
+    no_header: bool,
+    output: str | None,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Compare forecasters on the same rows: who is better, how sure that is, and since when."""
+    if len(y_proba) + len(y_logit) < 2:
+        raise click.UsageError("name two forecasters or more: -p COL -p COL (or -z COL for log-odds).")
+    tests = [parsed_test(test) for test in fail_if]
+    check_output(output, files)
+    check_seen(html, plot, picture, files)
+
+    from logloss import comparison
+
+    began = time.perf_counter()
+    table = opened(files, header=not no_header)
+    with bar(table, quiet=quiet) as progress:
+        compared = comparison.compare(
+            table,
+            y_true=y_true,
+            y_proba=list(y_proba) or None,
+            y_logit=list(y_logit) or None,
+            sample_weight=sample_weight,
+            counts=counts,
+            pos_label=pos_label,
+            by=list(by) or None,
+            cluster=list(cluster) or None,
+            order=order,
+            missing=missing,
+            header=not no_header,
+            progress=progress,
+        )
+    if output is not None:
+        compared.save(output)
+    write_seen(compared, html, plot, picture)
+    say(compared, as_json=as_json)
+    if not quiet:
+        click.echo(
+            f"{counted(len(compared.contests), 'pair')} compared in one walk · {time.perf_counter() - began:.2f} s",
+            err=True,
+        )
+        say_notes(compared)
+    judge(compared, tests)
+
+
+@click.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("-o", "--output", metavar="FILE", help="Write what it says to a file, for `logloss show`.")
+@fails_if
+@seen
+@everywhere
+def diff(
+    old: str,
+    new: str,
+    output: str | None,
+    fail_if: tuple[str, ...],
+    html: str | None,
+    plot: str | None,
+    picture: str | None,
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Say why the loss moved between two summaries that -o has written."""
+    tests = [parsed_test(test) for test in fail_if]
+    check_output(output, (old, new))
+    check_seen(html, plot, picture, (old, new))
+
+    from logloss import difference
+
+    moved = difference.diff(old, new)
+    if output is not None:
+        moved.save(output)
+    write_seen(moved, html, plot, picture)
+    say(moved, as_json=as_json)
+    if not quiet:
+        say_notes(moved)
+    judge(moved, tests)

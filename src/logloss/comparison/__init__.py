@@ -1,0 +1,16 @@
+"""Which of several forecasts is better, and how sure that is; and why the loss of one has moved.
+
+>>> import logloss
+>>> y, old, new = [1, 0, 1, 1] * 25, [0.5] * 100, [0.8, 0.4, 0.6, 0.9] * 25
+>>> found = logloss.compare(y, {"old": old, "new": new})
+>>> found.best, round(found.lead, 4)
+('new', 0.3556)
+"""
+
+from __future__ import annotations
+
+from logloss.comparison.answer import Comparison, compare
+from logloss.comparison.contest import Contest
+from logloss.comparison.course import Course
+
+__all__ = ["Comparison", "Contest", "Course", "compare"]

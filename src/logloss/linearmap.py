@@ -1,0 +1,446 @@
+"""Maps of a score whose log-odds are a·log p − b·log(1 − p) + c, fitted to labels that are spread over places.
+
+With a = b they are lines in the log-odds of p: a shift (a = b = 1), a temperature (c = 0), Platt's. A fit needs no
+rows, only the masses of 0 and of 1 at each place.
+
+>>> import numpy as np
+>>> cells = Cells(np.log([0.2, 0.8]), -np.log([0.8, 0.2]), np.array([0.3, 0.2]), np.array([0.2, 0.3]))
+>>> round(fitted(cells, "line").a, 4)
+0.2925
+
+Where places are bins, what is certain of the mean of their rows gives bounds: the cost is convex in log p and
+log(1 − p), and falls, or rises, in both, so that it is least if all rows of a bin lie at the kindest place that their
+mean can have, and greatest if they lie at the ends of the bin.
+
+References: Platt (1999), Probabilistic outputs for support vector machines; Kull, Silva Filho and Flach (2017), Beta
+calibration, PMLR 54; Cox (1958), doi:10.1093/biomet/45.3-4.562.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.estimates import Estimate, Z, dot
+
+if TYPE_CHECKING:
+    from logloss.decomposition import ErrorOf
+    from logloss.spread import Spread
+
+MOST_STEPS = 60
+# Newton's step is expected to gain half of it: below, nothing is left but rounding.
+LEAST_DECREMENT = 1e-24
+# Where a fit ends before that, the least of the loss is farther off than its decrement says.
+NEAR = 1e-6
+# A column that varies by less than this of its size is constant.
+CONSTANT = 1e-13
+# Log-odds at which nothing is left of a cost in the floats.
+SURE = 800.0
+# Log-odds beyond are as good as infinite: their squares must not be.
+CERTAIN = 1e100
+# Of a class with a smaller share of all mass the slope would be rounding.
+LEAST_SHARE = 1e-12
+# What the rounding of a sum of some 100,000 costs can be, over the sum.
+ROUNDING = 1e-14
+
+# What is said where some forecasts are 0 or 1.
+APART = "without rows given 0 or 1"
+SHIFT, TEMPERATURE, LINE, BETA = "shift", "temperature", "line", "beta"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Masses of 0 and of 1 at places: log_one is log p, log_zero −log(1 − p), both finite, shape (n,)."""
+
+    log_one: Any
+    log_zero: Any
+    zeros: Any
+    ones: Any
+
+    @property
+    def mass(self) -> Any:
+        """Both masses together."""
+        return self.zeros + self.ones
+
+    @property
+    def logit(self) -> Any:
+        """The log-odds of p."""
+        return self.log_one + self.log_zero
+
+    def taken(self, kept: Any) -> Cells:
+        """Some of the places."""
+        return Cells(self.log_one[kept], self.log_zero[kept], self.zeros[kept], self.ones[kept])
+
+    def with_masses(self, zeros: Any, ones: Any) -> Cells:
+        """Other masses at the same places."""
+        return replace(self, zeros=zeros, ones=ones)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A map: its log-odds are a·log p − b·log(1 − p) + c. decrement: what the last step would have gained, twice."""
+
+    a: float = 1.0
+    b: float = 1.0
+    c: float = 0.0
+    decrement: float = 0.0
+
+    def log_odds(self, log_one: Any, log_zero: Any) -> Any:
+        """Log-odds at places; a coefficient of 0 takes nothing, also of infinity."""
+        found = np.full(np.shape(log_one), self.c)
+        for coefficient, column in ((self.a, log_one), (self.b, log_zero)):
+            if coefficient != 0:
+                found = found + coefficient * column
+        return found
+
+
+def is_open(log_one: Any, log_zero: Any) -> Any:
+    """Whether p is neither 0 nor 1, nor so near that no map could tell."""
+    return (log_one > -CERTAIN) & (log_zero < CERTAIN)
+
+
+def finite_cells(spread: Spread) -> Cells:
+    """The places of a spread where p is neither 0 nor 1; in bins, zeros and ones have each their own place."""
+    zeros, ones = spread.shares
+    if spread.is_exact:
+        cells = Cells(-spread.if_one, spread.if_zero, zeros, ones)
+    else:
+        none = np.zeros(len(zeros))
+        sides = spread.of_zeros, spread.of_ones
+        log_one = np.concatenate([-side.costs(1) for side in sides])
+        log_zero = np.concatenate([side.costs(0) for side in sides])
+        cells = Cells(log_one, log_zero, np.concatenate([zeros, none]), np.concatenate([none, ones]))
+    return cells.taken(is_open(cells.log_one, cells.log_zero) & (cells.mass > 0))
+
+
+def costs(log_odds: Any, label: int) -> Any:
+    """What rows of a label cost at log-odds, in nats."""
+    from logloss.onepass import kernels
+
+    log_odds = np.ascontiguousarray(log_odds, dtype=np.float64)
+    out = np.empty(len(log_odds))
+    kernels.surprisals(np.full(len(log_odds), label, np.uint8), log_odds, None, log_odds, out)
+    return out
+
+
+def loss_at(cells: Cells, line: Line) -> float:
+    """Σ mass·cost of a map, rounded once."""
+    log_odds = line.log_odds(cells.log_one, cells.log_zero)
+    return summed(cells.zeros * costs(log_odds, 0) + cells.ones * costs(log_odds, 1))
+
+
+def summed(values: Any) -> float:
+    """The sum of values, rounded once: sums that are compared with a bound must not drift."""
+    return math.fsum(values.tolist())
+
+
+def fitted(cells: Cells, kind: str, start: Line | None = None) -> Line:
+    """The map of a kind that costs least with a, b ≥ 0, which never decreases.
+
+    kind: SHIFT (c), TEMPERATURE (a = b), LINE (a = b, and c) or BETA (a, b and c). The best of each face of the bounds
+    is found by Newton's method; as the loss is convex, the first one inside its bounds that no other beats is it.
+    """
+    one, zero, both = cells.log_one, cells.log_zero, cells.logit
+    if kind == SHIFT:
+        (c,), decrement = descended([], cells, offset=both, has_constant=True, start=_of(start, "c"))
+        return Line(1.0, 1.0, c, decrement)
+    if kind == TEMPERATURE:
+        # The derivative of the loss at 1 / T = 0: if it does not fall there, it falls nowhere.
+        if dot(cells.ones - cells.zeros, both) <= 0:
+            return Line(0.0, 0.0, 0.0)
+        (a,), decrement = descended([both], cells, has_constant=False, start=_of(start, "a"))
+        return Line(a, a, 0.0, decrement)
+    if kind == LINE:
+        (a, c), decrement = descended([both], cells, has_constant=True, start=_of(start, "ac"))
+        return Line(a, a, c, decrement) if a >= 0 else _constant(cells)
+    (a, b, c), decrement = descended([one, zero], cells, has_constant=True, start=_of(start, "abc"))
+    if min(a, b) >= 0:
+        return Line(a, b, c, decrement)
+    # Three faces are left. Where one coefficient is negative on its face, the corner belongs to the face.
+    faces = [_constant(cells)]
+    for column, place in ((one, 0), (zero, 1)):
+        (slope, c), decrement = descended([column], cells, has_constant=True)
+        if slope >= 0:
+            faces.append(Line(slope, 0.0, c, decrement) if place == 0 else Line(0.0, slope, c, decrement))
+    return min(faces, key=lambda line: loss_at(cells, line))
+
+
+def _of(line: Line | None, names: str) -> list[float] | None:
+    """Coefficients of a map to start from."""
+    return None if line is None else [getattr(line, name) for name in names]
+
+
+def _constant(cells: Cells) -> Line:
+    """The map that says one thing to all; of one class as good as 0 or 1."""
+    zeros, ones = float(cells.zeros.sum()), float(cells.ones.sum())
+    if zeros == 0 or ones == 0:
+        return Line(0.0, 0.0, SURE if zeros == 0 else -SURE)
+    return Line(0.0, 0.0, math.log(ones) - math.log(zeros))
+
+
+def descended(
+    columns: list[Any],
+    cells: Cells,
+    *,
+    has_constant: bool,
+    offset: Any = None,
+    start: list[float] | None = None,
+) -> tuple[list[float], float]:
+    """(Coefficients of the columns, and of the constant last, that cost least; the last decrement), by Newton's method.
+
+    Columns are centred and scaled, so that scores of 1e5 are as good as others. A constant column has coefficient 0.
+    """
+    mass, n_columns = cells.mass, len(columns)
+    total = float(mass.sum())
+    centres, scales, kept = np.zeros(n_columns), np.ones(n_columns), []
+    design = []
+    for j, column in enumerate(columns):
+        centres[j] = dot(mass, column) / total if has_constant else 0.0
+        moved = column - centres[j]
+        size = _size_of(moved, mass)
+        if size > CONSTANT * float(np.abs(column).max(initial=0.0)):
+            scales[j] = size
+            kept.append(j)
+            design.append(moved / size)
+    if has_constant:
+        design.append(np.ones(len(mass)))
+    shift = np.zeros(len(mass)) if offset is None else offset
+    first = np.zeros(len(design))
+    if start is not None:
+        first[: len(kept)] = [start[j] * scales[j] for j in kept]
+        if has_constant:
+            first[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
+    theta, decrement = _newton(design, shift, cells.ones / mass, mass, first)
+    found = np.zeros(n_columns)
+    found[kept] = theta[: len(kept)] / scales[kept]
+    coefficients = found.tolist()
+    if has_constant:
+        coefficients.append(float(theta[-1] - found @ centres))
+    return coefficients, decrement
+
+
+def _size_of(column: Any, mass: Any) -> float:
+    """The root of the mean square of a column."""
+    return math.sqrt(dot(mass, column * column) / float(mass.sum()))
+
+
+def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
+    """(Where Σ mass·cost(share, offset + design·theta) is least, the last decrement), with steps halved that go up."""
+    loss, residuals, curvatures = _pass(design, offset, share, mass, theta)
+    decrement = math.inf
+    for _ in range(MOST_STEPS):
+        gradient = np.array([dot(residuals, column) for column in design])
+        bent = [curvatures * column for column in design]
+        hessian = np.array([[dot(one, other) for other in design] for one in bent])
+        step = np.linalg.lstsq(hessian, gradient, rcond=None)[0] if design else gradient
+        decrement = float(gradient @ step)
+        if not decrement > max(LEAST_DECREMENT, ROUNDING * ROUNDING * loss):
+            break
+        size = 1.0
+        while size > 1e-9:
+            at = theta - size * step
+            tried = _pass(design, offset, share, mass, at)
+            # Beside a loss whose last digits are rounding, a step so small is judged by its direction only.
+            if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
+                break
+            size /= 2
+        else:
+            break
+        is_done = tried[0] >= loss and decrement < ROUNDING * loss
+        theta, (loss, residuals, curvatures) = at, tried
+        if is_done:
+            break
+    return theta, max(decrement, 0.0)
+
+
+def _pass(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
+    """(Loss, its derivatives by the log-odds of each place, its second ones)."""
+    from logloss.onepass import exact, kernels
+
+    log_odds = offset
+    for column, coefficient in zip(design, theta, strict=True):
+        log_odds = log_odds + coefficient * column
+    residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
+    limbs = exact.new_limbs(1)
+    kernels.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
+    return exact.rounded(exact.as_integer(limbs[0]), 1), residuals, curvatures
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is certain of the rows of a spread: the cells if all rows were at their kindest places, those of the ends of
+    the bins, and the least that log p and −log(1 − p) of rows of 1 can be on average, and the most of rows of 0."""
+
+    kindest: Cells
+    harshest: Cells
+    starts: Cells
+    ends: Cells
+
+    def most(self, line: Line) -> float:
+        """What a map that never decreases can cost at most."""
+        low, high = (line.log_odds(each.log_one, each.log_zero) for each in (self.starts, self.ends))
+        mean = np.clip(line.log_odds(self.harshest.log_one, self.harshest.log_zero), low, high)
+        width = high - low
+        of_high = np.divide(mean - low, width, out=np.zeros(len(width)), where=width > 0)
+        total = 0.0
+        for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
+            chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
+            total += summed(masses * chord)
+        return total * (1 + ROUNDING)
+
+    def least(self, kind: str, start: Line) -> float:
+        """What no map of a kind can go below; 0 where the search for it does not end."""
+        found = fitted(self.kindest, kind, start)
+        if not found.decrement < NEAR:
+            return 0.0
+        return loss_at(self.kindest, found) * (1 - ROUNDING) - 2 * found.decrement
+
+
+def bounds_of(spread: Spread) -> Bounds:
+    """The bounds of a spread; without bins all of them are the cells themselves."""
+    from logloss.onepass.placing import OFFSET_BITS
+    from logloss.spread import of_bins
+
+    if spread.is_exact:
+        cells = finite_cells(spread)
+        return Bounds(cells, cells, cells, cells)
+    # Offsets have been rounded down: where the mean of the rows lies is known to one unit.
+    unit = 1.0 / (1 << OFFSET_BITS)
+    shares = spread.shares
+    edges = [_logs(of_bins(spread.scale, spread.keys, np.full(len(spread.keys), within))) for within in (0.0, 1.0)]
+    means = [_means(spread, label, unit, edges) for label in (0, 1)]
+    none = np.zeros(len(spread.keys))
+    zeros, ones = np.concatenate([shares[0], none]), np.concatenate([none, shares[1]])
+
+    def together(of_zeros: int, of_ones: int) -> Cells:
+        """Rows of 0 at one end of what is certain of their mean (0: least, 1: most), rows of 1 at another."""
+        log_one, log_zero = (
+            np.concatenate([means[0][of_zeros][column], means[1][of_ones][column]]) for column in (0, 1)
+        )
+        return Cells(log_one, log_zero, zeros, ones)
+
+    def at_end(extreme: Any) -> Cells:
+        """Every row at the end of its bin where both logarithms are least, or most."""
+        log_one, log_zero = (np.concatenate([extreme(edges[0][column], edges[1][column])] * 2) for column in (0, 1))
+        return Cells(log_one, log_zero, zeros, ones)
+
+    middle = of_bins(spread.scale, spread.keys, np.full(len(spread.keys), 0.5))
+    inside = is_open(-middle.costs(1), middle.costs(0))
+    kept = (zeros + ones > 0) & np.concatenate([inside, inside])
+    every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
+    return Bounds(*(cells.taken(kept) for cells in every))
+
+
+def _logs(points: Any) -> tuple[Any, Any]:
+    """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
+    if points.is_far is not None and len(points.values):
+        points = replace(points, values=np.maximum(points.values, 5e-324))
+    elif points.is_far is None:
+        largest = np.finfo(np.float64).max
+        points = replace(points, values=np.clip(points.values, -largest, largest))
+    return -points.costs(1), points.costs(0)
+
+
+def _means(spread: Spread, label: int, unit: float, edges: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """((Least mean of log p, of −log(1 − p)), (most of each)) of the rows of a label in each bin.
+
+    Along a bin log p is concave and −log(1 − p) convex in the place: a mean lies between chord and curve.
+    """
+    from logloss.spread import of_bins
+
+    within = spread.within[label]  # type: ignore[index]
+    ends = np.clip(within - unit, 0.0, 1.0), np.clip(within + unit, 0.0, 1.0)
+    curve = [_logs(of_bins(spread.scale, spread.keys, end)) for end in ends]
+    lowest, highest = [], []
+    for column in (0, 1):
+        first, last = edges[0][column], edges[1][column]
+        chords = [(1 - end) * first + end * last for end in ends]
+        on_curve = [each[column] for each in curve]
+        under, over = (chords, on_curve) if column == 0 else (on_curve, chords)
+        # One unit in the last place of each of them, and of what made them.
+        low, high = np.minimum(*under), np.maximum(*over)
+        lowest.append(low - 4e-16 * np.abs(low))
+        highest.append(high + 4e-16 * np.abs(high))
+    return (lowest[0], lowest[1]), (highest[0], highest[1])
+
+
+def straightness(spread: Spread, error_of: ErrorOf, reason: str) -> tuple[Estimate, Estimate]:
+    """(Slope, intercept) of the labels' log-odds on those of the forecasts, 1 and 0 if these are calibrated.
+
+    Logistic regression with errors that hold whether or not the line is right. Rows given 0 or 1 take no part: where
+    they are right they would change nothing. nan, with the reason, where there is no line.
+    """
+    cells = finite_cells(spread)
+    why = _why_no_line(cells)
+    if why:
+        return Estimate(math.nan, reason=why), Estimate(math.nan, reason=why)
+    (slope, intercept), decrement = descended([cells.logit], cells, has_constant=True)
+    if not decrement < NEAR:
+        why = "the scores nearly separate the labels"
+        return Estimate(math.nan, reason=why), Estimate(math.nan, reason=why)
+    if reason:
+        return Estimate(slope, reason=reason), Estimate(intercept, reason=reason)
+    line = Line(slope, slope, intercept)
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = [error_of(*values, 0.0)[0] for values in _influences(spread, cells, line)]
+    note = "" if _is_all_open(spread) else APART
+    return _estimate(slope, errors[0], note), _estimate(intercept, errors[1], note)
+
+
+def _is_all_open(spread: Spread) -> bool:
+    """Whether no forecast is 0 or 1."""
+    return bool(is_open(-spread.points.costs(1), spread.points.costs(0)).all())
+
+
+def _estimate(value: float, error: float, note: str) -> Estimate:
+    """A coefficient with its interval, and which rows took no part."""
+    if not math.isfinite(error):
+        return Estimate(value, reason="the weights are too unequal")
+    return Estimate(value, value - Z * error, value + Z * error, note)
+
+
+def _why_no_line(cells: Cells) -> str:
+    """Why no line can be fitted; "" if one can."""
+    logit = cells.logit
+    of_zeros, of_ones = logit[cells.zeros > 0], logit[cells.ones > 0]
+    if not len(of_zeros) or not len(of_ones):
+        return "one class" if len(logit) else "every forecast is 0 or 1"
+    rarer = min(float(cells.zeros.sum()), float(cells.ones.sum()))
+    if rarer < LEAST_SHARE * float(cells.mass.sum()):
+        return "the rarer class weighs next to nothing"
+    if _size_of(logit - dot(cells.mass, logit) / float(cells.mass.sum()), cells.mass) <= CONSTANT * np.abs(logit).max():
+        return "all scores are equal"
+    if of_zeros.max() <= of_ones.min() or of_ones.max() <= of_zeros.min():
+        return "the scores separate the labels"
+    return ""
+
+
+def _influences(spread: Spread, cells: Cells, line: Line) -> list[tuple[Any, Any]]:
+    """What a row of 0, and of 1, at each place adds to the slope, and to the intercept, times all mass."""
+    centre = dot(cells.mass, cells.logit) / float(cells.mass.sum())
+    moved = cells.logit - centre
+    scale = float(np.abs(moved).max())
+    moved = moved / scale
+    said = np.exp(-costs(line.log_odds(cells.log_one, cells.log_zero), 1))
+    curvature = cells.mass * said * (1 - said)
+    hessian = np.array(
+        [[dot(curvature, moved * moved), dot(curvature, moved)], [dot(curvature, moved), float(curvature.sum())]]
+    )
+    # Singular where all that weighs has one score, or is certain: then no error is known.
+    inverse = np.linalg.inv(hessian) if np.linalg.det(hessian) > 0 else np.full((2, 2), math.nan)
+    slopes, intercepts = [], []
+    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
+        log_one, log_zero = -points.costs(1), points.costs(0)
+        inside = is_open(log_one, log_zero)
+        logit = np.where(inside, log_one + log_zero, centre)
+        odds = line.log_odds(logit, np.zeros(len(logit)))
+        missed = np.where(inside, -np.expm1(-costs(odds, label)) * (2 * label - 1), 0.0)
+        x = (logit - centre) / scale
+        of_slope = (inverse[0, 0] * x + inverse[0, 1]) * missed / scale
+        of_height = (inverse[1, 0] * x + inverse[1, 1]) * missed
+        slopes.append(of_slope)
+        intercepts.append(of_height - of_slope * centre)
+    return [(slopes[0], slopes[1]), (intercepts[0], intercepts[1])]

@@ -1,0 +1,14 @@
+"""What a set of predictions costs, and why.
+
+>>> import logloss
+>>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
+>>> round(m.log_loss, 4), round(m.base_rate, 2)
+(0.3375, 0.75)
+"""
+
+from __future__ import annotations
+
+from logloss.measurement.answer import Measurement, measurement_of
+from logloss.measurement.measuring import measure, positive_text, summarised
+
+__all__ = ["Measurement", "measure", "measurement_of", "positive_text", "summarised"]

@@ -1,0 +1,225 @@
+"""What two forecasts' losses of the same rows differ by: exact sums, the rows where they are furthest apart, and how
+often each pair of scores was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.onepass import contrasts, exact, kernels
+from logloss.onepass.summaries.contract import is_hard
+from logloss.onepass.summaries.costliest import Costly
+from logloss.onepass.tables import CountTable, Numbering, are_few
+
+# d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
+# out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
+CONTRAST_SUMS = ("c", "cw", "cc", "cww", "ccw", "ccc", "range", "out_w", "out_ww", "out_www")
+# Which rows of limbs of `contrasts.contrast_sums`, where every weight is 1, and of the weighted ones, make each.
+HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3, 4), (5,), (), (), ())
+WEIGHTED_LIMBS = ((0,), (1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11,), (12,), (13, 14), (15, 16))
+# Rows that are kept of those where two forecasts are furthest apart.
+N_APART = 10
+# Bits of the bin of the second forecast in the key of a pair of bins.
+BIN_BITS = 20
+COARSEST = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A row of which two forecasts had very different losses."""
+
+    first: Costly
+    second: Costly
+
+    @property
+    def difference(self) -> float:
+        """The loss of the first less that of the second, in nats; 0 where both are infinite."""
+        return 0.0 if self.first.cost == self.second.cost else self.first.cost - self.second.cost
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """The key of the order: the furthest apart first."""
+        return -abs(self.difference), *self.first.rank[1:], *self.second.rank[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Exact sums of the differences of two losses.
+
+    counts: rows that are possible under both; impossible under the first only, the second only, both; and rows where
+    what one could have lost beyond the other has no bound.
+    """
+
+    counts: tuple[int, ...] = (0,) * contrasts.N_TALLIES
+    sums: tuple[int, ...] = (0,) * len(CONTRAST_SUMS)
+    apart: tuple[Apart, ...] = ()
+
+    def merge(self, other: Contrast) -> Contrast:
+        """Of the rows of both."""
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
+        apart = sorted(self.apart + other.apart, key=lambda row: row.rank)[:N_APART]
+        return Contrast(counts, sums, tuple(apart))
+
+    def sum(self, name: str) -> int:
+        """One of CONTRAST_SUMS, in units of 2^-6720."""
+        return self.sums[CONTRAST_SUMS.index(name)]
+
+
+class ContrastWorkspace:
+    """The sums of a pair so far."""
+
+    def __init__(self) -> None:
+        self.hard = exact.new_limbs(contrasts.N_CONTRAST)
+        self.weighted: Any = None
+        self.tallies = np.zeros((2, contrasts.N_TALLIES), np.int64)
+        self.apart: list[Apart] = []
+
+    def add(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
+        """Take in rows of one kind; first, second: losses and logits of each forecast."""
+        if is_hard(block):
+            contrasts.contrast_sums(first[0], second[0], first[1], second[1], block.counts, self.hard, self.tallies[0])
+        else:
+            if self.weighted is None:
+                self.weighted = exact.new_limbs(contrasts.N_WEIGHTED_LIMBS)
+            weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+            contrasts.weighted_contrast_sums(
+                first[0], second[0], first[1], second[1], weight, block.counts, self.weighted, self.tallies[1]
+            )
+        self._look_for_apart(block, first[0], second[0], pair)
+
+    def _look_for_apart(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
+        """Notice the rows that are furthest apart."""
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(first - second)
+        least = abs(self.apart[-1].difference) if len(self.apart) == N_APART else 0.0
+        # nan where both are infinite: they are as far apart as each other.
+        if not np.fmax.reduce(gaps, initial=0.0) > 0 or np.fmax.reduce(gaps, initial=0.0) < least:
+            return
+        gaps = np.where(np.isnan(gaps), 0.0, gaps)
+        costs, places = np.full(N_APART, -1.0), np.full(N_APART, -1)
+        costs[0] = least
+        n_kept, _ = kernels.keep_costliest(gaps, 0, least, 0, costs, places)
+        chosen = [int(place) for place, gap in zip(places[:n_kept], costs[:n_kept], strict=True) if gap > 0]
+        found = [
+            Apart(_row(block, pair[0], float(first[k]), k), _row(block, pair[1], float(second[k]), k)) for k in chosen
+        ]
+        self.apart = sorted(self.apart + found, key=lambda row: row.rank)[:N_APART]
+
+    def freeze(self) -> Contrast:
+        """The contrast of the rows that were added."""
+        hard = [exact.as_integer(limbs) for limbs in self.hard]
+        sums = [sum(hard[k] for k in places) for places in HARD_LIMBS]
+        # Each of these rows weighs 1.
+        sums[-3:] = [exact.of_count(int(self.tallies[0, 1:4].sum()))] * 3
+        if self.weighted is not None:
+            weighted = [exact.as_integer(limbs) for limbs in self.weighted]
+            sums = [
+                total + sum(weighted[k] for k in places) for total, places in zip(sums, WEIGHTED_LIMBS, strict=True)
+            ]
+        return Contrast(tuple(self.tallies.sum(axis=0).tolist()), tuple(sums), tuple(self.apart))
+
+
+def _row(block: Block, number: int, cost: float, index: int) -> Costly:
+    """A row as one of the forecasts saw it."""
+    proba, of_zero, logit = block.rivals[number]
+    forecast: Any = proba if logit is None else logit
+    return Costly(
+        cost,
+        block.place.name,
+        block.row(index),
+        float(forecast[index]),
+        float(block.y_true[index]),
+        1.0 if block.sample_weight is None else float(block.sample_weight[index]),
+        1 if block.counts is None else int(block.counts[index]),
+        None if of_zero is None else float(of_zero[index]),
+        logit is not None,
+        block.place,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JointScores:
+    """Labels by pair of scores: rows of 0 and of 1 with hard labels and no weights, by the bins of both forecasts.
+
+    limit: how many pairs are kept; level: by how many bits bins are made coarse, the least that is enough.
+    """
+
+    limit: int = 1 << 15
+    level: int = 0
+    counts: CountTable = field(default_factory=lambda: CountTable.empty(2))
+
+    def merge(self, other: JointScores) -> JointScores:
+        """Of the rows of both."""
+        level = max(self.level, other.level)
+        counts = self.at(level).counts.merge(other.at(level).counts)
+        finer = JointScores(self.limit, level, counts)
+        return finer if len(counts.keys) <= self.limit else finer.at(level_for(counts.keys, level, self.limit))
+
+    def at(self, level: int) -> JointScores:
+        """With coarser bins."""
+        if level == self.level:
+            return self
+        keys = coarse(self.counts.keys, level - self.level)
+        return JointScores(self.limit, level, CountTable.of(keys, self.counts.counts))
+
+
+def coarse(keys: Any, shift: int) -> Any:
+    """Pairs of bins by pairs of coarser bins."""
+    first, second = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
+    return (first >> shift) << BIN_BITS | (second >> shift)
+
+
+def level_for(keys: Any, level: int, limit: int) -> int:
+    """The least level, not below the present one, at which there are few enough pairs."""
+    for shift in range(COARSEST - level):
+        if are_few(coarse(keys, shift), limit):
+            return level + shift
+    return COARSEST
+
+
+class JointWorkspace:
+    """Pairs of bins so far."""
+
+    def __init__(self, settings: JointScores) -> None:
+        self.limit = settings.limit
+        self._resume(JointScores(settings.limit))
+
+    def _resume(self, kept: JointScores) -> None:
+        self.level = kept.level
+        self._numbering = Numbering(self.limit)
+        self._numbering.numbers_of(kept.counts.keys)
+        self._rows = np.zeros((len(kept.counts.keys), 2), np.int64)
+        self._rows[:] = kept.counts.counts
+
+    def add(self, block: Block, first: Any, second: Any) -> None:
+        """Take in rows with hard labels and no weights; first, second: their bins."""
+        from logloss.onepass import placing
+
+        keys = (first >> self.level) << BIN_BITS | (second >> self.level)
+        numbers, done = self._numbering.numbers_of(keys)
+        if done < len(keys):
+            kept = self.freeze()
+            level = level_for(np.concatenate([kept.counts.keys, keys]), self.level, self.limit)
+            self._resume(kept.at(level))
+            self.add(block, first, second)
+            return
+        n_known = self._numbering.n_known
+        if n_known > len(self._rows):
+            grown = np.zeros((max(n_known, 2 * len(self._rows)), 2), np.int64)
+            grown[: len(self._rows)] = self._rows
+            self._rows = grown
+        placing.tally_slots(block.y_true, numbers, block.counts, self._rows)
+
+    def freeze(self) -> JointScores:
+        """The pairs of the rows that were added."""
+        keys = self._numbering.keys()
+        rows = np.zeros((len(keys), 2), np.int64)
+        held = min(len(keys), len(self._rows))
+        rows[:held] = self._rows[:held]
+        used = np.flatnonzero(rows.any(axis=1))
+        counts = CountTable.of(keys[used], rows[used]) if len(used) else CountTable.empty(2)
+        return JointScores(self.limit, self.level, counts)

@@ -1,0 +1,1 @@
+"""An answer becomes a picture or a page."""

@@ -1,0 +1,78 @@
+"""What pictures of an answer show, as numbers: read from the answer alone, and drawn by `logloss.show.plot`.
+
+>>> import logloss
+>>> logloss.drawing(logloss.measure([1, 0], [0.8, 0.4]), "parts").kind
+'parts'
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from logloss.calibration import Calibration
+from logloss.comparison import Comparison
+from logloss.difference import Difference
+from logloss.errors import DataError
+from logloss.measurement import Measurement
+from logloss.model import LogisticModel
+from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model
+from logloss.show.drawings.drawn import Drawing as Drawing
+
+ROOMS = {
+    Measurement: of_measurement,
+    LogisticModel: of_model,
+    Calibration: of_calibration,
+    Comparison: of_comparison,
+    Difference: of_difference,
+}
+
+
+def kinds(answer: Any) -> list[str]:
+    """The pictures that an answer has, the first one as a rule."""
+    return _room(answer).kinds(answer)
+
+
+def drawing(answer: Any, kind: str | None = None) -> Drawing:
+    """What a picture of an answer shows, as numbers, and the sentence that says what to see in it.
+
+    Parameters
+    ----------
+    answer : Measurement, LogisticModel, Calibration, Comparison or Difference
+        Whose picture.
+    kind : str, optional
+        Of a measurement "reliability", "parts", "costliest" or, with `by`, "groups"; of a model "coefficients",
+        "passes" or, with one or two columns of numbers, "boundary"; of a calibration "map" or "saves"; of a comparison
+        "ranking", with `order` "lead", with `by` "groups"; of a difference "waterfall". The first that it has if left
+        out.
+
+    Returns
+    -------
+    Drawing
+        Its `tables` and `figures` are what `answer.plot(kind)` draws.
+
+    Raises
+    ------
+    DataError
+        If the answer has no such picture.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
+    >>> logloss.drawing(m, "parts").table("parts")["part"]
+    ['uncertainty', 'discrimination', 'miscalibration', 'log loss']
+    """
+    known = _room(answer).KINDS
+    kind = kinds(answer)[0] if kind is None else kind
+    if kind not in known:
+        raise DataError(f'a {type(answer).__name__} has no picture "{kind}". It has: {", ".join(kinds(answer))}.')
+    return known[kind](answer)
+
+
+def _room(answer: Any) -> Any:
+    """The module that knows the pictures of such an answer."""
+    for kind, room in ROOMS.items():
+        if isinstance(answer, kind):
+            return room
+    names = ", ".join(kind.__name__ for kind in ROOMS)
+    raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")

@@ -1,0 +1,81 @@
+"""What the pictures of a calibration show.
+
+>>> import logloss
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+>>> [round(p, 3) for p in map_of(c).table("map")["becomes"][10::80]]
+[0.255, 0.745]
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from logloss.calibration import Calibration
+from logloss.calibration.wording import advice, described
+from logloss.estimates import expit
+from logloss.show.drawings.drawn import Drawing
+from logloss.smalltable import SmallTable
+from logloss.text import fixed, significant
+
+# Points of the map, and every which one is listed.
+N_POINTS, LISTED = 101, 10
+# Where all that was seen lies this near to 0 or 1, the axes are in log-odds; how far they go where no end is known.
+NEAR_AN_END, FARTHEST_LOGIT = 0.1, 9.2
+
+
+def map_of(c: Calibration) -> Drawing:
+    """What each probability becomes."""
+    low, high = c.map.lowest, c.map.highest
+    if c.map.knots:
+        low, high = c.map.knots[0], c.map.knots[-1]
+    is_logit = (math.isfinite(high) and expit(high) < NEAR_AN_END) or (
+        math.isfinite(low) and expit(low) > 1 - NEAR_AN_END
+    )
+    if is_logit:
+        low, high = max(low, -FARTHEST_LOGIT), min(high, FARTHEST_LOGIT)
+        said = [float(expit(value)) for value in np.linspace(low, max(high, low + 1), N_POINTS)]
+    else:
+        said = np.linspace(0.0, 1.0, N_POINTS).tolist()
+    becomes = c.apply(np.array(said)).tolist()
+    found = SmallTable({"said": said, "becomes": becomes})
+    middle = int(np.argmax(np.abs(np.array(becomes) - said)))
+    sentence = f"{described(c).capitalize()}. "
+    if becomes[middle] == said[middle]:
+        sentence += "What was said stays as it is: the line is the diagonal."
+    else:
+        sentence += (
+            f"Below the diagonal probabilities become smaller, above it greater: {significant(said[middle], 2)} "
+            f"becomes {significant(becomes[middle], 2)}."
+        )
+    rows = [["said", "becomes"]]
+    rows += [[significant(row["said"]), significant(row["becomes"])] for row in list(found)[::LISTED]]
+    return Drawing("map", "What probabilities become", sentence, {"map": found}, {"is_logit": is_logit}, rows)
+
+
+def saves(c: Calibration) -> Drawing:
+    """What each map that was tried is expected to save."""
+    table = c.candidates
+    keys = {"method": table["method"], "saves_nats": table["saves_nats"], "error_nats": table["error_nats"]}
+    rows = [["map", "log loss", "saves (nats)", "std. error"]]
+    for row in table:
+        cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
+        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells])
+    title = "What each map saves"
+    if not any(math.isfinite(value) for value in keys["saves_nats"]):
+        reason = c.saves.reason or "the loss is infinite, so that any map that makes it finite saves without limit"
+        return Drawing("saves", title, f"Nothing is drawn: {reason}.", {}, {}, rows, "", reason)
+    sentence = (
+        f"{advice(c, '')} Right of the line a map lowers the loss of rows that it was not fitted to, from the simplest "
+        f"map to the most flexible; lines are one standard error. The filled one is used: {c.method}."
+    )
+    return Drawing("saves", title, sentence, {"candidates": SmallTable(keys)}, {"method": c.method}, rows)
+
+
+KINDS = {"map": map_of, "saves": saves}
+
+
+def kinds(c: Calibration) -> list[str]:
+    """The pictures of a calibration, the first one as a rule."""
+    return list(KINDS)

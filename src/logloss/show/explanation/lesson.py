@@ -1,0 +1,292 @@
+"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures.
+
+>>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
+>>> round(float(lesson.costs.mean()), 4) == round(lesson.measured.log_loss, 4)
+True
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.decomposition import Recalibration
+from logloss.errors import DataError, SeparationWarning
+from logloss.fitting import fit
+from logloss.information import cross_entropy, entropy, kl_divergence, surprisal
+from logloss.measurement import Measurement, measure
+from logloss.model import LogisticModel
+from logloss.predicting import proba_of
+from logloss.spread import spread_of
+
+# The predictions through which the slider moves, if the truth does not lie beyond them.
+FIRST_SAID, LAST_SAID = 0.1, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the classes, the feature and what is explained are called."""
+
+    positive: str
+    negative: str
+    feature: str = "x"
+    noun: str = "point"
+
+    def of(self, label: float) -> str:
+        """The name of a class."""
+        return self.positive if label else self.negative
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One pass of the training: its curve, and what it says and costs of each point, in order of x."""
+
+    intercept: float
+    slope: float
+    log_loss: float
+    bound: float
+    proba: Array
+    costs: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Neighbours by prediction with their share of positives.
+
+    n_rows: how many, None where rows have weights or soft labels; mass: their share of all rows; lowest, said, highest:
+    of their predictions the least, the mean and the greatest; share: of positives among them; cost: their mean loss in
+    nats.
+    """
+
+    n_rows: int | None
+    mass: float
+    lowest: float
+    said: float
+    highest: float
+    share: float
+    cost: float
+
+    @property
+    def entropy(self) -> float:
+        """What saying the share to each of them would cost."""
+        return float(entropy(self.share))
+
+    @property
+    def excess(self) -> float:
+        """What they cost more than that."""
+        return max(self.cost - self.entropy, 0.0) if math.isfinite(self.cost) else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What saying p to all costs where a share is positive: of a positive, of a negative, in the mean, in two parts."""
+
+    proba: float
+    if_positive: float
+    if_negative: float
+    cross_entropy: float
+    kl: float
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What both kinds of lesson have: a measurement, its pools, and what saying one p to all would cost."""
+
+    names: Names
+    measured: Measurement
+
+    @property
+    def rate(self) -> float:
+        """The share of positives."""
+        return float(self.measured.base_rate)
+
+    @property
+    def entropy(self) -> float:
+        """What saying that share to each costs, and the least that saying one thing to all can."""
+        return float(entropy(self.rate))
+
+    @cached_property
+    def pools(self) -> tuple[Pool, ...]:
+        """Neighbours pooled until the share of positives rises with what was said."""
+        recalibration = Recalibration(spread_of(self.measured.summary.scores))
+        return pools_of(recalibration)
+
+    @property
+    def entropy_of_pools(self) -> float:
+        """What would be left if each pool were told its own share: uncertainty − discrimination."""
+        return float(self.measured.uncertainty) - float(self.measured.discrimination)
+
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        """What saying p to all costs, for each p of the slider; the share of positives is one of them."""
+        return tuple(self.saying(p) for p in grid_of(self.rate))
+
+    def saying(self, p: float) -> Said:
+        """What saying p to all costs."""
+        if_positive, if_negative = (float(cost) for cost in surprisal([1, 0], [p, p]))
+        return Said(p, if_positive, if_negative, float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p)))
+
+
+@dataclass(frozen=True)
+class LessonOfPoints(Lesson):
+    """Points on a line, the curve that was fitted to them, and its passes; all in order of x."""
+
+    x: Array
+    labels: Array
+    model: LogisticModel
+    frames: tuple[Frame, ...]
+
+    @property
+    def n(self) -> int:
+        """How many points."""
+        return len(self.x)
+
+    @property
+    def proba(self) -> Array:
+        """What the curve says of each point."""
+        return self.frames[-1].proba
+
+    @property
+    def costs(self) -> Array:
+        """What each point costs, in nats."""
+        return self.frames[-1].costs
+
+    @property
+    def given(self) -> Array:
+        """The probability that was given to what each point is."""
+        return given_to(self.labels, self.proba)
+
+    @property
+    def costliest(self) -> int:
+        """Which point pays most."""
+        return int(np.argmax(self.costs))
+
+    @cached_property
+    def reach(self) -> tuple[float, float]:
+        """The part of the line that is shown."""
+        low, high = float(self.x.min()), float(self.x.max())
+        margin = 0.06 * (high - low) or 1.0
+        return low - margin, high + margin
+
+    @cached_property
+    def grid(self) -> Array:
+        """Places at which curves are drawn."""
+        return np.linspace(*self.reach, 97)
+
+    @property
+    def new_points(self) -> float:
+        """What each point would cost a curve that was fitted to the others, in the mean; nan if that is not known."""
+        return math.nan if self.model.new_rows is None else self.model.new_rows.log_loss
+
+
+@dataclass(frozen=True)
+class LessonOfPools(Lesson):
+    """The pools of a measurement, however many rows it has."""
+
+
+def lesson_of_points(
+    x: Any, labels: Any, names: Names, *, l2: float = 0.0, model: LogisticModel | None = None
+) -> LessonOfPoints:
+    """The lesson of a column of numbers and of labels 0 and 1, by a model of that column or by one that is fitted."""
+    x, labels = np.asarray(x, np.float64), np.asarray(labels, np.uint8)
+    order = np.argsort(x, kind="stable")
+    x, labels = x[order], labels[order]
+    model = finite_curve(x, labels, names, l2) if model is None else model
+    (slope,) = model.coefficients.values()
+    last = frame_of(model.intercept, slope, model.certificate.nats_per_row, x, labels)
+    passes = [frame_of(each.intercept, each.coefficients[0], each.bound, x, labels) for each in model.passes[:-1]]
+    measured = measure(labels, y_logit=logits_of(model.intercept, slope, x))
+    return LessonOfPoints(names, measured, x, labels, model, (*passes, last))
+
+
+def finite_curve(x: Array, labels: Array, names: Names, l2: float) -> LogisticModel:
+    """The curve of least loss; an error where there is none that could be drawn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        model = fit(x, labels, l2=l2)
+    if model.separation is not None:
+        raise DataError(
+            f'one cut of "{names.feature}" tells the classes apart without fault, so without a penalty no finite curve '
+            "is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
+        )
+    return model
+
+
+def frame_of(intercept: float, slope: float, bound: float, x: Array, labels: Array) -> Frame:
+    """One pass, with what it says of each point."""
+    logits = logits_of(intercept, slope, x)
+    costs = surprisal(labels, y_logit=logits)
+    return Frame(intercept, slope, float(np.mean(costs)), bound, proba_of(logits), costs)
+
+
+def logits_of(intercept: float, slope: float, x: Array) -> Array:
+    """Log-odds of a curve; where both are infinite the slope decides."""
+    with np.errstate(invalid="ignore"):
+        found = intercept + slope * x
+    return np.where(np.isnan(found), slope * np.sign(x), found)
+
+
+def given_to(labels: Array, proba: Array) -> Array:
+    """The probability that was given to what happened."""
+    return np.where(labels, proba, 1 - proba)
+
+
+def grid_of(rate: float) -> list[float]:
+    """The predictions of the slider: hundredths, the share itself, and beyond the hundredths where it lies there."""
+    steps = [round(k / 100, 2) for k in range(round(100 * FIRST_SAID), round(100 * LAST_SAID) + 1)]
+    rarer = min(rate, 1 - rate)
+    if 0 < rarer < FIRST_SAID:
+        beyond = [float(p) for p in np.geomspace(rarer / 4, FIRST_SAID, 24)[:-1]]
+        steps += beyond if rate < 0.5 else [1 - p for p in beyond]
+    return sorted({*steps, rate})
+
+
+def pools_of(recalibration: Recalibration) -> tuple[Pool, ...]:
+    """The pools of an isotonic fit, with what was said to them and what they cost."""
+    spread = recalibration.spread
+    zeros, ones = spread.shares
+    with np.errstate(invalid="ignore"):
+        costs = np.where(zeros > 0, zeros * spread.if_zero, 0.0) + np.where(ones > 0, ones * spread.if_one, 0.0)
+    said = said_of(spread)
+    found, start = [], 0
+    total = recalibration.total
+    n_rows = spread.counts.sum(axis=1)
+    for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
+        here = slice(start, int(end) + 1)
+        masses = zeros[here] + ones[here]
+        mass = int(pool_rows) / total
+        found.append(
+            Pool(
+                n_rows=int(n_rows[here].sum()) if spread.is_counted else None,
+                mass=mass,
+                lowest=float(said[start]),
+                said=math.fsum(masses * said[here]) / math.fsum(masses),
+                highest=float(said[int(end)]),
+                share=int(pool_ones) / int(pool_rows),
+                cost=math.fsum(costs[here]) / mass if np.isfinite(costs[here]).all() else math.inf,
+            )
+        )
+        start = int(end) + 1
+    return tuple(found)
+
+
+def said_of(spread: Any) -> Array:
+    """The prediction at each place of a spread."""
+    return np.asarray(spread.points.proba, np.float64)
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """A number in a sentence, to so many significant digits."""
+    return written(float(f"{value:.{digits}g}"))
+
+
+def written(value: float) -> str:
+    """A number in its shortest exact form, with a real minus."""
+    text = repr(float(value))
+    return text.removesuffix(".0").replace("-", "−")

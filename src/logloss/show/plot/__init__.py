@@ -1,0 +1,77 @@
+"""Answers as figures: the only importer of matplotlib.
+
+>>> import logloss
+>>> ax = plot(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]), "costliest")
+>>> ax.get_ylabel()
+'share of the loss (%)'
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from logloss.calibration import Calibration
+from logloss.comparison import Comparison
+from logloss.difference import Difference
+from logloss.errors import DataError, MissingPackage
+from logloss.measurement import Measurement
+from logloss.model import LogisticModel
+from logloss.show.drawings import drawing
+
+try:
+    from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
+    from logloss.show.plot.style import new_axes, say, settings
+    from logloss.show.plot.svg import inline_svg
+except ImportError as error:
+    if (error.name or "").split(".")[0] != "matplotlib":
+        raise
+    raise MissingPackage('drawing needs matplotlib. Install it with: pip install "logloss[plot]"') from error
+
+ROOMS = {
+    Measurement: of_measurement,
+    LogisticModel: of_model,
+    Calibration: of_calibration,
+    Comparison: of_comparison,
+    Difference: of_difference,
+}
+FORMATS = ("pdf", "svg", "png")
+
+
+def plot(answer: Any, kind: str | None = None, ax: Any = None) -> Any:
+    """Draw a picture of an answer, on axes of its own or on those that are given; returns the axes."""
+    shown = drawing(answer, kind)
+    room = next(room for kind_of, room in ROOMS.items() if isinstance(answer, kind_of))
+    if ax is None:
+        _, ax = new_axes(40.0 if shown.reason else room.height_mm(shown))
+    with settings():
+        if shown.reason:
+            say(ax, shown.sentence)
+        else:
+            room.DRAWN[shown.kind](ax, shown)
+    return ax
+
+
+def svg_of(answer: Any, kind: str) -> str:
+    """A picture as an SVG element for a page."""
+    return inline_svg(plot(answer, kind).get_figure(root=True))
+
+
+def save(answer: Any, path: Any, kind: str | None = None) -> None:
+    """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
+    form = check_format(path)
+    ax = plot(answer, kind)
+    from logloss.storage import replacing
+
+    # Without a date the same answer makes the same file.
+    metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form, {})
+    with replacing(os.fspath(path)) as stream, settings():
+        ax.get_figure(root=True).savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
+
+
+def check_format(path: Any) -> str:
+    """The format of a picture's file, by its ending."""
+    form = os.path.splitext(os.fspath(path))[1].lower().lstrip(".")
+    if form not in FORMATS:
+        raise DataError(f"a picture is written to a file that ends in .pdf, .svg or .png; got {os.fspath(path)}.")
+    return form

@@ -1,0 +1,70 @@
+"""Pictures of a calibration.
+
+>>> import logloss
+>>> ax = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature").plot()
+>>> ax.get_ylabel()
+'becomes'
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from logloss.show.drawings.drawn import Drawing
+from logloss.show.plot.style import BLUE, MUTED, name_rows, whisker
+
+# Ticks of axes in log-odds.
+TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
+
+
+def map_of(ax: Any, drawing: Drawing) -> None:
+    """What each probability becomes, beside the diagonal."""
+    table = drawing.table("map")
+    said, becomes = np.array(table["said"]), np.array(table["becomes"])
+    low, high = 0.0, 1.0
+    if drawing.figures["is_logit"]:
+        ends = np.concatenate([said, becomes])
+        ends = ends[(ends > 0) & (ends < 1)]
+        low, high = (float(np.log(p / (1 - p))) for p in (ends.min(), ends.max()))
+        with np.errstate(divide="ignore"):
+            said, becomes = (np.clip(np.log(p) - np.log1p(-p), low, high) for p in (said, becomes))
+        inside = [p for p in TICKS if low <= math.log(p / (1 - p)) <= high]
+        places, names = [math.log(p / (1 - p)) for p in inside], [f"{p:.4f}".rstrip("0") for p in inside]
+        ax.set_xticks(places, names)
+        ax.set_yticks(places, names)
+    ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    ax.plot(said, becomes, color=BLUE, linewidth=1.8)
+    room = 0.02 * (high - low)
+    ax.set_xlim(low - room, high + room)
+    ax.set_ylim(low - room, high + room)
+    ax.set_aspect("equal")
+    ax.set_xlabel("said: predicted probability")
+    ax.set_ylabel("becomes")
+
+
+def saves(ax: Any, drawing: Drawing) -> None:
+    """What each map is expected to save, with one standard error; the chosen one filled."""
+    rows = list(drawing.table("candidates"))
+    name_rows(ax, [row["method"] for row in rows])
+    for number, row in enumerate(rows):
+        value, error = row["saves_nats"], row["error_nats"]
+        if not math.isfinite(value):
+            continue
+        whisker(ax, number, value - error, value + error, color=BLUE)
+        inside = BLUE if row["method"] == drawing.figures["method"] else "white"
+        ax.plot([value], [number], "o", color=BLUE, markerfacecolor=inside, markersize=5, zorder=4)
+    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.margins(x=0.06)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel("saves (nats per row)")
+
+
+DRAWN = {"map": map_of, "saves": saves}
+
+
+def height_mm(drawing: Drawing) -> float:
+    """How tall a picture is."""
+    return 86.0 if drawing.kind == "map" else 22 + 5.5 * len(drawing.tables.get("candidates", ()))

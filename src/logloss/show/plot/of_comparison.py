@@ -1,0 +1,95 @@
+"""Pictures of a comparison.
+
+>>> import logloss
+>>> ax = logloss.compare([1, 0] * 50, {"old": [0.5] * 100, "new": [0.7, 0.4] * 50}).plot()
+>>> [label.get_text() for label in ax.get_yticklabels()]
+['new', 'old']
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from logloss.show.drawings.drawn import Drawing
+from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, cut, name_rows, whiskers
+from logloss.text import fixed
+
+# About so many periods are named below the axis, in so many letters together.
+N_TICKS, TICK_LETTERS = 6, 44
+
+
+def ranking(ax: Any, drawing: Drawing) -> None:
+    """How far each forecast is behind the best, and at the right what it costs."""
+    rows = drawing.table("ranking")
+    name_rows(ax, rows["forecast"])
+    behind = np.array(rows["behind_nats"])
+    finite = np.where(np.isfinite(behind), behind, math.nan)
+    whiskers(ax, finite, rows["behind_nats_low"], rows["behind_nats_high"], color=BLUE)
+    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.margins(x=0.06)
+    ax.locator_params(axis="x", nbins=5)
+    for number, (value, loss) in enumerate(zip(behind, rows["log_loss_nats"], strict=True)):
+        words = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": SMALL}
+        ax.text(1.02, number, fixed(loss, 4), **words)
+        if math.isinf(value):
+            ax.text(0.99, number, "→", ha="right", color=ORANGE, **words)
+    above = {"transform": ax.get_yaxis_transform(), "va": "bottom", "fontsize": SMALL, "color": MUTED}
+    ax.text(1.02, -0.6, "log loss", **above)
+    ax.set_xlabel(cut(f"costs more than {drawing.figures['best']} (nats per row)", 44), parse_math=False)
+
+
+def lead(ax: Any, drawing: Drawing) -> None:
+    """The lead so far with its sequence, period by period."""
+    course, figures = drawing.table("course"), drawing.figures
+    number = np.array(course["number"])
+    low, high = figures["view_low"], figures["view_high"]
+    # What leaves the axes by far needs no exact place.
+    reach = 3 * (high - low)
+    band = [np.clip(np.array(course[name]), low - reach, high + reach) for name in ("low", "high")]
+    ax.fill_between(number, *band, color=BAND, linewidth=0, label="always valid: 95 %")
+    ax.plot(
+        number, np.clip(course["lead_nats"], low - reach, high + reach), color=BLUE, linewidth=1.6, label="lead so far"
+    )
+    ax.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    if math.isfinite(figures["clear_at"]):
+        clear = {"color": ORANGE, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+        ax.axvline(figures["clear_at"], label=f"clear since {cut(figures['clear_since'], 16)}", **clear)
+    ax.set_xlim(number[0], number[-1] if len(number) > 1 else number[0] + 1)
+    ax.set_ylim(low, high)
+    longest = max(len(str(name)) for name in course["period"])
+    n_ticks = max(2, min(N_TICKS, TICK_LETTERS // (min(longest, 16) + 2)))
+    places = np.unique(np.linspace(0, len(number) - 1, n_ticks).round().astype(int))
+    ax.set_xticks(number[places], [cut(str(course["period"][place]), 16) for place in places], parse_math=False)
+    labels = ax.get_xticklabels()
+    labels[0].set_ha("left")
+    labels[-1].set_ha("right" if len(labels) > 1 else "left")
+    ax.set_xlabel(cut(figures["order"], 40), parse_math=False)
+    ax.set_ylabel("lead (nats per row)")
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+    ax.legend(handlelength=1.6, columnspacing=1.2, **place)
+
+
+def groups(ax: Any, drawing: Drawing) -> None:
+    """The lead in each group with its interval."""
+    rows = drawing.table("groups")
+    name_rows(ax, rows["group"])
+    leads = np.array(rows["lead_nats"])
+    leads = np.where(np.isfinite(leads), leads, math.nan)
+    whiskers(ax, leads, rows["lead_nats_low"], rows["lead_nats_high"], color=BLUE)
+    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.margins(x=0.06)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel("lead in the group (nats per row)")
+
+
+DRAWN = {"ranking": ranking, "lead": lead, "groups": groups}
+
+
+def height_mm(drawing: Drawing) -> float:
+    """How tall a picture is."""
+    if drawing.kind == "lead":
+        return 74.0
+    return 24 + 5.5 * len(drawing.table(drawing.kind)) if drawing.kind in drawing.tables else 40.0

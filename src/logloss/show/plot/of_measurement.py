@@ -1,0 +1,190 @@
+"""Pictures of a measurement.
+
+>>> import logloss
+>>> ax = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).plot("parts")
+>>> ax.get_xlabel()
+'nats per row'
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from logloss.show.drawings.drawn import Drawing
+from logloss.show.plot.levels import draw_levels
+from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whiskers
+from logloss.text import fixed, significant
+
+# The strip below the curve in which the predictions lie, over the height of the curve.
+STRIP, GAP = 0.16, 0.03
+# The legend, in the order in which it is read.
+ORDER = ("what happened", "true curve: 95 %", "if calibrated: 95 of 100")
+# Ticks of axes in log-odds.
+TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6)
+# A hundredth of a pixel in log-odds: what lies farther out is drawn at the edge.
+EDGE = 1e-3
+
+
+def reliability(ax: Any, drawing: Drawing) -> None:
+    """The isotonic curve, its bands, the diagonal, and below how the predictions lie."""
+    figures, tables = drawing.figures, drawing.tables
+    axis = Axis(drawing)
+    low, high = axis.low, axis.high
+    if "consistency" in tables:
+        band = tables["consistency"]
+        where = axis.at(band["proba"])
+        ax.fill_between(
+            where,
+            axis.at(band["low"]),
+            axis.at(band["high"]),
+            color=BAND,
+            linewidth=0,
+            label="if calibrated: 95 of 100",
+        )
+    ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    if "confidence" in tables:
+        steps = tables["confidence"]
+        dashes = {"color": BLUE, "linewidth": 0.8, "linestyle": (0, (4, 2)), "zorder": 3}
+        lowest, highest = axis.at([0.0, *steps["low_from_last_on"]]), axis.at([*steps["high_up_to_first"], 1.0])
+        ends = axis.at([steps["first"][0], *steps["last"]]), axis.at([*steps["first"], steps["last"][-1]])
+        ax.step(ends[0], lowest, where="post", label="true curve: 95 %", **dashes)
+        ax.step(ends[1], highest, where="pre", **dashes)
+    pools = tables["pools"]
+    said = axis.at([end for pool in pools for end in (pool["lowest"], pool["highest"])])
+    happened = axis.at([rate for rate in pools["rate"] for _ in range(2)])
+    ax.plot(said, happened, color=BLUE, linewidth=1.8, label="what happened", zorder=4)
+    if len(pools) <= 2:
+        ax.plot(said, happened, "o", color=BLUE, markersize=4, zorder=4)
+    _strip(ax, axis, tables["said"])
+    size = high - low
+    ax.set_xlim(low - 0.02 * size, high + 0.02 * size)
+    ax.set_ylim(low - (STRIP + 2 * GAP) * size, high + 0.02 * size)
+    ax.set_aspect("equal")
+    places, names = axis.ticks()
+    ax.set_xticks(places, names)
+    ax.set_yticks([*places, low - (GAP + STRIP / 2) * size], [*names, "rows"])
+    ax.set_xlabel("said: predicted probability")
+    ax.set_ylabel("happened: share of positives")
+    if figures["bands_reason"]:
+        ax.plot([], [], " ", label=f"no bands: {figures['bands_reason']}")
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    shown = sorted(handles, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    # Above the axes: inside, a curve of few rows can run anywhere.
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+    ax.legend([handles[name] for name in shown], shown, handlelength=1.6, columnspacing=1.2, **place)
+
+
+class Axis:
+    """Both axes of a reliability picture: in probability, or in log-odds where all lies near one end."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.is_logit = drawing.figures["is_logit"]
+        self.low, self.high = drawing.figures["low"], drawing.figures["high"]
+        if self.is_logit:
+            edges = drawing.tables["said"]
+            self.low, self.high = (math.log(p / (1 - p)) for p in (edges["to"][0], edges["from"][-1]))
+            size = self.high - self.low
+            # A cell more at each end: the first and the last hold all that lies beyond.
+            self.low, self.high = self.low - size / 38, self.high + size / 38
+
+    def at(self, proba: Any) -> Any:
+        """Where probabilities are drawn."""
+        proba = np.asarray(proba, dtype=float)
+        if not self.is_logit:
+            return proba
+        with np.errstate(divide="ignore"):
+            return np.clip(np.log(proba) - np.log1p(-proba), self.low, self.high)
+
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Places and names of ticks."""
+        if not self.is_logit:
+            step = 0.2 if self.high - self.low > 0.5 else 0.1
+            places = np.arange(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1) * step
+            return places.tolist(), [fixed(place, 1) for place in places]
+        inside = [p for p in TICKS if self.low - 1e-9 <= math.log(p / (1 - p)) <= self.high + 1e-9]
+        # More than six names run into each other.
+        inside = inside[::2] if len(inside) > 6 else inside
+        return [math.log(p / (1 - p)) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
+
+
+def _strip(ax: Any, axis: Axis, said: Any) -> None:
+    """How the predictions lie: the positives dark, the others on top of them."""
+    size = axis.high - axis.low
+    floor = axis.low - (STRIP + GAP) * size
+    ones, zeros = np.array(said["share_of_ones"]), np.array(said["share_of_zeros"])
+    tallest = float((ones + zeros).max()) or 1.0
+    edges = np.append(axis.at(said["from"]), axis.at(said["to"][-1:]))
+    scale = STRIP * size / tallest
+    for share, color in ((ones + zeros, BAND), (ones, MUTED)):
+        # One area for all cells: a bar for each would be half of the whole file.
+        height = floor + scale * np.append(share, share[-1])
+        ax.fill_between(edges, floor, height, step="post", color=color, linewidth=0)
+    ax.plot([axis.low, axis.high], [floor, floor], color=LINE, linewidth=0.6, zorder=0)
+
+
+def parts(ax: Any, drawing: Drawing) -> None:
+    """From what the base rate leaves open to the loss, and what chance alone would add."""
+    table = drawing.table("parts")
+    draw_levels(ax, table, drawing.figures["digits"])
+    chance = drawing.figures["by_chance_nats"]
+    if math.isfinite(chance):
+        place = table["from_nats"][2] + chance
+        ax.plot([place, place], [1.62, 2.38], color=INK, linewidth=1.2, zorder=5)
+        words = {"textcoords": "offset points", "va": "bottom", "fontsize": SMALL}
+        ax.annotate("by chance", (place, 1.62), (1, 2), **words)
+
+
+def costliest(ax: Any, drawing: Drawing) -> None:
+    """The share of the loss over the share of rows, the costliest first."""
+    payers = drawing.table("payers")
+    rows, loss = (100 * np.array(payers[name]) for name in ("share_of_rows", "share_of_loss"))
+    ax.fill_between(rows, rows, loss, color=PALE, linewidth=0)
+    ax.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    ax.plot(rows, loss, color=BLUE, linewidth=1.8)
+    for line, part in enumerate((10, 1)):
+        share = 100 * drawing.figures[f"share_{part}_percent"]
+        ax.plot([part], [share], "o", color=BLUE, markersize=4)
+        # Below the diagonal there is always room.
+        words = f"{part} % of rows pay {significant(share, 2)} %"
+        ax.text(98, 6 + 8 * line, words, ha="right", fontsize=SMALL)
+    ax.set_xlim(0, 100)
+    ax.set_ylim(0, 102)
+    ax.set_xlabel("rows, the costliest first (%)")
+    ax.set_ylabel("share of the loss (%)")
+
+
+def groups(ax: Any, drawing: Drawing) -> None:
+    """What each group adds, with intervals."""
+    rows = drawing.table("groups")
+    name_rows(ax, rows["group"])
+    adds = np.array(rows["adds_nats"])
+    if not np.isfinite(adds).all():
+        finite = np.where(np.isfinite(adds), 0.0, np.nan)
+        ax.plot(finite, range(len(adds)), "o", color=BLUE, markersize=4)
+        for row, value in enumerate(adds):
+            if value == math.inf:
+                ax.annotate("→ ∞", (0, row), ha="left", va="center", color=ORANGE)
+    else:
+        whiskers(ax, adds, rows["adds_nats_low"], rows["adds_nats_high"], color=BLUE)
+    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.margins(x=0.06)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel(f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
+
+
+def nothing(ax: Any, drawing: Drawing) -> None:
+    """Why there is no picture."""
+    say(ax, drawing.sentence)
+
+
+DRAWN = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}
+
+
+def height_mm(drawing: Drawing) -> float:
+    """How tall a picture is."""
+    if drawing.kind == "groups" and "groups" in drawing.tables:
+        return 22 + 5 * len(drawing.table("groups"))
+    return {"reliability": 104.0, "parts": 48.0}.get(drawing.kind, 66.0)

@@ -1,0 +1,70 @@
+"""Answers as one HTML file: first the answer in sentences, then pictures, then tables; no script, no outside link.
+
+>>> import logloss
+>>> page = to_html(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]))
+>>> "Your log loss is 0.3375 nats (0.4870 bits)" in page, "<script" in page
+(True, False)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from logloss.calibration import Calibration
+from logloss.comparison import Comparison
+from logloss.difference import Difference
+from logloss.measurement import Measurement
+from logloss.model import LogisticModel
+from logloss.show import page
+from logloss.show.drawings import drawing, kinds
+from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model
+from logloss.text import html_paragraphs, html_table
+
+ROOMS = {
+    Measurement: of_measurement,
+    LogisticModel: of_model,
+    Calibration: of_calibration,
+    Comparison: of_comparison,
+    Difference: of_difference,
+}
+
+
+def to_html(answer: Any, path: Any = None) -> str:
+    """The report of an answer as a page, and as a file where a path is given; whole or not at all."""
+    room = _room(answer)
+    body = [page.paragraph(room.head(answer), kind="muted")]
+    first, *others = room.sentences(answer)
+    body += [page.paragraph(first, kind="lead"), *(page.paragraph(said) for said in others)]
+    body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
+    body += [page.section(title, inside) for title, inside in room.tables(answer)]
+    notes = [room.remarks(answer), *(page.paragraph(note) for note in answer.notes)]
+    body.append(page.section("How it was made", "\n".join(notes)))
+    found = page.page(room.title(answer), "\n".join(body))
+    if path is not None:
+        from logloss.storage import write_atomically
+
+        write_atomically(path, found.encode())
+    return found
+
+
+def short_html(answer: Any) -> str:
+    """The short form for notebooks: the sentences and one table; needs no matplotlib."""
+    room = _room(answer)
+    rows, align = room.figures(answer)
+    return html_paragraphs([room.head(answer), *room.sentences(answer)]) + html_table(rows, align)
+
+
+def _figure(answer: Any, kind: str) -> str:
+    """One picture with its sentence and its numbers."""
+    from logloss.show.plot import svg_of
+
+    shown = drawing(answer, kind)
+    if shown.reason:
+        inside = page.numbers(shown.numbers, title=shown.title, note=shown.note) if shown.numbers else ""
+        return page.words(shown.title, shown.sentence, inside)
+    return page.figure(svg_of(answer, kind), shown.title, shown.sentence, shown.numbers, note=shown.note)
+
+
+def _room(answer: Any) -> Any:
+    """The module that knows what is said of such an answer."""
+    return next(room for kind, room in ROOMS.items() if isinstance(answer, kind))

@@ -1,0 +1,80 @@
+"""What the report of a calibration says.
+
+>>> import logloss
+>>> sentences(logloss.calibrate([1, 0] * 50, [0.5, 0.5] * 50))[0]
+'Nothing to repair: no recalibration is expected to save more than chance.'
+"""
+
+from __future__ import annotations
+
+import math
+
+from logloss.calibration import Calibration
+from logloss.calibration.wording import advice, described
+from logloss.show import page
+from logloss.text import counted, fixed, significant
+
+# What each map does, from the simplest.
+WHAT = {
+    "nothing": "leaves what was said",
+    "shift": "moves all log-odds by the same",
+    "temperature": "stretches log-odds about one half",
+    "platt": "stretches and moves log-odds",
+    "beta": "stretches both sides by their own, and moves",
+    "isotonic": "keeps only the order of what was said",
+}
+
+
+def title(c: Calibration) -> str:
+    """What the page is about."""
+    return f"Calibration from {c.source}" if c.source else "Calibration"
+
+
+def head(c: Calibration) -> str:
+    """What it was fitted to."""
+    of = f" of {c.source}" if c.source else ""
+    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}", f"{counted(c.n_folds, 'fold')}"]
+    if c.negatives_kept != 1:
+        said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
+    return " · ".join(said)
+
+
+def sentences(c: Calibration) -> list[str]:
+    """The answer, and what the map is."""
+    if c.method == "nothing":
+        return [advice(c, "")]
+    after = (
+        f" The loss was {fixed(c.log_loss, 4)} nats per row, and {fixed(c.log_loss_after, 4)} is expected of new rows"
+    )
+    return [advice(c, ""), f"The map: {described(c)}; it {WHAT[c.method]}.{after}."]
+
+
+def figures(c: Calibration) -> tuple[list[list[str]], str]:
+    """The maps that were tried, and how the columns of their table are aligned."""
+    rows = [["map", "log loss", "saves (nats)", "std. error", "", ""]]
+    for row in c.candidates:
+        cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
+        mark = "used" if row["method"] == c.method else ""
+        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], mark])
+    return rows, "lrrrll"
+
+
+def tables(c: Calibration) -> list[tuple[str, str]]:
+    """Sections of tables: (heading, HTML)."""
+    found = [("Maps that were tried", page.table(*figures(c), label="Maps"))]
+    rows = [["", ""]]
+    rows += [[name, significant(value, 6)] for name, value in c.parameters.items() if not isinstance(value, list)]
+    if len(rows) > 1:
+        found.append(("Parameters", page.table(rows, "lr", label="Parameters")))
+    return found
+
+
+def remarks(c: Calibration) -> str:
+    """What its words mean."""
+    said = [
+        "What a map saves is judged by cross-fitting: each fold by maps that were fitted to the others. Of maps that "
+        "are equally good within one standard error the simplest is used.",
+    ]
+    if not c.is_exact:
+        said.append(f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified.")
+    return "\n".join(page.paragraph(each) for each in said)

@@ -1,0 +1,75 @@
+"""What the report of a difference says.
+
+>>> import logloss
+>>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
+>>> sentences(logloss.diff(old, old))[0]
+'Log loss 0.33754 → 0.33754: unchanged (no interval: the two share rows).'
+"""
+
+from __future__ import annotations
+
+from logloss.difference import Difference
+from logloss.difference.words import group_table, mix_rows, parts_rows, sentence, warnings
+from logloss.difference.words import remarks as remarks_of
+from logloss.show import page
+from logloss.text import count, counted
+
+# Most groups that are listed.
+MOST_LISTED = 200
+
+
+def title(d: Difference) -> str:
+    """What the page is about."""
+    return "Why the log loss moved"
+
+
+def head(d: Difference) -> str:
+    """What is compared."""
+    ends = []
+    for name, measured in (("old", d.old), ("new", d.new)):
+        of = f" of {measured.source}" if measured.source else ""
+        ends.append(f"{name}: {counted(measured.n_rows, 'row')}{of}")
+    return " · ".join([*ends, f"positive: {d.new.positive}", "intervals: 95 %"])
+
+
+def sentences(d: Difference) -> list[str]:
+    """The answer, and what must be known before the figures are read."""
+    said = sentence(d)
+    return [
+        f"{said[:1].upper()}{said[1:]}.",
+        *(f"{each.strip()[:1].upper()}{each.strip()[1:]}." for each in warnings(d)),
+    ]
+
+
+def figures(d: Difference) -> tuple[list[list[str]], str]:
+    """The move of each part, and how the columns of the table are aligned."""
+    return [["", "moves by (nats)", "95 %", ""], *([cell.strip() for cell in row] for row in parts_rows(d))], "lrll"
+
+
+def tables(d: Difference) -> list[tuple[str, str]]:
+    """Sections of tables: (heading, HTML)."""
+    found = [("What moved it", page.table(*figures(d), label="What moved it"))]
+    both = [["", "old", "new"]]
+    for name, key in (("rows", "n_rows"), ("given probability 0", "n_infinite")):
+        both.append([name, *(count(getattr(each, key)) for each in (d.old, d.new))])
+    for name, key in (("log loss (nats)", "log_loss"), ("base rate", "base_rate"), ("said on average", "mean_proba")):
+        both.append([name, *(f"{getattr(each, key):.4f}" for each in (d.old, d.new))])
+    found.append(("Then and now", page.table(both, label="Then and now")))
+    if d.groups is not None:
+        rows = [["", "nats", "95 %", ""], *([cell.strip() for cell in row] for row in mix_rows(d))]
+        shown = [page.table(rows, "lrll", label="Mix"), page.table(*group_table(d, MOST_LISTED), label="Groups")]
+        if len(d.groups) > MOST_LISTED:
+            shown.append(page.paragraph(f"The {MOST_LISTED} of {count(len(d.groups))} groups that moved it most."))
+        found.append(("Groups", "\n".join(shown)))
+    return found
+
+
+def remarks(d: Difference) -> str:
+    """What chance and the scores did, and what the words mean."""
+    said = [f"{each[:1].upper()}{each[1:]}." for each in remarks_of(d)]
+    said.append(
+        "The move of the loss is the move of the uncertainty (the entropy of the base rate) less that of the "
+        "discrimination (what the predictions know) plus that of the miscalibration (what they get wrong about "
+        "it), to the digit."
+    )
+    return "\n".join(page.paragraph(each) for each in said)

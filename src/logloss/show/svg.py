@@ -1,0 +1,219 @@
+"""Pictures drawn by hand: marks on axes as SVG, and the frames of a picture that moves.
+
+>>> axes = Axes(x=(0.0, 1.0), y=(0.0, 2.0))
+>>> str(axes.dot(0.5, 1.0, is_positive=True, says="half"))
+'<circle class="pos" cx="235.5" cy="118" r="5"><title>half</title></circle>'
+
+What moves is drawn once for each frame, whole; `moving` finds which attributes and texts differ between the frames. So
+nothing about motion is written by hand, each frame is a picture that could stand alone, and a page needs no arithmetic.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from logloss.text import fixed
+
+# Of every picture, in its own units; shown between 340 and 580 pixels wide, so that 13 units are readable letters.
+WIDTH = 440
+# Half the width of a dot, and of the triangle that takes as much room.
+RADIUS = 5.0
+
+# What one attribute (or the text, whose name is "") of an element is in each frame: (id, attribute, values).
+Move = tuple[str, str, list[str]]
+
+
+class Element:
+    """A tag, its attributes and what is in it: elements or text. Underscores in names of attributes become hyphens."""
+
+    __slots__ = ("attributes", "children", "tag")
+
+    def __init__(self, tag: str, *children: Element | str, **attributes: object) -> None:
+        self.tag = tag
+        self.children = list(children)
+        self.attributes = {
+            name.strip("_").replace("_", "-"): _written(value)
+            for name, value in attributes.items()
+            if value is not None
+        }
+
+    def __str__(self) -> str:
+        attributes = "".join(f' {name}="{html.escape(value)}"' for name, value in self.attributes.items())
+        if not self.children and self.tag not in ("span", "p", "td", "output", "text"):
+            return f"<{self.tag}{attributes}/>"
+        inner = "".join(html.escape(c, quote=False) if isinstance(c, str) else str(c) for c in self.children)
+        return f"<{self.tag}{attributes}>{inner}</{self.tag}>"
+
+
+def group(*children: Element | str, **attributes: object) -> Element:
+    """Elements that belong together."""
+    return Element("g", *children, **attributes)
+
+
+def _written(value: object) -> str:
+    """An attribute; of a coordinate two digits, a hundredth of a pixel."""
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def moving(frames: Sequence[Element], name: str, shown: int = 0) -> tuple[Element, list[Move]]:
+    """(The picture of the frame that is shown first, whose moving elements have ids; how each of them moves)."""
+    moves: list[Move] = []
+    for number, same in enumerate(zip(*(_elements(frame) for frame in frames), strict=True)):
+        first = same[shown]
+        found: list[Move] = []
+        for attribute, value in first.attributes.items():
+            values = [element.attributes[attribute] for element in same]
+            if any(each != value for each in values):
+                found.append((f"{name}-{number}", attribute, values))
+        if first.children and isinstance(first.children[0], str):
+            texts = ["".join(map(str, element.children)) for element in same]
+            if any(each != texts[0] for each in texts):
+                found.append((f"{name}-{number}", "", texts))
+        if found:
+            first.attributes["id"] = f"{name}-{number}"
+            moves += found
+    return frames[shown], moves
+
+
+def _elements(element: Element) -> Iterator[Element]:
+    """The element and all in it, in order."""
+    yield element
+    for child in element.children:
+        if isinstance(child, Element):
+            yield from _elements(child)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from low to high, no more than so many of them and two."""
+    if not high > low:
+        return [low]
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = next(step * k for k in (1, 2, 5, 10) if (high - low) / (step * k) <= most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def tick_texts(values: Sequence[float]) -> list[str]:
+    """The numbers on an axis, with as many digits as each of them needs."""
+    size = max((abs(value) for value in values), default=0.0)
+    digits = next((d for d in range(9) if all(abs(round(v, d) - v) <= 1e-9 * size for v in values)), 9)
+    return [fixed(value, digits) for value in values]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """A rectangle of a picture in which numbers have places.
+
+    x, y: the numbers at its ends; left, top, width, height: where it is, in units of the picture.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    left: float = 46.0
+    top: float = 28.0
+    width: float = 379.0
+    height: float = 180.0
+
+    def across(self, x: float) -> float:
+        """Where a number lies across; at the end if it is beyond."""
+        low, high = self.x
+        return self.left + self.width * (min(max(x, low), high) - low) / (high - low)
+
+    def up(self, y: float) -> float:
+        """Where a number lies up; at the end if it is beyond."""
+        low, high = self.y
+        return self.top + self.height * (1 - (min(max(y, low), high) - low) / (high - low))
+
+    def frame(
+        self,
+        x_title: str,
+        y_title: str,
+        *,
+        x_ticks: Sequence[float] | None = None,
+        y_ticks: Sequence[float] | None = None,
+    ) -> Element:
+        """The axes themselves: lines, round numbers, and what they count."""
+        bottom = self.top + self.height
+        across = ticks(*self.x, 7) if x_ticks is None else list(x_ticks)
+        up = ticks(*self.y, 5) if y_ticks is None else list(y_ticks)
+        marks: list[Element] = []
+        for value, says in zip(up, tick_texts(up), strict=True):
+            y = self.up(value)
+            marks.append(Element("line", class_="grid", x1=self.left, x2=self.left + self.width, y1=y, y2=y))
+            marks.append(Element("text", says, x=self.left - 6, y=y + 4.5, text_anchor="end"))
+        for value, says in zip(across, tick_texts(across), strict=True):
+            x = self.across(value)
+            marks.append(Element("line", class_="rule", x1=x, x2=x, y1=bottom, y2=bottom + 4))
+            marks.append(Element("text", says, x=x, y=bottom + 17, text_anchor="middle"))
+        marks.append(Element("line", class_="rule", x1=self.left, x2=self.left + self.width, y1=bottom, y2=bottom))
+        if y_title:
+            marks.append(Element("text", y_title, x=4.0, y=self.top - 14))
+        if x_title:
+            right = self.left + self.width
+            marks.append(Element("text", x_title, x=right, y=bottom + 34, text_anchor="end"))
+        return group(*marks, class_="axes")
+
+    def line(self, points: Sequence[tuple[float, float]], kind: str) -> Element:
+        """A line through points."""
+        return Element("path", class_=kind, d=self._path(points))
+
+    def area(self, points: Sequence[tuple[float, float]], kind: str, says: str = "") -> Element:
+        """What points enclose."""
+        return Element("path", *_titled(says), class_=kind, d=self._path(points) + "Z")
+
+    def _path(self, points: Sequence[tuple[float, float]]) -> str:
+        """Points as the commands of a path."""
+        return "M" + "L".join(f"{_written(self.across(x))} {_written(self.up(y))}" for x, y in points)
+
+    def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, says: str = "") -> Element:
+        """A rectangle between numbers."""
+        left, right = self.across(x[0]), self.across(x[1])
+        bottom, top = self.up(y[0]), self.up(y[1])
+        return Element(
+            "rect", *_titled(says), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
+        )
+
+    def dot(self, x: float, y: float, *, is_positive: bool, says: str = "", radius: float = RADIUS) -> Element:
+        """A point: a filled circle for a positive one, a hollow triangle for a negative one."""
+        across, up = self.across(x), self.up(y)
+        if is_positive:
+            return Element("circle", *_titled(says), class_="pos", cx=across, cy=up, r=radius)
+        wide, high = 1.15 * radius, radius
+        corners = f"M0 {_written(-1.2 * high)}L{_written(wide)} {_written(0.8 * high)}H{_written(-wide)}Z"
+        place = f"translate({_written(across)} {_written(up)})"
+        return Element("path", *_titled(says), class_="neg", d=corners, transform=place)
+
+    def ring(self, x: float, y: float, kind: str, radius: float = 5.0) -> Element:
+        """A ring about a place."""
+        return Element("circle", class_=kind, cx=self.across(x), cy=self.up(y), r=radius)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        says: str,
+        *,
+        anchor: str = "middle",
+        dx: float = 0.0,
+        dy: float = 0.0,
+        kind: str = "label",
+    ) -> Element:
+        """Words at a place."""
+        return Element("text", says, class_=kind, x=self.across(x) + dx, y=self.up(y) + dy, text_anchor=anchor)
+
+    def span(self, x: tuple[float, float], y: tuple[float, float], kind: str) -> Element:
+        """A straight line between two places."""
+        return Element(
+            "line", class_=kind, x1=self.across(x[0]), x2=self.across(x[1]), y1=self.up(y[0]), y2=self.up(y[1])
+        )
+
+
+def _titled(says: str) -> list[Element]:
+    """What a mark says when it is pointed at."""
+    return [Element("title", says)] if says else []

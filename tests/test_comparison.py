@@ -1,0 +1,680 @@
+"""Several forecasts of the same rows: figures against scipy, statsmodels and brute force, traps, and honesty."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import scipy.stats
+import statsmodels.api as sm
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+from strategies import KINDS, cut_tables, rival_tables
+
+import logloss
+from logloss import DataError
+from logloss.comparison import course
+from logloss.comparison.contest import simultaneous_level
+from logloss.estimates import CONFIDENCE
+from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, keyed
+
+SEED = 31
+# Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
+NEAR = 1e-12
+
+
+def drawn(seed: int, n_rows: int, noise: float = 0.4):
+    """Labels and two forecasts, the first of which is right."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0, 1, n_rows)
+    right = 1 / (1 + np.exp(-logit))
+    other = 1 / (1 + np.exp(-(logit + rng.normal(0, noise, n_rows))))
+    return (rng.random(n_rows) < right).astype(np.uint8), right, other
+
+
+def losses_of(y, p):
+    return np.where(y == 1, -np.log(p), -np.log1p(-p))
+
+
+# Figures.
+
+
+def test_the_lead_and_its_error_are_those_of_the_paired_t_test():
+    y, p, q = drawn(SEED, 800)
+    found = logloss.compare(y, {"p": p, "q": q})
+    d = losses_of(y, q) - losses_of(y, p)
+    paired = scipy.stats.ttest_rel(losses_of(y, q), losses_of(y, p))
+    contest = found.between("q", "p")
+    assert (contest.better, contest.worse) == ("p", "q")
+    assert found.lead == pytest.approx(d.mean(), rel=NEAR)
+    assert found.lead / contest.error == pytest.approx(paired.statistic, rel=1e-10)
+    # Hall's transformation moves the ends by the skewness over √n, not the width.
+    plain = paired.confidence_interval()
+    assert found.lead.high - found.lead.low == pytest.approx(plain.high - plain.low, rel=0.01)
+
+
+def test_each_loss_is_what_measure_gives():
+    """To the bit, with its interval; with clusters, too."""
+    y, p, q = drawn(SEED, 500)
+    cluster = np.arange(500) // 5
+    for options in ({}, {"cluster": cluster}, {"sample_weight": np.linspace(0.1, 3, 500)}):
+        found = logloss.compare(y, {"p": p, "q": q}, **options)
+        for name, forecast in (("p", p), ("q", q)):
+            alone = logloss.measure(y, forecast, **options).log_loss
+            mine = found.log_losses[name]
+            assert mine == alone
+            # Sums of clusters are rounded from different integers: the last place.
+            assert (mine.low, mine.high) == pytest.approx((alone.low, alone.high), rel=1e-13)
+
+
+def test_weighted_errors_are_those_of_the_weighted_mean():
+    y, p, q = drawn(SEED, 300)
+    w = np.random.default_rng(SEED).gamma(1, 1, 300)
+    contest = logloss.compare(y, {"p": p, "q": q}, sample_weight=w).contest
+    d = losses_of(y, q) - losses_of(y, p)
+    mean = float(w @ d / w.sum())
+    error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 300 / 299)
+    assert contest.lead == pytest.approx(mean, rel=NEAR)
+    assert contest.error == pytest.approx(error, rel=1e-10)
+
+
+def test_clustered_errors_are_those_of_statsmodels():
+    y, p, q = drawn(SEED, 600)
+    cluster = np.random.default_rng(SEED).integers(0, 60, 600)
+    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    d = losses_of(y, q) - losses_of(y, p)
+    fit = sm.OLS(d, np.ones(600)).fit(cov_type="cluster", cov_kwds={"groups": cluster})
+    # For one coefficient statsmodels multiplies by G / (G − 1), as we do.
+    assert contest.error == pytest.approx(float(fit.bse[0]), rel=1e-9)
+    width = scipy.stats.t.ppf(0.975, 59) * contest.error
+    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=0.02)
+
+
+def test_the_error_of_dependent_periods_is_that_of_statsmodels():
+    """Weighted least squares of period means on a constant, Bartlett's weights, the same lags."""
+    y, p, q = drawn(SEED, 700)
+    day = np.sort(np.random.default_rng(SEED).integers(0, 120, 700))
+    found = logloss.compare(y, {"p": p, "q": q}, order=day).contest.course
+    d = losses_of(y, q) - losses_of(y, p)
+    days, place = np.unique(day, return_inverse=True)
+    rows, sums = np.bincount(place), np.bincount(place, d)
+    fit = sm.WLS(sums / rows, np.ones(len(days)), weights=rows).fit(
+        cov_type="HAC", cov_kwds={"maxlags": found.n_lags, "use_correction": True}
+    )
+    assert found.n_lags == math.floor(4 * (len(days) / 100) ** (2 / 9))
+    width = scipy.stats.t.ppf(0.975, len(days) - 1) * float(fit.bse[0])
+    # use_correction multiplies by T / (T − 1), as we do.
+    assert found.dependent.high - found.dependent == pytest.approx(width, rel=1e-9)
+
+
+def test_parts_have_the_errors_of_the_rows():
+    """By brute force: isotonic fits of scikit-learn, what each row adds to each part, a paired error."""
+    y, p, q = drawn(SEED, 400)
+    contest = logloss.compare(y, {"p": p, "q": q}).contest
+    parts = {}
+    for name, forecast in (("p", p), ("q", q)):
+        fit = np.clip(IsotonicRegression(y_min=0, y_max=1).fit_transform(forecast, y), 0, 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recalibrated = np.where(y == 1, -np.log(fit), -np.log1p(-fit))
+        recalibrated[~np.isfinite(recalibrated)] = 0
+        parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(400, y.mean())) - recalibrated
+    for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
+        d = parts["q"][part] - parts["p"][part]
+        assert found == pytest.approx(d.mean(), rel=1e-9)
+        # Rows of one bin, 2^-10.4 of log-odds wide at most, count as their mean: some thousandths of the spread.
+        assert found.high - found.low == pytest.approx(2 * 1.959964 * d.std(ddof=1) / 20, rel=0.02)
+    assert contest.miscalibration - contest.discrimination == pytest.approx(contest.lead, abs=1e-15)
+
+
+def test_parts_have_the_errors_of_the_clusters():
+    """The same by brute force, added up by cluster; the miscalibration and discrimination of one place in four bins."""
+    y, p, q = drawn(SEED, 900)
+    cluster = np.arange(900) // 6
+    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    parts = {}
+    for name, forecast in (("p", p), ("q", q)):
+        fit = IsotonicRegression(y_min=0, y_max=1).fit_transform(forecast, y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recalibrated = np.where(y == 1, -np.log(fit), -np.log1p(-fit))
+        recalibrated[~np.isfinite(recalibrated)] = 0
+        parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(900, y.mean())) - recalibrated
+    for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
+        d = parts["q"][part] - parts["p"][part]
+        added = np.bincount(cluster, d - d.mean()) / 900
+        error = math.sqrt(float(added @ added) * 150 / 149)
+        # Scores count as the mean of their bin, an eighth of their odds wide (four bins for each power of two).
+        assert found.high - found.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 149) * error, rel=0.15)
+
+
+def test_groups_add_up_to_the_lead():
+    y, p, q = drawn(SEED, 600)
+    by = np.array(["a", "b", "c"])[np.arange(600) % 3]
+    contest = logloss.compare(y, {"p": p, "q": q}, by=by).contest
+    assert math.fsum(contest.groups["adds_nats"]) == pytest.approx(contest.lead, rel=NEAR)
+    for row in contest.groups:
+        d = (losses_of(y, q) - losses_of(y, p))[by == row["by"]]
+        assert row["lead_nats"] == pytest.approx(d.mean(), rel=NEAR)
+        width = 1.959964 * d.std(ddof=1) / math.sqrt(len(d))
+        assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=1e-6)
+
+
+def test_the_rows_furthest_apart_are_found():
+    y, p, q = drawn(SEED, 300)
+    d = losses_of(y, q) - losses_of(y, p)
+    apart = logloss.compare(y, {"p": p, "q": q}).contest.apart
+    order = np.argsort(-np.abs(d), kind="stable")[:10]
+    assert apart["row"] == order.tolist()
+    assert apart["lead_nats"] == pytest.approx(d[order].tolist(), rel=1e-9)
+
+
+def test_counts_are_repeated_rows():
+    y, p, q = drawn(SEED, 60)
+    n = np.random.default_rng(SEED).integers(0, 5, 60)
+    day = np.arange(60) // 4
+    counted = logloss.compare(y, {"p": p, "q": q}, counts=n, order=day).to_dict()
+    repeated = logloss.compare(
+        *(np.repeat(x, n) for x in (y,)), {"p": np.repeat(p, n), "q": np.repeat(q, n)}, order=np.repeat(day, n)
+    ).to_dict()
+    for name in counted.keys() - {"furthest_apart"}:
+        assert counted[name] == repeated[name], name
+
+
+@pytest.mark.parametrize("scale", [1e-3, 2.0**60])
+def test_scaling_all_weights_changes_nothing_that_is_reported(scale):
+    y, p, q = drawn(SEED, 200)
+    w, day = np.random.default_rng(SEED).gamma(1, 1, 200), np.arange(200) // 3
+    one, other = (logloss.compare(y, {"p": p, "q": q}, sample_weight=w * k, order=day).to_dict() for k in (1.0, scale))
+    for name in ("lead_nats", "lead_nats_low", "sequence_nats_low", "dependent_nats_high", "log_evidence_nats"):
+        assert one[name] == pytest.approx(other[name], rel=1e-10), name
+
+
+def test_log_odds_and_two_columns_are_forecasts_too():
+    y, p, q = drawn(SEED, 200)
+    plain = logloss.compare(y, {"p": p, "q": q})
+    both = logloss.compare(y, {"p": np.column_stack([1 - p, p])}, y_logit={"q": np.log(q / (1 - q))})
+    # A logit of q has lost the last digits of q.
+    assert both.lead == pytest.approx(plain.lead, rel=1e-9)
+    assert both.names == ("p", "q")
+
+
+def test_models_are_forecasters_too():
+    """Ours by the names of its columns, one of scikit-learn by the names it was fitted on."""
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(SEED)
+    frame = pd.DataFrame({"a": rng.normal(0, 1, 300), "b": rng.normal(0, 1, 300)})
+    frame["y"] = (rng.random(300) < 1 / (1 + np.exp(-frame["a"]))).astype(int)
+    ours = logloss.fit(frame, y_true="y", features=["a", "b"], l2=1.0)
+    theirs = LogisticRegression().fit(frame[["b"]], frame["y"])
+    found = logloss.compare(frame, {"ours": ours, "theirs": theirs}, y_true="y")
+    assert found.best == "ours"
+    assert found.log_losses["theirs"] == logloss.log_loss(frame["y"], theirs.predict_proba(frame[["b"]]))
+    with pytest.raises(DataError, match='"ours" is a model: it needs the table in memory'):
+        logloss.compare(frame["y"], {"ours": ours, "theirs": theirs})
+    bare = LogisticRegression().fit(frame[["b"]].to_numpy(), frame["y"])
+    with pytest.raises(DataError, match='"bare" is a model that does not know the names of its features'):
+        logloss.compare(frame, {"ours": ours, "bare": bare}, y_true="y")
+
+
+# The course.
+
+
+def by_hand(y, p, q, day, weight=None):
+    """Lead so far, half-width and log evidence after each period, row by row, as the definition says."""
+    weight = np.ones(len(y)) if weight is None else weight
+    lead = variance = mass = log_evidence = 0.0
+    rhos, found = [], []
+    for value in sorted(set(day.tolist())):
+        rows = np.flatnonzero(day == value)
+        spread = [(math.log(p[i] / (1 - p[i])) - math.log(q[i] / (1 - q[i]))) * weight[i] for i in rows]
+        added = math.fsum(x * x for x in spread) / 4
+        if not rhos and added > 0:
+            planned = [added / len(rows) * 10.0**k for k in range(-3, 9)]
+            rhos = [v / (2 * math.log(20) + math.log(1 + 2 * math.log(20))) for v in planned]
+        variance += added
+        for i in rows:
+            d = float(losses_of(y[i : i + 1], q[i : i + 1])[0] - losses_of(y[i : i + 1], p[i : i + 1])[0])
+            lead += weight[i] * d
+            log_evidence += weight[i] / weight.max() * d
+            mass += weight[i]
+        width = math.inf
+        if rhos:
+            # Where the mean of the mixtures reaches 20, by halving.
+            low, high = 0.0, 1e6 * math.sqrt(variance)
+            for _ in range(200):
+                middle = (low + high) / 2
+                logs = [0.5 * math.log(r / (variance + r)) + middle**2 / (2 * (variance + r)) for r in rhos]
+                mean = sum(math.exp(min(x, 700)) for x in logs) / len(logs)
+                low, high = (middle, high) if mean < 20 else (low, middle)
+            width = high / mass
+        found.append((lead / mass, width, log_evidence))
+    return found
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_sequence_and_the_evidence_are_those_of_the_definition(is_weighted):
+    y, p, q = drawn(SEED, 90)
+    q[:7] = p[:7]
+    day = np.arange(90) // 5
+    weight = np.random.default_rng(SEED).gamma(2, 1, 90) if is_weighted else None
+    found = logloss.compare(y, {"p": p, "q": q}, order=day, sample_weight=weight)
+    sign = 1 if found.best == "p" else -1
+    table = found.contest.course.table
+    for row, (lead, width, evidence) in zip(table, by_hand(y, p, q, day, weight), strict=True):
+        assert row["lead_nats"] == pytest.approx(sign * lead, rel=1e-9, abs=1e-15)
+        assert (row["high"] - row["low"]) / 2 == pytest.approx(width, rel=1e-9)
+        assert row["log_evidence_nats"] == pytest.approx(sign * evidence, rel=1e-9, abs=1e-15)
+    assert found.contest.log_evidence == pytest.approx(sign * evidence, rel=1e-9)
+
+
+def test_the_width_of_the_sequence_does_not_know_the_outcomes():
+    """Its parameter is fixed by the forecasts: other labels, the same widths."""
+    y, p, q = drawn(SEED, 100)
+    day = np.arange(100)
+    widths = []
+    for labels in (y, 1 - y):
+        table = logloss.compare(labels, {"p": p, "q": q}, order=day).contest.course.table
+        widths.append([high - low for low, high in zip(table["low"], table["high"], strict=True)])
+    assert widths[0] == pytest.approx(widths[1], rel=NEAR)
+
+
+def test_later_rows_do_not_change_what_was_said_before():
+    """Who looks every day sees each day's figures once and for all."""
+    y, p, q = drawn(SEED, 120)
+    day = np.arange(120) // 2
+    whole = logloss.compare(y, {"p": p, "q": q}, order=day).between("p", "q")
+    part = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=day[:80]).between("p", "q")
+    assert whole.better == part.better
+    for early, late in zip(part.course.table, whole.course.table, strict=False):
+        assert early["low"] == pytest.approx(late["low"], rel=1e-11)
+
+
+def test_the_order_of_the_rows_in_the_table_does_not_matter():
+    """A period is one value of `order`, wherever its rows stand."""
+    y, p, q = drawn(SEED, 150)
+    day = np.arange(150) // 10
+    shuffle = np.random.default_rng(SEED).permutation(150)
+    one = logloss.compare(y, {"p": p, "q": q}, order=day).to_dict()
+    other = logloss.compare(y[shuffle], {"p": p[shuffle], "q": q[shuffle]}, order=day[shuffle]).to_dict()
+    assert {**one, "furthest_apart": 0, "pairs": 0} == {**other, "furthest_apart": 0, "pairs": 0}
+
+
+def test_dates_are_periods_however_they_are_written():
+    import pandas as pd
+    import pyarrow as pa
+
+    y, p, q = drawn(SEED, 60)
+    days = pd.date_range("2024-01-01", periods=20).repeat(3)
+    texts = days.strftime("%Y-%m-%d").tolist()
+    found = [logloss.compare(y, {"p": p, "q": q}, order=order).contest.course for order in (texts, days.to_numpy())]
+    frame = pd.DataFrame({"y": y, "p": p, "q": q, "day": days})
+    table = pa.table({"y": y, "p": p, "q": q, "day": pa.array(days.date, pa.date32())})
+    found += [
+        logloss.compare(each, y_true="y", y_proba=["p", "q"], order="day").contest.course for each in (frame, table)
+    ]
+    assert {each.n_periods for each in found} == {20}
+    assert {round(float(each.sequence.low), 9) for each in found} == {round(float(found[0].sequence.low), 9)}
+    assert {each.table["period"][0] for each in found} == {"2024-01-01"}
+    assert course.period_text("2024-01-01 06:00:00.000000") == "2024-01-01 06:00:00"
+    assert course.period_text("2024-01-01 06:00:00.500") == "2024-01-01 06:00:00.500"
+
+
+def test_too_many_periods_are_put_together(monkeypatch):
+    """Numbers in periods of the least power of two that is enough; texts by their first letters."""
+    monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 4 * 20)
+    y, p, q = drawn(SEED, 100)
+    # Exactly as many as are kept.
+    numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).contest.course
+    assert numbers.is_coarse
+    assert numbers.table["period"] == [str(k) for k in range(0, 80, 4)]
+    texts = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(100)]
+    dates = logloss.compare(y, {"p": p, "q": q}, order=texts).contest.course
+    assert dates.is_coarse
+    assert dates.table["period"] == sorted({text[:9] for text in texts})
+
+
+def test_periods_of_two_coarsenesses_merge_into_the_coarser():
+    """Texts cut to fewer letters, numbers to longer periods."""
+    texts = [keyed.coarser(keyed.TEXT, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
+    numbers = [keyed.coarser(keyed.NUMBER, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
+    assert (texts, numbers) == ([2] * 4, [3, 3, 2, 2])
+
+
+def test_order_must_be_of_one_kind():
+    y, p, q = drawn(SEED, 4)
+    with pytest.raises(DataError, match="`order` must hold a value; row 1 has none"):
+        logloss.compare(y, {"p": p, "q": q}, order=["a", None, "b", "c"])
+    one = ComparisonSummary.empty(2, order="order").workspace()
+    table = dataclasses.replace(_table(y, p, q), order=np.array([1.0, 2.0, 3.0, 4.0]))
+    one.add(table.block())
+    with pytest.raises(DataError, match="`order` must hold numbers, or text such as dates, in every row"):
+        one.add(dataclasses.replace(table, order=np.array(["a", "b", "c", "d"])).block())
+
+
+def _table(y, p, q):
+    from strategies import Table
+
+    return Table(y, p, rival=q)
+
+
+def test_rows_that_depend_on_each_other_have_no_sequence():
+    y, p, q = drawn(SEED, 100)
+    contest = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) // 2).contest
+    assert not contest.course.sequence.has_interval
+    assert contest.course.sequence.reason == contest.evidence_reason == "rows of a cluster depend on each other"
+    assert contest.course.dependent.has_interval
+
+
+# Traps.
+
+
+@pytest.mark.parametrize("options", [{}, {"order": [1] * 30 + [2] * 30}, {"sample_weight": np.linspace(0.5, 2, 60)}])
+def test_identical_forecasters_differ_by_nothing(options):
+    y, p, _ = drawn(SEED, 60)
+    found = logloss.compare(y, {"p": p, "q": p.astype(np.float64)}, **options)
+    contest = found.contest
+    assert (found.lead, contest.log_evidence, contest.rows_needed) == (0.0, 0.0, None)
+    assert math.exp(contest.log_evidence) == 1.0
+    assert contest.is_identical
+    assert (found.lead.low, found.lead.high) == (0.0, 0.0)
+    assert (contest.miscalibration, contest.discrimination) == (0.0, 0.0)
+    assert repr(found).startswith("p and q cost the same in every row\n")
+    assert "1 to 1" in repr(found)
+
+
+def test_two_infinite_losses_have_no_difference_and_it_is_said():
+    y = np.array([1, 0, 1] * 20)
+    a, b = np.array([0.5, 0.5, 0.0] * 20), np.array([0.4, 1.0, 0.4] * 20)
+    found = logloss.compare(y, {"a": a, "b": b}, order=np.arange(60))
+    contest = found.contest
+    assert math.isnan(found.lead)
+    assert contest.impossible == (20, 20, 0)
+    assert contest.lead_of_possible == pytest.approx(-math.log(0.4) + math.log(0.5))
+    assert repr(found).startswith("a and b both gave probability 0 to what happened, in 20 and 20 rows")
+    figures = found.to_dict()
+    assert figures["lead_nats"] is None
+    assert figures["lead_nats_reason"] == "both losses are infinite"
+    assert figures["log_evidence_nats"] is None
+
+
+def test_one_infinite_loss_is_without_limit():
+    y = np.array([1, 0, 1] * 20)
+    found = logloss.compare(y, {"a": np.array([0.5, 0.5, 0.0] * 20), "b": np.full(60, 0.4)}, by=y)
+    assert found.best == "b"
+    assert math.isinf(found.lead)
+    assert found.lead > 0
+    assert found.change == -math.inf
+    assert found.contest.log_evidence == math.inf
+    text = repr(found)
+    assert text.startswith(
+        "b is better than a without limit: a gave probability 0 to 20 rows that happened (first: row 2)"
+    )
+    assert "Without these rows a is ahead by 0.0204" in text
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["lead_nats"] == "inf"
+
+
+def test_a_pair_without_impossible_rows_does_not_suffer_from_a_third():
+    y, p, q = drawn(SEED, 200)
+    bad = p.copy()
+    bad[np.flatnonzero(y == 1)[:3]] = 0.0
+    three = logloss.compare(y, {"p": p, "bad": bad, "q": q}, order=np.arange(200))
+    two = logloss.compare(y, {"p": p, "q": q}, order=np.arange(200))
+    mine, theirs = three.between("p", "q"), two.between("p", "q")
+    assert mine.lead == theirs.lead
+    assert (mine.lead.low, mine.lead.high) == (theirs.lead.low, theirs.lead.high)
+    assert mine.course.sequence.low == theirs.course.sequence.low
+    assert three.ranking["forecast"][-1] == "bad"
+
+
+def test_forecasts_of_0_and_1_leave_no_bound_and_it_is_said():
+    """None of them was wrong, but what one could have lost has no bound."""
+    y = np.array([0, 1] * 30)
+    found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).contest
+    assert found.lead == pytest.approx(math.log(2))
+    assert found.course.sequence.reason.startswith("one of them said 0 or 1 in 60 rows, the other did not")
+    assert found.course.clear_since == ""
+
+
+def test_forecasts_near_0_and_1_keep_their_losses():
+    """−log(1e-8) is 18.4: nothing is clipped, whatever the range."""
+    y = np.array([1, 0] * 40)
+    wrong = np.where(y == 1, 1e-8, 1 - 1e-8)
+    contest = logloss.compare(y, {"wrong": wrong, "half": np.full(80, 0.5)}, order=np.arange(80)).contest
+    assert contest.better == "half"
+    assert contest.lead == pytest.approx(-math.log(1e-8) - math.log(2), rel=1e-8)
+
+
+def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
+    y, p, q = drawn(SEED, 50)
+    q[[3, 7]] = np.nan
+    with pytest.raises(DataError, match=r'column "q" must hold a value; row 3 has none'):
+        logloss.compare(y, {"p": p, "q": q})
+    found = logloss.compare(y, {"p": p, "q": q}, missing="drop")
+    assert (found.n_rows, found.n_dropped) == (48, 2)
+    keep = ~np.isnan(q)
+    assert found.log_losses["p"] == logloss.log_loss(y[keep], p[keep])
+    assert "2 rows left out for all: something missing" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (([1, 0], {"a": [0.5, 0.5]}), 'comparing needs two forecasts or more; got one, "a"'),
+        (([1, 0], None), "comparing needs two forecasts or more; got none"),
+        (([1, 0], {"a": [0.5, 0.5], "b": [0.5]}), '2 rows and "b" has 1'),
+        (([1, 0], {"a": [0.5, 0.5], "b": [0.5, 1.5]}), 'column "b" must lie in [0, 1]; row 1 has 1.5'),
+        (([1, 0], {"a": "p", "b": "q"}), "no table is given"),
+        (([1, 0], [[0.5, 0.5]] * 17), "at most 16 forecasts"),
+        (([1, 0], 3.0), "the forecasts must be a dict of names and arrays"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_the_way_out(arguments, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        logloss.compare(*arguments)
+
+
+def test_unknown_columns_are_named():
+    table = {"y": [1, 0], "p": [0.5, 0.5], "q": [0.5, 0.5]}
+    with pytest.raises(DataError, match='no column "r"'):
+        logloss.compare(table, y_true="y", y_proba=["p", "r"])
+    with pytest.raises(DataError, match='no column "day"'):
+        logloss.compare(table, y_true="y", y_proba=["p", "q"], order="day")
+    with pytest.raises(DataError, match="each forecast must have its own name"):
+        logloss.compare(table, y_true="y", y_proba=["p", "p"])
+    found = logloss.compare(table, y_true="y", y_proba={"old": "p", "new": [0.4, 0.6]})
+    assert found.names == ("old", "new")
+
+
+# Many.
+
+
+def test_many_are_ranked_with_intervals_that_hold_at_once():
+    y, p, q = drawn(SEED, 2000)
+    half = np.full(2000, 0.5)
+    found = logloss.compare(y, {"half": half, "q": q, "p": p})
+    assert found.ranking["forecast"] == ["p", "q", "half"]
+    assert found.ranking["behind_nats"][0] == 0.0
+    assert simultaneous_level(3) == pytest.approx(0.95 ** (1 / 3))
+    contest = found.between("half", "p")
+    assert contest.simultaneous.low < contest.lead.low
+    wider = scipy.stats.norm.ppf(0.5 + simultaneous_level(3) / 2) / scipy.stats.norm.ppf(0.975)
+    ratio = (contest.simultaneous.high - contest.simultaneous.low) / (contest.lead.high - contest.lead.low)
+    assert ratio == pytest.approx(wider, rel=0.01)
+    assert repr(found).startswith("p is the best of 3, better than q by ")
+    assert len(found.contests) == 3
+
+
+def test_how_many_rows_would_settle_it_is_what_power_says():
+    """Drawn anew at the number that is named, the lead is found 4 times in 5."""
+    y, p, q = drawn(SEED, 3000, noise=0.12)
+    contest = logloss.compare(y, {"p": p, "q": q}).contest
+    d = losses_of(y, q) - losses_of(y, p)
+    needed = ((1.959964 + 0.841621) * d.std(ddof=1) / d.mean()) ** 2
+    assert contest.rows_needed == pytest.approx(needed, rel=1e-3)
+    assert contest.detectable == pytest.approx((1.959964 + 0.841621) * contest.error, rel=1e-6)
+
+
+# Text.
+
+
+def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
+    y, p, q = drawn(SEED, 3000)
+    day = np.arange(3000) // 10
+    text = repr(logloss.compare(y, {"p": p, "q": q}, order=day, by=day % 3))
+    first = text.splitlines()[0]
+    assert re.fullmatch(r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; clear since \d+", first)
+    numbers = {
+        name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
+        for name in ("  discrimination", "+ miscalibration", "= lead over q")
+    }
+    digits = len(re.search(r"= lead over q\s+[+−]\d+\.(\d+)", text)[1])
+    total = round(numbers["  discrimination"] + numbers["+ miscalibration"], digits)
+    assert total == numbers["= lead over q"]
+
+
+def test_what_cannot_be_told_apart_is_said_with_what_would_tell():
+    y, p, _ = drawn(SEED, 200)
+    q = p.copy()
+    q[:100] = np.clip(q[:100] + 0.004, 0, 1)
+    text = repr(logloss.compare(y, {"p": p, "q": q}))
+    assert re.search(r"^[pq] and [pq] cannot be told apart: . is ahead by .*more rows would tell", text)
+
+
+def test_few_positives_have_no_interval():
+    found = logloss.compare([1, 0, 0, 1], {"a": [0.6, 0.3, 0.3, 0.7], "b": [0.5] * 4})
+    assert found.lead.reason == "too few positives (2)"
+    assert "no interval: too few positives (2)" in repr(found)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(rival_tables(KINDS))
+def test_whatever_the_rows_are_they_are_told_in_words_and_in_json(table):
+    """Impossible rows, weights of 1e-300 and 1e300, log-odds of 1e300, soft labels: no warning, no figure that is no JSON."""
+    options = {"order": table.order, "by": table.by}
+    options |= {name: getattr(table, name) for name in ("sample_weight", "counts") if getattr(table, name) is not None}
+    own = table.y_proba if table.y_proba_of_zero is None else np.column_stack([table.y_proba_of_zero, table.y_proba])
+    forecasts = {"a": own if table.y_logit is None else table.y_logit, "b": table.rival}
+    role = "forecasts" if table.y_logit is None else "y_logit"
+    try:
+        found = logloss.compare(table.y_true, **{role: forecasts}, **options)
+    except DataError as error:
+        assert "expected at least one row" in str(error)
+        return
+    assert "nan" not in repr(found)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["n_forecasts"] == 2
+
+
+def test_soft_labels_of_clusters_are_compared():
+    y, p, q = drawn(SEED, 200)
+    contest = logloss.compare(0.8 * y + 0.1, {"p": p, "q": q}, cluster=np.arange(200) // 4).contest
+    assert contest.lead.has_interval
+    assert contest.miscalibration.has_interval
+
+
+# Any cut.
+
+
+@pytest.fixture(params=["as they are", "few"])
+def narrow(request, monkeypatch):
+    """Limits so low that few rows pass them."""
+    if request.param == "few":
+        monkeypatch.setattr(keyed, "MOST_GROUPS", 4)
+        monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(comparison, "MOST_JOINT", 3)
+        monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
+        monkeypatch.setattr(contrast, "N_APART", 3)
+
+
+@pytest.mark.parametrize("kinds", [("hard", "pair", "counts", "weighted", "soft weighted"), ("hard logits",)])
+def test_any_cut_and_tree_gives_the_same_summary_past_every_limit(narrow, kinds):
+    """Periods grow, pairs of bins become coarse, groups are given up, clusters share buckets, at any place."""
+    empty = ComparisonSummary.empty(2, by=("by",), cluster=("cluster",), order="order")
+
+    def of_blocks(blocks):
+        workspace = empty.workspace()
+        for each in blocks:
+            workspace.add(each)
+        return workspace.freeze()
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(cut_tables(kinds, rows=rival_tables), st.randoms(use_true_random=False), st.booleans())
+    def holds(table_and_cuts, random, is_text):
+        table, cuts = table_and_cuts
+        if is_text:
+            table = dataclasses.replace(
+                table, order=np.array([f"{value:+05.1f}"[::-1] for value in table.order], object)
+            )
+        whole = of_blocks([table.block()])
+        assert of_blocks(table.blocks(cuts)) == whole
+        forest = [of_blocks([block]) for block in table.blocks(cuts)]
+        while len(forest) > 1:
+            a, b = (forest.pop(random.randrange(len(forest))) for _ in range(2))
+            forest.append(a.merge(b))
+        assert forest[0].merge(empty) == whole
+
+    holds()
+
+
+def test_summaries_of_other_settings_refuse_to_merge():
+    a, b = ComparisonSummary.empty(2), ComparisonSummary.empty(2, order="day")
+    with pytest.raises(DataError, match="must compare equally many forecasts, by the same columns"):
+        a.merge(b)
+    with pytest.raises(DataError, match="must compare equally many forecasts"):
+        a.merge(ComparisonSummary.empty(3))
+
+
+# Honesty. Larger simulations: benchmarks/comparing.py.
+
+
+@pytest.mark.parametrize("is_clustered", [False, True])
+def test_paired_intervals_hold_the_truth(is_clustered):
+    """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 40 of 5 rows that are equal."""
+    rng = np.random.default_rng(SEED)
+    logits = rng.normal(0, 1, 100_000)
+    other = logits * 1.3 + 0.2
+    truth = 1 / (1 + np.exp(-logits))
+
+    def loss(z):
+        return truth * np.logaddexp(0, -z) + (1 - truth) * np.logaddexp(0, z)
+
+    right = float((loss(other) - loss(logits)).mean())
+    held = 0
+    for _ in range(400):
+        rows = rng.integers(0, 100_000, 200)
+        luck = rng.random(200)
+        options = {}
+        if is_clustered:
+            rows, luck, options = np.repeat(rows[:40], 5), np.repeat(luck[:40], 5), {"cluster": np.arange(200) // 5}
+        y = (luck < truth[rows]).astype(np.uint8)
+        contest = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).contest
+        lead = contest.lead
+        low, high = (lead.low, lead.high) if contest.better == "a" else (-lead.high, -lead.low)
+        held += low <= right <= high
+    assert 0.92 <= held / 400 <= 0.98
+
+
+@pytest.mark.parametrize("kind", ["fair", "biased", "extreme"])
+def test_looking_every_day_raises_no_false_alarm_too_often(kind):
+    """2,000 runs of 300 periods: at most 5 in 100 leave the sequence at any time."""
+    rng = np.random.default_rng(SEED)
+    n_runs, n_periods = 2000, 300
+    r = rng.normal(0, 1, n_periods) if kind != "extreme" else np.full(n_periods, 18.4)
+    s = r + rng.normal(0, 0.5, n_periods) if kind != "extreme" else -r
+    # Fair: what both lose is the same on average in each row; biased: it varies, and what the sequence holds with it.
+    fair = (np.logaddexp(0, r) - np.logaddexp(0, s)) / (r - s)
+    truth = fair if kind != "biased" else np.clip(fair + rng.uniform(-0.3, 0.3, n_periods), 0.01, 0.99)
+    expected = np.cumsum(np.logaddexp(0, r) - np.logaddexp(0, s) - truth * (r - s)) / np.arange(1, n_periods + 1)
+    variances, weights = (r - s) ** 2 / 4 / n_periods**2, np.full(n_periods, 1 / n_periods)
+    alarms = 0
+    for _ in range(n_runs):
+        y = rng.random(n_periods) < truth
+        leads = (np.logaddexp(0, r) - np.logaddexp(0, s) - y * (r - s)) / n_periods
+        _, low, high = course.sequence_of(weights, leads, variances, np.ones(n_periods))
+        alarms += bool(((low > expected) | (high < expected)).any())
+    assert alarms / n_runs <= 1 - CONFIDENCE

@@ -1,0 +1,472 @@
+"""Pictures, by the numbers they draw: the curve and its bands, the parts, who pays, groups, coefficients, passes."""
+
+import importlib.util
+import io
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import beta
+from sklearn.isotonic import IsotonicRegression
+
+import logloss
+from logloss import curve
+from logloss.errors import DataError
+
+pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+import matplotlib
+from matplotlib.figure import Figure
+
+from logloss.show import page
+from logloss.show.drawings import kinds
+from logloss.show.plot import plot, save, style, svg_of
+
+# One rounding of a share or a mean of order one, many times over.
+ROUNDING = 1e-12
+
+
+def forecasts(n_rows, seed=0, bend=1.0):
+    """Predictions and labels; calibrated where bend is 1."""
+    rng = np.random.default_rng(seed)
+    proba = rng.random(n_rows)
+    return (rng.random(n_rows) < proba**bend).astype(int), proba
+
+
+@pytest.fixture(scope="module")
+def measured():
+    labels, proba = forecasts(2_000, bend=1.4)
+    return logloss.measure(labels, proba, by=np.arange(2_000) % 5)
+
+
+@pytest.fixture(scope="module")
+def model():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(400, 2)) * [1.0, 10.0]
+    labels = (rng.random(400) < 1 / (1 + np.exp(-x @ [1.0, 0.1]))).astype(int)
+    return logloss.fit(x, labels)
+
+
+def lines_of(ax):
+    """What each line of a picture runs through, by its label."""
+    return {line.get_label(): line.get_xydata() for line in ax.lines}
+
+
+def test_the_curve_is_the_isotonic_regression():
+    labels, proba = forecasts(500, seed=1)
+    weights = np.random.default_rng(2).integers(1, 4, 500).astype(float)
+    pools = curve.pools_of(logloss.measure(labels, proba, sample_weight=weights))
+    fitted = IsotonicRegression().fit(proba, labels, sample_weight=weights)
+    for end in ("lowest", "highest"):
+        assert pools["rate"] == pytest.approx(fitted.predict(pools[end]), abs=ROUNDING)
+    assert sum(pools["share"]) == pytest.approx(1, abs=ROUNDING)
+
+
+def test_the_line_drawn_is_the_curve(measured):
+    drawn = lines_of(measured.plot("reliability"))["what happened"]
+    pools = logloss.drawing(measured, "reliability").table("pools")
+    ends = [(end, pool["rate"]) for pool in pools for end in (pool["lowest"], pool["highest"])]
+    assert drawn.tolist() == [list(end) for end in ends]
+
+
+def test_a_calibrated_forecaster_stays_in_its_band():
+    """At each prediction 5 in 100 leave it; the mean over 40 of them is within 3 standard errors of about 0.01."""
+    left = []
+    for seed in range(40):
+        labels, proba = forecasts(400, seed=seed)
+        left.append(logloss.drawing(logloss.measure(labels, proba), "reliability").figures["outside"])
+    assert 0.02 < np.mean(left) < 0.08
+
+
+def test_a_bent_forecaster_leaves_the_band(measured):
+    assert logloss.drawing(measured, "reliability").figures["outside"] > 0.5
+
+
+def held(band, proba, truth):
+    """Whether the band holds the truth at each of some predictions."""
+    first, last = np.array(band["first"]), np.array(band["last"])
+    lowest = np.concatenate([[0.0], band["low_from_last_on"]])[np.searchsorted(last, proba, side="right")]
+    highest = np.concatenate([band["high_up_to_first"], [1.0]])[np.searchsorted(first, proba, side="left")]
+    return bool(((lowest <= truth) & (truth <= highest)).all())
+
+
+def test_the_confidence_band_holds_the_whole_true_curve():
+    """Promised 95 of 100; a shared level is cautious, so that of 100 data sets hardly one is missed."""
+    n_held = 0
+    for seed in range(100):
+        labels, proba = forecasts(300, seed=seed, bend=1.4)
+        n_held += held(curve.confidence_of(logloss.measure(labels, proba)), proba, proba**1.4)
+    assert n_held >= 95
+
+
+def test_the_confidence_band_is_that_of_all_runs():
+    labels, proba = [0, 1, 0, 0, 1, 1, 1], [0.1, 0.1, 0.3, 0.5, 0.5, 0.8, 0.9]
+    band = curve.confidence_of(logloss.measure(labels, proba))
+    cells = [(2, 1), (1, 0), (2, 1), (1, 1), (1, 1)]
+    level = 0.05 / (len(cells) * (len(cells) + 1))
+    low, high = [0.0] * len(cells), [1.0] * len(cells)
+    for start in range(len(cells)):
+        for stop in range(start, len(cells)):
+            n, k = (sum(cell[j] for cell in cells[start : stop + 1]) for j in (0, 1))
+            least = beta.ppf(level, k, n - k + 1) if k else 0.0
+            most = beta.ppf(1 - level, k + 1, n - k) if k < n else 1.0
+            low = [max(value, least) if j >= stop else value for j, value in enumerate(low)]
+            high = [min(value, most) if j <= start else value for j, value in enumerate(high)]
+    assert band["first"] == band["last"] == [0.1, 0.3, 0.5, 0.8, 0.9]
+    assert band["low_from_last_on"] == pytest.approx(low, abs=ROUNDING)
+    assert band["high_up_to_first"] == pytest.approx(high, abs=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"cluster": np.arange(200) % 7}, "rows of a cluster depend on each other"), ({}, "soft labels")],
+)
+def test_no_band_is_drawn_where_none_holds(options, reason):
+    labels, proba = forecasts(200)
+    drawing = logloss.drawing(logloss.measure(labels if options else labels * 0.9, proba, **options), "reliability")
+    assert set(drawing.tables) == {"pools", "said"}
+    assert drawing.sentence.endswith(f"No bands are drawn: {reason}.")
+
+
+def test_the_strip_holds_all_rows(measured):
+    said = logloss.drawing(measured, "reliability").table("said")
+    assert sum(said["share_of_ones"]) == pytest.approx(measured.base_rate, abs=ROUNDING)
+    assert sum(said["share_of_zeros"]) == pytest.approx(1 - measured.base_rate, abs=ROUNDING)
+
+
+def test_rare_events_are_drawn_in_log_odds():
+    rng = np.random.default_rng(4)
+    proba = 1 / (1 + np.exp(-rng.normal(-6, 1, 5_000)))
+    m = logloss.measure((rng.random(5_000) < proba).astype(int), proba)
+    ax = m.plot("reliability")
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert names == ["0.0001", "0.001", "0.01", "0.1"]
+    assert ax.get_xticks().tolist() == pytest.approx([math.log(p / (1 - p)) for p in map(float, names)])
+
+
+def test_the_parts_lead_from_the_base_rate_to_the_loss(measured):
+    rows = list(logloss.drawing(measured, "parts").table("parts"))
+    assert [row["to_nats"] for row in rows[:-1]] == pytest.approx(
+        [row["from_nats"] for row in rows[1:-1]] + [rows[3]["to_nats"]]
+    )
+    assert rows[-1]["to_nats"] == measured.log_loss
+    bars = measured.plot("parts").patches
+    known = float(measured.uncertainty - measured.discrimination)
+    assert [bar.get_x() for bar in bars] == pytest.approx([measured.uncertainty, known])
+    assert [bar.get_width() for bar in bars] == pytest.approx([-measured.discrimination, measured.miscalibration])
+
+
+def test_an_infinite_loss_is_drawn_as_an_arrow():
+    ax = logloss.measure([1, 0, 1, 0], [0.0, 0.4, 0.8, 0.2]).plot("parts")
+    texts = [text.get_text() for text in ax.texts]
+    assert texts.count("inf") == 2
+    assert [line.get_marker() for line in ax.lines].count(">") == 2
+
+
+def test_who_pays_is_what_sorted_losses_say():
+    labels, proba = forecasts(1_000, seed=5)
+    m = logloss.measure(labels, proba)
+    costs = np.sort(logloss.surprisal(labels, proba))[::-1]
+    payers = curve.payers_of(m)
+    wanted = [costs[: round(1_000 * share)].sum() / costs.sum() for share in payers["share_of_rows"]]
+    assert payers["share_of_loss"] == pytest.approx(wanted, abs=ROUNDING)
+    shares = dict(zip(payers["share_of_rows"], payers["share_of_loss"], strict=True))
+    assert shares[0.1] == pytest.approx(m.share_of_costliest_10_percent, abs=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("labels", "proba", "reason"),
+    [
+        ([1, 0], [0.0, 0.5], "1 row cost infinitely much and would bear all of it"),
+        ([0.5, 1.0], [0.4, 0.5], "not known of soft labels"),
+        ([1, 0], [1.0, 0.0], "there is no loss to share"),
+        ([1], [0.4], "there is one row"),
+    ],
+)
+def test_where_nobody_can_be_said_to_pay_that_is_said(labels, proba, reason):
+    m = logloss.measure(labels, proba)
+    assert logloss.drawing(m, "costliest").sentence == f"Nothing is drawn: {reason}."
+    assert [text.get_text() for text in m.plot("costliest").texts] == [f"Nothing is drawn: {reason}."]
+
+
+def test_groups_are_drawn_with_their_intervals(measured):
+    table = logloss.drawing(measured, "groups").table("groups")
+    assert table["adds_nats"] == sorted(measured.groups["adds_nats"], reverse=True)
+    points = measured.plot("groups").lines[-2].get_xydata()
+    assert points[:, 0].tolist() == table["adds_nats"]
+    assert all(row["adds_nats_low"] < row["adds_nats"] < row["adds_nats_high"] for row in table)
+
+
+def test_of_many_groups_those_that_move_the_loss_are_drawn():
+    labels, proba = forecasts(9_000)
+    m = logloss.measure(labels, proba, by=np.arange(9_000) % 900)
+    drawing = logloss.drawing(m, "groups")
+    assert len(drawing.table("groups")) == 24
+    assert "Drawn are the 24 of 900 groups" in drawing.sentence
+    assert len(drawing.numbers) == 201
+
+
+def test_coefficients_are_drawn_as_odds_ratios(model):
+    table = logloss.drawing(model, "coefficients").table("coefficients")
+    own = [model.coefficients[name] for name in table["name"]]
+    assert table["coefficient"] == own
+    reach = [model.errors.quantile * model.errors.coefficients[name] for name in table["name"]]
+    assert table["low"] == pytest.approx([value - width for value, width in zip(own, reach, strict=True)])
+    ax = model.plot("coefficients")
+    assert ax.lines[-2].get_xdata().tolist() == pytest.approx(np.exp(own).tolist())
+    assert "1" in [label.get_text() for label in ax.get_xticklabels()]
+
+
+def test_passes_are_drawn_with_their_bound(model):
+    drawn = lines_of(model.plot("passes"))
+    above = drawn["above the last loss"]
+    # Differences of losses of order one: what is left of them near the end is rounding.
+    wanted = np.array([each.log_loss - model.passes[-1].log_loss for each in model.passes])
+    assert above[:4, 1].tolist() == pytest.approx(wanted[:4].tolist(), abs=1e-15)
+    assert np.isnan(above[wanted <= 0, 1]).all()
+    bounds = drawn["proved bound"][:, 1]
+    for value, each in zip(bounds, model.passes, strict=True):
+        assert value == max(each.bound, 1e-17) if math.isfinite(each.bound) else math.isnan(value)
+
+
+def test_a_line_of_the_boundary_is_one_of_equal_probability(model):
+    lines = logloss.drawing(model, "boundary").table("lines")
+    assert 0.5 in lines["proba"]
+    for x, y in (("x_from", "y_from"), ("x_to", "y_to")):
+        ends = np.column_stack([lines[x], lines[y]])
+        assert model.predict_proba(ends).tolist() == pytest.approx(lines["proba"], abs=1e-9)
+
+
+def test_the_boundary_runs_over_the_values_of_training_and_a_file_keeps_them(tmp_path):
+    model = logloss.fit([0.0, 1.0, 2.0, 9.0], [0, 1, 0, 1], l2=1.0)
+    model.save(tmp_path / "model.json")
+    for each in (model, logloss.load(tmp_path / "model.json")):
+        found = logloss.drawing(each, "boundary").table("curve")
+        assert (found["x"][0], found["x"][-1]) == (0.0, 9.0)
+        assert found["proba"] == pytest.approx(each.predict_proba(found["x"]).tolist(), abs=ROUNDING)
+
+
+@pytest.mark.parametrize("method", ["temperature", "beta", "isotonic", "nothing"])
+def test_a_map_is_drawn_as_what_it_makes_of_probabilities(measured, method):
+    c = logloss.calibrate(measured, method=method)
+    table = logloss.drawing(c, "map").table("map")
+    assert table["becomes"] == pytest.approx([c.apply(p) for p in table["said"]], abs=ROUNDING)
+    assert c.plot("map").lines[1].get_xydata().tolist() == [
+        list(each) for each in zip(*table.to_dict().values(), strict=True)
+    ]
+
+
+def test_a_map_of_rare_events_is_drawn_in_log_odds():
+    rng = np.random.default_rng(6)
+    proba = 1 / (1 + np.exp(-rng.normal(-6, 0.8, 20_000)))
+    c = logloss.calibrate((rng.random(20_000) < 2 * proba).astype(int), proba, method="isotonic")
+    assert logloss.drawing(c, "map").figures["is_logit"]
+    assert [label.get_text() for label in c.plot("map").get_xticklabels()] == ["0.001", "0.01", "0.1"]
+
+
+def test_what_maps_save_is_drawn_with_one_standard_error(measured):
+    c = logloss.calibrate(measured)
+    rows = list(logloss.drawing(c, "saves").table("candidates"))
+    assert [row["saves_nats"] for row in rows] == pytest.approx(c.candidates["saves_nats"], nan_ok=True)
+    dots = [line for line in c.plot("saves").lines if line.get_marker() == "o"]
+    filled = [line.get_ydata()[0] for line in dots if line.get_markerfacecolor() != "white"]
+    assert [rows[int(number)]["method"] for number in filled] == [c.method]
+
+
+@pytest.fixture(scope="module")
+def compared():
+    labels, proba = forecasts(3_000, seed=8)
+    rivals = {"truth": proba, "half": np.full(3_000, 0.5), "shy": 0.25 + proba / 2}
+    order, by = np.arange(3_000) // 10, np.arange(3_000) % 3
+    return logloss.compare(labels, rivals, order=order, by=by)
+
+
+def test_the_ranking_is_drawn_as_what_each_costs_more_than_the_best(compared):
+    rows = logloss.drawing(compared, "ranking").table("ranking")
+    assert rows["forecast"] == list(compared.ranking["forecast"]) == ["truth", "shy", "half"]
+    ax = compared.plot("ranking")
+    dots = next(line for line in ax.lines if line.get_marker() == "o")
+    assert dots.get_xdata().tolist() == compared.ranking["behind_nats"]
+    assert [text.get_text() for text in ax.texts if text.get_text() != "log loss"] == [
+        f"{loss:.4f}" for loss in compared.ranking["log_loss_nats"]
+    ]
+
+
+def test_the_lead_is_drawn_with_its_sequence(compared):
+    course = compared.contest.course
+    drawing = logloss.drawing(compared, "lead")
+    drawn = lines_of(compared.plot("lead"))
+    lead = drawn["lead so far"]
+    assert lead[-1].tolist() == [300, course.table["lead_nats"][-1]]
+    clear = course.table["period"].index(course.clear_since) + 1
+    assert drawn[f"clear since {course.clear_since}"][:, 0].tolist() == [clear, clear]
+    assert len(drawing.table("course")) == 300
+    assert len(drawing.numbers) <= 62
+    later = [row for row in drawing.table("course") if row["number"] > 30]
+    low, high = drawing.figures["view_low"], drawing.figures["view_high"]
+    assert all(low <= row["low"] <= row["high"] <= high for row in later)
+
+
+def test_the_lead_in_groups_is_drawn(compared):
+    rows = logloss.drawing(compared, "groups").table("groups")
+    own = {str(row["by"]): row["lead_nats"] for row in compared.contest.groups}
+    assert dict(zip(rows["group"], rows["lead_nats"], strict=True)) == own
+
+
+def test_without_an_order_there_is_no_lead_to_draw():
+    c = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.6, 0.5] * 20})
+    assert kinds(c) == ["ranking"]
+    assert logloss.drawing(c, "lead").sentence == "Nothing is drawn: no column orders the rows (order=)."
+    assert c.plot("lead").texts[0].get_text() == "Nothing is drawn: no column orders the rows (order=)."
+
+
+def test_an_infinite_lead_is_an_arrow():
+    ax = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.0, 0.5] * 20}).plot("ranking")
+    assert "→" in [text.get_text() for text in ax.texts]
+
+
+def test_the_waterfall_leads_from_the_old_loss_to_the_new():
+    old, new = (logloss.measure(*forecasts(800, seed=seed, bend=bend)) for seed, bend in ((1, 1.0), (2, 1.6)))
+    d = logloss.diff(old, new)
+    rows = list(logloss.drawing(d).table("parts"))
+    assert rows[0]["to_nats"] == old.log_loss
+    assert rows[-1]["to_nats"] == new.log_loss
+    assert rows[3]["to_nats"] == pytest.approx(new.log_loss, abs=ROUNDING)
+    moves = [d.uncertainty, -d.discrimination, d.miscalibration]
+    bars = d.plot().patches
+    assert [bar.get_width() for bar in bars] == pytest.approx(moves)
+    ends = [(row["low_end_nats"] - row["from_nats"], row["high_end_nats"] - row["from_nats"]) for row in rows[1:4]]
+    assert ends[1] == pytest.approx((-d.discrimination.high, -d.discrimination.low))
+
+
+def test_an_infinite_move_is_said_and_not_drawn():
+    d = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
+    assert logloss.drawing(d).sentence.startswith("Nothing is drawn: log loss 0.69315 → inf: up without limit")
+
+
+def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
+    message = r'a Measurement has no picture "pie"\. It has: reliability, parts, costliest, groups\.'
+    with pytest.raises(DataError, match=message):
+        measured.plot("pie")
+
+
+def test_only_answers_have_pictures():
+    with pytest.raises(DataError, match=r"pictures are of answers .*; got a list"):
+        logloss.drawing([1, 0])
+
+
+def test_numbers_of_a_drawing_are_json(measured):
+    import json
+
+    for kind in kinds(measured):
+        found = json.loads(json.dumps(logloss.drawing(measured, kind).to_dict(), allow_nan=False))
+        assert found["kind"] == kind
+
+
+def test_a_picture_may_stand_on_axes_of_others_and_leaves_the_session_as_it_was(measured):
+    before = dict(matplotlib.rcParams)
+    ax = Figure().add_subplot()
+    assert measured.plot("parts", ax=ax) is ax
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_picture_is_one_column_wide_and_a_notebook_shows_it(measured):
+    ax = measured.plot()
+    assert ax.figure.get_figwidth() * 25.4 == pytest.approx(89)
+    data, size = ax._repr_png_()
+    assert data.startswith(b"\x89PNG")
+    assert size["width"] == 420
+
+
+@pytest.mark.parametrize("form", ["pdf", "svg", "png"])
+def test_the_same_answer_makes_the_same_file(measured, form, tmp_path):
+    for number in (1, 2):
+        save(measured, tmp_path / f"{number}.{form}", "parts")
+    first, second = ((tmp_path / f"{number}.{form}").read_bytes() for number in (1, 2))
+    assert first == second
+    assert len(first) > 1_000
+
+
+def test_a_picture_is_small_and_its_colours_are_the_pages(measured, model, compared):
+    for answer in (measured, model, compared, logloss.calibrate(measured)):
+        for kind in kinds(answer):
+            svg = svg_of(answer, kind)
+            assert svg.startswith("<svg viewBox=")
+            assert len(svg) < 22_000
+            assert "style=" not in svg
+            assert "<script" not in svg
+            assert "currentColor" in svg
+            bare = svg.replace("var(--paper, #ffffff)", "")
+            for name, colour in style.VARIABLES.items():
+                bare = bare.replace(f"var(--{name}, {colour})", "")
+            assert "#" not in bare.replace("url(#", "").replace('href="#', "")
+
+
+def test_pictures_and_pages_have_the_same_colours():
+    light = page.style_sheet().split("@media")[0]
+    for name, colour in style.VARIABLES.items():
+        assert f"--{name}: {colour};" in light
+    assert f"--ink: {style.INK};" in light
+
+
+def luminance(colour):
+    """The relative luminance of a colour (WCAG 2.2)."""
+    channels = [int(colour[j : j + 2], 16) / 255 for j in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_colours_stand_out_from_the_paper(number):
+    """3:1 for lines and marks, 4.5:1 for words, in the light and in the dark (WCAG 2.2, 1.4.3 and 1.4.11)."""
+    import re
+
+    rules = page.style_sheet().split("@media (prefers-color-scheme: dark)")[number]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", rules))
+
+    def contrast(name):
+        pair = sorted([luminance(colours[name]), luminance(colours["paper"])])
+        return (pair[1] + 0.05) / (pair[0] + 0.05)
+
+    assert min(contrast(name) for name in ("blue", "orange", "green", "red")) >= 3
+    assert min(contrast(name) for name in ("ink", "muted")) >= 4.5
+
+
+def test_names_from_data_are_only_ever_text():
+    names = ["$\\frac{1}{", "</text><script>", "日本語", "\u202eevil", "a\nb", "x" * 10_000, "", "null"]
+    labels, proba = forecasts(800)
+    m = logloss.measure(labels, proba, by=np.array(names, dtype=object)[np.arange(800) % len(names)])
+    svg = svg_of(m, "groups")
+    assert "<script" not in svg
+    assert "&lt;/text&gt;&lt;script&gt;" in svg
+    assert "\u202e" not in svg
+    assert "xxxxxxxxxxxxxxxxxxxxxxx" not in svg
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it():
+    code = """
+import sys
+sys.modules["matplotlib"] = None
+import logloss
+m = logloss.measure([1, 0], [0.8, 0.4])
+print(len(m._repr_html_()) > 100, logloss.drawing(m, "parts").kind)
+try:
+    m.plot()
+except logloss.MissingPackage as error:
+    print(error)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == [
+        "True parts",
+        'drawing needs matplotlib. Install it with: pip install "logloss[plot]"',
+    ]
+
+
+def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared):
+    for answer in (measured, model, compared, logloss.calibrate(measured)):
+        for kind in kinds(answer):
+            buffer = io.BytesIO()
+            plot(answer, kind).figure.savefig(buffer, format="pdf")
+            assert buffer.getvalue().startswith(b"%PDF")
+    assert importlib.util.find_spec("matplotlib") is not None
