@@ -131,10 +131,9 @@ def test_a_row_of_a_frame_is_named_by_its_values(engine, folder, tmp_path):
 def test_fits_have_the_certificate_of_one_machine(engine, folder):
     asked = {"features": ["x0", "x1", "g"], "cluster": "c"}
     here = logloss.fit(folder, "y", **asked)
-    for model in (
-        logloss.fit(folder, "y", **asked, engine=engine),
-        logloss.fit(frame_of(engine, folder), "y", **asked),
-    ):
+    of_files = logloss.fit(folder, "y", **asked, engine=engine)
+    assert of_files.new_rows.log_loss == pytest.approx(here.new_rows.log_loss, rel=1e-9)
+    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **asked, leave_one_out=False)):
         assert model.certificate.is_proven
         assert model.certificate.nats_per_row <= 1e-12
         # Each gap is below 1e-12 nats a row: a step of at most √(2e-12·6,000) ≈ 1e-4 standard errors of about 0.04.
@@ -236,6 +235,12 @@ def test_large_answers_are_merged_by_workers(engine, folder, monkeypatch):
     here = logloss.measure(folder, **MEASURED)
     assert logloss.measure(folder, **MEASURED, engine=engine).to_dict() == here.to_dict()
     assert without(logloss.measure(frame_of(engine, folder), **MEASURED).to_dict()) == without(here.to_dict())
+
+
+def test_predictions_of_a_spark_frame_are_not_brought_here(spark_session, folder):
+    model = logloss.fit({"x0": [0.0, 1.5, 2.0, 3.0], "y": [0, 1, 0, 1]}, "y", l2=1.0)
+    with pytest.raises(DataError, match=r"Measure it, model\.measure\(frame, y_true\)"):
+        model.predict_proba(frame_of(spark_session, folder))
 
 
 def test_a_cluster_without_a_cache_reads_anew_and_says_so(spark_session, folder, monkeypatch):
