@@ -121,7 +121,7 @@ def engines(n_rows: int) -> None:
                     flush=True,
                 )
         n_passes = len(fitted(None)().passes)
-        print(f"a fit takes {n_passes} passes and two walks beside them")
+        print(f"a fit takes {n_passes} passes after a walk to learn the columns")
 
         def nothing() -> Any:
             return session.range(0, 8, 1, 8).mapInArrow(lambda batches: batches, "id long").collect()
