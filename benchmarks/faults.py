@@ -93,7 +93,11 @@ class Faults:
 
     def inject(self, moment: float, *, is_fit: bool) -> str:
         """Kill a worker so many seconds after a walk has begun: what became of the walk."""
-        victim = self.random.choice(sorted(self.victims()))
+        victims = self.victims()
+        while not victims:
+            time.sleep(0.5)
+            victims = self.victims()
+        victim = self.random.choice(sorted(victims))
         walks = threading.Event()
         killed = threading.Event()
 
@@ -147,7 +151,12 @@ def on_dask(path: str, wanted: int) -> bool:
                 client.cluster.scale(len(client.cluster.worker_spec) + 1)
                 client.wait_for_workers(2, timeout=60)
 
-        return Faults(path, client, lambda: list(client.run(os.getpid).values()), ready).run(wanted)
+        def victims() -> list[int]:
+            # A worker that was just started may not answer yet.
+            found = client.run(os.getpid, on_error="return").values()
+            return [each for each in found if isinstance(each, int)]
+
+        return Faults(path, client, victims, ready).run(wanted)
 
 
 def on_spark(path: str, wanted: int) -> bool:
@@ -158,6 +167,8 @@ def on_spark(path: str, wanted: int) -> bool:
     builder = SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "OFF")
     # Otherwise a cluster of this kind gives up an application after ten executors that died one after the other.
+    # Its executors are started without our environment.
+    builder = builder.config("spark.executorEnv.PYTHONPATH", str(pathlib.Path(logloss.__file__).parents[1]))
     session = builder.config("spark.deploy.maxExecutorRetries", "-1").getOrCreate()
 
     def below() -> tuple[list[int], list[int]]:

@@ -39,7 +39,7 @@ from logloss.onepass.engines.travel import fold_files, packed
 from logloss.onepass.run import parts_of
 from logloss.onepass.summaries import LossSummary
 
-ROUNDS = 9
+ROUNDS, ROUNDS_OF_FITS = 9, 3
 ROWS_OF_A_FILE = 10**6
 N_FEATURES = 10
 FEATURES = [f"x{j}" for j in range(N_FEATURES)]
@@ -71,14 +71,14 @@ def processor_seconds() -> float:
     return found
 
 
-def timed(work: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, list[tuple[float, float]]]:
-    """(Seconds, seconds of the processors) of each, all taking turns, after two rounds that do not count."""
+def timed(work: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """(Seconds, seconds of the processors) of each, all taking turns, after a round that does not count."""
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
-    for number in range(rounds + 2):
+    for number in range(rounds + 1):
         for name, run in work.items():
             began, used = time.perf_counter(), processor_seconds()
             run()
-            if number >= 2:
+            if number:
                 seconds[name].append((time.perf_counter() - began, processor_seconds() - used))
     return seconds
 
@@ -107,8 +107,9 @@ def engines(n_rows: int) -> None:
         def fitted(engine: Any) -> Callable[[], Any]:
             return lambda: logloss.fit(path, "y", features=FEATURES, engine=engine)
 
-        for verb, make_work in (("measure", measured), ("fit", fitted)):
-            seconds = timed({"threads": make_work(None), "Dask": make_work(client), "Spark": make_work(session)})
+        for verb, make_work, rounds in (("measure", measured, ROUNDS), ("fit", fitted, ROUNDS_OF_FITS)):
+            work = {"threads": make_work(None), "Dask": make_work(client), "Spark": make_work(session)}
+            seconds = timed(work, rounds)
             base = seconds["threads"]
             for engine, times in seconds.items():
                 wall, cpu = (
@@ -120,12 +121,12 @@ def engines(n_rows: int) -> None:
                     flush=True,
                 )
         n_passes = len(fitted(None)().passes)
-        print(f"a fit takes {n_passes} passes and two walks beside them")
+        print(f"a fit takes {n_passes} passes after a walk to learn the columns")
 
         def nothing() -> Any:
             return session.range(0, 8, 1, 8).mapInArrow(lambda batches: batches, "id long").collect()
 
-        [of_nothing] = timed({"nothing": nothing}).values()
+        [of_nothing] = timed({"nothing": nothing}, ROUNDS).values()
         print(f"a pass of Spark over nothing in 8 tasks: {median_of(of_nothing, 0):.2f} s")
         session.stop()
         client.shutdown()

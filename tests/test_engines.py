@@ -56,6 +56,7 @@ def spark_session():
     builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR")
     # Small files are partitions of their own, so that there is something to merge.
+    builder = builder.config("spark.sql.shuffle.partitions", "4")
     session = builder.config("spark.sql.files.openCostInBytes", str(1 << 27)).getOrCreate()
     yield session
     session.stop()
@@ -130,10 +131,9 @@ def test_a_row_of_a_frame_is_named_by_its_values(engine, folder, tmp_path):
 def test_fits_have_the_certificate_of_one_machine(engine, folder):
     asked = {"features": ["x0", "x1", "g"], "cluster": "c"}
     here = logloss.fit(folder, "y", **asked)
-    for model in (
-        logloss.fit(folder, "y", **asked, engine=engine),
-        logloss.fit(frame_of(engine, folder), "y", **asked),
-    ):
+    of_files = logloss.fit(folder, "y", **asked, engine=engine)
+    assert of_files.new_rows.log_loss == pytest.approx(here.new_rows.log_loss, rel=1e-9)
+    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **asked, leave_one_out=False)):
         assert model.certificate.is_proven
         assert model.certificate.nats_per_row <= 1e-12
         # Each gap is below 1e-12 nats a row: a step of at most √(2e-12·6,000) ≈ 1e-4 standard errors of about 0.04.
@@ -141,7 +141,6 @@ def test_fits_have_the_certificate_of_one_machine(engine, folder):
         for name, value in here.coefficients.items():
             assert model.coefficients[name] == pytest.approx(value, abs=1e-12)
         assert model.errors.coefficients == pytest.approx(here.errors.coefficients, rel=1e-9)
-        assert model.new_rows.log_loss == pytest.approx(here.new_rows.log_loss, rel=1e-9)
 
 
 def test_a_model_is_measured_to_the_same_bits(engine, folder, table, tmp_path):
@@ -163,11 +162,11 @@ def test_comparing_and_calibrating_are_the_same_walk(engine, folder):
     assert repr(logloss.calibrate(folder, **asked, engine=engine)) == repr(logloss.calibrate(folder, **asked))
 
 
-def test_separation_is_found_by_an_engine(engine, tmp_path):
+def test_separation_is_found_by_an_engine(dask_client, tmp_path):
     x = np.linspace(-1, 1, 100)
     pq.write_table(pa.table({"y": (x > 0.2).astype(int), "x": x}), tmp_path / "a.parquet")
     with pytest.warns(logloss.SeparationWarning):
-        model = logloss.fit(frame_of(engine, str(tmp_path / "a.parquet")), "y")
+        model = logloss.fit(frame_of(dask_client, str(tmp_path / "a.parquet")), "y")
     assert model.separation.columns == ("x",)
 
 
@@ -238,6 +237,12 @@ def test_large_answers_are_merged_by_workers(engine, folder, monkeypatch):
     assert without(logloss.measure(frame_of(engine, folder), **MEASURED).to_dict()) == without(here.to_dict())
 
 
+def test_predictions_of_a_spark_frame_are_not_brought_here(spark_session, folder):
+    model = logloss.fit({"x0": [0.0, 1.5, 2.0, 3.0], "y": [0, 1, 0, 1]}, "y", l2=1.0)
+    with pytest.raises(DataError, match=r"Measure it, model\.measure\(frame, y_true\)"):
+        model.predict_proba(frame_of(spark_session, folder))
+
+
 def test_a_cluster_without_a_cache_reads_anew_and_says_so(spark_session, folder, monkeypatch):
     from pyspark.errors import PySparkException
 
@@ -246,7 +251,7 @@ def test_a_cluster_without_a_cache_reads_anew_and_says_so(spark_session, folder,
 
     frame = frame_of(spark_session, folder)
     monkeypatch.setattr(type(frame), "persist", refused)
-    model = logloss.fit(frame, "y", features=["x0"])
+    model = logloss.fit(frame, "y", features=["x0"], leave_one_out=False)
     assert model.certificate.is_proven
     assert [note for note in model.notes if "each pass reads anew" in note]
 

@@ -25,6 +25,7 @@ from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column, Place, Rows
 from logloss.data.source import Part, Source, as_column, as_source
 from logloss.errors import DataError
+from logloss.onepass.engines.frames import kind_of_frame
 from logloss.separation import at_infinity
 from logloss.text import count, counted, listed, printable, value_text
 
@@ -56,6 +57,11 @@ class Predictor:
         """Log-odds of each row of X, shape (n_rows,)."""
         if is_path(X) or isinstance(X, Source):
             return self._of_source(as_source(X))
+        if kind_of_frame(X) == "spark":
+            raise DataError(
+                "predictions of a frame of Spark would all come here. Measure it, model.measure(frame, y_true), or "
+                "predict the files that it is made of."
+            )
         if self.has_offset and offset is None:
             own = names_of(X)
             if not self.offset or own is None or self.offset not in own:

@@ -26,7 +26,7 @@ MOST_RUNS = 4096
 # Values of a run of a floating summary: a task costs an engine up to 0.1 s, which these take to read and to sum.
 VALUES_OF_A_RUN = 1 << 22
 # Runs of counted summaries for each slot of a worker: so few that their summaries cost little, enough to share.
-RUNS_OF_A_SLOT = 5
+RUNS_OF_A_SLOT = 3
 
 
 @dataclass(frozen=True, slots=True)
