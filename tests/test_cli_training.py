@@ -15,6 +15,7 @@ from test_cli import run  # noqa: F401
 from test_design import people
 
 import logloss
+from logloss.cli.options import Bar
 
 
 @pytest.fixture
@@ -70,6 +71,27 @@ def test_predictions_are_written_beside_kept_columns(run, csv, model_file, tmp_p
     assert pd.read_csv(tmp_path / "out.csv").y_proba.to_numpy() == pytest.approx(expected, abs=1e-14)
     # What is kept in text stays as it was written.
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith('"')
+
+
+def test_predictions_are_corrected_for_negatives_left_out_and_calibrated(run, csv, model_file, tmp_path):  # noqa: F811
+    logits = logloss.load(model_file).predict_logit(pd.read_csv(csv))
+    out, made = tmp_path / "out.parquet", tmp_path / "c.json"
+    code, _, err = run("predict", model_file, csv, "--negatives-kept", "0.1", "-o", out)
+    assert code == 0
+    assert "corrected: training kept 0.1 of the negatives" in err
+    expected = 1 / (1 + np.exp(-(logits + np.log(0.1))))
+    # Of other blocks a row's log-odds may differ by a rounding.
+    assert pq.read_table(out)["y_proba"].to_numpy() == pytest.approx(expected, abs=1e-14)
+    labels = pd.read_csv(csv).label == "yes"
+    calibration = logloss.calibrate(labels, y_logit=logits, method="platt")
+    calibration.save(made)
+    assert run("predict", model_file, csv, "--calibration", made, "-o", out)[0] == 0
+    expected = 1 / (1 + np.exp(-calibration.apply_logit(logits)))
+    assert pq.read_table(out)["y_proba"].to_numpy() == pytest.approx(expected, abs=1e-14)
+    logloss.calibrate(labels, y_logit=logits, method="platt", negatives_kept=0.5).save(made)
+    code, _, err = run("predict", model_file, csv, "--calibration", made, "--negatives-kept", "0.1", "-o", out)
+    assert code == 3
+    assert "the calibration corrects for negatives_kept = 0.5 itself" in err
 
 
 def test_a_model_is_measured_on_a_file(run, csv, model_file, tmp_path):  # noqa: F811
@@ -141,6 +163,12 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         (["predict", "MODEL", "CSV", "-o", "out.xlsx"], 2, "-o must end in .parquet or .csv"),
         (["predict", "MODEL", "CSV", "-o", "no/such/out.csv"], 4, 'there is no folder "'),
         (["predict", "CSV", "CSV", "-o", "out.csv"], 3, "must be a file that"),
+        (
+            ["predict", "MODEL", "CSV", "--calibration", "MODEL", "-o", "out.csv"],
+            3,
+            "must hold a calibration; it holds",
+        ),
+        (["predict", "MODEL", "CSV", "--negatives-kept", "2", "-o", "out.csv"], 3, "must be a share in (0, 1]; got 2"),
         (["predict", "MODEL", "CSV", "--keep", "town", "-o", "out.csv"], 3, 'no column "town"'),
         (["measure", "CSV", "-y", "label", "--model", "MODEL", "-p", "age"], 2, "(one of them)"),
         (["merge", "MODEL"], 3, "it holds a document, of a model or a calibration"),
@@ -152,3 +180,31 @@ def test_wrong_words_are_answered_in_words(run, csv, model_file, tmp_path, monke
     assert said in err
     assert found == code
     assert "Traceback" not in err
+
+
+def test_progress_tells_the_pass_the_loss_and_the_bound():
+    """A bar that began anew with each pass would never be seen where a pass takes less than a second."""
+
+    class Shown:
+        n = last_print_n = 0
+
+        def update(self, n_rows):
+            self.n += n_rows
+
+        def set_postfix_str(self, text, refresh):
+            self.text = text
+
+    shown = Shown()
+    progress = Bar(shown)
+    losses = []
+    model = logloss.fit(
+        people(),
+        "label",
+        progress=progress,
+        on_pass=lambda found: (losses.append(found.log_loss), progress.on_pass(found)),
+    )
+    assert [each.log_loss for each in model.passes] == losses
+    assert shown.text.startswith(f"pass {len(losses)}, log loss {model.log_loss:.4f}, within ")
+    assert shown.text.endswith(" nats")
+    # The next pass begins at 0 again; after the last one nothing was walked: so few rows are at hand.
+    assert shown.n == 0

@@ -434,12 +434,13 @@ def test_colours_stand_out_from_the_paper(number):
 
 
 def test_names_from_data_are_only_ever_text():
-    names = ["$\\frac{1}{", "</text><script>", "日本語", "\u202eevil", "a\nb", "x" * 10_000, "", "null"]
+    names = ["$\\frac{1}{", "$a_1$", "</text><script>", "日本語", "\u202eevil", "a\nb", "x" * 10_000, "", "null"]
     labels, proba = forecasts(800)
     m = logloss.measure(labels, proba, by=np.array(names, dtype=object)[np.arange(800) % len(names)])
     svg = svg_of(m, "groups")
     assert "<script" not in svg
     assert "&lt;/text&gt;&lt;script&gt;" in svg
+    assert "$a_1$" in svg
     assert "\u202e" not in svg
     assert "xxxxxxxxxxxxxxxxxxxxxxx" not in svg
 

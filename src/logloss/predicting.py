@@ -20,13 +20,14 @@ import numpy as np
 
 from logloss.data.binding import MATRIX, features_matrix, names_of
 from logloss.data.design import Design
+from logloss.data.forecasts import corrected
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column, Place, Rows
 from logloss.data.source import Part, Source, as_column, as_source
 from logloss.errors import DataError
 from logloss.onepass.engines.frames import kind_of_frame
 from logloss.separation import at_infinity
-from logloss.text import count, counted, listed, printable
+from logloss.text import count, counted, listed, printable, value_text
 
 # The column that a model adds to a table.
 LOGIT = "log-odds of the model"
@@ -167,6 +168,28 @@ class Predictor:
             missing = missing_of(found[name])
             left[name] = n_strange - (0 if missing is None else int(np.count_nonzero(missing)))
         return {name: n for name, n in left.items() if n}
+
+
+def mapping_of(calibration: Any, negatives_kept: float) -> Callable[[Array], Array] | None:
+    """What is done to log-odds before they are probabilities: the correction for negatives left out, then the map.
+
+    calibration: a `Calibration` or None. None comes back where nothing is done.
+    """
+    if not 0 < negatives_kept <= 1:
+        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
+    if negatives_kept == 1:
+        return None if calibration is None else calibration.apply_logit
+    if calibration is not None and calibration.negatives_kept != 1:
+        raise DataError(
+            f"the calibration corrects for negatives_kept = {calibration.negatives_kept:g} itself; leave out "
+            f"`negatives_kept`, or it would be applied twice. Got {negatives_kept:g}."
+        )
+
+    def mapped(logits: Array) -> Array:
+        shifted: Any = corrected(None, None, logits, negatives_kept)[2]
+        return shifted if calibration is None else calibration.apply_logit(shifted)
+
+    return mapped
 
 
 def write_predictions(

@@ -188,8 +188,10 @@ class Bar:
         with self.lock:
             self.n_passes += 1
             left = f"within {found.bound:.0e}" if math.isfinite(found.bound) else "no bound yet"
-            self.shown.reset()
-            self.shown.set_postfix_str(f"pass {self.n_passes}, log loss {found.log_loss:.4f}, {left} nats")
+            # Not `reset`, with which a pass of less than PATIENCE would never be seen.
+            self.shown.n = self.shown.last_print_n = 0
+            text = f"pass {self.n_passes}, log loss {found.log_loss:.4f}, {left} nats"
+            self.shown.set_postfix_str(text, refresh=False)
 
 
 @contextmanager

@@ -121,6 +121,7 @@ def fit(
 @click.argument("model", metavar="MODEL")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--calibration", metavar="C", help="A calibration that `calibrate -o` has written, applied to them.")
+@click.option("--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept.")
 @click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="drop: such rows get no prediction."
@@ -132,6 +133,7 @@ def predict(
     model: str,
     files: tuple[str, ...],
     calibration: str | None,
+    negatives_kept: float,
     keep: str | None,
     missing: str,
     no_header: bool,
@@ -148,12 +150,12 @@ def predict(
         check_output(output, (model, *files))
 
     from logloss.opening import load_calibration, load_model
-    from logloss.predicting import ScoredSource, write_predictions
+    from logloss.predicting import ScoredSource, mapping_of, write_predictions
     from logloss.storage import replacing
 
     began = time.perf_counter()
     predictor = load_model(model).predictor
-    mapped = None if calibration is None else load_calibration(calibration).apply_logit
+    mapped = mapping_of(None if calibration is None else load_calibration(calibration), negatives_kept)
     table = opened(files, header=not no_header)
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:
@@ -165,5 +167,7 @@ def predict(
     if as_json and output != "-":
         click.echo(f'{{"schema": 1, "n_rows": {n_rows}}}')
     if not quiet:
+        if negatives_kept != 1:
+            click.echo(f"corrected: training kept {negatives_kept:g} of the negatives", err=True)
         click.echo(f"{n_rows:,} rows predicted · {time.perf_counter() - began:.2f} s", err=True)
         say_notes(scored)

@@ -100,6 +100,7 @@ def groups(c: Comparison) -> Drawing:
         reason = "more than 4,096 groups: none is kept" if c.has_too_many_groups else "no groups were asked for (by=)"
         return Drawing("groups", title, f"Nothing is drawn: {reason}.", reason=reason)
     every = sorted(found, key=lambda row: -abs(row["adds_nats"]))[:MOST_GROUPS]
+    every.sort(key=lambda row: -row["lead_nats"])
     values = {name: found[name] for name in c.by}
     names = [printable(" · ".join(group_value(row[name], values[name]) for name in c.by), 40) for row in every]
     keys = ("rows", "lead_nats", "lead_nats_low", "lead_nats_high", "adds_nats")

@@ -54,7 +54,7 @@ def plot(answer: Any, kind: str | None = None, ax: Any = None) -> Any:
 
 def svg_of(answer: Any, kind: str) -> str:
     """A picture as an SVG element for a page."""
-    return inline_svg(plot(answer, kind).get_figure(root=True))
+    return inline_svg(plot(answer, kind).figure)
 
 
 def save(answer: Any, path: Any, kind: str | None = None) -> None:
@@ -66,7 +66,7 @@ def save(answer: Any, path: Any, kind: str | None = None) -> None:
     # Without a date the same answer makes the same file.
     metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form, {})
     with replacing(os.fspath(path)) as stream, settings():
-        ax.get_figure(root=True).savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
+        ax.figure.savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
 
 
 def check_format(path: Any) -> str:

@@ -71,7 +71,7 @@ class Panel(Axes):
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """The figure, twice as fine as it is shown."""
-        figure: Any = self.get_figure(root=True)
+        figure: Any = self.figure
         buffer = io.BytesIO()
         with matplotlib.rc_context(SETTINGS):
             figure.savefig(buffer, format="png", dpi=240, facecolor="white")
