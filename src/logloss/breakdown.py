@@ -174,6 +174,7 @@ def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
 
 
 def scaled(value: int, top: int) -> float:
+    """An exact sum in units of 2^top."""
     return value / (1 << top)
 
 
