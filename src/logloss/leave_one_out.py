@@ -137,16 +137,16 @@ def new_rows_of(
 
     pieces: all rows, if there are at most KEPT_WHOLE; sample: a random sample of the rows, if one was drawn.
     """
-    factor = found.factor
-    if not found.is_fresh or found.sums.point.is_single:
-        factor = solver.factor_of(solver.look(found.at, wants_hessian=True), solver.penalty)
+    is_sampled = sample is not None and solver.n_rows >= SAMPLED_FROM
+    # Of a sample a Hessian of an earlier pass is good enough: it moves the increase by far less than the sample does.
+    factor = found.factor if is_sampled and not found.is_guess else solver.information(found)
     if factor.n_dependent:
         return None
     inverse = np.zeros((solver.design.width, solver.design.width))
     inverse[np.ix_(solver.free, solver.free)] = factor.inverse
     if pieces:
         return _refitted(solver, found, inverse, pieces, refit)
-    return _stepped(solver, found, inverse, sample, refit)
+    return _stepped(solver, found, inverse, sample if is_sampled else None, refit)
 
 
 def _stepped(solver: Solver, found: Found, inverse: Array, sample: Block | None, refit: Refit) -> NewRows:
@@ -154,8 +154,8 @@ def _stepped(solver: Solver, found: Found, inverse: Array, sample: Block | None,
     from logloss.onepass.summaries import LeftOutSummary
 
     empty = LeftOutSummary.empty(found.sums.point, inverse)
-    is_sampled = sample is not None and solver.n_rows >= SAMPLED_FROM
-    summary = solver.summarised(empty, sample if is_sampled else None)
+    is_sampled = sample is not None
+    summary = solver.summarised(empty, sample)
     with_all = found.sums.total_loss / solver.sum_weight
     log_loss = with_all + summary.increase
     suspects = summary.suspects

@@ -149,6 +149,8 @@ class Solver:
         self.null: Array | None = None
         self.unit: Array | None = None
         self.is_explored = self.is_slow = self.is_wary = False
+        # The Hessian at the answer, once it was asked for.
+        self.known: tuple[Found, Factor] | None = None
         # The Hessian as a sample knows it, for the first pass.
         self.guess: Factor | None = None
         # The largest entry that each place of the Hessian's diagonal had, in units of the summed loss.
@@ -207,6 +209,14 @@ class Solver:
         matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
         self.most = np.maximum(self.most, np.diag(matrix))
         return Factor(matrix, basis=self.basis, is_single=sums.point.is_single)
+
+    def information(self, found: Found) -> Factor:
+        """The Hessian at a point in double precision, factored; formed by one more pass where that pass did not."""
+        if found.is_fresh and not found.sums.point.is_single:
+            return found.factor
+        if self.known is None or self.known[0] is not found:
+            self.known = found, self.factor_of(self.look(found.at, wants_hessian=True), self.penalty)
+        return self.known[1]
 
     def full_factor(self, sums: Any) -> tuple[Any, Factor]:
         """(The sums, the Hessian of them factored): columns that depend on each other are found by the first one."""

@@ -58,9 +58,7 @@ class Errors:
 
 def errors_at(solver: Solver, found: Found, *, cluster: tuple[str, ...], is_robust: bool) -> Errors | None:
     """Standard errors at the answer; None where it has no information matrix. Cost: one walk, or two."""
-    factor = found.factor
-    if not found.is_fresh or found.sums.point.is_single:
-        factor = solver.factor_of(solver.look(found.at, wants_hessian=True), solver.penalty)
+    factor = solver.information(found)
     if factor.n_dependent:
         return None
     if not (is_robust or cluster):
