@@ -10,14 +10,21 @@ from logloss.cli.options import (
     bar,
     check_output,
     check_seen,
+    clustered,
+    droppable,
     everywhere,
     fails_if,
+    headless,
     judge,
+    labelled,
     opened,
     parsed_test,
+    positive,
+    repeated,
     say,
     say_notes,
     seen,
+    weighted,
     write_seen,
 )
 from logloss.text import counted
@@ -25,19 +32,17 @@ from logloss.text import counted
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
+@labelled
 @click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1) of a forecaster (repeatable).")
 @click.option("-z", "--y-logit", multiple=True, metavar="COL", help="Column of log-odds of a forecaster (repeatable).")
-@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
-@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
-@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@weighted
+@repeated
+@positive
 @click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): where the lead comes from.")
-@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
+@clustered
 @click.option("--order", metavar="COL", help="Column of dates or numbers: since when it was clear who is better.")
-@click.option(
-    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
-)
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@droppable
+@headless
 @click.option("-o", "--output", metavar="FILE", help="Write what it says to a file, for `logloss show`.")
 @fails_if
 @seen

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from logloss.cli.options import LONGEST, check_output, everywhere, opened, say
+from logloss.cli.options import (
+    LONGEST,
+    check_output,
+    everywhere,
+    headless,
+    opened,
+    positive,
+    say,
+)
 from logloss.text import printable
 
 PICTURES = "./logloss-demo.html"
@@ -18,9 +26,9 @@ PICTURES = "./logloss-demo.html"
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("-y", "--y-true", metavar="COL", help='Of FILE: column of labels, or a comparison: "stars >= 4".')
 @click.option("-x", "--feature", metavar="COL", help="Of FILE: the column of numbers.")
-@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@positive
 @click.option("--l2", type=float, default=1.0, show_default=True, metavar="X", help="Prior precision, as in `fit`.")
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@headless
 @click.option("--html", metavar="PAGE", help=f"Where to write the pictures, instead of {PICTURES}.")
 @click.option("--open", "opens", is_flag=True, help="Open the pictures in the browser.")
 @everywhere

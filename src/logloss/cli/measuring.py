@@ -14,39 +14,44 @@ from logloss.cli.options import (
     bar,
     check_output,
     check_seen,
+    clustered,
+    droppable,
     everywhere,
     fails_if,
+    headless,
     judge,
+    labelled,
     opened,
     parsed_test,
+    positive,
+    repeated,
     saves,
     say,
     say_notes,
     seen,
     typed,
+    weighted,
     write_seen,
 )
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
+@labelled
 @click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1); given twice: of P(0), then P(1).")
 @click.option("-z", "--y-logit", metavar="COL", help="Column of log-odds, instead of -p.")
 @click.option("--model", metavar="MODEL", help="A model that `fit -o` has written, instead of -p.")
-@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
-@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
-@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@weighted
+@repeated
+@positive
 @click.option("--by", multiple=True, metavar="COL", help="Column of groups (repeatable): what each costs and adds.")
 @click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
-@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
+@clustered
 @click.option(
     "--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept, in (0, 1]."
 )
-@click.option(
-    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
-)
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@droppable
+@headless
 @fails_if
 @saves
 @seen

@@ -51,6 +51,20 @@ def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="One flat JSON object instead of text.")(command)
 
 
+# What several commands ask of their rows.
+labelled = click.option(
+    "-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".'
+)
+weighted = click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
+repeated = click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
+positive = click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+clustered = click.option(
+    "--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other."
+)
+headless = click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+droppable = click.option(
+    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
+)
 fails_if = click.option(
     "--fail-if",
     multiple=True,

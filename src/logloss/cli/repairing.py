@@ -11,14 +11,20 @@ from logloss.cli.options import (
     bar,
     check_output,
     check_seen,
+    clustered,
+    droppable,
     everywhere,
     fails_if,
+    headless,
     judge,
     opened,
     parsed_test,
+    positive,
+    repeated,
     say,
     say_notes,
     seen,
+    weighted,
     write_seen,
 )
 
@@ -30,15 +36,13 @@ METHODS = ["auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic
 @click.option("-y", "--y-true", metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
 @click.option("-p", "--y-proba", multiple=True, metavar="COL", help="Column of P(1); given twice: of P(0), then P(1).")
 @click.option("-z", "--y-logit", metavar="COL", help="Column of log-odds, instead of -p.")
-@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
-@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
-@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
-@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
+@weighted
+@repeated
+@positive
+@clustered
 @click.option("--negatives-kept", type=float, metavar="R", help="Share of negatives that training kept, in (0, 1].")
-@click.option(
-    "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
-)
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@droppable
+@headless
 @click.option("--method", type=click.Choice(METHODS), default="auto", help="auto: the simplest that is good enough.")
 @click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-fitting.")
 @click.option("-o", "--output", metavar="CALIBRATION", help="Write the calibration, as JSON.")

@@ -15,16 +15,22 @@ from logloss.cli.options import (
     bar,
     check_output,
     check_seen,
+    clustered,
     everywhere,
     fails_if,
+    headless,
     judge,
+    labelled,
     opened,
     parsed_test,
+    positive,
+    repeated,
     say,
     say_notes,
     say_warnings,
     seen,
     split,
+    weighted,
     write_seen,
 )
 from logloss.text import counted
@@ -32,17 +38,17 @@ from logloss.text import counted
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".')
+@labelled
 @click.option("--features", metavar="A,B", help="Columns to use; all others that can be used if left out.")
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
 @click.option("--categories", metavar="A,B", help="Columns of numbers that are codes.")
 @click.option("--reference", multiple=True, metavar="COL=LEVEL", help="The level of a category without a coefficient.")
 @click.option("--l2", type=float, default=0.0, metavar="X", help="Prior precision on the summed loss (1 / C). 0: none.")
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
-@click.option("-w", "--sample-weight", metavar="COL", help="Column of weights.")
-@click.option("--counts", metavar="COL", help="Column that says how many times each row stands.")
-@click.option("--cluster", multiple=True, metavar="COL", help="Column whose equal values depend on each other.")
-@click.option("--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1.")
+@weighted
+@repeated
+@clustered
+@positive
 @click.option(
     "--missing",
     type=click.Choice(["error", "drop", "indicator"]),
@@ -52,7 +58,7 @@ from logloss.text import counted
 @click.option("--robust", is_flag=True, help="Standard errors of the sandwich.")
 @click.option("--tolerance", type=float, metavar="X", help="Asked of the certificate, in nats per row.")
 @click.option("--max-passes", type=int, metavar="N", help="Walks over the rows before giving up.")
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@headless
 @fails_if
 @click.option("-o", "--output", metavar="MODEL", help="Write the model, as JSON.")
 @seen
@@ -126,7 +132,7 @@ def fit(
 @click.option(
     "--missing", type=click.Choice(["error", "drop"]), default="error", help="drop: such rows get no prediction."
 )
-@click.option("--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0.")
+@headless
 @click.option("-o", "--output", required=True, metavar="OUT", help="A .parquet or .csv file, or - for CSV on stdout.")
 @everywhere
 def predict(
