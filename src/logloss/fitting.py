@@ -247,7 +247,8 @@ class _Fit:
         self.sample: Block | None = None
         if start is not None and start.separation is None and start.design.names == self.design.names:
             self.start = start_of(start, self.design)
-        elif len(sample.priorities) >= max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10) and n_free > 1:
+        # Of a small text file all rows were drawn, as nobody knew how many there are: that is no sample.
+        elif self.n_rows >= LARGE_TABLE and n_free > 1 and len(sample.priorities) >= self.fewest_sampled(n_free):
             null = self.start.copy()
             has_offset = learned.roles.offset is not None
             null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
@@ -258,6 +259,11 @@ class _Fit:
                 self.start = self.solver.warm(null, self.sample)
         self.passes: list[Pass] = []
         self.on_pass = on_pass
+
+    @staticmethod
+    def fewest_sampled(n_free: int) -> int:
+        """Rows that a sample must have to begin with."""
+        return max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10)
 
     def run(self, tolerance: float, max_passes: int) -> tuple[Found, tuple[Array, ...], int]:
         """(The last pass, directions that separate the classes, how many rows these divide)."""
