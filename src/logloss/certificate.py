@@ -133,13 +133,20 @@ def gain(nu: float, reach: float) -> float:
     return ((1 - u) * math.log1p(-u) + u) / reach**2
 
 
-def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: Array) -> float:
-    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own."""
+def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array) -> float:
+    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own.
+
+    error: most by which rounding can have moved each entry of the gradient.
+    """
+    if not curvature[0] > 0:
+        return math.inf
     shift = -gradient[0] / curvature[0]
-    if not abs(shift) <= 1:
+    most = (abs(gradient[0]) + error[0]) / curvature[0]
+    if not most <= 1:
         return math.inf
     residual = (gradient + shift * curvature + penalty * coefficients)[1:]
-    return float(np.sum(residual**2 / (2 * penalty[1:])) + shift**2 * curvature[0])
+    uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
+    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty[1:])) + most**2 * curvature[0])
 
 
 def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
@@ -151,7 +158,8 @@ def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
     return ROUNDING * ((PIECE_ROWS + n_pieces + 8) * sizes[0] + 2 * (sizes.shape[1] + 4) * sizes[1])
 
 
-def reach_of(deviations: Array, groups: Any) -> float:
-    """R = max |x|_{H⁻¹} ≤ Σ deviations, where each feature is at most 1; of a category only one level is."""
+def reach_of(deviations: Array, largest: Array, groups: Any) -> float:
+    """R = max |x|_{H⁻¹} ≤ Σ deviations · the largest size of each feature; of a category only one level is not 0."""
     single, spans = groups
-    return float(deviations[single].sum() + sum(deviations[span].max(initial=0.0) for span in spans))
+    sizes = deviations * largest
+    return float(sizes[single].sum() + sum(sizes[span].max(initial=0.0) for span in spans))

@@ -29,9 +29,10 @@ from logloss.information import entropy
 from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
+from logloss.patience import patiently
 from logloss.recipe import Learned, learn
 from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
-from logloss.separation import Separation, direction_of, plainest
+from logloss.separation import Separating, Separation, separating
 from logloss.solver import Found, Solver, Tried
 from logloss.standard_errors import collinear, errors_at
 from logloss.text import counted, listed, printable, significant, value_text
@@ -44,6 +45,10 @@ PATIENCE = 25
 NEAR = 1e-4
 # Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
 FEWEST_OF_LEVEL = 20
+# Numbers are cut off at so many scales from the centre, and so many passes made over them, to find where to begin.
+NEARBY, MOST_NEARBY = 64.0, 8
+# A level of at most so many rows often has one class only; of so many of these some certainly do.
+FEW_ROWS, MANY_LEVELS = 4, 16
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
 ROUNDING_OF_RATE = 1e-12
 
@@ -259,53 +264,80 @@ class _Fit:
                 self.start = self.solver.warm(null, self.sample)
         self.passes: list[Pass] = []
         self.on_pass = on_pass
+        if self.design.has_outliers and not self.start.any():
+            self.start = self.without_outliers()
+
+    def without_outliers(self) -> Array:
+        """Where to begin where rows lie far away: the answer with numbers cut off, if it is better than nothing."""
+        solver = self.solver
+        near = Solver(
+            self.source, self.roles, self.design.cut_off(NEARBY), solver.penalty, self.sum_weight, self.n_rows
+        )
+        found = near.solve(self.start, math.inf, MOST_NEARBY, lambda each: None)
+        points = np.array([self.start, found.at])
+        objectives = solver.losses(points) + 0.5 * (points**2 @ solver.penalty)
+        return points[int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))]
 
     @staticmethod
     def fewest_sampled(n_free: int) -> int:
         """Rows that a sample must have to begin with."""
         return max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10)
 
-    def run(self, tolerance: float, max_passes: int) -> tuple[Found, tuple[Array, ...], int]:
-        """(The last pass, directions that separate the classes, how many rows these divide)."""
+    def run(self, tolerance: float, max_passes: int) -> tuple[Found, Separating | None]:
+        """(The last pass, what separates the classes: None where nothing does, as far as is known)."""
+        separated: Separating | None = None
+        if self.l2 == 0 and self.is_easily_separated:
+            separated = self.separating()
+            if separated.directions:
+                return self.on_face(separated, self.start, tolerance, max_passes), separated
         found = self.solver.solve(self.start, tolerance, min(max_passes, PATIENCE), self.note)
         if self.passes[0].log_loss > entropy(self.base_rate) and self.start.any() and self.roles.offset is None:
             # A sample that misled: rather Newton's method from nothing.
             found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
-        directions: tuple[Array, ...] = ()
-        n_divided = 0
         if self.l2 == 0 and not found.is_proven:
-            directions, n_divided = self.directions()
-        if directions:
-            found = self.on_face(directions, found.at, tolerance, max_passes)
-        elif len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
+            separated = self.separating()
+            if separated.directions:
+                return self.on_face(separated, found.at, tolerance, max_passes), separated
+        if len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
             self.solver.is_cleared = True
             found = self.solver.solve(found.at, tolerance, max_passes - len(self.passes), self.note)
-        return found, directions, n_divided
+        return found, separated
+
+    @property
+    def is_easily_separated(self) -> bool:
+        """Whether it is likely before any pass: of levels of few rows one often has one class, of few rows any has."""
+        usual = self.sum_weight / self.n_rows
+        levels = [weight for term in self.design.categories for weight in term.weights]
+        is_rare = [weight <= FEW_ROWS * usual for weight in levels]
+        return sum(is_rare) > MANY_LEVELS or self.n_rows <= len(self.design.free)
 
     def model(self, tolerance: float, max_passes: int, asked: Asked) -> LogisticModel:
         """Passes until the certificate is as small as asked and the digits of the coefficients have settled."""
-        found, directions, n_divided = self.run(tolerance, max_passes)
+        found, separated = self.run(tolerance, max_passes)
         last = self.noted(found)
         coefficients, intercept = np.array(last.coefficients), last.intercept
+        directions = () if separated is None else separated.directions
         for direction in reversed(directions):
             intercept, coefficients = self.at_infinity(direction, intercept, coefficients)
         separation = None
-        if directions:
+        if separated is not None and directions:
             named = zip(self.design.names, coefficients.tolist(), strict=True)
             columns = tuple(name for name, value in named if math.isinf(value))
             is_complete = not found.sums.n_rows
-            separation = Separation(columns, is_complete, n_divided, tuple(d / self.design.scale for d in directions))
+            lines = tuple(d / self.design.scale for d in directions)
+            separation = Separation(columns, is_complete, separated.n_divided, lines)
+        notes = (*asked.notes, *self.doubts(found, separated))
         self.warn(found, tolerance, separation)
         errors = None
         # What is left moves no coefficient by more than about 1 % of its standard error.
-        is_near = separation is None and self.left(found) / self.sum_weight * self.n_rows <= NEAR
+        is_near = separation is None and found.decrement / self.sum_weight * self.n_rows <= NEAR
         if self.l2 == 0 and is_near:
             errors = errors_at(self.solver, found, cluster=self.roles.cluster, is_robust=asked.is_robust)
         return LogisticModel(
             intercept=intercept,
             coefficients=dict(zip(self.design.names, coefficients.tolist(), strict=True)),
             log_loss=last.log_loss,
-            certificate=Certificate(self.left(found) / self.sum_weight, found.is_proven),
+            certificate=Certificate(found.bound / self.sum_weight, found.is_proven),
             passes=tuple(self.passes),
             l2=self.l2,
             n_rows=self.n_rows,
@@ -325,7 +357,7 @@ class _Fit:
             new_rows=self.new_rows(found) if is_near and asked.wants_new_rows else None,
             n_dropped=self.learned.found.n_dropped,
             source=self.source.name,
-            notes=(*self.source.notes, *asked.notes),
+            notes=(*self.source.notes, *notes),
         )
 
     def new_rows(self, found: Found) -> NewRows | None:
@@ -355,54 +387,47 @@ class _Fit:
         fit.start, fit.base_rate = start, rate
         # Where the others are separated, coefficients run off until that is seen.
         with np.errstate(over="ignore"):
-            found, directions, _ = fit.run(TOLERANCE, PATIENCE)
-        return None if directions else found.at
+            found, separated = fit.run(TOLERANCE, PATIENCE)
+        return None if separated is not None and separated.directions else found.at
 
-    def directions(self) -> tuple[tuple[Array, ...], int]:
-        """(Directions that separate, each among the rows in the planes of those before; how many rows they divide)."""
-        from logloss.onepass.run import walk
-
-        found: list[Array] = []
-        n_divided = 0
+    def separating(self) -> Separating:
+        """What separates the labels, proved."""
+        from logloss.onepass.run import summarised
 
         def walked(empty: Any) -> Any:
-            return walk(self.source, self.roles, empty)
+            return summarised(self.source, self.roles, empty, progress=self.solver.progress)
 
-        while True:
-            face = tuple(found)
-            sums = self.on(face).look(np.zeros(self.design.width), wants_hessian=False)
-            if sums.n_rows == 0:
-                break
-            direction = direction_of(walked, self.design, -sums.gradient, sums.n_rows, face)
-            if direction is None:
-                break
-            null = self.solver.null
-            if direction.divides_few:
-                null = self.across((*face, direction.vector), direction.n_inside)
-            if null is not None:
-                direction = plainest(walked, self.design, direction, face, null)
-            found.append(direction.vector)
-            n_divided += direction.n_divided
-        return tuple(found), n_divided
+        return separating(walked, self.design, self.across)
 
-    def across(self, face: tuple[Array, ...], n_rows: int) -> Array:
-        """Combinations of the free coefficients that say nothing of the rows in planes, shape (n_free, n)."""
+    def across(self, planes: tuple[Array, ...], n_rows: int, free: Array) -> Array:
+        """Combinations of some coefficients that say nothing of the rows in planes, shape (n_free, n)."""
         if n_rows == 0:
-            return np.eye(len(self.design.free))
-        solver = self.on(face)
-        factor = solver.factor_of(solver.look(np.zeros(self.design.width), wants_hessian=True), solver.penalty)
-        return factor.null if factor.n_dependent else np.zeros((len(self.design.free), 0))
+            return np.eye(len(free))
+        solver = self.on(planes, free)
+        sums = solver.look(np.zeros(self.design.width), wants_hessian=True, is_level=True)
+        factor = patiently(lambda: solver.factor_of(sums, solver.penalty))
+        return factor.null if factor.n_dependent else np.zeros((len(free), 0))
 
-    def on(self, face: tuple[Array, ...]) -> Solver:
+    def on(self, planes: tuple[Array, ...], free: Array) -> Solver:
         """The solver of the rows that lie in planes."""
         return Solver(
-            self.source, self.roles, self.design, self.solver.penalty, self.sum_weight, self.n_rows, face=face
+            self.source,
+            self.roles,
+            self.design,
+            self.solver.penalty,
+            self.sum_weight,
+            self.n_rows,
+            progress=self.solver.progress,
+            face=planes,
+            free=free,
         )
 
-    def on_face(self, directions: tuple[Array, ...], start: Array, tolerance: float, max_passes: int) -> Found:
+    def on_face(self, found: Separating, start: Array, tolerance: float, max_passes: int) -> Found:
         """The finite part of the answer: the fit of the rows that no direction divides."""
-        solver = self.on(directions)
-        return solver.solve(start, tolerance, max_passes, lambda found: None)
+        solver = self.on(found.directions, found.free)
+        kept = np.zeros(self.design.width)
+        kept[found.free] = start[found.free]
+        return solver.solve(kept, tolerance, max_passes, (lambda each: None) if self.passes else self.note)
 
     def at_infinity(self, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
         """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
@@ -415,9 +440,26 @@ class _Fit:
         is_off = np.abs(scaled) > TOUCHING
         return intercept, np.where(is_off, np.copysign(np.inf, values), coefficients)
 
-    def left(self, found: Found) -> float:
-        """The bound, or where there is none what the next step is expected to gain."""
-        return found.bound if found.is_proven else found.decrement
+    def doubts(self, found: Found, separated: Separating | None) -> tuple[str, ...]:
+        """Why no bound is proved, where the columns are the reason."""
+        if found.is_proven or self.solver.is_penalised:
+            return ()
+        reasons = []
+        if not self.solver.is_rank_sure:
+            names = [f'"{printable(name)}"' for name in collinear(self.solver)]
+            reasons.append(
+                f"{listed(names)} depend on each other but for their last digits, so no bound is proved. Leave one of "
+                "them out, or use their difference instead."
+            )
+        if separated is not None and separated.is_open and not separated.directions:
+            reasons.append("whether the labels are separated could not be decided, so no bound is proved")
+        wide = self.design.names_of_outliers
+        if wide:
+            reasons.append(
+                f"{listed([printable(name) for name in wide])}: few values are many thousand times as large as "
+                "is usual in the column. If they are codes, mark them as missing."
+            )
+        return tuple(reasons)
 
     def note(self, found: Found | Tried) -> None:
         """Remember a pass."""
@@ -434,7 +476,6 @@ class _Fit:
 
     def warn(self, found: Found, tolerance: float, separation: Separation | None) -> None:
         """Say so where the answer is not certified, or where there is no finite one."""
-        left, within = self.left(found), "within" if found.is_proven else "expected to be within"
         if separation is not None:
             named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
             rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
@@ -448,9 +489,13 @@ class _Fit:
             )
         elif found.bound > tolerance * self.sum_weight:
             n_passes = counted(len(self.passes), "pass", "passes")
+            within = f"certified within {found.bound / self.sum_weight:.1g} nats per row of the best"
+            gain = found.decrement / self.sum_weight
+            hope = f"the next step alone is expected to gain {gain:.1g} nats per row" if gain > tolerance else ""
+            got = within if found.is_proven else f"not certified: {hope or 'no bound is proved'}"
             warnings.warn(
-                f"stopped after {n_passes}: {within} {left / self.sum_weight:.1g} nats per row of the "
-                f"best, asked for was {tolerance:.1g}. Raise `max_passes`, or look at `model.passes`.",
+                f"stopped after {n_passes}: {got}; asked for was {tolerance:.1g}. "
+                "Raise `max_passes`, or look at `model.passes` and `model.notes`.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -98,7 +98,7 @@ class Predictor:
             strange[name] = strange.get(name, 0) + n_strange
         logits = coded.logits(self.values, 0, n_rows)
         if self.directions:
-            logits = at_infinity(logits, [coded.logits(direction, 0, n_rows) for direction in self.directions])
+            logits = at_infinity(logits, [coded.margins(direction, 0, n_rows) for direction in self.directions])
         return logits
 
     def table(self, X: Any) -> Sequence[Column]:

@@ -8,20 +8,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, Design, category_of, numbers_of
-from logloss.data.rows import Roles
+from logloss.data.design import FAR, LARGE, OUTLYING, Design, category_of, numbers_of
+from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
 from logloss.errors import DataError
 from logloss.sampling import sample_size
 from logloss.text import count, counted, printable
 
+# Of about so many sampled rows the typical deviation of a column is learned.
+MOST_SEEN = 1_024
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
@@ -94,6 +96,7 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chos
             raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
     terms: list[Any] = []
     in_place = False
+    seen = [rows for _, rows in found.sample.chosen()]
     for j, name in enumerate(roles.features):
         column = found.columns[j]
         if not is_chosen:
@@ -110,11 +113,13 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chos
         means = np.where(column.weights > 0, means, 0.0)
         lows = np.where(column.weights > 0, column.lows, 0.0)
         highs = np.where(column.weights > 0, column.highs, 0.0)
+        middles, deviations = typical = typical_of([rows.features[j].values for rows in seen], len(means))
         is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+        has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
         is_large = column.names is not None and found.n_rows * len(means) >= LARGE
-        in_place = is_large and is_near and not lacks.any() and len(roles.features) == 1
+        in_place = is_large and is_near and not has_outliers and not lacks.any() and len(roles.features) == 1
         names = (name,) if column.names is None else column.names
-        terms.append(numbers_of(name, names, means, lows, highs, lacks, in_place=in_place))
+        terms.append(numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place))
     design = Design(tuple(terms), in_place)
     if design.width > MOST_COEFFICIENTS:
         widest = max(design.categories, key=lambda term: len(term.levels), default=None)
@@ -124,6 +129,29 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chos
             f"{count(design.width)}{of}. Leave out columns, or pool rare levels."
         )
     return design
+
+
+def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
+    """(The median of each column, the lower quartile of the deviations from it that are not 0), each (width,).
+
+    Of sampled rows. Up to three in four of the values that are not the median may be outliers: codes such as −999999999
+    do not move it. 0 where all rows are alike, and nothing is known.
+    """
+    middles, deviations = np.zeros(width), np.zeros(width)
+    if not values or not width:
+        return middles, deviations
+    step = max(sum(map(len, values)) // MOST_SEEN, 1)
+    rows = np.concatenate([own.reshape(-1, width)[::step] for own in values]).astype(np.float64)
+    for j, column in enumerate(rows.T):
+        present = np.sort(column[~np.isnan(column)])
+        if not len(present):
+            continue
+        middles[j] = present[len(present) // 2]
+        with np.errstate(over="ignore"):
+            sizes = np.abs(present - middles[j])
+        sizes = np.sort(sizes[(sizes > 0) & (sizes < np.inf)])
+        deviations[j] = sizes[len(sizes) // 4] if len(sizes) else 0.0
+    return middles, deviations
 
 
 def refuse_identifier(name: str, column: Any, n_rows: int) -> None:

@@ -1,7 +1,7 @@
 """The random sample with which the fit of a large table begins: how many rows, and how they are handed out.
 
 >>> sample_size(1_000_000, 20), sample_size(20_000, 20)
-(100000, 0)
+(100000, 256)
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from logloss.data.rows import Array, Column
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
-# Of tables of at most so many rows all are drawn.
+# Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
 KEPT_WHOLE = 1_000
+ENOUGH_TO_SEE = 256
 # Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
 SAMPLE_PARTS = 8
 # Rows per coefficient that a sample should have.
@@ -43,7 +44,7 @@ def sample_size(n_rows: int | None, n_values: int) -> int:
     most = min(MOST_SAMPLED, max(MOST_SAMPLED_VALUES // max(n_values, 1), LARGE_TABLE // 10))
     if n_rows is None or n_rows <= KEPT_WHOLE:
         return most
-    return 0 if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
+    return ENOUGH_TO_SEE if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
 
 
 def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Block:

@@ -47,6 +47,8 @@ SLOW = 0.01
 # Passes in a row that leave such a share of the decrement, about 1/e, before separation is suspected.
 MOST_CREEPING, CREEPING = 3, (0.25, 0.5)
 MOST_WARM = 20
+# What combinations of columns leave of themselves in a row if they depend on each other but for rounding, each.
+SAME_DIGITS = 64 * ROUNDING
 
 
 class LeastPairs:
@@ -130,13 +132,16 @@ class Solver:
         *,
         progress: Callable[[Block], None] | None = None,
         face: tuple[Array, ...] = (),
+        free: Array | None = None,
     ) -> None:
         self.face = face
         self.source, self.roles, self.design, self.penalty = source, roles, design, penalty
         self.sum_weight, self.n_rows, self.progress = sum_weight, n_rows, progress
-        self.free = design.free
+        # Where coefficients are that may be chosen: of a face, those of which it has rows.
+        self.free = design.free if free is None else free
         self.is_penalised = bool((penalty[1:] > 0).any())
-        self.is_dear = n_rows * design.width**2 >= DEAR
+        # What bounds rounding and the reach is summed row by row where there are outliers.
+        self.is_dear = n_rows * design.width**2 >= DEAR and not design.has_outliers
         # Whether passes sum what bounds their rounding row by row: where they are not dear, or once all else is done.
         self.is_careful = not self.is_dear
         # Squares of numbers as they stand must be numbers of single precision; sums over levels are formed in double.
@@ -149,6 +154,8 @@ class Solver:
         self.null: Array | None = None
         self.unit: Array | None = None
         self.is_explored = self.is_slow = self.is_wary = False
+        # Whether columns depend on each other in every digit, or only in as many as a Hessian keeps.
+        self.is_rank_sure = True
         # The Hessian at the answer, once it was asked for.
         self.known: tuple[Found, Factor] | None = None
         # The Hessian as a sample knows it, for the first pass.
@@ -157,7 +164,7 @@ class Solver:
         self.most = np.zeros(len(self.free))
         # Passes in a row that were as slow as without an optimum; whether it is known that there is one.
         self.n_creeping, self.is_cleared = 0, False
-        # Numbers are at most 1 each; of a category one level is 1.
+        # Where the rounding of a bound, and what it says, begins: numbers each; of a category one level.
         position = {int(place): j for j, place in enumerate(self.free)}
         spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in design.spans]
         self.groups = np.arange(1 + design.n_dense), [np.array(span, dtype=int) for span in spans]
@@ -172,6 +179,7 @@ class Solver:
         is_single: bool = False,
         residual_unit: float = 0.0,
         is_careful: bool = False,
+        is_level: bool = False,
         blocks: Sequence[Block] = (),
     ) -> Any:
         """One pass, over all rows or over the blocks of a sample."""
@@ -179,7 +187,7 @@ class Solver:
         from logloss.onepass.summaries import CurvatureSummary, Point
 
         empty = CurvatureSummary.empty(
-            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful)
+            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level)
         )
         if blocks:
             return map_and_merge(list(map(SamplePart, blocks)), empty)
@@ -228,14 +236,36 @@ class Solver:
         if factor.n_dependent and not self.is_explored:
             # At 0 all rows weigh the same: what depends there depends for good, and not because rows are far away.
             at_zero = sums
-            if sums.point.coefficients.any():
-                at_zero = self.look(np.zeros(self.design.width), wants_hessian=True)
+            if sums.point.coefficients.any() or self.design.has_outliers:
+                at_zero = self.look(np.zeros(self.design.width), wants_hessian=True, is_level=True)
             first = self.factor_of(at_zero, self.penalty)
             if first.n_dependent:
                 self.basis, self.null, self.unit = first.range, first.null, first.size
+                self.is_rank_sure = self.depends_in_every_digit(first)
                 factor = self.factor_of(sums, self.penalty)
         self.is_explored = True
         return sums, factor
+
+    def depends_in_every_digit(self, factor: Factor) -> bool:
+        """Whether what a singular Hessian cannot tell apart, the rows themselves cannot either.
+
+        A Hessian squares the sizes: columns that differ in the seventh digit are one to it, and a bound on what is left
+        would leave out what a coefficient of 10⁷ on their difference can do. Cost: a walk, or two.
+        """
+        from logloss.onepass.run import summarised
+        from logloss.onepass.summaries import Combinations, DependenceSummary
+
+        short = factor.null
+        for _ in range(2):
+            vectors = np.zeros((self.design.width, short.shape[1]))
+            vectors[self.free] = short
+            empty = DependenceSummary.empty(Combinations(vectors, self.design, self.face))
+            found = summarised(self.source, self.roles, empty, progress=self.progress)
+            if (found.left <= SAME_DIGITS * len(self.free)).all():
+                return True
+            # The rounding of the eigenvectors is taken out: the curvature of a row is 1/4 of its weight.
+            short = short - np.column_stack([factor.solve(each) for each in found.slopes[self.free].T / 4])
+        return False
 
     def walked(self, at: Array, last: Found | None = None, *, fresh: bool = True) -> Found:
         """A pass over all rows at some coefficients: fresh, with the Hessian; else with that of the last one."""
@@ -275,23 +305,28 @@ class Solver:
         self, at: Array, step: Array, slope: Array, factor: Factor, penalty: Array, blocks: Sequence[Block] = ()
     ) -> Tried:
         """One pass that tries shares of a step and damped ones: the best of these points."""
-        from logloss.onepass.run import map_and_merge, summarised
-        from logloss.onepass.summaries import Trials, TrialSummary
-
         steps = [share * step for share in SHARES]
         for damping in DAMPINGS[:: 1 if len(self.free) <= MOST_DAMPED else 4]:
             short = factor.damped(slope, damping * self.most)
             if short is not None:
                 steps.append(self.spread(-short))
         points = at + np.array(steps)
+        losses = self.losses(points, blocks)
+        objectives = losses + 0.5 * (points**2 @ penalty)
+        best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
+        return Tried(points[best], float(losses[best]), float(objectives[best]))
+
+    def losses(self, points: Array, blocks: Sequence[Block] = ()) -> Array:
+        """The summed loss at each of some points, shape (n_points,): one pass."""
+        from logloss.onepass.run import map_and_merge, summarised
+        from logloss.onepass.summaries import Trials, TrialSummary
+
         empty = TrialSummary.empty(Trials(points, self.design, self.face))
         if blocks:
-            sums = map_and_merge(list(map(SamplePart, blocks)), empty)
+            found: Array = map_and_merge(list(map(SamplePart, blocks)), empty).total_losses
         else:
-            sums = summarised(self.source, self.roles, empty, progress=self.progress)
-        objectives = sums.total_losses + 0.5 * (points**2 @ penalty)
-        best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
-        return Tried(points[best], float(sums.total_losses[best]), float(objectives[best]))
+            found = summarised(self.source, self.roles, empty, progress=self.progress).total_losses
+        return found
 
     # --- the certificate ----------------------------------------------------------------------------------------------
 
@@ -302,21 +337,22 @@ class Solver:
         at = sums.point.coefficients
         error = rounding_of_gradient(sums.sizes[:, self.free], sums.n_rows // PIECE_ROWS + 1)
         found = math.inf
-        drift = math.inf if moved is None else self.drift(factor, moved)
-        if drift < 1 and factor.n_dependent == 0:
-            reach = reach_of(factor.deviations, self.groups)
+        largest = sums.largest[self.free]
+        drift = math.inf if moved is None else self.drift(factor, largest, moved)
+        if drift < 1 and factor.n_dependent == 0 and self.is_rank_sure:
+            reach = reach_of(factor.deviations, largest, self.groups)
             grown = math.exp(drift / 2)
             nu = math.sqrt(max(float(slope @ factor.solve(slope)), 0.0)) + float(error @ factor.deviations)
             found = gain(grown * nu, grown * reach)
         if self.is_penalised:
             free = self.free
-            gap = ridge_gap(sums.gradient[free], sums.curvature[free], self.penalty[free], at[free])
-            found = min(found, gap + float(np.sum(error[1:] ** 2 / (2 * self.penalty[free[1:]])) + error[0] ** 2))
+            gap = ridge_gap(sums.gradient[free], sums.curvature[free], self.penalty[free], at[free], error)
+            found = min(found, gap)
         return found + 2 * ROUNDING * objective, math.isfinite(found)
 
-    def drift(self, factor: Factor, moved: Array) -> float:
+    def drift(self, factor: Factor, largest: Array, moved: Array) -> float:
         """By how much any logit has moved since a Hessian was formed, which has changed by at most e to that."""
-        return reach_of(factor.deviations, self.groups) * factor.length(moved)
+        return reach_of(factor.deviations, largest, self.groups) * factor.length(moved) if moved.any() else 0.0
 
     # --- the warm start -----------------------------------------------------------------------------------------------
 
@@ -437,7 +473,7 @@ class Solver:
         if len(self.free) <= FEW or not self.is_dear or self.is_slow:
             return True
         # Formed at the next point it would be good for all later ones.
-        reach = reach_of(found.factor.deviations, self.groups)
+        reach = reach_of(found.factor.deviations, found.sums.largest[self.free], self.groups)
         is_near = reach * math.sqrt(2 * SLOW * found.decrement) < 1
         moved = (found.at + found.step - found.origin)[self.free]
         return is_near and (found.is_guess or reach * found.factor.length(moved) >= 1)

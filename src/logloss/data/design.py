@@ -11,8 +11,9 @@ never spread out into columns of zeros and ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +33,9 @@ LARGE, FAR = 1 << 20, 4.0
 PIECE_ROWS = 2048
 # A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
 TOUCHING = 1e-9
+# A column has outliers where its largest deviation is so many times a typical one: then the typical one is its unit, or
+# all other rows would differ by less than rounding leaves of them.
+OUTLYING = 2.0**13
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Numbers:
 
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
     means: those of training, where they are not the centre. lows, highs: between what they lay in training.
+    limit: numbers are cut off at so many scales from the centre, to see what the fit would be without outliers.
     """
 
     column: str
@@ -50,6 +55,7 @@ class Numbers:
     means: Array | None = None
     lows: Array | None = None
     highs: Array | None = None
+    limit: float = math.inf
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
@@ -66,6 +72,13 @@ class Numbers:
     def n_lacking(self) -> int:
         """How many of its coefficients are of rows that hold nothing."""
         return sum(self.lacks)
+
+    @property
+    def largest(self) -> Array:
+        """The largest size of each number in the solver's coordinates: 1, or more where there are outliers."""
+        if self.lows is None or self.highs is None:
+            return np.ones(len(self.names))
+        return np.maximum(np.maximum(self.highs - self.centre, self.centre - self.lows) / self.scale, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +176,29 @@ class Design:
         """What each coefficient of the vector is divided by, shape (width,): 1 but for numbers."""
         dense = self._of_numbers([term.scale for term in self.numbers], 1.0)
         return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
+
+    @cached_property
+    def largest(self) -> Array:
+        """The largest size of what each coefficient is multiplied with, shape (width,): 1 but for outliers."""
+        dense = self._of_numbers([term.largest for term in self.numbers], 1.0)
+        return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
+
+    @cached_property
+    def has_outliers(self) -> bool:
+        """Whether a number can be much larger than its scale."""
+        return bool((self.largest > OUTLYING / 2).any())
+
+    @property
+    def names_of_outliers(self) -> tuple[str, ...]:
+        """The columns of numbers of which some are much larger than their scale."""
+        is_wide = self.largest[1 : 1 + self.n_dense] > OUTLYING / 2
+        names = [name for term in self.numbers for name in term.coefficient_names]
+        return tuple(name for name, wide in zip(names, is_wide, strict=True) if wide)
+
+    def cut_off(self, limit: float) -> Design:
+        """The same design with numbers cut off at so many scales from their centres."""
+        terms = (replace(term, limit=limit) if isinstance(term, Numbers) else term for term in self.terms)
+        return Design(tuple(terms))
 
     def _of_numbers(self, parts: Sequence[Array], of_lacking: float) -> Array:
         filled = [
@@ -293,7 +329,7 @@ class Coded:
         piece = np.empty((stop - start, design.n_dense), order="C" if is_matrix else "F")
         at = 0
         for term, values in zip(design.numbers, self.dense, strict=True):
-            if values.ndim == 1 and not term.lacks:
+            if values.ndim == 1 and not term.lacks and term.limit == math.inf:
                 # Not one subtraction that widens as it goes: it would pass through a small buffer (half as fast).
                 piece[:, at] = values[start:stop]
                 piece[:, at] -= term.centre[0]
@@ -301,7 +337,10 @@ class Coded:
                 continue
             width = len(term.names)
             part = values[start:stop] if values.ndim == 2 else values[start:stop, None]
-            np.subtract(part, term.centre, out=piece[:, at : at + width], dtype=np.float64)
+            own = piece[:, at : at + width]
+            np.subtract(part, term.centre, out=own, dtype=np.float64)
+            if term.limit < math.inf:
+                np.clip(own, -term.limit * term.scale, term.limit * term.scale, out=own)
             at += width
             if not term.lacks:
                 continue
@@ -327,6 +366,35 @@ class Coded:
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
             logits += np.concatenate([own, np.asarray(usual)[None]])[codes[start:stop]]
         return logits
+
+    def as_found(self, start: int, stop: int) -> Array:
+        """The numbers of some rows as the table has them, shape (n_rows, n_dense): NaN where nothing stands."""
+        design, at = self.design, 0
+        found = np.empty((stop - start, design.n_dense))
+        for term, values in zip(design.numbers, self.dense, strict=True):
+            width = len(term.names)
+            own = values[start:stop].reshape(stop - start, width)
+            found[:, at : at + width] = own
+            at += width
+            for j in np.flatnonzero(term.lacks):
+                found[:, at] = np.isnan(own[:, j])
+                at += 1
+        return found
+
+    def norms(self, start: int, stop: int, piece: Array | None = None) -> Array | None:
+        """The largest number of each row in the solver's coordinates, at least 1; None where none is above 1."""
+        design = self.design
+        if not design.has_outliers:
+            return None
+        piece = self.piece(start, stop) if piece is None else piece
+        sizes = np.abs(piece) / design.scale[1 : 1 + design.n_dense]
+        return np.maximum(sizes.max(axis=1, initial=0.0), 1.0)
+
+    def margins(self, direction: Array, start: int, stop: int, piece: Array | None = None) -> Array:
+        """How far some rows lie along a direction, given as `logits` takes coefficients, in units of their norms."""
+        piece = self.piece(start, stop) if piece is None else piece
+        found, norms = self.logits(direction, start, stop, piece), self.norms(start, stop, piece)
+        return found if norms is None else found / norms
 
 
 def _codes(term: Category, column: Column) -> tuple[Array, int]:
@@ -362,20 +430,44 @@ def coded_column(term: Category, columns: Sequence[Column], together: Callable[[
 
 
 def numbers_of(
-    column: str, names: tuple[str, ...], means: Array, lows: Array, highs: Array, lacks: Array, *, in_place: bool
+    column: str,
+    names: tuple[str, ...],
+    means: Array,
+    lows: Array,
+    highs: Array,
+    lacks: Array,
+    typical: tuple[Array, Array],
+    *,
+    in_place: bool,
 ) -> Numbers:
-    """The term of a column whose values have these means and ranges; in place, they are not centred."""
-    centre = np.zeros(len(means)) if in_place else means
-    spread = np.maximum(highs - centre, centre - lows)
-    scale = np.where(spread > 0, spread, 1.0)
-    for name, size in zip(names, scale, strict=True):
+    """The term of a column whose values have these means and ranges; in place, they are not centred.
+
+    typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
+    of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
+    """
+    middles, deviations = typical
+    with np.errstate(over="ignore", invalid="ignore"):
+        widest = np.maximum(highs - middles, middles - lows)
+    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
+    centre = np.zeros(len(means)) if in_place else np.where(is_outlying, middles, means)
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = np.maximum(highs - centre, centre - lows)
+    scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
+    for name, size, most in zip(names, scale, spread, strict=True):
+        if size > 0 and not most / size <= LARGEST_SPREAD:
+            raise DataError(
+                f'the values of "{printable(name)}" must not deviate by more than 1e100 times as much as is usual in '
+                f"that column; one deviates by {most:.3g}, where {size:.3g} is usual. Mark codes as missing, or leave "
+                "out the column."
+            )
         if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
             raise DataError(
                 f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    return Numbers(column, names, centre, scale, some_lack, means if in_place else None, lows, highs)
+    has_own_means = in_place or bool(is_outlying.any())
+    return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs)
 
 
 def category_of(column: str, weights: Mapping[Value, float], reference: Any = None) -> Category:

@@ -24,6 +24,8 @@ class Point:
     residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, which is how
     much the rows' gradients vary.
     is_careful: whether the sizes that bound the rounding are those of each row, or of features that are 1 at most.
+    is_level: whether each row is divided by its norm, so that outliers weigh no more than others: rows that depend on
+    each other then still do.
     face: directions; only rows that lie across all of them take part.
     """
 
@@ -34,6 +36,7 @@ class Point:
     face: tuple[Any, ...] = ()
     residual_unit: float = 0.0
     is_careful: bool = False
+    is_level: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,7 +44,9 @@ class CurvatureSummary:
     """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding.
 
     curvature: the Hessian's row of the intercept. sizes: for each coefficient, bounds on the summed sizes of residuals
-    times feature, and of curvatures times feature times the sizes of all that a logit is the sum of.
+    times feature, and of curvatures times feature times the sizes of all that a logit is the sum of. largest: for each
+    coefficient, the largest size of its feature among rows that are not predicted so surely and rightly that residual
+    and curvature are 0.
     """
 
     point: Point
@@ -52,6 +57,7 @@ class CurvatureSummary:
     curvature: Any = None
     hessian: Any = None
     sizes: Any = None
+    largest: Any = None
     is_floating: ClassVar[bool] = True
 
     @classmethod
@@ -59,7 +65,8 @@ class CurvatureSummary:
         """Of no rows."""
         width = point.design.width
         hessian = np.zeros((width, width)) if point.wants_hessian else None
-        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, np.zeros((2, width)))
+        sizes, largest = np.zeros((2, width)), np.ones(width)
+        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, sizes, largest)
 
     @classmethod
     def of(cls, block: Block, point: Point) -> CurvatureSummary:
@@ -83,6 +90,7 @@ class CurvatureSummary:
             self.curvature + other.curvature,
             None if self.hessian is None else self.hessian + other.hessian,
             self.sizes + other.sizes,
+            np.maximum(self.largest, other.largest),
         )
 
     @property
@@ -95,12 +103,23 @@ class CurvatureSummary:
 
 
 def margins_of(block: Block, design: Design, direction: Any) -> Any:
-    """How far each row lies along a direction of the solver's coefficients, shape (n_rows,)."""
+    """How far each row lies along a direction of the solver's coefficients, in units of its norm, shape (n_rows,)."""
     coded = design.coded(block.features)
     found = np.empty(block.n_rows)
     for start in range(0, block.n_rows, PIECE_ROWS):
         stop = min(start + PIECE_ROWS, block.n_rows)
-        found[start:stop] = coded.logits(direction / design.scale, start, stop)
+        found[start:stop] = coded.margins(direction / design.scale, start, stop)
+    return found
+
+
+def spread_out(coded: Coded, start: int, stop: int) -> Any:
+    """Some rows as the design lays coefficients out, in the solver's coordinates, shape (n_rows, width)."""
+    design = coded.design
+    found = np.zeros((stop - start, design.width))
+    found[:, 0] = 1.0
+    found[:, 1 : 1 + design.n_dense] = coded.piece(start, stop) / design.scale[1 : 1 + design.n_dense]
+    for span, codes in zip(design.spans, coded.codes, strict=True):
+        found[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
     return found
 
 
@@ -130,6 +149,8 @@ class _CurvatureWorkspace:
         self.buffer = np.empty((0, n_dense))
         self.limbs = exact.new_limbs(1)
         self.n_rows, self.sizes = 0, np.zeros((2, width))
+        # Of numbers before they are scaled.
+        self.largest = np.zeros(n_dense)
         self.coding: frozenset[Any] = frozenset()
 
     def add(self, block: Block) -> None:
@@ -159,6 +180,12 @@ class _CurvatureWorkspace:
             if unit:
                 # A row that stands for several has as many gradients, each of one.
                 own[1] = (own[0] / unit) ** 2 / (1.0 if counts is None else counts)
+            if self.design.has_outliers:
+                is_felt = (own != 0).any(axis=0)
+                np.maximum(self.largest, np.abs(piece[is_felt]).max(axis=0, initial=0.0), out=self.largest)
+            if self.point.is_level:
+                norms = coded.norms(start, stop, piece)
+                own[1] /= 1.0 if norms is None else norms**2
             self.sums[:, 0] += own.sum(axis=1)
             # Not one product of both rows: BLAS has no quick way for two (measured: 90 ms for 26 on 10^6 × 100).
             for k in (0, 1):
@@ -208,8 +235,11 @@ class _CurvatureWorkspace:
         gradient, curvature = self.sums / scale
         total = exact.as_integer(self.limbs[0])
         hessian = self.hessian(curvature) if self.point.wants_hessian else None
+        largest = np.ones(self.design.width)
+        own = largest[1 : 1 + self.design.n_dense]
+        np.maximum(own, self.largest / scale[1 : 1 + self.design.n_dense], out=own)
         return CurvatureSummary(
-            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sizes / scale
+            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sizes / scale, largest
         )
 
     def hessian(self, curvature: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.onepass.summaries.contract import Workspace
-from logloss.onepass.summaries.curvature import margins_of, on_face
+from logloss.onepass.summaries.curvature import margins_of, on_face, spread_out
 from logloss.text import count
 
 
@@ -105,7 +105,7 @@ class _MarginWorkspace:
                 int(np.count_nonzero(margins < -TOUCHING)),
                 block.coding,
                 margins[kept],
-                rows_of(block.taken(kept), plane.design) * signs[kept, None],
+                level_rows_of(block.taken(kept), plane.design) * signs[kept, None],
                 is_share[kept],
             )
         )
@@ -117,10 +117,11 @@ class _MarginWorkspace:
 
 def rows_of(block: Block, design: Design) -> Any:
     """Rows spread out as the design lays coefficients out, scaled, shape (n_rows, width)."""
+    return spread_out(design.coded(block.features), 0, block.n_rows)
+
+
+def level_rows_of(block: Block, design: Design) -> Any:
+    """The same, each row divided by its norm."""
     coded = design.coded(block.features)
-    found = np.zeros((block.n_rows, design.width))
-    found[:, 0] = 1.0
-    found[:, 1 : 1 + design.n_dense] = coded.piece(0, block.n_rows) / design.scale[1 : 1 + design.n_dense]
-    for span, codes in zip(design.spans, coded.codes, strict=True):
-        found[np.arange(block.n_rows), span.start + codes] = 1.0
-    return found
+    rows, norms = spread_out(coded, 0, block.n_rows), coded.norms(0, block.n_rows)
+    return rows if norms is None else rows / norms[:, None]

@@ -1,0 +1,193 @@
+"""On which side of a plane each row lies, in exact arithmetic: what proves that a direction separates the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
+from logloss.onepass import exact
+from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.curvature import on_face
+from logloss.text import count
+
+# Rows that are kept of those beside a plane: each is an equation.
+MOST_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ExactPlane:
+    """A direction on the numbers as the table has them, which is exact, and the same in the solver's coordinates.
+
+    terms: (place of a coefficient in the design, float), their sums the coefficients; that of a number that lacks is
+    multiplied by its centre. direction: as the solver has it, rounded. planes: those in which rows must lie to count.
+    wished: where it is given, the direction whose plane rows near it are to lie in, too.
+    """
+
+    terms: tuple[tuple[int, float], ...]
+    direction: Any
+    design: Design
+    planes: tuple[Any, ...] = ()
+    wished: Any = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SideSummary:
+    """Rows on the side of their label, in the plane, and on the wrong side, by exact arithmetic; and how they look.
+
+    A share of ones must lie in the plane. n_wrong has rows whose side cannot be told, too. largest_inside: the greatest
+    rounded margin of rows in the plane, in size; least_divided: the least of others, both in units of their norms.
+    beside: rows that do not lie in the plane though they are to, as the table has them and the design lays them out.
+    """
+
+    plane: ExactPlane
+    n_rows: int = 0
+    n_divided: int = 0
+    n_inside: int = 0
+    n_wrong: int = 0
+    largest_inside: float = 0.0
+    least_divided: float = np.inf
+    coding: frozenset[Any] = frozenset()
+    beside: Any = None
+    is_floating: ClassVar[bool] = True
+
+    @classmethod
+    def empty(cls, plane: ExactPlane) -> SideSummary:
+        """Of no rows."""
+        return cls(plane, beside=np.zeros((0, plane.design.width)))
+
+    @classmethod
+    def of(cls, block: Block, plane: ExactPlane) -> SideSummary:
+        """Of the rows of a block."""
+        workspace = _SideWorkspace(plane)
+        workspace.add(block)
+        return workspace.freeze()
+
+    def workspace(self) -> Workspace:
+        """A new workspace for the same plane."""
+        return _SideWorkspace(self.plane)
+
+    def merge(self, other: SideSummary) -> SideSummary:
+        """Of the rows of both."""
+        beside = np.concatenate([self.beside, other.beside])
+        # By the rows themselves, so that the order of a merge does not matter.
+        chosen = np.lexsort(beside.T)[:MOST_KEPT]
+        return SideSummary(
+            self.plane,
+            self.n_rows + other.n_rows,
+            self.n_divided + other.n_divided,
+            self.n_inside + other.n_inside,
+            self.n_wrong + other.n_wrong,
+            max(self.largest_inside, other.largest_inside),
+            min(self.least_divided, other.least_divided),
+            self.coding | other.coding,
+            beside[chosen],
+        )
+
+    def __repr__(self) -> str:
+        return f"SideSummary: n_rows={count(self.n_rows)}  n_wrong={count(self.n_wrong)}"
+
+
+class _SideWorkspace:
+    def __init__(self, plane: ExactPlane) -> None:
+        self.summary, self.factors = SideSummary.empty(plane), Factors.of(plane)
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        plane = self.summary.plane
+        block = on_face(block, plane.design, plane.planes)
+        coded = plane.design.coded(block.features)
+        for start in range(0, block.n_rows, PIECE_ROWS):
+            stop = min(start + PIECE_ROWS, block.n_rows)
+            self.summary = self.summary.merge(_of_piece(plane, self.factors, coded, block, start, stop))
+
+    def freeze(self) -> SideSummary:
+        """The summary of the blocks that were added."""
+        return self.summary
+
+
+def _of_piece(plane: ExactPlane, factors: Factors, coded: Coded, block: Block, start: int, stop: int) -> SideSummary:
+    labels = np.asarray(block.y_true[start:stop])
+    signs = np.empty(stop - start, dtype=np.int64)
+    exact.exact_signs(*multiplied(factors, coded, start, stop), signs)
+    is_share = (labels > 0) & (labels < 1)
+    sides = np.where(is_share, -np.abs(signs), np.where(labels > 0, signs, -signs))
+    is_known = signs != 2
+    is_inside, is_divided = is_known & (sides == 0), is_known & (sides == 1)
+    is_wrong = ~(is_inside | is_divided)
+    margins = np.abs(coded.margins(plane.direction / plane.design.scale, start, stop))
+    rows = np.zeros((0, plane.design.width))
+    if plane.wished is not None:
+        near = np.abs(coded.margins(plane.wished / plane.design.scale, start, stop)) <= TOUCHING
+        rows = as_table_has(coded, start, stop)[near & (signs != 0)]
+        rows = rows[np.lexsort(rows.T)[:MOST_KEPT]]
+    return SideSummary(
+        plane,
+        stop - start,
+        int(np.count_nonzero(is_divided)),
+        int(np.count_nonzero(is_inside)),
+        int(np.count_nonzero(is_wrong)),
+        float(margins[is_inside].max(initial=0.0)),
+        float(margins[is_divided].min(initial=np.inf)),
+        block.coding,
+        rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """The terms of a plane by what they are multiplied with: numbers at some places, and levels of each category."""
+
+    places: tuple[int, ...]
+    of_places: tuple[float, ...]
+    of_levels: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, plane: ExactPlane) -> Factors:
+        """Sorted once for all rows."""
+        design = plane.design
+        numbers = [(place, value) for place, value in plane.terms if place <= design.n_dense]
+        of_levels: list[tuple[Any, ...]] = []
+        for span in design.spans:
+            own: dict[int, list[float]] = {}
+            for place, value in plane.terms:
+                if span.start <= place < span.stop:
+                    own.setdefault(place - span.start, []).append(value)
+            # The first value of each level in one array, its second one in the next.
+            arrays = [np.zeros(span.stop - span.start) for _ in range(max(map(len, own.values()), default=0))]
+            for level, values in own.items():
+                for array, value in zip(arrays, values, strict=False):
+                    array[level] = value
+            of_levels.append(tuple(arrays))
+        return cls(tuple(p for p, _ in numbers), tuple(v for _, v in numbers), tuple(of_levels))
+
+
+def multiplied(factors: Factors, coded: Coded, start: int, stop: int) -> tuple[Any, Any]:
+    """What `exact_signs` multiplies and adds up: numbers of the rows and coefficients, both as they are."""
+    numbers = as_found_or_centre(coded, start, stop)
+    columns = [np.ones(stop - start) if place == 0 else numbers[:, place - 1] for place in factors.places]
+    columns += [
+        own[codes[start:stop]] for arrays, codes in zip(factors.of_levels, coded.codes, strict=True) for own in arrays
+    ]
+    values = [*factors.of_places, *([1.0] * (len(columns) - len(factors.places)))]
+    return np.ascontiguousarray(np.column_stack([np.zeros(stop - start), *columns])), np.array([0.0, *values])
+
+
+def as_found_or_centre(coded: Coded, start: int, stop: int) -> Any:
+    """The numbers of some rows as the table has them; what lacks is at the centre."""
+    numbers = coded.as_found(start, stop)
+    return np.where(np.isnan(numbers), coded.design.centre, numbers)
+
+
+def as_table_has(coded: Coded, start: int, stop: int) -> Any:
+    """Rows as the design lays coefficients out, on the numbers as the table has them, shape (n_rows, width)."""
+    design = coded.design
+    found = np.zeros((stop - start, design.width))
+    found[:, 0] = 1.0
+    found[:, 1 : 1 + design.n_dense] = as_found_or_centre(coded, start, stop)
+    for span, codes in zip(design.spans, coded.codes, strict=True):
+        found[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
+    return found
