@@ -595,3 +595,8 @@ def weighted_contrast_sums(a: Floats, b: Floats, r: Floats, s: Floats, w: Floats
 
 def deposit_left_out(w: float, count: int) -> list[Fraction]:
     return [count * Fraction(w) ** k for k in (1, 2, 3)]
+
+
+def exact_signs(x: Sequence[Floats], u: Floats) -> list[int]:
+    totals = [sum((Fraction(a) * Fraction(b) for a, b in zip(row, u, strict=True)), Fraction(0)) for row in x]
+    return [(total > 0) - (total < 0) for total in totals]

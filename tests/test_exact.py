@@ -165,3 +165,38 @@ def test_plain_sums_do_lose_digits():
     values = [1e16, 1.0, 1.0, 1.0, -1e16]
     assert float(np.sum(values)) != 3.0
     assert exact.rounded(exact.as_integer(deposited(values)), 1) == 3.0
+
+
+def signs_of(x, u):
+    out = np.empty(len(x), dtype=np.int64)
+    exact.exact_signs(np.array(x, dtype=float), np.array(u, dtype=float), out)
+    return out.tolist()
+
+
+MODERATE = st.floats(-1e100, 1e100).filter(lambda value: value == 0 or abs(value) > 1e-100)
+
+
+@given(
+    st.lists(st.tuples(MODERATE, MODERATE, MODERATE), min_size=1, max_size=5), st.tuples(MODERATE, MODERATE, MODERATE)
+)
+def test_signs_of_sums_of_products_equal_their_twin(x, u):
+    """Each row once more with a last entry that takes the sum to 0, or next to it, if floats can do that."""
+    near = [
+        (a, b, -(a * u[0] + b * u[1]) / u[2]) for a, b, _ in x if u[2] and abs(a * u[0] + b * u[1]) < 1e90 * abs(u[2])
+    ]
+    rows = [*x, *(row for row in near if row[2] == 0 or 1e-100 < abs(row[2]) < 1e100)]
+    assert signs_of(rows, u) == reference.exact_signs(rows, u)
+
+
+def test_a_sum_of_products_that_is_nothing_but_its_last_digit_has_a_sign():
+    below, above = 0.3, 0.1 + 0.2
+    rows = [[1.0, below], [1.0, above], [3.0, 1.0], [1e16, 1.0]]
+    assert signs_of(rows[:2], [-0.3, 1.0]) == [0, 1]
+    assert signs_of(rows[2:3], [1 / 3, -1.0]) == reference.exact_signs(rows[2:3], [1 / 3, -1.0]) == [-1]
+    assert signs_of([[1e16, 1.0, -1e16]], [1.0, 1.0, 1.0]) == [1]
+
+
+def test_products_that_cannot_be_split_have_no_sign():
+    """Their low halves are below the least float, or their sums above the largest: nothing is said."""
+    assert signs_of([[1e-200, 2e-200]], [1e-200, -1e-200]) == [2]
+    assert signs_of([[1e200, -1e200]], [1e200, 1e200]) == [2]

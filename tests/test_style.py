@@ -68,6 +68,7 @@ data.forecasts
 data.keys
 data.rows
 storage | documents
+patience
 text | errors | version
 """
 DEPTH = {

@@ -17,11 +17,16 @@ from logloss.data.design import Design, Numbers
 from logloss.estimates import AllSums
 from logloss.onepass import exact
 from logloss.onepass.summaries import (
+    ClassSummary,
     ColumnSummary,
+    Combinations,
     ComparisonSummary,
     CostliestSummary,
     Costly,
     CurvatureSummary,
+    DependenceSummary,
+    ExactPlane,
+    Face,
     GradientSummary,
     GroupedSummary,
     LeftOutSummary,
@@ -32,6 +37,7 @@ from logloss.onepass.summaries import (
     Point,
     SampleSummary,
     ScoreSummary,
+    SideSummary,
     Trials,
     TrialSummary,
     cells,
@@ -53,6 +59,9 @@ PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 # Of a Hessian of a few rows: leverages of order one.
 INVERSE = np.diag([0.5, 0.1, 0.2])
+FACE = Face(DESIGN)
+EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
+COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
 TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
 
 
@@ -112,6 +121,13 @@ MAKERS = {
         LeftOutSummary.empty(POINT, INVERSE),
         lambda block: LeftOutSummary.of(block, POINT, INVERSE),
     ),
+    ClassSummary: (feature_tables(), ClassSummary.empty(FACE), lambda block: ClassSummary.of(block, FACE)),
+    SideSummary: (feature_tables(), SideSummary.empty(EXACT), lambda block: SideSummary.of(block, EXACT)),
+    DependenceSummary: (
+        feature_tables(),
+        DependenceSummary.empty(COMBINED),
+        lambda block: DependenceSummary.of(block, COMBINED),
+    ),
     TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
 }
 
@@ -157,7 +173,7 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    if cls in (*of_features, TrialSummary):
+    if cls in (*of_features, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is ComparisonSummary:
         nothing = dataclasses.replace(nothing, cluster=np.zeros(0), rival=np.zeros(0), order=np.zeros(0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,10 @@ import numpy as np
 
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
+from logloss.patience import patiently
 
+# A matrix of so many rows is factored in another thread: an eigendecomposition takes a tenth of a second.
+LARGE_MATRIX = 256
 # The unit of rounding.
 ROUNDING = 2.0**-53
 # An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
@@ -45,12 +49,12 @@ class Factor:
         least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
         self.n_dependent = 0
         with contextlib.suppress(scipy.linalg.LinAlgError):
-            self.root = scipy.linalg.cholesky(scaled, lower=True, check_finite=False)
+            self.root = _patiently(len(inner), lambda: scipy.linalg.cholesky(scaled, lower=True, check_finite=False))
             # The square of a pivot is what those before it leave of a column: no eigenvalue is above the least of them.
             if np.diag(self.root).min(initial=1.0) ** 2 > least:
                 self.range = np.eye(len(inner)) if basis is None else basis
                 return
-        values, vectors = scipy.linalg.eigh(scaled, check_finite=False)
+        values, vectors = _patiently(len(inner), lambda: scipy.linalg.eigh(scaled, check_finite=False))
         kept = values > least
         self.n_dependent = int(np.count_nonzero(~kept))
         self.null = vectors[:, ~kept] / self.size[:, None]
@@ -117,6 +121,11 @@ class Factor:
     def length(self, move: Array) -> float:
         """The length of a move in the metric of the matrix."""
         return math.sqrt(max(float(move @ (self.matrix @ move)), 0.0))
+
+
+def _patiently(size: int, work: Callable[[], Any]) -> Any:
+    """The factors of a matrix: of a large one they take seconds, and Ctrl-C must not wait for them."""
+    return patiently(work) if size > LARGE_MATRIX else work()
 
 
 def gain(nu: float, reach: float) -> float:

@@ -29,7 +29,7 @@ from logloss.information import entropy
 from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
-from logloss.patience import patiently
+from logloss.patience import patiently, told_of_waiting
 from logloss.recipe import Learned, learn
 from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
 from logloss.separation import Separating, Separation, separating
@@ -202,7 +202,7 @@ def fit(
             notes,
         )
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
-        with blas_on_one_thread():
+        with blas_on_one_thread(), told_of_waiting(progress):
             learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
             fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
             return fitted.model(tolerance, max_passes, asked)
@@ -287,7 +287,7 @@ class _Fit:
         """(The last pass, what separates the classes: None where nothing does, as far as is known)."""
         separated: Separating | None = None
         if self.l2 == 0 and self.is_easily_separated:
-            separated = self.separating()
+            separated = self.separating(self.start)
             if separated.directions:
                 return self.on_face(separated, self.start, tolerance, max_passes), separated
         found = self.solver.solve(self.start, tolerance, min(max_passes, PATIENCE), self.note)
@@ -295,7 +295,7 @@ class _Fit:
             # A sample that misled: rather Newton's method from nothing.
             found = self.solver.solve(np.zeros(self.design.width), tolerance, max_passes, self.note)
         if self.l2 == 0 and not found.is_proven:
-            separated = self.separating()
+            separated = self.separating(found.at)
             if separated.directions:
                 return self.on_face(separated, found.at, tolerance, max_passes), separated
         if len(self.passes) < max_passes and not self.solver.is_settled(found, tolerance):
@@ -390,14 +390,14 @@ class _Fit:
             found, separated = fit.run(TOLERANCE, PATIENCE)
         return None if separated is not None and separated.directions else found.at
 
-    def separating(self) -> Separating:
-        """What separates the labels, proved."""
+    def separating(self, at: Array) -> Separating:
+        """What separates the labels, proved. at: where the passes have come to."""
         from logloss.onepass.run import summarised
 
         def walked(empty: Any) -> Any:
             return summarised(self.source, self.roles, empty, progress=self.solver.progress)
 
-        return separating(walked, self.design, self.across)
+        return separating(walked, self.design, self.across, at)
 
     def across(self, planes: tuple[Array, ...], n_rows: int, free: Array) -> Array:
         """Combinations of some coefficients that say nothing of the rows in planes, shape (n_free, n)."""

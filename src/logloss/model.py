@@ -37,8 +37,9 @@ DEPENDENT, PENALISED = "columns depend on each other", "under a penalty they mea
 class Certificate:
     """How far the mean loss (penalty included) can be from the best, in nats per row.
 
-    nats_per_row: the bound, in [0, inf). is_proven: True for a bound (docs/certificate.md); False where there is none,
-    as of separated classes without a penalty: then it is what the next step was expected to gain.
+    nats_per_row: the bound (docs/certificate.md), in [0, inf); inf where none is proved, as after too few passes, or
+    where columns differ only in their last digits. is_proven: whether there is one. Where classes are separated it
+    bounds the distance from the limit that is shown.
 
     Examples
     --------
@@ -328,9 +329,9 @@ class LogisticModel:
         figures["log_likelihood_nats"] = self.log_likelihood
         put(figures, "aic", self.aic, PENALISED)
         put(figures, "bic", self.bic, PENALISED)
+        put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {
             "n_parameters": self.n_parameters,
-            "certificate_nats_per_row": self.certificate.nats_per_row,
             "certificate_is_proven": self.certificate.is_proven,
             "estimation_error_nats_per_row": self.estimation_error,
             "is_separated": self.separation is not None,

@@ -149,9 +149,9 @@ def _loss(model: Any) -> list[str]:
 def _fit(model: Any) -> str:
     """Passes, certificate, separation."""
     found = model.certificate
-    kind = "certified within" if found.is_proven else "by its Newton decrement about"
+    within = f"certified within {found.nats_per_row:.0e} nats per row of the best"
     passes = counted(len(model.passes), "pass", "passes")
-    said = f"fit        {passes}, {kind} {found.nats_per_row:.0e} nats per row of the best"
+    said = f"fit        {passes}, {within if found.is_proven else 'not certified: no bound is proved'}"
     if model.separation is not None:
         named = listed([printable(name) for name in model.separation.columns]) or "intercept"
         return f"{said}; separated by {named}: shown is the limit"

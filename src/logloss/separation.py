@@ -16,6 +16,7 @@ separated data in binary logistic regression models. DPhil thesis, University of
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +37,7 @@ ROWS_ADDED = 200
 MOST_WALKS = 100
 # Asked of the linear program: a row may lie this far on the wrong side.
 SLACK = 1e-10
-# Seconds that one linear program may take; then nothing is said of separation.
+# Seconds that the linear programs of a direction may take; then nothing is said of separation.
 MOST_SECONDS = 60.0
 # A row is clear of a plane if its margin is above this, in units of its norm, and all rows are where they should be.
 CLEAR = 1e-7
@@ -83,11 +84,12 @@ class Separating:
     is_open: bool
 
 
-def separating(walk: Walk, design: Design, across: Across) -> Separating:
+def separating(walk: Walk, design: Design, across: Across, at: Array) -> Separating:
     """The directions that separate, proved one after the other.
 
-    walk: makes the summary of all rows that an empty one describes. Cost: a walk or two where columns divide the labels
-    by themselves, else one for each ROWS_ADDED rows that the program had to learn of.
+    walk: makes the summary of all rows that an empty one describes. at: where the passes have come to, which of
+    separated classes is often far along a direction that separates them. Cost: a walk or two where columns divide the
+    labels by themselves, else one for each ROWS_ADDED rows that the program had to learn of.
     """
     from logloss.onepass.summaries import ClassSummary, Face
 
@@ -101,7 +103,7 @@ def separating(walk: Walk, design: Design, across: Across) -> Separating:
             break
         direction = _of_classes(walk, design, planes, seen)
         if direction is None:
-            direction, is_open = _of_program(walk, design, planes, seen, free, across)
+            direction, is_open = _of_program(walk, design, planes, seen, free, across, at)
         if direction is None:
             break
         found.append(direction)
@@ -112,6 +114,8 @@ def separating(walk: Walk, design: Design, across: Across) -> Separating:
 def felt(design: Design, n_each: Array) -> Array:
     """Places of the free coefficients that rows say something of; of a category without its reference one is fixed."""
     is_felt = n_each.sum(axis=0) > 0
+    if not is_felt.any():
+        return np.zeros(1, dtype=np.int64)
     is_felt[: 1 + design.n_dense] = True
     fixed = []
     for span, term in zip(design.spans, design.categories, strict=True):
@@ -155,7 +159,9 @@ def _proved(
         low, high = seen.largest_inside, seen.least_divided
         if not 16 * low < high:
             return None, seen
-        vector = vector * (TOUCHING / (math.sqrt(low * high) if low > 0 else high / 4))
+        # By a power of two, which rounds no margin anew.
+        ratio = TOUCHING / (math.sqrt(low * high) if low > 0 else high / 4)
+        vector = vector * 2.0 ** math.floor(math.log2(ratio))
         if not np.isfinite(vector).all():
             return None, seen
     return Direction(vector, seen.n_divided, seen.n_inside), seen
@@ -260,8 +266,15 @@ def _of_program(
     seen: Any,
     free: Array,
     across: Across,
+    at: Array,
 ) -> tuple[Direction | None, bool]:
     """(A direction of several columns, proved; whether one was found that could not be proved)."""
+    if seen.n_rows * len(free) > ALL_VALUES and at.any():
+        direction = _seen(walk, design, planes, at / np.abs(at).max())
+        if direction is not None and not direction.n_inside:
+            direction, _ = _proved(walk, design, planes, _terms_of(design, direction.vector))
+            if direction is not None:
+                return direction, False
     if seen.n_rows <= len(free) and seen.n_rows <= ALL_ROWS:
         direction = _of_many_columns(walk, design, planes, seen.n_rows, free)
         if direction is not None:
@@ -308,10 +321,21 @@ def _of_many_columns(
     if found.is_share.any():
         return None
     rows = found.vectors[:, free]
-    short = patiently(lambda: np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)[0])
+    short = patiently(lambda: _of_margin_one(rows))
     if not (rows @ short > CLEAR).all():
         return None
     return _proved(walk, design, planes, _terms_of(design, spread(short, design.width, free)))[0]
+
+
+def _of_margin_one(rows: Array) -> Array:
+    """The least direction in which each of a few rows has a margin of 1, or nearly."""
+    import scipy.linalg
+
+    try:
+        found: Array = rows.T @ scipy.linalg.cho_solve(scipy.linalg.cho_factor(rows @ rows.T), np.ones(len(rows)))
+    except scipy.linalg.LinAlgError:
+        found = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)[0]
+    return found
 
 
 def _proposed_by_program(
@@ -321,6 +345,7 @@ def _proposed_by_program(
     from logloss.onepass.summaries import MarginSummary, Plane
 
     gain = seen.signed[free]
+    until = time.monotonic() + MOST_SECONDS
     known, is_share = np.zeros((0, len(free))), np.zeros(0, dtype=bool)
     wants_all = seen.n_rows <= ALL_ROWS and seen.n_rows * len(free) <= ALL_VALUES
     n_added = seen.n_rows if wants_all else max(ROWS_ADDED, 2 * len(free))
@@ -331,7 +356,7 @@ def _proposed_by_program(
             return ((vector, known, is_share), False) if found.n_rows > found.n_inside else (None, False)
         known = np.concatenate([known, found.vectors[:, free]])
         is_share = np.concatenate([is_share, found.is_share])
-        short, is_done = _best(gain, known, is_share)
+        short, is_done = _best(gain, known, is_share, until)
         if short is None or float(gain @ short) <= NOTHING * len(free):
             return None, not is_done
         vector = spread(short, design.width, free)
@@ -345,17 +370,16 @@ def spread(short: Array, width: int, free: Array) -> Array:
     return found
 
 
-def _program(objective: Array, **limits: Any) -> Any:
+def _program(objective: Array, *, until: float | None = None, **limits: Any) -> Any:
     """The answer of a linear program, waited for with patience and not for ever."""
     from scipy.optimize import linprog
 
-    tight = {"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK}
-    return patiently(
-        lambda: linprog(objective, method="highs", options={**tight, "time_limit": MOST_SECONDS}, **limits)
-    )
+    seconds = MOST_SECONDS if until is None else max(until - time.monotonic(), 0.0)
+    options = {"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK, "time_limit": seconds}
+    return patiently(lambda: linprog(objective, method="highs", options=options, **limits))
 
 
-def _best(gain: Array, rows: Array, is_share: Array) -> tuple[Array | None, bool]:
+def _best(gain: Array, rows: Array, is_share: Array, until: float) -> tuple[Array | None, bool]:
     """(The direction within the unit cube that gains most and leaves no known row on the wrong side, is it found)."""
     hard, soft = rows[~is_share], rows[is_share]
     found = _program(
@@ -365,6 +389,7 @@ def _best(gain: Array, rows: Array, is_share: Array) -> tuple[Array | None, bool
         A_eq=soft if len(soft) else None,
         b_eq=np.zeros(len(soft)) if len(soft) else None,
         bounds=(-1, 1),
+        until=until,
     )
     if found.status != 0:
         return None, False

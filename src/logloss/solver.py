@@ -167,7 +167,8 @@ class Solver:
         # Where the rounding of a bound, and what it says, begins: numbers each; of a category one level.
         position = {int(place): j for j, place in enumerate(self.free)}
         spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in design.spans]
-        self.groups = np.arange(1 + design.n_dense), [np.array(span, dtype=int) for span in spans]
+        dense = [position[k] for k in range(1 + design.n_dense) if k in position]
+        self.groups = np.array(dense, dtype=int), [np.array(span, dtype=int) for span in spans]
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -240,11 +241,23 @@ class Solver:
                 at_zero = self.look(np.zeros(self.design.width), wants_hessian=True, is_level=True)
             first = self.factor_of(at_zero, self.penalty)
             if first.n_dependent:
-                self.basis, self.null, self.unit = first.range, first.null, first.size
-                self.is_rank_sure = self.depends_in_every_digit(first)
+                self.null, self.unit = first.null, first.size
+                self.basis = self.least_penalised(first) if self.is_penalised else first.range
+                # Under a penalty the duality gap is a bound for all coefficients, whatever the columns.
+                self.is_rank_sure = not self.is_penalised and self.depends_in_every_digit(first)
                 factor = self.factor_of(sums, self.penalty)
         self.is_explored = True
         return sums, factor
+
+    def least_penalised(self, factor: Factor) -> Array:
+        """Combinations of coefficients among which there is one of least penalty for all that say the same of the rows.
+
+        What says nothing is orthogonal to them in the metric of the penalty.
+        """
+        held = self.penalty[self.free, None] * factor.null / factor.size[:, None]
+        held /= np.maximum(np.abs(held).max(axis=0), np.finfo(float).tiny)
+        full, _ = np.linalg.qr(held, mode="complete")
+        return full[:, held.shape[1] :] / factor.size[:, None]
 
     def depends_in_every_digit(self, factor: Factor) -> bool:
         """Whether what a singular Hessian cannot tell apart, the rows themselves cannot either.

@@ -197,6 +197,11 @@ class Bar:
         with self.lock:
             self.shown.update(block.n_rows)
 
+    def on_wait(self) -> None:
+        """Work that walks over no rows is going on: the clock of the bar shows it."""
+        with self.lock:
+            self.shown.refresh()
+
     def on_pass(self, found: Any) -> None:
         """The next pass walks over all rows again."""
         with self.lock:

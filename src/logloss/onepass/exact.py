@@ -251,11 +251,13 @@ def exact_signs(x, u, out):
                         partials[kept] = rest
                         kept += 1
                     value = both
-                partials[kept] = value
-                n_partials = kept + 1
+                if value != 0.0:
+                    partials[kept] = value
+                    kept += 1
+                n_partials = kept
         if not is_split:
             out[i] = 2
-        elif partials[n_partials - 1] == 0.0:
+        elif n_partials == 0:
             out[i] = 0
         else:
             out[i] = 1 if partials[n_partials - 1] > 0 else -1

@@ -94,7 +94,6 @@ def passes(model: LogisticModel) -> Drawing:
     bound = model.certificate.nats_per_row
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
-    kind = "proved" if model.certificate.is_proven else "estimated, not proved"
     of = "the loss and its penalty" if model.l2 else "the loss"
     walks = counted(len(model.passes), "walk")
     sentence = f"In {walks} over the rows {of} went from {fixed(first, digits)} to {fixed(last, digits)} nats"
@@ -103,7 +102,8 @@ def passes(model: LogisticModel) -> Drawing:
     if model.separation is not None:
         sentence += f"; as classes are separated, it can come as near to {fixed(model.log_loss, 4)} as one likes."
     else:
-        sentence += f"; at the end it is within {bound:.0e} nats a row of the best ({kind})."
+        within = f"it is within {bound:.0e} nats a row of the best (proved)"
+        sentence += f"; at the end {within if model.certificate.is_proven else 'no bound is proved'}."
     if any(math.isfinite(each.bound) for each in model.passes):
         sentence += " The dashed line is that bound, pass by pass."
     rows = [["pass", "log loss (nats)", "above the last", "bound"]]

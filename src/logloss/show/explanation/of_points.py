@@ -315,7 +315,7 @@ def _training_text(lesson: LessonOfPoints) -> str:
     bound = _bound(model.certificate.nats_per_row)
     if model.certificate.is_proven:
         return f"{text}After {number(n)} passes, {best} by more than {bound} nats a {names.noun}: proved, not hoped."
-    return f"{text}After {number(n)} passes, the next step was expected to gain {bound} nats a {names.noun}."
+    return f"{text}After {number(n)} passes, how far it is from the best is not proved."
 
 
 def _bound(bound: float) -> str:

@@ -52,9 +52,7 @@ def _fit(model: LogisticModel) -> str:
             f"long as coefficients grow. Shown is the limit, found in {passes}; a penalty (l2=) gives finite ones."
         )
     if not model.certificate.is_proven:
-        return (
-            f"It was found in {passes}; by its Newton decrement it is about {bound} from the best, which is no proof."
-        )
+        return f"It was found in {passes}; how far it is from the best is not proved."
     return f"It was found in {passes}, and it is proved that no other is better by more than {bound}."
 
 
