@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The tools of `make check` live by themselves, pinned in tools.txt: no release of anything else can move them.
+TOOLS := $(VENV)/tools/bin
 WORKERS ?= 2
 
 # The first of these that is new enough makes .venv; `make PYTHON=... test` names another.
@@ -11,7 +13,7 @@ PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test test-core check format bench clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -21,17 +23,20 @@ help:  ## list what can be made
 demo: $(VENV)/.core  ## set up .venv and explain log loss on ten points, in words and pictures
 	@$(BIN)/logloss demo
 
-test: check  ## set up .venv, check the style and run every test and docstring example
+test: check $(VENV)/.dev  ## set up .venv, check the style and run every test and docstring example
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-check: $(VENV)/.dev  ## format, lint and types, without changing a file
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy --no-error-summary
+test-core: check $(VENV)/.test  # the same without engines and browser: how other versions of Python are tested
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/test_engines.py --ignore tests/test_browser.py
 
-format: $(VENV)/.dev  ## rewrite the files as `make check` wants them
-	$(BIN)/ruff check --quiet --fix .
-	$(BIN)/ruff format --quiet .
+check: $(VENV)/.tools  ## format, lint and types, without changing a file
+	$(TOOLS)/ruff format --check --quiet .
+	$(TOOLS)/ruff check --quiet .
+	$(TOOLS)/mypy --no-error-summary --cache-dir $(VENV)/mypy
+
+format: $(VENV)/.tools  ## rewrite the files as `make check` wants them
+	$(TOOLS)/ruff check --quiet --fix .
+	$(TOOLS)/ruff format --quiet .
 
 bench: $(VENV)/.dev  ## run every program in benchmarks/
 	@for program in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do \
@@ -39,22 +44,35 @@ bench: $(VENV)/.dev  ## run every program in benchmarks/
 	done
 
 clean:  ## remove .venv and everything else that was made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# One stamp for what the product needs, one for what its developers need: a second call installs nothing.
+# One stamp for what the product needs, one for its tests, one for all of them: a second call installs nothing.
 install = if command -v uv >/dev/null; \
-    then uv pip install --quiet --python $(BIN)/python --editable "$(1)"; \
-    else $(BIN)/python -m pip install --quiet --editable "$(1)"; fi
+    then uv pip install --quiet --python $(1)/python $(2); \
+    else $(1)/python -m pip install --quiet $(2); fi
 
 $(VENV)/.core: pyproject.toml $(BIN)/python
 	@echo "Installing logloss into $(VENV)"
-	@$(call install,.)
+	@$(call install,$(BIN),--editable .)
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.core
+	@echo "Installing what its tests need into $(VENV)"
+	@$(call install,$(BIN),--editable ".[test]")
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.core
-	@echo "Installing the tools of its tests and checks into $(VENV)"
-	@$(call install,.[dev])
+	@echo "Installing what all its tests and checks need into $(VENV)"
+	@$(call install,$(BIN),--editable ".[dev]")
+	@touch $@ $(VENV)/.test
+
+$(VENV)/.tools: tools.txt $(BIN)/python
+	@echo "Installing the tools of its checks into $(VENV)/tools"
+	@rm -rf $(VENV)/tools
+	@if command -v uv >/dev/null; then uv venv --quiet --python $(BIN)/python $(VENV)/tools; \
+	else $(BIN)/python -m venv $(VENV)/tools; fi
+	@$(call install,$(TOOLS),--requirement tools.txt)
 	@touch $@
 
 $(BIN)/python:

@@ -2,7 +2,7 @@
 
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> model.contributions([1.5])[0]
+>>> {name: abs(round(part, 12)) for name, part in model.contributions([1.5])[0].items()}
 {'intercept': 0.0, 'x': 0.0}
 """
 
