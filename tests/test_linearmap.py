@@ -226,3 +226,17 @@ def test_straightness_needs_no_rows(monkeypatch):
     slope, _ = straightness(spread, error_of, "")
     assert float(slope) == pytest.approx(float(exact), abs=1e-6)
     assert slope.low == pytest.approx(exact.low, abs=1e-5)
+
+
+@pytest.mark.parametrize("far", [-1e3, -1e6, -1e9, -1e12, -1e15, -1e99])
+@pytest.mark.parametrize("kind", ["line", "temperature"])
+def test_one_score_that_is_far_away_does_not_hide_the_others(far, kind):
+    """It is right for sure whatever the slope; scaled by it, all others were one place, and the slope 0.00000001."""
+    rng = np.random.default_rng(3)
+    scores = rng.normal(0, 2, 2_000)
+    labels = (rng.random(2_000) < 1 / (1 + np.exp(-0.7 * scores))).astype(float)
+    scores[0], labels[0] = far, 0
+    # A place for each row, half the log-odds on either side.
+    lines = [fitted(Cells(z / 2, z / 2, 1 - y, y), kind) for z, y in ((scores, labels), (scores[1:], labels[1:]))]
+    assert lines[0].a == pytest.approx(lines[1].a, rel=1e-9)
+    assert lines[0].c == pytest.approx(lines[1].c, rel=1e-9)
