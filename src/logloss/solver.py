@@ -35,6 +35,8 @@ FEW = 32
 # Where a full step fails, one walk tries these shares of it, and Newton's steps with so many times the largest diagonal
 # seen so far added to the Hessian (Moré 1978, doi:10.1007/BFb0067700); of a large Hessian every fourth.
 SHARES = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
+# Beside a row that is far away the loss has walls that no curvature foretells: shares that stop short of one.
+SHARES_OF_FAR = (*SHARES, *(1.5 * 2.0**-k for k in range(1, 9)), *(2.0**-k for k in range(9, 64)))
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
 # A sample's Hessian serves the first pass if each of its diagonal entries stands for about a hundred rows.
 ENOUGH_CURVATURE = 12.5
@@ -318,7 +320,7 @@ class Solver:
         self, at: Array, step: Array, slope: Array, factor: Factor, penalty: Array, blocks: Sequence[Block] = ()
     ) -> Tried:
         """One pass that tries shares of a step and damped ones: the best of these points."""
-        steps = [share * step for share in SHARES]
+        steps = [share * step for share in (SHARES_OF_FAR if self.design.has_outliers else SHARES)]
         for damping in DAMPINGS[:: 1 if len(self.free) <= MOST_DAMPED else 4]:
             short = factor.damped(slope, damping * self.most)
             if short is not None:
