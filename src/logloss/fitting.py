@@ -22,13 +22,14 @@ import numpy as np
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
-from logloss.data.rows import Array, Place, Roles
+from logloss.data.rows import Array, Place, Roles, is_unnamed_index
 from logloss.data.source import Source
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.information import entropy
 from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
+from logloss.model_wording import NOT_USED
 from logloss.recipe import Learned, learn
 from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
 from logloss.separation import Separation, direction_of, plainest
@@ -204,11 +205,12 @@ def fit(
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
-    """A note on columns that hold neither numbers, bools nor text."""
-    names = [name for name in source.column_names if name not in (*roles.columns, *exclude)]
-    if not names:
-        return ()
-    return (f"not used, as neither numbers, bools nor text: {listed([printable(name) for name in names])}",)
+    """A note on the columns of a table that are not used: those that were excluded, and what can be no feature."""
+    unused = {name: source.why_unused(name) for name in source.column_names if name not in roles.columns}
+    unused |= dict.fromkeys(exclude, "excluded")
+    # The levels of an index that pyarrow has named are no column that anybody knows of.
+    shown = [f"{printable(name)} ({why})" for name, why in unused.items() if not is_unnamed_index(name)]
+    return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from logloss.data.binding import bind, first_class_is_positive, pair_of, unknown_column, with_arrays
+from logloss.data.binding import (
+    bind,
+    first_class_is_positive,
+    is_list_of_text,
+    names_of,
+    pair_of,
+    unknown_column,
+    with_arrays,
+    with_texts,
+)
 from logloss.data.rows import Column, Rival, Roles
-from logloss.data.source import MemorySource, as_column, check_lengths
+from logloss.data.source import MemorySource, as_column, check_lengths, warn_of_order
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
@@ -50,12 +59,15 @@ def bind_rivals(
     """The source and the roles that the arguments of `compare` describe."""
     if forecasts is not None and y_proba is not None:
         raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
+    has_table = y_true is not None
     given = [
-        *_given(y_proba if forecasts is None else forecasts, "y_proba"),
-        *_given(y_logit, "y_logit"),
+        *_given(y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
+        *_given(y_logit, "y_logit", has_table=has_table),
     ]
     _check_names([each.name for each in given])
-    first, *rest = (_foretold(each, None if y_true is None else data) for each in given)
+    first, *rest = (_foretold(each, data if has_table else None) for each in given)
+    others_beside = {f'"{printable(each.name)}"': each.value for each in rest}
+    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": order})
     source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, **others)
     if y_true is None:
         for each in rest:
@@ -65,7 +77,7 @@ def bind_rivals(
                     "Pass the table first and `y_true=` as a name."
                 )
     rivals, beside = _renamed(first, roles, source)
-    labels = source.columns.get(roles.y_true) if isinstance(source, MemorySource) else None
+    labels = source.column(roles.y_true) if isinstance(source, MemorySource) else None
     for each in rest:
         rival, columns = _rival(each, source, labels, roles.pos_label)
         rivals.append(rival)
@@ -80,20 +92,22 @@ def bind_rivals(
         own_order = "order" if "order" not in source.column_names else "order[array]"
         beside[own_order] = as_column(order, "order")
     roles = replace(roles, y_proba=None, y_proba_of_zero=None, y_logit=None, rivals=tuple(rivals), order=own_order)
-    return _widened(data, source, roles, beside), roles
+    source = _widened(source, roles, beside)
+    return source, with_texts(source, roles)
 
 
-def _given(forecasts: Any, role: str) -> list[_Given]:
+def _given(forecasts: Any, role: str, *, has_table: bool) -> list[_Given]:
     """Forecasts with their names, from a dict, a list of names or of arrays, or one name."""
     if forecasts is None:
         return []
     if isinstance(forecasts, str):
         return [_Given(forecasts, role, forecasts)]
     if isinstance(forecasts, Mapping):
-        return [_Given(str(name), role, _as_names(value)) for name, value in forecasts.items()]
+        return [_Given(str(n), role, _as_names(value) if has_table else value) for n, value in forecasts.items()]
     if isinstance(forecasts, list | tuple):
         named = [item if isinstance(item, str) else f"forecast {number}" for number, item in enumerate(forecasts, 1)]
-        return [_Given(name, role, _as_names(item)) for name, item in zip(named, forecasts, strict=True)]
+        values = [_as_names(item) if has_table else item for item in forecasts]
+        return [_Given(name, role, value) for name, value in zip(named, values, strict=True)]
     raise DataError(
         'the forecasts must be a dict of names and arrays, {"old": p, "new": q}, or a list of columns; '
         f"got {type(forecasts).__name__}."
@@ -118,7 +132,21 @@ def _foretold(given: _Given, table: Any) -> _Given:
             f'"{printable(given.name)}" is a model that does not know the names of its features '
             "(`feature_names_in_`). Pass its predictions."
         )
-    return _Given(given.name, given.role, model.predict_proba(table[list(features)]))
+    known = list(map(str, names_of(table) or ()))
+    lacking = [printable(str(name)) for name in features if str(name) not in known]
+    if lacking:
+        raise DataError(
+            f'"{printable(given.name)}" is a model that reads {listed(lacking, 20)}, which the table lacks. '
+            f"The table has: {listed([printable(name) for name in known], 20)}."
+        )
+    try:
+        rows = table[list(features)]
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f'"{printable(given.name)}" is a model of scikit-learn: it needs the table as a frame of pandas or polars, '
+            f"not as {type(table).__name__}. Or pass its predictions."
+        ) from error
+    return _Given(given.name, given.role, model.predict_proba(rows))
 
 
 def _as_names(value: Any) -> Any:
@@ -169,7 +197,8 @@ def _rival(given: _Given, source: Any, labels: Column | None, pos_label: Any) ->
             return Rival(given.name, y_proba_of_zero=columns[0], y_proba=columns[1]), {}
         return Rival(given.name, **{given.role: columns[0]}), {}
     own = _free(given.name, source)
-    pair = pair_of(given.value) if given.role == "y_proba" else None
+    is_pair = given.role == "y_proba" and not is_list_of_text(given.value)
+    pair = pair_of(given.value) if is_pair else None
     if pair is None:
         return Rival(given.name, **{given.role: own}), {own: as_column(given.value, given.name)}
     of_zero, of_one = (as_column(half, given.name) for half in pair)
@@ -185,13 +214,13 @@ def _free(name: str, source: Any) -> str:
     return name if name not in taken else f"{name}[array]"
 
 
-def _widened(data: Any, source: Any, roles: Roles, beside: Mapping[str, Column]) -> Any:
+def _widened(source: Any, roles: Roles, beside: Mapping[str, Column]) -> Any:
     """The source with the arrays that stand beside its columns."""
     if not beside:
         return source
     if not isinstance(source, MemorySource):
         needed = [name for name in roles.columns if name not in beside]
-        return with_arrays(data, source, needed, beside)
+        return with_arrays(source, needed, beside)
     lengths = {f'"{name}"': len(column.values) for name, column in beside.items()}
     check_lengths({"the table" if source.name else "`y_true`": source.n_rows, **lengths})
-    return MemorySource({**source.columns, **beside}, source.name)
+    return MemorySource({**source.columns, **beside}, source.name, unfit=source.unfit)
