@@ -63,7 +63,10 @@ def test_columns_of_other_kinds_are_left_out_and_said():
     frame["day"] = datetime.datetime(2026, 1, 1)
     model = logloss.fit(pa.Table.from_pandas(frame), "label")
     assert "day" not in model.design.columns
-    assert model.notes == ("not used, as neither numbers, bools nor text: day",)
+    assert model.notes == ("not used: day (dates)",)
+    assert repr(model).splitlines()[-1] == "not used   day (dates)"
+    assert "day (dates)" in model._repr_html_()
+    assert "day (dates)" in model.to_html()
 
 
 def test_a_column_that_turns_from_numbers_to_text_is_text_in_every_block(tmp_path, monkeypatch):

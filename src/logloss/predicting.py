@@ -128,7 +128,7 @@ class Predictor:
 
     def found(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """The columns of training among those of a run of rows; a matrix is put together of its own."""
-        if not self.is_of_matrix or MATRIX in columns:
+        if not self.is_of_matrix or (MATRIX in columns and columns[MATRIX].is_matrix):
             return {name: columns[name] for name in self.design.columns}
         numbers = []
         for name in self.design.read:
@@ -378,7 +378,8 @@ class ScoredSource:
         """The parts of what is below, with these columns and those that the model reads."""
         predictor, known = self.predictor, self.source.column_names
         needed = predictor.columns
-        if predictor.is_of_matrix and MATRIX in known:
+        own = self.source.columns.get(MATRIX) if isinstance(self.source, MemorySource) else None
+        if predictor.is_of_matrix and own is not None and own.is_matrix:
             needed = (MATRIX,)
         lacking = [name for name in needed if name not in known]
         if lacking and predictor.is_nameless:
