@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -200,6 +200,7 @@ def fit(
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread():
             learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+            asked = replace(asked, notes=(*asked.notes, *_lost_orders(source, learned.design, reference or {})))
             fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
             return fitted.model(tolerance, max_passes, asked)
 
@@ -211,6 +212,16 @@ def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, 
     # The levels of an index that pyarrow has named are no column that anybody knows of.
     shown = [f"{printable(name)} ({why})" for name, why in unused.items() if not is_unnamed_index(name)]
     return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
+
+
+def _lost_orders(source: Any, design: Design, reference: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note on declared categories whose order is not in the files, where their reference was not named."""
+    has_lost = getattr(getattr(source, "source", source), "has_lost_order", None)
+    names = [term.column for term in design.categories if term.column not in reference]
+    lost = [printable(name) for name in names if has_lost is not None and has_lost(name)]
+    if not lost:
+        return ()
+    return (f"levels in ascending order, as Parquet keeps no declared order of numbers and bools: {listed(lost, 20)}",)
 
 
 @dataclass(frozen=True, slots=True)

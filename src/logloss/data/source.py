@@ -13,6 +13,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -279,6 +281,9 @@ def _array_of(values: Any, name: str) -> Array | Column:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise DataError(f"`{name}` must be one column of numbers, bools or text: {error}.") from error
+    if array.dtype.kind == "U" and isinstance(values, list | tuple):
+        # NumPy would write what is missing, or a number, as text.
+        array = np.array(values, dtype=object)
     if array.dtype.kind == "O" and is_arrow(values):
         from logloss.data.arrow import column_of
 
@@ -298,7 +303,7 @@ def _coded(array: Array, name: str) -> Column:
     missing = np.array([is_nothing(value) for value in values], dtype=bool)
     present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     gaps = missing if missing.any() else None
-    if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in present):
+    if all(isinstance(value, bool | Real | Decimal | np.bool_) for value in present):
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = [float(value) for value in present]
         return Column(numbers, gaps)

@@ -96,6 +96,11 @@ class FileSource:
         types = [file.type_of(column) if column in file.column_names else None for file in self.files]
         return "text" if all(each is not None and kind_of(each) == "text" for each in types) else ""
 
+    def has_lost_order(self, column: str) -> bool:
+        """Whether it is a declared category whose order the files do not keep: Parquet keeps that of text only."""
+        types = [file.type_of(column) for file in self.files if column in file.column_names]
+        return any(pa.types.is_dictionary(own) and kind_of(own) != "text" for own in types if own is not None)
+
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
         """The parts of every file, in order; the columns are compared first."""
         check_names(columns, self.column_names)
