@@ -95,12 +95,14 @@ class Trial:
         self.check_names(model, train)
         expected = by_hand(model, train, test)
         answers = np.isfinite(expected)
+        if not answers.all():
+            self.unanswered(model, test, int((~answers).sum()))
         test, expected = test[answers], expected[answers]
         if not len(test):
             return
         for way in self.rng.permutation(len(WAYS))[:3]:
             self.predicted(model, test, expected, *WAYS[way])
-        if len(test) >= 2 and numbers_of(test["label"]).std() > 0:
+        if self.rng.random() < 0.3 and len(test) >= 2 and numbers_of(test["label"]).std() > 0:
             self.measured(model, test, expected)
         self.refused(model, test)
 
@@ -151,7 +153,7 @@ class Trial:
         """Log-odds of the rows in one form against those summed by hand."""
         if way == "csv" and any(test[name].dtype == np.float32 for name in test.columns):
             return
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.1:
             model.save(self.folder / "model.json")
             model = logloss.load(self.folder / "model.json")
         rows = test
@@ -165,10 +167,33 @@ class Trial:
         found = self.tried(f"predict by {way}", lambda: model.predict_logit(table))
         if found is not None:
             self.compare(f"predict by {way}", found, expected)
+        if all(name in NUMBERS for name in model.design.columns) and not test[list(model.design.columns)].isna().any(
+            axis=None
+        ):
+            matrix = test[list(model.design.columns)].astype(float).to_numpy()
+            found = self.tried("predict by array", lambda: model.predict_logit(matrix))
+            if found is not None:
+                self.compare("predict by array", found, expected)
         if self.rng.random() < 0.2:
             sums = self.tried(f"explain by {way}", lambda: model.contributions(make(self, rows)))
             if sums is not None:
                 self.compare(f"explain by {way}", [sum(row.values()) for row in sums], expected)
+
+    def unanswered(self, model: Any, test: pd.DataFrame, n_lacking: int) -> None:
+        """Rows that lack what training lacked nowhere: refused by their number, or dropped and counted on request."""
+        way, make = WAYS[self.rng.integers(len(WAYS))]
+        self.tally.checks += 1
+        try:
+            model.predict_proba(make(self, test))
+            self.tally.fail("silent_differences", f"predicted by {way} rows that lack something")
+        except logloss.DataError as error:
+            self.tally.refused += 1
+            if "row " not in str(error):
+                self.tally.fail("unexpected_refusals", f"no row is named: {str(error)[:200]}")
+        if self.rng.random() < 0.1 and way != "csv" and n_lacking < len(test):
+            found = self.tried("measure with drop", lambda: model.measure(make(self, test), "label", missing="drop"))
+            if found is not None and found.n_dropped != n_lacking:
+                self.tally.fail("silent_differences", f"{found.n_dropped} rows dropped by {way}, not {n_lacking}")
 
     def measured(self, model: Any, test: pd.DataFrame, expected: Any) -> None:
         """The loss of the model's own measure, and of a comparison, against that of the log-odds."""
@@ -179,7 +204,7 @@ class Trial:
             found = self.tried(f"measure by {way}", lambda: model.measure(make(self, test), "label"))
             if found is not None:
                 self.compare(f"measure by {way}", found.log_loss, loss)
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.2:
             found = self.tried("measure of X and y", lambda: model.measure(test, labels))
             if found is not None:
                 self.compare("measure of X and y", found.log_loss, loss)

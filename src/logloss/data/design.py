@@ -348,16 +348,20 @@ def _codes(term: Category, column: Column) -> tuple[Array, int]:
 
 def _otherwise(value: Value) -> tuple[Value, ...]:
     """The same value in another kind: text as a number, a number as text, true and false as 1 and 0."""
-    if isinstance(value, bool):
-        return int(value), str(value)
-    if isinstance(value, int) and value in (0, 1):
-        return str(value), bool(value)
-    if isinstance(value, str):
-        try:
-            return (typed(float(value)),) if "_" not in value else ()
-        except ValueError:
-            return ()
-    return () if value is None else (str(value),)
+    if value is None:
+        return ()
+    if not isinstance(value, str):
+        return int(value) if isinstance(value, bool) else str(value), *_truth(value)
+    try:
+        number = typed(float(value)) if "_" not in value else None
+    except ValueError:
+        return ()
+    return () if number is None else (number, *_truth(number))
+
+
+def _truth(value: Value) -> tuple[Value, ...]:
+    """A bool as text; 0 and 1 as a bool."""
+    return (str(value),) if isinstance(value, bool) else (bool(value),) if value in (0, 1) else ()
 
 
 def coded_column(term: Category, columns: Sequence[Column], together: Callable[[Sequence[Array]], Array]) -> Column:

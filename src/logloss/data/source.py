@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
 import warnings
@@ -266,7 +267,7 @@ def as_column(values: Any, name: str) -> Column:
         raise DataError(f"`{name}` must be one column of shape (n_rows,); it has shape {array.shape}.")
     if array.dtype.kind in "biuf":
         return Column(array)
-    if array.dtype.kind in "OUS":
+    if array.dtype.kind in "OU":
         return _coded(array, name)
     if array.dtype.kind == "M":
         dates = np.datetime_as_string(array).astype(object)
@@ -307,13 +308,16 @@ def _coded(array: Array, name: str) -> Column:
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = [float(value) for value in present]
         return Column(numbers, gaps)
+    if present and all(isinstance(value, datetime.date) for value in present):
+        texts = np.array([None if lacks else str(value) for value, lacks in zip(values, missing, strict=True)], object)
+        return replace(_coded(texts, name), is_date=True)
+    strange = [value for value in present if not isinstance(value, str | bool | Real | Decimal | np.bool_)]
+    if strange:
+        raise DataError(
+            f"`{name}` must hold numbers, bools or text, one kind of them; it holds {type(strange[0]).__name__}."
+        )
     codes: dict[Any, int] = {}
-    try:
-        coded = [
-            0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)
-        ]
-    except TypeError as error:
-        raise DataError(f"`{name}` must hold numbers, bools or text: {error}.") from error
+    coded = [0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)]
     return Column(np.array(coded, dtype=np.int32), gaps, tuple(codes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,15 @@ class Costly:
         """The row as people know it: with its file, where there are several."""
         return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
 
+    def shown(self, source: str) -> str:
+        """The same without the word "row"; where rows have no lasting numbers, the values that stand in it."""
+        return self.where(source).removeprefix("row ").removeprefix("the row with ")
+
+    @property
+    def number(self) -> int | None:
+        """Its number, where that says where it is found again."""
+        return self.row if self.place.is_numbered else None
+
     @property
     def rank(self) -> tuple[Any, ...]:
         """The key of the order: the costliest first; rows of tables without a name may have equal numbers."""
@@ -71,6 +81,11 @@ def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> Costly:
         logit is not None,
         block.place.remembered(block.row(index)),
     )
+
+
+def values_of(rows: Sequence[Costly]) -> dict[str, list[str]]:
+    """A column of the values that name rows, where some rows have no lasting numbers; nothing where all have."""
+    return {} if all(row.place.is_numbered for row in rows) else {"values": [row.shown(row.name) for row in rows]}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
