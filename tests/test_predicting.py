@@ -241,6 +241,11 @@ def test_a_model_of_an_array_takes_a_table_of_as_many_columns():
         model.predict_proba(frame.assign(y=y))
 
 
+def test_a_lazy_frame_is_asked_to_be_collected(model):
+    with pytest.raises(logloss.DataError, match="a lazy frame holds no rows yet"):
+        model.predict_proba(pl.DataFrame(people(10)).lazy())
+
+
 def test_a_model_of_scikit_learn_in_a_comparison_goes_by_names_too():
     linear_model = pytest.importorskip("sklearn.linear_model")
     frame = people(100, seed=2)

@@ -87,7 +87,9 @@ def fit(
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
         The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
-        number is one coefficient, bools and text one for each level but one.
+        number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
+        Left out are dates, what else is no feature (the model lists them) and the index of a frame; a column that only
+        tells rows apart is refused.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional

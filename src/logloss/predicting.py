@@ -21,7 +21,7 @@ from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_name
 from logloss.data.design import Design
 from logloss.data.forecasts import corrected
 from logloss.data.keys import missing_of
-from logloss.data.rows import INDEX, Array, Column, Place, Rows
+from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import MemorySource, Part, Source, as_column, as_source, is_declared, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frames import kind_of_frame
@@ -390,7 +390,7 @@ class ScoredSource:
                 f'"{printable(predictor.offset)}" in X.'
             )
         if lacking:
-            has = listed([printable(name) for name in known], 20)
+            has = listed([printable(name) for name in known if not is_unnamed_index(name)], 20)
             raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
         texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
         return self.source.parts(tuple(dict.fromkeys((*columns, *needed))), texts)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_label
+from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_label, is_unnamed_index
 from logloss.data.source import (
     MemorySource,
     Source,
@@ -24,6 +24,7 @@ from logloss.data.source import (
     as_source,
     check_lengths,
     is_arrow,
+    is_lazy,
     warn_of_order,
 )
 from logloss.errors import DataError
@@ -305,7 +306,7 @@ def matrix_names(width: int) -> tuple[str, ...]:
 
 def has_names(table: Any) -> bool:
     """Whether it is a table, whose columns have names; an array, or one column, is none."""
-    if isinstance(table, str | os.PathLike | Source) or names_of(table) is not None:
+    if isinstance(table, str | os.PathLike | Source) or is_lazy(table) or names_of(table) is not None:
         return True
     return is_arrow(table) and not hasattr(table, "dtype") and not hasattr(table, "type")
 
@@ -334,6 +335,7 @@ def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
 
 def unknown_column(name: str, names: Sequence[str]) -> DataError:
     """What is said of a column that a table does not have."""
+    names = [each for each in names if not is_unnamed_index(each)]
     close = difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
     return DataError(

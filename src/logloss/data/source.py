@@ -334,6 +334,11 @@ def is_arrow(table: Any) -> bool:
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"
 
 
+def is_lazy(table: Any) -> bool:
+    """Whether it is a frame of polars that holds no rows yet."""
+    return hasattr(table, "collect") and hasattr(table, "lazy")
+
+
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
     if isinstance(table, Source):
@@ -351,7 +356,7 @@ def as_source(table: Any, *, header: bool = True) -> Source:
         return open_table(table)
     if isinstance(table, Mapping):
         return mapping_source(table)
-    if hasattr(table, "collect") and hasattr(table, "lazy"):
+    if is_lazy(table):
         raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
     raise DataError(
         f"cannot read a table from {type(table).__name__}. "

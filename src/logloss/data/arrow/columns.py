@@ -250,6 +250,7 @@ def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
     """Refuse a column that the table does not have, or has twice."""
     for name in wanted:
         if name not in names:
+            names = [each for each in names if not is_unnamed_index(each)]
             close = get_close_matches(name, names, n=1)
             hint = f' Did you mean "{printable(close[0])}"?' if close else ""
             table = listed([printable(each) for each in names], 20)
