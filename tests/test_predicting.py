@@ -241,6 +241,21 @@ def test_a_model_of_an_array_takes_a_table_of_as_many_columns():
         model.predict_proba(frame.assign(y=y))
 
 
+def test_one_column_that_has_the_name_of_the_only_feature_is_found_by_it():
+    frame = people(100)
+    model = logloss.fit(frame, "label", features=["city"])
+    assert model.predict_logit(frame["city"]) == pytest.approx(model.predict_logit(frame), abs=0)
+    assert model.predict_logit(pl.Series("city", frame["city"])) == pytest.approx(model.predict_logit(frame), abs=0)
+
+
+def test_a_model_of_no_columns_says_the_base_rate_to_each_row(tmp_path):
+    frame = people(100)
+    model = logloss.fit(frame, "label", features=[])
+    for rows in forms_of(frame, tmp_path).values():
+        assert model.predict_proba(rows) == pytest.approx(np.full(100, frame.label.mean()), abs=1e-12)
+    assert model.contributions(frame) == [{"intercept": model.intercept}] * 100
+
+
 def test_a_lazy_frame_is_asked_to_be_collected(model):
     with pytest.raises(logloss.DataError, match="a lazy frame holds no rows yet"):
         model.predict_proba(pl.DataFrame(people(10)).lazy())

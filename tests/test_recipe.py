@@ -13,6 +13,9 @@ import pytest
 from test_design import people
 
 import logloss
+from logloss.data.block import Block
+from logloss.data.rows import Column, FramePlace, Roles, Rows
+from logloss.onepass.summaries import ColumnSummary
 
 
 def test_every_column_without_another_role_is_a_feature():
@@ -181,6 +184,17 @@ def test_a_key_of_more_levels_than_are_kept_is_found(monkeypatch):
     frame = people().assign(id=[f"u{k // 3}" for k in range(400)])
     with pytest.raises(logloss.DataError, match="looks like an identifier: text with too many values in 400 rows"):
         logloss.fit(frame, "label", missing="indicator")
+
+
+def test_partitions_of_one_row_number_nothing():
+    """Of an engine's frame only runs of rows are known: in each of one row, every column goes up by one."""
+    found = ColumnSummary.empty(unnamed=frozenset([0]))
+    for value in (7.5, -2.0, 31.25):
+        columns = {"y": Column(np.array([1.0])), "x": Column(np.array([value]))}
+        workspace = found.workspace()
+        workspace.add(Block.of(Rows(columns, 0, FramePlace("", "", columns, 0)), Roles("y", features=("x",))))
+        found = found.merge(workspace.freeze())
+    assert not found.columns[0].is_numbering
 
 
 def test_whole_numbers_that_differ_as_measurements_do_are_features():

@@ -89,6 +89,9 @@ class Predictor:
             )
         if kind == "dask":
             X = X[[name for name in X.columns if str(name) in self.columns]].compute()
+        own = getattr(X, "name", None)
+        if isinstance(own, str) and self.design.read == (own,) and not has_names(X):
+            return MemorySource({own: as_column(X, own)})
         if not has_names(X):
             return MemorySource(self._by_place(X))
         source = as_source(X)
@@ -393,4 +396,8 @@ class ScoredSource:
             has = listed([printable(name) for name in known if not is_unnamed_index(name)], 20)
             raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
         texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
-        return self.source.parts(tuple(dict.fromkeys((*columns, *needed))), texts)
+        wanted = tuple(dict.fromkeys((*columns, *needed)))
+        if not wanted:
+            # A model of no columns counts the rows of any.
+            wanted = tuple(sorted(known, key=lambda name: bool(self.source.why_unused(name)))[:1])
+        return self.source.parts(wanted, texts)

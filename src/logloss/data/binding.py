@@ -288,8 +288,8 @@ def feature_columns(features: Any) -> dict[str, Column]:
     if isinstance(features, Source):
         raise DataError(f'name the label column of {features.name or "the table"}: y_true="…".')
     own = names_of(features)
-    if own is not None:
-        if len(set(map(str, own))) < len(own):
+    if own is not None or has_names(features):
+        if own is not None and len(set(map(str, own))) < len(own):
             raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
         source: Any = as_source(features)
         if hasattr(source, "column"):

@@ -237,7 +237,8 @@ def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
     if n_lacking:
         values, mass = values[~lacking], mass[~lacking]
     offsets = (np.inf, -np.inf)
-    if len(values) and is_watched:
+    # One row of a frame, whose rows have no numbers, is no sequence.
+    if is_watched and len(values) > (0 if block.place.is_numbered else 1):
         numbers = np.arange(block.n_rows) if block.rows is None else block.rows
         own = values - (block.first_row + (numbers[~lacking] if n_lacking else numbers))
         if not block.place.is_numbered:
