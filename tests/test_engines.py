@@ -192,6 +192,10 @@ def test_a_frame_of_dask_has_no_index_for_a_column_and_keeps_its_categories(dask
     assert "day (dates)" in repr(there)
     lazy = dataframe.from_pandas(frame[["y", "code", "x", "day"]], npartitions=3, sort=False)
     assert here.predict_logit(lazy) == pytest.approx(here.predict_logit(frame), abs=1e-12)
+    other = logloss.fit(frame, "y", features=["code"])
+    compared = logloss.compare(lazy, {"here": here, "other": other}, y_true="y")
+    assert compared.log_losses["here"] == pytest.approx(here.log_loss, abs=1e-12)
+    assert compared.log_losses["other"] == pytest.approx(other.log_loss, abs=1e-12)
     with pytest.raises(DataError, match="holds dates; a feature must hold numbers"):
         logloss.fit(lazy, "y", features=["day"])
 

@@ -79,6 +79,10 @@ class Predictor:
             warnings.warn(note, UserWarning, stacklevel=5)
         return np.concatenate([np.zeros(0), *found])
 
+    def scored(self, table: Any, logit: str, missing: str, *, header: bool = True) -> ScoredSource:
+        """A table with the log-odds of each row beside its columns."""
+        return ScoredSource(as_source(table, header=header), self, missing, logit)
+
     def source_of(self, X: Any) -> Source:
         """The columns of X as a source: by their names where it is a table, by their places where it is an array."""
         kind = kind_of_frame(X)
@@ -281,6 +285,7 @@ class ScoredPart:
     predictor: Predictor
     columns: tuple[str, ...]
     missing: str
+    logit: str = LOGIT
     strange: dict[str, int] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
 
@@ -307,11 +312,11 @@ class ScoredPart:
                 for name, n_strange in strange.items():
                     self.strange[name] = self.strange.get(name, 0) + n_strange
             columns = {name: rows.columns[name] for name in self.columns}
-            yield Rows(columns | {LOGIT: Column(logits)}, rows.first_row, rows.place)
+            yield Rows(columns | {self.logit: Column(logits)}, rows.first_row, rows.place)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Elsewhere it counts for itself.
-        return ScoredPart, (self.part, self.predictor, self.columns, self.missing)
+        return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit)
 
     def _offset(self, rows: Rows) -> Array:
         column = rows.columns[self.predictor.offset]
@@ -323,10 +328,10 @@ class ScoredPart:
 
 
 class ScoredSource:
-    """A source with one more column: the log-odds that a model gives each row."""
+    """A source with one more column, called `logit`: the log-odds that a model gives each row."""
 
-    def __init__(self, source: Source, predictor: Predictor, missing: str = "error") -> None:
-        self.source, self.predictor, self.missing = source, predictor, missing
+    def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
+        self.source, self.predictor, self.missing, self.logit = source, predictor, missing, logit
         if predictor.has_offset and not predictor.offset:
             raise DataError(
                 "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
@@ -349,7 +354,7 @@ class ScoredSource:
     @property
     def column_names(self) -> tuple[str, ...]:
         """Its columns, and the one that is added."""
-        return (*self.source.column_names, LOGIT)
+        return (*self.source.column_names, self.logit)
 
     @property
     def n_rows(self) -> int | None:
@@ -363,17 +368,17 @@ class ScoredSource:
 
     def why_unused(self, column: str) -> str:
         """As before; log-odds are numbers."""
-        return "" if column == LOGIT else self.source.why_unused(column)
+        return "" if column == self.logit else self.source.why_unused(column)
 
     def kind_of(self, column: str) -> str:
         """As before; log-odds are numbers."""
-        return "number" if column == LOGIT else self.source.kind_of(column)
+        return "number" if column == self.logit else self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts, reading these columns and those that the model reads."""
-        own = tuple(name for name in columns if name != LOGIT)
+        own = tuple(name for name in columns if name != self.logit)
         return [
-            ScoredPart(part, self.predictor, own, self.missing, self.strange, self._lock)
+            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.strange, self._lock)
             for part in self.read(own, texts)
         ]
 

@@ -54,12 +54,13 @@ def bind(
     negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
+    also: Sequence[str] = (),
 ) -> tuple[Any, Roles]:
     """The source and the roles that the arguments of a verb describe.
 
     Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
     and an array may stand for a column while the table is in memory. features: OTHERS are all columns of the table
-    that hold numbers, bools or text, have no other role, and are not to be excluded.
+    that hold numbers, bools or text, have no other role, and are not to be excluded. also: other columns to keep.
     """
     choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
     if missing not in choices:
@@ -101,7 +102,7 @@ def bind(
     of_keys = [name for found in keys.values() for name, column in found.items() if column is None]
     taken = (*names.values(), *of_keys, *exclude)
     features = _others(source, taken) if features is OTHERS else tuple(features or ())
-    for name in (*taken, *features):
+    for name in (*taken, *features, *also):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
     # An array may have the name of a column that it does not replace.
@@ -110,7 +111,7 @@ def bind(
     for found in keys.values():
         beside |= {name: column for name, column in found.items() if column is not None}
     if beside:
-        source = with_arrays(source, (*names.values(), *features, *of_keys), beside)
+        source = with_arrays(source, (*names.values(), *features, *of_keys, *also), beside)
     if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
         labels = source.column(names.get("y_true", own.get("y_true", "")))
         if label_test is None and first_class_is_positive(labels, pos_label):

@@ -23,7 +23,7 @@ from logloss.data.binding import (
     with_texts,
 )
 from logloss.data.rows import Column, Rival, Roles
-from logloss.data.source import MemorySource, as_column, check_lengths, warn_of_order
+from logloss.data.source import MemorySource, Source, as_column, as_source, check_lengths, warn_of_order
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
@@ -65,10 +65,15 @@ def bind_rivals(
         *_given(y_logit, "y_logit", has_table=has_table),
     ]
     _check_names([each.name for each in given])
-    first, *rest = (_foretold(each, data if has_table else None) for each in given)
+    missing = others.get("missing", "error")
+    if has_table and any(hasattr(each.value, "predictor") for each in given):
+        data, given = _scored(data, given, missing, header=others.get("header", True))
+    first, *rest = (_foretold(each, data if has_table else None, missing) for each in given)
     others_beside = {f'"{printable(each.name)}"': each.value for each in rest}
     warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": order})
-    source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, **others)
+    also = [name for each in rest if each.is_named for name in _names_in(each.value)] if has_table else []
+    also += [order] if has_table and isinstance(order, str) else []
+    source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, also=also, **others)
     if y_true is None:
         for each in rest:
             if each.is_named:
@@ -114,18 +119,45 @@ def _given(forecasts: Any, role: str, *, has_table: bool) -> list[_Given]:
     )
 
 
-def _foretold(given: _Given, table: Any) -> _Given:
+def is_elsewhere(table: Any) -> bool:
+    """Whether the rows of a table lie in files, or with an engine, and are read while they are walked."""
+    return isinstance(table, str | os.PathLike | list | tuple) or (
+        isinstance(table, Source) and not hasattr(table, "column")
+    )
+
+
+def _scored(table: Any, given: Sequence[_Given], missing: str, *, header: bool) -> tuple[Any, list[_Given]]:
+    """The table with a column for each model of ours among the forecasts, and the forecasts as such columns.
+
+    A table in memory stays as it is: there, arrays stand beside its columns.
+    """
+    source = as_source(table, header=header)
+    if hasattr(source, "column"):
+        return table, list(given)
+    table, found = source, []
+    for each in given:
+        predictor = getattr(each.value, "predictor", None)
+        if predictor is None:
+            found.append(each)
+            continue
+        own = _free(each.name, table)
+        table = predictor.scored(table, own, missing)
+        found.append(_Given(each.name, "y_logit", own))
+    return table, found
+
+
+def _foretold(given: _Given, table: Any, missing: str) -> _Given:
     """What a model foretells of the rows of a table in memory; any other forecast as it is."""
     model = given.value
     if not hasattr(model, "predict_proba"):
         return given
-    if table is None or isinstance(table, str | os.PathLike | list | tuple):
+    if table is None or is_elsewhere(table):
         raise DataError(
             f'"{printable(given.name)}" is a model: it needs the table in memory, with `y_true=` as a name. '
             "Or pass its predictions."
         )
-    if hasattr(model, "predict_logit"):
-        return _Given(given.name, "y_logit", model.predict_logit(table))
+    if hasattr(model, "predictor"):
+        return _Given(given.name, "y_logit", model.predictor.logits(table, None, missing))
     features = getattr(model, "feature_names_in_", None)
     if features is None:
         raise DataError(
@@ -153,6 +185,11 @@ def _as_names(value: Any) -> Any:
     """Two names of columns, of P(0) and P(1), as a tuple; anything else as it is."""
     is_pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, str) for item in value)
     return tuple(value) if is_pair else value
+
+
+def _names_in(value: Any) -> tuple[str, ...]:
+    """The names of a forecast of one column, or of two."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -189,7 +226,7 @@ def _renamed(first: _Given, roles: Roles, source: Any) -> tuple[list[Rival], dic
 def _rival(given: _Given, source: Any, labels: Column | None, pos_label: Any) -> tuple[Rival, dict[str, Column]]:
     """Another forecast, and the columns that it brings along."""
     if given.is_named:
-        columns = given.value if isinstance(given.value, tuple) else (given.value,)
+        columns = _names_in(given.value)
         for name in columns:
             if name not in source.column_names:
                 raise unknown_column(name, source.column_names)
