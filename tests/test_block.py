@@ -293,7 +293,7 @@ def test_counts_never_overflow():
 @pytest.mark.parametrize("role", ["sample_weight", "counts"])
 def test_text_that_reads_as_nan_is_no_number(role):
     """A weight of nan would make the row vanish, or the mean nan."""
-    said = refused([1, 0], [0.5, 0.25], **{role: ["1", "nan"]})
+    said = refused([1, 0], [0.5, 0.25], **{role: np.array([1, "nan"], object)})
     assert f"`{role}` must hold " in said
     assert "row 1" in said
 
@@ -312,8 +312,8 @@ def test_text_that_reads_as_nan_is_no_number(role):
         np.array([1, -1, 1], np.int8),
         [1.0, -1.0, 1.0],
         np.array([1, 0, 1], dtype=object),
-        ["1", "0", "1"],
-        ["true", "False", "TRUE"],
+        pd.Categorical([1, 0, 1]),
+        pd.Series([True, False, True], dtype="category"),
         pd.Series([1, 0, 1], index=[7, 7, 9]),
         pl.Series([1, 0, 1]),
         (1, 0, 1),
@@ -494,18 +494,44 @@ def test_things_that_are_no_column_are_refused(labels, words):
     assert words in refused(labels, [0.5])
 
 
-def test_text_probabilities_are_named_by_the_row_that_is_no_number():
-    said = refused([1, 0, 1], np.array(["0.5", "0.25", "half"]))
-    assert said == '`y_proba` must hold numbers; row 2 has "half".'
+def test_text_probabilities_are_named_by_the_row_that_is_no_number(tmp_path):
+    (tmp_path / "rows.csv").write_text("y,p\n1,0.5\n0,0.25\n1,half\n")
+    said = refused(str(tmp_path / "rows.csv"), verb=measure, y_true="y", y_proba="p")
+    assert said == 'column "p" must hold numbers; row 2 (line 4) of rows.csv has "half".'
 
 
-def test_numbers_written_as_text_are_numbers():
-    assert log_loss(["1", "0"], np.array(["0.5", "0.5"])) == LN2
+@pytest.mark.parametrize(
+    "text", [["0.9", "0.2"], np.array(["0.9", "0.2"]), np.array(["0.9", "0.2"], object), pd.Series(["0.9", "0.2"]), np.array([0.9, "0.2"], object)]
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["y_proba", "y_logit", "sample_weight", "counts"])
+def test_text_in_memory_is_no_number(text, role):
+    """A list of two texts names no columns either, as there is no table; only text files write numbers as text."""
+    given = {role: text} if role in ("y_proba", "y_logit") else {"y_proba": [0.5, 0.5], role: text}
+    row, value = (1, "0.2") if not isinstance(text[0], str) else (0, "0.9")
+    for verb in (log_loss, measure):
+        said = refused([1, 0], verb=verb, **given)
+        assert said.startswith(f'`{role}` must hold numbers; row {row} has "{value}"')
+        assert said.endswith("It is text: make numbers of it first.")
+    frame = pd.DataFrame({"y": [1, 0], "p": [0.5, 0.5], "text": text})
+    named = {"y_proba": "p", role: "text"} if role != "y_logit" else {role: "text"}
+    if all(isinstance(each, str) for each in text):
+        assert "It is text" in refused(frame, verb=measure, y_true="y", **named)
+
+
+def test_text_labels_need_their_positive_class():
+    said = refused(["1", "0"], [0.5, 0.5])
+    assert said.endswith('found 2 values: "0", "1". Say which one is positive: `pos_label=`.')
+    assert log_loss(["1", "0"], [0.5, 0.5], pos_label="1") == LN2
+
+
+def test_text_without_a_table_is_values_for_groups():
+    found = measure([1, 0], [0.5, 0.25], by=["a", "b"]).groups.to_dict()
+    assert sorted(found["by"]) == ["a", "b"]
 
 
 def test_names_without_a_table_are_explained():
     assert "no table is given" in refused([1, 0], "score")
-    assert "no table is given" in refused([1, 0], ["p0", "p1"])
+    assert "no table is given" in refused([1, 0, 1], [0.5, 0.5, 0.5], verb=measure, by=["country", "city"])
 
 
 def test_decimals_are_numbers():

@@ -73,6 +73,28 @@ def test_predictions_are_written_beside_kept_columns(run, csv, model_file, tmp_p
     assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith('"')
 
 
+def test_the_shell_finds_columns_by_name_and_names_what_is_missing(run, csv, model_file, tmp_path):  # noqa: F811
+    frame = pd.read_csv(csv)
+    expected = logloss.load(model_file).predict_proba(frame)
+    turned = frame.assign(code=pd.Categorical(np.arange(len(frame)) % 3, [2, 1, 0]))[[*frame.columns[::-1], "code"]]
+    turned.index = np.random.default_rng(0).permutation(len(frame))
+    turned.to_parquet(tmp_path / "turned.parquet")
+    out = tmp_path / "out.parquet"
+    assert run("predict", model_file, tmp_path / "turned.parquet", "--keep", "code,label", "-o", out, "--quiet")[0] == 0
+    assert pq.read_table(out)["y_proba"].to_numpy() == pytest.approx(expected, abs=1e-14)
+    # Values, not the codes of a category.
+    assert pq.read_table(out)["code"].to_pylist() == turned.code.tolist()
+    turned.drop(columns="age").to_parquet(tmp_path / "less.parquet")
+    for words in (
+        ("predict", model_file, tmp_path / "less.parquet", "-o", out),
+        ("measure", tmp_path / "less.parquet", "-y", "label", "--pos-label", "yes", "--model", model_file),
+    ):
+        code, _, err = run(*words)
+        assert code == 3
+        assert 'the model reads the column "age", which the table lacks. The table has: label' in err
+        assert "__index_level_0__" not in err
+
+
 def test_predictions_are_corrected_for_negatives_left_out_and_calibrated(run, csv, model_file, tmp_path):  # noqa: F811
     logits = logloss.load(model_file).predict_logit(pd.read_csv(csv))
     out, made = tmp_path / "out.parquet", tmp_path / "c.json"

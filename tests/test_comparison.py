@@ -217,9 +217,44 @@ def test_models_are_forecasters_too():
     assert found.log_losses["theirs"] == logloss.log_loss(frame["y"], theirs.predict_proba(frame[["b"]]))
     with pytest.raises(DataError, match='"ours" is a model: it needs the table in memory'):
         logloss.compare(frame["y"], {"ours": ours, "theirs": theirs})
+    with pytest.raises(DataError, match='"theirs" is a model: it needs the table in memory'):
+        logloss.compare("rows.parquet", {"theirs": theirs, "b": "b"}, y_true="y")
     bare = LogisticRegression().fit(frame[["b"]].to_numpy(), frame["y"])
     with pytest.raises(DataError, match='"bare" is a model that does not know the names of its features'):
         logloss.compare(frame, {"ours": ours, "bare": bare}, y_true="y")
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "polars", "arrow", "reader", "dict"])
+def test_models_predict_whatever_table_is_compared_by_names(form, tmp_path):
+    """Also files, which are walked once: the log-odds of each model are columns beside theirs."""
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    rng = np.random.default_rng(SEED)
+    frame = pd.DataFrame({"a": rng.normal(0, 1, 300), "b": rng.normal(0, 1, 300), "p": rng.random(300)})
+    frame["y"] = (rng.random(300) < 1 / (1 + np.exp(-frame["a"]))).astype(int)
+    one, two = logloss.fit(frame, "y", features=["a", "b"]), logloss.fit(frame, "y", features=["b"])
+    turned = frame[["y", "p", "b", "a"]].set_index(pd.Index(rng.permutation(300)))
+    turned.to_parquet(tmp_path / "rows.parquet", row_group_size=70)
+    turned.to_csv(tmp_path / "rows.csv", index=False)
+    table = pa.Table.from_pandas(turned)
+    forms = {"parquet": str(tmp_path / "rows.parquet"), "csv": str(tmp_path / "rows.csv"), "arrow": table}
+    forms |= {"polars": pl.from_pandas(turned), "dict": {n: turned[n].to_numpy() for n in turned}}
+    forms |= {"reader": pa.RecordBatchReader.from_batches(table.schema, table.to_batches())}
+    found = logloss.compare(forms[form], {"one": one, "p": "p", "two": two}, y_true="y")
+    for name, model in {"one": one, "two": two}.items():
+        assert found.log_losses[name] == pytest.approx(model.log_loss, abs=1e-12)
+    assert found.log_losses["p"] == pytest.approx(logloss.log_loss(frame.y, frame.p), abs=1e-12)
+    if form == "parquet":
+        turned.drop(columns="a").to_parquet(tmp_path / "less.parquet")
+        with pytest.raises(DataError, match='the model reads the column "a", which the table'):
+            logloss.compare(str(tmp_path / "less.parquet"), {"one": one, "two": two}, y_true="y")
+        gaps = turned.assign(b=turned.b.mask(np.arange(300) < 7))
+        gaps.to_parquet(tmp_path / "gaps.parquet")
+        for rows in (gaps, str(tmp_path / "gaps.parquet")):
+            dropped = logloss.compare(rows, {"one": one, "two": two}, y_true="y", missing="drop")
+            assert (dropped.n_rows, dropped.n_dropped) == (293, 7)
 
 
 # The course.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -160,6 +161,43 @@ def test_comparing_and_calibrating_are_the_same_walk(engine, folder):
     assert repr(logloss.compare(folder, **asked, engine=engine)) == repr(logloss.compare(folder, **asked))
     asked = {"y_true": "y", "y_logit": "x0"}
     assert repr(logloss.calibrate(folder, **asked, engine=engine)) == repr(logloss.calibrate(folder, **asked))
+
+
+def test_rows_of_a_frame_are_shown_by_their_values_in_a_comparison(engine, folder):
+    """As in a measurement: their numbers are those of a partition, which nobody can look up."""
+    compared = logloss.compare(frame_of(engine, folder), y_true="y", y_logit=["x0", "x1"])
+    measured = logloss.measure(frame_of(engine, folder), y_true="y", y_logit="x0")
+    assert "a row of the frame" not in repr(compared) + compared.to_html()
+    rows = compared.contest.apart.to_dict()
+    assert set(rows["row"]) == {None} == set(measured.costliest.to_dict()["row"])
+    for named in (rows["values"], measured.costliest.to_dict()["values"]):
+        assert all(text.startswith("y = ") and "x0 = " in text for text in named)
+    assert rows["values"][0] in repr(compared)
+    here = logloss.compare(folder, y_true="y", y_logit=["x0", "x1"]).contest.apart.to_dict()
+    assert here["lead_nats"] == rows["lead_nats"]
+    assert "values" not in here
+
+
+def test_a_frame_of_dask_has_no_index_for_a_column_and_keeps_its_categories(dask_client):
+    dataframe = pytest.importorskip("dask.dataframe")
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"x": rng.normal(size=400), "code": pd.Categorical(rng.choice([1, 2, 3], 400), [3, 1, 2])})
+    frame["day"] = pd.Timestamp("2026-01-01")
+    frame["y"] = (rng.random(400) < 1 / (1 + np.exp(-frame.x))).astype(int)
+    frame.index = pd.Index(rng.permutation(400), name="key")
+    here = logloss.fit(frame, "y")
+    assert list(here.coefficients) == ["x", "code = 1", "code = 2"]
+    there = logloss.fit(dataframe.from_pandas(frame, npartitions=3, sort=False), "y")
+    assert there.coefficients == pytest.approx(here.coefficients, abs=1e-9)
+    assert "day (dates)" in repr(there)
+    lazy = dataframe.from_pandas(frame[["y", "code", "x", "day"]], npartitions=3, sort=False)
+    assert here.predict_logit(lazy) == pytest.approx(here.predict_logit(frame), abs=1e-12)
+    other = logloss.fit(frame, "y", features=["code"])
+    compared = logloss.compare(lazy, {"here": here, "other": other}, y_true="y")
+    assert compared.log_losses["here"] == pytest.approx(here.log_loss, abs=1e-12)
+    assert compared.log_losses["other"] == pytest.approx(other.log_loss, abs=1e-12)
+    with pytest.raises(DataError, match="holds dates; a feature must hold numbers"):
+        logloss.fit(lazy, "y", features=["day"])
 
 
 def test_separation_is_found_by_an_engine(dask_client, tmp_path):

@@ -447,6 +447,17 @@ def test_a_matrix_with_gaps_becomes_a_pipeline():
     assert model.to_sklearn().predict_proba(features)[:, 1] == pytest.approx(model.predict_proba(features), abs=SAME)
 
 
+def test_codes_declared_in_any_order_become_a_plain_model():
+    """An encoder takes numbers in ascending order only, whatever order was declared."""
+    rng = np.random.default_rng(12)
+    codes = rng.choice([10, 20, 30], 200)
+    table = pd.DataFrame({"code": pd.Categorical(codes, [30, 10, 20]), "y": rng.integers(0, 2, 200)})
+    model = logloss.fit(table, "y")
+    assert list(model.coefficients) == ["code = 10", "code = 20"]
+    plain = model.to_sklearn().predict_proba(pd.DataFrame({"code": codes}))[:, 1]
+    assert plain == pytest.approx(model.predict_proba(table), abs=SAME)
+
+
 def test_what_scikit_learn_cannot_say_is_refused():
     with pytest.warns(logloss.SeparationWarning):
         parted = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])

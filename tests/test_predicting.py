@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
 
 import numpy as np
@@ -125,6 +126,235 @@ def test_a_scored_source_is_a_source_with_one_more_column(model, files):
     assert list(rows.columns) == ["label", LOGIT]
     assert isinstance(rows.columns[LOGIT], Column)
     assert rows.first_row == 100
+
+
+# --- names decide ------------------------------------------------------------------------------------------------------
+
+
+class Capsule:
+    """Speaks the Arrow PyCapsule interface and nothing else."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+def forms_of(frame, folder):
+    frame.to_parquet(folder / "form.parquet")
+    frame.to_csv(folder / "form.csv", index=False)
+    table = pa.Table.from_pandas(frame)
+    return {
+        "pandas": frame,
+        "polars": pl.from_pandas(frame),
+        "arrow": table,
+        "batch": table.to_batches()[0],
+        "reader": pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),
+        "dataset": pa.dataset.dataset(table),
+        "capsule": Capsule(table),
+        "dict": {name: frame[name].to_numpy() for name in frame},
+        "lists": {name: frame[name].tolist() for name in frame},
+        "parquet": str(folder / "form.parquet"),
+        "csv": str(folder / "form.csv"),
+    }
+
+
+FORMS = ("pandas", "polars", "arrow", "batch", "reader", "dataset", "capsule", "dict", "lists", "parquet", "csv")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_columns_are_found_by_name_in_any_order_among_others(model, form, is_saved, tmp_path):
+    frame = people(60, seed=5)
+    expected = [sum(row.values()) for row in model.contributions(frame)]
+    turned = frame.assign(more="text", p=0.5)[["p", "label", "new", "pay", "more", "city", "age"]]
+    turned.index = np.random.default_rng(0).permutation(60)
+    if is_saved:
+        model.save(tmp_path / "model.json")
+        model = logloss.load(tmp_path / "model.json")
+    rows = forms_of(turned, tmp_path)
+    assert model.predict_logit(rows[form]) == pytest.approx(expected, abs=1e-12)
+    loss = logloss.log_loss(frame.label, y_logit=np.array(expected))
+    assert model.measure(forms_of(turned, tmp_path)[form], "label").log_loss == pytest.approx(loss, abs=1e-12)
+    assert model.predict_log_proba(forms_of(turned, tmp_path)[form]).shape == (60, 2)
+    if form != "reader":
+        sums = [sum(row.values()) for row in model.contributions(rows[form])]
+        assert sums == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_column_that_is_not_there_is_named_with_what_is(model, form, tmp_path):
+    frame = people(20, seed=5).rename(columns={"age": "Age", "pay": "wage"})
+    for verb in (model.predict_proba, model.predict_logit, lambda rows: model.measure(rows, "label")):
+        with pytest.raises(logloss.DataError) as caught:
+            verb(forms_of(frame, tmp_path)[form])
+        assert str(caught.value) == (
+            'the model reads the columns "age", "pay", which the table lacks. '
+            "The table has: Age, city, wage, new, label."
+        )
+
+
+def test_a_model_of_numbers_is_no_exception(tmp_path):
+    """The columns of a frame of numbers can be read by position, and must not be."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    frame["y"] = (rng.random(200) < 1 / (1 + np.exp(-2 * frame.a + frame.b))).astype(int)
+    for model in (logloss.fit(frame, "y"), logloss.fit(frame[["a", "b"]], frame.y)):
+        expected = model.intercept + frame[["a", "b"]].to_numpy() @ list(model.coefficients.values())
+        for columns in (["a", "b"], ["b", "a"], ["y", "b", "a"], ["y", "a", "b"]):
+            for form, rows in forms_of(frame[columns], tmp_path).items():
+                assert model.predict_logit(rows) == pytest.approx(expected, abs=1e-12), form
+        assert model.predict_logit(frame[["a", "b"]].to_numpy()) == pytest.approx(expected, abs=1e-12)
+        assert model.predict_logit(frame[["a", "b"]].to_numpy().tolist()) == pytest.approx(expected, abs=1e-12)
+        with pytest.raises(
+            logloss.DataError, match=r'reads the column "b", which the table lacks. The table has: a, y'
+        ):
+            model.predict_proba(frame[["a", "y"]])
+        with pytest.raises(logloss.DataError, match="must have 2 columns, as in training; it has 3"):
+            model.predict_proba(frame.to_numpy())
+        compared = logloss.compare(frame[["y", "b", "a"]], {"m": model, "half": np.full(200, 0.5)}, y_true="y")
+        assert compared.log_losses["m"] == pytest.approx(model.measure(frame, "y").log_loss, abs=1e-12)
+    one = logloss.fit(frame, "y", features=["a"])
+    with pytest.raises(logloss.DataError, match=r'reads the column "a", which the table lacks. The table has: y'):
+        one.predict_proba(frame[["y"]])
+    with pytest.raises(logloss.DataError, match=r'reads the column "a"; `X` is one column, called "b"'):
+        one.predict_proba(frame["b"])
+    assert one.predict_logit(frame["a"]) == pytest.approx(one.predict_logit(frame), abs=0)
+    assert one.predict_logit(frame["a"].to_numpy()) == pytest.approx(one.predict_logit(frame), abs=0)
+
+
+def test_a_model_of_an_array_takes_a_table_of_as_many_columns():
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    y = rng.integers(0, 2, 200)
+    model = logloss.fit(frame.to_numpy(), y)
+    for rows in (frame, pl.from_pandas(frame), frame.set_index(pd.Index(rng.permutation(200), name="k"))):
+        assert model.predict_logit(rows) == pytest.approx(model.predict_logit(frame.to_numpy()), abs=0)
+    # Names that are those of the model's own are names.
+    named = frame.set_axis(["x0", "x1"], axis=1)[["x1", "x0"]].assign(y=y)
+    assert model.predict_logit(named) == pytest.approx(model.predict_logit(frame.to_numpy()), abs=0)
+    assert model.measure(named, "y").log_loss == pytest.approx(model.measure(frame, y).log_loss, abs=1e-12)
+    with pytest.raises(
+        logloss.DataError, match=r"an array of 2 columns without names; the table has 3 columns: a, b, y"
+    ):
+        model.predict_proba(frame.assign(y=y))
+
+
+def test_one_column_that_has_the_name_of_the_only_feature_is_found_by_it():
+    frame = people(100)
+    model = logloss.fit(frame, "label", features=["city"])
+    assert model.predict_logit(frame["city"]) == pytest.approx(model.predict_logit(frame), abs=0)
+    assert model.predict_logit(pl.Series("city", frame["city"])) == pytest.approx(model.predict_logit(frame), abs=0)
+
+
+def test_a_model_of_no_columns_says_the_base_rate_to_each_row(tmp_path):
+    frame = people(100)
+    model = logloss.fit(frame, "label", features=[])
+    for rows in forms_of(frame, tmp_path).values():
+        assert model.predict_proba(rows) == pytest.approx(np.full(100, frame.label.mean()), abs=1e-12)
+    assert model.contributions(frame) == [{"intercept": model.intercept}] * 100
+
+
+def test_a_lazy_frame_is_asked_to_be_collected(model):
+    with pytest.raises(logloss.DataError, match="a lazy frame holds no rows yet"):
+        model.predict_proba(pl.DataFrame(people(10)).lazy())
+
+
+def test_a_model_of_scikit_learn_in_a_comparison_goes_by_names_too():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    frame = people(100, seed=2)
+    model = linear_model.LogisticRegression().fit(frame[["age", "pay"]], frame.label)
+    rivals = {"m": model, "half": np.full(100, 0.5)}
+    found = logloss.compare(frame[["label", "pay", "city", "age"]], rivals, y_true="label")
+    expected = logloss.log_loss(frame.label, model.predict_proba(frame[["age", "pay"]]))
+    assert found.log_losses["m"] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(
+        logloss.DataError, match=r'"m" is a model that reads pay, which the table lacks\. The table has: age'
+    ):
+        logloss.compare(frame[["age", "label"]], rivals, y_true="label")
+    with pytest.raises(logloss.DataError, match="it needs the table as a frame of pandas or polars, not as dict"):
+        logloss.compare({name: frame[name].to_numpy() for name in frame}, rivals, y_true="label")
+
+
+NULLABLE = {
+    "age": lambda values: pd.array(values, dtype="Float64"),
+    "pay": lambda values: pd.array(np.round(values), dtype="Int64"),
+    "city": lambda values: pd.array(values, dtype="string"),
+    "new": lambda values: pd.array(values, dtype="boolean"),
+}
+
+
+@pytest.mark.parametrize("is_arrow_backed", [False, True])
+def test_nullable_columns_are_predicted_as_they_are_measured(is_arrow_backed):
+    frame = people(200)
+    for name, make in NULLABLE.items():
+        frame[name] = pd.Series(make(frame[name])).mask(np.random.default_rng(len(name)).random(200) < 0.1)
+    if is_arrow_backed:
+        frame = frame.convert_dtypes(dtype_backend="pyarrow")
+    model = logloss.fit(frame, "label", missing="indicator", l2=1.0)
+    assert sum("is missing" in name for name in model.coefficients) == 4
+    for rows in (frame, frame[frame.columns[::-1]], {name: frame[name] for name in frame}):
+        logits = model.predict_logit(rows)
+        assert np.isfinite(logits).all()
+        loss = logloss.log_loss(frame.label.to_numpy(dtype=float), y_logit=logits)
+        assert model.measure(rows, "label").log_loss == pytest.approx(loss, abs=1e-12)
+    assert model.predict_logit(frame[:50]) == pytest.approx(model.predict_logit(frame)[:50], abs=1e-12)
+
+
+def test_what_the_recipe_has_no_answer_for_is_dropped_on_request_with_labels_beside_it(model):
+    frame = people(50, seed=8)
+    frame.loc[[3, 40], "pay"] = np.nan
+    with pytest.raises(logloss.DataError, match='column "pay" must hold a value; row 3 has none'):
+        model.measure(frame, frame.label.to_numpy())
+    found = model.measure(frame, frame.label.to_numpy(), missing="drop")
+    assert (found.n_rows, found.n_dropped) == (48, 2)
+    assert found.log_loss == pytest.approx(model.measure(frame.dropna(), "label").log_loss, abs=1e-12)
+    matrix = logloss.fit(people()[["age", "pay"]].to_numpy(), people().label)
+    dropped = matrix.measure(frame[["age", "pay"]].to_numpy(), frame.label.to_numpy(), missing="drop")
+    assert dropped.n_dropped == 2
+
+
+def test_a_level_is_the_same_in_whatever_it_is_written(tmp_path):
+    """Codes and bools of a category, as numbers, as text, declared or not."""
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame({"code": rng.choice([10, 20, 30], 300), "flag": rng.random(300) < 0.5})
+    frame["y"] = rng.integers(0, 2, 300)
+    declared = frame.assign(
+        code=pd.Categorical(frame.code, [30, 10, 20]), flag=pd.Categorical(frame.flag, [True, False])
+    )
+    model = logloss.fit(declared, "y")
+    expected = model.predict_logit(declared)
+    assert len(set(expected)) == 6
+    others = [
+        declared,
+        frame,
+        frame.astype({"code": float}),
+        frame.astype({"code": str}),
+        frame.astype({"code": "category"}),
+    ]
+    others += [frame.astype({"flag": int}), frame.astype({"flag": float}), frame.astype({"flag": "boolean"})]
+    with warnings.catch_warnings(action="error"):
+        for rows in others:
+            for form, table in forms_of(rows, tmp_path).items():
+                assert model.predict_logit(table) == pytest.approx(expected, abs=1e-13), form
+        numbers = logloss.fit(frame, "y", features=["code"])
+        assert numbers.predict_logit(declared) == pytest.approx(numbers.predict_logit(frame), abs=0)
+
+
+def test_random_frames_agree_with_sums_by_hand():
+    """benchmarks/_trials_frames.py draws thousands; here some, so that it cannot rot."""
+    import importlib.util
+    from pathlib import Path
+
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "_trials_frames.py"
+    spec = importlib.util.spec_from_file_location("_trials_frames", path)
+    trials = importlib.util.module_from_spec(spec)
+    sys.modules["_trials_frames"] = trials
+    spec.loader.exec_module(trials)
+    found = trials.run(40, 7)
+    assert found["failures"] == []
+    assert found["checks"] > 100
 
 
 # --- the file of a model -----------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import logloss
 from logloss import DataError, log_loss, measure
 from logloss.data.binding import MATRIX, bind
 from logloss.data.rows import Column, Roles
@@ -157,3 +159,86 @@ def test_an_array_beside_a_column_of_the_same_name_does_not_replace_it():
     table = {"y_proba": [1, 0], "other": [0.5, 0.5]}
     found = measure(table, y_true="y_proba", y_proba=np.array([0.25, 0.75]))
     assert found.log_loss == log_loss([1, 0], [0.25, 0.75])
+
+
+# --- two indexes of pandas ----------------------------------------------------------------------------------------------
+
+
+def given():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": rng.integers(0, 2, 40), "x": rng.normal(size=40), "g": rng.integers(0, 3, 40)})
+    frame["p"] = rng.random(40)
+    return frame, frame.sample(frac=1, random_state=1)
+
+
+VERBS = {
+    "log_loss": (lambda a, b: log_loss(a.y, b.p), "`y_true` and `y_proba`"),
+    "surprisal": (lambda a, b: logloss.surprisal(a.y, b.p), "`y_true` and `y_proba`"),
+    "weights": (lambda a, b: log_loss(a.y, a.p, sample_weight=b.p), "`y_true` and `sample_weight`"),
+    "cross_entropy": (lambda a, b: logloss.cross_entropy(a.p, b.p), "`q` and `p`"),
+    "measure": (lambda a, b: measure(a.y, a.p, by=b.g), "`y_true` and `by`"),
+    "groups": (lambda a, b: measure(a.y, a.p, by={"g": b.g}), '`y_true` and `by` "g"'),
+    "beside a frame": (lambda a, b: measure(a, y_true="y", y_proba=b.p), "the table and `y_proba`"),
+    "a dict": (lambda a, b: measure({"y": a.y, "p": b.p}, y_true="y", y_proba="p"), 'column "y" and column "p"'),
+    "fit": (lambda a, b: logloss.fit(a[["x"]], b.y, l2=1.0), "`y_true` and `X`"),
+    "model": (lambda a, b: logloss.fit(a, "y", features=["x"], l2=1.0).measure(a, b.y), "`X` and `y_true`"),
+    "offset": (
+        lambda a, b: logloss.fit(a, "y", features=["x"], l2=1.0).predict_logit(a, offset=b.p),
+        "`X` and `offset`",
+    ),
+    "compare": (lambda a, b: logloss.compare(a.y, {"old": a.p, "new": b.p}), '`y_true` and "new"'),
+    "order": (lambda a, b: logloss.compare(a.y, {"old": a.p, "new": a.p}, order=b.g), "`y_true` and `order`"),
+    "calibrate": (lambda a, b: logloss.calibrate(a.y, b.p), "`y_true` and `y_proba`"),
+    "LogisticRegression": (lambda a, b: logloss.LogisticRegression().fit(a[["x"]], b.y), "`X` and `y`"),
+    "Calibrator": (lambda a, b: logloss.Calibrator(cv=2).fit(a[["x"]], b.y), "`X` and `y`"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_same_labels_in_another_order_are_a_warning_that_names_both(verb):
+    """Rows go by position; whoever shuffled one of two arguments meant its labels."""
+    call, names = VERBS[verb]
+    frame, shuffled = given()
+    with pytest.warns(UserWarning, match="the same index in another order; rows are taken by position") as caught:
+        call(frame, shuffled)
+    [said] = {str(each.message) for each in caught if "same index" in str(each.message)}
+    assert said.startswith(names)
+    # Equal, of other labels, or without any: nothing is to be said.
+    with warnings.catch_warnings(action="error"):
+        for other in (frame, frame.copy(), shuffled.reset_index(drop=True), frame.set_index(frame.index + 100)):
+            call(frame, other)
+        call(shuffled, shuffled.copy())
+
+
+def test_labels_of_several_kinds_and_repeated_ones_are_compared_too():
+    y, p = [1, 0, 1], [0.5, 0.25, 0.75]
+    for labels in ([1, "a", None], [2, 2, 1]):
+        with pytest.warns(UserWarning, match="same index in another order"):
+            log_loss(pd.Series(y, index=labels), pd.Series(p, index=labels[::-1]))
+    with warnings.catch_warnings(action="error"):
+        log_loss(pd.Series(y, index=[2, 2, 1]), pd.Series(p, index=[1, 1, 2]))
+
+
+# --- tables with columns that nobody asks for --------------------------------------------------------------------------
+
+
+def test_a_dict_may_hold_what_is_no_column_as_long_as_nobody_asks_for_it():
+    table = {"y": [1, 0], "p": [0.5, 0.5], "parts": [[1, 2], [3, 4]], "raw": np.array([b"x", b"y"], object)}
+    assert measure(table, y_true="y", y_proba="p").n_rows == 2
+    assert "`parts` must be one column" in refused(lambda: measure(table, y_true="y", y_proba="parts"))
+    assert "it holds bytes" in refused(lambda: measure(table, y_true="y", y_proba="p", by="raw"))
+
+
+def test_a_frame_may_hold_what_arrow_cannot_read_as_long_as_nobody_asks_for_it():
+    frame = pd.DataFrame({"y": [1, 0], "p": [0.5, 0.5], "mixed": [1, "a"], "wave": [1j, 2j]})
+    assert measure(frame, y_true="y", y_proba="p").n_rows == 2
+    for name in ("mixed", "wave"):
+        assert f'column "{name}" must hold' in refused(
+            lambda name=name: measure(frame, y_true="y", y_proba="p", by=name)
+        )
+
+
+def test_columns_of_a_frame_that_share_a_name_are_refused_where_they_are_asked_for():
+    frame = pd.DataFrame([[1, 0.5, 0.25], [0, 0.5, 0.75]], columns=["y", "p", "p"])
+    assert 'column "p" stands 2 times' in refused(lambda: measure(frame, y_true="y", y_proba="p"))
+    assert measure(frame.set_axis(["y", "p", "q"], axis=1), y_true="y", y_proba="p").n_rows == 2

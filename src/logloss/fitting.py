@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -22,13 +22,14 @@ import numpy as np
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
-from logloss.data.rows import Array, Place, Roles
+from logloss.data.rows import Array, Place, Roles, is_unnamed_index
 from logloss.data.source import Source
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.information import entropy
 from logloss.leave_one_out import NewRows, SourceWithout, new_rows_of
 from logloss.measurement import positive_text
 from logloss.model import Certificate, LogisticModel, Pass
+from logloss.model_wording import NOT_USED
 from logloss.patience import patiently, told_of_waiting
 from logloss.recipe import Learned, learn
 from logloss.sampling import KEPT_WHOLE, LARGE_TABLE, ROWS_PER_COEFFICIENT, sampled_block
@@ -91,7 +92,9 @@ def fit(
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
         The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
-        number is one coefficient, bools and text one for each level but one.
+        number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
+        Left out are dates, what else is no feature (the model lists them) and the index of a frame; a column that only
+        tells rows apart is refused.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional
@@ -204,16 +207,28 @@ def fit(
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):
             learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+            asked = replace(asked, notes=(*asked.notes, *_lost_orders(source, learned.design, reference or {})))
             fitted = _Fit(source, learned, float(l2), progress=progress, on_pass=on_pass, start=start)
             return fitted.model(tolerance, max_passes, asked)
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
-    """A note on columns that hold neither numbers, bools nor text."""
-    names = [name for name in source.column_names if name not in (*roles.columns, *exclude)]
-    if not names:
+    """A note on the columns of a table that are not used: those that were excluded, and what can be no feature."""
+    unused = {name: source.why_unused(name) for name in source.column_names if name not in roles.columns}
+    unused |= dict.fromkeys(exclude, "excluded")
+    # The levels of an index that pyarrow has named are no column that anybody knows of.
+    shown = [f"{printable(name)} ({why})" for name, why in unused.items() if not is_unnamed_index(name)]
+    return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
+
+
+def _lost_orders(source: Any, design: Design, reference: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note on declared categories whose order is not in the files, where their reference was not named."""
+    has_lost = getattr(getattr(source, "source", source), "has_lost_order", None)
+    names = [term.column for term in design.categories if term.column not in reference]
+    lost = [printable(name) for name in names if has_lost is not None and has_lost(name)]
+    if not lost:
         return ()
-    return (f"not used, as neither numbers, bools nor text: {listed([printable(name) for name in names])}",)
+    return (f"levels in ascending order, as Parquet keeps no declared order of numbers and bools: {listed(lost, 20)}",)
 
 
 @dataclass(frozen=True, slots=True)

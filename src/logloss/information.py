@@ -16,7 +16,7 @@ import numpy as np
 from logloss.data.binding import bind
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.data.source import BlockPart
+from logloss.data.source import BlockPart, warn_of_order
 from logloss.errors import DataError
 from logloss.text import NATS_PER_BIT, value_text
 
@@ -331,11 +331,15 @@ def unit_in_nats(unit: str) -> float:
 def broadcast(**values: Any) -> tuple[list[Array], tuple[int, ...]]:
     """Probabilities of common shape as flat float64 arrays, and that shape."""
     arrays = []
+    warn_of_order({f"`{name}`": value for name, value in values.items()})
     for name, value in values.items():
         try:
-            array = np.asarray(value).astype(np.float64)
+            found = np.asarray(value)
+            array = found.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"`{name}` must hold probabilities: {error}.") from error
+        if found.dtype.kind in "OUS" and any(isinstance(each, str | bytes) for each in found.reshape(-1)):
+            raise DataError(f"`{name}` must hold probabilities; it holds text. Make numbers of it first.")
         bad = ~((array >= 0) & (array <= 1))
         if bad.any():
             index = tuple(int(k) for k in np.argwhere(bad)[0])

@@ -121,9 +121,13 @@ class SourceWithout:
         """One fewer."""
         return None if self.source.n_rows is None else self.source.n_rows - 1
 
-    def is_usable(self, column: str) -> bool:
+    def why_unused(self, column: str) -> str:
         """As before."""
-        return self.source.is_usable(column)
+        return self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """As before."""
+        return self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts."""

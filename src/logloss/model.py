@@ -17,12 +17,12 @@ import numpy as np
 
 from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.data.source import as_source
+from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.figures import jsonable, put
 from logloss.leave_one_out import NewRows
 from logloss.model_wording import html_of, text_of
-from logloss.predicting import LOGIT, Predictor, ScoredSource, n_rows_of, proba_of
+from logloss.predicting import LOGIT, Predictor, ScoredSource, proba_of
 from logloss.separation import Separation
 from logloss.standard_errors import Errors
 
@@ -180,8 +180,10 @@ class LogisticModel:
     def predict_logit(self, X: Any, *, offset: Any = None) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows,).
 
-        X: a matrix as in training, or a table with the columns of training, in any order, among others: a frame, or the
-        path of Parquet or CSV files. offset: of each row, where training had one that is no column of X. Levels that
+        X: a table that has the columns of training, in any order, among others: a frame, an Arrow table, a dict, or the
+        path of Parquet or CSV files; a column that is not there is refused by its name. Only an array, whose columns
+        have no names, goes by position, and must have as many columns as training; so must a table, where the model
+        itself was fitted on an array. offset: of each row, where training had one that is no column of X. Levels that
         training did not see are taken for average ones, with a warning.
 
         Examples
@@ -231,8 +233,10 @@ class LogisticModel:
         """
         if self.separation is not None:
             raise DataError("infinite coefficients contribute nothing that could be added up. Fit with l2=.")
-        table = self.predictor.table(X)
-        return self.design.contributions(self.design.coded(table), self.values, n_rows_of(table, X))
+        found: list[dict[str, float]] = []
+        for n_rows, table in self.predictor.tables(X):
+            found += self.design.contributions(self.design.coded(table), self.values, n_rows)
+        return found
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
         """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
@@ -251,10 +255,13 @@ class LogisticModel:
         from logloss.onepass.engines import placed
 
         if not isinstance(y_true, str):
-            return measure(y_true, y_logit=self.predict_logit(X, offset=offset), **options)
+            warn_of_order({"`X`": X, "`y_true`": y_true, **{f"`{name}`": value for name, value in options.items()}})
+            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            return measure(y_true, y_logit=logits, **options)
         if offset is not None and not isinstance(offset, str):
-            return measure(X, y_true=y_true, y_logit=self.predict_logit(X, offset=offset), **options)
-        predictor = self.predictor if offset is None else replace(self.predictor, offset=offset)
+            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            return measure(X, y_true=y_true, y_logit=logits, **options)
+        predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
         header = options.get("header", True)
         with placed(X, options.pop("engine", None), header=header) as table:
             scored = ScoredSource(as_source(table, header=header), predictor, options.get("missing", "error"))

@@ -30,6 +30,8 @@ LARGEST_EXPONENT = 709.0
 LARGEST_RATIO = 1e6
 # Of more coefficients than the first, so many are shown: those farthest from 0.
 MOST_SHOWN, SHOWN_OF_MANY = 60, 40
+# How the note on columns begins that a fit has left out.
+NOT_USED = "not used"
 
 
 def text_of(model: Any) -> str:
@@ -122,7 +124,13 @@ def remarks_of(model: Any) -> list[str]:
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         lines.append(f"collinear  {named}: the shortest of many answers")
-    return lines
+    return [*lines, *(_note(note) for note in model.notes)]
+
+
+def _note(note: str) -> str:
+    """What was noticed about the rows: above all which columns were left out."""
+    label, _, said = note.partition(": ")
+    return f"{NOT_USED}   {said}" if label == NOT_USED else f"note       {note}"
 
 
 def _loss(model: Any) -> list[str]:

@@ -9,21 +9,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from logloss.data.binding import MATRIX, features_matrix, names_of
+from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
 from logloss.data.design import Design
 from logloss.data.forecasts import corrected
 from logloss.data.keys import missing_of
-from logloss.data.rows import Array, Column, Place, Rows
-from logloss.data.source import Part, Source, as_column, as_source
+from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
+from logloss.data.source import MemorySource, Part, Source, as_column, as_source, is_declared, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frames import kind_of_frame
 from logloss.separation import at_infinity
@@ -33,6 +32,7 @@ from logloss.text import count, counted, listed, printable, value_text
 LOGIT = "log-odds of the model"
 # The column of predictions in a table that is written.
 PROBA = "y_proba"
+NAMELESS = "this model was trained on a matrix without names of columns; predict from such a matrix."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +49,108 @@ class Predictor:
     offset: str = ""
 
     @property
+    def is_of_matrix(self) -> bool:
+        """Whether training read one matrix, whose columns have names of their own."""
+        return self.design.columns == (MATRIX,) != self.design.read
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a table that it reads."""
-        return tuple(dict.fromkeys((*self.design.columns, *([self.offset] if self.offset else []))))
+        return tuple(dict.fromkeys((*self.design.read, *([self.offset] if self.offset else []))))
 
-    def logits(self, X: Any, offset: Any = None) -> Array:
-        """Log-odds of each row of X, shape (n_rows,)."""
-        if is_path(X) or isinstance(X, Source):
-            return self._of_source(as_source(X))
-        if kind_of_frame(X) == "spark":
-            raise DataError(
-                "predictions of a frame of Spark would all come here. Measure it, model.measure(frame, y_true), or "
-                "predict the files that it is made of."
-            )
-        if self.has_offset and offset is None:
-            own = names_of(X)
-            if not self.offset or own is None or self.offset not in own:
-                column = f', or have the column "{printable(self.offset)}" in X' if self.offset else ""
-                raise DataError(
-                    f"this model was trained with an offset; pass `offset=`, one number for each row{column}."
-                )
-            offset = X[self.offset]
-        table = self.table(X)
-        n_rows = n_rows_of(table, X)
-        strange: dict[str, int] = {}
-        logits = self.of_columns(table, n_rows, strange)
-        for note in notes_on(strange):
-            warnings.warn(note, UserWarning, stacklevel=4)
+    def logits(self, X: Any, offset: Any = None, missing: str = "error") -> Array:
+        """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN for rows that lack a feature."""
+        if isinstance(offset, str):
+            return replace(self, has_offset=True, offset=offset).logits(X, None, missing)
         if offset is None:
-            return logits
+            return self._of_source(self.source_of(X), missing)
+        warn_of_order({"`X`": X, "`offset`": offset})
+        logits = replace(self, has_offset=False, offset="")._of_source(self.source_of(X), missing)
         added = np.asarray(as_column(offset, "offset").values, dtype=np.float64)
-        if len(added) != n_rows:
-            raise DataError(f"`offset` has {count(len(added))} rows and `X` has {count(n_rows)}.")
+        if len(added) != len(logits):
+            raise DataError(f"`offset` has {count(len(added))} rows and `X` has {count(len(logits))}.")
         return logits + added
 
-    def _of_source(self, source: Source) -> Array:
+    def _of_source(self, source: Source, missing: str) -> Array:
         """Of each row of a source, in its order."""
-        scored = ScoredSource(source, self)
+        scored = ScoredSource(source, self, missing)
         found = [rows.columns[LOGIT].values for part in scored.parts((LOGIT,)) for rows in part.rows()]
         for note in notes_on(scored.strange):
             warnings.warn(note, UserWarning, stacklevel=5)
         return np.concatenate([np.zeros(0), *found])
+
+    def scored(self, table: Any, logit: str, missing: str, *, header: bool = True) -> ScoredSource:
+        """A table with the log-odds of each row beside its columns."""
+        return ScoredSource(as_source(table, header=header), self, missing, logit)
+
+    def source_of(self, X: Any) -> Source:
+        """The columns of X as a source: by their names where it is a table, by their places where it is an array."""
+        kind = kind_of_frame(X)
+        if kind == "spark":
+            raise DataError(
+                "predictions of a frame of Spark would all come here. Measure it, model.measure(frame, y_true), or "
+                "predict the files that it is made of."
+            )
+        if kind == "dask":
+            X = X[[name for name in X.columns if str(name) in self.columns]].compute()
+        own = getattr(X, "name", None)
+        if isinstance(own, str) and self.design.read == (own,) and not has_names(X):
+            return MemorySource({own: as_column(X, own)})
+        if not has_names(X):
+            return MemorySource(self._by_place(X))
+        source = as_source(X)
+        if not self.is_nameless or set(self.design.read) <= set(source.column_names):
+            return source
+        # The model knows no names: the columns stand as those of the array that it was fitted on.
+        names = [name for name in source.column_names if source.why_unused(name) != INDEX]
+        if not hasattr(source, "column"):
+            raise DataError(NAMELESS)
+        if len(names) != len(self.design.read):
+            raise DataError(
+                f"this model was fitted on an array of {counted(len(self.design.read), 'column')} without names; the "
+                f"table has {counted(len(names), 'column')}: {listed([printable(n) for n in names], 20)}. "
+                "Pass those columns only, in the order of training."
+            )
+        return MemorySource(dict(zip(self.design.read, map(source.column, names), strict=True)))
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether training read a matrix whose columns had no names."""
+        return MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+
+    def _by_place(self, X: Any) -> dict[str, Column]:
+        """Columns of an array, by where they stand."""
+        terms, read = self.design.terms, self.design.read
+        own = getattr(X, "name", None)
+        if isinstance(own, str) and not self.is_nameless and read != (own,):
+            raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
+        if self.design.categories:
+            raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
+        matrix = features_matrix(as_column(X, "X").as_values().values if is_declared(X) else X)
+        if matrix.shape[1] != len(read):
+            raise DataError(f"`X` must have {counted(len(read), 'column')}, as in training; it has {matrix.shape[1]}.")
+        if terms and terms[0].column == MATRIX:
+            return {MATRIX: Column(matrix, names=self.design.numbers[0].names)}
+        return {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
+
+    def found(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns of training among those of a run of rows; a matrix is put together of its own."""
+        if not self.is_of_matrix or (MATRIX in columns and columns[MATRIX].is_matrix):
+            return {name: columns[name] for name in self.design.columns}
+        numbers = []
+        for name in self.design.read:
+            column = columns[name].as_values()
+            self._check_number(name, column)
+            missing = missing_of(column)
+            values = column.values.astype(np.float64)
+            numbers.append(values if missing is None else np.where(missing, np.nan, values))
+        return {MATRIX: Column(np.column_stack(numbers), names=self.design.read)}
+
+    def tables(self, X: Any) -> Iterator[tuple[int, Sequence[Column]]]:
+        """(How many rows, the columns as the recipe takes them) of each run of rows of X."""
+        for part in ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()):
+            for rows in part.rows():
+                yield rows.n_rows, self.checked(self.found(rows.columns), rows.first_row, rows.place)
 
     def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:
         """Log-odds of checked columns, without an offset; rows of levels that training did not see are counted."""
@@ -101,53 +162,23 @@ class Predictor:
             logits = at_infinity(logits, [coded.margins(direction, 0, n_rows) for direction in self.directions])
         return logits
 
-    def table(self, X: Any) -> Sequence[Column]:
-        """The columns that the recipe reads, of an array or a frame, checked."""
-        own = names_of(X)
-        terms, read = self.design.terms, self.design.read
-        if own is not None and self.design.columns == (MATRIX,) != read and set(read) <= set(own):
-            # The columns of a matrix have names, too.
-            matrix = np.column_stack([features_matrix(X[name]) for name in read])
-            found = {MATRIX: Column(matrix, names=read)}
-        elif own is not None and set(self.design.columns) <= set(own) and terms:
-            # Columns with the names of training are found by them: in any order, among others.
-            found = {name: as_column(X[name], name) for name in self.design.columns}
-        else:
-            found = self._by_place(X, own)
-        if not terms:
-            return []
-        n_rows = len(next(iter(found.values())).values)
-        for name, column in found.items():
-            if len(column.values) != n_rows:
-                raise DataError(f'"{printable(name)}" has {count(len(column.values))} rows, others {count(n_rows)}.')
-        return self.checked(found, 0, Place())
-
-    def _by_place(self, X: Any, own: Sequence[Any] | None) -> dict[str, Column]:
-        """Columns without the names of training, by where they stand."""
-        terms = self.design.terms
-        matrix = features_matrix(X if own is None or not hasattr(X, "to_numpy") else X.to_numpy())
-        width = sum(len(term.names) for term in self.design.numbers)
-        if self.design.categories:
-            raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
-        if matrix.shape[1] != width:
-            raise DataError(f"`X` must have {counted(width, 'column')}, as in training; it has {matrix.shape[1]}.")
-        if terms and terms[0].column == MATRIX:
-            return {MATRIX: Column(matrix, names=self.design.numbers[0].names)}
-        return {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
-
     def checked(
         self, found: Mapping[str, Column], first_row: int, place: Place, missing: str = "error"
     ) -> Sequence[Column]:
         """Columns by name as the recipe takes them."""
+        found = dict(found)
         for term in self.design.numbers:
-            column = found[term.column]
-            if column.categories is not None and not self._is_all_missing(column):
-                raise DataError(f'column "{printable(term.column)}" must hold numbers, as in training; it holds text.')
+            found[term.column] = found[term.column].as_values()
+            self._check_number(term.column, found[term.column])
         return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
 
     @staticmethod
-    def _is_all_missing(column: Column) -> bool:
-        return column.missing is not None and bool(column.missing.all())
+    def _check_number(name: str, column: Column) -> None:
+        """Refuse text where training found numbers."""
+        is_empty = column.missing is not None and bool(column.missing.all())
+        if column.categories is not None and not is_empty:
+            holds = "dates" if column.is_date else "text"
+            raise DataError(f'column "{printable(name)}" must hold numbers, as in training; it holds {holds}.')
 
     def lacking(self, found: Mapping[str, Column]) -> Array | None:
         """Rows in which something is missing for which there is no coefficient; None if no row."""
@@ -231,14 +262,10 @@ def proba_of(logits: Array) -> Array:
     return found
 
 
-def is_path(X: Any) -> bool:
-    """Whether it names files."""
-    return isinstance(X, str | os.PathLike)
-
-
-def n_rows_of(table: Sequence[Column], X: Any) -> int:
-    """How many rows X has, of which the recipe reads these columns."""
-    return len(table[0].values) if table else len(X)
+def _quoted(names: Sequence[str]) -> str:
+    """Columns as messages name them: `the columns "a" and "b"`."""
+    shown = listed([f'"{printable(name)}"' for name in names], 20)
+    return f"the column {shown}" if len(names) == 1 else f"the columns {shown}"
 
 
 def notes_on(strange: Mapping[str, int]) -> list[str]:
@@ -258,6 +285,7 @@ class ScoredPart:
     predictor: Predictor
     columns: tuple[str, ...]
     missing: str
+    logit: str = LOGIT
     strange: dict[str, int] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
 
@@ -270,7 +298,7 @@ class ScoredPart:
         """Its rows, with their log-odds; NaN where missing="drop" and something is missing."""
         predictor = self.predictor
         for rows in self.part.rows():
-            found = {name: rows.columns[name] for name in predictor.design.columns}
+            found = predictor.found(rows.columns)
             lacking = predictor.lacking(found) if self.missing == "drop" else None
             table = predictor.checked(found, rows.first_row, rows.place, self.missing)
             strange: dict[str, int] = {}
@@ -284,11 +312,11 @@ class ScoredPart:
                 for name, n_strange in strange.items():
                     self.strange[name] = self.strange.get(name, 0) + n_strange
             columns = {name: rows.columns[name] for name in self.columns}
-            yield Rows(columns | {LOGIT: Column(logits)}, rows.first_row, rows.place)
+            yield Rows(columns | {self.logit: Column(logits)}, rows.first_row, rows.place)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Elsewhere it counts for itself.
-        return ScoredPart, (self.part, self.predictor, self.columns, self.missing)
+        return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit)
 
     def _offset(self, rows: Rows) -> Array:
         column = rows.columns[self.predictor.offset]
@@ -300,12 +328,15 @@ class ScoredPart:
 
 
 class ScoredSource:
-    """A source with one more column: the log-odds that a model gives each row."""
+    """A source with one more column, called `logit`: the log-odds that a model gives each row."""
 
-    def __init__(self, source: Source, predictor: Predictor, missing: str = "error") -> None:
-        self.source, self.predictor, self.missing = source, predictor, missing
+    def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
+        self.source, self.predictor, self.missing, self.logit = source, predictor, missing, logit
         if predictor.has_offset and not predictor.offset:
-            raise DataError("this model was trained with an offset that is no column; predict from arrays, `offset=`.")
+            raise DataError(
+                "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
+                "each row, or the name of a column."
+            )
         # How many rows have levels that training did not see; filled while it is walked, by several threads.
         self.strange: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -323,7 +354,7 @@ class ScoredSource:
     @property
     def column_names(self) -> tuple[str, ...]:
         """Its columns, and the one that is added."""
-        return (*self.source.column_names, LOGIT)
+        return (*self.source.column_names, self.logit)
 
     @property
     def n_rows(self) -> int | None:
@@ -335,19 +366,43 @@ class ScoredSource:
         """Sentences about how it was read."""
         return (*self.source.notes, *notes_on(self.strange))
 
-    def is_usable(self, column: str) -> bool:
+    def why_unused(self, column: str) -> str:
         """As before; log-odds are numbers."""
-        return column == LOGIT or self.source.is_usable(column)
+        return "" if column == self.logit else self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """As before; log-odds are numbers."""
+        return "number" if column == self.logit else self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts, reading these columns and those that the model reads."""
-        own = tuple(name for name in columns if name != LOGIT)
-        design = self.predictor.design
-        if MATRIX in design.columns:
-            raise DataError("this model was trained on a matrix without names of columns; predict from such a matrix.")
-        read = tuple(dict.fromkeys((*own, *self.predictor.columns)))
-        texts = tuple(dict.fromkeys((*texts, *(term.column for term in design.categories))))
+        own = tuple(name for name in columns if name != self.logit)
         return [
-            ScoredPart(part, self.predictor, own, self.missing, self.strange, self._lock)
-            for part in self.source.parts(read, texts)
+            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.strange, self._lock)
+            for part in self.read(own, texts)
         ]
+
+    def read(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """The parts of what is below, with these columns and those that the model reads."""
+        predictor, known = self.predictor, self.source.column_names
+        needed = predictor.columns
+        own = self.source.columns.get(MATRIX) if isinstance(self.source, MemorySource) else None
+        if predictor.is_of_matrix and own is not None and own.is_matrix:
+            needed = (MATRIX,)
+        lacking = [name for name in needed if name not in known]
+        if lacking and predictor.is_nameless:
+            raise DataError(NAMELESS)
+        if lacking == [predictor.offset] and predictor.has_offset:
+            raise DataError(
+                "this model was trained with an offset; pass `offset=`, one number for each row, or have the column "
+                f'"{printable(predictor.offset)}" in X.'
+            )
+        if lacking:
+            has = listed([printable(name) for name in known if not is_unnamed_index(name)], 20)
+            raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
+        texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
+        wanted = tuple(dict.fromkeys((*columns, *needed)))
+        if not wanted:
+            # A model of no columns counts the rows of any.
+            wanted = tuple(sorted(known, key=lambda name: bool(self.source.why_unused(name)))[:1])
+        return self.source.parts(wanted, texts)

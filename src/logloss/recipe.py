@@ -67,10 +67,12 @@ def learn(
         name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
     }
     n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+    named = {*roles.categories, *reference}
+    unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
     limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
     while True:
         codes = frozenset(roles.features.index(name) for name in roles.categories)
-        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit), progress=progress)
+        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit, unnamed), progress=progress)
         mixed = [roles.features[j] for j, kept in found.columns.items() if isinstance(kept, Mixed)]
         if not mixed:
             break
@@ -81,13 +83,13 @@ def learn(
             f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if rate else 0}, "
             "and no finite intercept is best. Check `y_true` and `pos_label`."
         )
-    design = design_of(found, roles, reference, is_chosen=is_chosen)
+    design = design_of(found, roles, reference)
     # What this walk has found sound is not looked at again, and what is text is not tried as numbers.
     texts = tuple(term.column for term in design.categories)
     return Learned(found, design, replace(roles, is_checked=True, categories=texts))
 
 
-def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chosen: bool = True) -> Design:
+def design_of(found: Any, roles: Roles, reference: Mapping[str, Any]) -> Design:
     """The recipe for the columns that a walk has learned of."""
     from logloss.onepass.summaries import Levels
 
@@ -99,12 +101,12 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any], *, is_chos
     seen = [rows for _, rows in found.sample.chosen()]
     for j, name in enumerate(roles.features):
         column = found.columns[j]
-        if not is_chosen:
-            refuse_identifier(name, column, found.n_rows)
+        if j in found.unnamed:
+            refuse_identifier(name, column)
         if isinstance(column, Levels):
             if column.found is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.found, reference.get(name)))
+            terms.append(category_of(name, column.found, reference.get(name), column.ranks))
             continue
         if name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
@@ -154,17 +156,29 @@ def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
     return middles, np.where(n_other > 0, sizes[n_other // 4, places], 0.0)
 
 
-def refuse_identifier(name: str, column: Any, n_rows: int) -> None:
-    """Refuse a column that nobody has named and that tells rows apart instead of describing them."""
+def refuse_identifier(name: str, column: Any) -> None:
+    """Refuse a column that nobody has named and that tells rows apart instead of describing them.
+
+    That is text, or a declared category, of which more than half of the rows that hold a value have one of their own;
+    numbers that go up by one from row to row; and whole numbers that repeat too rarely for measurements in their range
+    (`DistinctValues.is_key`). Neither the order of the rows nor what is done with missing values matters.
+    """
     from logloss.onepass.summaries import Levels
 
-    way_out = f'Leave it out, exclude=["{printable(name)}"], or name the `features` to use.'
+    what = ""
     if isinstance(column, Levels):
-        if column.found is None or 2 * len(column.found) > n_rows:
-            n_levels = "too many values" if column.found is None else f"{count(len(column.found))} values"
-            raise DataError(
-                f'column "{printable(name)}" looks like an identifier: text with {n_levels} in '
-                f"{counted(n_rows, 'row')}. {way_out}"
-            )
-    elif column.numbering is not None and n_rows > 1:
-        raise DataError(f'column "{printable(name)}" looks like an identifier: it numbers the rows. {way_out}')
+        n_levels = None if column.found is None else len(column.found.keys() - {None})
+        if n_levels is None or (2 * n_levels > column.n_rows and column.n_rows > 1):
+            many = "too many values" if n_levels is None else counted(n_levels, "value")
+            what = f"text with {many} in {counted(column.n_rows, 'row')}"
+    elif column.names is None and column.weights[0] > 0:
+        low, high = float(column.lows[0]), float(column.highs[0])
+        if column.is_numbering and low < high:
+            what = "it numbers the rows"
+        elif column.distinct is not None and column.distinct.is_key(low, high):
+            what = f"whole numbers from {low:.0f} to {high:.0f}, hardly one of them twice"
+    if what:
+        raise DataError(
+            f'column "{printable(name)}" looks like an identifier: {what}. '
+            f'Leave it out, exclude=["{printable(name)}"], or name the `features` to use.'
+        )

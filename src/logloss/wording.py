@@ -205,9 +205,7 @@ def costliest_lines(m: Any) -> list[str]:
     """The rows that cost most, and how much of the loss the costliest tenth bears."""
     rows = []
     for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
-        where, _, of = row.where(m.source).removeprefix("row ").partition(" ")
-        if not row.place.is_numbered:
-            where, of = row.place.row_text(row.row).removeprefix("the row with "), ""
+        where, _, of = row.shown(m.source).partition(" ") if row.place.is_numbered else (row.shown(row.name), "", "")
         label = f"{row.label:g}"
         rows.append(
             [

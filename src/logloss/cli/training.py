@@ -119,7 +119,8 @@ def fit(
     if not quiet:
         say_warnings(caught)
         click.echo(f"{counted(len(model.passes), 'pass', 'passes')} · {time.perf_counter() - began:.2f} s", err=True)
-        say_notes(model)
+        if as_json:
+            say_notes(model)
     judge(model, tests)
 
 

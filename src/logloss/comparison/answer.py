@@ -262,8 +262,8 @@ def compare(
         Labels, as in `log_loss`. If `y_true` is given: a table, as in `measure`.
     forecasts : dict of arrays, columns or models, optional
         Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
-        columns, as in `measure`. With a table in memory, a model (what `fit` returns, or one of scikit-learn that was
-        fitted on named columns) predicts them.
+        columns, as in `measure`. With a table, a model predicts them from the columns that it knows by name: what `fit`
+        returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns.
     y_true : name of a column, or comparison, optional
         Column of labels, or a comparison that makes one.
     y_proba : list of names of columns, or dict, optional

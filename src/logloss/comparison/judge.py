@@ -229,16 +229,19 @@ class Judge:
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""
+        from logloss.onepass.summaries.costliest import values_of
+
         rows = contrast.apart
         pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
         mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return SmallTable(
             {
                 "source": [row.name for row in mine],
-                "row": [row.row for row in mine],
+                "row": [row.number for row in mine],
                 "label": [row.label for row in mine],
                 "said_by_better": [row.said for row in mine],
                 "said_by_worse": [row.said for row in other],
                 "lead_nats": [sign * row.difference for row in rows],
+                **values_of(mine),
             }
         )

@@ -318,7 +318,7 @@ def apart_lines(c: Any) -> list[str]:
         rows.append(
             [
                 "furthest apart" if number == 0 else "",
-                place.where(c.source).removeprefix("row "),
+                place.shown(c.source),
                 f"{said}, was {row['label']:g}",
                 f"lead {signed(row['lead_nats'], 3)}",
             ]

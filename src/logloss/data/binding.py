@@ -15,8 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.rows import Array, Column, LabelTest, Roles, is_label
-from logloss.data.source import MemorySource, Source, array_source, as_column, as_source, check_lengths
+from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_label, is_unnamed_index
+from logloss.data.source import (
+    MemorySource,
+    Source,
+    array_source,
+    as_column,
+    as_source,
+    check_lengths,
+    is_arrow,
+    is_lazy,
+    warn_of_order,
+)
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
@@ -44,12 +54,13 @@ def bind(
     negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
+    also: Sequence[str] = (),
 ) -> tuple[Any, Roles]:
     """The source and the roles that the arguments of a verb describe.
 
     Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
     and an array may stand for a column while the table is in memory. features: OTHERS are all columns of the table
-    that hold numbers, bools or text, have no other role, and are not to be excluded.
+    that hold numbers, bools or text, have no other role, and are not to be excluded. also: other columns to keep.
     """
     choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
     if missing not in choices:
@@ -67,7 +78,15 @@ def bind(
         raise DataError(f'name the label column of {data.name or "the table"}: y_true="…".')
     if not given.keys() & {"y_proba", "y_logit"} and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
-    keys = {"by": _keys(by, "by"), "cluster": _keys(cluster, "cluster")}
+    keyed = {"by": by, "cluster": cluster}
+    beside_each_other = {"`y_true`": data} if y_true is None else {"the table": data, "`y_true`": y_true}
+    beside_each_other |= {f"`{role}`": value for role, value in {**given, **keyed}.items()}
+    for role, value in keyed.items():
+        if isinstance(value, Mapping):
+            beside_each_other |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
+    warn_of_order(beside_each_other | {"`X`": features})
+    n_rows = len(data) if y_true is None and hasattr(data, "__len__") else None
+    keys = {role: _keys(value, role, n_rows) for role, value in keyed.items()}
     if y_true is None:
         arrayed, roles = _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
         return arrayed, replace(roles, negatives_kept=negatives_kept)
@@ -83,7 +102,7 @@ def bind(
     of_keys = [name for found in keys.values() for name, column in found.items() if column is None]
     taken = (*names.values(), *of_keys, *exclude)
     features = _others(source, taken) if features is OTHERS else tuple(features or ())
-    for name in (*taken, *features):
+    for name in (*taken, *features, *also):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
     # An array may have the name of a column that it does not replace.
@@ -92,9 +111,9 @@ def bind(
     for found in keys.values():
         beside |= {name: column for name, column in found.items() if column is not None}
     if beside:
-        source = with_arrays(data, source, (*names.values(), *features, *of_keys), beside)
+        source = with_arrays(source, (*names.values(), *features, *of_keys, *also), beside)
     if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
-        labels = source.columns[names.get("y_true", own.get("y_true", ""))]
+        labels = source.column(names.get("y_true", own.get("y_true", "")))
         if label_test is None and first_class_is_positive(labels, pos_label):
             own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
@@ -109,25 +128,33 @@ def bind(
         missing=missing,
         negatives_kept=negatives_kept,
     )
-    return source, roles
+    return source, with_texts(source, roles)
+
+
+def with_texts(source: Source, roles: Roles) -> Roles:
+    """The roles, and which of the columns that must hold numbers are text by their type."""
+    numbers = (*roles.probabilities, roles.y_logit, roles.sample_weight, roles.counts, roles.offset)
+    numbers += () if roles.label_test is not None else (roles.y_true,)
+    names = {name for name in (*numbers, *(rival.y_logit for rival in roles.rivals)) if name is not None}
+    return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
 
 
 def _others(source: Source, taken: Sequence[str]) -> tuple[str, ...]:
     """The columns of a source that can be features and have no other role."""
-    return tuple(name for name in source.column_names if name not in taken and source.is_usable(name))
+    return tuple(name for name in source.column_names if name not in taken and not source.why_unused(name))
 
 
-def _keys(given: Any, role: str) -> dict[str, Column | None]:
-    """The columns that make a key, by name: None for those of the table."""
+def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column | None]:
+    """The columns that make a key, by name: None for those of the table. n_rows: of labels, where there is no table."""
     if given is None:
         return {}
     if isinstance(given, str):
         return {given: None}
     if isinstance(given, Mapping):
         return {str(name): as_column(values, str(name)) for name, values in given.items()}
-    is_texts = isinstance(given, list | tuple) and bool(given) and all(isinstance(item, str) for item in given)
-    # Names of columns, or an array of text: a list of names has no name twice.
-    if is_texts and len(set(given)) == len(given):
+    is_texts = is_list_of_text(given)
+    # Names of columns, or an array of text: a list of names has no name twice, and without a table it is values.
+    if is_texts and len(set(given)) == len(given) != n_rows:
         return dict.fromkeys(given)
     return {role: as_column(given, role)}
 
@@ -141,7 +168,7 @@ def _bind_arrays(
     missing: str,
 ) -> tuple[MemorySource, Roles]:
     """The source and roles of arrays alone."""
-    named, columns = _names_and_arrays(arrays)
+    named, columns = _names_and_arrays(arrays, has_table=False)
     for role, name in named.items():
         raise DataError(
             f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
@@ -171,18 +198,22 @@ def _bind_arrays(
         pos_label=pos_label,
         missing=missing,
     )
-    return array_source(columns), roles
+    source = array_source(columns)
+    return source, with_texts(source, roles)
 
 
-def _names_and_arrays(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Column]]:
-    """Arguments split into names of columns and columns; two-column probabilities become two."""
+def _names_and_arrays(given: Mapping[str, Any], *, has_table: bool = True) -> tuple[dict[str, str], dict[str, Column]]:
+    """Arguments split into names of columns and columns; two-column probabilities become two.
+
+    A list of text is names where there is a table, and text where there is none.
+    """
     names: dict[str, str] = {}
     arrays: dict[str, Column] = {}
     for role, value in given.items():
         if isinstance(value, str):
             names[role] = value
             continue
-        if role == "y_proba":
+        if role == "y_proba" and (has_table or not is_list_of_text(value)):
             pair = pair_of(value)
             if pair is not None and isinstance(pair[0], str):
                 names["y_proba_of_zero"], names["y_proba"] = pair
@@ -204,9 +235,14 @@ def first_class_is_positive(labels: Column, pos_label: Any) -> bool:
     return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
 
 
+def is_list_of_text(value: Any) -> bool:
+    """Whether it is a list, or tuple, of text."""
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
+
+
 def pair_of(value: Any) -> tuple[Any, Any] | None:
     """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
-    if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
+    if is_list_of_text(value):
         if len(value) != 2:
             raise DataError(f"`y_proba` must be one column, or two: of 0 and of 1; got {len(value)} names.")
         return value[0], value[1]
@@ -225,12 +261,12 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
     return array[:, 0], array[:, 1]
 
 
-def with_arrays(data: Any, source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
+def with_arrays(source: Any, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
-    if isinstance(data, str | os.PathLike | list | tuple | Source):
+    if not hasattr(source, "column"):
         where = f"{source.name} lies in files" if source.name else "this one is elsewhere"
         raise DataError(f"an array can stand for a column of a table in memory only; {where}. Name a column.")
-    columns = {name: as_column(data[name], name) for name in dict.fromkeys(names)}
+    columns = {name: source.column(name) for name in dict.fromkeys(names)}
     lengths = {f'column "{name}"': len(column.values) for name, column in columns.items()}
     check_lengths({**lengths, **{f"`{name}`": len(column.values) for name, column in arrays.items()}})
     return MemorySource({**columns, **arrays}, source.name)
@@ -253,10 +289,13 @@ def feature_columns(features: Any) -> dict[str, Column]:
     if isinstance(features, Source):
         raise DataError(f'name the label column of {features.name or "the table"}: y_true="…".')
     own = names_of(features)
-    if own is not None:
-        if len(set(own)) < len(own):
+    if own is not None or has_names(features):
+        if own is not None and len(set(map(str, own))) < len(own):
             raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
-        return {str(name): as_column(features[name], str(name)) for name in own}
+        source: Any = as_source(features)
+        if hasattr(source, "column"):
+            return {name: source.column(name) for name in source.column_names if source.why_unused(name) != INDEX}
+        raise DataError('features that can be read once only need a table: read them into one, or name y_true="…".')
     matrix = features_matrix(features)
     return {MATRIX: Column(matrix, names=matrix_names(matrix.shape[1]))}
 
@@ -264,6 +303,13 @@ def feature_columns(features: Any) -> dict[str, Column]:
 def matrix_names(width: int) -> tuple[str, ...]:
     """What the columns of a matrix are called that has no names."""
     return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
+
+
+def has_names(table: Any) -> bool:
+    """Whether it is a table, whose columns have names; an array, or one column, is none."""
+    if isinstance(table, str | os.PathLike | Source) or is_lazy(table) or names_of(table) is not None:
+        return True
+    return is_arrow(table) and not hasattr(table, "dtype") and not hasattr(table, "type")
 
 
 def names_of(table: Any) -> list[Any] | None:
@@ -290,6 +336,7 @@ def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
 
 def unknown_column(name: str, names: Sequence[str]) -> DataError:
     """What is said of a column that a table does not have."""
+    names = [each for each in names if not is_unnamed_index(each)]
     close = difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
     return DataError(

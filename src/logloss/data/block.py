@@ -94,7 +94,7 @@ class Block:
     @classmethod
     def of(cls, rows: Rows, roles: Roles) -> Block:
         """Check a run of rows. Cost: one look at each value."""
-        check = _Check(rows, roles)
+        check = _Check(valued(rows, roles), roles)
         told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
         weight, counts = check.weights(), check.counts()
         kept = check.kept(weight, counts)
@@ -129,6 +129,15 @@ class Block:
             order=None if roles.order is None else check.rows.columns[roles.order],
             unlabelled=unlabelled,
         )
+
+
+def valued(rows: Rows, roles: Roles) -> Rows:
+    """The rows; declared categories of numbers and bools are their values, but for features."""
+    columns = {
+        name: column if column.categories is None or name in roles.features else column.as_values()
+        for name, column in rows.columns.items()
+    }
+    return Rows(columns, rows.first_row, rows.place)
 
 
 def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tuple[Column, ...]:
@@ -180,6 +189,7 @@ class _Check:
                 column.categories,
                 column.names,
                 column.is_date,
+                column.ranks,
             )
             for name, column in self.rows.columns.items()
         }
@@ -209,12 +219,17 @@ class _Check:
         column = self.rows.columns[name]
         if column.categories is not None:
             parsed = np.array([_number(value) for value in column.categories])
-            wrong = np.array([_is_no_number(value) for value in column.categories], dtype=bool)
+            is_text = name in self.roles.texts
+            wrong = np.array(
+                [(is_text and isinstance(value, str)) or _is_no_number(value) for value in column.categories],
+                dtype=bool,
+            )
             bad = _codes_taken(wrong, column.values)
             if column.missing is not None:
                 bad = bad & ~column.missing
             if bad.any():
-                self.fail(name, "must hold numbers", bad)
+                hint = "It is text: make numbers of it first." if is_text else ""
+                self.fail(name, "must hold numbers", bad, hint)
             return _codes_taken(parsed, column.values)
         values = column.values
         if values.dtype == np.float32 or values.dtype == np.float64:
@@ -315,7 +330,7 @@ class _Check:
             return self.tested_labels(name, column, self.roles.label_test)
         if self.roles.pos_label is not None:
             return self.chosen_labels(column, self.roles.pos_label)
-        if column.categories is not None and any(map(_is_no_number, column.categories)):
+        if column.categories is not None and (name in self.roles.texts or any(map(_is_no_number, column.categories))):
             present = np.unique(column.values)
             found = _labels_text([column.categories[int(code)] for code in present])
             hint = "Say which one is positive: `pos_label=`."
@@ -438,7 +453,11 @@ class _Check:
             is_ready = column.values.dtype in (np.float32, np.float64)
             return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
         if column.is_date:
-            raise DataError(f"{self.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text.")
+            raise DataError(
+                f"{self.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Make columns of "
+                "the parts that matter, such as the year, the month, the day of the week, or the days since a date, "
+                "and name those."
+            )
         is_code = column.categories is not None or column.values.dtype == np.bool_
         if is_code or name in self.roles.categories:
             return column
@@ -574,7 +593,8 @@ def _take(values: Array | None, kept: Array) -> Array | None:
 
 def _taken(column: Column, chosen: Array) -> Column:
     """Some rows of a column."""
-    return Column(column.values[chosen], _take(column.missing, chosen), column.categories, column.names)
+    missing = _take(column.missing, chosen)
+    return Column(column.values[chosen], missing, column.categories, column.names, column.is_date, column.ranks)
 
 
 def _frozen(values: Array | None) -> Array | None:

@@ -415,13 +415,21 @@ def _codes(term: Category, column: Column) -> tuple[Array, int]:
 
 
 def _otherwise(value: Value) -> tuple[Value, ...]:
-    """The same value in another kind: text as a number, a number as text."""
-    if isinstance(value, str):
-        try:
-            return (typed(float(value)),) if "_" not in value else ()
-        except ValueError:
-            return ()
-    return () if value is None else (str(value),)
+    """The same value in another kind: text as a number, a number as text, true and false as 1 and 0."""
+    if value is None:
+        return ()
+    if not isinstance(value, str):
+        return int(value) if isinstance(value, bool) else str(value), *_truth(value)
+    try:
+        number = typed(float(value)) if "_" not in value else None
+    except ValueError:
+        return ()
+    return () if number is None else (number, *_truth(number))
+
+
+def _truth(value: Value) -> tuple[Value, ...]:
+    """A bool as text; 0 and 1 as a bool."""
+    return (str(value),) if isinstance(value, bool) else (bool(value),) if value in (0, 1) else ()
 
 
 def coded_column(term: Category, columns: Sequence[Column], together: Callable[[Sequence[Array]], Array]) -> Column:
@@ -470,9 +478,16 @@ def numbers_of(
     return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs)
 
 
-def category_of(column: str, weights: Mapping[Value, float], reference: Any = None) -> Category:
-    """The term of a category: levels in order, the first one as reference, or the one that was named."""
+def category_of(
+    column: str, weights: Mapping[Value, float], reference: Any = None, ranks: Mapping[Value, int] | None = None
+) -> Category:
+    """The term of a category: levels in order, the first one as reference, or the one that was named.
+
+    ranks: the places of the levels in the order in which they were declared, where they were.
+    """
     levels = sorted(weights, key=lambda level: sorting((level,)))
+    if ranks is not None:
+        levels.sort(key=lambda level: -1 if level is None else ranks[level])
     # A missing value is the reference only where nothing else can be.
     number = 1 if len(levels) > 1 and levels[0] is None else 0
     if reference is not None:

@@ -18,6 +18,10 @@ from logloss.text import printable, value_text
 
 # Values that name a row of an engine's frame.
 N_SHOWN = 6
+# Why the index of a frame is no feature.
+INDEX = "the index"
+# What pyarrow calls the levels of an index that have no name.
+UNNAMED_INDEX = re.compile(r"__index_level_\d+__$")
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -108,6 +112,7 @@ class Column:
     shape (n_rows, n_features), is one column, too, and has `names`.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
+    ranks: the place of each category in the order in which they were declared; None where nobody has declared one.
     """
 
     values: Array
@@ -115,11 +120,18 @@ class Column:
     categories: tuple[Any, ...] | None = None
     names: tuple[str, ...] = ()
     is_date: bool = False
+    ranks: tuple[int, ...] | None = None
 
     @property
     def is_matrix(self) -> bool:
         """Whether it holds several numbers a row."""
         return self.values.ndim == 2
+
+    def as_values(self) -> Column:
+        """The same with values for codes, where the categories are numbers or bools; as it is where some are text."""
+        if not self.categories or any(not isinstance(each, bool | int | float) for each in self.categories):
+            return self
+        return Column(np.array(self.categories)[self.values], self.missing)
 
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
@@ -203,7 +215,8 @@ class Roles:
 
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
     were found to be sound by an earlier pass and are not looked at again. rivals: the forecasts, where several are
-    compared; order: the column by which rows come one after the other.
+    compared; order: the column by which rows come one after the other. texts: columns whose type says that they hold
+    text, which is then no number however it reads; in text files everything is text.
     """
 
     y_true: str
@@ -224,6 +237,7 @@ class Roles:
     rivals: tuple[Rival, ...] = ()
     order: str | None = None
     negatives_kept: float = 1.0
+    texts: frozenset[str] = frozenset()
 
     @property
     def forecast(self) -> str | None:
@@ -268,6 +282,11 @@ class Roles:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
         arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "offset", "by", "cluster", "order")
         return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
+
+
+def is_unnamed_index(name: str) -> bool:
+    """Whether a column is a level of an index to which nobody has given a name."""
+    return UNNAMED_INDEX.match(name) is not None
 
 
 def is_label(value: Any, label: Any) -> bool:

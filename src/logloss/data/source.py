@@ -7,10 +7,15 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import os
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,7 +23,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.rows import Array, Column, Place, Roles, Rows
 from logloss.errors import DataError
-from logloss.text import count
+from logloss.text import count, printable
 
 # Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
 BLOCK_ROWS = 1 << 17
@@ -64,8 +69,11 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read."""
 
-    def is_usable(self, column: str) -> bool:
-        """Whether a column may hold numbers, bools or text, as far as that is known without reading it."""
+    def why_unused(self, column: str) -> str:
+        """Why a column is no feature unless somebody names it: `dates`, `the index`; "" where it is one."""
+
+    def kind_of(self, column: str) -> str:
+        """`text` where the type of a column says so; of text files, "": they have no types."""
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
         """Its parts, reading these columns only. Files are compared here, before the first row is read.
@@ -110,30 +118,47 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class MemorySource:
-    """Columns in memory, all of one length."""
+    """Columns in memory, all of one length. unfit: what is wrong with those that can be no column."""
 
     columns: Mapping[str, Column]
     name: str = ""
     is_rewalkable: bool = True
     notes: tuple[str, ...] = ()
+    unfit: Mapping[str, DataError] = field(default_factory=dict)
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """Its columns, in order."""
-        return tuple(self.columns)
+        return (*self.columns, *self.unfit)
 
     @property
     def n_rows(self) -> int:
         """How many rows it has."""
         return len(next(iter(self.columns.values())).values) if self.columns else 0
 
-    def is_usable(self, column: str) -> bool:
-        """Dates are none of them; columns of other kinds have been refused."""
-        return not self.columns[column].is_date
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself; "" where it is one."""
+        if column in self.unfit:
+            return "neither numbers, bools nor text"
+        return "dates" if self.columns[column].is_date else ""
+
+    def kind_of(self, column: str) -> str:
+        """`text`, or "" for all else."""
+        if column in self.unfit:
+            return ""
+        found = self.columns[column]
+        is_text = found.categories is not None and any(isinstance(each, str) for each in found.categories)
+        return "text" if is_text and not found.is_date else ""
+
+    def column(self, name: str) -> Column:
+        """All rows of a column."""
+        if name in self.unfit:
+            raise self.unfit[name]
+        return self.columns[name]
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Slices of PART_ROWS rows."""
-        used = {name: self.columns[name] for name in columns}
+        used = {name: self.column(name) for name in columns}
         return [
             MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
             for start in range(0, self.n_rows, PART_ROWS)
@@ -149,6 +174,7 @@ def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Co
             column.categories,
             column.names,
             column.is_date,
+            column.ranks,
         )
         for name, column in columns.items()
     }
@@ -161,6 +187,54 @@ def array_source(arrays: Mapping[str, Any]) -> MemorySource:
         columns[name] = as_column(values, name)
     check_lengths({f"`{name}`": len(column.values) for name, column in columns.items()})
     return MemorySource(columns)
+
+
+def mapping_source(table: Mapping[Any, Any]) -> MemorySource:
+    """A source of a dict of arrays; what can be no column is refused when it is used."""
+    columns: dict[str, Column] = {}
+    unfit: dict[str, DataError] = {}
+    for name, values in table.items():
+        try:
+            columns[str(name)] = as_column(values, str(name))
+        except DataError as error:
+            unfit[str(name)] = error
+    if columns:
+        check_lengths({f"`{name}`": len(column.values) for name, column in columns.items()})
+    warn_of_order({f'column "{printable(str(name))}"': values for name, values in table.items()})
+    return MemorySource(columns, unfit=unfit)
+
+
+def warn_of_order(given: Mapping[str, Any]) -> None:
+    """Warn where two arguments are of pandas and their indexes hold the same labels in another order.
+
+    given: what stands beside each other, by the words that name it. Rows go by position, as everywhere in this field.
+    """
+    seen: list[tuple[str, Any]] = []
+    for name, values in given.items():
+        index = getattr(values, "index", None) if type(values).__module__.split(".")[0] == "pandas" else None
+        if index is None or not hasattr(index, "equals"):
+            continue
+        for other, before in seen:
+            if is_reordered(before, index):
+                warnings.warn(
+                    f"{other} and {name} have the same index in another order; rows are taken by position, not by "
+                    "label. Bring them into one order (.loc[…]), or pass .to_numpy() if the positions are right.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+                return
+        seen.append((name, index))
+
+
+def is_reordered(first: Any, second: Any) -> bool:
+    """Whether two indexes of pandas hold the same labels, each as often, in another order."""
+    if first is second or len(first) != len(second) or first.equals(second):
+        return False
+    try:
+        return bool(first.sort_values().equals(second.sort_values()))
+    except TypeError:
+        # Labels of several kinds have no order.
+        return Counter(first) == Counter(second)
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:
@@ -179,7 +253,11 @@ def as_column(values: Any, name: str) -> Column:
         return values
     if isinstance(values, np.ma.MaskedArray):
         column = as_column(values.data, name)
-        return Column(column.values, np.ma.getmaskarray(values).reshape(-1), column.categories)
+        return replace(column, missing=np.ma.getmaskarray(values).reshape(-1))
+    if is_declared(values):
+        from logloss.data.arrow import column_of
+
+        return column_of(values, name)
     array = values if isinstance(values, np.ndarray) else _array_of(values, name)
     if isinstance(array, Column):
         return array
@@ -189,7 +267,7 @@ def as_column(values: Any, name: str) -> Column:
         raise DataError(f"`{name}` must be one column of shape (n_rows,); it has shape {array.shape}.")
     if array.dtype.kind in "biuf":
         return Column(array)
-    if array.dtype.kind in "OUS":
+    if array.dtype.kind in "OU":
         return _coded(array, name)
     if array.dtype.kind == "M":
         dates = np.datetime_as_string(array).astype(object)
@@ -204,11 +282,20 @@ def _array_of(values: Any, name: str) -> Array | Column:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise DataError(f"`{name}` must be one column of numbers, bools or text: {error}.") from error
+    if array.dtype.kind == "U" and isinstance(values, list | tuple):
+        # NumPy would write what is missing, or a number, as text.
+        array = np.array(values, dtype=object)
     if array.dtype.kind == "O" and is_arrow(values):
         from logloss.data.arrow import column_of
 
-        return column_of(values)
+        return column_of(values, name)
     return array
+
+
+def is_declared(values: Any) -> bool:
+    """Whether an array is one of declared categories: of pandas, polars or Arrow."""
+    kind = type(getattr(values, "dtype", None)).__name__
+    return kind in ("CategoricalDtype", "Categorical", "Enum") or hasattr(getattr(values, "type", None), "value_type")
 
 
 def _coded(array: Array, name: str) -> Column:
@@ -217,17 +304,20 @@ def _coded(array: Array, name: str) -> Column:
     missing = np.array([is_nothing(value) for value in values], dtype=bool)
     present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     gaps = missing if missing.any() else None
-    if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in present):
+    if all(isinstance(value, bool | Real | Decimal | np.bool_) for value in present):
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = [float(value) for value in present]
         return Column(numbers, gaps)
+    if present and all(isinstance(value, datetime.date) for value in present):
+        texts = np.array([None if lacks else str(value) for value, lacks in zip(values, missing, strict=True)], object)
+        return replace(_coded(texts, name), is_date=True)
+    strange = [value for value in present if not isinstance(value, str | bool | Real | Decimal | np.bool_)]
+    if strange:
+        raise DataError(
+            f"`{name}` must hold numbers, bools or text, one kind of them; it holds {type(strange[0]).__name__}."
+        )
     codes: dict[Any, int] = {}
-    try:
-        coded = [
-            0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)
-        ]
-    except TypeError as error:
-        raise DataError(f"`{name}` must hold numbers, bools or text: {error}.") from error
+    coded = [0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)]
     return Column(np.array(coded, dtype=np.int32), gaps, tuple(codes))
 
 
@@ -242,6 +332,11 @@ def is_arrow(table: Any) -> bool:
     """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
     speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"
+
+
+def is_lazy(table: Any) -> bool:
+    """Whether it is a frame of polars that holds no rows yet."""
+    return hasattr(table, "collect") and hasattr(table, "lazy")
 
 
 def as_source(table: Any, *, header: bool = True) -> Source:
@@ -260,8 +355,8 @@ def as_source(table: Any, *, header: bool = True) -> Source:
 
         return open_table(table)
     if isinstance(table, Mapping):
-        return array_source(table)
-    if hasattr(table, "collect") and hasattr(table, "lazy"):
+        return mapping_source(table)
+    if is_lazy(table):
         raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
     raise DataError(
         f"cannot read a table from {type(table).__name__}. "

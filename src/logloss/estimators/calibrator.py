@@ -18,6 +18,7 @@ import numpy as np
 import sklearn.base
 
 from logloss.calibration import calibrate
+from logloss.data.source import warn_of_order
 
 PREFIT = "prefit"
 
@@ -85,6 +86,7 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
 
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
+        warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = indexable(X, column_or_1d(y, warn=True))
         check_classification_targets(y)
         kind = type_of_target(y)

@@ -125,6 +125,10 @@ def _levels(category: Category, values: Sequence[float]) -> tuple[list[Any], lis
     of_nothing = of_level.pop(None, 0.0)
     known: list[Any] = list(of_level)
     is_number = all(isinstance(level, int | float) and not isinstance(level, bool) for level in known)
+    if is_number:
+        # An encoder takes numbers in ascending order only.
+        of_level = dict(sorted(of_level.items()))
+        known = list(of_level)
     nothing = ([math.nan] if is_number else [None, math.nan]) if lacks else []
     return known + nothing, list(of_level.values()) + [of_nothing] * len(nothing)
 

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.rows import Array, Column
-from logloss.data.source import MemorySource
+from logloss.data.source import MemorySource, warn_of_order
 from logloss.errors import DataError
 from logloss.fitting import TOLERANCE, fit
 from logloss.model import LogisticModel
@@ -133,6 +133,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             raise DataError(f"`C` must be a number above 0, or inf for no penalty; got {self.C!r}.")
         if not (self.tol > 0 and self.max_iter >= 1):
             raise DataError(f"`tol` must be above 0 and `max_iter` at least 1; got {self.tol!r} and {self.max_iter!r}.")
+        warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(y)
         weight = None if sample_weight is None else _weights(sample_weight, X)

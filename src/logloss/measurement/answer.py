@@ -453,17 +453,16 @@ def _share(summary: LossSummary, spread: Spread, part: float) -> float:
 
 def costliest_table(rows: Sequence[Costly]) -> SmallTable:
     """The costliest rows as a table."""
+    from logloss.onepass.summaries.costliest import values_of
+
     columns: dict[str, list[Any]] = {
         "source": [row.name for row in rows],
-        "row": [row.row if row.place.is_numbered else None for row in rows],
+        "row": [row.number for row in rows],
         "said": [row.said for row in rows],
         "label": [row.label for row in rows],
         "log_loss_nats": [row.cost for row in rows],
     }
-    if any(not row.place.is_numbered for row in rows):
-        columns["values"] = [
-            row.place.remembered(row.row).row_text(row.row).removeprefix("the row with ") for row in rows
-        ]
+    columns |= values_of(rows)
     if any(row.weight != 1 for row in rows):
         columns["weight"] = [row.weight for row in rows]
     if any(row.count != 1 for row in rows):

@@ -6,22 +6,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logloss.data.rows import Column, Place, Rows
+from logloss.data.rows import Column, Place, Rows, is_unnamed_index
 from logloss.errors import DataError
 from logloss.text import listed, printable
 
 # Rows of one block: 1 MB of float64; 2e7 rows in blocks of this size read as fast as whole row groups.
 BLOCK_ROWS = 1 << 17
+# The extension types of pandas that are not what they are stored as.
+PERIOD, INTERVAL = "pandas.period", "pandas.interval"
 
 # What the folders above a file say about its rows: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
@@ -30,35 +34,52 @@ Item = TypeVar("Item")
 
 def column_of(values: Any, name: str = "") -> Column:
     """One column of anything that Arrow can read: its arrays, a series of pandas or polars."""
+    return to_column(array_of(values, name), name)
+
+
+def array_of(values: Any, name: str = "") -> Any:
+    """The same as an Arrow array."""
     try:
         if isinstance(values, pa.Array | pa.ChunkedArray):
-            return to_column(values, name)
-        if hasattr(values, "__arrow_c_stream__"):
-            return to_column(pa.chunked_array(values), name)
-        return to_column(pa.array(values, from_pandas=True), name)
+            return values
+        is_pandas = type(values).__module__.split(".")[0] == "pandas"
+        if hasattr(values, "__arrow_c_stream__") and not is_pandas:
+            return pa.chunked_array(values)
+        if str(getattr(values, "dtype", "")).startswith("Sparse"):
+            values = np.asarray(values)
+        elif str(getattr(values, "dtype", "")).startswith("period") and hasattr(values, "dt"):
+            values = values.dt.to_timestamp()
+        return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {error}.") from error
+        said = str(error).rstrip(".")
+        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {said}.") from error
 
 
-def to_column(values: Any, name: str = "") -> Column:
-    """An Arrow array, whole or in chunks, as a column; nothing is copied where it is whole and lacks nothing."""
+def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Column:
+    """An Arrow array, whole or in chunks, as a column; nothing is copied where it is whole and lacks nothing.
+
+    is_declared: whether a dictionary is a list of categories that somebody has declared, in their order; otherwise it
+    is only a way to store the values.
+    """
     kind, stored = kind_of(values.type), values.type
     if isinstance(stored, pa.BaseExtensionType):
-        return to_column(values.cast(stored.storage_type), name)
+        column = to_column(values.cast(stored.storage_type), name)
+        # A period is kept as the number of days, months, … since 1970.
+        return replace(column, is_date=True) if stored.extension_name == PERIOD else column
     if pa.types.is_run_end_encoded(stored):
         return to_column(pc.run_end_decode(values), name)
+    if pa.types.is_dictionary(stored) and kind not in ("", "nothing"):
+        return _coded(values, is_declared=is_declared)
     if kind == "nothing":
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
         # Each distinct one is written once.
-        coded = values if pa.types.is_dictionary(stored) else values.dictionary_encode()
+        coded = values.dictionary_encode()
         return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
     if kind == "text":
-        return _coded(values)
+        return _coded(values.dictionary_encode())
     if kind == "":
-        raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
-    if pa.types.is_dictionary(stored):
-        values = values.cast(stored.value_type)
+        raise DataError(wrong_kind(name, stored))
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
     if not values.null_count:
@@ -75,8 +96,13 @@ def kind_of(stored: Any) -> str:
     """`number`, `bool`, `text`, `date`, `nothing` (only nulls), or "" for a type that cannot be used."""
     types = pa.types
     if isinstance(stored, pa.BaseExtensionType):
-        return kind_of(stored.storage_type)
-    if types.is_dictionary(stored) or types.is_run_end_encoded(stored):
+        return "date" if stored.extension_name == PERIOD else kind_of(stored.storage_type)
+    if types.is_dictionary(stored):
+        # Dates and intervals that are categories are known by their text.
+        is_interval = getattr(stored.value_type, "extension_name", "") == INTERVAL
+        own = "text" if is_interval else kind_of(stored.value_type)
+        return "text" if own == "date" else own
+    if types.is_run_end_encoded(stored):
         return kind_of(stored.value_type)
     if types.is_integer(stored) or types.is_floating(stored) or types.is_decimal(stored):
         return "number"
@@ -89,13 +115,58 @@ def kind_of(stored: Any) -> str:
     return "nothing" if types.is_null(stored) else ""
 
 
-def _coded(values: Any) -> Column:
-    """Text as codes into the values that occur; dictionaries of chunks become one."""
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
+def why_unused(stored: Any) -> str:
+    """Why a column of a type is no feature unless somebody says how: `dates`; "" where it is one."""
+    kind = kind_of(stored)
+    return {"date": "dates", "nothing": "nothing in any row", "": str(stored)}.get(kind, "")
+
+
+def wrong_kind(name: str, stored: Any) -> str:
+    """What is said of a column whose type cannot be used, with the way out where there is a common one.
+
+    stored: the type, or its name.
+    """
+    said = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
+    if str(stored).startswith("duration"):
+        said += " Make it a number, such as seconds: .dt.total_seconds()."
+    elif str(stored).startswith("time"):
+        said += " Make it a number, such as the hour."
+    return said
+
+
+def index_names(schema: Any) -> frozenset[str]:
+    """The columns of a schema that are the index of a pandas frame, by its metadata or by the names pyarrow gives."""
+    own = {name for name in schema.names if is_unnamed_index(name)}
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        own.update(each for each in described.get("index_columns", ()) if isinstance(each, str))
+    except (ValueError, AttributeError, TypeError):
+        # Metadata that are not pandas': there is no index.
+        return frozenset(own)
+    return frozenset(own & set(schema.names))
+
+
+def _words(dictionary: Any) -> Any:
+    """The values of a dictionary as categories: numbers, bools and text as they are, others as text."""
+    stored = dictionary.type
+    if getattr(stored, "extension_name", "") == INTERVAL:
+        left = "[" if stored.closed in ("left", "both") else "("
+        right = "]" if stored.closed in ("right", "both") else ")"
+        ends = dictionary.storage
+        pairs = zip(ends.field(0).to_pylist(), ends.field(1).to_pylist(), strict=True)
+        return pa.array([f"{left}{low}, {high}{right}" for low, high in pairs], pa.string())
+    if isinstance(stored, pa.BaseExtensionType):
+        return _words(dictionary.storage)
+    if pa.types.is_decimal(stored):
+        return dictionary.cast(pa.float64())
+    return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
+
+
+def _coded(values: Any, *, is_declared: bool = False) -> Column:
+    """A dictionary as codes into the values that occur; dictionaries of chunks become one."""
     if isinstance(values, pa.ChunkedArray):
         values = values.unify_dictionaries().combine_chunks()
-    words, codes = values.dictionary, values.indices
+    words, codes = _words(values.dictionary), values.indices
     missing = None
     # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
     if values.null_count or words.null_count:
@@ -115,7 +186,8 @@ def _coded(values: Any) -> Column:
     if missing is not None:
         found = np.where(missing, 0, found)
     categories = tuple(_array(words)[occurs].tolist())
-    return Column(np.asarray(found, np.int32), missing, categories)
+    ranks = tuple(np.flatnonzero(occurs).tolist()) if is_declared else None
+    return Column(np.asarray(found, np.int32), missing, categories, ranks=ranks)
 
 
 def _array(values: Any) -> np.ndarray[Any, Any]:
@@ -125,10 +197,20 @@ def _array(values: Any) -> np.ndarray[Any, Any]:
     return values.to_numpy(zero_copy_only=False)
 
 
-def rows_of(table: Any, columns: Sequence[str], partitions: Partitions, first_row: int, place: Place) -> Iterator[Rows]:
-    """A table or batch as runs of at most BLOCK_ROWS rows."""
+def rows_of(
+    table: Any,
+    columns: Sequence[str],
+    partitions: Partitions,
+    first_row: int,
+    place: Place,
+    stored: Mapping[str, bool] = MappingProxyType({}),
+) -> Iterator[Rows]:
+    """A table or batch as runs of at most BLOCK_ROWS rows.
+
+    stored: columns whose type does not say whether they are declared categories, and whether they are.
+    """
     arrays = dict(zip(table.schema.names, table.columns, strict=True))
-    return rows_of_arrays(arrays, table.num_rows, columns, partitions, first_row, place)
+    return rows_of_arrays(arrays, table.num_rows, columns, partitions, first_row, place, stored)
 
 
 def rows_of_arrays(
@@ -138,21 +220,23 @@ def rows_of_arrays(
     partitions: Partitions,
     first_row: int,
     place: Place,
+    stored: Mapping[str, bool] = MappingProxyType({}),
 ) -> Iterator[Rows]:
     """Arrow arrays, and what the folders say, as runs of at most BLOCK_ROWS rows."""
     constant = dict(partitions)
+
+    def column(name: str, start: int, size: int) -> Column:
+        if name in constant:
+            return constant_column(constant[name], size)
+        values, is_declared = arrays[name].slice(start, size), stored.get(name)
+        if is_declared and not pa.types.is_dictionary(values.type):
+            # Categories of numbers and bools: a file holds their values, and their order nowhere.
+            return _coded(values.dictionary_encode())
+        return to_column(values, name, is_declared=is_declared is None or is_declared)
+
     for start in range(0, n_rows, BLOCK_ROWS):
         size = min(BLOCK_ROWS, n_rows - start)
-        yield Rows(
-            {
-                name: constant_column(constant[name], size)
-                if name in constant
-                else to_column(arrays[name].slice(start, size), name)
-                for name in columns
-            },
-            first_row + start,
-            place,
-        )
+        yield Rows({name: column(name, start, size) for name in columns}, first_row + start, place)
 
 
 def constant_column(value: str | None, n_rows: int) -> Column:
@@ -166,6 +250,7 @@ def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
     """Refuse a column that the table does not have, or has twice."""
     for name in wanted:
         if name not in names:
+            names = [each for each in names if not is_unnamed_index(each)]
             close = get_close_matches(name, names, n=1)
             hint = f' Did you mean "{printable(close[0])}"?' if close else ""
             table = listed([printable(each) for each in names], 20)

@@ -137,6 +137,11 @@ class CsvFile:
         """Not known without reading them."""
         return None
 
+    @property
+    def index_names(self) -> frozenset[str]:
+        """Text does not say which column was an index."""
+        return frozenset()
+
     def type_of(self, column: str) -> None:
         """Text has no types."""
         return None

@@ -14,7 +14,7 @@ from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_o
 from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
-from logloss.data.arrow.sources import File, FileSource, FragmentFile, StreamSource, TableSource
+from logloss.data.arrow.sources import File, FileSource, FragmentFile, PandasSource, StreamSource, TableSource
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
@@ -38,7 +38,12 @@ def open_files(paths: Any, *, header: bool = True) -> FileSource:
     return FileSource(name, files)
 
 
-def open_table(table: Any) -> FileSource | TableSource | StreamSource:
+def is_pandas(table: Any) -> bool:
+    """Whether it is a frame of pandas."""
+    return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "iloc") and hasattr(table, "columns")
+
+
+def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSource:
     """The source of an Arrow table, batch, dataset or reader, of a data frame, or of what else speaks Arrow."""
     if isinstance(table, ds.Dataset):
         return _open_dataset(table)
@@ -48,6 +53,8 @@ def open_table(table: Any) -> FileSource | TableSource | StreamSource:
         return TableSource(pa.Table.from_batches([table]))
     if isinstance(table, pa.Array | pa.ChunkedArray):
         raise DataError("a table must have columns with names; this is one Arrow array. Pass it as an array instead.")
+    if is_pandas(table):
+        return PandasSource(table)
     with damage_named("the table", "Give each column one kind of value."):
         if isinstance(table, pa.RecordBatchReader):
             return _open_reader(table, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, kind_of, rows_of
+from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, index_names, kind_of, rows_of
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
@@ -34,6 +35,7 @@ class ParquetPart:
     partitions: Partitions
     place: Place
     texts: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, BLOCK_ROWS at a time; as many as the file says, or an error."""
@@ -42,6 +44,7 @@ class ParquetPart:
     def _read(self) -> Iterator[Rows]:
         stored = [name for name in self.columns if name not in dict(self.partitions)]
         row = self.first_row
+        kept = dict.fromkeys(self.texts, False) | dict.fromkeys(self.declared, True)
         with _opened(self.path, self.texts) as file:
             batches = file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
             for batch in batches:
@@ -50,7 +53,7 @@ class ParquetPart:
                     raise DataError(
                         f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one."
                     )
-                yield from rows_of(batch, self.columns, self.partitions, row, self.place)
+                yield from rows_of(batch, self.columns, self.partitions, row, self.place, kept)
                 row += batch.num_rows
         if row != self.first_row + self.n_rows:
             raise DataError(
@@ -79,6 +82,11 @@ class ParquetFile:
         """How many rows it has."""
         return sum(n_rows for _, _, n_rows in self.row_groups)
 
+    @property
+    def index_names(self) -> frozenset[str]:
+        """Its columns that are the index of a pandas frame."""
+        return index_names(self.schema)
+
     def type_of(self, column: str) -> Any:
         """The Arrow type of a column."""
         return self.schema.field(self.schema.names.index(column)).type
@@ -86,9 +94,12 @@ class ParquetFile:
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[ParquetPart]:
         """One for each row group."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
-        texts = tuple(name for name in texts if name in self.schema.names and kind_of(self.type_of(name)) == "text")
+        types = {name: self.type_of(name) for name in columns if name in self.schema.names}
+        declared = tuple(name for name, stored in types.items() if pa.types.is_dictionary(stored))
+        texts = tuple(name for name in texts if kind_of(types.get(name, pa.null())) == "text" and name not in declared)
         return [
-            ParquetPart(self.path, *group, tuple(columns), own, Place(self.name), texts) for group in self.row_groups
+            ParquetPart(self.path, *group, tuple(columns), own, Place(self.name), texts, declared)
+            for group in self.row_groups
         ]
 
 
@@ -97,7 +108,7 @@ def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[in
     if os.path.getsize(path) == 0:
         raise DataError(f"cannot read {name}: the file is empty, 0 bytes. {ADVICE}")
     with damage_named(name, ADVICE), _opened(path) as file:
-        footer, schema = file.metadata, file.schema_arrow
+        footer, schema = file.metadata, declared_schema(file.schema_arrow, file.metadata.metadata or {})
         sizes = [footer.row_group(index).num_rows for index in range(footer.num_row_groups)]
     # A footer carries no checksum: this sum finds most of the damage that changes the number of rows.
     if min(sizes, default=0) < 0 or sum(sizes) != footer.num_rows:
@@ -107,6 +118,22 @@ def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[in
     starts = [0, *accumulate(sizes)]
     chosen = range(len(sizes)) if only is None else only
     return ParquetFile(path, name, partitions, schema, tuple((i, starts[i], sizes[i]) for i in chosen))
+
+
+def declared_schema(schema: Any, metadata: Any) -> Any:
+    """The schema of a file with the categories of numbers and bools that its writer has declared.
+
+    Arrow reads them as their values; that they are categories is in the schema that the writer left beside its own.
+    """
+    try:
+        written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(metadata.get(b"ARROW:schema", b""))))
+    except (pa.ArrowException, OSError, ValueError, EOFError):
+        return schema
+    for index, field in enumerate(schema):
+        own = written.field(index).type if written.names == schema.names else field.type
+        if pa.types.is_dictionary(own) and own.value_type == field.type:
+            schema = schema.set(index, field.with_type(own))
+    return schema
 
 
 @contextmanager

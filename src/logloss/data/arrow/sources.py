@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from logloss.data.arrow.columns import (
     BLOCK_ROWS,
     Partitions,
+    array_of,
     check_names,
     guarded,
+    index_names,
     kind_of,
     rows_of,
     spoken,
+    to_column,
+    why_unused,
+    wrong_kind,
 )
-from logloss.data.rows import Place, Rows
+from logloss.data.rows import INDEX, Column, Place, Rows
 from logloss.errors import DataError
 from logloss.text import listed
 
@@ -37,6 +44,8 @@ class File(Protocol):
     def column_names(self) -> tuple[str, ...]: ...
     @property
     def n_rows(self) -> int | None: ...
+    @property
+    def index_names(self) -> frozenset[str]: ...
     def type_of(self, column: str) -> Any: ...
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Any]: ...
 
@@ -72,10 +81,25 @@ class FileSource:
         """What differed between the files in the columns that `parts` was last asked for."""
         return self._notes
 
-    def is_usable(self, column: str) -> bool:
-        """Whether every file holds numbers, bools or text there, or nothing, and some file something."""
-        kinds = {_kind(file, column)[0] for file in self.files}
-        return not kinds & {"", "date"} and kinds != {"nothing"}
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself: some file holds neither numbers, bools nor text there, or it is an index."""
+        if any(column in file.index_names for file in self.files):
+            return INDEX
+        kinds = {_kind(file, column) for file in self.files}
+        wrong = sorted(width for kind, width in kinds if not kind)
+        if wrong or any(kind == "date" for kind, _ in kinds):
+            return wrong[0] if wrong else "dates"
+        return "nothing in any row" if all(kind == "nothing" for kind, _ in kinds) else ""
+
+    def kind_of(self, column: str) -> str:
+        """`text` where every file's type says so; "" where some file has no types."""
+        types = [file.type_of(column) if column in file.column_names else None for file in self.files]
+        return "text" if all(each is not None and kind_of(each) == "text" for each in types) else ""
+
+    def has_lost_order(self, column: str) -> bool:
+        """Whether it is a declared category whose order the files do not keep: Parquet keeps that of text only."""
+        types = [file.type_of(column) for file in self.files if column in file.column_names]
+        return any(pa.types.is_dictionary(own) and kind_of(own) != "text" for own in types if own is not None)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
         """The parts of every file, in order; the columns are compared first."""
@@ -105,7 +129,7 @@ class FileSource:
         if "" in kinds:
             stored = next(width for width, names in where.items() if kinds[""][0] in names)
             files = f" in {listed(kinds[''])}" if len(self.files) > 1 else ""
-            raise DataError(f"{spoken(column)} must hold numbers, bools, text or dates; it holds {stored}{files}.")
+            raise DataError(wrong_kind(column, f"{stored}{files}"))
         if len(kinds) > 1:
             found = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
             raise DataError(
@@ -178,31 +202,107 @@ class TableSource:
         """How many rows it has."""
         return self.table.num_rows
 
-    def is_usable(self, column: str) -> bool:
-        """Whether it holds numbers, bools or text."""
-        return is_usable(self.table.schema, column)
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself; "" where it is one."""
+        return unused_in(self.table.schema, column)
+
+    def kind_of(self, column: str) -> str:
+        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
+        return kind_of(type_in(self.table.schema, column))
+
+    def column(self, name: str) -> Column:
+        """All rows of a column."""
+        check_types([name], self.table.schema)
+        return to_column(self.table.column(self.column_names.index(name)), name)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
         """Slices of PART_ROWS rows."""
         check_types(columns, self.table.schema)
-        used = self.table.select([self.column_names.index(name) for name in columns])
+        # Chunks may each have a dictionary of their own: one for all of them keeps the order of categories.
+        used = self.table.select([self.column_names.index(name) for name in columns]).unify_dictionaries()
         return [
             TablePart(used.slice(start, PART_ROWS), start, tuple(columns)) for start in range(0, self.n_rows, PART_ROWS)
         ]
 
 
-def is_usable(schema: Any, column: str) -> bool:
-    """Whether a column of a schema holds numbers, bools or text."""
-    return kind_of(schema.field(schema.names.index(column)).type) not in ("", "date", "nothing")
+class PandasSource:
+    """A pandas frame, whose columns become Arrow arrays when they are asked for.
+
+    Its index is no column; the levels of it that have names are found under them.
+    """
+
+    name = ""
+    is_rewalkable = True
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        self.n_rows = len(frame)
+        self.own_names = tuple(map(str, frame.columns))
+        levels = {str(name): k for k, name in enumerate(frame.index.names) if name is not None}
+        self._levels = {name: k for name, k in levels.items() if name not in self.own_names}
+        self._arrays: dict[str, Any] = {}
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order, and the levels of its index that have names."""
+        return (*self.own_names, *self._levels)
+
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself; "" where it is one."""
+        if column in self._levels:
+            return INDEX
+        try:
+            return why_unused(self._array(column).type)
+        except DataError:
+            return "values of several kinds"
+
+    def kind_of(self, column: str) -> str:
+        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
+        try:
+            return kind_of(self._array(column).type)
+        except DataError:
+            return ""
+
+    def column(self, name: str) -> Column:
+        """All rows of a column."""
+        check_names([name], self.column_names)
+        return to_column(self._array(name), name)
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
+        """Slices of PART_ROWS rows."""
+        check_names(columns, self.column_names)
+        table = pa.table({name: self._array(name) for name in columns})
+        return [*TableSource(table).parts(columns, texts)]
+
+    def _array(self, name: str) -> Any:
+        """A column as an Arrow array."""
+        if name not in self._arrays:
+            if name in self._levels:
+                values = self.frame.index.get_level_values(self._levels[name]).to_series()
+            else:
+                values = self.frame.iloc[:, self.own_names.index(name)]
+            self._arrays[name] = array_of(values, name)
+        return self._arrays[name]
+
+
+def type_in(schema: Any, column: str) -> Any:
+    """The type of a column of a schema."""
+    return schema.field(schema.names.index(column)).type
+
+
+def unused_in(schema: Any, column: str) -> str:
+    """Why a column of a schema is no feature by itself; "" where it is one."""
+    return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
 
 
 def check_types(columns: Sequence[str], schema: Any) -> None:
     """Refuse columns that the table lacks, or that hold what is neither number, bool nor text."""
     check_names(columns, tuple(schema.names))
     for name in columns:
-        stored = schema.field(schema.names.index(name)).type
+        stored = type_in(schema, name)
         if kind_of(stored) == "":
-            raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
+            raise DataError(wrong_kind(name, stored))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +346,14 @@ class FragmentFile:
         """Its own columns, in order."""
         return tuple(self.schema.names)
 
+    @property
+    def index_names(self) -> frozenset[str]:
+        """Its columns that are the index of a pandas frame."""
+        return index_names(self.schema)
+
     def type_of(self, column: str) -> Any:
         """The Arrow type of a column."""
-        return self.schema.field(self.schema.names.index(column)).type
+        return type_in(self.schema, column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
         """The one."""
@@ -287,9 +392,13 @@ class StreamSource:
         self.name, self.column_names, self.schema = name, tuple(column_names), schema
         self._walk, self._is_read = walk, False
 
-    def is_usable(self, column: str) -> bool:
-        """Whether it holds numbers, bools or text; text has no types."""
-        return self.schema is None or is_usable(self.schema, column)
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself; "" where it is one. Text has no types."""
+        return "" if self.schema is None else unused_in(self.schema, column)
+
+    def kind_of(self, column: str) -> str:
+        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
+        return "" if self.schema is None else kind_of(type_in(self.schema, column))
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[StreamPart]:
         """The one."""

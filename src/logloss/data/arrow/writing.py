@@ -40,7 +40,8 @@ def writer(stream: Any, kind: str) -> Iterator[Write]:
 
 
 def array_of(column: Column) -> Any:
-    """A column as an Arrow array: codes become their text, what is missing null."""
+    """A column as an Arrow array: codes become their text, or numbers if they stand for such; what is missing null."""
+    column = column.as_values()
     missing = column.missing
     if column.categories is not None:
         words = pa.array([None if word is None else str(word) for word in column.categories], pa.string())

@@ -173,5 +173,7 @@ def _timed_out(said: str) -> Iterator[None]:
 def _kind(stored: Any) -> tuple[str, str]:
     """The kind of a column of a pandas type, and the type in words."""
     kind = getattr(stored, "kind", "O")
-    found = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text"}.get(kind, "")
+    found = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text", "M": "date"}.get(
+        kind, ""
+    )
     return found, str(stored)

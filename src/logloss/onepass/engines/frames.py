@@ -88,9 +88,15 @@ class FrameSource:
         """What the engine could not do."""
         return tuple(self.engine.notes)
 
-    def is_usable(self, column: str) -> bool:
-        """Whether it holds numbers, bools or text."""
-        return self.types[column][0] not in ("", "nothing")
+    def why_unused(self, column: str) -> str:
+        """Why it is no feature by itself; "" where it is one."""
+        kind, stored = self.types[column]
+        return {"date": "dates", "nothing": "nothing in any row", "": stored}.get(kind, "")
+
+    def kind_of(self, column: str) -> str:
+        """`number`, `bool`, `text`, `date`, or "" where the type does not tell."""
+        kind, stored = self.types[column]
+        return "" if stored == "object" else kind
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """One that stands for each partition."""
@@ -100,7 +106,7 @@ class FrameSource:
         for name in columns:
             kind, stored = self.types[name]
             if not kind:
-                raise DataError(f'column "{name}" must hold numbers, bools or text; it holds {stored}.')
+                raise DataError(f'column "{name}" must hold numbers, bools, text or dates; it holds {stored}.')
         return [FramePart(tuple(columns))]
 
 
@@ -135,9 +141,13 @@ class EngineSource:
         """Sentences about how it was read, and what the engine could not do."""
         return (*self.source.notes, *self.engine.notes)
 
-    def is_usable(self, column: str) -> bool:
+    def why_unused(self, column: str) -> str:
         """As before."""
-        return self.source.is_usable(column)
+        return self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """As before."""
+        return self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
         """Its parts, described: they travel as a few hundred bytes each."""

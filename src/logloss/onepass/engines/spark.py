@@ -27,6 +27,7 @@ BAND_SIZE = 32
 SECONDS_BETWEEN_LOOKS = 0.5
 # Letters of what Spark says that are shown.
 LONGEST = 500
+DATES = ("date", "timestamp", "timestamp_ntz")
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 
 
@@ -279,4 +280,6 @@ def _kind(stored: str) -> str:
     name = stored.split("(")[0]
     if name in NUMBERS:
         return "number"
+    if name in DATES:
+        return "date"
     return {"boolean": "bool", "string": "text", "varchar": "text", "char": "text", "void": "nothing"}.get(name, "")

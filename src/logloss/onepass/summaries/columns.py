@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from logloss.data.design import PIECE_ROWS, levels_of
 from logloss.data.keys import Value
 from logloss.data.rows import Column
 from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.text import count
 
@@ -24,7 +26,8 @@ MOST_LEVELS = 1 << 16
 class Range:
     """Of the numbers of a column or a matrix, each by its place: sums, weights, least and greatest, how many lack.
 
-    names: those of the columns of a matrix. numbering: value minus row number, where that is the same in each row.
+    names: those of the columns of a matrix. offsets: the least and the greatest value minus row number, of the rows
+    that hold a value. distinct: which whole numbers there are, of a column that nobody has named.
     """
 
     names: tuple[str, ...] | None
@@ -33,7 +36,13 @@ class Range:
     lows: Any
     highs: Any
     n_lacking: Any
-    numbering: float | None
+    offsets: tuple[float, float] = (math.inf, -math.inf)
+    distinct: DistinctValues | None = None
+
+    @property
+    def is_numbering(self) -> bool:
+        """Whether the values number the rows: they go up by one from each row to the next."""
+        return self.offsets[0] == self.offsets[1]
 
     def merge(self, other: Range) -> Range:
         """Of the rows of both."""
@@ -44,16 +53,22 @@ class Range:
             np.minimum(self.lows, other.lows),
             np.maximum(self.highs, other.highs),
             self.n_lacking + other.n_lacking,
-            self.numbering if self.numbering == other.numbering else None,
+            (min(self.offsets[0], other.offsets[0]), max(self.offsets[1], other.offsets[1])),
+            self.distinct if other.distinct is None else other.distinct.merge(self.distinct),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The weight of each level of a category; `found` is None where there are too many."""
+    """The weight of each level of a category; `found` is None where there are too many.
+
+    n_rows: those that hold a value. ranks: the place of each level in the order in which they were declared; None where
+    somewhere none is declared, or two orders do not go together.
+    """
 
     found: Mapping[Value, float] | None
     n_rows: int
+    ranks: Mapping[Value, int] | None = None
 
     def merge(self, other: Levels) -> Levels:
         """Of the rows of both."""
@@ -63,7 +78,18 @@ class Levels:
         found = dict(self.found)
         for level, weight in other.found.items():
             found[level] = found.get(level, 0.0) + weight
-        return Levels(found if len(found) <= MOST_LEVELS else None, n_rows)
+        if len(found) > MOST_LEVELS:
+            return Levels(None, n_rows)
+        return Levels(found, n_rows, _joined(self.ranks, other.ranks))
+
+
+def _joined(first: Mapping[Value, int] | None, second: Mapping[Value, int] | None) -> Mapping[Value, int] | None:
+    """Two orders of levels as one; None where a level has two places, or a place two levels."""
+    if first is None or second is None:
+        return None
+    joined = {**first, **second}
+    agree = all(joined[level] == place for level, place in first.items())
+    return joined if agree and len(set(joined.values())) == len(joined) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +116,26 @@ class ColumnSummary:
     columns: Mapping[int, Kept] = field(default_factory=dict)
     categories: frozenset[int] = frozenset()
     sample: SampleSummary = field(default_factory=SampleSummary.empty)
+    unnamed: frozenset[int] = frozenset()
     is_floating: ClassVar[bool] = True
 
     def workspace(self) -> Workspace:
         """A new workspace."""
-        return _ColumnWorkspace(self.categories, self.sample)
+        return _ColumnWorkspace(self.categories, self.sample, self.unnamed)
 
     @classmethod
-    def empty(cls, categories: frozenset[int] = frozenset(), n_sampled: int = 0, limit: int = ALL) -> ColumnSummary:
-        """Of no rows. categories: the numbers of the features that are codes, however they are written."""
-        return cls(categories=categories, sample=SampleSummary.empty(n_sampled, limit))
+    def empty(
+        cls,
+        categories: frozenset[int] = frozenset(),
+        n_sampled: int = 0,
+        limit: int = ALL,
+        unnamed: frozenset[int] = frozenset(),
+    ) -> ColumnSummary:
+        """Of no rows. categories: the numbers of the features that are codes, however they are written.
+
+        unnamed: those of the features that nobody has named, which may be identifiers.
+        """
+        return cls(categories=categories, sample=SampleSummary.empty(n_sampled, limit), unnamed=unnamed)
 
     @classmethod
     def of(cls, block: Block) -> ColumnSummary:
@@ -122,6 +158,7 @@ class ColumnSummary:
             columns,
             self.categories,
             self.sample.merge(other.sample),
+            self.unnamed,
         )
 
     def __repr__(self) -> str:
@@ -135,8 +172,10 @@ def _together(a: Any, b: Any) -> Kept:
 
 
 class _ColumnWorkspace:
-    def __init__(self, categories: frozenset[int], sample: SampleSummary) -> None:
-        self.summary = ColumnSummary(categories=categories, sample=sample)
+    def __init__(
+        self, categories: frozenset[int], sample: SampleSummary, unnamed: frozenset[int] = frozenset()
+    ) -> None:
+        self.summary = ColumnSummary(categories=categories, sample=sample, unnamed=unnamed)
         self.sample = sample.workspace()
 
     def add(self, block: Block) -> None:
@@ -150,7 +189,10 @@ class _ColumnWorkspace:
             if column.categories is not None or column.values.dtype == np.bool_ or j in self.summary.categories:
                 columns[j] = _levels(column, mass)
             else:
-                columns[j] = _matrix_range(column, mass) if column.is_matrix else _range(column, mass, block)
+                is_watched = j in self.summary.unnamed
+                columns[j] = (
+                    _matrix_range(column, mass) if column.is_matrix else _range(column, mass, block, is_watched)
+                )
         n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
         self.summary = self.summary.merge(
             ColumnSummary(
@@ -162,6 +204,7 @@ class _ColumnWorkspace:
                 columns,
                 self.summary.categories,
                 self.summary.sample,
+                self.summary.unnamed,
             )
         )
 
@@ -177,22 +220,31 @@ def _levels(column: Column, mass: Any) -> Levels:
     found: dict[Value, float] = {}
     for code in np.flatnonzero(n_each).tolist():
         found[values[code]] = found.get(values[code], 0.0) + float(weights[code])
-    return Levels(found if len(found) <= MOST_LEVELS else None, len(codes))
+    n_rows = int(n_each.sum() - sum(n_each[k] for k, value in enumerate(values) if value is None))
+    if len(found) > MOST_LEVELS:
+        return Levels(None, n_rows)
+    if column.ranks is None:
+        return Levels(found, n_rows, None if found.keys() - {None} else {})
+    ranks = dict(zip(values, column.ranks, strict=False))
+    is_one_to_one = len(ranks) == len(column.ranks)
+    return Levels(found, n_rows, {v: ranks[v] for v in found if v is not None} if is_one_to_one else None)
 
 
-def _range(column: Column, mass: Any, block: Block) -> Range:
+def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
     values = np.asarray(column.values, dtype=np.float64)
     lacking = np.isnan(values)
     n_lacking = int(np.count_nonzero(lacking))
     if n_lacking:
         values, mass = values[~lacking], mass[~lacking]
-    numbering = None
-    if not n_lacking and block.rows is None:
-        offsets = values - np.arange(block.first_row, block.first_row + len(values))
+    offsets = (np.inf, -np.inf)
+    # One row of a frame, whose rows have no numbers, is no sequence.
+    if is_watched and len(values) > (0 if block.place.is_numbered else 1):
+        numbers = np.arange(block.n_rows) if block.rows is None else block.rows
+        own = values - (block.first_row + (numbers[~lacking] if n_lacking else numbers))
         if not block.place.is_numbered:
             # Of a frame only this is known: whether in each run of rows the numbers go up by one.
-            offsets = offsets - offsets[0]
-        numbering = float(offsets[0]) if (offsets == offsets[0]).all() else None
+            own = own - own[0]
+        offsets = float(own.min()), float(own.max())
     low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
     return Range(
         None,
@@ -201,7 +253,8 @@ def _range(column: Column, mass: Any, block: Block) -> Range:
         np.array([low]),
         np.array([high]),
         np.array([n_lacking]),
-        numbering,
+        offsets,
+        DistinctValues.of(values) if is_watched else None,
     )
 
 
@@ -226,4 +279,4 @@ def _matrix_range(column: Column, mass: Any) -> Range:
             sums += own @ piece
         np.minimum(lows, low, out=lows)
         np.maximum(highs, high, out=highs)
-    return Range(column.names, sums, weights, lows, highs, n_lacking, None)
+    return Range(column.names, sums, weights, lows, highs, n_lacking)

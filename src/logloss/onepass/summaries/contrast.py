@@ -11,7 +11,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.onepass import contrasts, exact, kernels
 from logloss.onepass.summaries.contract import is_hard
-from logloss.onepass.summaries.costliest import Costly
+from logloss.onepass.summaries.costliest import Costly, row_of
 from logloss.onepass.tables import CountTable, Numbering, are_few
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
@@ -104,8 +104,10 @@ class ContrastWorkspace:
         costs[0] = least
         n_kept, _ = kernels.keep_costliest(gaps, 0, least, 0, costs, places)
         chosen = [int(place) for place, gap in zip(places[:n_kept], costs[:n_kept], strict=True) if gap > 0]
+        rivals = [block.rivals[number] for number in pair]
         found = [
-            Apart(_row(block, pair[0], float(first[k]), k), _row(block, pair[1], float(second[k]), k)) for k in chosen
+            Apart(row_of(block, rivals[0], float(first[k]), k), row_of(block, rivals[1], float(second[k]), k))
+            for k in chosen
         ]
         self.apart = sorted(self.apart + found, key=lambda row: row.rank)[:N_APART]
 
@@ -121,24 +123,6 @@ class ContrastWorkspace:
                 total + sum(weighted[k] for k in places) for total, places in zip(sums, WEIGHTED_LIMBS, strict=True)
             ]
         return Contrast(tuple(self.tallies.sum(axis=0).tolist()), tuple(sums), tuple(self.apart))
-
-
-def _row(block: Block, number: int, cost: float, index: int) -> Costly:
-    """A row as one of the forecasts saw it."""
-    proba, of_zero, logit = block.rivals[number]
-    forecast: Any = proba if logit is None else logit
-    return Costly(
-        cost,
-        block.place.name,
-        block.row(index),
-        float(forecast[index]),
-        float(block.y_true[index]),
-        1.0 if block.sample_weight is None else float(block.sample_weight[index]),
-        1 if block.counts is None else int(block.counts[index]),
-        None if of_zero is None else float(of_zero[index]),
-        logit is not None,
-        block.place,
-    )
 
 
 @dataclass(frozen=True, slots=True)

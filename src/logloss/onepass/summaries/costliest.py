@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from logloss.data.block import Block
+from logloss.data.block import Block, Forecast
 from logloss.data.rows import Place
 from logloss.onepass import kernels
 from logloss.onepass.summaries.contract import forecast_of
@@ -47,12 +48,44 @@ class Costly:
         """The row as people know it: with its file, where there are several."""
         return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
 
+    def shown(self, source: str) -> str:
+        """The same without the word "row"; where rows have no lasting numbers, the values that stand in it."""
+        return self.where(source).removeprefix("row ").removeprefix("the row with ")
+
+    @property
+    def number(self) -> int | None:
+        """Its number, where that says where it is found again."""
+        return self.row if self.place.is_numbered else None
+
     @property
     def rank(self) -> tuple[Any, ...]:
         """The key of the order: the costliest first; rows of tables without a name may have equal numbers."""
         of_zero = -1.0 if self.of_zero is None else self.of_zero
         more = (self.forecast, self.label, self.weight, self.count, of_zero, self.is_logit)
         return -self.cost, self.name, self.row, *more
+
+
+def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> Costly:
+    """A row of a block as one forecast saw it; where rows have no lasting numbers, with its values."""
+    proba, of_zero, logit = forecast
+    said: Any = proba if logit is None else logit
+    return Costly(
+        cost,
+        block.place.name,
+        block.row(index) if block.place.is_numbered else UNNUMBERED,
+        float(said[index]),
+        float(block.y_true[index]),
+        1.0 if block.sample_weight is None else float(block.sample_weight[index]),
+        1 if block.counts is None else int(block.counts[index]),
+        None if of_zero is None else float(of_zero[index]),
+        logit is not None,
+        block.place.remembered(block.row(index)),
+    )
+
+
+def values_of(rows: Sequence[Costly]) -> dict[str, list[str]]:
+    """A column of the values that name rows, where some rows have no lasting numbers; nothing where all have."""
+    return {} if all(row.place.is_numbered for row in rows) else {"values": [row.shown(row.name) for row in rows]}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,25 +147,10 @@ class CostliestWorkspace:
     def take(self, block: Block, costs: Any, places: Any) -> None:
         """Take in the costliest rows of a block, which a kernel has found."""
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
-        found = [self._row(block, float(c), int(i)) for c, i in zip(costs, places, strict=True) if i >= 0]
+        forecast = forecast_of(block)
+        found = [row_of(block, forecast, float(c), int(i)) for c, i in zip(costs, places, strict=True) if i >= 0]
         if found:
             self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_COSTLIEST]
-
-    def _row(self, block: Block, cost: float, index: int) -> Costly:
-        proba, of_zero, logit = forecast_of(block)
-        forecast = proba if logit is None else logit
-        return Costly(
-            cost,
-            block.place.name,
-            block.row(index) if block.place.is_numbered else UNNUMBERED,
-            float(forecast[index]),
-            float(block.y_true[index]),
-            1.0 if block.sample_weight is None else float(block.sample_weight[index]),
-            1 if block.counts is None else int(block.counts[index]),
-            None if of_zero is None else float(of_zero[index]),
-            logit is not None,
-            block.place.remembered(block.row(index)),
-        )
 
     def freeze(self) -> CostliestSummary:
         """The summary of the blocks that were added."""
