@@ -156,9 +156,9 @@ def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:
     """The groups by some of the columns: those that differ in the others only are merged."""
     chosen = [grouped.columns.index(name) for name in columns]
     names = [name if name == REST else tuple(name[j] for j in chosen) for name in grouped.names]
-    distinct = tuple(sorted(set(names), key=sorting))
-    places = {name: number for number, name in enumerate(distinct)}
-    return replace(replace(grouped, names=tuple(names)).renumbered(places), columns=columns, names=distinct)
+    by_key = {sorting(name): name for name in names}
+    distinct = tuple(by_key[key] for key in sorted(by_key))
+    return replace(replace(grouped, names=tuple(names)).renumbered(distinct), columns=columns, names=distinct)
 
 
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:

@@ -141,7 +141,7 @@ class Predictor:
         """Columns by name as the recipe takes them."""
         for term in self.design.numbers:
             column = found[term.column]
-            if column.categories is not None and not self._is_all_missing(column):
+            if column.as_numbers().categories is not None and not self._is_all_missing(column):
                 raise DataError(f'column "{printable(term.column)}" must hold numbers, as in training; it holds text.')
         return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
 
@@ -291,7 +291,7 @@ class ScoredPart:
         return ScoredPart, (self.part, self.predictor, self.columns, self.missing)
 
     def _offset(self, rows: Rows) -> Array:
-        column = rows.columns[self.predictor.offset]
+        column = rows.columns[self.predictor.offset].as_numbers()
         if column.categories is not None:
             raise DataError(f'column "{printable(self.predictor.offset)}" must hold numbers: it is the offset.')
         missing = missing_of(column)

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.rows import Array, Column, LabelTest, Roles, is_label
+from logloss.data.rows import Array, Column, LabelTest, Roles
 from logloss.data.source import MemorySource, Source, array_source, as_column, as_source, check_lengths
+from logloss.data.values import is_label
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 

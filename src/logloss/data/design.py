@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import checked_features
-from logloss.data.keys import Value, sorting, typed, values_of
-from logloss.data.rows import Array, Column, Roles, Rows, is_label
+from logloss.data.keys import sorting, values_of
+from logloss.data.rows import Array, Column, Roles, Rows
+from logloss.data.values import Value, is_label, number_in
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
@@ -349,10 +350,8 @@ def _codes(term: Category, column: Column) -> tuple[Array, int]:
 def _otherwise(value: Value) -> tuple[Value, ...]:
     """The same value in another kind: text as a number, a number as text."""
     if isinstance(value, str):
-        try:
-            return (typed(float(value)),) if "_" not in value else ()
-        except ValueError:
-            return ()
+        number = number_in(value)
+        return () if number is None else (number,)
     return () if value is None else (str(value),)
 
 

@@ -8,17 +8,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from logloss.data.values import Array as Array
+from logloss.data.values import Number, is_number, number_in
 from logloss.text import printable, value_text
 
 # Values that name a row of an engine's frame.
 N_SHOWN = 6
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Column:
     """One column of a run of rows, as it was found.
 
     values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
-    shape (n_rows, n_features), is one column, too, and has `names`.
+    shape (n_rows, n_features), is one column, too, and has `names`. Where the categories are numbers (decimals, whole
+    numbers beyond 64 bits), they are those that neither int64 nor float64 holds exactly.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
     """
@@ -120,6 +122,17 @@ class Column:
     def is_matrix(self) -> bool:
         """Whether it holds several numbers a row."""
         return self.values.ndim == 2
+
+    @property
+    def has_exact_numbers(self) -> bool:
+        """Whether its categories are numbers."""
+        return self.categories is not None and bool(self.categories) and all(map(is_number, self.categories))
+
+    def as_numbers(self) -> Column:
+        """The same with numbers as floats, where they are categories; any other column as it is."""
+        if self.categories is None or not self.has_exact_numbers:
+            return self
+        return Column(np.array([float(value) for value in self.categories])[self.values], self.missing)
 
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
@@ -149,7 +162,7 @@ class LabelTest:
 
     column: str
     operator: str
-    operand: float | str
+    operand: Number | str
 
     PATTERN = re.compile(r"^(?P<column>.+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>.+?)\s*$")
 
@@ -162,24 +175,12 @@ class LabelTest:
         operand = match["operand"]
         if len(operand) >= 2 and operand[0] == operand[-1] and operand[0] in "'\"":
             return cls(match["column"].strip(), match["operator"], operand[1:-1])
-        try:
-            return cls(match["column"].strip(), match["operator"], float(operand))
-        except ValueError:
-            return cls(match["column"].strip(), match["operator"], operand)
+        number = number_in(operand)
+        return cls(match["column"].strip(), match["operator"], operand if number is None else number)
 
     def __str__(self) -> str:
-        operand = repr(self.operand) if isinstance(self.operand, str) else f"{self.operand:g}"
+        operand = repr(self.operand) if isinstance(self.operand, str) else str(self.operand)
         return f"{self.column} {self.operator} {operand}"
-
-
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">=": np.greater_equal,
-    "<=": np.less_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    ">": np.greater,
-    "<": np.less,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +269,3 @@ class Roles:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""
         arguments = ("y_true", "y_proba", "y_logit", "sample_weight", "counts", "offset", "by", "cluster", "order")
         return f"`{column}`" if column.split("[")[0] in arguments else f'column "{column}"'
-
-
-def is_label(value: Any, label: Any) -> bool:
-    """Whether a value of the table is the class that was named, as a number or as text."""
-    if value == label or str(value) == str(label):
-        return True
-    try:
-        return float(value) == float(label)
-    except (TypeError, ValueError):
-        return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -17,11 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logloss.data.rows import Column, Place, Rows
+from logloss.data.values import typed
 from logloss.errors import DataError
 from logloss.text import listed, printable
 
 # Rows of one block: 1 MB of float64; 2e7 rows in blocks of this size read as fast as whole row groups.
 BLOCK_ROWS = 1 << 17
+
+# Decimals of so many digits are told apart by the floats that are nearest to them.
+SAFE_DIGITS = 15
 
 # What the folders above a file say about its rows: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
@@ -36,7 +41,7 @@ def column_of(values: Any, name: str = "") -> Column:
         if hasattr(values, "__arrow_c_stream__"):
             return to_column(pa.chunked_array(values), name)
         return to_column(pa.array(values, from_pandas=True), name)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {error}.") from error
 
 
@@ -60,7 +65,10 @@ def to_column(values: Any, name: str = "") -> Column:
     if pa.types.is_dictionary(stored):
         values = values.cast(stored.value_type)
     if pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
+        found = _of_decimals(values)
+        if isinstance(found, Column):
+            return found
+        values = found
     if not values.null_count:
         return Column(_array(values))
     missing = _array(values.is_null())
@@ -69,6 +77,34 @@ def to_column(values: Any, name: str = "") -> Column:
         array = _array(values)
         return Column(np.where(missing, array.dtype.type(1), array), missing)
     return Column(_array(pc.fill_null(values, pa.scalar(1, pa.int8()).cast(values.type))), missing)
+
+
+def _of_decimals(values: Any) -> Any:
+    """Decimals as integers or floats where these hold each of them exactly (as floats print), else coded."""
+    for stored in (pa.int64(), pa.uint64()):
+        try:
+            return values.cast(stored)
+        except pa.ArrowInvalid:
+            pass
+    scale = values.type.scale
+    if 0 <= scale <= SAFE_DIGITS:
+        try:
+            digits = values.cast(pa.decimal128(SAFE_DIGITS, scale))
+        except pa.ArrowInvalid:
+            pass
+        else:
+            # The float nearest to a quotient of two whole floats; of 15 digits, it prints as the decimal does.
+            whole = pc.multiply(digits, pa.scalar(Decimal(10**scale))).cast(pa.int64())
+            return pc.divide(whole.cast(pa.float64()), 10.0**scale)
+    coded = values.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.unify_dictionaries().combine_chunks()
+    codes, missing = coded.indices, None
+    if codes.null_count:
+        missing = _array(codes.is_null())
+        codes = codes.fill_null(0)
+    found = tuple(typed(value) for value in coded.dictionary.to_pylist())
+    return Column(np.asarray(_array(codes), np.int32), missing, found)
 
 
 def kind_of(stored: Any) -> str:
@@ -186,7 +222,7 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         yield
     except (pa.ArrowCancelled, pa.ArrowMemoryError):
         raise
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError) as error:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
