@@ -248,7 +248,9 @@ def masses_of(block: Block) -> list[tuple[Any, Any]]:
     weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
     w, once = np.frexp(weight)
     once = once.astype(np.int64)
-    label = block.y_true.astype(np.float64)
+    label, of_label = np.frexp(block.y_true.astype(np.float64))
+    of_label = of_label.astype(np.int64)
     square = w * w
     values = [w, w * label, square, square * label, square * (label * label)]
-    return list(zip(values, [once, once, 2 * once, 2 * once, 2 * once], strict=True))
+    shifts = [once, once + of_label, 2 * once, 2 * once + of_label, 2 * (once + of_label)]
+    return list(zip(values, shifts, strict=True))
