@@ -155,7 +155,7 @@ class Moments:
         if reason:
             return Estimate(loss, reason=reason)
         error = math.sqrt(max(self.covariance("c", "c", "cc"), 0.0))
-        if not math.isfinite(error):
+        if math.isnan(error):
             return Estimate(loss, reason="the losses are too large")
         return with_interval(loss, error, self.skewness(), low=0.0)
 

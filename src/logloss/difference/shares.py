@@ -68,9 +68,10 @@ class _Side:
     def variance(self, of_loss: Any, of_share: Any) -> float:
         """Of a function of shares and losses, given its derivatives in them."""
         held = self.share > 0
-        alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
-        beta = of_share - dot(self.share, of_share)
-        found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
+        with np.errstate(over="ignore", invalid="ignore"):
+            alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
+            beta = of_share - dot(self.share, of_share)
+            found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
         return float(found[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
 
 
@@ -111,6 +112,8 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
 
 
 def _around(value: float, variance: float) -> Estimate:
+    if not math.isfinite(variance):
+        return Estimate(value, reason="the losses are too large")
     width = Z * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - width, value + width)
 
