@@ -9,6 +9,7 @@ import math
 import os
 import pickle
 import random
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -875,7 +876,10 @@ CODED = pa.array(["x", "y"]).dictionary_encode()
         (pa.array([0.5, None], pa.float32()), [0.5, None], np.float32),
         (pa.array([np.float16(0.5), None], pa.float16()), [0.5, None], np.float16),
         (pa.array([True, None, False]), [True, None, False], np.bool_),
-        (pa.array([1, None]).cast(pa.decimal128(25, 3)), [1.0, None], np.float64),
+        (pa.array([1, None]).cast(pa.decimal128(25, 3)), [1, None], np.int64),
+        (pa.array([Decimal("1.5"), None]).cast(pa.decimal128(25, 3)), [1.5, None], np.float64),
+        (pa.array([Decimal(2**63), None]).cast(pa.decimal128(38, 0)), [2**63, None], np.uint64),
+        (pa.array([Decimal(2**64), Decimal(7), None]).cast(pa.decimal256(40, 0)), [2**64, 7, None], np.int32),
         (pa.nulls(2), [None, None], np.float64),
         (pa.array(["b", None, "a", "b"]), ["b", None, "a", "b"], np.int32),
         (pa.array(["b", None], pa.large_string()), ["b", None], np.int32),

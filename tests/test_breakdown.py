@@ -212,3 +212,62 @@ def test_what_a_group_adds_has_an_interval_as_wide_as_it_scatters():
 def test_what_a_group_adds_has_no_interval_where_the_loss_has_none():
     groups = measure([1, 0, 1, 0], [0.0, 0.4, 0.6, 0.5], by=list("aabb")).groups
     assert all(math.isnan(value) for name in ("low", "high") for value in groups[f"adds_nats_{name}"])
+
+
+@pytest.mark.parametrize("share", [0.3, 1 / 3, 0.9, 5e-324, 1 - 2.0**-53])
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_groups_of_one_repeated_share_are_measured(share, has_weights):
+    """Products of equal shares are rounded: their variance may come out below 0, and no root may be taken of that."""
+    rng = np.random.default_rng(SEED)
+    y = np.repeat([share, 0.25, 0.5], 25)
+    given = {"sample_weight": rng.gamma(1, 1, 75)} if has_weights else {}
+    m = measure(y, rng.random(75), by=np.repeat([0, 1, 2], 25), **given)
+    rates = m.groups["base_rate"]
+    # A weighted mean of equal shares is that share to the rounding of the products.
+    assert rates == pytest.approx([share, 0.25, 0.5], rel=1e-15)
+    assert all(row["log_loss_nats"] >= 0 for row in m.groups)
+
+
+def test_a_rare_class_that_weighs_next_to_nothing_is_no_one_class():
+    """The base rate is rounded to 1; with clusters and groups, too, everything is said."""
+    y, p = np.array([1, 1, 0, 1] * 20), np.full(80, 0.7)
+    w = np.where(y == 1, 1.0, 1e-300)
+    for given in ({}, {"cluster": np.arange(80) % 9}, {"by": np.arange(80) % 3}):
+        m = measure(y, p, sample_weight=w, **given)
+        assert m.base_rate == 1
+        assert m.base_rate.reason == ""
+        assert m.base_rate.low <= 1 <= m.base_rate.high
+        assert m.auc == 0.5
+        assert repr(m)
+
+
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e300, 1.7e308])
+@pytest.mark.parametrize("size", [1.0, 1e300, 1.7e308])
+def test_weights_and_log_odds_of_every_size_are_measured_by_group_and_cluster(weight, size):
+    """Warnings are errors: nothing may leave the floats unseen."""
+    rng = np.random.default_rng(SEED)
+    y, z = rng.integers(0, 2, 90), rng.uniform(-1, 1, 90) * np.where(np.arange(90) % 4, 1.0, size)
+    w = rng.choice([1.0, weight], 90)
+    m = measure(y, y_logit=z, sample_weight=w, by=np.arange(90) % 3, cluster=np.arange(90) % 11)
+    figures = m.to_dict()
+    for row in (figures, *figures["groups"]):
+        low, high = row["log_loss_nats_low"], row["log_loss_nats_high"]
+        assert low is None or float(low) <= float(row["log_loss_nats"]) <= float(high)
+    logloss.diff(m, m.merge(measure(y, y_logit=z / 2, by=np.arange(90) % 3, cluster=np.arange(90) % 11, name="b")))
+
+
+def test_groups_with_huge_log_odds_cost_what_they_cost_alone():
+    """Beyond 2^80 their powers leave the short sums of groups."""
+    y = np.array([0, 1, 0, 1] * 20)
+    z = np.array([1e300, 1.0, 1e100, -2.0] * 20)
+    group = np.repeat([0, 1], 40)
+    for row in measure(y, y_logit=z, by=group).groups:
+        alone = measure(y[group == row["by"]], y_logit=z[group == row["by"]])
+        assert row["log_loss_nats"] == alone.log_loss
+        assert row["rows"] == alone.n_rows
+
+
+def test_a_group_by_two_columns_keeps_true_and_one_apart():
+    by = {"a": np.array([True, 1, "1", 1], object), "b": [0, 0, 0, 0]}
+    m = measure([1, 0, 1, 0], [0.5] * 4, by=by)
+    assert m.margin("a")["rows"] == [1, 2, 1]

@@ -322,3 +322,74 @@ def test_chance_does_not_depend_on_threads_or_rows(monkeypatch):
     monkeypatch.setattr("logloss.decomposition.N_THREADS", 1)
     order = np.random.default_rng(1).permutation(500)
     assert measure(y[order], y_logit=z[order]).miscalibration.__dict__ == first
+
+
+def area(y, p, w) -> Fraction:
+    """The share of pairs that are ranked rightly, over all pairs, by fractions."""
+    rows = [(a, b, Fraction(float(c))) for a, b, c in zip(y.tolist(), p.tolist(), w.tolist(), strict=True)]
+    won = total = Fraction(0)
+    for (_, b1, w1), (_, b0, w0) in itertools.product([r for r in rows if r[0] == 1], [r for r in rows if r[0] == 0]):
+        total += w1 * w0
+        won += w1 * w0 * (Fraction(b1 > b0) + Fraction(b1 == b0) / 2)
+    return won / total
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+@pytest.mark.parametrize("seed", range(30))
+def test_the_auc_is_the_share_of_pairs_rounded_once(seed, has_weights):
+    """So it is exactly 1 of a perfect ranking, exactly 0 of the worst, and one less itself of the other class."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 40))
+    p = np.round(rng.random(n), int(rng.integers(1, 4)))
+    y = (rng.random(n) < p).astype(int)
+    y[:2] = 0, 1
+    w = rng.gamma(0.3, 1, n) + 1e-9 if has_weights else np.ones(n)
+    given = {"sample_weight": w} if has_weights else {}
+    auc, other = measure(y, p, **given).auc, measure(1 - y, p, **given).auc
+    assert auc == float(area(y, p, w))
+    # Both are rounded once, each by at most 2^-54 of 1.
+    assert abs(auc + other - 1) <= 2.0**-53
+    order = np.argsort(rng.random(n))
+    ranks = (order >= n // 2).astype(int)
+    assert measure(ranks, order / n, **given).auc == 1
+    assert measure(1 - ranks, order / n, **given).auc == 0
+
+
+def test_the_auc_of_equal_scores_is_a_half_whatever_the_shares():
+    """Shares next to 0 and to 1 with weights: what is left for the other class is not rounding."""
+    rng = np.random.default_rng(SEED)
+    for share in (5e-324, 1e-200, 0.3, 1 - 2.0**-53):
+        m = measure(np.full(50, share), np.full(50, 0.4), sample_weight=rng.gamma(0.5, 1, 50))
+        assert m.auc == 0.5
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_one_row_that_pays_for_all_bears_all(has_weights):
+    y, p = np.zeros(200, int), np.zeros(200)
+    y[7], p[7] = 1, 0.3
+    weights = {"sample_weight": np.full(200, 0.1)} if has_weights else {}
+    m = measure(y, p, **weights)
+    assert (m.share_of_costliest_1_percent, m.share_of_costliest_10_percent) == (1, 1)
+
+
+def test_chance_over_all_outcomes_has_the_same_bits_for_any_order():
+    """Few rows with weights, several of one score: their order is that of their values."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(3, 13))
+        y, p, w = rng.integers(0, 2, n), np.round(rng.random(n), 1), rng.gamma(0.5, 1, n)
+        found = set()
+        for _ in range(6):
+            order = rng.permutation(n)
+            m = measure(y[order], p[order], sample_weight=w[order]).miscalibration
+            found.add((float(m), m.by_chance, m.p_value))
+        assert len(found) == 1
+
+
+def test_what_is_drawn_does_not_depend_on_the_unit_of_weights():
+    rng = np.random.default_rng(SEED)
+    y, p, w = rng.integers(0, 2, 300), rng.random(300), rng.gamma(0.5, 1, 300)
+    one, other = (measure(y, p, sample_weight=w * unit).miscalibration for unit in (1.0, 2.0**-9))
+    # The same labels are drawn; squares of weights are floats.
+    assert one.p_value == other.p_value
+    assert one.by_chance == pytest.approx(other.by_chance, rel=1e-12)

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,25 @@ def test_frames_are_measured_to_the_same_bits(engine, folder, table):
     assert without(there.to_dict()) == without(here.to_dict())
     assert costs(there) == costs(here)
     assert there.parts == here.parts
+
+
+def test_keys_are_exact_on_every_engine(engine, tmp_path):
+    """100 decimals beyond 2^53, as many whole numbers beyond 2^63, and decimals that no float holds."""
+    ids = [Decimal(2**53 + k) for k in range(100)]
+    table = {"y": [0, 1] * 50, "p": [0.4] * 100, "id": pa.array(ids, pa.decimal128(38, 0))}
+    table["large"] = pa.array([2**63 + k for k in range(100)], pa.uint64())
+    table["fine"] = pa.array([value.scaleb(-20) for value in ids], pa.decimal128(38, 20))
+    pq.write_table(pa.table(table), tmp_path / "rows.parquet", row_group_size=30)
+    for column in ("id", "large", "fine"):
+        asked = {"y_true": "y", "y_proba": "p", "by": column, "cluster": column}
+        here = logloss.measure(str(tmp_path), **asked)
+        assert (len(here.groups), here.n_clusters) == (100, 100)
+        for there in (
+            logloss.measure(str(tmp_path), **asked, engine=engine),
+            logloss.measure(frame_of(engine, str(tmp_path)), **asked),
+        ):
+            assert there.summary.groups.names == here.summary.groups.names
+            assert there.summary.clusters.names == here.summary.clusters.names
 
 
 def test_a_row_of_a_frame_is_named_by_its_values(engine, folder, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 
 import duckdb
 import numpy as np
@@ -36,6 +37,15 @@ def kinds() -> dict[str, logloss.Measurement]:
         "counts": measure(y, p, counts=rng.integers(0, 3, len(y))),
         "groups": measure(y, p, by={"a": by, "b": rng.integers(0, 3, len(y))}),
         "numbers": measure(y, p, by=rng.choice([1.0, 2.5, np.nan], len(y)), groups=[1]),
+        "exact keys": measure(
+            y,
+            p,
+            by=np.array([Decimal("0.12345678901234567890"), 2**70, 2**53 + 1, np.inf], object)[np.arange(1500) % 4],
+        ),
+        "a listed decimal": measure(
+            y, p, by=y.astype(object) + Decimal("1e-20"), groups=[Decimal("1.00000000000000000001")]
+        ),
+        "an exact label": measure(y.astype(object) + 2**80, p, pos_label=2**80 + 1),
         "weighted groups": measure(soft, p, by=by, sample_weight=w),
         "clusters": measure(y, p, cluster=rng.integers(0, 99, len(y)), sample_weight=w),
         "buckets": measure(many, mp, cluster=np.arange(len(many))),
@@ -140,11 +150,22 @@ def test_every_cut_and_flipped_bit_is_refused_or_harmless():
 
 
 def test_a_newer_format_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(filing, "FORMAT_MAJOR", 2)
+    monkeypatch.setattr(filing, "FORMAT_MAJOR", 3)
     data = written(KINDS["hard"])
     monkeypatch.undo()
-    with pytest.raises(DataError, match=r"new\.logloss has format 2\.1, written by logloss .*reads format 1"):
+    with pytest.raises(
+        DataError, match=r"new\.logloss has format 3\.0, written by logloss .*reads format 2.*newer one"
+    ):
         summary_of_bytes(data, "new.logloss")
+
+
+def test_an_older_format_is_refused_by_name(monkeypatch):
+    """Its clusters are hashed otherwise: merged, one cluster would be two."""
+    monkeypatch.setattr(filing, "FORMAT_MAJOR", 1)
+    data = written(KINDS["hard"])
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=r"old\.logloss has format 1\.0, .*reads format 2\. Measure again\."):
+        summary_of_bytes(data, "old.logloss")
 
 
 def test_what_is_no_summary_is_refused_with_a_way_out(tmp_path):

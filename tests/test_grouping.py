@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,8 @@ from test_kernels import counts_of, forecast_of
 
 from logloss.data.keys import REST, Keys
 from logloss.data.rows import Column
+from logloss.data.source import as_column
+from logloss.data.values import typed
 from logloss.onepass import exact, grouping, kernels
 from logloss.onepass.hashing import hash_texts, hashes_of
 
@@ -82,16 +85,14 @@ def hash_of(*values) -> int:
             one = GOLDEN
         elif isinstance(value, bool):
             one = mixed((int(value) + 2 * GOLDEN) & WORD)
-        elif isinstance(value, int | float):
-            is_long = abs(value) >= 2**53 and isinstance(value, int)
-            one = mixed(
-                (value ^ (4 * GOLDEN & WORD))
-                if is_long
-                else (reference.bits_of(float(value)) & WORD) ^ (3 * GOLDEN & WORD)
-            )
+        elif isinstance(value, int | float) and float(value) == value:
+            one = mixed((reference.bits_of(float(value)) & WORD) ^ (3 * GOLDEN & WORD))
+        elif isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+            of_sign = 6 * GOLDEN & WORD if value < 0 else 0
+            one = mixed(abs(value) ^ of_sign ^ (4 * GOLDEN & WORD))
         else:
-            [(a, b)] = reference.hash_texts([value.encode()])
-            one = mixed((a << 31) ^ b ^ (5 * GOLDEN & WORD))
+            [(a, b)] = reference.hash_texts([str(value).encode()])
+            one = mixed((a << 31) ^ b ^ ((5 if isinstance(value, str) else 7) * GOLDEN & WORD))
         total = mixed((total * GOLDEN + one) & WORD)
     return total - (1 << 64) if total >> 63 else total
 
@@ -106,7 +107,10 @@ def test_hashes_are_the_published_ones():
     """They must never change: a summary of today merges with one of next year."""
     assert hashes_of([Column(np.array([1.0, 2.0]))]).tolist() == [hash_of(1), hash_of(2)]
     assert hashes_of([Column(np.array([1, -3]))]).tolist() == [hash_of(1), hash_of(-3)]
-    assert hashes_of([Column(np.array([2**60 + 1]))]).tolist() == [hash_of(2**60 + 1)]
+    assert hashes_of([Column(np.array([2**60 + 1, 2**60]))]).tolist() == [hash_of(2**60 + 1), hash_of(2**60)]
+    assert hashes_of([Column(np.array([-(2**60) - 1]))]).tolist() == [hash_of(-(2**60) - 1)]
+    longer = (2**70 + 1, 2**70, Decimal("0.1234567890123456789"))
+    assert hashes_of([Column(np.arange(3), None, longer)]).tolist() == [hash_of(value) for value in longer]
     assert hashes_of([Column(np.array([True, False]))]).tolist() == [hash_of(True), hash_of(False)]
     assert hashes_of([text_column("a", "", "1", None)]).tolist() == [
         hash_of("a"),
@@ -122,6 +126,26 @@ def test_hashes_are_the_published_ones():
         252958930067722080,
         7448215242572606408,
     )
+
+
+WHOLE = st.integers(-(2**70), 2**70) | st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+
+
+@given(WHOLE)
+def test_a_whole_number_has_one_hash_in_whatever_type(value):
+    """Read from one file as int64 and from another as a decimal or a float, it is one cluster."""
+    columns = [as_column(np.array([value, 2**80], object), "id"), as_column([Decimal(value)], "id")]
+    columns += [
+        Column(np.array([value], t)) for t in (np.int64, np.uint64) if np.iinfo(t).min <= value <= np.iinfo(t).max
+    ]
+    if float(value) == value:
+        columns.append(Column(np.array([float(value)])))
+    assert {int(hashes_of([column])[0]) for column in columns} == {hash_of(value)}
+
+
+@given(st.lists(WHOLE | st.decimals(-1, 1, places=20).map(lambda d: d.normalize()), min_size=2, unique_by=typed))
+def test_different_numbers_have_different_hashes(values):
+    assert len(set(hashes_of([as_column(np.array(values, object), "id")]).tolist())) == len(values)
 
 
 def test_a_million_keys_have_a_million_hashes():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -564,3 +567,50 @@ def test_the_mean_of_a_measurement_is_log_loss():
 
 def test_the_normal_quantile_is_right():
     assert pytest.approx(stats.norm.ppf(0.975), rel=1e-15) == Z
+
+
+@pytest.fixture
+def trials(monkeypatch):
+    path = Path(__file__).parents[1] / "benchmarks" / "_trials_measures.py"
+    spec = importlib.util.spec_from_file_location("_trials_measures", path)
+    found = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "_trials_measures", found)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_random_tables_are_measured_rightly(trials):
+    """A piece of benchmarks/trials.py: labels, forecasts, weights, counts and keys from the ends of every scale."""
+    found = trials.run(240, SEED)
+    assert (found["silent_differences"], found["undocumented_exceptions"]) == (0, 0), found["failures"]
+    assert found["trials"] == 240
+    # Most tables can be measured: the trials look at something.
+    assert found["refused"] < 24
+
+
+def test_the_trials_find_what_is_wrong(trials, monkeypatch):
+    """A loss that is off by a part in 10^9 is a silent difference, and a ZeroDivisionError an undocumented exception."""
+    monkeypatch.setattr(trials, "loss_of", lambda rows: 1e-9 + sum(row[3] for row in rows))
+    found = trials.run(8, SEED)
+    assert found["silent_differences"] >= 1
+    monkeypatch.setattr(trials, "table_of", lambda rng: 1 // 0)
+    found = trials.run(8, SEED)
+    assert found["undocumented_exceptions"] == 8
+    assert "ZeroDivisionError" in found["failures"][0]
+
+
+@pytest.mark.parametrize("n_rows", [12, 150, 9_000])
+def test_calls_side_by_side_have_the_same_bits(n_rows):
+    """Whatever else runs, in whatever order the rows come, however often it is asked."""
+    rng = np.random.default_rng(n_rows)
+    p, w = np.round(rng.random(n_rows), 3), rng.gamma(0.5, 1, n_rows)
+    y = (rng.random(n_rows) < p).astype(int)
+    orders = [np.arange(n_rows)] * 4 + [rng.permutation(n_rows) for _ in range(4)]
+
+    def figures(order):
+        found = measure(y[order], p[order], sample_weight=w[order], by=np.arange(n_rows)[order] % 3).to_dict()
+        del found["costliest"]
+        return json.dumps(found)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(figures, orders))) == 1

@@ -67,6 +67,7 @@ data.block
 data.forecasts
 data.keys
 data.rows
+data.values
 storage | documents
 patience
 text | errors | version

@@ -16,7 +16,7 @@ import numpy as np
 
 from logloss.data.keys import REST, sorting
 from logloss.decomposition import ErrorOf, Recalibration, chance_of, error_of_rows
-from logloss.estimates import ClusteredMoments, Moments, Z, moments_of
+from logloss.estimates import ClusteredMoments, Moments, Z, dot, moments_of
 from logloss.smalltable import SmallTable
 from logloss.spread import Spread, spread_of_cell
 
@@ -134,7 +134,10 @@ def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Mome
         if row["reason"] or math.isnan(all_squares):
             continue
         share, added = row["share"], row["adds_nats"]
-        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added**2 / total.n_rows
+        # Not a power: that of a float raises an error where the product is infinite.
+        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added * added / total.n_rows
+        if not math.isfinite(variance):
+            continue
         reach = Z * math.sqrt(max(variance, 0.0))
         row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
 
@@ -156,26 +159,16 @@ def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:
     """The groups by some of the columns: those that differ in the others only are merged."""
     chosen = [grouped.columns.index(name) for name in columns]
     names = [name if name == REST else tuple(name[j] for j in chosen) for name in grouped.names]
-    distinct = tuple(sorted(set(names), key=sorting))
-    places = {name: number for number, name in enumerate(distinct)}
-    return replace(replace(grouped, names=tuple(names)).renumbered(places), columns=columns, names=distinct)
+    by_key = {sorting(name): name for name in names}
+    distinct = tuple(by_key[key] for key in sorted(by_key))
+    return replace(replace(grouped, names=tuple(names)).renumbered(distinct), columns=columns, names=distinct)
 
 
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     """The figures with clusters as observations."""
     sums = [GroupSums(clusters, number, is_soft=moments.summary.is_soft) for number in range(clusters.n_groups)]
     totals = {name: [each.sum(name) for each in sums] for name in ("w", "c", "a")}
-    # Over one power of two: far apart or not, they are floats then.
-    top = max(max(totals["w"]), max(totals["c"]), 1).bit_length()
-    return ClusteredMoments(
-        moments,
-        {name: np.array([scaled(value, top) for value in values]) for name, values in totals.items()},
-    )
-
-
-def scaled(value: int, top: int) -> float:
-    """An exact sum in units of 2^top."""
-    return value / (1 << top)
+    return ClusteredMoments(moments, totals)
 
 
 def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: ClusteredMoments) -> ErrorOf:
@@ -190,9 +183,9 @@ def error_of_clusters(clusters: GroupedSummary, spread: Spread, moments: Cluster
         if not math.isfinite(size):
             return math.nan, 0.0
         d = d / size
-        squares = float(d @ d)
+        squares = dot(d, d)
         found = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
-        return found, float(d @ d**2) / squares**1.5
+        return found, dot(d, d**2) / squares**1.5
 
     return error
 

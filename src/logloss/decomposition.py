@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.estimates import CONFIDENCE, Estimate, Z, dot, expit, logit, with_interval
+from logloss.estimates import CONFIDENCE, NEXT_TO_NOTHING, Estimate, Z, dot, expit, logit, with_interval
 from logloss.information import entropy
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ MOST_DRAWN = 1 << 14
 MOST_ENUMERATED = 20
 # Two outcomes of equal miscalibration differ by the rounding of sums of at most 20 terms of order one.
 TIE = 1e-12
+THOUSAND = 1000
 
 
 class Recalibration:
@@ -211,7 +212,8 @@ def decomposed(
     """(Discrimination, miscalibration) of a log loss, with intervals unless there is a reason why not."""
     spread = recalibration.spread
     recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
-    discrimination = Estimate(uncertainty - recalibrated, reason=reason)
+    # Entropy is concave: below 0 is the rounding of two sums.
+    discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
     found = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
     found.lowest, found.highest = float(found), max(log_loss - recalibration.least_log_loss, 0.0)
     found.by_chance, found.by_chance_95, found.p_value = chance.mean, chance.high, chance.p_value
@@ -222,7 +224,8 @@ def decomposed(
     of_zeros, of_ones = recalibration.costs
     rate = recalibration.positive / recalibration.total
     if not 0 < rate < 1:
-        return Estimate(discrimination, reason="one class"), found
+        is_one_class = recalibration.positive in (0, recalibration.total)
+        return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), found
     saved = -math.log1p(-rate) - of_zeros, -math.log(rate) - of_ones
     discrimination = with_interval(discrimination, *error_of(*saved, float(discrimination)), low=0.0)
     if math.isfinite(log_loss):
@@ -246,25 +249,34 @@ def finite(costs: Any) -> Any:
 def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate:
     """Probability that a row of 1 has a higher score than a row of 0, ties counting half; interval in its log-odds.
 
-    DeLong's variance, from what each row contributes. Exact from a table; from bins rows of one bin are ties.
+    DeLong's variance, from what each row contributes. Exact from a table, rounded once; from bins rows of one bin are
+    ties.
     """
-    zeros, ones = spread.shares
-    mass_zero, mass_one = float(zeros.sum()), float(ones.sum())
-    if not 0 < mass_zero < math.inf or not 0 < mass_one < math.inf:
+    from logloss.onepass.exact import ratio
+
+    zeros, ones = zeros_and_ones(spread)
+    mass_zero, mass_one = int(zeros.sum()), int(ones.sum())
+    if not mass_zero or not mass_one:
         return Estimate(math.nan, reason="one class: there is no pair to compare")
-    below = (np.cumsum(zeros) - zeros / 2) / mass_zero
-    above = (mass_one - np.cumsum(ones) + ones / 2) / mass_one
-    value = float(ones @ below) / mass_one
+    # Twice the mass of the other class below, or above, half of equals included: all are whole numbers.
+    below, above = 2 * np.cumsum(zeros) - zeros, 2 * (mass_one - np.cumsum(ones)) + ones
+    pairs, all_pairs = sum_of_products(ones, below), 2 * mass_zero * mass_one
+    value = ratio(pairs, all_pairs)
     if reason:
         return Estimate(value, reason=reason)
-    rarer = min(mass_zero, mass_one)
+    if pairs in (0, all_pairs):
+        return Estimate(value, reason="every 1 lies above every 0" if pairs else "every 1 lies below every 0")
+    total = mass_zero + mass_one
+    share_zero, share_one = ratio(mass_zero, total), ratio(mass_one, total)
+    rarer = min(share_zero, share_one)
+    if not 0 < value < 1 or rarer == 0:
+        return Estimate(value, reason=NEXT_TO_NOTHING)
+    below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
     # Over the mass of the rarer class, which may be next to nothing, at the end only.
-    error, _ = error_of((above - value) * (rarer / mass_zero), (below - value) * (rarer / mass_one), 0.0)
+    error, _ = error_of((above - value) * (rarer / share_zero), (below - value) * (rarer / share_one), 0.0)
     error /= rarer
     if not math.isfinite(error):
-        return Estimate(value, reason="the rarer class weighs next to nothing")
-    if not 0 < value < 1:
-        return Estimate(value, reason="every 1 lies above every 0" if value else "every 1 lies below every 0")
+        return Estimate(value, reason=NEXT_TO_NOTHING)
     width = Z * error / (value * (1 - value))
     centre = logit(value)
     return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
@@ -272,10 +284,23 @@ def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate
 
 def area_bounds(spread: Spread) -> tuple[float, float]:
     """What is certain of the area under the curve, wherever the rows lie in their bins."""
-    zeros, ones = spread.shares
-    both = float(zeros.sum()) * float(ones.sum())
-    below = float(ones @ (np.cumsum(zeros) - zeros)) / both
-    return below, below + (0.0 if spread.is_exact else float(ones @ zeros) / both)
+    zeros, ones = zeros_and_ones(spread)
+    both = int(zeros.sum()) * int(ones.sum())
+    below = sum_of_products(ones, np.cumsum(zeros) - zeros)
+    return below / both, (below + (0 if spread.is_exact else sum_of_products(ones, zeros))) / both
+
+
+def zeros_and_ones(spread: Spread) -> tuple[Any, Any]:
+    """The masses of 0 and of 1 at each place, as integers in one unit."""
+    ones, rows = spread.integers
+    return rows - ones, ones
+
+
+def sum_of_products(a: Any, b: Any) -> int:
+    """Σ a·b of integers ≥ 0, exactly."""
+    if a.dtype == np.int64 and int(a.sum()) * int(b.max(initial=0)) < 1 << 63:
+        return int(np.einsum("i,i", a, b))
+    return sum(one * other for one, other in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def chance_of(
@@ -331,9 +356,11 @@ def _rows_of(costliest: Any) -> tuple[Any, Any, Any, Any, Any]:
         kernels.surprisals(labels, forecast, of_zero, forecast if is_logit else None, out)
     weights = np.array([row.weight for row in rows])
     weights = weights / weights.max()
-    order = np.argsort(keys, kind="stable")
+    # Rows in an order of their values, not of their places, so that sums over outcomes have the same bits for any.
+    order = np.lexsort((if_one, if_zero, weights, keys))
     numbers = np.unique(keys[order], return_inverse=True)[1]
-    return numbers, (weights / weights.sum())[order], np.exp(-if_one)[order], if_one[order], if_zero[order]
+    weights = weights[order]
+    return numbers, weights / weights.sum(), np.exp(-if_one)[order], if_one[order], if_zero[order]
 
 
 def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
@@ -357,8 +384,8 @@ def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
         if_one = np.add.reduceat(if_one * mass, starts) / together
         effective = np.add.reduceat(effective, starts)
         observed = np.add.reduceat(ones, starts), together.copy()
-        recalibrated = float(pooled_entropy(*observed))
-        loss = float(np.add.reduceat(zeros, starts) @ if_zero + np.add.reduceat(ones, starts) @ if_one)
+        recalibrated = float(pooled_entropy(observed[0].copy(), observed[1]))
+        loss = dot(np.add.reduceat(zeros, starts), if_zero) + dot(observed[0], if_one)
         # Both are compared at the same coarseness.
         miscalibration = max(loss - recalibrated, 0.0) if math.isfinite(miscalibration) else miscalibration
         mass = together
@@ -402,23 +429,32 @@ def runs(mass: Any, most: int) -> Any:
 
 
 def _seed(spread: Spread) -> int:
-    """A seed made of the content, so that the same rows always draw the same."""
-    digest = hashlib.sha256(spread.counts.tobytes())
-    digest.update(spread.points.values.tobytes())
-    digest.update(spread.masses.lanes.tobytes())
+    """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
+    digest = hashlib.sha256(spread.points.values.tobytes())
+    if spread.is_counted:
+        digest.update(spread.counts.tobytes())
+    else:
+        ones, rows = (column.tolist() for column in spread.integers)
+        unit = math.gcd(*ones, *rows)
+        digest.update(repr([(one // unit, row // unit) for one, row in zip(ones, rows, strict=True)]).encode())
     return int.from_bytes(digest.digest()[:16], "little")
 
 
 def share_of_costliest(spread: Spread, part: float) -> float:
     """The share of all losses that the costliest rows bear which make up so large a part of all mass."""
-    zeros, ones = spread.shares
     costs = np.concatenate([spread.if_zero, spread.if_one])
-    mass = np.concatenate([zeros, ones])
+    mass = np.concatenate(zeros_and_ones(spread))
     paying = mass > 0
     costs, mass = costs[paying], mass[paying]
     order = np.argsort(-costs, kind="stable")
     costs, mass = costs[order], mass[order]
-    before = np.cumsum(mass) - mass
-    taken = np.clip(part * float(mass.sum()) - before, 0.0, mass)
-    paid = float(costs @ mass)
-    return float(costs @ taken) / paid if paid > 0 else math.nan
+    # In thousandths, so that the part is a whole number, too.
+    total = THOUSAND * int(mass.sum())
+    mass = THOUSAND * (mass if total < 1 << 62 else mass.astype(object))
+    end, wanted = np.cumsum(mass), total // THOUSAND * round(THOUSAND * part)
+    shares = (mass / total).astype(np.float64)
+    # What lies whole within the part counts as it does in all, so that the share is 1 where the others cost nothing.
+    rest = np.minimum(np.maximum(wanted - (end - mass), 0), mass)
+    taken = np.where(end <= wanted, shares, (rest / total).astype(np.float64))
+    paid = dot(costs, shares)
+    return min(dot(costs, taken) / paid, 1.0) if paid > 0 else math.nan

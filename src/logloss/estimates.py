@@ -25,6 +25,7 @@ CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 # Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
 FEWEST_OF_RARER_CLASS = 20
+NEXT_TO_NOTHING = "the rarer class weighs next to nothing"
 
 
 class Estimate(float):
@@ -117,7 +118,8 @@ class Moments:
         """Standard error of the log-odds of the base rate, whatever the weights: nothing in it can underflow."""
         from logloss.onepass.exact import UNIT_EXPONENT, ratio
 
-        positive, centred = self.summary.sum("a"), self.centred("a", "a", "aa") * self.n_rows
+        # Products of shares and weights are rounded: of equal ones the sum may be below 0.
+        positive, centred = self.summary.sum("a"), max(self.centred("a", "a", "aa"), 0) * self.n_rows
         both = (positive * (self.weight - positive)) ** 2
         return math.sqrt(ratio(centred << UNIT_EXPONENT, both * max(self.n_rows - 1, 1)))
 
@@ -128,7 +130,7 @@ class Moments:
         of = self.summary.sum
         w, c = self.weight, of("c")
         squares = of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")
-        if squares == 0:
+        if squares <= 0:
             return 0.0
         cubes = of("ccc") * w**3 - 3 * c * of("ccw") * w * w + 3 * c * c * of("cww") * w - c**3 * of("www")
         size = math.sqrt(ratio((cubes * cubes) << UNIT_EXPONENT, squares**3))
@@ -153,15 +155,22 @@ class Moments:
         if reason:
             return Estimate(loss, reason=reason)
         error = math.sqrt(max(self.covariance("c", "c", "cc"), 0.0))
+        if math.isnan(error):
+            return Estimate(loss, reason="the losses are too large")
         return with_interval(loss, error, self.skewness(), low=0.0)
 
     def base_rate(self) -> Estimate:
         """Mean label; its interval is symmetric in log-odds, so that it stays in [0, 1]."""
         rate = self.quotient("a")
-        if not 0 < rate < 1 or self.n_rows < 2:
+        if self.is_one_class or self.n_rows < 2:
             return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
         spread, logit = Z * self.error_of_log_odds(), -self.slope()
         return Estimate(rate, min(rate, expit(logit - spread)), max(rate, expit(logit + spread)))
+
+    @property
+    def is_one_class(self) -> bool:
+        """Whether no weight is on one of the classes, exactly: a rate may be rounded to 0 or 1."""
+        return self.summary.sum("a") in (0, self.weight)
 
     def slope(self) -> float:
         """Derivative of the entropy at the base rate, log((1 − rate) / rate)."""
@@ -181,13 +190,17 @@ class Moments:
         positive = self.summary.sum("a")
         rarer = ratio(min(positive, self.weight - positive), self.weight)
         value = entropy(rarer)
-        if rarer == 0:
+        if self.is_one_class:
             return Estimate(value, reason="one class")
         if self.n_rows < 2:
             return Estimate(value, reason="one row")
+        if rarer == 0:
+            return Estimate(value, reason=NEXT_TO_NOTHING)
         of_log_odds = self.error_of_log_odds()
         of_rate = of_log_odds * rarer * (1 - rarer)
         error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
+        if not math.isfinite(error):
+            return Estimate(value, reason=NEXT_TO_NOTHING)
         return Estimate(value, max(value - Z * error, 0.0), min(value + Z * error, math.log(2)))
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
@@ -195,7 +208,8 @@ class Moments:
         from logloss.onepass import exact
 
         if not uncertainty > 0:
-            return Estimate(math.nan, reason="one class: the labels have no entropy to save")
+            reason = "one class: the labels have no entropy to save" if self.is_one_class else NEXT_TO_NOTHING
+            return Estimate(math.nan, reason=reason)
         if math.isinf(loss):
             return Estimate(-math.inf, reason="infinite")
         value = 1 - loss / uncertainty
@@ -213,7 +227,7 @@ class Moments:
         )
         error = math.sqrt(max(variance, 0.0)) / uncertainty
         if not math.isfinite(error):
-            return Estimate(value, reason="the rarer class weighs next to nothing")
+            return Estimate(value, reason=NEXT_TO_NOTHING)
         return Estimate(value, value - Z * error, min(value + Z * error, 1.0))
 
     def brier(self) -> Estimate:
@@ -328,9 +342,9 @@ def dot(a: Any, b: Any) -> float:
 
 class ClusteredMoments(Moments):
     """The same with clusters as the independent observations: covariances of their sums, t with one degree of freedom
-    less than there are clusters. totals: weight, weight·loss and weight·label of each cluster, over their largest."""
+    less than there are clusters. totals: weight, weight·loss and weight·label of each cluster, integers in one unit."""
 
-    def __init__(self, moments: Moments, totals: Mapping[str, Any]) -> None:
+    def __init__(self, moments: Moments, totals: Mapping[str, Sequence[int]]) -> None:
         super().__init__(moments.summary)
         self.plain = moments
         self.totals = totals
@@ -339,29 +353,35 @@ class ClusteredMoments(Moments):
 
     def deviations(self, name: str) -> Any:
         """What each cluster adds to a mean beyond its share."""
-        values, weights = self.totals[name], self.totals["w"]
-        if np.array_equal(values, weights * (values[0] / weights[0])):
-            return np.zeros(len(values))
-        return (values - weights * (values.sum() / weights.sum())) / weights.sum()
+        from logloss.onepass.exact import ratio
+
+        values, weights = in_one_unit(self.totals[name], self.totals["w"])
+        value, weight = sum(values), sum(weights)
+        return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """The covariance of two means."""
         if self.n_clusters < 2:
             return 0.0
-        total = float(self.deviations(x) @ self.deviations(y))
+        total = dot(self.deviations(x), self.deviations(y))
         # Intervals are made with the normal quantile: the wider one of t goes into the error.
         return total * self.n_clusters / (self.n_clusters - 1) * (self.quantile / Z) ** 2
 
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate."""
-        rate = self.quotient("a")
-        return math.sqrt(max(self.covariance("a", "a", "aa"), 0.0)) / (rate * (1 - rate))
+        from logloss.onepass.exact import ratio
+
+        positive = self.summary.sum("a")
+        both = ratio(positive * (self.weight - positive), self.weight**2)
+        error = math.sqrt(max(self.covariance("a", "a", "aa"), 0.0))
+        return error / both if both else math.inf
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of the clusters' deviations."""
         d = self.deviations("c")
-        squares = float(d @ d)
-        return float(d @ d**2) / squares**1.5 if squares > 0 else 0.0
+        d = d / (np.abs(d).max(initial=0.0) or 1.0)
+        squares = dot(d, d)
+        return dot(d, d**2) / squares**1.5 if squares > 0 else 0.0
 
     def why_no_interval(self) -> str:
         """The reason why an interval would not hold what it says."""
@@ -382,6 +402,16 @@ class ClusteredMoments(Moments):
     def expected_z(self, gap: float) -> tuple[float, str]:
         """Not known: the rows of a cluster share what happens."""
         return math.nan, "infinite" if math.isinf(gap) else "no z: rows of a cluster depend on each other"
+
+
+def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:
+    """Integers without the power of two that all of them have in common: products of them are then short."""
+    bits = 0
+    for column in columns:
+        for value in column:
+            bits |= abs(value)
+    shift = max((bits & -bits).bit_length() - 1, 0)
+    return [[value >> shift for value in column] for column in columns]
 
 
 def student_quantile(n_degrees: int) -> float:
@@ -451,9 +481,12 @@ def moments_of(summary: Any, spread: Spread) -> Moments:
 
 
 def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
-    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound."""
+    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound.
+
+    Of very skew rows the transformation may leave the mean itself outside; the interval is then as wide as reaches it.
+    """
     ends = value - error * untransformed(Z, skewness), value - error * untransformed(-Z, skewness)
-    return Estimate(value, max(ends[0], low), max(ends[1], low))
+    return Estimate(value, min(max(ends[0], low), value), max(ends[1], value))
 
 
 def logit(p: float) -> float:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 from logloss.estimates import Estimate
@@ -39,6 +40,9 @@ def jsonable(row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, float) and not math.isfinite(value):
             found[name] = None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+        elif isinstance(value, Decimal):
+            # The key of a group that no float holds: JSON's own numbers would be read as floats.
+            found[name] = str(value)
         else:
             found[name] = value
     return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.rows import FramePlace, RememberedPlace
+from logloss.data.values import read_value, written_value
 from logloss.errors import DataError
 from logloss.onepass.summaries import CostliestSummary, Costly, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from logloss.data.keys import GroupKey
 
 # Minor 1: rows without a label yet, and a correction for negatives that training left out.
-FORMAT_MAJOR, FORMAT_MINOR = 1, 1
+# Major 2: keys by their exact values, and clusters hashed so.
+FORMAT_MAJOR, FORMAT_MINOR = 2, 0
 HEADER = "logloss"
 LIMITS = {"most_distinct": MOST_DISTINCT, "most_groups": MOST_GROUPS, "most_detailed": MOST_DETAILED}
 N_LINES_KEPT = 3
@@ -77,7 +79,7 @@ def bytes_of_summary(
             "n_infinite": summary.n_infinite,
             "n_dropped": summary.n_dropped,
             "is_soft": summary.is_soft,
-            "coding": sorted(([kind, value] for kind, value in summary.coding), key=repr),
+            "coding": sorted(([kind, written_value(value)] for kind, value in summary.coding), key=repr),
             "n_hard": list(summary.n_hard),
             "n_costliest": summary.costliest.n_rows,
             "unlabelled": None if summary.unlabelled is None else _late(summary.unlabelled),
@@ -169,18 +171,18 @@ def _sum_table(name: str, table: SumTable, units: dict[str, int]) -> dict[str, A
 def _settings(grouped: GroupedSummary) -> dict[str, Any]:
     return {
         "columns": list(grouped.columns),
-        "only": None if grouped.only is None else [list(key) for key in grouped.only],
+        "only": None if grouped.only is None else [list(map(written_value, key)) for key in grouped.only],
         "scale": grouped.scale,
         "n_rows": grouped.n_rows,
         "is_over": grouped.is_over,
-        "names": [name if grouped.is_hashed else list(name) for name in grouped.names],
+        "names": [name if grouped.is_hashed else list(map(written_value, name)) for name in grouped.names],
         "has_cells": grouped.cells is not None,
         "is_exact": grouped.cells is not None and grouped.cells.scores is not None,
     }
 
 
 def _grouped(kind: str, grouped: GroupedSummary, units: dict[str, int]) -> list[dict[str, Any]]:
-    words = [str(name) if grouped.is_hashed else json.dumps(list(name)) for name in grouped.names]
+    words = [str(name) if grouped.is_hashed else json.dumps(list(map(written_value, name))) for name in grouped.names]
     totals = _counts(f"{kind}: totals", grouped.totals)
     totals["group"] = [words[key] for key in grouped.totals.keys.tolist()]
     found = [totals, _sum_table(f"{kind}: sums", grouped.sums, units)]
@@ -206,10 +208,11 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
         major = int(str(header["format"]).split(".")[0])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged from error
-    if major > FORMAT_MAJOR:
+    if major != FORMAT_MAJOR:
+        way_out = "Install a newer one to read it." if major > FORMAT_MAJOR else "Measure again."
         raise DataError(
             f"{name} has format {header['format']}, written by logloss {header.get('library', '?')}; this is logloss "
-            f"{__version__}, which reads format {FORMAT_MAJOR}. Install a newer one to read it."
+            f"{__version__}, which reads format {FORMAT_MAJOR}. {way_out}"
         )
     try:
         if header.get("sha256") != _checksum(header, content_of(table)):
@@ -280,7 +283,7 @@ def _kept(header: Mapping[str, Any], sections: _Sections) -> Kept:
         said["n_infinite"],
         said["n_dropped"],
         said["is_soft"],
-        frozenset((kind, value) for kind, value in said["coding"]),
+        frozenset((kind, read_value(value)) for kind, value in said["coding"]),
         tuple(said["n_hard"]),
         tuple(sums[: len(HARD_SUMS)]),
         tuple(sums[len(HARD_SUMS) :]),
@@ -319,8 +322,10 @@ def _grouped_of(kind: str, header: Mapping[str, Any], sections: _Sections) -> Gr
         return None
     said = header[kind]
     is_hashed = kind == "clusters"
-    names: list[Any] = said["names"] if is_hashed else [tuple(name) for name in said["names"]]
-    only: tuple[GroupKey, ...] | None = None if said["only"] is None else tuple(tuple(key) for key in said["only"])
+    names: list[Any] = said["names"] if is_hashed else [tuple(map(read_value, name)) for name in said["names"]]
+    only: tuple[GroupKey, ...] | None = (
+        None if said["only"] is None else tuple(tuple(map(read_value, key)) for key in said["only"])
+    )
     cells = None
     if said["has_cells"]:
         scores = sections.keys(f"{kind}: scores") if said["is_exact"] else None

@@ -16,6 +16,7 @@ import numpy as np
 
 from logloss.data.design import Category, Design, Numbers
 from logloss.data.rows import Array
+from logloss.data.values import read_value, written_value
 from logloss.documents import document_bytes, known_fields, number, written
 from logloss.errors import DataError
 from logloss.leave_one_out import NewRows
@@ -83,7 +84,7 @@ def _term(term: Numbers | Category) -> dict[str, Any]:
         return {
             "kind": "category",
             "column": term.column,
-            "levels": list(term.levels),
+            "levels": list(map(written_value, term.levels)),
             "weights": list(term.weights),
             "reference": term.reference,
         }
@@ -150,7 +151,11 @@ def _array(values: Any) -> Array:
 def _read_term(term: Mapping[str, Any]) -> Numbers | Category:
     """One column of the recipe; whatever is not of the right length is refused."""
     if term["kind"] == "category":
-        levels, weights, reference = tuple(term["levels"]), tuple(map(number, term["weights"])), term["reference"]
+        levels, weights, reference = (
+            tuple(map(read_value, term["levels"])),
+            tuple(map(number, term["weights"])),
+            term["reference"],
+        )
         if not (len(levels) == len(weights) and isinstance(reference, int) and 0 <= reference < len(levels)):
             raise DataError("levels of a category do not go together")
         return Category(str(term["column"]), levels, weights, reference)

@@ -168,7 +168,7 @@ class Predictor:
         """Columns by name as the recipe takes them."""
         found = dict(found)
         for term in self.design.numbers:
-            found[term.column] = found[term.column].as_values()
+            found[term.column] = found[term.column].as_values().as_numbers()
             self._check_number(term.column, found[term.column])
         return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
 
@@ -319,7 +319,7 @@ class ScoredPart:
         return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit)
 
     def _offset(self, rows: Rows) -> Array:
-        column = rows.columns[self.predictor.offset]
+        column = rows.columns[self.predictor.offset].as_numbers()
         if column.categories is not None:
             raise DataError(f'column "{printable(self.predictor.offset)}" must hold numbers: it is the offset.')
         missing = missing_of(column)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from logloss.errors import MissingPackage
@@ -92,7 +93,7 @@ class SmallTable(Sequence[dict[str, Any]]):
 
 def significant_or_text(value: Any) -> str:
     """A value of a small table as text."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, bool | str | Decimal) or value is None:
         return printable(str(value))
     return count(value) if isinstance(value, int) else significant(value)
 

@@ -88,10 +88,12 @@ class Spread:
 
     @cached_property
     def share_of_a_row(self) -> float:
-        """The share of all mass that one row with a hard label and no weight has."""
+        """The share of all mass that one row with a hard label and no weight has; inf where there is no such row."""
+        from logloss.onepass.exact import ratio
+
         _, rows = self.integers
         unit = 1 if self.is_counted else 1 << max(0, -32 * self.masses.first)
-        return unit / int(rows.sum())
+        return ratio(unit, int(rows.sum()))
 
     def relative_masses(self, masses: SumTable) -> tuple[Any, Any]:
         """(w, w·y) of sums of the same rows, as shares of all mass."""

@@ -276,7 +276,7 @@ def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
     """Values as a float64 column, and the shape to give back."""
     if np.ndim(values) == 0 and isinstance(values, int | float | np.number):
         return np.array([float(values)]), ()
-    column = as_column(values, name)
+    column = as_column(values, name).as_numbers()
     if column.categories is not None or column.values.dtype.kind not in "biuf":
         raise DataError(f"`{name}` must hold numbers.")
     found = column.values.astype(np.float64)

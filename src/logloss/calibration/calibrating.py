@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 N_FOLDS = 10
 SEED = 20_140_214
+# Of a loss of which less is left than this, the difference of two floats says nothing.
+ALL_SAVED = 2.0**-30
 
 
 def calibrate(
@@ -188,7 +190,10 @@ def calibrated(
     saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
     fit = fitted_map(kind, Evidence.of_spread(units.spread, units))
     edges = units.log_one[0], units.log_zero[0]
-    after = candidates.log_loss(kind) if math.isinf(saves) else loss - float(saves)
+    after = loss - float(saves)
+    if not after > loss * ALL_SAVED:
+        # Nothing but rounding is left of the difference.
+        after = candidates.log_loss(kind)
     return Calibration(
         map=fit,
         asked=method,

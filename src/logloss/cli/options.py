@@ -164,14 +164,10 @@ def typed(value: str) -> list[Any]:
     """What a group that was typed may be: text, a number; `null` is nothing."""
     if value == "null":
         return [None]
-    try:
-        return [value, int(value)]
-    except ValueError:
-        pass
-    try:
-        return [value, float(value)]
-    except ValueError:
-        return [value]
+    from logloss.data.values import number_in
+
+    number = number_in(value)
+    return [value] if number is None else [value, number]
 
 
 def opened(files: tuple[str, ...], *, header: bool) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.estimates import CONFIDENCE, Estimate
+from logloss.estimates import CONFIDENCE, Estimate, dot
 from logloss.smalltable import SmallTable
 from logloss.text import value_text
 
@@ -216,9 +216,9 @@ def newey_west(leads: Any, weights: Any, lead: float) -> tuple[Estimate, int]:
     if n_periods < FEWEST_PERIODS:
         return Estimate(lead, reason=f"too few periods ({n_periods})"), n_lags
     deviations = leads - weights * (leads.sum() / weights.sum())
-    variance = float(deviations @ deviations)
+    variance = dot(deviations, deviations)
     for lag in range(1, n_lags + 1):
-        variance += 2 * (1 - lag / (n_lags + 1)) * float(deviations[lag:] @ deviations[:-lag])
+        variance += 2 * (1 - lag / (n_lags + 1)) * dot(deviations[lag:], deviations[:-lag])
     error = math.sqrt(max(variance, 0.0) * n_periods / (n_periods - 1))
     width = float(stdtrit(n_periods - 1, 0.5 + CONFIDENCE / 2)) * error
     return Estimate(lead, lead - width, lead + width), n_lags

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.breakdown import GroupSums, cluster_deviations, clustered, scaled
+from logloss.breakdown import GroupSums, cluster_deviations, clustered
 from logloss.comparison.contest import (
     FEWEST_OF_GROUP,
     Z_OF_POWER,
@@ -122,24 +122,20 @@ class Judge:
             return Paired(mean, error, moments.skewness(), reason, normal_quantile)
         if not is_whole:
             return Paired(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
-        totals = self._totals(i, j, sign)
-        if not totals["w"].all():
-            return Paired(mean, math.nan, 0.0, reason or "weights and losses are too far apart", normal_quantile)
-        grouped = ClusteredMoments(moments, totals)
+        grouped = ClusteredMoments(moments, self._totals(i, j, sign))
         error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
         quantile = student_quantile(grouped.n_clusters - 1)
         return Paired(mean, error, grouped.skewness(), reason, quantile)
 
-    def _totals(self, i: int, j: int, sign: int) -> dict[str, Any]:
-        """Weight and difference of the weighted losses of each cluster, over the largest."""
+    def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
+        """Weight and difference of the weighted losses of each cluster."""
         columns: dict[str, list[int]] = {"w": [], "c": []}
         mine, other = (self.summary.losses[number].clusters for number in (i, j))
         for number in range(0 if mine is None else mine.n_groups):
             first, second = (GroupSums(each, number, is_soft=False) for each in (mine, other))  # type: ignore[arg-type]
             columns["w"].append(first.sum("w"))
             columns["c"].append(sign * (first.sum("c") - second.sum("c")))
-        top = max(max(map(abs, column)) for column in columns.values()).bit_length()
-        return {name: np.array([scaled(value, top) for value in column]) for name, column in columns.items()}
+        return columns
 
     def _lead(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
         """The difference of the two losses, rounded once, and why it has no interval."""
@@ -194,10 +190,10 @@ class Judge:
                 middle = dot(spread.shares[0], zeros) + dot(spread.shares[1], ones)
                 found.append(cluster_deviations(clusters, zeros - middle, ones - middle, spread))  # type: ignore[arg-type]
             d = found[1] - found[0]
-            squares = float(d @ d)
+            squares = dot(d, d)
             if squares == 0:
                 return 0.0, 0.0
-            return math.sqrt(squares * len(d) / (len(d) - 1)) * quantile / Z, float(d @ d**2) / squares**1.5
+            return math.sqrt(squares * len(d) / (len(d) - 1)) * quantile / Z, dot(d, d**2) / squares**1.5
 
         return error
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.decomposition import Recalibration, finite
+from logloss.estimates import dot
 from logloss.spread import Spread
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def joint_error(joint: JointScores, spreads: list[Spread], better: int, worse: i
         for label in (0, 1):
             d = _coarse(spreads[worse], joint.level, label, other[label])[of_worse]
             d = d - _coarse(spreads[better], joint.level, label, mine[label])[of_better] - mean
-            rows = counts[:, label]
-            squares += float(rows @ d**2)
-            cubes += float(rows @ d**3)
+            rows = counts[:, label].astype(np.float64)
+            squares += dot(rows, d**2)
+            cubes += dot(rows, d**3)
         if squares <= 0:
             return 0.0, 0.0
         found = math.sqrt(squares / n_rows / max(n_rows - 1, 1))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_label, is_unnamed_index
+from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_unnamed_index
 from logloss.data.source import (
     MemorySource,
     Source,
@@ -27,6 +27,7 @@ from logloss.data.source import (
     is_lazy,
     warn_of_order,
 )
+from logloss.data.values import is_label
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 

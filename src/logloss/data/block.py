@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from logloss.data.forecasts import Unlabelled, corrected
-from logloss.data.rows import COMPARE, Array, Column, LabelTest, Place, Rival, Roles, Rows, is_label
+from logloss.data.rows import Array, Column, LabelTest, Place, Rival, Roles, Rows
+from logloss.data.values import COMPARE, as_number, compared, is_label, typed
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
 
@@ -126,7 +127,7 @@ class Block:
             n_dropped=n_dropped,
             coding=coding,
             rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
-            order=None if roles.order is None else check.rows.columns[roles.order],
+            order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
             unlabelled=unlabelled,
         )
 
@@ -341,17 +342,22 @@ class _Check:
 
     def tested_labels(self, name: str, column: Column, test: LabelTest) -> tuple[Array, frozenset[Any]]:
         """Labels that a comparison defines."""
-        if column.categories is not None:
-            if isinstance(test.operand, str) and test.operator not in ("==", "!="):
+        if isinstance(test.operand, str):
+            if column.categories is None or column.has_exact_numbers:
+                raise DataError(f"{self.roles.spoken(name)} holds numbers and cannot be compared with text ({test}).")
+            if test.operator not in ("==", "!="):
                 raise DataError(
                     f"text can be compared with == or != only; {self.roles.spoken(name)} holds text ({test})."
                 )
-            if isinstance(test.operand, str):
-                holds = COMPARE[test.operator](np.array([str(c) for c in column.categories], object), test.operand)
-                return _codes_taken(holds.astype(np.uint8), column.values), frozenset()
-        elif isinstance(test.operand, str):
-            raise DataError(f"{self.roles.spoken(name)} holds numbers and cannot be compared with text ({test}).")
-        return COMPARE[test.operator](self.numeric(name), test.operand).astype(np.uint8), frozenset()
+            holds = [COMPARE[test.operator](str(value), test.operand) for value in column.categories]
+        elif column.categories is None:
+            return compared(column.values, test.operator, test.operand).astype(np.uint8), frozenset()
+        else:
+            # What is no number is refused here.
+            self.numeric(name)
+            numbers = [as_number(value) for value in column.categories]
+            holds = [number is not None and COMPARE[test.operator](number, test.operand) for number in numbers]
+        return _codes_taken(np.array(holds, np.uint8), column.values), frozenset()
 
     def chosen_labels(self, column: Column, pos_label: Any) -> tuple[Array, frozenset[Any]]:
         """Labels of two classes, one of them named as positive; which values occur is judged over all rows."""
@@ -359,18 +365,18 @@ class _Check:
             is_positive = np.array([is_label(value, pos_label) for value in column.categories], dtype=np.uint8)
             used = np.unique(column.values)
             found = [column.categories[int(code)] for code in used]
-            return _codes_taken(is_positive, column.values), frozenset(("value", value) for value in found[:64])
-        try:
-            wanted = float(pos_label)
-        except (TypeError, ValueError):
-            wanted = np.nan
-        y_true = (column.values == wanted).astype(np.uint8)
+            return _codes_taken(is_positive, column.values), frozenset(("value", typed(value)) for value in found[:64])
+        wanted = as_number(pos_label)
+        if wanted is None:
+            y_true = np.zeros(len(column.values), np.uint8)
+        else:
+            y_true = compared(column.values, "==", wanted).astype(np.uint8)
         others = column.values[y_true == 0]
         found = [] if len(others) == len(y_true) else [wanted]
         if len(others):
             first = others[0]
             found += [first] if (others == first).all() else list(np.unique(others)[:64])
-        return y_true, frozenset(("value", float(value)) for value in found)
+        return y_true, frozenset(("value", typed(value)) for value in found)
 
     def number_labels(self, name: str, values: Array) -> tuple[Array, frozenset[Any]]:
         """Labels that are bools, 0 and 1, −1 and 1, or shares."""
@@ -459,7 +465,7 @@ class _Check:
                 "and name those."
             )
         is_code = column.categories is not None or column.values.dtype == np.bool_
-        if is_code or name in self.roles.categories:
+        if name in self.roles.categories or (is_code and not column.has_exact_numbers):
             return column
         values = self.present(name) if column.missing is not None else self.numeric(name)
         if not self.roles.is_checked:

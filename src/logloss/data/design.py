@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import checked_features
-from logloss.data.keys import Value, sorting, typed, values_of
-from logloss.data.rows import Array, Column, Roles, Rows, is_label
+from logloss.data.keys import sorting, values_of
+from logloss.data.rows import Array, Column, Roles, Rows
+from logloss.data.values import Value, is_label, number_in
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
@@ -420,10 +421,7 @@ def _otherwise(value: Value) -> tuple[Value, ...]:
         return ()
     if not isinstance(value, str):
         return int(value) if isinstance(value, bool) else str(value), *_truth(value)
-    try:
-        number = typed(float(value)) if "_" not in value else None
-    except ValueError:
-        return ()
+    number = number_in(value)
     return () if number is None else (number, *_truth(number))
 
 

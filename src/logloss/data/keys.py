@@ -1,7 +1,8 @@
 """The keys of groups and clusters: typed values of one or several columns.
 
-null, "", 1 and "1" are four values; 1 and 1.0 are one. A group keeps its values; a cluster is known by a hash of them
-(`onepass/hashing.py`).
+null, "", 1 and "1" are four values, True is a fifth; 1 and 1.0 are one: `data/values.py` says which value each is. A
+group keeps its values; a cluster is known by a hash of them (`onepass/hashing.py`). A text file has no types: its keys
+are text.
 
 >>> Keys(1, 10).numbers_of((Column(np.array([0, 1, 0], np.int32), None, ("b", "a")),)).tolist()
 [0, 1, 0]
@@ -10,17 +11,17 @@ null, "", 1 and "1" are four values; 1 and 1.0 are one. A group keeps its values
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from logloss.data.rows import Array, Column
+from logloss.data.rows import Column
+from logloss.data.values import EXACT_FLOATS, Array, Value, typed
 
-Value = None | bool | int | float | str
 GroupKey = tuple[Value, ...]
 # The group of all rows that no listed group holds.
 REST: GroupKey = ("\N{HORIZONTAL ELLIPSIS}the rest",)
-EXACT_FLOATS = 1 << 53
 # Whole numbers that span less are told apart by counting, more by sorting.
 SMALL_SPAN = 1 << 16
 UNUSED, UNLISTED = -2, -1
@@ -40,8 +41,8 @@ def _sorting(value: Value) -> tuple[int, Any]:
         return 0, 0
     if isinstance(value, bool):
         return 1, value
-    # Whole numbers and floats from 2^53 on are apart, as their hashes are.
-    return (2, (value, isinstance(value, float))) if isinstance(value, int | float) else (3, value)
+    # A decimal may be exactly what a float holds, which prints shorter.
+    return (2, (value, isinstance(value, Decimal))) if isinstance(value, int | float | Decimal) else (3, value)
 
 
 class Keys:
@@ -182,14 +183,3 @@ def missing_of(column: Column) -> Array | None:
         if empty.any():
             missing = empty if missing is None else missing | empty
     return missing if missing is not None and missing.any() else None
-
-
-def typed(value: Any) -> Value:
-    """A value as a group knows it: whole floats are whole numbers."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, float | np.floating):
-        return int(value) if float(value).is_integer() and abs(float(value)) < EXACT_FLOATS else float(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return None if value is None else str(value)

@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from logloss.data.values import Array as Array
+from logloss.data.values import Number, is_number, number_in
 from logloss.text import printable, value_text
 
 # Values that name a row of an engine's frame.
@@ -22,7 +24,6 @@ N_SHOWN = 6
 INDEX = "the index"
 # What pyarrow calls the levels of an index that have no name.
 UNNAMED_INDEX = re.compile(r"__index_level_\d+__$")
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class Column:
     """One column of a run of rows, as it was found.
 
     values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
-    shape (n_rows, n_features), is one column, too, and has `names`.
+    shape (n_rows, n_features), is one column, too, and has `names`. Where the categories are numbers (decimals, whole
+    numbers beyond 64 bits), they are those that neither int64 nor float64 holds exactly.
     missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
     ranks: the place of each category in the order in which they were declared; None where nobody has declared one.
@@ -127,11 +129,32 @@ class Column:
         """Whether it holds several numbers a row."""
         return self.values.ndim == 2
 
+    @property
+    def has_exact_numbers(self) -> bool:
+        """Whether it is one of numbers, which no array holds exactly; nobody has declared them to be categories."""
+        return self.ranks is None and bool(self.categories) and self._are_numbers() and self._plain() is None
+
     def as_values(self) -> Column:
-        """The same with values for codes, where the categories are numbers or bools; as it is where some are text."""
-        if not self.categories or any(not isinstance(each, bool | int | float) for each in self.categories):
+        """The same with values for codes, where the categories are numbers or bools that an array holds exactly."""
+        values = self._plain() if self.categories and self._are_numbers() else None
+        return self if values is None else Column(values[self.values], self.missing)
+
+    def _are_numbers(self) -> bool:
+        return all(map(is_number, self.categories or ()))
+
+    def _plain(self) -> Array | None:
+        """Its categories, which are numbers, as an array that holds each of them exactly; None if none does."""
+        categories = self.categories or ()
+        values = np.array(categories)
+        is_mixed = values.dtype.kind != "b" and any(isinstance(each, bool) for each in categories)
+        is_exact = values.dtype.kind in "biuf" and not is_mixed and tuple(values.tolist()) == categories
+        return values if is_exact else None
+
+    def as_numbers(self) -> Column:
+        """The same with numbers as floats, where they are categories; any other column as it is."""
+        if self.categories is None or not self._are_numbers():
             return self
-        return Column(np.array(self.categories)[self.values], self.missing)
+        return Column(np.array([float(value) for value in self.categories])[self.values], self.missing)
 
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
@@ -161,7 +184,7 @@ class LabelTest:
 
     column: str
     operator: str
-    operand: float | str
+    operand: Number | str
 
     PATTERN = re.compile(r"^(?P<column>.+?)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<operand>.+?)\s*$")
 
@@ -174,24 +197,12 @@ class LabelTest:
         operand = match["operand"]
         if len(operand) >= 2 and operand[0] == operand[-1] and operand[0] in "'\"":
             return cls(match["column"].strip(), match["operator"], operand[1:-1])
-        try:
-            return cls(match["column"].strip(), match["operator"], float(operand))
-        except ValueError:
-            return cls(match["column"].strip(), match["operator"], operand)
+        number = number_in(operand)
+        return cls(match["column"].strip(), match["operator"], operand if number is None else number)
 
     def __str__(self) -> str:
-        operand = repr(self.operand) if isinstance(self.operand, str) else f"{self.operand:g}"
+        operand = repr(self.operand) if isinstance(self.operand, str) else str(self.operand)
         return f"{self.column} {self.operator} {operand}"
-
-
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">=": np.greater_equal,
-    "<=": np.less_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    ">": np.greater,
-    "<": np.less,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +298,3 @@ class Roles:
 def is_unnamed_index(name: str) -> bool:
     """Whether a column is a level of an index to which nobody has given a name."""
     return UNNAMED_INDEX.match(name) is not None
-
-
-def is_label(value: Any, label: Any) -> bool:
-    """Whether a value of the table is the class that was named, as a number or as text."""
-    if value == label or str(value) == str(label):
-        return True
-    try:
-        return float(value) == float(label)
-    except (TypeError, ValueError):
-        return False

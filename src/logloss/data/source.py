@@ -10,18 +10,19 @@ from __future__ import annotations
 import datetime
 import math
 import os
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array, Column, Place, Roles, Rows
+from logloss.data.values import EXACT_FLOATS, is_number, typed
 from logloss.errors import DataError
 from logloss.text import count, printable
 
@@ -31,6 +32,8 @@ BLOCK_ROWS = 1 << 17
 MATRIX_VALUES = 1 << 19
 # Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
 PART_ROWS = 1 << 19
+# The largest float, as a whole number.
+LARGEST = int(sys.float_info.max)
 
 
 @runtime_checkable
@@ -288,7 +291,15 @@ def _array_of(values: Any, name: str) -> Array | Column:
     if array.dtype.kind == "O" and is_arrow(values):
         from logloss.data.arrow import column_of
 
-        return column_of(values, name)
+        try:
+            return column_of(values, name)
+        except DataError:
+            # Objects of several kinds, or longer than 64 bits: numbers are taken one by one.
+            if not all(is_number(value) or is_nothing(value) for value in array.flat):
+                raise
+    if array.dtype == np.float64 and isinstance(values, list | tuple) and (np.abs(array) >= EXACT_FLOATS).any():
+        # Whole numbers that NumPy has rounded.
+        return np.asarray(values, dtype=object)
     return array
 
 
@@ -304,27 +315,60 @@ def _coded(array: Array, name: str) -> Column:
     missing = np.array([is_nothing(value) for value in values], dtype=bool)
     present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     gaps = missing if missing.any() else None
-    if all(isinstance(value, bool | Real | Decimal | np.bool_) for value in present):
-        numbers = np.full(len(values), np.nan)
-        numbers[~missing] = [float(value) for value in present]
-        return Column(numbers, gaps)
+    if all(map(is_number, present)):
+        numbers = _plain(present, name)
+        if numbers is not None:
+            # 1 where nothing stands: a weight that is missing must not look like a row that is absent.
+            filled = np.ones(len(values), numbers.dtype)
+            filled[~missing] = numbers
+            return Column(filled, gaps)
     if present and all(isinstance(value, datetime.date) for value in present):
         texts = np.array([None if lacks else str(value) for value, lacks in zip(values, missing, strict=True)], object)
         return replace(_coded(texts, name), is_date=True)
-    strange = [value for value in present if not isinstance(value, str | bool | Real | Decimal | np.bool_)]
+    strange = [value for value in present if not isinstance(value, str) and not is_number(value)]
     if strange:
         raise DataError(
             f"`{name}` must hold numbers, bools or text, one kind of them; it holds {type(strange[0]).__name__}."
         )
     codes: dict[Any, int] = {}
-    coded = [0 if lacks else codes.setdefault(value, len(codes)) for value, lacks in zip(values, missing, strict=True)]
-    return Column(np.array(coded, dtype=np.int32), gaps, tuple(codes))
+    categories: list[Any] = []
+    coded = []
+    for value, lacks in zip(values, missing, strict=True):
+        # Python takes True for 1; of numbers the canonical values are told apart.
+        same = typed(value) if is_number(value) else value
+        code = 0 if lacks else codes.setdefault((type(same), same), len(codes))
+        if code == len(categories) and not lacks:
+            categories.append(same)
+        coded.append(code)
+    return Column(np.array(coded, dtype=np.int32), gaps, tuple(categories))
+
+
+def _plain(numbers: Sequence[Any], name: str) -> Array | None:
+    """Numbers as bools, 64-bit integers or floats, where one of these holds each of them exactly; None if none does."""
+    if not numbers or all(isinstance(number, bool | np.bool_) for number in numbers):
+        return np.array(numbers, np.bool_) if numbers else np.zeros(0)
+    found = [typed(number) for number in numbers]
+    for value in found:
+        if isinstance(value, int | Decimal) and not -LARGEST <= value <= LARGEST:
+            raise DataError(f"`{name}` must hold numbers of at most 1.8e308; it holds one of {len(str(value))} digits.")
+    whole = [value for value in found if isinstance(value, int) and not isinstance(value, bool)]
+    if len(whole) == len(found):
+        for dtype in (np.int64, np.uint64):
+            if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
+                return np.array(found, dtype)
+    is_exact = all(
+        isinstance(value, float) or (type(value) is int and (abs(value) < EXACT_FLOATS or float(value) == value))
+        for value in found
+    )
+    return np.array(found, np.float64) if is_exact else None
 
 
 def is_nothing(value: Any) -> bool:
     """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
     if value is None or type(value).__name__ == "NAType":
         return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
@@ -353,7 +397,13 @@ def as_source(table: Any, *, header: bool = True) -> Source:
     if is_arrow(table):
         from logloss.data.arrow import open_table
 
-        return open_table(table)
+        try:
+            return open_table(table)
+        except DataError:
+            if not hasattr(table, "iloc"):
+                raise
+            # A frame of pandas with objects that Arrow has no type for.
+            return MemorySource({str(name): as_column(table[name], str(name)) for name in table.columns})
     if isinstance(table, Mapping):
         return mapping_source(table)
     if is_lazy(table):

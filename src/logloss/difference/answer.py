@@ -19,7 +19,7 @@ from logloss.decomposition import Recalibration, finite
 from logloss.difference import words
 from logloss.difference.shares import groups_of, psi_of
 from logloss.errors import DataError
-from logloss.estimates import CONFIDENCE, Estimate, moments_of, student_quantile
+from logloss.estimates import CONFIDENCE, Estimate, dot, moments_of, student_quantile
 from logloss.figures import jsonable, put, put_estimate
 from logloss.measurement import Measurement
 from logloss.opening import load
@@ -307,7 +307,7 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
         added = np.zeros(n_clusters)
         np.add.at(added, numbers[1], deviations[1][name])
         np.add.at(added, numbers[0], -deviations[0][name])
-        error = math.sqrt(float(added @ added) * n_clusters / max(n_clusters - 1, 1))
+        error = math.sqrt(dot(added, added) * n_clusters / max(n_clusters - 1, 1))
         width = student_quantile(n_clusters - 1) * error
         found[name] = Estimate(value, value - width, value + width)
     return found

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.breakdown import GroupSums
 from logloss.data.keys import REST, sorting
-from logloss.estimates import Estimate, Z
+from logloss.estimates import Estimate, Z, dot
 from logloss.measurement import Measurement
 from logloss.smalltable import SmallTable
 from logloss.spread import spread_of
@@ -68,9 +68,10 @@ class _Side:
     def variance(self, of_loss: Any, of_share: Any) -> float:
         """Of a function of shares and losses, given its derivatives in them."""
         held = self.share > 0
-        alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
-        beta = of_share - float(self.share @ of_share)
-        found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
+        with np.errstate(over="ignore", invalid="ignore"):
+            alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
+            beta = of_share - dot(self.share, of_share)
+            found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
         return float(found[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
 
 
@@ -90,7 +91,7 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
     moved, share = now - was, (before.share + after.share) / 2
     grown, loss = after.share - before.share, (was + now) / 2
     # Shares add up to 1: taking a constant from the losses changes no total, and each group's part then says something.
-    middle = float(share @ loss)
+    middle = dot(share, loss)
     by_mix, by_loss = grown * (loss - middle), share * moved
     of_mix = before.variance(grown / 2, -loss) + after.variance(grown / 2, loss)
     of_within = before.variance(-share, moved / 2) + after.variance(share, moved / 2)
@@ -111,6 +112,8 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
 
 
 def _around(value: float, variance: float) -> Estimate:
+    if not math.isfinite(variance):
+        return Estimate(value, reason="the losses are too large")
     width = Z * math.sqrt(max(variance, 0.0))
     return Estimate(value, value - width, value + width)
 

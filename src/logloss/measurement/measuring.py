@@ -14,6 +14,7 @@ from logloss.data.binding import bind
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.data.rows import Roles
+from logloss.data.values import typed
 from logloss.errors import DataError
 from logloss.measurement.answer import Measurement, measurement_of
 from logloss.provenance import Parts, Question
@@ -184,7 +185,7 @@ def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]
     for key in keys:
         if len(key) != n_columns:
             raise DataError(f"each of `groups` must have {n_columns} values, one for each column of `by`; got {key!r}.")
-    return tuple(keys)
+    return tuple(tuple(map(typed, key)) for key in keys)
 
 
 def positive_text(roles: Roles) -> str:

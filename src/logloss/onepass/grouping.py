@@ -23,8 +23,7 @@ N_GROUPED = 6
 # What is smaller counts as 0 in the sums of a group: its square and cube, or the value itself, would leave short sums.
 LEAST_POWERED = 2.0**-49
 LEAST_GROUPED = 2.0**-267
-# No probability costs as much; of log-odds beyond it the sums of groups hold this much, and no power.
-GREATEST_GROUPED = 2.0**240
+# No probability costs as much; rows with log-odds beyond it are summed as rows with weights are.
 GREATEST_POWERED = 2.0**80
 
 
@@ -75,8 +74,7 @@ def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
                 n_ones += labels[i]
                 n_infinite += is_infinite
                 c = 0.0 if is_infinite | (losses[i] < LEAST_GROUPED) else losses[i]
-                c = min(c, GREATEST_GROUPED)
-                x = 0.0 if (c < LEAST_POWERED) | (c > GREATEST_POWERED) else c
+                x = 0.0 if c < LEAST_POWERED else c
                 one = probability_of(ones[i]) if z is not None else ones[i]
                 square = x * x
                 square_low = fma(x, x, -square)

@@ -1,7 +1,9 @@
 """The hash of a cluster's key: 64 bits that are the same on every machine and never change.
 
-A number is hashed by the bits of its float (a whole number beyond 2^53 by its own), text by two polynomials over its
-UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns: each is mixed into those before it.
+A number is hashed by its value, in whatever type it stands (`data/values.py`): by the bits of the float that it is; a
+whole number that is no float by the 64 bits of its size, and its sign; longer ones and decimals by their text. Text is
+hashed by two polynomials over its UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns: each
+is mixed into those before it.
 
 >>> hashes_of([Column(np.array([1.0, 1.0, 2.0]))]).tolist()
 [6122182377171545755, 6122182377171545755, -7142256642428457539]
@@ -10,20 +12,22 @@ UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from logloss.data.keys import EXACT_FLOATS, missing_of, typed
+from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column
+from logloss.data.values import EXACT_FLOATS, Value, typed
 from logloss.onepass.compiled import compiled
 
 # Two primes below 2^31, and a base for each: 62 bits of hash without an overflow.
 FIRST_PRIME, SECOND_PRIME = 2147483647, 2147483629
 FIRST_BASE, SECOND_BASE = 1103515245, 1664525
 GOLDEN = 0x9E3779B97F4A7C15
-# Salts of the hash: of nothing, bools, numbers, whole numbers beyond the floats, text.
-OF_NOTHING, OF_BOOL, OF_NUMBER, OF_LONG, OF_TEXT = (GOLDEN * k % (1 << 64) for k in range(1, 6))
+# Salts of the hash: of nothing, bools, floats, whole numbers between floats, text; below 0; digits of other numbers.
+OF_NOTHING, OF_BOOL, OF_NUMBER, OF_LONG, OF_TEXT, OF_NEGATIVE, OF_DIGITS = (GOLDEN * k % (1 << 64) for k in range(1, 8))
 
 
 @compiled
@@ -56,11 +60,7 @@ def _hashed(column: Column) -> Array:
     elif column.values.dtype == np.bool_:
         found = _mixed(column.values.astype(np.uint64) + np.uint64(OF_BOOL))
     elif column.values.dtype.kind in "iu":
-        floats = column.values.astype(np.float64)
-        found = _of_floats(floats)
-        is_long = np.abs(floats) >= EXACT_FLOATS
-        if is_long.any():
-            found = np.where(is_long, _mixed(column.values.astype(np.uint64) ^ np.uint64(OF_LONG)), found)
+        found = _of_whole(column.values)
     else:
         found = _of_floats(column.values.astype(np.float64))
     return found if missing is None else np.where(missing, np.uint64(OF_NOTHING), found)
@@ -71,23 +71,50 @@ def _of_floats(values: Array) -> Array:
     return _mixed((values + 0.0).view(np.uint64) ^ np.uint64(OF_NUMBER))
 
 
+def _of_whole(values: Array) -> Array:
+    floats = values.astype(np.float64)
+    found = _of_floats(floats)
+    if (np.abs(floats) < EXACT_FLOATS).all():
+        return found
+    # The float next above the largest integer cannot be cast back, and is none.
+    inside = floats < 2.0 ** (8 * values.dtype.itemsize - (values.dtype.kind == "i"))
+    is_float = inside & (np.where(inside, floats, 0.0).astype(values.dtype) == values)
+    sizes = np.where(values < 0, ~values, values).astype(np.uint64)
+    sizes = np.where(values < 0, (sizes + np.uint64(1)) ^ np.uint64(OF_NEGATIVE), sizes)
+    return np.where(is_float, found, _mixed(sizes ^ np.uint64(OF_LONG)))
+
+
 def _of_categories(categories: Sequence[Any]) -> Array:
     """Of text, and of what else stands in a column of objects: a number there is hashed like any number."""
     values = [typed(value) for value in categories]
     found = _of_texts([value if isinstance(value, str) else "" for value in values])
     for place, value in enumerate(values):
         if not isinstance(value, str):
-            found[place] = np.uint64(OF_NOTHING) if value is None else _hashed(Column(np.array([value])))[0]
+            found[place] = _of_value(value)
     return found
 
 
-def _of_texts(texts: Sequence[str]) -> Array:
+def _of_value(value: Value) -> Any:
+    """The hash of what is no text."""
+    if value is None:
+        return np.uint64(OF_NOTHING)
+    if isinstance(value, bool):
+        return _hashed(Column(np.array([value])))[0]
+    if isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+        return _of_whole(np.array([value]))[0]
+    # Beyond the floats there are no whole numbers: such columns are refused.
+    if not isinstance(value, Decimal) and float(value) == value:
+        return _of_floats(np.array([float(value)]))[0]
+    return _of_texts([str(value)], OF_DIGITS)[0]
+
+
+def _of_texts(texts: Sequence[str], salt: int = OF_TEXT) -> Array:
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     letters = np.frombuffer(b"".join(encoded), np.uint8)
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
     first, second = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
     hash_texts(letters, ends, first, second)
-    return _mixed((first.view(np.uint64) << np.uint64(31)) ^ second.view(np.uint64) ^ np.uint64(OF_TEXT))
+    return _mixed((first.view(np.uint64) << np.uint64(31)) ^ second.view(np.uint64) ^ np.uint64(salt))
 
 
 def _mixed(x: Array) -> Array:

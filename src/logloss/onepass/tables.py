@@ -220,7 +220,9 @@ class SumTable:
         used = np.flatnonzero(self.lanes[column].any(axis=1))
         top = int(used[-1]) if len(used) else 0
         scales = np.ldexp(1.0, 32 * (np.arange(top + 1) - top))
-        return scales @ self.lanes[column, : top + 1].astype(np.float64), 32 * (self.first + top)
+        # Not BLAS: its sums may depend on the number of its threads.
+        sums = np.einsum("j,jk->k", scales, self.lanes[column, : top + 1].astype(np.float64))
+        return sums, 32 * (self.first + top)
 
     def integers(self, column: int) -> list[int]:
         """The sums of a column as integers, in units of 2^(32·first)."""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from logloss.data.rows import Column, Place, Rows, is_unnamed_index
+from logloss.data.values import typed
 from logloss.errors import DataError
 from logloss.text import listed, printable
 
@@ -26,6 +28,9 @@ from logloss.text import listed, printable
 BLOCK_ROWS = 1 << 17
 # The extension types of pandas that are not what they are stored as.
 PERIOD, INTERVAL = "pandas.period", "pandas.interval"
+
+# Decimals of so many digits are told apart by the floats that are nearest to them.
+SAFE_DIGITS = 15
 
 # What the folders above a file say about its rows: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
@@ -50,7 +55,7 @@ def array_of(values: Any, name: str = "") -> Any:
         elif str(getattr(values, "dtype", "")).startswith("period") and hasattr(values, "dt"):
             values = values.dt.to_timestamp()
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         said = str(error).rstrip(".")
         raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {said}.") from error
 
@@ -81,7 +86,10 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
     if kind == "":
         raise DataError(wrong_kind(name, stored))
     if pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
+        found = _of_decimals(values)
+        if isinstance(found, Column):
+            return found
+        values = found
     if not values.null_count:
         return Column(_array(values))
     missing = _array(values.is_null())
@@ -90,6 +98,34 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
         array = _array(values)
         return Column(np.where(missing, array.dtype.type(1), array), missing)
     return Column(_array(pc.fill_null(values, pa.scalar(1, pa.int8()).cast(values.type))), missing)
+
+
+def _of_decimals(values: Any) -> Any:
+    """Decimals as integers or floats where these hold each of them exactly (as floats print), else coded."""
+    for stored in (pa.int64(), pa.uint64()):
+        try:
+            return values.cast(stored)
+        except pa.ArrowInvalid:
+            pass
+    scale = values.type.scale
+    if 0 <= scale <= SAFE_DIGITS:
+        try:
+            digits = values.cast(pa.decimal128(SAFE_DIGITS, scale))
+        except pa.ArrowInvalid:
+            pass
+        else:
+            # The float nearest to a quotient of two whole floats; of 15 digits, it prints as the decimal does.
+            whole = pc.multiply(digits, pa.scalar(Decimal(10**scale))).cast(pa.int64())
+            return pc.divide(whole.cast(pa.float64()), 10.0**scale)
+    coded = values.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.unify_dictionaries().combine_chunks()
+    codes, missing = coded.indices, None
+    if codes.null_count:
+        missing = _array(codes.is_null())
+        codes = codes.fill_null(0)
+    found = tuple(typed(value) for value in coded.dictionary.to_pylist())
+    return Column(np.asarray(_array(codes), np.int32), missing, found).as_values()
 
 
 def kind_of(stored: Any) -> str:
@@ -157,8 +193,6 @@ def _words(dictionary: Any) -> Any:
         return pa.array([f"{left}{low}, {high}{right}" for low, high in pairs], pa.string())
     if isinstance(stored, pa.BaseExtensionType):
         return _words(dictionary.storage)
-    if pa.types.is_decimal(stored):
-        return dictionary.cast(pa.float64())
     return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
 
 
@@ -186,6 +220,8 @@ def _coded(values: Any, *, is_declared: bool = False) -> Column:
     if missing is not None:
         found = np.where(missing, 0, found)
     categories = tuple(_array(words)[occurs].tolist())
+    if pa.types.is_decimal(words.type):
+        categories = tuple(map(typed, categories))
     ranks = tuple(np.flatnonzero(occurs).tolist()) if is_declared else None
     return Column(np.asarray(found, np.int32), missing, categories, ranks=ranks)
 
@@ -271,7 +307,7 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         yield
     except (pa.ArrowCancelled, pa.ArrowMemoryError):
         raise
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError) as error:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise

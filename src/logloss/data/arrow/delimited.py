@@ -29,6 +29,8 @@ CHUNK_BYTES = 1 << 22
 N_BYTES_OF_TAIL = 1 << 12
 # Whole numbers beyond it are not all floats; identifiers are often longer.
 EXACT_FLOATS = float(1 << 53)
+# What holds such numbers exactly, the cheapest first; what none holds are floats.
+EXACT_TYPES = (pa.int64(), pa.uint64(), pa.decimal256(76, 0), pa.decimal256(76, 18))
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +312,11 @@ def _parsed(texts: Any) -> Any:
         texts = bare
     most = pc.max(pc.abs(numbers)).as_py()
     if most is not None and most >= EXACT_FLOATS:
-        try:
-            return pc.cast(texts, pa.int64())
-        except pa.ArrowInvalid:
-            return numbers
+        for stored in EXACT_TYPES:
+            try:
+                return pc.cast(texts, stored)
+            except pa.ArrowInvalid:
+                continue
     return numbers
 
 

@@ -28,7 +28,7 @@ def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
     for name, values in columns.items():
         try:
             arrays[name] = pa.array(list(values))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             arrays[name] = pa.array([None if value is None else str(value) for value in values], pa.string())
     return pa.table(arrays)
 

@@ -137,7 +137,7 @@ class CellWorkspace:
             return
         n_cells = self._numbering.n_known
         if not is_hard(block):
-            for column, (values, shifts) in enumerate(masses_of(block)):
+            for column, values, shifts in masses_of(block):
                 self._masses.add(column, values, shifts, cells, n_cells, block.counts)
             return
         if n_cells > len(self._rows):

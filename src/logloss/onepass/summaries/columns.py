@@ -11,8 +11,8 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, levels_of
-from logloss.data.keys import Value
 from logloss.data.rows import Column
+from logloss.data.values import Value
 from logloss.onepass.summaries.contract import Workspace, mass_of
 from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.sample import ALL, SampleSummary

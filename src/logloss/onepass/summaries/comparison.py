@@ -195,7 +195,7 @@ class ComparisonWorkspace:
             spreads = []
             for i, j in self.pairs:
                 r, s = seen[i][1], seen[j][1]
-                with np.errstate(invalid="ignore"):
+                with np.errstate(invalid="ignore", over="ignore"):
                     spreads.append(np.where(r == s, 0.0, np.abs(r - s)))
             unbounded = [np.isinf(spread) for spread in spreads]
             spreads = [np.where(is_out, 0.0, spread) for is_out, spread in zip(unbounded, spreads, strict=True)]

@@ -230,10 +230,18 @@ class GroupedWorkspace:
         self.n_rows += n_times
         n_groups = self._n_groups
         self._reach(n_groups)
-        if is_hard(block):
+        is_far = None
+        if is_hard(block) and block.y_logit is not None:
+            # Their losses, or the cubes of these, leave the short sums.
+            size = np.abs(block.y_logit)
+            is_far = (size > grouping.GREATEST_POWERED) & np.isfinite(size)
+        if not is_hard(block):
+            self._add_general(block, groups, n_groups)
+        elif is_far is None or not is_far.any():
             self._add_hard(block, groups, n_groups)
         else:
-            self._add_general(block, groups, n_groups)
+            self._add_hard(block.taken(~is_far), groups[~is_far], n_groups)
+            self._add_general(block.taken(is_far), groups[is_far], n_groups)
         if not self.settings.is_hashed and n_groups > MOST_DETAILED:
             self._cells = None
         if self._cells is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from logloss.data.rows import is_label
+from logloss.data.values import is_label
 from logloss.errors import DataError
 from logloss.figures import put
 from logloss.measurement import Measurement

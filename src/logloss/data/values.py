@@ -1,0 +1,164 @@
+"""One canonical value for whatever stands in a key, names a class, or is compared: its exact value, not its type.
+
+A whole number is an int: of int8 7, uint64 7, 7.0 and Decimal("7.00") each is 7, and 2^53 and 2^53 + 1 are two. A
+number with a fraction is the float that prints as it does (0.1 and Decimal("0.10") are one value), or, where no float
+does, a Decimal. float32 is widened: 0.1 in it is 0.10000000149011612, another value than 0.1. −0.0 is 0; NaN is
+nothing, None; infinity is a value. True is neither 1 nor "1", and text is text: "7" is no number.
+
+>>> from decimal import Decimal
+>>> [typed(value) for value in (7.0, Decimal("7.00"), Decimal("0.10"), -0.0, True, "7", float("nan"))]
+[7, 7, 0.1, 0, True, '7', None]
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from decimal import Context, Decimal, DecimalException
+from typing import Any
+
+import numpy as np
+
+Value = None | bool | int | float | Decimal | str
+Number = int | float | Decimal
+Array = np.ndarray[Any, np.dtype[Any]]
+# Every whole number of fewer bits is an int; decimals have at most 253. Beyond, floats stay as short as they print.
+BITS_OF_WHOLE = 256
+# No float lies beyond 10^309.
+MOST_EXPONENT = 309
+EXACT_FLOATS = 1 << 53
+# Exact: digits of a decimal are never rounded.
+DIGITS = Context(prec=1 << 20)
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+def typed(value: Any) -> Value:
+    """The canonical value of anything that a table holds."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return _whole(int(value))
+    if isinstance(value, float | np.floating):
+        return _of_float(float(value))
+    if isinstance(value, Decimal):
+        return _of_decimal(value)
+    return None if value is None else str(value)
+
+
+def _whole(number: int) -> Number:
+    if number.bit_length() <= BITS_OF_WHOLE:
+        return number
+    try:
+        return float(number) if float(number) == number else number
+    except OverflowError:
+        return number
+
+
+def _of_float(number: float) -> Number | None:
+    if number.is_integer() and abs(number) < 2.0**BITS_OF_WHOLE:
+        return int(number)
+    return None if math.isnan(number) else number
+
+
+def _of_decimal(number: Decimal) -> Number | None:
+    if number.is_nan():
+        return None
+    if number.is_infinite():
+        return float(number)
+    # The number of digits bounds the cost of writing it out.
+    if number.adjusted() <= MOST_EXPONENT and number == number.to_integral_value():
+        return _whole(int(number))
+    nearest = float(number)
+    return nearest if Decimal(repr(nearest)) == number else number.normalize(DIGITS)
+
+
+def number_in(text: str) -> Number | None:
+    """The number that a text writes, exactly; None if it is none. Underscores, which Python takes, are none."""
+    try:
+        found = Decimal("nan" if "_" in text else text.strip())
+    except DecimalException:
+        return None
+    exponent = found.as_tuple().exponent
+    # 1.2345678901234567e+17 is how a float prints that is not that round.
+    if isinstance(exponent, int) and exponent > 0 and Decimal(repr(float(found))) == found:
+        return _of_float(float(found))
+    return _of_decimal(found)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number or bool, not text or nothing."""
+    return isinstance(value, bool | int | float | Decimal | np.number | np.bool_)
+
+
+def as_number(value: Any) -> Number | None:
+    """The exact number of a number, of a bool (1, 0), or of text that writes one; None of anything else."""
+    found = typed(value)
+    if isinstance(found, str):
+        word = found.strip().lower()
+        return int(word == "true") if word in ("true", "false") else number_in(found)
+    return int(found) if isinstance(found, bool) else found
+
+
+def is_label(value: Any, label: Any) -> bool:
+    """Whether a value of the table is the class that was named, as a number or as text."""
+    if typed(value) == typed(label) or str(value) == str(label):
+        return True
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return False
+    number = as_number(value)
+    return number is not None and number == as_number(label)
+
+
+def compared(values: Array, name: str, operand: Number) -> Array:
+    """Where a comparison of numbers or bools holds, exactly: no value is rounded to the type of the other."""
+    compare = COMPARE[name]
+    nothing = np.zeros(len(values), dtype=bool)
+    if values.dtype.kind in "iub":
+        values = values.view(np.uint8) if values.dtype == np.bool_ else values
+        if isinstance(operand, int):
+            found: Array = compare(values, operand)
+            return found
+        if isinstance(operand, float) and math.isinf(operand):
+            return nothing | compare(0.0, operand)
+        if name in ("==", "!="):
+            return nothing | (name == "!=")
+        # A whole number is above a fraction if it is above its floor.
+        floor = math.floor(operand)
+        above: Array = values > floor
+        return above if name in (">", ">=") else ~above
+    values = values.astype(np.float64, copy=False)
+    try:
+        nearest = float(operand)
+    except OverflowError:
+        nearest = math.inf if operand > 0 else -math.inf
+    if nearest == operand:
+        return nothing | compare(values, nearest)
+    if name in ("==", "!="):
+        return nothing | (name == "!=")
+    # No float lies between the operand and the float that is nearest to it.
+    above = values >= nearest if nearest > operand else values > nearest
+    return above if name in (">", ">=") else values <= nearest if nearest < operand else values < nearest
+
+
+def written_value(value: Value) -> Any:
+    """A canonical value as JSON knows it: what JSON has no number for is {"number": its text}."""
+    is_odd = isinstance(value, Decimal) or (isinstance(value, float) and math.isinf(value))
+    return {"number": str(value)} if is_odd else value
+
+
+def read_value(value: Any) -> Value:
+    """The value that `written_value` has written."""
+    if not isinstance(value, dict):
+        return typed(value)
+    found = number_in(value["number"])
+    if found is None:
+        raise ValueError(f"{value} is no number")
+    return found
