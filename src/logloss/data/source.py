@@ -304,6 +304,8 @@ def _coded(array: Array, name: str) -> Column:
     missing = np.array([is_nothing(value) for value in values], dtype=bool)
     present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     gaps = missing if missing.any() else None
+    if present and all(isinstance(value, bool | np.bool_) for value in present):
+        return Column(np.array([lacks or bool(value) for value, lacks in zip(values, missing, strict=True)]), gaps)
     if all(isinstance(value, bool | Real | Decimal | np.bool_) for value in present):
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = [float(value) for value in present]
