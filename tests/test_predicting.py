@@ -145,9 +145,11 @@ def forms_of(frame, folder):
     frame.to_parquet(folder / "form.parquet")
     frame.to_csv(folder / "form.csv", index=False)
     table = pa.Table.from_pandas(frame)
+    declared = {name: own.categories.dtype for name, own in frame.dtypes.items() if hasattr(own, "categories")}
     return {
         "pandas": frame,
-        "polars": pl.from_pandas(frame),
+        # Older releases of polars have no categories of numbers.
+        "polars": pl.from_pandas(frame.astype(declared)),
         "arrow": table,
         "batch": table.to_batches()[0],
         "reader": pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),

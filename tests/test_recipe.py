@@ -268,7 +268,8 @@ def test_intervals_and_dates_that_are_categories_are_known_by_their_text():
     frame["bin"] = pd.cut(frame.age, [0, 30, 50, 100])
     frame["week"] = pd.Categorical(pd.to_datetime(np.where(frame.new, "2026-01-05", "2026-01-12")))
     names = list(logloss.fit(frame, "label", features=["bin", "week"]).coefficients)
-    assert names == ["bin = (30, 50]", "bin = (50, 100]", "week = 2026-01-12 00:00:00.000000"]
+    assert names[:2] == ["bin = (30, 50]", "bin = (50, 100]"]
+    assert names[2].startswith("week = 2026-01-12 00:00:00")
 
 
 def test_categories_in_other_roles_are_their_values():

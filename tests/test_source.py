@@ -13,7 +13,7 @@ import logloss
 from logloss import DataError, log_loss, measure
 from logloss.data.binding import MATRIX, bind
 from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source
+from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_column, as_source
 
 
 def refused(call) -> str:
@@ -220,6 +220,15 @@ def test_labels_of_several_kinds_and_repeated_ones_are_compared_too():
 
 
 # --- tables with columns that nobody asks for --------------------------------------------------------------------------
+
+
+def test_bools_with_gaps_are_bools_in_lists_and_object_arrays():
+    """As Arrow reads them in a frame: a category of true, false and nothing, not a number."""
+    for values in ([True, None, False], np.array([True, np.nan, False], object)):
+        column = as_column(values, "flag")
+        assert column.values.dtype == np.bool_
+        assert column.missing.tolist() == [False, True, False]
+        assert (column.values[0], column.values[2]) == (True, False)
 
 
 def test_a_dict_may_hold_what_is_no_column_as_long_as_nobody_asks_for_it():
