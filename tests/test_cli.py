@@ -329,7 +329,10 @@ def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
     code, _, err = run("merge", tmp_path / "ab.logloss", tmp_path / "a.logloss")
     assert code == 3
     assert "ab.logloss" in err
-    assert "both hold preds.csv (1 part)" in err
+    assert "both hold preds.csv (1 part, 4 rows)" in err
+    run("measure", csv, *asked, "--name", "again", "-o", tmp_path / "again.logloss")
+    code, out, _ = run("merge", tmp_path / "ab.logloss", tmp_path / "again.logloss", "--json")
+    assert (code, json.loads(out)["n_rows"]) == (0, 10)
     assert run("show", tmp_path / "ab.logloss", "--fail-if", "log_loss_nats > 0.1")[0] == 1
     assert run("show", csv)[0] == 3
     assert run("show", tmp_path / "nothing.logloss")[0] == 2

@@ -31,16 +31,17 @@ from logloss.onepass.summaries.grouped import (
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, LateSums
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.tables import CountTable, SumTable
-from logloss.provenance import Parts, Question
+from logloss.provenance import HASH_BYTES, Parts, Question
 from logloss.spread import edges_of
 from logloss.storage import write_atomically
+from logloss.text import printable
 from logloss.version import __version__
 
 if TYPE_CHECKING:
     from logloss.data.keys import GroupKey
 
-# Minor 1: rows without a label yet, and a correction for negatives that training left out.
-FORMAT_MAJOR, FORMAT_MINOR = 1, 1
+# 2: parts are known by the rows that they hold, and no longer by the names of their files.
+FORMAT_MAJOR, FORMAT_MINOR = 2, 0
 HEADER = "logloss"
 LIMITS = {"most_distinct": MOST_DISTINCT, "most_groups": MOST_GROUPS, "most_detailed": MOST_DETAILED}
 N_LINES_KEPT = 3
@@ -133,7 +134,15 @@ def _sums(summary: LossSummary) -> dict[str, Any]:
 
 
 def _parts(parts: Parts) -> dict[str, Any]:
-    return {"name": "parts", "key": parts.hashes.view(np.int64), "group": parts.names.tolist()}
+    packed = parts.hashes.tobytes()
+    digits = [[packed[start : start + HASH_BYTES].hex()] for start in range(0, len(packed), HASH_BYTES)]
+    return {
+        "name": "parts",
+        "key": np.arange(len(parts)),
+        "group": parts.names.tolist(),
+        "counts": parts.sizes.reshape(-1, 1),
+        "digits": digits,
+    }
 
 
 def _costliest(costliest: CostliestSummary) -> dict[str, Any]:
@@ -206,10 +215,12 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
         major = int(str(header["format"]).split(".")[0])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged from error
-    if major > FORMAT_MAJOR:
+    if major != FORMAT_MAJOR:
+        advice = "Install a newer one to read it." if major > FORMAT_MAJOR else "Measure the rows again."
         raise DataError(
-            f"{name} has format {header['format']}, written by logloss {header.get('library', '?')}; this is logloss "
-            f"{__version__}, which reads format {FORMAT_MAJOR}. Install a newer one to read it."
+            f"{name} has format {printable(str(header['format']))}, written by logloss "
+            f"{printable(str(header.get('library', '?')))}; this is logloss {__version__}, which reads format "
+            f"{FORMAT_MAJOR}. {advice}"
         )
     try:
         if header.get("sha256") != _checksum(header, content_of(table)):
@@ -290,8 +301,9 @@ def _kept(header: Mapping[str, Any], sections: _Sections) -> Kept:
         _grouped_of("clusters", header, sections),
         unlabelled=_late_of(said.get("unlabelled")),
     )
-    found = sections.sections.get("parts", {"key": np.zeros(0, np.int64), "group": []})
-    parts = Parts(np.array(found["key"], np.int64).view(np.uint64), np.array(found["group"], object))
+    found = sections.sections["parts"]
+    hashes = [bytes.fromhex(digits) for (digits,) in found["digits"]]
+    parts = Parts.listed(hashes, found["group"], found["counts"][:, 0].tolist())
     question = Question(**header["question"])
     return summary, question, parts, header["source"], tuple(header["notes"])
 
