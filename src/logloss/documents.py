@@ -64,6 +64,8 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
         is_whole = found == _sum(fields)
     except RecursionError as error:
         raise DataError(f"cannot read {name}: it is nested too deeply to be a file of ours. Make it again.") from error
+    if not isinstance(fields.get("version"), str):
+        raise DataError(f"{name} must say the version that wrote it; it says {value_text(fields.get('version'))}.")
     if not is_whole:
         raise DataError(f"{name} was changed after it had been written: its checksum does not fit. Make it again.")
     return fields

@@ -270,8 +270,10 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
         fault = next(faults_of(summary, question, parts), "")
         if not fault and not _is_as_written(kept, header, table):
             fault = "its sections do not go together"
-    except DataError:
-        raise
+    except DataError as error:
+        if str(error).startswith(name):
+            raise
+        raise DataError(f"{name} is damaged: {str(error).removesuffix('.')}. Make it again.") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise damaged from error
     if fault:
@@ -284,11 +286,9 @@ def _is_as_written(kept: Kept, header: Mapping[str, Any], table: Any) -> bool:
     from logloss.data.arrow.tables import content_of
 
     anew, expected = _written(*kept)
-    return content_of(expected) == content_of(table) and {**anew, "library": "", "sha256": ""} == {
-        **header,
-        "library": "",
-        "sha256": "",
-    }
+    # As text: 1, 1.0 and true are equal, and not the same.
+    said = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in (anew, header))
+    return content_of(expected) == content_of(table) and len(set(said)) == 1
 
 
 KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
@@ -355,6 +355,7 @@ def _kept(header: Mapping[str, Any], sections: _Sections, read: Reading) -> Kept
     said, of_scores, asked = header["summary"], header["scores"], header["question"]
     read.only(said, "summary", SUMMARY)
     read.only(of_scores, "scores", ("scale", "is_binned", "n_rows"))
+    read.text(header, "library")
     if header["limits"] != LIMITS:
         raise read.wrong("limits", "the limits of this logloss", header["limits"])
     rows = [_sum_of(digits) for (digits,) in sections.sections["sums"]["digits"]]

@@ -45,6 +45,7 @@ OTHERS = ("intercept", "coefficients", "log_loss", "design", "values", "certific
 OPTIONAL = ("errors", "separation", "new_rows")
 TERM_OF_NUMBERS = {"kind", "column", "names", "centre", "scale", "lacks", "means", "lows", "highs"}
 TERM_OF_LEVELS = {"kind", "column", "levels", "weights", "reference"}
+NEAR = 1e-12
 # Kinds of standard errors, and ways to leave rows out.
 KINDS = ("information", "sandwich", "clustered")
 WAYS = ("refits", "steps", "sampled steps")
@@ -170,11 +171,18 @@ def _plain(own: Mapping[str, Any], read: Reading, n_coefficients: int) -> dict[s
         ("l2", 0 <= found["l2"] < np.inf, "a finite number of at least 0"),
         ("sum_weight", 0 < found["sum_weight"] < np.inf, "a finite number above 0"),
         ("base_rate", 0 <= found["base_rate"] <= 1, "a share from 0 to 1"),
+        ("base_rate", found["n_positive"] is None or _is_rate(found), "the share of its positive rows"),
         ("offset", found["has_offset"] or not found["offset"], "no column where there is no offset"),
     ):
         if not is_right:
             raise read.wrong(name, expected, found[name])
     return found
+
+
+def _is_rate(found: Mapping[str, Any]) -> bool:
+    """Whether the base rate is that of hard labels without weights: one rounding of a quotient, or of a mean."""
+    share = found["n_positive"] / found["n_rows"]
+    return found["sum_weight"] == found["n_rows"] and abs(found["base_rate"] - share) <= NEAR * share
 
 
 def _check_coefficients(

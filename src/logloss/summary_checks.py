@@ -19,7 +19,7 @@ import numpy as np
 
 from logloss.data.keys import GroupKey, sorting
 from logloss.data.rows import FramePlace
-from logloss.onepass import exact, kernels, placing
+from logloss.onepass import exact, grouping, kernels, placing
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK, MOST_CELLS, Cells
 from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
@@ -35,6 +35,10 @@ KEY_OF_INFINITY = 0x7FF0000000000000
 NEARLY_DOWN, NEARLY_UP = 10**9, 10**9 + 1
 # A loss that is computed again, on another processor too, is right to one unit in the last place.
 NEAR_LOSS = 1e-12
+# Of a row what is below 2^-267 does not enter the sums of its group.
+SHIFT_OF_LEAST = 267
+# Columns of the sums of a group, of rows with hard labels.
+HARD_SUMS_OF_GROUPS = ("c", "cc", "ccc", "p")
 OFFSETS = 1 << placing.OFFSET_BITS
 
 
@@ -49,6 +53,10 @@ def faults_of(summary: LossSummary, question: Question, parts: Parts) -> Iterato
         yield "there are more rows with hard labels of a kind than rows of it"
     if not 0 < question.negatives_kept <= 1:
         yield "negatives_kept is no share in (0, 1]"
+    if question.positive_value not in ("", question.positive):
+        yield "what counts as positive is said in two ways"
+    if not question.has_counts and len(summary.costliest.rows) != min(N_COSTLIEST, summary.n_rows):
+        yield "its costliest rows are not as many as there must be"
     late = summary.unlabelled
     if late is not None and not max(late.proba, late.entropy) <= late.weight:
         yield "rows without a label promise more than they weigh"
@@ -145,6 +153,16 @@ def _faults_of_masses(table: SumTable, summary: LossSummary, what: str) -> Itera
         yield f"weights of its {what} are of no row"
 
 
+def _is_nearly(total: int, first: int, expected: int, n_rows: int) -> bool:
+    """Whether a sum of groups, in units of 2^(32·first), is one of all rows but for what groups leave out."""
+    shift = 32 * first + exact.UNIT_EXPONENT
+    found = total << shift if shift >= 0 else total >> -shift
+    # Of log-odds beyond it groups hold this much; of what is smaller nothing.
+    is_cut = exact.rounded(expected, 1) > grouping.GREATEST_GROUPED
+    left_out = exact.of_count(n_rows) >> SHIFT_OF_LEAST
+    return is_cut or abs(found - expected) <= expected // NEARLY_DOWN + left_out
+
+
 def _is_sum(values: list[int], first: int, total: int) -> bool:
     """Whether values in units of 2^(32·first) add up to a total in units of 2^-6720."""
     shift = 32 * first + exact.UNIT_EXPONENT
@@ -186,6 +204,8 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
     what = "clusters" if grouped.is_hashed else "groups"
     if grouped.n_rows != summary.n_rows or grouped.scale != summary.scores.scale or not grouped.columns:
         yield f"its {what} are of other rows"
+    if grouped.is_hashed and grouped.only is not None:
+        yield "its clusters are listed"
     if len(set(grouped.columns)) < len(grouped.columns):
         yield f"its {what} name a column twice"
     if grouped.is_over and not grouped.is_hashed:
@@ -212,6 +232,10 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
     general = [grouped.general.integers(column) for column in range(len(GENERAL_SUMS))]
     if not _is_sum(general[0], grouped.general.first, summary.general[SUMS.index("w")]):
         yield f"weights of its {what} do not add up to those of its rows"
+    hard = [sum(grouped.sums.integers(column)) for column in (0, len(HARD_SUMS_OF_GROUPS) - 1)]
+    for total, name in zip(hard, HARD_SUMS_OF_GROUPS[:: len(HARD_SUMS_OF_GROUPS) - 1], strict=True):
+        if not _is_nearly(total, grouped.sums.first, summary.hard[HARD_SUMS.index(name)], summary.n_hard[0]):
+            yield f"losses and forecasts of its {what} do not add up to those of its rows"
     if grouped.cells is None:
         if grouped.is_hashed or n_names <= MOST_DETAILED:
             yield f"scores of its {what} are missing"

@@ -29,6 +29,8 @@ TABLE = ("method", "log_loss_nats", "saves_nats", "error_nats")
 TEXTS = ("asked", "source", "positive")
 NUMBERS = ("log_loss", "log_loss_after", "gap", "negatives_kept")
 COUNTS = ("n_rows", "n_folds")
+# A difference of two losses is rounded.
+NEAR = 1e-12
 FLAGS = ("is_exact", "has_zero", "has_one")
 
 
@@ -78,12 +80,16 @@ def calibration_of_fields(fields_of_file: Mapping[str, Any], name: str) -> Calib
     for each, least in (("n_rows", 1), ("n_folds", 0)):
         if values[each] < least:
             raise read.wrong(each, f"a whole number of at least {least}", values[each])
-    for each in ("log_loss", "log_loss_after", "gap"):
+    for each in ("log_loss", "gap"):
         if values[each] < 0:
             raise read.wrong(each, "a number of at least 0", values[each])
+    saves = _estimate(read, written, "saves")
+    saved = values["log_loss"] - values["log_loss_after"]
+    if math.isfinite(saved) and not abs(saved - saves) <= NEAR * max(1.0, values["log_loss"]):
+        raise read.wrong("saves", "what lies between log_loss and log_loss_after", float(saves))
     return Calibration(
         map=_map(read, written["map"]),
-        saves=_estimate(read, written, "saves"),
+        saves=saves,
         saves_share=_estimate(read, written, "saves_share"),
         candidates=_table(read, written["candidates"]),
         notes=notes,

@@ -26,6 +26,8 @@ BLOCK_ROWS = 1 << 17
 # What the folders above a file say about its rows: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
 Item = TypeVar("Item")
+# Letters of what pyarrow says of broken bytes; some of them may be those bytes.
+LONGEST_REASON = 300
 
 
 def column_of(values: Any, name: str = "") -> Column:
@@ -52,9 +54,12 @@ def to_column(values: Any, name: str = "") -> Column:
     if kind == "date":
         # Each distinct one is written once.
         coded = values if pa.types.is_dictionary(stored) else values.dictionary_encode()
+        coded.validate(full=True)
         return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
     if kind == "text":
         return _coded(values)
+    if pa.types.is_dictionary(stored):
+        values.validate(full=True)
     if kind == "":
         raise DataError(f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}.")
     if pa.types.is_dictionary(stored):
@@ -105,9 +110,13 @@ def _coded(values: Any) -> Column:
             missing = missing | _array(words.is_null())[_array(codes)]
         missing = missing if missing.any() else None
     found = _array(codes)
+    # A reader hands on whatever codes it finds.
+    present = found if missing is None else found[~missing]
+    if len(present) and present.view(f"u{present.dtype.itemsize}").max() >= len(words):
+        raise pa.ArrowIndexError(f"a code stands for no word: there are {len(words)} words")
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.
     occurs = np.zeros(len(words), bool)
-    occurs[found if missing is None else found[~missing]] = True
+    occurs[present] = True
     if len(found) and not occurs.any():
         return Column(np.full(len(found), np.nan), np.ones(len(found), bool))
     if not occurs.all():
@@ -190,7 +199,8 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(f"cannot read {name}: {str(error).rstrip('.')}. {advice}") from error
+        said = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
+        raise DataError(f"cannot read {name}: {said}. {advice}") from error
 
 
 def guarded(items: Iterator[Item], name: str, advice: str) -> Iterator[Item]:
