@@ -87,22 +87,9 @@ def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
 def _check_figure(read: Reading, figure: str, value: Any) -> None:
     """Refuse what no figure of this name can be; its name says what it is."""
     own = {figure: value}
-    if isinstance(value, list):
-        rows = [each for each in value if isinstance(each, dict)]
-        if rows and len(rows) < len(value):
-            raise read.wrong(figure, "rows of figures", value)
-        for row in rows:
-            for each, cell in row.items():
-                if isinstance(cell, list | dict):
-                    raise read.wrong(f"{figure}: {printable(each)}", "a figure or a text", cell)
-                if each.endswith(NUMBERS):
-                    _check_figure(read, each, cell)
-        if not rows and any(isinstance(each, list) for each in value):
-            raise read.wrong(figure, "texts or rows of figures", value)
-    elif isinstance(value, dict):
-        raise read.wrong(figure, "a figure, a text or a table", value)
-    elif value is None or figure.endswith("reason"):
-        return
+    if value is None or figure.endswith("reason"):
+        if isinstance(value, list | dict):
+            raise read.wrong(figure, "a text", value)
     elif figure.startswith(("n_", "rows_")):
         read.count(own, figure)
     elif figure.startswith(("is_", "has_")):
@@ -111,3 +98,20 @@ def _check_figure(read: Reading, figure: str, value: Any) -> None:
         read.text(own, figure)
     elif figure.endswith(NUMBERS) or figure.startswith(("base_rate", "sum_weight", "psi", "confidence")):
         read.number(own, figure)
+    elif isinstance(value, list):
+        _check_table(read, figure, value)
+    elif isinstance(value, dict):
+        raise read.wrong(figure, "a figure, a text or a table", value)
+
+
+def _check_table(read: Reading, figure: str, rows: list[Any]) -> None:
+    """Refuse what is neither a list of texts nor a table of figures."""
+    if all(isinstance(row, dict) for row in rows):
+        for row in rows:
+            for name, cell in row.items():
+                if isinstance(cell, list | dict):
+                    raise read.wrong(f"{figure}: {printable(name)}", "a figure or a text", cell)
+                if name.endswith(NUMBERS):
+                    _check_figure(read, name, cell)
+    elif any(isinstance(row, list | dict) for row in rows):
+        raise read.wrong(figure, "texts or rows of figures", rows)
