@@ -53,7 +53,8 @@ def test_what_is_read_is_what_was_said(kind, tmp_path):
         ("ranking", [{"forecast": {}}], "a figure or a text in ranking: forecast"),
         ("ranking", [{}, 3], "texts or rows of figures in ranking"),
         ("by", [["g"]], "texts or rows of figures in by"),
-        ("order", {"a": 1}, "a figure, a text or a table in order"),
+        ("order", {"a": 1}, "a text in order"),
+        ("by", {"a": 1}, "a figure, a text or a table in by"),
     ],
 )
 def test_figures_that_cannot_be_are_refused_by_name(name, value, words, tmp_path):
