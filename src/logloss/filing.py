@@ -256,7 +256,8 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
             f"{FORMAT_MAJOR}. {advice}"
         )
     try:
-        if header.get("sha256") != _checksum(header, content_of(table)):
+        content = content_of(table)
+        if header.get("sha256") != _checksum(header, content):
             raise damaged
         sections = sections_of(table)
         unknown = [section for section in sections if section not in KNOWN]
@@ -268,7 +269,7 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
         kept = _kept(header, _Sections(sections, header["units"]), Reading(name))
         summary, question, parts, _, _ = kept
         fault = next(faults_of(summary, question, parts), "")
-        if not fault and not _is_as_written(kept, header, table):
+        if not fault and not _is_as_written(kept, header, content):
             fault = "its sections do not go together"
     except DataError as error:
         if str(error).startswith(name):
@@ -281,14 +282,14 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
     return kept
 
 
-def _is_as_written(kept: Kept, header: Mapping[str, Any], table: Any) -> bool:
+def _is_as_written(kept: Kept, header: Mapping[str, Any], content: Sequence[bytes]) -> bool:
     """Whether a file holds what would be written of what was read from it: nothing more, and nothing twice."""
     from logloss.data.arrow.tables import content_of
 
     anew, expected = _written(*kept)
     # As text: 1, 1.0 and true are equal, and not the same.
     said = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in (anew, header))
-    return content_of(expected) == content_of(table) and len(set(said)) == 1
+    return content_of(expected) == content and len(set(said)) == 1
 
 
 KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
