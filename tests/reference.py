@@ -503,6 +503,35 @@ def hash_texts(texts: Sequence[bytes]) -> list[tuple[int, int]]:
     return found
 
 
+def hash_rows(rows: Sequence[tuple[Sequence[float], int | None, int]]) -> tuple[int, int]:
+    """Of (numbers: label, forecast, P(0) and weight where there are any; hash of keys; how many times): two sums."""
+    word, odd, factors = (1 << 64) - 1, 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+    first = second = 0
+    for (label, forecast, of_zero, weight), keys, times in rows:
+        h = split_mix(word_of(forecast) + word_of(label) * odd)
+        if of_zero is not None:
+            h = split_mix(h * odd + word_of(of_zero))
+        if weight is not None:
+            h = split_mix(h * factors[0] + word_of(weight))
+        if keys is not None:
+            h = split_mix(h * factors[1] + keys)
+        first += times * h
+        second += times * (h >> 32) * (h & 0xFFFFFFFF)
+    return first & word, second & word
+
+
+def word_of(x: float) -> int:
+    return struct.unpack("<Q", struct.pack("<d", 0.0 if x == 0 else x))[0]
+
+
+def split_mix(x: int) -> int:
+    word = (1 << 64) - 1
+    x &= word
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & word
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & word
+    return x ^ (x >> 31)
+
+
 # The costliest rows.
 
 

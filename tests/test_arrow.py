@@ -21,7 +21,7 @@ import pytest
 
 import logloss
 from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table, to_column
-from logloss.data.arrow.columns import BLOCK_ROWS
+from logloss.data.arrow.columns import BLOCK_ROWS, guarded
 from logloss.data.arrow.delimited import line_of
 from logloss.errors import DataError, SourceNotFound
 
@@ -388,6 +388,37 @@ def test_a_flipped_bit_never_changes_a_number_in_silence(tmp_path, compression):
         # Some bits of a page's header are statistics that nothing reads.
         assert found == expected or "flipped.parquet" in found
     assert n_refused > 140
+
+
+@pytest.mark.parametrize("kind", ["text", "number", "date"])
+def test_a_code_that_stands_for_no_word_is_damage(kind):
+    """Readers hand on the codes of a dictionary as they find them."""
+    words = {"text": pa.array(["a", "b"]), "number": pa.array([1.0, 2.0]), "date": pa.array([1, 2], pa.date32())}[kind]
+    for codes in ([0, 5, 1], [0, -1, 1]):
+        column = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), words, safe=False)
+        with pytest.raises(DataError, match=r"cannot read a\.parquet: .*(stands for no word|out of bounds)"):
+            list(guarded(map(to_column, [column]), "a.parquet", "Fetch it again."))
+
+
+def test_what_is_said_of_broken_bytes_holds_none_of_them(tmp_path):
+    """Some of what pyarrow says is a byte that it did not know."""
+    path = write_parquet(tmp_path / "a.parquet", {"p": [0.5]})
+    data = bytearray(path.read_bytes())
+    place = pq.read_metadata(path).row_group(0).column(0).dictionary_page_offset
+    data[place] |= 15
+    path.write_bytes(data)
+    found = outcome(path)
+    assert found.startswith("cannot read a.parquet: ")
+    assert found.isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_texts_that_are_written_as_differences_are_read(tmp_path, encoding):
+    """They cannot be handed out as codes by the reader, as others are."""
+    table = pa.table({"g": ["a", "b", None, "a"], "y": [1, 0, 1, 0], "p": [0.5, 0.4, 0.3, 0.2]})
+    pq.write_table(table, tmp_path / "a.parquet", use_dictionary=False, column_encoding={"g": encoding})
+    measured = logloss.measure(tmp_path / "a.parquet", y_true="y", y_proba="p", by="g")
+    assert measured.groups["g"] == [None, "a", "b"]
 
 
 def outcome(path):

@@ -511,6 +511,15 @@ def changed(**fields):
         ({"saves__low": "x"}, "a number in low"),
         ({"candidates__method": ["spline"]}, "a list of methods"),
         ({"notes": [1]}, "a list of texts"),
+        ({"n_rows": 10**30}, "a whole number of at least 0 in n_rows"),
+        ({"n_rows": 0}, "a whole number of at least 1 in n_rows"),
+        ({"asked": "spline"}, "a method in asked"),
+        ({"map__method": ["isotonic"]}, "which this logloss does not know"),
+        ({"candidates__method": [["isotonic"]]}, "a list of methods"),
+        ({"log_loss": -0.5}, "at least 0 in log_loss"),
+        ({"log_loss": [0.5]}, "a number in log_loss"),
+        ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in saves"),
+        ({"saves__low": 9.0}, "an interval around its value in saves"),
     ],
 )
 def test_a_file_that_was_tampered_with_is_refused(fields, message):

@@ -1,6 +1,7 @@
 """The shell: exit codes, what goes to stdout and what to stderr, and every option."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -329,10 +330,37 @@ def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
     code, _, err = run("merge", tmp_path / "ab.logloss", tmp_path / "a.logloss")
     assert code == 3
     assert "ab.logloss" in err
-    assert "both hold preds.csv (1 part)" in err
+    assert "both hold preds.csv (1 part, 4 rows)" in err
+    run("measure", csv, *asked, "--name", "again", "-o", tmp_path / "again.logloss")
+    code, out, _ = run("merge", tmp_path / "ab.logloss", tmp_path / "again.logloss", "--json")
+    assert (code, json.loads(out)["n_rows"]) == (0, 10)
     assert run("show", tmp_path / "ab.logloss", "--fail-if", "log_loss_nats > 0.1")[0] == 1
     assert run("show", csv)[0] == 3
     assert run("show", tmp_path / "nothing.logloss")[0] == 2
+
+
+def test_a_hostile_file_is_wrong_data_and_its_text_is_not_obeyed(run, tmp_path):
+    """The checksum is right: what is said is looked at all the same, and shown without escapes and bells."""
+    from logloss.documents import document_bytes
+    from logloss.filing import bytes_of_summary
+
+    path = tmp_path / "a.logloss"
+    m = measure([1, 0, 1], [0.9, 0.4, 0.6])
+    obeyed = "\x1b[2J\x07\x9b"
+    notes = (obeyed,)
+    path.write_bytes(
+        bytes_of_summary(m.summary, dataclasses.replace(m.question, positive=obeyed), m.parts, obeyed, notes)
+    )
+    code, out, err = run("show", path)
+    assert code == 0
+    assert all(line.isprintable() for line in (*out.split("\n"), *err.split("\n")))
+    summary = dataclasses.replace(m.summary, n_dropped=-3)
+    path.write_bytes(bytes_of_summary(summary, m.question, m.parts, "", ()))
+    code, out, err = run("show", path)
+    assert (code, out) == (3, "")
+    assert "a.logloss must have a whole number of at least 0 in n_dropped; got -3" in err
+    path.write_bytes(document_bytes("comparison", {"figures": {"schema": 1}, "text": obeyed}))
+    assert run("show", path)[:2] == (0, "\ufffd[2J\ufffd\ufffd\n")
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_walk(run, csv, tmp_path):

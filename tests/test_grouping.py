@@ -18,10 +18,11 @@ from logloss.data.rows import Column
 from logloss.data.source import as_column
 from logloss.data.values import typed
 from logloss.onepass import exact, grouping, kernels
-from logloss.onepass.hashing import hash_texts, hashes_of
+from logloss.onepass.hashing import hash_rows, hash_texts, hashes_of
 
 WORD = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
+GOLDEN_HALF = GOLDEN >> 2
 
 
 @given(st.lists(st.integers(0, 4), max_size=30))
@@ -69,6 +70,21 @@ def test_hash_texts_equals_its_twin(texts):
     first, second = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
     hash_texts(letters, ends, first, second)
     assert list(zip(first.tolist(), second.tolist(), strict=True)) == reference.hash_texts(texts)
+
+
+@settings(max_examples=100)
+@given(tables(("hard", "hard logits", "pair", "counts", "weighted", "soft")), st.booleans())
+def test_hash_rows_equals_its_twin(table, has_keys):
+    one, zero, _ = forecast_of(table)
+    keys = np.arange(table.n_rows) * -GOLDEN_HALF if has_keys else None
+    found = np.zeros(2, np.uint64)
+    with np.errstate(over="ignore"):
+        hash_rows(table.y_true, one, zero, table.sample_weight, keys, table.counts, found)
+    columns = [table.y_true, one, zero, table.sample_weight]
+    lists = [[None] * table.n_rows if each is None else each.tolist() for each in columns]
+    words = [None] * table.n_rows if keys is None else [k & WORD for k in keys.tolist()]
+    rows = zip(zip(*lists, strict=True), words, counts_of(table), strict=True)
+    assert tuple(found.tolist()) == reference.hash_rows(list(rows))
 
 
 def mixed(x: int) -> int:

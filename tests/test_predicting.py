@@ -439,6 +439,28 @@ def rewritten(path, **changes):
         ({"certificate": [None]}, "a field does not fit"),
         ({"design": {"in_place": False, "terms": [{"kind": "magic"}]}}, "a field does not fit"),
         ({"intercept": "many"}, "a number was expected; got 'many'"),
+        ({"intercept": 0.25}, "its intercept is not the one that it predicts with"),
+        ({"n_rows": 1.5}, "a whole number of at least 0 in n_rows"),
+        ({"n_rows": 2**63}, "a whole number of at least 0 in n_rows"),
+        ({"n_rows": 0, "n_positive": None}, "at least 1 row in n_rows"),
+        ({"n_positive": 10**6}, "a whole number of 0 to .* in n_positive"),
+        ({"n_positive": 1}, "the share of its positive rows in base_rate"),
+        ({"base_rate": -0.5}, "a share from 0 to 1 in base_rate"),
+        ({"l2": "inf"}, "a finite number of at least 0 in l2"),
+        ({"l2": True}, "a number in l2"),
+        ({"sum_weight": -3}, "a finite number above 0 in sum_weight"),
+        ({"n_dependent": 99}, "a whole number of 0 to .* in n_dependent"),
+        ({"positive": ["y"]}, "a text in positive"),
+        ({"notes": "none"}, "a list of texts in notes"),
+        ({"has_offset": 1}, "true or false in has_offset"),
+        ({"offset": "x"}, "no column where there is no offset in offset"),
+        ({"log_loss": -1}, "no loss and no bound is below 0"),
+        ({"certificate": [0.0, 1]}, "true or false in certificate"),
+        ({"passes": []}, "a fit has a pass"),
+        ({"errors": {"kind": "guess"}}, 'errors has no "intercept"'),
+        ({"separation": {"columns": []}}, 'separation has no "is_complete"'),
+        ({"new_rows": 3}, "an object in new_rows"),
+        ({"version": None}, "must say the version that wrote it"),
     ],
 )
 def test_a_model_that_does_not_fit_together_is_refused(model, tmp_path, changes, words):
@@ -446,6 +468,60 @@ def test_a_model_that_does_not_fit_together_is_refused(model, tmp_path, changes,
     model.save(path)
     rewritten(path, **changes)
     with pytest.raises(logloss.DataError, match=words):
+        logloss.load(path)
+
+
+@pytest.mark.parametrize("field", ["coefficients", "values", "centre", "scale", "levels", "reference", "errors"])
+def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, field):
+    """What is printed must be what rows are predicted with: one number of each field is another one."""
+    path = tmp_path / "model.json"
+    model.save(path)
+    fields = json.loads(path.read_text())
+    terms = fields["design"]["terms"]
+    numbers = next(term for term in terms if term["kind"] == "numbers")
+    category = next(term for term in terms if term["kind"] == "category")
+    if field == "coefficients":
+        name = list(fields["coefficients"])[-1]
+        fields["coefficients"][name] *= 2
+    elif field == "values":
+        fields["values"][-1] += 0.5
+    elif field in ("centre", "scale"):
+        numbers[field][0] = -3.5
+    elif field == "levels":
+        category["levels"][0] = category["levels"][1]
+    elif field == "reference":
+        category["reference"] += 1 if category["reference"] == 0 else -1
+    else:
+        name = next(iter(fields["coefficients"]))
+        fields["errors"] = {"kind": "sandwich", "intercept": 1.0, "coefficients": {name: 1.0}, "cluster": []}
+        fields["errors"]["n_clusters"] = 0
+    content = {name: value for name, value in fields.items() if name not in documents.HEAD}
+    path.write_bytes(documents.document_bytes("model", content))
+    with pytest.raises(logloss.DataError, match=r"model\.json must hold a model"):
+        logloss.load(path)
+
+
+def test_text_of_a_model_is_not_obeyed(model, tmp_path):
+    path = tmp_path / "model.json"
+    model.save(path)
+    rewritten(path, positive="\x1b[31m\x07", notes=["\x1b"], source="\x9b\n")
+    found = logloss.load(path)
+    assert all(line.isprintable() for line in repr(found).split("\n"))
+    assert all(line.isprintable() for line in found._repr_html_().split("\n"))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "18446744073709551616", "9" * 5_000])
+def test_numbers_beyond_ours_are_refused(number, model, tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text('{"logloss": "model", "format": "1.0", "n_rows": ' + number + "}")
+    with pytest.raises(logloss.DataError, match=r"cannot read model\.json: .* is no number of ours"):
+        logloss.load(path)
+
+
+def test_a_document_holds_no_more_values_than_ours(model, tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text('{"logloss": "model", "values": [' + "0," * (1 << 22) + "0]}")
+    with pytest.raises(logloss.DataError, match=r"model\.json: it holds more than 4,194,304 values"):
         logloss.load(path)
 
 

@@ -45,6 +45,7 @@ baserates
 linearmap
 decomposition
 estimates
+summary_checks
 spread | provenance
 information
 smalltable

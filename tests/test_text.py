@@ -23,3 +23,9 @@ def test_sums_take_the_digits_that_they_need():
 def test_cells_that_a_terminal_would_obey_are_shown_as_replaced():
     assert text.value_text("\x1b[31m") == '"\ufffd[31m"'
     assert text.value_text(1.0000000000000002) == "1.0000000000000002"
+
+
+def test_lines_stay_lines_and_nothing_else_is_obeyed():
+    assert text.printable_lines("a\x1b[2J\nb\u202e\x07") == "a\ufffd[2J\nb\ufffd\ufffd"
+    assert "\x1b" not in text.html_table([["\x1b"], ["\x07<"]], "l")
+    assert text.html_paragraphs(["<\x9b>"]) == "<p>&lt;\ufffd&gt;</p>"

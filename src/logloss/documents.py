@@ -17,12 +17,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from logloss.errors import DataError
-from logloss.text import listed, printable
+from logloss.text import listed, printable, value_text
 from logloss.version import __version__
 
 FORMAT = (1, 0)
 # No document of ours comes near it: 5,000 coefficients over 100 passes are 12 MB.
 MOST_BYTES = 1 << 26
+# Values of a document, of which the shortest takes 2 bytes there and 60 in memory.
+MOST_VALUES = 1 << 22
+# No whole number of ours is larger: levels of categories are 64 bits.
+MOST_WHOLE = 1 << 64
+# Rows are counted up to here.
+MOST_COUNTED = 1 << 62
 HEAD = ("logloss", "format", "version", "sha256")
 
 
@@ -38,24 +44,42 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise DataError(f"{name} must be a document of ours, of at most 64 MiB; it has {len(data):,} bytes.")
     try:
-        fields = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refused)
+        fields = parsed(data)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"cannot read {name}: {error}. The file is damaged or no JSON; make it again.") from error
+        said = printable(str(error), 200)
+        raise DataError(f"cannot read {name}: {said}. The file is damaged or no JSON; make it again.") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("logloss"), str):
         raise DataError(f'{name} must be a file that `save` or `-o` has written; it has no field "logloss".')
-    version = str(fields.get("format", ""))
-    parts = version.split(".")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise DataError(f'{name} must say its format as "1.0"; it says "{printable(version)}".')
+    version = fields.get("format", "")
+    parts = version.split(".") if isinstance(version, str) else ()
+    if len(parts) != 2 or not all(part.isdecimal() and len(part) < 5 for part in parts):
+        raise DataError(f'{name} must say its format as "1.0"; it says "{printable(str(version))}".')
     if int(parts[0]) != FORMAT[0]:
         raise DataError(
             f"{name} has format {version}, and this is logloss {__version__}, which reads format {FORMAT[0]}. "
             "Read it with the version that wrote it, or a newer one."
         )
     found = fields.pop("sha256", "")
-    if found != _sum(fields):
+    try:
+        is_whole = found == _sum(fields)
+    except RecursionError as error:
+        raise DataError(f"cannot read {name}: it is nested too deeply to be a file of ours. Make it again.") from error
+    if not isinstance(fields.get("version"), str):
+        raise DataError(f"{name} must say the version that wrote it; it says {value_text(fields.get('version'))}.")
+    if not is_whole:
         raise DataError(f"{name} was changed after it had been written: its checksum does not fit. Make it again.")
     return fields
+
+
+def parsed(data: bytes, *, may_be_infinite: bool = False) -> Any:
+    """What JSON says; ValueError where a number is none, values are too many, or a field stands twice."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES:,} values")
+    text = data.decode("utf-8")
+    constant = _infinite if may_be_infinite else _refused
+    return json.loads(
+        text, object_pairs_hook=_once, parse_constant=constant, parse_float=_finite, parse_int=_not_too_large
+    )
 
 
 def is_newer(fields: Mapping[str, Any]) -> bool:
@@ -85,7 +109,22 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{printable(word, 20)} is no number of ours")
+
+
+def _infinite(word: str) -> Any:
+    return _refused(word) if word == "NaN" else float(word)
+
+
+def _finite(word: str) -> float:
+    value = float(word)
+    return value if math.isfinite(value) else _refused(word)
+
+
+def _not_too_large(word: str) -> int:
+    # 2^64 has 20 digits.
+    value = int(word) if len(word) <= 21 else MOST_WHOLE
+    return value if abs(value) < MOST_WHOLE else _refused(word)
 
 
 def written(value: float) -> float | str | None:
@@ -102,3 +141,73 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not (isinstance(value, int | float) or value in ("inf", "-inf")):
         raise DataError(f"a number was expected; got {printable(repr(value))}.")
     return float(value)
+
+
+class Reading:
+    """Values of JSON, looked at one by one; an error names the file, the place and the value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wrong(self, where: str, expected: str, got: Any) -> DataError:
+        """What is said of a value that cannot be."""
+        return DataError(f"{self.name} must have {expected} in {where}; got {value_text(got)}. Make it again.")
+
+    def only(self, found: Any, where: str, names: Sequence[str]) -> None:
+        """Refuse what is no object of exactly these names."""
+        if not isinstance(found, dict):
+            raise self.wrong(where, "an object", found)
+        for each in found:
+            if each not in names:
+                raise DataError(
+                    f'{self.name} holds "{printable(str(each))}" in {where}, which this logloss does not know. '
+                    "Install a newer one."
+                )
+        for each in names:
+            if each not in found:
+                raise DataError(f'{self.name} is damaged: {where} has no "{each}". Make it again.')
+
+    def text(self, found: Mapping[str, Any], where: str) -> str:
+        """A text."""
+        if not isinstance(found[where], str):
+            raise self.wrong(where, "a text", found[where])
+        return str(found[where])
+
+    def texts(self, found: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        """A list of texts."""
+        if not isinstance(found[where], list) or not all(isinstance(each, str) for each in found[where]):
+            raise self.wrong(where, "a list of texts", found[where])
+        return tuple(found[where])
+
+    def number(self, found: Mapping[str, Any], where: str) -> float:
+        """A number; inf, -inf and nan are texts."""
+        return self.value(found[where], where)
+
+    def value(self, value: Any, where: str) -> float:
+        """A number by itself."""
+        if isinstance(value, str) and value in ("inf", "-inf", "nan"):
+            return float(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
+            raise self.wrong(where, "a number", value)
+        return float(value)
+
+    def count(self, found: Mapping[str, Any], where: str, most: int = MOST_COUNTED) -> int:
+        """A whole number ≥ 0."""
+        value = found[where]
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            expected = "at least 0" if most == MOST_COUNTED else f"0 to {most:,}"
+            raise self.wrong(where, f"a whole number of {expected}", value)
+        return value
+
+    def flag(self, found: Mapping[str, Any], where: str) -> bool:
+        """true or false."""
+        if not isinstance(found[where], bool):
+            raise self.wrong(where, "true or false", found[where])
+        return bool(found[where])
+
+    def numbers(self, found: Mapping[str, Any], where: str) -> tuple[float, ...]:
+        """A list of numbers."""
+        if not isinstance(found[where], list):
+            raise self.wrong(where, "a list of numbers", found[where])
+        return tuple(self.value(value, where) for value in found[where])

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.rows import FramePlace, RememberedPlace
-from logloss.data.values import read_value, written_value
+from logloss.data.values import Value, read_value, written_value
+from logloss.documents import Reading, parsed
 from logloss.errors import DataError
+from logloss.onepass import exact
 from logloss.onepass.summaries import CostliestSummary, Costly, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
@@ -32,21 +35,40 @@ from logloss.onepass.summaries.grouped import (
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, LateSums
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.tables import CountTable, SumTable
-from logloss.provenance import Parts, Question
+from logloss.provenance import HASH_BYTES, Parts, Question
 from logloss.spread import edges_of
 from logloss.storage import write_atomically
+from logloss.summary_checks import faults_of
+from logloss.text import printable
 from logloss.version import __version__
 
 if TYPE_CHECKING:
     from logloss.data.keys import GroupKey
 
-# Minor 1: rows without a label yet, and a correction for negatives that training left out.
-# Major 2: keys by their exact values, and clusters hashed so.
+# 2: parts are known by the rows that they hold, no longer by the names of their files; keys by their exact values, and
+# clusters hashed so.
 FORMAT_MAJOR, FORMAT_MINOR = 2, 0
 HEADER = "logloss"
 LIMITS = {"most_distinct": MOST_DISTINCT, "most_groups": MOST_GROUPS, "most_detailed": MOST_DETAILED}
 N_LINES_KEPT = 3
 LANE_BITS = 32
+# No sum has more bits, and no table of sums more lanes: 256 MB.
+MOST_BITS = LANE_BITS * exact.N_LIMBS
+MOST_LANES = 1 << 25
+TOO_LARGE = (
+    "a summary must hold at most 2^25 words of exact sums; this one has more: weights that lie very far apart, and "
+    "many scores, groups or clusters. Round the weights, or take fewer groups."
+)
+HEXADECIMAL = re.compile("0|[1-9a-f][0-9a-f]*")
+SCALAR = str | bool | int | float | None
+# What the header holds, and parts of it.
+HEAD = ("format", "library", "question", "source", "notes", "limits", "summary", "scores", "units", "sha256")
+SUMMARY = (
+    *("n_rows", "n_ones", "n_infinite", "n_dropped", "is_soft", "coding", "n_hard", "n_costliest", "unlabelled"),
+)
+GROUPED = ("columns", "only", "scale", "n_rows", "is_over", "names", "has_cells", "is_exact")
+# How a way to write labels begins.
+CODINGS = ("value", "soft")
 
 Kept = tuple[LossSummary, Question, Parts, str, tuple[str, ...]]
 
@@ -62,7 +84,18 @@ def bytes_of_summary(
     summary: LossSummary, question: Question, parts: Parts, source: str, notes: tuple[str, ...]
 ) -> bytes:
     """The bytes of the file of a summary; the same each time."""
-    from logloss.data.arrow.tables import content_of, long_form, parquet_bytes
+    from logloss.data.arrow.tables import content_of, parquet_bytes
+
+    header, table = _written(summary, question, parts, source, notes)
+    header["sha256"] = _checksum(header, content_of(table))
+    return parquet_bytes(table, {HEADER: json.dumps(header, sort_keys=True)})
+
+
+def _written(
+    summary: LossSummary, question: Question, parts: Parts, source: str, notes: tuple[str, ...]
+) -> tuple[dict[str, Any], Any]:
+    """(The header without its checksum, the table) of the file of a summary."""
+    from logloss.data.arrow.tables import long_form
 
     scores = summary.scores
     sections: list[dict[str, Any]] = [_sums(summary), _parts(parts), _costliest(summary.costliest)]
@@ -100,9 +133,7 @@ def bytes_of_summary(
         if grouped is not None:
             header[kind] = _settings(grouped)
             sections += _grouped(kind, grouped, header["units"])
-    table = long_form([section for section in sections if len(section["key"])])
-    header["sha256"] = _checksum(header, content_of(table))
-    return parquet_bytes(table, {HEADER: json.dumps(header, sort_keys=True)})
+    return header, long_form([section for section in sections if len(section["key"])])
 
 
 def _asked(question: Question) -> dict[str, Any]:
@@ -135,7 +166,15 @@ def _sums(summary: LossSummary) -> dict[str, Any]:
 
 
 def _parts(parts: Parts) -> dict[str, Any]:
-    return {"name": "parts", "key": parts.hashes.view(np.int64), "group": parts.names.tolist()}
+    packed = parts.hashes.tobytes()
+    digits = [[packed[start : start + HASH_BYTES].hex()] for start in range(0, len(packed), HASH_BYTES)]
+    return {
+        "name": "parts",
+        "key": np.arange(len(parts)),
+        "group": parts.names.tolist(),
+        "counts": parts.sizes.reshape(-1, 1),
+        "digits": digits,
+    }
 
 
 def _costliest(costliest: CostliestSummary) -> dict[str, Any]:
@@ -163,6 +202,8 @@ def _counts(name: str, table: CountTable) -> dict[str, Any]:
 
 
 def _sum_table(name: str, table: SumTable, units: dict[str, int]) -> dict[str, Any]:
+    if table.lanes.size > MOST_LANES:
+        raise DataError(TOO_LARGE)
     units[name] = LANE_BITS * table.first
     columns = [table.integers(column) for column in range(table.lanes.shape[0])]
     return {"name": name, "key": table.keys, "digits": [[f"{v:x}" for v in row] for row in zip(*columns, strict=True)]}
@@ -204,29 +245,53 @@ def summary_of_bytes(data: bytes, name: str) -> Kept:
         raise DataError(f"{name} is a table of rows, not a summary. Measure it: logloss measure {name} -y … -p …")
     damaged = DataError(f"{name} is damaged: what it holds is not what was written. Make it again.")
     try:
-        header = json.loads(metadata[HEADER])
-        major = int(str(header["format"]).split(".")[0])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        header = parsed(metadata[HEADER].encode(), may_be_infinite=True)
+        written = header["format"]
+        major = int(written.split(".")[0])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged from error
     if major != FORMAT_MAJOR:
-        way_out = "Install a newer one to read it." if major > FORMAT_MAJOR else "Measure again."
+        advice = "Install a newer one to read it." if major > FORMAT_MAJOR else "Measure the rows again."
         raise DataError(
-            f"{name} has format {header['format']}, written by logloss {header.get('library', '?')}; this is logloss "
-            f"{__version__}, which reads format {FORMAT_MAJOR}. {way_out}"
+            f"{name} has format {printable(written)}, written by logloss "
+            f"{printable(str(header.get('library', '?')))}; this is logloss {__version__}, which reads format "
+            f"{FORMAT_MAJOR}. {advice}"
         )
     try:
-        if header.get("sha256") != _checksum(header, content_of(table)):
+        content = content_of(table)
+        if header.get("sha256") != _checksum(header, content):
             raise damaged
         sections = sections_of(table)
-        kept = _kept(header, _Sections(sections, header["units"]))
-    except DataError:
-        raise
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        unknown = [section for section in sections if section not in KNOWN]
+        if unknown:
+            raise DataError(
+                f'{name} has a section that this logloss does not know: "{printable(str(unknown[0]))}". '
+                "Install a newer one."
+            )
+        kept = _kept(header, _Sections(sections, header["units"]), Reading(name))
+        summary, question, parts, _, _ = kept
+        fault = next(faults_of(summary, question, parts), "")
+        if not fault and not _is_as_written(kept, header, content):
+            fault = "its sections do not go together"
+    except DataError as error:
+        if str(error).startswith(name):
+            raise
+        raise DataError(f"{name} is damaged: {str(error).removesuffix('.')}. Make it again.") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         raise damaged from error
-    unknown = [section for section in sections if section not in KNOWN]
-    if unknown:
-        raise DataError(f'{name} has a section that this logloss does not know: "{unknown[0]}". Install a newer one.')
+    if fault:
+        raise DataError(f"{name} is damaged: {fault}. Make it again.")
     return kept
+
+
+def _is_as_written(kept: Kept, header: Mapping[str, Any], content: Sequence[bytes]) -> bool:
+    """Whether a file holds what would be written of what was read from it: nothing more, and nothing twice."""
+    from logloss.data.arrow.tables import content_of
+
+    anew, expected = _written(*kept)
+    # As text: 1, 1.0 and true are equal, and not the same.
+    said = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in (anew, header))
+    return content_of(expected) == content and len(set(said)) == 1
 
 
 KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
@@ -247,6 +312,8 @@ class _Sections:
         if name not in self.sections:
             return CountTable.empty(n_columns)
         section = self.sections[name]
+        if section["counts"].shape[1] != n_columns:
+            raise DataError("a section has another number of counts")
         return CountTable(np.array(section["key"], np.int64), np.array(section["counts"], np.int64))
 
     def sums(self, name: str, n_columns: int) -> SumTable:
@@ -254,54 +321,113 @@ class _Sections:
         if name not in self.sections:
             return SumTable.empty(n_columns)
         section = self.sections[name]
-        values = [[int(digits, 16) for digits in row] for row in section["digits"]]
-        n_lanes = max(v.bit_length() for row in values for v in row) // LANE_BITS + 1
-        mask = (1 << LANE_BITS) - 1
-        lanes = np.array(
-            [[[(row[c] >> (LANE_BITS * j)) & mask for row in values] for j in range(n_lanes)] for c in range(n_columns)]
-        )
-        return SumTable.carried(np.array(section["key"], np.int64), lanes, self.units[name] // LANE_BITS)
+        rows = section["digits"]
+        if any(len(row) != n_columns for row in rows):
+            raise DataError("a section has another number of sums")
+        # Equal texts are one object: each is read once.
+        words = list(dict.fromkeys(digits for row in rows for digits in row))
+        places = {digits: place for place, digits in enumerate(words)}
+        values = [_sum_of(digits) for digits in words]
+        n_lanes = max(value.bit_length() for value in values) // LANE_BITS + 1
+        if n_lanes * n_columns * len(rows) > MOST_LANES:
+            raise DataError(TOO_LARGE)
+        packed = b"".join(value.to_bytes(LANE_BITS // 8 * n_lanes, "little") for value in values)
+        known = np.frombuffer(packed, "<u4").reshape(len(words), n_lanes)
+        at = np.array([[places[digits] for digits in row] for row in rows])
+        lanes = known[at].transpose(1, 2, 0).astype(np.int64)
+        unit = self.units[name]
+        if type(unit) is not int or unit % LANE_BITS or abs(unit) > MOST_BITS:
+            raise DataError("a section has no unit that can be")
+        return SumTable.carried(np.array(section["key"], np.int64), lanes, unit // LANE_BITS)
 
     def keys(self, name: str) -> Any:
         """The keys of a section."""
         return np.array(self.sections[name]["key"], np.int64) if name in self.sections else np.zeros(0, np.int64)
 
 
-def _kept(header: Mapping[str, Any], sections: _Sections) -> Kept:
-    said, of_scores = header["summary"], header["scores"]
-    sums = [int(row[0], 16) for row in sections.sections["sums"]["digits"]]
+def _sum_of(digits: str) -> int:
+    """An exact sum: hexadecimal digits, as few as it has."""
+    if not 0 < len(digits) <= MOST_BITS // 4 or not HEXADECIMAL.fullmatch(digits):
+        raise DataError("a sum is no whole number that can be")
+    return int(digits, 16)
+
+
+def _kept(header: Mapping[str, Any], sections: _Sections, read: Reading) -> Kept:
+    optional = [kind for kind in ("groups", "clusters") if kind in header]
+    read.only(header, "the header", (*HEAD, *optional))
+    said, of_scores, asked = header["summary"], header["scores"], header["question"]
+    read.only(said, "summary", SUMMARY)
+    read.only(of_scores, "scores", ("scale", "is_binned", "n_rows"))
+    read.text(header, "library")
+    if header["limits"] != LIMITS:
+        raise read.wrong("limits", "the limits of this logloss", header["limits"])
+    rows = [_sum_of(digits) for (digits,) in sections.sections["sums"]["digits"]]
+    if len(rows) != len(HARD_SUMS) + len(SUMS):
+        raise DataError(f"{read.name} is damaged: it has another number of sums. Make it again.")
+    is_binned = read.flag(of_scores, "is_binned")
     scores = ScoreSummary(
-        of_scores["scale"],
-        of_scores["is_binned"],
-        of_scores["n_rows"],
-        sections.counts("scores", N_BINNED if of_scores["is_binned"] else N_COUNTED),
+        read.text(of_scores, "scale"),
+        is_binned,
+        read.count(of_scores, "n_rows"),
+        sections.counts("scores", N_BINNED if is_binned else N_COUNTED),
         sections.sums("scores: masses", N_MASSES),
     )
+    n_hard = said["n_hard"]
+    if not isinstance(n_hard, list) or len(n_hard) != 3:
+        raise read.wrong("n_hard", "three whole numbers", n_hard)
+    coding = said["coding"]
+    if not all(isinstance(pair, list) and len(pair) == 2 and pair[0] in CODINGS for pair in coding):
+        raise read.wrong("coding", "the ways in which labels were written", coding)
     summary = LossSummary(
-        said["n_rows"],
-        said["n_ones"],
-        said["n_infinite"],
-        said["n_dropped"],
-        said["is_soft"],
-        frozenset((kind, read_value(value)) for kind, value in said["coding"]),
-        tuple(said["n_hard"]),
-        tuple(sums[: len(HARD_SUMS)]),
-        tuple(sums[len(HARD_SUMS) :]),
+        read.count(said, "n_rows"),
+        read.count(said, "n_ones"),
+        read.count(said, "n_infinite"),
+        read.count(said, "n_dropped"),
+        read.flag(said, "is_soft"),
+        frozenset((kind, _value_of(value, "coding", read)) for kind, value in coding),
+        (_count_of(n_hard[0], read), _count_of(n_hard[1], read), _count_of(n_hard[2], read)),
+        tuple(rows[: len(HARD_SUMS)]),
+        tuple(rows[len(HARD_SUMS) :]),
         scores,
-        CostliestSummary(said["n_costliest"], _costly_rows(sections.sections.get("costliest"))),
-        _grouped_of("groups", header, sections),
-        _grouped_of("clusters", header, sections),
-        unlabelled=_late_of(said.get("unlabelled")),
+        CostliestSummary(read.count(said, "n_costliest"), _costly_rows(sections.sections.get("costliest"))),
+        _grouped_of("groups", header, sections, read),
+        _grouped_of("clusters", header, sections, read),
+        unlabelled=_late_of(said["unlabelled"], read),
     )
-    found = sections.sections.get("parts", {"key": np.zeros(0, np.int64), "group": []})
-    parts = Parts(np.array(found["key"], np.int64).view(np.uint64), np.array(found["group"], object))
-    question = Question(**header["question"])
-    return summary, question, parts, header["source"], tuple(header["notes"])
+    found = sections.sections["parts"]
+    hashes = [bytes.fromhex(digits) for (digits,) in found["digits"]]
+    if any(len(each) != HASH_BYTES for each in hashes) or found["counts"].shape[1] != 1:
+        raise DataError(f"{read.name} is damaged: its parts are no parts. Make it again.")
+    parts = Parts.listed(hashes, found["group"], found["counts"][:, 0].tolist())
+    return summary, _question_of(asked, read), parts, read.text(header, "source"), read.texts(header, "notes")
 
 
-def _late_of(written: list[Any] | None) -> LateSums | None:
+def _question_of(asked: Any, read: Reading) -> Question:
+    """What was asked; a correction is written where there is one."""
+    names = [each.name for each in fields(Question)]
+    read.only(asked, "question", [each for each in names if each != "negatives_kept" or each in asked])
+    return Question(
+        read.text(asked, "positive"),
+        read.text(asked, "positive_value"),
+        read.text(asked, "forecast"),
+        read.flag(asked, "has_weights"),
+        read.flag(asked, "has_counts"),
+        read.number(asked, "negatives_kept") if "negatives_kept" in asked else 1.0,
+    )
+
+
+def _late_of(written: Any, read: Reading) -> LateSums | None:
     """Rows without a label; None where a file does not say."""
-    return None if written is None else LateSums(int(written[0]), *(int(digits, 16) for digits in written[1:4]))
+    if written is None:
+        return None
+    if not isinstance(written, list) or len(written) != 4 or not all(isinstance(each, str) for each in written[1:]):
+        raise read.wrong("unlabelled", "a number of rows and three sums", written)
+    return LateSums(_count_of(written[0], read, "unlabelled"), *map(_sum_of, written[1:]))
+
+
+def _count_of(value: Any, read: Reading, where: str = "n_hard") -> int:
+    """A whole number of a list."""
+    return read.count({where: value}, where)
 
 
 def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:
@@ -317,30 +443,51 @@ def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:
     return tuple(rows)
 
 
-def _grouped_of(kind: str, header: Mapping[str, Any], sections: _Sections) -> GroupedSummary | None:
+def _grouped_of(kind: str, header: Mapping[str, Any], sections: _Sections, read: Reading) -> GroupedSummary | None:
     if kind not in header:
         return None
     said = header[kind]
+    read.only(said, kind, GROUPED)
     is_hashed = kind == "clusters"
-    names: list[Any] = said["names"] if is_hashed else [tuple(map(read_value, name)) for name in said["names"]]
-    only: tuple[GroupKey, ...] | None = (
-        None if said["only"] is None else tuple(tuple(map(read_value, key)) for key in said["only"])
-    )
+    if not isinstance(said["names"], list) or not isinstance(said["only"], list | None):
+        raise read.wrong(kind, "lists of names", said["names"])
+    if is_hashed and not all(type(name) is int for name in said["names"]):
+        raise read.wrong(f"{kind}: names", "whole numbers", said["names"])
+    names: list[Any] = said["names"] if is_hashed else [_key_of(name, kind, read) for name in said["names"]]
+    only = None if said["only"] is None else tuple(_key_of(key, kind, read) for key in said["only"])
     cells = None
-    if said["has_cells"]:
-        scores = sections.keys(f"{kind}: scores") if said["is_exact"] else None
+    if read.flag(said, "has_cells"):
+        scores = sections.keys(f"{kind}: scores") if read.flag(said, "is_exact") else None
         masses = sections.sums(f"{kind}: cell masses", N_CELL_MASSES)
         cells = Cells(scores, sections.counts(f"{kind}: cells", 2), masses)
     return GroupedSummary(
-        tuple(said["columns"]),
+        read.texts(said, "columns"),
         is_hashed,
         only,
-        said["scale"],
-        said["n_rows"],
-        said["is_over"],
+        read.text(said, "scale"),
+        read.count(said, "n_rows"),
+        read.flag(said, "is_over"),
         tuple(names),
         sections.counts(f"{kind}: totals", N_TOTALS),
         sections.sums(f"{kind}: sums", N_HARD_SUMS),
         sections.sums(f"{kind}: general", len(GENERAL_SUMS)),
         cells,
     )
+
+
+def _key_of(key: Any, kind: str, read: Reading) -> GroupKey:
+    """The values of a group."""
+    if not isinstance(key, list) or not key:
+        raise read.wrong(f"{kind}: names", "lists of numbers, texts, bools or nothing", key)
+    return tuple(_value_of(value, f"{kind}: names", read) for value in key)
+
+
+def _value_of(value: Any, where: str, read: Reading) -> Value:
+    """A canonical value as `written_value` has written it."""
+    is_odd = isinstance(value, dict) and set(value) == {"number"} and isinstance(value["number"], str)
+    if not (is_odd or isinstance(value, SCALAR)):
+        raise read.wrong(where, "numbers, texts, bools or nothing", value)
+    found = read_value(value)
+    if written_value(found) != value or type(written_value(found)) is not type(value):
+        raise read.wrong(where, "a value as it is written", value)
+    return found

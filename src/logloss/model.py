@@ -327,18 +327,19 @@ class LogisticModel:
         figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive
-        figures |= {"base_rate": self.base_rate, "log_loss_nats": self.log_loss}
+        figures["base_rate"] = self.base_rate
+        put(figures, "log_loss_nats", self.log_loss)
         if self.new_rows is not None:
             put(figures, "log_loss_on_new_rows_nats", self.new_rows.log_loss)
             possible = self.new_rows.log_loss_of_possible
             put(figures, "log_loss_on_new_rows_of_possible_nats", possible, "every row is impossible")
             figures["new_rows_kind"] = self.new_rows.kind
-        figures["log_likelihood_nats"] = self.log_likelihood
+        put(figures, "log_likelihood_nats", self.log_likelihood)
         put(figures, "aic", self.aic, PENALISED)
         put(figures, "bic", self.bic, PENALISED)
+        figures["n_parameters"] = self.n_parameters
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {
-            "n_parameters": self.n_parameters,
             "certificate_is_proven": self.certificate.is_proven,
             "estimation_error_nats_per_row": self.estimation_error,
             "is_separated": self.separation is not None,

@@ -13,6 +13,7 @@ from typing import Any
 
 from logloss.information import entropy
 from logloss.text import (
+    LONGEST_NAMED,
     columns,
     count,
     counted,
@@ -21,6 +22,7 @@ from logloss.text import (
     html_table,
     listed,
     printable,
+    printable_lines,
     significant,
 )
 
@@ -38,7 +40,7 @@ def text_of(model: Any) -> str:
     """The whole model."""
     rows = table_of(model)
     lines = columns(rows, "l" + "r" * (len(rows[0]) - 3) + "ll", gap="   ")
-    return "\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)])
+    return printable_lines("\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]))
 
 
 def html_of(model: Any) -> str:
@@ -53,8 +55,10 @@ def head_of(model: Any) -> str:
     penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
     share = f"mean label {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
-        share = f"{count(model.n_positive)} {model.positive_value or 'positive'}"
-    said = [f"LogisticModel  P({model.positive}) from {counted(len(model.design.read), 'column')}"]
+        share = f"{count(model.n_positive)} {printable(model.positive_value, LONGEST_NAMED) or 'positive'}"
+    said = [
+        f"LogisticModel  P({printable(model.positive, LONGEST_NAMED)}) from {counted(len(model.design.read), 'column')}"
+    ]
     said.append(f"{counted(model.n_rows, 'row')}, {share}")
     if model.n_dropped:
         said.append(f"{counted(model.n_dropped, 'row')} left out: something missing")

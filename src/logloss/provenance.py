@@ -1,8 +1,13 @@
 """Where a summary comes from: the question it answers, and the parts it is made of, so that none is counted twice.
 
->>> a = Parts.of([("monday.csv", (3, 1))])
->>> a.union(Parts.of([("tuesday.csv", (2, 2))])).names.tolist()
-['monday.csv', 'tuesday.csv']
+>>> monday = Parts.of([((0, "monday.csv"), (3, 0, 17, 4))])
+>>> monday.union(Parts.of([((0, "tuesday.csv"), (2, 0, 5, 90))])).text
+'monday.csv, tuesday.csv'
+
+A part is known by what the measurement has read of it: how many rows, and sums over hashes of their labels, forecasts,
+weights, groups and clusters (`onepass/hashing.py`), not by the file that they lie in. So it is the same part whatever
+its path, its name and the other columns are. Samples that are equal and yet others are told apart by a name that the
+user gives.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from logloss.errors import DataError
-from logloss.text import counted, listed, value_text
+from logloss.text import counted, listed, printable, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +63,64 @@ class Question:
         )
 
 
+# Bytes of the hash of a part: among 10^9 parts two are alike with a probability of 10^-21.
+HASH_BYTES = 16
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """What a summary is made of: a hash of the name and the exact sums of each part, ascending, and their names."""
+    """What a summary is made of: a hash of the rows of each part, ascending; its name and how many rows it has."""
 
     hashes: Any
     names: Any
+    sizes: Any
 
     @classmethod
-    def of(cls, pieces: Iterable[tuple[str, Sequence[int]]]) -> Parts:
-        """Of (name, whole numbers that tell the rows) of each part."""
-        found = sorted((_hash(name, numbers), name) for name, numbers in pieces)
-        return cls(np.array([key for key, _ in found], np.uint64), np.array([name for _, name in found], object))
+    def of(cls, pieces: Iterable[tuple[tuple[int, str], tuple[int, int, int, int]]], name: str = "") -> Parts:
+        """Of what a summary knows of its parts; name: what the user calls the rows."""
+        found = sorted((_hash(name, numbers), piece or name, numbers[0] + numbers[1]) for (_, piece), numbers in pieces)
+        return cls.listed([key for key, _, _ in found], [own for _, own, _ in found], [size for _, _, size in found])
+
+    @classmethod
+    def listed(cls, hashes: Sequence[bytes], names: Sequence[str], sizes: Sequence[int]) -> Parts:
+        """Of hashes in ascending order, and the name and size of each part."""
+        return cls(np.array(hashes, f"S{HASH_BYTES}"), np.array(names, object), np.array(sizes, np.int64))
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the parts have, with those that have no label yet."""
+        return sum(self.sizes.tolist())
 
     def union(self, other: Parts) -> Parts:
         """The parts of both; an error that names them if they share some."""
         small, large = (self, other) if len(self) <= len(other) else (other, self)
         places = np.searchsorted(large.hashes, small.hashes)
-        near = large.hashes[np.minimum(places, len(large) - 1)] if len(large) else small.hashes[:0]
-        shared = np.flatnonzero(near == small.hashes[: len(near)])
+        near = np.minimum(places, len(large) - 1)
+        shared = np.flatnonzero(large.hashes[near] == small.hashes) if len(large) else near[:0]
         if len(shared):
-            names = [name or "rows without a name" for name in small.names[shared].tolist()]
-            hint = " Give `name=` to rows that are equal and yet others." if "" in small.names[shared] else ""
+            pairs = zip(small.names[shared].tolist(), large.names[near[shared]].tolist(), strict=True)
+            both = listed(list(dict.fromkeys(_both(*sorted(pair)) for pair in pairs)))
+            n_rows = sum(small.sizes[shared].tolist())
             raise DataError(
-                f"summaries must not share a part, or its rows would count twice: both hold {listed(names)} "
-                f"({counted(len(shared), 'part')}).{hint}"
+                f"summaries must not share rows, or these would count twice: both hold {both} "
+                f"({counted(len(shared), 'part')}, {counted(n_rows, 'row')}). Merge them once; if they are two samples "
+                "that happen to be equal, measure one of them under a `name=` of its own."
             )
-        return Parts(np.insert(large.hashes, places, small.hashes), np.insert(large.names, places, small.names))
+        return Parts(
+            np.insert(large.hashes, places, small.hashes),
+            np.insert(large.names, places, small.names),
+            np.insert(large.sizes, places, small.sizes),
+        )
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Parts)
             and np.array_equal(self.hashes, other.hashes)
             and self.names.tolist() == other.names.tolist()
+            and np.array_equal(self.sizes, other.sizes)
         )
 
     def __hash__(self) -> int:
@@ -105,10 +132,16 @@ class Parts:
         named = sorted({name for name in self.names.tolist() if name})
         if not named:
             return "" if len(self) < 2 else counted(len(self), "part")
-        return listed(named, 3) if len(named) <= 3 else f"{counted(len(self), 'part')} ({listed(named, 2)})"
+        return listed(named, 3) if len(named) <= 3 else f"{counted(len(named), 'part')} ({listed(named, 2)})"
 
 
-def _hash(name: str, numbers: Sequence[int]) -> int:
-    """64 bits that tell a part from others."""
+def _both(one: str, other: str) -> str:
+    """The names of a part in two summaries."""
+    one, other = (printable(name, 120) or "rows without a name" for name in (one, other))
+    return one if one == other else f"{one} = {other}"
+
+
+def _hash(name: str, numbers: Sequence[int]) -> bytes:
+    """What tells a part from others."""
     text = "\0".join([name, *map(str, numbers)])
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little")
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()

@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from logloss.documents import document_bytes, known_fields
+from logloss.documents import Reading, document_bytes, known_fields
 from logloss.errors import DataError
 from logloss.storage import write_atomically
+from logloss.text import printable, printable_lines
+
+# How names of figures end that are numbers of a unit, or bounds of one.
+NUMBERS = ("_nats", "_bits", "_nats_low", "_nats_high", "_bits_low", "_bits_high")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +60,7 @@ class SavedAnswer:
         return dict(self.figures)
 
     def __repr__(self) -> str:
-        return self.text
+        return printable_lines(self.text)
 
 
 def save_answer(path: Any, kind: str, answer: Any) -> None:
@@ -67,6 +71,47 @@ def save_answer(path: Any, kind: str, answer: Any) -> None:
 def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
     """The answer that was saved."""
     own = known_fields(fields, ("figures", "text"), name)
-    if not isinstance(own.get("text"), str) or not isinstance(own.get("figures"), dict):
+    figures = own.get("figures")
+    if not isinstance(own.get("text"), str) or not isinstance(figures, dict):
         raise DataError(f"{name} must hold the words and the figures of an answer; it lacks one. Make it again.")
-    return SavedAnswer(fields["logloss"], own["text"], own["figures"])
+    read = Reading(name)
+    if read.count({"schema": figures.get("schema")}, "schema") != 1:
+        raise read.wrong("schema", "1", figures["schema"])
+    if "notes" in figures:
+        read.texts(figures, "notes")
+    for each, value in figures.items():
+        _check_figure(read, each, value)
+    return SavedAnswer(fields["logloss"], own["text"], figures)
+
+
+def _check_figure(read: Reading, figure: str, value: Any) -> None:
+    """Refuse what no figure of this name can be; its name says what it is."""
+    own = {figure: value}
+    if value is None or figure.endswith("reason"):
+        if isinstance(value, list | dict):
+            raise read.wrong(figure, "a text", value)
+    elif figure.startswith(("n_", "rows_")):
+        read.count(own, figure)
+    elif figure.startswith(("is_", "has_")):
+        read.flag(own, figure)
+    elif figure.startswith(("source", "positive", "best", "runner_up", "order")):
+        read.text(own, figure)
+    elif figure.endswith(NUMBERS) or figure.startswith(("base_rate", "sum_weight", "psi", "confidence")):
+        read.number(own, figure)
+    elif isinstance(value, list):
+        _check_table(read, figure, value)
+    elif isinstance(value, dict):
+        raise read.wrong(figure, "a figure, a text or a table", value)
+
+
+def _check_table(read: Reading, figure: str, rows: list[Any]) -> None:
+    """Refuse what is neither a list of texts nor a table of figures."""
+    if all(isinstance(row, dict) for row in rows):
+        for row in rows:
+            for name, cell in row.items():
+                if isinstance(cell, list | dict):
+                    raise read.wrong(f"{figure}: {printable(name)}", "a figure or a text", cell)
+                if name.endswith(NUMBERS):
+                    _check_figure(read, name, cell)
+    elif any(isinstance(row, list | dict) for row in rows):
+        raise read.wrong(figure, "texts or rows of figures", rows)

@@ -15,6 +15,8 @@ import numpy as np
 
 NATS_PER_BIT = math.log(2.0)
 MINUS = "−"
+# Letters of what a head names: a path, what counts as positive.
+LONGEST_NAMED = 200
 
 
 def count(number: int) -> str:
@@ -82,6 +84,11 @@ def printable(text: str, longest: int = 60) -> str:
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
+def printable_lines(text: str) -> str:
+    """Lines of text without what a terminal would obey."""
+    return "\n".join(printable(line, len(line)) for line in text.split("\n"))
+
+
 def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
     """Rows of cells as lines of equal columns; `align` has l or r for each."""
     widths = [max(len(row[j]) for row in rows) for j in range(len(align))]
@@ -102,7 +109,7 @@ def html_table(rows: Sequence[Sequence[str]], align: str) -> str:
     for number, row in enumerate(rows):
         tag = "td" if number else "th"
         cells = [
-            f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+            f'<{tag} style="text-align:{side}">{html.escape(printable(cell, len(cell)))}</{tag}>'
             for cell, side in zip(row, sides, strict=True)
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -111,4 +118,5 @@ def html_table(rows: Sequence[Sequence[str]], align: str) -> str:
 
 def html_paragraphs(lines: Sequence[str]) -> str:
     """Lines as HTML paragraphs, escaped."""
-    return "".join(f"<p>{html.escape(' '.join(line.split()))}</p>" for line in lines)
+    said = (" ".join(line.split()) for line in lines)
+    return "".join(f"<p>{html.escape(printable(line, len(line)))}</p>" for line in said)

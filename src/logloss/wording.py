@@ -12,6 +12,7 @@ from typing import Any
 
 from logloss.estimates import Estimate, Z
 from logloss.text import (
+    LONGEST_NAMED,
     MINUS,
     NATS_PER_BIT,
     adding_digits,
@@ -22,6 +23,7 @@ from logloss.text import (
     interval,
     listed,
     printable,
+    printable_lines,
     significant,
 )
 
@@ -42,7 +44,7 @@ def text_of(m: Any) -> str:
     paragraphs.append(costliest_lines(m))
     if m.by:
         paragraphs += group_paragraphs(m)
-    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
 def aligned(rows: list[list[str]]) -> list[str]:
@@ -55,8 +57,8 @@ def aligned(rows: list[list[str]]) -> list[str]:
 
 def header(m: Any) -> str:
     """How many rows of what, what counts as positive, what intervals mean."""
-    of = f" of {m.source}" if m.source else ""
-    said = [f"{counted(m.n_rows, 'row')}{of}", f"positive: {m.positive}"]
+    of = f" of {printable(m.source, LONGEST_NAMED)}" if m.source else ""
+    said = [f"{counted(m.n_rows, 'row')}{of}", f"positive: {printable(m.positive, LONGEST_NAMED)}"]
     if m.n_dropped:
         said.append(f"{counted(m.n_dropped, 'row')} left out: something missing")
     if m.has_weights:
@@ -205,7 +207,9 @@ def costliest_lines(m: Any) -> list[str]:
     """The rows that cost most, and how much of the loss the costliest tenth bears."""
     rows = []
     for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
-        where, _, of = row.shown(m.source).partition(" ") if row.place.is_numbered else (row.shown(row.name), "", "")
+        where, _, of = printable(row.shown(m.source), LONGEST_NAMED).partition(" ")
+        if not row.place.is_numbered:
+            where, of = printable(row.shown(row.name), LONGEST_NAMED), ""
         label = f"{row.label:g}"
         rows.append(
             [

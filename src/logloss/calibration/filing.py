@@ -17,11 +17,11 @@ from typing import Any
 
 from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import METHODS, ScoreMap
-from logloss.documents import document_bytes, known_fields
+from logloss.documents import Reading, document_bytes, known_fields
 from logloss.errors import DataError
 from logloss.estimates import Estimate
 from logloss.smalltable import SmallTable
-from logloss.text import printable, value_text
+from logloss.text import value_text
 
 KIND = "calibration"
 ESTIMATE = ("value", "low", "high", "reason")
@@ -29,6 +29,8 @@ TABLE = ("method", "log_loss_nats", "saves_nats", "error_nats")
 TEXTS = ("asked", "source", "positive")
 NUMBERS = ("log_loss", "log_loss_after", "gap", "negatives_kept")
 COUNTS = ("n_rows", "n_folds")
+# A difference of two losses is rounded.
+NEAR = 1e-12
 FLAGS = ("is_exact", "has_zero", "has_one")
 
 
@@ -62,96 +64,43 @@ def _number(value: Any) -> Any:
 
 def calibration_of_fields(fields_of_file: Mapping[str, Any], name: str) -> Calibration:
     """The calibration that was written; whatever is not known is refused."""
-    read = _Reading(name)
+    read = Reading(name)
     known = ("map", "saves", "saves_share", "candidates", "notes", *TEXTS, *COUNTS, *FLAGS, *NUMBERS)
     written = known_fields(fields_of_file, known, name)
     read.only(written, "the file", known)
-    notes = written["notes"]
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise read.wrong("notes", "a list of texts", notes)
+    notes = read.texts(written, "notes")
     values: dict[str, Any] = {each: read.text(written, each) for each in TEXTS}
     values |= {each: read.number(written, each) for each in NUMBERS}
     values |= {each: read.count(written, each) for each in COUNTS}
     values |= {each: read.flag(written, each) for each in FLAGS}
     if not 0 < values["negatives_kept"] <= 1:
         raise read.wrong("negatives_kept", "a share in (0, 1]", values["negatives_kept"])
+    if values["asked"] not in ("auto", *METHODS):
+        raise read.wrong("asked", "a method", values["asked"])
+    for each, least in (("n_rows", 1), ("n_folds", 0)):
+        if values[each] < least:
+            raise read.wrong(each, f"a whole number of at least {least}", values[each])
+    for each in ("log_loss", "gap"):
+        if values[each] < 0:
+            raise read.wrong(each, "a number of at least 0", values[each])
+    saves = _estimate(read, written, "saves")
+    saved = values["log_loss"] - values["log_loss_after"]
+    if math.isfinite(saved) and not abs(saved - saves) <= NEAR * max(1.0, values["log_loss"]):
+        raise read.wrong("saves", "what lies between log_loss and log_loss_after", float(saves))
     return Calibration(
         map=_map(read, written["map"]),
-        saves=_estimate(read, written, "saves"),
+        saves=saves,
         saves_share=_estimate(read, written, "saves_share"),
         candidates=_table(read, written["candidates"]),
-        notes=tuple(notes),
+        notes=notes,
         **values,
     )
 
 
-class _Reading:
-    """Values of JSON, looked at one by one; an error names the file and the value."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def wrong(self, where: str, expected: str, got: Any) -> DataError:
-        """What is said of a value that cannot be."""
-        return DataError(f"{self.name} must have {expected} in {where}; got {value_text(got)}. Make it again.")
-
-    def only(self, found: Any, where: str, names: tuple[str, ...]) -> None:
-        """Refuse what is no object of exactly these names."""
-        if not isinstance(found, dict):
-            raise self.wrong(where, "an object", found)
-        for each in found:
-            if each not in names:
-                raise DataError(
-                    f'{self.name} holds "{printable(str(each))}" in {where}, which this logloss does not know. '
-                    "Install a newer one."
-                )
-        for each in names:
-            if each not in found:
-                raise DataError(f'{self.name} is damaged: {where} has no "{each}". Make it again.')
-
-    def text(self, found: dict[str, Any], where: str) -> str:
-        """A text."""
-        if not isinstance(found[where], str):
-            raise self.wrong(where, "a text", found[where])
-        return str(found[where])
-
-    def number(self, found: dict[str, Any], where: str) -> float:
-        """A number; inf, -inf and nan are texts."""
-        return self.value(found[where], where)
-
-    def value(self, value: Any, where: str) -> float:
-        """A number by itself."""
-        if value in ("inf", "-inf", "nan"):
-            return float(value)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
-            raise self.wrong(where, "a number", value)
-        return float(value)
-
-    def count(self, found: dict[str, Any], where: str) -> int:
-        """A whole number ≥ 0."""
-        value = found[where]
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.wrong(where, "a whole number of at least 0", value)
-        return value
-
-    def flag(self, found: dict[str, Any], where: str) -> bool:
-        """true or false."""
-        if not isinstance(found[where], bool):
-            raise self.wrong(where, "true or false", found[where])
-        return bool(found[where])
-
-    def numbers(self, found: dict[str, Any], where: str) -> tuple[float, ...]:
-        """A list of numbers."""
-        if not isinstance(found[where], list):
-            raise self.wrong(where, "a list of numbers", found[where])
-        return tuple(self.value(value, where) for value in found[where])
-
-
-def _map(read: _Reading, found: Any) -> ScoreMap:
+def _map(read: Reading, found: Any) -> ScoreMap:
     """The map, of which every property that `apply` relies on is checked."""
     read.only(found, "map", tuple(each.name for each in fields(ScoreMap)))
-    if found["method"] not in METHODS:
+    if not isinstance(found["method"], str) or found["method"] not in METHODS:
         raise DataError(
             f"{read.name} has a map of the method {value_text(found['method'])}, which this logloss does not know. "
             "Install a newer one."
@@ -178,19 +127,21 @@ def _map(read: _Reading, found: Any) -> ScoreMap:
     return ScoreMap(found["method"], a, b, c, knots, values, edges[0], edges[1], lowest, highest)
 
 
-def _estimate(read: _Reading, written: dict[str, Any], name: str) -> Estimate:
+def _estimate(read: Reading, written: dict[str, Any], name: str) -> Estimate:
     """A number with its interval."""
     found = written[name]
     read.only(found, name, ESTIMATE)
     value, low, high = (read.number(found, each) for each in ESTIMATE[:3])
+    if low > value or value > high:
+        raise read.wrong(name, "an interval around its value", low if low > value else high)
     return Estimate(value, low, high, read.text(found, "reason"))
 
 
-def _table(read: _Reading, found: Any) -> SmallTable:
+def _table(read: Reading, found: Any) -> SmallTable:
     """The methods that were tried."""
     read.only(found, "candidates", TABLE)
     methods = found["method"]
-    if not isinstance(methods, list) or not set(map(str, methods)) <= set(METHODS):
+    if not isinstance(methods, list) or not all(isinstance(each, str) and each in METHODS for each in methods):
         raise read.wrong("candidates: method", "a list of methods", methods)
     columns: dict[str, Any] = {"method": methods} | {name: list(read.numbers(found, name)) for name in TABLE[1:]}
     if len({len(column) for column in columns.values()}) != 1:

@@ -11,12 +11,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from logloss.text import columns, counted, fixed, interval, significant
+from logloss.text import (
+    LONGEST_NAMED,
+    columns,
+    counted,
+    fixed,
+    interval,
+    printable,
+    printable_lines,
+    significant,
+)
 
 
 def text_of(c: Any) -> str:
     """The whole calibration."""
-    return "\n\n".join("\n".join(lines) for lines in (_head(c), _saving(c), _tried(c)) if lines)
+    return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _saving(c), _tried(c)) if lines))
 
 
 def advice(c: Any, command: str) -> str:
@@ -52,8 +61,9 @@ def described(c: Any) -> str:
 
 def _head(c: Any) -> list[str]:
     """What it is and what it is made of."""
-    of = f" of {c.source}" if c.source else ""
-    said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}"]
+    of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
+    positive = printable(c.positive, LONGEST_NAMED)
+    said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {positive}"]
     if c.negatives_kept != 1:
         said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
     lines = [" · ".join(said)]

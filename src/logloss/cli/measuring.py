@@ -52,6 +52,9 @@ from logloss.cli.options import (
 )
 @droppable
 @headless
+@click.option(
+    "--name", default="", metavar="TEXT", help="What the rows are called; equal samples merge only under names."
+)
 @fails_if
 @saves
 @seen
@@ -71,6 +74,7 @@ def measure(
     negatives_kept: float,
     missing: str,
     no_header: bool,
+    name: str,
     fail_if: tuple[str, ...],
     output: str | None,
     html: str | None,
@@ -107,6 +111,7 @@ def measure(
         "negatives_kept": negatives_kept,
         "missing": missing,
         "header": not no_header,
+        "name": name,
     }
     began = time.perf_counter()
     table = opened(files, header=not no_header)

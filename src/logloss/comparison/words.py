@@ -13,6 +13,7 @@ from typing import Any
 
 from logloss.estimates import Estimate
 from logloss.text import (
+    LONGEST_NAMED,
     MINUS,
     adding_digits,
     columns,
@@ -21,6 +22,7 @@ from logloss.text import (
     fixed,
     interval,
     printable,
+    printable_lines,
     significant,
 )
 from logloss.wording import group_value, shown
@@ -37,7 +39,7 @@ def text_of(c: Any) -> str:
     """The whole comparison."""
     paragraphs = [[sentence(c)], [header(c)], ranking_lines(c), parts_lines(c), evidence_lines(c)]
     paragraphs += [group_lines(c), apart_lines(c)]
-    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
 def sentence(c: Any) -> str:
@@ -132,8 +134,8 @@ def lead_text(lead: Estimate) -> str:
 
 def header(c: Any) -> str:
     """How many rows of what, what counts as positive, what intervals mean."""
-    of = f" of {c.source}" if c.source else ""
-    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}"]
+    of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
+    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {printable(c.positive, LONGEST_NAMED)}"]
     if c.n_dropped:
         said.append(f"{counted(c.n_dropped, 'row')} left out for all: something missing")
     if c.has_weights:

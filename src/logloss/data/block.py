@@ -42,6 +42,7 @@ class Block:
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
     rivals: P(1), P(0) and logits of each forecast, where several are compared.
+    part: the number of the part, in its source, that the rows are of.
     unlabelled: of the rows left out, those that have a forecast but no label.
     """
 
@@ -63,6 +64,7 @@ class Block:
     rivals: tuple[Forecast, ...] = ()
     order: Column | None = None
     unlabelled: Unlabelled | None = None
+    part: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -93,8 +95,8 @@ class Block:
         return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, rivals=(), order=None)
 
     @classmethod
-    def of(cls, rows: Rows, roles: Roles) -> Block:
-        """Check a run of rows. Cost: one look at each value."""
+    def of(cls, rows: Rows, roles: Roles, part: int = 0) -> Block:
+        """Check a run of rows of a part. Cost: one look at each value."""
         check = _Check(valued(rows, roles), roles)
         told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
         weight, counts = check.weights(), check.counts()
@@ -129,6 +131,7 @@ class Block:
             rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
             order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
             unlabelled=unlabelled,
+            part=part,
         )
 
 

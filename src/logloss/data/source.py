@@ -87,15 +87,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlockPart:
-    """A part with the roles of its columns: what a summary is made of."""
+    """A part with the roles of its columns, and its number in the source: what a summary is made of."""
 
     part: Part
     roles: Roles
+    number: int = 0
 
     def blocks(self) -> Iterator[Block]:
         """Its rows, checked."""
         for rows in self.part.rows():
-            yield Block.of(rows, self.roles)
+            yield Block.of(rows, self.roles, self.number)
 
 
 @dataclass(frozen=True, slots=True)

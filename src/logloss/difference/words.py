@@ -6,7 +6,18 @@ import math
 from typing import Any
 
 from logloss.estimates import Estimate
-from logloss.text import MINUS, adding_digits, columns, count, counted, fixed, interval, printable, significant
+from logloss.text import (
+    MINUS,
+    adding_digits,
+    columns,
+    count,
+    counted,
+    fixed,
+    interval,
+    printable,
+    printable_lines,
+    significant,
+)
 from logloss.wording import group_value, shown
 
 N_GROUPS_SHOWN = 20
@@ -19,7 +30,7 @@ UNEQUAL = 1.5
 def text_of(d: Any) -> str:
     """The whole difference."""
     paragraphs = [[sentence(d), *warnings(d)], parts_lines(d), groups_lines(d)]
-    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
 def sentence(d: Any) -> str:

@@ -203,7 +203,8 @@ class Measurement:
         Parameters
         ----------
         other : Measurement
-            Of other rows: one that shares a part (a file with equal sums) is refused.
+            Of other rows. One that shares rows (all those of a row group, a CSV file, or arrays) is refused, whatever
+            their file is called; samples that are equal and yet others are told apart by `name=`.
 
         Returns
         -------

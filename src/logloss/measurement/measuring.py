@@ -80,7 +80,8 @@ def measure(
     header : bool
         Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
     name : str, optional
-        What the rows are called, where they are not in a file: two summaries of equal rows merge under different names.
+        What the rows are called. Two summaries that hold the same rows do not merge, whatever the files are called;
+        samples that are equal and yet others merge under different names.
     engine : distributed.Client, SparkSession, "dask" or "spark", optional
         Who walks over the files, to the same bits; "dask" or "spark" start one on this machine. A frame of theirs needs
         none (docs/scale.md).
@@ -173,7 +174,7 @@ def summarised(
         roles.counts is not None,
         roles.negatives_kept,
     )
-    parts = Parts.of((piece or name, numbers) for piece, numbers in summary.pieces)
+    parts = Parts.of(summary.pieces, name)
     return summary, question, parts, source.name or name, source.notes
 
 

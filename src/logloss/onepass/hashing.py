@@ -1,9 +1,12 @@
-"""The hash of a cluster's key: 64 bits that are the same on every machine and never change.
+"""The hash of a cluster's key, and of rows: bits that are the same on every machine and never change.
 
 A number is hashed by its value, in whatever type it stands (`data/values.py`): by the bits of the float that it is; a
 whole number that is no float by the 64 bits of its size, and its sign; longer ones and decimals by their text. Text is
 hashed by two polynomials over its UTF-8 bytes, modulo two primes; then SplitMix64 mixes the bits. Several columns: each
 is mixed into those before it.
+
+Rows of a part are known by two sums over their hashes, modulo 2^64: of the hash, and of the product of its halves. Sums
+do not depend on the order of the rows, on blocks or on threads, and those of two cuts of a part add up to its own.
 
 >>> hashes_of([Column(np.array([1.0, 1.0, 2.0]))]).tolist()
 [6122182377171545755, 6122182377171545755, -7142256642428457539]
@@ -20,7 +23,7 @@ import numpy as np
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column
 from logloss.data.values import EXACT_FLOATS, Value, typed
-from logloss.onepass.compiled import compiled
+from logloss.onepass.compiled import as_bits, compiled, inlined
 
 # Two primes below 2^31, and a base for each: 62 bits of hash without an overflow.
 FIRST_PRIME, SECOND_PRIME = 2147483647, 2147483629
@@ -28,6 +31,11 @@ FIRST_BASE, SECOND_BASE = 1103515245, 1664525
 GOLDEN = 0x9E3779B97F4A7C15
 # Salts of the hash: of nothing, bools, floats, whole numbers between floats, text; below 0; digits of other numbers.
 OF_NOTHING, OF_BOOL, OF_NUMBER, OF_LONG, OF_TEXT, OF_NEGATIVE, OF_DIGITS = (GOLDEN * k % (1 << 64) for k in range(1, 8))
+WORD = 1 << 64
+# SplitMix64 as the kernels have it.
+ODD, FIRST_FACTOR, SECOND_FACTOR = (np.uint64(k) for k in (GOLDEN, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+FIRST_SHIFT, SECOND_SHIFT, THIRD_SHIFT, HALF_WORD = (np.uint64(k) for k in (30, 27, 31, 32))
+LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
 @compiled
@@ -42,6 +50,47 @@ def hash_texts(letters, ends, first, second):
             b = (b * SECOND_BASE + letter) % SECOND_PRIME
         first[i], second[i] = a, b
         start = ends[i]
+
+
+@inlined
+def mixed(x):
+    """The last steps of SplitMix64: every bit depends on every bit."""
+    x = (x ^ (x >> FIRST_SHIFT)) * FIRST_FACTOR
+    x = (x ^ (x >> SECOND_SHIFT)) * SECOND_FACTOR
+    return x ^ (x >> THIRD_SHIFT)
+
+
+@inlined
+def bits_of(x):
+    """The bits of a number as a float64; adding 0.0 makes −0.0 the same as 0."""
+    return np.uint64(as_bits(np.float64(x) + 0.0))
+
+
+@compiled
+def hash_rows(y, p, q, w, k, n, totals):
+    """Add to `totals` what tells these rows from others: the sums of their hashes h, and of the halves of h multiplied.
+
+    y, p: label and forecast; q: P(0), w: weight, k: hash of the keys, n: how many times each row stands, or None. Cost:
+    0.4 ns a row of label and forecast, as much for each of q, w and k.
+    """
+    first = second = np.uint64(0)
+    for i in range(p.shape[0]):
+        h = mixed(bits_of(p[i]) + bits_of(y[i]) * ODD)
+        if q is not None:
+            h = mixed(h * ODD + bits_of(q[i]))
+        if w is not None:
+            h = mixed(h * FIRST_FACTOR + bits_of(w[i]))
+        if k is not None:
+            h = mixed(h * SECOND_FACTOR + np.uint64(k[i]))
+        product = (h & LOW_HALF) * (h >> HALF_WORD)
+        if n is None:
+            first += h
+            second += product
+        else:
+            first += h * np.uint64(n[i])
+            second += product * np.uint64(n[i])
+    totals[0] += first
+    totals[1] += second
 
 
 def hashes_of(columns: Sequence[Column]) -> Array:

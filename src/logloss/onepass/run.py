@@ -68,7 +68,7 @@ def engine_of(source: Any) -> Any:
 
 def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
     """The parts of a source that hand out blocks."""
-    return [BlockPart(part, roles) for part in source.parts(roles.columns, roles.keys)]
+    return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
 
 
 def nothing_left(source: Source, summary: Any) -> str:

@@ -8,6 +8,7 @@
     opening.py    the four ways in
     frames.py     batches of an engine's frame as rows
     tables.py     small tables of our own as Arrow, and a summary as Parquet
+    pages.py      what the pages of such a file will take, before one is unpacked
     writing.py    rows as Parquet or CSV
 
 >>> import pyarrow

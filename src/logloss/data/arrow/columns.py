@@ -35,6 +35,8 @@ SAFE_DIGITS = 15
 # What the folders above a file say about its rows: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
 Item = TypeVar("Item")
+# Letters of what pyarrow says of broken bytes; some of them may be those bytes.
+LONGEST_REASON = 300
 
 
 def column_of(values: Any, name: str = "") -> Column:
@@ -202,17 +204,22 @@ def _coded(values: Any, *, is_declared: bool = False) -> Column:
         values = values.unify_dictionaries().combine_chunks()
     words, codes = _words(values.dictionary), values.indices
     missing = None
-    # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
-    if values.null_count or words.null_count:
-        missing = _array(values.is_null())
+    if codes.null_count:
+        missing = _array(codes.is_null())
         codes = codes.fill_null(0)
-        if words.null_count and len(codes):
-            missing = missing | _array(words.is_null())[_array(codes)]
-        missing = missing if missing.any() else None
     found = _array(codes)
+    # A reader hands on whatever codes it finds.
+    present = found if missing is None else found[~missing]
+    if len(present) and present.view(f"u{present.dtype.itemsize}").max() >= len(words):
+        raise pa.ArrowIndexError(f"a code stands for no word: there are {len(words)} words")
+    # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
+    if words.null_count and len(found):
+        lacks = _array(words.is_null())[found]
+        missing = lacks if missing is None else missing | lacks
+        present = found[~missing]
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.
     occurs = np.zeros(len(words), bool)
-    occurs[found if missing is None else found[~missing]] = True
+    occurs[present] = True
     if len(found) and not occurs.any():
         return Column(np.full(len(found), np.nan), np.ones(len(found), bool))
     if not occurs.all():
@@ -311,7 +318,8 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(f"cannot read {name}: {str(error).rstrip('.')}. {advice}") from error
+        said = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
+        raise DataError(f"cannot read {name}: {said}. {advice}") from error
 
 
 def guarded(items: Iterator[Item], name: str, advice: str) -> Iterator[Item]:

@@ -212,21 +212,24 @@ class GroupedWorkspace:
         self._n_since_carry = 0
         self._cells: CellWorkspace | None = CellWorkspace(settings.shift, is_exact=not settings.is_hashed)
 
-    def add(self, block: Block, scores: ScoreWorkspace, slots: Any, offsets: Any) -> None:
-        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores."""
+    def add(self, block: Block, scores: ScoreWorkspace, slots: Any, offsets: Any, hashes: Any = None) -> None:
+        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores.
+
+        hashes: those of their clusters, where they are known.
+        """
         n_times = block.n_rows if block.counts is None else int(block.counts.sum())
         self.scale = scores.scale
         if self.is_over and not self.settings.is_hashed:
             self.n_rows += n_times
             return
-        groups = self._groups_of(block)
+        groups = self._groups_of(block, hashes)
         if groups is None:
             if not self.settings.is_hashed:
                 self.n_rows += n_times
                 self.is_over = True
                 return
             self._to_buckets(scores)
-            groups = self._groups_of(block)
+            groups = self._groups_of(block, hashes)
         self.n_rows += n_times
         n_groups = self._n_groups
         self._reach(n_groups)
@@ -251,11 +254,11 @@ class GroupedWorkspace:
     def _n_groups(self) -> int:
         return self._numbering.n_known if self._keys is None else self._keys.n_known
 
-    def _groups_of(self, block: Block) -> Any:
+    def _groups_of(self, block: Block, hashes: Any = None) -> Any:
         """The number of each row's group; None if there are too many."""
         if self._keys is not None:
             return self._keys.numbers_of(block.by)
-        hashes = hashes_of(block.cluster)
+        hashes = hashes_of(block.cluster) if hashes is None else hashes
         if self.is_over:
             hashes = (hashes >> BUCKET_SHIFT) & (MOST_GROUPS - 1)
         groups, done = self._numbering.numbers_of(hashes)

@@ -11,6 +11,7 @@ from logloss.data.block import Block
 from logloss.data.forecasts import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass import exact, kernels
+from logloss.onepass.hashing import GOLDEN, WORD, hash_rows, hashes_of
 from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
@@ -83,6 +84,9 @@ HARD_LIMBS: dict[str, tuple[int, ...]] = {
     "v": (11,),
 }
 HARD_SUMS = ("c", "p", "b")
+# The part that rows are of, by its number and name, and what tells them from others: how many there are, how many more
+# have no label yet, and the two sums of their hashes.
+Piece = tuple[tuple[int, str], tuple[int, int, int, int]]
 NO_SCORES, NONE_COSTLY = ScoreSummary.empty(), CostliestSummary.empty()
 
 
@@ -197,8 +201,8 @@ class LossSummary:
 
     hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS); n_hard:
     their rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of
-    the other rows. pieces: by name of file, what tells its rows from others': their numbers and their exact sums.
-    unlabelled: rows that were left out for want of a label; None where that is not known.
+    the other rows. pieces: what each part holds. unlabelled: rows that were left out for want of a label; None where
+    that is not known.
     """
 
     n_rows: int = 0
@@ -214,7 +218,7 @@ class LossSummary:
     costliest: CostliestSummary = NONE_COSTLY
     groups: GroupedSummary | None = None
     clusters: GroupedSummary | None = None
-    pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    pieces: tuple[Piece, ...] = ()
     unlabelled: LateSums | None = NONE_LATE
 
     @classmethod
@@ -301,14 +305,26 @@ def merged_late(a: LateSums | None, b: LateSums | None) -> LateSums | None:
     return None if a is None or b is None else a.merge(b)
 
 
-def merged_pieces(
-    a: tuple[tuple[str, tuple[int, ...]], ...], b: tuple[tuple[str, tuple[int, ...]], ...]
-) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """What each file holds, of both."""
+def merged_pieces(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """What each part holds, of both."""
+    if not a or not b:
+        return a or b
     pieces = dict(a)
-    for name, numbers in b:
-        pieces[name] = added(pieces[name], numbers) if name in pieces else numbers
+    for part, numbers in b:
+        pieces[part] = added_hashes(pieces[part], numbers) if part in pieces else numbers
     return tuple(sorted(pieces.items()))
+
+
+def added_hashes(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """What tells the rows of both from others."""
+    return a[0] + b[0], a[1] + b[1], (a[2] + b[2]) % WORD, (a[3] + b[3]) % WORD
+
+
+def keys_of_rows(by: Any, clusters: Any) -> Any:
+    """One hash of what groups and clusters a row belongs to; None where there are neither."""
+    if by is None or clusters is None:
+        return clusters if by is None else by
+    return by * np.uint64(GOLDEN).astype(np.int64) + clusters
 
 
 class _LossWorkspace:
@@ -325,21 +341,17 @@ class _LossWorkspace:
         self.costliest = CostliestWorkspace()
         self.groups = None if groups is None else GroupedWorkspace(groups)
         self.clusters = None if clusters is None else GroupedWorkspace(clusters)
-        # The file that blocks come from at present, what there was before it, and the files that are done.
-        self.name = ""
-        self.before: tuple[int, ...] | None = None
-        self.pieces: tuple[tuple[str, tuple[int, ...]], ...] = ()
+        self.pieces: dict[tuple[int, str], tuple[int, int, int, int]] = {}
 
     def add(self, block: Block) -> None:
         """Take in a block."""
-        if self.before is None or block.place.name != self.name:
-            self._close_piece()
-            self.name, self.before = block.place.name, self._so_far()
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
         if block.unlabelled is not None:
-            self.late = self.late.merge(LateSums.of(block.unlabelled))
+            late = LateSums.of(block.unlabelled)
+            self.late = self.late.merge(late)
+            self._hash(block, block.unlabelled, np.full(len(forecast_of(block.unlabelled)[0]), np.nan), 0, late.n_rows)
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
@@ -357,29 +369,33 @@ class _LossWorkspace:
             kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
             self.costliest.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
+        by = None if self.groups is None else hashes_of(block.by)
+        clusters = None if self.clusters is None else hashes_of(block.cluster)
+        self._hash(block, block, block.y_true, int(tally[0]), 0, keys_of_rows(by, clusters))
         if self.groups is None and self.clusters is None:
             self.scores.add(block)
             return
         slots, offsets = self.scores.place(block)
-        for grouped in (self.groups, self.clusters):
-            if grouped is not None:
-                grouped.add(block, self.scores, slots, offsets)
+        if self.groups is not None:
+            self.groups.add(block, self.scores, slots, offsets)
+        if self.clusters is not None:
+            self.clusters.add(block, self.scores, slots, offsets, clusters)
 
-    def _so_far(self) -> tuple[int, ...]:
-        """Rows, rows of 1, and the exact sums of weight, loss and probability."""
-        totals = [exact.as_integer(limbs) for limbs in (*self.hard[:2], self.general[0], self.general[1])]
-        return (*self.tallies[:2], *totals)
-
-    def _close_piece(self) -> None:
-        if self.before is not None:
-            numbers = tuple(now - then for now, then in zip(self._so_far(), self.before, strict=True))
-            if numbers[0]:
-                self.pieces = merged_pieces(self.pieces, ((self.name, numbers),))
-        self.before = None
+    def _hash(
+        self, block: Block, rows: Block | Unlabelled, labels: Any, n_rows: int, n_late: int, keys: Any = None
+    ) -> None:
+        """Remember what tells rows from others with those of their part."""
+        totals = np.zeros(2, np.uint64)
+        one, zero, _ = forecast_of(rows)
+        # Numbers wrap around where no compiler is at work, too.
+        with np.errstate(over="ignore"):
+            hash_rows(labels, one, zero, rows.sample_weight, keys, rows.counts, totals)
+        part = block.part, block.place.name
+        before = self.pieces.get(part, (0, 0, 0, 0))
+        self.pieces[part] = added_hashes(before, (n_rows, n_late, int(totals[0]), int(totals[1])))
 
     def freeze(self) -> LossSummary:
         """The summary of the blocks that were added."""
-        self._close_piece()
         general = [exact.as_integer(limbs) for limbs in self.general]
         return LossSummary(
             *self.tallies,
@@ -393,7 +409,7 @@ class _LossWorkspace:
             self.costliest.freeze(),
             None if self.groups is None else self.groups.freeze(self.scores),
             None if self.clusters is None else self.clusters.freeze(self.scores),
-            self.pieces,
+            tuple(sorted(self.pieces.items())),
             self.late,
         )
 
