@@ -1,6 +1,7 @@
 """How numbers are written."""
 
 import math
+import os
 
 from logloss import text
 
@@ -23,3 +24,10 @@ def test_sums_take_the_digits_that_they_need():
 def test_cells_that_a_terminal_would_obey_are_shown_as_replaced():
     assert text.value_text("\x1b[31m") == '"\ufffd[31m"'
     assert text.value_text(1.0000000000000002) == "1.0000000000000002"
+
+
+def test_a_name_is_called_alike_in_every_locale():
+    """Where the locale is not UTF-8, Python hands out the bytes of a name one by one; summaries keep what they were called."""
+    assert text.printable("d\udcc3\udcbc.csv") == "dü.csv" == text.printable("dü.csv")
+    assert text.printable(os.fsdecode(b"d\xff.csv")) == "d\ufffd.csv"
+    assert text.printable("d\ud800.csv") == "d\ufffd.csv"

@@ -10,10 +10,9 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, kind_of, rows_of
+from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, file_at, guarded, kind_of, rows_of
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
@@ -116,7 +115,7 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
     texts: columns that are read as codes into their words (measured: 3 ns a row for 18).
     """
     stat = os.stat(path)
-    with pa.OSFile(path) as file:
+    with file_at(path) as file:
         yield pq.ParquetFile(
             file,
             metadata=_footer(path, stat.st_size, stat.st_mtime_ns),
@@ -132,5 +131,5 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
 @lru_cache(maxsize=4)
 def _footer(path: str, size: int, changed: int) -> Any:
     """What the end of a file says of it, as long as it has this size and was last changed then."""
-    with pa.OSFile(path) as file:
+    with file_at(path) as file:
         return pq.read_metadata(file)
