@@ -53,6 +53,8 @@ class Bytes:
 
     def __init__(self, stream: Any, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
+        # Who reads it, for as long as it lives.
+        self.reader: Any = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most so many."""
@@ -276,7 +278,7 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str])
     # As bytes if nobody uses it: it is only looked at to see whether the file ends inside quotes.
     kinds.setdefault(every[-1], pa.binary())
     # One thread: rows are numbered only then, and parts are read beside each other anyway.
-    yield from pacsv.open_csv(
+    reader = pacsv.open_csv(
         stream,
         read_options=pacsv.ReadOptions(
             use_threads=False, block_size=CHUNK_BYTES, column_names=every, skip_rows=n_skipped
@@ -289,6 +291,10 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str])
             null_values=NULL_WORDS,
         ),
     )
+    if isinstance(stream, Bytes):
+        # To take it down is to wait for the thread that reads ahead, and a pipe may have nothing more to say.
+        stream.reader = reader
+    yield from reader
 
 
 def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
