@@ -48,11 +48,23 @@ def test_standard_input_that_is_closed_is_a_matter_of_usage():
     assert done.stderr.endswith(b"Error: - is standard input, and that is closed.\n")
 
 
-def test_predictions_have_nowhere_to_go_where_stdout_is_closed(csv, tmp_path):  # noqa: F811
+def test_without_a_command_there_is_help_and_no_answer():
+    done = shell()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"Usage: ")
+    assert b"Error" not in done.stderr
+
+
+def test_predictions_have_nowhere_to_go_where_stdout_is_closed_or_full(csv, tmp_path):  # noqa: F811
     fit({"x": [0.0, 1.5, 2.0, 3.0], "y": [0, 1, 0, 1]}, "y", l2=1.0).save(tmp_path / "model.json")
     done = bash('"$@" >&-', "predict", tmp_path / "model.json", csv, "-o", "-")
     assert done.returncode == 4
     assert done.stderr == b"logloss: cannot write the answer: standard output is closed. Send it to a file.\n"
+    columns = tmp_path / "x.csv"
+    columns.write_text("x\n0.5\n")
+    done = bash('"$@" >/dev/full', "predict", tmp_path / "model.json", columns, "-o", "-")
+    assert done.returncode == 4
+    assert done.stderr.startswith(b"logloss: cannot write the answer to standard output: ")
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true"])

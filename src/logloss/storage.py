@@ -113,11 +113,12 @@ def identity(path: Any) -> tuple[int, int, str]:
     try:
         found = os.stat(path)
     except OSError:
-        folder, name = os.path.split(os.path.realpath(path))
         try:
+            folder, name = os.path.split(os.path.realpath(path))
             found = os.stat(folder)
         except OSError:
-            return 0, 0, os.path.join(folder, name)
+            # Nothing can be written there.
+            return 0, 0, os.fspath(path)
         return found.st_dev, found.st_ino, os.path.normcase(name)
     return found.st_dev, found.st_ino, ""
 

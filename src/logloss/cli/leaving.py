@@ -12,7 +12,7 @@ from types import FrameType
 
 import click
 
-from logloss.cli.options import AT_WORK, LONGEST, check_stdout, cli, discard_answer, to_stderr
+from logloss.cli.options import AT_WORK, LONGEST, check_stdout, cli, discard_answer, stdout_named, to_stderr
 from logloss.errors import DataError, LogLossError, SourceNotFound
 from logloss.text import printable
 
@@ -54,13 +54,18 @@ def run() -> int:
         code = cli.main(standalone_mode=False)
         # Without its answer a command has not done what it was asked.
         check_stdout()
-        sys.stdout.flush()
+        with stdout_named():
+            sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
         said = "\n".join(printable(line, LONGEST) for line in error.format_message().split("\n"))
         context = error.ctx if isinstance(error, click.UsageError) else None
+        if said.startswith("Usage: "):
+            # The whole help, which click shows where a command is missing.
+            to_stderr(said)
+            return USAGE
         if context is not None:
             to_stderr(context.get_usage())
         to_stderr(f"Error: {said}")
@@ -137,7 +142,8 @@ def ended_by_signals() -> Iterator[None]:
 def watched() -> Iterator[None]:
     """A thread that hears of signals at once, also while the main thread waits in compiled code."""
     hears, tells = os.pipe()
-    os.set_blocking(tells, False)
+    if sys.platform != "win32":
+        os.set_blocking(tells, False)
     is_over = threading.Event()
 
     def watch() -> None:

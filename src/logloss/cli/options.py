@@ -20,6 +20,7 @@ from typing import Any
 import click
 
 from logloss.errors import DataError
+from logloss.storage import NO_ROOM
 from logloss.text import printable
 from logloss.version import __version__
 
@@ -125,10 +126,20 @@ def say(answer: Any, *, as_json: bool) -> None:
 def to_stdout(text: str) -> None:
     """Text on stdout. Whoever reads it may have enough of it (`| head -1`): what is left to do is done all the same."""
     try:
-        click.echo(text)
+        with stdout_named():
+            click.echo(text)
     except BrokenPipeError:
         discard_answer()
+
+
+@contextmanager
+def stdout_named() -> Iterator[None]:
+    """Say of what it is that there is no room."""
+    try:
+        yield
     except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
         discard_answer()
         raise OSError(f"cannot write the answer to standard output: {error.strerror}. Send it elsewhere.") from error
 

@@ -31,6 +31,7 @@ from logloss.cli.options import (
     say_warnings,
     seen,
     split,
+    stdout_named,
     to_stderr,
     to_stdout,
     weighted,
@@ -170,6 +171,8 @@ def predict(
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:
         progress = stack.enter_context(bar(table, quiet=quiet))
+        if output == "-":
+            stack.enter_context(stdout_named())
         stream = sys.stdout.buffer if output == "-" else stack.enter_context(replacing(output))
         n_rows = write_predictions(
             scored, stream, kind or "csv", keep=split(keep, table) or (), mapped=mapped, progress=progress
