@@ -50,6 +50,10 @@ def main() -> None:
 def run() -> int:
     """Run the command: its exit code."""
     wants_traceback = "--debug" in sys.argv
+    if len(sys.argv) < 2:
+        # Said here, as versions of click differ in where they show it and in the exit code.
+        to_stderr(cli.get_help(click.Context(cli, info_name="logloss", **cli.context_settings)))
+        return USAGE
     try:
         code = cli.main(standalone_mode=False)
         # Without its answer a command has not done what it was asked.
@@ -62,10 +66,6 @@ def run() -> int:
     except click.ClickException as error:
         said = "\n".join(printable(line, LONGEST) for line in error.format_message().split("\n"))
         context = error.ctx if isinstance(error, click.UsageError) else None
-        if said.startswith("Usage: "):
-            # The whole help, which click shows where a command is missing.
-            to_stderr(said)
-            return USAGE
         if context is not None:
             to_stderr(context.get_usage())
         to_stderr(f"Error: {said}")
