@@ -497,6 +497,16 @@ def test_what_goes_to_standard_output_takes_the_place_of_no_file(inputs, words, 
         pathlib.Path(file).unlink()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="redirections of POSIX")
+@pytest.mark.parametrize("option", ["-o", "--html"])
+def test_no_output_takes_the_place_of_the_file_behind_standard_input(inputs, option):
+    words = ["measure", "-", "-y", "y", "-p", "p", option, "preds.csv"]
+    with open("preds.csv", "rb") as rows:
+        done = subprocess.run([sys.executable, "-m", "logloss", *words], stdin=rows, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"preds.csv would overwrite what is read" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and descriptors of POSIX")
 def test_a_summary_goes_through_a_descriptor(csv, tmp_path):
     """What the shell has opened goes on from where it stands: not replaced, not begun anew."""

@@ -201,9 +201,10 @@ def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
     from logloss.storage import check_writable, identity, is_stream
 
-    taken = {identity(each): "what is read" for each in inputs if each not in (None, "-")}
-    answer = where_stdout_goes()
-    if answer in taken:
+    named = [each for each in inputs if each is not None]
+    taken = {file_behind(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
+    answer = file_behind(sys.stdout)
+    if answer is not None and answer in taken:
         raise click.UsageError("standard output would overwrite what is read. Send it to another file.")
     if answer is not None:
         taken[answer] = "what is written to standard output"
@@ -216,10 +217,10 @@ def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
             check_writable(path)
 
 
-def where_stdout_goes() -> Any:
-    """The identity of the file to which the shell sends the answer (`> FILE`); None where it is none."""
+def file_behind(stream: Any) -> Any:
+    """The identity of the file that the shell has opened for a stream (`< FILE`, `> FILE`); None where it is none."""
     try:
-        found = os.fstat(sys.stdout.fileno())
+        found = os.fstat(stream.fileno())
     except (OSError, ValueError, AttributeError):
         return None
     return (found.st_dev, found.st_ino, "") if stat.S_ISREG(found.st_mode) else None
@@ -235,7 +236,7 @@ def check_found(table: Any, words: Sequence[str], outputs: Iterable[str | None],
 
     paths = [file.path for file in getattr(table, "files", ()) if getattr(file, "path", "")]
     read = {identity(path): path for path in paths}
-    answer = where_stdout_goes()
+    answer = file_behind(sys.stdout)
     if answer in read:
         raise click.UsageError(f"standard output would overwrite what is read: {read[answer]}. Send it elsewhere.")
     for path in outputs:
