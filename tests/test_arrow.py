@@ -22,7 +22,8 @@ import pytest
 import logloss
 from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table, to_column
 from logloss.data.arrow.columns import BLOCK_ROWS, guarded
-from logloss.data.arrow.delimited import line_of
+from logloss.data.arrow.delimited import line_of, pacsv
+from logloss.data.arrow.finding import find, is_found_by
 from logloss.errors import DataError, SourceNotFound
 
 SEED = 20261115
@@ -163,6 +164,112 @@ def test_delta_and_iceberg_are_refused_with_the_way_to_read_them(tmp_path):
     for path in ("ice", "ice/*/*.parquet", "i*/data/*.parquet"):
         with pytest.raises(DataError, match=r"is a table of Iceberg.*scan\(\)\.to_arrow\(\)"):
             open_files(str(tmp_path / path))
+
+
+LAKES = {
+    "Delta": ("_delta_log", "", "a.parquet"),
+    "Iceberg": ("metadata", "v1.metadata.json", "data/day=1/a.parquet"),
+    "Hudi": (".hoodie", "", "day=1/a.parquet"),
+    "Paimon": ("snapshot", "snapshot-1", "day=1/bucket-0/a.parquet"),
+}
+
+
+@pytest.mark.parametrize("kind", LAKES)
+def test_what_lies_within_a_table_with_a_log_is_refused_too(tmp_path, kind):
+    """The log stands above the files: in it alone it says which of them, and of their rows, are valid."""
+    log, entry, file = LAKES[kind]
+    top = tmp_path / "lake"
+    (top / log).mkdir(parents=True)
+    if entry:
+        (top / log / entry).write_text("{}")
+    files = [top / file, (top / file).with_name("b.parquet")]
+    for each in files:
+        write_parquet(each, {"p": [0.5]})
+    for paths in (top, files[0].parent, f"{files[0].parent}/*.parquet", f"{tmp_path}/**/*.parquet", files):
+        with pytest.raises(DataError, match=f"is a table of {kind}, whose files may hold rows that were deleted"):
+            open_files(paths if isinstance(paths, list) else str(paths))
+    # One file that is named is what its name says.
+    assert walked(open_files(files[0])) == {"p": [0.5]}
+
+
+def test_a_table_beside_the_files_is_none_of_theirs(tmp_path):
+    (tmp_path / "lake" / "_delta_log").mkdir(parents=True)
+    write_parquet(tmp_path / "preds" / "a.parquet", {"p": [0.5]})
+    assert walked(open_files(tmp_path / "preds")) == {"p": [0.5]}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_not_looked_into(tmp_path):
+    """Its first bytes would be gone; in a folder the look would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    write_parquet(tmp_path / "a.parquet", {"p": [0.5]})
+    assert walked(open_files(tmp_path)) == {"p": [0.5]}
+    for path in ("pipe", "p*"):
+        with pytest.raises(DataError, match=r'pipe" must be a file; it is a pipe or a device.*standard input'):
+            open_files(str(tmp_path / path))
+
+
+def test_a_link_in_a_folder_that_leads_nowhere_is_an_error(tmp_path):
+    """Its rows would be missed."""
+    write_parquet(tmp_path / "a.parquet", {"p": [0.5]})
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "gone.parquet")
+    with pytest.raises(FileNotFoundError):
+        open_files(tmp_path)
+
+
+def test_names_of_files_need_not_be_utf8(tmp_path):
+    name = os.fsdecode(b"a\xff\xc3\xa9")
+    try:
+        write_csv(tmp_path / f"{name}.csv", "p\n0.5\n")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress(b"p\n0.25\n"))
+    # pyarrow itself writes to no such name.
+    write_parquet(tmp_path / "a", {"p": [0.75]}).rename(tmp_path / f"{name}.parquet")
+    for ending, value in (("csv", 0.5), ("csv.gz", 0.25), ("parquet", 0.75)):
+        source = open_files(tmp_path / f"{name}.{ending}")
+        assert walked(source) == {"p": [value]}
+        assert source.name == f"a\N{REPLACEMENT CHARACTER}é.{ending}"
+
+
+FOUND_BY = [
+    ("d/new.csv", "d", True),
+    ("d/deep/er/new.csv", "d", True),
+    ("d/new.json", "d", False),
+    ("d/_new.parquet", "d", False),
+    ("d/.hidden/new.parquet", "d", False),
+    ("new.parquet", "d", False),
+    ("d/new.json", "d/*", True),
+    ("d/new.json", "d/*.parquet", False),
+    ("d/deep/new.csv", "d/*", True),
+    ("d/deep/new.json", "d/*", False),
+    ("d/deep/er/new.json", "d/**/*.json", True),
+    ("d/deep/er/new.json", "d/**/*.csv", False),
+    ("d/a.parquet", "d/b.parquet", False),
+]
+
+
+@pytest.mark.parametrize(("path", "word", "expected"), FOUND_BY)
+def test_a_file_is_found_by_what_means_it(tmp_path, monkeypatch, path, word, expected):
+    """The rule is compared with what reading finds once the file is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    write_csv(tmp_path / "d" / "old.csv", "p\n0.5\n")
+    assert is_found_by(path, word) is expected
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    write_csv(tmp_path / path, "p\n0.5\n")
+    try:
+        found = [os.path.realpath(file.path) for file in find(word)[1]]
+    except SourceNotFound:
+        found = []
+    assert (os.path.realpath(path) in found) is expected
+
+
+def test_a_summary_in_a_folder_is_found_whatever_its_name(tmp_path):
+    """It is Parquet by its first bytes."""
+    assert is_found_by(str(tmp_path / "monday.logloss"), str(tmp_path), is_parquet=True)
+    logloss.measure([1, 0], [0.5, 0.5]).save(tmp_path / "monday.logloss")
+    assert [file.name for file in find(tmp_path)[1]] == ["monday.logloss"]
 
 
 def test_a_file_without_a_known_name_is_known_by_its_bytes(tmp_path):
@@ -625,6 +732,27 @@ def test_a_row_of_another_length_is_named_with_its_line(tmp_path):
     )
     with pytest.raises(DataError, match=r"row 900,000 \(line 900,002\) of a.csv has 1"):
         csv_rows(tmp_path, "y,p\n" + "1,0.5\n" * 900_000 + "1\n")
+
+
+def test_no_thread_of_arrow_enters_python_while_a_file_is_read(tmp_path, monkeypatch):
+    """One that does so while the interpreter ends takes the process down: "terminate called", exit code 134.
+
+    Threads read ahead, and call the handler of invalid rows; so the file is Arrow's own, and there is no handler.
+    """
+    given = []
+
+    def spied(stream, *, parse_options, **options):
+        given.append((stream, parse_options.invalid_row_handler))
+        return opened(stream, parse_options=parse_options, **options)
+
+    opened = pacsv.open_csv
+    monkeypatch.setattr(pacsv, "open_csv", spied)
+    with pytest.raises(DataError, match="every row must have 2 fields"):
+        csv_rows(tmp_path, "y,p\n1\n")
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"y,p\n1,0.5\n"))
+    assert walked(open_files(tmp_path / "b.csv.gz")) == {"y": [1], "p": [0.5]}
+    assert [handler for _, handler in given] == [None, None]
+    assert all(isinstance(stream, pa.NativeFile) and not isinstance(stream, pa.PythonFile) for stream, _ in given)
 
 
 def test_a_name_that_stands_twice_is_refused_when_used(tmp_path):

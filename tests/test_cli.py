@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from logloss import cli, fit, measure
+from logloss import calibrate, cli, fit, measure
 
 ROWS = "y,p,z,w,n,class\n1,0.9,2.2,1,2,yes\n0,0.2,-1.4,2,1,no\n1,0.6,0.4,1,3,yes\n0,0.5,0,0.5,1,no\n"
 
@@ -147,7 +147,42 @@ def test_fail_if_leaves_with_one(run, csv):
 def test_a_figure_that_is_not_defined_fails(run, tmp_path):
     path = tmp_path / "one-class.csv"
     path.write_text("y,p\n1,0.9\n1,0.8\n")
-    assert run("measure", path, "-y", "y", "-p", "p", "--fail-if", "skill < 0")[0] == 1
+    code, _, err = run("measure", path, "-y", "y", "-p", "p", "--fail-if", "skill < 0")
+    assert code == 1
+    assert "--fail-if holds: skill < 0 (skill is not defined: one class" in err
+
+
+@pytest.mark.parametrize("test", ["log_loss_nats > nan", "log_loss_nats < NaN", "brier == nan", "skill != nan"])
+def test_a_comparison_with_nan_fails(run, csv, test):
+    """A bound that a script has computed, and could not."""
+    code, out, err = run("measure", csv, "-y", "y", "-p", "p", "--fail-if", test)
+    assert (code, "log loss" in out) == (1, True)
+    assert f"--fail-if holds: {test}\n" in err
+
+
+@pytest.mark.parametrize(
+    ("test", "code"),
+    [
+        ("log_loss_nats >= inf", 1),
+        ("log_loss_nats > inf", 0),
+        ("log_loss_nats < -inf", 0),
+        ("log_loss_nats != 0.5", 1),
+        ("is_exact == 1", 1),
+        ("is_exact < 1", 0),
+        ("auc > 2", 0),
+    ],
+)
+def test_infinities_and_truths_are_numbers_of_a_test(run, tmp_path, test, code):
+    path = tmp_path / "sure.csv"
+    path.write_text("y,p\n1,1\n0,1\n0,0\n0,0\n")
+    assert run("measure", path, "-y", "y", "-p", "p", "--fail-if", test)[0] == code
+
+
+@pytest.mark.parametrize("name", ["source", "positive", "groups", "skill_reason", "nonsense"])
+def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
+    code, _, err = run("measure", csv, "-y", "y", "-p", "p", "--fail-if", f"{name} > 0")
+    assert code == 2
+    assert f'--fail-if knows no figure "{name}".' in err
 
 
 @pytest.mark.parametrize(
@@ -373,6 +408,142 @@ def test_an_output_that_cannot_be_written_is_told_before_the_walk(run, csv, tmp_
     assert code == 2
     assert "would overwrite what is read" in err
     assert pathlib.Path(csv).read_text() == ROWS
+
+
+@pytest.fixture
+def inputs(run, csv, tmp_path, monkeypatch):
+    """A folder with one of each kind of file that commands read; every file of it is as it was when the test ends."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    for name in ("1", "2"):
+        table = {"y": [0, 1, 0, 1], "p": [0.5, 0.5, 0.4, float(name) / 4], "z": [0.0, 0.1, 0.0, 0.5]}
+        pq.write_table(pa.table(table), f"d/{name}.parquet")
+    fit("d", "y", features=["z"], l2=1.0).save("m.json")
+    measured = measure("preds.csv", y_true="y", y_proba="p")
+    measured.save("s.logloss")
+    calibrate(measured).save("c.csv")
+    if sys.platform != "win32":
+        os.symlink("preds.csv", "link.csv")
+    os.link("preds.csv", "hard.csv")
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    yield tmp_path
+    assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "measure d -y y -p p -o d/1.parquet",
+        "measure d/*.parquet -y y -p p --html d/2.parquet",
+        "measure d/../d -y y -p p -o ./d/1.parquet",
+        "measure preds.csv -y y -p p -o link.csv",
+        "measure link.csv -y y -p p --html preds.csv",
+        "measure preds.csv -y y -p p -o hard.csv",
+        "measure preds.csv -y y --model m.json -o m.json",
+        "merge s.logloss -o s.logloss",
+        "show s.logloss --html s.logloss",
+        "fit d -y y -o d/1.parquet",
+        "fit preds.csv -y y --html preds.csv",
+        "predict m.json d -o d/2.parquet",
+        "predict m.json d/[12].parquet -o d/2.parquet",
+        "predict m.json preds.csv --calibration c.csv -o c.csv",
+        "calibrate s.logloss -o s.logloss",
+        "calibrate d -y y -p p --html d/1.parquet",
+        "compare d -y y -p p -z z -o d/1.parquet",
+        "diff s.logloss s.logloss -o s.logloss",
+        "demo preds.csv -y y -x z --html preds.csv",
+        "demo d -y y -x z --html d/1.parquet",
+    ],
+)
+def test_no_output_takes_the_place_of_what_is_read(run, inputs, words):
+    """By whichever way both are named; told before the walk."""
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    assert "would overwrite what is read" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("measure preds.csv -y y -p p -o x --html x", "output"),
+        ("measure preds.csv -y y -p p -o x --html d/../x", "output"),
+        ("merge s.logloss -o x.svg --plot x.svg", "output"),
+        ("show s.logloss --html x.png --plot x.png", "html"),
+        ("fit d -y y -o x --html ./x", "output"),
+        ("calibrate s.logloss -o x --html x", "output"),
+        ("compare d -y y -p p -z z -o x --html x", "output"),
+        ("diff s.logloss s.logloss -o x --html x", "output"),
+    ],
+)
+def test_no_output_takes_the_place_of_another(run, inputs, words, option):
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    assert f"would overwrite what --{option} writes" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "measure d -y y -p p -o d/monday.logloss",
+        "measure d/* -y y -p p --html d/x.html",
+        "predict m.json d -o d/3.parquet",
+        "predict m.json d/*.parquet -o d/3.parquet",
+        "fit d -y y -o d/model.csv",
+    ],
+)
+def test_no_output_becomes_rows_of_the_next_time(run, inputs, words):
+    """A summary is Parquet by its bytes, whatever its name."""
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    assert "would be read as rows the next time" in err
+
+
+def test_an_output_beside_the_rows_that_is_none_of_them_is_written(run, inputs):
+    words = ("d", "-y", "y", "-p", "p", "--quiet")
+    for options in (["--html", "d/x.html"], ["-o", "d/_monday.logloss"]):
+        assert run("measure", *words, *options)[0] == 0
+        (inputs / options[1]).unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="redirections of POSIX")
+@pytest.mark.parametrize(
+    ("words", "file", "said"),
+    [
+        ("measure preds.csv -y y -p p --html x", "x", "x would overwrite what is written to standard output"),
+        ("measure preds.csv -y y -p p", "preds.csv", "standard output would overwrite what is read"),
+        ("predict m.json preds.csv -o -", "preds.csv", "standard output would overwrite what is read"),
+        ("predict m.json d -o -", "d/1.parquet", "standard output would overwrite what is read"),
+    ],
+)
+def test_what_goes_to_standard_output_takes_the_place_of_no_file(inputs, words, file, said):
+    """`>> FILE`: what `> FILE` empties is lost before the command begins."""
+    with open(file, "ab") as out:
+        done = subprocess.run([sys.executable, "-m", "logloss", *words.split()], stdout=out, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+    if file == "x":
+        pathlib.Path(file).unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="redirections of POSIX")
+@pytest.mark.parametrize("option", ["-o", "--html"])
+def test_no_output_takes_the_place_of_the_file_behind_standard_input(inputs, option):
+    words = ["measure", "-", "-y", "y", "-p", "p", option, "preds.csv"]
+    with open("preds.csv", "rb") as rows:
+        done = subprocess.run([sys.executable, "-m", "logloss", *words], stdin=rows, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"preds.csv would overwrite what is read" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and descriptors of POSIX")
+def test_a_summary_goes_through_a_descriptor(csv, tmp_path):
+    """What the shell has opened goes on from where it stands: not replaced, not begun anew."""
+    with open(tmp_path / "out", "wb") as out:
+        words = ["measure", csv, "-y", "y", "-p", "p", "--quiet", "-o", "/dev/fd/1"]
+        assert subprocess.run([sys.executable, "-m", "logloss", *words], stdout=out).returncode == 0
+    written = (tmp_path / "out").read_bytes()
+    assert written.startswith(b"PAR1")
+    assert b"PAR14 rows of preds.csv" in written
 
 
 def test_many_tiny_summaries_merge(run, tmp_path):

@@ -1,6 +1,7 @@
 """How numbers are written."""
 
 import math
+import os
 
 from logloss import text
 
@@ -29,3 +30,10 @@ def test_lines_stay_lines_and_nothing_else_is_obeyed():
     assert text.printable_lines("a\x1b[2J\nb\u202e\x07") == "a\ufffd[2J\nb\ufffd\ufffd"
     assert "\x1b" not in text.html_table([["\x1b"], ["\x07<"]], "l")
     assert text.html_paragraphs(["<\x9b>"]) == "<p>&lt;\ufffd&gt;</p>"
+
+
+def test_a_name_is_called_alike_in_every_locale():
+    """Where the locale is not UTF-8, Python hands out the bytes of a name one by one; summaries keep what they were called."""
+    assert text.printable("d\udcc3\udcbc.csv") == "dü.csv" == text.printable("dü.csv")
+    assert text.printable(os.fsdecode(b"d\xff.csv")) == "d\ufffd.csv"
+    assert text.printable("d\ud800.csv") == "d\ufffd.csv"

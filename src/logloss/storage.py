@@ -12,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import re
+import secrets
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,40 +34,108 @@ def write_atomically(path: Any, data: bytes) -> None:
         file.write(data)
 
 
+# Files that are being written and have not taken their place yet: whoever must leave at once removes them first.
+UNFINISHED: set[str] = set()
+# Names of what this process has open, which are no files of their own.
+DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d+)")
+DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
 @contextlib.contextmanager
 def replacing(path: Any) -> Iterator[Any]:
-    """A binary file to write to, which takes the place of `path` once all is written, and none if anything fails."""
+    """A binary file to write to, which takes the place of `path` once all is written, and none if anything fails.
+
+    A link stays, and what it leads to is replaced. What is no file (a device, a pipe, /dev/stdout) is written to.
+    """
     path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
-    try:
+    stream = _stream_at(path)
+    if stream is not None:
+        with _told(path, is_kept=False), open(stream, "wb") as file:
+            yield file
+        return
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    with _temporary(folder) as (temporary, handle):
         with _told(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         # As any new file would have them, and not only for its owner, as temporary files are.
-        os.chmod(temporary, _usual_mode(path))
-        os.replace(temporary, path)
-    finally:
-        # After Ctrl-C or on a full disk nothing of it is left.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        os.chmod(temporary, _usual_mode(target))
+        os.replace(temporary, target)
     _sync_folder(folder)
 
 
 @contextlib.contextmanager
-def _told(path: str) -> Iterator[None]:
+def _temporary(folder: str) -> Iterator[tuple[str, int]]:
+    """The name and the handle of a new hidden file; after Ctrl-C or on a full disk nothing of it is left."""
+    name = os.path.join(folder, f".logloss-{secrets.token_hex(8)}")
+    # Known before it exists, as a signal may come at any time.
+    UNFINISHED.add(name)
+    try:
+        yield name, os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        UNFINISHED.discard(name)
+
+
+def remove_unfinished() -> None:
+    """Remove what is half written: for a process that cannot wait for its `finally` clauses."""
+    for name in list(UNFINISHED):
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def _stream_at(path: str) -> Any:
+    """What is opened to write to a device, a pipe or a descriptor of this process; None for a file, old or new."""
+    name = os.path.abspath(path)
+    match = DESCRIPTOR.fullmatch(name)
+    if match or name in DESCRIPTORS:
+        return os.dup(int(match[1]) if match else DESCRIPTORS[name])
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    return path if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) else None
+
+
+def is_stream(path: Any) -> bool:
+    """Whether a path is no file but a device, a pipe or a descriptor of this process: nothing there is replaced."""
+    stream = _stream_at(os.fspath(path))
+    if isinstance(stream, int):
+        os.close(stream)
+    return stream is not None
+
+
+def identity(path: Any) -> tuple[int, int, str]:
+    """What two names of one file have in common, by whichever links; also of a file that does not exist yet."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        try:
+            folder, name = os.path.split(os.path.realpath(path))
+            found = os.stat(folder)
+        except OSError:
+            # Nothing can be written there.
+            return 0, 0, os.fspath(path)
+        return found.st_dev, found.st_ino, os.path.normcase(name)
+    return found.st_dev, found.st_ino, ""
+
+
+@contextlib.contextmanager
+def _told(path: str, *, is_kept: bool = True) -> Iterator[None]:
     """Say of which file it is that there is no room, and that nothing was lost."""
     try:
         yield
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in (*NO_ROOM, errno.EPIPE):
             raise
         name = printable(path, 120)
-        raise OSError(
-            f'cannot write "{name}": {error.strerror}. What was there before still is; make room, or name another '
-            "folder."
-        ) from error
+        kept = (
+            "What was there before still is; make room, or name another folder." if is_kept else "Name a file instead."
+        )
+        raise OSError(f'cannot write "{name}": {error.strerror}. {kept}') from error
 
 
 def _usual_mode(path: str) -> int:
@@ -89,23 +159,32 @@ def _sync_folder(folder: str) -> None:
 
 def check_writable(path: Any) -> None:
     """Raise an OSError if a file cannot be written there: known before a long walk rather than after it."""
-    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
     name = printable(os.fspath(path), 120)
-    if os.path.isdir(path):
-        raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".logloss-", dir=folder)
-        try:
-            # A full disk often takes the name of a file, but no byte of it.
-            with os.fdopen(handle, "wb") as file:
-                file.write(bytes(PROBE_BYTES))
-                file.flush()
-                os.fsync(handle)
-        finally:
-            os.unlink(temporary)
+        stream = _stream_at(os.fspath(path))
+        if isinstance(stream, int):
+            os.close(stream)
+            return
+        target = os.path.realpath(path)
+        folder = os.path.dirname(target)
+        if os.path.isdir(target):
+            raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
+        if os.path.lexists(path) and not os.access(path, os.W_OK) and os.path.exists(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if stream is not None:
+            return
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(errno.EINVAL, "it is neither a file nor a pipe")
+        # A full disk often takes the name of a file, but no byte of it.
+        with _temporary(folder) as (_, handle), os.fdopen(handle, "wb") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(handle)
     except OSError as error:
+        if error.errno is None:
+            raise
         raise OSError(
             f'cannot write "{name}": {error.strerror}. Name a file in another folder, or make room.'
         ) from error

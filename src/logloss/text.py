@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import math
 from collections.abc import Sequence
@@ -80,6 +81,9 @@ def value_text(value: Any) -> str:
 
 def printable(text: str, longest: int = 60) -> str:
     """Text from a table without what a terminal would obey, and cut where it is long."""
+    # The bytes of a file's name are UTF-8 also where the locale is not: what it is called does not depend on it.
+    with contextlib.suppress(UnicodeEncodeError):
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 

@@ -2,7 +2,7 @@
 
     0  done                        3  the data is wrong
     1  a --fail-if holds           4  could not do it (disk, package)
-    2  usage, or no such file     70  our fault            130  Ctrl-C
+    2  usage, or no such file     70  our fault            130  Ctrl-C (128 + the number of the signal)
 
 Each command stands in the room of what it does; the options that they share are in `options.py`.
 """

@@ -8,7 +8,7 @@ import click
 
 from logloss.cli.options import (
     bar,
-    check_output,
+    check_outputs,
     check_seen,
     clustered,
     droppable,
@@ -24,6 +24,7 @@ from logloss.cli.options import (
     say,
     say_notes,
     seen,
+    to_stderr,
     weighted,
     write_seen,
 )
@@ -73,13 +74,13 @@ def compare(
     if len(y_proba) + len(y_logit) < 2:
         raise click.UsageError("name two forecasters or more: -p COL -p COL (or -z COL for log-odds).")
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output, files)
-    check_seen(html, plot, picture, files)
+    check_seen(html, plot, picture)
+    check_outputs(files, output=output, html=html, plot=plot)
 
     from logloss import comparison
 
     began = time.perf_counter()
-    table = opened(files, header=not no_header)
+    table = opened(files, header=not no_header, outputs=(output, html, plot))
     with bar(table, quiet=quiet) as progress:
         compared = comparison.compare(
             table,
@@ -101,10 +102,8 @@ def compare(
     write_seen(compared, html, plot, picture)
     say(compared, as_json=as_json)
     if not quiet:
-        click.echo(
-            f"{counted(len(compared.contests), 'pair')} compared in one walk · {time.perf_counter() - began:.2f} s",
-            err=True,
-        )
+        pairs = counted(len(compared.contests), "pair")
+        to_stderr(f"{pairs} compared in one walk · {time.perf_counter() - began:.2f} s")
         say_notes(compared)
     judge(compared, tests)
 
@@ -130,8 +129,8 @@ def diff(
 ) -> None:
     """Say why the loss moved between two summaries that -o has written."""
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output, (old, new))
-    check_seen(html, plot, picture, (old, new))
+    check_seen(html, plot, picture)
+    check_outputs((old, new), output=output, html=html, plot=plot)
 
     from logloss import difference
 

@@ -10,12 +10,14 @@ import click
 
 from logloss.cli.options import (
     LONGEST,
-    check_output,
+    check_outputs,
     everywhere,
     headless,
     opened,
     positive,
     say,
+    to_stderr,
+    to_stdout,
 )
 from logloss.text import printable
 
@@ -50,7 +52,7 @@ def demo(
         raise click.UsageError("name the columns of FILE: -y COL for the labels, -x COL for the numbers.")
     if file is None and (y_true is not None or feature is not None or pos_label is not None or no_header):
         raise click.UsageError("-y, -x, --pos-label and --no-header are of a FILE: logloss demo FILE -y COL -x COL.")
-    check_output(html, () if file is None else (file,))
+    check_outputs((file,), html=html)
 
     from logloss import demo as lesson
     from logloss.show.explanation import explain, ten_points
@@ -58,17 +60,17 @@ def demo(
     if file is None:
         explanation = ten_points()
     else:
-        table = opened((file,), header=not no_header)
+        table = opened((file,), header=not no_header, outputs=(html,))
         explanation = explain(table, y_true, feature=feature, pos_label=pos_label, l2=l2, header=not no_header)
     # Whoever asks for JSON asks for no file, unless by name.
     wanted = html or ("" if as_json and not opens else PICTURES)
     written = written_pictures(explanation, wanted, is_asked=html is not None) if wanted else ""
     if file is None:
-        click.echo(json.dumps(lesson.figures(), allow_nan=False, indent=1) if as_json else lesson.text(written))
+        to_stdout(json.dumps(lesson.figures(), allow_nan=False, indent=1) if as_json else lesson.text(written))
     else:
         say(explanation, as_json=as_json)
         if written and not as_json:
-            click.echo(f"\nThe pictures: {written}")
+            to_stdout(f"\nThe pictures: {written}")
     if opens and written:
         open_page(written)
 
@@ -81,9 +83,7 @@ def written_pictures(explanation: Any, path: str, *, is_asked: bool) -> str:
         if is_asked:
             raise
         why = error.strerror or str(error)
-        click.echo(
-            f"no pictures: {printable(path)} cannot be written ({why}). Name another place: --html PAGE", err=True
-        )
+        to_stderr(f"no pictures: {printable(path)} cannot be written ({why}). Name another place: --html PAGE")
         return ""
     return printable(path, LONGEST)
 
@@ -94,4 +94,4 @@ def open_page(path: str) -> None:
     from pathlib import Path
 
     if not webbrowser.open(Path(os.path.abspath(path)).as_uri()):
-        click.echo(f"no browser was found. Open {path} in one.", err=True)
+        to_stderr(f"no browser was found. Open {path} in one.")

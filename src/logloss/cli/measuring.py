@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from logloss.cli.options import (
+    LONGEST,
     bar,
-    check_output,
+    check_outputs,
     check_seen,
     clustered,
     droppable,
@@ -29,10 +30,13 @@ from logloss.cli.options import (
     say,
     say_notes,
     seen,
+    to_stderr,
+    to_stdout,
     typed,
     weighted,
     write_seen,
 )
+from logloss.text import printable
 
 
 @click.command()
@@ -96,8 +100,8 @@ def measure(
     if group and len(by) != 1:
         raise click.UsageError("--group names values of one column: give --by once.")
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output, files)
-    check_seen(html, plot, picture, files)
+    check_seen(html, plot, picture)
+    check_outputs((*files, model), output=output, html=html, plot=plot)
 
     from logloss import measurement
 
@@ -114,7 +118,7 @@ def measure(
         "name": name,
     }
     began = time.perf_counter()
-    table = opened(files, header=not no_header)
+    table = opened(files, header=not no_header, outputs=(output, html, plot), summary=output)
     with bar(table, quiet=quiet) as progress:
         if model is not None:
             from logloss.opening import load_model
@@ -150,7 +154,7 @@ def measure(
         )
     if not quiet:
         kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
-        click.echo(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s", err=True)
+        to_stderr(f"{measured.n_scores:,} {kept} · {time.perf_counter() - began:.2f} s")
         say_notes(measured)
     judge(measured, tests)
 
@@ -174,8 +178,8 @@ def merge(
 ) -> None:
     """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output)
-    check_seen(html, plot, picture, summaries)
+    check_seen(html, plot, picture)
+    check_outputs(summaries, output=output, html=html, plot=plot)
 
     from logloss.opening import merged
 
@@ -208,7 +212,8 @@ def show(
 ) -> None:
     """Show what a summary, a model, a calibration, a comparison or a difference says."""
     tests = [parsed_test(test) for test in fail_if]
-    check_seen(html, plot, picture, (file,))
+    check_seen(html, plot, picture)
+    check_outputs((file,), html=html, plot=plot)
 
     from logloss.measurement import Measurement
     from logloss.opening import load
@@ -247,4 +252,5 @@ def advise(
     # Standard input is gone once it is read.
     can_read_again = bool(words) and "-" not in files
     command = f"logloss calibrate {shlex.join(words)} -o calibration.json"
-    click.echo("\n" + advice(calibrate(measured), command if can_read_again or output is not None else ""))
+    shown = printable(command, LONGEST) if can_read_again or output is not None else ""
+    to_stdout("\n" + advice(calibrate(measured), shown))

@@ -10,15 +10,17 @@ import json
 import math
 import os
 import re
+import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from logloss.errors import DataError
+from logloss.storage import NO_ROOM
 from logloss.text import printable
 from logloss.version import __version__
 
@@ -36,6 +38,8 @@ HOLDS: dict[str, Callable[[float, float], bool]] = {
 PATIENCE = 1.0
 # Letters of a message: none is cut, but file and column names in it may hold what a terminal would obey.
 LONGEST = 1 << 16
+# What threads of Arrow may still read when the command ends: standard input.
+AT_WORK: list[Any] = []
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,12 +86,10 @@ def seen(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--html", metavar="FILE", help="Write the report: one HTML file, no script.")(command)
 
 
-def check_seen(html: str | None, plot: str | None, picture: str | None, inputs: tuple[str, ...] = ()) -> None:
-    """Find out before the walk whether report and picture can be made and written."""
+def check_seen(html: str | None, plot: str | None, picture: str | None) -> None:
+    """Find out before the walk whether report and picture can be made."""
     if picture is not None and plot is None:
         raise click.UsageError("--picture says what --plot FIGURE writes; name that file, too.")
-    for path in (html, plot):
-        check_output(path, inputs)
     if html is not None or plot is not None:
         from logloss.show.plot import check_format
 
@@ -118,19 +120,58 @@ def write_seen(answer: Any, html: str | None, plot: str | None, picture: str | N
 
 def say(answer: Any, *, as_json: bool) -> None:
     """An answer on stdout."""
-    click.echo(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if as_json else repr(answer))
+    to_stdout(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if as_json else repr(answer))
+
+
+def to_stdout(text: str) -> None:
+    """Text on stdout. Whoever reads it may have enough of it (`| head -1`): what is left to do is done all the same."""
+    try:
+        with stdout_named():
+            click.echo(text)
+    except BrokenPipeError:
+        discard_answer()
+
+
+@contextmanager
+def stdout_named() -> Iterator[None]:
+    """Say of what it is that there is no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        discard_answer()
+        raise OSError(f"cannot write the answer to standard output: {error.strerror}. Send it elsewhere.") from error
+
+
+def check_stdout() -> None:
+    """Raise an OSError if nothing can be written to stdout: it was closed (`>&-`)."""
+    if sys.stdout is None:
+        raise OSError("cannot write the answer: standard output is closed. Send it to a file.")
+
+
+def discard_answer() -> None:
+    """What is left in the buffer of stdout must not be written when the interpreter ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def to_stderr(text: str) -> None:
+    """Text on stderr. Where nobody can read it (closed, full), the answer is the same."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True)
 
 
 def say_notes(answer: Any) -> None:
     """What was noticed on the way, on stderr."""
     for note in answer.notes:
-        click.echo(printable(note, LONGEST), err=True)
+        to_stderr(printable(note, LONGEST))
 
 
 def say_warnings(caught: Any) -> None:
     """Warnings on stderr, each once."""
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        click.echo(f"warning: {printable(text, LONGEST)}", err=True)
+        to_stderr(f"warning: {printable(text, LONGEST)}")
 
 
 def split(names: str | None, table: Any) -> list[str] | None:
@@ -143,21 +184,72 @@ def split(names: str | None, table: Any) -> list[str] | None:
 def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
     """Leave with 1 if a --fail-if holds."""
     figures = answer.to_dict() if tests else {}
-    failed = [text for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
-    for text in failed:
-        click.echo(f"--fail-if holds: {text}", err=True)
+    failed = [(text, name) for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
+    for text, name in failed:
+        why = "" if figures[name] is not None else f" ({name} is not defined{_reason(figures, name)})"
+        to_stderr(f"--fail-if holds: {printable(text, LONGEST)}{why}")
     if failed:
         raise click.exceptions.Exit(FAILED)
 
 
-def check_output(path: str | None, inputs: tuple[str, ...] = ()) -> None:
-    """Find out before the walk whether its result can be written, and that it does not take the place of the data."""
-    if path is not None:
-        if any(os.path.exists(each) and os.path.exists(path) and os.path.samefile(each, path) for each in inputs):
-            raise click.UsageError(f"{path} would overwrite what is read. Name another file.")
-        from logloss.storage import check_writable
+def _reason(figures: dict[str, Any], name: str) -> str:
+    reason = figures.get(f"{name}_reason")
+    return f": {printable(str(reason), LONGEST)}" if reason else ""
 
-        check_writable(path)
+
+def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
+    """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
+    from logloss.storage import check_writable, identity, is_stream
+
+    named = [each for each in inputs if each is not None]
+    taken = {file_behind(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
+    answer = file_behind(sys.stdout)
+    if answer is not None and answer in taken:
+        raise click.UsageError("standard output would overwrite what is read. Send it to another file.")
+    if answer is not None:
+        taken[answer] = "what is written to standard output"
+    for option, path in outputs.items():
+        if path is not None:
+            key = identity(path)
+            if key in taken and not is_stream(path):
+                raise click.UsageError(f"{path} would overwrite {taken[key]}. Name another file.")
+            taken[key] = f"what --{option} writes"
+            check_writable(path)
+
+
+def file_behind(stream: Any) -> Any:
+    """The identity of the file that the shell has opened for a stream (`< FILE`, `> FILE`); None where it is none."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return None
+    return (found.st_dev, found.st_ino, "") if stat.S_ISREG(found.st_mode) else None
+
+
+def check_found(table: Any, words: Sequence[str], outputs: Iterable[str | None], summary: str | None) -> None:
+    """The same for the files that folders and patterns mean: those of now, and those of the next time.
+
+    summary: an output that is Parquet, whatever its name.
+    """
+    from logloss.data.arrow import is_found_by
+    from logloss.storage import identity, is_stream
+
+    paths = [file.path for file in getattr(table, "files", ()) if getattr(file, "path", "")]
+    read = {identity(path): path for path in paths}
+    answer = file_behind(sys.stdout)
+    if answer in read:
+        raise click.UsageError(f"standard output would overwrite what is read: {read[answer]}. Send it elsewhere.")
+    for path in outputs:
+        if path is None or is_stream(path):
+            continue
+        key = identity(path)
+        if key in read:
+            raise click.UsageError(f"{path} would overwrite what is read: {read[key]}. Name another file.")
+        for word in words:
+            if is_found_by(path, word, is_parquet=path == summary):
+                raise click.UsageError(
+                    f"{path} would be read as rows the next time that {word} is. Name a file in another folder."
+                )
 
 
 def typed(value: str) -> list[Any]:
@@ -170,8 +262,10 @@ def typed(value: str) -> list[Any]:
     return [value] if number is None else [value, number]
 
 
-def opened(files: tuple[str, ...], *, header: bool) -> Any:
-    """The source of the files named on the command line; `-` is standard input."""
+def opened(
+    files: tuple[str, ...], *, header: bool, outputs: Iterable[str | None] = (), summary: str | None = None
+) -> Any:
+    """The source of the files named on the command line, none of which is an output; `-` is standard input."""
     from logloss.data.source import as_source
 
     if "-" in files:
@@ -179,8 +273,14 @@ def opened(files: tuple[str, ...], *, header: bool) -> Any:
             raise click.UsageError("- (standard input) stands alone.")
         from logloss.data.arrow import open_stream
 
-        return open_stream(sys.stdin.buffer, header=header)
-    return as_source(files[0] if len(files) == 1 else list(files), header=header)
+        if sys.stdin is None:
+            raise click.UsageError("- is standard input, and that is closed.")
+        # Kept, with its reader, to the end: to take that down is to wait for what the pipe says next.
+        AT_WORK.append(open_stream(sys.stdin.buffer, header=header))
+        return AT_WORK[-1]
+    table = as_source(files[0] if len(files) == 1 else list(files), header=header)
+    check_found(table, files, outputs, summary)
+    return table
 
 
 class Bar:
@@ -212,7 +312,7 @@ class Bar:
 @contextmanager
 def bar(source: Any, *, quiet: bool) -> Iterator[Bar | None]:
     """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
@@ -236,7 +336,7 @@ def parsed_test(text: str) -> tuple[str, str, str, float]:
 
 
 def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
-    """Whether a figure fails its test; one that is not defined does."""
+    """Whether a figure fails its test; one that is not defined does, and so does any against a bound of nan."""
     numbers = [
         key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
     ]
@@ -247,4 +347,4 @@ def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bo
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
     value = math.nan if figures[name] is None else float(figures[name])
-    return math.isnan(value) or HOLDS[operator](value, bound)
+    return math.isnan(value) or math.isnan(bound) or HOLDS[operator](value, bound)

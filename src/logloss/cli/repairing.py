@@ -9,7 +9,7 @@ import click
 
 from logloss.cli.options import (
     bar,
-    check_output,
+    check_outputs,
     check_seen,
     clustered,
     droppable,
@@ -24,6 +24,7 @@ from logloss.cli.options import (
     say,
     say_notes,
     seen,
+    to_stderr,
     weighted,
     write_seen,
 )
@@ -74,8 +75,8 @@ def calibrate(
 ) -> None:
     """Make better probabilities of predictions in files, or in a summary that measure -o has written."""
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output, files)
-    check_seen(html, plot, picture, files)
+    check_seen(html, plot, picture)
+    check_outputs(files, output=output, html=html, plot=plot)
     columns: dict[str, Any] = {
         "y_true": y_true,
         "y_proba": (y_proba[0] if len(y_proba) == 1 else list(y_proba)) if y_proba else None,
@@ -99,7 +100,7 @@ def calibrate(
             raise click.UsageError(
                 "name the forecast: -p COL for probabilities (twice for P(0), P(1)), or -z COL for log-odds."
             )
-        table = opened(files, header=not no_header)
+        table = opened(files, header=not no_header, outputs=(output, html, plot))
         with bar(table, quiet=quiet) as progress:
             made = calibration.calibrate(
                 table,
@@ -115,7 +116,7 @@ def calibrate(
     write_seen(made, html, plot, picture)
     say(made, as_json=as_json)
     if not quiet:
-        click.echo(f"{time.perf_counter() - began:.2f} s", err=True)
+        to_stderr(f"{time.perf_counter() - began:.2f} s")
         say_notes(made)
     judge(made, tests)
 

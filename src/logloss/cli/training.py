@@ -13,8 +13,9 @@ import click
 
 from logloss.cli.options import (
     bar,
-    check_output,
+    check_outputs,
     check_seen,
+    check_stdout,
     clustered,
     everywhere,
     fails_if,
@@ -30,6 +31,9 @@ from logloss.cli.options import (
     say_warnings,
     seen,
     split,
+    stdout_named,
+    to_stderr,
+    to_stdout,
     weighted,
     write_seen,
 )
@@ -88,8 +92,8 @@ def fit(
     if not all(name and sign for name, sign, _ in levels):
         raise click.UsageError("--reference must read like sex=Male.")
     tests = [parsed_test(test) for test in fail_if]
-    check_output(output, files)
-    check_seen(html, plot, picture, files)
+    check_seen(html, plot, picture)
+    check_outputs(files, output=output, html=html, plot=plot)
 
     from logloss import fitting
 
@@ -97,7 +101,7 @@ def fit(
     options = {name: value for name, value in options.items() if value is not None}
     options["cluster"] = list(options["cluster"]) or None
     options["robust"] = options["robust"] or None
-    table = opened(files, header=not no_header)
+    table = opened(files, header=not no_header, outputs=(output, html, plot))
     with warnings.catch_warnings(record=True) as caught, bar(table, quiet=quiet) as progress:
         warnings.simplefilter("always")
         model = fitting.fit(
@@ -118,7 +122,7 @@ def fit(
     say(model, as_json=as_json)
     if not quiet:
         say_warnings(caught)
-        click.echo(f"{counted(len(model.passes), 'pass', 'passes')} · {time.perf_counter() - began:.2f} s", err=True)
+        to_stderr(f"{counted(len(model.passes), 'pass', 'passes')} · {time.perf_counter() - began:.2f} s")
         if as_json:
             say_notes(model)
     judge(model, tests)
@@ -153,8 +157,9 @@ def predict(
     kind = os.path.splitext(output)[1].lower().lstrip(".")
     if output != "-" and kind not in ("parquet", "csv"):
         raise click.UsageError("-o must end in .parquet or .csv, or be - for CSV on stdout.")
-    if output != "-":
-        check_output(output, (model, *files))
+    if output == "-":
+        check_stdout()
+    check_outputs((model, calibration, *files), output=None if output == "-" else output)
 
     from logloss.opening import load_calibration, load_model
     from logloss.predicting import ScoredSource, mapping_of, write_predictions
@@ -163,18 +168,20 @@ def predict(
     began = time.perf_counter()
     predictor = load_model(model).predictor
     mapped = mapping_of(None if calibration is None else load_calibration(calibration), negatives_kept)
-    table = opened(files, header=not no_header)
+    table = opened(files, header=not no_header, outputs=() if output == "-" else (output,))
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:
         progress = stack.enter_context(bar(table, quiet=quiet))
+        if output == "-":
+            stack.enter_context(stdout_named())
         stream = sys.stdout.buffer if output == "-" else stack.enter_context(replacing(output))
         n_rows = write_predictions(
             scored, stream, kind or "csv", keep=split(keep, table) or (), mapped=mapped, progress=progress
         )
     if as_json and output != "-":
-        click.echo(f'{{"schema": 1, "n_rows": {n_rows}}}')
+        to_stdout(f'{{"schema": 1, "n_rows": {n_rows}}}')
     if not quiet:
         if negatives_kept != 1:
-            click.echo(f"corrected: training kept {negatives_kept:g} of the negatives", err=True)
-        click.echo(f"{n_rows:,} rows predicted · {time.perf_counter() - began:.2f} s", err=True)
+            to_stderr(f"corrected: training kept {negatives_kept:g} of the negatives")
+        to_stderr(f"{n_rows:,} rows predicted · {time.perf_counter() - began:.2f} s")
         say_notes(scored)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import pathlib
 import sys
@@ -23,6 +24,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
 
 IS_COMPILED = not numba.config.DISABLE_JIT
@@ -39,7 +41,8 @@ def cache_folder() -> pathlib.Path | None:
     for path in sorted(here.glob("*.py")):
         sources.update(path.read_bytes())
     for root in (os.environ.get("LOGLOSS_CACHE_DIR"), _user_cache_folder()):
-        if not root:
+        # A user without a home has "~" for one: nothing is left in the folder where the program happens to run.
+        if not root or root.startswith("~"):
             continue
         folder = pathlib.Path(root) / "kernels" / sources.hexdigest()[:16]
         try:
@@ -75,6 +78,50 @@ def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
         numba.config.CACHE_DIR = before
 
 
+class CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]
+    """The files of one kernel, each followed by its SHA-256 (pickle does not read that far): what a disk has changed is
+    neither unpickled nor run."""
+
+    @contextlib.contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        written = io.BytesIO()
+        yield written
+        with super()._open_for_write(filepath) as file:
+            file.write(written.getvalue() + hashlib.sha256(written.getvalue()).digest())
+
+    def _load_index(self) -> Any:
+        return super()._load_index() if is_whole(self._index_path) else {}
+
+    def _load_data(self, name: str) -> Any:
+        if not is_whole(self._data_path(name)):
+            # What numba takes for a kernel that was not compiled yet.
+            raise FileNotFoundError(name)
+        return super()._load_data(name)
+
+
+def is_whole(path: str) -> bool:
+    """Whether a file of the cache can be read and is as it was written."""
+    try:
+        found = pathlib.Path(path).read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(found[:-32]).digest() == found[-32:]
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """numba's cache of a kernel, without which a process can do: what is damaged or does not fit is compiled again."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled, where the disk takes it."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
     if not IS_COMPILED:
@@ -83,7 +130,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     if CACHE_FOLDER is not None:
         # numba raises RuntimeError where it finds no place to write: then the kernel is compiled in each process.
         with _numba_cache_in(CACHE_FOLDER), contextlib.suppress(RuntimeError):
-            dispatcher.enable_caching()
+            dispatcher._cache = KernelCache(function)
     return dispatcher
 
 

@@ -19,6 +19,7 @@
 
 from logloss.data.arrow.columns import check_names, column_of, kind_of, to_column
 from logloss.data.arrow.delimited import CsvPlace
+from logloss.data.arrow.finding import is_found_by
 from logloss.data.arrow.frames import rows_of_batches, table_of_frame
 from logloss.data.arrow.opening import open_files, open_stream, open_table
 from logloss.data.arrow.tables import table_of
@@ -28,6 +29,7 @@ __all__ = [
     "CsvPlace",
     "check_names",
     "column_of",
+    "is_found_by",
     "kind_of",
     "open_files",
     "open_stream",

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -305,6 +306,11 @@ def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
 def spoken(name: str) -> str:
     """A column as messages name it."""
     return f'column "{printable(name)}"' if name else "the column"
+
+
+def file_at(path: str) -> Any:
+    """A file of this machine, open, whatever its name: it may not be UTF-8, or look like an address elsewhere."""
+    return pa.OSFile(os.fsencode(path))
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of_arrays, spoken
+from logloss.data.arrow.columns import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
@@ -24,6 +25,8 @@ from logloss.text import counted, printable
 
 ADVICE = "The file is damaged or not CSV; fetch or write it again."
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
+# By which ending Arrow knows how a file is packed.
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 # Read and parsed at once, and the longest row that can be read: 4 MB.
 CHUNK_BYTES = 1 << 22
 N_BYTES_OF_TAIL = 1 << 12
@@ -31,6 +34,10 @@ N_BYTES_OF_TAIL = 1 << 12
 EXACT_FLOATS = float(1 << 53)
 # What holds such numbers exactly, the cheapest first; what none holds are floats.
 EXACT_TYPES = (pa.int64(), pa.uint64(), pa.decimal256(76, 0), pa.decimal256(76, 18))
+# What pyarrow says of a row with too few or too many fields; its text is cut after 96 bytes.
+WRONG_LENGTH = re.compile(
+    r".*?Row #(?P<number>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): (?P<text>.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Bytes:
 
     def __init__(self, stream: Any, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
+        # Who reads it, for as long as it lives.
+        self.reader: Any = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most so many."""
@@ -72,6 +81,22 @@ class Bytes:
         self.closed = True
 
 
+def unpacked(path: str) -> Any:
+    """The bytes of a file, unpacked where the end of its name says so."""
+    # The name itself may not be UTF-8, which Arrow demands; these endings are.
+    ending = os.path.splitext(path)[1]
+    return pa.input_stream(file_at(path), compression=CODECS.get(ending))
+
+
+def tail_of(path: str) -> bytes:
+    """The last bytes of a file, unpacked. Cost: reads all of it where it is packed."""
+    with unpacked(path) as stream:
+        whole = Bytes(stream)
+        while whole.read(CHUNK_BYTES):
+            pass
+    return whole.tail
+
+
 @dataclass(frozen=True, slots=True)
 class CsvPlace(Place):
     """Where the rows of a text file come from; it can find their lines."""
@@ -83,7 +108,7 @@ class CsvPlace(Place):
     def line(self, row: int) -> int | None:
         """The line of a row, from 1; None if the file cannot be read again. Cost: reads the file up to there."""
         try:
-            with pa.input_stream(self.path) as stream:
+            with unpacked(self.path) as stream:
                 return line_of(stream, row, self.n_header_lines, self.delimiter.encode())
         except (OSError, pa.ArrowException):
             return None
@@ -108,16 +133,18 @@ class CsvPart:
     def rows(self) -> Iterator[Rows]:
         """Its rows, as they are parsed."""
         if self.layout.has_rows:
-            with pa.input_stream(self.path) as stream:
-                yield from read_rows(
-                    Bytes(stream),
-                    self.layout,
-                    self.layout.n_header_lines,
-                    self.columns,
-                    self.partitions,
-                    self.place,
-                    texts=self.texts,
-                )
+            # Not closed here: threads of Arrow may still read ahead, and the last of them closes it. Not a Python
+            # object either: a thread that enters Python while the interpreter ends takes the process down.
+            yield from read_rows(
+                unpacked(self.path),
+                self.layout,
+                self.layout.n_header_lines,
+                self.columns,
+                self.partitions,
+                self.place,
+                texts=self.texts,
+                tail=lambda: tail_of(self.path),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +184,7 @@ class CsvFile:
 
 def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> CsvFile:
     """A file, after a look at its first lines."""
-    with damage_named(name, ADVICE), pa.input_stream(path) as stream:
+    with damage_named(name, ADVICE), unpacked(path) as stream:
         # Buffered, as an Arrow stream reads lines one byte at a time.
         layout, _ = read_layout(io.BufferedReader(stream), name, header=header, is_tabbed=is_tabbed(path))
     return CsvFile(path, name, partitions, layout)
@@ -220,7 +247,7 @@ def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
 
 
 def read_rows(
-    stream: Bytes,
+    stream: Any,
     layout: Layout,
     n_skipped: int,
     columns: Sequence[str],
@@ -228,18 +255,16 @@ def read_rows(
     place: Place,
     *,
     texts: Sequence[str] = (),
+    tail: Callable[[], bytes],
 ) -> Iterator[Rows]:
-    """The rows of a stream after so many lines of header. Each must have as many fields as the header."""
-    wrong: list[Any] = []
+    """The rows of a stream after so many lines of header. Each must have as many fields as the header.
 
-    def refuse(row: Any) -> str:
-        wrong.append(row)
-        return "error"
-
+    tail: what tells the last bytes of the stream, asked once it was read.
+    """
     stored = [name for name in columns if name not in dict(partitions)]
     row, last = 0, None
     try:
-        for batch in guarded(_batches(stream, layout, n_skipped, stored, refuse), place.name, ADVICE):
+        for batch in guarded(_batches(stream, layout, n_skipped, stored), place.name, ADVICE):
             last = batch.column(batch.num_columns - 1)[batch.num_rows - 1] if batch.num_rows else last
             arrays = {
                 name: batch.column(index) if name in texts else _parsed(batch.column(index))
@@ -248,11 +273,11 @@ def read_rows(
             yield from rows_of_arrays(arrays, batch.num_rows, columns, partitions, row, place)
             row += batch.num_rows
     except DataError as error:
-        raise _better(error, wrong, layout.names, n_skipped, place) from error.__cause__
-    _refuse_open_quote(last, stream.tail, place, row)
+        raise _better(error, layout.names, n_skipped, place) from error.__cause__
+    _refuse_open_quote(last, tail, place, row)
 
 
-def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str], refuse: Any) -> Iterator[Any]:
+def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str]) -> Iterator[Any]:
     """What pyarrow parses: the wanted columns as text, and after them the last column of the file."""
     numbers = [str(layout.names.index(name)) for name in stored]
     every = [str(number) for number in range(len(layout.names))]
@@ -260,14 +285,12 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str],
     # As bytes if nobody uses it: it is only looked at to see whether the file ends inside quotes.
     kinds.setdefault(every[-1], pa.binary())
     # One thread: rows are numbered only then, and parts are read beside each other anyway.
-    yield from pacsv.open_csv(
+    reader = pacsv.open_csv(
         stream,
         read_options=pacsv.ReadOptions(
             use_threads=False, block_size=CHUNK_BYTES, column_names=every, skip_rows=n_skipped
         ),
-        parse_options=pacsv.ParseOptions(
-            delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=refuse
-        ),
+        parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
             column_types=kinds,
             include_columns=[*numbers, every[-1]],
@@ -275,18 +298,23 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str],
             null_values=NULL_WORDS,
         ),
     )
+    if isinstance(stream, Bytes):
+        # To take it down is to wait for the thread that reads ahead, and a pipe may have nothing more to say.
+        stream.reader = reader
+    yield from reader
 
 
-def _better(error: DataError, wrong: Sequence[Any], names: Sequence[str], n_skipped: int, place: Place) -> DataError:
+def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
     """The error with the row, or with what to do, where pyarrow's words do not say."""
-    if wrong:
-        row = wrong[0]
-        where = place.where(row.number - 1 - n_skipped)
-        return DataError(
-            f"every row must have {counted(row.expected_columns, 'field')}; {where} has {row.actual_columns}: "
-            f'"{printable(row.text)}". A field that holds the delimiter must stand in quotes.'
-        )
     said = str(error.__cause__)
+    # Read from its words: a handler of invalid rows would run in a thread of Arrow, which must not enter Python.
+    wrong = WRONG_LENGTH.match(said)
+    if wrong:
+        where = place.where(int(wrong["number"]) - 1 - n_skipped)
+        return DataError(
+            f"every row must have {counted(int(wrong['expected']), 'field')}; {where} has {wrong['found']}: "
+            f'"{printable(wrong["text"])}". A field that holds the delimiter must stand in quotes.'
+        )
     not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", said)
     if not_utf8:
         where = place.where(int(not_utf8[2]) - 1 - n_skipped)
@@ -320,12 +348,12 @@ def _parsed(texts: Any) -> Any:
     return numbers
 
 
-def _refuse_open_quote(last: Any, tail: bytes, place: Place, n_rows: int) -> None:
+def _refuse_open_quote(last: Any, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:
     """Refuse a file that ends inside quotes: its last field has swallowed the rows after the opening one."""
     value = None if last is None else last.as_py()
     if value is None or "\n" not in (value.decode("latin1") if isinstance(value, bytes) else value):
         return
-    end = tail.rstrip(b"\r\n")
+    end = tail().rstrip(b"\r\n")
     # Quotes inside quotes are doubled, so an odd number of them at the end holds the one that closes.
     if (len(end) - len(end.rstrip(b'"'))) % 2 == 0:
         raise DataError(

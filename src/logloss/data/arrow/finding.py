@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +23,8 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 N_BYTES_SNIFFED = 4096
 # Letters of a path that messages show.
 LONGEST_PATH = 200
+# Folders above a file in which the log of its table is looked for: columns of partitions are fewer.
+MOST_FOLDERS_ABOVE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ def find(paths: Any) -> tuple[str, list[Found]]:
     """What the whole is called, and its files; at least one, each once, all of one format."""
     wanted = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     found = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]
+    if not (len(wanted) == 1 and os.path.isfile(wanted[0])):
+        # One file that is named is what its name says; several are taken for a table.
+        _refuse_lakes_above(found)
     _refuse_twice(found)
     _refuse_mixture(found)
     if len(wanted) > 1:
@@ -55,6 +61,7 @@ def _of_path(path: str, *, is_alone: bool) -> list[Found]:
             raise SourceNotFound(f"the folder {_quoted(path)} holds no Parquet or CSV file.")
         return files
     if os.path.exists(path):
+        _refuse_pipe(path)
         name = os.path.basename(path) if is_alone else Path(path).as_posix()
         return [Found(path, printable(name, LONGEST_PATH), (), _is_parquet(path, name))]
     if not glob.has_magic(path):
@@ -81,7 +88,9 @@ def _walked(folder: str, above: tuple[str, ...]) -> Iterator[str]:
         if name.startswith(("_", ".")):
             continue
         if not os.path.isdir(path):
-            yield path
+            # A pipe or a socket is left alone; a link that leads nowhere is not, as its rows would be missed.
+            if os.path.isfile(path) or not os.path.exists(path):
+                yield path
         elif os.path.realpath(path) not in (*above, here):
             yield from _walked(path, (*above, here))
 
@@ -96,19 +105,16 @@ def _of_pattern(pattern: str) -> list[Found]:
     top = str(Path(*fixed)) if fixed else "."
     shows_hidden = os.path.basename(pattern).startswith(("_", "."))
     files: list[Found] = []
-    folders: set[str] = set()
     for path in sorted(glob.glob(pattern, recursive=True)):
         names = Path(os.path.relpath(path, top)).parts
         if not shows_hidden and any(name.startswith(("_", ".")) and name != "." for name in names):
             continue
-        folders.update(os.path.join(top, *names[:depth]) for depth in range(len(names)))
         if not os.path.isdir(path):
+            _refuse_pipe(path)
             files.append(_below(path, top, is_parquet=_is_parquet(path, path)))
         elif "**" not in pattern:
             # A pattern with ** names the files below by itself.
             files += _of_folder(path, top)
-    for folder in sorted(folders):
-        _refuse_lake(folder)
     return files
 
 
@@ -166,6 +172,15 @@ def _first_bytes(path: str) -> bytes:
         return file.read(N_BYTES_SNIFFED)
 
 
+def _refuse_pipe(path: str) -> None:
+    """Refuse what is there but is no file: to look at its first bytes would take them away."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DataError(
+            f"{_quoted(path)} must be a file; it is a pipe or a device, whose bytes come once. "
+            "Send them to standard input, which is named -."
+        )
+
+
 def _refuse_twice(found: Sequence[Found]) -> None:
     """Refuse a file that is named twice, by whichever way: its rows would count twice."""
     paths: dict[tuple[int, int], str] = {}
@@ -197,14 +212,48 @@ def _refuse_mixture(found: Iterable[Found]) -> None:
         )
 
 
+def _refuse_lakes_above(found: Iterable[Found]) -> None:
+    """Refuse files of such a table: patterns, folders and lists within it mean all its files, too."""
+    folders: set[Path] = set()
+    for folder in {os.path.dirname(file.path) for file in found}:
+        here = Path(os.path.realpath(folder))
+        folders.update([here, *here.parents[:MOST_FOLDERS_ABOVE]])
+    for each in sorted(folders):
+        _refuse_lake(str(each))
+
+
 def _refuse_lake(folder: str) -> None:
     """Refuse the folder of a table whose log, not the list of its files, says which rows are valid."""
     if os.path.isdir(os.path.join(folder, "_delta_log")):
         kind, way = "Delta", f"deltalake.DeltaTable({_quoted(folder)}).to_pyarrow_dataset()"
     elif glob.glob(os.path.join(glob.escape(folder), "metadata", "*.metadata.json")):
         kind, way = "Iceberg", 'pyiceberg.catalog.load_catalog().load_table("...").scan().to_arrow()'
+    elif os.path.isdir(os.path.join(folder, ".hoodie")):
+        kind, way = "Hudi", f'spark.read.format("hudi").load({_quoted(folder)})'
+    elif glob.glob(os.path.join(glob.escape(folder), "snapshot", "snapshot-*")):
+        kind, way = "Paimon", f'spark.read.format("paimon").load({_quoted(folder)})'
     else:
         return
     raise DataError(
         f"{_quoted(folder)} is a table of {kind}, whose files may hold rows that were deleted or replaced. Pass {way}."
     )
+
+
+def is_found_by(path: str, word: str, *, is_parquet: bool = False) -> bool:
+    """Whether a file, old or new, is among those that a folder or a pattern means. is_parquet: whatever its name."""
+    is_named = is_parquet or bool(set(_suffixes(path)[-1:]) & (PARQUET | DELIMITED))
+    names = Path(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))).parts
+    if os.path.isdir(word):
+        top = Path(os.path.realpath(word)).parts
+        below = names[len(top) :]
+        return is_named and names[: len(top)] == top and not any(name.startswith(("_", ".")) for name in below)
+    if os.path.exists(word) or not glob.has_magic(word) or names[-1].startswith(("_", ".")):
+        return False
+    parts = Path(os.path.abspath(word)).parts
+    n_fixed = parts.index("**") if "**" in parts else len(parts)
+    if len(names) < n_fixed or not all(map(fnmatch, names[:n_fixed], parts[:n_fixed])):
+        return False
+    if n_fixed < len(parts):
+        return parts[-1] == "**" or fnmatch(names[-1], parts[-1])
+    # A folder that matches is walked.
+    return len(names) == n_fixed or is_named

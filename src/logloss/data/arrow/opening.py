@@ -93,7 +93,9 @@ def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
     stream.start = seen + stream.start
 
     def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
-        return read_rows(stream, layout, layout.n_header_lines, columns, (), Place(name), texts=texts)
+        return read_rows(
+            stream, layout, layout.n_header_lines, columns, (), Place(name), texts=texts, tail=lambda: stream.tail
+        )
 
     return StreamSource(name, layout.names, walk)
 

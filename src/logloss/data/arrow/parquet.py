@@ -11,10 +11,18 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logloss.data.arrow.columns import BLOCK_ROWS, Partitions, damage_named, guarded, index_names, kind_of, rows_of
+from logloss.data.arrow.columns import (
+    BLOCK_ROWS,
+    Partitions,
+    damage_named,
+    file_at,
+    guarded,
+    index_names,
+    kind_of,
+    rows_of,
+)
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
@@ -144,7 +152,7 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
     """
     stat = os.stat(path)
     footer = _footer(path, stat.st_size, stat.st_mtime_ns)
-    with pa.OSFile(path) as file:
+    with file_at(path) as file:
         yield pq.ParquetFile(
             file,
             metadata=footer,
@@ -173,5 +181,5 @@ def _is_of_deltas(footer: Any, name: str) -> bool:
 @lru_cache(maxsize=4)
 def _footer(path: str, size: int, changed: int) -> Any:
     """What the end of a file says of it, as long as it has this size and was last changed then."""
-    with pa.OSFile(path) as file:
+    with file_at(path) as file:
         return pq.read_metadata(file)
