@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logloss.data.arrow.columns import (
