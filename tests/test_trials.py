@@ -11,7 +11,7 @@ import pytest
 PROGRAM = Path(__file__).resolve().parents[1] / "benchmarks" / "trials.py"
 
 
-@pytest.mark.parametrize("kind", ["fits"])
+@pytest.mark.parametrize("kind", ["fits", "frames", "measures", "files"])
 def test_a_few_random_trials_find_no_silent_fault(kind):
     done = subprocess.run([sys.executable, PROGRAM, kind, "--quick", "--seed", "2"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

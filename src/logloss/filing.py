@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.rows import FramePlace, RememberedPlace
-from logloss.data.values import Value, read_value, written_value
+from logloss.data.values import Value, is_written_value, read_value, written_value
 from logloss.documents import Reading, parsed
 from logloss.errors import DataError
 from logloss.onepass import exact
@@ -60,7 +60,6 @@ TOO_LARGE = (
     "many scores, groups or clusters. Round the weights, or take fewer groups."
 )
 HEXADECIMAL = re.compile("0|[1-9a-f][0-9a-f]*")
-SCALAR = str | bool | int | float | None
 # What the header holds, and parts of it.
 HEAD = ("format", "library", "question", "source", "notes", "limits", "summary", "scores", "units", "sha256")
 SUMMARY = (
@@ -376,7 +375,10 @@ def _kept(header: Mapping[str, Any], sections: _Sections, read: Reading) -> Kept
     if not isinstance(n_hard, list) or len(n_hard) != 3:
         raise read.wrong("n_hard", "three whole numbers", n_hard)
     coding = said["coding"]
-    if not all(isinstance(pair, list) and len(pair) == 2 and pair[0] in CODINGS for pair in coding):
+    if not all(
+        isinstance(pair, list) and len(pair) == 2 and pair[0] in CODINGS and is_written_value(pair[1])
+        for pair in coding
+    ):
         raise read.wrong("coding", "the ways in which labels were written", coding)
     summary = LossSummary(
         read.count(said, "n_rows"),
@@ -384,7 +386,7 @@ def _kept(header: Mapping[str, Any], sections: _Sections, read: Reading) -> Kept
         read.count(said, "n_infinite"),
         read.count(said, "n_dropped"),
         read.flag(said, "is_soft"),
-        frozenset((kind, _value_of(value, "coding", read)) for kind, value in coding),
+        frozenset((kind, read_value(value) if isinstance(value, dict) else value) for kind, value in coding),
         (_count_of(n_hard[0], read), _count_of(n_hard[1], read), _count_of(n_hard[2], read)),
         tuple(rows[: len(HARD_SUMS)]),
         tuple(rows[len(HARD_SUMS) :]),
@@ -484,8 +486,7 @@ def _key_of(key: Any, kind: str, read: Reading) -> GroupKey:
 
 def _value_of(value: Any, where: str, read: Reading) -> Value:
     """A canonical value as `written_value` has written it."""
-    is_odd = isinstance(value, dict) and set(value) == {"number"} and isinstance(value["number"], str)
-    if not (is_odd or isinstance(value, SCALAR)):
+    if not is_written_value(value):
         raise read.wrong(where, "numbers, texts, bools or nothing", value)
     found = read_value(value)
     if written_value(found) != value or type(written_value(found)) is not type(value):

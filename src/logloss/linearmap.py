@@ -210,7 +210,8 @@ def descended(
         middle = _quantile(column, mass, 0.5) if has_constant else 0.0
         deviations = np.abs(column - middle)
         usual = _quantile(deviations[deviations > 0], mass[deviations > 0], 0.25)
-        is_outlying = bool(deviations.max(initial=0.0) > OUTLYING * usual > 0)
+        # Squares in its unit must be numbers.
+        is_outlying = bool(OUTLYING * usual < deviations.max(initial=0.0) < CERTAIN * usual)
         if is_outlying:
             centres[j], moved, size, is_wide = middle, column - middle, usual, True
         if is_outlying or size > CONSTANT * float(np.abs(column).max(initial=0.0)):

@@ -16,7 +16,7 @@ import numpy as np
 
 from logloss.data.design import Category, Design, Numbers
 from logloss.data.rows import Array
-from logloss.data.values import read_value, written_value
+from logloss.data.values import is_written_value, read_value, written_value
 from logloss.documents import Reading, document_bytes, known_fields, number, written
 from logloss.errors import DataError
 from logloss.leave_one_out import NewRows
@@ -255,12 +255,6 @@ def _array(values: Any) -> Array:
     return np.array([number(value) for value in values], dtype=np.float64)
 
 
-def _is_value(value: Any) -> bool:
-    """Whether it is a canonical value as `written_value` writes it."""
-    is_odd = isinstance(value, dict) and set(value) == {"number"} and isinstance(value["number"], str)
-    return is_odd or isinstance(value, str | bool | int | float | None)
-
-
 def _read_term(term: Any) -> Numbers | Category:
     """One column of the recipe; whatever is not of the right length is refused."""
     if not isinstance(term, dict) or set(term) not in (TERM_OF_NUMBERS, TERM_OF_LEVELS):
@@ -269,7 +263,7 @@ def _read_term(term: Any) -> Numbers | Category:
         raise DataError("a column has no name")
     if term["kind"] == "category":
         written_levels, weights, reference = term["levels"], _array(term["weights"]), term["reference"]
-        if not isinstance(written_levels, list) or not all(map(_is_value, written_levels)):
+        if not isinstance(written_levels, list) or not all(map(is_written_value, written_levels)):
             raise DataError("levels of a category are texts, numbers, bools or nothing")
         levels = list(map(read_value, written_levels))
         is_whole = type(reference) is int and 0 <= reference < len(levels) == len(weights)

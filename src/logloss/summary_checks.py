@@ -155,11 +155,16 @@ def _faults_of_masses(table: SumTable, summary: LossSummary, what: str) -> Itera
 
 def _is_nearly(total: int, first: int, expected: int, n_rows: int) -> bool:
     """Whether a sum of groups, in units of 2^(32·first), is one of all rows but for what groups leave out."""
-    shift = 32 * first + exact.UNIT_EXPONENT
-    found = total << shift if shift >= 0 else total >> -shift
+    found = _in_units(total, first)
     # Of losses that are smaller groups hold nothing.
     left_out = exact.of_count(n_rows) >> SHIFT_OF_LEAST
-    return abs(found - expected) <= expected // NEARLY_DOWN + left_out
+    return abs(found - expected) <= abs(expected) // NEARLY_DOWN + left_out
+
+
+def _in_units(total: int, first: int) -> int:
+    """A sum in units of 2^(32·first) in those of 2^-6720."""
+    shift = 32 * first + exact.UNIT_EXPONENT
+    return total << shift if shift >= 0 else total >> -shift
 
 
 def _is_sum(values: list[int], first: int, total: int) -> bool:
@@ -219,8 +224,12 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
         yield f"totals of its {what} are not one for each"
         return
     counts = grouped.totals.counts
-    expected = [summary.n_rows, summary.n_ones, summary.n_infinite, *summary.n_hard]
-    if (counts < 0).any() or [_total(counts[:, column]) for column in range(counts.shape[1])] != expected:
+    totals = [_total(counts[:, column]) for column in range(counts.shape[1])]
+    # Rows with hard labels and log-odds that leave the short sums are summed with the others.
+    n_far, n_far_ones, n_far_infinite = (a - b for a, b in zip(summary.n_hard, totals[3:], strict=True))
+    are_far = n_far == n_far_ones == 0 or (grouped.scale == LOGIT and 0 <= n_far_ones <= n_far)
+    is_whole = totals[:3] == [summary.n_rows, summary.n_ones, summary.n_infinite] and n_far_infinite == 0
+    if (counts < 0).any() or not (are_far and is_whole):
         yield f"totals of its {what} do not add up to those of its rows"
     if (counts[:, :1] < counts[:, 1:3]).any() or (counts[:, :3] < counts[:, 3:]).any() or (counts[:, 0] < 1).any():
         yield f"totals of its {what} have more rows of a kind than rows"
@@ -229,11 +238,15 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
             yield f"sums of its {what} are out of order"
             return
     general = [grouped.general.integers(column) for column in range(len(GENERAL_SUMS))]
-    if not _is_sum(general[0], grouped.general.first, summary.general[SUMS.index("w")]):
+    if not _is_sum(general[0], grouped.general.first, summary.general[SUMS.index("w")] + exact.of_count(n_far)):
         yield f"weights of its {what} do not add up to those of its rows"
     hard = [sum(grouped.sums.integers(column)) for column in (0, len(HARD_SUMS_OF_GROUPS) - 1)]
     for total, name in zip(hard, HARD_SUMS_OF_GROUPS[:: len(HARD_SUMS_OF_GROUPS) - 1], strict=True):
-        if not _is_nearly(total, grouped.sums.first, summary.hard[HARD_SUMS.index(name)], summary.n_hard[0]):
+        expected = summary.hard[HARD_SUMS.index(name)]
+        if n_far:
+            own = general[GENERAL_SUMS.index(name)]
+            expected += summary.general[SUMS.index(name)] - _in_units(sum(own), grouped.general.first)
+        if not _is_nearly(total, grouped.sums.first, expected, summary.n_hard[0]):
             yield f"losses and forecasts of its {what} do not add up to those of its rows"
     if grouped.cells is None:
         if grouped.is_hashed or n_names <= MOST_DETAILED:

@@ -28,6 +28,9 @@ BITS_OF_WHOLE = 256
 # No float lies beyond 10^309.
 MOST_EXPONENT = 309
 EXACT_FLOATS = 1 << 53
+# Whole numbers of more bits are text in JSON; no number that a table holds has more digits (decimal256: 76, as text a
+# float's 5e-324 has 6).
+BITS_OF_JSON, MOST_DIGITS = 63, 400
 # Exact: digits of a decimal are never rounded.
 DIGITS = Context(prec=1 << 20)
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -149,9 +152,17 @@ def compared(values: Array, name: str, operand: Number) -> Array:
 
 
 def written_value(value: Value) -> Any:
-    """A canonical value as JSON knows it: what JSON has no number for is {"number": its text}."""
+    """A canonical value as JSON knows it: what JSON has no number for, or not every reader, is {"number": its text}."""
+    is_long = isinstance(value, int) and value.bit_length() > BITS_OF_JSON
     is_odd = isinstance(value, Decimal) or (isinstance(value, float) and math.isinf(value))
-    return {"number": str(value)} if is_odd else value
+    return {"number": str(value)} if is_odd or is_long else value
+
+
+def is_written_value(value: Any) -> bool:
+    """Whether `written_value` may have written it."""
+    if isinstance(value, dict):
+        return set(value) == {"number"} and isinstance(value["number"], str) and len(value["number"]) <= MOST_DIGITS
+    return isinstance(value, str | bool | int | float | None)
 
 
 def read_value(value: Any) -> Value:
