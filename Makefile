@@ -13,7 +13,7 @@ PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-core check format bench clean
+.PHONY: help demo test test-core tools check format bench clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -26,8 +26,12 @@ demo: $(VENV)/.core  ## set up .venv and explain log loss on ten points, in word
 test: check $(VENV)/.dev  ## set up .venv, check the style and run every test and docstring example
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test-core: check $(VENV)/.test  # the same without engines and browser: how other versions of Python are tested
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/test_engines.py --ignore tests/test_browser.py
+# How other versions of Python are tested: without engines, browser and what is marked as slow.
+test-core: check $(VENV)/.test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" \
+	    --ignore tests/test_engines.py --ignore tests/test_browser.py
+
+tools: $(VENV)/.test $(VENV)/.tools
 
 check: $(VENV)/.tools  ## format, lint and types, without changing a file
 	$(TOOLS)/ruff format --check --quiet .

@@ -674,6 +674,7 @@ def parsed(data):
     return table.to_pylist()
 
 
+@pytest.mark.slow
 def test_lines_are_right_beyond_the_first_chunk(tmp_path):
     path = write_csv(tmp_path / "a.csv.gz", gzip.compress(b"p\n" + b"0.5\n\n" * 5 + b"0.5\n" * 2_000_000 + b'"0.5"\n'))
     place = CsvPlace("a", str(path), 1, ",")

@@ -193,6 +193,7 @@ def test_tables_of_an_answer_go_to_every_frame():
     assert m.costliest.to_pandas().shape == (20, 5)
 
 
+@pytest.mark.slow
 def test_what_a_group_adds_has_an_interval_as_wide_as_it_scatters():
     """Over 300 data sets with random groups; the standard deviation of 300 is known to 4 %, three times that is asked."""
     rng = np.random.default_rng(21)

@@ -370,6 +370,7 @@ def promises(n_rows, truth, method, repetitions):
     return np.mean(more), np.std(more, ddof=1) / math.sqrt(repetitions), np.mean(held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_what_is_promised_is_found(method):
     """benchmarks/calibrating.py has more of it. A map of nine tenths of the rows costs k / 18 n more than one of all:

@@ -28,6 +28,7 @@ BY_FOLDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [None, LinearSVC()])
 def test_scikit_learn_finds_no_fault(estimator):
     # One thread: on arrays of a few rows those of BLAS only wait for each other.

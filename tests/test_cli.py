@@ -288,6 +288,7 @@ def test_help_and_version(csv):
     assert b"Did you mean" in shell("mesure", csv).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_interruption_leaves_with_130_soon(tmp_path):
     """A pipe that never ends: the walk is under way when the signal comes. Within a second on an idle machine; a busy one
@@ -731,6 +732,7 @@ def limited(n_bytes, *words):
     return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path):
     """Known before the walk where not even a little can be written, after it where the result does not fit."""
@@ -775,6 +777,7 @@ def test_a_folder_in_which_nobody_may_write_is_told_before_the_walk(run, csv):
     assert "Name a file in another folder" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("seconds", [0.3, 1.5])
 def test_interruption_while_predictions_are_written_leaves_the_old_file(tmp_path, seconds):

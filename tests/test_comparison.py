@@ -667,6 +667,7 @@ def test_summaries_of_other_settings_refuse_to_merge():
 # Honesty. Larger simulations: benchmarks/comparing.py.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_clustered", [False, True])
 def test_paired_intervals_hold_the_truth(is_clustered):
     """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 40 of 5 rows that are equal."""

@@ -98,6 +98,7 @@ def over_confident(n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return (rng.random(n_rows) < 1 / (1 + np.exp(-0.7 * z))).astype(np.uint8), z
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["probabilities", "logits", "weighted"])
 def test_certified_bounds_hold_the_exact_value_in_every_trial(kind, monkeypatch):
     """The same rows as a table, which is exact, and as bins; more rows than bins, so that bins are shared."""
@@ -291,6 +292,7 @@ def test_weighted_areas_are_those_of_scikit_learn():
     assert measure(y, y_logit=z, sample_weight=w).auc == pytest.approx(roc_auc_score(y, z, sample_weight=w), abs=1e-13)
 
 
+@pytest.mark.slow
 def test_p_values_of_calibrated_forecasters_are_uniform():
     """300 forecasters: shares below 5, 10, 50 % stray by 3 standard errors at most (1.3, 1.7, 2.9 %)."""
     rng = np.random.default_rng(SEED)
@@ -303,6 +305,7 @@ def test_p_values_of_calibrated_forecasters_are_uniform():
         assert abs(np.mean(np.array(found) <= level) - level) < 3 * error
 
 
+@pytest.mark.slow
 def test_intervals_of_parts_hold_their_expectation():
     """200 samples of 1,000 rows, over-confident: at least 90 % of nominal 95 (3 standard errors below 94.6 %)."""
     rows = [measure(*_as_proba(*over_confident(1_000, seed))) for seed in range(200)]

@@ -77,6 +77,7 @@ def test_errors_of_independent_samples_add_in_squares(months):
     assert (found.high - found.low) / 2 == pytest.approx(math.hypot(*widths), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth(monkeypatch):
     """200 pairs of months from one population: the move is 0 in 90 to 99 of 100 (three standard errors)."""
     # The chance level is not what is tested.

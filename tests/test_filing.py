@@ -407,6 +407,7 @@ def test_infinity_is_a_group_like_others(tmp_path):
     assert load(tmp_path / "a.logloss").groups.to_dict() == m.groups.to_dict()
 
 
+@pytest.mark.slow
 def test_seeded_damage_and_hostile_fields_are_refused_or_harmless():
     """A part of `benchmarks/_trials_files.py`, which says what it tries: no difference in silence, no other error."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

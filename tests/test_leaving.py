@@ -67,6 +67,7 @@ def test_predictions_have_nowhere_to_go_where_stdout_is_closed_or_full(csv, tmp_
     assert done.stderr.startswith(b"logloss: cannot write the answer to standard output: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_a_test_fails_also_where_the_reader_has_enough(csv, reader):  # noqa: F811
     """A gate in a script: `logloss … --fail-if … | head -1` under pipefail."""
@@ -80,6 +81,7 @@ def test_a_test_fails_also_where_the_reader_has_enough(csv, reader):  # noqa: F8
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, ASCII, {**ASCII, "PYTHONIOENCODING": "latin-1:strict"}])
 def test_names_that_no_terminal_shows_are_measured_saved_and_shown(tmp_path, settings):
     name = os.path.join(os.fsencode(tmp_path), b"d\xc3\xbc\xff\x1b1.csv")
@@ -119,6 +121,7 @@ def predicting(tmp_path, out):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 @pytest.mark.parametrize("is_fed", [True, False])
 def test_a_signal_leaves_the_old_file_and_nothing_half_written(tmp_path, name, is_fed):
@@ -170,6 +173,7 @@ def test_the_end_of_a_file_is_no_interruption(csv, monkeypatch, capsys):  # noqa
     assert "EOFError: Ran out of input" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_short_row_from_a_pipe_is_wrong_data_each_time():
     """Threads may still read it when the command ends."""
     for _ in range(5):

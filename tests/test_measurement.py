@@ -336,6 +336,7 @@ def test_intervals_hold_their_estimates():
             assert estimate.low <= estimate <= estimate.high, (kind, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "base_rate"), [(200, 0.5), (200, 0.15), (2_000, 0.5), (2_000, 0.1)])
 def test_intervals_of_skewed_losses_cover(n_rows, base_rate, capsys):
     """400 samples of an over-confident forecaster, whose losses are strongly skewed; their mean is known by integration.
@@ -579,6 +580,7 @@ def trials(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_random_tables_are_measured_rightly(trials):
     """A piece of benchmarks/trials.py: labels, forecasts, weights, counts and keys from the ends of every scale."""
     found = trials.run(240, SEED)

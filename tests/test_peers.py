@@ -224,6 +224,7 @@ def at_fifty_digits(start, design, labels, counts):
         return best, [float(mp.sqrt(inverse[j, j])) for j in range(len(best))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [spector, fair, star98])
 def test_coefficients_and_standard_errors_to_eleven_digits(data):
     """Against Newton's method at 50 digits; printed tables have four to six."""
@@ -266,6 +267,7 @@ def nearly_separated(n_rows):
     return np.column_stack([near, far, flags]), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("l2", [0.0, 1e-6, 1.0])
 def test_steps_that_overshoot_cost_tens_of_passes_not_hundreds(l2):
     """Newton's full step makes the loss ten times as large; the answer is certified all the same."""

@@ -347,6 +347,7 @@ print(tally.tolist())
 """
 
 
+@pytest.mark.slow
 def test_compiled_or_not_the_bits_are_the_same():
     """Fused multiply-adds are written out, and nothing else is left to the compiler: equal, not only near."""
 

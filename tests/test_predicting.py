@@ -344,6 +344,7 @@ def test_a_level_is_the_same_in_whatever_it_is_written(tmp_path):
         assert numbers.predict_logit(declared) == pytest.approx(numbers.predict_logit(frame), abs=0)
 
 
+@pytest.mark.slow
 def test_random_frames_agree_with_sums_by_hand():
     """benchmarks/_trials_frames.py draws thousands; here some, so that it cannot rot."""
     import importlib.util

@@ -175,6 +175,7 @@ def test_neither_blocks_nor_threads_change_what_a_part_is(n_threads, root, table
     assert [numbers[0] for _, numbers in pieces] == [1_000] * 6
 
 
+@pytest.mark.slow
 def test_no_two_of_many_small_parts_are_alike():
     """20,000 parts of few rows on a coarse grid: all that differ as rows differ as parts, and no other."""
     rng = np.random.default_rng(SEED)

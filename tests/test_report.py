@@ -210,6 +210,7 @@ def test_the_page_of_a_hard_answer_tells_the_truth(name):
     assert "nan" not in " ".join(found.text)
 
 
+@pytest.mark.slow
 def test_thousands_of_groups_make_a_page_of_ordinary_size():
     labels, proba = forecasts(12_000)
     names = np.array([f"{number} {'long name ' * 20}" for number in range(4_000)])
@@ -295,6 +296,7 @@ def csv(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     report, summary, model = tmp_path / "r.html", tmp_path / "s.logloss", tmp_path / "m.json"
     measuring = ("measure", csv, "-y", "y", "-p", "p", "-o", summary)

@@ -137,6 +137,7 @@ def test_every_summary_has_its_laws_tested():
     assert laws.summary_classes() == sorted(MAKERS, key=lambda cls: cls.__name__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_every_summary_obeys_the_laws(cls):
     rows, empty, of = MAKERS[cls]
@@ -274,6 +275,7 @@ def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
         assert_equal(of_blocks(table.blocks(cuts)), whole)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_tiny_summaries_merge():
     """As many as a day of requests makes; the result is that of all rows at once."""
     rng = np.random.default_rng(SEED)
@@ -324,6 +326,7 @@ def test_any_order_gives_the_same_sums(table_and_cuts, random):
     assert [row.cost for row in shuffled.costliest.rows] == [row.cost for row in whole.costliest.rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hard", "hard logits", "weighted", "soft weighted", "counts"])
 def test_two_hundred_cuts_orders_and_merge_trees_have_one_result(kind, capsys):
     rng = np.random.default_rng(SEED)
