@@ -52,8 +52,11 @@ def at_base_rates(spread: Spread, error_of: ErrorOf, reason: str, rates: Sequenc
         loss = sum(weight * mean for weight, mean in ((1 - rate, means[0]), (rate, means[1])) if weight > 0)
         error = math.nan
         if not reason and math.isfinite(loss):
-            scaled = ((1 - rate) / mass[0] * (paid[0] - means[0]), rate / mass[1] * (paid[1] - means[1]))
-            error = error_of(*scaled, 0.0)[0]
+            with np.errstate(over="ignore"):
+                scaled = ((1 - rate) / mass[0] * (paid[0] - means[0]), rate / mass[1] * (paid[1] - means[1]))
+            # Of a class that weighs next to nothing the error may be no number.
+            is_finite = all(bool(np.isfinite(each).all()) for each in scaled)
+            error = error_of(*scaled, 0.0)[0] if is_finite else math.nan
         uncertainty = float(entropy(rate))
         columns["log_loss_nats"].append(loss)
         columns["log_loss_nats_low"].append(math.nan if math.isnan(error) else max(loss - Z * error, 0.0))

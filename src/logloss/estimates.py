@@ -201,7 +201,8 @@ class Moments:
         error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
         if not math.isfinite(error):
             return Estimate(value, reason=NEXT_TO_NOTHING)
-        return Estimate(value, max(value - Z * error, 0.0), min(value + Z * error, math.log(2)))
+        # The entropy of nearly ½ may round to the float above ln 2.
+        return Estimate(value, max(value - Z * error, 0.0), max(min(value + Z * error, math.log(2)), value))
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
+from logloss.data.block import in_numbers
 from logloss.data.design import Design
 from logloss.data.forecasts import corrected
 from logloss.data.keys import missing_of
@@ -286,6 +287,7 @@ class ScoredPart:
     columns: tuple[str, ...]
     missing: str
     logit: str = LOGIT
+    written: frozenset[str] = frozenset()
     strange: dict[str, int] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
 
@@ -298,7 +300,7 @@ class ScoredPart:
         """Its rows, with their log-odds; NaN where missing="drop" and something is missing."""
         predictor = self.predictor
         for rows in self.part.rows():
-            found = predictor.found(rows.columns)
+            found = predictor.found(self._read(rows.columns))
             lacking = predictor.lacking(found) if self.missing == "drop" else None
             table = predictor.checked(found, rows.first_row, rows.place, self.missing)
             strange: dict[str, int] = {}
@@ -316,7 +318,11 @@ class ScoredPart:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Elsewhere it counts for itself.
-        return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit)
+        return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit, self.written)
+
+    def _read(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        """The columns as the model reads them: numbers that are text only because they are kept as they are written."""
+        return {name: in_numbers(column) if name in self.written else column for name, column in columns.items()}
 
     def _offset(self, rows: Rows) -> Array:
         column = rows.columns[self.predictor.offset].as_numbers()
@@ -339,6 +345,7 @@ class ScoredSource:
             )
         # How many rows have levels that training did not see; filled while it is walked, by several threads.
         self.strange: dict[str, int] = {}
+        self.written: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     @property
@@ -377,9 +384,10 @@ class ScoredSource:
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts, reading these columns and those that the model reads."""
         own = tuple(name for name in columns if name != self.logit)
+        parts = self.read(own, texts)
         return [
-            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.strange, self._lock)
-            for part in self.read(own, texts)
+            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.written, self.strange, self._lock)
+            for part in parts
         ]
 
     def read(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
@@ -405,4 +413,7 @@ class ScoredSource:
         if not wanted:
             # A model of no columns counts the rows of any.
             wanted = tuple(sorted(known, key=lambda name: bool(self.source.why_unused(name)))[:1])
+        # Of text files a column that is kept as it is written, or makes groups, is text, also where the model reads it.
+        numbers = {name for term in predictor.design.numbers for name in term.names}
+        self.written = frozenset(name for name in texts if name in numbers and self.source.kind_of(name) != "text")
         return self.source.parts(wanted, texts)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,10 @@ def learn(
         if not mixed:
             break
         roles = replace(roles, categories=(*roles.categories, *mixed))
+    if not math.isfinite(found.sum_weight):
+        raise DataError(
+            "weights must add up to a number; these add up to more than 1.8e308. Divide all by the largest."
+        )
     rate = found.sum_positive / found.sum_weight
     if not 0 < rate < 1:
         raise DataError(
@@ -123,6 +128,13 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any]) -> Design:
         names = (name,) if column.names is None else column.names
         terms.append(numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place))
     design = Design(tuple(terms), in_place)
+    every = [name for term in terms for name in term.coefficient_names]
+    twice = next((name for name in every if every.count(name) > 1), None) if len(set(every)) < len(every) else None
+    if twice is not None:
+        raise DataError(
+            f'two coefficients would be called "{printable(twice)}": that of a column, and that of a level or of what '
+            "another column lacks. Rename the column."
+        )
     if design.width > MOST_COEFFICIENTS:
         widest = max(design.categories, key=lambda term: len(term.levels), default=None)
         of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'

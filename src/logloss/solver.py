@@ -51,6 +51,8 @@ MOST_CREEPING, CREEPING = 3, (0.25, 0.5)
 MOST_WARM = 20
 # What combinations of columns leave of themselves in a row if they depend on each other but for rounding, each.
 SAME_DIGITS = 64 * ROUNDING
+# A column with a smaller share of a combination has no part in it.
+NO_PART = 1e-10
 
 
 class LeastPairs:
@@ -141,6 +143,8 @@ class Solver:
         self.sum_weight, self.n_rows, self.progress = sum_weight, n_rows, progress
         # Where coefficients are that may be chosen: of a face, those of which it has rows.
         self.free = design.free if free is None else free
+        # Far rows, and offsets that leave no curvature where the passes begin.
+        self.has_walls = design.has_outliers or roles.offset is not None
         self.is_penalised = bool((penalty[1:] > 0).any())
         # What bounds rounding and the reach is summed row by row where there are outliers.
         self.is_dear = n_rows * design.width**2 >= DEAR and not design.has_outliers
@@ -273,7 +277,8 @@ class Solver:
         short = factor.null
         for _ in range(2):
             vectors = np.zeros((self.design.width, short.shape[1]))
-            vectors[self.free] = short
+            # What rounding leaves in columns that have no part in it is nothing.
+            vectors[self.free] = np.where(np.abs(short) > NO_PART * np.abs(short).max(axis=0), short, 0.0)
             empty = DependenceSummary.empty(Combinations(vectors, self.design, self.face))
             found = summarised(self.source, self.roles, empty, progress=self.progress)
             if (found.left <= SAME_DIGITS * len(self.free)).all():
@@ -320,7 +325,7 @@ class Solver:
         self, at: Array, step: Array, slope: Array, factor: Factor, penalty: Array, blocks: Sequence[Block] = ()
     ) -> Tried:
         """One pass that tries shares of a step and damped ones: the best of these points."""
-        steps = [share * step for share in (SHARES_OF_FAR if self.design.has_outliers else SHARES)]
+        steps = [share * step for share in (SHARES_OF_FAR if self.has_walls else SHARES)]
         for damping in DAMPINGS[:: 1 if len(self.free) <= MOST_DAMPED else 4]:
             short = factor.damped(slope, damping * self.most)
             if short is not None:

@@ -68,7 +68,9 @@ class ScoreMap:
         from scipy.special import expit
 
         if self.method != ISOTONIC:
-            return expit(self.log_odds(log_one, log_zero))
+            # Not expit, which is 0 from e^−709 on, where floats reach e^−745.
+            with np.errstate(invalid="ignore"):
+                return np.exp(-np.logaddexp(0.0, -self.log_odds(log_one, log_zero)))
         score = log_one + log_zero
         found = np.interp(score, self.knots, self.values)
         for limit, is_there in ((self.at_zero, score <= -CERTAIN), (self.at_one, score >= CERTAIN)):

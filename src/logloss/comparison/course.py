@@ -198,7 +198,9 @@ def sequence_of(weights: Any, leads: Any, variances: Any, n_rows: Any) -> tuple[
         return mean, np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
     first = differing[0]
     rho = mixture_parameter(float(variances[first] / n_rows[first]) * PLANNED_ROWS)
-    width = boundary(variance, rho) / so_far
+    with np.errstate(over="ignore"):
+        # Periods that weigh next to nothing say nothing.
+        width = boundary(variance, rho) / so_far
     # Before the two differ there is nothing to see.
     width[:first] = np.inf
     return mean, mean - width, mean + width

@@ -275,6 +275,8 @@ def with_arrays(source: Any, names: Sequence[str], arrays: Mapping[str, Column])
 
 def features_matrix(features: Any) -> Array:
     """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
+    if isinstance(features, np.ma.MaskedArray) and np.ma.is_masked(features):
+        features = np.ma.filled(features.astype(np.float64), np.nan)
     matrix = np.asarray(features)
     if matrix.ndim == 1:
         matrix = matrix[:, None]

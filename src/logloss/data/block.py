@@ -572,6 +572,15 @@ def _number(value: Any) -> float:
         return math.nan
 
 
+def in_numbers(column: Column) -> Column:
+    """A column of text that reads as numbers as these; any other column as it is."""
+    if column.categories is None or any(map(_is_no_number, column.categories)):
+        return column
+    return Column(
+        _codes_taken(np.array([_number(value) for value in column.categories]), column.values), column.missing
+    )
+
+
 def _is_no_number(value: Any) -> bool:
     """Whether text is neither a number nor `nan`, which is something missing."""
     return math.isnan(_number(value)) and str(value).strip().lower() != "nan"

@@ -248,6 +248,10 @@ class Design:
 
     def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
         """What each column adds to the logit of each row, against the average one."""
+        if "intercept" in self.read:
+            raise DataError(
+                'a column is called "intercept", as is what the average row has. Rename it to tell them apart.'
+            )
         usual = float(coefficients[0])
         own: dict[str, Array] = {}
         at = 1
@@ -455,6 +459,8 @@ def numbers_of(
     with np.errstate(over="ignore", invalid="ignore"):
         widest = np.maximum(highs - middles, middles - lows)
     is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
+    # The mean of a constant may be another float: what is left would be a column of rounding.
+    means = np.where(lows == highs, lows, means)
     centre = np.zeros(len(means)) if in_place else np.where(is_outlying, middles, means)
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.maximum(highs - centre, centre - lows)

@@ -286,8 +286,12 @@ class Roles:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Columns that are read for their values only: text stays text, and in those of groups nothing is a value."""
-        return tuple(dict.fromkeys((*self.by, *self.cluster, *self.categories)))
+        """Columns that are read for their values only: text stays text, and in those of groups nothing is a value.
+
+        A feature that makes groups or clusters, too, stays the number that it is without them.
+        """
+        only = (name for name in (*self.by, *self.cluster) if name not in self.features)
+        return tuple(dict.fromkeys((*only, *self.categories)))
 
     def spoken(self, column: str) -> str:
         """A column as messages name it: `y_proba` for an argument, "score" for a column of a table."""

@@ -235,6 +235,8 @@ def diff(old: Any, new: Any) -> Difference:
     )
 
 
+# The least share that a float holds, and the rounding of one that is nearly all.
+LEAST_RATE, ROUNDING = 5e-324, 2.0**-53
 NAMES = ("log_loss", "uncertainty", "discrimination", "miscalibration")
 
 
@@ -319,7 +321,8 @@ def _deviations(measured: Measurement, clusters: Any) -> dict[str, Any]:
     moments = clustered(moments_of(measured.summary, spread), clusters)
     recalibration = Recalibration(spread)
     of_zeros, of_ones = recalibration.costs
-    rate = recalibration.positive / recalibration.total
+    # A class that weighs next to nothing is there all the same.
+    rate = min(max(recalibration.positive / recalibration.total, LEAST_RATE), 1 - ROUNDING)
     base = -math.log1p(-rate), -math.log(rate)
     columns = {
         "uncertainty": (np.full(len(of_zeros), base[0]), np.full(len(of_ones), base[1])),

@@ -224,6 +224,10 @@ class Measurement:
         >>> round(monday.merge(tuesday).log_loss, 4)
         0.3375
         """
+        if not isinstance(other, Measurement):
+            raise DataError(
+                f"a measurement merges with a measurement; got {type(other).__name__}. Read a file with logloss.load."
+            )
         question = self.question.merge(other.question)
         parts = self.parts.union(other.parts)
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))

@@ -8,7 +8,7 @@ be longer than what is written of it are refused.
 >>> import io, pyarrow as pa, pyarrow.parquet as pq
 >>> stream = io.BytesIO()
 >>> pq.write_table(pa.table({"x": [0] * 1000}), stream)
->>> unpacked(stream.getvalue(), pq.ParquetFile(stream).metadata)[1]
+>>> unpacked(stream.getvalue())[1]
 1001
 """
 
@@ -18,33 +18,52 @@ from typing import Any
 
 # Kinds of values in the compact protocol.
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
-# Fields of a page header: the sizes, and the structures that count values in their first field, with the field in which
+# Fields of a header: the sizes, and the structures that count values in their first field, with the field in which
 # each has its encoding: of values, of a dictionary, of values in the second version.
 UNCOMPRESSED, COMPRESSED = 2, 3
 COUNTING = {5: 2, 7: 2, 8: 4}
 # Plain, two names of dictionaries, runs.
 ENCODINGS = (0, 2, 8, 3)
-# Structures in structures: headers have two, and statistics in them.
-DEEPEST = 8
+# Structures and lists in each other: footers have ten.
+DEEPEST = 16
+# Fields of a footer, of a row group, of a column, of what is said of one.
+GROUPS_OF_FILE, COLUMNS_OF_GROUP, ABOUT_COLUMN = 4, 1, 3
+PACKED_SIZE, DATA_PAGES, DICTIONARY_PAGE = 7, 9, 11
 
 
-def unpacked(data: bytes, footer: Any) -> tuple[int, int]:
-    """(Bytes, values) of all pages of a file; ValueError where a header is none."""
+def unpacked(data: bytes) -> tuple[int, int]:
+    """(Bytes, values) of all pages of a file; ValueError where a header is none.
+
+    Its footer is read here, too: what pyarrow says of a damaged column ends the process.
+    """
+    length = int.from_bytes(data[-8:-4], "little")
+    if data[-4:] != b"PAR1" or length > len(data) - 8:
+        raise ValueError("the file has no footer")
+    footer, _ = _struct(data, len(data) - 8 - length)
     n_bytes = n_values = 0
-    for group in range(footer.num_row_groups):
-        row_group = footer.row_group(group)
-        for number in range(row_group.num_columns):
-            column = row_group.column(number)
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-                start = column.dictionary_page_offset
-            size = column.total_compressed_size
+    for group in _structs(footer, GROUPS_OF_FILE):
+        for column in _structs(group, COLUMNS_OF_GROUP):
+            about = column.get(ABOUT_COLUMN)
+            if not isinstance(about, dict):
+                raise ValueError("a column is not described")
+            start, size, dictionary = (about.get(field, 0) for field in (DATA_PAGES, PACKED_SIZE, DICTIONARY_PAGE))
+            if not all(isinstance(each, int) for each in (start, size, dictionary)):
+                raise ValueError("a column has no place")
+            start = dictionary if 0 < dictionary < start else start
             if start < 0 or size < 0 or start + size > len(data):
                 raise ValueError("a column lies beyond the end of the file")
             for own_bytes, own_values in _pages(data[start : start + size]):
                 n_bytes += own_bytes
                 n_values += own_values
     return n_bytes, n_values
+
+
+def _structs(of: dict[int, Any], field: int) -> list[dict[int, Any]]:
+    """The structures that a field lists."""
+    found = of.get(field)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError("the footer lists no row groups or columns")
+    return found
 
 
 def _pages(chunk: bytes) -> Any:
@@ -68,7 +87,7 @@ def _pages(chunk: bytes) -> Any:
 def _struct(data: bytes, place: int, depth: int = 0) -> tuple[dict[int, Any], int]:
     """(The fields of a structure by number, the place after it)."""
     if depth > DEEPEST:
-        raise ValueError("a page header is nested too deeply")
+        raise ValueError("a header is nested too deeply")
     fields: dict[int, Any] = {}
     number = 0
     while True:
@@ -84,7 +103,7 @@ def _struct(data: bytes, place: int, depth: int = 0) -> tuple[dict[int, Any], in
 
 
 def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
-    """(A value, the place after it); of text and lists only that they are there."""
+    """(A value, the place after it); of text only that it is there."""
     if kind in (TRUE, FALSE):
         return kind == TRUE, place
     if kind == BYTE:
@@ -101,18 +120,20 @@ def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
         size = head >> 4
         if size == 15:
             size, place = _natural(data, place)
+        found = []
         for _ in range(size):
             # A bool of a list is a byte.
-            _, place = _value(data, place, BYTE if head & 15 in (TRUE, FALSE) else head & 15, depth + 1)
-        return None, place
+            value, place = _value(data, place, BYTE if head & 15 in (TRUE, FALSE) else head & 15, depth + 1)
+            found.append(value)
+        return found, place
     if kind == STRUCT:
         return _struct(data, place, depth + 1)
-    raise ValueError("a page header holds what no page header has")
+    raise ValueError("a header holds what no page header has")
 
 
 def _byte(data: bytes, place: int) -> tuple[int, int]:
     if place >= len(data):
-        raise ValueError("a page header ends too early")
+        raise ValueError("a header ends too early")
     return data[place], place + 1
 
 
@@ -124,7 +145,7 @@ def _natural(data: bytes, place: int) -> tuple[int, int]:
         found |= (byte & 127) << shift
         if byte < 128:
             return found, place
-    raise ValueError("a number of a page header has no end")
+    raise ValueError("a number of a header has no end")
 
 
 def _whole(data: bytes, place: int) -> tuple[int, int]:

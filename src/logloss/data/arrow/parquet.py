@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import pyarrow as pa
@@ -54,21 +54,33 @@ class ParquetPart:
         stored = [name for name in self.columns if name not in dict(self.partitions)]
         row = self.first_row
         kept = dict.fromkeys(self.texts, False) | dict.fromkeys(self.declared, True)
-        with _opened(self.path, self.texts) as file:
-            batches = file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
-            for batch in batches:
-                if len(batch.schema.names) != len(stored):
-                    # "a.b" names both a column and a field of the column a.
-                    raise DataError(
-                        f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one."
-                    )
-                yield from rows_of(batch, self.columns, self.partitions, row, self.place, kept)
-                row += batch.num_rows
+        for batch in self._batches(stored):
+            if len(batch.schema.names) != len(stored):
+                # "a.b" names both a column and a field of the column a.
+                raise DataError(f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one.")
+            yield from rows_of(batch, self.columns, self.partitions, row, self.place, kept)
+            row += batch.num_rows
         if row != self.first_row + self.n_rows:
             raise DataError(
                 f"row group {self.row_group} of {self.place.name} must hold {counted(self.n_rows, 'row')}; "
                 f"{count(row - self.first_row)} could be read. {ADVICE}"
             )
+
+    def _batches(self, stored: list[str]) -> Iterator[Any]:
+        """Its batches, with texts as codes; as texts from where each is written as what differs from the one before."""
+        n_done = 0
+        try:
+            for batch in self._read_batches(stored, self.texts):
+                yield batch
+                n_done += 1
+        except (pa.ArrowNotImplementedError, OSError) as error:
+            if not self.texts or "Not yet implemented" not in str(error):
+                raise
+            yield from islice(self._read_batches(stored, ()), n_done, None)
+
+    def _read_batches(self, stored: list[str], texts: Sequence[str]) -> Iterator[Any]:
+        with _opened(self.path, texts) as file:
+            yield from file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,30 +164,16 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
     texts: columns that are read as codes into their words (measured: 3 ns a row for 18).
     """
     stat = os.stat(path)
-    footer = _footer(path, stat.st_size, stat.st_mtime_ns)
     with file_at(path) as file:
         yield pq.ParquetFile(
             file,
-            metadata=footer,
+            metadata=_footer(path, stat.st_size, stat.st_mtime_ns),
             pre_buffer=False,
             # Measured: 65 ms for 78 without, of 2e7 rows; and no more than this of a column is held.
             buffer_size=BUFFER_BYTES,
-            read_dictionary=[name for name in texts if not _is_of_deltas(footer, name)],
+            read_dictionary=list(texts),
             page_checksum_verification=True,
         )
-
-
-def _is_of_deltas(footer: Any, name: str) -> bool:
-    """Whether a column has texts that are written as what differs from the one before: these are not read as codes."""
-    columns = (
-        footer.row_group(group).column(number)
-        for group in range(footer.num_row_groups)
-        for number in range(footer.num_columns)
-    )
-    return any(
-        column.path_in_schema == name and any(kind.startswith("DELTA") for kind in column.encodings)
-        for column in columns
-    )
 
 
 # Each part opens its file anew; the footer of 1,000 columns and 50 row groups takes 45 ms to read.

@@ -117,7 +117,7 @@ def _first_line(error: BaseException) -> str:
 
 def _check_size(data: bytes, footer: Any, name: str) -> None:
     """Refuse a file that would fill the memory, before a page of it is unpacked."""
-    n_bytes, n_values = unpacked(data, footer)
+    n_bytes, n_values = unpacked(data)
     most_bytes = min(MOST_UNPACKED, MOST_GROWTH * len(data) + LEAST_CAP)
     most_values = min(MOST_VALUES, VALUES_OF_BYTE * len(data) + LEAST_CAP)
     if n_bytes > most_bytes or n_values > most_values or not 0 <= footer.num_rows <= most_values:

@@ -183,6 +183,11 @@ class _ColumnWorkspace:
         self.sample.add(block)
         if block.n_rows == 0:
             return
+        # A sum of weights that is no number is refused when all rows are known.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._add(block)
+
+    def _add(self, block: Block) -> None:
         mass = mass_of(block)
         columns: dict[int, Kept] = {}
         for j, column in enumerate(block.features):
