@@ -585,3 +585,13 @@ def test_a_calibration_remembers_the_correction_of_its_measurement(tmp_path):
     c.save(tmp_path / "c.json")
     said = load(tmp_path / "c.json").apply([0.5, 0.0, 1.0])
     assert said == pytest.approx([0.2, 0.0, 1.0], abs=1e-15)
+
+
+def test_what_is_repaired_is_not_clipped_to_0():
+    """Below e^−709 a plain logistic function is 0, where floats go on to 5e-324: a finite loss became infinite."""
+    labels, proba = [1, 0, 1, 0] * 50, [0.9, 0.2, 0.7, 0.4] * 50
+    repaired = logloss.calibrate(labels, proba, method="shift")
+    shift = repaired.apply_logit(0.0)
+    for p in (1e-308, 1e-310, 1e-320):
+        # A subnormal float has few digits: as many as it is units of 5e-324.
+        assert repaired.apply(p) == pytest.approx(p * np.exp(shift), rel=1e-3 if p > 1e-319 else 1e-2)

@@ -616,3 +616,8 @@ def test_calls_side_by_side_have_the_same_bits(n_rows):
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(figures, orders))) == 1
+
+
+def test_a_measurement_merges_with_a_measurement():
+    with pytest.raises(logloss.DataError, match="merges with a measurement; got str"):
+        logloss.measure([1, 0], [0.8, 0.4]).merge("monday.logloss")

@@ -333,3 +333,71 @@ def test_what_is_no_feature_is_refused_by_name_where_it_is_asked_for(name):
         logloss.fit(frame, "label", features=["age", name])
     if name in ("day", "at", "month"):
         assert "Make columns of the parts that matter, such as the year, the month" in str(caught.value)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 0.3, 19.99, 3.0, 1e6])
+@pytest.mark.parametrize("n_rows", [10, 100, 999])
+def test_a_constant_column_has_no_coefficient(constant, n_rows):
+    """The mean of many times 0.1 is another float: what it left of the column once had a coefficient of 1e15."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(n_rows) % 2
+    model = logloss.fit(
+        {"x": rng.normal(size=n_rows), "k": np.full(n_rows, constant), "g": rng.choice(list("ab"), n_rows)}, labels
+    )
+    # The shortest of many answers, to the rounding of an eigenvector.
+    assert abs(model.coefficients["k"]) < 1e-12
+    assert model.certificate.is_proven
+
+
+def test_a_copy_of_a_level_costs_no_certificate():
+    rng = np.random.default_rng(1)
+    g = rng.choice(list("abc"), 300)
+    model = logloss.fit({"g": g, "is_b": g == "b"}, rng.integers(0, 2, 300))
+    assert model.certificate.is_proven
+    assert model.n_dependent == 1
+
+
+@pytest.mark.parametrize("offset", [-30.0, 11.0, 30.0])
+def test_an_offset_without_curvature_at_the_start_is_fitted(offset):
+    """The intercept takes it back, whatever it is: passes once stayed at 0."""
+    values, labels = np.arange(12.0) % 5, np.arange(12) % 2
+    plain = logloss.fit(values, labels)
+    model = logloss.fit(values, labels, offset=np.full(12, offset))
+    assert model.certificate.is_proven
+    assert model.log_loss == pytest.approx(plain.log_loss, rel=1e-12)
+    assert model.intercept == pytest.approx(plain.intercept - offset, rel=1e-9)
+
+
+def test_coefficients_that_would_have_one_name_are_refused():
+    table = {"g": ["a", "b", "a", "b"], "g = b": [1.0, 2.0, 3.0, 5.0]}
+    with pytest.raises(logloss.DataError, match='two coefficients would be called "g = b"'):
+        logloss.fit(table, [0, 1, 1, 0])
+    model = logloss.fit({"intercept": [1.0, 2.0, 3.0, 5.0]}, [0, 1, 1, 0])
+    with pytest.raises(logloss.DataError, match='a column is called "intercept"'):
+        model.contributions({"intercept": [1.0]})
+
+
+def test_the_mask_of_a_matrix_is_missing_values():
+    masked = np.ma.masked_array([[1.0], [2.0], [3.0], [999.0]], mask=[[0], [0], [0], [1]])
+    with pytest.raises(logloss.DataError, match="row 3 has none"):
+        logloss.fit(masked, [0, 1, 0, 1])
+    model = logloss.fit(masked, [0, 1, 0, 1], missing="drop")
+    assert model.n_rows == 3
+
+
+def test_weights_whose_sum_is_no_number_are_refused_in_words():
+    with pytest.raises(logloss.DataError, match="weights must add up to a number"):
+        logloss.fit([0.0, 1.0, 2.0], [0, 1, 0], sample_weight=[1e308, 1e308, 1e308])
+
+
+def test_a_number_of_a_text_file_stays_a_number_where_it_makes_clusters_or_groups_too(tmp_path):
+    """Keys of text files are read as text: a feature among them once became a category, without a word."""
+    rng = np.random.default_rng(1)
+    d = pd.DataFrame({"x": rng.normal(size=200), "k": rng.integers(0, 5, 200)})
+    d["y"] = (rng.random(200) < 1 / (1 + np.exp(-d.x))).astype(int)
+    d.to_csv(tmp_path / "d.csv", index=False)
+    models = [logloss.fit(t, "y", features=["x", "k"], cluster="k") for t in (str(tmp_path / "d.csv"), d)]
+    assert models[0].coefficients == models[1].coefficients
+    assert models[0].errors.n_clusters == 5
+    measured = [models[1].measure(t, "y", by="k") for t in (str(tmp_path / "d.csv"), d)]
+    assert measured[0].log_loss == measured[1].log_loss
