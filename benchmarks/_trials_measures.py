@@ -33,7 +33,6 @@ WEIGHTS = (5e-324, 1e-310, 1e-300, 1e-3, 0.1, 1.0, 2.0, 7.5, 1e300, 1.7e308)
 SHARES = (0.0, 5e-324, 1 / 3, 0.5, 0.9, 1 - 2.0**-53, 1.0)
 # The library rounds an exact sum once; fsum rounds once, of logarithms right to 1 ULP each.
 NEAR = 1e-12
-# Differences of losses: that of two which are equal as floats may have either sign.
 UNBOUNDED = (
     "sequence",
     "dependent",
