@@ -36,9 +36,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import logloss
-from logloss import documents, filing
+from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
 from logloss.data.arrow.pages import COMPRESSED, _struct
-from logloss.data.arrow.tables import content_of, parquet_bytes, read_parquet
+from logloss.files import document, summary_file
 
 SEED = 13
 MOST_SHOWN = 20
@@ -221,7 +221,7 @@ def changed_document(data: bytes, rng: random.Random) -> bytes:
     fields = changed_tree(fields, rng)
     # The sum of the library, which a document with nan in it cannot have.
     with contextlib.suppress(ValueError):
-        return json.dumps({**fields, "sha256": documents._sum(fields)}).encode()
+        return json.dumps({**fields, "sha256": document._sum(fields)}).encode()
     return json.dumps({**fields, "sha256": ""}).encode()
 
 
@@ -243,7 +243,7 @@ def changed_cell(name: str, value: Any, rng: random.Random) -> Any:
 def changed_summary(data: bytes, rng: random.Random) -> bytes:
     """A summary with another field or cell, and the checksum that belongs to it."""
     table, metadata = read_parquet(data, "intact")
-    header = json.loads(metadata[filing.HEADER])
+    header = json.loads(metadata[summary_file.HEADER])
     if rng.random() < 0.45:
         header = changed_tree(header, rng)
     elif rng.random() < 0.03:
@@ -272,8 +272,8 @@ def changed_summary(data: bytes, rng: random.Random) -> bytes:
         arrays[0] = arrays[0].dictionary_encode()
         table = pa.table(dict(zip(columns, arrays, strict=True)))
     header.pop("sha256", None) if isinstance(header, dict) else None
-    header["sha256"] = filing._checksum(header, content_of(table))
-    return parquet_bytes(table, {filing.HEADER: json.dumps(header, sort_keys=True)})
+    header["sha256"] = summary_file._checksum(header, content_of(table))
+    return parquet_bytes(table, {summary_file.HEADER: json.dumps(header, sort_keys=True)})
 
 
 class Trials:

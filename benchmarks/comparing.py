@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 import logloss
-from logloss.comparison.course import LOG_OF_20
+from logloss.comparison.sequential import LOG_OF_20
 from logloss.onepass.run import available_cpus
 
 N_PERIODS, ROWS_OF_A_PERIOD = 200, 3

@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 import logloss
-from logloss import decomposition
+from logloss.inference import chance
 
 SPREAD, OVERCONFIDENCE = 1.2, 1.3
 CENTRES = (0.0, -2.6, -5.3)
@@ -91,7 +91,7 @@ def main() -> None:
     """Print the coverage of each interval."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     random = np.random.default_rng(5)
-    all_draws, decomposition.N_DRAWS = decomposition.N_DRAWS, DRAWS
+    all_draws, chance.N_DRAWS = chance.N_DRAWS, DRAWS
     for kind, sample in {"rows": plain, "weighted": weighted, "clustered": clustered}.items():
         for centre in CENTRES:
             right = truth(centre)
@@ -106,7 +106,7 @@ def main() -> None:
                 if len(samples) >= repetitions / 2:
                     head = f"{kind}, base rate {right['base_rate']:.3f}, {n_rows:6,} rows, {len(samples)} samples"
                     print(f"{head}: {coverage(samples, right)}", flush=True)
-    decomposition.N_DRAWS = all_draws
+    chance.N_DRAWS = all_draws
     for n_rows in (100, 1000):
         found = []
         for _ in range(repetitions):

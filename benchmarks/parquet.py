@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import logloss
-from logloss import breakdown, measurement
+from logloss import measurement
+from logloss.inference import groups
 
 ROUNDS = 9
 FILES = 10
@@ -48,7 +49,7 @@ class Apart:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        for module in (measurement, breakdown):
+        for module in (measurement, groups):
             module.chance_of = self.timed(module.chance_of)  # type: ignore[attr-defined]
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from logloss.data.block import Block
+from logloss.data.columns import as_column
 from logloss.data.rows import Column, Place, Rival, Roles, Rows
-from logloss.data.source import BlockPart, MemoryPart, as_column
+from logloss.data.source import BlockPart, MemoryPart
 
 KINDS = ("hard", "hard logits", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts", "everything")
 

@@ -17,10 +17,10 @@ from strategies import tables
 
 import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
-from logloss.calibration.filing import bytes_of_calibration, calibration_of_fields
+from logloss.calibration.bins import folds_of, units_of
 from logloss.calibration.maps import METHODS
-from logloss.calibration.units import folds_of, units_of
-from logloss.documents import document_bytes, document_of
+from logloss.files.calibration_file import bytes_of_calibration, calibration_of_fields
+from logloss.files.document import document_bytes, document_of
 from logloss.onepass.summaries import scores
 
 FITTED = ("shift", "temperature", "platt", "beta", "isotonic")
@@ -551,7 +551,7 @@ def test_other_files_are_refused_by_name(tmp_path, data, message):
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("logloss.documents.MOST_BYTES", 100)
+    monkeypatch.setattr("logloss.files.document.MOST_BYTES", 100)
     calibrate(Y, P, method="platt").save(tmp_path / "c.json")
     with pytest.raises(DataError, match="must be a document of ours"):
         load(tmp_path / "c.json")

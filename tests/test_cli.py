@@ -377,21 +377,19 @@ def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
 
 def test_a_hostile_file_is_wrong_data_and_its_text_is_not_obeyed(run, tmp_path):
     """The checksum is right: what is said is looked at all the same, and shown without escapes and bells."""
-    from logloss.documents import document_bytes
-    from logloss.filing import bytes_of_summary
+    from logloss.files.document import document_bytes
+    from logloss.files.summary_file import bytes_of_record
 
     path = tmp_path / "a.logloss"
     m = measure([1, 0, 1], [0.9, 0.4, 0.6])
     obeyed = "\x1b[2J\x07\x9b"
-    notes = (obeyed,)
-    path.write_bytes(
-        bytes_of_summary(m.summary, dataclasses.replace(m.question, positive=obeyed), m.parts, obeyed, notes)
-    )
+    question = dataclasses.replace(m.question, positive=obeyed)
+    path.write_bytes(bytes_of_record(dataclasses.replace(m.record, question=question, source=obeyed, notes=(obeyed,))))
     code, out, err = run("show", path)
     assert code == 0
     assert all(line.isprintable() for line in (*out.split("\n"), *err.split("\n")))
     summary = dataclasses.replace(m.summary, n_dropped=-3)
-    path.write_bytes(bytes_of_summary(summary, m.question, m.parts, "", ()))
+    path.write_bytes(bytes_of_record(dataclasses.replace(m.record, summary=summary)))
     code, out, err = run("show", path)
     assert (code, out) == (3, "")
     assert "a.logloss must have a whole number of at least 0 in n_dropped; got -3" in err

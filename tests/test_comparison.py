@@ -18,9 +18,9 @@ from strategies import KINDS, cut_tables, rival_tables
 
 import logloss
 from logloss import DataError
-from logloss.comparison import course
-from logloss.comparison.contest import simultaneous_level
-from logloss.estimates import CONFIDENCE
+from logloss.answers.estimate import CONFIDENCE
+from logloss.comparison import sequential
+from logloss.comparison.pairwise import simultaneous_level
 from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, keyed
 
 SEED = 31
@@ -356,8 +356,8 @@ def test_dates_are_periods_however_they_are_written():
     assert {each.n_periods for each in found} == {20}
     assert {round(float(each.sequence.low), 9) for each in found} == {round(float(found[0].sequence.low), 9)}
     assert {each.table["period"][0] for each in found} == {"2024-01-01"}
-    assert course.period_text("2024-01-01 06:00:00.000000") == "2024-01-01 06:00:00"
-    assert course.period_text("2024-01-01 06:00:00.500") == "2024-01-01 06:00:00.500"
+    assert sequential.period_text("2024-01-01 06:00:00.000000") == "2024-01-01 06:00:00"
+    assert sequential.period_text("2024-01-01 06:00:00.500") == "2024-01-01 06:00:00.500"
 
 
 def test_too_many_periods_are_put_together(monkeypatch):
@@ -711,6 +711,6 @@ def test_looking_every_day_raises_no_false_alarm_too_often(kind):
     for _ in range(n_runs):
         y = rng.random(n_periods) < truth
         leads = (np.logaddexp(0, r) - np.logaddexp(0, s) - y * (r - s)) / n_periods
-        _, low, high = course.sequence_of(weights, leads, variances, np.ones(n_periods))
+        _, low, high = sequential.sequence_of(weights, leads, variances, np.ones(n_periods))
         alarms += bool(((low > expected) | (high < expected)).any())
     assert alarms / n_runs <= 1 - CONFIDENCE

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from logloss.onepass import compiled
+from logloss.onepass.kernels import compiled
 
 pytestmark = pytest.mark.skipif(not compiled.IS_COMPILED, reason="nothing is compiled here")
 

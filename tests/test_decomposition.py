@@ -14,10 +14,12 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import logloss
-from logloss import demo, measure
-from logloss.decomposition import Recalibration, area_bounds
+from logloss import measure
+from logloss.inference.ranking import area_bounds
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import spread_of
 from logloss.onepass.summaries import scores
-from logloss.spread import spread_of
+from logloss.show.explanation import ten_points
 
 SEED = 20261124
 LN2 = math.log(2)
@@ -130,8 +132,8 @@ def test_certified_bounds_hold_the_exact_value_in_every_trial(kind, monkeypatch)
 
 def test_the_parts_of_the_ten_points_are_the_published_ones():
     """From an enumeration of all 2^10 labels by another program."""
-    model = logloss.fit(demo.X, demo.IS_GREEN, l2=1.0)
-    m = measure(demo.IS_GREEN, model.predict_proba(demo.X))
+    model = logloss.fit(ten_points.X, ten_points.IS_GREEN, l2=1.0)
+    m = measure(ten_points.IS_GREEN, model.predict_proba(ten_points.X))
     assert m.uncertainty == pytest.approx(0.610864302054893, abs=1e-14)
     assert m.discrimination == pytest.approx(0.472234865942904, abs=1e-14)
     assert m.miscalibration == pytest.approx(0.194281973838401, abs=1e-14)
@@ -322,7 +324,7 @@ def _as_proba(y, z):
 def test_chance_does_not_depend_on_threads_or_rows(monkeypatch):
     y, z = over_confident(500, 9)
     first = measure(y, y_logit=z).miscalibration.__dict__
-    monkeypatch.setattr("logloss.decomposition.N_THREADS", 1)
+    monkeypatch.setattr("logloss.inference.chance.N_THREADS", 1)
     order = np.random.default_rng(1).permutation(500)
     assert measure(y[order], y_logit=z[order]).miscalibration.__dict__ == first
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import logloss
-from logloss import DataError, decomposition
+from logloss import DataError
+from logloss.inference import chance
 
 SEED = 41
 
@@ -81,7 +82,7 @@ def test_errors_of_independent_samples_add_in_squares(months):
 def test_intervals_hold_the_truth(monkeypatch):
     """200 pairs of months from one population: the move is 0 in 90 to 99 of 100 (three standard errors)."""
     # The chance level is not what is tested.
-    monkeypatch.setattr(decomposition, "N_DRAWS", 2)
+    monkeypatch.setattr(chance, "N_DRAWS", 2)
     rng = np.random.default_rng(SEED)
 
     def sample():
@@ -244,7 +245,7 @@ def test_files_of_summaries_are_read(tmp_path, months):
     paths = [tmp_path / "old.logloss", tmp_path / "new.logloss"]
     for path, measured in zip(paths, months, strict=True):
         measured.save(path)
-    assert logloss.diff(*paths).to_dict() == logloss.diff(*months).to_dict()
+    assert logloss.diff(*map(logloss.load, paths)).to_dict() == logloss.diff(*months).to_dict()
 
 
 def test_wrong_arguments_are_refused(months):
@@ -253,7 +254,9 @@ def test_wrong_arguments_are_refused(months):
         DataError, match='must have the same positive class: the old one has y_true = 1, the new one y_true = "yes"'
     ):
         logloss.diff(months[0], other)
-    with pytest.raises(DataError, match=r"diff\(\) takes two measurements, or the paths of their files; got int"):
+    with pytest.raises(
+        DataError, match=r"diff\(\) takes two measurements; got int\. Read a file with logloss\.load first"
+    ):
         logloss.diff(months[0], 3)
 
 

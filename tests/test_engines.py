@@ -22,7 +22,7 @@ from logloss import DataError, EngineError, MissingPackage
 from logloss.data.rows import Column, FramePlace, Roles, Rows
 from logloss.data.source import BlockPart, as_source
 from logloss.onepass.engines import placed, travel
-from logloss.onepass.engines.frames import FramePart
+from logloss.onepass.engines.frame_sources import FramePart
 from logloss.onepass.run import engine_of, parts_of
 from logloss.onepass.summaries import LossSum, LossSummary
 

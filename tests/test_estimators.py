@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import logloss
-from logloss.demo import IS_GREEN, X
+from logloss.show.explanation.ten_points import IS_GREEN, X
 
 POINTS, GREEN = np.array(X)[:, None], np.array(IS_GREEN)
 # Before, balanced classes balance rows and not their weights, names of Arrow's columns are not seen, nor polars frames by ColumnTransformer.

@@ -11,7 +11,7 @@ import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logloss.onepass import exact
+from logloss.onepass.kernels import exact
 
 SEED = 11
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -14,8 +14,8 @@ from scipy.special import entr, expit, rel_entr, xlogy
 from sklearn.isotonic import IsotonicRegression
 
 import logloss
-from logloss.show import svg
-from logloss.show.explanation import ten_points
+from logloss.show.explanation import marks as svg
+from logloss.show.explanation import of_ten_points
 
 # A number with four digits after the point is within half a unit of the last.
 HALF = 0.5000001e-4
@@ -25,7 +25,7 @@ PIXEL = 0.0051
 
 @pytest.fixture(scope="module")
 def page():
-    return ten_points().to_html()
+    return of_ten_points().to_html()
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_every_decimal_in_the_words_and_pictures_is_one_of_these(page, figures, 
     known += [-math.log(0.01), -math.log(0.001), cross_entropy(base, 0.5), divergence(base, 0.5)]
     known += [again.intercept, again.slope, -again.intercept / again.slope, *shares, base, 1 - base]
     known += [100 * (1 - again.loss / own), 100 * again.costs.max() / again.costs.sum()]
-    # The slider's first sentence, whose figures other tests recompute; the chance level, which tests/test_demo.py does.
+    # The slider's first sentence, whose figures other tests recompute; the chance level, which tests/test_ten_points.py does.
     known += [cross_entropy(base, 0.3), divergence(base, 0.3), 0.2459]
     of_groups = [again.costs[group].mean() for group in again.groups]
     known += [*(again.p[group].mean() for group in again.groups), *of_groups]
@@ -262,11 +262,11 @@ def test_kl_vanishes_exactly_where_prediction_meets_truth(page, again):
 
 def test_a_frame_is_the_picture_that_stands_alone():
     """What moves is found by comparing pictures: putting a frame's values back gives that picture, to the letter."""
-    from logloss.show.explanation import pictures
+    from logloss.show.explanation import point_pictures
 
-    lesson = ten_points().lesson
-    drawn = [pictures.trained(lesson, frame) for frame in lesson.frames]
-    shown, moves = svg.moving([pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
+    lesson = of_ten_points().lesson
+    drawn = [point_pictures.trained(lesson, frame) for frame in lesson.frames]
+    shown, moves = svg.moving([point_pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
     assert len(moves) > 0
     for k, alone in enumerate(drawn):
         picture = str(shown)
@@ -285,7 +285,7 @@ def test_the_page_needs_nothing_else(page):
 
 
 def test_a_page_is_the_same_in_every_run(page):
-    assert ten_points().to_html() == page
+    assert of_ten_points().to_html() == page
 
 
 HOSTILE = [

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 import logloss
 from logloss import DataError, load, measure
-from logloss.filing import bytes_of_summary, summary_of_bytes
+from logloss.files.summary_file import bytes_of_record, record_of_bytes
 from logloss.measurement import measurement_of
 
 RANDOM = np.random.default_rng(3)
@@ -93,14 +93,14 @@ def test_what_waits_merges_in_any_cut_and_survives_a_file(tmp_path):
 
 def test_a_file_of_an_older_logloss_does_not_say_and_says_so(monkeypatch):
     """Its header has no such field: what is not known of one is not known of both."""
-    from logloss import filing
+    from logloss.files import summary_file
 
     m = measure(LABELS, P, missing="drop", name="old")
-    true = filing._late
-    monkeypatch.setattr(filing, "_late", lambda late: None)
-    data = bytes_of_summary(m.summary, m.question, m.parts, m.source, m.notes)
-    monkeypatch.setattr(filing, "_late", true)
-    old = measurement_of(*summary_of_bytes(data, "old.logloss"))
+    true = summary_file._late
+    monkeypatch.setattr(summary_file, "_late", lambda late: None)
+    data = bytes_of_record(m.record)
+    monkeypatch.setattr(summary_file, "_late", true)
+    old = measurement_of(record_of_bytes(data, "old.logloss"))
     assert old.n_unlabelled is None
     assert old.to_dict()["n_unlabelled_reason"] == "not kept by the logloss that wrote the summary"
     assert "not known yet" not in repr(old)

@@ -20,8 +20,9 @@ from strategies import Table, random_table, tables
 
 import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
-from logloss.estimates import CONFIDENCE, FEWEST_OF_RARER_CLASS, Z, moments_of, untransformed
-from logloss.spread import spread_of
+from logloss.answers.estimate import CONFIDENCE, Z, untransformed
+from logloss.inference.moments import FEWEST_OF_RARER_CLASS, moments_of
+from logloss.inference.score_table import spread_of
 
 TEN_POINTS = json.loads((Path(__file__).parent / "known_values" / "ten_points.json").read_text(encoding="utf-8"))
 SEED = 41

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from mpmath import mp
 
 import logloss
-from logloss.model import LogisticModel
+from logloss.training.model import LogisticModel
 
 
 def drawn(seed, n_rows=400, width=3):

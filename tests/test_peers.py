@@ -13,7 +13,7 @@ import pytest
 import statsmodels.api as sm
 from mpmath import mp
 from sklearn.linear_model import LogisticRegression
-from test_fitting import with_ones
+from test_fit import with_ones
 
 import logloss
 

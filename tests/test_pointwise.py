@@ -15,7 +15,8 @@ from reference import divergences, ulps_apart
 from scipy import special
 
 import logloss
-from logloss.onepass import kernels, pointwise
+from logloss.onepass.kernels import losses as kernels
+from logloss.onepass.kernels import pointwise
 
 KNOWN = json.loads((Path(__file__).parent / "known_values" / "row_losses.json").read_text(encoding="utf-8"))
 SEED = 20_260

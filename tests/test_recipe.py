@@ -185,7 +185,7 @@ def test_whoever_names_an_identifier_gets_it(kind):
 
 
 def test_a_key_of_more_levels_than_are_kept_is_found(monkeypatch):
-    monkeypatch.setattr("logloss.onepass.summaries.columns.MOST_LEVELS", 100)
+    monkeypatch.setattr("logloss.onepass.summaries.features.MOST_LEVELS", 100)
     frame = people().assign(id=[f"u{k // 3}" for k in range(400)])
     with pytest.raises(logloss.DataError, match="looks like an identifier: text with too many values in 400 rows"):
         logloss.fit(frame, "label", missing="indicator")

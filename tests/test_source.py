@@ -12,8 +12,9 @@ import pytest
 import logloss
 from logloss import DataError, log_loss, measure
 from logloss.data.binding import MATRIX, bind
+from logloss.data.columns import as_column
 from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_column, as_source
+from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source
 
 
 def refused(call) -> str:

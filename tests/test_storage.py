@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from logloss import DataError, measure, storage
+from logloss import DataError, measure
+from logloss.files import storage
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
 

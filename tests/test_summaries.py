@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, rival_tables, tables
 
 from logloss.data.design import Design, Numbers
-from logloss.estimates import AllSums
-from logloss.onepass import exact
+from logloss.inference.moments import AllSums
+from logloss.inference.score_table import spread_of
+from logloss.onepass.kernels import exact
 from logloss.onepass.summaries import (
     ClassSummary,
     ColumnSummary,
@@ -47,7 +48,6 @@ from logloss.onepass.summaries import (
 )
 from logloss.onepass.summaries.contract import pieces_of
 from logloss.onepass.summaries.loss import SUMS
-from logloss.spread import spread_of
 
 SEED = 17
 HARD = ("hard", "hard logits", "pair")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from strategies import tables
 
-from logloss.measurement.measuring import summarised
-from logloss.summary_checks import faults_of
+from logloss.files.summary_checks import faults_of
+from logloss.measurement.record import summarise
 
 SEED = 9
 
@@ -20,7 +20,7 @@ def kept(**asked):
     p = rng.random(300)
     y = (rng.random(300) < p).astype(int)
     table = {"y": y, "p": p, "w": rng.gamma(1, 1, 300), "g": rng.integers(0, 4, 300)}
-    return summarised(table, y_true="y", y_proba="p", **asked)
+    return summarise(table, y_true="y", y_proba="p", **asked)
 
 
 @settings(max_examples=150)
@@ -36,8 +36,7 @@ def test_nothing_is_said_of_what_rows_have_made(table):
     ):
         return
     by = {"by": np.arange(table.n_rows) % 3, "cluster": np.arange(table.n_rows) % 5}
-    summary, question, parts, _, _ = summarised(table.y_true, **asked, **by)
-    assert list(faults_of(summary, question, parts)) == []
+    assert list(faults_of(summarise(table.y_true, **asked, **by))) == []
 
 
 @pytest.mark.parametrize(
@@ -53,21 +52,21 @@ def test_nothing_is_said_of_what_rows_have_made(table):
     ],
 )
 def test_numbers_that_no_rows_have_are_named(changes, words):
-    summary, question, parts, _, _ = kept(by="g")
-    found = list(faults_of(replace(summary, **changes), question, parts))
+    record = kept(by="g")
+    found = list(faults_of(replace(record, summary=replace(record.summary, **changes))))
     assert any(words in fault for fault in found)
 
 
 def test_sums_of_products_are_bounded_by_their_squares():
     """Cauchy and Schwarz: no weights and losses have a larger sum of products."""
-    summary, question, parts, _, _ = kept(sample_weight="w")
-    general = list(summary.general)
+    record = kept(sample_weight="w")
+    general = list(record.summary.general)
     general[3] *= 2
-    found = list(faults_of(replace(summary, general=tuple(general)), question, parts))
+    found = list(faults_of(replace(record, summary=replace(record.summary, general=tuple(general)))))
     assert any('sums of products ("cw")' in fault for fault in found)
 
 
 def test_a_part_more_or_less_is_seen():
-    summary, question, parts, _, _ = kept()
-    found = list(faults_of(summary, question, replace(parts, sizes=parts.sizes + 1)))
+    record = kept()
+    found = list(faults_of(replace(record, parts=replace(record.parts, sizes=record.parts.sizes + 1))))
     assert found == ["its parts have other rows than it has"]

@@ -9,8 +9,8 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logloss.onepass.grouping import order_by_group
-from logloss.onepass.tables import CountTable, SumTable, SumWorkspace, deposit_each, deposit_runs
+from logloss.onepass.kernels.by_group import order_by_group
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, deposit_each, deposit_runs
 
 SEED = 8
 FLOATS = st.floats(0, 1.7e308, allow_nan=False) | st.sampled_from([0.0, 5e-324, 1e-300, 0.1, 1.0])

@@ -9,12 +9,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from logloss.answers.answer import register
 from logloss.version import __version__ as __version__
 
+# Who renders each kind of answer: the one way from what is below to what is above it.
+for _kind, _file in {
+    "measurement": "summary_file:save_measurement",
+    "model": "model_file:save_model",
+    "calibration": "calibration_file:save_calibration",
+    "comparison": "saved_answer:save_answer",
+    "difference": "saved_answer:save_answer",
+}.items():
+    register(
+        _kind,
+        text=f"logloss.show.words.of_{_kind}:text_of",
+        notebook="logloss.show.words.of_model:html_of" if _kind == "model" else "logloss.show.report:short_html",
+        plot="logloss.show.plot:plot",
+        page="logloss.show.report:to_html",
+        save=f"logloss.files.{_file}",
+        sklearn="logloss.estimators:as_sklearn",
+    )
+
 if TYPE_CHECKING:
+    from logloss.answers.estimate import Estimate
+    from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
     from logloss.comparison import Comparison, Contest, Course, compare
-    from logloss.decomposition import Miscalibration
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -25,17 +45,16 @@ if TYPE_CHECKING:
         SeparationWarning,
         SourceNotFound,
     )
-    from logloss.estimates import Estimate
     from logloss.estimators import Calibrator, LogisticRegression
-    from logloss.fitting import fit
+    from logloss.files.load import load
+    from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
-    from logloss.model import LogisticModel
-    from logloss.opening import load
-    from logloss.separation import Separation
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation import Explanation, explain
-    from logloss.smalltable import SmallTable
+    from logloss.training.fit import fit
+    from logloss.training.model import LogisticModel
+    from logloss.training.separation import Separation
 
 
 # Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
@@ -47,7 +66,7 @@ _HOMES = {
     "kl_divergence": "information",
     "measure": "measurement",
     "Measurement": "measurement",
-    "load": "opening",
+    "load": "files.load",
     "drawing": "show.drawings",
     "Drawing": "show.drawings",
     "compare": "comparison",
@@ -59,11 +78,11 @@ _HOMES = {
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
-    "Miscalibration": "decomposition",
-    "SmallTable": "smalltable",
-    "Estimate": "estimates",
-    "fit": "fitting",
-    "LogisticModel": "model",
+    "Miscalibration": "inference.decomposition",
+    "SmallTable": "answers.small_table",
+    "Estimate": "answers.estimate",
+    "fit": "training.fit",
+    "LogisticModel": "training.model",
     "explain": "show.explanation",
     "Explanation": "show.explanation",
     "LogisticRegression": "estimators",
@@ -74,7 +93,7 @@ _HOMES = {
     "EngineError": "errors",
     "ConvergenceWarning": "errors",
     "SeparationWarning": "errors",
-    "Separation": "separation",
+    "Separation": "training.separation",
 }
 
 __all__ = [

@@ -154,8 +154,8 @@ def surprisal(
     >>> surprisal([1, 0, 1], [0.5, 0.75, 1.0], unit="bits").tolist()
     [1.0, 2.0, 0.0]
     """
-    from logloss.data.block import judge_coding
-    from logloss.onepass.kernels import soft_surprisals, surprisals
+    from logloss.data.checks import judge_coding
+    from logloss.onepass.kernels.losses import soft_surprisals, surprisals
     from logloss.onepass.summaries import forecast_of
 
     nats = unit_in_nats(unit)
@@ -213,7 +213,7 @@ def entropy(q: Any, *, unit: str = "nats") -> Any:
     >>> entropy([0.0, 0.5, 1.0], unit="bits").tolist()
     [0.0, 1.0, 0.0]
     """
-    from logloss.onepass.kernels import entropies
+    from logloss.onepass.kernels.losses import entropies
 
     nats = unit_in_nats(unit)
     (flat,), shape = broadcast(q=q)
@@ -262,7 +262,7 @@ def cross_entropy(q: Any, p: Any, *, unit: str = "nats") -> Any:
     >>> round(cross_entropy(0.7, 0.5), 4)
     0.6931
     """
-    from logloss.onepass.kernels import soft_surprisals
+    from logloss.onepass.kernels.losses import soft_surprisals
 
     nats = unit_in_nats(unit)
     (truth, predicted), shape = broadcast(q=q, p=p)
@@ -312,7 +312,7 @@ def kl_divergence(q: Any, p: Any, *, unit: str = "nats") -> Any:
     >>> f"{kl_divergence(0.3, 0.3 + 1e-10):.9g}"
     '2.38095277e-20'
     """
-    from logloss.onepass.kernels import divergences
+    from logloss.onepass.kernels.losses import divergences
 
     nats = unit_in_nats(unit)
     (truth, predicted), shape = broadcast(q=q, p=p)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -104,23 +103,3 @@ def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[
         ]
         lines.append(gap.join(cells).rstrip())
     return lines
-
-
-def html_table(rows: Sequence[Sequence[str]], align: str) -> str:
-    """Rows of cells as an HTML table, the first of them its head; what cells hold is escaped."""
-    sides = ["left" if side == "l" else "right" for side in align]
-    lines = []
-    for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        cells = [
-            f'<{tag} style="text-align:{side}">{html.escape(printable(cell, len(cell)))}</{tag}>'
-            for cell, side in zip(row, sides, strict=True)
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
-
-
-def html_paragraphs(lines: Sequence[str]) -> str:
-    """Lines as HTML paragraphs, escaped."""
-    said = (" ".join(line.split()) for line in lines)
-    return "".join(f"<p>{html.escape(printable(line, len(line)))}</p>" for line in said)

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from logloss.calibration.answer import Calibration
-from logloss.calibration.calibrating import calibrate
-from logloss.calibration.filing import calibration_of_fields
+from logloss.calibration.calibrate import calibrate
 
-__all__ = ["Calibration", "calibrate", "calibration_of_fields"]
+__all__ = ["Calibration", "calibrate"]

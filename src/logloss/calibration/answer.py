@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from logloss.calibration import wording
+from logloss.answers.answer import Answer
+from logloss.answers.estimate import Estimate, expit
+from logloss.answers.figures import put, put_estimate
+from logloss.answers.small_table import SmallTable
 from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
-from logloss.data.source import as_column
+from logloss.data.columns import as_column
 from logloss.errors import DataError
-from logloss.estimates import Estimate, expit
-from logloss.figures import put, put_estimate
-from logloss.smalltable import SmallTable
 from logloss.text import value_text
 
 # Rows that are mapped together.
@@ -28,7 +28,7 @@ PIECE_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Calibration:
+class Calibration(Answer):
     """A map from a score to a better probability: made by `calibrate`, frozen and complete.
 
     Attributes
@@ -63,6 +63,7 @@ class Calibration:
     (0.089, True)
     """
 
+    kind: ClassVar[str] = "calibration"
     map: ScoreMap
     asked: str
     saves: Estimate
@@ -177,27 +178,6 @@ class Calibration:
             return log_one, log_zero
         return logs_of_logit(log_one + log_zero + math.log(self.negatives_kept))
 
-    def save(self, path: Any) -> None:
-        """Write it to a file: JSON whose numbers come back to the bit, written whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            Where to; an older file of that name is replaced.
-
-        Examples
-        --------
-        >>> import logloss, os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "calibration.json")
-        >>> logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="platt").save(path)
-        >>> logloss.load(path).method
-        'platt'
-        """
-        from logloss.calibration.filing import bytes_of_calibration
-        from logloss.storage import write_atomically
-
-        write_atomically(path, bytes_of_calibration(self))
-
     def to_dict(self) -> dict[str, Any]:
         """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
 
@@ -225,51 +205,6 @@ class Calibration:
             put(figures, f"log_loss_{row['method']}_nats", row["log_loss_nats"])
         figures["notes"] = list(self.notes)
         return figures
-
-    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
-        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
-
-        Parameters
-        ----------
-        kind : {"map", "saves"}, optional
-            What each probability becomes; what each map that was tried is expected to save.
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; if left out, a figure of its own.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            `ax.figure.savefig(path)` writes it.
-        """
-        from logloss.show.plot import plot
-
-        return plot(self, kind, ax)
-
-    def to_html(self, path: Any = None) -> str:
-        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            Where to write it, too.
-
-        Returns
-        -------
-        str
-            The page.
-        """
-        from logloss.show.report import to_html
-
-        return to_html(self, path)
-
-    def __repr__(self) -> str:
-        return wording.text_of(self)
-
-    def _repr_html_(self) -> str:
-        """The short form for notebooks: sentences and a table, no script."""
-        from logloss.show.report import short_html
-
-        return short_html(self)
 
 
 def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:

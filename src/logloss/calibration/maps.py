@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.linearmap import CERTAIN, Line, costs
+from logloss.inference.logistic_line import CERTAIN, Line, costs
 
 # From the simplest: of two that are as good, the simpler one is chosen.
 METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
@@ -81,12 +81,12 @@ class ScoreMap:
 
 def logs_of_proba(proba: Any) -> tuple[Any, Any]:
     """(log p, −log(1 − p)) of probabilities."""
-    from logloss.onepass import kernels
+    from logloss.onepass.kernels import losses
 
     found = []
     for label in (1, 0):
         out = np.empty(len(proba))
-        kernels.surprisals(np.full(len(proba), label, np.uint8), proba, None, None, out)
+        losses.surprisals(np.full(len(proba), label, np.uint8), proba, None, None, out)
         found.append(out)
     return -found[0], found[1]
 

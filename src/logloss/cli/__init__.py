@@ -9,13 +9,13 @@ Each command stands in the room of what it does; the options that they share are
 
 from __future__ import annotations
 
-from logloss.cli.comparing import compare, diff
-from logloss.cli.explaining import demo
-from logloss.cli.leaving import main
-from logloss.cli.measuring import measure, merge, show
+from logloss.cli.calibrate_command import calibrate
+from logloss.cli.compare_command import compare, diff
+from logloss.cli.demo_command import demo
+from logloss.cli.exit_codes import main
+from logloss.cli.fit_command import fit, predict
+from logloss.cli.measure_command import measure, merge, show
 from logloss.cli.options import cli
-from logloss.cli.repairing import calibrate
-from logloss.cli.training import fit, predict
 
 for command in (demo, measure, merge, show, fit, predict, calibrate, compare, diff):
     cli.add_command(command)

@@ -1,18 +1,11 @@
-"""The group of commands, and what they share: options, outputs, progress, tests of figures.
-
->>> FAILURE.fullmatch("log_loss_nats > 0.36")["name"]
-'log_loss_nats'
-"""
+"""The group of commands, and what they share: options, outputs, notes."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import stat
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -20,22 +13,10 @@ from typing import Any
 import click
 
 from logloss.errors import DataError
-from logloss.storage import NO_ROOM
+from logloss.files.storage import NO_ROOM
 from logloss.text import printable
 from logloss.version import __version__
 
-FAILED = 1
-FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
-HOLDS: dict[str, Callable[[float, float], bool]] = {
-    ">=": lambda a, b: a >= b,
-    "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    ">": lambda a, b: a > b,
-    "<": lambda a, b: a < b,
-}
-# A walk that lasts longer than this many seconds shows how far it is.
-PATIENCE = 1.0
 # Letters of a message: none is cut, but file and column names in it may hold what a terminal would obey.
 LONGEST = 1 << 16
 # What threads of Arrow may still read when the command ends: standard input.
@@ -181,25 +162,14 @@ def split(names: str | None, table: Any) -> list[str] | None:
     return [names] if names in table.column_names else [name for each in names.split(",") if (name := each.strip())]
 
 
-def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
-    """Leave with 1 if a --fail-if holds."""
-    figures = answer.to_dict() if tests else {}
-    failed = [(text, name) for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
-    for text, name in failed:
-        why = "" if figures[name] is not None else f" ({name} is not defined{_reason(figures, name)})"
-        to_stderr(f"--fail-if holds: {printable(text, LONGEST)}{why}")
-    if failed:
-        raise click.exceptions.Exit(FAILED)
-
-
-def _reason(figures: dict[str, Any], name: str) -> str:
-    reason = figures.get(f"{name}_reason")
+def reason(figures: dict[str, Any], name: str) -> str:
+    reason = figures.get(f"{name}reason")
     return f": {printable(str(reason), LONGEST)}" if reason else ""
 
 
 def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
-    from logloss.storage import check_writable, identity, is_stream
+    from logloss.files.storage import check_writable, identity, is_stream
 
     named = [each for each in inputs if each is not None]
     taken = {file_behind(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
@@ -232,7 +202,7 @@ def check_found(table: Any, words: Sequence[str], outputs: Iterable[str | None],
     summary: an output that is Parquet, whatever its name.
     """
     from logloss.data.arrow import is_found_by
-    from logloss.storage import identity, is_stream
+    from logloss.files.storage import identity, is_stream
 
     paths = [file.path for file in getattr(table, "files", ()) if getattr(file, "path", "")]
     read = {identity(path): path for path in paths}
@@ -281,70 +251,3 @@ def opened(
     table = as_source(files[0] if len(files) == 1 else list(files), header=header)
     check_found(table, files, outputs, summary)
     return table
-
-
-class Bar:
-    """A progress bar: called with each block that was walked, and told of each pass of a fit."""
-
-    def __init__(self, shown: Any) -> None:
-        self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
-
-    def __call__(self, block: Any) -> None:
-        with self.lock:
-            self.shown.update(block.n_rows)
-
-    def on_wait(self) -> None:
-        """Work that walks over no rows is going on: the clock of the bar shows it."""
-        with self.lock:
-            self.shown.refresh()
-
-    def on_pass(self, found: Any) -> None:
-        """The next pass walks over all rows again."""
-        with self.lock:
-            self.n_passes += 1
-            left = f"within {found.bound:.0e}" if math.isfinite(found.bound) else "no bound yet"
-            # Not `reset`, with which a pass of less than PATIENCE would never be seen.
-            self.shown.n = self.shown.last_print_n = 0
-            text = f"pass {self.n_passes}, log loss {found.log_loss:.4f}, {left} nats"
-            self.shown.set_postfix_str(text, refresh=False)
-
-
-@contextmanager
-def bar(source: Any, *, quiet: bool) -> Iterator[Bar | None]:
-    """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(
-        total=source.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr
-    ) as shown:
-        yield Bar(shown)
-
-
-def parsed_test(text: str) -> tuple[str, str, str, float]:
-    """A --fail-if test as (its text, figure, operator, bound)."""
-    match = FAILURE.fullmatch(text)
-    try:
-        bound = float(match["bound"]) if match else math.nan
-    except ValueError:
-        match = None
-    if match is None:
-        raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
-    return text, match["name"], match["operator"], bound
-
-
-def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
-    """Whether a figure fails its test; one that is not defined does, and so does any against a bound of nan."""
-    numbers = [
-        key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
-    ]
-    if name not in numbers:
-        import difflib
-
-        close = difflib.get_close_matches(name, numbers, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
-    value = math.nan if figures[name] is None else float(figures[name])
-    return math.isnan(value) or math.isnan(bound) or HOLDS[operator](value, bound)

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from logloss.comparison.answer import Comparison, compare
-from logloss.comparison.contest import Contest
-from logloss.comparison.course import Course
+from logloss.comparison.answer import Comparison
+from logloss.comparison.compare import compare
+from logloss.comparison.pairwise import Contest
+from logloss.comparison.sequential import Course
 
 __all__ = ["Comparison", "Contest", "Course", "compare"]

@@ -15,18 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.columns import as_column, check_lengths, is_arrow
 from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_unnamed_index
-from logloss.data.source import (
-    MemorySource,
-    Source,
-    array_source,
-    as_column,
-    as_source,
-    check_lengths,
-    is_arrow,
-    is_lazy,
-    warn_of_order,
-)
+from logloss.data.source import MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
 from logloss.data.values import is_label
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text

@@ -1,8 +1,8 @@
 """The keys of groups and clusters: typed values of one or several columns.
 
 null, "", 1 and "1" are four values, True is a fifth; 1 and 1.0 are one: `data/values.py` says which value each is. A
-group keeps its values; a cluster is known by a hash of them (`onepass/hashing.py`). A text file has no types: its keys
-are text.
+group keeps its values; a cluster is known by a hash of them (`onepass/kernels/hashing.py`). A text file has no types:
+its keys are text.
 
 >>> Keys(1, 10).numbers_of((Column(np.array([0, 1, 0], np.int32), None, ("b", "a")),)).tolist()
 [0, 1, 0]

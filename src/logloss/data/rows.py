@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.values import Array as Array
 from logloss.data.values import Number, is_number, number_in
 from logloss.text import printable, value_text
+
+if TYPE_CHECKING:
+    pass
+
 
 # Values that name a row of an engine's frame.
 N_SHOWN = 6
@@ -302,3 +306,10 @@ class Roles:
 def is_unnamed_index(name: str) -> bool:
     """Whether a column is a level of an index to which nobody has given a name."""
     return UNNAMED_INDEX.match(name) is not None
+
+
+def positive_text(roles: Roles) -> str:
+    """What counts as positive: `clicked = 1`, `class = ">50K"`, `stars >= 4`."""
+    if roles.label_test is not None:
+        return printable(str(roles.label_test))
+    return f"{printable(roles.y_true)} = {'1' if roles.pos_label is None else value_text(roles.pos_label)}"

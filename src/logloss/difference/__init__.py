@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
-from logloss.difference.answer import Difference, diff
+from logloss.difference.answer import Difference
+from logloss.difference.diff import diff
 
 __all__ = ["Difference", "diff"]

@@ -24,8 +24,8 @@ from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.design import Category, Design
 from logloss.data.rows import Array
 from logloss.errors import DataError, MissingPackage
-from logloss.model import LogisticModel
 from logloss.text import listed, printable
+from logloss.training.model import LogisticModel
 
 
 def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:

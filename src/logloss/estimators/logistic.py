@@ -24,9 +24,9 @@ from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
 from logloss.errors import DataError
-from logloss.fitting import TOLERANCE, fit
-from logloss.model import LogisticModel
 from logloss.text import count, listed, significant, value_text
+from logloss.training.fit import TOLERANCE, fit
+from logloss.training.model import LogisticModel
 
 # Read as they are; all else becomes float64.
 FLOATS = (np.float64, np.float32)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from logloss.measurement.answer import Measurement, measurement_of
-from logloss.measurement.measuring import measure, positive_text, summarised
+from logloss.measurement.measure import measure
+from logloss.measurement.record import SummaryRecord, summarise
 
-__all__ = ["Measurement", "measure", "measurement_of", "positive_text", "summarised"]
+__all__ = ["Measurement", "measure", "measurement_of", "SummaryRecord", "summarise"]

@@ -13,27 +13,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from logloss import wording
-from logloss.baserates import at_base_rates
-from logloss.breakdown import figures_of, groups_table, margin
-from logloss.decomposition import (
-    Chance,
-    Miscalibration,
-    Recalibration,
-    area_under_curve,
-    chance_of,
-    decomposed,
-    share_of_costliest,
-)
+from logloss.answers.answer import Answer
+from logloss.answers.estimate import CONFIDENCE, Estimate
+from logloss.answers.figures import jsonable, put, put_estimate
+from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
-from logloss.estimates import CONFIDENCE, Estimate, moments_of
-from logloss.figures import jsonable, put, put_estimate
-from logloss.linearmap import straightness
-from logloss.provenance import Parts, Question
-from logloss.smalltable import SmallTable
-from logloss.spread import Spread, spread_of
+from logloss.inference.base_rates import at_base_rates
+from logloss.inference.calibration_line import straightness
+from logloss.inference.chance import Chance, chance_of
+from logloss.inference.decomposition import Miscalibration, decomposed
+from logloss.inference.groups import groups_table, margin
+from logloss.inference.moments import moments_of
+from logloss.inference.ranking import area_under_curve, share_of_costliest
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import Spread, spread_of
+from logloss.inference.variance import figures_of
+from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Measurement:
+class Measurement(Answer):
     """What a set of predictions costs: made by `measure`, frozen and complete.
 
     Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with `low` and `high`.
@@ -100,6 +97,7 @@ class Measurement:
     (inf, 1, 'row 1')
     """
 
+    kind: ClassVar[str] = "measurement"
     log_loss: Estimate
     log_loss_of_possible: float
     uncertainty: Estimate
@@ -143,9 +141,22 @@ class Measurement:
     source: str
     positive: str
     notes: tuple[str, ...] = ()
-    summary: LossSummary = field(default=None, compare=False)  # type: ignore[assignment]
-    question: Question = field(default=None, compare=False)  # type: ignore[assignment]
-    parts: Parts = field(default=None, compare=False)  # type: ignore[assignment]
+    record: SummaryRecord = field(default=None, compare=False)  # type: ignore[assignment]
+
+    @property
+    def summary(self) -> LossSummary:
+        """What it is made of: exact sums and tables of counts, small whatever the number of rows."""
+        return self.record.summary
+
+    @property
+    def question(self) -> Question:
+        """What was asked."""
+        return self.record.question
+
+    @property
+    def parts(self) -> Parts:
+        """The parts of the rows, so that none is counted twice."""
+        return self.record.parts
 
     @property
     def ratio(self) -> float:
@@ -228,30 +239,7 @@ class Measurement:
             raise DataError(
                 f"a measurement merges with a measurement; got {type(other).__name__}. Read a file with logloss.load."
             )
-        question = self.question.merge(other.question)
-        parts = self.parts.union(other.parts)
-        notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
-        return measurement_of(self.summary.merge(other.summary), question, parts, parts.text, notes)
-
-    def save(self, path: Any) -> None:
-        """Write the summary to a file: Parquet in long form, checksummed, written whole or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            Where to; an older file of that name is replaced.
-
-        Examples
-        --------
-        >>> import logloss, os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "monday.logloss")
-        >>> logloss.measure([1, 0], [0.8, 0.4]).save(path)
-        >>> logloss.load(path).n_rows
-        2
-        """
-        from logloss.filing import save_summary
-
-        save_summary(path, self.summary, self.question, self.parts, self.source, self.notes)
+        return measurement_of(self.record.merge(other.record))
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
@@ -309,71 +297,12 @@ class Measurement:
         figures["notes"] = list(self.notes)
         return figures
 
-    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
-        """A picture, drawn with matplotlib (`pip install "logloss[plot]"`); its numbers are `logloss.drawing(m, kind)`.
 
-        Parameters
-        ----------
-        kind : {"reliability", "parts", "costliest", "groups"}, optional
-            How often it happened where so much was said; the parts of the loss; what share of it the costliest rows
-            bear; what each group of `by` adds.
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; if left out, a figure of its own, as wide as a column of a journal.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            `ax.figure.savefig(path)` writes it.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-        >>> m.plot("reliability").get_xlabel()
-        'said: predicted probability'
-        """
-        from logloss.show.plot import plot
-
-        return plot(self, kind, ax)
-
-    def to_html(self, path: Any = None) -> str:
-        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            Where to write it, too.
-
-        Returns
-        -------
-        str
-            The page.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).to_html().startswith("<!DOCTYPE html>")
-        True
-        """
-        from logloss.show.report import to_html
-
-        return to_html(self, path)
-
-    def __repr__(self) -> str:
-        return wording.text_of(self)
-
-    def _repr_html_(self) -> str:
-        """The short form for notebooks: sentences and tables, no script."""
-        from logloss.show.report import short_html
-
-        return short_html(self)
-
-
-def measurement_of(
-    summary: LossSummary, question: Question, parts: Parts, source: str, notes: tuple[str, ...]
-) -> Measurement:
+def measurement_of(record: SummaryRecord) -> Measurement:
     """The measurement that a summary makes."""
-    summary = replace(summary, pieces=())
+    # The pieces have become parts; two measurements of the same rows hold the same summary.
+    record = replace(record, summary=replace(record.summary, pieces=()))
+    summary, question = record.summary, record.question
     spread = spread_of(summary.scores)
     moments, error_of = figures_of(summary, spread)
     no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
@@ -431,13 +360,11 @@ def measurement_of(
         cluster=() if summary.clusters is None else summary.clusters.columns,
         has_buckets=summary.clusters is not None and summary.clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
-        first_infinite="" if first is None else first.where(source),
-        source=source,
+        first_infinite="" if first is None else first.where(record.source),
+        source=record.source,
         positive=question.positive,
-        notes=notes,
-        summary=summary,
-        question=question,
-        parts=parts,
+        notes=record.notes,
+        record=record,
     )
 
 

@@ -22,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
-from logloss.data.block import Block, judge_coding
+from logloss.data.block import Block
+from logloss.data.checks import judge_coding
 from logloss.data.rows import Roles
 from logloss.data.source import BlockPart, Source
 from logloss.errors import DataError

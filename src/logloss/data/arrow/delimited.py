@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from logloss.data.arrow.columns import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
+from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError

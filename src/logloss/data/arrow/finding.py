@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from logloss.data.arrow.columns import Partitions
+from logloss.data.arrow.arrays import Partitions
 from logloss.errors import DataError, SourceNotFound
 from logloss.text import counted, listed, printable
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
-from logloss.data.arrow.columns import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from logloss.data.arrow.columns import (
+from logloss.data.arrow.arrays import (
     BLOCK_ROWS,
     Partitions,
     damage_named,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from logloss.data.arrow.columns import (
+from logloss.data.arrow.arrays import (
     BLOCK_ROWS,
     Partitions,
     array_of,

@@ -22,7 +22,7 @@ from typing import Any
 
 from logloss.data.source import Source, as_source
 from logloss.errors import DataError
-from logloss.onepass.engines.frames import EngineSource, FrameSource, kind_of_frame
+from logloss.onepass.engines.frame_sources import EngineSource, FrameSource, kind_of_frame
 
 KINDS = ("dask", "spark")
 

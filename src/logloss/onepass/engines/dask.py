@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from logloss.errors import EngineError, MissingPackage
-from logloss.onepass.engines.frames import FrameSource, frame_part_of
+from logloss.onepass.engines.frame_sources import FrameSource, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
 from logloss.version import __version__
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from logloss.errors import DataError, EngineError, LogLossError
-from logloss.onepass.engines.frames import FramePart, at_hand
+from logloss.onepass.engines.frame_sources import FramePart, at_hand
 from logloss.onepass.run import blas_on_one_thread, summary_of
 
 # Tasks of one pass: more parts than these go together, so that a pass over a million row groups can be scheduled.

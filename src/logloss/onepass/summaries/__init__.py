@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.clusters import GradientSummary
-from logloss.onepass.summaries.columns import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, Costly
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.dependence import Combinations, DependenceSummary
+from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary

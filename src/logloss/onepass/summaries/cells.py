@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass import placing
+from logloss.onepass.kernels import score_keys as placing
 from logloss.onepass.summaries.contract import is_hard
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINS, ScoreWorkspace, bins_of, masses_of
-from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
 
 # Cells are kept score by score while there are no more.
 MOST_CELLS = 1 << 17

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass import gathering
-from logloss.onepass.hashing import hashes_of
+from logloss.onepass.kernels import category_sums
+from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import Workspace
 from logloss.onepass.summaries.curvature import Point
 from logloss.onepass.summaries.grouped import BUCKET_SHIFT, MOST_GROUPS
@@ -104,9 +104,9 @@ class _GradientWorkspace:
             mine = codes[start:stop]
             sums[:, 0] += np.bincount(mine, weights=own, minlength=len(distinct))
             if design.n_dense:
-                gathering.segment_sums(mine, own, piece, dense)
+                category_sums.segment_sums(mine, own, piece, dense)
             for levels, out in zip(coded.codes, crossed, strict=True):
-                gathering.cross_tab(mine, levels[start:stop], own, out)
+                category_sums.cross_tab(mine, levels[start:stop], own, out)
         sums[:, 1 : 1 + design.n_dense] = dense / design.scale[1 : 1 + design.n_dense]
         for span, out in zip(design.spans, crossed, strict=True):
             sums[:, span] = out

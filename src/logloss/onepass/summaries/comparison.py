@@ -11,7 +11,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.errors import DataError
-from logloss.onepass import contrasts
+from logloss.onepass.kernels import paired_losses
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -168,7 +168,9 @@ class ComparisonWorkspace:
         seen = []
         for proba, of_zero, logit in block.rivals:
             losses, logits = np.empty(block.n_rows), np.empty(block.n_rows)
-            contrasts.losses_and_logits(block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits)
+            paired_losses.losses_and_logits(
+                block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
+            )
             seen.append((losses, logits))
         for (i, j), contrast in zip(self.pairs, self.contrasts, strict=True):
             contrast.add(block, seen[i], seen[j], (i, j))

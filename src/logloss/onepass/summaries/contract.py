@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.forecasts import Unlabelled
+from logloss.data.prior_shift import Unlabelled
 
 
 class Workspace(Protocol):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass import contrasts, exact, kernels
+from logloss.onepass.kernels import exact, losses, paired_losses
 from logloss.onepass.summaries.contract import is_hard
 from logloss.onepass.summaries.costliest import Costly, row_of
-from logloss.onepass.tables import CountTable, Numbering, are_few
+from logloss.onepass.summaries.tables import CountTable, Numbering, are_few
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
 # out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
@@ -53,7 +53,7 @@ class Contrast:
     what one could have lost beyond the other has no bound.
     """
 
-    counts: tuple[int, ...] = (0,) * contrasts.N_TALLIES
+    counts: tuple[int, ...] = (0,) * paired_losses.N_TALLIES
     sums: tuple[int, ...] = (0,) * len(CONTRAST_SUMS)
     apart: tuple[Apart, ...] = ()
 
@@ -73,20 +73,22 @@ class ContrastWorkspace:
     """The sums of a pair so far."""
 
     def __init__(self) -> None:
-        self.hard = exact.new_limbs(contrasts.N_CONTRAST)
+        self.hard = exact.new_limbs(paired_losses.N_CONTRAST)
         self.weighted: Any = None
-        self.tallies = np.zeros((2, contrasts.N_TALLIES), np.int64)
+        self.tallies = np.zeros((2, paired_losses.N_TALLIES), np.int64)
         self.apart: list[Apart] = []
 
     def add(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
         """Take in rows of one kind; first, second: losses and logits of each forecast."""
         if is_hard(block):
-            contrasts.contrast_sums(first[0], second[0], first[1], second[1], block.counts, self.hard, self.tallies[0])
+            paired_losses.contrast_sums(
+                first[0], second[0], first[1], second[1], block.counts, self.hard, self.tallies[0]
+            )
         else:
             if self.weighted is None:
-                self.weighted = exact.new_limbs(contrasts.N_WEIGHTED_LIMBS)
+                self.weighted = exact.new_limbs(paired_losses.N_WEIGHTED_LIMBS)
             weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-            contrasts.weighted_contrast_sums(
+            paired_losses.weighted_contrast_sums(
                 first[0], second[0], first[1], second[1], weight, block.counts, self.weighted, self.tallies[1]
             )
         self._look_for_apart(block, first[0], second[0], pair)
@@ -102,7 +104,7 @@ class ContrastWorkspace:
         gaps = np.where(np.isnan(gaps), 0.0, gaps)
         costs, places = np.full(N_APART, -1.0), np.full(N_APART, -1)
         costs[0] = least
-        n_kept, _ = kernels.keep_costliest(gaps, 0, least, 0, costs, places)
+        n_kept, _ = losses.keep_costliest(gaps, 0, least, 0, costs, places)
         chosen = [int(place) for place, gap in zip(places[:n_kept], costs[:n_kept], strict=True) if gap > 0]
         rivals = [block.rivals[number] for number in pair]
         found = [
@@ -181,7 +183,7 @@ class JointWorkspace:
 
     def add(self, block: Block, first: Any, second: Any) -> None:
         """Take in rows with hard labels and no weights; first, second: their bins."""
-        from logloss.onepass import placing
+        from logloss.onepass.kernels import score_keys
 
         keys = (first >> self.level) << BIN_BITS | (second >> self.level)
         numbers, done = self._numbering.numbers_of(keys)
@@ -196,7 +198,7 @@ class JointWorkspace:
             grown = np.zeros((max(n_known, 2 * len(self._rows)), 2), np.int64)
             grown[: len(self._rows)] = self._rows
             self._rows = grown
-        placing.tally_slots(block.y_true, numbers, block.counts, self._rows)
+        score_keys.tally_slots(block.y_true, numbers, block.counts, self._rows)
 
     def freeze(self) -> JointScores:
         """The pairs of the rows that were added."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.block import Block, Forecast
+from logloss.data.block import Block
+from logloss.data.checks import Forecast
 from logloss.data.rows import Place
-from logloss.onepass import kernels
+from logloss.onepass.kernels import losses as kernels
 from logloss.onepass.summaries.contract import forecast_of
 from logloss.text import count, significant
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
-from logloss.onepass import exact, gathering, kernels
+from logloss.onepass.kernels import category_sums, exact, losses
 from logloss.onepass.summaries.contract import Workspace
 from logloss.text import count, significant
 
@@ -175,7 +175,7 @@ class _CurvatureWorkspace:
             own = both[:, : stop - start]
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             counts = None if block.counts is None else block.counts[start:stop]
-            kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
+            losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
             unit = self.point.residual_unit
             if unit:
                 # A row that stands for several has as many gradients, each of one.
@@ -225,9 +225,9 @@ class _CurvatureWorkspace:
         self.dense += scaled.T @ scaled
         for j, mine in enumerate(codes):
             if self.design.n_dense:
-                gathering.segment_sums(mine, curvatures, piece, self.mixed[j])
+                category_sums.segment_sums(mine, curvatures, piece, self.mixed[j])
             for i in range(j):
-                gathering.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
+                category_sums.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
 
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""

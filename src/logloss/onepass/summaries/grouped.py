@@ -15,12 +15,13 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
-from logloss.onepass import exact, grouping, kernels
-from logloss.onepass.hashing import hashes_of
+from logloss.onepass.kernels import by_group, exact
+from logloss.onepass.kernels import losses as kernels
+from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.cells import COARSE_CELLS, GROUP_BITS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.scores import ScoreWorkspace
-from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count, listed
 
 MOST_GROUPS = 1 << GROUP_BITS
@@ -237,7 +238,7 @@ class GroupedWorkspace:
         if is_hard(block) and block.y_logit is not None:
             # Their losses, or the cubes of these, leave the short sums.
             size = np.abs(block.y_logit)
-            is_far = (size > grouping.GREATEST_POWERED) & np.isfinite(size)
+            is_far = (size > by_group.GREATEST_POWERED) & np.isfinite(size)
         if not is_hard(block):
             self._add_general(block, groups, n_groups)
         elif is_far is None or not is_far.any():
@@ -276,10 +277,10 @@ class GroupedWorkspace:
 
     def _add_hard(self, block: Block, groups: Any, n_groups: int) -> None:
         starts, order = np.empty(n_groups + 1, np.int64), np.empty(block.n_rows, np.int32)
-        grouping.order_by_group(groups, starts, order)
+        by_group.order_by_group(groups, starts, order)
         tallies = np.zeros((n_groups, 3), np.int64)
         forecast = forecast_of(block)
-        grouping.grouped_sums(block.y_true, *forecast, block.counts, order, starts, self._limbs, tallies)
+        by_group.grouped_sums(block.y_true, *forecast, block.counts, order, starts, self._limbs, tallies)
         self._totals[:n_groups, :3] += tallies
         self._totals[:n_groups, 3:] += tallies
         # A deposit adds less than 2^32 to a limb; a row makes at most 24 of them.

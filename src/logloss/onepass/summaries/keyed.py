@@ -19,9 +19,9 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
 from logloss.data.rows import Column
 from logloss.errors import DataError
-from logloss.onepass.grouping import order_by_group
+from logloss.onepass.kernels.by_group import order_by_group
 from logloss.onepass.summaries.grouped import MOST_GROUPS
-from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count, listed
 
 GROUP, PERIOD = "group", "period"

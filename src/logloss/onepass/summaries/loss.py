@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.forecasts import Unlabelled
+from logloss.data.prior_shift import Unlabelled
 from logloss.errors import DataError
-from logloss.onepass import exact, kernels
-from logloss.onepass.hashing import GOLDEN, WORD, hash_rows, hashes_of
+from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
 from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
@@ -142,7 +142,7 @@ class _LossSumWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block of hard labels."""
-        self.n_infinite += kernels.losses_summed(block.y_true, *forecast_of(block), self.limbs)
+        self.n_infinite += losses.losses_summed(block.y_true, *forecast_of(block), self.limbs)
         self.n_rows += block.n_rows
         self.coding |= block.coding
 
@@ -168,7 +168,7 @@ class LateSums:
         forecast = forecast_of(late)
         # Whatever the label, prediction and entropy are what they are.
         labels = np.zeros(len(forecast[0]))
-        kernels.general_sums(labels, *forecast, late.sample_weight, late.counts, limbs, tally)
+        losses.general_sums(labels, *forecast, late.sample_weight, late.counts, limbs, tally)
         sums = (exact.as_integer(limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h"))
         return cls(int(tally[0]), *sums)
 
@@ -362,11 +362,11 @@ class _LossWorkspace:
         forecast = forecast_of(block)
         if is_hard(block):
             costs, places = self.costliest.room()
-            kernels.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, costs, places)
+            losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, costs, places)
             self.costliest.take(block, costs, places)
             self.n_hard = added(self.n_hard, numbers_of(tally))
         else:
-            kernels.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
+            losses.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
             self.costliest.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)

@@ -9,7 +9,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, Coded
-from logloss.onepass import exact, kernels
+from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.curvature import Point
 
 
@@ -31,5 +31,5 @@ def residuals_of(
         weights = None if block.sample_weight is None else block.sample_weight[start:stop]
         counts = None if block.counts is None else block.counts[start:stop]
         own = np.empty((2, stop - start))
-        kernels.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
         yield start, stop, piece, own[0], own[1], logits

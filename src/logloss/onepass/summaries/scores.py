@@ -15,9 +15,9 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.errors import DataError
-from logloss.onepass import placing
+from logloss.onepass.kernels import score_keys
 from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
-from logloss.onepass.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
 from logloss.text import count
 
 MOST_DISTINCT = 1 << 16
@@ -25,7 +25,7 @@ MOST_DISTINCT = 1 << 16
 N_WORDS_SEEN = 1 << 14
 PROBA, LOGIT = "proba", "logit"
 SCALES = {PROBA: "probabilities", LOGIT: "log-odds"}
-N_BINS = {PROBA: placing.N_PROBA_BINS, LOGIT: placing.N_LOGIT_BINS}
+N_BINS = {PROBA: score_keys.N_PROBA_BINS, LOGIT: score_keys.N_LOGIT_BINS}
 # Columns of the counts: rows of 0, rows of 1; in bins also the sums of their offsets.
 N_COUNTED, N_BINNED = 2, 4
 # Columns of the masses: w, w·y, w², w²·y, w²·y², w·offset.
@@ -112,9 +112,9 @@ def keys_of(block: Block) -> tuple[str, Any]:
     proba, of_zero, logit = forecast_of(block)
     keys = np.empty(block.n_rows, np.int64)
     if logit is not None:
-        placing.keys_of_logit(logit, keys)
+        score_keys.keys_of_logit(logit, keys)
         return LOGIT, keys
-    placing.keys_of_proba(proba, of_zero, keys)
+    score_keys.keys_of_proba(proba, of_zero, keys)
     return PROBA, keys
 
 
@@ -122,13 +122,13 @@ def has_too_many(keys: Any) -> bool:
     """Whether these keys alone are certainly too many for a table: a quick look before they are numbered."""
     if len(keys) <= MOST_DISTINCT:
         return False
-    return placing.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64)) > MOST_DISTINCT
+    return score_keys.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64)) > MOST_DISTINCT
 
 
 def bins_of(scale: str, keys: Any) -> tuple[Any, Any]:
     """The bin of each key, and the place of the row in it."""
     bins, offsets = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-    place = placing.bins_of_proba_keys if scale == PROBA else placing.bins_of_logit_keys
+    place = score_keys.bins_of_proba_keys if scale == PROBA else score_keys.bins_of_logit_keys
     place(keys, bins, offsets)
     return bins, offsets
 
@@ -156,7 +156,7 @@ class ScoreWorkspace:
         if self.is_binned and is_hard(block) and block.counts is None:
             self.n_rows += block.n_rows
             self._make_room(block.n_rows)
-            placing.tally_forecasts(block.y_true, *forecast_of(block), self._packed)
+            score_keys.tally_forecasts(block.y_true, *forecast_of(block), self._packed)
         else:
             self.place(block)
 
@@ -172,14 +172,14 @@ class ScoreWorkspace:
         if not self.is_binned:
             self._to_bins()
         bins, offsets = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
-        place = placing.bins_of_proba_keys if self.scale == PROBA else placing.bins_of_logit_keys
+        place = score_keys.bins_of_proba_keys if self.scale == PROBA else score_keys.bins_of_logit_keys
         place(keys, bins, offsets)
         if is_hard(block) and block.counts is None:
             self._make_room(block.n_rows)
-            placing.tally_bins(block.y_true, bins, offsets, self._packed)
+            score_keys.tally_bins(block.y_true, bins, offsets, self._packed)
         elif is_hard(block):
-            placing.tally_slots(block.y_true, bins, block.counts, self._counts[:, :2])
-            placing.tally_offsets(block.y_true, bins, offsets, block.counts, self._counts[:, 2:])
+            score_keys.tally_slots(block.y_true, bins, block.counts, self._counts[:, :2])
+            score_keys.tally_offsets(block.y_true, bins, offsets, block.counts, self._counts[:, 2:])
         else:
             slots, _ = self._numbering.numbers_of(bins.astype(np.int64))
             self._tally(block, slots, offsets)
@@ -187,12 +187,12 @@ class ScoreWorkspace:
 
     def _make_room(self, n_rows: int) -> None:
         """Unpack the counts before so many rows more would overflow them."""
-        if self._n_packed + n_rows > placing.MAX_PACKED_ROWS:
+        if self._n_packed + n_rows > score_keys.MAX_PACKED_ROWS:
             self._unpack()
         self._n_packed += n_rows
 
     def _unpack(self) -> None:
-        placing.unpack(self._packed, self._counts)
+        score_keys.unpack(self._packed, self._counts)
         self._n_packed = 0
 
     def _tally(self, block: Block, slots: Any, offsets: Any) -> None:
@@ -203,7 +203,7 @@ class ScoreWorkspace:
                 grown = np.zeros((max(n_slots, 2 * len(self._rows)), N_COUNTED), np.int64)
                 grown[: len(self._rows)] = self._rows
                 self._rows = grown
-            placing.tally_slots(block.y_true, slots, block.counts, self._rows)
+            score_keys.tally_slots(block.y_true, slots, block.counts, self._rows)
             return
         masses = masses_of(block)
         for column, values, shifts in masses:

@@ -9,7 +9,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
-from logloss.onepass import exact
+from logloss.onepass.kernels import exact
 from logloss.onepass.summaries.contract import Workspace
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count

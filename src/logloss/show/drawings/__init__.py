@@ -9,30 +9,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from logloss.calibration import Calibration
-from logloss.comparison import Comparison
-from logloss.difference import Difference
+from logloss.answers.answer import Answer
 from logloss.errors import DataError
-from logloss.measurement import Measurement
-from logloss.model import LogisticModel
 from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model
 from logloss.show.drawings.drawn import Drawing as Drawing
 
 ROOMS = {
-    Measurement: of_measurement,
-    LogisticModel: of_model,
-    Calibration: of_calibration,
-    Comparison: of_comparison,
-    Difference: of_difference,
+    "measurement": of_measurement,
+    "model": of_model,
+    "calibration": of_calibration,
+    "comparison": of_comparison,
+    "difference": of_difference,
 }
 
 
-def kinds(answer: Any) -> list[str]:
+def kinds(answer: Answer) -> list[str]:
     """The pictures that an answer has, the first one as a rule."""
     return _room(answer).kinds(answer)
 
 
-def drawing(answer: Any, kind: str | None = None) -> Drawing:
+def drawing(answer: Answer, kind: str | None = None) -> Drawing:
     """What a picture of an answer shows, as numbers, and the sentence that says what to see in it.
 
     Parameters
@@ -69,10 +65,10 @@ def drawing(answer: Any, kind: str | None = None) -> Drawing:
     return known[kind](answer)
 
 
-def _room(answer: Any) -> Any:
+def _room(answer: Answer) -> Any:
     """The module that knows the pictures of such an answer."""
-    for kind, room in ROOMS.items():
-        if isinstance(answer, kind):
-            return room
-    names = ", ".join(kind.__name__ for kind in ROOMS)
-    raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
+    room = ROOMS.get(getattr(answer, "kind", ""))
+    if room is None:
+        names = "Measurement, LogisticModel, Calibration, Comparison, Difference"
+        raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
+    return room

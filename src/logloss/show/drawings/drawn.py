@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from logloss.figures import jsonable
-from logloss.smalltable import SmallTable
+from logloss.answers.figures import jsonable
+from logloss.answers.small_table import SmallTable
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Levels, and what lies between them: a loss as the sum of its parts, a move as the sum of its reasons.
 
->>> from logloss.estimates import Estimate
+>>> from logloss.answers.estimate import Estimate
 >>> terms = [("less", -1.0, Estimate(0.25)), ("more", 1.0, Estimate(0.5))]
 >>> levels_table(("start", Estimate(1.0)), terms, ("end", Estimate(1.25)))["to_nats"]
 [1.0, 0.75, 1.25, 1.25]
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from logloss.estimates import Estimate
-from logloss.smalltable import SmallTable
+from logloss.answers.estimate import Estimate
+from logloss.answers.small_table import SmallTable
 
 
 def levels_table(

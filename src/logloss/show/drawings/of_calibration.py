@@ -12,11 +12,11 @@ import math
 
 import numpy as np
 
+from logloss.answers.estimate import expit
+from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
-from logloss.calibration.wording import advice, described
-from logloss.estimates import expit
 from logloss.show.drawings.drawn import Drawing
-from logloss.smalltable import SmallTable
+from logloss.show.words.of_calibration import advice, described
 from logloss.text import fixed, significant
 
 # Points of the map, and every which one is listed.

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
-from logloss.comparison.words import lead_digits, odds, ranking_rows, signed
 from logloss.show.drawings.drawn import Drawing
-from logloss.smalltable import SmallTable
+from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows, signed
+from logloss.show.words.of_measurement import group_value
 from logloss.text import counted, interval, printable
-from logloss.wording import group_value
 
 # Most forecasts, groups and periods that are drawn, and most periods that are listed.
 MOST_FORECASTS, MOST_GROUPS, MOST_PERIODS, MOST_LISTED = 24, 24, 300, 60

@@ -13,14 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from logloss.curve import confidence_of, consistency_of, no_bands, payers_of, pools_of, quantiles_of, said_of
-from logloss.estimates import Estimate, expit, logit
+from logloss.answers.estimate import Estimate, expit, logit
+from logloss.answers.small_table import SmallTable
+from logloss.inference.reliability import (
+    confidence_of,
+    consistency_of,
+    no_bands,
+    payers_of,
+    pools_of,
+    quantiles_of,
+    said_of,
+)
 from logloss.measurement import Measurement
 from logloss.show.drawings.drawn import Drawing
 from logloss.show.drawings.levels import levels_table
-from logloss.smalltable import SmallTable
+from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
-from logloss.wording import group_value, p_text, parts_rows, shown
 
 # Pools that weigh less do not decide how much of the axes is shown.
 LEAST_POOL = 0.005

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.small_table import SmallTable
 from logloss.data.design import Numbers
-from logloss.model import LogisticModel
-from logloss.model_wording import odds_ratio, table_of
 from logloss.show.drawings.drawn import Drawing
-from logloss.smalltable import SmallTable
+from logloss.show.words.of_model import odds_ratio, table_of
 from logloss.text import count, counted, fixed, printable, significant
+from logloss.training.model import LogisticModel
 
 # Most coefficients that are drawn.
 MOST_COEFFICIENTS = 20

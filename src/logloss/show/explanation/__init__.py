@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from logloss.answers.figures import put
 from logloss.data.values import is_label
 from logloss.errors import DataError
-from logloss.figures import put
 from logloss.measurement import Measurement
-from logloss.model import LogisticModel
 from logloss.show import page
-from logloss.show.explanation import of_points, of_pools
+from logloss.show.explanation import groups_page, points_page
+from logloss.show.explanation.kl_pictures import rungs
 from logloss.show.explanation.lesson import LessonOfPoints, LessonOfPools, Names, lesson_of_points
-from logloss.show.explanation.parts import rungs
-from logloss.show.explanation.prose import capital, number
+from logloss.show.explanation.sentences import capital, number
 from logloss.text import NATS_PER_BIT, columns, count, fixed, printable, value_text
+from logloss.training.model import LogisticModel
 
 # More points hide each other.
 MOST_POINTS = 200
@@ -76,7 +76,7 @@ class Explanation:
         """
         written = _page(self.lesson)
         if path is not None:
-            from logloss.storage import write_atomically
+            from logloss.files.storage import write_atomically
 
             write_atomically(path, written.encode())
         return written
@@ -191,12 +191,12 @@ def explain(
     return Explanation(lesson_of_points(x, labels, names, l2=l2, model=model), source)
 
 
-def ten_points() -> Explanation:
+def of_ten_points() -> Explanation:
     """The explanation of the ten points of `logloss demo`."""
-    from logloss import demo
+    from logloss.show.explanation import ten_points
 
     names = Names("green", "red")
-    return Explanation(lesson_of_points(demo.X, demo.IS_GREEN, names, l2=demo.PENALTY), "ten points")
+    return Explanation(lesson_of_points(ten_points.X, ten_points.IS_GREEN, names, l2=ten_points.PENALTY), "ten points")
 
 
 def counted_coefficients(model: LogisticModel) -> str:
@@ -264,9 +264,9 @@ def _names_of(measured: Measurement) -> Names:
 def _page(lesson: LessonOfPoints | LessonOfPools) -> str:
     """The whole page of a lesson."""
     if isinstance(lesson, LessonOfPoints):
-        title, (body, sliders) = of_points.title_of(lesson), of_points.body_of_points(lesson)
+        title, (body, sliders) = points_page.title_of(lesson), points_page.body_of_points(lesson)
     else:
-        title, (body, sliders) = of_pools.title_of(lesson), of_pools.body_of_pools(lesson)
+        title, (body, sliders) = groups_page.title_of(lesson), groups_page.body_of_pools(lesson)
     room = files("logloss.show.explanation")
     style, script = (room.joinpath(f"explanation.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     moves = page.data_for_script({slider.name: slider.moves for slider in sliders})

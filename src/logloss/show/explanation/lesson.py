@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.decomposition import Recalibration
 from logloss.errors import DataError, SeparationWarning
-from logloss.fitting import fit
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import spread_of
 from logloss.information import cross_entropy, entropy, kl_divergence, surprisal
 from logloss.measurement import Measurement, measure
-from logloss.model import LogisticModel
-from logloss.predicting import proba_of
-from logloss.spread import spread_of
+from logloss.training.fit import fit
+from logloss.training.model import LogisticModel
+from logloss.training.predict import proba_of
 
 # The predictions through which the slider moves, if the truth does not lie beyond them.
 FIRST_SAID, LAST_SAID = 0.1, 0.9

@@ -11,37 +11,33 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from logloss.calibration import Calibration
-from logloss.comparison import Comparison
-from logloss.difference import Difference
+from logloss.answers.answer import Answer
 from logloss.errors import DataError, MissingPackage
-from logloss.measurement import Measurement
-from logloss.model import LogisticModel
 from logloss.show.drawings import drawing
 
 try:
     from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
+    from logloss.show.plot.inline_svg import inline_svg
     from logloss.show.plot.style import new_axes, say, settings
-    from logloss.show.plot.svg import inline_svg
 except ImportError as error:
     if (error.name or "").split(".")[0] != "matplotlib":
         raise
     raise MissingPackage('drawing needs matplotlib. Install it with: pip install "logloss[plot]"') from error
 
 ROOMS = {
-    Measurement: of_measurement,
-    LogisticModel: of_model,
-    Calibration: of_calibration,
-    Comparison: of_comparison,
-    Difference: of_difference,
+    "measurement": of_measurement,
+    "model": of_model,
+    "calibration": of_calibration,
+    "comparison": of_comparison,
+    "difference": of_difference,
 }
 FORMATS = ("pdf", "svg", "png")
 
 
-def plot(answer: Any, kind: str | None = None, ax: Any = None) -> Any:
+def plot(answer: Answer, kind: str | None = None, ax: Any = None) -> Any:
     """Draw a picture of an answer, on axes of its own or on those that are given; returns the axes."""
     shown = drawing(answer, kind)
-    room = next(room for kind_of, room in ROOMS.items() if isinstance(answer, kind_of))
+    room = ROOMS[answer.kind]
     if ax is None:
         _, ax = new_axes(40.0 if shown.reason else room.height_mm(shown))
     with settings():
@@ -52,16 +48,16 @@ def plot(answer: Any, kind: str | None = None, ax: Any = None) -> Any:
     return ax
 
 
-def svg_of(answer: Any, kind: str) -> str:
+def svg_of(answer: Answer, kind: str) -> str:
     """A picture as an SVG element for a page."""
     return inline_svg(plot(answer, kind).figure)
 
 
-def save(answer: Any, path: Any, kind: str | None = None) -> None:
+def save(answer: Answer, path: Any, kind: str | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     ax = plot(answer, kind)
-    from logloss.storage import replacing
+    from logloss.files.storage import replacing
 
     # Without a date the same answer makes the same file.
     metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form, {})

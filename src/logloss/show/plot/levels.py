@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from logloss.answers.small_table import SmallTable
 from logloss.show.plot.style import BLUE, INK, MUTED, ORANGE, SMALL, name_rows, whisker
-from logloss.smalltable import SmallTable
 from logloss.text import MINUS, fixed
 
 

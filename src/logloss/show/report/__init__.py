@@ -10,28 +10,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from logloss.calibration import Calibration
-from logloss.comparison import Comparison
-from logloss.difference import Difference
-from logloss.measurement import Measurement
-from logloss.model import LogisticModel
+from logloss.answers.answer import Answer
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
+from logloss.show.page import html_paragraphs, html_table
 from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model
-from logloss.text import html_paragraphs, html_table
 
 ROOMS = {
-    Measurement: of_measurement,
-    LogisticModel: of_model,
-    Calibration: of_calibration,
-    Comparison: of_comparison,
-    Difference: of_difference,
+    "measurement": of_measurement,
+    "model": of_model,
+    "calibration": of_calibration,
+    "comparison": of_comparison,
+    "difference": of_difference,
 }
 
 
-def to_html(answer: Any, path: Any = None) -> str:
+def to_html(answer: Answer, path: Any = None) -> str:
     """The report of an answer as a page, and as a file where a path is given; whole or not at all."""
-    room = _room(answer)
+    room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted")]
     first, *others = room.sentences(answer)
     body += [page.paragraph(first, kind="lead"), *(page.paragraph(said) for said in others)]
@@ -41,20 +37,20 @@ def to_html(answer: Any, path: Any = None) -> str:
     body.append(page.section("How it was made", "\n".join(notes)))
     found = page.page(room.title(answer), "\n".join(body))
     if path is not None:
-        from logloss.storage import write_atomically
+        from logloss.files.storage import write_atomically
 
         write_atomically(path, found.encode())
     return found
 
 
-def short_html(answer: Any) -> str:
+def short_html(answer: Answer) -> str:
     """The short form for notebooks: the sentences and one table; needs no matplotlib."""
-    room = _room(answer)
+    room = ROOMS[answer.kind]
     rows, align = room.figures(answer)
     return html_paragraphs([room.head(answer), *room.sentences(answer)]) + html_table(rows, align)
 
 
-def _figure(answer: Any, kind: str) -> str:
+def _figure(answer: Answer, kind: str) -> str:
     """One picture with its sentence and its numbers."""
     from logloss.show.plot import svg_of
 
@@ -63,8 +59,3 @@ def _figure(answer: Any, kind: str) -> str:
         inside = page.numbers(shown.numbers, title=shown.title, note=shown.note) if shown.numbers else ""
         return page.words(shown.title, shown.sentence, inside)
     return page.figure(svg_of(answer, kind), shown.title, shown.sentence, shown.numbers, note=shown.note)
-
-
-def _room(answer: Any) -> Any:
-    """The module that knows what is said of such an answer."""
-    return next(room for kind, room in ROOMS.items() if isinstance(answer, kind))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from logloss.calibration import Calibration
-from logloss.calibration.wording import advice, described
 from logloss.show import page
+from logloss.show.words.of_calibration import advice, described
 from logloss.text import counted, fixed, significant
 
 # What each map does, from the simplest.

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 
 from logloss.comparison import Comparison
-from logloss.comparison.words import (
+from logloss.information import entropy
+from logloss.show import page
+from logloss.show.words.of_comparison import (
     evidence_rows,
     header,
     lead_digits,
@@ -20,10 +22,8 @@ from logloss.comparison.words import (
     sentence,
     signed,
 )
-from logloss.information import entropy
-from logloss.show import page
+from logloss.show.words.of_measurement import shown
 from logloss.text import fixed, listed, printable
-from logloss.wording import shown
 
 # Most rows of a table: of 24 forecasts there are 276 pairs.
 MOST_LISTED = 300

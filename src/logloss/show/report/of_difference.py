@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 from logloss.difference import Difference
-from logloss.difference.words import group_table, mix_rows, parts_rows, sentence, warnings
-from logloss.difference.words import remarks as remarks_of
 from logloss.show import page
+from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, sentence, warnings
+from logloss.show.words.of_difference import remarks as remarks_of
 from logloss.text import count, counted
 
 # Most groups that are listed.

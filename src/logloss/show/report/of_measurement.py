@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 
+from logloss.answers.estimate import Estimate
 from logloss.calibration import calibrate
-from logloss.calibration.wording import advice
-from logloss.estimates import Estimate
 from logloss.measurement import Measurement
 from logloss.show import page
 from logloss.show.drawings.of_measurement import MOST_LISTED, percent, verdict
 from logloss.show.report import of_calibration
-from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
-from logloss.wording import (
+from logloss.show.words.of_calibration import advice
+from logloss.show.words.of_measurement import (
     forecast_rows,
     group_table,
     header,
@@ -25,6 +24,7 @@ from logloss.wording import (
     miscalibration_range,
     parts_rows,
 )
+from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
 
 # Letters of a figure with its unit; more are words.
 LONGEST_FIGURE = 20

@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 from logloss.information import entropy
-from logloss.model import LogisticModel
-from logloss.model_wording import head_of, left_out, remarks_of, table_of
 from logloss.show import page
+from logloss.show.words.of_model import head_of, left_out, remarks_of, table_of
 from logloss.text import NATS_PER_BIT, count, counted, fixed, listed, printable
+from logloss.training.model import LogisticModel
 
 # Letters of the labels before the remarks of a model.
 LABEL = 11

@@ -1,0 +1,84 @@
+"""An estimate: a number that knows its interval, its standard error and why it has none."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+CONFIDENCE = 0.95
+# Standard normal quantile of a 95 % interval.
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+
+
+class Estimate(float):
+    """A float that knows its 95 % interval.
+
+    `low` and `high` are its ends, nan where there is no interval; `reason` then says why.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> loss = logloss.measure([0, 1] * 50, [0.4, 0.7] * 50).log_loss
+    >>> loss.low < loss < loss.high
+    True
+    """
+
+    low: float
+    high: float
+    reason: str
+
+    def __new__(cls, value: float, low: float = math.nan, high: float = math.nan, reason: str = "") -> Estimate:
+        """An estimate of a value with its interval, or with the reason why it has none."""
+        self = super().__new__(cls, value)
+        self.low, self.high, self.reason = low, high, reason
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its interval."""
+        return Estimate, (float(self), self.low, self.high, self.reason)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether an interval is known."""
+        return not math.isnan(self.low)
+
+
+def student_quantile(n_degrees: int) -> float:
+    """The quantile of Student's t for a 95 % interval."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(n_degrees, 1), 0.5 + CONFIDENCE / 2))
+
+
+def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
+    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound.
+
+    Of very skew rows the transformation may leave the mean itself outside; the interval is then as wide as reaches it.
+    """
+    ends = value - error * untransformed(Z, skewness), value - error * untransformed(-Z, skewness)
+    return Estimate(value, min(max(ends[0], low), value), max(ends[1], value))
+
+
+def logit(p: float) -> float:
+    """log(p / (1 − p)), p in (0, 1)."""
+    return math.log(p) - math.log1p(-p)
+
+
+def expit(z: float) -> float:
+    """1 / (1 + e^−z)."""
+    return 1 / (1 + math.exp(-z)) if z > -700 else math.exp(z)
+
+
+def untransformed(x: float, skewness: float) -> float:
+    """The T with T + λ(T² / 3 + 1 / 6) + λ²T³ / 27 = x: Hall (1992), section 2, third transformation, inverted."""
+    inner = skewness * (x - skewness / 6)
+    if abs(inner) < 1e-9:
+        # cbrt(1 + inner) − 1 to first order, where the division below would lose digits.
+        return x - skewness / 6
+    root = math.expm1(math.log1p(inner) / 3) if inner > -1 else -math.pow(-1 - inner, 1 / 3) - 1
+    return 3 / skewness * root

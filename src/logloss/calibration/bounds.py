@@ -1,0 +1,122 @@
+"""How far a line that is fitted to bins can be from the one that is fitted to the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.inference.logistic_line import (
+    NEAR,
+    ROUNDING,
+    Cells,
+    Line,
+    costs,
+    finite_cells,
+    fitted,
+    is_open,
+    loss_at,
+    summed,
+)
+
+if TYPE_CHECKING:
+    from logloss.inference.score_table import Spread
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is certain of the rows of a spread: the cells if all rows were at their kindest places, those of the ends of
+    the bins, and the least that log p and −log(1 − p) of rows of 1 can be on average, and the most of rows of 0."""
+
+    kindest: Cells
+    harshest: Cells
+    starts: Cells
+    ends: Cells
+
+    def most(self, line: Line) -> float:
+        """What a map that never decreases can cost at most."""
+        low, high = (line.log_odds(each.log_one, each.log_zero) for each in (self.starts, self.ends))
+        mean = np.clip(line.log_odds(self.harshest.log_one, self.harshest.log_zero), low, high)
+        width = high - low
+        of_high = np.divide(mean - low, width, out=np.zeros(len(width)), where=width > 0)
+        total = 0.0
+        for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
+            chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
+            total += summed(masses * chord)
+        return total * (1 + ROUNDING)
+
+    def least(self, kind: str, start: Line) -> float:
+        """What no map of a kind can go below; 0 where the search for it does not end."""
+        found = fitted(self.kindest, kind, start)
+        if not found.decrement < NEAR:
+            return 0.0
+        return loss_at(self.kindest, found) * (1 - ROUNDING) - 2 * found.decrement
+
+
+def bounds_of(spread: Spread) -> Bounds:
+    """The bounds of a spread; without bins all of them are the cells themselves."""
+    from logloss.inference.score_table import of_bins
+    from logloss.onepass.kernels.score_keys import OFFSET_BITS
+
+    if spread.is_exact:
+        cells = finite_cells(spread)
+        return Bounds(cells, cells, cells, cells)
+    # Offsets have been rounded down: where the mean of the rows lies is known to one unit.
+    unit = 1.0 / (1 << OFFSET_BITS)
+    shares = spread.shares
+    edges = [_logs(of_bins(spread.scale, spread.keys, np.full(len(spread.keys), within))) for within in (0.0, 1.0)]
+    means = [_means(spread, label, unit, edges) for label in (0, 1)]
+    none = np.zeros(len(spread.keys))
+    zeros, ones = np.concatenate([shares[0], none]), np.concatenate([none, shares[1]])
+
+    def together(of_zeros: int, of_ones: int) -> Cells:
+        """Rows of 0 at one end of what is certain of their mean (0: least, 1: most), rows of 1 at another."""
+        log_one, log_zero = (
+            np.concatenate([means[0][of_zeros][column], means[1][of_ones][column]]) for column in (0, 1)
+        )
+        return Cells(log_one, log_zero, zeros, ones)
+
+    def at_end(extreme: Any) -> Cells:
+        """Every row at the end of its bin where both logarithms are least, or most."""
+        log_one, log_zero = (np.concatenate([extreme(edges[0][column], edges[1][column])] * 2) for column in (0, 1))
+        return Cells(log_one, log_zero, zeros, ones)
+
+    middle = of_bins(spread.scale, spread.keys, np.full(len(spread.keys), 0.5))
+    inside = is_open(-middle.costs(1), middle.costs(0))
+    kept = (zeros + ones > 0) & np.concatenate([inside, inside])
+    every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
+    return Bounds(*(cells.taken(kept) for cells in every))
+
+
+def _logs(points: Any) -> tuple[Any, Any]:
+    """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
+    if points.is_far is not None and len(points.values):
+        points = replace(points, values=np.maximum(points.values, 5e-324))
+    elif points.is_far is None:
+        largest = np.finfo(np.float64).max
+        points = replace(points, values=np.clip(points.values, -largest, largest))
+    return -points.costs(1), points.costs(0)
+
+
+def _means(spread: Spread, label: int, unit: float, edges: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """((Least mean of log p, of −log(1 − p)), (most of each)) of the rows of a label in each bin.
+
+    Along a bin log p is concave and −log(1 − p) convex in the place: a mean lies between chord and curve.
+    """
+    from logloss.inference.score_table import of_bins
+
+    within = spread.within[label]  # type: ignore[index]
+    ends = np.clip(within - unit, 0.0, 1.0), np.clip(within + unit, 0.0, 1.0)
+    curve = [_logs(of_bins(spread.scale, spread.keys, end)) for end in ends]
+    lowest, highest = [], []
+    for column in (0, 1):
+        first, last = edges[0][column], edges[1][column]
+        chords = [(1 - end) * first + end * last for end in ends]
+        on_curve = [each[column] for each in curve]
+        under, over = (chords, on_curve) if column == 0 else (on_curve, chords)
+        # One unit in the last place of each of them, and of what made them.
+        low, high = np.minimum(*under), np.maximum(*over)
+        lowest.append(low - 4e-16 * np.abs(low))
+        highest.append(high + 4e-16 * np.abs(high))
+    return (lowest[0], lowest[1]), (highest[0], highest[1])

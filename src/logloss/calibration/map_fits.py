@@ -1,0 +1,209 @@
+"""Fitting maps to the labels of a summary, and how far a fit to bins can be from one to the rows.
+
+>>> import numpy as np, logloss
+>>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+>>> from logloss.calibration.bins import units_of
+>>> units = units_of(m.summary)
+>>> round(fitted_map("temperature", Evidence.of_units(units, units.masses)).a, 2)
+0.49
+
+Every fit is made with Platt's targets, as if one row more of each class had been seen: of few rows, of one class and of
+scores that separate the labels it is finite.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import logit
+from logloss.calibration.bins import Units
+from logloss.calibration.bounds import Bounds, bounds_of
+from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap
+from logloss.inference.logistic_line import CERTAIN, Cells, Line, costs, finite_cells, fitted, is_open, summed
+from logloss.inference.recalibration import pooled
+
+if TYPE_CHECKING:
+    from logloss.inference.recalibration import Recalibration
+    from logloss.inference.score_table import Spread
+
+# What `linearmap` calls the kinds of maps.
+KINDS = {"shift": "shift", "temperature": "temperature", "platt": "line", "beta": "beta"}
+# Masses are whole numbers of this part of all mass where shares are compared.
+UNIT_OF_MASS = 2.0**-60
+# Labels of p = 0 and p = 1: masses of (0, 1).
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a map is fitted to.
+
+    cells: places where p is neither 0 nor 1; order, zeros, ones: their log-odds in ascending order, with masses;
+    at_zero, at_one: masses of (0, 1) where p is 0, or 1; None if there are no such rows. row: the mass of one row.
+    """
+
+    cells: Cells
+    order: Any
+    zeros: Any
+    ones: Any
+    at_zero: Pair | None
+    at_one: Pair | None
+    row: float
+
+    @classmethod
+    def of_units(cls, units: Units, masses: Any) -> Evidence:
+        """Of the units with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
+        inside = units.inside
+        at_zero, at_one = (_edge(units.log_one, units.log_zero, masses, which) for which in (0, 1))
+        zeros, ones = masses[:, inside]
+        row = 1.0 / units.n_effective
+        return cls(units.cells(masses), units.logit[inside], zeros, ones, at_zero, at_one, row)
+
+    @classmethod
+    def of_spread(cls, spread: Spread, units: Units) -> Evidence:
+        """Of every place."""
+        points = spread.points
+        log_one, log_zero = -points.costs(1), points.costs(0)
+        inside = is_open(log_one, log_zero)
+        masses = np.stack(spread.shares)
+        both = np.stack([log_one] * 2), np.stack([log_zero] * 2)
+        at_zero, at_one = (_edge(*both, masses, which) for which in (0, 1))
+        zeros, ones = masses[:, inside]
+        row = 1.0 / units.n_effective
+        return cls(finite_cells(spread), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
+
+    def smoothed(self, cells: Cells) -> Cells:
+        """Cells with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""
+        of_zero, of_one = (1 / (float(each.sum()) / self.row + 2) for each in (cells.zeros, cells.ones))
+        zeros = cells.zeros * (1 - of_zero) + cells.ones * of_one
+        return cells.with_masses(zeros, cells.zeros * of_zero + cells.ones * (1 - of_one))
+
+
+def _edge(log_one: Any, log_zero: Any, masses: Any, which: int) -> Pair | None:
+    """The masses of 0 and of 1 where p is 0 (which = 0), or 1; None if no place is."""
+    held = np.flatnonzero(log_zero[0] >= CERTAIN if which else log_one[0] <= -CERTAIN)
+    return (float(masses[0, held].sum()), float(masses[1, held].sum())) if len(held) else None
+
+
+def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> ScoreMap:
+    """The map of a method that costs the evidence least."""
+    if method == NOTHING:
+        return ScoreMap(NOTHING)
+    if method == ISOTONIC:
+        return _isotonic(evidence)
+    seen = evidence.order
+    if len(seen) == 0:
+        # Every score lies beyond those that were seen.
+        return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), evidence)
+    cells = evidence.smoothed(evidence.cells)
+    cells = cells.taken(cells.mass > 0)
+    line = fitted(cells, KINDS[method], start) if len(cells.mass) else Line()
+    found = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
+    return _with_edges(found, evidence)
+
+
+def _with_edges(found: ScoreMap, evidence: Evidence) -> ScoreMap:
+    """The map with what p = 0 and p = 1 become: (s + ½) / (n + 1), but never beyond the nearest score."""
+    lowest, highest = math.inf, -math.inf
+    if len(evidence.order):
+        ends = evidence.order[[0, -1]]
+        lowest, highest = found.log_odds(-costs(ends, 1), costs(ends, 0)).tolist()
+    at_zero = at_one = None
+    if evidence.at_zero is not None:
+        at_zero = min(_half_a_row_more(evidence.at_zero, evidence.row), lowest)
+    if evidence.at_one is not None:
+        at_one = max(_half_a_row_more(evidence.at_one, evidence.row), highest)
+        at_one = at_one if at_zero is None else max(at_one, at_zero)
+    return replace(found, at_zero=at_zero, at_one=at_one)
+
+
+def _half_a_row_more(masses: Pair, row: float) -> float:
+    """Log-odds of (s + ½) / (n + 1), the share of ones as if half a row of each class had been seen more."""
+    return math.log(masses[1] + row / 2) - math.log(masses[0] + row / 2)
+
+
+def _isotonic(evidence: Evidence) -> ScoreMap:
+    """The isotonic fit of the evidence and of one row more at either end, half 0 and half 1: no block is at 0 or 1, so
+    that none can cost infinity, and blocks between are as they would be without."""
+    score = evidence.order
+    masses = [evidence.at_zero or (0.0, 0.0), evidence.at_one or (0.0, 0.0)]
+    zeros, ones = (
+        np.concatenate([[masses[0][k]], each, [masses[1][k]]]) for k, each in ((0, evidence.zeros), (1, evidence.ones))
+    )
+    places = np.concatenate([[-math.inf], score, [math.inf]])
+    held = zeros + ones > 0
+    if not held.any():
+        return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
+    zeros, ones, places = zeros[held], ones[held], places[held]
+    for end in (0, -1):
+        zeros[end] += evidence.row / 2
+        ones[end] += evidence.row / 2
+    whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones)]
+    kept = whole[1] > 0
+    pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
+    places = places[kept]
+    values = pool_ones / pool_rows
+    first = np.concatenate([[0], last[:-1] + 1])
+    knots, said = np.stack([places[first], places[last]], axis=1).ravel(), np.repeat(values, 2)
+    # A block of one score has one knot; what p = 0 and p = 1 become stands apart.
+    single = np.concatenate([[True], knots[1:] > knots[:-1]])
+    inside = single & np.isfinite(knots)
+    if not inside.any():
+        # Only 0 and 1 were seen: what lies between them is between what they become.
+        knots, said, inside = np.zeros(1), np.array([(values[0] + values[-1]) / 2]), np.ones(1, bool)
+    return ScoreMap(
+        ISOTONIC,
+        knots=tuple(knots[inside].tolist()),
+        values=tuple(said[inside].tolist()),
+        at_zero=logit(float(values[0])),
+        at_one=logit(float(values[-1])),
+    )
+
+
+def costs_of(fit: ScoreMap, units: Units) -> Any:
+    """What a map costs rows of 0 and of 1 at each unit, shape (2, n)."""
+    return np.stack([costs(fit.log_odds(units.log_one[label], units.log_zero[label]), label) for label in (0, 1)])
+
+
+def certified_gap(fit: ScoreMap, spread: Spread, recalibration: Recalibration) -> float:
+    """How much less, at most, any map of the same method could cost the very rows, in nats per row."""
+    if fit.method == NOTHING:
+        return 0.0
+    bounds = bounds_of(spread)
+    edges = _edge_costs(fit, spread)
+    least = recalibration.least_log_loss
+    if fit.method == ISOTONIC:
+        return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
+    line = Line(fit.a, fit.b, fit.c)
+    if len(bounds.kindest.mass) == 0:
+        return max(edges[0] - edges[1], 0.0)
+    of_kind = bounds.least(KINDS[fit.method], line) + edges[1]
+    return max(bounds.most(line) + edges[0] - max(least, of_kind), 0.0)
+
+
+def _edge_costs(fit: ScoreMap, spread: Spread) -> tuple[float, float]:
+    """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
+    from logloss.information import entropy
+
+    points = spread.points
+    both = np.stack([-points.costs(1)] * 2), np.stack([points.costs(0)] * 2)
+    paid = least = 0.0
+    for which, said in ((0, fit.at_zero), (1, fit.at_one)):
+        masses = _edge(*both, np.stack(spread.shares), which)
+        if masses is None or said is None:
+            continue
+        paid += sum(masses[label] * float(costs([said], label)[0]) for label in (0, 1))
+        mass = masses[0] + masses[1]
+        least += mass * entropy(masses[1] / mass) if mass else 0.0
+    return paid, least
+
+
+def _most_of_isotonic(fit: ScoreMap, bounds: Bounds) -> float:
+    """What a map that never decreases can cost at most: rows of 0 at the upper ends of bins, of 1 at the lower."""
+    zeros = costs(fit.log_odds(bounds.ends.log_one, bounds.ends.log_zero), 0)
+    ones = costs(fit.log_odds(bounds.starts.log_one, bounds.starts.log_zero), 1)
+    return summed(bounds.ends.zeros * zeros + bounds.starts.ones * ones)

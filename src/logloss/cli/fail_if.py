@@ -1,0 +1,66 @@
+"""Tests of figures: `--fail-if "log_loss_nats > 0.36"`.
+
+>>> FAILURE.fullmatch("log_loss_nats > 0.36")["name"]
+'log_loss_nats'
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from logloss.cli.options import LONGEST, reason, to_stderr
+from logloss.text import printable
+
+FAILED = 1
+FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
+HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+}
+
+
+def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
+    """Leave with 1 if a --fail-if holds."""
+    figures = answer.to_dict() if tests else {}
+    failed = [(text, name) for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
+    for text, name in failed:
+        why = "" if figures[name] is not None else f" ({name} is not defined{reason(figures, name)})"
+        to_stderr(f"--fail-if holds: {printable(text, LONGEST)}{why}")
+    if failed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def parsed_test(text: str) -> tuple[str, str, str, float]:
+    """A --fail-if test as (its text, figure, operator, bound)."""
+    match = FAILURE.fullmatch(text)
+    try:
+        bound = float(match["bound"]) if match else math.nan
+    except ValueError:
+        match = None
+    if match is None:
+        raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
+    return text, match["name"], match["operator"], bound
+
+
+def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
+    """Whether a figure fails its test; one that is not defined does, and so does any against a bound of nan."""
+    numbers = [
+        key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
+    ]
+    if name not in numbers:
+        import difflib
+
+        close = difflib.get_close_matches(name, numbers, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
+    value = math.nan if figures[name] is None else float(figures[name])
+    return math.isnan(value) or math.isnan(bound) or HOLDS[operator](value, bound)

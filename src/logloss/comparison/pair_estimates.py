@@ -1,0 +1,245 @@
+"""Makes the contests of a summary: which of two forecasts is better, and every figure of that."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import Estimate, Z, with_interval
+from logloss.answers.small_table import SmallTable
+from logloss.comparison.joint_variance import ErrorOfPair, joint_error, lost_of, saved_of
+from logloss.comparison.pairwise import (
+    FEWEST_OF_GROUP,
+    Z_OF_POWER,
+    Contest,
+    Paired,
+    PairOfGroup,
+    PairSums,
+    normal_quantile,
+    simultaneous_level,
+    student_quantile,
+)
+from logloss.comparison.sequential import course_of
+from logloss.data.keys import REST
+from logloss.inference.group_sums import GroupSums
+from logloss.inference.moments import ClusteredMoments, Moments, dot, moments_of
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import spread_of
+from logloss.inference.variance import cluster_deviations, clustered
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import ComparisonSummary
+    from logloss.onepass.summaries.contrast import Contrast
+
+
+class Judge:
+    """Makes the contests of a summary."""
+
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
+        from logloss.onepass.summaries import pairs_of
+
+        self.summary, self.names = summary, names
+        self.pairs = pairs_of(len(names))
+        self.level = simultaneous_level(len(self.pairs))
+        self.spreads = [spread_of(each.scores) for each in summary.losses]
+        self.recalibrations = [Recalibration(spread) for spread in self.spreads]
+        self.moments = [
+            moments_of(each, spread) if each.clusters is None else clustered(moments_of(each, spread), each.clusters)
+            for each, spread in zip(summary.losses, self.spreads, strict=True)
+        ]
+        self.losses = [each.log_loss() for each in self.moments]
+        self.of_possible = [each.loss_of_possible() for each in self.moments]
+
+    def order(self) -> list[int]:
+        """The forecasts from the best to the worst: by their losses, infinite ones by those of what was possible."""
+
+        def rank(number: int) -> tuple[float, float, int]:
+            without = self.of_possible[number]
+            return float(self.losses[number]), math.inf if math.isnan(without) else without, number
+
+        return sorted(range(len(self.names)), key=rank)
+
+    def contest(self, better: int, worse: int) -> Contest:
+        """One forecast against a worse one."""
+        i, j = min(better, worse), max(better, worse)
+        place = self.pairs.index((i, j))
+        contrast = self.summary.contrasts[place]
+        # Contrasts hold the first less the second: the worse one's loss less the better one's.
+        sign = 1 if worse == i else -1
+        moments = Moments(PairSums(self.summary, contrast, sign))
+        counts = contrast.counts
+        n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
+        paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
+        lead, reason = self._lead(better, worse, n_better, n_worse, counts[3])
+        whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
+        at_once = paired.estimate(self.level, lead) if not reason else Estimate(lead, reason=reason)
+        miscalibration, discrimination = self._parts(better, worse, place, lead)
+        log_evidence, no_evidence = self._evidence(lead, (n_better, n_worse, counts[3]))
+        n_rows = self.summary.n_rows
+        course = course_of(
+            self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
+        )
+        if self.summary.clusters is not None:
+            course = course.without_sequence("rows of a cluster depend on each other")
+        width = paired.quantile(self.level) + Z_OF_POWER
+        has_error = not paired.reason and math.isfinite(lead)
+        needed = None
+        if has_error and lead > 0 and paired.error > 0:
+            rows = n_rows * (width * paired.error / lead) * (width * paired.error / lead)
+            needed = math.ceil(rows) if math.isfinite(rows) else None
+        return Contest(
+            self.names[better],
+            self.names[worse],
+            whole,
+            paired.estimate(),
+            at_once,
+            paired.error if has_error else math.nan,
+            (n_better, n_worse, counts[3]),
+            contrast.sum("cc") == 0 and not any(counts[1:3]),
+            miscalibration,
+            discrimination,
+            log_evidence,
+            no_evidence,
+            course,
+            needed,
+            width * paired.error if has_error else math.nan,
+            self._groups(better, worse, place, sign),
+            self._apart(contrast, sign),
+            tuple(row.first for row in contrast.apart),
+        )
+
+    def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> Paired:
+        """The mean difference over the rows that are possible for both."""
+        mean = moments.quotient("c") if moments.weight else math.nan
+        if not moments.weight:
+            return Paired(mean, math.nan, 0.0, "no row is possible for both", normal_quantile)
+        reason = self.moments[0].why_no_interval()
+        if moments.n_rows < FEWEST_OF_GROUP:
+            reason = reason or f"too few rows ({moments.n_rows})"
+        if self.summary.clusters is None:
+            error = math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
+            return Paired(mean, error, moments.skewness(), reason, normal_quantile)
+        if not is_whole:
+            return Paired(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
+        grouped = ClusteredMoments(moments, self._totals(i, j, sign))
+        error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
+        quantile = student_quantile(grouped.n_clusters - 1)
+        return Paired(mean, error, grouped.skewness(), reason, quantile)
+
+    def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
+        """Weight and difference of the weighted losses of each cluster."""
+        columns: dict[str, list[int]] = {"w": [], "c": []}
+        mine, other = (self.summary.losses[number].clusters for number in (i, j))
+        for number in range(0 if mine is None else mine.n_groups):
+            first, second = (GroupSums(each, number, is_soft=False) for each in (mine, other))  # type: ignore[arg-type]
+            columns["w"].append(first.sum("w"))
+            columns["c"].append(sign * (first.sum("c") - second.sum("c")))
+        return columns
+
+    def _lead(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
+        """The difference of the two losses, rounded once, and why it has no interval."""
+        from logloss.onepass.kernels.exact import ratio
+
+        if n_both or (n_better and n_worse):
+            return math.nan, "both losses are infinite"
+        if n_worse:
+            return math.inf, "infinite"
+        mine, other = (self.summary.losses[number] for number in (better, worse))
+        return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
+
+    def _evidence(self, lead: float, impossible: tuple[int, int, int]) -> tuple[float, str]:
+        """Σ of the differences, the heaviest row counting as one."""
+        if self.summary.clusters is not None:
+            return math.nan, "rows of a cluster depend on each other"
+        if math.isnan(lead):
+            return math.nan, "both losses are infinite"
+        from logloss.onepass.kernels.exact import UNIT_EXPONENT
+
+        weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
+        return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
+
+    def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
+        """What the worse has more of miscalibration, and of discrimination."""
+        mine, other = self.recalibrations[better], self.recalibrations[worse]
+        discrimination = mine.log_loss - other.log_loss
+        miscalibration = lead + discrimination
+        reason = self._why_no_parts(lead)
+        if reason:
+            return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
+        if self.summary.clusters is None:
+            error_of = joint_error(self.summary.joint[place], self.spreads, better, worse, self.summary.n_rows)
+        else:
+            error_of = self._error_of_clusters(better, worse)
+        with np.errstate(over="ignore", invalid="ignore"):
+            lost = error_of(lost_of(mine), lost_of(other), miscalibration)
+            saved = error_of(saved_of(mine), saved_of(other), discrimination)
+        if not (math.isfinite(lost[0]) and math.isfinite(saved[0])):
+            reason = "the losses are too large"
+            return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
+        return with_interval(miscalibration, *lost), with_interval(discrimination, *saved)
+
+    def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
+        """Errors of differences of means of functions of the two scores, with clusters as the observations."""
+        sides = [(self.summary.losses[number].clusters, self.spreads[number]) for number in (better, worse)]
+        quantile = self.moments[better].quantile  # type: ignore[attr-defined]
+
+        def error(mine: Any, other: Any, mean: float) -> tuple[float, float]:
+            found = []
+            for (clusters, spread), (zeros, ones) in zip(sides, (mine, other), strict=True):
+                middle = dot(spread.shares[0], zeros) + dot(spread.shares[1], ones)
+                found.append(cluster_deviations(clusters, zeros - middle, ones - middle, spread))  # type: ignore[arg-type]
+            d = found[1] - found[0]
+            squares = dot(d, d)
+            if squares == 0:
+                return 0.0, 0.0
+            return math.sqrt(squares * len(d) / (len(d) - 1)) * quantile / Z, dot(d, d**2) / squares**1.5
+
+        return error
+
+    def _why_no_parts(self, lead: float) -> str:
+        """Why the parts of the lead have no interval."""
+        reason = self.moments[0].why_no_interval()
+        if reason or not math.isfinite(lead):
+            return reason or "infinite"
+        if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
+            return "one class"
+        if self.summary.clusters is None and not all(spread.is_counted for spread in self.spreads):
+            return "not kept with weights or soft labels"
+        return ""
+
+    def _groups(self, better: int, worse: int, place: int, sign: int) -> SmallTable | None:
+        """The lead by group, and what each adds to it."""
+        grouped = self.summary.groups
+        if grouped is None:
+            return None
+        if not grouped.names:
+            return SmallTable({name: [] for name in (*grouped.columns, "rows", "lead_nats")})
+        rows = []
+        for number, name in enumerate(grouped.names):
+            columns = name if name != REST else REST * len(grouped.columns)
+            row = dict(zip(grouped.columns, columns, strict=True))
+            sums = PairOfGroup(grouped, number, (better, worse), place, len(self.names), is_soft=False)
+            rows.append(row | sums.figures(self.summary.losses[0].sum("w"), self.names))
+        return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
+
+    def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
+        """The rows where the two were furthest apart."""
+        from logloss.onepass.summaries.costliest import values_of
+
+        rows = contrast.apart
+        pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
+        mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return SmallTable(
+            {
+                "source": [row.name for row in mine],
+                "row": [row.number for row in mine],
+                "label": [row.label for row in mine],
+                "said_by_better": [row.said for row in mine],
+                "said_by_worse": [row.said for row in other],
+                "lead_nats": [sign * row.difference for row in rows],
+                **values_of(mine),
+            }
+        )

@@ -1,0 +1,236 @@
+"""One forecast against another on the same rows: the difference of their losses, how sure it is, where it comes from.
+
+A contest is told from the side of the better one: its lead is the loss of the worse less that of the better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import CONFIDENCE, Estimate, Z, untransformed
+from logloss.answers.small_table import SmallTable
+from logloss.comparison.sequential import Course
+from logloss.inference.group_sums import sums_of_key
+from logloss.inference.moments import Moments
+from logloss.text import significant
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import ComparisonSummary, Costly
+    from logloss.onepass.summaries.contrast import Contrast
+
+# With how much certainty a planned number of rows shows a difference as large as the one that was found.
+POWER = 0.8
+Z_OF_POWER = NormalDist().inv_cdf(POWER)
+# Groups of fewer rows have no interval.
+FEWEST_OF_GROUP = 20
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Contest:
+    """Two forecasts on the same rows, told from the side of the better one. Differences are in nats per row.
+
+    Attributes
+    ----------
+    better, worse : str
+        The two forecasts; in the order given where their losses are equal.
+    lead : Estimate
+        Loss of the worse less that of the better: 0 or more, inf if only the worse called something impossible that
+        happened, nan if both did. Its interval is paired, corrected for skewness, and takes clusters as independent
+        where there are some.
+    lead_of_possible : Estimate
+        The same over the rows that were possible for both: it may be below 0.
+    simultaneous : Estimate
+        The lead with an interval that holds for all pairs of the comparison at once (Šidák).
+    error : float
+        Standard error of the lead; nan where it is not known.
+    impossible : tuple of int
+        Rows that happened and were impossible for the better only, the worse only, both.
+    is_identical : bool
+        Whether the two cost the same in every row.
+    miscalibration, discrimination : Estimate
+        What the worse has more of, or less: lead = miscalibration − discrimination.
+    log_evidence : float
+        Logarithm of the likelihood ratio of the better to the worse, in nats: 3.0 is 20 to 1. The ratio is a test of
+        the worse one's probabilities that one may look at whenever one likes. nan with `evidence_reason`.
+    course : Course
+        What `order=` shows: the error with neighbouring periods dependent, a confidence sequence, since when it was
+        clear.
+    rows_needed : int or None
+        How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
+        there is none to show.
+    detectable : float
+        The lead, in nats, that these rows would have shown 4 times in 5.
+    groups, apart : SmallTable
+        The lead by group of `by`, and the rows where the two were furthest apart.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
+    >>> contest = found.between("old", "new")
+    >>> contest.better, round(contest.lead, 4)
+    ('new', 0.3556)
+    """
+
+    better: str
+    worse: str
+    lead: Estimate
+    lead_of_possible: Estimate
+    simultaneous: Estimate
+    error: float
+    impossible: tuple[int, int, int]
+    is_identical: bool
+    miscalibration: Estimate
+    discrimination: Estimate
+    log_evidence: float
+    evidence_reason: str
+    course: Course
+    rows_needed: int | None
+    detectable: float
+    groups: SmallTable | None
+    apart: SmallTable
+    # The rows of `apart`, which know their place.
+    places: tuple[Costly, ...] = field(default=(), compare=False)
+
+    def __repr__(self) -> str:
+        ends = f" [{significant(self.lead.low)}, {significant(self.lead.high)}]" if self.lead.has_interval else ""
+        return f"Contest: {self.better} ahead of {self.worse} by {significant(self.lead)} nats per row{ends}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the interval for all pairs at once leaves no doubt which one is better."""
+        return math.isinf(self.lead) or self.simultaneous.low > 0
+
+
+class PairSums:
+    """The sums of the difference of two losses under the names of `estimates.Moments`; sign: −1 turns it round."""
+
+    def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
+        from logloss.onepass.kernels.exact import of_count
+        from logloss.onepass.summaries.loss import SUMS
+
+        any_loss = summary.losses[0]
+        self.n_rows = contrast.counts[0]
+        self.n_ones, self.n_infinite, self.is_soft = any_loss.n_ones, 0, any_loss.is_soft
+        hard = of_count(any_loss.n_hard[0])
+        self._sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
+        for name in self._sums:
+            self._sums[name] -= contrast.sum(f"out_{name}")
+        # c³ and products with a single c change their sign with it.
+        for name in ("c", "cw", "cww", "ccc"):
+            self._sums[name] = sign * contrast.sum(name)
+        self._sums |= {name: contrast.sum(name) for name in ("cc", "ccw")}
+
+    def sum(self, name: str) -> int:
+        """One of the sums, in units of 2^-6720."""
+        return self._sums[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The mean of a difference, its error and skewness, and the quantile of an interval that holds with some level."""
+
+    mean: float
+    error: float
+    skewness: float
+    reason: str
+    quantile: Callable[[float], float]
+
+    def estimate(self, level: float = CONFIDENCE, value: float | None = None) -> Estimate:
+        """The mean (or another value of it) with its interval."""
+        value = self.mean if value is None else value
+        if self.reason:
+            return Estimate(value, reason=self.reason)
+        if self.error == 0:
+            return Estimate(value, value, value)
+        width = self.quantile(level)
+        return Estimate(
+            value,
+            value - self.error * untransformed(width, self.skewness),
+            value - self.error * untransformed(-width, self.skewness),
+        )
+
+
+def normal_quantile(level: float) -> float:
+    """The quantile of the normal for an interval of this level."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def student_quantile(n_degrees: int) -> Callable[[float], float]:
+    """The quantile of Student's t, as a function of the level."""
+
+    def quantile(level: float) -> float:
+        from scipy.special import stdtrit
+
+        return float(stdtrit(max(n_degrees, 1), 0.5 + level / 2))
+
+    return quantile
+
+
+def simultaneous_level(n_pairs: int) -> float:
+    """The level of each of so many intervals with which all hold 95 times in 100, whatever they have in common.
+
+    Šidák (1967), doi:10.1080/01621459.1967.10482935: of normal estimates with any correlation.
+    """
+    return math.exp(math.log(CONFIDENCE) / n_pairs)
+
+
+class PairOfGroup:
+    """The sums of the difference of two losses in one group, under the names of `estimates.Moments`."""
+
+    def __init__(
+        self, grouped: Any, number: int, pair: tuple[int, int], place: int, n_forecasts: int, *, is_soft: bool
+    ) -> None:
+        sums = sums_of_key(grouped.sums, number)
+        counts = grouped.counts.counts[int(np.searchsorted(grouped.counts.keys, number))].tolist()
+        better, worse = pair
+        self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, is_soft
+        self.impossible = counts[1 + better], counts[1 + worse]
+        self.costs = sums[1 + better], sums[1 + worse]
+        # Weight, losses, weight², weight times losses, squares of the differences.
+        squared = 2 + n_forecasts
+        self._sums = {
+            "w": sums[0],
+            "ww": sums[1 + n_forecasts],
+            "c": self.costs[1] - self.costs[0],
+            "cw": sums[squared + worse] - sums[squared + better],
+            "cc": sums[squared + n_forecasts + place],
+        }
+
+    def sum(self, name: str) -> int:
+        """One of the sums, in units of 2^-6720."""
+        return self._sums[name]
+
+    def figures(self, total: int, names: tuple[str, ...]) -> dict[str, Any]:
+        """The row of a table."""
+        from logloss.onepass.kernels.exact import ratio
+
+        moments = Moments(self)
+        weight = moments.weight
+        losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]
+        lead, adds = moments.quotient("c"), ratio(self._sums["c"], total)
+        if any(self.impossible):
+            lead = adds = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
+        estimate = Estimate(lead, reason="infinite")
+        if math.isfinite(lead):
+            estimate = Estimate(lead, reason=f"too few rows ({self.n_rows})")
+            if self.n_rows >= FEWEST_OF_GROUP:
+                width = Z * math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
+                estimate = Estimate(lead, lead - width, lead + width)
+        return {
+            "rows": self.n_rows,
+            "better_nats": losses[0],
+            "worse_nats": losses[1],
+            "lead_nats": lead,
+            "lead_nats_low": estimate.low,
+            "lead_nats_high": estimate.high,
+            "reason": estimate.reason,
+            "adds_nats": adds,
+            "share": ratio(weight, total),
+        }

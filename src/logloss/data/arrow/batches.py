@@ -1,0 +1,41 @@
+"""Batches of an engine's frame as rows, and partitions as tables.
+
+>>> [rows.n_rows for rows in rows_of_batches([pa.record_batch({"y": [1]}), pa.record_batch({"y": [0]})], ("y",), 0)]
+[2]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from logloss.data.arrow.arrays import BLOCK_ROWS, rows_of
+from logloss.data.rows import Place, Rows
+
+
+def rows_of_batches(batches: Iterable[Any], columns: Sequence[str], first_row: int) -> Iterator[Rows]:
+    """Tables or batches as runs of about BLOCK_ROWS rows: engines hand out 10,000 at a time, too few to be quick."""
+    for table in _gathered(batches):
+        yield from rows_of(table, columns, (), first_row, Place())
+        first_row += table.num_rows
+
+
+def _gathered(batches: Iterable[Any]) -> Iterator[Any]:
+    """The same rows in tables of at least BLOCK_ROWS; the last one may be smaller."""
+    waiting: list[Any] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting += batch.to_batches() if isinstance(batch, pa.Table) else [batch]
+        n_waiting += batch.num_rows
+        if n_waiting >= BLOCK_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting, n_waiting = [], 0
+    if n_waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def table_of_frame(frame: Any, columns: Sequence[str]) -> Any:
+    """A partition, a frame in memory, as a table of some of its columns."""
+    return pa.RecordBatchReader.from_stream(frame[list(columns)]).read_all().select(list(columns))

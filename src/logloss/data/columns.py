@@ -1,0 +1,174 @@
+"""A NumPy array, a column of a frame or a list becomes a Column."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import Array, Column
+from logloss.data.values import EXACT_FLOATS, is_number, typed
+from logloss.errors import DataError
+from logloss.text import count
+
+# The largest float, as a whole number.
+LARGEST = int(sys.float_info.max)
+
+
+def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
+    """The same columns, rows start to stop."""
+    return {
+        name: Column(
+            column.values[start:stop],
+            None if column.missing is None else column.missing[start:stop],
+            column.categories,
+            column.names,
+            column.is_date,
+            column.ranks,
+        )
+        for name, column in columns.items()
+    }
+
+
+def check_lengths(lengths: Mapping[str, int]) -> None:
+    """Refuse columns of different lengths."""
+    (first, n_rows), *others = lengths.items()
+    for name, length in others:
+        if length != n_rows:
+            raise DataError(
+                f"{first} has {count(n_rows)} rows and {name} has {count(length)}. They must describe the same rows."
+            )
+
+
+def as_column(values: Any, name: str) -> Column:
+    """Anything like a one-dimensional array as a column; (n, 1) is one column, too."""
+    if isinstance(values, Column):
+        return values
+    if isinstance(values, np.ma.MaskedArray):
+        column = as_column(values.data, name)
+        return replace(column, missing=np.ma.getmaskarray(values).reshape(-1))
+    if is_declared(values):
+        from logloss.data.arrow import column_of
+
+        return column_of(values, name)
+    array = values if isinstance(values, np.ndarray) else _array_of(values, name)
+    if isinstance(array, Column):
+        return array
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(f"`{name}` must be one column of shape (n_rows,); it has shape {array.shape}.")
+    if array.dtype.kind in "biuf":
+        return Column(array)
+    if array.dtype.kind in "OU":
+        return _coded(array, name)
+    if array.dtype.kind == "M":
+        dates = np.datetime_as_string(array).astype(object)
+        dates[np.isnat(array)] = None
+        return replace(_coded(dates, name), is_date=True)
+    raise DataError(f"`{name}` must hold numbers, bools, text or dates; it holds {array.dtype}.")
+
+
+def _array_of(values: Any, name: str) -> Array | Column:
+    """An array of a list, a series, a tensor; through Arrow where NumPy would make objects of it."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"`{name}` must be one column of numbers, bools or text: {error}.") from error
+    if array.dtype.kind == "U" and isinstance(values, list | tuple):
+        # NumPy would write what is missing, or a number, as text.
+        array = np.array(values, dtype=object)
+    if array.dtype.kind == "O" and is_arrow(values):
+        from logloss.data.arrow import column_of
+
+        try:
+            return column_of(values, name)
+        except DataError:
+            # Objects of several kinds, or longer than 64 bits: numbers are taken one by one.
+            if not all(is_number(value) or is_nothing(value) for value in array.flat):
+                raise
+    if array.dtype == np.float64 and isinstance(values, list | tuple) and (np.abs(array) >= EXACT_FLOATS).any():
+        # Whole numbers that NumPy has rounded.
+        return np.asarray(values, dtype=object)
+    return array
+
+
+def is_declared(values: Any) -> bool:
+    """Whether an array is one of declared categories: of pandas, polars or Arrow."""
+    kind = type(getattr(values, "dtype", None)).__name__
+    return kind in ("CategoricalDtype", "Categorical", "Enum") or hasattr(getattr(values, "type", None), "value_type")
+
+
+def _coded(array: Array, name: str) -> Column:
+    """A column of objects or text: numbers where all are, else codes into the distinct values."""
+    values = array.tolist()
+    missing = np.array([is_nothing(value) for value in values], dtype=bool)
+    present = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
+    gaps = missing if missing.any() else None
+    if all(map(is_number, present)):
+        numbers = _plain(present, name)
+        if numbers is not None:
+            # 1 where nothing stands: a weight that is missing must not look like a row that is absent.
+            filled = np.ones(len(values), numbers.dtype)
+            filled[~missing] = numbers
+            return Column(filled, gaps)
+    if present and all(isinstance(value, datetime.date) for value in present):
+        texts = np.array([None if lacks else str(value) for value, lacks in zip(values, missing, strict=True)], object)
+        return replace(_coded(texts, name), is_date=True)
+    strange = [value for value in present if not isinstance(value, str) and not is_number(value)]
+    if strange:
+        raise DataError(
+            f"`{name}` must hold numbers, bools or text, one kind of them; it holds {type(strange[0]).__name__}."
+        )
+    codes: dict[Any, int] = {}
+    categories: list[Any] = []
+    coded = []
+    for value, lacks in zip(values, missing, strict=True):
+        # Python takes True for 1; of numbers the canonical values are told apart.
+        same = typed(value) if is_number(value) else value
+        code = 0 if lacks else codes.setdefault((type(same), same), len(codes))
+        if code == len(categories) and not lacks:
+            categories.append(same)
+        coded.append(code)
+    return Column(np.array(coded, dtype=np.int32), gaps, tuple(categories))
+
+
+def _plain(numbers: Sequence[Any], name: str) -> Array | None:
+    """Numbers as bools, 64-bit integers or floats, where one of these holds each of them exactly; None if none does."""
+    if not numbers or all(isinstance(number, bool | np.bool_) for number in numbers):
+        return np.array(numbers, np.bool_) if numbers else np.zeros(0)
+    found = [typed(number) for number in numbers]
+    for value in found:
+        if isinstance(value, int | Decimal) and not -LARGEST <= value <= LARGEST:
+            raise DataError(f"`{name}` must hold numbers of at most 1.8e308; it holds one of {len(str(value))} digits.")
+    whole = [value for value in found if isinstance(value, int) and not isinstance(value, bool)]
+    if len(whole) == len(found):
+        for dtype in (np.int64, np.uint64):
+            if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
+                return np.array(found, dtype)
+    is_exact = all(
+        isinstance(value, float) or (type(value) is int and (abs(value) < EXACT_FLOATS or float(value) == value))
+        for value in found
+    )
+    return np.array(found, np.float64) if is_exact else None
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def is_arrow(table: Any) -> bool:
+    """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
+    speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
+    return speaks or type(table).__module__.split(".")[0] == "pyarrow"

@@ -1,0 +1,264 @@
+"""Several forecasts of the same rows: what the arguments of `compare` mean.
+
+>>> source, roles = bind_rivals([1, 0], {"old": [0.5, 0.5], "new": [0.9, 0.2]})
+>>> [rival.name for rival in roles.rivals], source.n_rows
+(['old', 'new'], 2)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from logloss.data.binding import (
+    bind,
+    first_class_is_positive,
+    is_list_of_text,
+    names_of,
+    pair_of,
+    unknown_column,
+    with_arrays,
+    with_texts,
+)
+from logloss.data.columns import as_column, check_lengths
+from logloss.data.rows import Column, Rival, Roles
+from logloss.data.source import MemorySource, Source, as_source, warn_of_order
+from logloss.errors import DataError
+from logloss.text import count, listed, printable
+
+# Every two of them are compared: 120 pairs.
+MOST_RIVALS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A forecast as it was given: its name, `y_proba` or `y_logit`, the name of a column, two of them, or an array."""
+
+    name: str
+    role: str
+    value: Any
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is a column of the table, or two."""
+        pair = isinstance(self.value, tuple) and all(isinstance(item, str) for item in self.value)
+        return isinstance(self.value, str) or pair
+
+
+def bind_rivals(
+    data: Any,
+    forecasts: Any = None,
+    *,
+    y_true: Any = None,
+    y_proba: Any = None,
+    y_logit: Any = None,
+    order: Any = None,
+    **others: Any,
+) -> tuple[Any, Roles]:
+    """The source and the roles that the arguments of `compare` describe."""
+    if forecasts is not None and y_proba is not None:
+        raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
+    has_table = y_true is not None
+    given = [
+        *_given(y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
+        *_given(y_logit, "y_logit", has_table=has_table),
+    ]
+    _check_names([each.name for each in given])
+    missing = others.get("missing", "error")
+    if has_table and any(hasattr(each.value, "predictor") for each in given):
+        data, given = _scored(data, given, missing, header=others.get("header", True))
+    first, *rest = (_foretold(each, data if has_table else None, missing) for each in given)
+    others_beside = {f'"{printable(each.name)}"': each.value for each in rest}
+    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": order})
+    also = [name for each in rest if each.is_named for name in _names_in(each.value)] if has_table else []
+    also += [order] if has_table and isinstance(order, str) else []
+    source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, also=also, **others)
+    if y_true is None:
+        for each in rest:
+            if each.is_named:
+                raise DataError(
+                    f'`{each.role}` names the column "{each.value}", but no table is given. '
+                    "Pass the table first and `y_true=` as a name."
+                )
+    rivals, beside = _renamed(first, roles, source)
+    labels = source.column(roles.y_true) if isinstance(source, MemorySource) else None
+    for each in rest:
+        rival, columns = _rival(each, source, labels, roles.pos_label)
+        rivals.append(rival)
+        beside |= columns
+    own_order = order if isinstance(order, str) else None
+    if own_order is not None:
+        if y_true is None:
+            raise DataError(f'`order` names the column "{order}", but no table is given. Pass an array.')
+        if own_order not in source.column_names:
+            raise unknown_column(own_order, source.column_names)
+    elif order is not None:
+        own_order = "order" if "order" not in source.column_names else "order[array]"
+        beside[own_order] = as_column(order, "order")
+    roles = replace(roles, y_proba=None, y_proba_of_zero=None, y_logit=None, rivals=tuple(rivals), order=own_order)
+    source = _widened(source, roles, beside)
+    return source, with_texts(source, roles)
+
+
+def _given(forecasts: Any, role: str, *, has_table: bool) -> list[_Given]:
+    """Forecasts with their names, from a dict, a list of names or of arrays, or one name."""
+    if forecasts is None:
+        return []
+    if isinstance(forecasts, str):
+        return [_Given(forecasts, role, forecasts)]
+    if isinstance(forecasts, Mapping):
+        return [_Given(str(n), role, _as_names(value) if has_table else value) for n, value in forecasts.items()]
+    if isinstance(forecasts, list | tuple):
+        named = [item if isinstance(item, str) else f"forecast {number}" for number, item in enumerate(forecasts, 1)]
+        values = [_as_names(item) if has_table else item for item in forecasts]
+        return [_Given(name, role, value) for name, value in zip(named, values, strict=True)]
+    raise DataError(
+        'the forecasts must be a dict of names and arrays, {"old": p, "new": q}, or a list of columns; '
+        f"got {type(forecasts).__name__}."
+    )
+
+
+def is_elsewhere(table: Any) -> bool:
+    """Whether the rows of a table lie in files, or with an engine, and are read while they are walked."""
+    return isinstance(table, str | os.PathLike | list | tuple) or (
+        isinstance(table, Source) and not hasattr(table, "column")
+    )
+
+
+def _scored(table: Any, given: Sequence[_Given], missing: str, *, header: bool) -> tuple[Any, list[_Given]]:
+    """The table with a column for each model of ours among the forecasts, and the forecasts as such columns.
+
+    A table in memory stays as it is: there, arrays stand beside its columns.
+    """
+    source = as_source(table, header=header)
+    if hasattr(source, "column"):
+        return table, list(given)
+    table, found = source, []
+    for each in given:
+        predictor = getattr(each.value, "predictor", None)
+        if predictor is None:
+            found.append(each)
+            continue
+        own = _free(each.name, table)
+        table = predictor.scored(table, own, missing)
+        found.append(_Given(each.name, "y_logit", own))
+    return table, found
+
+
+def _foretold(given: _Given, table: Any, missing: str) -> _Given:
+    """What a model foretells of the rows of a table in memory; any other forecast as it is."""
+    model = given.value
+    if not hasattr(model, "predict_proba"):
+        return given
+    if table is None or is_elsewhere(table):
+        raise DataError(
+            f'"{printable(given.name)}" is a model: it needs the table in memory, with `y_true=` as a name. '
+            "Or pass its predictions."
+        )
+    if hasattr(model, "predictor"):
+        return _Given(given.name, "y_logit", model.predictor.logits(table, None, missing))
+    features = getattr(model, "feature_names_in_", None)
+    if features is None:
+        raise DataError(
+            f'"{printable(given.name)}" is a model that does not know the names of its features '
+            "(`feature_names_in_`). Pass its predictions."
+        )
+    known = list(map(str, names_of(table) or ()))
+    lacking = [printable(str(name)) for name in features if str(name) not in known]
+    if lacking:
+        raise DataError(
+            f'"{printable(given.name)}" is a model that reads {listed(lacking, 20)}, which the table lacks. '
+            f"The table has: {listed([printable(name) for name in known], 20)}."
+        )
+    try:
+        rows = table[list(features)]
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f'"{printable(given.name)}" is a model of scikit-learn: it needs the table as a frame of pandas or polars, '
+            f"not as {type(table).__name__}. Or pass its predictions."
+        ) from error
+    return _Given(given.name, given.role, model.predict_proba(rows))
+
+
+def _as_names(value: Any) -> Any:
+    """Two names of columns, of P(0) and P(1), as a tuple; anything else as it is."""
+    is_pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(item, str) for item in value)
+    return tuple(value) if is_pair else value
+
+
+def _names_in(value: Any) -> tuple[str, ...]:
+    """The names of a forecast of one column, or of two."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Two forecasts or more, each with its own name."""
+    if len(names) < 2:
+        got = f'got one, "{printable(names[0])}"' if names else "got none"
+        raise DataError(f"comparing needs two forecasts or more; {got}. One alone is measured: logloss.measure.")
+    if len(names) > MOST_RIVALS:
+        raise DataError(f"at most {MOST_RIVALS} forecasts can be compared at once; got {count(len(names))}.")
+    if len(set(names)) < len(names):
+        raise DataError(f"each forecast must have its own name; got {listed([printable(n) for n in names], 16)}.")
+
+
+def _one(given: _Given) -> Any:
+    """A forecast as `bind` takes it."""
+    return list(given.value) if isinstance(given.value, tuple) and given.is_named else given.value
+
+
+def _renamed(first: _Given, roles: Roles, source: Any) -> tuple[list[Rival], dict[str, Column]]:
+    """The first forecast, under its own name where it is an array."""
+    if first.is_named:
+        return [Rival(first.name, roles.y_proba, roles.y_proba_of_zero, roles.y_logit)], {}
+    names = {"y_proba": first.name, "y_proba_of_zero": f"{first.name}[0]", "y_logit": first.name}
+    own: dict[str, str] = {}
+    columns: dict[str, Column] = {}
+    for role, name in names.items():
+        column = getattr(roles, role)
+        if column is not None:
+            own[role] = _free(name, source)
+            columns[own[role]] = source.columns[column]
+    return [Rival(first.name, **own)], columns
+
+
+def _rival(given: _Given, source: Any, labels: Column | None, pos_label: Any) -> tuple[Rival, dict[str, Column]]:
+    """Another forecast, and the columns that it brings along."""
+    if given.is_named:
+        columns = _names_in(given.value)
+        for name in columns:
+            if name not in source.column_names:
+                raise unknown_column(name, source.column_names)
+        if len(columns) == 2:
+            return Rival(given.name, y_proba_of_zero=columns[0], y_proba=columns[1]), {}
+        return Rival(given.name, **{given.role: columns[0]}), {}
+    own = _free(given.name, source)
+    is_pair = given.role == "y_proba" and not is_list_of_text(given.value)
+    pair = pair_of(given.value) if is_pair else None
+    if pair is None:
+        return Rival(given.name, **{given.role: own}), {own: as_column(given.value, given.name)}
+    of_zero, of_one = (as_column(half, given.name) for half in pair)
+    if labels is not None and first_class_is_positive(labels, pos_label):
+        of_zero, of_one = of_one, of_zero
+    beside = _free(f"{given.name}[0]", source)
+    return Rival(given.name, y_proba=own, y_proba_of_zero=beside), {own: of_one, beside: of_zero}
+
+
+def _free(name: str, source: Any) -> str:
+    """A name for an array that no column of the table has."""
+    taken = {*source.column_names, "y_true", "sample_weight", "counts", "order", "by", "cluster"}
+    return name if name not in taken else f"{name}[array]"
+
+
+def _widened(source: Any, roles: Roles, beside: Mapping[str, Column]) -> Any:
+    """The source with the arrays that stand beside its columns."""
+    if not beside:
+        return source
+    if not isinstance(source, MemorySource):
+        needed = [name for name in roles.columns if name not in beside]
+        return with_arrays(source, needed, beside)
+    lengths = {f'"{name}"': len(column.values) for name, column in beside.items()}
+    check_lengths({"the table" if source.name else "`y_true`": source.n_rows, **lengths})
+    return MemorySource({**source.columns, **beside}, source.name, unfit=source.unfit)

@@ -1,0 +1,141 @@
+"""load(): what kind of file it is, and whose class makes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from logloss.calibration import Calibration
+from logloss.errors import DataError
+from logloss.files.calibration_file import calibration_of_fields
+from logloss.files.document import document_of
+from logloss.files.model_file import fields_of
+from logloss.files.saved_answer import answer_of_fields
+from logloss.files.storage import read_whole
+from logloss.files.summary_file import record_of_bytes
+from logloss.measurement import Measurement, SummaryRecord, measurement_of
+from logloss.text import printable
+from logloss.training.certificate import Certificate, Pass
+from logloss.training.model import LogisticModel
+
+T = TypeVar("T")
+PARQUET = b"PAR1"
+
+
+def load(path: Any) -> Any:
+    """Read what `save` has written.
+
+    Parameters
+    ----------
+    path : str or path
+        The file of a summary, a model, a calibration, a comparison or a difference; what it is, is read from the file.
+
+    Returns
+    -------
+    Measurement, LogisticModel, Calibration or SavedAnswer
+        A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
+        and calibrations are those that were saved, to the bit; comparisons and differences have the words and figures
+        that they had.
+
+    Raises
+    ------
+    SourceNotFound
+        If there is no such file.
+    DataError
+        If it is damaged, of a newer format, or no file of logloss.
+
+    Notes
+    -----
+    Cost: reads the file, a few MB at most; the rows are not needed.
+
+    Examples
+    --------
+    >>> import logloss, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "monday.logloss")
+    >>> logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).save(path)
+    >>> round(logloss.load(path).log_loss, 4)
+    0.3375
+    """
+    data, name = read_whole(path), printable(os.path.basename(os.fspath(path)), 120)
+    if data[:1] == b"{":
+        fields = document_of(data, name)
+        if fields["logloss"] not in READERS:
+            raise DataError(f'{name} holds a "{printable(fields["logloss"])}", which this version does not know.')
+        return READERS[fields["logloss"]](fields, name)
+    return measurement_of(_record_in(path, data))
+
+
+def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
+    """A model from the fields of its document."""
+    own = fields_of(fields, name)
+    own["certificate"] = Certificate(*own["certificate"])
+    own["passes"] = tuple(Pass(*each) for each in own["passes"])
+    return LogisticModel(**own)
+
+
+# What documents hold, by their first field.
+READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "model": _model,
+    "calibration": calibration_of_fields,
+    "comparison": answer_of_fields,
+    "difference": answer_of_fields,
+}
+
+
+def load_measurement(path: Any) -> Measurement:
+    """Read a measurement; another file is refused by name."""
+    return _loaded(path, Measurement, "measurement", "logloss measure … -o monday.logloss")
+
+
+def load_model(path: Any) -> LogisticModel:
+    """Read a model; another file is refused by name."""
+    return _loaded(path, LogisticModel, "model", "logloss fit … -o model.json")
+
+
+def load_calibration(path: Any) -> Calibration:
+    """Read a calibration; another file is refused by name."""
+    return _loaded(path, Calibration, "calibration", "logloss calibrate … -o calibration.json")
+
+
+def _loaded(path: Any, expected: type[T], noun: str, command: str) -> T:
+    """What a file holds, if it is of one kind."""
+    answer = load(path)
+    if not isinstance(answer, expected):
+        raise DataError(
+            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a {noun}; it holds a "
+            f"{type(answer).__name__}. A {noun} is what `{command}` writes."
+        )
+    return answer
+
+
+def _record_in(path: Any, data: bytes | None = None) -> SummaryRecord:
+    """What the file of a summary holds."""
+    name = printable(os.path.basename(os.fspath(path)), 120)
+    data = read_whole(path) if data is None else data
+    if data[:1] == b"{":
+        raise DataError(f"{name} must hold a summary; it holds a document, of a model or a calibration.")
+    if not data:
+        raise DataError(f"{name} must hold a summary; it is empty, 0 bytes. Make it again.")
+    if data[:4] != PARQUET:
+        raise DataError(f"{name} must be a file that `save` or `-o` has written; it begins otherwise.")
+    return record_of_bytes(data, name)
+
+
+def merged(paths: Sequence[Any]) -> Measurement:
+    """The measurement of several summaries, two neighbours at a time, so that 100,000 small ones are soon merged."""
+    level = [(os.fspath(path), _record_in(path)) for path in paths]
+    while len(level) > 1:
+        pairs = [level[k : k + 2] for k in range(0, len(level), 2)]
+        level = [pair[0] if len(pair) == 1 else _merged(*pair) for pair in pairs]
+    return measurement_of(level[0][1])
+
+
+def _merged(first: tuple[str, SummaryRecord], second: tuple[str, SummaryRecord]) -> tuple[str, SummaryRecord]:
+    """Two paths with their records as one; an error names the paths."""
+    path, other = first[0], second[0]
+    try:
+        merged = first[1].merge(second[1])
+    except DataError as error:
+        raise DataError(f"cannot merge {printable(path, 120)} and {printable(other, 120)}: {error}") from error
+    return path if "…" in path else f"{path}, …", merged

@@ -1,0 +1,91 @@
+"""What the same forecasts would cost where positives are rarer, or more frequent.
+
+>>> import logloss
+>>> m = logloss.measure([1, 0, 0, 0] * 10, [0.8, 0.3, 0.2, 0.1] * 10)
+>>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
+[0.2271, 0.2258]
+
+If only the base rate moves, rows of each class cost on average what they did: log loss = rate·L₁ + (1 − rate)·L₀.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import Z, logit
+from logloss.answers.small_table import SmallTable
+from logloss.errors import DataError
+from logloss.inference.logistic_line import costs
+from logloss.inference.moments import dot
+from logloss.information import entropy
+from logloss.text import value_text
+
+if TYPE_CHECKING:
+    from logloss.inference.score_table import Spread
+    from logloss.inference.variance import ErrorOf
+
+RATES = (0.001, 0.01, 0.02, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.98, 0.99, 0.999)
+
+
+def at_base_rates(spread: Spread, error_of: ErrorOf, reason: str, rates: Sequence[float] | None) -> SmallTable:
+    """The loss at some base rates, of the forecasts as they are and with their log-odds moved along."""
+    zeros, ones = spread.shares
+    mass = float(zeros.sum()), float(ones.sum())
+    if min(mass) <= 0:
+        raise DataError(f"the labels must have both classes: every one is {0 if mass[1] <= 0 else 1}.")
+    if rates is None:
+        rates = sorted({*RATES, mass[1]})
+    for rate in rates:
+        if not 0 <= rate <= 1:
+            raise DataError(f"a base rate must lie in [0, 1]; got {value_text(rate)}.")
+    paid = [_held(shares, cost) for shares, cost in ((zeros, spread.if_zero), (ones, spread.if_one))]
+    means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), paid, mass, strict=True)]
+    columns: dict[str, list[Any]] = {"base_rate": [float(rate) for rate in rates]}
+    for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_moved_nats"):
+        columns[name] = []
+    columns |= {"uncertainty_nats": [], "skill": []}
+    for rate in columns["base_rate"]:
+        # Where a class does not occur, it costs nothing, even infinity.
+        loss = sum(weight * mean for weight, mean in ((1 - rate, means[0]), (rate, means[1])) if weight > 0)
+        error = math.nan
+        if not reason and math.isfinite(loss):
+            with np.errstate(over="ignore"):
+                scaled = ((1 - rate) / mass[0] * (paid[0] - means[0]), rate / mass[1] * (paid[1] - means[1]))
+            # Of a class that weighs next to nothing the error may be no number.
+            is_finite = all(bool(np.isfinite(each).all()) for each in scaled)
+            error = error_of(*scaled, 0.0)[0] if is_finite else math.nan
+        uncertainty = float(entropy(rate))
+        columns["log_loss_nats"].append(loss)
+        columns["log_loss_nats_low"].append(math.nan if math.isnan(error) else max(loss - Z * error, 0.0))
+        columns["log_loss_nats_high"].append(loss + Z * error)
+        columns["log_loss_moved_nats"].append(_moved(spread, rate, mass))
+        columns["uncertainty_nats"].append(uncertainty)
+        columns["skill"].append(1 - loss / uncertainty if uncertainty else math.nan)
+    return SmallTable(columns)
+
+
+def _held(shares: Any, cost: Any) -> Any:
+    """Costs with 0 where no row pays them."""
+    return np.where(shares > 0, cost, 0.0)
+
+
+def _mean(shares: Any, cost: Any) -> float:
+    return math.inf if np.isinf(cost).any() else dot(shares, cost)
+
+
+def _moved(spread: Spread, rate: float, mass: tuple[float, float]) -> float:
+    """The loss with every forecast's log-odds moved by as much as those of the base rate."""
+    if rate in (0, 1):
+        return 0.0
+    shift = logit(rate) - (math.log(mass[1]) - math.log(mass[0]))
+    total = 0.0
+    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
+        shares = spread.shares[label]
+        log_odds = points.costs(0) - points.costs(1) + shift
+        weight = rate if label else 1 - rate
+        total += weight * _mean(shares, _held(shares, costs(log_odds, label))) / mass[label]
+    return total

@@ -1,0 +1,104 @@
+"""The parts of a log loss: uncertainty − discrimination + miscalibration, and what chance alone would show of the last.
+
+>>> from logloss.onepass.summaries import ScoreSummary
+>>> from logloss.onepass.summaries.tables import CountTable
+>>> from logloss.inference.score_table import spread_of
+>>> import numpy as np
+>>> half = 0x3FE0000000000000
+>>> spread = spread_of(ScoreSummary("proba", False, 4, CountTable(np.array([half]), np.array([[1, 3]]))))
+>>> round(Recalibration(spread).log_loss, 4)
+0.5623
+
+One isotonic fit (pool-adjacent-violators) serves every proper score. From a table it is exact. From bins it is bounded:
+a map that is constant in each bin is a monotone map, so that pooling whole bins costs at least as much as the best one;
+and moving a 0 before a 1 never costs more, so that pooling bins with all zeros before all ones costs at most as much.
+
+References: Dimitriadis, Gneiting and Jordan (2021), doi:10.1073/pnas.2016191118; Brümmer and du Preez (2013),
+arXiv:1304.2331; DeLong, DeLong and Clarke-Pearson (1988), doi:10.2307/2531595.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from logloss.answers.estimate import Estimate, with_interval
+from logloss.inference.chance import Chance
+from logloss.inference.moments import NEXT_TO_NOTHING
+from logloss.inference.recalibration import Recalibration, finite
+from logloss.inference.variance import ErrorOf
+
+if TYPE_CHECKING:
+    pass
+
+
+class Miscalibration(Estimate):
+    """The miscalibration, in nats, and what chance alone would show of it.
+
+    by_chance: the mean of a calibrated forecaster with the same predictions; by_chance_95: what 95 in 100 of them stay
+    below; p_value: the share of them that show as much as was found. All nan with `chance_reason` where they are not
+    available. beyond_chance: value − by_chance with its interval. lowest, highest: what is certain of the value; equal
+    to it where the scores were kept exactly.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
+    >>> round(m.miscalibration, 4), round(m.miscalibration.by_chance, 4), round(m.miscalibration.p_value, 2)
+    (0.3375, 0.3975, 0.84)
+    """
+
+    by_chance: float
+    by_chance_95: float
+    p_value: float
+    chance_reason: str
+    n_draws: int
+    beyond_chance: Estimate
+    lowest: float
+    highest: float
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with everything it knows."""
+        return _miscalibration, (float(self), dict(self.__dict__))
+
+
+def _miscalibration(value: float, known: dict[str, Any]) -> Miscalibration:
+    """A miscalibration with everything it knows."""
+    self = Miscalibration(value)
+    self.__dict__.update(known)
+    return self
+
+
+def decomposed(
+    recalibration: Recalibration, log_loss: float, chance: Chance, error_of: ErrorOf, reason: str
+) -> tuple[Estimate, Miscalibration]:
+    """(Discrimination, miscalibration) of a log loss, with intervals unless there is a reason why not."""
+    spread = recalibration.spread
+    recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
+    # Entropy is concave: below 0 is the rounding of two sums.
+    discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
+    found = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
+    found.lowest, found.highest = float(found), max(log_loss - recalibration.least_log_loss, 0.0)
+    found.by_chance, found.by_chance_95, found.p_value = chance.mean, chance.high, chance.p_value
+    found.chance_reason, found.n_draws = chance.reason, chance.n_draws
+    found.beyond_chance = Estimate(found - chance.mean, reason=reason or chance.reason or "infinite")
+    if reason:
+        return discrimination, found
+    of_zeros, of_ones = recalibration.costs
+    rate = recalibration.positive / recalibration.total
+    if not 0 < rate < 1:
+        is_one_class = recalibration.positive in (0, recalibration.total)
+        return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), found
+    saved = -math.log1p(-rate) - of_zeros, -math.log(rate) - of_ones
+    discrimination = with_interval(discrimination, *error_of(*saved, float(discrimination)), low=0.0)
+    if math.isfinite(log_loss):
+        lost = finite(spread.if_zero) - of_zeros, finite(spread.if_one) - of_ones
+        error, skewness = error_of(*lost, float(found))
+        if math.isnan(error):
+            found.reason = "the losses are too large"
+            return discrimination, found
+        shown = with_interval(float(found), error, skewness, low=0.0)
+        found.low, found.high, found.reason = shown.low, shown.high, ""
+        if not math.isnan(chance.mean):
+            found.beyond_chance = with_interval(found - chance.mean, error, skewness)
+    return discrimination, found

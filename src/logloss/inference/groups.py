@@ -1,0 +1,124 @@
+"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make.
+
+>>> import logloss
+>>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9], by=["a", "a", "b", "b"])
+>>> m.groups["rows"], [round(adds, 4) for adds in m.groups["adds_nats"]]
+([2, 2], [0.0147, -0.0147])
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from logloss.answers.estimate import Z
+from logloss.answers.small_table import SmallTable
+from logloss.data.keys import REST, sorting
+from logloss.inference.chance import chance_of
+from logloss.inference.group_sums import GroupSums
+from logloss.inference.moments import Moments
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import spread_of_cell
+from logloss.inference.variance import LEAST_PLACES_DRAWN, PLACES_DRAWN
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import GroupedSummary
+
+
+def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
+    """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
+    cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
+    rows: list[dict[str, Any]] = []
+    squares: list[float] = []
+    for number, (name, cell) in enumerate(zip(grouped.names, cells, strict=True)):
+        moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
+        row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
+        rows.append(row | _figures(moments, total) | ({} if cell is None else _parts(grouped, cell, moments)))
+        squares.append(_squares_about(total, moments))
+    _add_intervals(rows, squares, total)
+    if not rows:
+        return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
+    return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
+    """What a group costs and adds."""
+    from logloss.onepass.kernels.exact import ratio
+
+    loss, rate, mean = moments.log_loss(), moments.base_rate(), moments.quotient("p")
+    return {
+        "rows": moments.n_rows,
+        "log_loss_nats": float(loss),
+        "log_loss_nats_low": loss.low,
+        "log_loss_nats_high": loss.high,
+        "reason": loss.reason,
+        "adds_nats": _added(moments, total, loss),
+        "adds_nats_low": math.nan,
+        "adds_nats_high": math.nan,
+        "share": ratio(moments.weight, total.weight),
+        "infinite": moments.summary.n_infinite,
+        "base_rate": float(rate),
+        "mean_proba": mean,
+        "ratio": mean / rate if rate else math.nan,
+    }
+
+
+def _added(moments: Moments, total: Moments, loss: float) -> float:
+    """W_g·(S_g − S) / W; the groups' add up to 0."""
+    from logloss.onepass.kernels.exact import ratio
+
+    if math.isinf(loss):
+        return math.inf
+    if total.summary.n_infinite:
+        return -math.inf
+    ours, all_of_them = moments.summary, total.summary
+    difference = ours.sum("c") * total.weight - all_of_them.sum("c") * moments.weight
+    return ratio(difference, total.weight * total.weight)
+
+
+def _squares_about(total: Moments, moments: Moments) -> float:
+    """Σ w²(c − S)² / W² over the rows of a group, S and W of all rows; nan if a loss is infinite."""
+    from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+
+    if total.summary.n_infinite:
+        return math.nan
+    of, c, w = moments.summary.sum, total.summary.sum("c"), total.weight
+    return ratio((of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")) << UNIT_EXPONENT, w**4)
+
+
+def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Moments) -> None:
+    """The intervals of what groups add: a row contributes w·((is of the group − share)·(c − S) − added) / W."""
+    all_squares = math.fsum(squares)
+    for row, own in zip(rows, squares, strict=True):
+        if row["reason"] or math.isnan(all_squares):
+            continue
+        share, added = row["share"], row["adds_nats"]
+        # Not a power: that of a float raises an error where the product is infinite.
+        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added * added / total.n_rows
+        if not math.isfinite(variance):
+            continue
+        reach = Z * math.sqrt(max(variance, 0.0))
+        row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
+
+
+def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:
+    """The miscalibration of a group, and what chance alone would show of it."""
+    scores = None if grouped.cells is None else grouped.cells.scores
+    counts, masses = cell
+    spread = spread_of_cell(counts, masses, scores, grouped.scale, grouped.shift)
+    recalibration = Recalibration(spread)
+    loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
+    excess = max(loss - recalibration.log_loss, 0.0)
+    most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
+    chance = chance_of(spread, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
+    return {"miscalibration_nats": excess, "by_chance_nats": chance.mean, "p_value": chance.p_value}
+
+
+def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:
+    """The groups by some of the columns: those that differ in the others only are merged."""
+    chosen = [grouped.columns.index(name) for name in columns]
+    names = [name if name == REST else tuple(name[j] for j in chosen) for name in grouped.names]
+    by_key = {sorting(name): name for name in names}
+    distinct = tuple(by_key[key] for key in sorted(by_key))
+    return replace(replace(grouped, names=tuple(names)).renumbered(distinct), columns=columns, names=distinct)

@@ -1,0 +1,438 @@
+"""Estimates with their intervals, from exact sums.
+
+>>> Estimate(0.5, 0.4, 0.6).has_interval
+True
+
+Where digits could cancel (variances, skewness, gaps) the sums are combined as integers and rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_interval
+from logloss.information import entropy
+
+if TYPE_CHECKING:
+    from logloss.inference.score_table import Spread
+
+# Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
+FEWEST_OF_RARER_CLASS = 20
+NEXT_TO_NOTHING = "the rarer class weighs next to nothing"
+
+
+class Sums(Protocol):
+    """What figures are made of: counts, and sums as integers in units of 2^-6720."""
+
+    n_rows: int
+    n_ones: int
+    n_infinite: int
+    is_soft: bool
+
+    def sum(self, name: str) -> int:
+        """One of the sums of `onepass.summaries.loss`."""
+
+
+class Moments:
+    """The figures of a summary. Its sums are integers in one unit u = 2^-6720; a quotient of sums has no unit, and each
+    product of k sums over a product of k sums is exact until `ratio` rounds it once."""
+
+    def __init__(self, summary: Sums) -> None:
+        self.summary = summary
+        self.n_rows = summary.n_rows
+        self.weight = summary.sum("w")
+
+    def quotient(self, name: str) -> float:
+        """A sum per unit of weight."""
+        from logloss.onepass.kernels.exact import ratio
+
+        return ratio(self.summary.sum(name), self.weight)
+
+    def sum_weight(self) -> float:
+        """The sum of the weights."""
+        from logloss.onepass.kernels.exact import rounded
+
+        return rounded(self.weight, 1)
+
+    def loss_of_possible(self) -> float:
+        """Mean loss of the rows whose loss is finite; nan if there are none."""
+        from logloss.onepass.kernels.exact import ratio
+
+        possible = self.weight - self.summary.sum("w_infinite")
+        return ratio(self.summary.sum("c"), possible) if possible else math.nan
+
+    def covariance(self, x: str, y: str, xy: str) -> float:
+        """Σ (x − X·w)(y − Y·w) / W², with X and Y the means of the two: the covariance of these means."""
+        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+
+        centred = self.centred(x, y, xy) * self.n_rows
+        return ratio(centred << UNIT_EXPONENT, self.weight**4 * max(self.n_rows - 1, 1))
+
+    def centred(self, x: str, y: str, xy: str) -> int:
+        """Σ (x − X·w)(y − Y·w) · W², exactly."""
+        of = self.summary.sum
+        w = self.weight
+        return of(xy) * w * w - w * (of(x) * of(y + "w") + of(y) * of(x + "w")) + of(x) * of(y) * of("ww")
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate, whatever the weights: nothing in it can underflow."""
+        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+
+        # Products of shares and weights are rounded: of equal ones the sum may be below 0.
+        positive, centred = self.summary.sum("a"), max(self.centred("a", "a", "aa"), 0) * self.n_rows
+        both = (positive * (self.weight - positive)) ** 2
+        return math.sqrt(ratio(centred << UNIT_EXPONENT, both * max(self.n_rows - 1, 1)))
+
+    def skewness(self) -> float:
+        """Σ d³ / (Σ d²)^1.5 of d = c − S·w: the skewness of the sum of the losses; 0 if all are equal."""
+        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+
+        of = self.summary.sum
+        w, c = self.weight, of("c")
+        squares = of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")
+        if squares <= 0:
+            return 0.0
+        cubes = of("ccc") * w**3 - 3 * c * of("ccw") * w * w + 3 * c * c * of("cww") * w - c**3 * of("www")
+        size = math.sqrt(ratio((cubes * cubes) << UNIT_EXPONENT, squares**3))
+        return size if cubes >= 0 else -size
+
+    def why_no_interval(self) -> str:
+        """The reason why an interval would not hold what it says; "" if there is none."""
+        if self.n_rows < 2:
+            return "one row"
+        n_ones = round(self.quotient("a") * self.n_rows) if self.summary.is_soft else self.summary.n_ones
+        n_zeros = self.n_rows - n_ones
+        if min(n_ones, n_zeros) < FEWEST_OF_RARER_CLASS:
+            return f"too few {'positives' if n_ones <= n_zeros else 'negatives'} ({min(n_ones, n_zeros)})"
+        return ""
+
+    def log_loss(self) -> Estimate:
+        """Mean log loss with the interval of Hall's transformation."""
+        if self.summary.n_infinite:
+            return Estimate(math.inf, reason="infinite")
+        loss = self.quotient("c")
+        reason = self.why_no_interval()
+        if reason:
+            return Estimate(loss, reason=reason)
+        error = math.sqrt(max(self.covariance("c", "c", "cc"), 0.0))
+        if math.isnan(error):
+            return Estimate(loss, reason="the losses are too large")
+        return with_interval(loss, error, self.skewness(), low=0.0)
+
+    def base_rate(self) -> Estimate:
+        """Mean label; its interval is symmetric in log-odds, so that it stays in [0, 1]."""
+        rate = self.quotient("a")
+        if self.is_one_class or self.n_rows < 2:
+            return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
+        spread, logit = Z * self.error_of_log_odds(), -self.slope()
+        return Estimate(rate, min(rate, expit(logit - spread)), max(rate, expit(logit + spread)))
+
+    @property
+    def is_one_class(self) -> bool:
+        """Whether no weight is on one of the classes, exactly: a rate may be rounded to 0 or 1."""
+        return self.summary.sum("a") in (0, self.weight)
+
+    def slope(self) -> float:
+        """Derivative of the entropy at the base rate, log((1 − rate) / rate)."""
+        from logloss.onepass.kernels.exact import ratio
+
+        positive = self.summary.sum("a")
+        odds = ratio(self.weight - positive, positive)
+        if 0 < odds < math.inf:
+            return math.log(odds)
+        # Beyond the floats the logarithms of the integers are far apart, and their difference has its digits.
+        return math.log(self.weight - positive) - math.log(positive)
+
+    def uncertainty(self) -> Estimate:
+        """Entropy of the base rate, from the rarer class, whose share has all its digits; second-order delta method."""
+        from logloss.onepass.kernels.exact import ratio
+
+        positive = self.summary.sum("a")
+        rarer = ratio(min(positive, self.weight - positive), self.weight)
+        value = entropy(rarer)
+        if self.is_one_class:
+            return Estimate(value, reason="one class")
+        if self.n_rows < 2:
+            return Estimate(value, reason="one row")
+        if rarer == 0:
+            return Estimate(value, reason=NEXT_TO_NOTHING)
+        of_log_odds = self.error_of_log_odds()
+        of_rate = of_log_odds * rarer * (1 - rarer)
+        error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
+        if not math.isfinite(error):
+            return Estimate(value, reason=NEXT_TO_NOTHING)
+        # The entropy of nearly ½ may round to the float above ln 2.
+        return Estimate(value, max(value - Z * error, 0.0), max(min(value + Z * error, math.log(2)), value))
+
+    def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
+        """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
+        from logloss.onepass.kernels import exact
+
+        if not uncertainty > 0:
+            reason = "one class: the labels have no entropy to save" if self.is_one_class else NEXT_TO_NOTHING
+            return Estimate(math.nan, reason=reason)
+        if math.isinf(loss):
+            return Estimate(-math.inf, reason="infinite")
+        value = 1 - loss / uncertainty
+        if not loss.has_interval:
+            return Estimate(value, reason=loss.reason)
+        # Quotients of the small before products with the large: the rarer class may weigh next to nothing.
+        slope = loss * self.slope()
+        rarer = min(self.quotient("a"), exact.ratio(self.weight - self.summary.sum("a"), self.weight))
+        of_rate = slope * (self.error_of_log_odds() * rarer * (1 - rarer) / uncertainty)
+        variance = (
+            # Not a power: that of a float raises an error where the product is infinite.
+            self.covariance("c", "c", "cc")
+            - 2 * slope * (self.covariance("c", "a", "ca") / uncertainty)
+            + of_rate * of_rate
+        )
+        error = math.sqrt(max(variance, 0.0)) / uncertainty
+        if not math.isfinite(error):
+            return Estimate(value, reason=NEXT_TO_NOTHING)
+        return Estimate(value, value - Z * error, min(value + Z * error, 1.0))
+
+    def brier(self) -> Estimate:
+        """Mean squared error of the predictions."""
+        value = self.quotient("b")
+        reason = self.why_no_interval()
+        if reason:
+            return Estimate(value, reason=reason)
+        error = math.sqrt(max(self.covariance("b", "b", "bb"), 0.0))
+        return Estimate(value, max(value - Z * error, 0.0), min(value + Z * error, 1.0))
+
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions."""
+        return self.quotient("h")
+
+    def expected_gap(self) -> float:
+        """Loss minus mean entropy of the predictions."""
+        from logloss.onepass.kernels.exact import ratio
+
+        if self.summary.n_infinite:
+            return math.inf
+        return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
+
+    def gap_in_errors(self, gap: float) -> float:
+        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+
+        variance = self.summary.sum("v")
+        if variance == 0:
+            return math.nan
+        difference = self.summary.sum("c") - self.summary.sum("h")
+        size = math.sqrt(ratio(difference * difference, variance << UNIT_EXPONENT))
+        return size if difference >= 0 else -size
+
+    def expected_z(self, gap: float) -> tuple[float, str]:
+        """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
+        if self.summary.is_soft:
+            return math.nan, "no z: soft labels"
+        if math.isinf(gap):
+            return math.nan, "infinite"
+        z = self.gap_in_errors(gap)
+        return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
+
+
+class SpreadMoments(Moments):
+    """The same from bins, where every row has a hard label and no weight: squares and products come from the spread of
+    the labels over the bins, centred before they are squared, so that nothing cancels."""
+
+    def __init__(self, summary: Sums, spread: Spread) -> None:
+        super().__init__(summary)
+        self.spread = spread
+        points = (spread.of_zeros, spread.of_ones)
+        self._rows = [spread.counts[:, label].astype(np.float64) for label in (0, 1)]
+        costs = (spread.if_zero, spread.if_one)
+        self._columns: dict[str, list[Any]] = {
+            "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
+            "a": [np.full(len(spread.counts), float(label)) for label in (0, 1)],
+            "b": [(label - point.proba) ** 2 for label, point in enumerate(points)],
+        }
+
+    def _mean(self, column: Sequence[Any]) -> float:
+        return sum(dot(rows, values) for rows, values in zip(self._rows, column, strict=True)) / self.n_rows
+
+    def _deviations(self, name: str) -> list[Any]:
+        """What a row of 0 and of 1 adds at each place, less the mean: exactly 0 where all rows are equal."""
+        column = self._columns[name]
+        held = [values[rows > 0] for rows, values in zip(self._rows, column, strict=True)]
+        least = min(float(values.min()) for values in held if len(values))
+        most = max(float(values.max()) for values in held if len(values))
+        if least == most:
+            return [np.zeros(len(values)) for values in column]
+        mean = self._mean(column)
+        return [values - mean for values in column]
+
+    def covariance(self, x: str, y: str, xy: str) -> float:
+        """The covariance of two means."""
+        one, other = self._deviations(x), self._deviations(y)
+        total = sum(dot(rows, a * b) for rows, a, b in zip(self._rows, one, other, strict=True))
+        return total / self.n_rows / max(self.n_rows - 1, 1)
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate."""
+        n_ones, n_rows = self.summary.n_ones, self.n_rows
+        return math.sqrt(n_rows / n_ones * (n_rows / (n_rows - n_ones)) / max(n_rows - 1, 1))
+
+    def skewness(self) -> float:
+        """Σ d³ / (Σ d²)^1.5 of the deviations of the losses from their mean; 0 if all are equal."""
+        deviations = self._deviations("c")
+        squares = sum(dot(rows, d * d) for rows, d in zip(self._rows, deviations, strict=True))
+        cubes = sum(dot(rows, d * d * d) for rows, d in zip(self._rows, deviations, strict=True))
+        return cubes / squares**1.5 if squares > 0 else 0.0
+
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions, right to 1e-8."""
+        points = (self.spread.of_zeros, self.spread.of_ones)
+        return self._mean([point.entropy for point in points])
+
+    def expected_gap(self) -> float:
+        """Loss minus mean entropy of the predictions."""
+        return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
+
+    def gap_in_errors(self, gap: float) -> float:
+        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        variance = self._mean([point.variance for point in (self.spread.of_zeros, self.spread.of_ones)]) / self.n_rows
+        return gap / math.sqrt(variance) if variance > 0 else math.nan
+
+
+def dot(a: Any, b: Any) -> float:
+    """Σ a·b on one thread: of some 10,000 values those of BLAS wait for each other longer than they work."""
+    return float(np.einsum("i,i", a, b))
+
+
+class ClusteredMoments(Moments):
+    """The same with clusters as the independent observations: covariances of their sums, t with one degree of freedom
+    less than there are clusters. totals: weight, weight·loss and weight·label of each cluster, integers in one unit."""
+
+    def __init__(self, moments: Moments, totals: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(moments.summary)
+        self.plain = moments
+        self.totals = totals
+        self.n_clusters = len(totals["w"])
+        self.quantile = student_quantile(self.n_clusters - 1)
+
+    def deviations(self, name: str) -> Any:
+        """What each cluster adds to a mean beyond its share."""
+        from logloss.onepass.kernels.exact import ratio
+
+        values, weights = in_one_unit(self.totals[name], self.totals["w"])
+        value, weight = sum(values), sum(weights)
+        return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
+
+    def covariance(self, x: str, y: str, xy: str) -> float:
+        """The covariance of two means."""
+        if self.n_clusters < 2:
+            return 0.0
+        total = dot(self.deviations(x), self.deviations(y))
+        # Intervals are made with the normal quantile: the wider one of t goes into the error.
+        return total * self.n_clusters / (self.n_clusters - 1) * (self.quantile / Z) ** 2
+
+    def error_of_log_odds(self) -> float:
+        """Standard error of the log-odds of the base rate."""
+        from logloss.onepass.kernels.exact import ratio
+
+        positive = self.summary.sum("a")
+        both = ratio(positive * (self.weight - positive), self.weight**2)
+        error = math.sqrt(max(self.covariance("a", "a", "aa"), 0.0))
+        return error / both if both else math.inf
+
+    def skewness(self) -> float:
+        """Σ d³ / (Σ d²)^1.5 of the clusters' deviations."""
+        d = self.deviations("c")
+        d = d / (np.abs(d).max(initial=0.0) or 1.0)
+        squares = dot(d, d)
+        return dot(d, d**2) / squares**1.5 if squares > 0 else 0.0
+
+    def why_no_interval(self) -> str:
+        """The reason why an interval would not hold what it says."""
+        return "one cluster" if self.n_clusters < 2 else super().why_no_interval()
+
+    def brier(self) -> Estimate:
+        """Mean squared error; its sums are not kept by cluster."""
+        return Estimate(self.plain.quotient("b"), reason="no interval: not kept by cluster")
+
+    def expected_log_loss(self) -> float:
+        """Mean entropy of the predictions."""
+        return self.plain.expected_log_loss()
+
+    def expected_gap(self) -> float:
+        """Loss minus mean entropy of the predictions."""
+        return self.plain.expected_gap()
+
+    def expected_z(self, gap: float) -> tuple[float, str]:
+        """Not known: the rows of a cluster share what happens."""
+        return math.nan, "infinite" if math.isinf(gap) else "no z: rows of a cluster depend on each other"
+
+
+def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:
+    """Integers without the power of two that all of them have in common: products of them are then short."""
+    bits = 0
+    for column in columns:
+        for value in column:
+            bits |= abs(value)
+    shift = max((bits & -bits).bit_length() - 1, 0)
+    return [[value >> shift for value in column] for column in columns]
+
+
+class AllSums:
+    """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
+
+    def __init__(self, summary: Any, spread: Spread) -> None:
+        from logloss.onepass.summaries.loss import SUMS
+
+        self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
+        self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
+        self._summary = summary
+        self._sums = dict(zip(SUMS, summary.general, strict=True))
+        if summary.n_hard[0]:
+            for name, more in _sums_of_counts(spread).items():
+                self._sums[name] += more
+        self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
+
+    def sum(self, name: str) -> int:
+        """One of the sums, in units of 2^-6720."""
+        return self._sums[name]
+
+
+def _sums_of_counts(spread: Spread) -> dict[str, int]:
+    """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
+    from logloss.onepass.kernels import exact, losses
+    from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
+
+    totals = dict.fromkeys(SUMS, 0)
+    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
+        for side in (0, 1):
+            rows = spread.counts[:, label].copy()
+            rows[(points.values > 0 if points.is_far is None else points.is_far) != side] = 0
+            held = np.flatnonzero(rows)
+            if len(held) == 0:
+                continue
+            limbs, tally = exact.new_limbs(12), np.array([0, 0, 0, -1])
+            values = np.ascontiguousarray(points.values[held])
+            logits = values if points.is_far is None else None
+            is_mirrored = side == 1 and logits is None
+            labels = np.full(len(held), label ^ is_mirrored, np.uint8)
+            losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
+            found = [exact.as_integer(limb) for limb in limbs]
+            sums = {name: sum(found[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
+            if is_mirrored:
+                sums["ca"] = sums["c"] - sums["ca"]
+            number = exact.of_count(int(rows.sum()))
+            sums |= {"ww": number, "www": number}
+            if label:
+                sums |= {"aw": number, "aa": number}
+            for name, more in sums.items():
+                totals[name] += more
+    return totals
+
+
+def moments_of(summary: Any, spread: Spread) -> Moments:
+    """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
+    if spread.is_counted and not spread.is_exact:
+        return SpreadMoments(summary, spread)
+    return Moments(AllSums(summary, spread))

@@ -1,0 +1,94 @@
+"""How well scores rank the labels: the area under the ROC curve, and who pays the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import Estimate, Z, expit, logit
+from logloss.inference.moments import NEXT_TO_NOTHING, dot
+from logloss.inference.variance import ErrorOf
+
+if TYPE_CHECKING:
+    from logloss.inference.score_table import Spread
+
+THOUSAND = 1000
+
+
+def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate:
+    """Probability that a row of 1 has a higher score than a row of 0, ties counting half; interval in its log-odds.
+
+    DeLong's variance, from what each row contributes. Exact from a table, rounded once; from bins rows of one bin are
+    ties.
+    """
+    from logloss.onepass.kernels.exact import ratio
+
+    zeros, ones = zeros_and_ones(spread)
+    mass_zero, mass_one = int(zeros.sum()), int(ones.sum())
+    if not mass_zero or not mass_one:
+        return Estimate(math.nan, reason="one class: there is no pair to compare")
+    # Twice the mass of the other class below, or above, half of equals included: all are whole numbers.
+    below, above = 2 * np.cumsum(zeros) - zeros, 2 * (mass_one - np.cumsum(ones)) + ones
+    pairs, all_pairs = sum_of_products(ones, below), 2 * mass_zero * mass_one
+    value = ratio(pairs, all_pairs)
+    if reason:
+        return Estimate(value, reason=reason)
+    if pairs in (0, all_pairs):
+        return Estimate(value, reason="every 1 lies above every 0" if pairs else "every 1 lies below every 0")
+    total = mass_zero + mass_one
+    share_zero, share_one = ratio(mass_zero, total), ratio(mass_one, total)
+    rarer = min(share_zero, share_one)
+    if not 0 < value < 1 or rarer == 0:
+        return Estimate(value, reason=NEXT_TO_NOTHING)
+    below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
+    # Over the mass of the rarer class, which may be next to nothing, at the end only.
+    error, _ = error_of((above - value) * (rarer / share_zero), (below - value) * (rarer / share_one), 0.0)
+    error /= rarer
+    if not math.isfinite(error):
+        return Estimate(value, reason=NEXT_TO_NOTHING)
+    width = Z * error / (value * (1 - value))
+    centre = logit(value)
+    return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
+
+
+def area_bounds(spread: Spread) -> tuple[float, float]:
+    """What is certain of the area under the curve, wherever the rows lie in their bins."""
+    zeros, ones = zeros_and_ones(spread)
+    both = int(zeros.sum()) * int(ones.sum())
+    below = sum_of_products(ones, np.cumsum(zeros) - zeros)
+    return below / both, (below + (0 if spread.is_exact else sum_of_products(ones, zeros))) / both
+
+
+def zeros_and_ones(spread: Spread) -> tuple[Any, Any]:
+    """The masses of 0 and of 1 at each place, as integers in one unit."""
+    ones, rows = spread.integers
+    return rows - ones, ones
+
+
+def sum_of_products(a: Any, b: Any) -> int:
+    """Σ a·b of integers ≥ 0, exactly."""
+    if a.dtype == np.int64 and int(a.sum()) * int(b.max(initial=0)) < 1 << 63:
+        return int(np.einsum("i,i", a, b))
+    return sum(one * other for one, other in zip(a.tolist(), b.tolist(), strict=True))
+
+
+def share_of_costliest(spread: Spread, part: float) -> float:
+    """The share of all losses that the costliest rows bear which make up so large a part of all mass."""
+    costs = np.concatenate([spread.if_zero, spread.if_one])
+    mass = np.concatenate(zeros_and_ones(spread))
+    paying = mass > 0
+    costs, mass = costs[paying], mass[paying]
+    order = np.argsort(-costs, kind="stable")
+    costs, mass = costs[order], mass[order]
+    # In thousandths, so that the part is a whole number, too.
+    total = THOUSAND * int(mass.sum())
+    mass = THOUSAND * (mass if total < 1 << 62 else mass.astype(object))
+    end, wanted = np.cumsum(mass), total // THOUSAND * round(THOUSAND * part)
+    shares = (mass / total).astype(np.float64)
+    # What lies whole within the part counts as it does in all, so that the share is 1 where the others cost nothing.
+    rest = np.minimum(np.maximum(wanted - (end - mass), 0), mass)
+    taken = np.where(end <= wanted, shares, (rest / total).astype(np.float64))
+    paid = dot(costs, shares)
+    return min(dot(costs, taken) / paid, 1.0) if paid > 0 else math.nan

@@ -1,0 +1,91 @@
+"""Isotonic recalibration: the mean of the labels in pools of neighbouring scores."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.information import entropy
+
+if TYPE_CHECKING:
+    from logloss.inference.score_table import Spread
+
+
+class Recalibration:
+    """The isotonic fit of a spread: for each place its pool, the pool's share of ones, and what it would cost."""
+
+    def __init__(self, spread: Spread) -> None:
+        self.spread = spread
+        ones, rows = spread.integers
+        self.ones, self.rows, self.last = pooled(ones, rows)
+        self.total, self.positive = int(rows.sum()), int(ones.sum())
+
+    @cached_property
+    def log_loss(self) -> float:
+        """Mean log loss after recalibration, in nats: never infinite."""
+        return self.uncertainty if len(self.rows) == 1 else entropy_of_pools(self.ones, self.rows, self.total)
+
+    @cached_property
+    def uncertainty(self) -> float:
+        """Entropy of the base rate, from the rarer class."""
+        return float(entropy(min(self.positive, self.total - self.positive) / self.total))
+
+    @cached_property
+    def least_log_loss(self) -> float:
+        """What no isotonic map of the rows can go below, wherever they lie in their bins."""
+        if self.spread.is_exact:
+            return self.log_loss
+        ones, rows = self.spread.integers
+        halves = np.stack([0 * ones, ones], axis=1).reshape(-1), np.stack([rows - ones, ones], axis=1).reshape(-1)
+        is_held = halves[1] > 0
+        found, masses, _ = pooled(halves[0][is_held], halves[1][is_held])
+        return entropy_of_pools(found, masses, self.total)
+
+    @cached_property
+    def pool_of(self) -> Any:
+        """The number of the pool of each place."""
+        return np.repeat(np.arange(len(self.last)), np.diff(self.last, prepend=-1))
+
+    @cached_property
+    def costs(self) -> tuple[Any, Any]:
+        """What a row of 0, and of 1, costs at each place after recalibration; 0 where no such row is."""
+        of_zero, of_one = (self.rows - self.ones) / self.rows, self.ones / self.rows
+        with np.errstate(divide="ignore"):
+            found = [-np.log(share.astype(np.float64)) for share in (of_zero, of_one)]
+        zeros, ones = (np.where(np.isfinite(costs), costs, 0.0)[self.pool_of] for costs in found)
+        return zeros, ones
+
+
+def entropy_of_pools(ones: Any, rows: Any, total: int) -> float:
+    """Σ rows·H(ones / rows) / total."""
+    rarer = np.minimum(ones, rows - ones)
+    return math.fsum((rows / total).astype(np.float64) * entropy((rarer / rows).astype(np.float64)))
+
+
+def pooled(ones: Any, rows: Any) -> tuple[Any, Any, Any]:
+    """(Ones, rows, last place) of each pool: neighbours are pooled until the share of ones increases, exactly."""
+    from logloss.onepass.kernels.isotonic import pool_adjacent_violators
+
+    if ones.dtype == np.int64:
+        pool_ones, pool_rows = ones.copy(), rows.copy()
+        n_pools = pool_adjacent_violators(pool_ones, pool_rows)
+        last = np.searchsorted(np.cumsum(rows), np.cumsum(pool_rows[:n_pools]))
+        return pool_ones[:n_pools], pool_rows[:n_pools], last
+    # Sums of weights with many bits: the same pooling of Python's integers.
+    kept: list[tuple[int, int, int]] = []
+    for place, (one, row) in enumerate(zip(ones.tolist(), rows.tolist(), strict=True)):
+        while kept and kept[-1][0] * row >= one * kept[-1][1]:
+            before = kept.pop()
+            one, row = one + before[0], row + before[1]
+        kept.append((one, row, place))
+    columns = zip(*kept, strict=True)
+    pool_ones, pool_rows = (np.array(next(columns), object) for _ in range(2))
+    return pool_ones, pool_rows, np.array(next(columns))
+
+
+def finite(costs: Any) -> Any:
+    """Costs with 0 for those that no row pays."""
+    return np.where(np.isfinite(costs), costs, 0.0)

@@ -1,0 +1,198 @@
+"""The curve of a measurement: how often it happened where so much was said, without bins; its bands; who pays the loss.
+
+>>> import logloss
+>>> m = logloss.measure([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8])
+>>> pools_of(m)["rate"]
+[0.0, 0.5, 1.0]
+
+The curve is the isotonic recalibration (pool-adjacent-violators). Two bands go with it. The consistency band lies about
+the diagonal: at each prediction, 95 of 100 calibrated forecasters with the same predictions have their curve in it. The
+confidence band holds the whole true curve in 95 of 100 data sets, if more happens where more is said: every run of
+neighbouring cells bounds all that lies above and below it (Clopper and Pearson's limits, which hold for unequal
+chances, too: Hoeffding, 1956), at a level shared among all runs.
+
+References: Dimitriadis, Gneiting and Jordan (2021), doi:10.1073/pnas.2016191118; Dimitriadis, Dümbgen, Henzi, Puke and
+Ziegel (2023), doi:10.1093/biomet/asac068; Hoeffding (1956), doi:10.1214/aoms/1177728178.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import CONFIDENCE
+from logloss.answers.small_table import SmallTable
+from logloss.inference.chance import runs
+from logloss.inference.recalibration import Recalibration
+from logloss.inference.score_table import Spread, spread_of
+
+if TYPE_CHECKING:
+    from logloss.measurement import Measurement
+
+N_DRAWS = 200
+# Places of a draw, cells of the confidence band, points of a band: a band is a picture, not a figure.
+MOST_DRAWN, N_CELLS, N_POINTS = 2048, 64, 64
+# Integers that all masses add up to about; products of them stay below 2^62 in kernels.
+WHOLE = 1 << 50
+# Shares of the rows at which the share of the loss is said.
+RANKS = tuple(k / 1000 for k in (0, 1, 2, 5, *range(10, 100, 5), *range(100, 300, 10), *range(300, 1001, 20)))
+
+
+def pools_of(m: Measurement) -> SmallTable:
+    """The curve: between which predictions each pool lies, its share of the rows' weight, its share of ones."""
+    fit = Recalibration(spread_of(m.summary.scores))
+    proba = fit.spread.points.proba
+    first = np.concatenate([[0], fit.last[:-1] + 1])
+    return SmallTable(
+        {
+            "lowest": proba[first].tolist(),
+            "highest": proba[fit.last].tolist(),
+            "share": (fit.rows / fit.total).astype(np.float64).tolist(),
+            "rate": (fit.ones / fit.rows).astype(np.float64).tolist(),
+        }
+    )
+
+
+def no_bands(m: Measurement) -> str:
+    """Why there are no bands; "" if there are."""
+    if m.cluster:
+        return "rows of a cluster depend on each other"
+    return "soft labels" if m.is_soft else ""
+
+
+def consistency_of(m: Measurement) -> SmallTable:
+    """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
+    spread = spread_of(m.summary.scores)
+    proba, mass, trials, rates = _together(spread)
+    rows = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
+    at = _points(proba, mass)
+    random = np.random.Generator(np.random.SFC64(m.n_rows))
+    drawn = np.empty((N_DRAWS, len(at)))
+    for number in range(N_DRAWS):
+        ones = random.binomial(trials, proba) * (rows // trials)
+        drawn[number] = _isotonic(ones, rows // trials * trials)[at]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    whole = rows // trials * trials
+    curve = _isotonic(np.rint(rates * whole).astype(np.int64), whole)[at]
+    reach = np.add.reduceat(mass, at) / mass.sum()
+    columns = {"proba": proba[at], "low": low, "high": high, "rate": curve, "share": reach}
+    return SmallTable({name: values.tolist() for name, values in columns.items()})
+
+
+def confidence_of(m: Measurement) -> SmallTable:
+    """Between what the true curve lies everywhere, in steps: from each prediction on to the next."""
+    from scipy.special import betaincinv
+
+    spread = spread_of(m.summary.scores)
+    zeros, ones = spread.shares
+    mass, effective = zeros + ones, _effective(spread)
+    starts = runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
+    ends = np.append(starts[1:], len(mass)) - 1
+    n = np.add.reduceat(effective, starts)
+    k = n * np.add.reduceat(ones, starts) / np.add.reduceat(mass, starts)
+    n_cells = len(n)
+    level = (1 - CONFIDENCE) / (n_cells * (n_cells + 1))
+    sums = [np.concatenate([[0.0], np.cumsum(each)]) for each in (n, k)]
+    of, positive = (each[None, 1:] - each[:-1, None] for each in sums)
+    is_run = np.tri(n_cells, dtype=bool).T
+    of, positive = np.where(is_run, of, 1.0), np.where(is_run, np.clip(positive, 0.0, of), 0.0)
+    # The quantile at no successes is 0, and at no failures 1.
+    some, lacking = positive > 0, of - positive > 0
+    low = np.where(some & is_run, betaincinv(np.where(some, positive, 1.0), of - positive + 1, level), 0.0)
+    high = np.where(lacking & is_run, betaincinv(positive + 1, np.where(lacking, of - positive, 1.0), 1 - level), 1.0)
+    # What a run bounds from below holds from its last prediction on, what it bounds from above up to its first.
+    lowest = np.maximum.accumulate(low.max(axis=0))
+    highest = np.minimum.accumulate(high.min(axis=1)[::-1])[::-1]
+    proba = spread.points.proba
+    return SmallTable(
+        {
+            "first": proba[starts].tolist(),
+            "last": proba[ends].tolist(),
+            "low_from_last_on": lowest.tolist(),
+            "high_up_to_first": highest.tolist(),
+        }
+    )
+
+
+def said_of(m: Measurement, edges: Any) -> SmallTable:
+    """How the predictions lie: the share of all weight that has label 0, and 1, between neighbouring edges."""
+    spread = spread_of(m.summary.scores)
+    cell = np.clip(np.searchsorted(edges, spread.points.proba, side="right") - 1, 0, len(edges) - 2)
+    zeros, ones = (np.bincount(cell, share, minlength=len(edges) - 1) for share in spread.shares)
+    return SmallTable(
+        {
+            "from": list(edges[:-1]),
+            "to": list(edges[1:]),
+            "share_of_zeros": zeros.tolist(),
+            "share_of_ones": ones.tolist(),
+        }
+    )
+
+
+def quantiles_of(m: Measurement, shares: Any) -> list[float]:
+    """Below which prediction such shares of all weight lie."""
+    spread = spread_of(m.summary.scores)
+    zeros, ones = spread.shares
+    cumulative = np.cumsum(zeros + ones)
+    at = np.searchsorted(cumulative, np.asarray(shares) * cumulative[-1])
+    return spread.points.proba[np.minimum(at, len(cumulative) - 1)].tolist()
+
+
+def payers_of(m: Measurement) -> SmallTable:
+    """What share of the loss the costliest rows bear, for growing shares of the rows; hard labels, no infinite loss."""
+    spread = spread_of(m.summary.scores)
+    costs, mass = np.concatenate([spread.if_zero, spread.if_one]), np.concatenate(spread.shares)
+    costs, mass = costs[mass > 0], mass[mass > 0]
+    order = np.argsort(-costs, kind="stable")
+    costs, mass = costs[order], mass[order]
+    taken = np.concatenate([[0.0], np.cumsum(mass)])
+    paid = np.concatenate([[0.0], np.cumsum(mass * costs)])
+    shares = np.array(RANKS)
+    found = np.interp(shares * taken[-1], taken, paid) / (paid[-1] or 1.0)
+    return SmallTable({"share_of_rows": shares.tolist(), "share_of_loss": found.tolist()})
+
+
+def _effective(spread: Spread) -> Any:
+    """How many rows of equal weight would vary as much as those at each place."""
+    if spread.is_counted:
+        return spread.counts.sum(axis=1).astype(np.float64)
+    zeros, ones = spread.shares
+    of_zeros, of_both, of_ones = spread.squares
+    squares = of_zeros + 2 * of_both + of_ones
+    return np.maximum((zeros + ones) ** 2 / np.maximum(squares, 5e-324), 1.0)
+
+
+def _together(spread: Spread) -> tuple[Any, Any, Any, Any]:
+    """(Prediction, mass, rows that vary as much, share of ones) of places, put together where there are many."""
+    zeros, ones = spread.shares
+    mass, proba, effective = zeros + ones, spread.points.proba, _effective(spread)
+    if len(mass) > MOST_DRAWN:
+        starts = runs(mass, MOST_DRAWN)
+        together = np.add.reduceat(mass, starts)
+        proba = np.add.reduceat(proba * mass, starts) / together
+        ones, effective = np.add.reduceat(ones, starts), np.add.reduceat(effective, starts)
+        mass = together
+    return proba, mass, np.maximum(np.rint(effective), 1).astype(np.int64), ones / mass
+
+
+def _points(proba: Any, mass: Any) -> Any:
+    """Places at which a band is drawn: evenly spread over the rows, and over the predictions; with both ends."""
+    n = len(proba)
+    if n <= N_POINTS:
+        return np.arange(n)
+    cumulative = np.cumsum(mass)
+    of_rows = np.searchsorted(cumulative, np.linspace(0, 1, N_POINTS // 2) * cumulative[-1])
+    of_proba = np.searchsorted(proba, np.linspace(proba[0], proba[-1], N_POINTS // 2))
+    return np.unique(np.clip(np.concatenate([[0], of_rows, of_proba]), 0, n - 1))
+
+
+def _isotonic(ones: Any, rows: Any) -> Any:
+    """The isotonic share of ones at each place."""
+    from logloss.onepass.kernels.isotonic import pool_adjacent_violators
+
+    pool_ones, pool_rows = ones.copy(), rows.copy()
+    n_pools = pool_adjacent_violators(pool_ones, pool_rows)
+    pool = np.searchsorted(np.cumsum(pool_rows[:n_pools]), np.cumsum(rows))
+    return (pool_ones[:n_pools] / pool_rows[:n_pools])[pool]

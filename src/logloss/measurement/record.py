@@ -1,0 +1,218 @@
+"""Where a summary comes from: the question it answers, and the parts it is made of, so that none is counted twice.
+
+>>> monday = Parts.of([((0, "monday.csv"), (3, 0, 17, 4))])
+>>> monday.union(Parts.of([((0, "tuesday.csv"), (2, 0, 5, 90))])).text
+'monday.csv, tuesday.csv'
+
+A part is known by what the measurement has read of it: how many rows, and sums over hashes of their labels, forecasts,
+weights, groups and clusters (`onepass/kernels/hashing.py`), not by the file that they lie in. So it is the same part
+whatever its path, its name and the other columns are. Samples that are equal and yet others are told apart
+by a name that the user gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.data.binding import bind
+from logloss.data.block import Block
+from logloss.data.keys import GroupKey
+from logloss.data.rows import positive_text
+from logloss.data.values import typed
+from logloss.errors import DataError
+from logloss.text import counted, listed, printable, value_text
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import LossSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked. positive: what counts as positive, in words; positive_value: the same where it is not plain 0/1;
+    forecast: the column of forecasts; whether rows have weights, or counts; negatives_kept: the share of negatives in
+    training for which the forecasts were corrected."""
+
+    positive: str
+    positive_value: str = ""
+    forecast: str = ""
+    has_weights: bool = False
+    has_counts: bool = False
+    negatives_kept: float = 1.0
+
+    def merge(self, other: Question) -> Question:
+        """The question of both; an error if they differ."""
+        if self.positive_value != other.positive_value:
+            raise DataError(
+                f"summaries must have the same positive class: one has {self.positive}, the other {other.positive}."
+            )
+        if self.forecast != other.forecast:
+            raise DataError(
+                f'summaries must be of one forecast: one is of column "{self.forecast}", the other of '
+                f'"{other.forecast}". Name the columns alike if they are the same.'
+            )
+        if self.negatives_kept != other.negatives_kept:
+            raise DataError(
+                "summaries must be corrected alike: one has negatives_kept="
+                f"{value_text(self.negatives_kept)}, the other {value_text(other.negatives_kept)}."
+            )
+        positive = self.positive if self.positive == other.positive else "y_true = 1"
+        return Question(
+            positive,
+            self.positive_value,
+            self.forecast,
+            self.has_weights or other.has_weights,
+            self.has_counts or other.has_counts,
+            self.negatives_kept,
+        )
+
+
+# Bytes of the hash of a part: among 10^9 parts two are alike with a probability of 10^-21.
+HASH_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a summary is made of: a hash of the rows of each part, ascending; its name and how many rows it has."""
+
+    hashes: Any
+    names: Any
+    sizes: Any
+
+    @classmethod
+    def of(cls, pieces: Iterable[tuple[tuple[int, str], tuple[int, int, int, int]]], name: str = "") -> Parts:
+        """Of what a summary knows of its parts; name: what the user calls the rows."""
+        found = sorted((_hash(name, numbers), piece or name, numbers[0] + numbers[1]) for (_, piece), numbers in pieces)
+        return cls.listed([key for key, _, _ in found], [own for _, own, _ in found], [size for _, _, size in found])
+
+    @classmethod
+    def listed(cls, hashes: Sequence[bytes], names: Sequence[str], sizes: Sequence[int]) -> Parts:
+        """Of hashes in ascending order, and the name and size of each part."""
+        return cls(np.array(hashes, f"S{HASH_BYTES}"), np.array(names, object), np.array(sizes, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows the parts have, with those that have no label yet."""
+        return sum(self.sizes.tolist())
+
+    def union(self, other: Parts) -> Parts:
+        """The parts of both; an error that names them if they share some."""
+        small, large = (self, other) if len(self) <= len(other) else (other, self)
+        places = np.searchsorted(large.hashes, small.hashes)
+        near = np.minimum(places, len(large) - 1)
+        shared = np.flatnonzero(large.hashes[near] == small.hashes) if len(large) else near[:0]
+        if len(shared):
+            pairs = zip(small.names[shared].tolist(), large.names[near[shared]].tolist(), strict=True)
+            both = listed(list(dict.fromkeys(_both(*sorted(pair)) for pair in pairs)))
+            n_rows = sum(small.sizes[shared].tolist())
+            raise DataError(
+                f"summaries must not share rows, or these would count twice: both hold {both} "
+                f"({counted(len(shared), 'part')}, {counted(n_rows, 'row')}). Merge them once; if they are two samples "
+                "that happen to be equal, measure one of them under a `name=` of its own."
+            )
+        return Parts(
+            np.insert(large.hashes, places, small.hashes),
+            np.insert(large.names, places, small.names),
+            np.insert(large.sizes, places, small.sizes),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Parts)
+            and np.array_equal(self.hashes, other.hashes)
+            and self.names.tolist() == other.names.tolist()
+            and np.array_equal(self.sizes, other.sizes)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.hashes.tobytes())
+
+    @property
+    def text(self) -> str:
+        """The parts in words: their names, or how many there are."""
+        named = sorted({name for name in self.names.tolist() if name})
+        if not named:
+            return "" if len(self) < 2 else counted(len(self), "part")
+        return listed(named, 3) if len(named) <= 3 else f"{counted(len(named), 'part')} ({listed(named, 2)})"
+
+
+def _both(one: str, other: str) -> str:
+    """The names of a part in two summaries."""
+    one, other = (printable(name, 120) or "rows without a name" for name in (one, other))
+    return one if one == other else f"{one} = {other}"
+
+
+def _hash(name: str, numbers: Sequence[int]) -> bytes:
+    """What tells a part from others."""
+    text = "\0".join([name, *map(str, numbers)])
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRecord:
+    """A summary with what it answers, the parts it is made of, where they are from and how they were read."""
+
+    summary: LossSummary
+    question: Question
+    parts: Parts
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+    def merge(self, other: SummaryRecord) -> SummaryRecord:
+        """The record of the rows of both; DataError if they share a part or do not answer the same question."""
+        question, parts = self.question.merge(other.question), self.parts.union(other.parts)
+        notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
+        return SummaryRecord(self.summary.merge(other.summary), question, parts, parts.text, notes)
+
+
+def summarise(
+    data: Any,
+    *,
+    groups: Sequence[Any] | None = None,
+    name: str = "",
+    header: bool = True,
+    engine: Any = None,
+    progress: Callable[[Block], None] | None = None,
+    **asked: Any,
+) -> SummaryRecord:
+    """One walk over the rows; the arguments are those of `measure`."""
+    from logloss.onepass.engines import placed
+    from logloss.onepass.run import walk
+    from logloss.onepass.summaries import GroupedSummary, LossSummary
+
+    with placed(data, engine, header=header) as table:
+        source, roles = bind(table, header=header, **asked)
+        only = None if groups is None else listed_groups(groups, len(roles.by))
+        empty = LossSummary.empty(
+            GroupedSummary.empty(roles.by, only=only) if roles.by else None,
+            GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
+        )
+        summary = walk(source, roles, empty, progress=progress)
+    question = Question(
+        positive_text(roles),
+        "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
+        roles.forecast or "",
+        roles.sample_weight is not None,
+        roles.counts is not None,
+        roles.negatives_kept,
+    )
+    parts = Parts.of(summary.pieces, name)
+    return SummaryRecord(summary, question, parts, source.name or name, source.notes)
+
+
+def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:
+    """The groups that are kept apart, as keys."""
+    if n_columns == 0:
+        raise DataError("`groups` names groups of `by`; pass `by`, too.")
+    keys = [tuple(group) if isinstance(group, tuple | list) else (group,) for group in groups]
+    for key in keys:
+        if len(key) != n_columns:
+            raise DataError(f"each of `groups` must have {n_columns} values, one for each column of `by`; got {key!r}.")
+    return tuple(tuple(map(typed, key)) for key in keys)

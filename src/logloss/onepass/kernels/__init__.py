@@ -1,0 +1,1 @@
+"""The mathematics of a row and of a block, compiled."""

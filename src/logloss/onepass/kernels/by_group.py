@@ -1,0 +1,110 @@
+"""Rows by group: sorted by the number of their group, and the sums of each.
+
+    g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
+
+>>> import numpy as np
+>>> starts, order = np.empty(3, np.int64), np.empty(3, np.int32)
+>>> order_by_group(np.array([1, 0, 1], np.int32), starts, order)
+>>> starts.tolist(), order.tolist()
+([0, 1, 3], [1, 0, 2])
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.onepass.kernels.compiled import compiled, fma
+from logloss.onepass.kernels.exact import deposit
+from logloss.onepass.kernels.losses import SLICE, STRIDE, deposit_columns, probability_of, surprisals
+from logloss.onepass.kernels.pointwise import INFINITY
+
+# Losses, their squares and cubes in two halves each, probabilities.
+N_GROUPED = 6
+# What is smaller counts as 0 in the sums of a group: its square and cube, or the value itself, would leave short sums.
+LEAST_POWERED = 2.0**-49
+LEAST_GROUPED = 2.0**-267
+# No probability costs as much; rows with log-odds beyond it are summed as rows with weights are.
+GREATEST_POWERED = 2.0**80
+
+
+@compiled
+def order_by_group(g, starts, order):
+    """Sort rows by group, keeping their order in each: starts has one place more than there are groups. 2 ns a row."""
+    starts[:] = 0
+    for i in range(g.shape[0]):
+        starts[g[i] + 1] += 1
+    for k in range(1, starts.shape[0]):
+        starts[k] += starts[k - 1]
+    for i in range(g.shape[0]):
+        order[starts[g[i]]] = i
+        starts[g[i]] += 1
+    for k in range(starts.shape[0] - 1, 0, -1):
+        starts[k] = starts[k - 1]
+    starts[0] = 0
+
+
+@compiled
+def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
+    """The sums of each group's rows with hard labels, into limbs[group]: loss, its square, its cube, probability.
+
+    Infinite losses enter none; tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 7 ns a row, 300 a group.
+    """
+    labels, losses = np.empty(SLICE, np.uint8), np.empty(SLICE)
+    ones, zeros = np.empty(SLICE), np.empty(SLICE)
+    counts = np.empty(SLICE, np.int64)
+    scratch = np.empty(N_GROUPED * STRIDE)
+    for group in range(starts.shape[0] - 1):
+        for start in range(starts[group], starts[group + 1], SLICE):
+            length = min(SLICE, starts[group + 1] - start)
+            rows = order[start : start + length]
+            for i in range(length):
+                labels[i] = y[rows[i]]
+                ones[i] = p[rows[i]]
+            if q is not None:
+                for i in range(length):
+                    zeros[i] = q[rows[i]]
+                surprisals(labels[:length], ones[:length], zeros[:length], None, losses)
+            elif z is not None:
+                surprisals(labels[:length], ones[:length], None, ones[:length], losses)
+            else:
+                surprisals(labels[:length], ones[:length], None, None, losses)
+            n_ones = n_infinite = 0
+            for i in range(length):
+                is_infinite = losses[i] == INFINITY
+                n_ones += labels[i]
+                n_infinite += is_infinite
+                c = 0.0 if is_infinite | (losses[i] < LEAST_GROUPED) else losses[i]
+                x = 0.0 if c < LEAST_POWERED else c
+                one = probability_of(ones[i]) if z is not None else ones[i]
+                square = x * x
+                square_low = fma(x, x, -square)
+                cube = square * x
+                scratch[i] = c
+                scratch[STRIDE + i] = square
+                scratch[2 * STRIDE + i] = square_low
+                scratch[3 * STRIDE + i] = cube
+                scratch[4 * STRIDE + i] = fma(square_low, x, fma(square, x, -cube))
+                scratch[5 * STRIDE + i] = 0.0 if one < LEAST_GROUPED else one
+            sums = limbs[group]
+            if n is None:
+                tallies[group, 0] += length
+                tallies[group, 1] += n_ones
+                tallies[group, 2] += n_infinite
+                deposit(scratch[:length], sums[0])
+                deposit(scratch[STRIDE : STRIDE + length], sums[1])
+                deposit(scratch[2 * STRIDE : 2 * STRIDE + length], sums[1])
+                deposit(scratch[3 * STRIDE : 3 * STRIDE + length], sums[2])
+                deposit(scratch[4 * STRIDE : 4 * STRIDE + length], sums[2])
+                deposit(scratch[5 * STRIDE : 5 * STRIDE + length], sums[3])
+                continue
+            for i in range(length):
+                counts[i] = n[rows[i]]
+                tallies[group, 0] += counts[i]
+                tallies[group, 1] += counts[i] * labels[i]
+                tallies[group, 2] += counts[i] if losses[i] == INFINITY else 0
+            deposit_columns(scratch, 1, length, counts, 0, sums)
+            deposit_columns(scratch[STRIDE:], 1, length, counts, 0, sums[1:])
+            deposit_columns(scratch[2 * STRIDE :], 1, length, counts, 0, sums[1:])
+            deposit_columns(scratch[3 * STRIDE :], 1, length, counts, 0, sums[2:])
+            deposit_columns(scratch[4 * STRIDE :], 1, length, counts, 0, sums[2:])
+            deposit_columns(scratch[5 * STRIDE :], 1, length, counts, 0, sums[3:])

@@ -1,0 +1,31 @@
+"""The mathematics of categories in one block: segment sums and cross-tabs, compiled loops over the codes of rows.
+
+Letters: a, b codes of two categories; c weight of each row; x numbers of each row.
+
+>>> import numpy as np
+>>> out = np.zeros((2, 2))
+>>> cross_tab(np.array([0, 1, 0], np.int32), np.array([1, 1, 1], np.int32), np.array([1.0, 2.0, 3.0]), out)
+>>> out.tolist()
+[[0.0, 4.0], [0.0, 2.0]]
+"""
+
+from __future__ import annotations
+
+from logloss.onepass.kernels.compiled import compiled
+
+
+@compiled
+def segment_sums(a, c, x, out):
+    """out[a_i, j] += c_i x_ij. Cost: O(n_rows · n_columns)."""
+    for i in range(a.shape[0]):
+        code = a[i]
+        weight = c[i]
+        for j in range(x.shape[1]):
+            out[code, j] += weight * x[i, j]
+
+
+@compiled
+def cross_tab(a, b, c, out):
+    """out[a_i, b_i] += c_i. Cost: O(n_rows)."""
+    for i in range(a.shape[0]):
+        out[a[i], b[i]] += c[i]

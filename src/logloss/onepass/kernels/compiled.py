@@ -1,0 +1,185 @@
+"""How the kernels are compiled: one decorator, one cache, two intrinsics.
+
+No fast-math flag is ever set. Every kernel is a fixed sequence of IEEE operations (fused multiply-add is
+written out where it is wanted), so that a row has the same bits in a vectorised loop, in its scalar rest,
+in another kernel and on another processor.
+
+>>> from logloss.onepass.kernels.compiled import fma
+>>> callable(fma)
+True
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.extending import intrinsic
+
+IS_COMPILED = not numba.config.DISABLE_JIT
+
+
+def cache_folder() -> pathlib.Path | None:
+    """Folder for compiled kernels, named after the hash of their sources; None where nothing can be written.
+
+    numba notices an edited kernel, but not an edited function that the kernel calls: with one folder for each
+    state of the sources a stale kernel cannot be found.
+    """
+    here = pathlib.Path(__file__).parent
+    sources = hashlib.sha256()
+    for path in sorted(here.glob("*.py")):
+        sources.update(path.read_bytes())
+    for root in (os.environ.get("LOGLOSS_CACHE_DIR"), _user_cache_folder()):
+        # A user without a home has "~" for one: nothing is left in the folder where the program happens to run.
+        if not root or root.startswith("~"):
+            continue
+        folder = pathlib.Path(root) / "kernels" / sources.hexdigest()[:16]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def _user_cache_folder() -> str | None:
+    """The place where this system keeps what can be made again."""
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA", home), "logloss", "cache")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Caches", "logloss")
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "logloss")
+
+
+CACHE_FOLDER = cache_folder() if IS_COMPILED else None
+
+
+@contextlib.contextmanager
+def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
+    """numba reads the folder when a dispatcher is made; other users of numba keep theirs."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+class CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]
+    """The files of one kernel, each followed by its SHA-256 (pickle does not read that far): what a disk has changed is
+    neither unpickled nor run."""
+
+    @contextlib.contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[io.BytesIO]:
+        written = io.BytesIO()
+        yield written
+        with super()._open_for_write(filepath) as file:
+            file.write(written.getvalue() + hashlib.sha256(written.getvalue()).digest())
+
+    def _load_index(self) -> Any:
+        return super()._load_index() if is_whole(self._index_path) else {}
+
+    def _load_data(self, name: str) -> Any:
+        if not is_whole(self._data_path(name)):
+            # What numba takes for a kernel that was not compiled yet.
+            raise FileNotFoundError(name)
+        return super()._load_data(name)
+
+
+def is_whole(path: str) -> bool:
+    """Whether a file of the cache can be read and is as it was written."""
+    try:
+        found = pathlib.Path(path).read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(found[:-32]).digest() == found[-32:]
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """numba's cache of a kernel, without which a process can do: what is damaged or does not fit is compiled again."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled, where the disk takes it."""
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
+    if not IS_COMPILED:
+        return function
+    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    if CACHE_FOLDER is not None:
+        # numba raises RuntimeError where it finds no place to write: then the kernel is compiled in each process.
+        with _numba_cache_in(CACHE_FOLDER), contextlib.suppress(RuntimeError):
+            dispatcher._cache = KernelCache(function)
+    return dispatcher
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a function of one row; it is inlined by the compiler into each kernel that calls it."""
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function) if IS_COMPILED else function
+
+
+if IS_COMPILED:
+
+    @intrinsic
+    def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+        """a·b + c, rounded once."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.fma(*args)
+
+        return types.float64(types.float64, types.float64, types.float64), codegen
+
+    @intrinsic
+    def as_bits(typingctx: Any, x: Any) -> Any:
+        """The 64 bits of a float64, as an int64."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], context.get_value_type(types.int64))
+
+        return types.int64(types.float64), codegen
+
+    @intrinsic
+    def as_float(typingctx: Any, k: Any) -> Any:
+        """The float64 that has these 64 bits."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.bitcast(args[0], context.get_value_type(types.float64))
+
+        return types.float64(types.int64), codegen
+
+else:
+
+    def fma(a: float, b: float, c: float) -> float:
+        """a·b + c, rounded once (exact rationals; plain arithmetic where something is not finite)."""
+        if not (np.isfinite(a) and np.isfinite(b) and np.isfinite(c)):
+            return np.float64(a) * np.float64(b) + np.float64(c)
+        return np.float64(Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c)))
+
+    def as_bits(x: float) -> int:
+        """The 64 bits of a float64, as an int64."""
+        return np.float64(x).view(np.int64)  # type: ignore[return-value]
+
+    def as_float(k: int) -> float:
+        """The float64 that has these 64 bits."""
+        return np.int64(k).view(np.float64)

@@ -1,0 +1,216 @@
+"""Where a forecast is placed: its key in the exact table of scores, its bin, and how rows are counted there.
+
+    u   the smaller of P(1) and P(0): exact, since 1 − p has no rounding for p ≥ ½
+    key an integer that grows with the score: the bits of u below ½, mirrored above; the bits of a logit, signed
+
+Bins of a probability: one for u = 0, one for each power of two below 2^-32, and 2^11 for each power of two from there
+to ½, on both sides: their width in logits is 2^-11 to 2^-10.4. Bins of a logit: 2^-11 wide below 16, one for each power
+of two beyond, one for each infinity. Edges are constants and rows are placed by their bits: nothing is rounded.
+
+>>> import numpy as np
+>>> keys = np.empty(3, np.int64)
+>>> keys_of_proba(np.array([0.25, 0.5, 0.75]), None, keys)
+>>> bool(keys[0] < keys[1] < keys[2])
+True
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.onepass.kernels.compiled import as_bits, as_float, compiled, inlined
+
+BITS_OF_HALF = 0x3FE0000000000000
+# The key of P(1) = 1: keys of u on the far side are counted down from here.
+KEY_OF_ONE = 2 * BITS_OF_HALF
+SIGNLESS = 0x7FFFFFFFFFFFFFFF
+NO_KEY = -(1 << 63)
+# More keys than a table of 32-bit numbers can hold.
+NO_LIMIT = (1 << 31) - 1
+
+# Fine bins begin at 2^-32 (biased exponent 991) and differ in the first 11 bits after the leading one.
+FINE_SHIFT = 41
+FIRST_FINE = 991 << 11
+N_COARSE = 992
+# u = ½ is the last one of the near side.
+N_SIDE = N_COARSE + (31 << 11) + 1
+N_PROBA_BINS = 2 * N_SIDE
+# Bins of logits: 2^15 on each side of 0, then biased exponents 1027 (16) to 2046, then infinity.
+N_NEAR = 1 << 15
+N_FAR = 2046 - 1027 + 2
+N_LOGIT_BINS = 2 * (N_NEAR + N_FAR)
+# Where in its bin a row lies, in units of 2^-16 of the bin; with the count of rows in one word: 2^21 rows of it fit.
+OFFSET_BITS = 16
+OFFSET_MASK = (1 << OFFSET_BITS) - 1
+COUNT_SHIFT = 42
+PACKED_MASK = (1 << COUNT_SHIFT) - 1
+MAX_PACKED_ROWS = 1 << 20
+# Two odd numbers below 2^31, from the golden ratio and from the square root of 2.
+HALF_MASK, MIXER, OTHER_MIXER = (1 << 31) - 1, 1327217885, 1518500249
+# Rows of one slice, whose keys and bins stay in the first-level cache.
+SLICE = 512
+
+
+@compiled
+def keys_of_proba(p, q, keys):
+    """The key of each probability. Cost: 0.3 ns a row."""
+    for i in range(p.shape[0]):
+        one = np.float64(p[i])
+        zero = 1.0 - one if q is None else np.float64(q[i])
+        near = as_bits(one)
+        far = KEY_OF_ONE - as_bits(zero)
+        is_near = one <= 0.5 if q is None else one <= zero
+        # −0.0 is 0; the far side of a pair may reach ½ from a sum a little off 1.
+        keys[i] = max(near, 0) if is_near else far
+
+
+@compiled
+def keys_of_logit(z, keys):
+    """The key of each logit; −0.0 is 0. Cost: 0.3 ns a row."""
+    for i in range(z.shape[0]):
+        bits = as_bits(np.float64(z[i]))
+        size = bits & SIGNLESS
+        keys[i] = -size if bits < 0 else size
+
+
+@compiled
+def bins_of_proba_keys(keys, bins, offsets):
+    """The bin of each key of a probability, and where in it the row lies. Cost: 0.5 ns a row."""
+    for i in range(keys.shape[0]):
+        key = keys[i]
+        is_far = key > BITS_OF_HALF
+        u = KEY_OF_ONE - key if is_far else key
+        fine = (u >> FINE_SHIFT) - FIRST_FINE
+        coarse = (u >> 52) + 1
+        place = N_COARSE + fine if fine >= 0 else (0 if u == 0 else coarse)
+        within = (u >> (FINE_SHIFT - OFFSET_BITS)) if fine >= 0 else (u >> (52 - OFFSET_BITS))
+        bins[i] = N_PROBA_BINS - 1 - place if is_far else place
+        offsets[i] = within & OFFSET_MASK
+
+
+@compiled
+def bins_of_logit_keys(keys, bins, offsets):
+    """The bin of each key of a logit, and where in it the row lies. Cost: 0.7 ns a row."""
+    for i in range(keys.shape[0]):
+        key = keys[i]
+        size = abs(key)
+        z = as_float(size)
+        z = -z if key < 0 else z
+        far = (size >> 52) - 1027
+        is_far = far >= 0
+        steps = np.floor((0.0 if is_far else z) * 2048.0)
+        place = np.int64(steps)
+        # A little below an edge, the difference rounds to 1.
+        inside = min(np.int64(((0.0 if is_far else z) * 2048.0 - steps) * (OFFSET_MASK + 1.0)), OFFSET_MASK)
+        beyond = N_NEAR + far
+        beyond = -1 - beyond if key < 0 else beyond
+        bins[i] = N_NEAR + N_FAR + (beyond if is_far else place)
+        offsets[i] = (size >> (52 - OFFSET_BITS)) & OFFSET_MASK if is_far else inside
+
+
+@compiled
+def tally_bins(y, bins, offsets, packed):
+    """Count rows by bin and label: a count and the sum of offsets in one word. Cost: 1 ns a row."""
+    for i in range(y.shape[0]):
+        packed[2 * np.int64(bins[i]) + y[i]] += (1 << COUNT_SHIFT) + np.int64(offsets[i])
+
+
+@compiled
+def unpack(packed, counts):
+    """Move packed counts to (rows of 0, rows of 1, their offsets) of each bin. Cost: 1 ns a bin."""
+    for k in range(counts.shape[0]):
+        zeros, ones = packed[2 * k], packed[2 * k + 1]
+        if zeros | ones:
+            counts[k, 0] += zeros >> COUNT_SHIFT
+            counts[k, 1] += ones >> COUNT_SHIFT
+            counts[k, 2] += zeros & PACKED_MASK
+            counts[k, 3] += ones & PACKED_MASK
+            packed[2 * k] = packed[2 * k + 1] = 0
+
+
+@compiled
+def tally_forecasts(y, p, q, z, packed):
+    """The same from the forecasts themselves, slice by slice. Cost: 2 ns a row."""
+    keys = np.empty(SLICE, np.int64)
+    bins, offsets = np.empty(SLICE, np.int32), np.empty(SLICE, np.int32)
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        if z is not None:
+            keys_of_logit(z[start:stop], keys[:length])
+            bins_of_logit_keys(keys[:length], bins[:length], offsets[:length])
+        else:
+            keys_of_proba(p[start:stop], None if q is None else q[start:stop], keys[:length])
+            bins_of_proba_keys(keys[:length], bins[:length], offsets[:length])
+        tally_bins(y[start:stop], bins[:length], offsets[:length], packed)
+
+
+@compiled
+def tally_slots(y, slots, n, rows):
+    """Count rows by slot and label; n: how many times each row stands, or None. Cost: 1 ns a row."""
+    for i in range(y.shape[0]):
+        rows[np.int64(slots[i]), y[i]] += 1 if n is None else n[i]
+
+
+@compiled
+def tally_offsets(y, slots, offsets, n, sums):
+    """Add up the offsets of rows that stand n times. Cost: 2 ns a row."""
+    for i in range(y.shape[0]):
+        sums[np.int64(slots[i]), y[i]] += n[i] * offsets[i]
+
+
+@compiled
+def tally_cells(y, bins, g, shift, n_coarse, n, rows):
+    """Count rows by group, coarse bin and label: rows has n_coarse places for each group. Cost: 2 ns a row."""
+    for i in range(y.shape[0]):
+        place = np.int64(g[i]) * n_coarse + (np.int64(bins[i]) >> shift)
+        rows[place, y[i]] += 1 if n is None else n[i]
+
+
+@inlined
+def place_of(key):
+    """Where an open table looks for a key first: two products of 31 bits by 31 bits, of which nothing overflows."""
+    mixed = ((key & HALF_MASK) * MIXER) ^ (((key >> 31) & HALF_MASK) * OTHER_MIXER)
+    return (mixed >> 27) ^ mixed
+
+
+@compiled
+def least_distinct(keys, seen):
+    """How many distinct keys there are at least: the places of an empty table of bits, 64 in a word, that they take.
+
+    Cost: 1 ns a key, where numbering keys that are all new costs 50.
+    """
+    n_taken = 0
+    mask = 64 * seen.shape[0] - 1
+    for i in range(keys.shape[0]):
+        place = place_of(keys[i]) & mask
+        word = seen[place >> 6]
+        bit = np.int64(1) << (place & 63)
+        n_taken += (word & bit) == 0
+        seen[place >> 6] = word | bit
+    return n_taken
+
+
+@compiled
+def number_keys(keys, known, numbers, found, n_known, limit):
+    """Number each key: as an equal one before it, or the next number. Returns (keys done, numbers given).
+
+    known, numbers: an open table of a power of two of places, NO_KEY where one is free; found: the number of each key.
+    Stops before a key for which there is no room (limit numbers, or half of the table). Cost: 2 to 10 ns a key.
+    """
+    mask = known.shape[0] - 1
+    most = min(limit, known.shape[0] // 2)
+    for i in range(keys.shape[0]):
+        key = keys[i]
+        place = place_of(key) & mask
+        while known[place] != key:
+            if known[place] == NO_KEY:
+                if n_known == most:
+                    return i, n_known
+                known[place] = key
+                numbers[place] = n_known
+                n_known += 1
+            else:
+                place = (place + 1) & mask
+        found[i] = numbers[place]
+    return keys.shape[0], n_known

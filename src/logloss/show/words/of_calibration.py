@@ -1,0 +1,105 @@
+"""A calibration in words, as people read it; nothing is computed here but how figures are written.
+
+>>> import logloss
+>>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
+>>> described(c)
+'temperature 2.048 (slope 0.4882)'
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from logloss.text import LONGEST_NAMED, columns, counted, fixed, interval, printable, printable_lines, significant
+
+
+def text_of(c: Any) -> str:
+    """The whole calibration."""
+    return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _saving(c), _tried(c)) if lines))
+
+
+def advice(c: Any, command: str) -> str:
+    """What recalibrating is expected to save, and the command that does it; or that there is nothing to repair."""
+    if not c.is_worthwhile:
+        if c.method != "nothing" and not c.saves.has_interval:
+            return f"Whether recalibrating would save anything cannot be said: {c.saves.reason}."
+        return "Nothing to repair: no recalibration is expected to save more than chance."
+    if math.isinf(c.saves):
+        said = f"Recalibrating makes the loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
+    else:
+        digits = 4 if c.saves >= 1e-3 else 6
+        saves = f"{fixed(c.saves, digits)} nats per row {interval(c.saves.low, c.saves.high, digits)}"
+        said = f"Recalibrating is expected to save {saves}, {fixed(100 * c.saves_share, 1)} % of the loss"
+    return f"{said}:\n  {command}" if command else f"{said}."
+
+
+def described(c: Any) -> str:
+    """The map in words."""
+    a, b, shift = c.map.a, c.map.b, c.map.c
+    if c.method == "shift":
+        return f"shift of the log-odds by {significant(shift)}"
+    if c.method == "temperature":
+        return f"temperature {significant(1 / a) if a else 'inf'} (slope {significant(a)})"
+    if c.method == "platt":
+        return f"Platt: slope {significant(a)}, intercept {significant(shift)}"
+    if c.method == "beta":
+        return f"beta: a {significant(a)}, b {significant(b)}, c {significant(shift)}"
+    if c.method == "isotonic":
+        return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
+    return "nothing to repair"
+
+
+def _head(c: Any) -> list[str]:
+    """What it is and what it is made of."""
+    of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
+    positive = printable(c.positive, LONGEST_NAMED)
+    said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {positive}"]
+    if c.negatives_kept != 1:
+        said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
+    lines = [" · ".join(said)]
+    for name, value in (("at_zero", 0), ("at_one", 1)):
+        if name in c.parameters:
+            lines.append(f"what was said to be exactly {value} becomes {significant(c.parameters[name])}")
+    return lines
+
+
+def _saving(c: Any) -> list[str]:
+    """What it is expected to save."""
+    if c.method == "nothing":
+        return [f"log loss  {fixed(c.log_loss, 4)} nats: no map is expected to save more than chance"]
+    spread = interval(c.saves.low, c.saves.high, 4) if c.saves.has_interval else c.saves.reason
+    share = ""
+    if math.isfinite(c.saves_share):
+        share = f"{fixed(100 * c.saves_share, 1)} % of the loss"
+    rows = [
+        ["log loss", f"{fixed(c.log_loss, 4)} nats", "", "as it is"],
+        ["recalibrated", fixed(c.log_loss_after, 4), "", f"expected of new rows: {counted(c.n_folds, 'fold')}"],
+        ["saves", fixed(c.saves, 4), spread, share],
+    ]
+    lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
+    if not c.is_exact:
+        lines.append(f"certified: from bins, within {significant(c.gap, 2)} nats per row of the best of its kind")
+    return lines
+
+
+def _tried(c: Any) -> list[str]:
+    """The methods that were tried."""
+    if len(c.candidates) < 2:
+        return []
+    rows = [["", "log loss", "saves", "std. error", ""]]
+    for row in c.candidates:
+        is_chosen = row["method"] == c.method
+        said = "asked for" if c.asked == c.method else "chosen: the simplest within one standard error of the best"
+        said = said if is_chosen else ""
+        saved = row["saves_nats"]
+        rows.append(
+            [
+                row["method"],
+                fixed(row["log_loss_nats"], 4),
+                "" if math.isnan(saved) else fixed(saved, 4),
+                "" if math.isnan(row["error_nats"]) else fixed(row["error_nats"], 4),
+                said,
+            ]
+        )
+    return columns(rows, "lrrrl", gap="   ")

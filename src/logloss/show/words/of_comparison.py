@@ -1,0 +1,328 @@
+"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here.
+
+>>> import logloss
+>>> print(repr(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]})).splitlines()[0])
+a and b cost the same in every row
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from logloss.answers.estimate import Estimate
+from logloss.show.words.of_measurement import group_value, shown
+from logloss.text import (
+    LONGEST_NAMED,
+    MINUS,
+    adding_digits,
+    columns,
+    count,
+    counted,
+    fixed,
+    interval,
+    printable,
+    printable_lines,
+    significant,
+)
+
+N_APART_SHOWN = 3
+N_GROUPS_SHOWN = 20
+# Nats of evidence from which it is written as a power of ten.
+MANY_NATS = math.log(1e6)
+# Rows from which the number that would be needed says no more than that.
+TOO_MANY = 10**12
+
+
+def text_of(c: Any) -> str:
+    """The whole comparison."""
+    paragraphs = [[sentence(c)], [header(c)], ranking_lines(c), parts_lines(c), evidence_lines(c)]
+    paragraphs += [group_lines(c), apart_lines(c)]
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
+
+
+def sentence(c: Any) -> str:
+    """The answer."""
+    contest = c.contest
+    better, worse = printable(contest.better), printable(contest.worse)
+    if math.isnan(contest.lead):
+        return _both_impossible(c, better, worse)
+    if math.isinf(contest.lead):
+        return _one_impossible(c, better, worse)
+    if contest.is_identical:
+        return f"{better} and {worse} cost the same in every row"
+    interval_of = contest.lead if len(c.names) == 2 else contest.simultaneous
+    lead = f"{lead_text(contest.lead)} nats per row"
+    if not interval_of.has_interval:
+        return f"{better} is ahead of {worse} by {lead}; no interval: {contest.lead.reason}"
+    lead = f"{lead} {interval(interval_of.low, interval_of.high, lead_digits(contest.lead))}"
+    of_many = f", for all {counted(len(c.contests), 'pair')} at once" if len(c.contests) > 1 else ""
+    if not contest.is_settled:
+        among = f"of {len(c.names)}, " if len(c.names) > 2 else ""
+        return f"{among}{better} and {worse} cannot be told apart: {better} is ahead by {lead}{of_many}{needed(c)}"
+    is_best = f"is the best of {len(c.names)}, better than {worse}" if len(c.names) > 2 else f"is better than {worse}"
+    return f"{better} {is_best} by {lead}{of_many}{since(contest)}"
+
+
+def since(contest: Any) -> str:
+    """Since when it was clear, where the rows have an order."""
+    course = contest.course
+    if course.clear_since:
+        return f"; clear since {printable(course.clear_since)}{'…' if course.is_coarse else ''}"
+    if course.n_periods and course.sequence.has_interval:
+        return "; not yet clear to someone who looks after every period"
+    return ""
+
+
+def needed(c: Any) -> str:
+    """How many rows would tell two forecasts apart."""
+    rows = c.contest.rows_needed
+    if rows is None or rows <= c.n_rows:
+        return ""
+    if rows > TOO_MANY:
+        return "; no number of rows worth gathering would tell"
+    return f"; if that is the truth, {count(_rounded(rows - c.n_rows))} more rows would tell"
+
+
+def _rounded(number: int) -> int:
+    """To two digits, upwards."""
+    step = 10 ** max(len(str(number)) - 2, 0)
+    return -(-number // step) * step
+
+
+def _one_impossible(c: Any, better: str, worse: str) -> str:
+    """Only the worse one was infinitely wrong."""
+    n_rows = c.contest.impossible[1]
+    first = c.first_infinite[c.contest.worse]
+    times = f"to {count(n_rows)} rows that happened" if n_rows > 1 else "to a row that happened"
+    said = f"{better} is better than {worse} without limit: {worse} gave probability 0 {times} (first: {first})"
+    return f"{said}, {better} to none. {without(c, better, worse)}"
+
+
+def _both_impossible(c: Any, better: str, worse: str) -> str:
+    """Both losses are infinite."""
+    n_better, n_worse, n_both = c.contest.impossible
+    said = f"{better} and {worse} both gave probability 0 to what happened, in {count(n_better + n_both)} and "
+    return f"{said}{counted(n_worse + n_both, 'row')}: infinite losses have no difference. {without(c, better, worse)}"
+
+
+def without(c: Any, better: str, worse: str) -> str:
+    """The lead over the rows that were possible for both."""
+    lead = c.contest.lead_of_possible
+    if math.isnan(lead):
+        return "No row was possible for both."
+    who = better if lead >= 0 else worse
+    digits = lead_digits(lead)
+    ends = ""
+    if lead.has_interval:
+        low, high = (lead.low, lead.high) if lead >= 0 else (-lead.high, -lead.low)
+        ends = f" {interval(low, high, digits)}"
+    return f"Without these rows {who} is ahead by {fixed(abs(lead), digits)}{ends}."
+
+
+def lead_digits(lead: Estimate) -> int:
+    """Digits after the point: four, or as many as show two of the interval's width."""
+    width = lead.high - lead.low if lead.has_interval else abs(lead)
+    return 4 if not 0 < width < math.inf else min(max(4, 1 - math.floor(math.log10(width))), 12)
+
+
+def lead_text(lead: Estimate) -> str:
+    """A lead as its interval is written."""
+    return fixed(lead, lead_digits(lead))
+
+
+def header(c: Any) -> str:
+    """How many rows of what, what counts as positive, what intervals mean."""
+    of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
+    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {printable(c.positive, LONGEST_NAMED)}"]
+    if c.n_dropped:
+        said.append(f"{counted(c.n_dropped, 'row')} left out for all: something missing")
+    if c.has_weights:
+        said.append(f"weights sum to {significant(c.sum_weight, 6)}")
+    if c.has_counts:
+        said.append("counts as repeated rows")
+    if c.is_soft:
+        said.append("soft labels")
+    independent = "rows independent"
+    if c.cluster:
+        kind = "bucket" if c.has_buckets else "cluster"
+        of_what = ", ".join(printable(name) for name in c.cluster)
+        independent = f"{counted(c.n_clusters, kind)} of {of_what} independent"
+    return " · ".join([*said, f"intervals: 95 %, {independent}"])
+
+
+def ranking_lines(c: Any) -> list[str]:
+    """The forecasts from the best to the worst, as lines."""
+    return columns(*ranking_rows(c), gap="   ")
+
+
+def ranking_rows(c: Any) -> tuple[list[list[str]], str]:
+    """The forecasts from the best to the worst, and how the columns are aligned."""
+    is_ordered = any(row["clear_since"] for row in c.ranking)
+    at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
+    lines = [["", "log loss", "[95 %]", "behind", at_once, *(["clear since"] if is_ordered else [])]]
+    for number, row in enumerate(c.ranking):
+        name = row["forecast"]
+        loss = c.log_losses[name]
+        cells = [printable(name), fixed(loss, 4), _loss_interval(c, name)]
+        if number == 0:
+            cells += ["", ""]
+        else:
+            digits = lead_digits(c.contest.lead)
+            behind = Estimate(row["behind_nats"], row["behind_nats_low"], row["behind_nats_high"])
+            cells += ["" if math.isnan(behind) else fixed(behind, digits)]
+            cells += [interval(behind.low, behind.high, digits) if behind.has_interval else ""]
+        lines.append(cells + ([printable(row["clear_since"])] if is_ordered else []))
+    return lines, "lrlrl" + ("l" if is_ordered else "")
+
+
+def _loss_interval(c: Any, name: str) -> str:
+    """The interval of a loss, or what makes it infinite."""
+    loss = c.log_losses[name]
+    if math.isinf(loss):
+        without = c.log_losses_of_possible[name]
+        them = f"; {fixed(without, 4)} without" if not math.isnan(without) else ""
+        return f"{counted(c.n_infinite[name], 'row')} given 0 (first: {c.first_infinite[name]}){them}"
+    return shown(loss, 4)
+
+
+def parts_lines(c: Any) -> list[str]:
+    """What the lead is made of, as lines."""
+    rows = parts_rows(c)
+    return columns(rows, "lrll", gap="   ") if rows else []
+
+
+def parts_rows(c: Any) -> list[list[str]]:
+    """What the lead is made of."""
+    contest = c.contest
+    if not math.isfinite(contest.lead) or contest.is_identical:
+        return []
+    better, worse = printable(contest.better), printable(contest.worse)
+    knows = Estimate(
+        -contest.discrimination,
+        -contest.discrimination.high,
+        -contest.discrimination.low,
+        contest.discrimination.reason,
+    )
+    errs = contest.miscalibration
+    digits = adding_digits(contest.lead, [knows, errs], least=max(5, lead_digits(contest.lead)))
+    return [
+        [
+            "  discrimination",
+            signed(knows, digits),
+            shown(knows, digits - 1),
+            f"{better} knows {more_or_less(knows, digits)}",
+        ],
+        [
+            "+ miscalibration",
+            signed(errs, digits),
+            shown(errs, digits - 1),
+            f"{better} gets {more_or_less(-errs, digits)} wrong about it",
+        ],
+        [f"= lead over {worse}", signed(contest.lead, digits), "", ""],
+    ]
+
+
+def more_or_less(value: float, digits: int) -> str:
+    """`more`, `less`, or `as much`, of a figure as it is printed."""
+    shown_as = round(value, digits)
+    return "as much" if shown_as == 0 else ("more" if shown_as > 0 else "less")
+
+
+def signed(value: float, digits: int) -> str:
+    """`+0.0034`, `−0.0011`; `none` where two infinite losses have no difference."""
+    if math.isnan(value):
+        return "none"
+    text = fixed(value, digits)
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def evidence_lines(c: Any) -> list[str]:
+    """How sure it is, as lines."""
+    rows = evidence_rows(c)
+    return columns(rows, "lll", gap="   ") if rows else []
+
+
+def evidence_rows(c: Any) -> list[list[str]]:
+    """How sure it is to people who look once, every day, or with suspicion."""
+    contest, course = c.contest, c.contest.course
+    if contest.is_identical:
+        return [["evidence", "1 to 1: no row tells them apart", ""]]
+    better, worse = printable(contest.better), printable(contest.worse)
+    digits = lead_digits(contest.lead)
+    lines = []
+    if not math.isnan(contest.log_evidence):
+        about = f"against the probabilities of {worse}, as a bet on those of {better}"
+        lines.append(["evidence", odds(contest.log_evidence), about])
+    if course.n_periods:
+        what = f"{counted(course.n_periods, 'period')} of {printable(c.order)}"
+        coarse = " (neighbours put together)" if course.is_coarse else ""
+        alone = ", of this pair alone" if len(c.contests) > 1 else ""
+        told = f"holds after each of {what}{coarse}, however often one looks{alone}"
+        if not course.sequence.has_interval:
+            told = f"none: {course.sequence.reason}"
+        lines.append(["always valid", _ends(course.sequence, digits), told])
+        told = f"neighbouring periods may depend on each other (Newey–West, {counted(course.n_lags, 'lag')})"
+        if not course.dependent.has_interval:
+            told = f"none: {course.dependent.reason}"
+        lines.append(["dependence", _ends(course.dependent, digits), told])
+    if math.isfinite(contest.detectable):
+        power = f"what {counted(c.n_rows, 'row')} show 4 times in 5"
+        lines.append(["detectable", fixed(contest.detectable, digits), power])
+    return lines
+
+
+def _ends(estimate: Estimate, digits: int) -> str:
+    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else ""
+
+
+def odds(log_evidence: float) -> str:
+    """`85 to 1`, `10^37 to 1`."""
+    if math.isinf(log_evidence):
+        return "without limit"
+    if abs(log_evidence) > MANY_NATS:
+        return f"10^{fixed(log_evidence / math.log(10), 0)} to 1"
+    return f"{significant(math.exp(log_evidence), 3)} to 1"
+
+
+def group_lines(c: Any) -> list[str]:
+    """Where the lead comes from."""
+    groups = c.contest.groups
+    if groups is None or not len(groups):
+        too_many = "more than 4,096 groups: none is kept"
+        return [too_many] if c.has_too_many_groups else []
+    rows = list(groups)
+    n_left = len(rows) - N_GROUPS_SHOWN
+    if n_left > 0:
+        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:N_GROUPS_SHOWN]
+    better, worse = printable(c.contest.better), printable(c.contest.worse)
+    lines = [[*(printable(name) for name in c.by), "rows", better, worse, "lead", "[95 %]", "adds"]]
+    for row in rows:
+        lead = Estimate(row["lead_nats"], row["lead_nats_low"], row["lead_nats_high"], row["reason"])
+        cells = [group_value(row[name], [each[name] for each in groups]) for name in c.by]
+        cells += [count(row["rows"]), fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
+        lines.append([*cells, signed(lead, 4), shown(lead, 4), signed(row["adds_nats"], 5)])
+    found = columns(lines, "l" * len(c.by) + "rrrrlr")
+    if c.cluster:
+        found.append("intervals of groups take rows as independent")
+    if n_left > 0:
+        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `contest.groups`")
+    return found
+
+
+def apart_lines(c: Any) -> list[str]:
+    """The rows where the two were furthest apart."""
+    better, worse = printable(c.contest.better), printable(c.contest.worse)
+    rows: list[Sequence[str]] = []
+    for number, (row, place) in enumerate(zip(c.contest.apart[:N_APART_SHOWN], c.contest.places, strict=False)):
+        said = f"{better} {fixed(row['said_by_better'], 4)}, {worse} {fixed(row['said_by_worse'], 4)}"
+        rows.append(
+            [
+                "furthest apart" if number == 0 else "",
+                place.shown(c.source),
+                f"{said}, was {row['label']:g}",
+                f"lead {signed(row['lead_nats'], 3)}",
+            ]
+        )
+    return columns(rows, "lrlr", gap="   ") if rows else []

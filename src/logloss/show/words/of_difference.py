@@ -1,0 +1,177 @@
+"""A difference in words: how far the loss moved, then what moved it, to the digit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from logloss.answers.estimate import Estimate
+from logloss.show.words.of_measurement import group_value, shown
+from logloss.text import (
+    MINUS,
+    adding_digits,
+    columns,
+    count,
+    counted,
+    fixed,
+    interval,
+    printable,
+    printable_lines,
+    significant,
+)
+
+N_GROUPS_SHOWN = 20
+# Usual marks of the population stability index.
+LITTLE, MUCH = 0.1, 0.25
+# Ratio of the numbers of rows from which the level of chance is told, too.
+UNEQUAL = 1.5
+
+
+def text_of(d: Any) -> str:
+    """The whole difference."""
+    paragraphs = [[sentence(d), *warnings(d)], parts_lines(d), groups_lines(d)]
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
+
+
+def sentence(d: Any) -> str:
+    """How far the loss moved."""
+    digits = _digits(d)
+    ends = " → ".join(fixed(each.log_loss, digits) for each in (d.old, d.new))
+    if math.isnan(d.log_loss):
+        return f"log loss {ends}: both are infinite, which has no difference"
+    if math.isinf(d.log_loss):
+        return f"log loss {ends}: {'up' if d.log_loss > 0 else 'down'} without limit"
+    way = "unchanged" if d.log_loss == 0 else f"{'up' if d.log_loss > 0 else 'down'} {fixed(abs(d.log_loss), digits)}"
+    move = d.log_loss
+    if d.log_loss < 0:
+        move = Estimate(-move, -move.high, -move.low, move.reason)
+    told = interval(move.low, move.high, 4) if move.has_interval else f"(no interval: {move.reason})"
+    return f"log loss {ends}: {way} {told}"
+
+
+def _digits(d: Any) -> int:
+    """The digits, at least five, with which the parts of the move add up as printed, and so do mix and within."""
+    sums = [[d.uncertainty, -d.discrimination, d.miscalibration]]
+    if d.mix is not None:
+        sums.append([d.mix, d.within])
+    total = d.log_loss if math.isfinite(d.log_loss) else sum(sums[0])
+    digits = 5
+    while any(adding_digits(total, members, least=digits) > digits for members in sums) and digits < 15:
+        digits += 1
+    return digits
+
+
+def warnings(d: Any) -> list[str]:
+    """What must be known before the figures are read."""
+    said = []
+    for name, measured in (("old", d.old), ("new", d.new)):
+        if measured.n_infinite:
+            n_rows = f"{count(measured.n_infinite)} of {counted(measured.n_rows, 'row')}"
+            said.append(f"  in the {name} one, {n_rows} given probability 0 (first: {measured.first_infinite})")
+    if d.is_paired:
+        said.append("  intervals: clusters that occur in both are counted once")
+    return said
+
+
+def parts_lines(d: Any) -> list[str]:
+    """The move of each part, as lines, and what the scores did."""
+    return [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
+
+
+def parts_rows(d: Any) -> list[list[str]]:
+    """The move of each part."""
+    digits = _digits(d)
+    rate = d.old.base_rate, d.new.base_rate
+    nearer = "nearer to" if abs(rate[1] - 0.5) < abs(rate[0] - 0.5) else "farther from"
+    same = "as before" if rate[0] == rate[1] else f"{nearer} a coin"
+    happened = f"base rate {fixed(rate[0], 4)} → {fixed(rate[1], 4)}, {same}"
+    known = "more is known" if d.discrimination > 0 else "less is known"
+    ratio = f"said ÷ happened {fixed(d.old.ratio, 2)} → {fixed(d.new.ratio, 2)}"
+    less = Estimate(-d.discrimination, -d.discrimination.high, -d.discrimination.low, d.discrimination.reason)
+    lines = [
+        ["  uncertainty", signed(d.uncertainty, digits), shown(d.uncertainty, 4), happened],
+        # The term of the sum: a part that is taken away and has become smaller adds.
+        [f"{MINUS} discrimination", signed(less, digits), shown(less, 4), chance_or(less, known)],
+        [
+            "+ miscalibration",
+            signed(d.miscalibration, digits),
+            shown(d.miscalibration, 4),
+            chance_or(d.miscalibration, ratio),
+        ],
+    ]
+    if not math.isfinite(d.log_loss):
+        impossible = signed(d.impossible, digits) if not math.isnan(d.impossible) else "not defined"
+        lines.append(["+ impossible rows", impossible, "", f"{count(d.old.n_infinite)} → {count(d.new.n_infinite)}"])
+    total = signed(d.log_loss, digits) if not math.isnan(d.log_loss) else "not defined"
+    return [*lines, ["= log loss", total, "", ""]]
+
+
+def remarks(d: Any) -> list[str]:
+    """What chance makes of it where the numbers of rows differ, and how far the scores moved."""
+    found = []
+    sizes = sorted((d.old.n_rows, d.new.n_rows))
+    if not math.isnan(d.miscalibration_by_chance) and sizes[1] > UNEQUAL * sizes[0]:
+        found.append(
+            f"of the miscalibration, chance alone makes {signed(d.miscalibration_by_chance, 4)}: "
+            f"{counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)}"
+        )
+    if not math.isnan(d.psi):
+        found.append(f"the scores {moved(d.psi)}: PSI {significant(d.psi, 2)} on ten bins")
+    return found
+
+
+def chance_or(move: Estimate, told: str) -> str:
+    """Whether chance alone might have made it."""
+    return "may be chance" if move.has_interval and move.low <= 0 <= move.high else told
+
+
+def moved(psi: float) -> str:
+    """How far the scores moved, in words."""
+    if psi < LITTLE:
+        return "hardly moved"
+    return "moved" if psi < MUCH else "moved a lot"
+
+
+def signed(value: float, digits: int) -> str:
+    """`+0.0034`, `−0.0011`."""
+    text = fixed(value, digits)
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def groups_lines(d: Any) -> list[str]:
+    """Mix of groups, and losses within them."""
+    if d.groups is None:
+        return []
+    lines = [*columns(mix_rows(d), "lrll", gap="   "), "", *columns(*group_table(d, N_GROUPS_SHOWN))]
+    if len(d.groups) > N_GROUPS_SHOWN:
+        lines.append(f"… the {N_GROUPS_SHOWN} of {count(len(d.groups))} groups that moved it most; all in `groups`")
+    return lines
+
+
+def mix_rows(d: Any) -> list[list[str]]:
+    """What the shares of the groups did, and what their losses did."""
+    digits = _digits(d)
+    total = d.mix + d.within
+    return [
+        ["  mix of groups", signed(d.mix, digits), shown(d.mix, 4), "their shares, at their mean losses"],
+        ["+ within groups", signed(d.within, digits), shown(d.within, 4), "their losses, at their mean shares"],
+        ["= log loss", signed(total, digits), "", "" if math.isfinite(d.log_loss) else "without impossible rows"],
+    ]
+
+
+def group_table(d: Any, most: int) -> tuple[list[list[str]], str]:
+    """Both measurements group by group, of many those that moved the loss most; and how the columns are aligned."""
+    rows = list(d.groups)
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["mix_nats"] + row["within_nats"]))[:most]
+    by = d.new.by
+    table = [[*(printable(name) for name in by), "share", "log loss", "mix", "within"]]
+    for row in rows:
+        cells = [group_value(row[name], [each[name] for each in d.groups]) for name in by]
+        shares = f"{fixed(100 * row['share_old'], 1)} → {fixed(100 * row['share_new'], 1)} %"
+        losses = " → ".join(
+            "none" if math.isnan(row[f"log_loss_{side}_nats"]) else fixed(row[f"log_loss_{side}_nats"], 4)
+            for side in ("old", "new")
+        )
+        table.append([*cells, shares, losses, signed(row["mix_nats"], 5), signed(row["within_nats"], 5)])
+    return table, "l" * len(by) + "rrrr"

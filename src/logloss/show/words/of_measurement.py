@@ -1,0 +1,294 @@
+"""A measurement in words, as people read it; nothing is computed here but how figures are written.
+
+>>> import logloss
+>>> print(repr(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])).splitlines()[0])
+4 rows · positive: y_true = 1 · intervals: 95 %, rows independent
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from logloss.answers.estimate import Estimate, Z
+from logloss.text import (
+    LONGEST_NAMED,
+    MINUS,
+    NATS_PER_BIT,
+    adding_digits,
+    columns,
+    count,
+    counted,
+    fixed,
+    interval,
+    listed,
+    printable,
+    printable_lines,
+    significant,
+)
+
+N_COSTLIEST_SHOWN = 3
+N_GROUPS_SHOWN = 20
+# From this width of what is certain of it, over its value, the miscalibration is written as a range.
+WIDE = 0.25
+
+
+def text_of(m: Any) -> str:
+    """The whole measurement."""
+    tables = [loss_rows(m), parts_rows(m), forecast_rows(m)]
+    lines = aligned([row for rows in tables for row in rows])
+    paragraphs = [[header(m)]]
+    for rows in tables:
+        paragraphs.append(lines[: len(rows)])
+        lines = lines[len(rows) :]
+    paragraphs.append(costliest_lines(m))
+    if m.by:
+        paragraphs += group_paragraphs(m)
+    return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of four cells in one layout, so that figures stand below each other; a last cell may be as long as it is."""
+    widths = [max(len(row[j]) for row in rows if any(row[j + 1 :])) for j in range(3)]
+    return [
+        "   ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+    ]
+
+
+def header(m: Any) -> str:
+    """How many rows of what, what counts as positive, what intervals mean."""
+    of = f" of {printable(m.source, LONGEST_NAMED)}" if m.source else ""
+    said = [f"{counted(m.n_rows, 'row')}{of}", f"positive: {printable(m.positive, LONGEST_NAMED)}"]
+    if m.n_dropped:
+        said.append(f"{counted(m.n_dropped, 'row')} left out: something missing")
+    if m.has_weights:
+        said.append(f"weights sum to {significant(m.sum_weight, 6)}")
+    if m.has_counts:
+        said.append("counts as repeated rows")
+    if m.negatives_kept != 1:
+        said.append(f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training")
+    if m.is_soft:
+        said.append("soft labels")
+    if m.cluster:
+        kind = "bucket" if m.has_buckets else "cluster"
+        of_what = ", ".join(printable(name) for name in m.cluster)
+        said.append(f"intervals: 95 %, {counted(m.n_clusters, kind)} of {of_what} independent")
+    else:
+        said.append("intervals: 95 %, rows independent")
+    return " · ".join(said)
+
+
+def loss_rows(m: Any) -> list[list[str]]:
+    """The loss, what the base rate alone would cost, and the skill."""
+    bits = f"{fixed(m.log_loss / NATS_PER_BIT, 4)} bits"
+    if m.n_infinite:
+        was = "was" if m.n_infinite == 1 else "were"
+        rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')} {was}"
+        them = "it" if m.n_infinite == 1 else "them"
+        is_some = not math.isnan(m.log_loss_of_possible)
+        without = f"; {fixed(m.log_loss_of_possible, 4)} without {them}" if is_some else ""
+        first = ["log loss", "inf", f"{rows} given probability 0 (first: {m.first_infinite}){without}", ""]
+    else:
+        first = ["log loss", f"{fixed(m.log_loss, 4)} nats", shown(m.log_loss, 4), bits]
+    said = f"the loss of saying {fixed(m.base_rate, 4)} to every row"
+    base = ["base rate alone", fixed(m.uncertainty, 4), shown(m.uncertainty, 4), said]
+    if math.isnan(m.skill):
+        skill = ["skill", "not defined", "", m.skill.reason]
+    else:
+        spread = m.skill.reason
+        if m.skill.has_interval:
+            spread = interval(100 * m.skill.low, 100 * m.skill.high, 1)
+        share = f"{fixed(100 * m.skill, 1):>4} %" if math.isfinite(m.skill) else fixed(m.skill, 1)
+        skill = ["skill", share, spread, "the share of that which is saved"]
+    return [first, base, skill]
+
+
+def parts_rows(m: Any) -> list[list[str]]:
+    """The three parts of the loss, and what chance alone would show of the last."""
+    found = m.miscalibration
+    parts = [m.uncertainty, -m.discrimination, found]
+    digits = 5
+    if math.isfinite(m.log_loss):
+        digits = adding_digits(m.log_loss, parts, least=5)
+    rows = [
+        ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
+        [
+            f"{MINUS} discrimination",
+            fixed(m.discrimination, digits),
+            shown(m.discrimination, 4),
+            "what the predictions know",
+        ],
+        ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
+        ["= log loss", fixed(m.log_loss, digits), "", ""],
+    ]
+    return rows + chance_rows(m)
+
+
+def miscalibration_range(found: Any) -> str:
+    """Its interval, and what is certain of it where bins leave too much open."""
+    if math.isfinite(found) and found.highest - found.lowest > WIDE * found:
+        return f"between {significant(found.lowest, 3)} and {significant(found.highest, 3)} (bins)"
+    return shown(found, 4)
+
+
+def chance_rows(m: Any) -> list[list[str]]:
+    """What calibrated forecasters with the same predictions show."""
+    found = m.miscalibration
+    if math.isnan(found.by_chance):
+        return [["  by chance alone", "", "not available", found.chance_reason]]
+    who = f"a calibrated forecaster, {counted(m.n_rows, 'row')}"
+    digits = 4 if found.by_chance >= 1e-3 else 6
+    p = p_text(found.p_value)
+    if math.isnan(found.by_chance_95):
+        return [["  by chance alone", fixed(found.by_chance, digits), "over all outcomes", f"{who}: {p}"]]
+    high = f"95 of 100 below {fixed(found.by_chance_95, digits)}"
+    rows = [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
+    beyond = found.beyond_chance
+    if beyond.has_interval:
+        rows.append(["  beyond chance", fixed(beyond, digits), interval(beyond.low, beyond.high, digits), ""])
+    return rows
+
+
+def p_text(p_value: float) -> str:
+    """`p = 0.753`, `p < 0.005`: of 200 draws no less can be said."""
+    least = 1 / 201
+    if p_value <= least:
+        return "p < 0.005"
+    return f"p = {fixed(p_value, 3 if p_value < 0.995 else 2)}"
+
+
+def forecast_rows(m: Any) -> list[list[str]]:
+    """What was said on average, what that promised, and how well it tells 1 from 0."""
+    happened = f"what happened ({fixed(m.base_rate, 4)})"
+    times = f"{fixed(m.ratio, 3)} × {happened}" if m.base_rate else "nothing happened: no row is positive"
+    auc = ["AUC", "not defined", m.auc.reason, ""]
+    if not math.isnan(m.auc):
+        auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
+    rows = [
+        ["said on average", fixed(m.mean_proba, 4), times, ""],
+        ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m), ""],
+        auc,
+        ["scores", line_text(m), "", ""],
+    ]
+    if m.n_unlabelled:
+        late = f"said {fixed(m.unlabelled_mean_proba, 4)} on average, expected log loss "
+        late += fixed(m.unlabelled_expected_log_loss, 4)
+        rows.append(["not known yet", f"{counted(m.n_unlabelled, 'row')} without a label: {late}", "", ""])
+    return rows
+
+
+def line_text(m: Any) -> str:
+    """Slope and intercept of the labels' log-odds on those of the forecasts."""
+    if math.isnan(m.slope):
+        return f"no slope: {m.slope.reason}"
+    slope, intercept = (
+        f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
+        for each in (m.slope, m.intercept)
+    )
+    apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
+    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
+
+
+def expectation(m: Any) -> str:
+    """What the promise and the truth say together."""
+    if math.isinf(m.expected_gap):
+        return "the truth cost infinitely more"
+    gap = significant(abs(m.expected_gap), 3)
+    more = "more" if m.expected_gap > 0 else "less"
+    if math.isnan(m.expected_z):
+        return f"the truth cost {gap} {more} ({m.expected_reason})"
+    z = f"z = {fixed(m.expected_z, 1)}"
+    if abs(m.expected_z) < Z:
+        return f"the truth cost {gap} {more}: within chance ({z})"
+    return f"the truth cost {gap} {more}: {'over' if m.expected_gap > 0 else 'under'}-confident ({z})"
+
+
+def costliest_lines(m: Any) -> list[str]:
+    """The rows that cost most, and how much of the loss the costliest tenth bears."""
+    rows = []
+    for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
+        where, _, of = printable(row.shown(m.source), LONGEST_NAMED).partition(" ")
+        if not row.place.is_numbered:
+            where, of = printable(row.shown(row.name), LONGEST_NAMED), ""
+        label = f"{row.label:g}"
+        rows.append(
+            [
+                "costliest rows" if number == 0 else "",
+                where,
+                of,
+                f"said {fixed(row.said, 4)}, was {label}",
+                f"{fixed(row.cost, 3)}{' nats' if number == 0 else '     '}",
+            ]
+        )
+    first, last = (
+        columns([row[:2] for row in rows], "lr", gap="   "),
+        columns([row[2:] for row in rows], "llr", gap="   "),
+    )
+    lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
+    if m.n_rows >= 10 and not math.isnan(m.share_of_costliest_10_percent):
+        share = fixed(100 * m.share_of_costliest_10_percent, 0)
+        lines.append(" " * (len("costliest rows") + 3) + f"the costliest 10 % of rows pay {share} % of the loss")
+    return lines
+
+
+def group_paragraphs(m: Any) -> list[list[str]]:
+    """What each group costs; of several columns first what each of them makes."""
+    if m.has_too_many_groups:
+        by = listed([printable(name) for name in m.by])
+        return [[f"more than 4,096 groups of {by}: none is kept. Name those that matter: groups=[…]."]]
+    paragraphs = []
+    if len(m.by) > 1:
+        paragraphs = [group_lines(m.margin(name), (name,)) for name in m.by]
+    return [*paragraphs, group_lines(m.groups, m.by)]
+
+
+def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
+    """A table of groups as lines."""
+    found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
+    if len(groups) > N_GROUPS_SHOWN:
+        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
+    return found
+
+
+def group_table(groups: Any, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
+    """A table of groups, of many those that add most, and how its columns are aligned."""
+    rows = list(groups)
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:most]
+    every = {name: groups[name] for name in by}
+    has_parts = "miscalibration_nats" in groups.column_names
+    head = [*(printable(name) for name in by), "rows", "log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
+    head += ["miscalibration", "(chance)", "p"] if has_parts else []
+    lines = [head]
+    for row in rows:
+        loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
+        cells = [group_value(row[name], every[name]) for name in by]
+        cells += [count(row["rows"]), fixed(loss, 4), shown(loss, 4), fixed(row["adds_nats"], 4)]
+        cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
+        if has_parts:
+            chance = row["by_chance_nats"]
+            cells += [fixed(row["miscalibration_nats"], 4), "" if math.isnan(chance) else f"({fixed(chance, 4)})"]
+            cells += [
+                ""
+                if math.isnan(chance)
+                else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ").replace("< ", "<")
+            ]
+        lines.append(cells)
+    align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
+    return lines, align
+
+
+def group_value(value: Any, others: list[Any]) -> str:
+    """A value of a group, so that null, "", 1 and "1" can be told apart."""
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        return str(value)
+    is_odd = value == "" or value in ("null", "True", "False") or value != value.strip()
+    is_like_number = any(str(other) == value for other in others if not isinstance(other, str))
+    return f'"{printable(value)}"' if is_odd or is_like_number else printable(value)
+
+
+def shown(estimate: Estimate, digits: int) -> str:
+    """The interval of an estimate, or why there is none."""
+    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else estimate.reason

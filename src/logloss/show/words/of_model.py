@@ -1,0 +1,182 @@
+"""A model in words and as a table, as people read it; nothing is computed here but how figures are written.
+
+>>> import logloss
+>>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+>>> print(repr(model).splitlines()[0])
+LogisticModel  P(y_true = 1) from 1 column · 4 rows, 2 positive · l2 = 1
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from logloss.information import entropy
+from logloss.show.page import html_paragraphs, html_table
+from logloss.text import LONGEST_NAMED, columns, count, counted, fixed, listed, printable, printable_lines, significant
+from logloss.training.model import NOT_USED
+
+# exp of more is no number.
+LARGEST_EXPONENT = 709.0
+# An odds ratio above is written by its power of ten.
+LARGEST_RATIO = 1e6
+# Of more coefficients than the first, so many are shown: those farthest from 0.
+MOST_SHOWN, SHOWN_OF_MANY = 60, 40
+
+
+def text_of(model: Any) -> str:
+    """The whole model."""
+    rows = table_of(model)
+    lines = columns(rows, "l" + "r" * (len(rows[0]) - 3) + "ll", gap="   ")
+    return printable_lines("\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]))
+
+
+def html_of(model: Any) -> str:
+    """The whole model as one table between paragraphs, without script and style sheets."""
+    rows = table_of(model)
+    table = html_table(rows, "l" + "r" * (len(rows[0]) - 3) + "ll")
+    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*left_out(model), *remarks_of(model)])
+
+
+def head_of(model: Any) -> str:
+    """What it predicts, from what, and how many rows it was trained on."""
+    penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
+    share = f"mean label {fixed(model.base_rate, 4)}"
+    if model.n_positive is not None:
+        share = f"{count(model.n_positive)} {printable(model.positive_value, LONGEST_NAMED) or 'positive'}"
+    said = [
+        f"LogisticModel  P({printable(model.positive, LONGEST_NAMED)}) from {counted(len(model.design.read), 'column')}"
+    ]
+    said.append(f"{counted(model.n_rows, 'row')}, {share}")
+    if model.n_dropped:
+        said.append(f"{counted(model.n_dropped, 'row')} left out: something missing")
+    return " · ".join([*said, penalty])
+
+
+def shown_of(model: Any) -> list[str]:
+    """The names of the coefficients that are shown, in the order of the model."""
+    names = list(model.coefficients)
+    if len(names) <= MOST_SHOWN:
+        return names
+    size = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
+
+    def far(name: str) -> float:
+        value = abs(model.coefficients[name])
+        error = math.nan if model.errors is None else model.errors.coefficients[name]
+        return value / error if error > 0 else value * size[name]
+
+    chosen = set(sorted(names, key=far, reverse=True)[:SHOWN_OF_MANY])
+    return [name for name in names if name in chosen]
+
+
+def left_out(model: Any) -> list[str]:
+    """How many coefficients are not shown."""
+    n_left = len(model.coefficients) - len(shown_of(model))
+    return [f"… and {count(n_left)} more coefficients nearer to 0: model.coefficients"] if n_left else []
+
+
+def table_of(model: Any) -> list[list[str]]:
+    """The coefficients, with their errors where there are any; the first row names the columns."""
+    against = model.design.references
+    error = None if model.errors is None else model.errors.intercept
+    rows = [[*_row(model, "intercept", model.intercept, error, has_odds=False), ""]]
+    for name in shown_of(model):
+        error = None if model.errors is None else model.errors.coefficients[name]
+        said = f"against {against[name]}" if name in against else ""
+        rows.append([*_row(model, name, model.coefficients[name], error, has_odds=True), said])
+    names = ["", "coefficient", "odds ratio", ""]
+    if model.errors is not None:
+        names = ["", "coefficient", "std. error", "z", "odds ratio", "[95 %]", ""]
+    return [names, *rows]
+
+
+def _row(model: Any, name: str, value: float, error: float | None, *, has_odds: bool) -> list[str]:
+    """One coefficient."""
+    odds = odds_ratio(value) if has_odds else ""
+    if error is None:
+        return [printable(name), significant(value), odds]
+    if not error > 0:
+        return [printable(name), significant(value), "not known", "", odds, ""]
+    reach = model.errors.quantile * error
+    between = f"[{odds_ratio(value - reach)}, {odds_ratio(value + reach)}]" if has_odds else ""
+    return [printable(name), significant(value), significant(error), fixed(value / error, 1), odds, between]
+
+
+def remarks_of(model: Any) -> list[str]:
+    """Loss, fit, and what must be known of the errors."""
+    lines = [*_loss(model), _fit(model)]
+    if model.l2:
+        lines.append("errors     not shown: a penalty makes them wrong; l2=0 gives them")
+    elif model.separation is None:
+        lines.append(
+            f"likelihood log L {significant(model.log_likelihood, 6)} · AIC {significant(model.aic, 6)} · "
+            f"BIC {significant(model.bic, 6)}"
+        )
+    lines += _errors(model)
+    if model.collinear:
+        named = listed([printable(name) for name in model.collinear])
+        lines.append(f"collinear  {named}: the shortest of many answers")
+    return [*lines, *(_note(note) for note in model.notes)]
+
+
+def _note(note: str) -> str:
+    """What was noticed about the rows: above all which columns were left out."""
+    label, _, said = note.partition(": ")
+    return f"{NOT_USED}   {said}" if label == NOT_USED else f"note       {note}"
+
+
+def _loss(model: Any) -> list[str]:
+    """What rows cost, these and new ones."""
+    alone, new = entropy(model.base_rate), model.new_rows
+    said = [f"log loss   {fixed(model.log_loss, 4)} on these rows"]
+    more = []
+    if new is not None:
+        how = {"refits": "leave-one-out", "steps": "leave-one-out"}.get(new.kind, "leave-one-out of a sample")
+        said.append(f"{fixed(new.log_loss, 4)} on new rows ({how})")
+        if new.n_infinite:
+            which = "1 row" if new.n_infinite == 1 else f"any of {counted(new.n_infinite, 'row')}"
+            first = f" ({'' if new.n_infinite == 1 else 'first: '}{new.first_infinite})" if new.first_infinite else ""
+            more = [
+                f"new rows   inf: without {which}{first} the others are separated; "
+                f"{fixed(new.log_loss_of_possible, 4)} but for {'it' if new.n_infinite == 1 else 'them'}"
+            ]
+    said.append(f"base rate alone {fixed(alone, 4)}")
+    if alone > 0 and not model.has_offset:
+        said.append(f"skill {fixed(100 * (1 - model.log_loss / alone), 1)} %")
+    return [" · ".join(said), *more]
+
+
+def _fit(model: Any) -> str:
+    """Passes, certificate, separation."""
+    found = model.certificate
+    within = f"certified within {found.nats_per_row:.0e} nats per row of the best"
+    passes = counted(len(model.passes), "pass", "passes")
+    said = f"fit        {passes}, {within if found.is_proven else 'not certified: no bound is proved'}"
+    if model.separation is not None:
+        named = listed([printable(name) for name in model.separation.columns]) or "intercept"
+        return f"{said}; separated by {named}: shown is the limit"
+    if model.l2 == 0:
+        said += f" (estimation error about {model.estimation_error:.0e})"
+        said += "; not separated" if found.is_proven else ""
+    return said
+
+
+def _errors(model: Any) -> list[str]:
+    """What the standard errors are."""
+    if model.errors is None:
+        is_far = model.l2 == 0 and model.separation is None
+        return ["errors     not shown: the fit stopped too far from its optimum"] if is_far else []
+    if model.errors.kind == "information":
+        return []
+    if model.errors.kind == "clustered":
+        of = listed([printable(name) for name in model.errors.cluster])
+        return [f"errors     clustered: {counted(model.errors.n_clusters, 'cluster')} of {of} independent, not rows"]
+    return ["errors     sandwich: right for weighted rows, and if the model is not quite right"]
+
+
+def odds_ratio(value: float) -> str:
+    """The odds ratio of a coefficient; large ones by their power of ten."""
+    if value >= LARGEST_EXPONENT:
+        return "inf"
+    ratio = math.exp(value)
+    return significant(ratio) if ratio < LARGEST_RATIO else f"{ratio:.3g}"

@@ -1,0 +1,1 @@
+"""fit(): passes over the rows until the distance from the least loss is known, and the model that they make."""

@@ -1,0 +1,216 @@
+"""How far a fit can be from the best: bounds that are proved in docs/certificate.md, from the sums of one pass.
+
+>>> import numpy as np
+>>> factor = Factor(np.array([[4.0, 0.0], [0.0, 1.0]]))
+>>> factor.solve(np.array([2.0, 3.0])).tolist(), factor.n_dependent
+([0.5, 3.0], 0)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.data.design import PIECE_ROWS
+from logloss.data.rows import Array
+from logloss.training.interruptible import patiently
+
+if TYPE_CHECKING:
+    pass
+
+
+# A matrix of so many rows is factored in another thread: an eigendecomposition takes a tenth of a second.
+LARGE_MATRIX = 256
+# The unit of rounding.
+ROUNDING = 2.0**-53
+# An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
+# sums over the rows leave a few hundred of them.
+DEPENDENT = 4096 * ROUNDING
+# The same where products were formed in single precision.
+DEPENDENT_SINGLE = 2.0**-17
+
+
+class Factor:
+    """A positive semidefinite matrix, scaled to ones on its diagonal and factored, to solve with and to measure by.
+
+    Where columns depend on each other, solutions are the shortest ones. basis: where it is known which combinations are
+    left, shape (n, n − n_dependent); then only a matrix that is singular there, too, counts as one. Cost: O(n³) once.
+    """
+
+    def __init__(self, matrix: Array, *, basis: Array | None = None, is_single: bool = False) -> None:
+        import scipy.linalg
+
+        self.matrix, self.outer = matrix, basis
+        inner = matrix if basis is None else basis.T @ matrix @ basis
+        diagonal = np.diag(inner)
+        self.size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        scaled = inner / self.size / self.size[:, None]
+        least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
+        self.n_dependent = 0
+        with contextlib.suppress(scipy.linalg.LinAlgError):
+            self.root = _patiently(len(inner), lambda: scipy.linalg.cholesky(scaled, lower=True, check_finite=False))
+            # The square of a pivot is what those before it leave of a column: no eigenvalue is above the least of them.
+            if np.diag(self.root).min(initial=1.0) ** 2 > least:
+                self.range = np.eye(len(inner)) if basis is None else basis
+                return
+        values, vectors = _patiently(len(inner), lambda: scipy.linalg.eigh(scaled, check_finite=False))
+        kept = values > least
+        self.n_dependent = int(np.count_nonzero(~kept))
+        self.null = vectors[:, ~kept] / self.size[:, None]
+        chosen = vectors[:, kept] / self.size[:, None]
+        self.range = chosen if basis is None else basis @ chosen
+        self.root = None
+        self.values, self.vectors = values[kept], vectors[:, kept]
+
+    def solve(self, right: Array) -> Array:
+        """The (shortest) solution."""
+        right = (right if self.outer is None else self.outer.T @ right) / self.size
+        if not len(right):
+            found = right
+        elif self.root is None:
+            found = self.vectors @ ((self.vectors.T @ right) / self.values) / self.size
+        else:
+            from scipy.linalg import lapack
+
+            found = lapack.dpotrs(self.root, right, lower=1)[0] / self.size
+        return found if self.outer is None else self.outer @ found
+
+    def damped(self, right: Array, added: Array) -> Array | None:
+        """The solution once so much is added to the diagonal; None where the matrix stays singular."""
+        import scipy.linalg
+
+        matrix = self.matrix + np.diag(added)
+        inner = matrix if self.outer is None else self.outer.T @ matrix @ self.outer
+        size = np.sqrt(np.maximum(np.diag(inner), np.finfo(float).tiny))
+        try:
+            root = scipy.linalg.cho_factor(inner / size / size[:, None], lower=True, check_finite=False)
+        except scipy.linalg.LinAlgError:
+            return None
+        right = right if self.outer is None else self.outer.T @ right
+        found = scipy.linalg.cho_solve(root, right / size, check_finite=False) / size
+        return found if self.outer is None else self.outer @ found
+
+    @cached_property
+    def half(self) -> Array:
+        """A root of the (pseudo-)inverse: halfᵀ·half."""
+        if self.root is None:
+            half = (self.vectors / np.sqrt(self.values)).T / self.size
+        elif not len(self.root):
+            half = self.root
+        else:
+            from scipy.linalg import lapack
+
+            # The inverse of a triangle; the wrapper around it takes longer than ten rows do.
+            half = lapack.dtrtri(self.root, lower=1)[0] / self.size
+        if self.outer is not None:
+            half = half @ self.outer.T
+        return half
+
+    @cached_property
+    def inverse(self) -> Array:
+        """The (pseudo-)inverse."""
+        found: Array = self.half.T @ self.half
+        return found
+
+    @cached_property
+    def deviations(self) -> Array:
+        """Square roots of the diagonal of the inverse: standard errors, where the matrix is an information matrix."""
+        return np.sqrt(np.einsum("ij,ij->j", self.half, self.half))
+
+    def length(self, move: Array) -> float:
+        """The length of a move in the metric of the matrix."""
+        return math.sqrt(max(float(move @ (self.matrix @ move)), 0.0))
+
+
+def _patiently(size: int, work: Callable[[], Any]) -> Any:
+    """The factors of a matrix: of a large one they take seconds, and Ctrl-C must not wait for them."""
+    return patiently(work) if size > LARGE_MATRIX else work()
+
+
+def gain(nu: float, reach: float) -> float:
+    """Most that the objective can fall, given its Newton decrement ν and reach R = max |x|_{H⁻¹}; ∞ unless Rν < 1.
+
+    ((1 − u) log(1 − u) + u) / R² with u = Rν, which is about ν²/2: the theorem of docs/certificate.md.
+    """
+    u = reach * nu
+    if not u < 1:
+        return math.inf
+    if u < 1e-4:
+        # The series of the same, whose terms are u^k / (k(k − 1)).
+        return nu**2 * (1 / 2 + u / 6 + u**2 / 12 + u**3 / 20)
+    return ((1 - u) * math.log1p(-u) + u) / reach**2
+
+
+def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array) -> float:
+    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own.
+
+    error: most by which rounding can have moved each entry of the gradient.
+    """
+    if not curvature[0] > 0:
+        return math.inf
+    shift = -gradient[0] / curvature[0]
+    most = (abs(gradient[0]) + error[0]) / curvature[0]
+    if not most <= 1:
+        return math.inf
+    residual = (gradient + shift * curvature + penalty * coefficients)[1:]
+    uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
+    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty[1:])) + most**2 * curvature[0])
+
+
+def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
+    """Most by which rounding can have moved each entry of the gradient.
+
+    A sum of products has a relative error of the number of its additions, in units of rounding; that of a logit moves a
+    residual by at most its curvature. sizes: Σ |residual·feature| and Σ curvature·|feature|·(Σ |coefficient·feature|).
+    """
+    return ROUNDING * ((PIECE_ROWS + n_pieces + 8) * sizes[0] + 2 * (sizes.shape[1] + 4) * sizes[1])
+
+
+def reach_of(deviations: Array, largest: Array, groups: Any) -> float:
+    """R = max |x|_{H⁻¹} ≤ Σ deviations · the largest size of each feature; of a category only one level is not 0."""
+    single, spans = groups
+    sizes = deviations * largest
+    return float(sizes[single].sum() + sum(sizes[span].max(initial=0.0) for span in spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """How far the mean loss (penalty included) can be from the best, in nats per row.
+
+    nats_per_row: the bound (docs/certificate.md), in [0, inf); inf where none is proved, as after too few passes, or
+    where columns differ only in their last digits. is_proven: whether there is one. Where classes are separated it
+    bounds the distance from the limit that is shown.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).certificate.is_proven
+    True
+    """
+
+    nats_per_row: float
+    is_proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One walk over the rows: where it looked, the mean log loss there, and the bound on what is left to gain.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> first = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).passes[0]
+    >>> first.intercept, round(first.log_loss, 4)
+    (0.0, 0.6931)
+    """
+
+    intercept: float
+    coefficients: tuple[float, ...]
+    log_loss: float
+    bound: float

@@ -1,0 +1,299 @@
+"""A trained model: its coefficients and what is known of them, its predictions, and its file.
+
+>>> import logloss
+>>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+>>> {name: abs(round(part, 12)) for name, part in model.contributions([1.5])[0].items()}
+{'intercept': 0.0, 'x': 0.0}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from logloss.answers.answer import Answer, render
+from logloss.answers.figures import jsonable, put
+from logloss.data.design import Design
+from logloss.data.rows import Array
+from logloss.data.source import as_source, warn_of_order
+from logloss.errors import DataError
+from logloss.training.certificate import Certificate, Pass
+from logloss.training.leave_one_out import NewRows
+from logloss.training.predict import LOGIT, Predictor, ScoredSource, proba_of
+from logloss.training.separation import Separation
+from logloss.training.standard_errors import Errors
+
+if TYPE_CHECKING:
+    from logloss.measurement import Measurement
+
+
+# Why figures are undefined.
+DEPENDENT, PENALISED = "columns depend on each other", "under a penalty they mean nothing"
+# How the note on columns begins that a fit has left out.
+NOT_USED = "not used"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogisticModel(Answer):
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit`: frozen and complete.
+
+    Attributes
+    ----------
+    intercept : float
+        Log-odds where every feature is 0 and every category at its reference.
+    coefficients : dict of name to float
+        Change of the log-odds per unit of a number; of a category's level, against its reference.
+    log_loss : float
+        Mean log loss on the rows it was trained on, in nats, without the penalty; where classes are separated, the
+        greatest number that it cannot fall below.
+    certificate : Certificate
+        Bound on the distance from the best.
+    passes : tuple of Pass
+        What each pass found, the last one the answer.
+    l2 : float
+        Prior precision on the summed loss (scikit-learn's 1 / C).
+    n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
+        Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
+        and their mean label.
+    errors : Errors or None
+        Standard errors; None under a penalty, which makes them wrong, and where classes are separated.
+    separation : Separation or None
+        Why no finite coefficients are best, where none are.
+    collinear : tuple of str
+        Coefficients that the columns cannot tell apart; the answer is the shortest one (in units of each spread).
+    n_dependent : int
+        By how many coefficients there are too many.
+    new_rows : NewRows or None
+        What a new row may cost: the loss of each row under a fit to the others. None where classes are separated, and
+        where it was not asked for.
+    n_dropped : int
+        Rows left out by missing="drop".
+    offset : str
+        The column of the offset, where it is one of the table.
+    source, notes : str, tuple of str
+        What it was trained on, and sentences about how that was read.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+    >>> model.predict_proba([1.5]).round(6).tolist()
+    [0.5]
+    """
+
+    kind: ClassVar[str] = "model"
+    intercept: float
+    coefficients: dict[str, float]
+    log_loss: float
+    certificate: Certificate
+    passes: tuple[Pass, ...]
+    l2: float
+    n_rows: int
+    sum_weight: float
+    base_rate: float
+    positive: str
+    design: Design
+    values: Array
+    errors: Errors | None = None
+    separation: Separation | None = None
+    collinear: tuple[str, ...] = ()
+    n_dependent: int = 0
+    has_offset: bool = False
+    n_positive: int | None = None
+    positive_value: str = ""
+    offset: str = ""
+    new_rows: NewRows | None = None
+    n_dropped: int = 0
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of the rows it was trained on, in nats: minus the summed loss."""
+        return -self.log_loss * self.sum_weight
+
+    @property
+    def n_parameters(self) -> int:
+        """How many coefficients the rows determine, the intercept included."""
+        return 1 + len(self.coefficients) - self.n_dependent
+
+    @property
+    def estimation_error(self) -> float:
+        """What fitting to this many rows is expected to cost against the best coefficients: n_parameters / (2 n_rows).
+
+        In nats per row, if the model is right and has no penalty; the certificate need not be much smaller.
+        """
+        return self.n_parameters / (2 * self.n_rows)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2 · n_parameters − 2 · log_likelihood; smaller is better. nan under a penalty."""
+        return math.nan if self.l2 else 2 * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
+        return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def predictor(self) -> Predictor:
+        """The recipe with its coefficients, as rows are predicted by it."""
+        directions = () if self.separation is None else self.separation.directions
+        return Predictor(self.design, self.values, directions, self.has_offset, self.offset)
+
+    def predict_logit(self, X: Any, *, offset: Any = None) -> Array:
+        """Log-odds of the positive class for each row of X, shape (n_rows,).
+
+        X: a table that has the columns of training, in any order, among others: a frame, an Arrow table, a dict, or the
+        path of Parquet or CSV files; a column that is not there is refused by its name. Only an array, whose columns
+        have no names, goes by position, and must have as many columns as training; so must a table, where the model
+        itself was fitted on an array. offset: of each row, where training had one that is no column of X. Levels that
+        training did not see are taken for average ones, with a warning.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
+        [0.0]
+        """
+        return self.predictor.logits(X, offset)
+
+    def predict_proba(self, X: Any, *, offset: Any = None) -> Array:
+        """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
+        [0.5]
+        """
+        return proba_of(self.predict_logit(X, offset=offset))
+
+    def predict_log_proba(self, X: Any, *, offset: Any = None) -> Array:
+        """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.predict_log_proba([1.5]).round(4).tolist()
+        [[-0.6931, -0.6931]]
+        """
+        logits = self.predict_logit(X, offset=offset)
+        return -np.column_stack([np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)])
+
+    def contributions(self, X: Any) -> list[dict[str, float]]:
+        """What each feature adds to the log-odds of each row of X, against the average row; they add up to the logit.
+
+        A number adds coefficient · (x − mean of training), a category the coefficient of its level less the average;
+        "intercept" is the log-odds of the average row.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> [round(value, 4) for value in model.contributions([2.5])[0].values()]
+        [0.0, 0.4529]
+        """
+        if self.separation is not None:
+            raise DataError("infinite coefficients contribute nothing that could be added up. Fit with l2=.")
+        found: list[dict[str, float]] = []
+        for n_rows, table in self.predictor.tables(X):
+            found += self.design.contributions(self.design.coded(table), self.values, n_rows)
+        return found
+
+    def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
+        """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
+
+        X, y_true: arrays, or a table and the name of its column of labels. A table in files is walked once, block by
+        block. With missing="drop" rows that lack a feature are left out and counted.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> round(model.measure([0.5, 2.5], [0, 1]).log_loss, 4)
+        0.4921
+        """
+        from logloss.measurement import measure
+        from logloss.onepass.engines import placed
+
+        if not isinstance(y_true, str):
+            warn_of_order({"`X`": X, "`y_true`": y_true, **{f"`{name}`": value for name, value in options.items()}})
+            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            return measure(y_true, y_logit=logits, **options)
+        if offset is not None and not isinstance(offset, str):
+            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            return measure(X, y_true=y_true, y_logit=logits, **options)
+        predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
+        header = options.get("header", True)
+        with placed(X, options.pop("engine", None), header=header) as table:
+            scored = ScoredSource(as_source(table, header=header), predictor, options.get("missing", "error"))
+            return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
+
+    def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
+        """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
+
+        Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
+        table then needs pandas). classes: the labels that its `predict` says, the positive one last. What its encoder
+        does not know counts as an average level, with a warning, as here; it also does not know pandas' NA nor true and
+        false as text, and what is missing where training missed nothing.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
+        [[0.5, 0.5]]
+        """
+        return render(self.kind, "sklearn")(self, classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON-ready values, units in the names; undefined is None with a reason beside it.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).to_dict()["n_rows"]
+        4
+        """
+        figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
+        put(figures, "intercept", self.intercept)
+        figures["coefficients"] = jsonable(self.coefficients)
+        if self.errors is not None:
+            figures["errors_kind"] = self.errors.kind
+            put(figures, "intercept_error", self.errors.intercept, DEPENDENT)
+            figures["coefficient_errors"] = jsonable(self.errors.coefficients)
+            if self.errors.cluster:
+                figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
+        figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
+        if self.n_positive is not None:
+            figures["n_positive"] = self.n_positive
+        figures["base_rate"] = self.base_rate
+        put(figures, "log_loss_nats", self.log_loss)
+        if self.new_rows is not None:
+            put(figures, "log_loss_on_new_rows_nats", self.new_rows.log_loss)
+            possible = self.new_rows.log_loss_of_possible
+            put(figures, "log_loss_on_new_rows_of_possible_nats", possible, "every row is impossible")
+            figures["new_rows_kind"] = self.new_rows.kind
+        put(figures, "log_likelihood_nats", self.log_likelihood)
+        put(figures, "aic", self.aic, PENALISED)
+        put(figures, "bic", self.bic, PENALISED)
+        figures["n_parameters"] = self.n_parameters
+        put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
+        figures |= {
+            "certificate_is_proven": self.certificate.is_proven,
+            "estimation_error_nats_per_row": self.estimation_error,
+            "is_separated": self.separation is not None,
+            "n_passes": len(self.passes),
+            "notes": list(self.notes),
+        }
+        if self.separation is not None:
+            figures["separated_by"] = list(self.separation.columns)
+        if self.collinear:
+            figures["collinear"] = list(self.collinear)
+        return figures

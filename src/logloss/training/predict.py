@@ -1,0 +1,420 @@
+"""What a trained recipe says of rows: log-odds of arrays and frames, and of a source while it is walked.
+
+>>> import numpy as np
+>>> from logloss.data.design import Design, Numbers
+>>> design = Design((Numbers("x", ("x",), np.array([1.0]), np.array([2.0])),))
+>>> Predictor(design, np.array([0.5, 2.0])).logits([1.0, 2.0]).tolist()
+[0.5, 2.5]
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
+from logloss.data.checks import in_numbers
+from logloss.data.columns import as_column, is_declared
+from logloss.data.design import Design
+from logloss.data.keys import missing_of
+from logloss.data.prior_shift import corrected
+from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
+from logloss.data.source import MemorySource, Part, Source, as_source, warn_of_order
+from logloss.errors import DataError
+from logloss.onepass.engines.frame_sources import kind_of_frame
+from logloss.text import count, counted, listed, printable, value_text
+from logloss.training.separation import at_infinity
+
+# The column that a model adds to a table.
+LOGIT = "log-odds of the model"
+# The column of predictions in a table that is written.
+PROBA = "y_proba"
+NAMELESS = "this model was trained on a matrix without names of columns; predict from such a matrix."
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A recipe with its coefficients on numbers less their centre, and what is needed to apply it.
+
+    directions: along which the coefficients are infinite. has_offset: whether rows must have one; offset: its column.
+    """
+
+    design: Design
+    values: Array
+    directions: tuple[Array, ...] = ()
+    has_offset: bool = False
+    offset: str = ""
+
+    @property
+    def is_of_matrix(self) -> bool:
+        """Whether training read one matrix, whose columns have names of their own."""
+        return self.design.columns == (MATRIX,) != self.design.read
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a table that it reads."""
+        return tuple(dict.fromkeys((*self.design.read, *([self.offset] if self.offset else []))))
+
+    def logits(self, X: Any, offset: Any = None, missing: str = "error") -> Array:
+        """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN for rows that lack a feature."""
+        if isinstance(offset, str):
+            return replace(self, has_offset=True, offset=offset).logits(X, None, missing)
+        if offset is None:
+            return self._of_source(self.source_of(X), missing)
+        warn_of_order({"`X`": X, "`offset`": offset})
+        logits = replace(self, has_offset=False, offset="")._of_source(self.source_of(X), missing)
+        added = np.asarray(as_column(offset, "offset").values, dtype=np.float64)
+        if len(added) != len(logits):
+            raise DataError(f"`offset` has {count(len(added))} rows and `X` has {count(len(logits))}.")
+        return logits + added
+
+    def _of_source(self, source: Source, missing: str) -> Array:
+        """Of each row of a source, in its order."""
+        scored = ScoredSource(source, self, missing)
+        found = [rows.columns[LOGIT].values for part in scored.parts((LOGIT,)) for rows in part.rows()]
+        for note in notes_on(scored.strange):
+            warnings.warn(note, UserWarning, stacklevel=5)
+        return np.concatenate([np.zeros(0), *found])
+
+    def scored(self, table: Any, logit: str, missing: str, *, header: bool = True) -> ScoredSource:
+        """A table with the log-odds of each row beside its columns."""
+        return ScoredSource(as_source(table, header=header), self, missing, logit)
+
+    def source_of(self, X: Any) -> Source:
+        """The columns of X as a source: by their names where it is a table, by their places where it is an array."""
+        kind = kind_of_frame(X)
+        if kind == "spark":
+            raise DataError(
+                "predictions of a frame of Spark would all come here. Measure it, model.measure(frame, y_true), or "
+                "predict the files that it is made of."
+            )
+        if kind == "dask":
+            X = X[[name for name in X.columns if str(name) in self.columns]].compute()
+        own = getattr(X, "name", None)
+        if isinstance(own, str) and self.design.read == (own,) and not has_names(X):
+            return MemorySource({own: as_column(X, own)})
+        if not has_names(X):
+            return MemorySource(self._by_place(X))
+        source = as_source(X)
+        if not self.is_nameless or set(self.design.read) <= set(source.column_names):
+            return source
+        # The model knows no names: the columns stand as those of the array that it was fitted on.
+        names = [name for name in source.column_names if source.why_unused(name) != INDEX]
+        if not hasattr(source, "column"):
+            raise DataError(NAMELESS)
+        if len(names) != len(self.design.read):
+            raise DataError(
+                f"this model was fitted on an array of {counted(len(self.design.read), 'column')} without names; the "
+                f"table has {counted(len(names), 'column')}: {listed([printable(n) for n in names], 20)}. "
+                "Pass those columns only, in the order of training."
+            )
+        return MemorySource(dict(zip(self.design.read, map(source.column, names), strict=True)))
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether training read a matrix whose columns had no names."""
+        return MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+
+    def _by_place(self, X: Any) -> dict[str, Column]:
+        """Columns of an array, by where they stand."""
+        terms, read = self.design.terms, self.design.read
+        own = getattr(X, "name", None)
+        if isinstance(own, str) and not self.is_nameless and read != (own,):
+            raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
+        if self.design.categories:
+            raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
+        matrix = features_matrix(as_column(X, "X").as_values().values if is_declared(X) else X)
+        if matrix.shape[1] != len(read):
+            raise DataError(f"`X` must have {counted(len(read), 'column')}, as in training; it has {matrix.shape[1]}.")
+        if terms and terms[0].column == MATRIX:
+            return {MATRIX: Column(matrix, names=self.design.numbers[0].names)}
+        return {term.column: Column(matrix[:, j]) for j, term in enumerate(terms)}
+
+    def found(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns of training among those of a run of rows; a matrix is put together of its own."""
+        if not self.is_of_matrix or (MATRIX in columns and columns[MATRIX].is_matrix):
+            return {name: columns[name] for name in self.design.columns}
+        numbers = []
+        for name in self.design.read:
+            column = columns[name].as_values()
+            self._check_number(name, column)
+            missing = missing_of(column)
+            values = column.values.astype(np.float64)
+            numbers.append(values if missing is None else np.where(missing, np.nan, values))
+        return {MATRIX: Column(np.column_stack(numbers), names=self.design.read)}
+
+    def tables(self, X: Any) -> Iterator[tuple[int, Sequence[Column]]]:
+        """(How many rows, the columns as the recipe takes them) of each run of rows of X."""
+        for part in ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()):
+            for rows in part.rows():
+                yield rows.n_rows, self.checked(self.found(rows.columns), rows.first_row, rows.place)
+
+    def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:
+        """Log-odds of checked columns, without an offset; rows of levels that training did not see are counted."""
+        coded = self.design.coded(table)
+        for name, n_strange in coded.strange.items():
+            strange[name] = strange.get(name, 0) + n_strange
+        logits = coded.logits(self.values, 0, n_rows)
+        if self.directions:
+            logits = at_infinity(logits, [coded.margins(direction, 0, n_rows) for direction in self.directions])
+        return logits
+
+    def checked(
+        self, found: Mapping[str, Column], first_row: int, place: Place, missing: str = "error"
+    ) -> Sequence[Column]:
+        """Columns by name as the recipe takes them."""
+        found = dict(found)
+        for term in self.design.numbers:
+            found[term.column] = found[term.column].as_values().as_numbers()
+            self._check_number(term.column, found[term.column])
+        return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
+
+    @staticmethod
+    def _check_number(name: str, column: Column) -> None:
+        """Refuse text where training found numbers."""
+        is_empty = column.missing is not None and bool(column.missing.all())
+        if column.categories is not None and not is_empty:
+            holds = "dates" if column.is_date else "text"
+            raise DataError(f'column "{printable(name)}" must hold numbers, as in training; it holds {holds}.')
+
+    def lacking(self, found: Mapping[str, Column]) -> Array | None:
+        """Rows in which something is missing for which there is no coefficient; None if no row."""
+        lacking: Array | None = None
+        for term in self.design.terms:
+            column = found[term.column]
+            if term.may_lack or column.is_matrix:
+                continue
+            own = missing_of(column)
+            if own is not None:
+                lacking = own if lacking is None else lacking | own
+        return lacking
+
+    def without_missing(self, strange: Mapping[str, int], found: Mapping[str, Column]) -> dict[str, int]:
+        """Rows of strange levels by column, those in which nothing stands there taken away."""
+        left = {}
+        for name, n_strange in strange.items():
+            missing = missing_of(found[name])
+            left[name] = n_strange - (0 if missing is None else int(np.count_nonzero(missing)))
+        return {name: n for name, n in left.items() if n}
+
+
+def mapping_of(calibration: Any, negatives_kept: float) -> Callable[[Array], Array] | None:
+    """What is done to log-odds before they are probabilities: the correction for negatives left out, then the map.
+
+    calibration: a `Calibration` or None. None comes back where nothing is done.
+    """
+    if not 0 < negatives_kept <= 1:
+        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
+    if negatives_kept == 1:
+        return None if calibration is None else calibration.apply_logit
+    if calibration is not None and calibration.negatives_kept != 1:
+        raise DataError(
+            f"the calibration corrects for negatives_kept = {calibration.negatives_kept:g} itself; leave out "
+            f"`negatives_kept`, or it would be applied twice. Got {negatives_kept:g}."
+        )
+
+    def mapped(logits: Array) -> Array:
+        shifted: Any = corrected(None, None, logits, negatives_kept)[2]
+        return shifted if calibration is None else calibration.apply_logit(shifted)
+
+    return mapped
+
+
+def write_predictions(
+    scored: ScoredSource,
+    stream: Any,
+    kind: str,
+    *,
+    keep: Sequence[str] = (),
+    mapped: Callable[[Array], Array] | None = None,
+    progress: Callable[[Rows], None] | None = None,
+) -> int:
+    """Write kept columns and the probability of each row, in the order of the rows; how many there were.
+
+    kind: "parquet" or "csv", in which kept columns stay as they are written. mapped: what is done to log-odds before.
+    Cost: one walk in one thread; memory for one run of rows.
+    """
+    from logloss.data.arrow import writer
+
+    if PROBA in keep:
+        raise DataError(f'the predictions are called "{PROBA}"; a column of that name cannot be kept beside them.')
+    n_rows = 0
+    with writer(stream, kind) as write:
+        for part in scored.parts((*keep, LOGIT), keep if kind == "csv" else ()):
+            for rows in part.rows():
+                logits = rows.columns[LOGIT].values
+                logits = logits if mapped is None else mapped(logits)
+                proba = Column(proba_of(logits), np.isnan(logits))
+                write({name: rows.columns[name] for name in keep} | {PROBA: proba})
+                n_rows += rows.n_rows
+                if progress is not None:
+                    progress(rows)
+    return n_rows
+
+
+def proba_of(logits: Array) -> Array:
+    """Probabilities from log-odds, right in both tails; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        found: Array = np.exp(-np.logaddexp(0.0, -logits))
+    return found
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Columns as messages name them: `the columns "a" and "b"`."""
+    shown = listed([f'"{printable(name)}"' for name in names], 20)
+    return f"the column {shown}" if len(names) == 1 else f"the columns {shown}"
+
+
+def notes_on(strange: Mapping[str, int]) -> list[str]:
+    """A sentence about each category with levels that training did not see."""
+    return [
+        f'"{printable(name)}" has levels that training did not see, in {counted(n_strange, "row")}; they are '
+        "taken for average ones."
+        for name, n_strange in strange.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPart:
+    """A part with the log-odds of a model beside its columns."""
+
+    part: Part
+    predictor: Predictor
+    columns: tuple[str, ...]
+    missing: str
+    logit: str = LOGIT
+    written: frozenset[str] = frozenset()
+    strange: dict[str, int] = field(default_factory=dict)
+    lock: Any = field(default_factory=threading.Lock)
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has."""
+        return self.part.n_rows
+
+    def rows(self) -> Iterator[Rows]:
+        """Its rows, with their log-odds; NaN where missing="drop" and something is missing."""
+        predictor = self.predictor
+        for rows in self.part.rows():
+            found = predictor.found(self._read(rows.columns))
+            lacking = predictor.lacking(found) if self.missing == "drop" else None
+            table = predictor.checked(found, rows.first_row, rows.place, self.missing)
+            strange: dict[str, int] = {}
+            logits = predictor.of_columns(table, rows.n_rows, strange)
+            if predictor.offset:
+                logits = logits + self._offset(rows)
+            if lacking is not None:
+                logits = np.where(lacking, np.nan, logits)
+                strange = predictor.without_missing(strange, found)
+            with self.lock:
+                for name, n_strange in strange.items():
+                    self.strange[name] = self.strange.get(name, 0) + n_strange
+            columns = {name: rows.columns[name] for name in self.columns}
+            yield Rows(columns | {self.logit: Column(logits)}, rows.first_row, rows.place)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Elsewhere it counts for itself.
+        return ScoredPart, (self.part, self.predictor, self.columns, self.missing, self.logit, self.written)
+
+    def _read(self, columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        """The columns as the model reads them: numbers that are text only because they are kept as they are written."""
+        return {name: in_numbers(column) if name in self.written else column for name, column in columns.items()}
+
+    def _offset(self, rows: Rows) -> Array:
+        column = rows.columns[self.predictor.offset].as_numbers()
+        if column.categories is not None:
+            raise DataError(f'column "{printable(self.predictor.offset)}" must hold numbers: it is the offset.')
+        missing = missing_of(column)
+        values = column.values.astype(np.float64)
+        return values if missing is None else np.where(missing, np.nan, values)
+
+
+class ScoredSource:
+    """A source with one more column, called `logit`: the log-odds that a model gives each row."""
+
+    def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
+        self.source, self.predictor, self.missing, self.logit = source, predictor, missing, logit
+        if predictor.has_offset and not predictor.offset:
+            raise DataError(
+                "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
+                "each row, or the name of a column."
+            )
+        # How many rows have levels that training did not see; filled while it is walked, by several threads.
+        self.strange: dict[str, int] = {}
+        self.written: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.source.name
+
+    @property
+    def is_rewalkable(self) -> bool:
+        """Whether it can be walked again."""
+        return self.source.is_rewalkable
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, and the one that is added."""
+        return (*self.source.column_names, self.logit)
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known."""
+        return self.source.n_rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how it was read."""
+        return (*self.source.notes, *notes_on(self.strange))
+
+    def why_unused(self, column: str) -> str:
+        """As before; log-odds are numbers."""
+        return "" if column == self.logit else self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """As before; log-odds are numbers."""
+        return "number" if column == self.logit else self.source.kind_of(column)
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
+        """Its parts, reading these columns and those that the model reads."""
+        own = tuple(name for name in columns if name != self.logit)
+        parts = self.read(own, texts)
+        return [
+            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.written, self.strange, self._lock)
+            for part in parts
+        ]
+
+    def read(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """The parts of what is below, with these columns and those that the model reads."""
+        predictor, known = self.predictor, self.source.column_names
+        needed = predictor.columns
+        own = self.source.columns.get(MATRIX) if isinstance(self.source, MemorySource) else None
+        if predictor.is_of_matrix and own is not None and own.is_matrix:
+            needed = (MATRIX,)
+        lacking = [name for name in needed if name not in known]
+        if lacking and predictor.is_nameless:
+            raise DataError(NAMELESS)
+        if lacking == [predictor.offset] and predictor.has_offset:
+            raise DataError(
+                "this model was trained with an offset; pass `offset=`, one number for each row, or have the column "
+                f'"{printable(predictor.offset)}" in X.'
+            )
+        if lacking:
+            has = listed([printable(name) for name in known if not is_unnamed_index(name)], 20)
+            raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
+        texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
+        wanted = tuple(dict.fromkeys((*columns, *needed)))
+        if not wanted:
+            # A model of no columns counts the rows of any.
+            wanted = tuple(sorted(known, key=lambda name: bool(self.source.why_unused(name)))[:1])
+        # Of text files a column that is kept as it is written, or makes groups, is text, also where the model reads it.
+        numbers = {name for term in predictor.design.numbers for name in term.names}
+        self.written = frozenset(name for name in texts if name in numbers and self.source.kind_of(name) != "text")
+        return self.source.parts(wanted, texts)

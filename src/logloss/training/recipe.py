@@ -1,0 +1,196 @@
+"""What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows.
+
+>>> from logloss.data.binding import bind
+>>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
+>>> learn(source, roles, {}).design.names
+('age', 'sex = m')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import FAR, LARGE, OUTLYING, Design, category_of, numbers_of
+from logloss.data.rows import Array, Roles
+from logloss.data.source import Source
+from logloss.errors import DataError
+from logloss.text import count, counted, printable
+from logloss.training.warm_start import sample_size
+
+# Of about so many sampled rows the typical deviation of a column is learned.
+MOST_SEEN = 1_024
+# The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
+MOST_COEFFICIENTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a walk over the columns has found, the recipe made of it, and the roles with which passes read the rows."""
+
+    found: Any
+    design: Design
+    roles: Roles
+
+    @property
+    def base_rate(self) -> float:
+        """Mean label."""
+        return self.found.sum_positive / self.found.sum_weight
+
+    @property
+    def n_positive(self) -> int | None:
+        """How many rows are positive; None where labels are soft or rows have weights."""
+        is_counted = self.roles.sample_weight is None and ("soft", True) not in self.found.coding
+        return round(self.found.sum_positive) if is_counted else None
+
+
+def learn(
+    source: Source,
+    roles: Roles,
+    reference: Mapping[str, Any],
+    *,
+    is_chosen: bool = True,
+    progress: Callable[[Block], None] | None = None,
+) -> Learned:
+    """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
+
+    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused.
+    """
+    from logloss.onepass.run import walk
+    from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
+
+    widths = {
+        name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
+    }
+    n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+    named = {*roles.categories, *reference}
+    unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
+    limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
+    while True:
+        codes = frozenset(roles.features.index(name) for name in roles.categories)
+        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit, unnamed), progress=progress)
+        mixed = [roles.features[j] for j, kept in found.columns.items() if isinstance(kept, Mixed)]
+        if not mixed:
+            break
+        roles = replace(roles, categories=(*roles.categories, *mixed))
+    if not math.isfinite(found.sum_weight):
+        raise DataError(
+            "weights must add up to a number; these add up to more than 1.8e308. Divide all by the largest."
+        )
+    rate = found.sum_positive / found.sum_weight
+    if not 0 < rate < 1:
+        raise DataError(
+            f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if rate else 0}, "
+            "and no finite intercept is best. Check `y_true` and `pos_label`."
+        )
+    design = design_of(found, roles, reference)
+    # What this walk has found sound is not looked at again, and what is text is not tried as numbers.
+    texts = tuple(term.column for term in design.categories)
+    return Learned(found, design, replace(roles, is_checked=True, categories=texts))
+
+
+def design_of(found: Any, roles: Roles, reference: Mapping[str, Any]) -> Design:
+    """The recipe for the columns that a walk has learned of."""
+    from logloss.onepass.summaries import Levels
+
+    for name in reference:
+        if name not in roles.features:
+            raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
+    terms: list[Any] = []
+    in_place = False
+    seen = [rows for _, rows in found.sample.chosen()]
+    for j, name in enumerate(roles.features):
+        column = found.columns[j]
+        if j in found.unnamed:
+            refuse_identifier(name, column)
+        if isinstance(column, Levels):
+            if column.found is None:
+                raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
+            terms.append(category_of(name, column.found, reference.get(name), column.ranks))
+            continue
+        if name in reference:
+            raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
+        lacks = column.n_lacking > 0
+        means = column.sums / np.maximum(column.weights, np.finfo(float).tiny)
+        means = np.where(column.weights > 0, means, 0.0)
+        lows = np.where(column.weights > 0, column.lows, 0.0)
+        highs = np.where(column.weights > 0, column.highs, 0.0)
+        middles, deviations = typical = typical_of([rows.features[j].values for rows in seen], len(means))
+        is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+        has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
+        is_large = column.names is not None and found.n_rows * len(means) >= LARGE
+        in_place = is_large and is_near and not has_outliers and not lacks.any() and len(roles.features) == 1
+        names = (name,) if column.names is None else column.names
+        terms.append(numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place))
+    design = Design(tuple(terms), in_place)
+    every = [name for term in terms for name in term.coefficient_names]
+    twice = next((name for name in every if every.count(name) > 1), None) if len(set(every)) < len(every) else None
+    if twice is not None:
+        raise DataError(
+            f'two coefficients would be called "{printable(twice)}": that of a column, and that of a level or of what '
+            "another column lacks. Rename the column."
+        )
+    if design.width > MOST_COEFFICIENTS:
+        widest = max(design.categories, key=lambda term: len(term.levels), default=None)
+        of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
+        raise DataError(
+            f"a fit has at most {count(MOST_COEFFICIENTS)} coefficients; these columns have "
+            f"{count(design.width)}{of}. Leave out columns, or pool rare levels."
+        )
+    return design
+
+
+def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
+    """(The median of each column, the lower quartile of the deviations from it that are not 0), each (width,).
+
+    Of sampled rows. Up to three in four of the values that are not the median may be outliers: codes such as −999999999
+    do not move it. 0 where all rows are alike, and nothing is known.
+    """
+    if not values or not width or not any(map(len, values)):
+        return np.zeros(width), np.zeros(width)
+    step = max(sum(map(len, values)) // MOST_SEEN, 1)
+    rows = np.concatenate([own.reshape(-1, width)[::step] for own in values]).astype(np.float64)
+    # What lacks, NaN, stands last in each column.
+    rows.sort(axis=0)
+    places = np.arange(width)
+    n_present = np.count_nonzero(~np.isnan(rows), axis=0)
+    middles = np.where(n_present > 0, rows[n_present // 2, places], 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = np.abs(rows - middles)
+    sizes[~((sizes > 0) & (sizes < np.inf))] = np.nan
+    sizes.sort(axis=0)
+    n_other = np.count_nonzero(~np.isnan(sizes), axis=0)
+    return middles, np.where(n_other > 0, sizes[n_other // 4, places], 0.0)
+
+
+def refuse_identifier(name: str, column: Any) -> None:
+    """Refuse a column that nobody has named and that tells rows apart instead of describing them.
+
+    That is text, or a declared category, of which more than half of the rows that hold a value have one of their own;
+    numbers that go up by one from row to row; and whole numbers that repeat too rarely for measurements in their range
+    (`DistinctValues.is_key`). Neither the order of the rows nor what is done with missing values matters.
+    """
+    from logloss.onepass.summaries import Levels
+
+    what = ""
+    if isinstance(column, Levels):
+        n_levels = None if column.found is None else len(column.found.keys() - {None})
+        if n_levels is None or (2 * n_levels > column.n_rows and column.n_rows > 1):
+            many = "too many values" if n_levels is None else counted(n_levels, "value")
+            what = f"text with {many} in {counted(column.n_rows, 'row')}"
+    elif column.names is None and column.weights[0] > 0:
+        low, high = float(column.lows[0]), float(column.highs[0])
+        if column.is_numbering and low < high:
+            what = "it numbers the rows"
+        elif column.distinct is not None and column.distinct.is_key(low, high):
+            what = f"whole numbers from {low:.0f} to {high:.0f}, hardly one of them twice"
+    if what:
+        raise DataError(
+            f'column "{printable(name)}" looks like an identifier: {what}. '
+            f'Leave it out, exclude=["{printable(name)}"], or name the `features` to use.'
+        )

@@ -1,0 +1,223 @@
+"""Rows by group: the kernels against their twins, hashes against an implementation of their own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import tables
+from test_losses import counts_of, forecast_of
+
+from logloss.data.columns import as_column
+from logloss.data.keys import REST, Keys
+from logloss.data.rows import Column
+from logloss.data.values import typed
+from logloss.onepass.kernels import by_group, exact
+from logloss.onepass.kernels import losses as kernels
+from logloss.onepass.kernels.hashing import hash_rows, hash_texts, hashes_of
+
+WORD = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+GOLDEN_HALF = GOLDEN >> 2
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_order_by_group_equals_its_twin(groups):
+    starts, order = np.empty(6, np.int64), np.empty(len(groups), np.int32)
+    by_group.order_by_group(np.array(groups, np.int32), starts, order)
+    assert order.tolist() == reference.order_by_group(groups)
+    assert starts.tolist() == [sum(g < k for g in groups) for k in range(6)]
+
+
+def short_fraction(limbs) -> Fraction:
+    return Fraction(sum(int(limb) << (32 * j) for j, limb in enumerate(limbs)), 1 << exact.SHORT_EXPONENT)
+
+
+@settings(max_examples=100)
+@given(tables(("hard", "hard logits", "pair", "counts"), min_rows=1))
+def test_grouped_sums_equal_their_twin(table):
+    """Exact; a cube is kept to 2^-105 of itself."""
+    if table.y_logit is not None:
+        # A loss of 1e300 does not fit short sums: its square has 2,000 bits. No probability above 0 costs 2^10.
+        table = table.take(np.abs(np.where(np.isinf(table.y_logit), 0, table.y_logit)) < 2**100)
+    if table.n_rows == 0:
+        return
+    groups = np.arange(table.n_rows, dtype=np.int32) % 3
+    starts, order = np.empty(4, np.int64), np.empty(table.n_rows, np.int32)
+    by_group.order_by_group(groups, starts, order)
+    limbs, tallies = np.zeros((3, 4, exact.N_SHORT_LIMBS), np.int64), np.zeros((3, 3), np.int64)
+    by_group.grouped_sums(table.y_true, *forecast_of(table), table.counts, order, starts, limbs, tallies)
+    losses, parts = np.empty(table.n_rows), np.empty(kernels.N_PARTS * kernels.STRIDE)
+    kernels.surprisals(table.y_true, *forecast_of(table), losses)
+    kernels.forecast_parts(*forecast_of(table), parts)
+    probas = parts[kernels.PROBA : kernels.PROBA + table.n_rows]
+    expected = reference.grouped_sums(losses, probas, table.y_true, counts_of(table), groups)
+    for group, sums in expected.items():
+        found = dict(zip(("c", "cc", "ccc", "p"), map(short_fraction, limbs[group]), strict=True))
+        assert (found["c"], found["cc"], found["p"]) == (sums["c"], sums["cc"], sums["p"])
+        assert abs(found["ccc"] - sums["ccc"]) <= sums["ccc"] * Fraction(2) ** -104
+        assert tallies[group].tolist() == [sums["rows"], sums["ones"], sums["infinite"]]
+
+
+@given(st.lists(st.binary(max_size=9), max_size=6))
+def test_hash_texts_equals_its_twin(texts):
+    letters = np.frombuffer(b"".join(texts), np.uint8)
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64).astype(np.int64)
+    first, second = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
+    hash_texts(letters, ends, first, second)
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == reference.hash_texts(texts)
+
+
+@settings(max_examples=100)
+@given(tables(("hard", "hard logits", "pair", "counts", "weighted", "soft")), st.booleans())
+def test_hash_rows_equals_its_twin(table, has_keys):
+    one, zero, _ = forecast_of(table)
+    keys = np.arange(table.n_rows) * -GOLDEN_HALF if has_keys else None
+    found = np.zeros(2, np.uint64)
+    with np.errstate(over="ignore"):
+        hash_rows(table.y_true, one, zero, table.sample_weight, keys, table.counts, found)
+    columns = [table.y_true, one, zero, table.sample_weight]
+    lists = [[None] * table.n_rows if each is None else each.tolist() for each in columns]
+    words = [None] * table.n_rows if keys is None else [k & WORD for k in keys.tolist()]
+    rows = zip(zip(*lists, strict=True), words, counts_of(table), strict=True)
+    assert tuple(found.tolist()) == reference.hash_rows(list(rows))
+
+
+def mixed(x: int) -> int:
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD
+    return x ^ (x >> 31)
+
+
+def hash_of(*values) -> int:
+    """The published hash, in Python's integers."""
+    total = 0
+    for value in values:
+        if value is None:
+            one = GOLDEN
+        elif isinstance(value, bool):
+            one = mixed((int(value) + 2 * GOLDEN) & WORD)
+        elif isinstance(value, int | float) and float(value) == value:
+            one = mixed((reference.bits_of(float(value)) & WORD) ^ (3 * GOLDEN & WORD))
+        elif isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+            of_sign = 6 * GOLDEN & WORD if value < 0 else 0
+            one = mixed(abs(value) ^ of_sign ^ (4 * GOLDEN & WORD))
+        else:
+            [(a, b)] = reference.hash_texts([str(value).encode()])
+            one = mixed((a << 31) ^ b ^ ((5 if isinstance(value, str) else 7) * GOLDEN & WORD))
+        total = mixed((total * GOLDEN + one) & WORD)
+    return total - (1 << 64) if total >> 63 else total
+
+
+def text_column(*values) -> Column:
+    words = tuple(dict.fromkeys(value for value in values if value is not None))
+    codes = np.array([0 if value is None else words.index(value) for value in values], np.int32)
+    return Column(codes, np.array([value is None for value in values]), words)
+
+
+def test_hashes_are_the_published_ones():
+    """They must never change: a summary of today merges with one of next year."""
+    assert hashes_of([Column(np.array([1.0, 2.0]))]).tolist() == [hash_of(1), hash_of(2)]
+    assert hashes_of([Column(np.array([1, -3]))]).tolist() == [hash_of(1), hash_of(-3)]
+    assert hashes_of([Column(np.array([2**60 + 1, 2**60]))]).tolist() == [hash_of(2**60 + 1), hash_of(2**60)]
+    assert hashes_of([Column(np.array([-(2**60) - 1]))]).tolist() == [hash_of(-(2**60) - 1)]
+    longer = (2**70 + 1, 2**70, Decimal("0.1234567890123456789"))
+    assert hashes_of([Column(np.arange(3), None, longer)]).tolist() == [hash_of(value) for value in longer]
+    assert hashes_of([Column(np.array([True, False]))]).tolist() == [hash_of(True), hash_of(False)]
+    assert hashes_of([text_column("a", "", "1", None)]).tolist() == [
+        hash_of("a"),
+        hash_of(""),
+        hash_of("1"),
+        hash_of(None),
+    ]
+    two = hashes_of([Column(np.array([2016, 2017])), text_column("Duke", "Yale")])
+    assert two.tolist() == [hash_of(2016, "Duke"), hash_of(2017, "Yale")]
+    # Pinned, lest both change together.
+    assert (hash_of(1), hash_of("a"), hash_of(2016, "Duke")) == (
+        6122182377171545755,
+        252958930067722080,
+        7448215242572606408,
+    )
+
+
+WHOLE = st.integers(-(2**70), 2**70) | st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+
+
+@given(WHOLE)
+def test_a_whole_number_has_one_hash_in_whatever_type(value):
+    """Read from one file as int64 and from another as a decimal or a float, it is one cluster."""
+    columns = [as_column(np.array([value, 2**80], object), "id"), as_column([Decimal(value)], "id")]
+    columns += [
+        Column(np.array([value], t)) for t in (np.int64, np.uint64) if np.iinfo(t).min <= value <= np.iinfo(t).max
+    ]
+    if float(value) == value:
+        columns.append(Column(np.array([float(value)])))
+    assert {int(hashes_of([column])[0]) for column in columns} == {hash_of(value)}
+
+
+@given(st.lists(WHOLE | st.decimals(-1, 1, places=20).map(lambda d: d.normalize()), min_size=2, unique_by=typed))
+def test_different_numbers_have_different_hashes(values):
+    assert len(set(hashes_of([as_column(np.array(values, object), "id")]).tolist())) == len(values)
+
+
+def test_a_million_keys_have_a_million_hashes():
+    """64 bits: a collision has a chance of 3e-8."""
+    assert len(np.unique(hashes_of([Column(np.arange(1_000_000))]))) == 1_000_000
+    words = tuple(f"user-{k}" for k in range(100_000))
+    assert len(np.unique(hashes_of([Column(np.arange(len(words), dtype=np.int32), None, words)]))) == len(words)
+
+
+def named(keys: Keys, *columns: Column) -> list[tuple]:
+    """The key of each row."""
+    numbers = keys.numbers_of(columns)
+    return [keys.names()[k] for k in numbers]
+
+
+def test_keys_are_typed():
+    """null, "", "1" and 1 are four; 1 and 1.0 are one; True is neither."""
+    keys = Keys(1, 10)
+    assert named(keys, text_column(None, "", "1")) == [(None,), ("",), ("1",)]
+    assert named(keys, Column(np.array([1, 2]))) == [(1,), (2,)]
+    assert named(keys, Column(np.array([1.0, 2.5, np.nan]))) == [(1,), (2.5,), (None,)]
+    assert keys.n_known == 6
+    assert named(keys, Column(np.array([True]))) == [(True,)]
+    assert keys.n_known == 7
+    assert [type(name[0]) for name in keys.names()].count(bool) == 1
+
+
+def test_keys_of_several_columns_are_their_combinations():
+    keys = Keys(2, 10)
+    columns = (text_column("a", "b", "a", None), Column(np.array([1, 1, 2, 1])))
+    assert named(keys, *columns) == [("a", 1), ("b", 1), ("a", 2), (None, 1)]
+    assert keys.n_known == 4
+
+
+def test_groups_that_are_not_listed_are_the_rest():
+    keys = Keys(1, 2, [("b",), ("z",)])
+    assert named(keys, text_column("a", "b", "c", "d")) == [REST, ("b",), REST, REST]
+
+
+def test_too_many_groups_have_no_numbers():
+    keys = Keys(1, 3)
+    assert keys.numbers_of((Column(np.arange(3)),)) is not None
+    assert keys.numbers_of((Column(np.arange(4)),)) is None
+
+
+def test_values_that_no_row_has_are_no_groups():
+    """A slice of a text column carries the words of the whole."""
+    keys = Keys(1, 2)
+    column = Column(np.array([5, 7], np.int32), None, tuple("abcdefgh"))
+    assert keys.numbers_of((column,)).tolist() == [0, 1]
+    assert keys.names() == [("f",), ("h",)]
+
+
+@pytest.mark.parametrize("values", [[0.5, 1e300, -1e300, 0.5], [2**40, 5, 5, -(2**40)], [1e16, 1.0, 1e16, 2.0]])
+def test_numbers_far_apart_are_told_apart(values):
+    keys = Keys(1, 10)
+    numbers = keys.numbers_of((Column(np.array(values)),))
+    assert [keys.names()[k][0] for k in numbers] == values

@@ -1,0 +1,274 @@
+"""Groups, their margins and clusters, against measuring each of them alone and against plain sums."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import logloss
+from logloss import DataError, measure, surprisal
+from logloss.answers.estimate import student_quantile
+
+SEED = 20261124
+
+
+def rows(n_rows: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Labels and probabilities of a forecaster that is a little over-confident."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(0, 1.5, n_rows)
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(-0.8 * z))).astype(np.uint8)
+    return y, 1 / (1 + np.exp(-z)), rng
+
+
+@pytest.mark.parametrize("kind", ["hard", "weighted", "soft", "counts", "logits"])
+def test_a_group_costs_what_it_costs_alone(kind):
+    """Every figure of a group is that of its rows: sums are exact, so that only the last rounding may differ."""
+    y, p, rng = rows(3_000)
+    group = rng.choice(["a", "b", "c"], len(y), p=[0.6, 0.3, 0.1])
+    labels = rng.random(len(y)) if kind == "soft" else y
+    extra = {"weighted": {"sample_weight": rng.gamma(2, 1, len(y))}, "counts": {"counts": rng.integers(1, 4, len(y))}}
+    given = extra.get(kind, {})
+    forecast = {"y_logit": np.log(p / (1 - p))} if kind == "logits" else {"y_proba": p}
+    table = measure(labels, **forecast, **given, by=group).groups
+    assert table["by"] == ["a", "b", "c"]
+    for row in table:
+        mine = group == row["by"]
+        alone = measure(
+            labels[mine],
+            **{name: values[mine] for name, values in forecast.items()},
+            **{name: values[mine] for name, values in given.items()},
+        )
+        assert row["rows"] == alone.n_rows
+        # Squares of weighted losses are rounded once in a group (2^-53 each), kept in two halves alone.
+        for name, value in {
+            "log_loss_nats": alone.log_loss,
+            "log_loss_nats_low": alone.log_loss.low,
+            "log_loss_nats_high": alone.log_loss.high,
+            "base_rate": alone.base_rate,
+            "mean_proba": alone.mean_proba,
+            "ratio": alone.ratio,
+            "miscalibration_nats": alone.miscalibration,
+        }.items():
+            assert row[name] == pytest.approx(float(value), rel=1e-11), name
+
+
+def test_what_groups_add_adds_up_to_nothing():
+    """Σ W_g(S_g − S) / W = 0, and with their shares the losses make the whole."""
+    y, p, rng = rows(2_000)
+    m = measure(y, p, by=rng.integers(0, 20, len(y)), sample_weight=rng.gamma(1, 1, len(y)))
+    # 20 terms below 0.1, each rounded once.
+    assert sum(m.groups["adds_nats"]) == pytest.approx(0, abs=20 * 2**-56)
+    whole = sum(share * loss for share, loss in zip(m.groups["share"], m.groups["log_loss_nats"], strict=True))
+    assert whole == pytest.approx(m.log_loss, rel=20 * 2**-53)
+
+
+def test_a_margin_is_what_its_column_alone_makes():
+    y, p, rng = rows(2_000)
+    by = {"site": rng.choice(["x", "y"], len(y)), "day": rng.integers(1, 6, len(y))}
+    m = measure(y, p, by=by)
+    assert len(m.groups) == 10
+    for name, values in by.items():
+        assert m.margin(name).to_dict() == measure(y, p, by={name: values}).groups.to_dict()
+    with pytest.raises(DataError, match=r"margin\(\) takes columns of `by`: site, day; got hour"):
+        m.margin("hour")
+
+
+def test_null_empty_one_and_text_one_are_four_groups():
+    y, p = [1, 0, 1, 0, 1], [0.5] * 5
+    m = measure(y, p, by=np.array([None, "", "1", "null", "1"], object))
+    assert m.groups["by"] == [None, "", "1", "null"]
+    assert m.groups["rows"] == [1, 1, 2, 1]
+    lines = repr(m).splitlines()
+    assert [line.split()[0] for line in lines[-4:]] == ["null", '""', "1", '"null"']
+    numbers = measure(y, p, by=np.array([1, 1.0, np.nan, 2, 2])).groups
+    assert numbers["by"] == [None, 1, 2]
+
+
+def test_five_thousand_groups_are_too_many_and_it_is_said():
+    y, p, _ = rows(10_000)
+    by = np.arange(len(y)) % 5_000
+    m = measure(y, p, by=by)
+    assert len(m.groups) == 0
+    assert m.has_too_many_groups
+    assert "more than 4,096 groups of by: none is kept. Name those that matter: groups=[…]." in repr(m)
+    named = measure(y, p, by=by, groups=[7, 4_999])
+    assert named.groups["rows"] == [2, 2, 9_996]
+    assert float(named.log_loss) == float(m.log_loss)
+
+
+def test_more_than_256_groups_have_no_miscalibration_of_their_own():
+    y, p, _ = rows(3_000)
+    assert "miscalibration_nats" in measure(y, p, by=np.arange(len(y)) % 256).groups.column_names
+    assert "miscalibration_nats" not in measure(y, p, by=np.arange(len(y)) % 257).groups.column_names
+
+
+def test_groups_that_are_named_must_fit_the_columns():
+    with pytest.raises(DataError, match="`groups` names groups of `by`; pass `by`, too"):
+        measure([1, 0], [0.5, 0.5], groups=["a"])
+    with pytest.raises(DataError, match="must have 2 values, one for each column of `by`"):
+        measure([1, 0], [0.5, 0.5], by={"a": [1, 2], "b": [1, 2]}, groups=[1])
+
+
+def test_an_infinite_row_is_in_its_group_only():
+    m = measure([1, 0, 1, 0], [0.0, 0.5, 0.5, 0.5], by=["a", "a", "b", "b"])
+    assert m.groups["log_loss_nats"] == [math.inf, math.log(2)]
+    assert m.groups["infinite"] == [1, 0]
+    assert m.groups["adds_nats"] == [math.inf, -math.inf]
+
+
+def test_clustered_errors_are_those_of_the_sums_of_clusters():
+    """SE² = G / (G − 1) · Σ (A_g − S·W_g)² / W², with t of G − 1 degrees of freedom."""
+    y, p, rng = rows(4_000)
+    cluster = rng.integers(0, 300, len(y))
+    m = measure(y, p, cluster=cluster)
+    losses = surprisal(y, p)
+    sums, sizes = np.bincount(cluster, losses), np.bincount(cluster)
+    d = sums - losses.mean() * sizes
+    error = math.sqrt(len(d) / (len(d) - 1) * (d**2).sum()) / len(y)
+    assert m.n_clusters == 300
+    # The skewness moves both ends to the same side, to first order: half the width is t·SE to 1 %.
+    assert (m.log_loss.high - m.log_loss.low) / 2 == pytest.approx(student_quantile(299) * error, rel=0.01)
+
+
+def test_clusters_of_one_row_give_the_intervals_of_rows():
+    """Up to t for the normal quantile, n / (n − 1), and the coarse bins that errors of parts are made of."""
+    y, p, _ = rows(3_000)
+    rowwise, clustered = measure(y, p), measure(y, p, cluster=np.arange(len(y)))
+    for name, rel in {"log_loss": 2e-3, "base_rate": 2e-3, "skill": 2e-3, "auc": 0.02, "discrimination": 0.05}.items():
+        a, b = getattr(rowwise, name), getattr(clustered, name)
+        assert b.high - b.low == pytest.approx(a.high - a.low, rel=rel), name
+
+
+def test_rows_repeated_within_clusters_do_not_narrow_an_interval():
+    """Twenty copies of each row are still one observation."""
+    y, p, _ = rows(1_000)
+    once = measure(y, p, cluster=np.arange(1_000))
+    twenty = measure(np.repeat(y, 20), np.repeat(p, 20), cluster=np.repeat(np.arange(1_000), 20))
+    for name in ("log_loss", "skill", "auc", "discrimination", "miscalibration"):
+        a, b = getattr(once, name), getattr(twenty, name)
+        # Sums of twenty equal terms, divided by twenty times as much.
+        assert (b.low, b.high) == pytest.approx((a.low, a.high), rel=1e-9), name
+    assert "1,000 clusters of cluster independent" in repr(twenty)
+    assert "rows of a cluster depend on each other" in repr(twenty)
+
+
+def test_many_clusters_share_buckets_and_keep_their_width():
+    """4,096 buckets estimate a variance to √(2 / 4096) = 2 %; three times that is allowed."""
+    y, p, _ = rows(60_000)
+    m = measure(y, p, cluster=np.arange(len(y)) // 2)
+    rowwise = measure(y, p)
+    assert m.has_buckets
+    assert m.n_clusters > 4_000
+    assert "buckets of cluster independent" in repr(m)
+    width, expected = m.log_loss.high - m.log_loss.low, rowwise.log_loss.high - rowwise.log_loss.low
+    assert width == pytest.approx(expected, rel=0.07)
+
+
+def test_one_cluster_has_no_interval():
+    y, p, _ = rows(100)
+    m = measure(y, p, cluster=np.zeros(100))
+    assert not m.log_loss.has_interval
+    assert m.log_loss.reason == "one cluster"
+
+
+def test_a_cluster_that_is_missing_is_refused():
+    with pytest.raises(DataError, match="`cluster` must hold a value; row 1 has none"):
+        measure([1, 0], [0.5, 0.5], cluster=[1.0, math.nan])
+
+
+def test_clusters_of_several_columns_are_their_combinations():
+    y, p, rng = rows(2_000)
+    a, b = rng.integers(0, 8, len(y)), rng.integers(0, 9, len(y))
+    several, one = measure(y, p, cluster={"a": a, "b": b}), measure(y, p, cluster=a * 9 + b)
+    assert several.n_clusters == one.n_clusters == len(np.unique(a * 9 + b))
+    assert several.log_loss.low == pytest.approx(one.log_loss.low, rel=1e-12)
+
+
+def test_tables_of_an_answer_go_to_every_frame():
+    y, p, rng = rows(500)
+    m = logloss.measure(y, p, by=rng.choice(["a", None], len(y)))
+    assert m.groups.to_pandas()["rows"].sum() == m.groups.to_polars()["rows"].sum() == 500
+    assert m.costliest.to_pandas().shape == (20, 5)
+
+
+@pytest.mark.slow
+def test_what_a_group_adds_has_an_interval_as_wide_as_it_scatters():
+    """Over 300 data sets with random groups; the standard deviation of 300 is known to 4 %, three times that is asked."""
+    rng = np.random.default_rng(21)
+    added, reach, held = [], [], 0
+    for _ in range(300):
+        group, proba = rng.integers(0, 3, 1_000), rng.random(1_000)
+        labels = (rng.random(1_000) < np.where(group == 0, 0.5, proba)).astype(int)
+        row = measure(labels, proba, by=group).groups[0]
+        added.append(row["adds_nats"])
+        reach.append((row["adds_nats_high"] - row["adds_nats_low"]) / (2 * 1.959964))
+        # ∫ −log of a uniform p is 1 nat for a coin, ½ for a calibrated forecaster: a third adds (1 − 2/3)/3.
+        held += row["adds_nats_low"] <= (1 - 2 / 3) / 3 <= row["adds_nats_high"]
+    assert np.std(added) == pytest.approx(np.mean(reach), rel=0.12)
+    assert held >= 300 * 0.91
+
+
+def test_what_a_group_adds_has_no_interval_where_the_loss_has_none():
+    groups = measure([1, 0, 1, 0], [0.0, 0.4, 0.6, 0.5], by=list("aabb")).groups
+    assert all(math.isnan(value) for name in ("low", "high") for value in groups[f"adds_nats_{name}"])
+
+
+@pytest.mark.parametrize("share", [0.3, 1 / 3, 0.9, 5e-324, 1 - 2.0**-53])
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_groups_of_one_repeated_share_are_measured(share, has_weights):
+    """Products of equal shares are rounded: their variance may come out below 0, and no root may be taken of that."""
+    rng = np.random.default_rng(SEED)
+    y = np.repeat([share, 0.25, 0.5], 25)
+    given = {"sample_weight": rng.gamma(1, 1, 75)} if has_weights else {}
+    m = measure(y, rng.random(75), by=np.repeat([0, 1, 2], 25), **given)
+    rates = m.groups["base_rate"]
+    # A weighted mean of equal shares is that share to the rounding of the products.
+    assert rates == pytest.approx([share, 0.25, 0.5], rel=1e-15)
+    assert all(row["log_loss_nats"] >= 0 for row in m.groups)
+
+
+def test_a_rare_class_that_weighs_next_to_nothing_is_no_one_class():
+    """The base rate is rounded to 1; with clusters and groups, too, everything is said."""
+    y, p = np.array([1, 1, 0, 1] * 20), np.full(80, 0.7)
+    w = np.where(y == 1, 1.0, 1e-300)
+    for given in ({}, {"cluster": np.arange(80) % 9}, {"by": np.arange(80) % 3}):
+        m = measure(y, p, sample_weight=w, **given)
+        assert m.base_rate == 1
+        assert m.base_rate.reason == ""
+        assert m.base_rate.low <= 1 <= m.base_rate.high
+        assert m.auc == 0.5
+        assert repr(m)
+
+
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e300, 1.7e308])
+@pytest.mark.parametrize("size", [1.0, 1e300, 1.7e308])
+def test_weights_and_log_odds_of_every_size_are_measured_by_group_and_cluster(weight, size):
+    """Warnings are errors: nothing may leave the floats unseen."""
+    rng = np.random.default_rng(SEED)
+    y, z = rng.integers(0, 2, 90), rng.uniform(-1, 1, 90) * np.where(np.arange(90) % 4, 1.0, size)
+    w = rng.choice([1.0, weight], 90)
+    m = measure(y, y_logit=z, sample_weight=w, by=np.arange(90) % 3, cluster=np.arange(90) % 11)
+    figures = m.to_dict()
+    for row in (figures, *figures["groups"]):
+        low, high = row["log_loss_nats_low"], row["log_loss_nats_high"]
+        assert low is None or float(low) <= float(row["log_loss_nats"]) <= float(high)
+    logloss.diff(m, m.merge(measure(y, y_logit=z / 2, by=np.arange(90) % 3, cluster=np.arange(90) % 11, name="b")))
+
+
+def test_groups_with_huge_log_odds_cost_what_they_cost_alone():
+    """Beyond 2^80 their powers leave the short sums of groups."""
+    y = np.array([0, 1, 0, 1] * 20)
+    z = np.array([1e300, 1.0, 1e100, -2.0] * 20)
+    group = np.repeat([0, 1], 40)
+    for row in measure(y, y_logit=z, by=group).groups:
+        alone = measure(y[group == row["by"]], y_logit=z[group == row["by"]])
+        assert row["log_loss_nats"] == alone.log_loss
+        assert row["rows"] == alone.n_rows
+
+
+def test_a_group_by_two_columns_keeps_true_and_one_apart():
+    by = {"a": np.array([True, 1, "1", 1], object), "b": [0, 0, 0, 0]}
+    m = measure([1, 0, 1, 0], [0.5] * 4, by=by)
+    assert m.margin("a")["rows"] == [1, 2, 1]
