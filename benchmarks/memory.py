@@ -17,7 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-IMPORTS = "import logloss, numpy, numba, pyarrow.parquet, pyarrow.csv, pyarrow.dataset, logloss.onepass.kernels\n"
+IMPORTS = (
+    "import logloss, numpy, numba, pyarrow.parquet, pyarrow.csv, pyarrow.dataset, logloss.onepass.kernels.losses\n"
+)
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
 BARE = "pass\n"
 WALK = "logloss.measure({path!r}, y_true='y', y_proba='p')\n"

@@ -162,7 +162,7 @@ WALK = {
     "fit": "logloss.fit({path!r}, 'y', features=['x0', 'x1', 'x2', 'x3'])",
 }
 CODE = """
-import resource, time, warnings, logloss, numpy, scipy.linalg, scipy.optimize, logloss.onepass.kernels
+import resource, time, warnings, logloss, numpy, scipy.linalg, scipy.optimize, logloss.onepass.kernels.losses
 warnings.simplefilter("ignore")
 began = time.perf_counter(); {warm}; between = time.perf_counter(); {walk}
 print(time.perf_counter() - between, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.options import LONGEST, reason, to_stderr
+from logloss.cli.options import LONGEST, to_stderr
 from logloss.text import printable
 
 FAILED = 1
@@ -33,10 +33,16 @@ def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
     figures = answer.to_dict() if tests else {}
     failed = [(text, name) for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
     for text, name in failed:
-        why = "" if figures[name] is not None else f" ({name} is not defined{reason(figures, name)})"
+        why = "" if figures[name] is not None else f" ({name} is not defined{_reason(figures, name)})"
         to_stderr(f"--fail-if holds: {printable(text, LONGEST)}{why}")
     if failed:
         raise click.exceptions.Exit(FAILED)
+
+
+def _reason(figures: dict[str, Any], name: str) -> str:
+    """Why a figure is not defined."""
+    reason = figures.get(f"{name}_reason")
+    return f": {printable(str(reason), LONGEST)}" if reason else ""
 
 
 def parsed_test(text: str) -> tuple[str, str, str, float]:

@@ -162,11 +162,6 @@ def split(names: str | None, table: Any) -> list[str] | None:
     return [names] if names in table.column_names else [name for each in names.split(",") if (name := each.strip())]
 
 
-def reason(figures: dict[str, Any], name: str) -> str:
-    reason = figures.get(f"{name}reason")
-    return f": {printable(str(reason), LONGEST)}" if reason else ""
-
-
 def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
     from logloss.files.storage import check_writable, identity, is_stream
