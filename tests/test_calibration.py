@@ -17,7 +17,7 @@ from strategies import tables
 
 import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
-from logloss.calibration.bins import folds_of, units_of
+from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.maps import METHODS
 from logloss.files.calibration_file import bytes_of_calibration, calibration_of_fields
 from logloss.files.document import document_bytes, document_of
@@ -307,9 +307,9 @@ def test_cross_fitting_is_that_of_rows():
 
 def test_folds_hold_each_row_once():
     m = measure(Y, P)
-    units = units_of(m.summary)
-    folds = folds_of(units, m.summary, 7, np.random.default_rng(1))
-    assert folds.sum(axis=0) == pytest.approx(units.masses, abs=1e-15)
+    bins = score_bins_of(m.summary)
+    folds = folds_of(bins, m.summary, 7, np.random.default_rng(1))
+    assert folds.sum(axis=0) == pytest.approx(bins.masses, abs=1e-15)
     # Distinct scores: a row is in one fold, whole.
     assert set(np.round(folds * len(P), 9).ravel().tolist()) == {0.0, 1.0}
 
@@ -318,8 +318,8 @@ def test_both_parts_of_a_soft_label_are_in_one_fold():
     """Else a map would have seen half of the row that judges it."""
     share = np.random.default_rng(2).random(300)
     m = measure(share, P[:300])
-    units = units_of(m.summary)
-    folds = folds_of(units, m.summary, 5, np.random.default_rng(1))
+    bins = score_bins_of(m.summary)
+    folds = folds_of(bins, m.summary, 5, np.random.default_rng(1))
     assert ((folds > 0).any(axis=1).sum(axis=0) == 1).all()
 
 
@@ -327,14 +327,14 @@ def test_rows_of_a_cluster_are_in_one_fold():
     """One label for each cluster of 20 equal scores: a fold has all of a score's rows or none."""
     p, y = np.repeat(P[:200], 20), np.repeat(Y[:200], 20)
     m = measure(y, p, cluster=np.repeat(np.arange(200), 20))
-    units = units_of(m.summary)
-    folds = folds_of(units, m.summary, 5, np.random.default_rng(1))
-    assert folds.sum(axis=0) == pytest.approx(units.masses, abs=1e-15)
+    bins = score_bins_of(m.summary)
+    folds = folds_of(bins, m.summary, 5, np.random.default_rng(1))
+    assert folds.sum(axis=0) == pytest.approx(bins.masses, abs=1e-15)
     # Scores are known by coarse bins there, a label's rows of which are shared out alike: those with one cluster of a label.
-    bins = units.spread.coarse(m.summary.clusters.shift)
+    coarse = bins.table.coarse(m.summary.clusters.shift)
     for label in (0, 1):
-        held = units.masses[label] > 0
-        alone = held & (np.bincount(bins[held], minlength=bins.max() + 1)[bins] == 1)
+        held = bins.masses[label] > 0
+        alone = held & (np.bincount(coarse[held], minlength=coarse.max() + 1)[coarse] == 1)
         assert alone.sum() > 5
         assert ((folds[:, label, alone] > 0).sum(axis=0) == 1).all()
 
@@ -593,5 +593,5 @@ def test_what_is_repaired_is_not_clipped_to_0():
     repaired = logloss.calibrate(labels, proba, method="shift")
     shift = repaired.apply_logit(0.0)
     for p in (1e-308, 1e-310, 1e-320):
-        # A subnormal float has few digits: as many as it is units of 5e-324.
+        # A subnormal float has few digits: as many as it is bins of 5e-324.
         assert repaired.apply(p) == pytest.approx(p * np.exp(shift), rel=1e-3 if p > 1e-319 else 1e-2)

@@ -17,7 +17,7 @@ import logloss
 from logloss import measure
 from logloss.inference.ranking import area_bounds
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.onepass.summaries import scores
 from logloss.show.explanation import ten_points
 
@@ -120,7 +120,7 @@ def test_certified_bounds_hold_the_exact_value_in_every_trial(kind, monkeypatch)
         # Rounding of sums of 3,000 terms.
         found, slack = bins.miscalibration, 1e-12
         assert found.lowest - slack <= exact.miscalibration <= found.highest + slack
-        low, high = area_bounds(spread_of(bins.summary.scores))
+        low, high = area_bounds(score_table_of(bins.summary.scores))
         assert low - slack <= exact.auc <= high + slack
         assert bins.log_loss == exact.log_loss
         # Squares come from the middle of bins: one part in a million of an interval.
@@ -148,7 +148,7 @@ def test_only_equal_scores_are_ties(p):
     """scikit-learn pooled them below 1e-6 (#10903), then 1e-15 (PR #18639); model-diagnostics finds no discrimination."""
     m = measure([0, 1], p)
     assert m.discrimination == pytest.approx(LN2, abs=1e-15)
-    assert Recalibration(spread_of(m.summary.scores)).log_loss == 0
+    assert Recalibration(score_table_of(m.summary.scores)).log_loss == 0
 
 
 def test_a_row_of_weight_zero_is_no_row():

@@ -12,13 +12,23 @@ from scipy.special import expit, logit
 
 from logloss import measure
 from logloss.calibration.bounds import bounds_of
-from logloss.inference.calibration_line import straightness
-from logloss.inference.logistic_line import BETA, LINE, SHIFT, TEMPERATURE, Cells, Line, finite_cells, fitted, loss_at
-from logloss.inference.score_table import spread_of
+from logloss.inference.calibration_line import calibration_line
+from logloss.inference.logistic_line import (
+    BETA,
+    PLATT,
+    SHIFT,
+    TEMPERATURE,
+    LogOddsMap,
+    ScoredLabels,
+    fitted,
+    labels_inside,
+    loss_at,
+)
+from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import figures_of
 from logloss.onepass.summaries import scores
 
-KINDS = (SHIFT, TEMPERATURE, LINE, BETA)
+KINDS = (SHIFT, TEMPERATURE, PLATT, BETA)
 
 
 def sample(seed, n_rows, truth, spread=1.5):
@@ -30,7 +40,7 @@ def sample(seed, n_rows, truth, spread=1.5):
 
 def cells_of(z, y, w=None):
     w = np.ones(len(z)) if w is None else w
-    return Cells(-np.logaddexp(0, -z), np.logaddexp(0, z), w * (1 - y), w * y)
+    return ScoredLabels(-np.logaddexp(0, -z), np.logaddexp(0, z), w * (1 - y), w * y)
 
 
 def best_by_scipy(cells, kind):
@@ -38,12 +48,12 @@ def best_by_scipy(cells, kind):
 
     def line(theta):
         if kind == SHIFT:
-            return Line(1.0, 1.0, theta[0])
+            return LogOddsMap(1.0, 1.0, theta[0])
         if kind == TEMPERATURE:
-            return Line(theta[0], theta[0], 0.0)
-        return Line(theta[0], theta[-2] if kind == BETA else theta[0], theta[-1])
+            return LogOddsMap(theta[0], theta[0], 0.0)
+        return LogOddsMap(theta[0], theta[-2] if kind == BETA else theta[0], theta[-1])
 
-    n = {SHIFT: 1, TEMPERATURE: 1, LINE: 2, BETA: 3}[kind]
+    n = {SHIFT: 1, TEMPERATURE: 1, PLATT: 2, BETA: 3}[kind]
     bounds = [(None, None) if kind == SHIFT or (j == n - 1 and n > 1) else (0, None) for j in range(n)]
     found = []
     for start in (0.0, 0.5, 1.5):
@@ -73,7 +83,7 @@ def test_no_other_map_of_the_kind_costs_less(kind, truth):
 
 def test_a_temperature_that_wants_to_be_negative_stops_at_zero():
     z, y = sample(3, 400, lambda z: -z)
-    assert fitted(cells_of(z, y), TEMPERATURE) == Line(0.0, 0.0, 0.0)
+    assert fitted(cells_of(z, y), TEMPERATURE) == LogOddsMap(0.0, 0.0, 0.0)
 
 
 def test_a_beta_map_with_the_wrong_order_says_one_thing_to_all():
@@ -96,7 +106,7 @@ def test_one_side_alone_may_be_flat():
 
 def test_scores_of_a_hundred_thousand_are_as_good_as_others():
     z, y = sample(4, 1000, lambda z: 0.8 * z - 0.2)
-    plain, large = fitted(cells_of(z, y), LINE), fitted(cells_of(1e5 * z, y), LINE)
+    plain, large = fitted(cells_of(z, y), PLATT), fitted(cells_of(1e5 * z, y), PLATT)
     # The same optimum but for the rounding of Newton's last step, some 1e-12 of a coefficient.
     assert large.a * 1e5 == pytest.approx(plain.a, rel=1e-9)
     assert large.c == pytest.approx(plain.c, rel=1e-9)
@@ -195,12 +205,12 @@ def test_what_a_map_costs_the_rows_lies_between_its_bounds(monkeypatch, scale, s
     else:
         log_one, log_zero = -np.logaddexp(0, -z), np.logaddexp(0, z)
     assert not m.is_exact
-    rows = Cells(log_one, log_zero, (1 - y) / len(y), y / len(y))
-    bounds = bounds_of(spread_of(m.summary.scores))
+    rows = ScoredLabels(log_one, log_zero, (1 - y) / len(y), y / len(y))
+    bounds = bounds_of(score_table_of(m.summary.scores))
     for kind in KINDS:
         best = fitted(rows, kind)
-        found = fitted(finite_cells(spread_of(m.summary.scores)), kind)
-        for line in (best, found, Line(0.3, 1.9, -1.0), Line(3.0, 0.0, 0.5)):
+        found = fitted(labels_inside(score_table_of(m.summary.scores)), kind)
+        for line in (best, found, LogOddsMap(0.3, 1.9, -1.0), LogOddsMap(3.0, 0.0, 0.5)):
             assert loss_at(bounds.kindest, line) <= loss_at(rows, line) <= bounds.most(line)
         assert bounds.least(kind, found) <= loss_at(rows, best)
 
@@ -211,15 +221,15 @@ def test_straightness_needs_no_rows(monkeypatch):
     exact = measure(y, y_logit=z).slope
     monkeypatch.setattr(scores, "MOST_DISTINCT", 16)
     m = measure(y, y_logit=z)
-    spread = spread_of(m.summary.scores)
+    spread = score_table_of(m.summary.scores)
     _, error_of = figures_of(m.summary, spread)
-    slope, _ = straightness(spread, error_of, "")
+    slope, _ = calibration_line(spread, error_of, "")
     assert float(slope) == pytest.approx(float(exact), abs=1e-6)
     assert slope.low == pytest.approx(exact.low, abs=1e-5)
 
 
 @pytest.mark.parametrize("far", [-1e3, -1e6, -1e9, -1e12, -1e15, -1e99])
-@pytest.mark.parametrize("kind", ["line", "temperature"])
+@pytest.mark.parametrize("kind", ["platt", "temperature"])
 def test_one_score_that_is_far_away_does_not_hide_the_others(far, kind):
     """It is right for sure whatever the slope; scaled by it, all others were one place, and the slope 0.00000001."""
     rng = np.random.default_rng(3)
@@ -227,6 +237,8 @@ def test_one_score_that_is_far_away_does_not_hide_the_others(far, kind):
     labels = (rng.random(2_000) < 1 / (1 + np.exp(-0.7 * scores))).astype(float)
     scores[0], labels[0] = far, 0
     # A place for each row, half the log-odds on either side.
-    lines = [fitted(Cells(z / 2, z / 2, 1 - y, y), kind) for z, y in ((scores, labels), (scores[1:], labels[1:]))]
+    lines = [
+        fitted(ScoredLabels(z / 2, z / 2, 1 - y, y), kind) for z, y in ((scores, labels), (scores[1:], labels[1:]))
+    ]
     assert lines[0].a == pytest.approx(lines[1].a, rel=1e-9)
     assert lines[0].c == pytest.approx(lines[1].c, rel=1e-9)

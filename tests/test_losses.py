@@ -15,7 +15,7 @@ from reference import Forecast, ulps_apart
 from strategies import Table, random_table, tables
 
 from logloss.inference.moments import AllSums
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.onepass import summaries
 from logloss.onepass.kernels import by_group, exact, hashing, isotonic, paired_losses, score_keys
 from logloss.onepass.kernels import losses as kernels
@@ -329,7 +329,7 @@ def test_counted_rows_and_weights_of_one_make_the_same_sums(table):
     fast, general = summaries.LossSummary.of(table.block()), summaries.LossSummary.of(weighted.block())
     if fast.n_rows == 0:
         return
-    counted, weighed = (AllSums(each, spread_of(each.scores)) for each in (fast, general))
+    counted, weighed = (AllSums(each, score_table_of(each.scores)) for each in (fast, general))
     for name in of_loss.SUMS:
         difference = abs(counted.sum(name) - weighed.sum(name))
         slack = weighed.sum(name) >> 104 if name in CUBES else 0

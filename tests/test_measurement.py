@@ -22,7 +22,7 @@ import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
 from logloss.answers.estimate import CONFIDENCE, Z, untransformed
 from logloss.inference.moments import FEWEST_OF_RARER_CLASS, moments_of
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 
 TEN_POINTS = json.loads((Path(__file__).parent / "known_values" / "ten_points.json").read_text(encoding="utf-8"))
 SEED = 41
@@ -142,7 +142,7 @@ def standard_error(m: Measurement, y, z) -> float:
     from logloss.onepass.summaries import LossSummary
 
     summary = LossSummary.of(Table(y.astype(np.uint8), y_logit=z).block())
-    moments = moments_of(summary, spread_of(summary.scores))
+    moments = moments_of(summary, score_table_of(summary.scores))
     assert moments.quotient("c") == m.log_loss
     return math.sqrt(moments.covariance("c", "c", "cc"))
 

@@ -56,7 +56,7 @@ def lines_of(ax):
 def test_the_curve_is_the_isotonic_regression():
     labels, proba = forecasts(500, seed=1)
     weights = np.random.default_rng(2).integers(1, 4, 500).astype(float)
-    pools = reliability.pools_of(logloss.measure(labels, proba, sample_weight=weights))
+    pools = reliability.isotonic_curve(logloss.measure(labels, proba, sample_weight=weights))
     fitted = IsotonicRegression().fit(proba, labels, sample_weight=weights)
     for end in ("lowest", "highest"):
         assert pools["rate"] == pytest.approx(fitted.predict(pools[end]), abs=ROUNDING)
@@ -96,13 +96,13 @@ def test_the_confidence_band_holds_the_whole_true_curve():
     n_held = 0
     for seed in range(100):
         labels, proba = forecasts(300, seed=seed, bend=1.4)
-        n_held += held(reliability.confidence_of(logloss.measure(labels, proba)), proba, proba**1.4)
+        n_held += held(reliability.confidence_band(logloss.measure(labels, proba)), proba, proba**1.4)
     assert n_held >= 95
 
 
 def test_the_confidence_band_is_that_of_all_runs():
     labels, proba = [0, 1, 0, 0, 1, 1, 1], [0.1, 0.1, 0.3, 0.5, 0.5, 0.8, 0.9]
-    band = reliability.confidence_of(logloss.measure(labels, proba))
+    band = reliability.confidence_band(logloss.measure(labels, proba))
     cells = [(2, 1), (1, 0), (2, 1), (1, 1), (1, 1)]
     level = 0.05 / (len(cells) * (len(cells) + 1))
     low, high = [0.0] * len(cells), [1.0] * len(cells)
@@ -168,7 +168,7 @@ def test_who_pays_is_what_sorted_losses_say():
     labels, proba = forecasts(1_000, seed=5)
     m = logloss.measure(labels, proba)
     costs = np.sort(logloss.surprisal(labels, proba))[::-1]
-    payers = reliability.payers_of(m)
+    payers = reliability.loss_concentration(m)
     wanted = [costs[: round(1_000 * share)].sum() / costs.sum() for share in payers["share_of_rows"]]
     assert payers["share_of_loss"] == pytest.approx(wanted, abs=ROUNDING)
     shares = dict(zip(payers["share_of_rows"], payers["share_of_loss"], strict=True))

@@ -15,7 +15,7 @@ from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, ra
 
 from logloss.data.design import Design, Numbers
 from logloss.inference.moments import AllSums
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.onepass.kernels import exact
 from logloss.onepass.summaries import (
     ClassSummary,
@@ -371,7 +371,7 @@ def test_the_sums_are_what_their_names_say():
     """Each by its definition, on three rows whose products are exact."""
     y, p, w = np.array([1.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.25]), np.array([1.0, 2.0, 4.0])
     summary = LossSummary.of(Table(y, p, sample_weight=w).block())
-    sums = AllSums(summary, spread_of(summary.scores))
+    sums = AllSums(summary, score_table_of(summary.scores))
     found = {name: Fraction(sums.sum(name), 1 << exact.UNIT_EXPONENT) for name in SUMS}
     assert (found["w"], found["ww"], found["www"]) == (7, 21, 73)
     assert (found["a"], found["aw"], found["aa"]) == (3, 9, 5)
@@ -392,7 +392,7 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
     """1 + 2^-30 squared and cubed has more than 53 bits; nothing of it is lost."""
     table = Table(np.array([0], np.uint8), y_logit=np.array([1e9 + 2.0**-20]))
     found = LossSummary.of(table.block())
-    summary = AllSums(found, spread_of(found.scores))
+    summary = AllSums(found, score_table_of(found.scores))
     x = Fraction(1e9 + 2.0**-20)
     assert Fraction(summary.sum("cc"), 1 << exact.UNIT_EXPONENT) == x**2
     assert abs(Fraction(summary.sum("ccc"), 1 << exact.UNIT_EXPONENT) - x**3) <= x**3 / 2**104

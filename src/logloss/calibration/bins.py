@@ -5,8 +5,8 @@ Where clusters are kept, whole clusters are drawn.
 
 >>> import numpy as np, logloss
 >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> units = units_of(m.summary)
->>> units.n_units, folds_of(units, m.summary, 2, np.random.default_rng(1)).shape
+>>> bins = score_bins_of(m.summary)
+>>> bins.n_bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)).shape
 (4, (2, 2, 4))
 """
 
@@ -18,29 +18,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.inference.chance import runs
-from logloss.inference.logistic_line import Cells, is_open
-from logloss.inference.score_table import Spread, spread_of
+from logloss.inference.logistic_line import ScoredLabels, is_inside
+from logloss.inference.score_table import ScoreTable, score_table_of
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import LossSummary
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
-MOST_UNITS = 1 << 11
+MOST_BINS = 1 << 11
 
 
 @dataclass(frozen=True)
-class Units:
+class ScoreBins:
     """Runs of places in ascending order of the score.
 
     masses: of 0 and of 1 in each, shape (2, n), as shares of all mass; soft: of them those of places where rows have a
     part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
     where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
     of 0, of 1, and of soft ones, shape (3, n). squares: sums of the squares of the masses of rows, shape (2, n).
-    unit_of: the unit of each place of the spread.
+    bin_of: the bin of each place of the table.
     """
 
-    spread: Spread
-    unit_of: Any
+    table: ScoreTable
+    bin_of: Any
     masses: Any
     soft: Any
     log_one: Any
@@ -50,14 +50,14 @@ class Units:
     n_effective: float
 
     @property
-    def n_units(self) -> int:
+    def n_bins(self) -> int:
         """How many there are."""
         return int(self.masses.shape[1])
 
     @property
     def inside(self) -> Any:
         """Whether p is neither 0 nor 1."""
-        return is_open(self.log_one[0], self.log_zero[0])
+        return is_inside(self.log_one[0], self.log_zero[0])
 
     @property
     def logit(self) -> Any:
@@ -69,38 +69,38 @@ class Units:
         is_mean = self.inside & (logit[0] != logit[1]) & (total > 0)
         return np.divide(mean, total, out=logit[0].copy(), where=is_mean)
 
-    def cells(self, masses: Any) -> Cells:
-        """The units where p is neither 0 nor 1, with these masses, as cells of a fit."""
+    def labels_of(self, masses: Any) -> ScoredLabels:
+        """The bins where p is neither 0 nor 1, with these masses."""
         inside = self.inside
         if np.array_equal(self.log_one[0], self.log_one[1]):
-            return Cells(self.log_one[0, inside], self.log_zero[0, inside], masses[0, inside], masses[1, inside])
+            return ScoredLabels(self.log_one[0, inside], self.log_zero[0, inside], masses[0, inside], masses[1, inside])
         kept = masses[:, inside]
         none = np.zeros(kept.shape[1])
         log_one, log_zero = (np.concatenate(list(each[:, inside])) for each in (self.log_one, self.log_zero))
-        return Cells(log_one, log_zero, np.concatenate([kept[0], none]), np.concatenate([none, kept[1]]))
+        return ScoredLabels(log_one, log_zero, np.concatenate([kept[0], none]), np.concatenate([none, kept[1]]))
 
     def at_places(self, values: Any) -> Any:
-        """A value of each unit at each place of the spread."""
-        return values[self.unit_of]
+        """A value of each bin at each place of the table."""
+        return values[self.bin_of]
 
 
-def units_of(summary: LossSummary) -> Units:
-    """The units of a summary: runs of places of about equal mass."""
-    spread = spread_of(summary.scores)
-    zeros, ones = spread.shares
+def score_bins_of(summary: LossSummary) -> ScoreBins:
+    """The bins of a summary: runs of places of about equal mass."""
+    table = score_table_of(summary.scores)
+    zeros, ones = table.shares
     mass = zeros + ones
-    log_one = np.stack([-side.costs(1) for side in (spread.of_zeros, spread.of_ones)])
-    log_zero = np.stack([side.costs(0) for side in (spread.of_zeros, spread.of_ones)])
-    inside = is_open(log_one[0], log_zero[0])
+    log_one = np.stack([-side.costs(1) for side in (table.of_zeros, table.of_ones)])
+    log_zero = np.stack([side.costs(0) for side in (table.of_zeros, table.of_ones)])
+    inside = is_inside(log_one[0], log_zero[0])
     is_first = np.ones(len(mass), bool)
-    if len(mass) > MOST_UNITS:
+    if len(mass) > MOST_BINS:
         is_first[:] = False
-        is_first[runs(mass, MOST_UNITS)] = True
-        # p = 0 and p = 1 are units of their own.
+        is_first[runs(mass, MOST_BINS)] = True
+        # p = 0 and p = 1 are bins of their own.
         is_first |= np.diff(inside, prepend=inside[:1])
     edge = np.flatnonzero(is_first)
-    unit_of = np.repeat(np.arange(len(edge)), np.diff(edge, append=len(mass)))
-    of_zeros, of_both, of_ones = spread.squares
+    bin_of = np.repeat(np.arange(len(edge)), np.diff(edge, append=len(mass)))
+    of_zeros, of_both, of_ones = table.squares
     is_hard = of_both == 0
     every = of_zeros + 2 * of_both + of_ones
     masses, soft = (
@@ -109,9 +109,9 @@ def units_of(summary: LossSummary) -> Units:
     )
     squares = [np.where(is_hard, of_zeros, 0.0), np.where(is_hard, of_ones, 0.0), np.where(is_hard, 0.0, every)]
     sums = [*(masses - soft), soft.sum(axis=0)]
-    return Units(
-        spread,
-        unit_of,
+    return ScoreBins(
+        table,
+        bin_of,
         masses,
         soft,
         _means(log_one, (zeros, ones), edge),
@@ -129,7 +129,7 @@ def _rows(mass: Any, square: Any) -> Any:
 
 
 def _means(values: Any, masses: tuple[Any, Any], edge: Any) -> Any:
-    """Means of the places of each unit, of each label; of all places where a label has no mass there."""
+    """Means of the places of each bin, of each label; of all places where a label has no mass there."""
     if len(edge) == values.shape[1]:
         return values
     found = []
@@ -141,44 +141,44 @@ def _means(values: Any, masses: tuple[Any, Any], edge: Any) -> Any:
     return np.stack(found)
 
 
-def folds_of(units: Units, summary: LossSummary, n_folds: int, random: Any) -> Any:
-    """The masses of 0 and of 1 of each unit in each fold, shape (n_folds, 2, n_units): drawn row by row, or cluster by
+def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: Any) -> Any:
+    """The masses of 0 and of 1 of each bin in each fold, shape (n_folds, 2, n_bins): drawn row by row, or cluster by
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
-        return _folds_of_clusters(units, summary, n_folds, random)
-    drawn = np.moveaxis(random.multinomial(units.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
-    shares = drawn / np.maximum(units.rows, 1)
-    return shares[:, :2] * (units.masses - units.soft) + shares[:, 2:] * units.soft
+        return _folds_of_clusters(bins, summary, n_folds, random)
+    drawn = np.moveaxis(random.multinomial(bins.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
+    shares = drawn / np.maximum(bins.rows, 1)
+    return shares[:, :2] * (bins.masses - bins.soft) + shares[:, 2:] * bins.soft
 
 
-def _folds_of_clusters(units: Units, summary: LossSummary, n_folds: int, random: Any) -> Any:
+def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: Any) -> Any:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
     from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
 
     clusters = summary.clusters
     fold_of = random.permutation(clusters.n_groups) % n_folds  # type: ignore[union-attr]
-    cells, spread = clusters.cells, units.spread  # type: ignore[union-attr]
-    coarse = spread.coarse(clusters.shift)  # type: ignore[union-attr]
-    bins = np.unique(coarse)
-    found = np.zeros((n_folds, 2, len(bins)))
+    cells, table = clusters.cells, bins.table  # type: ignore[union-attr]
+    coarse = table.coarse(clusters.shift)  # type: ignore[union-attr]
+    held = np.unique(coarse)
+    found = np.zeros((n_folds, 2, len(held)))
     for keys, pairs in (
-        (cells.counts.keys, (cells.counts.counts * spread.share_of_a_row).T),  # type: ignore[union-attr]
-        (cells.masses.keys, _pair(spread, cells.masses)),  # type: ignore[union-attr]
+        (cells.counts.keys, (cells.counts.counts * table.share_of_a_row).T),  # type: ignore[union-attr]
+        (cells.masses.keys, _pair(table, cells.masses)),  # type: ignore[union-attr]
     ):
         if len(keys) == 0:
             continue
-        place = np.searchsorted(bins, keys >> GROUP_BITS)
+        place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
             np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), pairs[label])
     total = found.sum(axis=0)
     shares = np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
-    bin_of = np.searchsorted(bins, coarse)[np.searchsorted(units.unit_of, np.arange(units.n_units))]
-    return shares[:, :, bin_of] * units.masses
+    place_of = np.searchsorted(held, coarse)[np.searchsorted(bins.bin_of, np.arange(bins.n_bins))]
+    return shares[:, :, place_of] * bins.masses
 
 
-def _pair(spread: Spread, masses: Any) -> tuple[Any, Any]:
+def _pair(table: ScoreTable, masses: Any) -> tuple[Any, Any]:
     """(Masses of 0, of 1) of cells, as shares of all mass."""
     if len(masses.keys) == 0:
         return np.zeros(0), np.zeros(0)
-    weights, labels = spread.relative_masses(masses)
+    weights, labels = table.relative_masses(masses)
     return weights - labels, labels

@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.inference.logistic_line import (
-    NEAR,
+    CONVERGED,
     ROUNDING,
-    Cells,
-    Line,
+    LogOddsMap,
+    ScoredLabels,
     costs,
-    finite_cells,
     fitted,
-    is_open,
+    is_inside,
+    labels_inside,
     loss_at,
     summed,
 )
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is certain of the rows of a spread: the cells if all rows were at their kindest places, those of the ends of
+    """What is certain of the rows of a table: the labels if all rows were at their kindest places, those of the ends of
     the bins, and the least that log p and −log(1 − p) of rows of 1 can be on average, and the most of rows of 0."""
 
-    kindest: Cells
-    harshest: Cells
-    starts: Cells
-    ends: Cells
+    kindest: ScoredLabels
+    harshest: ScoredLabels
+    starts: ScoredLabels
+    ends: ScoredLabels
 
-    def most(self, line: Line) -> float:
+    def most(self, line: LogOddsMap) -> float:
         """What a map that never decreases can cost at most."""
         low, high = (line.log_odds(each.log_one, each.log_zero) for each in (self.starts, self.ends))
         mean = np.clip(line.log_odds(self.harshest.log_one, self.harshest.log_zero), low, high)
@@ -46,47 +46,47 @@ class Bounds:
             total += summed(masses * chord)
         return total * (1 + ROUNDING)
 
-    def least(self, kind: str, start: Line) -> float:
+    def least(self, kind: str, start: LogOddsMap) -> float:
         """What no map of a kind can go below; 0 where the search for it does not end."""
         found = fitted(self.kindest, kind, start)
-        if not found.decrement < NEAR:
+        if not found.decrement < CONVERGED:
             return 0.0
         return loss_at(self.kindest, found) * (1 - ROUNDING) - 2 * found.decrement
 
 
-def bounds_of(spread: Spread) -> Bounds:
-    """The bounds of a spread; without bins all of them are the cells themselves."""
+def bounds_of(table: ScoreTable) -> Bounds:
+    """The bounds of a table; without bins all of them are the labels themselves."""
     from logloss.inference.score_table import of_bins
     from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
-    if spread.is_exact:
-        cells = finite_cells(spread)
-        return Bounds(cells, cells, cells, cells)
+    if table.is_exact:
+        labels = labels_inside(table)
+        return Bounds(labels, labels, labels, labels)
     # Offsets have been rounded down: where the mean of the rows lies is known to one unit.
     unit = 1.0 / (1 << OFFSET_BITS)
-    shares = spread.shares
-    edges = [_logs(of_bins(spread.scale, spread.keys, np.full(len(spread.keys), within))) for within in (0.0, 1.0)]
-    means = [_means(spread, label, unit, edges) for label in (0, 1)]
-    none = np.zeros(len(spread.keys))
+    shares = table.shares
+    edges = [_logs(of_bins(table.scale, table.keys, np.full(len(table.keys), within))) for within in (0.0, 1.0)]
+    means = [_means(table, label, unit, edges) for label in (0, 1)]
+    none = np.zeros(len(table.keys))
     zeros, ones = np.concatenate([shares[0], none]), np.concatenate([none, shares[1]])
 
-    def together(of_zeros: int, of_ones: int) -> Cells:
+    def together(of_zeros: int, of_ones: int) -> ScoredLabels:
         """Rows of 0 at one end of what is certain of their mean (0: least, 1: most), rows of 1 at another."""
         log_one, log_zero = (
             np.concatenate([means[0][of_zeros][column], means[1][of_ones][column]]) for column in (0, 1)
         )
-        return Cells(log_one, log_zero, zeros, ones)
+        return ScoredLabels(log_one, log_zero, zeros, ones)
 
-    def at_end(extreme: Any) -> Cells:
+    def at_end(extreme: Any) -> ScoredLabels:
         """Every row at the end of its bin where both logarithms are least, or most."""
         log_one, log_zero = (np.concatenate([extreme(edges[0][column], edges[1][column])] * 2) for column in (0, 1))
-        return Cells(log_one, log_zero, zeros, ones)
+        return ScoredLabels(log_one, log_zero, zeros, ones)
 
-    middle = of_bins(spread.scale, spread.keys, np.full(len(spread.keys), 0.5))
-    inside = is_open(-middle.costs(1), middle.costs(0))
+    middle = of_bins(table.scale, table.keys, np.full(len(table.keys), 0.5))
+    inside = is_inside(-middle.costs(1), middle.costs(0))
     kept = (zeros + ones > 0) & np.concatenate([inside, inside])
     every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
-    return Bounds(*(cells.taken(kept) for cells in every))
+    return Bounds(*(labels.taken(kept) for labels in every))
 
 
 def _logs(points: Any) -> tuple[Any, Any]:
@@ -99,16 +99,16 @@ def _logs(points: Any) -> tuple[Any, Any]:
     return -points.costs(1), points.costs(0)
 
 
-def _means(spread: Spread, label: int, unit: float, edges: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _means(table: ScoreTable, label: int, unit: float, edges: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """((Least mean of log p, of −log(1 − p)), (most of each)) of the rows of a label in each bin.
 
     Along a bin log p is concave and −log(1 − p) convex in the place: a mean lies between chord and curve.
     """
     from logloss.inference.score_table import of_bins
 
-    within = spread.within[label]  # type: ignore[index]
+    within = table.within[label]  # type: ignore[index]
     ends = np.clip(within - unit, 0.0, 1.0), np.clip(within + unit, 0.0, 1.0)
-    curve = [_logs(of_bins(spread.scale, spread.keys, end)) for end in ends]
+    curve = [_logs(of_bins(table.scale, table.keys, end)) for end in ends]
     lowest, highest = [], []
     for column in (0, 1):
         first, last = edges[0][column], edges[1][column]

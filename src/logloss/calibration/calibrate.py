@@ -17,13 +17,13 @@ import numpy as np
 from logloss.answers.estimate import Estimate, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
-from logloss.calibration.bins import folds_of, units_of
-from logloss.calibration.map_fits import Evidence, certified_gap, fitted_map
+from logloss.calibration.bins import folds_of, score_bins_of
+from logloss.calibration.map_fits import FitData, certified_gap, fitted_map
 from logloss.calibration.maps import METHODS, NOTHING
-from logloss.calibration.selection import AUTO, Judged, chosen, judged
+from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, selected_method
 from logloss.data.block import Block
 from logloss.errors import DataError
-from logloss.inference.logistic_line import CERTAIN
+from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
@@ -31,7 +31,7 @@ from logloss.measurement import Measurement, SummaryRecord, summarise
 from logloss.text import listed, value_text
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
     from logloss.onepass.summaries import LossSummary
 
 N_FOLDS = 10
@@ -168,19 +168,19 @@ def calibrate(
 def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.random.Generator) -> Calibration:
     """The calibration that a summary makes."""
     summary = record.summary
-    units = units_of(summary)
-    moments, error_of = figures_of(summary, units.spread)
+    bins = score_bins_of(summary)
+    moments, error_of = figures_of(summary, bins.table)
     methods = METHODS if method == AUTO else tuple(dict.fromkeys((NOTHING, method)))
     n_folds = max(min(n_folds, _most_folds(summary)), 2)
-    folds = folds_of(units, summary, n_folds, random)
-    effect = 1.0 if summary.clusters is None else design_effect(units.spread, summary.n_rows, error_of)
-    candidates = judged(units, folds, methods, design_effect=effect)
-    kind = chosen(candidates) if method == AUTO else method
+    folds = folds_of(bins, summary, n_folds, random)
+    effect = 1.0 if summary.clusters is None else design_effect(bins.table, summary.n_rows, error_of)
+    candidates = cross_fitted(bins, folds, methods, design_effect=effect)
+    kind = selected_method(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
     reason = "infinite" if math.isinf(loss) else moments.why_no_interval()
     saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
-    fit = fitted_map(kind, Evidence.of_spread(units.spread, units))
-    edges = units.log_one[0], units.log_zero[0]
+    fit = fitted_map(kind, FitData.of_table(bins.table, bins))
+    edges = bins.log_one[0], bins.log_zero[0]
     after = loss - float(saves)
     if not after > loss * ALL_SAVED:
         # Nothing but rounding is left of the difference.
@@ -192,26 +192,26 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
         saves_share=_share(saves, loss),
         log_loss=loss,
         log_loss_after=after,
-        gap=certified_gap(fit, units.spread, Recalibration(units.spread)),
+        gap=certified_gap(fit, bins.table, Recalibration(bins.table)),
         candidates=_table(candidates, methods, error_of),
         negatives_kept=record.question.negatives_kept,
         n_rows=summary.n_rows,
         n_folds=n_folds,
-        is_exact=units.spread.is_exact,
-        has_zero=bool((edges[0] <= -CERTAIN).any()),
-        has_one=bool((edges[1] >= CERTAIN).any()),
+        is_exact=bins.table.is_exact,
+        has_zero=bool((edges[0] <= -AS_GOOD_AS_INFINITE).any()),
+        has_one=bool((edges[1] >= AS_GOOD_AS_INFINITE).any()),
         source=record.source,
         positive=record.question.positive,
         notes=record.notes,
     )
 
 
-def design_effect(spread: Spread, n_rows: int, error_of: ErrorOf) -> float:
+def design_effect(table: ScoreTable, n_rows: int, error_of: ErrorOf) -> float:
     """How many rows of clusters make one independent observation: the ratio of the variances of the mean loss."""
-    if_zero, if_one = finite(spread.if_zero), finite(spread.if_one)
-    zeros, ones = spread.shares
+    if_zero, if_one = finite(table.if_zero), finite(table.if_one)
+    zeros, ones = table.shares
     mean = dot(zeros, if_zero) + dot(ones, if_one)
-    plain, _ = error_of_rows(spread, n_rows)(if_zero, if_one, mean)
+    plain, _ = error_of_rows(table, n_rows)(if_zero, if_one, mean)
     clustered, _ = error_of(if_zero, if_one, mean)
     is_known = plain > 0 and math.isfinite(clustered) and math.isfinite(plain)
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
@@ -222,7 +222,7 @@ def _most_folds(summary: LossSummary) -> int:
     return summary.n_rows if summary.clusters is None else summary.clusters.n_groups
 
 
-def saving(candidates: Judged, method: str, error_of: ErrorOf, reason: str, *, is_choice: bool) -> Estimate:
+def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str, *, is_choice: bool) -> Estimate:
     """What a method saves on new rows, with its interval; of a choice: what choosing anew for each fold saves."""
     if method == NOTHING:
         return Estimate(0.0, reason="nothing to repair")
@@ -246,7 +246,7 @@ def _share(saves: Estimate, loss: float) -> Estimate:
     return Estimate(saves / loss, saves.low / loss, saves.high / loss, saves.reason)
 
 
-def _table(candidates: Judged, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
+def _table(candidates: CrossFit, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
     """Each method, from the simplest: its cross-fitted log loss, what it saves, the standard error of that."""
     rows: dict[str, list[Any]] = {"method": [], "log_loss_nats": [], "saves_nats": [], "error_nats": []}
     before = candidates.log_loss(NOTHING)

@@ -2,9 +2,9 @@
 
 >>> import numpy as np, logloss
 >>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> from logloss.calibration.bins import units_of
->>> units = units_of(m.summary)
->>> round(fitted_map("temperature", Evidence.of_units(units, units.masses)).a, 2)
+>>> from logloss.calibration.bins import score_bins_of
+>>> bins = score_bins_of(m.summary)
+>>> round(fitted_map("temperature", FitData.of_bins(bins, bins.masses)).a, 2)
 0.49
 
 Every fit is made with Platt's targets, as if one row more of each class had been seen: of few rows, of one class and of
@@ -20,18 +20,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.answers.estimate import logit
-from logloss.calibration.bins import Units
+from logloss.calibration.bins import ScoreBins
 from logloss.calibration.bounds import Bounds, bounds_of
 from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap
-from logloss.inference.logistic_line import CERTAIN, Cells, Line, costs, finite_cells, fitted, is_open, summed
+from logloss.inference.logistic_line import (
+    AS_GOOD_AS_INFINITE,
+    LogOddsMap,
+    ScoredLabels,
+    costs,
+    fitted,
+    is_inside,
+    labels_inside,
+    summed,
+)
 from logloss.inference.recalibration import pooled
 
 if TYPE_CHECKING:
     from logloss.inference.recalibration import Recalibration
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
-# What `linearmap` calls the kinds of maps.
-KINDS = {"shift": "shift", "temperature": "temperature", "platt": "line", "beta": "beta"}
 # Masses are whole numbers of this part of all mass where shares are compared.
 UNIT_OF_MASS = 2.0**-60
 # Labels of p = 0 and p = 1: masses of (0, 1).
@@ -39,15 +46,15 @@ Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FitData:
     """What a map is fitted to.
 
-    cells: places where p is neither 0 nor 1; order, zeros, ones: their log-odds in ascending order, with masses;
+    labels: places where p is neither 0 nor 1; logit, zeros, ones: their log-odds in ascending order, with masses;
     at_zero, at_one: masses of (0, 1) where p is 0, or 1; None if there are no such rows. row: the mass of one row.
     """
 
-    cells: Cells
-    order: Any
+    labels: ScoredLabels
+    logit: Any
     zeros: Any
     ones: Any
     at_zero: Pair | None
@@ -55,68 +62,68 @@ class Evidence:
     row: float
 
     @classmethod
-    def of_units(cls, units: Units, masses: Any) -> Evidence:
-        """Of the units with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
-        inside = units.inside
-        at_zero, at_one = (_edge(units.log_one, units.log_zero, masses, which) for which in (0, 1))
+    def of_bins(cls, bins: ScoreBins, masses: Any) -> FitData:
+        """Of the bins with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
+        inside = bins.inside
+        at_zero, at_one = (_edge(bins.log_one, bins.log_zero, masses, which) for which in (0, 1))
         zeros, ones = masses[:, inside]
-        row = 1.0 / units.n_effective
-        return cls(units.cells(masses), units.logit[inside], zeros, ones, at_zero, at_one, row)
+        row = 1.0 / bins.n_effective
+        return cls(bins.labels_of(masses), bins.logit[inside], zeros, ones, at_zero, at_one, row)
 
     @classmethod
-    def of_spread(cls, spread: Spread, units: Units) -> Evidence:
+    def of_table(cls, table: ScoreTable, bins: ScoreBins) -> FitData:
         """Of every place."""
-        points = spread.points
+        points = table.points
         log_one, log_zero = -points.costs(1), points.costs(0)
-        inside = is_open(log_one, log_zero)
-        masses = np.stack(spread.shares)
+        inside = is_inside(log_one, log_zero)
+        masses = np.stack(table.shares)
         both = np.stack([log_one] * 2), np.stack([log_zero] * 2)
         at_zero, at_one = (_edge(*both, masses, which) for which in (0, 1))
         zeros, ones = masses[:, inside]
-        row = 1.0 / units.n_effective
-        return cls(finite_cells(spread), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
+        row = 1.0 / bins.n_effective
+        return cls(labels_inside(table), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
 
-    def smoothed(self, cells: Cells) -> Cells:
-        """Cells with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""
-        of_zero, of_one = (1 / (float(each.sum()) / self.row + 2) for each in (cells.zeros, cells.ones))
-        zeros = cells.zeros * (1 - of_zero) + cells.ones * of_one
-        return cells.with_masses(zeros, cells.zeros * of_zero + cells.ones * (1 - of_one))
+    def smoothed(self, labels: ScoredLabels) -> ScoredLabels:
+        """Labels with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""
+        of_zero, of_one = (1 / (float(each.sum()) / self.row + 2) for each in (labels.zeros, labels.ones))
+        zeros = labels.zeros * (1 - of_zero) + labels.ones * of_one
+        return labels.with_masses(zeros, labels.zeros * of_zero + labels.ones * (1 - of_one))
 
 
 def _edge(log_one: Any, log_zero: Any, masses: Any, which: int) -> Pair | None:
     """The masses of 0 and of 1 where p is 0 (which = 0), or 1; None if no place is."""
-    held = np.flatnonzero(log_zero[0] >= CERTAIN if which else log_one[0] <= -CERTAIN)
+    held = np.flatnonzero(log_zero[0] >= AS_GOOD_AS_INFINITE if which else log_one[0] <= -AS_GOOD_AS_INFINITE)
     return (float(masses[0, held].sum()), float(masses[1, held].sum())) if len(held) else None
 
 
-def fitted_map(method: str, evidence: Evidence, start: Line | None = None) -> ScoreMap:
-    """The map of a method that costs the evidence least."""
+def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> ScoreMap:
+    """The map of a method that costs the data least."""
     if method == NOTHING:
         return ScoreMap(NOTHING)
     if method == ISOTONIC:
-        return _isotonic(evidence)
-    seen = evidence.order
+        return _isotonic(data)
+    seen = data.logit
     if len(seen) == 0:
         # Every score lies beyond those that were seen.
-        return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), evidence)
-    cells = evidence.smoothed(evidence.cells)
-    cells = cells.taken(cells.mass > 0)
-    line = fitted(cells, KINDS[method], start) if len(cells.mass) else Line()
+        return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), data)
+    labels = data.smoothed(data.labels)
+    labels = labels.taken(labels.mass > 0)
+    line = fitted(labels, method, start) if len(labels.mass) else LogOddsMap()
     found = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
-    return _with_edges(found, evidence)
+    return _with_edges(found, data)
 
 
-def _with_edges(found: ScoreMap, evidence: Evidence) -> ScoreMap:
+def _with_edges(found: ScoreMap, data: FitData) -> ScoreMap:
     """The map with what p = 0 and p = 1 become: (s + ½) / (n + 1), but never beyond the nearest score."""
     lowest, highest = math.inf, -math.inf
-    if len(evidence.order):
-        ends = evidence.order[[0, -1]]
+    if len(data.logit):
+        ends = data.logit[[0, -1]]
         lowest, highest = found.log_odds(-costs(ends, 1), costs(ends, 0)).tolist()
     at_zero = at_one = None
-    if evidence.at_zero is not None:
-        at_zero = min(_half_a_row_more(evidence.at_zero, evidence.row), lowest)
-    if evidence.at_one is not None:
-        at_one = max(_half_a_row_more(evidence.at_one, evidence.row), highest)
+    if data.at_zero is not None:
+        at_zero = min(_half_a_row_more(data.at_zero, data.row), lowest)
+    if data.at_one is not None:
+        at_one = max(_half_a_row_more(data.at_one, data.row), highest)
         at_one = at_one if at_zero is None else max(at_one, at_zero)
     return replace(found, at_zero=at_zero, at_one=at_one)
 
@@ -126,13 +133,13 @@ def _half_a_row_more(masses: Pair, row: float) -> float:
     return math.log(masses[1] + row / 2) - math.log(masses[0] + row / 2)
 
 
-def _isotonic(evidence: Evidence) -> ScoreMap:
-    """The isotonic fit of the evidence and of one row more at either end, half 0 and half 1: no block is at 0 or 1, so
+def _isotonic(data: FitData) -> ScoreMap:
+    """The isotonic fit of the data and of one row more at either end, half 0 and half 1: no block is at 0 or 1, so
     that none can cost infinity, and blocks between are as they would be without."""
-    score = evidence.order
-    masses = [evidence.at_zero or (0.0, 0.0), evidence.at_one or (0.0, 0.0)]
+    score = data.logit
+    masses = [data.at_zero or (0.0, 0.0), data.at_one or (0.0, 0.0)]
     zeros, ones = (
-        np.concatenate([[masses[0][k]], each, [masses[1][k]]]) for k, each in ((0, evidence.zeros), (1, evidence.ones))
+        np.concatenate([[masses[0][k]], each, [masses[1][k]]]) for k, each in ((0, data.zeros), (1, data.ones))
     )
     places = np.concatenate([[-math.inf], score, [math.inf]])
     held = zeros + ones > 0
@@ -140,8 +147,8 @@ def _isotonic(evidence: Evidence) -> ScoreMap:
         return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
     zeros, ones, places = zeros[held], ones[held], places[held]
     for end in (0, -1):
-        zeros[end] += evidence.row / 2
-        ones[end] += evidence.row / 2
+        zeros[end] += data.row / 2
+        ones[end] += data.row / 2
     whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones)]
     kept = whole[1] > 0
     pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
@@ -164,36 +171,36 @@ def _isotonic(evidence: Evidence) -> ScoreMap:
     )
 
 
-def costs_of(fit: ScoreMap, units: Units) -> Any:
-    """What a map costs rows of 0 and of 1 at each unit, shape (2, n)."""
-    return np.stack([costs(fit.log_odds(units.log_one[label], units.log_zero[label]), label) for label in (0, 1)])
+def costs_of(fit: ScoreMap, bins: ScoreBins) -> Any:
+    """What a map costs rows of 0 and of 1 at each bin, shape (2, n)."""
+    return np.stack([costs(fit.log_odds(bins.log_one[label], bins.log_zero[label]), label) for label in (0, 1)])
 
 
-def certified_gap(fit: ScoreMap, spread: Spread, recalibration: Recalibration) -> float:
+def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration) -> float:
     """How much less, at most, any map of the same method could cost the very rows, in nats per row."""
     if fit.method == NOTHING:
         return 0.0
-    bounds = bounds_of(spread)
-    edges = _edge_costs(fit, spread)
+    bounds = bounds_of(table)
+    edges = _edge_costs(fit, table)
     least = recalibration.least_log_loss
     if fit.method == ISOTONIC:
         return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
-    line = Line(fit.a, fit.b, fit.c)
+    line = LogOddsMap(fit.a, fit.b, fit.c)
     if len(bounds.kindest.mass) == 0:
         return max(edges[0] - edges[1], 0.0)
-    of_kind = bounds.least(KINDS[fit.method], line) + edges[1]
+    of_kind = bounds.least(fit.method, line) + edges[1]
     return max(bounds.most(line) + edges[0] - max(least, of_kind), 0.0)
 
 
-def _edge_costs(fit: ScoreMap, spread: Spread) -> tuple[float, float]:
+def _edge_costs(fit: ScoreMap, table: ScoreTable) -> tuple[float, float]:
     """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
     from logloss.information import entropy
 
-    points = spread.points
+    points = table.points
     both = np.stack([-points.costs(1)] * 2), np.stack([points.costs(0)] * 2)
     paid = least = 0.0
     for which, said in ((0, fit.at_zero), (1, fit.at_one)):
-        masses = _edge(*both, np.stack(spread.shares), which)
+        masses = _edge(*both, np.stack(table.shares), which)
         if masses is None or said is None:
             continue
         paid += sum(masses[label] * float(costs([said], label)[0]) for label in (0, 1))

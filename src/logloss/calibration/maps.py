@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.inference.logistic_line import CERTAIN, Line, costs
+from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, costs
 
 # From the simplest: of two that are as good, the simpler one is chosen.
 METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
@@ -53,14 +53,14 @@ class ScoreMap:
             found = np.log(said) - np.log1p(-said)
         else:
             with np.errstate(over="ignore"):
-                found = Line(self.a, self.b, self.c).log_odds(log_one, log_zero)
+                found = LogOddsMap(self.a, self.b, self.c).log_odds(log_one, log_zero)
         for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
             if limit is None:
                 continue
             beyond = score < seen if bound < 0 else score > seen
             clamped = np.maximum(found, limit) if bound < 0 else np.minimum(found, limit)
             found = np.where(beyond, clamped, found)
-            found = np.where(bound * score >= CERTAIN, limit, found)
+            found = np.where(bound * score >= AS_GOOD_AS_INFINITE, limit, found)
         return found
 
     def probabilities(self, log_one: Any, log_zero: Any) -> Any:
@@ -73,7 +73,10 @@ class ScoreMap:
                 return np.exp(-np.logaddexp(0.0, -self.log_odds(log_one, log_zero)))
         score = log_one + log_zero
         found = np.interp(score, self.knots, self.values)
-        for limit, is_there in ((self.at_zero, score <= -CERTAIN), (self.at_one, score >= CERTAIN)):
+        for limit, is_there in (
+            (self.at_zero, score <= -AS_GOOD_AS_INFINITE),
+            (self.at_one, score >= AS_GOOD_AS_INFINITE),
+        ):
             if limit is not None and is_there.any():
                 found[is_there] = expit(limit)
         return found

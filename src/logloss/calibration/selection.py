@@ -1,11 +1,11 @@
 """Choosing a map by what it costs on rows that it was not fitted to.
 
 >>> import numpy as np, logloss
->>> from logloss.calibration.bins import folds_of, units_of
+>>> from logloss.calibration.bins import folds_of, score_bins_of
 >>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> units = units_of(m.summary)
->>> folds = folds_of(units, m.summary, 5, np.random.default_rng(1))
->>> chosen(judged(units, folds, ("nothing", "temperature")))
+>>> bins = score_bins_of(m.summary)
+>>> folds = folds_of(bins, m.summary, 5, np.random.default_rng(1))
+>>> selected_method(cross_fitted(bins, folds, ("nothing", "temperature")))
 'temperature'
 
 What a choice is expected to save is judged with the choice made anew for each fold, without its rows: of several maps
@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from logloss.calibration.bins import Units
-from logloss.calibration.map_fits import Evidence, costs_of, fitted_map
+from logloss.calibration.bins import ScoreBins
+from logloss.calibration.map_fits import FitData, costs_of, fitted_map
 from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
-from logloss.inference.logistic_line import Line
+from logloss.inference.logistic_line import LogOddsMap
 from logloss.inference.moments import dot
 from logloss.inference.variance import ErrorOf
 
@@ -34,14 +34,14 @@ N_PARAMETERS = {NOTHING: 0, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
 
 
 @dataclass(frozen=True)
-class Judged:
+class CrossFit:
     """What maps of each method cost on rows that they were not fitted to.
 
-    costs: by method, of 0 and of 1 at each unit, on average over the folds; AUTO: of the choice. n_parameters: what
+    costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the choice. n_parameters: what
     each map is made of. masses: of 0 and 1 that judge. row: the mass of an independent observation.
     """
 
-    units: Units
+    bins: ScoreBins
     costs: dict[str, Any]
     n_parameters: dict[str, int]
     masses: Any
@@ -55,7 +55,7 @@ class Judged:
         return dot(self.masses[held], self.costs[method][held]) / float(self.masses.sum())
 
     def gaps(self, method: str, other: str) -> tuple[Any, float]:
-        """(What a method costs more than another at each unit, that on average)."""
+        """(What a method costs more than another at each bin, that on average)."""
         held = self.masses > 0
         mine, theirs = (np.where(held, self.costs[name], 0.0) for name in (method, other))
         gaps = mine - theirs
@@ -71,51 +71,51 @@ class Judged:
         share = self.row / float(self.masses.sum())
         return 2 * more * (share * share)
 
-    def quick_error(self, method: str, other: str) -> tuple[float, float]:
-        """(Mean cost of a method less that of another, its standard error), from units."""
+    def error_from_bins(self, method: str, other: str) -> tuple[float, float]:
+        """(Mean cost of a method less that of another, its standard error), from bins."""
         gaps, mean = self.gaps(method, other)
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = self.units.squares * np.divide(
-                self.masses, self.units.masses, out=np.zeros(self.masses.shape), where=self.units.masses > 0
+            squares = self.bins.squares * np.divide(
+                self.masses, self.bins.masses, out=np.zeros(self.masses.shape), where=self.bins.masses > 0
             )
             # One after the other: the square of a share next to nothing is 0.
             total = float(self.masses.sum())
             variance = float((squares * (gaps - mean) ** 2).sum()) / total / total
-        variance *= self.row * self.units.n_effective
+        variance *= self.row * self.bins.n_effective
         return mean, math.sqrt(variance + self.by_chance(method, other))
 
     def difference(self, method: str, other: str, error_of: ErrorOf) -> tuple[float, float, float]:
         """(Mean cost of a method less that of another, its standard error, the skewness of the sum)."""
         gaps, mean = self.gaps(method, other)
-        error, skewness = error_of(self.units.at_places(gaps[0]), self.units.at_places(gaps[1]), mean)
+        error, skewness = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
         both = math.hypot(error, math.sqrt(self.by_chance(method, other)))
         return mean, both, skewness * (error / both) ** 3 if both > 0 else 0.0
 
 
-def judged(units: Units, folds: Any, methods: tuple[str, ...], *, design_effect: float = 1.0) -> Judged:
+def cross_fitted(bins: ScoreBins, folds: Any, methods: tuple[str, ...], *, design_effect: float = 1.0) -> CrossFit:
     """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their choice.
 
     design_effect: how many rows make one independent observation, at least 1.
     """
-    everything = Evidence.of_units(units, units.masses)
+    everything = FitData.of_bins(bins, bins.masses)
     whole = {method: fitted_map(method, everything) for method in methods}
-    starts = {m: None if m in (NOTHING, ISOTONIC) else Line(f.a, f.b, f.c) for m, f in whole.items()}
+    starts = {m: None if m in (NOTHING, ISOTONIC) else LogOddsMap(f.a, f.b, f.c) for m, f in whole.items()}
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
-    row = design_effect / units.n_effective
-    same = {NOTHING: costs_of(whole[NOTHING], units)} if NOTHING in whole else {}
+    row = design_effect / bins.n_effective
+    same = {NOTHING: costs_of(whole[NOTHING], bins)} if NOTHING in whole else {}
 
     def without(*left_out: int) -> dict[str, Any]:
         """What maps cost that are fitted to the other folds."""
-        masses = np.maximum(units.masses - folds[list(left_out)].sum(axis=0), 0.0)
+        masses = np.maximum(bins.masses - folds[list(left_out)].sum(axis=0), 0.0)
         # What is left of a subtraction is not a row.
-        masses[masses < 1e-9 * units.masses] = 0.0
-        evidence = Evidence.of_units(units, masses)
-        fits = {m: fitted_map(m, evidence, starts[m]) for m in methods if m not in same}
-        return {m: same[m] if m in same else costs_of(fits[m], units) for m in methods}
+        masses[masses < 1e-9 * bins.masses] = 0.0
+        data = FitData.of_bins(bins, masses)
+        fits = {m: fitted_map(m, data, starts[m]) for m in methods if m not in same}
+        return {m: same[m] if m in same else costs_of(fits[m], bins) for m in methods}
 
     each = [without(fold) for fold in range(len(folds))]
-    costs = {m: _joined(folds, [one[m] for one in each]) for m in methods}
-    found = Judged(units, costs, n_parameters, units.masses, row)
+    costs = {m: _averaged_over_folds(folds, [one[m] for one in each]) for m in methods}
+    found = CrossFit(bins, costs, n_parameters, bins.masses, row)
     alternatives = tuple(m for m in methods if math.isfinite(found.log_loss(m)))
     if len(alternatives) < 2:
         return found
@@ -124,22 +124,23 @@ def judged(units: Units, folds: Any, methods: tuple[str, ...], *, design_effect:
     for fold, one in enumerate(each):
         others = [other for other in range(len(folds)) if other != fold]
         inner = {
-            m: _joined(folds[others], [pairs[min(fold, o), max(fold, o)][m] for o in others]) for m in alternatives
+            m: _averaged_over_folds(folds[others], [pairs[min(fold, o), max(fold, o)][m] for o in others])
+            for m in alternatives
         }
-        picked.append(one[chosen(Judged(units, inner, n_parameters, folds[others].sum(axis=0), row))])
-    costs[AUTO] = _joined(folds, picked)
+        picked.append(one[selected_method(CrossFit(bins, inner, n_parameters, folds[others].sum(axis=0), row))])
+    costs[AUTO] = _averaged_over_folds(folds, picked)
     return found
 
 
-def _joined(folds: Any, costs: list[Any]) -> Any:
-    """Costs of each fold as those of all of them: at each unit the mean over its rows."""
+def _averaged_over_folds(folds: Any, costs: list[Any]) -> Any:
+    """Costs of each fold as those of all of them: at each bin the mean over its rows."""
     masses = folds.sum(axis=0)
     with np.errstate(invalid="ignore"):
         total = sum(np.where(fold > 0, fold * cost, 0.0) for fold, cost in zip(folds, costs, strict=True))
     return np.divide(total, masses, out=np.zeros(masses.shape), where=masses > 0)
 
 
-def chosen(candidates: Judged) -> str:
+def selected_method(candidates: CrossFit) -> str:
     """The simplest method that costs at most one standard error more than the one that costs least."""
     losses = {method: candidates.log_loss(method) for method in METHODS if method in candidates.costs}
     best = min(losses, key=lambda method: losses[method])
@@ -147,7 +148,7 @@ def chosen(candidates: Judged) -> str:
         if method == best:
             break
         if math.isfinite(loss):
-            more, error = candidates.quick_error(method, best)
+            more, error = candidates.error_from_bins(method, best)
             if more <= error:
                 return method
     return best

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.answers.estimate import Estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.answer import Comparison
-from logloss.comparison.pair_estimates import Judge
+from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import Contest
 from logloss.data.block import Block
 from logloss.data.forecasters import bind_rivals
@@ -151,15 +151,15 @@ def compare(
 
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
     """The comparison that a summary makes."""
-    judge = Judge(summary, names)
-    order = judge.order()
-    contests = tuple(judge.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
+    estimator = PairEstimator(summary, names)
+    order = estimator.order()
+    contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = contests[0]
     (groups, periods), clusters = summary.keyed, summary.clusters
     return Comparison(
         names=names,
-        log_losses=dict(zip(names, judge.losses, strict=True)),
-        log_losses_of_possible=dict(zip(names, judge.of_possible, strict=True)),
+        log_losses=dict(zip(names, estimator.losses, strict=True)),
+        log_losses_of_possible=dict(zip(names, estimator.of_possible, strict=True)),
         n_infinite={name: each.n_infinite for name, each in zip(names, summary.losses, strict=True)},
         first_infinite={
             name: first_impossible(each, said["source"]) for name, each in zip(names, summary.losses, strict=True)
@@ -170,13 +170,13 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         change=change_of(names, first),
         contest=first,
         contests=contests,
-        ranking=ranking_of([names[k] for k in order], dict(zip(names, judge.losses, strict=True)), contests),
+        ranking=ranking_of([names[k] for k in order], dict(zip(names, estimator.losses, strict=True)), contests),
         n_rows=summary.n_rows,
         n_dropped=summary.n_dropped,
         n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_names,
-        base_rate=judge.moments[0].quotient("a"),
-        sum_weight=judge.moments[0].sum_weight(),
+        base_rate=estimator.moments[0].quotient("a"),
+        sum_weight=estimator.moments[0].sum_weight(),
         is_soft=summary.losses[0].is_soft,
         by=() if groups is None else groups.columns,
         cluster=() if clusters is None else clusters.columns,

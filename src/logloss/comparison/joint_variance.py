@@ -13,7 +13,7 @@ import numpy as np
 
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import Recalibration, finite
-from logloss.inference.score_table import Spread
+from logloss.inference.score_table import ScoreTable
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries.contrast import JointScores
@@ -26,8 +26,8 @@ ErrorOfPair = Callable[[Any, Any, float], tuple[float, float]]
 def lost_of(recalibration: Recalibration) -> tuple[Any, Any]:
     """What a row of 0, and of 1, adds to the miscalibration at each place."""
     of_zeros, of_ones = recalibration.costs
-    spread = recalibration.spread
-    return finite(spread.if_zero) - of_zeros, finite(spread.if_one) - of_ones
+    table = recalibration.table
+    return finite(table.if_zero) - of_zeros, finite(table.if_one) - of_ones
 
 
 def saved_of(recalibration: Recalibration) -> tuple[Any, Any]:
@@ -37,7 +37,7 @@ def saved_of(recalibration: Recalibration) -> tuple[Any, Any]:
     return -math.log1p(-rate) - of_zeros, -math.log(rate) - of_ones
 
 
-def joint_error(joint: JointScores, spreads: list[Spread], better: int, worse: int, n_rows: int) -> ErrorOfPair:
+def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse: int, n_rows: int) -> ErrorOfPair:
     """Errors of differences of means of functions of the two scores, from how often each pair of scores was given.
 
     Within a coarse bin the rows of a label count as their mean. The functions: what rows of 0 and of 1 add at each
@@ -52,8 +52,8 @@ def joint_error(joint: JointScores, spreads: list[Spread], better: int, worse: i
     def error(mine: Any, other: Any, mean: float) -> tuple[float, float]:
         squares = cubes = 0.0
         for label in (0, 1):
-            d = _coarse(spreads[worse], joint.level, label, other[label])[of_worse]
-            d = d - _coarse(spreads[better], joint.level, label, mine[label])[of_better] - mean
+            d = _coarse(tables[worse], joint.level, label, other[label])[of_worse]
+            d = d - _coarse(tables[better], joint.level, label, mine[label])[of_better] - mean
             rows = counts[:, label].astype(np.float64)
             squares += dot(rows, d**2)
             cubes += dot(rows, d**3)
@@ -65,8 +65,8 @@ def joint_error(joint: JointScores, spreads: list[Spread], better: int, worse: i
     return error
 
 
-def _coarse(spread: Spread, level: int, label: int, values: Any) -> Any:
+def _coarse(table: ScoreTable, level: int, label: int, values: Any) -> Any:
     """The mean of a function of the score in each coarse bin, over the rows of a label."""
-    coarse, mass = spread.coarse(level), spread.shares[label]
+    coarse, mass = table.coarse(level), table.shares[label]
     weight = np.bincount(coarse, mass)
     return np.divide(np.bincount(coarse, mass * values), weight, out=np.zeros(len(weight)), where=weight > 0)

@@ -15,19 +15,19 @@ from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
     Z_OF_POWER,
     Contest,
-    Paired,
-    PairOfGroup,
+    GroupPairSums,
+    PairedDifference,
     PairSums,
     normal_quantile,
     simultaneous_level,
     student_quantile,
 )
-from logloss.comparison.sequential import course_of
+from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, moments_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries.contrast import Contrast
 
 
-class Judge:
+class PairEstimator:
     """Makes the contests of a summary."""
 
     def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
@@ -44,11 +44,11 @@ class Judge:
         self.summary, self.names = summary, names
         self.pairs = pairs_of(len(names))
         self.level = simultaneous_level(len(self.pairs))
-        self.spreads = [spread_of(each.scores) for each in summary.losses]
-        self.recalibrations = [Recalibration(spread) for spread in self.spreads]
+        self.tables = [score_table_of(each.scores) for each in summary.losses]
+        self.recalibrations = [Recalibration(table) for table in self.tables]
         self.moments = [
-            moments_of(each, spread) if each.clusters is None else clustered(moments_of(each, spread), each.clusters)
-            for each, spread in zip(summary.losses, self.spreads, strict=True)
+            moments_of(each, table) if each.clusters is None else clustered(moments_of(each, table), each.clusters)
+            for each, table in zip(summary.losses, self.tables, strict=True)
         ]
         self.losses = [each.log_loss() for each in self.moments]
         self.of_possible = [each.loss_of_possible() for each in self.moments]
@@ -79,7 +79,7 @@ class Judge:
         miscalibration, discrimination = self._parts(better, worse, place, lead)
         log_evidence, no_evidence = self._evidence(lead, (n_better, n_worse, counts[3]))
         n_rows = self.summary.n_rows
-        course = course_of(
+        course = sequential_analysis(
             self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
         )
         if self.summary.clusters is not None:
@@ -111,23 +111,23 @@ class Judge:
             tuple(row.first for row in contrast.apart),
         )
 
-    def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> Paired:
+    def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> PairedDifference:
         """The mean difference over the rows that are possible for both."""
         mean = moments.quotient("c") if moments.weight else math.nan
         if not moments.weight:
-            return Paired(mean, math.nan, 0.0, "no row is possible for both", normal_quantile)
+            return PairedDifference(mean, math.nan, 0.0, "no row is possible for both", normal_quantile)
         reason = self.moments[0].why_no_interval()
         if moments.n_rows < FEWEST_OF_GROUP:
             reason = reason or f"too few rows ({moments.n_rows})"
         if self.summary.clusters is None:
             error = math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
-            return Paired(mean, error, moments.skewness(), reason, normal_quantile)
+            return PairedDifference(mean, error, moments.skewness(), reason, normal_quantile)
         if not is_whole:
-            return Paired(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
+            return PairedDifference(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
         grouped = ClusteredMoments(moments, self._totals(i, j, sign))
         error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
         quantile = student_quantile(grouped.n_clusters - 1)
-        return Paired(mean, error, grouped.skewness(), reason, quantile)
+        return PairedDifference(mean, error, grouped.skewness(), reason, quantile)
 
     def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
         """Weight and difference of the weighted losses of each cluster."""
@@ -170,7 +170,7 @@ class Judge:
         if reason:
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         if self.summary.clusters is None:
-            error_of = joint_error(self.summary.joint[place], self.spreads, better, worse, self.summary.n_rows)
+            error_of = joint_error(self.summary.joint[place], self.tables, better, worse, self.summary.n_rows)
         else:
             error_of = self._error_of_clusters(better, worse)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -183,14 +183,14 @@ class Judge:
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
         """Errors of differences of means of functions of the two scores, with clusters as the observations."""
-        sides = [(self.summary.losses[number].clusters, self.spreads[number]) for number in (better, worse)]
+        sides = [(self.summary.losses[number].clusters, self.tables[number]) for number in (better, worse)]
         quantile = self.moments[better].quantile  # type: ignore[attr-defined]
 
         def error(mine: Any, other: Any, mean: float) -> tuple[float, float]:
             found = []
-            for (clusters, spread), (zeros, ones) in zip(sides, (mine, other), strict=True):
-                middle = dot(spread.shares[0], zeros) + dot(spread.shares[1], ones)
-                found.append(cluster_deviations(clusters, zeros - middle, ones - middle, spread))  # type: ignore[arg-type]
+            for (clusters, table), (zeros, ones) in zip(sides, (mine, other), strict=True):
+                middle = dot(table.shares[0], zeros) + dot(table.shares[1], ones)
+                found.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
             d = found[1] - found[0]
             squares = dot(d, d)
             if squares == 0:
@@ -206,7 +206,7 @@ class Judge:
             return reason or "infinite"
         if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
             return "one class"
-        if self.summary.clusters is None and not all(spread.is_counted for spread in self.spreads):
+        if self.summary.clusters is None and not all(table.is_counted for table in self.tables):
             return "not kept with weights or soft labels"
         return ""
 
@@ -221,7 +221,7 @@ class Judge:
         for number, name in enumerate(grouped.names):
             columns = name if name != REST else REST * len(grouped.columns)
             row = dict(zip(grouped.columns, columns, strict=True))
-            sums = PairOfGroup(grouped, number, (better, worse), place, len(self.names), is_soft=False)
+            sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names), is_soft=False)
             rows.append(row | sums.figures(self.summary.losses[0].sum("w"), self.names))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 

@@ -133,7 +133,7 @@ class PairSums:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedDifference:
     """The mean of a difference, its error and skewness, and the quantile of an interval that holds with some level."""
 
     mean: float
@@ -181,7 +181,7 @@ def simultaneous_level(n_pairs: int) -> float:
     return math.exp(math.log(CONFIDENCE) / n_pairs)
 
 
-class PairOfGroup:
+class GroupPairSums:
     """The sums of the difference of two losses in one group, under the names of `estimates.Moments`."""
 
     def __init__(

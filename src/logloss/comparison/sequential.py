@@ -115,7 +115,7 @@ def boundary(variance: Any, rho: Any) -> Any:
     return np.sqrt(square)
 
 
-def course_of(
+def sequential_analysis(
     periods: Any, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).

@@ -13,7 +13,7 @@ from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
 from logloss.inference.moments import dot, moments_of
 from logloss.inference.recalibration import Recalibration, finite
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
 
@@ -162,9 +162,9 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
 
 def _deviations(measured: Measurement, clusters: Any) -> dict[str, Any]:
     """What each cluster adds to each part beyond its share."""
-    spread = spread_of(measured.summary.scores)
-    moments = clustered(moments_of(measured.summary, spread), clusters)
-    recalibration = Recalibration(spread)
+    table = score_table_of(measured.summary.scores)
+    moments = clustered(moments_of(measured.summary, table), clusters)
+    recalibration = Recalibration(table)
     of_zeros, of_ones = recalibration.costs
     # A class that weighs next to nothing is there all the same.
     rate = min(max(recalibration.positive / recalibration.total, LEAST_RATE), 1 - ROUNDING)
@@ -172,7 +172,7 @@ def _deviations(measured: Measurement, clusters: Any) -> dict[str, Any]:
     columns = {
         "uncertainty": (np.full(len(of_zeros), base[0]), np.full(len(of_ones), base[1])),
         "discrimination": (base[0] - of_zeros, base[1] - of_ones),
-        "miscalibration": (finite(spread.if_zero) - of_zeros, finite(spread.if_one) - of_ones),
+        "miscalibration": (finite(table.if_zero) - of_zeros, finite(table.if_one) - of_ones),
     }
     means = {
         "uncertainty": float(measured.uncertainty),
@@ -181,5 +181,5 @@ def _deviations(measured: Measurement, clusters: Any) -> dict[str, Any]:
     }
     found = {"log_loss": moments.deviations("c")}
     for name, (zeros, ones) in columns.items():
-        found[name] = cluster_deviations(clusters, zeros - means[name], ones - means[name], spread)
+        found[name] = cluster_deviations(clusters, zeros - means[name], ones - means[name], table)
     return found

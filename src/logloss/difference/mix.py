@@ -18,7 +18,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import dot
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
 
 N_BINS = 10
@@ -126,17 +126,17 @@ def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:
         return math.nan, "one holds probabilities, the other log-odds"
     if mine.is_binned or theirs.is_binned:
         mine, theirs = mine.binned(), theirs.binned()
-    before, after = spread_of(mine), spread_of(theirs)
+    before, after = score_table_of(mine), score_table_of(theirs)
     mass = before.shares[0] + before.shares[1]
     below = np.concatenate([[0.0], np.cumsum(mass)])
     expected, found = np.zeros(N_BINS), np.zeros(N_BINS)
-    for spread, into, n_rows in ((before, expected, old.n_rows), (after, found, new.n_rows)):
+    for table, into, n_rows in ((before, expected, old.n_rows), (after, found, new.n_rows)):
         # A score lies where half of the old rows of that very score lie below it.
-        first = np.searchsorted(before.keys, spread.keys, "left")
-        last = np.searchsorted(before.keys, spread.keys, "right")
+        first = np.searchsorted(before.keys, table.keys, "left")
+        last = np.searchsorted(before.keys, table.keys, "right")
         place = (below[first] + below[last]) / 2
         bins = np.clip((place * N_BINS).astype(np.int64), 0, N_BINS - 1)
-        np.add.at(into, bins, (spread.shares[0] + spread.shares[1]) * n_rows)
+        np.add.at(into, bins, (table.shares[0] + table.shares[1]) * n_rows)
         into += HALF_A_ROW
         into /= into.sum()
     return float(((found - expected) * np.log(found / expected)).sum()), ""

@@ -25,15 +25,15 @@ from logloss.information import entropy
 from logloss.text import value_text
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
     from logloss.inference.variance import ErrorOf
 
 RATES = (0.001, 0.01, 0.02, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.98, 0.99, 0.999)
 
 
-def at_base_rates(spread: Spread, error_of: ErrorOf, reason: str, rates: Sequence[float] | None) -> SmallTable:
+def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequence[float] | None) -> SmallTable:
     """The loss at some base rates, of the forecasts as they are and with their log-odds moved along."""
-    zeros, ones = spread.shares
+    zeros, ones = table.shares
     mass = float(zeros.sum()), float(ones.sum())
     if min(mass) <= 0:
         raise DataError(f"the labels must have both classes: every one is {0 if mass[1] <= 0 else 1}.")
@@ -42,7 +42,7 @@ def at_base_rates(spread: Spread, error_of: ErrorOf, reason: str, rates: Sequenc
     for rate in rates:
         if not 0 <= rate <= 1:
             raise DataError(f"a base rate must lie in [0, 1]; got {value_text(rate)}.")
-    paid = [_held(shares, cost) for shares, cost in ((zeros, spread.if_zero), (ones, spread.if_one))]
+    paid = [_held(shares, cost) for shares, cost in ((zeros, table.if_zero), (ones, table.if_one))]
     means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), paid, mass, strict=True)]
     columns: dict[str, list[Any]] = {"base_rate": [float(rate) for rate in rates]}
     for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_moved_nats"):
@@ -62,7 +62,7 @@ def at_base_rates(spread: Spread, error_of: ErrorOf, reason: str, rates: Sequenc
         columns["log_loss_nats"].append(loss)
         columns["log_loss_nats_low"].append(math.nan if math.isnan(error) else max(loss - Z * error, 0.0))
         columns["log_loss_nats_high"].append(loss + Z * error)
-        columns["log_loss_moved_nats"].append(_moved(spread, rate, mass))
+        columns["log_loss_moved_nats"].append(_moved(table, rate, mass))
         columns["uncertainty_nats"].append(uncertainty)
         columns["skill"].append(1 - loss / uncertainty if uncertainty else math.nan)
     return SmallTable(columns)
@@ -77,14 +77,14 @@ def _mean(shares: Any, cost: Any) -> float:
     return math.inf if np.isinf(cost).any() else dot(shares, cost)
 
 
-def _moved(spread: Spread, rate: float, mass: tuple[float, float]) -> float:
+def _moved(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
     """The loss with every forecast's log-odds moved by as much as those of the base rate."""
     if rate in (0, 1):
         return 0.0
     shift = logit(rate) - (math.log(mass[1]) - math.log(mass[0]))
     total = 0.0
-    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
-        shares = spread.shares[label]
+    for label, points in enumerate((table.of_zeros, table.of_ones)):
+        shares = table.shares[label]
         log_odds = points.costs(0) - points.costs(1) + shift
         weight = rate if label else 1 - rate
         total += weight * _mean(shares, _held(shares, costs(log_odds, label))) / mass[label]

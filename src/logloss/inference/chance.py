@@ -17,7 +17,7 @@ from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
     from logloss.onepass.summaries import CostliestSummary
 
 
@@ -41,13 +41,13 @@ class Chance:
     mean: float = math.nan
     high: float = math.nan
     p_value: float = math.nan
-    spread: float = math.nan
+    table: float = math.nan
     n_draws: int = 0
     reason: str = ""
 
 
 def chance_of(
-    spread: Spread,
+    table: ScoreTable,
     costliest: CostliestSummary | None,
     miscalibration: float,
     n_rows: int,
@@ -55,24 +55,24 @@ def chance_of(
     is_soft: bool,
     most: int = MOST_DRAWN,
 ) -> Chance:
-    """What calibrated forecasters show: over all outcomes of few rows, else by draws that depend on the spread only.
+    """What calibrated forecasters show: over all outcomes of few rows, else by draws that depend on the table only.
 
     costliest: the rows themselves, where there are few; without them few rows with weights are drawn, too.
     """
     if is_soft:
         return Chance(reason="soft labels")
-    if n_rows <= MOST_ENUMERATED and (costliest is not None or spread.is_counted):
-        return _enumerated(spread, costliest, miscalibration)
-    return _drawn(spread, miscalibration, most)
+    if n_rows <= MOST_ENUMERATED and (costliest is not None or table.is_counted):
+        return _enumerated(table, costliest, miscalibration)
+    return _drawn(table, miscalibration, most)
 
 
-def _enumerated(spread: Spread, costliest: CostliestSummary | None, miscalibration: float) -> Chance:
+def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibration: float) -> Chance:
     """All outcomes of few rows."""
     from logloss.onepass.kernels.isotonic import chance_of_all
 
-    if spread.is_counted:
-        numbers = np.repeat(np.arange(len(spread.counts)), spread.counts.sum(axis=1))
-        columns = spread.points.proba, spread.points.costs(1), spread.points.costs(0)
+    if table.is_counted:
+        numbers = np.repeat(np.arange(len(table.counts)), table.counts.sum(axis=1))
+        columns = table.points.proba, table.points.costs(1), table.points.costs(0)
         proba, if_one, if_zero = (column[numbers] for column in columns)
         shares = np.full(len(numbers), 1 / len(numbers))
     else:
@@ -106,18 +106,18 @@ def _rows_of(costliest: Any) -> tuple[Any, Any, Any, Any, Any]:
     return numbers, weights / weights.sum(), np.exp(-if_one)[order], if_one[order], if_zero[order]
 
 
-def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
+def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     """Draws over the places, put together where there are more than so many."""
     from logloss.onepass.kernels.isotonic import pooled_entropy
 
-    zeros, ones = spread.shares
+    zeros, ones = table.shares
     mass = zeros + ones
-    of_zeros, _, of_ones = spread.squares
-    proba = spread.points.proba
-    if_zero, if_one = finite(spread.points.costs(0)), finite(spread.points.costs(1))
+    of_zeros, _, of_ones = table.squares
+    proba = table.points.proba
+    if_zero, if_one = finite(table.points.costs(0)), finite(table.points.costs(1))
     # Rows of one place that weigh differently count as fewer: as many as have the same variance.
-    effective = spread.counts.sum(axis=1).astype(np.float64)
-    if not spread.is_counted:
+    effective = table.counts.sum(axis=1).astype(np.float64)
+    if not table.is_counted:
         effective = np.maximum(mass**2 / np.maximum(of_zeros + of_ones, 5e-324), 1.0)
     if len(mass) > most:
         starts = runs(mass, most)
@@ -134,7 +134,7 @@ def _drawn(spread: Spread, miscalibration: float, most: int) -> Chance:
         mass = together
     trials = np.maximum(np.rint(effective), 1).astype(np.int64)
     draw = partial(_shown_by_chance, trials, proba, mass, if_zero, if_one)
-    seeds = np.random.SeedSequence(_seed(spread)).spawn(N_DRAWS)
+    seeds = np.random.SeedSequence(_seed(table)).spawn(N_DRAWS)
     # A seed for each draw: what is drawn does not depend on who draws it.
     if len(mass) < FEWEST_SHARED:
         shown = np.array([draw(seed) for seed in seeds])
@@ -171,13 +171,13 @@ def runs(mass: Any, most: int) -> Any:
     return np.flatnonzero(np.diff(steps, prepend=-1.0))
 
 
-def _seed(spread: Spread) -> int:
+def _seed(table: ScoreTable) -> int:
     """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
-    digest = hashlib.sha256(spread.points.values.tobytes())
-    if spread.is_counted:
-        digest.update(spread.counts.tobytes())
+    digest = hashlib.sha256(table.points.values.tobytes())
+    if table.is_counted:
+        digest.update(table.counts.tobytes())
     else:
-        ones, rows = (column.tolist() for column in spread.integers)
+        ones, rows = (column.tolist() for column in table.integers)
         unit = math.gcd(*ones, *rows)
         digest.update(repr([(one // unit, row // unit) for one, row in zip(ones, rows, strict=True)]).encode())
     return int.from_bytes(digest.digest()[:16], "little")

@@ -2,11 +2,11 @@
 
 >>> from logloss.onepass.summaries import ScoreSummary
 >>> from logloss.onepass.summaries.tables import CountTable
->>> from logloss.inference.score_table import spread_of
+>>> from logloss.inference.score_table import score_table_of
 >>> import numpy as np
 >>> half = 0x3FE0000000000000
->>> spread = spread_of(ScoreSummary("proba", False, 4, CountTable(np.array([half]), np.array([[1, 3]]))))
->>> round(Recalibration(spread).log_loss, 4)
+>>> table = score_table_of(ScoreSummary("proba", False, 4, CountTable(np.array([half]), np.array([[1, 3]]))))
+>>> round(Recalibration(table).log_loss, 4)
 0.5623
 
 One isotonic fit (pool-adjacent-violators) serves every proper score. From a table it is exact. From bins it is bounded:
@@ -73,7 +73,7 @@ def decomposed(
     recalibration: Recalibration, log_loss: float, chance: Chance, error_of: ErrorOf, reason: str
 ) -> tuple[Estimate, Miscalibration]:
     """(Discrimination, miscalibration) of a log loss, with intervals unless there is a reason why not."""
-    spread = recalibration.spread
+    table = recalibration.table
     recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
     # Entropy is concave: below 0 is the rounding of two sums.
     discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
@@ -92,7 +92,7 @@ def decomposed(
     saved = -math.log1p(-rate) - of_zeros, -math.log(rate) - of_ones
     discrimination = with_interval(discrimination, *error_of(*saved, float(discrimination)), low=0.0)
     if math.isfinite(log_loss):
-        lost = finite(spread.if_zero) - of_zeros, finite(spread.if_one) - of_ones
+        lost = finite(table.if_zero) - of_zeros, finite(table.if_one) - of_ones
         error, skewness = error_of(*lost, float(found))
         if math.isnan(error):
             found.reason = "the losses are too large"

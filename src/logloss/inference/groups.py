@@ -19,7 +19,7 @@ from logloss.inference.chance import chance_of
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import Moments
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import spread_of_cell
+from logloss.inference.score_table import score_table_of_group
 from logloss.inference.variance import LEAST_PLACES_DRAWN, PLACES_DRAWN
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, An
     """The miscalibration of a group, and what chance alone would show of it."""
     scores = None if grouped.cells is None else grouped.cells.scores
     counts, masses = cell
-    spread = spread_of_cell(counts, masses, scores, grouped.scale, grouped.shift)
-    recalibration = Recalibration(spread)
+    table = score_table_of_group(counts, masses, scores, grouped.scale, grouped.shift)
+    recalibration = Recalibration(table)
     loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
     excess = max(loss - recalibration.log_loss, 0.0)
     most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
-    chance = chance_of(spread, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
+    chance = chance_of(table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
     return {"miscalibration_nats": excess, "by_chance_nats": chance.mean, "p_value": chance.p_value}
 
 

@@ -4,8 +4,8 @@ With a = b they are lines in the log-odds of p: a shift (a = b = 1), a temperatu
 rows, only the masses of 0 and of 1 at each place.
 
 >>> import numpy as np
->>> cells = Cells(np.log([0.2, 0.8]), -np.log([0.8, 0.2]), np.array([0.3, 0.2]), np.array([0.2, 0.3]))
->>> round(fitted(cells, "line").a, 4)
+>>> labels = ScoredLabels(np.log([0.2, 0.8]), -np.log([0.8, 0.2]), np.array([0.3, 0.2]), np.array([0.2, 0.3]))
+>>> round(fitted(labels, "platt").a, 4)
 0.2925
 
 Where places are bins, what is certain of the mean of their rows gives bounds: the cost is convex in log p and
@@ -27,30 +27,30 @@ import numpy as np
 from logloss.inference.moments import dot
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
 
-MOST_STEPS = 60
+MOST_NEWTON_STEPS = 60
 # Newton's step is expected to gain half of it: below, nothing is left but rounding.
 LEAST_DECREMENT = 1e-24
 # Where a fit ends before that, the least of the loss is farther off than its decrement says.
-NEAR = 1e-6
+CONVERGED = 1e-6
 # A column that varies by less than this of its size is constant.
-CONSTANT = 1e-13
+NEGLIGIBLE_VARIATION = 1e-13
 # Of a column with outliers the largest deviation is so many times a typical one (as of features: data/design.py); where
 # it is cut off, in units of that, to find where to begin.
-OUTLYING, NEARBY = 2.0**13, 64.0
+OUTLIER_RATIO, CLIPPED_AT = 2.0**13, 64.0
 # Log-odds at which nothing is left of a cost in the floats.
-SURE = 800.0
+LOG_ODDS_WITHOUT_COST = 800.0
 # Log-odds beyond are as good as infinite: their squares must not be.
-CERTAIN = 1e100
+AS_GOOD_AS_INFINITE = 1e100
 # What the rounding of a sum of some 100,000 costs can be, over the sum.
 ROUNDING = 1e-14
-SHIFT, TEMPERATURE, LINE, BETA = "shift", "temperature", "line", "beta"
+SHIFT, TEMPERATURE, PLATT, BETA = "shift", "temperature", "platt", "beta"
 
 
 @dataclass(frozen=True)
-class Cells:
+class ScoredLabels:
     """Masses of 0 and of 1 at places: log_one is log p, log_zero −log(1 − p), both finite, shape (n,)."""
 
     log_one: Any
@@ -68,17 +68,17 @@ class Cells:
         """The log-odds of p."""
         return self.log_one + self.log_zero
 
-    def taken(self, kept: Any) -> Cells:
+    def taken(self, kept: Any) -> ScoredLabels:
         """Some of the places."""
-        return Cells(self.log_one[kept], self.log_zero[kept], self.zeros[kept], self.ones[kept])
+        return ScoredLabels(self.log_one[kept], self.log_zero[kept], self.zeros[kept], self.ones[kept])
 
-    def with_masses(self, zeros: Any, ones: Any) -> Cells:
+    def with_masses(self, zeros: Any, ones: Any) -> ScoredLabels:
         """Other masses at the same places."""
         return replace(self, zeros=zeros, ones=ones)
 
 
 @dataclass(frozen=True)
-class Line:
+class LogOddsMap:
     """A map: its log-odds are a·log p − b·log(1 − p) + c. decrement: what the last step would have gained, twice."""
 
     a: float = 1.0
@@ -95,23 +95,23 @@ class Line:
         return found
 
 
-def is_open(log_one: Any, log_zero: Any) -> Any:
+def is_inside(log_one: Any, log_zero: Any) -> Any:
     """Whether p is neither 0 nor 1, nor so near that no map could tell."""
-    return (log_one > -CERTAIN) & (log_zero < CERTAIN)
+    return (log_one > -AS_GOOD_AS_INFINITE) & (log_zero < AS_GOOD_AS_INFINITE)
 
 
-def finite_cells(spread: Spread) -> Cells:
-    """The places of a spread where p is neither 0 nor 1; in bins, zeros and ones have each their own place."""
-    zeros, ones = spread.shares
-    if spread.is_exact:
-        cells = Cells(-spread.if_one, spread.if_zero, zeros, ones)
+def labels_inside(table: ScoreTable) -> ScoredLabels:
+    """The places of a table where p is neither 0 nor 1; in bins, zeros and ones have each their own place."""
+    zeros, ones = table.shares
+    if table.is_exact:
+        labels = ScoredLabels(-table.if_one, table.if_zero, zeros, ones)
     else:
         none = np.zeros(len(zeros))
-        sides = spread.of_zeros, spread.of_ones
+        sides = table.of_zeros, table.of_ones
         log_one = np.concatenate([-side.costs(1) for side in sides])
         log_zero = np.concatenate([side.costs(0) for side in sides])
-        cells = Cells(log_one, log_zero, np.concatenate([zeros, none]), np.concatenate([none, ones]))
-    return cells.taken(is_open(cells.log_one, cells.log_zero) & (cells.mass > 0))
+        labels = ScoredLabels(log_one, log_zero, np.concatenate([zeros, none]), np.concatenate([none, ones]))
+    return labels.taken(is_inside(labels.log_one, labels.log_zero) & (labels.mass > 0))
 
 
 def costs(log_odds: Any, label: int) -> Any:
@@ -124,10 +124,10 @@ def costs(log_odds: Any, label: int) -> Any:
     return out
 
 
-def loss_at(cells: Cells, line: Line) -> float:
+def loss_at(labels: ScoredLabels, line: LogOddsMap) -> float:
     """Σ mass·cost of a map, rounded once."""
-    log_odds = line.log_odds(cells.log_one, cells.log_zero)
-    return summed(cells.zeros * costs(log_odds, 0) + cells.ones * costs(log_odds, 1))
+    log_odds = line.log_odds(labels.log_one, labels.log_zero)
+    return summed(labels.zeros * costs(log_odds, 0) + labels.ones * costs(log_odds, 1))
 
 
 def summed(values: Any) -> float:
@@ -135,53 +135,53 @@ def summed(values: Any) -> float:
     return math.fsum(values.tolist())
 
 
-def fitted(cells: Cells, kind: str, start: Line | None = None) -> Line:
+def fitted(labels: ScoredLabels, kind: str, start: LogOddsMap | None = None) -> LogOddsMap:
     """The map of a kind that costs least with a, b ≥ 0, which never decreases.
 
-    kind: SHIFT (c), TEMPERATURE (a = b), LINE (a = b, and c) or BETA (a, b and c). The best of each face of the bounds
+    kind: SHIFT (c), TEMPERATURE (a = b), PLATT (a = b, and c) or BETA (a, b and c). The best of each face of the bounds
     is found by Newton's method; as the loss is convex, the first one inside its bounds that no other beats is it.
     """
-    one, zero, both = cells.log_one, cells.log_zero, cells.logit
+    one, zero, both = labels.log_one, labels.log_zero, labels.logit
     if kind == SHIFT:
-        (c,), decrement = descended([], cells, offset=both, has_constant=True, start=_of(start, "c"))
-        return Line(1.0, 1.0, c, decrement)
+        (c,), decrement = newton_fit([], labels, offset=both, has_constant=True, start=_of(start, "c"))
+        return LogOddsMap(1.0, 1.0, c, decrement)
     if kind == TEMPERATURE:
         # The derivative of the loss at 1 / T = 0: if it does not fall there, it falls nowhere.
-        if dot(cells.ones - cells.zeros, both) <= 0:
-            return Line(0.0, 0.0, 0.0)
-        (a,), decrement = descended([both], cells, has_constant=False, start=_of(start, "a"))
-        return Line(a, a, 0.0, decrement)
-    if kind == LINE:
-        (a, c), decrement = descended([both], cells, has_constant=True, start=_of(start, "ac"))
-        return Line(a, a, c, decrement) if a >= 0 else _constant(cells)
-    (a, b, c), decrement = descended([one, zero], cells, has_constant=True, start=_of(start, "abc"))
+        if dot(labels.ones - labels.zeros, both) <= 0:
+            return LogOddsMap(0.0, 0.0, 0.0)
+        (a,), decrement = newton_fit([both], labels, has_constant=False, start=_of(start, "a"))
+        return LogOddsMap(a, a, 0.0, decrement)
+    if kind == PLATT:
+        (a, c), decrement = newton_fit([both], labels, has_constant=True, start=_of(start, "ac"))
+        return LogOddsMap(a, a, c, decrement) if a >= 0 else _constant(labels)
+    (a, b, c), decrement = newton_fit([one, zero], labels, has_constant=True, start=_of(start, "abc"))
     if min(a, b) >= 0:
-        return Line(a, b, c, decrement)
+        return LogOddsMap(a, b, c, decrement)
     # Three faces are left. Where one coefficient is negative on its face, the corner belongs to the face.
-    faces = [_constant(cells)]
+    faces = [_constant(labels)]
     for column, place in ((one, 0), (zero, 1)):
-        (slope, c), decrement = descended([column], cells, has_constant=True)
+        (slope, c), decrement = newton_fit([column], labels, has_constant=True)
         if slope >= 0:
-            faces.append(Line(slope, 0.0, c, decrement) if place == 0 else Line(0.0, slope, c, decrement))
-    return min(faces, key=lambda line: loss_at(cells, line))
+            faces.append(LogOddsMap(slope, 0.0, c, decrement) if place == 0 else LogOddsMap(0.0, slope, c, decrement))
+    return min(faces, key=lambda line: loss_at(labels, line))
 
 
-def _of(line: Line | None, names: str) -> list[float] | None:
+def _of(line: LogOddsMap | None, names: str) -> list[float] | None:
     """Coefficients of a map to start from."""
     return None if line is None else [getattr(line, name) for name in names]
 
 
-def _constant(cells: Cells) -> Line:
+def _constant(labels: ScoredLabels) -> LogOddsMap:
     """The map that says one thing to all; of one class as good as 0 or 1."""
-    zeros, ones = float(cells.zeros.sum()), float(cells.ones.sum())
+    zeros, ones = float(labels.zeros.sum()), float(labels.ones.sum())
     if zeros == 0 or ones == 0:
-        return Line(0.0, 0.0, SURE if zeros == 0 else -SURE)
-    return Line(0.0, 0.0, math.log(ones) - math.log(zeros))
+        return LogOddsMap(0.0, 0.0, LOG_ODDS_WITHOUT_COST if zeros == 0 else -LOG_ODDS_WITHOUT_COST)
+    return LogOddsMap(0.0, 0.0, math.log(ones) - math.log(zeros))
 
 
-def descended(
+def newton_fit(
     columns: list[Any],
-    cells: Cells,
+    labels: ScoredLabels,
     *,
     has_constant: bool,
     offset: Any = None,
@@ -193,7 +193,7 @@ def descended(
     Where few scores are far from all others, the others set centre and scale, and the search begins where it would end
     if the few were nearer.
     """
-    mass, n_columns = cells.mass, len(columns)
+    mass, n_columns = labels.mass, len(columns)
     total = float(mass.sum())
     centres, scales, kept = np.zeros(n_columns), np.ones(n_columns), []
     design = []
@@ -201,15 +201,15 @@ def descended(
     for j, column in enumerate(columns):
         centres[j] = dot(mass, column) / total if has_constant else 0.0
         moved = column - centres[j]
-        size = size_of(moved, mass)
+        size = root_mean_square(moved, mass)
         middle = _quantile(column, mass, 0.5) if has_constant else 0.0
         deviations = np.abs(column - middle)
         usual = _quantile(deviations[deviations > 0], mass[deviations > 0], 0.25)
         # Squares in its unit must be numbers.
-        is_outlying = bool(OUTLYING * usual < deviations.max(initial=0.0) < CERTAIN * usual)
+        is_outlying = bool(OUTLIER_RATIO * usual < deviations.max(initial=0.0) < AS_GOOD_AS_INFINITE * usual)
         if is_outlying:
             centres[j], moved, size, is_wide = middle, column - middle, usual, True
-        if is_outlying or size > CONSTANT * float(np.abs(column).max(initial=0.0)):
+        if is_outlying or size > NEGLIGIBLE_VARIATION * float(np.abs(column).max(initial=0.0)):
             scales[j] = size
             kept.append(j)
             design.append(moved / size)
@@ -222,13 +222,15 @@ def descended(
         if has_constant:
             first[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
     if is_wide:
-        near, _ = _newton([np.clip(each, -NEARBY, NEARBY) for each in design], shift, cells.ones / mass, mass, first)
+        near, _ = _newton_steps(
+            [np.clip(each, -CLIPPED_AT, CLIPPED_AT) for each in design], shift, labels.ones / mass, mass, first
+        )
         if (
-            _pass(design, shift, cells.ones / mass, mass, near)[0]
-            < _pass(design, shift, cells.ones / mass, mass, first)[0]
+            _loss_and_derivatives(design, shift, labels.ones / mass, mass, near)[0]
+            < _loss_and_derivatives(design, shift, labels.ones / mass, mass, first)[0]
         ):
             first = near
-    theta, decrement = _newton(design, shift, cells.ones / mass, mass, first)
+    theta, decrement = _newton_steps(design, shift, labels.ones / mass, mass, first)
     found = np.zeros(n_columns)
     found[kept] = theta[: len(kept)] / scales[kept]
     coefficients = found.tolist()
@@ -246,16 +248,16 @@ def _quantile(values: Any, mass: Any, share: float) -> float:
     return float(values[order][min(int(np.searchsorted(below, share * below[-1])), len(values) - 1)])
 
 
-def size_of(column: Any, mass: Any) -> float:
+def root_mean_square(column: Any, mass: Any) -> float:
     """The root of the mean square of a column."""
     return math.sqrt(dot(mass, column * column) / float(mass.sum()))
 
 
-def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
+def _newton_steps(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
     """(Where Σ mass·cost(share, offset + design·theta) is least, the last decrement), with steps halved that go up."""
-    loss, residuals, curvatures = _pass(design, offset, share, mass, theta)
+    loss, residuals, curvatures = _loss_and_derivatives(design, offset, share, mass, theta)
     decrement = math.inf
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_NEWTON_STEPS):
         gradient = np.array([dot(residuals, column) for column in design])
         bent = [curvatures * column for column in design]
         hessian = np.array([[dot(one, other) for other in design] for one in bent])
@@ -266,7 +268,7 @@ def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -
         size = 1.0
         while size > 1e-9:
             at = theta - size * step
-            tried = _pass(design, offset, share, mass, at)
+            tried = _loss_and_derivatives(design, offset, share, mass, at)
             # Beside a loss whose last digits are rounding, a step so small is judged by its direction only.
             if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
                 break
@@ -280,7 +282,7 @@ def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -
     return theta, max(decrement, 0.0)
 
 
-def _pass(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
+def _loss_and_derivatives(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
     """(Loss, its derivatives by the log-odds of each place, its second ones)."""
     from logloss.onepass.kernels import exact, losses
 

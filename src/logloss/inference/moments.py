@@ -18,7 +18,7 @@ from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_
 from logloss.information import entropy
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
 # Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
 FEWEST_OF_RARER_CLASS = 20
@@ -128,8 +128,8 @@ class Moments:
         rate = self.quotient("a")
         if self.is_one_class or self.n_rows < 2:
             return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
-        spread, logit = Z * self.error_of_log_odds(), -self.slope()
-        return Estimate(rate, min(rate, expit(logit - spread)), max(rate, expit(logit + spread)))
+        table, logit = Z * self.error_of_log_odds(), -self.slope()
+        return Estimate(rate, min(rate, expit(logit - table)), max(rate, expit(logit + table)))
 
     @property
     def is_one_class(self) -> bool:
@@ -237,19 +237,19 @@ class Moments:
         return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
 
 
-class SpreadMoments(Moments):
-    """The same from bins, where every row has a hard label and no weight: squares and products come from the spread of
+class BinnedMoments(Moments):
+    """The same from bins, where every row has a hard label and no weight: squares and products come from the table of
     the labels over the bins, centred before they are squared, so that nothing cancels."""
 
-    def __init__(self, summary: Sums, spread: Spread) -> None:
+    def __init__(self, summary: Sums, table: ScoreTable) -> None:
         super().__init__(summary)
-        self.spread = spread
-        points = (spread.of_zeros, spread.of_ones)
-        self._rows = [spread.counts[:, label].astype(np.float64) for label in (0, 1)]
-        costs = (spread.if_zero, spread.if_one)
+        self.table = table
+        points = (table.of_zeros, table.of_ones)
+        self._rows = [table.counts[:, label].astype(np.float64) for label in (0, 1)]
+        costs = (table.if_zero, table.if_one)
         self._columns: dict[str, list[Any]] = {
             "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
-            "a": [np.full(len(spread.counts), float(label)) for label in (0, 1)],
+            "a": [np.full(len(table.counts), float(label)) for label in (0, 1)],
             "b": [(label - point.proba) ** 2 for label, point in enumerate(points)],
         }
 
@@ -287,7 +287,7 @@ class SpreadMoments(Moments):
 
     def expected_log_loss(self) -> float:
         """Mean entropy of the predictions, right to 1e-8."""
-        points = (self.spread.of_zeros, self.spread.of_ones)
+        points = (self.table.of_zeros, self.table.of_ones)
         return self._mean([point.entropy for point in points])
 
     def expected_gap(self) -> float:
@@ -296,7 +296,7 @@ class SpreadMoments(Moments):
 
     def gap_in_errors(self, gap: float) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
-        variance = self._mean([point.variance for point in (self.spread.of_zeros, self.spread.of_ones)]) / self.n_rows
+        variance = self._mean([point.variance for point in (self.table.of_zeros, self.table.of_ones)]) / self.n_rows
         return gap / math.sqrt(variance) if variance > 0 else math.nan
 
 
@@ -382,7 +382,7 @@ def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:
 class AllSums:
     """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
 
-    def __init__(self, summary: Any, spread: Spread) -> None:
+    def __init__(self, summary: Any, table: ScoreTable) -> None:
         from logloss.onepass.summaries.loss import SUMS
 
         self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
@@ -390,7 +390,7 @@ class AllSums:
         self._summary = summary
         self._sums = dict(zip(SUMS, summary.general, strict=True))
         if summary.n_hard[0]:
-            for name, more in _sums_of_counts(spread).items():
+            for name, more in _sums_of_counts(table).items():
                 self._sums[name] += more
         self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
 
@@ -399,15 +399,15 @@ class AllSums:
         return self._sums[name]
 
 
-def _sums_of_counts(spread: Spread) -> dict[str, int]:
+def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
     """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
     from logloss.onepass.kernels import exact, losses
     from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
 
     totals = dict.fromkeys(SUMS, 0)
-    for label, points in enumerate((spread.of_zeros, spread.of_ones)):
+    for label, points in enumerate((table.of_zeros, table.of_ones)):
         for side in (0, 1):
-            rows = spread.counts[:, label].copy()
+            rows = table.counts[:, label].copy()
             rows[(points.values > 0 if points.is_far is None else points.is_far) != side] = 0
             held = np.flatnonzero(rows)
             if len(held) == 0:
@@ -431,8 +431,8 @@ def _sums_of_counts(spread: Spread) -> dict[str, int]:
     return totals
 
 
-def moments_of(summary: Any, spread: Spread) -> Moments:
+def moments_of(summary: Any, table: ScoreTable) -> Moments:
     """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
-    if spread.is_counted and not spread.is_exact:
-        return SpreadMoments(summary, spread)
-    return Moments(AllSums(summary, spread))
+    if table.is_counted and not table.is_exact:
+        return BinnedMoments(summary, table)
+    return Moments(AllSums(summary, table))

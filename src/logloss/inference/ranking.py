@@ -12,12 +12,12 @@ from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.variance import ErrorOf
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
 THOUSAND = 1000
 
 
-def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate:
+def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:
     """Probability that a row of 1 has a higher score than a row of 0, ties counting half; interval in its log-odds.
 
     DeLong's variance, from what each row contributes. Exact from a table, rounded once; from bins rows of one bin are
@@ -25,7 +25,7 @@ def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate
     """
     from logloss.onepass.kernels.exact import ratio
 
-    zeros, ones = zeros_and_ones(spread)
+    zeros, ones = zeros_and_ones(table)
     mass_zero, mass_one = int(zeros.sum()), int(ones.sum())
     if not mass_zero or not mass_one:
         return Estimate(math.nan, reason="one class: there is no pair to compare")
@@ -53,17 +53,17 @@ def area_under_curve(spread: Spread, error_of: ErrorOf, reason: str) -> Estimate
     return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
 
 
-def area_bounds(spread: Spread) -> tuple[float, float]:
+def area_bounds(table: ScoreTable) -> tuple[float, float]:
     """What is certain of the area under the curve, wherever the rows lie in their bins."""
-    zeros, ones = zeros_and_ones(spread)
+    zeros, ones = zeros_and_ones(table)
     both = int(zeros.sum()) * int(ones.sum())
     below = sum_of_products(ones, np.cumsum(zeros) - zeros)
-    return below / both, (below + (0 if spread.is_exact else sum_of_products(ones, zeros))) / both
+    return below / both, (below + (0 if table.is_exact else sum_of_products(ones, zeros))) / both
 
 
-def zeros_and_ones(spread: Spread) -> tuple[Any, Any]:
+def zeros_and_ones(table: ScoreTable) -> tuple[Any, Any]:
     """The masses of 0 and of 1 at each place, as integers in one unit."""
-    ones, rows = spread.integers
+    ones, rows = table.integers
     return rows - ones, ones
 
 
@@ -74,10 +74,10 @@ def sum_of_products(a: Any, b: Any) -> int:
     return sum(one * other for one, other in zip(a.tolist(), b.tolist(), strict=True))
 
 
-def share_of_costliest(spread: Spread, part: float) -> float:
+def share_of_costliest(table: ScoreTable, part: float) -> float:
     """The share of all losses that the costliest rows bear which make up so large a part of all mass."""
-    costs = np.concatenate([spread.if_zero, spread.if_one])
-    mass = np.concatenate(zeros_and_ones(spread))
+    costs = np.concatenate([table.if_zero, table.if_one])
+    mass = np.concatenate(zeros_and_ones(table))
     paying = mass > 0
     costs, mass = costs[paying], mass[paying]
     order = np.argsort(-costs, kind="stable")

@@ -11,15 +11,15 @@ import numpy as np
 from logloss.information import entropy
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import Spread
+    from logloss.inference.score_table import ScoreTable
 
 
 class Recalibration:
-    """The isotonic fit of a spread: for each place its pool, the pool's share of ones, and what it would cost."""
+    """The isotonic fit of a table: for each place its pool, the pool's share of ones, and what it would cost."""
 
-    def __init__(self, spread: Spread) -> None:
-        self.spread = spread
-        ones, rows = spread.integers
+    def __init__(self, table: ScoreTable) -> None:
+        self.table = table
+        ones, rows = table.integers
         self.ones, self.rows, self.last = pooled(ones, rows)
         self.total, self.positive = int(rows.sum()), int(ones.sum())
 
@@ -36,9 +36,9 @@ class Recalibration:
     @cached_property
     def least_log_loss(self) -> float:
         """What no isotonic map of the rows can go below, wherever they lie in their bins."""
-        if self.spread.is_exact:
+        if self.table.is_exact:
             return self.log_loss
-        ones, rows = self.spread.integers
+        ones, rows = self.table.integers
         halves = np.stack([0 * ones, ones], axis=1).reshape(-1), np.stack([rows - ones, ones], axis=1).reshape(-1)
         is_held = halves[1] > 0
         found, masses, _ = pooled(halves[0][is_held], halves[1][is_held])

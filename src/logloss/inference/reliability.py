@@ -2,7 +2,7 @@
 
 >>> import logloss
 >>> m = logloss.measure([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8])
->>> pools_of(m)["rate"]
+>>> isotonic_curve(m)["rate"]
 [0.0, 0.5, 1.0]
 
 The curve is the isotonic recalibration (pool-adjacent-violators). Two bands go with it. The consistency band lies about
@@ -25,7 +25,7 @@ from logloss.answers.estimate import CONFIDENCE
 from logloss.answers.small_table import SmallTable
 from logloss.inference.chance import runs
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import Spread, spread_of
+from logloss.inference.score_table import ScoreTable, score_table_of
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
@@ -39,10 +39,10 @@ WHOLE = 1 << 50
 RANKS = tuple(k / 1000 for k in (0, 1, 2, 5, *range(10, 100, 5), *range(100, 300, 10), *range(300, 1001, 20)))
 
 
-def pools_of(m: Measurement) -> SmallTable:
+def isotonic_curve(m: Measurement) -> SmallTable:
     """The curve: between which predictions each pool lies, its share of the rows' weight, its share of ones."""
-    fit = Recalibration(spread_of(m.summary.scores))
-    proba = fit.spread.points.proba
+    fit = Recalibration(score_table_of(m.summary.scores))
+    proba = fit.table.points.proba
     first = np.concatenate([[0], fit.last[:-1] + 1])
     return SmallTable(
         {
@@ -54,17 +54,17 @@ def pools_of(m: Measurement) -> SmallTable:
     )
 
 
-def no_bands(m: Measurement) -> str:
+def why_no_bands(m: Measurement) -> str:
     """Why there are no bands; "" if there are."""
     if m.cluster:
         return "rows of a cluster depend on each other"
     return "soft labels" if m.is_soft else ""
 
 
-def consistency_of(m: Measurement) -> SmallTable:
+def consistency_band(m: Measurement) -> SmallTable:
     """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
-    spread = spread_of(m.summary.scores)
-    proba, mass, trials, rates = _together(spread)
+    table = score_table_of(m.summary.scores)
+    proba, mass, trials, rates = _together(table)
     rows = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
     at = _points(proba, mass)
     random = np.random.Generator(np.random.SFC64(m.n_rows))
@@ -81,13 +81,13 @@ def consistency_of(m: Measurement) -> SmallTable:
     return SmallTable({name: values.tolist() for name, values in columns.items()})
 
 
-def confidence_of(m: Measurement) -> SmallTable:
+def confidence_band(m: Measurement) -> SmallTable:
     """Between what the true curve lies everywhere, in steps: from each prediction on to the next."""
     from scipy.special import betaincinv
 
-    spread = spread_of(m.summary.scores)
-    zeros, ones = spread.shares
-    mass, effective = zeros + ones, _effective(spread)
+    table = score_table_of(m.summary.scores)
+    zeros, ones = table.shares
+    mass, effective = zeros + ones, _effective(table)
     starts = runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
     ends = np.append(starts[1:], len(mass)) - 1
     n = np.add.reduceat(effective, starts)
@@ -105,7 +105,7 @@ def confidence_of(m: Measurement) -> SmallTable:
     # What a run bounds from below holds from its last prediction on, what it bounds from above up to its first.
     lowest = np.maximum.accumulate(low.max(axis=0))
     highest = np.minimum.accumulate(high.min(axis=1)[::-1])[::-1]
-    proba = spread.points.proba
+    proba = table.points.proba
     return SmallTable(
         {
             "first": proba[starts].tolist(),
@@ -116,11 +116,11 @@ def confidence_of(m: Measurement) -> SmallTable:
     )
 
 
-def said_of(m: Measurement, edges: Any) -> SmallTable:
+def prediction_histogram(m: Measurement, edges: Any) -> SmallTable:
     """How the predictions lie: the share of all weight that has label 0, and 1, between neighbouring edges."""
-    spread = spread_of(m.summary.scores)
-    cell = np.clip(np.searchsorted(edges, spread.points.proba, side="right") - 1, 0, len(edges) - 2)
-    zeros, ones = (np.bincount(cell, share, minlength=len(edges) - 1) for share in spread.shares)
+    table = score_table_of(m.summary.scores)
+    cell = np.clip(np.searchsorted(edges, table.points.proba, side="right") - 1, 0, len(edges) - 2)
+    zeros, ones = (np.bincount(cell, share, minlength=len(edges) - 1) for share in table.shares)
     return SmallTable(
         {
             "from": list(edges[:-1]),
@@ -131,19 +131,19 @@ def said_of(m: Measurement, edges: Any) -> SmallTable:
     )
 
 
-def quantiles_of(m: Measurement, shares: Any) -> list[float]:
+def prediction_quantiles(m: Measurement, shares: Any) -> list[float]:
     """Below which prediction such shares of all weight lie."""
-    spread = spread_of(m.summary.scores)
-    zeros, ones = spread.shares
+    table = score_table_of(m.summary.scores)
+    zeros, ones = table.shares
     cumulative = np.cumsum(zeros + ones)
     at = np.searchsorted(cumulative, np.asarray(shares) * cumulative[-1])
-    return spread.points.proba[np.minimum(at, len(cumulative) - 1)].tolist()
+    return table.points.proba[np.minimum(at, len(cumulative) - 1)].tolist()
 
 
-def payers_of(m: Measurement) -> SmallTable:
+def loss_concentration(m: Measurement) -> SmallTable:
     """What share of the loss the costliest rows bear, for growing shares of the rows; hard labels, no infinite loss."""
-    spread = spread_of(m.summary.scores)
-    costs, mass = np.concatenate([spread.if_zero, spread.if_one]), np.concatenate(spread.shares)
+    table = score_table_of(m.summary.scores)
+    costs, mass = np.concatenate([table.if_zero, table.if_one]), np.concatenate(table.shares)
     costs, mass = costs[mass > 0], mass[mass > 0]
     order = np.argsort(-costs, kind="stable")
     costs, mass = costs[order], mass[order]
@@ -154,20 +154,20 @@ def payers_of(m: Measurement) -> SmallTable:
     return SmallTable({"share_of_rows": shares.tolist(), "share_of_loss": found.tolist()})
 
 
-def _effective(spread: Spread) -> Any:
+def _effective(table: ScoreTable) -> Any:
     """How many rows of equal weight would vary as much as those at each place."""
-    if spread.is_counted:
-        return spread.counts.sum(axis=1).astype(np.float64)
-    zeros, ones = spread.shares
-    of_zeros, of_both, of_ones = spread.squares
+    if table.is_counted:
+        return table.counts.sum(axis=1).astype(np.float64)
+    zeros, ones = table.shares
+    of_zeros, of_both, of_ones = table.squares
     squares = of_zeros + 2 * of_both + of_ones
     return np.maximum((zeros + ones) ** 2 / np.maximum(squares, 5e-324), 1.0)
 
 
-def _together(spread: Spread) -> tuple[Any, Any, Any, Any]:
+def _together(table: ScoreTable) -> tuple[Any, Any, Any, Any]:
     """(Prediction, mass, rows that vary as much, share of ones) of places, put together where there are many."""
-    zeros, ones = spread.shares
-    mass, proba, effective = zeros + ones, spread.points.proba, _effective(spread)
+    zeros, ones = table.shares
+    mass, proba, effective = zeros + ones, table.points.proba, _effective(table)
     if len(mass) > MOST_DRAWN:
         starts = runs(mass, MOST_DRAWN)
         together = np.add.reduceat(mass, starts)

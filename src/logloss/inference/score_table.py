@@ -4,7 +4,7 @@
 >>> from logloss.onepass.summaries.tables import CountTable
 >>> import numpy as np
 >>> counts = CountTable(np.array([0x3FE0000000000000]), np.array([[1, 2]]))
->>> spread_of(ScoreSummary("proba", False, 3, counts)).if_one.round(4).tolist()
+>>> score_table_of(ScoreSummary("proba", False, 3, counts)).if_one.round(4).tolist()
 [0.6931]
 
 A bin is represented by the mean place of its rows, for each label by that of its own rows; what lies about it inside
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Spread:
+class ScoreTable:
     """One place for each score, or bin.
 
     counts: rows of 0 and of 1 with hard labels and no weights, shape (n, 2). points: how the score is known (u and the
@@ -99,7 +99,7 @@ class Spread:
         """(w, w·y) of sums of the same rows, as shares of all mass."""
         _, rows = self.integers
         total = int(rows.sum())
-        # In units of the smaller of 1 and the first lane of this spread, as `integers` are.
+        # In units of the smaller of 1 and the first lane of this table, as `integers` are.
         unit = min(0, 32 * self.masses.first)
         shares = []
         for column in (0, 1):
@@ -127,9 +127,9 @@ class Spread:
         total = float(weight.sum()) + float(np.ldexp(n_rows, -of_weight))
 
         def relative(values: Any, exponent: int) -> Any:
-            spread = np.zeros(len(self.counts))
-            spread[self.places] = np.ldexp(values, exponent - 2 * of_weight) / total**2
-            return spread
+            table = np.zeros(len(self.counts))
+            table[self.places] = np.ldexp(values, exponent - 2 * of_weight) / total**2
+            return table
 
         ww, aw, aa = relative(square, of_square), relative(label, of_label), relative(both, of_both)
         hard = np.ldexp(self.counts.astype(np.float64), -2 * of_weight) / total**2
@@ -187,14 +187,14 @@ class Points:
         return np.where(inside, u * (1 - u) * np.where(inside, difference, 0) ** 2, 0.0)
 
 
-def spread_of(scores: ScoreSummary) -> Spread:
-    """The spread of a score summary."""
+def score_table_of(scores: ScoreSummary) -> ScoreTable:
+    """The table of a score summary."""
     from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
     keys, counts, places = _together(scores.counts, scores.masses, 4 if scores.is_binned else 2)
     if not scores.is_binned:
         points = of_keys(scores.scale, keys)
-        return Spread(scores.scale, True, counts, points, points, points, scores.masses, places, keys)
+        return ScoreTable(scores.scale, True, counts, points, points, points, scores.masses, places, keys)
     rows, offsets = counts[:, :2].astype(np.float64), counts[:, 2:].astype(np.float64)
     if len(places):
         weight, of_weight = scores.masses.floats(0)
@@ -210,18 +210,20 @@ def spread_of(scores: ScoreSummary) -> Spread:
     within = mean(rows[:, 0], offsets[:, 0]), mean(rows[:, 1], offsets[:, 1])
     of_zeros, of_ones = (of_bins(scores.scale, keys, each) for each in within)
     points = of_bins(scores.scale, keys, mean(rows.sum(axis=1), offsets.sum(axis=1)))
-    return Spread(scores.scale, False, counts[:, :2], points, of_zeros, of_ones, scores.masses, places, keys, within)
+    return ScoreTable(
+        scores.scale, False, counts[:, :2], points, of_zeros, of_ones, scores.masses, places, keys, within
+    )
 
 
-def spread_of_cell(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> Spread:
-    """The spread of one group: keys are numbers of scores, or (scores None) coarse bins."""
+def score_table_of_group(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> ScoreTable:
+    """The table of one group: keys are numbers of scores, or (scores None) coarse bins."""
     keys, rows, places = _together(counts, masses, 2)
     if scores is not None:
         points = of_keys(scale, scores[keys])
     else:
         # The middle of the fine bin in the middle of the coarse one.
         points = of_bins(scale, (keys << shift) + (1 << (shift - 1)), np.full(len(keys), 0.5))
-    return Spread(scale, scores is not None, rows, points, points, points, masses, places)
+    return ScoreTable(scale, scores is not None, rows, points, points, points, masses, places)
 
 
 def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Any, Any, Any]:

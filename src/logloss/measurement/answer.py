@@ -21,14 +21,14 @@ from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
 from logloss.inference.base_rates import at_base_rates
-from logloss.inference.calibration_line import straightness
+from logloss.inference.calibration_line import calibration_line
 from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Miscalibration, decomposed
 from logloss.inference.groups import groups_table, margin
 from logloss.inference.moments import moments_of
 from logloss.inference.ranking import area_under_curve, share_of_costliest
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import Spread, spread_of
+from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import figures_of
 from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
@@ -183,7 +183,7 @@ class Measurement(Answer):
         if groups is None or not columns or not set(columns) <= set(groups.columns):
             known = "none" if groups is None else ", ".join(groups.columns)
             raise DataError(f"margin() takes columns of `by`: {known}; got {', '.join(columns) or 'none'}.")
-        moments = moments_of(self.summary, spread_of(self.summary.scores))
+        moments = moments_of(self.summary, score_table_of(self.summary.scores))
         return groups_table(margin(groups, columns), moments, is_soft=self.is_soft)
 
     def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
@@ -204,9 +204,9 @@ class Measurement(Answer):
         >>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
         [0.2271, 0.2258]
         """
-        spread = spread_of(self.summary.scores)
-        moments, error_of = figures_of(self.summary, spread)
-        return at_base_rates(spread, error_of, moments.why_no_interval(), rates)
+        table = score_table_of(self.summary.scores)
+        moments, error_of = figures_of(self.summary, table)
+        return at_base_rates(table, error_of, moments.why_no_interval(), rates)
 
     def merge(self, other: Measurement) -> Measurement:
         """The measurement of the rows of both, to the bit what measuring them together gives.
@@ -303,18 +303,18 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     # The pieces have become parts; two measurements of the same rows hold the same summary.
     record = replace(record, summary=replace(record.summary, pieces=()))
     summary, question = record.summary, record.question
-    spread = spread_of(summary.scores)
-    moments, error_of = figures_of(summary, spread)
+    table = score_table_of(summary.scores)
+    moments, error_of = figures_of(summary, table)
     no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
     reason = moments.why_no_interval()
     loss, uncertainty = moments.log_loss(), moments.uncertainty()
-    recalibration = Recalibration(spread)
+    recalibration = Recalibration(table)
     excess = max(loss - recalibration.log_loss, 0.0)
     chance = Chance(reason=no_chance)
     if not no_chance:
-        chance = chance_of(spread, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+        chance = chance_of(table, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
-    slope, intercept = straightness(spread, error_of, reason)
+    slope, intercept = calibration_line(table, error_of, reason)
     late = summary.unlabelled
     gap = moments.expected_gap()
     z, z_reason = moments.expected_z(gap)
@@ -329,7 +329,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         skill=moments.skill(loss, uncertainty),
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
-        auc=area_under_curve(spread, error_of, reason),
+        auc=area_under_curve(table, error_of, reason),
         brier=moments.brier(),
         expected_log_loss=moments.expected_log_loss(),
         expected_gap=gap,
@@ -338,8 +338,8 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         slope=slope,
         intercept=intercept,
         costliest=costliest_table(summary.costliest.rows),
-        share_of_costliest_1_percent=_share(summary, spread, 0.01),
-        share_of_costliest_10_percent=_share(summary, spread, 0.1),
+        share_of_costliest_1_percent=_share(summary, table, 0.01),
+        share_of_costliest_10_percent=_share(summary, table, 0.1),
         groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
         n_rows=summary.n_rows,
         n_ones=summary.n_ones,
@@ -378,9 +378,9 @@ def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
     put(figures, "unlabelled_expected_log_loss_nats", m.unlabelled_expected_log_loss, reason)
 
 
-def _share(summary: LossSummary, spread: Spread, part: float) -> float:
+def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
     """The share of the loss that the costliest rows bear; not known where a row's loss is not that of its label."""
-    return math.nan if summary.is_soft or summary.n_infinite else share_of_costliest(spread, part)
+    return math.nan if summary.is_soft or summary.n_infinite else share_of_costliest(table, part)
 
 
 def costliest_table(rows: Sequence[Costly]) -> SmallTable:

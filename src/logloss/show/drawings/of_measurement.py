@@ -16,13 +16,13 @@ import numpy as np
 from logloss.answers.estimate import Estimate, expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.inference.reliability import (
-    confidence_of,
-    consistency_of,
-    no_bands,
-    payers_of,
-    pools_of,
-    quantiles_of,
-    said_of,
+    confidence_band,
+    consistency_band,
+    isotonic_curve,
+    loss_concentration,
+    prediction_histogram,
+    prediction_quantiles,
+    why_no_bands,
 )
 from logloss.measurement import Measurement
 from logloss.show.drawings.drawn import Drawing
@@ -45,15 +45,15 @@ SHARES_LISTED = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 def reliability(m: Measurement) -> Drawing:
     """How often it happened where so much was said."""
-    pools = pools_of(m)
+    pools = isotonic_curve(m)
     is_logit = in_log_odds(m)
     low, high = (0.0, 1.0) if is_logit else view(pools)
-    reason = no_bands(m)
-    tables = {"pools": pools, "said": said_of(m, cells(m, is_logit=is_logit, low=low, high=high))}
+    reason = why_no_bands(m)
+    tables = {"pools": pools, "said": prediction_histogram(m, cells(m, is_logit=is_logit, low=low, high=high))}
     figures: dict[str, Any] = {"low": low, "high": high, "is_logit": is_logit, "bands_reason": reason}
     figures |= {"base_rate": float(m.base_rate), "outside": math.nan}
     if not reason:
-        tables |= {"consistency": consistency_of(m), "confidence": confidence_of(m)}
+        tables |= {"consistency": consistency_band(m), "confidence": confidence_band(m)}
         figures["outside"] = outside(tables["consistency"])
     rows = [["predictions from", "to", "share of the rows", "share of positives"]]
     rows += [
@@ -99,7 +99,7 @@ def outside(band: SmallTable) -> float:
 
 def in_log_odds(m: Measurement) -> bool:
     """Whether nearly all predictions lie so near to one end that axes in probability would hide them."""
-    low, high = quantiles_of(m, [0.05, 0.95])
+    low, high = prediction_quantiles(m, [0.05, 0.95])
     return high < NEAR_AN_END or low > 1 - NEAR_AN_END
 
 
@@ -116,7 +116,7 @@ def cells(m: Measurement, *, is_logit: bool, low: float, high: float) -> list[fl
     """Edges of the cells of the distribution, equally wide as drawn."""
     if not is_logit:
         return np.linspace(low, high, N_CELLS_OF_SAID + 1).tolist()
-    least, most = quantiles_of(m, [0.0, 1.0])
+    least, most = prediction_quantiles(m, [0.0, 1.0])
     ends = [min(max(logit(p), -FARTHEST_LOGIT), FARTHEST_LOGIT) if 0 < p < 1 else None for p in (least, most)]
     start = -FARTHEST_LOGIT if ends[0] is None else math.floor(ends[0])
     stop = FARTHEST_LOGIT if ends[1] is None else math.ceil(ends[1])
@@ -161,7 +161,7 @@ def costliest(m: Measurement) -> Drawing:
         reason = "there is no loss to share"
     if reason:
         return Drawing("costliest", title, f"Nothing is drawn: {reason}.", reason=reason)
-    found = payers_of(m)
+    found = loss_concentration(m)
     shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
     half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
     sentence = (

@@ -18,7 +18,7 @@ import numpy as np
 from logloss.data.rows import Array
 from logloss.errors import DataError, SeparationWarning
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import spread_of
+from logloss.inference.score_table import score_table_of
 from logloss.information import cross_entropy, entropy, kl_divergence, surprisal
 from logloss.measurement import Measurement, measure
 from logloss.training.fit import fit
@@ -114,7 +114,7 @@ class Lesson:
     @cached_property
     def pools(self) -> tuple[Pool, ...]:
         """Neighbours pooled until the share of positives rises with what was said."""
-        recalibration = Recalibration(spread_of(self.measured.summary.scores))
+        recalibration = Recalibration(score_table_of(self.measured.summary.scores))
         return pools_of(recalibration)
 
     @property
@@ -249,21 +249,21 @@ def grid_of(rate: float) -> list[float]:
 
 def pools_of(recalibration: Recalibration) -> tuple[Pool, ...]:
     """The pools of an isotonic fit, with what was said to them and what they cost."""
-    spread = recalibration.spread
-    zeros, ones = spread.shares
+    table = recalibration.table
+    zeros, ones = table.shares
     with np.errstate(invalid="ignore"):
-        costs = np.where(zeros > 0, zeros * spread.if_zero, 0.0) + np.where(ones > 0, ones * spread.if_one, 0.0)
-    said = said_of(spread)
+        costs = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
+    said = said_of(table)
     found, start = [], 0
     total = recalibration.total
-    n_rows = spread.counts.sum(axis=1)
+    n_rows = table.counts.sum(axis=1)
     for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
         here = slice(start, int(end) + 1)
         masses = zeros[here] + ones[here]
         mass = int(pool_rows) / total
         found.append(
             Pool(
-                n_rows=int(n_rows[here].sum()) if spread.is_counted else None,
+                n_rows=int(n_rows[here].sum()) if table.is_counted else None,
                 mass=mass,
                 lowest=float(said[start]),
                 said=math.fsum(masses * said[here]) / math.fsum(masses),
@@ -276,9 +276,9 @@ def pools_of(recalibration: Recalibration) -> tuple[Pool, ...]:
     return tuple(found)
 
 
-def said_of(spread: Any) -> Array:
-    """The prediction at each place of a spread."""
-    return np.asarray(spread.points.proba, np.float64)
+def said_of(table: Any) -> Array:
+    """The prediction at each place of a table."""
+    return np.asarray(table.points.proba, np.float64)
 
 
 def rounded(value: float, digits: int = 4) -> str:
