@@ -15,9 +15,10 @@ from sklearn.metrics import roc_auc_score
 
 import logloss
 from logloss import measure
+from logloss.inference.influence import influences_of
 from logloss.inference.ranking import area_bounds
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import score_table_of
+from logloss.inference.score_table import effective_rows, score_table_of
 from logloss.onepass.summaries import scores
 from logloss.show.explanation import ten_points
 
@@ -398,3 +399,54 @@ def test_what_is_drawn_does_not_depend_on_the_unit_of_weights():
     # The same labels are drawn; squares of weights are floats.
     assert one.p_value == other.p_value
     assert one.by_chance == pytest.approx(other.by_chance, rel=1e-12)
+
+
+@pytest.mark.parametrize("given", [{}, {"sample_weight": 0.5 + np.arange(40) % 3}])
+def test_what_a_row_adds_to_the_parts_adds_up_to_what_it_costs(given):
+    y, p = np.arange(40) % 5 % 2, np.linspace(0.05, 0.95, 40)
+    table = score_table_of(measure(y, p, **given).summary.scores)
+    recalibration = Recalibration(table)
+    uncertainty, discrimination, miscalibration = influences_of(recalibration)
+    for label, costs in enumerate((table.if_zero, table.if_one)):
+        # Where no row of the label is, the recalibration may say that it is impossible, which counts as nothing.
+        held = table.shares[label] > 0
+        found = uncertainty[label] - discrimination[label] + miscalibration[label]
+        assert found[held] == pytest.approx(costs[held], rel=1e-14)
+    for part, influence in (
+        (recalibration.uncertainty, uncertainty),
+        (recalibration.uncertainty - recalibration.log_loss, discrimination),
+    ):
+        mean = sum(float(share @ each) for share, each in zip(table.shares, influence, strict=True))
+        assert mean == pytest.approx(part, rel=1e-13)
+
+
+def test_miscalibration_says_whether_it_is_more_than_chance():
+    random = np.random.default_rng(SEED + 1)
+    p = random.uniform(0.05, 0.95, 2_000)
+    right, wrong = (measure(random.random(2_000) < truth, p).miscalibration for truth in (p, 0.5 + (p - 0.5) / 2))
+    assert (right.is_beyond_chance, right.is_worth_repairing) == (False, False)
+    assert (wrong.is_beyond_chance, wrong.is_worth_repairing) == (True, True)
+    assert wrong.p_value <= 0.05 < right.p_value
+    few = measure([1, 0] * 8, [0.01, 0.99] * 8).miscalibration
+    assert (few.is_beyond_chance, few.is_worth_repairing) == (True, False)
+    unknown = measure([0.5, 0.25], [0.4, 0.3]).miscalibration
+    assert (unknown.is_beyond_chance, unknown.is_worth_repairing) == (False, False)
+
+
+def test_places_are_merged_into_runs_that_hold_what_they_held():
+    y, p = np.arange(3_000) % 5 % 2, np.linspace(0.001, 0.999, 3_000)
+    table = score_table_of(measure(y, p, sample_weight=1.0 + np.arange(3_000) % 7).summary.scores)
+    whole, merged = table.merged(4_000), table.merged(100)
+    assert not whole.is_merged
+    assert len(whole.mass) == 3_000
+    assert 50 <= len(merged.mass) <= 100
+    for name in ("zeros", "ones", "mass"):
+        assert getattr(merged, name).sum() == pytest.approx(getattr(whole, name).sum(), rel=1e-13)
+    assert merged.proba @ merged.mass == pytest.approx(whole.proba @ whole.mass, rel=1e-13)
+    # One row at each place, and about 60 in each run.
+    assert (whole.trials == 1).all()
+    assert merged.trials.sum() == 3_000
+
+
+def test_effective_rows_are_those_of_equal_weight():
+    assert effective_rows(np.array([4.0, 3.0, 0.0]), np.array([4.0, 5.0, 0.0])).tolist() == [4.0, 1.8, 0.0]

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any, overload
 
-if TYPE_CHECKING:
-    pass
+import numpy as np
 
+from logloss.data.values import Array
 
 CONFIDENCE = 0.95
-# Standard normal quantile of a 95 % interval.
-Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+
+
+def normal_quantile(level: float = CONFIDENCE) -> float:
+    """The quantile of the standard normal for an interval of this level."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def student_quantile(n_degrees: int, level: float = CONFIDENCE) -> float:
+    """The quantile of Student's t for an interval of this level."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(n_degrees, 1), 0.5 + level / 2))
+
+
+# What the standard error of a 95 % interval is multiplied by.
+Z = normal_quantile()
 
 
 class Estimate(float):
@@ -48,13 +62,6 @@ class Estimate(float):
         return not math.isnan(self.low)
 
 
-def student_quantile(n_degrees: int) -> float:
-    """The quantile of Student's t for a 95 % interval."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(n_degrees, 1), 0.5 + CONFIDENCE / 2))
-
-
 def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
     """A mean with the interval of Hall's transformation of the studentised mean, never below a bound.
 
@@ -64,14 +71,38 @@ def with_interval(value: float, error: float, skewness: float, *, low: float = -
     return Estimate(value, min(max(ends[0], low), value), max(ends[1], value))
 
 
-def logit(p: float) -> float:
+@overload
+def logit(p: float) -> float: ...
+@overload
+def logit(p: Array) -> Array: ...
+def logit(p: float | Array) -> float | Array:
     """log(p / (1 − p)), p in (0, 1)."""
+    if isinstance(p, np.ndarray):
+        return np.log(p) - np.log1p(-p)
     return math.log(p) - math.log1p(-p)
 
 
-def expit(z: float) -> float:
-    """1 / (1 + e^−z)."""
-    return 1 / (1 + math.exp(-z)) if z > -700 else math.exp(z)
+@overload
+def expit(z: float) -> float: ...
+@overload
+def expit(z: Array) -> Array: ...
+def expit(z: float | Array) -> float | Array:
+    """1 / (1 + e^−z), z any real, ±inf or nan: within 2 ULP."""
+    from scipy.special import expit as of_scipy
+
+    # Not e^−log(1 + e^−z), whose exponent is rounded before it is raised: off by |z| / 2 ULP in the lower tail.
+    found = of_scipy(z)
+    # SciPy's is 0 from e^−709 on, where floats reach e^−745.
+    is_far = np.less(z, -700.0)
+    if is_far.any():
+        found = np.where(is_far, np.exp(np.minimum(z, 0.0)), found)
+    return found if isinstance(z, np.ndarray) else float(found)
+
+
+def log_expit(z: Array) -> Array:
+    """log(1 / (1 + e^−z)): −1000, not −inf, at z = −1000."""
+    found: Array = -np.logaddexp(0.0, -z)
+    return found
 
 
 def untransformed(x: float, skewness: float) -> float:

@@ -38,7 +38,7 @@ class SmallTable(Sequence[dict[str, Any]]):
     def __len__(self) -> int:
         return len(next(iter(self._columns.values()), ()))
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice | str) -> Any:
         """A row as a dict, a column by its name, or some rows as a table."""
         if isinstance(index, str):
             return list(self._columns[index])
@@ -81,7 +81,7 @@ class SmallTable(Sequence[dict[str, Any]]):
             raise _missing("polars") from error
         return polars.DataFrame(self._columns, strict=False)
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
         """The Arrow PyCapsule interface."""
         from logloss.data.arrow import table_of
 
@@ -99,7 +99,7 @@ class SmallTable(Sequence[dict[str, Any]]):
         return lines + ([f"… and {count(len(self) - most)} more rows"] if len(self) > most else [])
 
 
-def significant_or_text(value: Any) -> str:
+def significant_or_text(value: float | str | Decimal | None) -> str:
     """A value of a small table as text."""
     if isinstance(value, bool | str | Decimal) or value is None:
         return printable(str(value))

@@ -9,6 +9,7 @@ Calibration  temperature 2.048 (slope 0.4882) · from 200 rows · positive: y_tr
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from logloss.answers.figures import put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
 from logloss.data.columns import as_column
+from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.text import value_text
 
@@ -162,17 +164,23 @@ class Calibration(Answer):
         values, shape = _numbers(y_logit, "y_logit")
         return _shaped(self._mapped(values, logs_of_logit, 0.0, self.map.log_odds), shape)
 
-    def _mapped(self, values: Any, logs_of: Any, stand_in: float, said_of: Any) -> Any:
-        """What a map says of values, some at a time, so that they stay in the caches; NaN stays NaN."""
+    def _mapped(
+        self,
+        values: Array,
+        logs_of: Callable[[Array], tuple[Array, Array]],
+        stand_in: float,
+        becomes: Callable[[Array, Array], Array],
+    ) -> Array:
+        """What a map makes of values, some at a time, so that they stay in the caches; NaN stays NaN."""
         found = np.empty(len(values))
         for start in range(0, len(values), PIECE_ROWS):
             piece = values[start : start + PIECE_ROWS]
             is_nan = np.isnan(piece)
-            said = said_of(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
+            said = becomes(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
             found[start : start + PIECE_ROWS] = np.where(is_nan, np.nan, said)
         return found
 
-    def _logs(self, log_one: Any, log_zero: Any) -> tuple[Any, Any]:
+    def _logs(self, log_one: Array, log_zero: Array) -> tuple[Array, Array]:
         """Scores with the correction for negatives that training left out."""
         if self.negatives_kept == 1:
             return log_one, log_zero
@@ -207,7 +215,7 @@ class Calibration(Answer):
         return figures
 
 
-def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
+def _numbers(values: Any, name: str) -> tuple[Array, tuple[int, ...]]:
     """Values as a float64 column, and the shape to give back."""
     if np.ndim(values) == 0 and isinstance(values, int | float | np.number):
         return np.array([float(values)]), ()
@@ -220,5 +228,5 @@ def _numbers(values: Any, name: str) -> tuple[Any, tuple[int, ...]]:
     return found, found.shape
 
 
-def _shaped(values: Any, shape: tuple[int, ...]) -> Any:
+def _shaped(values: Array, shape: tuple[int, ...]) -> Array | float:
     return values if shape else float(values[0])

@@ -13,16 +13,17 @@ Where clusters are kept, whole clusters are drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.inference.chance import runs
+from logloss.data.values import Array
 from logloss.inference.logistic_line import ScoredLabels, is_inside
-from logloss.inference.score_table import ScoreTable, score_table_of
+from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import LossSummary
+    from logloss.onepass.summaries.tables import SumTable
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
 MOST_BINS = 1 << 11
@@ -40,13 +41,13 @@ class ScoreBins:
     """
 
     table: ScoreTable
-    bin_of: Any
-    masses: Any
-    soft: Any
-    log_one: Any
-    log_zero: Any
-    rows: Any
-    squares: Any
+    bin_of: Array
+    masses: Array
+    soft: Array
+    log_one: Array
+    log_zero: Array
+    rows: Array
+    squares: Array
     n_effective: float
 
     @property
@@ -55,12 +56,12 @@ class ScoreBins:
         return int(self.masses.shape[1])
 
     @property
-    def inside(self) -> Any:
+    def inside(self) -> Array:
         """Whether p is neither 0 nor 1."""
         return is_inside(self.log_one[0], self.log_zero[0])
 
     @property
-    def logit(self) -> Any:
+    def logit(self) -> Array:
         """The log-odds of p on average, of the rows of both labels."""
         logit = self.log_one + self.log_zero
         total = self.masses.sum(axis=0)
@@ -69,7 +70,7 @@ class ScoreBins:
         is_mean = self.inside & (logit[0] != logit[1]) & (total > 0)
         return np.divide(mean, total, out=logit[0].copy(), where=is_mean)
 
-    def labels_of(self, masses: Any) -> ScoredLabels:
+    def labels_of(self, masses: Array) -> ScoredLabels:
         """The bins where p is neither 0 nor 1, with these masses."""
         inside = self.inside
         if np.array_equal(self.log_one[0], self.log_one[1]):
@@ -79,7 +80,7 @@ class ScoreBins:
         log_one, log_zero = (np.concatenate(list(each[:, inside])) for each in (self.log_one, self.log_zero))
         return ScoredLabels(log_one, log_zero, np.concatenate([kept[0], none]), np.concatenate([none, kept[1]]))
 
-    def at_places(self, values: Any) -> Any:
+    def at_places(self, values: Array) -> Array:
         """A value of each bin at each place of the table."""
         return values[self.bin_of]
 
@@ -89,25 +90,27 @@ def score_bins_of(summary: LossSummary) -> ScoreBins:
     table = score_table_of(summary.scores)
     zeros, ones = table.shares
     mass = zeros + ones
-    log_one = np.stack([-side.costs(1) for side in (table.of_zeros, table.of_ones)])
-    log_zero = np.stack([side.costs(0) for side in (table.of_zeros, table.of_ones)])
+    log_one, log_zero = np.stack([table.of_zeros.logs, table.of_ones.logs], axis=1)
     inside = is_inside(log_one[0], log_zero[0])
     is_first = np.ones(len(mass), bool)
     if len(mass) > MOST_BINS:
         is_first[:] = False
-        is_first[runs(mass, MOST_BINS)] = True
+        is_first[starts_of_runs(mass, MOST_BINS)] = True
         # p = 0 and p = 1 are bins of their own.
         is_first |= np.diff(inside, prepend=inside[:1])
     edge = np.flatnonzero(is_first)
     bin_of = np.repeat(np.arange(len(edge)), np.diff(edge, append=len(mass)))
     of_zeros, of_both, of_ones = table.squares
     is_hard = of_both == 0
-    every = of_zeros + 2 * of_both + of_ones
     masses, soft = (
         np.stack([np.add.reduceat(np.where(which, each, 0.0), edge) for each in (zeros, ones)])
         for which in (True, ~is_hard)
     )
-    squares = [np.where(is_hard, of_zeros, 0.0), np.where(is_hard, of_ones, 0.0), np.where(is_hard, 0.0, every)]
+    squares = [
+        np.where(is_hard, of_zeros, 0.0),
+        np.where(is_hard, of_ones, 0.0),
+        np.where(is_hard, 0.0, table.squares_of_rows),
+    ]
     sums = [*(masses - soft), soft.sum(axis=0)]
     return ScoreBins(
         table,
@@ -118,17 +121,16 @@ def score_bins_of(summary: LossSummary) -> ScoreBins:
         _means(log_zero, (zeros, ones), edge),
         np.stack([_rows(mass, np.add.reduceat(each, edge)) for mass, each in zip(sums, squares, strict=True)]),
         np.stack([np.add.reduceat(each, edge) for each in (of_zeros + of_both, of_both + of_ones)]),
-        1.0 / float(every.sum()),
+        1.0 / float(table.squares_of_rows.sum()),
     )
 
 
-def _rows(mass: Any, square: Any) -> Any:
+def _rows(mass: Array, square: Array) -> Array:
     """How many rows of one weight have this mass together, and this sum of squares."""
-    found = np.divide(mass**2, square, out=np.zeros(len(mass)), where=square > 0)
-    return np.maximum(np.rint(found), mass > 0).astype(np.int64)
+    return np.maximum(np.rint(effective_rows(mass, square)), mass > 0).astype(np.int64)
 
 
-def _means(values: Any, masses: tuple[Any, Any], edge: Any) -> Any:
+def _means(values: Array, masses: tuple[Array, Array], edge: Array) -> Array:
     """Means of the places of each bin, of each label; of all places where a label has no mass there."""
     if len(edge) == values.shape[1]:
         return values
@@ -141,7 +143,7 @@ def _means(values: Any, masses: tuple[Any, Any], edge: Any) -> Any:
     return np.stack(found)
 
 
-def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: Any) -> Any:
+def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
     """The masses of 0 and of 1 of each bin in each fold, shape (n_folds, 2, n_bins): drawn row by row, or cluster by
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
@@ -151,7 +153,7 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: Any) -
     return shares[:, :2] * (bins.masses - bins.soft) + shares[:, 2:] * bins.soft
 
 
-def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: Any) -> Any:
+def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
     from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
 
@@ -176,7 +178,7 @@ def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, rand
     return shares[:, :, place_of] * bins.masses
 
 
-def _pair(table: ScoreTable, masses: Any) -> tuple[Any, Any]:
+def _pair(table: ScoreTable, masses: SumTable) -> tuple[Array, Array]:
     """(Masses of 0, of 1) of cells, as shares of all mass."""
     if len(masses.keys) == 0:
         return np.zeros(0), np.zeros(0)

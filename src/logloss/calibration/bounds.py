@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     CONVERGED,
     ROUNDING,
@@ -19,9 +20,10 @@ from logloss.inference.logistic_line import (
     loss_at,
     summed,
 )
+from logloss.inference.score_table import Points, ScoreTable, of_bins
 
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
+# (log p, −log(1 − p)).
+Logs = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,6 @@ class Bounds:
 
 def bounds_of(table: ScoreTable) -> Bounds:
     """The bounds of a table; without bins all of them are the labels themselves."""
-    from logloss.inference.score_table import of_bins
     from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
     if table.is_exact:
@@ -77,35 +78,33 @@ def bounds_of(table: ScoreTable) -> Bounds:
         )
         return ScoredLabels(log_one, log_zero, zeros, ones)
 
-    def at_end(extreme: Any) -> ScoredLabels:
+    def at_end(extreme: Callable[[Array, Array], Array]) -> ScoredLabels:
         """Every row at the end of its bin where both logarithms are least, or most."""
         log_one, log_zero = (np.concatenate([extreme(edges[0][column], edges[1][column])] * 2) for column in (0, 1))
         return ScoredLabels(log_one, log_zero, zeros, ones)
 
     middle = of_bins(table.scale, table.keys, np.full(len(table.keys), 0.5))
-    inside = is_inside(-middle.costs(1), middle.costs(0))
+    inside = is_inside(*middle.logs)
     kept = (zeros + ones > 0) & np.concatenate([inside, inside])
     every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
     return Bounds(*(labels.taken(kept) for labels in every))
 
 
-def _logs(points: Any) -> tuple[Any, Any]:
+def _logs(points: Points) -> Logs:
     """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
     if points.is_far is not None and len(points.values):
         points = replace(points, values=np.maximum(points.values, 5e-324))
     elif points.is_far is None:
         largest = np.finfo(np.float64).max
         points = replace(points, values=np.clip(points.values, -largest, largest))
-    return -points.costs(1), points.costs(0)
+    return points.logs
 
 
-def _means(table: ScoreTable, label: int, unit: float, edges: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _means(table: ScoreTable, label: int, unit: float, edges: list[Logs]) -> tuple[Logs, Logs]:
     """((Least mean of log p, of −log(1 − p)), (most of each)) of the rows of a label in each bin.
 
     Along a bin log p is concave and −log(1 − p) convex in the place: a mean lies between chord and curve.
     """
-    from logloss.inference.score_table import of_bins
-
     within = table.within[label]  # type: ignore[index]
     ends = np.clip(within - unit, 0.0, 1.0), np.clip(within + unit, 0.0, 1.0)
     curve = [_logs(of_bins(table.scale, table.keys, end)) for end in ends]

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.calibration.bins import ScoreBins
 from logloss.calibration.bounds import Bounds, bounds_of
-from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap
+from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit
+from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     AS_GOOD_AS_INFINITE,
     LogOddsMap,
@@ -54,18 +55,18 @@ class FitData:
     """
 
     labels: ScoredLabels
-    logit: Any
-    zeros: Any
-    ones: Any
+    logit: Array
+    zeros: Array
+    ones: Array
     at_zero: Pair | None
     at_one: Pair | None
     row: float
 
     @classmethod
-    def of_bins(cls, bins: ScoreBins, masses: Any) -> FitData:
+    def of_bins(cls, bins: ScoreBins, masses: Array) -> FitData:
         """Of the bins with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
         inside = bins.inside
-        at_zero, at_one = (_edge(bins.log_one, bins.log_zero, masses, which) for which in (0, 1))
+        at_zero, at_one = _certain_labels((bins.log_one[0], bins.log_zero[0]), masses)
         zeros, ones = masses[:, inside]
         row = 1.0 / bins.n_effective
         return cls(bins.labels_of(masses), bins.logit[inside], zeros, ones, at_zero, at_one, row)
@@ -73,12 +74,10 @@ class FitData:
     @classmethod
     def of_table(cls, table: ScoreTable, bins: ScoreBins) -> FitData:
         """Of every place."""
-        points = table.points
-        log_one, log_zero = -points.costs(1), points.costs(0)
+        log_one, log_zero = table.points.logs
         inside = is_inside(log_one, log_zero)
         masses = np.stack(table.shares)
-        both = np.stack([log_one] * 2), np.stack([log_zero] * 2)
-        at_zero, at_one = (_edge(*both, masses, which) for which in (0, 1))
+        at_zero, at_one = _certain_labels((log_one, log_zero), masses)
         zeros, ones = masses[:, inside]
         row = 1.0 / bins.n_effective
         return cls(labels_inside(table), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
@@ -90,10 +89,14 @@ class FitData:
         return labels.with_masses(zeros, labels.zeros * of_zero + labels.ones * (1 - of_one))
 
 
-def _edge(log_one: Any, log_zero: Any, masses: Any, which: int) -> Pair | None:
-    """The masses of 0 and of 1 where p is 0 (which = 0), or 1; None if no place is."""
-    held = np.flatnonzero(log_zero[0] >= AS_GOOD_AS_INFINITE if which else log_one[0] <= -AS_GOOD_AS_INFINITE)
-    return (float(masses[0, held].sum()), float(masses[1, held].sum())) if len(held) else None
+def _certain_labels(logs: tuple[Array, Array], masses: Array) -> tuple[Pair | None, Pair | None]:
+    """The masses of 0 and of 1 where p is 0, and where it is 1; None if it never is."""
+    log_one, log_zero = logs
+    found: list[Pair | None] = []
+    for is_certain in (log_one <= -AS_GOOD_AS_INFINITE, log_zero >= AS_GOOD_AS_INFINITE):
+        zeros, ones = (float(each[is_certain].sum()) for each in masses)
+        found.append((zeros, ones) if is_certain.any() else None)
+    return found[0], found[1]
 
 
 def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> ScoreMap:
@@ -118,7 +121,7 @@ def _with_edges(found: ScoreMap, data: FitData) -> ScoreMap:
     lowest, highest = math.inf, -math.inf
     if len(data.logit):
         ends = data.logit[[0, -1]]
-        lowest, highest = found.log_odds(-costs(ends, 1), costs(ends, 0)).tolist()
+        lowest, highest = found.log_odds(*logs_of_logit(ends)).tolist()
     at_zero = at_one = None
     if data.at_zero is not None:
         at_zero = min(_half_a_row_more(data.at_zero, data.row), lowest)
@@ -171,7 +174,7 @@ def _isotonic(data: FitData) -> ScoreMap:
     )
 
 
-def costs_of(fit: ScoreMap, bins: ScoreBins) -> Any:
+def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:
     """What a map costs rows of 0 and of 1 at each bin, shape (2, n)."""
     return np.stack([costs(fit.log_odds(bins.log_one[label], bins.log_zero[label]), label) for label in (0, 1)])
 
@@ -185,25 +188,22 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
     least = recalibration.least_log_loss
     if fit.method == ISOTONIC:
         return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
-    line = LogOddsMap(fit.a, fit.b, fit.c)
     if len(bounds.kindest.mass) == 0:
         return max(edges[0] - edges[1], 0.0)
-    of_kind = bounds.least(fit.method, line) + edges[1]
-    return max(bounds.most(line) + edges[0] - max(least, of_kind), 0.0)
+    of_kind = bounds.least(fit.method, fit.line) + edges[1]
+    return max(bounds.most(fit.line) + edges[0] - max(least, of_kind), 0.0)
 
 
 def _edge_costs(fit: ScoreMap, table: ScoreTable) -> tuple[float, float]:
     """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
     from logloss.information import entropy
 
-    points = table.points
-    both = np.stack([-points.costs(1)] * 2), np.stack([points.costs(0)] * 2)
+    certain = _certain_labels(table.points.logs, np.stack(table.shares))
     paid = least = 0.0
-    for which, said in ((0, fit.at_zero), (1, fit.at_one)):
-        masses = _edge(*both, np.stack(table.shares), which)
-        if masses is None or said is None:
+    for masses, log_odds in zip(certain, (fit.at_zero, fit.at_one), strict=True):
+        if masses is None or log_odds is None:
             continue
-        paid += sum(masses[label] * float(costs([said], label)[0]) for label in (0, 1))
+        paid += sum(masses[label] * float(costs(np.array([log_odds]), label)[0]) for label in (0, 1))
         mass = masses[0] + masses[1]
         least += mass * entropy(masses[1] / mass) if mass else 0.0
     return paid, least

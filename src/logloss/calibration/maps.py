@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import expit, logit
+from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, costs
 
 # From the simplest: of two that are as good, the simpler one is chosen.
@@ -43,17 +44,22 @@ class ScoreMap:
     lowest: float = -math.inf
     highest: float = math.inf
 
-    def log_odds(self, log_one: Any, log_zero: Any) -> Any:
+    @property
+    def line(self) -> LogOddsMap:
+        """The map without what it makes of p = 0 and p = 1; not of an isotonic one."""
+        return LogOddsMap(self.a, self.b, self.c)
+
+    def log_odds(self, log_one: Array, log_zero: Array) -> Array:
         """The log-odds that scores become, given as log p and −log(1 − p)."""
         if self.method == NOTHING:
             return log_one + log_zero
         score = log_one + log_zero
         if self.method == ISOTONIC:
             said = np.interp(score, self.knots, self.values)
-            found = np.log(said) - np.log1p(-said)
+            found = logit(said)
         else:
             with np.errstate(over="ignore"):
-                found = LogOddsMap(self.a, self.b, self.c).log_odds(log_one, log_zero)
+                found = self.line.log_odds(log_one, log_zero)
         for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
             if limit is None:
                 continue
@@ -63,14 +69,10 @@ class ScoreMap:
             found = np.where(bound * score >= AS_GOOD_AS_INFINITE, limit, found)
         return found
 
-    def probabilities(self, log_one: Any, log_zero: Any) -> Any:
+    def probabilities(self, log_one: Array, log_zero: Array) -> Array:
         """The probabilities that scores become."""
-        from scipy.special import expit
-
         if self.method != ISOTONIC:
-            # Not expit, which is 0 from e^−709 on, where floats reach e^−745.
-            with np.errstate(invalid="ignore"):
-                return np.exp(-np.logaddexp(0.0, -self.log_odds(log_one, log_zero)))
+            return expit(self.log_odds(log_one, log_zero))
         score = log_one + log_zero
         found = np.interp(score, self.knots, self.values)
         for limit, is_there in (
@@ -82,7 +84,7 @@ class ScoreMap:
         return found
 
 
-def logs_of_proba(proba: Any) -> tuple[Any, Any]:
+def logs_of_proba(proba: Array) -> tuple[Array, Array]:
     """(log p, −log(1 − p)) of probabilities."""
     from logloss.onepass.kernels import losses
 
@@ -94,6 +96,6 @@ def logs_of_proba(proba: Any) -> tuple[Any, Any]:
     return -found[0], found[1]
 
 
-def logs_of_logit(logit: Any) -> tuple[Any, Any]:
+def logs_of_logit(logit: Array) -> tuple[Array, Array]:
     """The same of log-odds."""
     return -costs(logit, 1), costs(logit, 0)

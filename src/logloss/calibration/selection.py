@@ -17,14 +17,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from logloss.calibration.bins import ScoreBins
 from logloss.calibration.map_fits import FitData, costs_of, fitted_map
 from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
-from logloss.inference.logistic_line import LogOddsMap
+from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.variance import ErrorOf
 
@@ -42,9 +41,9 @@ class CrossFit:
     """
 
     bins: ScoreBins
-    costs: dict[str, Any]
+    costs: dict[str, Array]
     n_parameters: dict[str, int]
-    masses: Any
+    masses: Array
     row: float
 
     def log_loss(self, method: str) -> float:
@@ -54,7 +53,7 @@ class CrossFit:
             return 0.0
         return dot(self.masses[held], self.costs[method][held]) / float(self.masses.sum())
 
-    def gaps(self, method: str, other: str) -> tuple[Any, float]:
+    def gaps(self, method: str, other: str) -> tuple[Array, float]:
         """(What a method costs more than another at each bin, that on average)."""
         held = self.masses > 0
         mine, theirs = (np.where(held, self.costs[name], 0.0) for name in (method, other))
@@ -92,19 +91,19 @@ class CrossFit:
         return mean, both, skewness * (error / both) ** 3 if both > 0 else 0.0
 
 
-def cross_fitted(bins: ScoreBins, folds: Any, methods: tuple[str, ...], *, design_effect: float = 1.0) -> CrossFit:
+def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float = 1.0) -> CrossFit:
     """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their choice.
 
     design_effect: how many rows make one independent observation, at least 1.
     """
     everything = FitData.of_bins(bins, bins.masses)
     whole = {method: fitted_map(method, everything) for method in methods}
-    starts = {m: None if m in (NOTHING, ISOTONIC) else LogOddsMap(f.a, f.b, f.c) for m, f in whole.items()}
+    starts = {m: None if m in (NOTHING, ISOTONIC) else f.line for m, f in whole.items()}
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
     row = design_effect / bins.n_effective
     same = {NOTHING: costs_of(whole[NOTHING], bins)} if NOTHING in whole else {}
 
-    def without(*left_out: int) -> dict[str, Any]:
+    def without(*left_out: int) -> dict[str, Array]:
         """What maps cost that are fitted to the other folds."""
         masses = np.maximum(bins.masses - folds[list(left_out)].sum(axis=0), 0.0)
         # What is left of a subtraction is not a row.
@@ -132,7 +131,7 @@ def cross_fitted(bins: ScoreBins, folds: Any, methods: tuple[str, ...], *, desig
     return found
 
 
-def _averaged_over_folds(folds: Any, costs: list[Any]) -> Any:
+def _averaged_over_folds(folds: Array, costs: list[Array]) -> Array:
     """Costs of each fold as those of all of them: at each bin the mean over its rows."""
     masses = folds.sum(axis=0)
     with np.errstate(invalid="ignore"):

@@ -16,7 +16,7 @@ from logloss.data.forecasters import bind_rivals
 from logloss.data.rows import positive_text
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary
+    from logloss.onepass.summaries import ComparisonSummary, LossSummary
 
 
 def compare(
@@ -187,7 +187,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
     )
 
 
-def first_impossible(losses: Any, source: str) -> str:
+def first_impossible(losses: LossSummary, source: str) -> str:
     """Where the first row is that was given probability 0 and happened; "" if there is none."""
     first = next((row for row in losses.costliest.rows if math.isinf(row.cost)), None)
     return "" if first is None else first.where(source)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, Z, with_interval
+from logloss.answers.estimate import Estimate, Z, normal_quantile, student_quantile, with_interval
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.joint_variance import ErrorOfPair, joint_error, lost_of, saved_of
+from logloss.comparison.joint_variance import ErrorOfPair, joint_error
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
     Z_OF_POWER,
@@ -18,14 +19,13 @@ from logloss.comparison.pairwise import (
     GroupPairSums,
     PairedDifference,
     PairSums,
-    normal_quantile,
     simultaneous_level,
-    student_quantile,
 )
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.group_sums import GroupSums
-from logloss.inference.moments import ClusteredMoments, Moments, dot, moments_of
+from logloss.inference.influence import Influence, influences_of
+from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
@@ -126,7 +126,7 @@ class PairEstimator:
             return PairedDifference(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
         grouped = ClusteredMoments(moments, self._totals(i, j, sign))
         error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
-        quantile = student_quantile(grouped.n_clusters - 1)
+        quantile = partial(student_quantile, grouped.n_clusters - 1)
         return PairedDifference(mean, error, grouped.skewness(), reason, quantile)
 
     def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
@@ -173,9 +173,10 @@ class PairEstimator:
             error_of = joint_error(self.summary.joint[place], self.tables, better, worse, self.summary.n_rows)
         else:
             error_of = self._error_of_clusters(better, worse)
+        ours, theirs = influences_of(mine), influences_of(other)
         with np.errstate(over="ignore", invalid="ignore"):
-            lost = error_of(lost_of(mine), lost_of(other), miscalibration)
-            saved = error_of(saved_of(mine), saved_of(other), discrimination)
+            lost = error_of(ours.miscalibration, theirs.miscalibration, miscalibration)
+            saved = error_of(ours.discrimination, theirs.discrimination, discrimination)
         if not (math.isfinite(lost[0]) and math.isfinite(saved[0])):
             reason = "the losses are too large"
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
@@ -186,16 +187,12 @@ class PairEstimator:
         sides = [(self.summary.losses[number].clusters, self.tables[number]) for number in (better, worse)]
         quantile = self.moments[better].quantile  # type: ignore[attr-defined]
 
-        def error(mine: Any, other: Any, mean: float) -> tuple[float, float]:
+        def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
             found = []
             for (clusters, table), (zeros, ones) in zip(sides, (mine, other), strict=True):
                 middle = dot(table.shares[0], zeros) + dot(table.shares[1], ones)
                 found.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
-            d = found[1] - found[0]
-            squares = dot(d, d)
-            if squares == 0:
-                return 0.0, 0.0
-            return math.sqrt(squares * len(d) / (len(d) - 1)) * quantile / Z, dot(d, d**2) / squares**1.5
+            return error_of_deviations(found[1] - found[0], quantile)
 
         return error
 

@@ -23,6 +23,7 @@ from logloss.text import significant
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ComparisonSummary, Costly
     from logloss.onepass.summaries.contrast import Contrast
+    from logloss.onepass.summaries.keyed import KeyedSummary
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
 POWER = 0.8
@@ -157,22 +158,6 @@ class PairedDifference:
         )
 
 
-def normal_quantile(level: float) -> float:
-    """The quantile of the normal for an interval of this level."""
-    return NormalDist().inv_cdf(0.5 + level / 2)
-
-
-def student_quantile(n_degrees: int) -> Callable[[float], float]:
-    """The quantile of Student's t, as a function of the level."""
-
-    def quantile(level: float) -> float:
-        from scipy.special import stdtrit
-
-        return float(stdtrit(max(n_degrees, 1), 0.5 + level / 2))
-
-    return quantile
-
-
 def simultaneous_level(n_pairs: int) -> float:
     """The level of each of so many intervals with which all hold 95 times in 100, whatever they have in common.
 
@@ -185,7 +170,7 @@ class GroupPairSums:
     """The sums of the difference of two losses in one group, under the names of `estimates.Moments`."""
 
     def __init__(
-        self, grouped: Any, number: int, pair: tuple[int, int], place: int, n_forecasts: int, *, is_soft: bool
+        self, grouped: KeyedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int, *, is_soft: bool
     ) -> None:
         sums = sums_of_key(grouped.sums, number)
         counts = grouped.counts.counts[int(np.searchsorted(grouped.counts.keys, number))].tolist()

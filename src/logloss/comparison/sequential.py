@@ -19,14 +19,18 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate
+from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
 from logloss.answers.small_table import SmallTable
+from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.text import value_text
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.keyed import KeyedSummary
 
 ALPHA = 1 - CONFIDENCE
 # The numbers of rows for which the sequence is made, together: at any of them it is 1.19 times as wide as if only that
@@ -91,12 +95,12 @@ class Course:
         return replace(self, sequence=Estimate(self.sequence, reason=reason), clear_since="", table=None)
 
 
-def mixture_parameter(planned: Any) -> Any:
+def mixture_parameter(planned: Array) -> Array:
     """The ρ for which the boundary is narrowest when V has the planned size."""
     return planned / (2 * math.log(1 / ALPHA) + math.log(1 + 2 * math.log(1 / ALPHA)))
 
 
-def boundary(variance: Any, rho: Any) -> Any:
+def boundary(variance: Array, rho: Array) -> Array:
     """How large |S| becomes with probability α at most, at any time: where the mean of M(ρ) reaches 1/α.
 
     Its logarithm is convex in S², so that Newton's steps from above never pass below the boundary.
@@ -116,7 +120,7 @@ def boundary(variance: Any, rho: Any) -> Any:
 
 
 def sequential_analysis(
-    periods: Any, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
+    periods: KeyedSummary | None, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
@@ -156,7 +160,7 @@ def sequential_analysis(
     return Course(len(names), periods.is_over, last, dependent, n_lags, since, SmallTable(columns))
 
 
-def period_text(name: Any) -> str:
+def period_text(name: float | str) -> str:
     """A period as people write it: a time of day only where there is one."""
     if not isinstance(name, str):
         return value_text(name)
@@ -166,7 +170,9 @@ def period_text(name: Any) -> str:
     return stamp["date"] if stamp["midnight"] else stamp["date"] + stamp["time"]
 
 
-def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tuple[Any, Any, Any, Fraction]:
+def _relative(
+    periods: KeyedSummary, of_pair: list[int], of_range: int, sign: int
+) -> tuple[Array, Array, Array, Fraction]:
     """(Share of all weight, lead over all weight, V over its square) of each period, and all weight.
 
     The sums are integers in units of u = 2^(32·first); V has the square of a weight as its unit.
@@ -177,7 +183,7 @@ def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tup
     weights = table.integers(0)
     total = sum(weights)
     first, second = (table.integers(column) for column in of_pair)
-    spreads = table.integers(of_range)
+    ranges = table.integers(of_range)
     shift = 32 * table.first
     # (v·u) / (total·u)² = v / (total²·u), and V is a quarter of it.
     up, down = max(0, -shift), max(0, shift)
@@ -185,12 +191,12 @@ def _relative(periods: Any, of_pair: list[int], of_range: int, sign: int) -> tup
     found = (
         np.array([value / total for value in weights]),
         np.array([sign * (a - b) / total for a, b in zip(first, second, strict=True)]),
-        np.array([ratio(value << up, square) for value in spreads]),
+        np.array([ratio(value << up, square) for value in ranges]),
     )
     return *found, Fraction(total << down, 1 << up)
 
 
-def sequence_of(weights: Any, leads: Any, variances: Any, n_rows: Any) -> tuple[Any, Any, Any]:
+def sequence_of(weights: Array, leads: Array, variances: Array, n_rows: Array) -> tuple[Array, Array, Array]:
     """(Mean lead so far, low, high) after each period: the ends hold for all periods at once."""
     so_far, variance, lead = np.cumsum(weights), np.cumsum(variances), np.cumsum(leads)
     mean = lead / so_far
@@ -207,13 +213,11 @@ def sequence_of(weights: Any, leads: Any, variances: Any, n_rows: Any) -> tuple[
     return mean, mean - width, mean + width
 
 
-def newey_west(leads: Any, weights: Any, lead: float) -> tuple[Estimate, int]:
+def newey_west(leads: Array, weights: Array, lead: float) -> tuple[Estimate, int]:
     """The mean lead with an interval that lets neighbouring periods depend on each other, and for how many lags.
 
     Bartlett's weights; ⌊4(T/100)^(2/9)⌋ lags; t with T − 1 degrees of freedom.
     """
-    from scipy.special import stdtrit
-
     n_periods = len(leads)
     n_lags = math.floor(4 * (n_periods / 100) ** (2 / 9))
     if n_periods < FEWEST_PERIODS:
@@ -223,5 +227,5 @@ def newey_west(leads: Any, weights: Any, lead: float) -> tuple[Estimate, int]:
     for lag in range(1, n_lags + 1):
         variance += 2 * (1 - lag / (n_lags + 1)) * dot(deviations[lag:], deviations[:-lag])
     error = math.sqrt(max(variance, 0.0) * n_periods / (n_periods - 1))
-    width = float(stdtrit(n_periods - 1, 0.5 + CONFIDENCE / 2)) * error
+    width = student_quantile(n_periods - 1) * error
     return Estimate(lead, lead - width, lead + width), n_lags

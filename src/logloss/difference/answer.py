@@ -97,7 +97,3 @@ class Difference(Answer):
         put(figures, "psi", self.psi, self.psi_reason)
         figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE, "notes": list(self.notes)}
         return figures
-
-
-# The least share that a float holds, and the rounding of one that is nearly all.
-LEAST_RATE, ROUNDING = 5e-324, 2.0**-53

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, student_quantile
-from logloss.difference.answer import LEAST_RATE, ROUNDING, Difference
+from logloss.data.values import Array
+from logloss.difference.answer import Difference
 from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
+from logloss.inference.influence import influences_of
 from logloss.inference.moments import dot, moments_of
-from logloss.inference.recalibration import Recalibration, finite
+from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import GroupedSummary
 
 
 def diff(old: Measurement, new: Measurement) -> Difference:
@@ -48,39 +53,28 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     >>> print(repr(logloss.diff(old, new)).splitlines()[0])
     log loss 0.33754 → 0.43891: up 0.10137 [0.0326, 0.1746]
     """
-    for given in (old, new):
-        if not isinstance(given, Measurement):
-            raise DataError(
-                f"diff() takes two measurements; got {type(given).__name__}. Read a file with logloss.load first."
-            )
-    before, after = old, new
-    mine, theirs = before.question.positive_value, after.question.positive_value
-    if mine != theirs:
-        raise DataError(
-            f"the two must have the same positive class: the old one has {before.positive}, the new one "
-            f"{after.positive}."
-        )
-    parts = _Parts(before), _Parts(after)
-    is_paired = before.cluster != () and before.cluster == after.cluster
+    _check(old, new)
+    parts = _Parts(old), _Parts(new)
+    is_paired = old.cluster != () and old.cluster == new.cluster
     moves = _paired(*parts) if is_paired else {name: _move(parts, name) for name in NAMES}
-    groups = groups_of(before, after)
-    if len(np.intersect1d(before.parts.hashes, after.parts.hashes)):
+    groups = groups_of(old, new)
+    if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"
         moves = {name: Estimate(move, reason=reason) for name, move in moves.items()}
         groups = None if groups is None else groups.without_intervals(reason)
-    impossible = _impossible(before.n_infinite, after.n_infinite)
+    impossible = _impossible(old.n_infinite, new.n_infinite)
     total = moves["log_loss"]
     if impossible:
         total = Estimate(impossible, reason="infinite")
-    psi, psi_reason = psi_of(before, after)
+    psi, psi_reason = psi_of(old, new)
     return Difference(
-        old=before,
-        new=after,
+        old=old,
+        new=new,
         log_loss=total,
         uncertainty=moves["uncertainty"],
         discrimination=moves["discrimination"],
         miscalibration=moves["miscalibration"],
-        miscalibration_by_chance=after.miscalibration.by_chance - before.miscalibration.by_chance,
+        miscalibration_by_chance=new.miscalibration.by_chance - old.miscalibration.by_chance,
         impossible=impossible,
         mix=None if groups is None else groups.mix,
         within=None if groups is None else groups.within,
@@ -88,8 +82,21 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         psi=psi,
         psi_reason=psi_reason,
         is_paired=is_paired,
-        notes=tuple(dict.fromkeys((*before.notes, *after.notes))),
+        notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
+
+
+def _check(old: Measurement, new: Measurement) -> None:
+    """Refuse what are not two measurements of the same positive class."""
+    for given in (old, new):
+        if not isinstance(given, Measurement):
+            raise DataError(
+                f"diff() takes two measurements; got {type(given).__name__}. Read a file with logloss.load first."
+            )
+    if old.question.positive_value != new.question.positive_value:
+        raise DataError(
+            f"the two must have the same positive class: the old one has {old.positive}, the new one {new.positive}."
+        )
 
 
 NAMES = ("log_loss", "uncertainty", "discrimination", "miscalibration")
@@ -139,15 +146,14 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
     for each in measured:
         if not each.log_loss.has_interval:
             return {name: Estimate(value, reason=each.log_loss.reason) for name, value in values.items()}
-    clusters = [each.summary.clusters for each in measured]
-    if any(each is not None and each.is_over for each in clusters):
-        clusters = [None if each is None else each.bucketed() for each in clusters]
+    clusters = [each.summary.clusters for each in measured if each.summary.clusters is not None]
+    if any(each.is_over for each in clusters):
+        clusters = [each.bucketed() for each in clusters]
     deviations = [_deviations(each, of) for each, of in zip(measured, clusters, strict=True)]
     places: dict[int, int] = {}
     numbers = []
     for of in clusters:
-        names = () if of is None else of.names
-        numbers.append(np.array([places.setdefault(name, len(places)) for name in names], np.int64))
+        numbers.append(np.array([places.setdefault(name, len(places)) for name in of.names], np.int64))
     n_clusters = len(places)
     found = {}
     for name, value in values.items():
@@ -160,26 +166,11 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
     return found
 
 
-def _deviations(measured: Measurement, clusters: Any) -> dict[str, Any]:
+def _deviations(measured: Measurement, clusters: GroupedSummary) -> dict[str, Array]:
     """What each cluster adds to each part beyond its share."""
     table = score_table_of(measured.summary.scores)
-    moments = clustered(moments_of(measured.summary, table), clusters)
-    recalibration = Recalibration(table)
-    of_zeros, of_ones = recalibration.costs
-    # A class that weighs next to nothing is there all the same.
-    rate = min(max(recalibration.positive / recalibration.total, LEAST_RATE), 1 - ROUNDING)
-    base = -math.log1p(-rate), -math.log(rate)
-    columns = {
-        "uncertainty": (np.full(len(of_zeros), base[0]), np.full(len(of_ones), base[1])),
-        "discrimination": (base[0] - of_zeros, base[1] - of_ones),
-        "miscalibration": (finite(table.if_zero) - of_zeros, finite(table.if_one) - of_ones),
-    }
-    means = {
-        "uncertainty": float(measured.uncertainty),
-        "discrimination": float(measured.discrimination),
-        "miscalibration": float(measured.miscalibration),
-    }
-    found = {"log_loss": moments.deviations("c")}
-    for name, (zeros, ones) in columns.items():
-        found[name] = cluster_deviations(clusters, zeros - means[name], ones - means[name], table)
+    found = {"log_loss": clustered(moments_of(measured.summary, table), clusters).deviations("c")}
+    for name, (zeros, ones) in influences_of(Recalibration(table))._asdict().items():
+        mean = float(getattr(measured, name))
+        found[name] = cluster_deviations(clusters, zeros - mean, ones - mean, table)
     return found

@@ -16,8 +16,9 @@ import numpy as np
 from logloss.answers.estimate import Estimate, Z
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
+from logloss.data.values import Array
 from logloss.inference.group_sums import GroupSums
-from logloss.inference.moments import dot
+from logloss.inference.moments import dot, squares_about
 from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
 
@@ -59,14 +60,14 @@ class _Side:
             if number is None:
                 continue
             sums = GroupSums(grouped, number, is_soft=measured.is_soft)  # type: ignore[arg-type]
-            w, c, ww, cw, cc = (sums.sum(key) for key in ("w", "c", "ww", "cw", "cc"))
+            w, c, ww, cw = (sums.sum(key) for key in ("w", "c", "ww", "cw"))
             self.share[place], self.loss[place], self.rows[place] = ratio(w, total), ratio(c, w), sums.n_rows
             square = total * total
-            self.squares[0, place] = ratio((cc * w * w - 2 * c * w * cw + c * c * ww) << UNIT_EXPONENT, square * w * w)
+            self.squares[0, place] = ratio(squares_about(sums, c, w) << UNIT_EXPONENT, square * w * w)
             self.squares[1, place] = ratio((cw * w - c * ww) << UNIT_EXPONENT, square * w)
             self.squares[2, place] = ratio(ww << UNIT_EXPONENT, square)
 
-    def variance(self, of_loss: Any, of_share: Any) -> float:
+    def variance(self, of_loss: Array, of_share: Array) -> float:
         """Of a function of shares and losses, given its derivatives in them."""
         held = self.share > 0
         with np.errstate(over="ignore", invalid="ignore"):

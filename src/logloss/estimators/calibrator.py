@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import sklearn.base
 
+from logloss.answers.estimate import expit
 from logloss.calibration import calibrate
 from logloss.data.source import warn_of_order
 
@@ -156,8 +157,6 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
         if not scores.is_logit:
             one = np.asarray(c.apply(scores.values))
             return np.stack([1 - one, one], axis=1)
-        from scipy.special import expit
-
         log_odds = np.asarray(c.apply_logit(scores.values))
         return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 

@@ -20,6 +20,7 @@ from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from logloss.answers.estimate import expit, log_expit
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
@@ -215,12 +216,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of both classes for each row of X, shape (n_rows, 2): neither is 1 less the other."""
-        return np.exp(self.predict_log_proba(X))
+        logits = self.decision_function(X)
+        return np.column_stack([expit(-logits), expit(logits)])
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, shape (n_rows, 2), with right tails: −1000, not −inf."""
         logits = self.decision_function(X)
-        return -np.column_stack([np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)])
+        return np.column_stack([log_expit(-logits), log_expit(logits)])
 
 
 def _weights(given: Any, X: Array) -> Array:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import Z, logit
 from logloss.answers.small_table import SmallTable
+from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.inference.logistic_line import costs
 from logloss.inference.moments import dot
@@ -44,7 +45,7 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
             raise DataError(f"a base rate must lie in [0, 1]; got {value_text(rate)}.")
     paid = [_held(shares, cost) for shares, cost in ((zeros, table.if_zero), (ones, table.if_one))]
     means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), paid, mass, strict=True)]
-    columns: dict[str, list[Any]] = {"base_rate": [float(rate) for rate in rates]}
+    columns: dict[str, list[float]] = {"base_rate": [float(rate) for rate in rates]}
     for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_moved_nats"):
         columns[name] = []
     columns |= {"uncertainty_nats": [], "skill": []}
@@ -68,12 +69,12 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
     return SmallTable(columns)
 
 
-def _held(shares: Any, cost: Any) -> Any:
+def _held(shares: Array, cost: Array) -> Array:
     """Costs with 0 where no row pays them."""
     return np.where(shares > 0, cost, 0.0)
 
 
-def _mean(shares: Any, cost: Any) -> float:
+def _mean(shares: Array, cost: Array) -> float:
     return math.inf if np.isinf(cost).any() else dot(shares, cost)
 
 
@@ -85,7 +86,8 @@ def _moved(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
     total = 0.0
     for label, points in enumerate((table.of_zeros, table.of_ones)):
         shares = table.shares[label]
-        log_odds = points.costs(0) - points.costs(1) + shift
+        log_one, log_zero = points.logs
+        log_odds = log_one + log_zero + shift
         weight = rate if label else 1 - rate
         total += weight * _mean(shares, _held(shares, costs(log_odds, label))) / mass[label]
     return total

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, Z
+from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     CONVERGED,
     NEGLIGIBLE_VARIATION,
@@ -57,7 +58,7 @@ def calibration_line(table: ScoreTable, error_of: ErrorOf, reason: str) -> tuple
 
 def _is_all_open(table: ScoreTable) -> bool:
     """Whether no forecast is 0 or 1."""
-    return bool(is_inside(-table.points.costs(1), table.points.costs(0)).all())
+    return bool(is_inside(*table.points.logs).all())
 
 
 def _estimate(value: float, error: float, note: str) -> Estimate:
@@ -86,7 +87,7 @@ def _why_no_line(labels: ScoredLabels) -> str:
     return ""
 
 
-def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> list[tuple[Any, Any]]:
+def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> list[tuple[Array, Array]]:
     """What a row of 0, and of 1, at each place adds to the slope, and to the intercept, times all mass."""
     centre = dot(labels.mass, labels.logit) / float(labels.mass.sum())
     moved = labels.logit - centre
@@ -101,7 +102,7 @@ def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> li
     inverse = np.linalg.inv(hessian) if np.linalg.det(hessian) > 0 else np.full((2, 2), math.nan)
     slopes, intercepts = [], []
     for label, points in enumerate((table.of_zeros, table.of_ones)):
-        log_one, log_zero = -points.costs(1), points.costs(0)
+        log_one, log_zero = points.logs
         inside = is_inside(log_one, log_zero)
         logit = np.where(inside, log_one + log_zero, centre)
         odds = line.log_odds(logit, np.zeros(len(logit)))

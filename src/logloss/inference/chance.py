@@ -8,16 +8,17 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE
+from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
 
 if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
+    from logloss.inference.score_table import Runs, ScoreTable
     from logloss.onepass.summaries import CostliestSummary
 
 
@@ -41,7 +42,6 @@ class Chance:
     mean: float = math.nan
     high: float = math.nan
     p_value: float = math.nan
-    table: float = math.nan
     n_draws: int = 0
     reason: str = ""
 
@@ -70,7 +70,7 @@ def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibr
     """All outcomes of few rows."""
     from logloss.onepass.kernels.isotonic import chance_of_all
 
-    if table.is_counted:
+    if costliest is None or table.is_counted:
         numbers = np.repeat(np.arange(len(table.counts)), table.counts.sum(axis=1))
         columns = table.points.proba, table.points.costs(1), table.points.costs(0)
         proba, if_one, if_zero = (column[numbers] for column in columns)
@@ -81,7 +81,7 @@ def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibr
     return Chance(mean, p_value=min(p_value, 1.0), n_draws=1 << len(numbers))
 
 
-def _rows_of(costliest: Any) -> tuple[Any, Any, Any, Any, Any]:
+def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, Array]:
     """(Number of the score, share of all mass, P(1), cost of a 1, cost of a 0) of each row, in ascending order."""
     from logloss.onepass.kernels import losses, score_keys
 
@@ -110,33 +110,16 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     """Draws over the places, put together where there are more than so many."""
     from logloss.onepass.kernels.isotonic import pooled_entropy
 
-    zeros, ones = table.shares
-    mass = zeros + ones
-    of_zeros, _, of_ones = table.squares
-    proba = table.points.proba
-    if_zero, if_one = finite(table.points.costs(0)), finite(table.points.costs(1))
-    # Rows of one place that weigh differently count as fewer: as many as have the same variance.
-    effective = table.counts.sum(axis=1).astype(np.float64)
-    if not table.is_counted:
-        effective = np.maximum(mass**2 / np.maximum(of_zeros + of_ones, 5e-324), 1.0)
-    if len(mass) > most:
-        starts = runs(mass, most)
-        together = np.add.reduceat(mass, starts)
-        proba = np.add.reduceat(proba * mass, starts) / together
-        if_zero = np.add.reduceat(if_zero * mass, starts) / together
-        if_one = np.add.reduceat(if_one * mass, starts) / together
-        effective = np.add.reduceat(effective, starts)
-        observed = np.add.reduceat(ones, starts), together.copy()
-        recalibrated = float(pooled_entropy(observed[0].copy(), observed[1]))
-        loss = dot(np.add.reduceat(zeros, starts), if_zero) + dot(observed[0], if_one)
-        # Both are compared at the same coarseness.
-        miscalibration = max(loss - recalibrated, 0.0) if math.isfinite(miscalibration) else miscalibration
-        mass = together
-    trials = np.maximum(np.rint(effective), 1).astype(np.int64)
-    draw = partial(_shown_by_chance, trials, proba, mass, if_zero, if_one)
+    runs = table.merged(most)
+    if_zero, if_one = (runs.mean(finite(table.points.costs(label))) for label in (0, 1))
+    if runs.is_merged and math.isfinite(miscalibration):
+        # What was found is compared at the coarseness of the draws.
+        recalibrated = float(pooled_entropy(runs.ones.copy(), runs.mass.copy()))
+        miscalibration = max(dot(runs.zeros, if_zero) + dot(runs.ones, if_one) - recalibrated, 0.0)
+    draw = partial(_shown_by_chance, runs, if_zero, if_one)
     seeds = np.random.SeedSequence(_seed(table)).spawn(N_DRAWS)
     # A seed for each draw: what is drawn does not depend on who draws it.
-    if len(mass) < FEWEST_SHARED:
+    if len(runs.mass) < FEWEST_SHARED:
         shown = np.array([draw(seed) for seed in seeds])
     else:
         with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
@@ -147,15 +130,15 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
         float(shown.mean()),
         float(np.quantile(shown, CONFIDENCE)),
         (1 + as_much) / (1 + N_DRAWS),
-        float(shown.std(ddof=1)),
         N_DRAWS,
     )
 
 
-def _shown_by_chance(trials: Any, proba: Any, mass: Any, if_zero: Any, if_one: Any, seed: Any) -> float:
+def _shown_by_chance(runs: Runs, if_zero: Array, if_one: Array, seed: np.random.SeedSequence) -> float:
     """The miscalibration of one draw of labels."""
     from logloss.onepass.kernels.isotonic import pooled_entropy
 
+    mass, proba, trials = runs.mass, runs.proba, runs.trials
     random = np.random.Generator(np.random.SFC64(seed))
     if trials[0] == 1 and (trials == 1).all():
         drawn = mass * (random.random(len(mass)) < proba)
@@ -163,12 +146,6 @@ def _shown_by_chance(trials: Any, proba: Any, mass: Any, if_zero: Any, if_one: A
         drawn = random.binomial(trials, proba) / trials * mass
     loss = dot(drawn, if_one) + dot(mass - drawn, if_zero)
     return loss - float(pooled_entropy(drawn, mass.copy()))
-
-
-def runs(mass: Any, most: int) -> Any:
-    """Where runs of places begin that hold about 2 / most of all mass each, or are single places that hold more."""
-    steps = np.floor(np.cumsum(mass) / mass.sum() * (most / 2))
-    return np.flatnonzero(np.diff(steps, prepend=-1.0))
 
 
 def _seed(table: ScoreTable) -> int:

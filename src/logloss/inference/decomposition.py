@@ -20,16 +20,17 @@ arXiv:1304.2331; DeLong, DeLong and Clarke-Pearson (1988), doi:10.2307/2531595.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logloss.answers.estimate import Estimate, with_interval
 from logloss.inference.chance import Chance
+from logloss.inference.influence import influences_of
 from logloss.inference.moments import NEXT_TO_NOTHING
-from logloss.inference.recalibration import Recalibration, finite
+from logloss.inference.recalibration import Recalibration
 from logloss.inference.variance import ErrorOf
 
-if TYPE_CHECKING:
-    pass
+# Of the test of calibration, in step with intervals of 95 %.
+SIGNIFICANCE_LEVEL = 0.05
 
 
 class Miscalibration(Estimate):
@@ -57,6 +58,16 @@ class Miscalibration(Estimate):
     lowest: float
     highest: float
 
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether it is significant at 5 %: fewer than 1 in 20 calibrated forecasters would show as much."""
+        return self.p_value <= SIGNIFICANCE_LEVEL
+
+    @property
+    def is_worth_repairing(self) -> bool:
+        """Whether it is significant, and what lies beyond chance has an interval above 0."""
+        return self.is_beyond_chance and self.beyond_chance.low > 0
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled with everything it knows."""
         return _miscalibration, (float(self), dict(self.__dict__))
@@ -73,7 +84,6 @@ def decomposed(
     recalibration: Recalibration, log_loss: float, chance: Chance, error_of: ErrorOf, reason: str
 ) -> tuple[Estimate, Miscalibration]:
     """(Discrimination, miscalibration) of a log loss, with intervals unless there is a reason why not."""
-    table = recalibration.table
     recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
     # Entropy is concave: below 0 is the rounding of two sums.
     discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
@@ -84,16 +94,15 @@ def decomposed(
     found.beyond_chance = Estimate(found - chance.mean, reason=reason or chance.reason or "infinite")
     if reason:
         return discrimination, found
-    of_zeros, of_ones = recalibration.costs
     rate = recalibration.positive / recalibration.total
     if not 0 < rate < 1:
         is_one_class = recalibration.positive in (0, recalibration.total)
         return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), found
-    saved = -math.log1p(-rate) - of_zeros, -math.log(rate) - of_ones
-    discrimination = with_interval(discrimination, *error_of(*saved, float(discrimination)), low=0.0)
+    influences = influences_of(recalibration)
+    error, skewness = error_of(*influences.discrimination, float(discrimination))
+    discrimination = with_interval(discrimination, error, skewness, low=0.0)
     if math.isfinite(log_loss):
-        lost = finite(table.if_zero) - of_zeros, finite(table.if_one) - of_ones
-        error, skewness = error_of(*lost, float(found))
+        error, skewness = error_of(*influences.miscalibration, float(found))
         if math.isnan(error):
             found.reason = "the losses are too large"
             return discrimination, found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import GroupedSummary
+    from logloss.onepass.summaries.tables import SumTable
 
 
 # Which hard sums make each sum of a group; "n" and "ones" stand for numbers of rows.
@@ -38,7 +39,7 @@ class GroupSums:
         return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
 
 
-def sums_of_key(table: Any, number: int) -> list[int]:
+def sums_of_key(table: SumTable, number: int) -> list[int]:
     """The sums of one key as integers in units of 2^-6720."""
     from logloss.onepass.kernels.exact import UNIT_EXPONENT
 

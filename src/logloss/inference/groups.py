@@ -17,13 +17,14 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.inference.chance import chance_of
 from logloss.inference.group_sums import GroupSums
-from logloss.inference.moments import Moments
+from logloss.inference.moments import Moments, squares_about
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
 from logloss.inference.variance import LEAST_PLACES_DRAWN, PLACES_DRAWN
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import GroupedSummary
+    from logloss.onepass.summaries.tables import CountTable, SumTable
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
@@ -83,8 +84,8 @@ def _squares_about(total: Moments, moments: Moments) -> float:
 
     if total.summary.n_infinite:
         return math.nan
-    of, c, w = moments.summary.sum, total.summary.sum("c"), total.weight
-    return ratio((of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")) << UNIT_EXPONENT, w**4)
+    w = total.weight
+    return ratio(squares_about(moments.summary, total.summary.sum("c"), w) << UNIT_EXPONENT, w**4)
 
 
 def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Moments) -> None:
@@ -102,7 +103,7 @@ def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Mome
         row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
 
 
-def _parts(grouped: GroupedSummary, cell: Any, moments: Moments) -> dict[str, Any]:
+def _parts(grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments) -> dict[str, Any]:
     """The miscalibration of a group, and what chance alone would show of it."""
     scores = None if grouped.cells is None else grouped.cells.scores
     counts, masses = cell

@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logloss.data.values import Array
 from logloss.inference.moments import dot
 
 if TYPE_CHECKING:
@@ -53,26 +54,26 @@ SHIFT, TEMPERATURE, PLATT, BETA = "shift", "temperature", "platt", "beta"
 class ScoredLabels:
     """Masses of 0 and of 1 at places: log_one is log p, log_zero −log(1 − p), both finite, shape (n,)."""
 
-    log_one: Any
-    log_zero: Any
-    zeros: Any
-    ones: Any
+    log_one: Array
+    log_zero: Array
+    zeros: Array
+    ones: Array
 
     @property
-    def mass(self) -> Any:
+    def mass(self) -> Array:
         """Both masses together."""
         return self.zeros + self.ones
 
     @property
-    def logit(self) -> Any:
+    def logit(self) -> Array:
         """The log-odds of p."""
         return self.log_one + self.log_zero
 
-    def taken(self, kept: Any) -> ScoredLabels:
+    def taken(self, kept: Array) -> ScoredLabels:
         """Some of the places."""
         return ScoredLabels(self.log_one[kept], self.log_zero[kept], self.zeros[kept], self.ones[kept])
 
-    def with_masses(self, zeros: Any, ones: Any) -> ScoredLabels:
+    def with_masses(self, zeros: Array, ones: Array) -> ScoredLabels:
         """Other masses at the same places."""
         return replace(self, zeros=zeros, ones=ones)
 
@@ -86,7 +87,7 @@ class LogOddsMap:
     c: float = 0.0
     decrement: float = 0.0
 
-    def log_odds(self, log_one: Any, log_zero: Any) -> Any:
+    def log_odds(self, log_one: Array, log_zero: Array) -> Array:
         """Log-odds at places; a coefficient of 0 takes nothing, also of infinity."""
         found = np.full(np.shape(log_one), self.c)
         for coefficient, column in ((self.a, log_one), (self.b, log_zero)):
@@ -95,7 +96,7 @@ class LogOddsMap:
         return found
 
 
-def is_inside(log_one: Any, log_zero: Any) -> Any:
+def is_inside(log_one: Array, log_zero: Array) -> Array:
     """Whether p is neither 0 nor 1, nor so near that no map could tell."""
     return (log_one > -AS_GOOD_AS_INFINITE) & (log_zero < AS_GOOD_AS_INFINITE)
 
@@ -107,14 +108,12 @@ def labels_inside(table: ScoreTable) -> ScoredLabels:
         labels = ScoredLabels(-table.if_one, table.if_zero, zeros, ones)
     else:
         none = np.zeros(len(zeros))
-        sides = table.of_zeros, table.of_ones
-        log_one = np.concatenate([-side.costs(1) for side in sides])
-        log_zero = np.concatenate([side.costs(0) for side in sides])
+        log_one, log_zero = np.concatenate([table.of_zeros.logs, table.of_ones.logs], axis=1)
         labels = ScoredLabels(log_one, log_zero, np.concatenate([zeros, none]), np.concatenate([none, ones]))
     return labels.taken(is_inside(labels.log_one, labels.log_zero) & (labels.mass > 0))
 
 
-def costs(log_odds: Any, label: int) -> Any:
+def costs(log_odds: Array, label: int) -> Array:
     """What rows of a label cost at log-odds, in nats."""
     from logloss.onepass.kernels import losses
 
@@ -130,7 +129,7 @@ def loss_at(labels: ScoredLabels, line: LogOddsMap) -> float:
     return summed(labels.zeros * costs(log_odds, 0) + labels.ones * costs(log_odds, 1))
 
 
-def summed(values: Any) -> float:
+def summed(values: Array) -> float:
     """The sum of values, rounded once: sums that are compared with a bound must not drift."""
     return math.fsum(values.tolist())
 
@@ -180,11 +179,11 @@ def _constant(labels: ScoredLabels) -> LogOddsMap:
 
 
 def newton_fit(
-    columns: list[Any],
+    columns: list[Array],
     labels: ScoredLabels,
     *,
     has_constant: bool,
-    offset: Any = None,
+    offset: Array | None = None,
     start: list[float] | None = None,
 ) -> tuple[list[float], float]:
     """(Coefficients of the columns, and of the constant last, that cost least; the last decrement), by Newton's method.
@@ -239,7 +238,7 @@ def newton_fit(
     return coefficients, decrement
 
 
-def _quantile(values: Any, mass: Any, share: float) -> float:
+def _quantile(values: Array, mass: Array, share: float) -> float:
     """The value below which a share of the mass lies; 0 of none."""
     if not len(values):
         return 0.0
@@ -248,12 +247,12 @@ def _quantile(values: Any, mass: Any, share: float) -> float:
     return float(values[order][min(int(np.searchsorted(below, share * below[-1])), len(values) - 1)])
 
 
-def root_mean_square(column: Any, mass: Any) -> float:
+def root_mean_square(column: Array, mass: Array) -> float:
     """The root of the mean square of a column."""
     return math.sqrt(dot(mass, column * column) / float(mass.sum()))
 
 
-def _newton_steps(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[Any, float]:
+def _newton_steps(design: list[Array], offset: Array, share: Array, mass: Array, theta: Array) -> tuple[Array, float]:
     """(Where Σ mass·cost(share, offset + design·theta) is least, the last decrement), with steps halved that go up."""
     loss, residuals, curvatures = _loss_and_derivatives(design, offset, share, mass, theta)
     decrement = math.inf
@@ -282,7 +281,9 @@ def _newton_steps(design: list[Any], offset: Any, share: Any, mass: Any, theta: 
     return theta, max(decrement, 0.0)
 
 
-def _loss_and_derivatives(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
+def _loss_and_derivatives(
+    design: list[Array], offset: Array, share: Array, mass: Array, theta: Array
+) -> tuple[float, Array, Array]:
     """(Loss, its derivatives by the log-odds of each place, its second ones)."""
     from logloss.onepass.kernels import exact, losses
 

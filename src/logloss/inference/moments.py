@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_interval
+from logloss.data.values import Array
 from logloss.information import entropy
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
+    from logloss.onepass.summaries import LossSummary
 
 # Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
 FEWEST_OF_RARER_CLASS = 20
@@ -28,13 +30,23 @@ NEXT_TO_NOTHING = "the rarer class weighs next to nothing"
 class Sums(Protocol):
     """What figures are made of: counts, and sums as integers in units of 2^-6720."""
 
-    n_rows: int
-    n_ones: int
-    n_infinite: int
-    is_soft: bool
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def n_ones(self) -> int: ...
+    @property
+    def n_infinite(self) -> int: ...
+    @property
+    def is_soft(self) -> bool: ...
 
     def sum(self, name: str) -> int:
         """One of the sums of `onepass.summaries.loss`."""
+
+
+def squares_about(sums: Sums, c: int, w: int) -> int:
+    """Σ (c_i − w_i·c / w)² · w² over the rows of some sums, exactly: about any mean c / w."""
+    of = sums.sum
+    return of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")
 
 
 class Moments:
@@ -93,7 +105,7 @@ class Moments:
 
         of = self.summary.sum
         w, c = self.weight, of("c")
-        squares = of("cc") * w * w - 2 * c * w * of("cw") + c * c * of("ww")
+        squares = squares_about(self.summary, c, w)
         if squares <= 0:
             return 0.0
         cubes = of("ccc") * w**3 - 3 * c * of("ccw") * w * w + 3 * c * c * of("cww") * w - c**3 * of("www")
@@ -128,8 +140,8 @@ class Moments:
         rate = self.quotient("a")
         if self.is_one_class or self.n_rows < 2:
             return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
-        table, logit = Z * self.error_of_log_odds(), -self.slope()
-        return Estimate(rate, min(rate, expit(logit - table)), max(rate, expit(logit + table)))
+        reach, logit = Z * self.error_of_log_odds(), -self.slope()
+        return Estimate(rate, min(rate, expit(logit - reach)), max(rate, expit(logit + reach)))
 
     @property
     def is_one_class(self) -> bool:
@@ -247,16 +259,16 @@ class BinnedMoments(Moments):
         points = (table.of_zeros, table.of_ones)
         self._rows = [table.counts[:, label].astype(np.float64) for label in (0, 1)]
         costs = (table.if_zero, table.if_one)
-        self._columns: dict[str, list[Any]] = {
+        self._columns: dict[str, list[Array]] = {
             "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
             "a": [np.full(len(table.counts), float(label)) for label in (0, 1)],
             "b": [(label - point.proba) ** 2 for label, point in enumerate(points)],
         }
 
-    def _mean(self, column: Sequence[Any]) -> float:
+    def _mean(self, column: Sequence[Array]) -> float:
         return sum(dot(rows, values) for rows, values in zip(self._rows, column, strict=True)) / self.n_rows
 
-    def _deviations(self, name: str) -> list[Any]:
+    def _deviations(self, name: str) -> list[Array]:
         """What a row of 0 and of 1 adds at each place, less the mean: exactly 0 where all rows are equal."""
         column = self._columns[name]
         held = [values[rows > 0] for rows, values in zip(self._rows, column, strict=True)]
@@ -300,9 +312,23 @@ class BinnedMoments(Moments):
         return gap / math.sqrt(variance) if variance > 0 else math.nan
 
 
-def dot(a: Any, b: Any) -> float:
+def dot(a: Array, b: Array) -> float:
     """Σ a·b on one thread: of some 10,000 values those of BLAS wait for each other longer than they work."""
     return float(np.einsum("i,i", a, b))
+
+
+def error_of_deviations(d: Array, quantile: float) -> tuple[float, float]:
+    """(Standard error, skewness) of a sum of what independent clusters add; the error for intervals made with Z."""
+    n_clusters, size = len(d), float(np.abs(d).max(initial=0.0))
+    if n_clusters < 2 or size == 0:
+        return 0.0, 0.0
+    if not math.isfinite(size):
+        return math.nan, 0.0
+    # In units of the largest, so that squares stay within the floats.
+    d = d / size
+    squares = dot(d, d)
+    error = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * quantile / Z
+    return error, dot(d, d**2) / squares**1.5
 
 
 class ClusteredMoments(Moments):
@@ -316,7 +342,7 @@ class ClusteredMoments(Moments):
         self.n_clusters = len(totals["w"])
         self.quantile = student_quantile(self.n_clusters - 1)
 
-    def deviations(self, name: str) -> Any:
+    def deviations(self, name: str) -> Array:
         """What each cluster adds to a mean beyond its share."""
         from logloss.onepass.kernels.exact import ratio
 
@@ -343,10 +369,7 @@ class ClusteredMoments(Moments):
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of the clusters' deviations."""
-        d = self.deviations("c")
-        d = d / (np.abs(d).max(initial=0.0) or 1.0)
-        squares = dot(d, d)
-        return dot(d, d**2) / squares**1.5 if squares > 0 else 0.0
+        return error_of_deviations(self.deviations("c"), self.quantile)[1]
 
     def why_no_interval(self) -> str:
         """The reason why an interval would not hold what it says."""
@@ -382,7 +405,7 @@ def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:
 class AllSums:
     """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
 
-    def __init__(self, summary: Any, table: ScoreTable) -> None:
+    def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
         from logloss.onepass.summaries.loss import SUMS
 
         self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
@@ -431,7 +454,7 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
     return totals
 
 
-def moments_of(summary: Any, table: ScoreTable) -> Moments:
+def moments_of(summary: LossSummary, table: ScoreTable) -> Moments:
     """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
     if table.is_counted and not table.is_exact:
         return BinnedMoments(summary, table)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, Z, expit, logit
+from logloss.data.values import Array
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.variance import ErrorOf
 
@@ -61,34 +62,45 @@ def area_bounds(table: ScoreTable) -> tuple[float, float]:
     return below / both, (below + (0 if table.is_exact else sum_of_products(ones, zeros))) / both
 
 
-def zeros_and_ones(table: ScoreTable) -> tuple[Any, Any]:
+def zeros_and_ones(table: ScoreTable) -> tuple[Array, Array]:
     """The masses of 0 and of 1 at each place, as integers in one unit."""
     ones, rows = table.integers
     return rows - ones, ones
 
 
-def sum_of_products(a: Any, b: Any) -> int:
+def sum_of_products(a: Array, b: Array) -> int:
     """Σ a·b of integers ≥ 0, exactly."""
     if a.dtype == np.int64 and int(a.sum()) * int(b.max(initial=0)) < 1 << 63:
         return int(np.einsum("i,i", a, b))
     return sum(one * other for one, other in zip(a.tolist(), b.tolist(), strict=True))
 
 
-def share_of_costliest(table: ScoreTable, part: float) -> float:
-    """The share of all losses that the costliest rows bear which make up so large a part of all mass."""
-    costs = np.concatenate([table.if_zero, table.if_one])
-    mass = np.concatenate(zeros_and_ones(table))
-    paying = mass > 0
-    costs, mass = costs[paying], mass[paying]
-    order = np.argsort(-costs, kind="stable")
-    costs, mass = costs[order], mass[order]
-    # In thousandths, so that the part is a whole number, too.
-    total = THOUSAND * int(mass.sum())
-    mass = THOUSAND * (mass if total < 1 << 62 else mass.astype(object))
-    end, wanted = np.cumsum(mass), total // THOUSAND * round(THOUSAND * part)
-    shares = (mass / total).astype(np.float64)
-    # What lies whole within the part counts as it does in all, so that the share is 1 where the others cost nothing.
-    rest = np.minimum(np.maximum(wanted - (end - mass), 0), mass)
-    taken = np.where(end <= wanted, shares, (rest / total).astype(np.float64))
-    paid = dot(costs, shares)
-    return min(dot(costs, taken) / paid, 1.0) if paid > 0 else math.nan
+class LossConcentration:
+    """The Lorenz curve of the losses: the share of them that the costliest rows bear which make up a part of all mass.
+
+    Exact but for the rounding of shares and of their sum; rows of one bin and label cost the same.
+    """
+
+    def __init__(self, table: ScoreTable) -> None:
+        costs = np.concatenate([table.if_zero, table.if_one])
+        mass = np.concatenate(zeros_and_ones(table))
+        paying = mass > 0
+        costs, mass = costs[paying], mass[paying]
+        order = np.argsort(-costs, kind="stable")
+        self._costs, mass = costs[order], mass[order]
+        # In thousandths, so that the part is a whole number, too.
+        self._total = THOUSAND * int(mass.sum())
+        self._mass = THOUSAND * (mass if self._total < 1 << 62 else mass.astype(object))
+        self._end = np.cumsum(self._mass)
+        self._shares = (self._mass / self._total).astype(np.float64)
+        self._paid = dot(self._costs, self._shares)
+
+    def share(self, part: float) -> float:
+        """Of a part in thousandths; nan where nothing is paid."""
+        wanted = self._total // THOUSAND * round(THOUSAND * part)
+        n_whole = int(np.searchsorted(self._end, wanted, side="right"))
+        # What lies whole within the part counts as it does in all: the share is 1 where the others cost nothing.
+        taken = np.where(np.arange(len(self._shares)) < n_whole, self._shares, 0.0)
+        if n_whole < len(taken):
+            taken[n_whole] = (wanted - (self._end[n_whole] - self._mass[n_whole])) / self._total
+        return min(dot(self._costs, taken) / self._paid, 1.0) if self._paid > 0 else math.nan

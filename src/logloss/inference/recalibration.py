@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logloss.data.values import Array
 from logloss.information import entropy
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class Recalibration:
         return entropy_of_pools(found, masses, self.total)
 
     @cached_property
-    def pool_of(self) -> Any:
+    def pool_of(self) -> Array:
         """The number of the pool of each place."""
         return np.repeat(np.arange(len(self.last)), np.diff(self.last, prepend=-1))
 
     @cached_property
-    def costs(self) -> tuple[Any, Any]:
+    def costs(self) -> tuple[Array, Array]:
         """What a row of 0, and of 1, costs at each place after recalibration; 0 where no such row is."""
         of_zero, of_one = (self.rows - self.ones) / self.rows, self.ones / self.rows
         with np.errstate(divide="ignore"):
@@ -59,13 +60,13 @@ class Recalibration:
         return zeros, ones
 
 
-def entropy_of_pools(ones: Any, rows: Any, total: int) -> float:
+def entropy_of_pools(ones: Array, rows: Array, total: int) -> float:
     """Σ rows·H(ones / rows) / total."""
     rarer = np.minimum(ones, rows - ones)
     return math.fsum((rows / total).astype(np.float64) * entropy((rarer / rows).astype(np.float64)))
 
 
-def pooled(ones: Any, rows: Any) -> tuple[Any, Any, Any]:
+def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:
     """(Ones, rows, last place) of each pool: neighbours are pooled until the share of ones increases, exactly."""
     from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
@@ -86,6 +87,6 @@ def pooled(ones: Any, rows: Any) -> tuple[Any, Any, Any]:
     return pool_ones, pool_rows, np.array(next(columns))
 
 
-def finite(costs: Any) -> Any:
+def finite(costs: Array) -> Array:
     """Costs with 0 for those that no row pays."""
     return np.where(np.isfinite(costs), costs, 0.0)

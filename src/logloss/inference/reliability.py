@@ -17,15 +17,17 @@ Ziegel (2023), doi:10.1093/biomet/asac068; Hoeffding (1956), doi:10.1214/aoms/11
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE
 from logloss.answers.small_table import SmallTable
-from logloss.inference.chance import runs
+from logloss.data.values import Array
+from logloss.inference.ranking import LossConcentration
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import ScoreTable, score_table_of
+from logloss.inference.score_table import score_table_of, starts_of_runs
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
@@ -36,7 +38,7 @@ MOST_DRAWN, N_CELLS, N_POINTS = 2048, 64, 64
 # Integers that all masses add up to about; products of them stay below 2^62 in kernels.
 WHOLE = 1 << 50
 # Shares of the rows at which the share of the loss is said.
-RANKS = tuple(k / 1000 for k in (0, 1, 2, 5, *range(10, 100, 5), *range(100, 300, 10), *range(300, 1001, 20)))
+PARTS = tuple(k / 1000 for k in (0, 1, 2, 5, *range(10, 100, 5), *range(100, 300, 10), *range(300, 1001, 20)))
 
 
 def isotonic_curve(m: Measurement) -> SmallTable:
@@ -63,8 +65,8 @@ def why_no_bands(m: Measurement) -> str:
 
 def consistency_band(m: Measurement) -> SmallTable:
     """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
-    table = score_table_of(m.summary.scores)
-    proba, mass, trials, rates = _together(table)
+    runs = score_table_of(m.summary.scores).merged(MOST_DRAWN)
+    proba, mass, trials = runs.proba, runs.mass, runs.trials
     rows = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
     at = _points(proba, mass)
     random = np.random.Generator(np.random.SFC64(m.n_rows))
@@ -75,7 +77,7 @@ def consistency_band(m: Measurement) -> SmallTable:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     whole = rows // trials * trials
-    curve = _isotonic(np.rint(rates * whole).astype(np.int64), whole)[at]
+    curve = _isotonic(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]
     reach = np.add.reduceat(mass, at) / mass.sum()
     columns = {"proba": proba[at], "low": low, "high": high, "rate": curve, "share": reach}
     return SmallTable({name: values.tolist() for name, values in columns.items()})
@@ -87,8 +89,8 @@ def confidence_band(m: Measurement) -> SmallTable:
 
     table = score_table_of(m.summary.scores)
     zeros, ones = table.shares
-    mass, effective = zeros + ones, _effective(table)
-    starts = runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
+    mass, effective = zeros + ones, table.effective_rows
+    starts = starts_of_runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
     ends = np.append(starts[1:], len(mass)) - 1
     n = np.add.reduceat(effective, starts)
     k = n * np.add.reduceat(ones, starts) / np.add.reduceat(mass, starts)
@@ -116,7 +118,7 @@ def confidence_band(m: Measurement) -> SmallTable:
     )
 
 
-def prediction_histogram(m: Measurement, edges: Any) -> SmallTable:
+def prediction_histogram(m: Measurement, edges: Sequence[float]) -> SmallTable:
     """How the predictions lie: the share of all weight that has label 0, and 1, between neighbouring edges."""
     table = score_table_of(m.summary.scores)
     cell = np.clip(np.searchsorted(edges, table.points.proba, side="right") - 1, 0, len(edges) - 2)
@@ -131,7 +133,7 @@ def prediction_histogram(m: Measurement, edges: Any) -> SmallTable:
     )
 
 
-def prediction_quantiles(m: Measurement, shares: Any) -> list[float]:
+def prediction_quantiles(m: Measurement, shares: Sequence[float]) -> list[float]:
     """Below which prediction such shares of all weight lie."""
     table = score_table_of(m.summary.scores)
     zeros, ones = table.shares
@@ -140,44 +142,13 @@ def prediction_quantiles(m: Measurement, shares: Any) -> list[float]:
     return table.points.proba[np.minimum(at, len(cumulative) - 1)].tolist()
 
 
-def loss_concentration(m: Measurement) -> SmallTable:
+def costliest_shares(m: Measurement) -> SmallTable:
     """What share of the loss the costliest rows bear, for growing shares of the rows; hard labels, no infinite loss."""
-    table = score_table_of(m.summary.scores)
-    costs, mass = np.concatenate([table.if_zero, table.if_one]), np.concatenate(table.shares)
-    costs, mass = costs[mass > 0], mass[mass > 0]
-    order = np.argsort(-costs, kind="stable")
-    costs, mass = costs[order], mass[order]
-    taken = np.concatenate([[0.0], np.cumsum(mass)])
-    paid = np.concatenate([[0.0], np.cumsum(mass * costs)])
-    shares = np.array(RANKS)
-    found = np.interp(shares * taken[-1], taken, paid) / (paid[-1] or 1.0)
-    return SmallTable({"share_of_rows": shares.tolist(), "share_of_loss": found.tolist()})
+    concentration = LossConcentration(score_table_of(m.summary.scores))
+    return SmallTable({"share_of_rows": list(PARTS), "share_of_loss": [concentration.share(part) for part in PARTS]})
 
 
-def _effective(table: ScoreTable) -> Any:
-    """How many rows of equal weight would vary as much as those at each place."""
-    if table.is_counted:
-        return table.counts.sum(axis=1).astype(np.float64)
-    zeros, ones = table.shares
-    of_zeros, of_both, of_ones = table.squares
-    squares = of_zeros + 2 * of_both + of_ones
-    return np.maximum((zeros + ones) ** 2 / np.maximum(squares, 5e-324), 1.0)
-
-
-def _together(table: ScoreTable) -> tuple[Any, Any, Any, Any]:
-    """(Prediction, mass, rows that vary as much, share of ones) of places, put together where there are many."""
-    zeros, ones = table.shares
-    mass, proba, effective = zeros + ones, table.points.proba, _effective(table)
-    if len(mass) > MOST_DRAWN:
-        starts = runs(mass, MOST_DRAWN)
-        together = np.add.reduceat(mass, starts)
-        proba = np.add.reduceat(proba * mass, starts) / together
-        ones, effective = np.add.reduceat(ones, starts), np.add.reduceat(effective, starts)
-        mass = together
-    return proba, mass, np.maximum(np.rint(effective), 1).astype(np.int64), ones / mass
-
-
-def _points(proba: Any, mass: Any) -> Any:
+def _points(proba: Array, mass: Array) -> Array:
     """Places at which a band is drawn: evenly spread over the rows, and over the predictions; with both ends."""
     n = len(proba)
     if n <= N_POINTS:
@@ -188,7 +159,7 @@ def _points(proba: Any, mass: Any) -> Any:
     return np.unique(np.clip(np.concatenate([[0], of_rows, of_proba]), 0, n - 1))
 
 
-def _isotonic(ones: Any, rows: Any) -> Any:
+def _isotonic(ones: Array, rows: Array) -> Array:
     """The isotonic share of ones at each place."""
     from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 

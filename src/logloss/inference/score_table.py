@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from logloss.data.values import Array
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ScoreSummary
@@ -35,16 +37,15 @@ class ScoreTable:
 
     scale: str
     is_exact: bool
-    counts: Any
+    counts: Array
     points: Points
     of_zeros: Points
     of_ones: Points
     masses: SumTable
-    places: Any
-
-    keys: Any = None
+    places: Array
+    keys: Array
     # Where in their bins the rows of 0, and of 1, lie on average, in (0, 1); None without bins.
-    within: tuple[Any, Any] | None = None
+    within: tuple[Array, Array] | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -52,17 +53,17 @@ class ScoreTable:
         return len(self.masses.keys) == 0
 
     @cached_property
-    def if_zero(self) -> Any:
+    def if_zero(self) -> Array:
         """What a row of label 0 costs at each place, in nats."""
         return self.of_zeros.costs(0)
 
     @cached_property
-    def if_one(self) -> Any:
+    def if_one(self) -> Array:
         """What a row of label 1 costs at each place, in nats."""
         return self.of_ones.costs(1)
 
     @cached_property
-    def integers(self) -> tuple[Any, Any]:
+    def integers(self) -> tuple[Array, Array]:
         """(Mass of label 1, mass) at each place, as integers in one unit: int64 where all of it stays below 2^62."""
         if self.is_counted:
             return self.counts[:, 1], self.counts.sum(axis=1)
@@ -80,7 +81,7 @@ class ScoreTable:
         return np.array(ones, object), np.array(rows, object)
 
     @cached_property
-    def shares(self) -> tuple[Any, Any]:
+    def shares(self) -> tuple[Array, Array]:
         """(Share of all mass that has label 0, that has label 1) at each place."""
         ones, rows = self.integers
         total = int(rows.sum())
@@ -95,7 +96,7 @@ class ScoreTable:
         unit = 1 if self.is_counted else 1 << max(0, -32 * self.masses.first)
         return ratio(unit, int(rows.sum()))
 
-    def relative_masses(self, masses: SumTable) -> tuple[Any, Any]:
+    def relative_masses(self, masses: SumTable) -> tuple[Array, Array]:
         """(w, w·y) of sums of the same rows, as shares of all mass."""
         _, rows = self.integers
         total = int(rows.sum())
@@ -108,14 +109,21 @@ class ScoreTable:
             shares.append(np.array([(v << shift if shift >= 0 else v >> -shift) / total for v in values]))
         return shares[0], shares[1]
 
-    def coarse(self, shift: int) -> Any:
+    def coarse(self, shift: int) -> Array:
         """The coarse bin of each place."""
         from logloss.onepass.summaries.scores import bins_of
 
         return (bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys) >> shift
 
+    def coarse_means(self, shift: int, label: int, values: Array, n_bins: int = 0) -> Array:
+        """The mean of a function of the score in each coarse bin, at least so many, over the rows of a label."""
+        coarse, shares = self.coarse(shift), self.shares[label]
+        mass = np.bincount(coarse, shares, minlength=n_bins)
+        sums = np.bincount(coarse, shares * values, minlength=n_bins)
+        return np.divide(sums, mass, out=np.zeros(len(mass)), where=mass > 0)
+
     @cached_property
-    def squares(self) -> tuple[Any, Any, Any]:
+    def squares(self) -> tuple[Array, Array, Array]:
         """Σ w²(1−y)², Σ w²·y·(1−y) and Σ w²·y² at each place, over the square of all mass."""
         n_rows = int(self.counts.sum())
         if self.is_counted:
@@ -126,24 +134,81 @@ class ScoreTable:
         both, of_both = self.masses.floats(4)
         total = float(weight.sum()) + float(np.ldexp(n_rows, -of_weight))
 
-        def relative(values: Any, exponent: int) -> Any:
-            table = np.zeros(len(self.counts))
-            table[self.places] = np.ldexp(values, exponent - 2 * of_weight) / total**2
-            return table
+        def relative(values: Array, exponent: int) -> Array:
+            placed = np.zeros(len(self.counts))
+            placed[self.places] = np.ldexp(values, exponent - 2 * of_weight) / total**2
+            return placed
 
         ww, aw, aa = relative(square, of_square), relative(label, of_label), relative(both, of_both)
         hard = np.ldexp(self.counts.astype(np.float64), -2 * of_weight) / total**2
         return np.maximum(ww - 2 * aw + aa, 0) + hard[:, 0], np.maximum(aw - aa, 0), aa + hard[:, 1]
+
+    @cached_property
+    def squares_of_rows(self) -> Array:
+        """Σ w² at each place, over the square of all mass."""
+        of_zeros, of_both, of_ones = self.squares
+        return of_zeros + 2 * of_both + of_ones
+
+    @cached_property
+    def effective_rows(self) -> Array:
+        """How many rows of equal weight vary as much as those at each place; at least 1."""
+        if self.is_counted:
+            return self.counts.sum(axis=1).astype(np.float64)
+        zeros, ones = self.shares
+        return np.maximum(effective_rows(zeros + ones, self.squares_of_rows), 1.0)
+
+    def merged(self, most: int) -> Runs:
+        """Runs of neighbouring places, about `most` of them at most where there are more places."""
+        zeros, ones = self.shares
+        mass = zeros + ones
+        starts = starts_of_runs(mass, most) if len(mass) > most else None
+        return Runs(starts, mass, self)
+
+
+class Runs:
+    """Runs of neighbouring places of a table, for draws whose cost must not grow with the number of places.
+
+    zeros, ones, mass: shares of all mass; proba: the mean prediction; trials: effective rows, whole.
+    """
+
+    def __init__(self, starts: Array | None, mass: Array, table: ScoreTable) -> None:
+        self._starts, self._mass = starts, mass
+        zeros, ones = table.shares
+        self.is_merged = starts is not None
+        self.zeros, self.ones, self.mass = self._sum(zeros), self._sum(ones), self._sum(mass)
+        self.proba = self.mean(table.points.proba)
+        self.trials = np.maximum(np.rint(self._sum(table.effective_rows)), 1).astype(np.int64)
+
+    def _sum(self, values: Array) -> Array:
+        return values if self._starts is None else np.add.reduceat(values, self._starts)
+
+    def mean(self, values: Array) -> Array:
+        """The mean of a function of the score in each run."""
+        return values if self._starts is None else self._sum(values * self._mass) / self.mass
+
+
+def starts_of_runs(mass: Array, most: int) -> Array:
+    """Where runs of places begin that hold about 2 / most of all mass each, or are single places that hold more."""
+    steps = np.floor(np.cumsum(mass) / mass.sum() * (most / 2))
+    return np.flatnonzero(np.diff(steps, prepend=-1.0))
+
+
+def effective_rows(mass: Array, squares: Array) -> Array:
+    """(Σw)² / Σw²: how many rows of equal weight have the variance of weighted ones; 0 where there are none.
+
+    Kish (1965), Survey Sampling, section 11.7.
+    """
+    return np.divide(mass**2, squares, out=np.zeros(len(mass)), where=squares > 0)
 
 
 @dataclass(frozen=True)
 class Points:
     """Scores as floats: of probabilities the smaller of P(1) and P(0), and whether it is P(0); of logits the logit."""
 
-    values: Any
-    is_far: Any
+    values: Array
+    is_far: Array | None
 
-    def costs(self, label: int) -> Any:
+    def costs(self, label: int) -> Array:
         """What a row of this label costs at each point, in nats."""
         from logloss.onepass.kernels import losses
 
@@ -156,22 +221,26 @@ class Points:
         return out
 
     @property
-    def smaller(self) -> Any:
-        """The smaller of P(1) and P(0)."""
-        return (
-            self.values
-            if self.is_far is not None
-            else np.exp(-np.abs(self.values)) / (1 + np.exp(-np.abs(self.values)))
-        )
+    def logs(self) -> tuple[Array, Array]:
+        """(log p, −log(1 − p)): their sum is the log-odds."""
+        return -self.costs(1), self.costs(0)
 
     @property
-    def proba(self) -> Any:
+    def smaller(self) -> Array:
+        """The smaller of P(1) and P(0)."""
+        if self.is_far is not None:
+            return self.values
+        tail = np.exp(-np.abs(self.values))
+        return tail / (1 + tail)
+
+    @property
+    def proba(self) -> Array:
         """P(1)."""
         is_far = self.values > 0 if self.is_far is None else self.is_far.astype(bool)
         return np.where(is_far, 1 - self.smaller, self.smaller)
 
     @property
-    def entropy(self) -> Any:
+    def entropy(self) -> Array:
         """Entropy of each point, in nats."""
         from logloss.onepass.kernels import losses
 
@@ -180,7 +249,7 @@ class Points:
         return out
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array:
         """Variance of the cost at each point, if the score is right."""
         u, difference = self.smaller, self.costs(0) - self.costs(1)
         inside = np.isfinite(difference)
@@ -204,7 +273,7 @@ def score_table_of(scores: ScoreSummary) -> ScoreTable:
         scaled = np.ldexp(1.0, -of_weight)
         rows, offsets = rows * scaled + mass[:, None], offsets * scaled + offset[:, None]
 
-    def mean(weight: Any, offset: Any) -> Any:
+    def mean(weight: Array, offset: Array) -> Array:
         return (np.divide(offset, weight, out=np.zeros(len(keys)), where=weight > 0) + 0.5) / (1 << OFFSET_BITS)
 
     within = mean(rows[:, 0], offsets[:, 0]), mean(rows[:, 1], offsets[:, 1])
@@ -215,18 +284,22 @@ def score_table_of(scores: ScoreSummary) -> ScoreTable:
     )
 
 
-def score_table_of_group(counts: CountTable, masses: SumTable, scores: Any, scale: str, shift: int) -> ScoreTable:
-    """The table of one group: keys are numbers of scores, or (scores None) coarse bins."""
-    keys, rows, places = _together(counts, masses, 2)
+def score_table_of_group(
+    counts: CountTable, masses: SumTable, scores: Array | None, scale: str, shift: int
+) -> ScoreTable:
+    """The table of one group, whose keys are numbers of scores, or (scores None) coarse bins."""
+    numbers, rows, places = _together(counts, masses, 2)
     if scores is not None:
-        points = of_keys(scale, scores[keys])
+        keys = scores[numbers]
+        points = of_keys(scale, keys)
     else:
         # The middle of the fine bin in the middle of the coarse one.
-        points = of_bins(scale, (keys << shift) + (1 << (shift - 1)), np.full(len(keys), 0.5))
-    return ScoreTable(scale, scores is not None, rows, points, points, points, masses, places)
+        keys = (numbers << shift) + (1 << (shift - 1))
+        points = of_bins(scale, keys, np.full(len(keys), 0.5))
+    return ScoreTable(scale, scores is not None, rows, points, points, points, masses, places, keys)
 
 
-def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Any, Any, Any]:
+def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Array, Array, Array]:
     """(All keys of both, counts at each, where the masses belong)."""
     if len(masses.keys) == 0:
         return counts.keys, counts.counts, np.zeros(0, np.int64)
@@ -236,7 +309,7 @@ def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Any
     return keys, rows, np.searchsorted(keys, masses.keys)
 
 
-def of_keys(scale: str, keys: Any) -> Points:
+def of_keys(scale: str, keys: Array) -> Points:
     """The scores that have these keys."""
     from logloss.onepass.kernels.score_keys import BITS_OF_HALF, KEY_OF_ONE
     from logloss.onepass.summaries.scores import LOGIT
@@ -248,7 +321,7 @@ def of_keys(scale: str, keys: Any) -> Points:
     return Points(np.where(is_far, KEY_OF_ONE - keys, keys).view(np.float64), is_far.astype(np.uint8))
 
 
-def of_bins(scale: str, bins: Any, within: Any) -> Points:
+def of_bins(scale: str, bins: Array, within: Array) -> Points:
     """The points at these places, in (0, 1), of bins."""
     from logloss.onepass.kernels import score_keys
     from logloss.onepass.summaries.scores import LOGIT
@@ -273,7 +346,7 @@ def of_bins(scale: str, bins: Any, within: Any) -> Points:
     return Points(values, is_far.astype(np.uint8))
 
 
-def edges_of(scale: str, keys: Any, *, is_binned: bool) -> dict[str, Any]:
+def edges_of(scale: str, keys: Array, *, is_binned: bool) -> dict[str, Array]:
     """Between which scores, P(1) or logits, the rows of each key lie; equal where the score is known."""
     if len(keys) == 0:
         return {"lower": np.zeros(0), "upper": np.zeros(0)}

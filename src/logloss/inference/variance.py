@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import Z
+from logloss.data.values import Array
 from logloss.inference.group_sums import GroupSums
-from logloss.inference.moments import ClusteredMoments, Moments, dot, moments_of
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
-    from logloss.onepass.summaries import GroupedSummary
+    from logloss.onepass.summaries import GroupedSummary, LossSummary
 
 
 # Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
@@ -33,23 +32,15 @@ def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
 def error_of_clusters(clusters: GroupedSummary, table: ScoreTable, moments: ClusteredMoments) -> ErrorOf:
     """Errors of means with clusters as the independent observations."""
 
-    def error(zeros: Any, ones: Any, mean: float) -> tuple[float, float]:
+    def error(zeros: Array, ones: Array, mean: float) -> tuple[float, float]:
         with np.errstate(over="ignore", invalid="ignore"):
             d = cluster_deviations(clusters, zeros - mean, ones - mean, table)
-        n_clusters, size = moments.n_clusters, float(np.abs(d).max(initial=0.0))
-        if n_clusters < 2 or size == 0:
-            return 0.0, 0.0
-        if not math.isfinite(size):
-            return math.nan, 0.0
-        d = d / size
-        squares = dot(d, d)
-        found = size * math.sqrt(squares * n_clusters / (n_clusters - 1)) * moments.quantile / Z
-        return found, dot(d, d**2) / squares**1.5
+        return error_of_deviations(d, moments.quantile)
 
     return error
 
 
-def figures_of(summary: Any, table: ScoreTable) -> tuple[Moments, ErrorOf]:
+def figures_of(summary: LossSummary, table: ScoreTable) -> tuple[Moments, ErrorOf]:
     """The figures of a summary, and the errors of means: of rows or, where there are clusters, of these."""
     moments = moments_of(summary, table)
     if summary.clusters is None:
@@ -58,41 +49,31 @@ def figures_of(summary: Any, table: ScoreTable) -> tuple[Moments, ErrorOf]:
     return by_cluster, error_of_clusters(summary.clusters, table, by_cluster)
 
 
-def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, table: ScoreTable) -> Any:
+def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
     """What each cluster adds to a mean to which rows of 0 and 1 contribute so much at each place of the table.
 
     Places are put together into coarse bins, within which a label's rows count as their mean.
     """
-    from logloss.onepass.summaries.cells import GROUP_BITS
+    from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
 
     cells = clusters.cells
     if cells is None:
         return np.zeros(0)
-    mask = (1 << GROUP_BITS) - 1
-    coarse = table.coarse(clusters.shift)
     found = np.zeros(clusters.n_groups)
-    shares = table.shares
-    keys = [cells.counts.keys, cells.masses.keys]
+    counts, masses = cells.counts.keys, cells.masses.keys
+    # Clusters may have bins that no place of the table is in.
+    n_bins = 1 + max((int(keys.max()) >> GROUP_BITS for keys in (counts, masses) if len(keys)), default=0)
+    weights, labels = table.relative_masses(cells.masses)
     for label, values in enumerate((zeros, ones)):
-        size = int(max((int(each.max()) >> GROUP_BITS for each in keys if len(each)), default=0)) + 1
-        size = max(size, int(coarse.max()) + 1)
-        weight = np.bincount(coarse, shares[label], minlength=size)
-        mean = np.divide(
-            np.bincount(coarse, shares[label] * values, minlength=size), weight, out=np.zeros(size), where=weight > 0
-        )
-        if len(cells.counts.keys):
-            places = cells.counts.keys >> GROUP_BITS
-            mass = cells.counts.counts[:, label] * table.share_of_a_row
-            np.add.at(found, cells.counts.keys & mask, mass * mean[places])
-        if len(cells.masses.keys):
-            weights, labels = table.relative_masses(cells.masses)
-            mass = labels if label else weights - labels
-            np.add.at(found, cells.masses.keys & mask, mass * mean[cells.masses.keys >> GROUP_BITS])
+        means = table.coarse_means(clusters.shift, label, values, n_bins)
+        hard = cells.counts.counts[:, label] * table.share_of_a_row
+        np.add.at(found, counts & GROUP_MASK, hard * means[counts >> GROUP_BITS])
+        np.add.at(found, masses & GROUP_MASK, (labels if label else weights - labels) * means[masses >> GROUP_BITS])
     return found
 
 
 # (What a row of 0, and of 1, adds to a mean at each place; the mean) -> (its standard error, skewness of the sum).
-ErrorOf = Callable[[Any, Any, float], tuple[float, float]]
+ErrorOf = Callable[[Array, Array, float], tuple[float, float]]
 
 
 def error_of_rows(table: ScoreTable, n_rows: int) -> ErrorOf:
@@ -104,12 +85,12 @@ def error_of_rows(table: ScoreTable, n_rows: int) -> ErrorOf:
     of_zeros, of_both, of_ones = table.squares
     root_zeros, root_ones = np.sqrt(of_zeros), np.sqrt(of_ones)
 
-    def error(zeros: Any, ones: Any, mean: float) -> tuple[float, float]:
+    def error(zeros: Array, ones: Array, mean: float) -> tuple[float, float]:
         # Roots of the masses first: the square of what a row of a very light class adds would leave the floats.
         with np.errstate(over="ignore", invalid="ignore"):
             return _error(zeros - mean, ones - mean)
 
-    def _error(zeros: Any, ones: Any) -> tuple[float, float]:
+    def _error(zeros: Array, ones: Array) -> tuple[float, float]:
         d_zeros, d_ones = root_zeros * zeros, root_ones * ones
         variance = dot(d_zeros, d_zeros) + dot(d_ones, d_ones)
         if not table.is_counted:

@@ -26,7 +26,7 @@ from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Miscalibration, decomposed
 from logloss.inference.groups import groups_table, margin
 from logloss.inference.moments import moments_of
-from logloss.inference.ranking import area_under_curve, share_of_costliest
+from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import figures_of
@@ -380,7 +380,7 @@ def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
 
 def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
     """The share of the loss that the costliest rows bear; not known where a row's loss is not that of its label."""
-    return math.nan if summary.is_soft or summary.n_infinite else share_of_costliest(table, part)
+    return math.nan if summary.is_soft or summary.n_infinite else LossConcentration(table).share(part)
 
 
 def costliest_table(rows: Sequence[Costly]) -> SmallTable:

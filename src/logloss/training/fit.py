@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import logit
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
@@ -270,7 +271,7 @@ class _Fit:
         elif self.n_rows >= LARGE_TABLE and n_free > 1 and len(sample.priorities) >= self.fewest_sampled(n_free):
             null = self.start.copy()
             has_offset = learned.roles.offset is not None
-            null[0] = 0.0 if has_offset else math.log(self.base_rate) - math.log1p(-self.base_rate)
+            null[0] = 0.0 if has_offset else logit(self.base_rate)
             self.sample = sampled_block(self.design, sample.chosen())
             rarest = min((min(term.weights) for term in self.design.categories), default=math.inf)
             # Of a level that has few rows in it a sample knows nothing; if it is the reference, of no level.

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logloss.answers.estimate import expit
 from logloss.data.block import Block
 from logloss.data.rows import Array, Column, Place, Rows
 from logloss.data.source import Part, Source
@@ -238,7 +239,7 @@ def _settled(
     for _ in range(MOST_STEPS):
         mine = points[:, rows]
         logits = vectors @ mine + offsets[:, None]
-        residuals = (1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700))) - labels[:, None]) * (weights * counts)[:, None]
+        residuals = (expit(logits) - labels[:, None]) * (weights * counts)[:, None]
         residuals[rows, np.arange(len(rows))] *= (counts[rows] - 1.0) / counts[rows]
         slopes = vectors.T @ residuals + penalty[:, None] * mine
         steps = inverse @ slopes

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from logloss.answers.answer import Answer, render
+from logloss.answers.estimate import expit, log_expit
 from logloss.answers.figures import jsonable, put
 from logloss.data.design import Design
 from logloss.data.rows import Array
@@ -23,7 +24,7 @@ from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import NewRows
-from logloss.training.predict import LOGIT, Predictor, ScoredSource, proba_of
+from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
 
@@ -171,7 +172,7 @@ class LogisticModel(Answer):
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
         [0.5]
         """
-        return proba_of(self.predict_logit(X, offset=offset))
+        return expit(self.predict_logit(X, offset=offset))
 
     def predict_log_proba(self, X: Any, *, offset: Any = None) -> Array:
         """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.
@@ -184,7 +185,7 @@ class LogisticModel(Answer):
         [[-0.6931, -0.6931]]
         """
         logits = self.predict_logit(X, offset=offset)
-        return -np.column_stack([np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)])
+        return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
         """What each feature adds to the log-odds of each row of X, against the average row; they add up to the logit.

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import expit
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
 from logloss.data.checks import in_numbers
 from logloss.data.columns import as_column, is_declared
@@ -249,19 +250,12 @@ def write_predictions(
             for rows in part.rows():
                 logits = rows.columns[LOGIT].values
                 logits = logits if mapped is None else mapped(logits)
-                proba = Column(proba_of(logits), np.isnan(logits))
+                proba = Column(expit(logits), np.isnan(logits))
                 write({name: rows.columns[name] for name in keep} | {PROBA: proba})
                 n_rows += rows.n_rows
                 if progress is not None:
                     progress(rows)
     return n_rows
-
-
-def proba_of(logits: Array) -> Array:
-    """Probabilities from log-odds, right in both tails; NaN stays NaN."""
-    with np.errstate(invalid="ignore"):
-        found: Array = np.exp(-np.logaddexp(0.0, -logits))
-    return found
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -18,8 +18,8 @@ from logloss.answers.small_table import SmallTable
 from logloss.inference.reliability import (
     confidence_band,
     consistency_band,
+    costliest_shares,
     isotonic_curve,
-    loss_concentration,
     prediction_histogram,
     prediction_quantiles,
     why_no_bands,
@@ -161,7 +161,7 @@ def costliest(m: Measurement) -> Drawing:
         reason = "there is no loss to share"
     if reason:
         return Drawing("costliest", title, f"Nothing is drawn: {reason}.", reason=reason)
-    found = loss_concentration(m)
+    found = costliest_shares(m)
     shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
     half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
     sentence = (
@@ -239,10 +239,9 @@ def verdict(m: Measurement) -> str:
         return f"what chance alone would show is not available: {found.chance_reason}."
     chance = f"a calibrated forecaster would show {significant(found.by_chance, 2)} here"
     p = p_text(found.p_value)
-    if found.p_value > 0.05:
+    if not found.is_beyond_chance:
         return f"{chance}: nothing to repair ({p})."
-    is_worth = found.beyond_chance.low > 0 if found.beyond_chance.has_interval else False
-    return f"{chance}: {'worth repairing' if is_worth else 'more than chance, if little'} ({p})."
+    return f"{chance}: {'worth repairing' if found.is_worth_repairing else 'more than chance, if little'} ({p})."
 
 
 KINDS = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.design import Numbers
 from logloss.show.drawings.drawn import Drawing
@@ -155,7 +156,7 @@ def _curve(model: LogisticModel, name: str, title: str) -> Drawing:
     slope = model.coefficients[name]
     x = np.linspace(low, high, N_CURVE)
     logits = model.intercept + slope * x
-    curve = SmallTable({"x": x.tolist(), "proba": (1 / (1 + np.exp(-logits))).tolist()})
+    curve = SmallTable({"x": x.tolist(), "proba": expit(logits).tolist()})
     middle = -model.intercept / slope if slope else math.nan
     shown = printable(name, 40)
     sentence = f"The curve says how probable {printable(model.positive)} is for each {shown}."
@@ -176,7 +177,7 @@ def _lines(model: LogisticModel, names: list[str], title: str) -> Drawing:
     shown = [printable(name, 40) for name in names]
     found: dict[str, list[float]] = {key: [] for key in ("proba", "x_from", "y_from", "x_to", "y_to")}
     for level in LEVELS:
-        ends = _line(a, b, math.log(level / (1 - level)) - model.intercept, x_low, x_high, y_low, y_high)
+        ends = _line(a, b, logit(level) - model.intercept, x_low, x_high, y_low, y_high)
         if ends is not None:
             for key, value in zip(found, (level, *ends), strict=True):
                 found[key].append(value)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import expit
 from logloss.data.rows import Array
 from logloss.errors import DataError, SeparationWarning
 from logloss.inference.recalibration import Recalibration
@@ -23,7 +24,6 @@ from logloss.information import cross_entropy, entropy, kl_divergence, surprisal
 from logloss.measurement import Measurement, measure
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
-from logloss.training.predict import proba_of
 
 # The predictions through which the slider moves, if the truth does not lie beyond them.
 FIRST_SAID, LAST_SAID = 0.1, 0.9
@@ -222,7 +222,7 @@ def frame_of(intercept: float, slope: float, bound: float, x: Array, labels: Arr
     """One pass, with what it says of each point."""
     logits = logits_of(intercept, slope, x)
     costs = surprisal(labels, y_logit=logits)
-    return Frame(intercept, slope, float(np.mean(costs)), bound, proba_of(logits), costs)
+    return Frame(intercept, slope, float(np.mean(costs)), bound, expit(logits), costs)
 
 
 def logits_of(intercept: float, slope: float, x: Array) -> Array:

@@ -12,13 +12,13 @@ import math
 
 import numpy as np
 
+from logloss.answers.estimate import expit
 from logloss.data.rows import Array
 from logloss.information import entropy, surprisal
 from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, rounded, written
 from logloss.show.explanation.marks import RADIUS, WIDTH, Axes, Element, group, ticks
 from logloss.show.explanation.sentences import short
 from logloss.text import NATS_PER_BIT, fixed
-from logloss.training.predict import proba_of
 
 # Up to so many points each has its own number.
 MOST_LABELLED = 12
@@ -68,7 +68,7 @@ def cut(words: str, longest: int) -> str:
 
 def curve_line(lesson: LessonOfPoints, axes: Axes, frame: Frame, kind: str) -> Element:
     """The curve of a pass."""
-    proba = proba_of(logits_of(frame.intercept, frame.slope, lesson.grid))
+    proba = expit(logits_of(frame.intercept, frame.slope, lesson.grid))
     return axes.line(list(zip(lesson.grid.tolist(), proba.tolist(), strict=True)), kind)
 
 

@@ -193,7 +193,7 @@ def chance_text(lesson: Lesson) -> str:
         return f"How much of it would be luck is not known here ({found.chance_reason})."
     cases = "fewer than 1" if found.p_value < 0.01 else number(round(100 * found.p_value))
     verdict = (
-        "there is nothing to repair here" if found.p_value > 0.05 else "this is more than luck, and worth repairing"
+        "this is more than luck, and worth repairing" if found.is_beyond_chance else "there is nothing to repair here"
     )
     return (
         f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} "

@@ -132,7 +132,7 @@ def _parts(measured: Measurement) -> str:
     """The three parts of the loss, and what chance alone would show."""
     uncertainty, loss = float(measured.uncertainty), float(measured.log_loss)
     discrimination, found = float(measured.discrimination), measured.miscalibration
-    verdict = "nothing to repair" if found.p_value > 0.05 else "more than chance"
+    verdict = "more than chance" if found.is_beyond_chance else "nothing to repair"
     digits = adding_digits(loss, [uncertainty, -discrimination, found], least=5)
     return (
         f"For later: {fixed(uncertainty, digits)} uncertainty − {fixed(discrimination, digits)} discrimination + "

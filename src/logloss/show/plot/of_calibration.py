@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import logit
 from logloss.show.drawings.drawn import Drawing
 from logloss.show.plot.style import BLUE, MUTED, name_rows, whisker
 
@@ -28,11 +29,11 @@ def map_of(ax: Any, drawing: Drawing) -> None:
     if drawing.figures["is_logit"]:
         ends = np.concatenate([said, becomes])
         ends = ends[(ends > 0) & (ends < 1)]
-        low, high = (float(np.log(p / (1 - p))) for p in (ends.min(), ends.max()))
+        low, high = (logit(float(p)) for p in (ends.min(), ends.max()))
         with np.errstate(divide="ignore"):
-            said, becomes = (np.clip(np.log(p) - np.log1p(-p), low, high) for p in (said, becomes))
-        inside = [p for p in TICKS if low <= math.log(p / (1 - p)) <= high]
-        places, names = [math.log(p / (1 - p)) for p in inside], [f"{p:.4f}".rstrip("0") for p in inside]
+            said, becomes = (np.clip(logit(p), low, high) for p in (said, becomes))
+        inside = [p for p in TICKS if low <= logit(p) <= high]
+        places, names = [logit(p) for p in inside], [f"{p:.4f}".rstrip("0") for p in inside]
         ax.set_xticks(places, names)
         ax.set_yticks(places, names)
     ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from logloss.answers.estimate import logit
 from logloss.show.drawings.drawn import Drawing
 from logloss.show.plot.levels import draw_levels
 from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whiskers
@@ -85,7 +86,7 @@ class Axis:
         self.low, self.high = drawing.figures["low"], drawing.figures["high"]
         if self.is_logit:
             edges = drawing.tables["said"]
-            self.low, self.high = (math.log(p / (1 - p)) for p in (edges["to"][0], edges["from"][-1]))
+            self.low, self.high = (logit(p) for p in (edges["to"][0], edges["from"][-1]))
             size = self.high - self.low
             # A cell more at each end: the first and the last hold all that lies beyond.
             self.low, self.high = self.low - size / 38, self.high + size / 38
@@ -96,7 +97,7 @@ class Axis:
         if not self.is_logit:
             return proba
         with np.errstate(divide="ignore"):
-            return np.clip(np.log(proba) - np.log1p(-proba), self.low, self.high)
+            return np.clip(logit(proba), self.low, self.high)
 
     def ticks(self) -> tuple[list[float], list[str]]:
         """Places and names of ticks."""
@@ -104,10 +105,10 @@ class Axis:
             step = 0.2 if self.high - self.low > 0.5 else 0.1
             places = np.arange(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1) * step
             return places.tolist(), [fixed(place, 1) for place in places]
-        inside = [p for p in TICKS if self.low - 1e-9 <= math.log(p / (1 - p)) <= self.high + 1e-9]
+        inside = [p for p in TICKS if self.low - 1e-9 <= logit(p) <= self.high + 1e-9]
         # More than six names run into each other.
         inside = inside[::2] if len(inside) > 6 else inside
-        return [math.log(p / (1 - p)) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
+        return [logit(p) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
 
 
 def _strip(ax: Any, axis: Axis, said: Any) -> None:
