@@ -13,17 +13,15 @@ Where clusters are kept, whole clusters are drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.logistic_line import ScoredLabels, is_inside
 from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import LossSummary
-    from logloss.onepass.summaries.tables import SumTable
+from logloss.onepass.summaries import LossSummary
+from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
+from logloss.onepass.summaries.tables import SumTable
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
 MOST_BINS = 1 << 11
@@ -155,8 +153,6 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
 
 def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
-    from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
-
     clusters = summary.clusters
     fold_of = random.permutation(clusters.n_groups) % n_folds  # type: ignore[union-attr]
     cells, table = clusters.cells, bins.table  # type: ignore[union-attr]

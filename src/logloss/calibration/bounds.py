@@ -21,6 +21,7 @@ from logloss.inference.logistic_line import (
     summed,
 )
 from logloss.inference.score_table import Points, ScoreTable, of_bins
+from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
 # (log p, −log(1 − p)).
 Logs = tuple[Array, Array]
@@ -58,8 +59,6 @@ class Bounds:
 
 def bounds_of(table: ScoreTable) -> Bounds:
     """The bounds of a table; without bins all of them are the labels themselves."""
-    from logloss.onepass.kernels.score_keys import OFFSET_BITS
-
     if table.is_exact:
         labels = labels_inside(table)
         return Bounds(labels, labels, labels, labels)

@@ -28,11 +28,11 @@ from logloss.inference.moments import dot
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
+from logloss.onepass.summaries import LossSummary
 from logloss.text import listed, value_text
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
-    from logloss.onepass.summaries import LossSummary
 
 N_FOLDS = 10
 SEED = 20_140_214

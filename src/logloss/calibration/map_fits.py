@@ -35,6 +35,7 @@ from logloss.inference.logistic_line import (
     summed,
 )
 from logloss.inference.recalibration import pooled
+from logloss.information import entropy
 
 if TYPE_CHECKING:
     from logloss.inference.recalibration import Recalibration
@@ -196,8 +197,6 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
 
 def _edge_costs(fit: ScoreMap, table: ScoreTable) -> tuple[float, float]:
     """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
-    from logloss.information import entropy
-
     certain = _certain_labels(table.points.logs, np.stack(table.shares))
     paid = least = 0.0
     for masses, log_odds in zip(certain, (fit.at_zero, fit.at_one), strict=True):

@@ -16,6 +16,7 @@ import numpy as np
 from logloss.answers.estimate import expit, logit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, costs
+from logloss.onepass.kernels import losses
 
 # From the simplest: of two that are as good, the simpler one is chosen.
 METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
@@ -86,8 +87,6 @@ class ScoreMap:
 
 def logs_of_proba(proba: Array) -> tuple[Array, Array]:
     """(log p, −log(1 − p)) of probabilities."""
-    from logloss.onepass.kernels import losses
-
     found = []
     for label in (1, 0):
         out = np.empty(len(proba))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from logloss.answers.answer import Answer
 from logloss.answers.estimate import CONFIDENCE, Estimate
@@ -11,10 +11,8 @@ from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.pairwise import Contest
 from logloss.errors import DataError
+from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import listed, printable
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.inference.influence import Influence
 from logloss.inference.moments import dot
 from logloss.inference.score_table import ScoreTable
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.contrast import JointScores
+from logloss.onepass.summaries.contrast import BIN_BITS, JointScores
 
 # (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
 # difference of the means) -> (its standard error, skewness).
@@ -26,8 +23,6 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
     Within a coarse bin the rows of a label count as their mean. The functions: what rows of 0 and of 1 add at each
     place of the better one's scores, and of the worse one's.
     """
-    from logloss.onepass.summaries.contrast import BIN_BITS
-
     keys, counts = joint.counts.keys, joint.counts.counts
     bins = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
     of_better, of_worse = bins if better < worse else bins[::-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,17 +28,16 @@ from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_d
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary
-    from logloss.onepass.summaries.contrast import Contrast
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.summaries import ComparisonSummary, pairs_of
+from logloss.onepass.summaries.contrast import Contrast
+from logloss.onepass.summaries.costliest import values_of
 
 
 class PairEstimator:
     """Makes the contests of a summary."""
 
     def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
-        from logloss.onepass.summaries import pairs_of
 
         self.summary, self.names = summary, names
         self.pairs = pairs_of(len(names))
@@ -141,8 +139,6 @@ class PairEstimator:
 
     def _lead(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
         """The difference of the two losses, rounded once, and why it has no interval."""
-        from logloss.onepass.kernels.exact import ratio
-
         if n_both or (n_better and n_worse):
             return math.nan, "both losses are infinite"
         if n_worse:
@@ -156,7 +152,6 @@ class PairEstimator:
             return math.nan, "rows of a cluster depend on each other"
         if math.isnan(lead):
             return math.nan, "both losses are infinite"
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT
 
         weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
         return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
@@ -224,8 +219,6 @@ class PairEstimator:
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""
-        from logloss.onepass.summaries.costliest import values_of
-
         rows = contrast.apart
         pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
         mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,12 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
 from logloss.inference.group_sums import sums_of_key
 from logloss.inference.moments import Moments
+from logloss.onepass.kernels.exact import of_count, ratio
+from logloss.onepass.summaries import ComparisonSummary, Costly
+from logloss.onepass.summaries.contrast import Contrast
+from logloss.onepass.summaries.keyed import KeyedSummary
+from logloss.onepass.summaries.loss import SUMS
 from logloss.text import significant
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary, Costly
-    from logloss.onepass.summaries.contrast import Contrast
-    from logloss.onepass.summaries.keyed import KeyedSummary
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
 POWER = 0.8
@@ -113,8 +113,6 @@ class PairSums:
     """The sums of the difference of two losses under the names of `estimates.Moments`; sign: −1 turns it round."""
 
     def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
-        from logloss.onepass.kernels.exact import of_count
-        from logloss.onepass.summaries.loss import SUMS
 
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
@@ -194,8 +192,6 @@ class GroupPairSums:
 
     def figures(self, total: int, names: tuple[str, ...]) -> dict[str, Any]:
         """The row of a table."""
-        from logloss.onepass.kernels.exact import ratio
-
         moments = Moments(self)
         weight = moments.weight
         losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]

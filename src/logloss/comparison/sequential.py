@@ -19,7 +19,6 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,10 +26,9 @@ from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
 from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.inference.moments import dot
+from logloss.onepass.kernels.exact import ratio
+from logloss.onepass.summaries.keyed import KeyedSummary
 from logloss.text import value_text
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.keyed import KeyedSummary
 
 ALPHA = 1 - CONFIDENCE
 # The numbers of rows for which the sequence is made, together: at any of them it is 1.19 times as wide as if only that
@@ -177,8 +175,6 @@ def _relative(
 
     The sums are integers in units of u = 2^(32·first); V has the square of a weight as its unit.
     """
-    from logloss.onepass.kernels.exact import ratio
-
     table = periods.sums
     weights = table.integers(0)
     total = sum(weights)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,8 @@ from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.kernels.exact import ratio
+from logloss.onepass.summaries import GroupedSummary
 
 
 def diff(old: Measurement, new: Measurement) -> Difference:
@@ -113,7 +111,6 @@ class _Parts:
     """The parts of one loss as plain figures; impossible rows cost 0."""
 
     def __init__(self, measured: Measurement) -> None:
-        from logloss.onepass.kernels.exact import ratio
 
         summary = measured.summary
         self.measured = measured

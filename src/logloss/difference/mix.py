@@ -21,6 +21,7 @@ from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import dot, squares_about
 from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 
 N_BINS = 10
 # Half a row stands in each bin, so that an empty one has a logarithm.
@@ -44,7 +45,6 @@ class _Side:
     """The groups of one measurement in the order of all names: shares, mean losses, and their squares and products."""
 
     def __init__(self, measured: Measurement, names: list[Any]) -> None:
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 
         grouped = measured.summary.groups
         known: dict[Any, int] = {}

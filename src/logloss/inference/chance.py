@@ -16,10 +16,12 @@ from logloss.answers.estimate import CONFIDENCE
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
+from logloss.onepass.kernels import losses, score_keys
+from logloss.onepass.kernels.isotonic import chance_of_all, pooled_entropy
+from logloss.onepass.summaries import CostliestSummary
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import Runs, ScoreTable
-    from logloss.onepass.summaries import CostliestSummary
 
 
 N_DRAWS = 200
@@ -68,8 +70,6 @@ def chance_of(
 
 def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibration: float) -> Chance:
     """All outcomes of few rows."""
-    from logloss.onepass.kernels.isotonic import chance_of_all
-
     if costliest is None or table.is_counted:
         numbers = np.repeat(np.arange(len(table.counts)), table.counts.sum(axis=1))
         columns = table.points.proba, table.points.costs(1), table.points.costs(0)
@@ -83,8 +83,6 @@ def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibr
 
 def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, Array]:
     """(Number of the score, share of all mass, P(1), cost of a 1, cost of a 0) of each row, in ascending order."""
-    from logloss.onepass.kernels import losses, score_keys
-
     rows = [row for row in costliest.rows for _ in range(row.count)]
     forecast = np.array([row.forecast for row in rows])
     is_logit = rows[0].is_logit
@@ -108,8 +106,6 @@ def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, A
 
 def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     """Draws over the places, put together where there are more than so many."""
-    from logloss.onepass.kernels.isotonic import pooled_entropy
-
     runs = table.merged(most)
     if_zero, if_one = (runs.mean(finite(table.points.costs(label))) for label in (0, 1))
     if runs.is_merged and math.isfinite(miscalibration):
@@ -136,8 +132,6 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
 
 def _shown_by_chance(runs: Runs, if_zero: Array, if_one: Array, seed: np.random.SeedSequence) -> float:
     """The miscalibration of one draw of labels."""
-    from logloss.onepass.kernels.isotonic import pooled_entropy
-
     mass, proba, trials = runs.mass, runs.proba, runs.trials
     random = np.random.Generator(np.random.SFC64(seed))
     if trials[0] == 1 and (trials == 1).all():

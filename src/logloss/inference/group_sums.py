@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import GroupedSummary
-    from logloss.onepass.summaries.tables import SumTable
-
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count
+from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.summaries.grouped import GENERAL_SUMS
+from logloss.onepass.summaries.tables import SumTable
 
 # Which hard sums make each sum of a group; "n" and "ones" stand for numbers of rows.
 OF_HARD = {"c": 0, "cw": 0, "cww": 0, "cc": 1, "ccw": 1, "ccc": 2, "p": 3}
@@ -20,7 +18,6 @@ class GroupSums:
     """The sums of one group, in units of 2^-6720, under the names of `onepass.summaries.loss`."""
 
     def __init__(self, grouped: GroupedSummary, number: int, *, is_soft: bool) -> None:
-        from logloss.onepass.summaries.grouped import GENERAL_SUMS
 
         totals = grouped.totals.counts[np.searchsorted(grouped.totals.keys, number)].tolist()
         self.n_rows, self.n_ones, self.n_infinite = totals[:3]
@@ -31,8 +28,6 @@ class GroupSums:
 
     def sum(self, name: str) -> int:
         """One of the sums."""
-        from logloss.onepass.kernels.exact import of_count
-
         total = self._general.get(name, 0)
         if name in OF_HARD:
             total += self._hard[OF_HARD[name]]
@@ -41,8 +36,6 @@ class GroupSums:
 
 def sums_of_key(table: SumTable, number: int) -> list[int]:
     """The sums of one key as integers in units of 2^-6720."""
-    from logloss.onepass.kernels.exact import UNIT_EXPONENT
-
     at = int(np.searchsorted(table.keys, number))
     if at == len(table.keys) or table.keys[at] != number:
         return [0] * table.lanes.shape[0]

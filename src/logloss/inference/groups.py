@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logloss.answers.estimate import Z
 from logloss.answers.small_table import SmallTable
@@ -21,10 +21,9 @@ from logloss.inference.moments import Moments, squares_about
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
 from logloss.inference.variance import LEAST_PLACES_DRAWN, PLACES_DRAWN
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import GroupedSummary
-    from logloss.onepass.summaries.tables import CountTable, SumTable
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.summaries.tables import CountTable, SumTable
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
@@ -45,8 +44,6 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> S
 
 def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
     """What a group costs and adds."""
-    from logloss.onepass.kernels.exact import ratio
-
     loss, rate, mean = moments.log_loss(), moments.base_rate(), moments.quotient("p")
     return {
         "rows": moments.n_rows,
@@ -67,8 +64,6 @@ def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
 
 def _added(moments: Moments, total: Moments, loss: float) -> float:
     """W_g·(S_g − S) / W; the groups' add up to 0."""
-    from logloss.onepass.kernels.exact import ratio
-
     if math.isinf(loss):
         return math.inf
     if total.summary.n_infinite:
@@ -80,8 +75,6 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
 
 def _squares_about(total: Moments, moments: Moments) -> float:
     """Σ w²(c − S)² / W² over the rows of a group, S and W of all rows; nan if a loss is infinite."""
-    from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-
     if total.summary.n_infinite:
         return math.nan
     w = total.weight

@@ -26,6 +26,7 @@ import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.moments import dot
+from logloss.onepass.kernels import exact, losses
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
@@ -115,8 +116,6 @@ def labels_inside(table: ScoreTable) -> ScoredLabels:
 
 def costs(log_odds: Array, label: int) -> Array:
     """What rows of a label cost at log-odds, in nats."""
-    from logloss.onepass.kernels import losses
-
     log_odds = np.ascontiguousarray(log_odds, dtype=np.float64)
     out = np.empty(len(log_odds))
     losses.surprisals(np.full(len(log_odds), label, np.uint8), log_odds, None, log_odds, out)
@@ -285,8 +284,6 @@ def _loss_and_derivatives(
     design: list[Array], offset: Array, share: Array, mass: Array, theta: Array
 ) -> tuple[float, Array, Array]:
     """(Loss, its derivatives by the log-odds of each place, its second ones)."""
-    from logloss.onepass.kernels import exact, losses
-
     log_odds = offset
     for column, coefficient in zip(design, theta, strict=True):
         log_odds = log_odds + coefficient * column

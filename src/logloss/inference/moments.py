@@ -17,10 +17,13 @@ import numpy as np
 from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_interval
 from logloss.data.values import Array
 from logloss.information import entropy
+from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
+from logloss.onepass.summaries import LossSummary
+from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
-    from logloss.onepass.summaries import LossSummary
 
 # Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
 FEWEST_OF_RARER_CLASS = 20
@@ -60,27 +63,19 @@ class Moments:
 
     def quotient(self, name: str) -> float:
         """A sum per unit of weight."""
-        from logloss.onepass.kernels.exact import ratio
-
         return ratio(self.summary.sum(name), self.weight)
 
     def sum_weight(self) -> float:
         """The sum of the weights."""
-        from logloss.onepass.kernels.exact import rounded
-
         return rounded(self.weight, 1)
 
     def loss_of_possible(self) -> float:
         """Mean loss of the rows whose loss is finite; nan if there are none."""
-        from logloss.onepass.kernels.exact import ratio
-
         possible = self.weight - self.summary.sum("w_infinite")
         return ratio(self.summary.sum("c"), possible) if possible else math.nan
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """Σ (x − X·w)(y − Y·w) / W², with X and Y the means of the two: the covariance of these means."""
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-
         centred = self.centred(x, y, xy) * self.n_rows
         return ratio(centred << UNIT_EXPONENT, self.weight**4 * max(self.n_rows - 1, 1))
 
@@ -92,8 +87,6 @@ class Moments:
 
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate, whatever the weights: nothing in it can underflow."""
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-
         # Products of shares and weights are rounded: of equal ones the sum may be below 0.
         positive, centred = self.summary.sum("a"), max(self.centred("a", "a", "aa"), 0) * self.n_rows
         both = (positive * (self.weight - positive)) ** 2
@@ -101,8 +94,6 @@ class Moments:
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of d = c − S·w: the skewness of the sum of the losses; 0 if all are equal."""
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-
         of = self.summary.sum
         w, c = self.weight, of("c")
         squares = squares_about(self.summary, c, w)
@@ -150,8 +141,6 @@ class Moments:
 
     def slope(self) -> float:
         """Derivative of the entropy at the base rate, log((1 − rate) / rate)."""
-        from logloss.onepass.kernels.exact import ratio
-
         positive = self.summary.sum("a")
         odds = ratio(self.weight - positive, positive)
         if 0 < odds < math.inf:
@@ -161,8 +150,6 @@ class Moments:
 
     def uncertainty(self) -> Estimate:
         """Entropy of the base rate, from the rarer class, whose share has all its digits; second-order delta method."""
-        from logloss.onepass.kernels.exact import ratio
-
         positive = self.summary.sum("a")
         rarer = ratio(min(positive, self.weight - positive), self.weight)
         value = entropy(rarer)
@@ -182,8 +169,6 @@ class Moments:
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
-        from logloss.onepass.kernels import exact
-
         if not uncertainty > 0:
             reason = "one class: the labels have no entropy to save" if self.is_one_class else NEXT_TO_NOTHING
             return Estimate(math.nan, reason=reason)
@@ -222,16 +207,12 @@ class Moments:
 
     def expected_gap(self) -> float:
         """Loss minus mean entropy of the predictions."""
-        from logloss.onepass.kernels.exact import ratio
-
         if self.summary.n_infinite:
             return math.inf
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
 
     def gap_in_errors(self, gap: float) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
-        from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-
         variance = self.summary.sum("v")
         if variance == 0:
             return math.nan
@@ -344,8 +325,6 @@ class ClusteredMoments(Moments):
 
     def deviations(self, name: str) -> Array:
         """What each cluster adds to a mean beyond its share."""
-        from logloss.onepass.kernels.exact import ratio
-
         values, weights = in_one_unit(self.totals[name], self.totals["w"])
         value, weight = sum(values), sum(weights)
         return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
@@ -360,8 +339,6 @@ class ClusteredMoments(Moments):
 
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate."""
-        from logloss.onepass.kernels.exact import ratio
-
         positive = self.summary.sum("a")
         both = ratio(positive * (self.weight - positive), self.weight**2)
         error = math.sqrt(max(self.covariance("a", "a", "aa"), 0.0))
@@ -406,7 +383,6 @@ class AllSums:
     """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
 
     def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
-        from logloss.onepass.summaries.loss import SUMS
 
         self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
         self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
@@ -424,9 +400,6 @@ class AllSums:
 
 def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
     """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
-    from logloss.onepass.kernels import exact, losses
-    from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
-
     totals = dict.fromkeys(SUMS, 0)
     for label, points in enumerate((table.of_zeros, table.of_ones)):
         for side in (0, 1):

@@ -11,6 +11,7 @@ from logloss.answers.estimate import Estimate, Z, expit, logit
 from logloss.data.values import Array
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.variance import ErrorOf
+from logloss.onepass.kernels.exact import ratio
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
@@ -24,8 +25,6 @@ def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estim
     DeLong's variance, from what each row contributes. Exact from a table, rounded once; from bins rows of one bin are
     ties.
     """
-    from logloss.onepass.kernels.exact import ratio
-
     zeros, ones = zeros_and_ones(table)
     mass_zero, mass_one = int(zeros.sum()), int(ones.sum())
     if not mass_zero or not mass_one:

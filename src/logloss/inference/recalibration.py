@@ -10,6 +10,7 @@ import numpy as np
 
 from logloss.data.values import Array
 from logloss.information import entropy
+from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
@@ -68,8 +69,6 @@ def entropy_of_pools(ones: Array, rows: Array, total: int) -> float:
 
 def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:
     """(Ones, rows, last place) of each pool: neighbours are pooled until the share of ones increases, exactly."""
-    from logloss.onepass.kernels.isotonic import pool_adjacent_violators
-
     if ones.dtype == np.int64:
         pool_ones, pool_rows = ones.copy(), rows.copy()
         n_pools = pool_adjacent_violators(pool_ones, pool_rows)

@@ -28,6 +28,7 @@ from logloss.data.values import Array
 from logloss.inference.ranking import LossConcentration
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of, starts_of_runs
+from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
@@ -161,8 +162,6 @@ def _points(proba: Array, mass: Array) -> Array:
 
 def _isotonic(ones: Array, rows: Array) -> Array:
     """The isotonic share of ones at each place."""
-    from logloss.onepass.kernels.isotonic import pool_adjacent_violators
-
     pool_ones, pool_rows = ones.copy(), rows.copy()
     n_pools = pool_adjacent_violators(pool_ones, pool_rows)
     pool = np.searchsorted(np.cumsum(pool_rows[:n_pools]), np.cumsum(rows))

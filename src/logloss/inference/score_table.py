@@ -15,15 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.values import Array
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries import ScoreSummary
-    from logloss.onepass.summaries.tables import CountTable, SumTable
+from logloss.onepass.kernels import losses, score_keys
+from logloss.onepass.kernels.exact import ratio
+from logloss.onepass.kernels.score_keys import BITS_OF_HALF, KEY_OF_ONE, OFFSET_BITS
+from logloss.onepass.summaries import ScoreSummary
+from logloss.onepass.summaries.scores import LOGIT, bins_of
+from logloss.onepass.summaries.tables import CountTable, SumTable
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,6 @@ class ScoreTable:
     @cached_property
     def share_of_a_row(self) -> float:
         """The share of all mass that one row with a hard label and no weight has; inf where there is no such row."""
-        from logloss.onepass.kernels.exact import ratio
-
         _, rows = self.integers
         unit = 1 if self.is_counted else 1 << max(0, -32 * self.masses.first)
         return ratio(unit, int(rows.sum()))
@@ -111,8 +110,6 @@ class ScoreTable:
 
     def coarse(self, shift: int) -> Array:
         """The coarse bin of each place."""
-        from logloss.onepass.summaries.scores import bins_of
-
         return (bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys) >> shift
 
     def coarse_means(self, shift: int, label: int, values: Array, n_bins: int = 0) -> Array:
@@ -210,8 +207,6 @@ class Points:
 
     def costs(self, label: int) -> Array:
         """What a row of this label costs at each point, in nats."""
-        from logloss.onepass.kernels import losses
-
         out = np.empty(len(self.values))
         labels = np.full(len(self.values), label, np.uint8)
         if self.is_far is None:
@@ -242,8 +237,6 @@ class Points:
     @property
     def entropy(self) -> Array:
         """Entropy of each point, in nats."""
-        from logloss.onepass.kernels import losses
-
         out = np.empty(len(self.values))
         losses.entropies(np.ascontiguousarray(self.smaller), out)
         return out
@@ -258,8 +251,6 @@ class Points:
 
 def score_table_of(scores: ScoreSummary) -> ScoreTable:
     """The table of a score summary."""
-    from logloss.onepass.kernels.score_keys import OFFSET_BITS
-
     keys, counts, places = _together(scores.counts, scores.masses, 4 if scores.is_binned else 2)
     if not scores.is_binned:
         points = of_keys(scores.scale, keys)
@@ -311,9 +302,6 @@ def _together(counts: CountTable, masses: SumTable, n_columns: int) -> tuple[Arr
 
 def of_keys(scale: str, keys: Array) -> Points:
     """The scores that have these keys."""
-    from logloss.onepass.kernels.score_keys import BITS_OF_HALF, KEY_OF_ONE
-    from logloss.onepass.summaries.scores import LOGIT
-
     if scale == LOGIT:
         sizes = np.abs(keys).view(np.float64)
         return Points(np.where(keys < 0, -sizes, sizes), None)
@@ -323,9 +311,6 @@ def of_keys(scale: str, keys: Array) -> Points:
 
 def of_bins(scale: str, bins: Array, within: Array) -> Points:
     """The points at these places, in (0, 1), of bins."""
-    from logloss.onepass.kernels import score_keys
-    from logloss.onepass.summaries.scores import LOGIT
-
     if scale == LOGIT:
         steps = bins - (score_keys.N_NEAR + score_keys.N_FAR)
         is_near = (steps >= -score_keys.N_NEAR) & (steps < score_keys.N_NEAR)

@@ -11,10 +11,11 @@ import numpy as np
 from logloss.data.values import Array
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
+from logloss.onepass.summaries import GroupedSummary, LossSummary
+from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
-    from logloss.onepass.summaries import GroupedSummary, LossSummary
 
 
 # Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
@@ -54,8 +55,6 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, tabl
 
     Places are put together into coarse bins, within which a label's rows count as their mean.
     """
-    from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
-
     cells = clusters.cells
     if cells is None:
         return np.zeros(0)
@@ -81,7 +80,6 @@ def error_of_rows(table: ScoreTable, n_rows: int) -> ErrorOf:
 
     The skewness is 0 where it is not known: with weights or soft labels.
     """
-
     of_zeros, of_both, of_ones = table.squares
     root_zeros, root_ones = np.sqrt(of_zeros), np.sqrt(of_ones)
 
