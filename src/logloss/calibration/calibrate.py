@@ -179,7 +179,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     loss = float(moments.log_loss())
     reason = "infinite" if math.isinf(loss) else moments.why_no_interval()
     saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
-    fit = fitted_map(kind, FitData.of_table(bins.table, bins))
+    fit = fitted_map(kind, FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
     after = loss - float(saves)
     if not after > loss * ALL_SAVED:

@@ -66,22 +66,24 @@ class FitData:
     @classmethod
     def of_bins(cls, bins: ScoreBins, masses: Array) -> FitData:
         """Of the bins with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
-        inside = bins.inside
-        at_zero, at_one = _certain_labels((bins.log_one[0], bins.log_zero[0]), masses)
-        zeros, ones = masses[:, inside]
-        row = 1.0 / bins.n_effective
-        return cls(bins.labels_of(masses), bins.logit[inside], zeros, ones, at_zero, at_one, row)
+        logs = bins.log_one[0], bins.log_zero[0]
+        return cls._of(bins.labels_of(masses), logs, bins.logit, masses, bins)
 
     @classmethod
-    def of_table(cls, table: ScoreTable, bins: ScoreBins) -> FitData:
+    def of_table(cls, bins: ScoreBins) -> FitData:
         """Of every place."""
+        table = bins.table
         log_one, log_zero = table.points.logs
-        inside = is_inside(log_one, log_zero)
-        masses = np.stack(table.shares)
-        at_zero, at_one = _certain_labels((log_one, log_zero), masses)
+        return cls._of(labels_inside(table), (log_one, log_zero), log_one + log_zero, np.stack(table.shares), bins)
+
+    @classmethod
+    def _of(
+        cls, labels: ScoredLabels, logs: tuple[Array, Array], logit: Array, masses: Array, bins: ScoreBins
+    ) -> FitData:
+        inside = is_inside(*logs)
+        at_zero, at_one = _certain_labels(logs, masses)
         zeros, ones = masses[:, inside]
-        row = 1.0 / bins.n_effective
-        return cls(labels_inside(table), log_one[inside] + log_zero[inside], zeros, ones, at_zero, at_one, row)
+        return cls(labels, logit[inside], zeros, ones, at_zero, at_one, 1.0 / bins.n_effective)
 
     def smoothed(self, labels: ScoredLabels) -> ScoredLabels:
         """Labels with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""

@@ -104,7 +104,7 @@ class PairEstimator:
             course,
             needed,
             width * paired.error if has_error else math.nan,
-            self._groups(better, worse, place, sign),
+            self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),
         )
@@ -202,7 +202,7 @@ class PairEstimator:
             return "not kept with weights or soft labels"
         return ""
 
-    def _groups(self, better: int, worse: int, place: int, sign: int) -> SmallTable | None:
+    def _groups(self, better: int, worse: int, place: int) -> SmallTable | None:
         """The lead by group, and what each adds to it."""
         grouped = self.summary.groups
         if grouped is None:
@@ -213,7 +213,7 @@ class PairEstimator:
         for number, name in enumerate(grouped.names):
             columns = name if name != REST else REST * len(grouped.columns)
             row = dict(zip(grouped.columns, columns, strict=True))
-            sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names), is_soft=False)
+            sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names))
             rows.append(row | sums.figures(self.summary.losses[0].sum("w"), self.names))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 

@@ -167,13 +167,11 @@ def simultaneous_level(n_pairs: int) -> float:
 class GroupPairSums:
     """The sums of the difference of two losses in one group, under the names of `estimates.Moments`."""
 
-    def __init__(
-        self, grouped: KeyedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int, *, is_soft: bool
-    ) -> None:
+    def __init__(self, grouped: KeyedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int) -> None:
         sums = sums_of_key(grouped.sums, number)
         counts = grouped.counts.counts[int(np.searchsorted(grouped.counts.keys, number))].tolist()
         better, worse = pair
-        self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, is_soft
+        self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, False
         self.impossible = counts[1 + better], counts[1 + worse]
         self.costs = sums[1 + better], sums[1 + worse]
         # Weight, losses, weight², weight times losses, squares of the differences.

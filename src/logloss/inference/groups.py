@@ -20,10 +20,13 @@ from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import Moments, squares_about
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
-from logloss.inference.variance import LEAST_PLACES_DRAWN, PLACES_DRAWN
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.tables import CountTable, SumTable
+
+# Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
+PLACES_DRAWN = 1 << 15
+LEAST_PLACES_DRAWN = 1 << 8
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:

@@ -53,14 +53,6 @@ def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estim
     return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
 
 
-def area_bounds(table: ScoreTable) -> tuple[float, float]:
-    """What is certain of the area under the curve, wherever the rows lie in their bins."""
-    zeros, ones = zeros_and_ones(table)
-    both = int(zeros.sum()) * int(ones.sum())
-    below = sum_of_products(ones, np.cumsum(zeros) - zeros)
-    return below / both, (below + (0 if table.is_exact else sum_of_products(ones, zeros))) / both
-
-
 def zeros_and_ones(table: ScoreTable) -> tuple[Array, Array]:
     """The masses of 0 and of 1 at each place, as integers in one unit."""
     ones, rows = table.integers

@@ -86,6 +86,12 @@ def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:
     return pool_ones, pool_rows, np.array(next(columns))
 
 
+def isotonic_shares(ones: Array, rows: Array) -> Array:
+    """The share of ones of the pool that each place is in."""
+    pool_ones, pool_rows, last = pooled(ones, rows)
+    return np.repeat(pool_ones / pool_rows, np.diff(last, prepend=-1))
+
+
 def finite(costs: Array) -> Array:
     """Costs with 0 for those that no row pays."""
     return np.where(np.isfinite(costs), costs, 0.0)

@@ -26,9 +26,8 @@ from logloss.answers.estimate import CONFIDENCE
 from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.inference.ranking import LossConcentration
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Recalibration, isotonic_shares
 from logloss.inference.score_table import score_table_of, starts_of_runs
-from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
@@ -74,11 +73,11 @@ def consistency_band(m: Measurement) -> SmallTable:
     drawn = np.empty((N_DRAWS, len(at)))
     for number in range(N_DRAWS):
         ones = random.binomial(trials, proba) * (rows // trials)
-        drawn[number] = _isotonic(ones, rows // trials * trials)[at]
+        drawn[number] = isotonic_shares(ones, rows // trials * trials)[at]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     whole = rows // trials * trials
-    curve = _isotonic(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]
+    curve = isotonic_shares(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]
     reach = np.add.reduceat(mass, at) / mass.sum()
     columns = {"proba": proba[at], "low": low, "high": high, "rate": curve, "share": reach}
     return SmallTable({name: values.tolist() for name, values in columns.items()})
@@ -158,11 +157,3 @@ def _points(proba: Array, mass: Array) -> Array:
     of_rows = np.searchsorted(cumulative, np.linspace(0, 1, N_POINTS // 2) * cumulative[-1])
     of_proba = np.searchsorted(proba, np.linspace(proba[0], proba[-1], N_POINTS // 2))
     return np.unique(np.clip(np.concatenate([[0], of_rows, of_proba]), 0, n - 1))
-
-
-def _isotonic(ones: Array, rows: Array) -> Array:
-    """The isotonic share of ones at each place."""
-    pool_ones, pool_rows = ones.copy(), rows.copy()
-    n_pools = pool_adjacent_violators(pool_ones, pool_rows)
-    pool = np.searchsorted(np.cumsum(pool_rows[:n_pools]), np.cumsum(rows))
-    return (pool_ones[:n_pools] / pool_rows[:n_pools])[pool]

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
 
 
-# Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
-PLACES_DRAWN = 1 << 15
-LEAST_PLACES_DRAWN = 1 << 8
-
-
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     """The figures with clusters as observations."""
     sums = [GroupSums(clusters, number, is_soft=moments.summary.is_soft) for number in range(clusters.n_groups)]
