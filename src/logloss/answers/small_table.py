@@ -50,6 +50,7 @@ class SmallTable(Sequence[dict[str, Any]]):
         return (self[number] for number in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
+        # By their text: nan is equal to itself here, as it is in two answers of the same rows.
         return isinstance(other, SmallTable) and repr(self._columns) == repr(other._columns)
 
     def __hash__(self) -> int:
@@ -79,6 +80,7 @@ class SmallTable(Sequence[dict[str, Any]]):
             import polars
         except ImportError as error:
             raise _missing("polars") from error
+        # Not strict: a column of whole numbers may have a nan, or text for what is left over.
         return polars.DataFrame(self._columns, strict=False)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> Any:

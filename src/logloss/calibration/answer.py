@@ -26,6 +26,7 @@ from logloss.errors import DataError
 from logloss.text import value_text
 
 # Rows that are mapped together.
+# 128 KiB for each array of a piece: half a dozen of them fit into a second cache of 1 MiB.
 PIECE_ROWS = 1 << 14
 
 
@@ -104,6 +105,7 @@ class Calibration(Answer):
             found |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
         if self.method == "temperature":
             found["temperature"] = 1 / self.map.a if self.map.a else math.inf
+        # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
         for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
             log_odds = getattr(self.map, name)
             if is_seen and log_odds is not None:
@@ -137,6 +139,7 @@ class Calibration(Answer):
             row = int(np.argmax(bad))
             hint = "If it holds log-odds, use apply_logit."
             raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
+        # By way of logarithms and back the last digit may change: doing nothing must change nothing.
         if self.method == NOTHING and self.negatives_kept == 1:
             return _shaped(values, shape)
         return _shaped(self._mapped(values, logs_of_proba, 0.5, self.map.probabilities), shape)

@@ -73,6 +73,7 @@ class ScoreBins:
         inside = self.inside
         if np.array_equal(self.log_one[0], self.log_one[1]):
             return ScoredLabels(self.log_one[0, inside], self.log_zero[0, inside], masses[0, inside], masses[1, inside])
+        # Where the means of the two labels differ, each has a place of its own.
         kept = masses[:, inside]
         none = np.zeros(kept.shape[1])
         log_one, log_zero = (np.concatenate(list(each[:, inside])) for each in (self.log_one, self.log_zero))
@@ -146,6 +147,7 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
         return _folds_of_clusters(bins, summary, n_folds, random)
+    # Rows of one label and place are equal: to draw folds of them is to split their number.
     drawn = np.moveaxis(random.multinomial(bins.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
     shares = drawn / np.maximum(bins.rows, 1)
     return shares[:, :2] * (bins.masses - bins.soft) + shares[:, 2:] * bins.soft
@@ -154,6 +156,7 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
 def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
     clusters = summary.clusters
+    # As many clusters in each fold, to one.
     fold_of = random.permutation(clusters.n_groups) % n_folds  # type: ignore[union-attr]
     cells, table = clusters.cells, bins.table  # type: ignore[union-attr]
     coarse = table.coarse(clusters.shift)  # type: ignore[union-attr]
@@ -168,6 +171,7 @@ def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, rand
         place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
             np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), pairs[label])
+    # Within a coarse bin every place has the same share in each fold: only that much is known of clusters.
     total = found.sum(axis=0)
     shares = np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
     place_of = np.searchsorted(held, coarse)[np.searchsorted(bins.bin_of, np.arange(bins.n_bins))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,6 @@ from logloss.inference.logistic_line import (
     is_inside,
     labels_inside,
     loss_at,
-    summed,
 )
 from logloss.inference.score_table import Points, ScoreTable, of_bins
 from logloss.onepass.kernels.score_keys import OFFSET_BITS
@@ -45,8 +45,9 @@ class Bounds:
         of_high = np.divide(mean - low, width, out=np.zeros(len(width)), where=width > 0)
         total = 0.0
         for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
+            # A cost is convex in the log-odds: between two ends it lies below their chord.
             chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
-            total += summed(masses * chord)
+            total += math.fsum(masses * chord)
         return total * (1 + ROUNDING)
 
     def least(self, kind: str, start: LogOddsMap) -> float:
@@ -54,6 +55,7 @@ class Bounds:
         found = fitted(self.kindest, kind, start)
         if not found.decrement < CONVERGED:
             return 0.0
+        # Newton's model expects half the decrement more; four times that is left to what the model does not see.
         return loss_at(self.kindest, found) * (1 - ROUNDING) - 2 * found.decrement
 
 
@@ -85,6 +87,7 @@ def bounds_of(table: ScoreTable) -> Bounds:
     middle = of_bins(table.scale, table.keys, np.full(len(table.keys), 0.5))
     inside = is_inside(*middle.logs)
     kept = (zeros + ones > 0) & np.concatenate([inside, inside])
+    # A row of 0 costs least where p is least, a row of 1 where it is greatest.
     every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
     return Bounds(*(labels.taken(kept) for labels in every))
 
@@ -92,6 +95,7 @@ def bounds_of(table: ScoreTable) -> Bounds:
 def _logs(points: Points) -> Logs:
     """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
     if points.is_far is not None and len(points.values):
+        # Such an edge stands for no row: its infinite cost would make every bound infinite.
         points = replace(points, values=np.maximum(points.values, 5e-324))
     elif points.is_far is None:
         largest = np.finfo(np.float64).max

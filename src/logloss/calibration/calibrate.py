@@ -34,7 +34,9 @@ from logloss.text import listed, value_text
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
 
+# docs/decisions/0017-which-map.md: with the choice made anew for each, 45 pairs of folds are fitted.
 N_FOLDS = 10
+# Any number: that it is fixed gives the same rows the same answer.
 SEED = 20_140_214
 # Of a loss of which less is left than this, the difference of two floats says nothing.
 ALL_SAVED = 2.0**-30
@@ -171,6 +173,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     bins = score_bins_of(summary)
     moments, error_of = figures_of(summary, bins.table)
     methods = METHODS if method == AUTO else tuple(dict.fromkeys((NOTHING, method)))
+    # Cross-fitting needs two; of a single row one of them is empty.
     n_folds = max(min(n_folds, _most_folds(summary)), 2)
     folds = folds_of(bins, summary, n_folds, random)
     effect = 1.0 if summary.clusters is None else design_effect(bins.table, summary.n_rows, error_of)
@@ -179,6 +182,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     loss = float(moments.log_loss())
     reason = "infinite" if math.isinf(loss) else moments.why_no_interval()
     saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
+    # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
     fit = fitted_map(kind, FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
     after = loss - float(saves)
@@ -213,6 +217,7 @@ def design_effect(table: ScoreTable, n_rows: int, error_of: ErrorOf) -> float:
     mean = dot(zeros, if_zero) + dot(ones, if_one)
     plain, _ = error_of_rows(table, n_rows)(if_zero, if_one, mean)
     clustered, _ = error_of(if_zero, if_one, mean)
+    # Where all rows cost the same, or too much, clusters make no difference that could be seen.
     is_known = plain > 0 and math.isfinite(clustered) and math.isfinite(plain)
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
 
@@ -241,6 +246,7 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str, *,
 
 def _share(saves: Estimate, loss: float) -> Estimate:
     """A saving as a share of the loss."""
+    # The loss is taken as known: beside that of the difference its error does not count.
     if not math.isfinite(loss) or loss == 0 or not math.isfinite(saves):
         return Estimate(math.nan, reason="the loss was infinite" if math.isinf(loss) else "there was no loss")
     return Estimate(saves / loss, saves.low / loss, saves.high / loss, saves.reason)

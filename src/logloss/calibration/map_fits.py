@@ -32,7 +32,6 @@ from logloss.inference.logistic_line import (
     fitted,
     is_inside,
     labels_inside,
-    summed,
 )
 from logloss.inference.recalibration import pooled
 from logloss.information import entropy
@@ -88,6 +87,7 @@ class FitData:
     def smoothed(self, labels: ScoredLabels) -> ScoredLabels:
         """Labels with Platt's targets: a 1 counts as (n₁ + 1) / (n₁ + 2), a 0 as 1 / (n₀ + 2), of effective rows."""
         of_zero, of_one = (1 / (float(each.sum()) / self.row + 2) for each in (labels.zeros, labels.ones))
+        # The mass of each row is split between both labels as its target says.
         zeros = labels.zeros * (1 - of_zero) + labels.ones * of_one
         return labels.with_masses(zeros, labels.zeros * of_zero + labels.ones * (1 - of_one))
 
@@ -113,6 +113,7 @@ def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> S
         # Every score lies beyond those that were seen.
         return _with_edges(ScoreMap(method, lowest=math.inf, highest=-math.inf), data)
     labels = data.smoothed(data.labels)
+    # Folds may have taken all of a place.
     labels = labels.taken(labels.mass > 0)
     line = fitted(labels, method, start) if len(labels.mass) else LogOddsMap()
     found = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
@@ -130,6 +131,7 @@ def _with_edges(found: ScoreMap, data: FitData) -> ScoreMap:
         at_zero = min(_half_a_row_more(data.at_zero, data.row), lowest)
     if data.at_one is not None:
         at_one = max(_half_a_row_more(data.at_one, data.row), highest)
+        # The map never decreases: what p = 1 becomes is not below what p = 0 becomes.
         at_one = at_one if at_zero is None else max(at_one, at_zero)
     return replace(found, at_zero=at_zero, at_one=at_one)
 
@@ -152,6 +154,7 @@ def _isotonic(data: FitData) -> ScoreMap:
     if not held.any():
         return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
     zeros, ones, places = zeros[held], ones[held], places[held]
+    # Half a row of each class at both ends, for whatever class lies there.
     for end in (0, -1):
         zeros[end] += data.row / 2
         ones[end] += data.row / 2
@@ -193,6 +196,7 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
         return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
     if len(bounds.kindest.mass) == 0:
         return max(edges[0] - edges[1], 0.0)
+    # No map can do better than the isotonic one, nor than the best of its kind at the kindest places.
     of_kind = bounds.least(fit.method, fit.line) + edges[1]
     return max(bounds.most(fit.line) + edges[0] - max(least, of_kind), 0.0)
 
@@ -214,4 +218,4 @@ def _most_of_isotonic(fit: ScoreMap, bounds: Bounds) -> float:
     """What a map that never decreases can cost at most: rows of 0 at the upper ends of bins, of 1 at the lower."""
     zeros = costs(fit.log_odds(bounds.ends.log_one, bounds.ends.log_zero), 0)
     ones = costs(fit.log_odds(bounds.starts.log_one, bounds.starts.log_zero), 1)
-    return summed(bounds.ends.zeros * zeros + bounds.starts.ones * ones)
+    return math.fsum(bounds.ends.zeros * zeros + bounds.starts.ones * ones)

@@ -59,6 +59,7 @@ class ScoreMap:
             said = np.interp(score, self.knots, self.values)
             found = logit(said)
         else:
+            # A slope of 2 takes the largest log-odds to infinity, which is what they mean.
             with np.errstate(over="ignore"):
                 found = self.line.log_odds(log_one, log_zero)
         for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
@@ -75,6 +76,7 @@ class ScoreMap:
         if self.method != ISOTONIC:
             return expit(self.log_odds(log_one, log_zero))
         score = log_one + log_zero
+        # Not by way of log-odds and back: values of blocks come out to the bit.
         found = np.interp(score, self.knots, self.values)
         for limit, is_there in (
             (self.at_zero, score <= -AS_GOOD_AS_INFINITE),

@@ -67,6 +67,7 @@ class CrossFit:
         freedom: its variance is 2k / n².
         """
         more = abs(self.n_parameters.get(method, 0) - self.n_parameters.get(other, 0))
+        # One over the number of independent observations that judge.
         share = self.row / float(self.masses.sum())
         return 2 * more * (share * share)
 
@@ -88,6 +89,7 @@ class CrossFit:
         gaps, mean = self.gaps(method, other)
         error, skewness = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
         both = math.hypot(error, math.sqrt(self.by_chance(method, other)))
+        # What fitting adds has no skewness that is known: it dilutes that of the mean.
         return mean, both, skewness * (error / both) ** 3 if both > 0 else 0.0
 
 
@@ -98,9 +100,11 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
     """
     everything = FitData.of_bins(bins, bins.masses)
     whole = {method: fitted_map(method, everything) for method in methods}
+    # Newton's steps begin at the fit to all rows, of which the other folds say nearly the same.
     starts = {m: None if m in (NOTHING, ISOTONIC) else f.line for m, f in whole.items()}
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
     row = design_effect / bins.n_effective
+    # Doing nothing is fitted to nothing: one cost for all folds.
     same = {NOTHING: costs_of(whole[NOTHING], bins)} if NOTHING in whole else {}
 
     def without(*left_out: int) -> dict[str, Array]:
@@ -118,6 +122,7 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
     alternatives = tuple(m for m in methods if math.isfinite(found.log_loss(m)))
     if len(alternatives) < 2:
         return found
+    # For the choice of a fold: each other fold judged by maps that saw neither of the two.
     pairs = {pair: without(*pair) for pair in combinations(range(len(folds)), 2)}
     picked = []
     for fold, one in enumerate(each):
@@ -143,6 +148,7 @@ def selected_method(candidates: CrossFit) -> str:
     """The simplest method that costs at most one standard error more than the one that costs least."""
     losses = {method: candidates.log_loss(method) for method in METHODS if method in candidates.costs}
     best = min(losses, key=lambda method: losses[method])
+    # The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), on paired differences.
     for method, loss in losses.items():
         if method == best:
             break

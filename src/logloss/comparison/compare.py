@@ -152,6 +152,7 @@ def compare(
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
     """The comparison that a summary makes."""
     estimator = PairEstimator(summary, names)
+    # From the best down: the first contest is that of the best and the runner-up.
     order = estimator.order()
     contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = contests[0]
@@ -200,6 +201,7 @@ def change_of(names: tuple[str, ...], contest: Contest) -> Estimate:
     lead = contest.lead
     if contest.better == names[0]:
         return lead
+    # The interval is turned round, too.
     return Estimate(-lead, -lead.high, -lead.low, lead.reason)
 
 

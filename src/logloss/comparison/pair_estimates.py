@@ -41,6 +41,7 @@ class PairEstimator:
 
         self.summary, self.names = summary, names
         self.pairs = pairs_of(len(names))
+        # All pairs, not only those with the best: any two may be asked for with `between`.
         self.level = simultaneous_level(len(self.pairs))
         self.tables = [score_table_of(each.scores) for each in summary.losses]
         self.recalibrations = [Recalibration(table) for table in self.tables]
@@ -68,6 +69,7 @@ class PairEstimator:
         # Contrasts hold the first less the second: the worse one's loss less the better one's.
         sign = 1 if worse == i else -1
         moments = Moments(PairSums(self.summary, contrast, sign))
+        # Rows that are possible for both; impossible for the first only, the second only, both.
         counts = contrast.counts
         n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
@@ -82,10 +84,12 @@ class PairEstimator:
         )
         if self.summary.clusters is not None:
             course = course.without_sequence("rows of a cluster depend on each other")
+        # An interval for all pairs that would have to exclude 0, with the power asked for.
         width = paired.quantile(self.level) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
         needed = None
         if has_error and lead > 0 and paired.error > 0:
+            # Errors shrink with the root of the rows. Not a power: that of a float raises an error at infinity.
             rows = n_rows * (width * paired.error / lead) * (width * paired.error / lead)
             needed = math.ceil(rows) if math.isfinite(rows) else None
         return Contest(
@@ -123,6 +127,7 @@ class PairEstimator:
         if not is_whole:
             return PairedDifference(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
         grouped = ClusteredMoments(moments, self._totals(i, j, sign))
+        # Without the quantile of t that the covariance has in it: here it depends on the level.
         error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
         quantile = partial(student_quantile, grouped.n_clusters - 1)
         return PairedDifference(mean, error, grouped.skewness(), reason, quantile)
@@ -144,6 +149,7 @@ class PairEstimator:
         if n_worse:
             return math.inf, "infinite"
         mine, other = (self.summary.losses[number] for number in (better, worse))
+        # One integer, rounded once: the difference of two rounded losses would lose digits.
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
 
     def _evidence(self, lead: float, impossible: tuple[int, int, int]) -> tuple[float, str]:
@@ -153,12 +159,14 @@ class PairEstimator:
         if math.isnan(lead):
             return math.nan, "both losses are infinite"
 
+        # Exactly: sums of weights and their greatest may leave the floats, their ratio does not.
         weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
         return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
 
     def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""
         mine, other = self.recalibrations[better], self.recalibrations[worse]
+        # The uncertainty is that of the same labels: it cancels.
         discrimination = mine.log_loss - other.log_loss
         miscalibration = lead + discrimination
         reason = self._why_no_parts(lead)
@@ -185,6 +193,7 @@ class PairEstimator:
         def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
             found = []
             for (clusters, table), (zeros, ones) in zip(sides, (mine, other), strict=True):
+                # Each side about its own mean: clusters of other weights must not add a constant.
                 middle = dot(table.shares[0], zeros) + dot(table.shares[1], ones)
                 found.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
             return error_of_deviations(found[1] - found[0], quantile)
@@ -196,6 +205,7 @@ class PairEstimator:
         reason = self.moments[0].why_no_interval()
         if reason or not math.isfinite(lead):
             return reason or "infinite"
+        # Labels are the same for all forecasts: the first stands for them.
         if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
             return "one class"
         if self.summary.clusters is None and not all(table.is_counted for table in self.tables):

@@ -117,6 +117,7 @@ class PairSums:
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
         self.n_ones, self.n_infinite, self.is_soft = any_loss.n_ones, 0, any_loss.is_soft
+        # Rows without weights are counted, not summed: each adds one to every power of the weight.
         hard = of_count(any_loss.n_hard[0])
         self._sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
         for name in self._sums:
@@ -146,6 +147,7 @@ class PairedDifference:
         value = self.mean if value is None else value
         if self.reason:
             return Estimate(value, reason=self.reason)
+        # All rows differ by the same: nothing is uncertain.
         if self.error == 0:
             return Estimate(value, value, value)
         width = self.quantile(level)
@@ -194,12 +196,14 @@ class GroupPairSums:
         weight = moments.weight
         losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]
         lead, adds = moments.quotient("c"), ratio(self._sums["c"], total)
+        # Impossible for both is undefined, for one infinitely in favour of the other.
         if any(self.impossible):
             lead = adds = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
         estimate = Estimate(lead, reason="infinite")
         if math.isfinite(lead):
             estimate = Estimate(lead, reason=f"too few rows ({self.n_rows})")
             if self.n_rows >= FEWEST_OF_GROUP:
+                # Groups have no third powers: the interval is symmetric, and for each group by itself.
                 width = Z * math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
                 estimate = Estimate(lead, lead - width, lead + width)
         return {

@@ -56,14 +56,13 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     is_paired = old.cluster != () and old.cluster == new.cluster
     moves = _paired(*parts) if is_paired else {name: _move(parts, name) for name in NAMES}
     groups = groups_of(old, new)
+    # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"
         moves = {name: Estimate(move, reason=reason) for name, move in moves.items()}
         groups = None if groups is None else groups.without_intervals(reason)
     impossible = _impossible(old.n_infinite, new.n_infinite)
-    total = moves["log_loss"]
-    if impossible:
-        total = Estimate(impossible, reason="infinite")
+    total = Estimate(impossible, reason="infinite") if impossible else moves["log_loss"]
     psi, psi_reason = psi_of(old, new)
     return Difference(
         old=old,
@@ -115,6 +114,7 @@ class _Parts:
         summary = measured.summary
         self.measured = measured
         loss = ratio(summary.sum("c"), summary.sum("w"))
+        # Impossible rows cost 0 here, and are told of apart: a move of the rest stays a number.
         recalibrated = measured.uncertainty - measured.discrimination
         self.values = {
             "log_loss": loss,
@@ -132,6 +132,7 @@ def _move(parts: tuple[_Parts, _Parts], name: str) -> Estimate:
     reason = new.reason or old.reason
     if not (old.has_interval and new.has_interval):
         return Estimate(value, reason=reason)
+    # From the ends of both intervals, each of which may be skew (Zou and Donner 2008).
     low = value - math.hypot(after - new.low, old.high - before)
     return Estimate(value, low, value + math.hypot(new.high - after, before - old.low))
 
@@ -144,6 +145,7 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
         if not each.log_loss.has_interval:
             return {name: Estimate(value, reason=each.log_loss.reason) for name, value in values.items()}
     clusters = [each.summary.clusters for each in measured if each.summary.clusters is not None]
+    # Names can be matched only where both sides have the same kind: clusters, or buckets of them.
     if any(each.is_over for each in clusters):
         clusters = [each.bucketed() for each in clusters]
     deviations = [_deviations(each, of) for each, of in zip(measured, clusters, strict=True)]
@@ -154,6 +156,7 @@ def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
     n_clusters = len(places)
     found = {}
     for name, value in values.items():
+        # A cluster of both sides moves both losses: what it adds to the one is taken from the other before squaring.
         added = np.zeros(n_clusters)
         np.add.at(added, numbers[1], deviations[1][name])
         np.add.at(added, numbers[0], -deviations[0][name])

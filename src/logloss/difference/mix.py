@@ -23,6 +23,7 @@ from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 
+# The convention for the index, whose usual marks of 0.1 and 0.25 are for ten bins.
 N_BINS = 10
 # Half a row stands in each bin, so that an empty one has a logarithm.
 HALF_A_ROW = 0.5
@@ -72,6 +73,7 @@ class _Side:
         held = self.share > 0
         with np.errstate(over="ignore", invalid="ignore"):
             alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
+            # Shares add up to 1: a derivative counts less its mean.
             beta = of_share - dot(self.share, of_share)
             found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
         return float(found[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
@@ -95,6 +97,7 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
     # Shares add up to 1: taking a constant from the losses changes no total, and each group's part then says something.
     middle = dot(share, loss)
     by_mix, by_loss = grown * (loss - middle), share * moved
+    # Derivatives of Σ Δs·S̄ and Σ s̄·ΔS by the losses and shares of each side; the two sides are independent.
     of_mix = before.variance(grown / 2, -loss) + after.variance(grown / 2, loss)
     of_within = before.variance(-share, moved / 2) + after.variance(share, moved / 2)
     table: dict[str, list[Any]] = {}

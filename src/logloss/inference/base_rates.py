@@ -44,6 +44,7 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
         if not 0 <= rate <= 1:
             raise DataError(f"a base rate must lie in [0, 1]; got {value_text(rate)}.")
     paid = [_held(shares, cost) for shares, cost in ((zeros, table.if_zero), (ones, table.if_one))]
+    # Of each class over its own mass: that is what stays as it is when only the base rate moves.
     means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), paid, mass, strict=True)]
     columns: dict[str, list[float]] = {"base_rate": [float(rate) for rate in rates]}
     for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_moved_nats"):
@@ -61,6 +62,7 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
             error = error_of(*scaled, 0.0)[0] if is_finite else math.nan
         uncertainty = float(entropy(rate))
         columns["log_loss_nats"].append(loss)
+        # A loss is never below 0, whatever the interval of its classes' means says.
         columns["log_loss_nats_low"].append(math.nan if math.isnan(error) else max(loss - Z * error, 0.0))
         columns["log_loss_nats_high"].append(loss + Z * error)
         columns["log_loss_moved_nats"].append(_moved(table, rate, mass))
@@ -82,6 +84,7 @@ def _moved(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
     """The loss with every forecast's log-odds moved by as much as those of the base rate."""
     if rate in (0, 1):
         return 0.0
+    # Of both masses, not of one less the other: of a very rare class the digits would be lost.
     shift = logit(rate) - (math.log(mass[1]) - math.log(mass[0]))
     total = 0.0
     for label, points in enumerate((table.of_zeros, table.of_ones)):

@@ -44,6 +44,7 @@ def calibration_line(table: ScoreTable, error_of: ErrorOf, reason: str) -> tuple
     if why:
         return Estimate(math.nan, reason=why), Estimate(math.nan, reason=why)
     (slope, intercept), decrement = newton_fit([labels.logit], labels, has_constant=True)
+    # Newton's steps go on for ever where a steeper line is always a little better.
     if not decrement < CONVERGED:
         why = "the scores nearly separate the labels"
         return Estimate(math.nan, reason=why), Estimate(math.nan, reason=why)
@@ -90,6 +91,7 @@ def _why_no_line(labels: ScoredLabels) -> str:
 def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> list[tuple[Array, Array]]:
     """What a row of 0, and of 1, at each place adds to the slope, and to the intercept, times all mass."""
     centre = dot(labels.mass, labels.logit) / float(labels.mass.sum())
+    # Centred and scaled as in the fit: of scores near 1e5 the determinant would be rounding.
     moved = labels.logit - centre
     scale = float(np.abs(moved).max())
     moved = moved / scale
@@ -103,11 +105,14 @@ def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> li
     slopes, intercepts = [], []
     for label, points in enumerate((table.of_zeros, table.of_ones)):
         log_one, log_zero = points.logs
+        # Rows given 0 or 1 add nothing, but keep their place in the arrays.
         inside = is_inside(log_one, log_zero)
         logit = np.where(inside, log_one + log_zero, centre)
         odds = line.log_odds(logit, np.zeros(len(logit)))
         missed = np.where(inside, -np.expm1(-costs(odds, label)) * (2 * label - 1), 0.0)
         x = (logit - centre) / scale
+        # The sandwich: the inverse Hessian times the score of a row; its squares are added up by rows or clusters
+        # (Huber 1967; White 1982, doi:10.2307/1912526).
         of_slope = (inverse[0, 0] * x + inverse[0, 1]) * missed / scale
         of_height = (inverse[1, 0] * x + inverse[1, 1]) * missed
         slopes.append(of_slope)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from logloss.inference.score_table import Runs, ScoreTable
 
 
+# The mean is known to a fourteenth of the spread of the draws, p-values to 1/201.
 N_DRAWS = 200
 # Threads that draw; more do not help, as arrays are made under the interpreter's lock.
 N_THREADS = 2
@@ -120,11 +121,13 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     else:
         with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
             shown = np.array(list(pool.map(draw, seeds)))
+    # Recalibrated rows never cost more: below 0 is rounding.
     shown = np.maximum(shown, 0.0)
     as_much = int(np.count_nonzero(shown >= miscalibration))
     return Chance(
         float(shown.mean()),
         float(np.quantile(shown, CONFIDENCE)),
+        # What was found is one of the draws: never 0, which 200 draws cannot show (Phipson and Smyth 2010).
         (1 + as_much) / (1 + N_DRAWS),
         N_DRAWS,
     )
@@ -133,7 +136,9 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
 def _shown_by_chance(runs: Runs, if_zero: Array, if_one: Array, seed: np.random.SeedSequence) -> float:
     """The miscalibration of one draw of labels."""
     mass, proba, trials = runs.mass, runs.proba, runs.trials
+    # The fastest of NumPy's generators to seed and to draw from.
     random = np.random.Generator(np.random.SFC64(seed))
+    # One row at each place, as a rule of distinct scores: a comparison is 17 times as fast as a binomial draw.
     if trials[0] == 1 and (trials == 1).all():
         drawn = mass * (random.random(len(mass)) < proba)
     else:

@@ -88,6 +88,7 @@ def decomposed(
     # Entropy is concave: below 0 is the rounding of two sums.
     discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
     found = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
+    # From bins pooling whole bins costs at least as much as the best map: the value itself is the lower end.
     found.lowest, found.highest = float(found), max(log_loss - recalibration.least_log_loss, 0.0)
     found.by_chance, found.by_chance_95, found.p_value = chance.mean, chance.high, chance.p_value
     found.chance_reason, found.n_draws = chance.reason, chance.n_draws
@@ -95,6 +96,7 @@ def decomposed(
     if reason:
         return discrimination, found
     rate = recalibration.positive / recalibration.total
+    # Of integers: a class that is there may still have a share that rounds to 0 or 1.
     if not 0 < rate < 1:
         is_one_class = recalibration.positive in (0, recalibration.total)
         return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), found
@@ -109,5 +111,6 @@ def decomposed(
         shown = with_interval(float(found), error, skewness, low=0.0)
         found.low, found.high, found.reason = shown.low, shown.high, ""
         if not math.isnan(chance.mean):
+            # The mean of chance is taken as known: its own error is a fourteenth of the spread of the draws.
             found.beyond_chance = with_interval(found - chance.mean, error, skewness)
     return discrimination, found

@@ -39,6 +39,7 @@ def sums_of_key(table: SumTable, number: int) -> list[int]:
     at = int(np.searchsorted(table.keys, number))
     if at == len(table.keys) or table.keys[at] != number:
         return [0] * table.lanes.shape[0]
+    # Lanes are 32 bits apart, from 2^(32·first) up (onepass/summaries/tables.py).
     shift = 32 * table.first + UNIT_EXPONENT
     lanes = table.lanes[:, :, at].tolist()
     return [sum(lane << (32 * j) for j, lane in enumerate(column)) << shift for column in lanes]

@@ -47,6 +47,7 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> S
 
 def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
     """What a group costs and adds."""
+    # Rows are taken as independent here, those of clusters, too (docs/decisions/0010-groups-and-clusters.md).
     loss, rate, mean = moments.log_loss(), moments.base_rate(), moments.quotient("p")
     return {
         "rows": moments.n_rows,
@@ -67,11 +68,13 @@ def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
 
 def _added(moments: Moments, total: Moments, loss: float) -> float:
     """W_g·(S_g − S) / W; the groups' add up to 0."""
+    # A group with a finite loss lies infinitely far below a mean that is infinite.
     if math.isinf(loss):
         return math.inf
     if total.summary.n_infinite:
         return -math.inf
     ours, all_of_them = moments.summary, total.summary
+    # As one integer: the difference of two means would lose the digits that they have in common.
     difference = ours.sum("c") * total.weight - all_of_them.sum("c") * moments.weight
     return ratio(difference, total.weight * total.weight)
 
@@ -106,6 +109,7 @@ def _parts(grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: 
     table = score_table_of_group(counts, masses, scores, grouped.scale, grouped.shift)
     recalibration = Recalibration(table)
     loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
+    # Of scores in coarse bins it is the least that it can be: the map is constant in each bin.
     excess = max(loss - recalibration.log_loss, 0.0)
     most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
     chance = chance_of(table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)

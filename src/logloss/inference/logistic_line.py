@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
 
 
+# 4 to 20 are the rule; more only where labels are nearly separated, and then CONVERGED says so.
 MOST_NEWTON_STEPS = 60
 # Newton's step is expected to gain half of it: below, nothing is left but rounding.
 LEAST_DECREMENT = 1e-24
@@ -125,12 +126,8 @@ def costs(log_odds: Array, label: int) -> Array:
 def loss_at(labels: ScoredLabels, line: LogOddsMap) -> float:
     """Σ mass·cost of a map, rounded once."""
     log_odds = line.log_odds(labels.log_one, labels.log_zero)
-    return summed(labels.zeros * costs(log_odds, 0) + labels.ones * costs(log_odds, 1))
-
-
-def summed(values: Array) -> float:
-    """The sum of values, rounded once: sums that are compared with a bound must not drift."""
-    return math.fsum(values.tolist())
+    # Rounded once: sums that are compared with a bound must not drift.
+    return math.fsum(labels.zeros * costs(log_odds, 0) + labels.ones * costs(log_odds, 1))
 
 
 def fitted(labels: ScoredLabels, kind: str, start: LogOddsMap | None = None) -> LogOddsMap:
@@ -191,50 +188,47 @@ def newton_fit(
     Where few scores are far from all others, the others set centre and scale, and the search begins where it would end
     if the few were nearer.
     """
-    mass, n_columns = labels.mass, len(columns)
-    total = float(mass.sum())
-    centres, scales, kept = np.zeros(n_columns), np.ones(n_columns), []
-    design = []
-    is_wide = False
-    for j, column in enumerate(columns):
-        centres[j] = dot(mass, column) / total if has_constant else 0.0
-        moved = column - centres[j]
-        size = root_mean_square(moved, mass)
-        middle = _quantile(column, mass, 0.5) if has_constant else 0.0
-        deviations = np.abs(column - middle)
-        usual = _quantile(deviations[deviations > 0], mass[deviations > 0], 0.25)
-        # Squares in its unit must be numbers.
-        is_outlying = bool(OUTLIER_RATIO * usual < deviations.max(initial=0.0) < AS_GOOD_AS_INFINITE * usual)
-        if is_outlying:
-            centres[j], moved, size, is_wide = middle, column - middle, usual, True
-        if is_outlying or size > NEGLIGIBLE_VARIATION * float(np.abs(column).max(initial=0.0)):
-            scales[j] = size
-            kept.append(j)
-            design.append(moved / size)
+    mass = labels.mass
+    scaling = [_centre_and_scale(column, mass, has_constant=has_constant) for column in columns]
+    centres, scales = (np.array([each[k] for each in scaling]) for k in (0, 1))
+    kept = [j for j, scale in enumerate(scales) if scale > 0]
+    design = [(columns[j] - centres[j]) / scales[j] for j in kept]
     if has_constant:
         design.append(np.ones(len(mass)))
-    shift = np.zeros(len(mass)) if offset is None else offset
+    shift, share = np.zeros(len(mass)) if offset is None else offset, labels.ones / mass
     first = np.zeros(len(design))
     if start is not None:
         first[: len(kept)] = [start[j] * scales[j] for j in kept]
         if has_constant:
             first[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
-    if is_wide:
-        near, _ = _newton_steps(
-            [np.clip(each, -CLIPPED_AT, CLIPPED_AT) for each in design], shift, labels.ones / mass, mass, first
-        )
-        if (
-            _loss_and_derivatives(design, shift, labels.ones / mass, mass, near)[0]
-            < _loss_and_derivatives(design, shift, labels.ones / mass, mass, first)[0]
-        ):
-            first = near
-    theta, decrement = _newton_steps(design, shift, labels.ones / mass, mass, first)
-    found = np.zeros(n_columns)
+    if any(is_outlying for _, _, is_outlying in scaling):
+        # Only where to begin: the fit itself is to the scores as they are.
+        clipped = [np.clip(each, -CLIPPED_AT, CLIPPED_AT) for each in design]
+        near, _ = _newton_steps(clipped, shift, share, mass, first)
+        first = min(first, near, key=lambda theta: _loss_and_derivatives(design, shift, share, mass, theta)[0])
+    theta, decrement = _newton_steps(design, shift, share, mass, first)
+    found = np.zeros(len(columns))
     found[kept] = theta[: len(kept)] / scales[kept]
     coefficients = found.tolist()
     if has_constant:
         coefficients.append(float(theta[-1] - found @ centres))
     return coefficients, decrement
+
+
+def _centre_and_scale(column: Array, mass: Array, *, has_constant: bool) -> tuple[float, float, bool]:
+    """(Centre, scale, whether a few values lie far from all others) of a column; of a constant one the scale is 0."""
+    # Without a constant a shift of the column would be another model.
+    centre, middle = 0.0, 0.0
+    if has_constant:
+        centre, middle = dot(mass, column) / float(mass.sum()), _quantile(column, mass, 0.5)
+    deviations = np.abs(column - middle)
+    # A lower quartile of what differs: ties at the middle and outliers must not decide what is typical.
+    usual = _quantile(deviations[deviations > 0], mass[deviations > 0], 0.25)
+    # Squares in its unit must be numbers.
+    if OUTLIER_RATIO * usual < deviations.max(initial=0.0) < AS_GOOD_AS_INFINITE * usual:
+        return middle, usual, True
+    size = root_mean_square(column - centre, mass)
+    return centre, size if size > NEGLIGIBLE_VARIATION * float(np.abs(column).max(initial=0.0)) else 0.0, False
 
 
 def _quantile(values: Array, mass: Array, share: float) -> float:
@@ -259,15 +253,18 @@ def _newton_steps(design: list[Array], offset: Array, share: Array, mass: Array,
         gradient = np.array([dot(residuals, column) for column in design])
         bent = [curvatures * column for column in design]
         hessian = np.array([[dot(one, other) for other in design] for one in bent])
+        # Least squares, not a solution: of columns that the weights cannot tell apart the Hessian is singular.
         step = np.linalg.lstsq(hessian, gradient, rcond=None)[0] if design else gradient
         decrement = float(gradient @ step)
         if not decrement > max(LEAST_DECREMENT, ROUNDING * ROUNDING * loss):
             break
         size = 1.0
+        # Thirty halvings: what still goes up then is rounding.
         while size > 1e-9:
             at = theta - size * step
             tried = _loss_and_derivatives(design, offset, share, mass, at)
             # Beside a loss whose last digits are rounding, a step so small is judged by its direction only.
+            # Armijo's condition with the usual 1e-4 (Nocedal and Wright 2006, section 3.1).
             if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
                 break
             size /= 2

@@ -76,6 +76,7 @@ class Moments:
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """Σ (x − X·w)(y − Y·w) / W², with X and Y the means of the two: the covariance of these means."""
+        # n / (n − 1), whatever the weights: in every interval a row is one observation.
         centred = self.centred(x, y, xy) * self.n_rows
         return ratio(centred << UNIT_EXPONENT, self.weight**4 * max(self.n_rows - 1, 1))
 
@@ -88,6 +89,7 @@ class Moments:
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate, whatever the weights: nothing in it can underflow."""
         # Products of shares and weights are rounded: of equal ones the sum may be below 0.
+        # The error of the rate over rate·(1 − rate), its derivative by the log-odds; powers of W cancel.
         positive, centred = self.summary.sum("a"), max(self.centred("a", "a", "aa"), 0) * self.n_rows
         both = (positive * (self.weight - positive)) ** 2
         return math.sqrt(ratio(centred << UNIT_EXPONENT, both * max(self.n_rows - 1, 1)))
@@ -100,6 +102,7 @@ class Moments:
         if squares <= 0:
             return 0.0
         cubes = of("ccc") * w**3 - 3 * c * of("ccw") * w * w + 3 * c * c * of("cww") * w - c**3 * of("www")
+        # Squared, so that it is a quotient of integers; the sign comes last.
         size = math.sqrt(ratio((cubes * cubes) << UNIT_EXPONENT, squares**3))
         return size if cubes >= 0 else -size
 
@@ -107,6 +110,7 @@ class Moments:
         """The reason why an interval would not hold what it says; "" if there is none."""
         if self.n_rows < 2:
             return "one row"
+        # Soft labels count as the ones that they add up to.
         n_ones = round(self.quotient("a") * self.n_rows) if self.summary.is_soft else self.summary.n_ones
         n_zeros = self.n_rows - n_ones
         if min(n_ones, n_zeros) < FEWEST_OF_RARER_CLASS:
@@ -131,6 +135,7 @@ class Moments:
         rate = self.quotient("a")
         if self.is_one_class or self.n_rows < 2:
             return Estimate(rate, reason="one row" if self.n_rows < 2 else "one class")
+        # min and max: the rate that comes back from rounded log-odds may lie beside the rate.
         reach, logit = Z * self.error_of_log_odds(), -self.slope()
         return Estimate(rate, min(rate, expit(logit - reach)), max(rate, expit(logit + reach)))
 
@@ -159,6 +164,7 @@ class Moments:
             return Estimate(value, reason="one row")
         if rarer == 0:
             return Estimate(value, reason=NEXT_TO_NOTHING)
+        # Of H at a normal rate: (H′σ)² + (H″σ²)² / 2, H″ = −1 / (rate·(1 − rate)). At one half only the second is left.
         of_log_odds = self.error_of_log_odds()
         of_rate = of_log_odds * rarer * (1 - rarer)
         error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
@@ -178,6 +184,7 @@ class Moments:
         if not loss.has_interval:
             return Estimate(value, reason=loss.reason)
         # Quotients of the small before products with the large: the rarer class may weigh next to nothing.
+        # The delta method: derivatives −1 / H by the loss and loss·H′ / H² by the rate.
         slope = loss * self.slope()
         rarer = min(self.quotient("a"), exact.ratio(self.weight - self.summary.sum("a"), self.weight))
         of_rate = slope * (self.error_of_log_odds() * rarer * (1 - rarer) / uncertainty)
@@ -213,6 +220,7 @@ class Moments:
 
     def gap_in_errors(self, gap: float) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        # If the predictions are right the losses are independent with known variances, weight² times that of each row.
         variance = self.summary.sum("v")
         if variance == 0:
             return math.nan
@@ -240,6 +248,7 @@ class BinnedMoments(Moments):
         points = (table.of_zeros, table.of_ones)
         self._rows = [table.counts[:, label].astype(np.float64) for label in (0, 1)]
         costs = (table.if_zero, table.if_one)
+        # What is impossible counts as 0: no variance is asked for where a loss is infinite.
         self._columns: dict[str, list[Array]] = {
             "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
             "a": [np.full(len(table.counts), float(label)) for label in (0, 1)],
@@ -325,6 +334,7 @@ class ClusteredMoments(Moments):
 
     def deviations(self, name: str) -> Array:
         """What each cluster adds to a mean beyond its share."""
+        # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
         values, weights = in_one_unit(self.totals[name], self.totals["w"])
         value, weight = sum(values), sum(weights)
         return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
@@ -340,6 +350,7 @@ class ClusteredMoments(Moments):
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate."""
         positive = self.summary.sum("a")
+        # From the covariance, which has t in it, unlike that of independent rows.
         both = ratio(positive * (self.weight - positive), self.weight**2)
         error = math.sqrt(max(self.covariance("a", "a", "aa"), 0.0))
         return error / both if both else math.inf
@@ -391,6 +402,7 @@ class AllSums:
         if summary.n_hard[0]:
             for name, more in _sums_of_counts(table).items():
                 self._sums[name] += more
+        # These are kept row by row, whatever has become of the scores (docs/decisions/0009-means-and-errors.md).
         self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
 
     def sum(self, name: str) -> int:
@@ -417,6 +429,7 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
             found = [exact.as_integer(limb) for limb in limbs]
             sums = {name: sum(found[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
             if is_mirrored:
+                # The labels were turned round.
                 sums["ca"] = sums["c"] - sums["ca"]
             number = exact.of_count(int(rows.sum()))
             sums |= {"ww": number, "www": number}
@@ -429,6 +442,7 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
 
 def moments_of(summary: LossSummary, table: ScoreTable) -> Moments:
     """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
+    # Squares of counted rows in bins are off by a part in a million; centred first, they cannot cancel.
     if table.is_counted and not table.is_exact:
         return BinnedMoments(summary, table)
     return Moments(AllSums(summary, table))

@@ -16,6 +16,7 @@ from logloss.onepass.kernels.exact import ratio
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
 
+# Parts are said in thousandths at the finest.
 THOUSAND = 1000
 
 
@@ -48,6 +49,7 @@ def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estim
     error /= rarer
     if not math.isfinite(error):
         return Estimate(value, reason=NEXT_TO_NOTHING)
+    # In log-odds, by the delta method, so that both ends stay in (0, 1).
     width = Z * error / (value * (1 - value))
     centre = logit(value)
     return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
@@ -61,6 +63,7 @@ def zeros_and_ones(table: ScoreTable) -> tuple[Array, Array]:
 
 def sum_of_products(a: Array, b: Array) -> int:
     """Σ a·b of integers ≥ 0, exactly."""
+    # Exact either way: Python's integers are needed only where weights have many bits.
     if a.dtype == np.int64 and int(a.sum()) * int(b.max(initial=0)) < 1 << 63:
         return int(np.einsum("i,i", a, b))
     return sum(one * other for one, other in zip(a.tolist(), b.tolist(), strict=True))
@@ -77,6 +80,7 @@ class LossConcentration:
         mass = np.concatenate(zeros_and_ones(table))
         paying = mass > 0
         costs, mass = costs[paying], mass[paying]
+        # Stable: equal costs keep one order, so that sums have the same bits.
         order = np.argsort(-costs, kind="stable")
         self._costs, mass = costs[order], mass[order]
         # In thousandths, so that the part is a whole number, too.

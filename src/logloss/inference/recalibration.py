@@ -28,6 +28,7 @@ class Recalibration:
     @cached_property
     def log_loss(self) -> float:
         """Mean log loss after recalibration, in nats: never infinite."""
+        # One pool says the base rate: the very same float, so that discrimination is 0 and not rounding.
         return self.uncertainty if len(self.rows) == 1 else entropy_of_pools(self.ones, self.rows, self.total)
 
     @cached_property
@@ -41,6 +42,7 @@ class Recalibration:
         if self.table.is_exact:
             return self.log_loss
         ones, rows = self.table.integers
+        # Each bin as two places, all its zeros before all its ones: no order of its rows is kinder.
         halves = np.stack([0 * ones, ones], axis=1).reshape(-1), np.stack([rows - ones, ones], axis=1).reshape(-1)
         is_held = halves[1] > 0
         found, masses, _ = pooled(halves[0][is_held], halves[1][is_held])
@@ -54,6 +56,7 @@ class Recalibration:
     @cached_property
     def costs(self) -> tuple[Array, Array]:
         """What a row of 0, and of 1, costs at each place after recalibration; 0 where no such row is."""
+        # Quotients of integers, not one less the other: next to 0 a share keeps its digits.
         of_zero, of_one = (self.rows - self.ones) / self.rows, self.ones / self.rows
         with np.errstate(divide="ignore"):
             found = [-np.log(share.astype(np.float64)) for share in (of_zero, of_one)]
@@ -63,6 +66,7 @@ class Recalibration:
 
 def entropy_of_pools(ones: Array, rows: Array, total: int) -> float:
     """Σ rows·H(ones / rows) / total."""
+    # From the rarer class, whose share has all its digits.
     rarer = np.minimum(ones, rows - ones)
     return math.fsum((rows / total).astype(np.float64) * entropy((rarer / rows).astype(np.float64)))
 
@@ -72,6 +76,7 @@ def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:
     if ones.dtype == np.int64:
         pool_ones, pool_rows = ones.copy(), rows.copy()
         n_pools = pool_adjacent_violators(pool_ones, pool_rows)
+        # A pool ends where the running masses agree, which is one place only if every place has mass.
         last = np.searchsorted(np.cumsum(rows), np.cumsum(pool_rows[:n_pools]))
         return pool_ones[:n_pools], pool_rows[:n_pools], last
     # Sums of weights with many bits: the same pooling of Python's integers.
@@ -88,8 +93,9 @@ def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:
 
 def isotonic_shares(ones: Array, rows: Array) -> Array:
     """The share of ones of the pool that each place is in."""
-    pool_ones, pool_rows, last = pooled(ones, rows)
-    return np.repeat(pool_ones / pool_rows, np.diff(last, prepend=-1))
+    pool_ones, pool_rows, _ = pooled(ones, rows)
+    # By running masses, not by last places: here places may be without mass.
+    return (pool_ones / pool_rows)[np.searchsorted(np.cumsum(pool_rows), np.cumsum(rows))]
 
 
 def finite(costs: Array) -> Array:

@@ -45,6 +45,7 @@ def isotonic_curve(m: Measurement) -> SmallTable:
     """The curve: between which predictions each pool lies, its share of the rows' weight, its share of ones."""
     fit = Recalibration(score_table_of(m.summary.scores))
     proba = fit.table.points.proba
+    # Pools are neighbours: each begins where the one before it ends.
     first = np.concatenate([[0], fit.last[:-1] + 1])
     return SmallTable(
         {
@@ -67,16 +68,17 @@ def consistency_band(m: Measurement) -> SmallTable:
     """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
     runs = score_table_of(m.summary.scores).merged(MOST_DRAWN)
     proba, mass, trials = runs.proba, runs.mass, runs.trials
-    rows = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
+    # Masses as whole numbers that the trials divide, so that a draw is pooled exactly.
+    unit = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64) // trials
+    whole = unit * trials
     at = _points(proba, mass)
+    # A seed of the number of rows: a page that is made twice is the same page.
     random = np.random.Generator(np.random.SFC64(m.n_rows))
     drawn = np.empty((N_DRAWS, len(at)))
     for number in range(N_DRAWS):
-        ones = random.binomial(trials, proba) * (rows // trials)
-        drawn[number] = isotonic_shares(ones, rows // trials * trials)[at]
+        drawn[number] = isotonic_shares(random.binomial(trials, proba) * unit, whole)[at]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-    whole = rows // trials * trials
     curve = isotonic_shares(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]
     reach = np.add.reduceat(mass, at) / mass.sum()
     columns = {"proba": proba[at], "low": low, "high": high, "rate": curve, "share": reach}
@@ -93,8 +95,10 @@ def confidence_band(m: Measurement) -> SmallTable:
     starts = starts_of_runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
     ends = np.append(starts[1:], len(mass)) - 1
     n = np.add.reduceat(effective, starts)
+    # Weighted rows as so many rows of equal weight, with the share of ones that they have.
     k = n * np.add.reduceat(ones, starts) / np.add.reduceat(mass, starts)
     n_cells = len(n)
+    # Bonferroni over n(n + 1) / 2 runs with two ends each.
     level = (1 - CONFIDENCE) / (n_cells * (n_cells + 1))
     sums = [np.concatenate([[0.0], np.cumsum(each)]) for each in (n, k)]
     of, positive = (each[None, 1:] - each[:-1, None] for each in sums)

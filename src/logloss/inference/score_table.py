@@ -77,6 +77,7 @@ class ScoreTable:
         for place, weight, label in zip(self.places.tolist(), weights, labels, strict=True):
             ones[place] += label << of_masses
             rows[place] += weight << of_masses
+        # Twice a running sum, as ranking.py takes it, still fits.
         if sum(rows) < 1 << 62:
             return np.array(ones, np.int64), np.array(rows, np.int64)
         return np.array(ones, object), np.array(rows, object)
@@ -129,6 +130,7 @@ class ScoreTable:
         square, of_square = self.masses.floats(2)
         label, of_label = self.masses.floats(3)
         both, of_both = self.masses.floats(4)
+        # Floats with a common exponent: weights of 1e300 have squares, too.
         total = float(weight.sum()) + float(np.ldexp(n_rows, -of_weight))
 
         def relative(values: Array, exponent: int) -> Array:
@@ -136,6 +138,7 @@ class ScoreTable:
             placed[self.places] = np.ldexp(values, exponent - 2 * of_weight) / total**2
             return placed
 
+        # w²(1 − y)² = w² − 2w²y + w²y²; each of the three is rounded, so that what is 0 may come out below.
         ww, aw, aa = relative(square, of_square), relative(label, of_label), relative(both, of_both)
         hard = np.ldexp(self.counts.astype(np.float64), -2 * of_weight) / total**2
         return np.maximum(ww - 2 * aw + aa, 0) + hard[:, 0], np.maximum(aw - aa, 0), aa + hard[:, 1]
@@ -158,6 +161,7 @@ class ScoreTable:
         """Runs of neighbouring places, about `most` of them at most where there are more places."""
         zeros, ones = self.shares
         mass = zeros + ones
+        # Only where there are more: merging is lossy, and what few places show is exact.
         starts = starts_of_runs(mass, most) if len(mass) > most else None
         return Runs(starts, mass, self)
 
@@ -225,6 +229,7 @@ class Points:
         """The smaller of P(1) and P(0)."""
         if self.is_far is not None:
             return self.values
+        # Of −|z|: e^z of a large logit is infinite.
         tail = np.exp(-np.abs(self.values))
         return tail / (1 + tail)
 
@@ -245,6 +250,7 @@ class Points:
     def variance(self) -> Array:
         """Variance of the cost at each point, if the score is right."""
         u, difference = self.smaller, self.costs(0) - self.costs(1)
+        # p = 0 and p = 1 leave nothing to chance.
         inside = np.isfinite(difference)
         return np.where(inside, u * (1 - u) * np.where(inside, difference, 0) ** 2, 0.0)
 
@@ -265,6 +271,7 @@ def score_table_of(scores: ScoreSummary) -> ScoreTable:
         rows, offsets = rows * scaled + mass[:, None], offsets * scaled + offset[:, None]
 
     def mean(weight: Array, offset: Array) -> Array:
+        # Offsets were rounded down: half a unit more is their mean.
         return (np.divide(offset, weight, out=np.zeros(len(keys)), where=weight > 0) + 0.5) / (1 << OFFSET_BITS)
 
     within = mean(rows[:, 0], offsets[:, 0]), mean(rows[:, 1], offsets[:, 1])
@@ -312,6 +319,7 @@ def of_keys(scale: str, keys: Array) -> Points:
 def of_bins(scale: str, bins: Array, within: Array) -> Points:
     """The points at these places, in (0, 1), of bins."""
     if scale == LOGIT:
+        # Log-odds below 16 in steps of 2^-11, beyond a bin for each power of two (onepass/kernels/score_keys.py).
         steps = bins - (score_keys.N_NEAR + score_keys.N_FAR)
         is_near = (steps >= -score_keys.N_NEAR) & (steps < score_keys.N_NEAR)
         beyond = np.where(steps < 0, -1 - steps, steps) - score_keys.N_NEAR

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     """The figures with clusters as observations."""
     sums = [GroupSums(clusters, number, is_soft=moments.summary.is_soft) for number in range(clusters.n_groups)]
+    # Of other columns (Brier score, entropy) no sums by cluster are kept.
     totals = {name: [each.sum(name) for each in sums] for name in ("w", "c", "a")}
     return ClusteredMoments(moments, totals)
 
@@ -86,13 +87,16 @@ def error_of_rows(table: ScoreTable, n_rows: int) -> ErrorOf:
     def _error(zeros: Array, ones: Array) -> tuple[float, float]:
         d_zeros, d_ones = root_zeros * zeros, root_ones * ones
         variance = dot(d_zeros, d_zeros) + dot(d_ones, d_ones)
+        # A row with a soft label pays a part of both costs; hard labels have no such product.
         if not table.is_counted:
             variance += 2 * dot(of_both, zeros * ones)
         if not math.isfinite(variance):
             return math.nan, 0.0
+        # As in `Moments.covariance`; sums of products of soft labels may round below 0.
         found = math.sqrt(max(variance, 0.0) * n_rows / max(n_rows - 1, 1))
         if not table.is_counted or variance <= 0:
             return found, 0.0
+        # Σ d³ over (Σ d²)^1.5, d in units of 1 / n: one n is left.
         cubes = dot(d_zeros * d_zeros, zeros) + dot(d_ones * d_ones, ones)
         return found, cubes / (n_rows * variance**1.5)
 
