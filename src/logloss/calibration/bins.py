@@ -19,9 +19,8 @@ import numpy as np
 from logloss.data.values import Array
 from logloss.inference.logistic_line import ScoredLabels, is_inside
 from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs
-from logloss.onepass.summaries import LossSummary
+from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
-from logloss.onepass.summaries.tables import SumTable
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
 MOST_BINS = 1 << 11
@@ -146,41 +145,30 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
     """The masses of 0 and of 1 of each bin in each fold, shape (n_folds, 2, n_bins): drawn row by row, or cluster by
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
-        return _folds_of_clusters(bins, summary, n_folds, random)
+        return _folds_of_clusters(bins, summary.clusters, n_folds, random)
     # Rows of one label and place are equal: to draw folds of them is to split their number.
     drawn = np.moveaxis(random.multinomial(bins.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
     shares = drawn / np.maximum(bins.rows, 1)
     return shares[:, :2] * (bins.masses - bins.soft) + shares[:, 2:] * bins.soft
 
 
-def _folds_of_clusters(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
+def _folds_of_clusters(bins: ScoreBins, clusters: GroupedSummary, n_folds: int, random: np.random.Generator) -> Array:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
-    clusters = summary.clusters
     # As many clusters in each fold, to one.
-    fold_of = random.permutation(clusters.n_groups) % n_folds  # type: ignore[union-attr]
-    cells, table = clusters.cells, bins.table  # type: ignore[union-attr]
-    coarse = table.coarse(clusters.shift)  # type: ignore[union-attr]
+    fold_of = random.permutation(clusters.n_groups) % n_folds
+    cells, table = clusters.cells, bins.table
+    coarse = table.coarse(clusters.shift)
     held = np.unique(coarse)
     found = np.zeros((n_folds, 2, len(held)))
-    for keys, pairs in (
+    for keys, masses in (
         (cells.counts.keys, (cells.counts.counts * table.share_of_a_row).T),  # type: ignore[union-attr]
-        (cells.masses.keys, _pair(table, cells.masses)),  # type: ignore[union-attr]
+        (cells.masses.keys, table.shares_of(cells.masses)),  # type: ignore[union-attr]
     ):
-        if len(keys) == 0:
-            continue
         place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
-            np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), pairs[label])
+            np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), masses[label])
     # Within a coarse bin every place has the same share in each fold: only that much is known of clusters.
     total = found.sum(axis=0)
     shares = np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
     place_of = np.searchsorted(held, coarse)[np.searchsorted(bins.bin_of, np.arange(bins.n_bins))]
     return shares[:, :, place_of] * bins.masses
-
-
-def _pair(table: ScoreTable, masses: SumTable) -> tuple[Array, Array]:
-    """(Masses of 0, of 1) of cells, as shares of all mass."""
-    if len(masses.keys) == 0:
-        return np.zeros(0), np.zeros(0)
-    weights, labels = table.relative_masses(masses)
-    return weights - labels, labels

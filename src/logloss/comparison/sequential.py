@@ -131,16 +131,16 @@ def sequential_analysis(
     infinite = counts[:, of_pair]
     n_unbounded = int(counts[:, of_range].sum())
     names = [period_text(name) for name in periods.names]
-    if infinite.any():
-        nothing = Estimate(lead, reason="infinite")
-        return Course(len(names), periods.is_over, nothing, nothing)
     weights, leads, variances, total = _relative(periods, of_pair, of_range, sign)
-    if not weights.all():
-        nothing = Estimate(lead, reason="the weights are too far apart")
-        return Course(len(names), periods.is_over, nothing, nothing)
-    if not (variances.max() < LARGEST and np.abs(leads).max() < LARGEST):
-        nothing = Estimate(lead, reason="their log-odds are too far apart")
-        return Course(len(names), periods.is_over, nothing, nothing)
+    reason = ""
+    if infinite.any():
+        reason = "infinite"
+    elif not weights.all():
+        reason = "the weights are too far apart"
+    elif not (variances.max() < LARGEST and np.abs(leads).max() < LARGEST):
+        reason = "their log-odds are too far apart"
+    if reason:
+        return Course(len(names), periods.is_over, Estimate(lead, reason=reason), Estimate(lead, reason=reason))
     dependent, n_lags = newey_west(leads, weights, lead)
     evidence = np.cumsum(leads) * float(total / Fraction(greatest_weight))
     if n_unbounded:

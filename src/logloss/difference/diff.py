@@ -52,9 +52,8 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     log loss 0.33754 → 0.43891: up 0.10137 [0.0326, 0.1746]
     """
     _check(old, new)
-    parts = _Parts(old), _Parts(new)
     is_paired = old.cluster != () and old.cluster == new.cluster
-    moves = _paired(*parts) if is_paired else {name: _move(parts, name) for name in NAMES}
+    moves = _moves(old, new, is_paired=is_paired)
     groups = groups_of(old, new)
     # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
@@ -106,41 +105,41 @@ def _impossible(before: int, after: int) -> float:
     return math.inf if after else (-math.inf if before else 0.0)
 
 
-class _Parts:
-    """The parts of one loss as plain figures; impossible rows cost 0."""
-
-    def __init__(self, measured: Measurement) -> None:
-
-        summary = measured.summary
-        self.measured = measured
-        loss = ratio(summary.sum("c"), summary.sum("w"))
-        # Impossible rows cost 0 here, and are told of apart: a move of the rest stays a number.
-        recalibrated = measured.uncertainty - measured.discrimination
-        self.values = {
-            "log_loss": loss,
-            "uncertainty": float(measured.uncertainty),
-            "discrimination": float(measured.discrimination),
-            "miscalibration": loss - recalibrated,
-        }
+def _finite_parts(measured: Measurement) -> dict[str, float]:
+    """The loss and its parts as plain figures."""
+    summary = measured.summary
+    # Impossible rows cost 0 here, and are told of apart: a move of the rest stays a number.
+    loss = ratio(summary.sum("c"), summary.sum("w"))
+    recalibrated = measured.uncertainty - measured.discrimination
+    return {
+        "log_loss": loss,
+        "uncertainty": float(measured.uncertainty),
+        "discrimination": float(measured.discrimination),
+        "miscalibration": loss - recalibrated,
+    }
 
 
-def _move(parts: tuple[_Parts, _Parts], name: str) -> Estimate:
+def _moves(old: Measurement, new: Measurement, *, is_paired: bool) -> dict[str, Estimate]:
+    """How the loss and its parts have moved."""
+    before, after = _finite_parts(old), _finite_parts(new)
+    if is_paired:
+        return _paired(old, new, {name: after[name] - before[name] for name in NAMES})
+    return {name: _move(getattr(old, name), getattr(new, name), before[name], after[name]) for name in NAMES}
+
+
+def _move(old: Estimate, new: Estimate, before: float, after: float) -> Estimate:
     """New less old of independent samples: the ends of both intervals put together."""
-    old, new = (getattr(each.measured, name) for each in parts)
-    before, after = (each.values[name] for each in parts)
     value = after - before
-    reason = new.reason or old.reason
     if not (old.has_interval and new.has_interval):
-        return Estimate(value, reason=reason)
+        return Estimate(value, reason=new.reason or old.reason)
     # From the ends of both intervals, each of which may be skew (Zou and Donner 2008).
     low = value - math.hypot(after - new.low, old.high - before)
     return Estimate(value, low, value + math.hypot(new.high - after, before - old.low))
 
 
-def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
-    """New less old where clusters may occur in both: what each cluster adds to the new mean less what to the old."""
-    values = {name: after.values[name] - before.values[name] for name in NAMES}
-    measured = before.measured, after.measured
+def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dict[str, Estimate]:
+    """The moves where clusters may occur in both: what each cluster adds to the new mean less what to the old."""
+    measured = old, new
     for each in measured:
         if not each.log_loss.has_interval:
             return {name: Estimate(value, reason=each.log_loss.reason) for name, value in values.items()}

@@ -96,18 +96,18 @@ class ScoreTable:
         unit = 1 if self.is_counted else 1 << max(0, -32 * self.masses.first)
         return ratio(unit, int(rows.sum()))
 
-    def relative_masses(self, masses: SumTable) -> tuple[Array, Array]:
-        """(w, w·y) of sums of the same rows, as shares of all mass."""
+    def shares_of(self, masses: SumTable) -> tuple[Array, Array]:
+        """(w·(1 − y), w·y) of sums of the same rows, as shares of all mass."""
         _, rows = self.integers
         total = int(rows.sum())
         # In units of the smaller of 1 and the first lane of this table, as `integers` are.
         unit = min(0, 32 * self.masses.first)
-        shares = []
-        for column in (0, 1):
-            values = masses.integers(column)
-            shift = 32 * masses.first - unit
-            shares.append(np.array([(v << shift if shift >= 0 else v >> -shift) / total for v in values]))
-        return shares[0], shares[1]
+        shift = 32 * masses.first - unit
+        weights, labels = (
+            np.array([(v << shift if shift >= 0 else v >> -shift) / total for v in masses.integers(column)])
+            for column in (0, 1)
+        )
+        return weights - labels, labels
 
     def coarse(self, shift: int) -> Array:
         """The coarse bin of each place."""

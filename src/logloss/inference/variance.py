@@ -58,12 +58,12 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, tabl
     counts, masses = cells.counts.keys, cells.masses.keys
     # Clusters may have bins that no place of the table is in.
     n_bins = 1 + max((int(keys.max()) >> GROUP_BITS for keys in (counts, masses) if len(keys)), default=0)
-    weights, labels = table.relative_masses(cells.masses)
+    shares = table.shares_of(cells.masses)
     for label, values in enumerate((zeros, ones)):
         means = table.coarse_means(clusters.shift, label, values, n_bins)
         hard = cells.counts.counts[:, label] * table.share_of_a_row
         np.add.at(found, counts & GROUP_MASK, hard * means[counts >> GROUP_BITS])
-        np.add.at(found, masses & GROUP_MASK, (labels if label else weights - labels) * means[masses >> GROUP_BITS])
+        np.add.at(found, masses & GROUP_MASK, shares[label] * means[masses >> GROUP_BITS])
     return found
 
 
