@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -188,6 +189,9 @@ def general_found(limbs) -> dict[str, Fraction]:
 
 @given(tables(("hard", "hard logits", "pair", "counts")))
 def test_hard_sums_equal_their_twin(table):
+    if table.counts is not None:
+        # As blocks have them: a row that stands no times takes no part.
+        table = replace(table, counts=np.maximum(table.counts, 1))
     limbs, tally = exact.new_limbs(12), new_tally()
     kernels.hard_sums(table.y_true, *forecast_of(table), table.counts, limbs, tally)
     expected, expected_tally = reference.hard_sums(table.y_true.tolist(), parts_of(table), counts_of(table))
@@ -195,8 +199,8 @@ def test_hard_sums_equal_their_twin(table):
         name: sum((fraction_of(limbs[k]) for k in of_loss.HARD_LIMBS[name]), Fraction(0))
         for name in ("c", "cc", "ccc", "ca", "b", "bb", "p", "h", "v")
     }
-    infinite_without_rows = expected_tally[3] >= 0 and counts_of(table)[expected_tally[3]] == 0
-    assert tally.tolist() == expected_tally or infinite_without_rows
+    assert tally.tolist() == expected_tally
+    assert found.keys() == expected.keys()
     # Squares of a Brier score below 2^-500 fall out of the floats; nothing that is reported can see them.
     for name, value in found.items():
         slack = expected[name] * Fraction(2) ** -104 if name in CUBES else 0
