@@ -215,7 +215,7 @@ def test_what_a_map_costs_the_rows_lies_between_its_bounds(monkeypatch, scale, s
         assert bounds.least(kind, found) <= loss_at(rows, best)
 
 
-def test_straightness_needs_no_rows(monkeypatch):
+def test_the_calibration_line_needs_no_rows(monkeypatch):
     """From bins 2^-11 wide the slope is that of the rows to a millionth."""
     z, y = sample(12, 3000, lambda z: 0.7 * z + 0.2)
     exact = measure(y, y_logit=z).slope

@@ -98,19 +98,19 @@ class Calibration(Answer):
     @property
     def parameters(self) -> dict[str, Any]:
         """What the map is made of."""
-        found: dict[str, Any] = {}
+        named: dict[str, Any] = {}
         if self.method == ISOTONIC:
-            found |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
+            named |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
         elif self.method != NOTHING:
-            found |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
+            named |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
         if self.method == "temperature":
-            found["temperature"] = 1 / self.map.a if self.map.a else math.inf
+            named["temperature"] = 1 / self.map.a if self.map.a else math.inf
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
         for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
             log_odds = getattr(self.map, name)
             if is_seen and log_odds is not None:
-                found[name] = expit(log_odds)
-        return found
+                named[name] = expit(log_odds)
+        return named
 
     def apply(self, y_proba: Any) -> Any:
         """The calibrated probability of each probability.
@@ -175,13 +175,13 @@ class Calibration(Answer):
         becomes: Callable[[Array, Array], Array],
     ) -> Array:
         """What a map makes of values, some at a time, so that they stay in the caches; NaN stays NaN."""
-        found = np.empty(len(values))
+        mapped = np.empty(len(values))
         for start in range(0, len(values), PIECE_ROWS):
             piece = values[start : start + PIECE_ROWS]
             is_nan = np.isnan(piece)
-            said = becomes(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
-            found[start : start + PIECE_ROWS] = np.where(is_nan, np.nan, said)
-        return found
+            becomes_of_piece = becomes(*self._logs(*logs_of(np.where(is_nan, stand_in, piece))))
+            mapped[start : start + PIECE_ROWS] = np.where(is_nan, np.nan, becomes_of_piece)
+        return mapped
 
     def _logs(self, log_one: Array, log_zero: Array) -> tuple[Array, Array]:
         """Scores with the correction for negatives that training left out."""
@@ -225,10 +225,10 @@ def _numbers(values: Any, name: str) -> tuple[Array, tuple[int, ...]]:
     column = as_column(values, name).as_numbers()
     if column.categories is not None or column.values.dtype.kind not in "biuf":
         raise DataError(f"`{name}` must hold numbers.")
-    found = column.values.astype(np.float64)
+    numbers = column.values.astype(np.float64)
     if column.missing is not None:
-        found = np.where(column.missing, np.nan, found)
-    return found, found.shape
+        numbers = np.where(column.missing, np.nan, numbers)
+    return numbers, numbers.shape
 
 
 def _shaped(values: Array, shape: tuple[int, ...]) -> Array | float:

@@ -132,13 +132,13 @@ def _means(values: Array, masses: tuple[Array, Array], edge: Array) -> Array:
     """Means of the places of each bin, of each label; of all places where a label has no mass there."""
     if len(edge) == values.shape[1]:
         return values
-    found = []
+    means = []
     plain = np.add.reduceat(values[0], edge) / np.diff(edge, append=values.shape[1])
     for value, mass in zip(values, masses, strict=True):
         with np.errstate(invalid="ignore"):
             total, weight = np.add.reduceat(np.where(mass > 0, mass * value, 0.0), edge), np.add.reduceat(mass, edge)
-        found.append(np.where(weight > 0, np.divide(total, weight, out=plain.copy(), where=weight > 0), plain))
-    return np.stack(found)
+        means.append(np.where(weight > 0, np.divide(total, weight, out=plain.copy(), where=weight > 0), plain))
+    return np.stack(means)
 
 
 def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.random.Generator) -> Array:
@@ -159,16 +159,16 @@ def _folds_of_clusters(bins: ScoreBins, clusters: GroupedSummary, n_folds: int, 
     cells, table = clusters.cells, bins.table
     coarse = table.coarse(clusters.shift)
     held = np.unique(coarse)
-    found = np.zeros((n_folds, 2, len(held)))
+    in_folds = np.zeros((n_folds, 2, len(held)))
     for keys, masses in (
         (cells.counts.keys, (cells.counts.counts * table.share_of_a_row).T),  # type: ignore[union-attr]
         (cells.masses.keys, table.shares_of(cells.masses)),  # type: ignore[union-attr]
     ):
         place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
-            np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), masses[label])
+            np.add.at(in_folds, (fold_of[keys & GROUP_MASK], label, place), masses[label])
     # Within a coarse bin every place has the same share in each fold: only that much is known of clusters.
-    total = found.sum(axis=0)
-    shares = np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
+    total = in_folds.sum(axis=0)
+    shares = np.divide(in_folds, total, out=np.zeros(in_folds.shape), where=total > 0)
     place_of = np.searchsorted(held, coarse)[np.searchsorted(bins.bin_of, np.arange(bins.n_bins))]
     return shares[:, :, place_of] * bins.masses

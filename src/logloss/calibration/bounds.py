@@ -52,11 +52,11 @@ class Bounds:
 
     def least(self, kind: str, start: LogOddsMap) -> float:
         """What no map of a kind can go below; 0 where the search for it does not end."""
-        found = fitted(self.kindest, kind, start)
-        if not found.decrement < CONVERGED:
+        best = fitted(self.kindest, kind, start)
+        if not best.decrement < CONVERGED:
             return 0.0
         # Newton's model expects half the decrement more; four times that is left to what the model does not see.
-        return loss_at(self.kindest, found) * (1 - ROUNDING) - 2 * found.decrement
+        return loss_at(self.kindest, best) * (1 - ROUNDING) - 2 * best.decrement
 
 
 def bounds_of(table: ScoreTable) -> Bounds:

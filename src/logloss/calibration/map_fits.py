@@ -95,11 +95,11 @@ class FitData:
 def _certain_labels(logs: tuple[Array, Array], masses: Array) -> tuple[Pair | None, Pair | None]:
     """The masses of 0 and of 1 where p is 0, and where it is 1; None if it never is."""
     log_one, log_zero = logs
-    found: list[Pair | None] = []
+    pairs: list[Pair | None] = []
     for is_certain in (log_one <= -AS_GOOD_AS_INFINITE, log_zero >= AS_GOOD_AS_INFINITE):
         zeros, ones = (float(each[is_certain].sum()) for each in masses)
-        found.append((zeros, ones) if is_certain.any() else None)
-    return found[0], found[1]
+        pairs.append((zeros, ones) if is_certain.any() else None)
+    return pairs[0], pairs[1]
 
 
 def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> ScoreMap:
@@ -116,16 +116,16 @@ def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> S
     # Folds may have taken all of a place.
     labels = labels.taken(labels.mass > 0)
     line = fitted(labels, method, start) if len(labels.mass) else LogOddsMap()
-    found = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
-    return _with_edges(found, data)
+    fit = ScoreMap(method, line.a, line.b, line.c, lowest=float(seen[0]), highest=float(seen[-1]))
+    return _with_edges(fit, data)
 
 
-def _with_edges(found: ScoreMap, data: FitData) -> ScoreMap:
+def _with_edges(fit: ScoreMap, data: FitData) -> ScoreMap:
     """The map with what p = 0 and p = 1 become: (s + ½) / (n + 1), but never beyond the nearest score."""
     lowest, highest = math.inf, -math.inf
     if len(data.logit):
         ends = data.logit[[0, -1]]
-        lowest, highest = found.log_odds(*logs_of_logit(ends)).tolist()
+        lowest, highest = fit.log_odds(*logs_of_logit(ends)).tolist()
     at_zero = at_one = None
     if data.at_zero is not None:
         at_zero = min(_half_a_row_more(data.at_zero, data.row), lowest)
@@ -133,7 +133,7 @@ def _with_edges(found: ScoreMap, data: FitData) -> ScoreMap:
         at_one = max(_half_a_row_more(data.at_one, data.row), highest)
         # The map never decreases: what p = 1 becomes is not below what p = 0 becomes.
         at_one = at_one if at_zero is None else max(at_one, at_zero)
-    return replace(found, at_zero=at_zero, at_one=at_one)
+    return replace(fit, at_zero=at_zero, at_one=at_one)
 
 
 def _half_a_row_more(masses: Pair, row: float) -> float:
@@ -164,17 +164,17 @@ def _isotonic(data: FitData) -> ScoreMap:
     places = places[kept]
     values = pool_ones / pool_rows
     first = np.concatenate([[0], last[:-1] + 1])
-    knots, said = np.stack([places[first], places[last]], axis=1).ravel(), np.repeat(values, 2)
+    knots, values_at_knots = np.stack([places[first], places[last]], axis=1).ravel(), np.repeat(values, 2)
     # A block of one score has one knot; what p = 0 and p = 1 become stands apart.
     single = np.concatenate([[True], knots[1:] > knots[:-1]])
     inside = single & np.isfinite(knots)
     if not inside.any():
         # Only 0 and 1 were seen: what lies between them is between what they become.
-        knots, said, inside = np.zeros(1), np.array([(values[0] + values[-1]) / 2]), np.ones(1, bool)
+        knots, values_at_knots, inside = np.zeros(1), np.array([(values[0] + values[-1]) / 2]), np.ones(1, bool)
     return ScoreMap(
         ISOTONIC,
         knots=tuple(knots[inside].tolist()),
-        values=tuple(said[inside].tolist()),
+        values=tuple(values_at_knots[inside].tolist()),
         at_zero=logit(float(values[0])),
         at_one=logit(float(values[-1])),
     )

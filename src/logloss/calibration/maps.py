@@ -56,20 +56,20 @@ class ScoreMap:
             return log_one + log_zero
         score = log_one + log_zero
         if self.method == ISOTONIC:
-            said = np.interp(score, self.knots, self.values)
-            found = logit(said)
+            proba = np.interp(score, self.knots, self.values)
+            becomes = logit(proba)
         else:
             # A slope of 2 takes the largest log-odds to infinity, which is what they mean.
             with np.errstate(over="ignore"):
-                found = self.line.log_odds(log_one, log_zero)
+                becomes = self.line.log_odds(log_one, log_zero)
         for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
             if limit is None:
                 continue
             beyond = score < seen if bound < 0 else score > seen
-            clamped = np.maximum(found, limit) if bound < 0 else np.minimum(found, limit)
-            found = np.where(beyond, clamped, found)
-            found = np.where(bound * score >= AS_GOOD_AS_INFINITE, limit, found)
-        return found
+            clamped = np.maximum(becomes, limit) if bound < 0 else np.minimum(becomes, limit)
+            becomes = np.where(beyond, clamped, becomes)
+            becomes = np.where(bound * score >= AS_GOOD_AS_INFINITE, limit, becomes)
+        return becomes
 
     def probabilities(self, log_one: Array, log_zero: Array) -> Array:
         """The probabilities that scores become."""
@@ -77,24 +77,24 @@ class ScoreMap:
             return expit(self.log_odds(log_one, log_zero))
         score = log_one + log_zero
         # Not by way of log-odds and back: values of blocks come out to the bit.
-        found = np.interp(score, self.knots, self.values)
+        proba = np.interp(score, self.knots, self.values)
         for limit, is_there in (
             (self.at_zero, score <= -AS_GOOD_AS_INFINITE),
             (self.at_one, score >= AS_GOOD_AS_INFINITE),
         ):
             if limit is not None and is_there.any():
-                found[is_there] = expit(limit)
-        return found
+                proba[is_there] = expit(limit)
+        return proba
 
 
 def logs_of_proba(proba: Array) -> tuple[Array, Array]:
     """(log p, −log(1 − p)) of probabilities."""
-    found = []
+    costs_of_labels = []
     for label in (1, 0):
         out = np.empty(len(proba))
         losses.surprisals(np.full(len(proba), label, np.uint8), proba, None, None, out)
-        found.append(out)
-    return -found[0], found[1]
+        costs_of_labels.append(out)
+    return -costs_of_labels[0], costs_of_labels[1]
 
 
 def logs_of_logit(logit: Array) -> tuple[Array, Array]:

@@ -118,10 +118,10 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
 
     each = [without(fold) for fold in range(len(folds))]
     costs = {m: _averaged_over_folds(folds, [one[m] for one in each]) for m in methods}
-    found = CrossFit(bins, costs, n_parameters, bins.masses, row)
-    alternatives = tuple(m for m in methods if math.isfinite(found.log_loss(m)))
+    cross_fit = CrossFit(bins, costs, n_parameters, bins.masses, row)
+    alternatives = tuple(m for m in methods if math.isfinite(cross_fit.log_loss(m)))
     if len(alternatives) < 2:
-        return found
+        return cross_fit
     # For the choice of a fold: each other fold judged by maps that saw neither of the two.
     pairs = {pair: without(*pair) for pair in combinations(range(len(folds)), 2)}
     picked = []
@@ -133,7 +133,7 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
         }
         picked.append(one[selected_method(CrossFit(bins, inner, n_parameters, folds[others].sum(axis=0), row))])
     costs[AUTO] = _averaged_over_folds(folds, picked)
-    return found
+    return cross_fit
 
 
 def _averaged_over_folds(folds: Array, costs: list[Array]) -> Array:

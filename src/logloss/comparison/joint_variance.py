@@ -38,7 +38,7 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
         if squares <= 0:
             return 0.0, 0.0
         # Counts of rows: joint scores are kept of hard labels without weights only.
-        found = math.sqrt(squares / n_rows / max(n_rows - 1, 1))
-        return found, cubes / squares**1.5
+        standard_error = math.sqrt(squares / n_rows / max(n_rows - 1, 1))
+        return standard_error, cubes / squares**1.5
 
     return error

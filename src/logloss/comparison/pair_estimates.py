@@ -191,12 +191,12 @@ class PairEstimator:
         quantile = self.moments[better].quantile  # type: ignore[attr-defined]
 
         def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
-            found = []
+            added = []
             for (clusters, table), (zeros, ones) in zip(sides, (mine, other), strict=True):
                 # Each side about its own mean: clusters of other weights must not add a constant.
                 middle = dot(table.shares[0], zeros) + dot(table.shares[1], ones)
-                found.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
-            return error_of_deviations(found[1] - found[0], quantile)
+                added.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
+            return error_of_deviations(added[1] - added[0], quantile)
 
         return error
 

@@ -110,7 +110,7 @@ class Contest:
 
 
 class PairSums:
-    """The sums of the difference of two losses under the names of `estimates.Moments`; sign: −1 turns it round."""
+    """The sums of the difference of two losses, for `inference.moments.Moments`; sign: −1 turns it round."""
 
     def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
 
@@ -167,7 +167,7 @@ def simultaneous_level(n_pairs: int) -> float:
 
 
 class GroupPairSums:
-    """The sums of the difference of two losses in one group, under the names of `estimates.Moments`."""
+    """The sums of the difference of two losses in one group, for `inference.moments.Moments`."""
 
     def __init__(self, grouped: KeyedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int) -> None:
         sums = sums_of_key(grouped.sums, number)

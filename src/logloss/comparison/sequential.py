@@ -184,12 +184,12 @@ def _relative(
     # (v·u) / (total·u)² = v / (total²·u), and V is a quarter of it.
     up, down = max(0, -shift), max(0, shift)
     square = 4 * total * total << down
-    found = (
+    columns = (
         np.array([value / total for value in weights]),
         np.array([sign * (a - b) / total for a, b in zip(first, second, strict=True)]),
         np.array([ratio(value << up, square) for value in ranges]),
     )
-    return *found, Fraction(total << down, 1 << up)
+    return *columns, Fraction(total << down, 1 << up)
 
 
 def sequence_of(weights: Array, leads: Array, variances: Array, n_rows: Array) -> tuple[Array, Array, Array]:

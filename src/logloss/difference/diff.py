@@ -153,7 +153,7 @@ def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dic
     for of in clusters:
         numbers.append(np.array([places.setdefault(name, len(places)) for name in of.names], np.int64))
     n_clusters = len(places)
-    found = {}
+    moves = {}
     for name, value in values.items():
         # A cluster of both sides moves both losses: what it adds to the one is taken from the other before squaring.
         added = np.zeros(n_clusters)
@@ -161,15 +161,15 @@ def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dic
         np.add.at(added, numbers[0], -deviations[0][name])
         error = math.sqrt(dot(added, added) * n_clusters / max(n_clusters - 1, 1))
         width = student_quantile(n_clusters - 1) * error
-        found[name] = Estimate(value, value - width, value + width)
-    return found
+        moves[name] = Estimate(value, value - width, value + width)
+    return moves
 
 
 def _deviations(measured: Measurement, clusters: GroupedSummary) -> dict[str, Array]:
     """What each cluster adds to each part beyond its share."""
     table = score_table_of(measured.summary.scores)
-    found = {"log_loss": clustered(moments_of(measured.summary, table), clusters).deviations("c")}
+    deviations = {"log_loss": clustered(moments_of(measured.summary, table), clusters).deviations("c")}
     for name, (zeros, ones) in influences_of(Recalibration(table))._asdict().items():
         mean = float(getattr(measured, name))
-        found[name] = cluster_deviations(clusters, zeros - mean, ones - mean, table)
-    return found
+        deviations[name] = cluster_deviations(clusters, zeros - mean, ones - mean, table)
+    return deviations

@@ -75,8 +75,8 @@ class _Side:
             alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
             # Shares add up to 1: a derivative counts less its mean.
             beta = of_share - dot(self.share, of_share)
-            found = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
-        return float(found[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
+            terms = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
+        return float(terms[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
 
 
 def groups_of(old: Measurement, new: Measurement) -> Groups | None:
@@ -133,8 +133,8 @@ def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:
     before, after = score_table_of(mine), score_table_of(theirs)
     mass = before.shares[0] + before.shares[1]
     below = np.concatenate([[0.0], np.cumsum(mass)])
-    expected, found = np.zeros(N_BINS), np.zeros(N_BINS)
-    for table, into, n_rows in ((before, expected, old.n_rows), (after, found, new.n_rows)):
+    expected, actual = np.zeros(N_BINS), np.zeros(N_BINS)
+    for table, into, n_rows in ((before, expected, old.n_rows), (after, actual, new.n_rows)):
         # A score lies where half of the old rows of that very score lie below it.
         first = np.searchsorted(before.keys, table.keys, "left")
         last = np.searchsorted(before.keys, table.keys, "right")
@@ -143,4 +143,4 @@ def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:
         np.add.at(into, bins, (table.shares[0] + table.shares[1]) * n_rows)
         into += HALF_A_ROW
         into /= into.sum()
-    return float(((found - expected) * np.log(found / expected)).sum()), ""
+    return float(((actual - expected) * np.log(actual / expected)).sum()), ""

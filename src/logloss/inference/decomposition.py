@@ -87,30 +87,32 @@ def decomposed(
     recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
     # Entropy is concave: below 0 is the rounding of two sums.
     discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
-    found = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
+    miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
     # From bins pooling whole bins costs at least as much as the best map: the value itself is the lower end.
-    found.lowest, found.highest = float(found), max(log_loss - recalibration.least_log_loss, 0.0)
-    found.by_chance, found.by_chance_95, found.p_value = chance.mean, chance.high, chance.p_value
-    found.chance_reason, found.n_draws = chance.reason, chance.n_draws
-    found.beyond_chance = Estimate(found - chance.mean, reason=reason or chance.reason or "infinite")
+    miscalibration.lowest = float(miscalibration)
+    miscalibration.highest = max(log_loss - recalibration.least_log_loss, 0.0)
+    miscalibration.by_chance, miscalibration.by_chance_95 = chance.mean, chance.high
+    miscalibration.p_value, miscalibration.n_draws = chance.p_value, chance.n_draws
+    miscalibration.chance_reason = chance.reason
+    miscalibration.beyond_chance = Estimate(miscalibration - chance.mean, reason=reason or chance.reason or "infinite")
     if reason:
-        return discrimination, found
+        return discrimination, miscalibration
     rate = recalibration.positive / recalibration.total
     # Of integers: a class that is there may still have a share that rounds to 0 or 1.
     if not 0 < rate < 1:
         is_one_class = recalibration.positive in (0, recalibration.total)
-        return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), found
+        return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), miscalibration
     influences = influences_of(recalibration)
     error, skewness = error_of(*influences.discrimination, float(discrimination))
     discrimination = with_interval(discrimination, error, skewness, low=0.0)
     if math.isfinite(log_loss):
-        error, skewness = error_of(*influences.miscalibration, float(found))
+        error, skewness = error_of(*influences.miscalibration, float(miscalibration))
         if math.isnan(error):
-            found.reason = "the losses are too large"
-            return discrimination, found
-        shown = with_interval(float(found), error, skewness, low=0.0)
-        found.low, found.high, found.reason = shown.low, shown.high, ""
+            miscalibration.reason = "the losses are too large"
+            return discrimination, miscalibration
+        shown = with_interval(float(miscalibration), error, skewness, low=0.0)
+        miscalibration.low, miscalibration.high, miscalibration.reason = shown.low, shown.high, ""
         if not math.isnan(chance.mean):
             # The mean of chance is taken as known: its own error is a fourteenth of the spread of the draws.
-            found.beyond_chance = with_interval(found - chance.mean, error, skewness)
-    return discrimination, found
+            miscalibration.beyond_chance = with_interval(miscalibration - chance.mean, error, skewness)
+    return discrimination, miscalibration

@@ -91,11 +91,11 @@ class LogOddsMap:
 
     def log_odds(self, log_one: Array, log_zero: Array) -> Array:
         """Log-odds at places; a coefficient of 0 takes nothing, also of infinity."""
-        found = np.full(np.shape(log_one), self.c)
+        total = np.full(np.shape(log_one), self.c)
         for coefficient, column in ((self.a, log_one), (self.b, log_zero)):
             if coefficient != 0:
-                found = found + coefficient * column
-        return found
+                total = total + coefficient * column
+        return total
 
 
 def is_inside(log_one: Array, log_zero: Array) -> Array:
@@ -207,11 +207,11 @@ def newton_fit(
         near, _ = _newton_steps(clipped, shift, share, mass, first)
         first = min(first, near, key=lambda theta: _loss_and_derivatives(design, shift, share, mass, theta)[0])
     theta, decrement = _newton_steps(design, shift, share, mass, first)
-    found = np.zeros(len(columns))
-    found[kept] = theta[: len(kept)] / scales[kept]
-    coefficients = found.tolist()
+    slopes = np.zeros(len(columns))
+    slopes[kept] = theta[: len(kept)] / scales[kept]
+    coefficients = slopes.tolist()
     if has_constant:
-        coefficients.append(float(theta[-1] - found @ centres))
+        coefficients.append(float(theta[-1] - slopes @ centres))
     return coefficients, decrement
 
 

@@ -426,8 +426,8 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
             is_mirrored = side == 1 and logits is None
             labels = np.full(len(held), label ^ is_mirrored, np.uint8)
             losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
-            found = [exact.as_integer(limb) for limb in limbs]
-            sums = {name: sum(found[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
+            of_limbs = [exact.as_integer(limb) for limb in limbs]
+            sums = {name: sum(of_limbs[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
             if is_mirrored:
                 # The labels were turned round.
                 sums["ca"] = sums["c"] - sums["ca"]

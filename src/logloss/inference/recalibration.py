@@ -45,8 +45,8 @@ class Recalibration:
         # Each bin as two places, all its zeros before all its ones: no order of its rows is kinder.
         halves = np.stack([0 * ones, ones], axis=1).reshape(-1), np.stack([rows - ones, ones], axis=1).reshape(-1)
         is_held = halves[1] > 0
-        found, masses, _ = pooled(halves[0][is_held], halves[1][is_held])
-        return entropy_of_pools(found, masses, self.total)
+        pool_ones, pool_rows, _ = pooled(halves[0][is_held], halves[1][is_held])
+        return entropy_of_pools(pool_ones, pool_rows, self.total)
 
     @cached_property
     def pool_of(self) -> Array:
@@ -59,8 +59,8 @@ class Recalibration:
         # Quotients of integers, not one less the other: next to 0 a share keeps its digits.
         of_zero, of_one = (self.rows - self.ones) / self.rows, self.ones / self.rows
         with np.errstate(divide="ignore"):
-            found = [-np.log(share.astype(np.float64)) for share in (of_zero, of_one)]
-        zeros, ones = (np.where(np.isfinite(costs), costs, 0.0)[self.pool_of] for costs in found)
+            of_pools = [-np.log(share.astype(np.float64)) for share in (of_zero, of_one)]
+        zeros, ones = (np.where(np.isfinite(costs), costs, 0.0)[self.pool_of] for costs in of_pools)
         return zeros, ones
 
 

@@ -54,7 +54,7 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, tabl
     cells = clusters.cells
     if cells is None:
         return np.zeros(0)
-    found = np.zeros(clusters.n_groups)
+    deviations = np.zeros(clusters.n_groups)
     counts, masses = cells.counts.keys, cells.masses.keys
     # Clusters may have bins that no place of the table is in.
     n_bins = 1 + max((int(keys.max()) >> GROUP_BITS for keys in (counts, masses) if len(keys)), default=0)
@@ -62,9 +62,9 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, tabl
     for label, values in enumerate((zeros, ones)):
         means = table.coarse_means(clusters.shift, label, values, n_bins)
         hard = cells.counts.counts[:, label] * table.share_of_a_row
-        np.add.at(found, counts & GROUP_MASK, hard * means[counts >> GROUP_BITS])
-        np.add.at(found, masses & GROUP_MASK, shares[label] * means[masses >> GROUP_BITS])
-    return found
+        np.add.at(deviations, counts & GROUP_MASK, hard * means[counts >> GROUP_BITS])
+        np.add.at(deviations, masses & GROUP_MASK, shares[label] * means[masses >> GROUP_BITS])
+    return deviations
 
 
 # (What a row of 0, and of 1, adds to a mean at each place; the mean) -> (its standard error, skewness of the sum).
@@ -93,11 +93,11 @@ def error_of_rows(table: ScoreTable, n_rows: int) -> ErrorOf:
         if not math.isfinite(variance):
             return math.nan, 0.0
         # As in `Moments.covariance`; sums of products of soft labels may round below 0.
-        found = math.sqrt(max(variance, 0.0) * n_rows / max(n_rows - 1, 1))
+        standard_error = math.sqrt(max(variance, 0.0) * n_rows / max(n_rows - 1, 1))
         if not table.is_counted or variance <= 0:
-            return found, 0.0
+            return standard_error, 0.0
         # Σ d³ over (Σ d²)^1.5, d in units of 1 / n: one n is left.
         cubes = dot(d_zeros * d_zeros, zeros) + dot(d_ones * d_ones, ones)
-        return found, cubes / (n_rows * variance**1.5)
+        return standard_error, cubes / (n_rows * variance**1.5)
 
     return error
