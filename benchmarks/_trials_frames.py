@@ -1,23 +1,18 @@
 """Random frames, fitted, predicted, measured and compared in random ways: all must agree with sums made by hand.
 
-Imported by benchmarks/trials.py. One trial draws a small frame (an index of any kind, columns in any order, plain,
+One trial draws a small frame (an index of any kind, columns in any order, plain,
 nullable, decimal and categorical dtypes, missing values, columns that are no features, the label among them), fits it
 one way, and predicts, measures and compares other rows in a few others: pandas, polars, Arrow, a dict, Parquet, CSV, a
 saved model. Log-odds are summed by hand from the coefficients; what differs from them by 1e-9 is a silent difference,
 and every error but those of logloss is undocumented.
-
-usage: python benchmarks/_trials_frames.py [TRIALS] [SEED]
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-import itertools
-import json
 import math
 import pathlib
-import sys
 import tempfile
 import traceback
 import warnings
@@ -465,10 +460,3 @@ def category(name: str, values: list[Any], known: list[Any], coefficients: dict[
     average = math.fsum(of_level[each] for each in seen) / len(seen)
     lacks = f"{name} is missing" in of_level
     return [math.nan if pd.isna(value) and not lacks else of_level.get(level(value), average) for value in values]
-
-
-if __name__ == "__main__":
-    asked = [int(word) for word in itertools.islice(sys.argv, 1, 3)]
-    shown = run(*[*asked, *[200, 0][len(asked) :]])
-    print(json.dumps(shown, indent=1, ensure_ascii=False))
-    raise SystemExit(1 if shown["failures"] else 0)
