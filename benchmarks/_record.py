@@ -34,10 +34,10 @@ Figures = dict[str, Any]
 Lines = Iterator[tuple[str, Figures]]
 
 
-def turns(work: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each, by rounds in which all take turns, after one or two rounds that do not count."""
+def turns(work: dict[str, Callable[[], object]], rounds: int, *, warm_up: int = 2) -> dict[str, list[float]]:
+    """Seconds of each, by rounds in which all take turns, after some (no more than those) that do not count."""
     seconds: dict[str, list[float]] = {name: [] for name in work}
-    for number in range(-min(2, rounds), rounds):
+    for number in range(-min(warm_up, rounds), rounds):
         for name, call in work.items():
             began = time.perf_counter()
             call()

@@ -62,12 +62,14 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
             try:
                 Trial(np.random.default_rng([seed, number]), pathlib.Path(folder), tally).run()
             except Exception as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                said = (
-                    f"{type(error).__name__}: {str(error)[:200]} ({pathlib.Path(where.filename).name}:{where.lineno})"
-                )
-                tally.fail("undocumented_exceptions", said)
+                tally.fail("undocumented_exceptions", described(error))
     return dict(vars(tally))
+
+
+def described(error: Exception) -> str:
+    """An error, and the line that raised it."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:200]} ({pathlib.Path(where.filename).name}:{where.lineno})"
 
 
 class Trial:
@@ -241,9 +243,7 @@ class Trial:
         except logloss.errors.LogLossError as error:
             self.tally.fail("unexpected_refusals", f"{what}: {str(error)[:300]}")
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            at = f"{pathlib.Path(where.filename).name}:{where.lineno}"
-            self.tally.fail("undocumented_exceptions", f"{what}: {type(error).__name__}: {str(error)[:200]} ({at})")
+            self.tally.fail("undocumented_exceptions", f"{what}: {described(error)}")
         return None
 
     def compare(self, what: str, found: Any, expected: Any) -> None:
@@ -367,12 +367,8 @@ def a_bool(rng: np.random.Generator, n: int) -> Any:
 
 def a_text(rng: np.random.Generator, n: int) -> Any:
     values = rng.choice(["u", "v v", "Zürich", "1"], n)
-    kinds = [
-        values.astype(object),
-        pd.array(values, dtype="string"),
-        pd.Categorical(values, ["v v", "u", "1", "Zürich"]),
-    ]
-    return with_gaps(rng, kinds[rng.integers(3)])
+    declared = pd.Categorical(values, ["v v", "u", "1", "Zürich"])
+    return with_gaps(rng, [values.astype(object), pd.array(values, dtype="string"), declared][rng.integers(3)])
 
 
 def a_code(rng: np.random.Generator, n: int) -> Any:

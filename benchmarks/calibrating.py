@@ -104,4 +104,4 @@ def gaps(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(gaps, promises, repetitions=(300, 2), largest=(10_000, 200), rows=(300_000, 80_000))
+    record(gaps, promises, repetitions=(60, 2), largest=(10_000, 200), rows=(300_000, 80_000))

@@ -106,7 +106,7 @@ def peeking(asked: argparse.Namespace) -> Lines:
     """Per cent of the runs in which looking after every period misleads."""
     random = np.random.default_rng(2)
     for kind in ("fair", "biased", "extreme", "fair, weighted"):
-        runs = [misled(random, kind) for _ in range(asked.repetitions)]
+        runs = [misled(random, kind) for _ in range(asked.runs)]
         left, clear, refuted = (float(100 * np.mean(each)) for each in zip(*runs, strict=True))
         figures = {"truth_left_percent": left, "truth_refuted_percent": refuted}
         # One of the biased ones is better.
@@ -114,4 +114,4 @@ def peeking(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(peeking, coverage, repetitions=(2000, 2), largest=(20_000, 2000))
+    record(peeking, coverage, runs=(1000, 2), repetitions=(300, 2), largest=(20_000, 2000))

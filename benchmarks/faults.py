@@ -182,5 +182,5 @@ def spark(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    figures = record(dask, spark, faults=(50, 1), rows=(3_000_000, 60_000))
+    figures = record(dask, spark, faults=(20, 1), rows=(3_000_000, 60_000))
     sys.exit(int(any(lines["disturbed"]["wrong"] for lines in figures.values())))

@@ -100,4 +100,4 @@ def p_values(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(coverage, p_values, repetitions=(1000, 2), largest=(20_000, 2000))
+    record(coverage, p_values, repetitions=(100, 2), largest=(20_000, 2000))

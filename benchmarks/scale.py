@@ -78,7 +78,7 @@ def engines(asked: argparse.Namespace) -> Lines:
                 name: partial(metered, partial(calls[verb], engine=engine), used[name])
                 for name, engine in (("threads", None), ("Dask", client), ("Spark", spark.session))
             }
-            seconds = turns(work, rounds)
+            seconds = turns(work, rounds, warm_up=1)
             used = {name: each[-rounds:] for name, each in used.items()}
             for name, times in seconds.items():
                 figures = {"seconds": statistics.median(times), "processor_seconds": statistics.median(used[name])}
@@ -122,4 +122,4 @@ def traffic(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(engines, traffic, rows=(2 * 10**7, 10**5), rounds=(9, 1))
+    record(engines, traffic, rows=(10**7, 10**5), rounds=(6, 1))
