@@ -104,12 +104,12 @@ class _Stopped:
 def traffic(asked: argparse.Namespace) -> Lines:
     """Bytes that are pickled."""
     with tempfile.TemporaryDirectory() as name:
-        path = files_of(pathlib.Path(name) / "rows", asked.rows, max(1, asked.rows // 10**6), has_keys=True)
+        path = files_of(pathlib.Path(name) / "rows", asked.rows, 10, has_keys=True)
         for case, keys in (("measure", {}), ("by groups and clusters", {"by": "country", "cluster": "cluster"})):
             source, roles = bind(path, y_true="y", y_proba="p", **keys)
             parts = parts_of(source, roles)
-            clusters = GroupedSummary.empty(roles.cluster, is_hashed=True)
-            empty = packed(LossSummary.empty(GroupedSummary.empty(roles.by), clusters))
+            summaries = GroupedSummary.empty(roles.by), GroupedSummary.empty(roles.cluster, is_hashed=True)
+            empty = packed(LossSummary.empty(*(summaries if keys else ())))
             figures = {"part": len(packed(parts[:1])), "ten_parts": len(packed(parts[:10]))}
             yield case, figures | {"there": len(empty), "back": len(fold_files(0, packed(parts[:1]), empty))}
     for width in (10, 20, 100, 1000):

