@@ -31,7 +31,6 @@ TRUTHS: dict[str, Truth] = {
     "reversed": lambda z: -0.3 * z,
 }
 SIZES = (200, 1000, 10_000)
-N_NEW = 100_000
 KINDS = ("shift", "temperature", "platt", "beta")
 
 
@@ -41,10 +40,10 @@ def sample(truth: Truth, random: np.random.Generator, n_rows: int) -> tuple[Any,
     return logits, labels_of(random, expit(truth(logits)))
 
 
-def promise(truth: Truth, n_rows: int, method: str, repetitions: int) -> Figures:
+def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int) -> Figures:
     """Savings promised and found of so many samples."""
     random = np.random.default_rng(1)
-    new = random.normal(-0.5, 1.5, N_NEW)
+    new = random.normal(-0.5, 1.5, n_new)
     proba = expit(truth(new))
     before = expected_loss(proba, new).mean()
     promised, found, held, methods = [], [], [], Counter()
@@ -70,7 +69,8 @@ def promises(asked: argparse.Namespace) -> Lines:
     for n_rows in [size for size in SIZES if size <= asked.largest]:
         for name, truth in TRUTHS.items():
             for method in ("auto", "platt", "isotonic"):
-                yield f"{n_rows} rows, {name}, {method}", promise(truth, n_rows, method, asked.repetitions)
+                figures = promise(truth, n_rows, method, asked.repetitions, asked.rows // 3)
+                yield f"{n_rows} rows, {name}, {method}", figures
 
 
 def true_gap(kind: str, logits: Any, labels: Any, c: logloss.Calibration) -> float:

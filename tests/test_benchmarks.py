@@ -64,6 +64,21 @@ QUOTED: list[tuple[str, str, list[str]]] = [
             ("all walks together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
         )
     ),
+    (
+        "docs/scale.md",
+        "efficiencies of {:.2f} and {:.2f} on Dask, {:.2f} and {:.2f} on Spark",
+        [
+            f"scale / engines / {verb}, {engine} / efficiency"
+            for engine in ("Dask", "Spark")
+            for verb in ("measure", "fit")
+        ],
+    ),
+    (
+        "docs/scale.md",
+        "| a part (a row group), described | {:,}; ten of one folder {:,} |",
+        ["scale / traffic / measure / part", "scale / traffic / measure / ten_parts"],
+    ),
+    ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
 ]
 
 
