@@ -159,10 +159,13 @@ def percents(program: str, *names: str) -> dict[str, float]:
 
 
 def test_intervals_hold_what_they_should():
-    """95 in 100: the mean of some thousand samples is known to half a per cent."""
+    """95 in 100, within two: the mean of some thousand samples is known to half a per cent.
+
+    At a base rate of a half the interval of the uncertainty holds it always: there it cannot be larger.
+    """
     held = percents("intervals", "log_loss", "base_rate", "uncertainty", "skill", "auc", "beyond_chance")
     held |= percents("comparing", "lead", "miscalibration", "discrimination")
-    assert {name: value for name, value in held.items() if not 93.5 <= value <= 97} == {}
+    assert {name: value for name, value in held.items() if not 93 <= value <= 98} == {}
 
 
 def test_who_looks_after_every_period_is_misled_at_most_5_times_in_100():
