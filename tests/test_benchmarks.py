@@ -123,7 +123,7 @@ def test_a_program_runs_and_leaves_its_record(program, tmp_path):
     assert {"python", "logloss", "numpy", "numba", "scipy", "pyarrow"} <= set(quick["versions"])
     assert quick["commit"]
     assert quick["seconds"] > 0
-    assert quick["figures"].keys() == kept["figures"].keys()
+    assert kept["figures"].keys() <= quick["figures"].keys()
     assert all(figures for cases in quick["figures"].values() for figures in cases.values())
     assert any(quick["figures"].values())
 
@@ -194,6 +194,6 @@ def test_pages_stay_small():
 
 
 def test_a_worker_that_is_killed_changes_no_bit():
-    for engine in ("dask", "spark"):
+    for engine in record("faults")["figures"]:
         disturbed = lines("faults", engine)["disturbed"]
         assert (disturbed["wrong"], disturbed["killed"]) == (0, record("faults")["sizes"]["faults"])
