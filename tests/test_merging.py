@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from strategies import Table, cut_tables, grouped_tables, rival_tables, tables
 from test_summaries import MAKERS, PROBAS, feature_tables
 
-from logloss.data.forecasts import Unlabelled
-from logloss.onepass import contrasts
-from logloss.onepass.summaries import ColumnSummary, cells, columns, contrast, distinct, grouped, keyed, scores
+from logloss.data.prior_shift import Unlabelled
+from logloss.onepass.kernels import paired_losses
+from logloss.onepass.summaries import ColumnSummary, cells, contrast, distinct, features, grouped, keyed, scores
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
-from logloss.onepass.summaries.columns import Levels, Mixed, Range
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.distinct import DistinctValues
+from logloss.onepass.summaries.features import Levels, Mixed, Range
 from logloss.onepass.summaries.keyed import GROUP, PERIOD, KeyedSummary, KeyedWorkspace
 from logloss.onepass.summaries.loss import LateSums
 from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace, bins_of, keys_of
-from logloss.onepass.tables import CountTable, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
 
 # Clusters of the tables that are drawn: whole numbers below.
 N_CLUSTERS = 9
@@ -72,7 +72,9 @@ def contrast_of(block) -> Contrast:
         seen = []
         for proba, of_zero, logit in piece.rivals:
             losses, logits = np.empty(piece.n_rows), np.empty(piece.n_rows)
-            contrasts.losses_and_logits(piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits)
+            paired_losses.losses_and_logits(
+                piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
+            )
             seen.append((losses, logits))
         workspace.add(piece, *seen, (0, 1))
     return workspace.freeze()
@@ -112,12 +114,12 @@ def keyed_of(empty: KeyedSummary) -> Callable[[Any], KeyedSummary]:
             numbers = workspace.numbers_of(piece)
             if numbers is None:
                 continue
-            exponents, columns = np.zeros(piece.n_rows, np.int64), [np.ones(piece.n_rows), piece.rivals[0][0]]
+            exponents, features = np.zeros(piece.n_rows, np.int64), [np.ones(piece.n_rows), piece.rivals[0][0]]
             if piece.sample_weight is None:
-                workspace.add(piece, numbers, [None, piece.y_true == 1], [], columns)
+                workspace.add(piece, numbers, [None, piece.y_true == 1], [], features)
             else:
-                columns[0] = piece.sample_weight
-                workspace.add(piece, numbers, [None, piece.y_true == 1], [(c, exponents) for c in columns], [])
+                features[0] = piece.sample_weight
+                workspace.add(piece, numbers, [None, piece.y_true == 1], [(c, exponents) for c in features], [])
         return workspace.freeze()
 
     return of
@@ -223,7 +225,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 3 * NUMBERS.n_sums)
         monkeypatch.setattr(contrast, "N_APART", 2)
         monkeypatch.setattr(distinct, "MOST_KEPT", 2)
-        monkeypatch.setattr(columns, "MOST_LEVELS", 3)
+        monkeypatch.setattr(features, "MOST_LEVELS", 3)
 
 
 @PARTS
