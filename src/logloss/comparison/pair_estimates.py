@@ -77,7 +77,7 @@ class PairEstimator:
         whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
         at_once = paired.estimate(self.level, lead) if not reason else Estimate(lead, reason=reason)
         miscalibration, discrimination = self._parts(better, worse, place, lead)
-        log_evidence, no_evidence = self._evidence(lead, (n_better, n_worse, counts[3]))
+        log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows
         course = sequential_analysis(
             self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
@@ -152,7 +152,7 @@ class PairEstimator:
         # One integer, rounded once: the difference of two rounded losses would lose digits.
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
 
-    def _evidence(self, lead: float, impossible: tuple[int, int, int]) -> tuple[float, str]:
+    def _evidence(self, lead: float) -> tuple[float, str]:
         """Σ of the differences, the heaviest row counting as one."""
         if self.summary.clusters is not None:
             return math.nan, "rows of a cluster depend on each other"
@@ -224,7 +224,7 @@ class PairEstimator:
             columns = name if name != REST else REST * len(grouped.columns)
             row = dict(zip(grouped.columns, columns, strict=True))
             sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names))
-            rows.append(row | sums.figures(self.summary.losses[0].sum("w"), self.names))
+            rows.append(row | sums.figures(self.summary.losses[0].sum("w")))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:

@@ -190,7 +190,7 @@ class GroupPairSums:
         """One of the sums, in units of 2^-6720."""
         return self._sums[name]
 
-    def figures(self, total: int, names: tuple[str, ...]) -> dict[str, Any]:
+    def figures(self, total: int) -> dict[str, Any]:
         """The row of a table."""
         moments = Moments(self)
         weight = moments.weight

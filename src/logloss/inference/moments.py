@@ -218,7 +218,7 @@ class Moments:
             return math.inf
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
 
-    def gap_in_errors(self, gap: float) -> float:
+    def gap_in_errors(self) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
         # If the predictions are right the losses are independent with known variances, weight² times that of each row.
         variance = self.summary.sum("v")
@@ -234,7 +234,7 @@ class Moments:
             return math.nan, "no z: soft labels"
         if math.isinf(gap):
             return math.nan, "infinite"
-        z = self.gap_in_errors(gap)
+        z = self.gap_in_errors()
         return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
 
 
@@ -296,10 +296,10 @@ class BinnedMoments(Moments):
         """Loss minus mean entropy of the predictions."""
         return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
 
-    def gap_in_errors(self, gap: float) -> float:
+    def gap_in_errors(self) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
         variance = self._mean([point.variance for point in (self.table.of_zeros, self.table.of_ones)]) / self.n_rows
-        return gap / math.sqrt(variance) if variance > 0 else math.nan
+        return self.expected_gap() / math.sqrt(variance) if variance > 0 else math.nan
 
 
 def dot(a: Array, b: Array) -> float:
