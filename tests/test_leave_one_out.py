@@ -10,7 +10,7 @@ import pytest
 
 import logloss
 from logloss.onepass.summaries import leftout
-from logloss.training import leave_one_out, warm_start
+from logloss.training import leave_one_out, row_sample
 
 SEED = 20261124
 
@@ -78,8 +78,8 @@ def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
     """The step's own error is of second order in the leverages, here about 0.004 each."""
     features, labels = drawn(900)
     exact = logloss.fit(features, labels).new_rows
-    monkeypatch.setattr(warm_start, "KEPT_WHOLE", 10)
-    monkeypatch.setattr("logloss.training.fit.KEPT_WHOLE", 10)
+    monkeypatch.setattr(row_sample, "KEPT_WHOLE", 10)
+    monkeypatch.setattr(leave_one_out, "KEPT_WHOLE", 10)
     model = logloss.fit(features, labels)
     assert model.new_rows.kind == "steps"
     increase = exact.log_loss - model.log_loss
@@ -137,7 +137,7 @@ def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr("logloss.training.fit._Fit.without", refuse)
+    monkeypatch.setattr(leave_one_out, "refit_without", refuse)
     assert math.isfinite(logloss.fit(features, labels).new_rows.log_loss)
     assert leftout.SUSPICIOUS < 1
 
