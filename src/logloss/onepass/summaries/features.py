@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, levels_of
-from logloss.data.rows import Column
+from logloss.data.rows import Array, Column
 from logloss.data.values import Value
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.contract import Workspace, mass_of
 from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.sample import ALL, SampleSummary
@@ -31,11 +32,11 @@ class Range:
     """
 
     names: tuple[str, ...] | None
-    sums: Any
-    weights: Any
-    lows: Any
-    highs: Any
-    n_lacking: Any
+    sums: Array
+    weights: Array
+    lows: Array
+    highs: Array
+    n_lacking: Array
     offsets: tuple[float, float] = (math.inf, -math.inf)
     distinct: DistinctValues | None = None
 
@@ -96,16 +97,12 @@ def _joined(first: Mapping[Value, int] | None, second: Mapping[Value, int] | Non
 class Mixed:
     """Of a column that reads as numbers in some blocks and as text in others: over all rows it is text."""
 
-    def merge(self, other: Mixed) -> Mixed:
-        """Of the rows of both."""
-        return self
-
 
 Kept = Range | Levels | Mixed
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ColumnSummary:
+class ColumnSummary(BlockwiseSummary):
     """What each feature holds, by its number among the features: a `Range` of numbers, the `Levels` of a category."""
 
     n_rows: int = 0
@@ -117,11 +114,10 @@ class ColumnSummary:
     categories: frozenset[int] = frozenset()
     sample: SampleSummary = field(default_factory=SampleSummary.empty)
     unnamed: frozenset[int] = frozenset()
-    is_floating: ClassVar[bool] = True
 
     def workspace(self) -> Workspace:
-        """A new workspace."""
-        return _ColumnWorkspace(self.categories, self.sample, self.unnamed)
+        """A new workspace with the same settings."""
+        return _ColumnWorkspace(ColumnSummary(categories=self.categories, sample=self.sample, unnamed=self.unnamed))
 
     @classmethod
     def empty(
@@ -136,13 +132,6 @@ class ColumnSummary:
         unnamed: those of the features that nobody has named, which may be identifiers.
         """
         return cls(categories=categories, sample=SampleSummary.empty(n_sampled, limit), unnamed=unnamed)
-
-    @classmethod
-    def of(cls, block: Block) -> ColumnSummary:
-        """Of the rows of a block."""
-        workspace = _ColumnWorkspace(frozenset(), SampleSummary.empty())
-        workspace.add(block)
-        return workspace.freeze()
 
     def merge(self, other: ColumnSummary) -> ColumnSummary:
         """Of the rows of both."""
@@ -165,18 +154,16 @@ class ColumnSummary:
         return f"ColumnSummary: n_rows={count(self.n_rows)}  n_features={count(len(self.columns))}"
 
 
-def _together(a: Any, b: Any) -> Kept:
+def _together(a: Kept, b: Kept) -> Kept:
     """What two sets of rows hold in one column."""
-    found: Kept = a.merge(b) if type(a) is type(b) else Mixed()
-    return found
+    if isinstance(a, Range) and isinstance(b, Range):
+        return a.merge(b)
+    return a.merge(b) if isinstance(a, Levels) and isinstance(b, Levels) else Mixed()
 
 
 class _ColumnWorkspace:
-    def __init__(
-        self, categories: frozenset[int], sample: SampleSummary, unnamed: frozenset[int] = frozenset()
-    ) -> None:
-        self.summary = ColumnSummary(categories=categories, sample=sample, unnamed=unnamed)
-        self.sample = sample.workspace()
+    def __init__(self, empty: ColumnSummary) -> None:
+        self.summary, self.sample = empty, empty.sample.workspace()
 
     def add(self, block: Block) -> None:
         """Take in a block."""
@@ -218,7 +205,7 @@ class _ColumnWorkspace:
         return replace(self.summary, sample=self.sample.freeze())
 
 
-def _levels(column: Column, mass: Any) -> Levels:
+def _levels(column: Column, mass: Array) -> Levels:
     codes, values = levels_of(column)
     n_each = np.bincount(codes, minlength=len(values))
     weights = np.bincount(codes, weights=mass, minlength=len(values))
@@ -235,7 +222,7 @@ def _levels(column: Column, mass: Any) -> Levels:
     return Levels(found, n_rows, {v: ranks[v] for v in found if v is not None} if is_one_to_one else None)
 
 
-def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
+def _range(column: Column, mass: Array, block: Block, is_watched: bool) -> Range:
     values = np.asarray(column.values, dtype=np.float64)
     lacking = np.isnan(values)
     n_lacking = int(np.count_nonzero(lacking))
@@ -263,7 +250,7 @@ def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
     )
 
 
-def _matrix_range(column: Column, mass: Any) -> Range:
+def _matrix_range(column: Column, mass: Array) -> Range:
     """Piece by piece, so that each piece is read from memory once."""
     width = column.values.shape[1]
     sums, weights, n_lacking = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int64)
