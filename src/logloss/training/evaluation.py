@@ -100,11 +100,14 @@ def evaluate(
     wants_hessian: bool = True,
 ) -> tuple[Evaluation, PassHistory]:
     """A pass over all rows: with the Hessian, or with that of the last pass and one pair more."""
+    # A sample's Hessian is as good for the first step and saves forming one of all rows; nothing is proved with it.
     of_sample = history.sample_factor if last is None else None
     is_fresh = (wants_hessian or last is None) and of_sample is None
+    # Where columns depend on each other, single precision cannot tell which of them still do.
     is_single = problem.allows_single and is_fresh and history.known_rank.basis is None
     sums = problem.curvature(at, wants_hessian=is_fresh, is_single=is_single, is_careful=history.is_careful)
-    hessian_at, pairs = at, Pairs()
+    hessian_at: Array = at
+    pairs: Pairs = ()
     if of_sample is not None:
         factor, history = of_sample, replace(history, sample_factor=None)
     elif is_fresh or last is None:
@@ -124,7 +127,7 @@ def evaluate(
     is_of_sample = of_sample is not None or (not is_fresh and last is not None and last.is_of_sample)
     moved = None if is_of_sample else (at - hessian_at)[problem.free]
     bound, is_proven = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
-    found = Evaluation(
+    evaluation = Evaluation(
         sums,
         objective,
         gradient,
@@ -138,7 +141,7 @@ def evaluate(
         bound,
         is_proven,
     )
-    return found, history.with_pass(problem, at, found.total_loss, bound)
+    return evaluation, history.with_pass(problem, at, evaluation.total_loss, bound)
 
 
 def factored(
@@ -187,6 +190,7 @@ def _bound(
     if moved is not None and factor.n_dependent == 0 and rank.is_sure:
         reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
         # By how much any logit has moved since the Hessian was formed, which has changed by at most e to that.
+        # Beyond 1 the bound is legal but grows with e to it: a new Hessian is worth more.
         drift = reach * factor.length(moved) if moved.any() else 0.0
         if drift < 1:
             grown = math.exp(drift / 2)

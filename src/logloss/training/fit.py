@@ -203,7 +203,7 @@ def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, 
     return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
 
 
-def _lost_orders(source: Any, design: Design, reference: Mapping[str, Any]) -> tuple[str, ...]:
+def _lost_orders(source: Source, design: Design, reference: Mapping[str, Any]) -> tuple[str, ...]:
     """A note on declared categories whose order is not in the files, where their reference was not named."""
     has_lost = getattr(getattr(source, "source", source), "has_lost_order", None)
     names = [term.column for term in design.categories if term.column not in reference]

@@ -44,6 +44,7 @@ def fitted_model(optimum: Optimum, learned: Learned, sample: Block | None, optio
     problem, now, design = optimum.problem, optimum.evaluation, optimum.problem.design
     last = problem.as_pass(now.coefficients, now.total_loss, now.bound)
     intercept, coefficients = last.intercept, np.array(last.coefficients)
+    # The first direction is infinitely farther than the next: it is gone along last.
     for direction in reversed(optimum.directions):
         intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
@@ -123,6 +124,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
     """Say so where the answer is not certified, or where there is no finite one."""
+    # stacklevel=4: the line that called `fit`, above `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
         named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"

@@ -160,6 +160,8 @@ def new_rows_of(optimum: Optimum, learned: Learned, sample: Block | None) -> New
     drawn = learned.columns.sample
     pieces = [rows for _, rows in drawn.chosen()]
     n_kept = sum(rows.n_rows for rows in pieces)
+    # Refits are exact but cost O(n_rows² · width) a step; one step of many rows is near to them: its error is of second
+    # order in leverages that shrink as 1 / n_rows.
     if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows:
         return _refitted(optimum, learned, inverse, pieces)
     return _stepped(optimum, inverse, sample if is_sampled else None)

@@ -97,6 +97,7 @@ class Problem:
     @cached_property
     def penalty(self) -> Array:
         """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
+        # In the solver's coordinates v = w · scale: l2 / 2 · |w|² is half of this times v².
         penalty = self.l2 / self.design.scale**2
         penalty[0] = 0.0
         return penalty

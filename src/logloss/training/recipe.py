@@ -114,9 +114,9 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -
         if j in seen.unnamed:
             refuse_identifier(name, column)
         if isinstance(column, Levels):
-            if column.found is None:
+            if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.found, reference.get(name), column.ranks))
+            terms.append(category_of(name, column.weights, reference.get(name), column.ranks))
         elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
@@ -197,7 +197,7 @@ def refuse_identifier(name: str, column: Kept) -> None:
 
     what = ""
     if isinstance(column, Levels):
-        n_levels = None if column.found is None else len(column.found.keys() - {None})
+        n_levels = None if column.weights is None else len(column.weights.keys() - {None})
         if n_levels is None or (2 * n_levels > column.n_rows and column.n_rows > 1):
             many = "too many values" if n_levels is None else counted(n_levels, "value")
             what = f"text with {many} in {counted(column.n_rows, 'row')}"

@@ -79,6 +79,7 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
         if seen.n_rows == 0:
             break
         face = problem.on_face(planes, free)
+        # Counts are known by then; a linear program of many rows can take a minute.
         direction = of_single_columns(face, seen)
         if direction is None:
             direction, is_open = of_several_columns(face, seen, at)

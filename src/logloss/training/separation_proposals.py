@@ -207,7 +207,7 @@ def _of_margin_one(rows: Array) -> Array:
 
     ones = np.ones(len(rows))
     try:
-        # The normal equations of the rows: a tenth of the time of least squares, where no two rows are alike.
+        # Not least squares at once: the normal equations are fast, and a walk will prove or refuse what they say.
         shares: Array = scipy.linalg.cho_solve(scipy.linalg.cho_factor(rows @ rows.T), ones)
     except scipy.linalg.LinAlgError:
         return np.linalg.lstsq(rows, ones, rcond=None)[0]

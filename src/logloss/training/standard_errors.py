@@ -75,6 +75,7 @@ def errors_at(optimum: Optimum, *, is_robust: bool) -> Errors | None:
     n_clusters = len(gradients)
     if n_clusters < 2:
         return None
+    # Gradients of clusters add up to 0 at the optimum, which takes one of them away: M / (M − 1), as Stata has it.
     own = gradients[:, free] @ inverse
     covariance = own.T @ own * (n_clusters / (n_clusters - 1))
     return replace(_errors(optimum, "clustered", covariance), cluster=cluster, n_clusters=n_clusters)

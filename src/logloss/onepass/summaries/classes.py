@@ -74,12 +74,14 @@ class ClassSummary(BlockwiseSummary):
             for k, is_mine in enumerate((labels < 1, labels > 0)):
                 seen.n_each[k, 0] += np.count_nonzero(is_mine)
                 own = numbers[is_mine]
+                # A number that lacks is at the centre: its row says nothing of its coefficient.
                 seen.n_each[k, 1 : 1 + design.n_dense] += np.count_nonzero(np.nan_to_num(own), axis=0)
                 np.minimum(seen.lows[k], np.fmin.reduce(own, axis=0, initial=np.inf), out=seen.lows[k])
                 np.maximum(seen.highs[k], np.fmax.reduce(own, axis=0, initial=-np.inf), out=seen.highs[k])
                 for span, codes in zip(design.spans, coded.codes, strict=True):
                     seen.n_each[k, span] += np.bincount(codes[start:stop][is_mine], minlength=span.stop - span.start)
             signs = np.where((labels > 0) & (labels < 1), 0.0, 2.0 * labels - 1.0)
+            # Whatever the weights: a row of weight 1e-9 on the wrong side holds a separation back as any other does.
             norms = coded.norms(start, stop)
             np.add(seen.signed, signed_sum(coded, start, stop, signs if norms is None else signs / norms), seen.signed)
         return replace(seen, n_rows=block.n_rows, coding=block.coding)

@@ -100,10 +100,10 @@ class CurvatureSummary(BlockwiseSummary):
 def margins_of(block: Block, design: Design, direction: Array) -> Array:
     """How far each row lies along a direction of the solver's coefficients, in units of its norm, shape (n_rows,)."""
     coded = design.coded(block.features)
-    found = np.empty(block.n_rows)
+    margins = np.empty(block.n_rows)
     for start, stop in pieces(block.n_rows):
-        found[start:stop] = coded.margins(direction / design.scale, start, stop)
-    return found
+        margins[start:stop] = coded.margins(direction / design.scale, start, stop)
+    return margins
 
 
 def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None) -> Array:
@@ -114,12 +114,12 @@ def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None
     design = coded.design
     if numbers is None:
         numbers = coded.piece(start, stop) / design.scale[1 : 1 + design.n_dense]
-    found = np.zeros((stop - start, design.width))
-    found[:, 0] = 1.0
-    found[:, 1 : 1 + design.n_dense] = numbers
+    rows = np.zeros((stop - start, design.width))
+    rows[:, 0] = 1.0
+    rows[:, 1 : 1 + design.n_dense] = numbers
     for span, codes in zip(design.spans, coded.codes, strict=True):
-        found[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
-    return found
+        rows[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
+    return rows
 
 
 def on_face(block: Block, design: Design, face: Sequence[Array]) -> Block:
@@ -195,11 +195,11 @@ class _CurvatureWorkspace:
             terms = np.abs(self.point.coefficients).sum()
         if offset is not None:
             terms = terms + np.abs(offset)
-        for found, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
-            found[0] += sizes.sum()
-            found[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
+        for total, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
+            total[0] += sizes.sum()
+            total[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
             for span, codes in zip(design.spans, coded.codes, strict=True):
-                found[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
+                total[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
 
     def add_products(self, piece: Array, curvatures: Array, codes: list[Array]) -> None:
         """What rows add to the Hessian, without the row of the intercept."""
@@ -234,14 +234,14 @@ class _CurvatureWorkspace:
         design = self.design
         scale = design.scale[1 : 1 + design.n_dense]
         dense = slice(1, 1 + design.n_dense)
-        found = np.zeros((design.width, design.width))
-        found[dense, dense] = self.dense / scale / scale[:, None]
+        hessian = np.zeros((design.width, design.width))
+        hessian[dense, dense] = self.dense / scale / scale[:, None]
         for j, span in enumerate(design.spans):
-            np.fill_diagonal(found[span, span], curvature[span])
-            found[span, dense] = self.mixed[j] / scale
-            found[dense, span] = found[span, dense].T
+            np.fill_diagonal(hessian[span, span], curvature[span])
+            hessian[span, dense] = self.mixed[j] / scale
+            hessian[dense, span] = hessian[span, dense].T
             for i in range(j):
-                found[design.spans[i], span] = self.crossed[i, j]
-                found[span, design.spans[i]] = self.crossed[i, j].T
-        found[0, :] = found[:, 0] = curvature
-        return found
+                hessian[design.spans[i], span] = self.crossed[i, j]
+                hessian[span, design.spans[i]] = self.crossed[i, j].T
+        hessian[0, :] = hessian[:, 0] = curvature
+        return hessian

@@ -65,6 +65,7 @@ class DependenceSummary(BlockwiseSummary):
             own = rows @ asked.vectors
             terms = np.abs(rows) @ sizes
             left = np.maximum(left, (np.abs(own) / np.where(terms > 0, terms, 1.0)).max(axis=0))
+            # Each row counts alike: far ones would drown what the others leave.
             norms = coded.norms(start, stop)
             slopes += rows.T @ (own if norms is None else own / norms[:, None] ** 2)
         return DependenceSummary(asked, block.n_rows, left, slopes, block.coding)

@@ -61,27 +61,27 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The weight of each level of a category; `found` is None where there are too many.
+    """The weight of each level of a category; None where there are too many.
 
     n_rows: those that hold a value. ranks: the place of each level in the order in which they were declared; None where
     somewhere none is declared, or two orders do not go together.
     """
 
-    found: Mapping[Value, float] | None
+    weights: Mapping[Value, float] | None
     n_rows: int
     ranks: Mapping[Value, int] | None = None
 
     def merge(self, other: Levels) -> Levels:
         """Of the rows of both."""
         n_rows = self.n_rows + other.n_rows
-        if self.found is None or other.found is None:
+        if self.weights is None or other.weights is None:
             return Levels(None, n_rows)
-        found = dict(self.found)
-        for level, weight in other.found.items():
-            found[level] = found.get(level, 0.0) + weight
-        if len(found) > MOST_LEVELS:
+        weights = dict(self.weights)
+        for level, weight in other.weights.items():
+            weights[level] = weights.get(level, 0.0) + weight
+        if len(weights) > MOST_LEVELS:
             return Levels(None, n_rows)
-        return Levels(found, n_rows, _joined(self.ranks, other.ranks))
+        return Levels(weights, n_rows, _joined(self.ranks, other.ranks))
 
 
 def _joined(first: Mapping[Value, int] | None, second: Mapping[Value, int] | None) -> Mapping[Value, int] | None:
@@ -209,17 +209,18 @@ def _levels(column: Column, mass: Array) -> Levels:
     codes, values = levels_of(column)
     n_each = np.bincount(codes, minlength=len(values))
     weights = np.bincount(codes, weights=mass, minlength=len(values))
-    found: dict[Value, float] = {}
+    weight_of: dict[Value, float] = {}
     for code in np.flatnonzero(n_each).tolist():
-        found[values[code]] = found.get(values[code], 0.0) + float(weights[code])
+        # Two codes may be one level: "true" and "TRUE".
+        weight_of[values[code]] = weight_of.get(values[code], 0.0) + float(weights[code])
     n_rows = int(n_each.sum() - sum(n_each[k] for k, value in enumerate(values) if value is None))
-    if len(found) > MOST_LEVELS:
+    if len(weight_of) > MOST_LEVELS:
         return Levels(None, n_rows)
     if column.ranks is None:
-        return Levels(found, n_rows, None if found.keys() - {None} else {})
+        return Levels(weight_of, n_rows, None if weight_of.keys() - {None} else {})
     ranks = dict(zip(values, column.ranks, strict=False))
     is_one_to_one = len(ranks) == len(column.ranks)
-    return Levels(found, n_rows, {v: ranks[v] for v in found if v is not None} if is_one_to_one else None)
+    return Levels(weight_of, n_rows, {v: ranks[v] for v in weight_of if v is not None} if is_one_to_one else None)
 
 
 def _range(column: Column, mass: Array, block: Block, is_watched: bool) -> Range:

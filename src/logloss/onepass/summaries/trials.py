@@ -29,7 +29,10 @@ class Trials:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TrialSummary(BlockwiseSummary):
-    """The summed loss at each point: exact sums, whatever the order. No derivatives, so that many cost little."""
+    """The summed loss at each point. No derivatives, so that many cost little.
+
+    Exact sums, and yet floating: a point's logits are sums of products whose order is that of the part.
+    """
 
     trials: Trials
     n_rows: int = 0
