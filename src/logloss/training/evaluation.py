@@ -39,7 +39,11 @@ class Evaluation:
     step: Array
     decrement: float
     bound: float
-    is_proven: bool
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether there is a bound."""
+        return math.isfinite(self.bound)
 
     @property
     def coefficients(self) -> Array:
@@ -126,7 +130,7 @@ def evaluate(
         decrement = max(-0.5 * float(gradient @ step), 0.0)
     is_of_sample = of_sample is not None or (not is_fresh and last is not None and last.is_of_sample)
     moved = None if is_of_sample else (at - hessian_at)[problem.free]
-    bound, is_proven = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
+    bound = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
     evaluation = Evaluation(
         sums,
         objective,
@@ -139,7 +143,6 @@ def evaluate(
         problem.in_place(step),
         decrement,
         bound,
-        is_proven,
     )
     return evaluation, history.with_pass(problem, at, evaluation.total_loss, bound)
 
@@ -178,8 +181,8 @@ def _bound(
     gradient: Array,
     factor: Factor,
     moved: Array | None,
-) -> tuple[float, bool]:
-    """(Nats by which the objective can be above its least, whether that is finite): docs/certificate.md.
+) -> float:
+    """Nats by which the objective can be above its least, inf where none are proved: docs/certificate.md.
 
     moved: from where the Hessian was formed; None where it is of a sample, of which nothing is proved.
     """
@@ -200,4 +203,4 @@ def _bound(
         gap = ridge_gap(sums.gradient[free], sums.curvature[free], problem.penalty[free], at[free], error)
         least = min(least, gap)
     # The objective itself is rounded: an exact sum once, and the penalty.
-    return least + 2 * ROUNDING * objective, math.isfinite(least)
+    return least + 2 * ROUNDING * objective

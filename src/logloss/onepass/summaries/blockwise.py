@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS
@@ -41,20 +41,17 @@ class BlockwiseSummary:
         return MergingWorkspace(self.empty(*settings))
 
 
-Kept = TypeVar("Kept", bound=BlockwiseSummary)
-
-
-class MergingWorkspace(Generic[Kept]):
+class MergingWorkspace:
     """What blocks are added to by merging the summary of each."""
 
-    def __init__(self, empty: Kept) -> None:
+    def __init__(self, empty: BlockwiseSummary) -> None:
         self.summary = empty
 
     def add(self, block: Block) -> None:
         """Take in a block."""
         self.summary = self.summary.merge(self.summary.of_block(block))
 
-    def freeze(self) -> Kept:
+    def freeze(self) -> BlockwiseSummary:
         """The summary of the blocks that were added."""
         return self.summary
 
