@@ -130,6 +130,14 @@ def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():
     assert math.isfinite(model.new_rows.log_loss_of_possible)
 
 
+def test_the_only_positive_row_of_many_may_be_left_out():
+    """The others hold no row of the positive class, which in a table of their own would be refused."""
+    values = np.random.default_rng(SEED).normal(size=2_000)
+    labels = np.where(np.arange(2_000) == 7, "yes", "no")
+    new = logloss.fit(values, labels, pos_label="yes").new_rows
+    assert (new.log_loss, new.n_infinite, new.first_infinite) == (math.inf, 1, "row 7")
+
+
 def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
     """A refit for each suspect is dear: ordinary tables must have none."""
     features, labels = drawn(5_000)

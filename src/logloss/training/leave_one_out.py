@@ -176,6 +176,7 @@ def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: flo
         problem,
         source=SourceWithout(problem.source, place, row),
         base_rate=rate,
+        is_partial=True,
         tolerance=TOLERANCE,
         progress=None,
         on_pass=None,

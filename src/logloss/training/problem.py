@@ -48,7 +48,8 @@ class Problem:
 
     free: places of the coefficients that may be chosen: of a face, those of which it has rows. face: directions; only
     rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
-    tolerance: asked of the certificate, in nats per row. on_pass: called with each pass when it is done.
+    is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
+    hold. tolerance: asked of the certificate, in nats per row. on_pass: called with each pass when it is done.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class Problem:
     base_rate: float
     free: Array
     face: tuple[Array, ...] = ()
+    is_partial: bool = False
     tolerance: float = TOLERANCE
     progress: Callable[[Block], None] | None = None
     on_pass: Callable[[Pass], None] | None = None
@@ -92,7 +94,7 @@ class Problem:
 
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
         """The same for the rows that lie in some planes, and the coefficients of which these say something."""
-        return replace(self, face=face, free=free)
+        return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
 
     @cached_property
     def penalty(self) -> Array:
@@ -168,8 +170,7 @@ class Problem:
         empty = CurvatureSummary.empty(
             Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level)
         )
-        # A face, unlike a table, may have no rows.
-        if blocks or self.face:
+        if blocks or self.is_partial:
             return self.summarised(empty, blocks)
         checked: CurvatureSummary = walk(self.source, self.roles, empty, progress=self.progress)
         return checked
