@@ -140,7 +140,7 @@ def evaluate(
         pairs,
         is_fresh,
         is_of_sample,
-        problem.in_place(step),
+        problem.full_vector(step),
         decrement,
         bound,
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -181,7 +182,8 @@ def fit(
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):
             learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
-            problem = Problem.of(source, learned, float(l2), tolerance, progress, on_pass)
+            problem = Problem.of(source, learned, float(l2))
+            problem = replace(problem, tolerance=tolerance, progress=progress, on_pass=on_pass)
             start_point = start_of(start, learned.design)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             optimum = find_optimum(problem, *first_point(problem, start_point, sample), max_passes)

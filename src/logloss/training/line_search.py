@@ -60,5 +60,5 @@ def line_search(
     for damping in DAMPINGS[:: 1 if len(problem.free) <= MOST_DAMPED else 4]:
         damped = factor.damped(gradient, damping * largest_diagonal)
         if damped is not None:
-            steps.append(problem.in_place(-damped))
+            steps.append(problem.full_vector(-damped))
     return best_point(problem, at + np.array(steps), penalty, blocks)

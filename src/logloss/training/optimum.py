@@ -96,7 +96,7 @@ def _on_face(
     if history.passes:
         # The passes that are told of are those over all rows.
         face = replace(face, on_pass=None)
-    kept = face.in_place(start[separating.free])
+    kept = face.full_vector(start[separating.free])
     state = solve(face, kept, PassHistory.empty(face), max_passes)
     passes = history.passes or state.history.passes
     return Optimum(problem, state.evaluation, history.known_rank, passes, separating)

@@ -67,30 +67,10 @@ class Problem:
     on_pass: Callable[[Pass], None] | None = None
 
     @classmethod
-    def of(
-        cls,
-        source: Source,
-        learned: Learned,
-        l2: float,
-        tolerance: float = TOLERANCE,
-        progress: Callable[[Block], None] | None = None,
-        on_pass: Callable[[Pass], None] | None = None,
-    ) -> Problem:
+    def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
         """Of all rows of a source whose columns are known."""
-        columns = learned.columns
-        return cls(
-            source,
-            learned.roles,
-            learned.design,
-            l2,
-            columns.sum_weight,
-            columns.n_rows,
-            learned.base_rate,
-            learned.design.free,
-            tolerance=tolerance,
-            progress=progress,
-            on_pass=on_pass,
-        )
+        roles, design, columns = learned.roles, learned.design, learned.columns
+        return cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
 
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
         """The same for the rows that lie in some planes, and the coefficients of which these say something."""
@@ -134,11 +114,11 @@ class Problem:
         dense = [position[k] for k in range(1 + self.design.n_dense) if k in position]
         return np.array(dense, dtype=int), [np.array(span, dtype=int) for span in spans]
 
-    def in_place(self, values: Array) -> Array:
+    def full_vector(self, values: Array) -> Array:
         """Values of the free coefficients in their places among all; 0 elsewhere."""
-        placed = np.zeros(self.design.width)
-        placed[self.free] = values
-        return placed
+        full = np.zeros(self.design.width)
+        full[self.free] = values
+        return full
 
     # --- passes ---
 

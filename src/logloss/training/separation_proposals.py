@@ -164,7 +164,7 @@ def of_several_columns(problem: Problem, seen: ClassSummary, at: Array) -> tuple
     if vector is None:
         return None, is_open
     clear = _clearest(known)
-    for proposed in (vector,) if clear is None else (problem.in_place(clear), vector):
+    for proposed in (vector,) if clear is None else (problem.full_vector(clear), vector):
         direction = _by_rounded_margins(problem, proposed)
         if direction is None:
             continue
@@ -198,7 +198,7 @@ def _of_many_columns(problem: Problem, n_rows: int) -> Direction | None:
     solution = patiently(lambda: _of_margin_one(rows))
     if not (rows @ solution > CLEAR).all():
         return None
-    return proved(problem, exact_coefficients(problem.design, problem.in_place(solution)))[0]
+    return proved(problem, exact_coefficients(problem.design, problem.full_vector(solution)))[0]
 
 
 def _of_margin_one(rows: Array) -> Array:
@@ -222,7 +222,7 @@ def _by_program(problem: Problem, seen: ClassSummary) -> tuple[Array | None, Kno
     known = KnownRows(np.zeros((0, len(free))), np.zeros(0, dtype=bool))
     wants_all = seen.n_rows <= ALL_ROWS and seen.n_rows * len(free) <= ALL_VALUES
     n_added = seen.n_rows if wants_all else max(ROWS_ADDED, 2 * len(free))
-    vector = problem.in_place(np.sign(gain))
+    vector = problem.full_vector(np.sign(gain))
     for _ in range(MOST_WALKS):
         margins = _margins(problem, vector, n_added)
         if len(known.vectors) and margins.n_wrong == 0:
@@ -231,7 +231,7 @@ def _by_program(problem: Problem, seen: ClassSummary) -> tuple[Array | None, Kno
         solution = _most_gaining(gain, known, until)
         if solution is None or float(gain @ solution) <= LEAST_GAIN * len(free):
             return None, known, solution is None
-        vector = problem.in_place(solution)
+        vector = problem.full_vector(solution)
     return None, known, True
 
 
@@ -300,7 +300,7 @@ def _sparsest(problem: Problem, direction: Direction) -> Direction:
     if solution is None:
         return direction
     largest = np.abs(solution).max()
-    vector = problem.in_place(np.where(np.abs(solution) > TOUCHING * largest, solution / largest, 0.0))
+    vector = problem.full_vector(np.where(np.abs(solution) > TOUCHING * largest, solution / largest, 0.0))
     seen = _margins(problem, vector, 0)
     is_same = seen.n_wrong == 0 and seen.n_inside == direction.n_inside
     return Direction(vector, n_divided, direction.n_inside) if is_same else direction

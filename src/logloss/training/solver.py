@@ -127,7 +127,7 @@ def _shortest(problem: Problem, at: Array, history: PassHistory) -> tuple[Array,
     """The coefficients that say the same of all rows without what the columns cannot tell apart."""
     _, _, history = factored(problem, history, problem.curvature(np.zeros(problem.design.width)))
     rank = history.known_rank
-    return (at if rank.null is None else problem.in_place(rank.shortest(at[problem.free]))), history
+    return (at if rank.null is None else problem.full_vector(rank.shortest(at[problem.free]))), history
 
 
 def _needs_hessian(problem: Problem, state: SolverState) -> bool:

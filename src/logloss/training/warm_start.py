@@ -77,7 +77,7 @@ def _steps_on_sample(problem: Problem, now: SamplePoint, penalty: Array, blocks:
         gradient = (sums.gradient + penalty * at)[free]
         factor = problem.factor(sums, penalty=penalty)
         history = now.history.with_diagonal(factor)
-        step = problem.in_place(-factor.solve(gradient))
+        step = problem.full_vector(-factor.solve(gradient))
         expected = -0.5 * float(gradient @ step[free])
         if not expected > WORTHWHILE * len(free) / 2:
             return SamplePoint(at + step, sums, history)
