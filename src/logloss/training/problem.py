@@ -30,7 +30,7 @@ from logloss.training.row_sample import SamplePart
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary, Summary
 
-Kept = TypeVar("Kept", bound="Summary")
+SummaryType = TypeVar("SummaryType", bound="Summary")
 
 # Asked of the certificate unless told otherwise, in nats per row.
 TOLERANCE = 1e-12
@@ -122,14 +122,14 @@ class Problem:
 
     # --- passes ---
 
-    def summarised(self, empty: Kept, blocks: Sequence[Block] = ()) -> Kept:
+    def summarised(self, empty: SummaryType, blocks: Sequence[Block] = ()) -> SummaryType:
         """One pass: what an empty summary becomes of all rows, or of the blocks of a sample."""
         from logloss.onepass.run import map_and_merge, summarised
 
         if blocks:
-            of_sample: Kept = map_and_merge(list(map(SamplePart, blocks)), empty)
+            of_sample: SummaryType = map_and_merge(list(map(SamplePart, blocks)), empty)
             return of_sample
-        of_all: Kept = summarised(self.source, self.roles, empty, progress=self.progress)
+        of_all: SummaryType = summarised(self.source, self.roles, empty, progress=self.progress)
         return of_all
 
     def curvature(
