@@ -35,6 +35,7 @@ from logloss.data.binding import bind
 from logloss.onepass.engines import placed
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import GroupedSummary, LossSummary
+from logloss.onepass.summaries.group_keys import CLUSTER
 
 SEED = 20
 FILES, ROWS_OF_A_FILE = 60, 50_000
@@ -73,7 +74,7 @@ class Faults:
         with placed(self.path, engine) as table:
             source, roles = bind(table, **ASKED)
             groups = GroupedSummary.empty(roles.by)
-            clusters = GroupedSummary.empty(roles.cluster, is_hashed=True)
+            clusters = GroupedSummary.empty(roles.cluster, CLUSTER)
             return walk(source, roles, LossSummary.empty(groups, clusters))
 
     def right(self, *, is_fit: bool) -> bool:

@@ -23,7 +23,7 @@ from logloss.onepass.summaries import (
     Combinations,
     ComparisonSummary,
     CostliestSummary,
-    Costly,
+    CostlyRow,
     CurvatureSummary,
     DependenceSummary,
     ExactPlane,
@@ -43,6 +43,7 @@ from logloss.onepass.summaries import (
     TrialSummary,
     cells,
     clusters,
+    group_keys,
     grouped,
     scores,
 )
@@ -200,7 +201,7 @@ def test_a_workspace_gives_what_merging_gives(cls):
 
 EMPTY = LossSummary.empty(
     GroupedSummary.empty(("by",)),
-    GroupedSummary.empty(("cluster",), is_hashed=True),
+    GroupedSummary.empty(("cluster",), group_keys.CLUSTER),
 )
 
 
@@ -214,7 +215,7 @@ def narrow(request, monkeypatch):
     if few in ("cells", "all"):
         monkeypatch.setattr(cells, "MOST_CELLS", 4)
     if few in ("groups", "all"):
-        monkeypatch.setattr(grouped, "MOST_GROUPS", 4)
+        monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
     if few in ("detailed", "all"):
         monkeypatch.setattr(grouped, "MOST_DETAILED", 2)
 
@@ -260,7 +261,7 @@ def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
     """Packed counts of many blocks, 30 groups, 300 clusters; limits in the middle of the walk."""
     monkeypatch.setattr(scores, "MOST_DISTINCT", 500)
     monkeypatch.setattr(cells, "MOST_DISTINCT", 500)
-    monkeypatch.setattr(grouped, "MOST_GROUPS", 128)
+    monkeypatch.setattr(group_keys, "MOST_GROUPS", 128)
     rng = np.random.default_rng(SEED)
     table = random_table(SEED, 4_000, kind)
     table = dataclasses.replace(table, by=rng.integers(0, 30, 4_000), cluster=rng.integers(0, 300, 4_000))
@@ -400,7 +401,7 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
 
 def test_the_costliest_rows_are_the_same_whatever_is_merged_first():
     """The cost first, then the name of the file, then the row."""
-    rows = [Costly(1.0, "a", 9, 0.5, 1), Costly(2.0, "b", 1, 0.5, 1), Costly(1.0, "a", 10, 0.5, 1)]
+    rows = [CostlyRow(1.0, "a", 9, 0.5, 1), CostlyRow(2.0, "b", 1, 0.5, 1), CostlyRow(1.0, "a", 10, 0.5, 1)]
     a, b, c = (CostliestSummary(1, (row,)) for row in rows)
     assert c.merge(b).merge(a).rows == a.merge(b.merge(c)).rows == (rows[1], rows[0], rows[2])
 

@@ -153,7 +153,8 @@ def folds_of(units: Units, summary: LossSummary, n_folds: int, random: Any) -> A
 
 def _folds_of_clusters(units: Units, summary: LossSummary, n_folds: int, random: Any) -> Any:
     """Folds of whole clusters: the masses of each coarse bin are shared out as its rows are."""
-    from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
+    from logloss.onepass.summaries.cells import GROUP_MASK
+    from logloss.onepass.summaries.group_keys import GROUP_BITS
 
     clusters = summary.clusters
     fold_of = random.permutation(clusters.n_groups) % n_folds  # type: ignore[union-attr]
@@ -169,7 +170,7 @@ def _folds_of_clusters(units: Units, summary: LossSummary, n_folds: int, random:
             continue
         place = np.searchsorted(bins, keys >> GROUP_BITS)
         for label in (0, 1):
-            np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), pairs[label])
+            np.add.at(found, (fold_of[keys & GROUP_MASK], label, place), pairs[label])  # type: ignore[arg-type]
     total = found.sum(axis=0)
     shares = np.divide(found, total, out=np.zeros(found.shape), where=total > 0)
     bin_of = np.searchsorted(bins, coarse)[np.searchsorted(units.unit_of, np.arange(units.n_units))]

@@ -21,7 +21,7 @@ from logloss.inference.moments import Moments
 from logloss.text import significant
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary, Costly
+    from logloss.onepass.summaries import ComparisonSummary, CostlyRow
     from logloss.onepass.summaries.contrast import Contrast
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
@@ -96,7 +96,7 @@ class Contest:
     groups: SmallTable | None
     apart: SmallTable
     # The rows of `apart`, which know their place.
-    places: tuple[Costly, ...] = field(default=(), compare=False)
+    places: tuple[CostlyRow, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         ends = f" [{significant(self.lead.low)}, {significant(self.lead.high)}]" if self.lead.has_interval else ""
@@ -188,7 +188,7 @@ class PairOfGroup:
         self, grouped: Any, number: int, pair: tuple[int, int], place: int, n_forecasts: int, *, is_soft: bool
     ) -> None:
         sums = sums_of_key(grouped.sums, number)
-        counts = grouped.counts.counts[int(np.searchsorted(grouped.counts.keys, number))].tolist()
+        counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
         self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, is_soft
         self.impossible = counts[1 + better], counts[1 + worse]

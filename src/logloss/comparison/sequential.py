@@ -125,7 +125,7 @@ def course_of(
     if periods is None:
         return Course()
     of_pair = [1 + number for number in pair]
-    counts = periods.counts.counts
+    counts = periods.totals.counts
     infinite = counts[:, of_pair]
     n_unbounded = int(counts[:, of_range].sum())
     names = [period_text(name) for name in periods.names]

@@ -134,14 +134,16 @@ def _move(parts: tuple[_Parts, _Parts], name: str) -> Estimate:
 
 def _paired(before: _Parts, after: _Parts) -> dict[str, Estimate]:
     """New less old where clusters may occur in both: what each cluster adds to the new mean less what to the old."""
+    from logloss.onepass.summaries.group_keys import coarser
+
     values = {name: after.values[name] - before.values[name] for name in NAMES}
     measured = before.measured, after.measured
     for each in measured:
         if not each.log_loss.has_interval:
             return {name: Estimate(value, reason=each.log_loss.reason) for name, value in values.items()}
     clusters = [each.summary.clusters for each in measured]
-    if any(each is not None and each.is_over for each in clusters):
-        clusters = [None if each is None else each.bucketed() for each in clusters]
+    level = coarser(*(None if each is None else each.level for each in clusters))
+    clusters = [None if each is None else each.coarsened(level) for each in clusters]
     deviations = [_deviations(each, of) for each, of in zip(measured, clusters, strict=True)]
     places: dict[int, int] = {}
     numbers = []

@@ -282,12 +282,12 @@ def _newton(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -
 
 def _pass(design: list[Any], offset: Any, share: Any, mass: Any, theta: Any) -> tuple[float, Any, Any]:
     """(Loss, its derivatives by the log-odds of each place, its second ones)."""
-    from logloss.onepass.kernels import exact, losses
+    from logloss.onepass.kernels import exact, logistic_loss
 
     log_odds = offset
     for column, coefficient in zip(design, theta, strict=True):
         log_odds = log_odds + coefficient * column
     residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
     limbs = exact.new_limbs(1)
-    losses.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
+    logistic_loss.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
     return exact.rounded(exact.as_integer(limbs[0]), 1), residuals, curvatures

@@ -401,7 +401,7 @@ class AllSums:
 
 def _sums_of_counts(spread: Spread) -> dict[str, int]:
     """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
-    from logloss.onepass.kernels import exact, losses
+    from logloss.onepass.kernels import counted_losses, exact
     from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
 
     totals = dict.fromkeys(SUMS, 0)
@@ -417,7 +417,7 @@ def _sums_of_counts(spread: Spread) -> dict[str, int]:
             logits = values if points.is_far is None else None
             is_mirrored = side == 1 and logits is None
             labels = np.full(len(held), label ^ is_mirrored, np.uint8)
-            losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
+            counted_losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
             found = [exact.as_integer(limb) for limb in limbs]
             sums = {name: sum(found[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
             if is_mirrored:

@@ -63,7 +63,7 @@ def cluster_deviations(clusters: GroupedSummary, zeros: Any, ones: Any, spread: 
 
     Places are put together into coarse bins, within which a label's rows count as their mean.
     """
-    from logloss.onepass.summaries.cells import GROUP_BITS
+    from logloss.onepass.summaries.group_keys import GROUP_BITS
 
     cells = clusters.cells
     if cells is None:

@@ -19,10 +19,21 @@ import math
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import compiled, fma, inlined
+from logloss.onepass.kernels.compiled import compiled, inlined
 from logloss.onepass.kernels.exact import carry, deposit_times
-from logloss.onepass.kernels.losses import SLICE, STRIDE, deposit_columns, is_plain, is_safe, product, soft_cost, times
+from logloss.onepass.kernels.losses import soft_cost
 from logloss.onepass.kernels.pointwise import INFINITY, softplus_pair, surprisal_of_one, surprisal_of_zero
+from logloss.onepass.kernels.products import (
+    SLICE,
+    STRIDE,
+    deposit_columns,
+    deposit_powers,
+    is_plain,
+    is_safe,
+    powers,
+    product,
+    times,
+)
 
 # Columns of hard rows: d, d² and d³ in two halves each, (r − s)².
 N_CONTRAST = 6
@@ -91,39 +102,23 @@ def contrast_sums(a, b, r, s, n, limbs, tally):
             d_is_safe = is_safe(abs(d))
             spread_is_safe = is_safe(spread)
             special |= not (d_is_safe & spread_is_safe)
-            x = d if d_is_safe else 0.0
             far = spread if spread_is_safe else 0.0
-            square = x * x
-            square_low = fma(x, x, -square)
-            cube = square * x
+            square, square_low, cube, cube_low = powers(d if d_is_safe else 0.0)
             scratch[i] = d
             scratch[STRIDE + i] = square
             scratch[2 * STRIDE + i] = square_low
             scratch[3 * STRIDE + i] = cube
-            scratch[4 * STRIDE + i] = fma(square_low, x, fma(square, x, -cube))
+            scratch[4 * STRIDE + i] = cube_low
             scratch[5 * STRIDE + i] = far * far
         if special:
             for i in range(length):
                 count = 1 if n is None else n[start + i]
                 d = difference(first[i], second[i])
                 if not is_safe(abs(d)):
-                    deposit_signed_powers(d, count, limbs)
+                    deposit_powers(d, count, limbs)
                 deposit_range(1.0, range_of(left[i], right[i]), False, count, limbs[5])
         deposit_columns(scratch, N_CONTRAST, length, n, start, limbs)
     carry(limbs)
-
-
-@compiled
-def deposit_signed_powers(d, count, limbs):
-    """Square and cube of a difference too large or too small to be cubed as it stands: by its mantissa."""
-    x, exponent = math.frexp(d)
-    square = x * x
-    square_low = fma(x, x, -square)
-    cube = square * x
-    deposit_times(square, 2 * exponent, count, limbs[1])
-    deposit_times(square_low, 2 * exponent, count, limbs[2])
-    deposit_times(cube, 3 * exponent, count, limbs[3])
-    deposit_times(fma(square_low, x, fma(square, x, -cube)), 3 * exponent, count, limbs[4])
 
 
 @compiled

@@ -10,7 +10,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
-from logloss.onepass.kernels import category_sums, exact, losses
+from logloss.onepass.kernels import category_sums, exact, logistic_loss
 from logloss.onepass.summaries.contract import Workspace
 from logloss.text import count, significant
 
@@ -175,7 +175,7 @@ class _CurvatureWorkspace:
             own = both[:, : stop - start]
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             counts = None if block.counts is None else block.counts[start:stop]
-            losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
+            logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
             unit = self.point.residual_unit
             if unit:
                 # A row that stands for several has as many gradients, each of one.

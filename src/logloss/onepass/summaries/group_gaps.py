@@ -1,0 +1,128 @@
+"""What a comparison adds up of each group or period: the losses of every forecast, and how far each two are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.tables import (
+    CountTable,
+    SumTable,
+    SumWorkspace,
+    product_of,
+    runs_of,
+    scaled,
+    with_room,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from logloss.onepass.summaries.tables import Scaled
+
+# Rows of a key in a block from which sorting them first is quicker.
+FEWEST_OF_A_RUN = 16
+# Squares of floats between them are what squares of their mantissas are.
+LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
+
+
+class GapsByGroup:
+    """Losses and gaps by number of the group or period.
+
+    has_squares: whether weights are also summed squared, as the errors of groups need them. Of rows without weights the
+    distinct sums are fewer: `plain` says which of those each sum is.
+    """
+
+    def __init__(self, n_forecasts: int, n_pairs: int, *, has_squares: bool) -> None:
+        self._has_squares = has_squares
+        weighted, pairs = tuple(range(1 + n_forecasts)), tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
+        self._plain_of = (*weighted, *weighted, *pairs) if has_squares else (*weighted, *pairs)
+
+    def resume(self, kept: GroupedSummary) -> None:
+        """Begin with what a summary holds."""
+        self._totals = with_room(np.zeros((0, kept.totals.n_columns), np.int64), kept.n_groups)
+        self._totals[kept.totals.keys] = kept.totals.counts
+        self._sums = SumWorkspace(kept.sums.n_columns)
+        self._sums.take(kept.sums, kept.n_groups)
+        self._plain = SumWorkspace(len(set(self._plain_of)))
+
+    def add(
+        self,
+        block: Block,
+        numbers: NDArray[Any],
+        n_keys: int,
+        costs: Sequence[NDArray[np.float64]],
+        gaps: Sequence[NDArray[np.float64]],
+        counted: Sequence[NDArray[np.bool_]],
+    ) -> None:
+        """Take in rows; costs: finite losses of each forecast; gaps: what is squared, of each pair; counted: which rows
+        are counted in each of the totals after the first."""
+        self._totals = with_room(self._totals, n_keys)
+        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *counted)):
+            self._count(column, numbers, n_keys, chosen, block.counts)
+        if block.sample_weight is not None:
+            weight = scaled(block.sample_weight)
+            losses = [scaled(cost) for cost in costs]
+            columns = [product_of(weight), *(product_of(weight, loss) for loss in losses)]
+            if self._has_squares:
+                columns += [product_of(weight, weight), *(product_of(weight, weight, loss) for loss in losses)]
+            columns += [product_of(weight, weight, square(gap)) for gap in gaps]
+            for column, values in enumerate(columns):
+                self._sums.add(column, *values, numbers, n_keys, block.counts)
+            return
+        runs = runs_of(numbers, n_keys) if block.n_rows >= FEWEST_OF_A_RUN * n_keys else None
+        for column, plain in enumerate((np.ones(block.n_rows), *costs, *map(plain_square, gaps))):
+            if isinstance(plain, tuple):
+                self._plain.add(column, *plain, numbers, n_keys, block.counts)
+            else:
+                self._plain.add_plain(column, plain, numbers, n_keys, block.counts, runs)
+
+    def _count(
+        self,
+        column: int,
+        numbers: NDArray[Any],
+        n_keys: int,
+        chosen: NDArray[np.bool_],
+        times: NDArray[np.int64] | None,
+    ) -> None:
+        """Count the chosen rows, each as many times as it stands."""
+        if not chosen.any():
+            return
+        own = numbers if chosen.all() else numbers[chosen]
+        if times is None:
+            self._totals[:n_keys, column] += np.bincount(own, minlength=n_keys)
+        else:
+            np.add.at(self._totals[:, column], own, times[chosen])
+
+    def frozen(self, settings: GroupedSummary, n_keys: int) -> GroupedSummary:
+        """The tables of the first so many keys, beside settings."""
+        keys = np.arange(n_keys)
+        plain = self._plain.frozen(keys)
+        if len(plain.keys):
+            plain = SumTable(plain.keys, np.ascontiguousarray(plain.lanes[list(self._plain_of)]), plain.first)
+        else:
+            plain = SumTable.empty(settings.sums.n_columns)
+        return replace(
+            settings,
+            totals=CountTable.of_slots(keys, self._totals),
+            sums=self._sums.frozen(keys).merge(plain),
+        )
+
+
+def plain_square(values: NDArray[np.float64]) -> NDArray[np.float64] | Scaled:
+    """Squares as they stand where each is a normal float or 0, else scaled: the same numbers."""
+    with np.errstate(over="ignore"):
+        squares = values * values
+    is_normal = (squares > LEAST_SQUARE) & (squares < GREATEST_SQUARE) | (values == 0)
+    return squares if is_normal.all() else square(values)
+
+
+def square(values: NDArray[np.float64]) -> Scaled:
+    """Squares, scaled."""
+    mantissa, exponent = scaled(values)
+    return mantissa * mantissa, 2 * exponent
