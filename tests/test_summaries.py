@@ -449,3 +449,15 @@ def test_trials_are_the_losses_that_passes_find():
     for point, loss in zip(TRIALS.points, found, strict=True):
         # Logits are products of another shape: a few roundings each.
         assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)
+
+
+def test_groups_that_python_takes_for_equal_stay_apart_when_comparisons_merge():
+    """True and 1 are two groups."""
+    y, p, q = np.array([1, 0], np.uint8), np.array([0.2, 0.3]), np.array([0.3, 0.4])
+    bools, numbers = (
+        ComparisonSummary.of(Table(y, p, rival=q, by=np.array(keys)).block(), by=("by",))
+        for keys in ([True, True], [1, 1])
+    )
+    groups = bools.merge(numbers).groups
+    assert [(type(name[0]), name[0]) for name in groups.names] == [(bool, True), (int, 1)]
+    assert groups.totals.counts[:, 0].tolist() == [2, 2]

@@ -31,6 +31,7 @@ GREATEST_POWERED = 2.0**80
 @compiled
 def order_by_group(g, starts, order):
     """Sort rows by group, keeping their order in each: starts has one place more than there are groups. 2 ns a row."""
+    # A counting sort: it knows how many groups there are, and keeps the order of equal keys.
     starts[:] = 0
     for i in range(g.shape[0]):
         starts[g[i] + 1] += 1
@@ -39,6 +40,7 @@ def order_by_group(g, starts, order):
     for i in range(g.shape[0]):
         order[starts[g[i]]] = i
         starts[g[i]] += 1
+    # Each start has moved on to the end of its group, which is where the next one began.
     for k in range(starts.shape[0] - 1, 0, -1):
         starts[k] = starts[k - 1]
     starts[0] = 0
@@ -60,6 +62,7 @@ def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
         for start in range(starts[group], starts[group + 1], SLICE):
             length = min(SLICE, starts[group + 1] - start)
             rows = order[start : start + length]
+            # Gathered first: the loops over a slice then read neighbours, and vectorise.
             for i in range(length):
                 labels[i] = y[rows[i]]
                 ones[i] = p[rows[i]]

@@ -68,6 +68,7 @@ def losses_summed(y, p, q, z, limbs):
 
     Cost: 1.5 ns a row, 4 from logits.
     """
+    # A slice stays in the first-level cache between the two loops; an array of all rows would go to memory and back.
     scratch = np.empty(SLICE)
     n_infinite = 0
     for start in range(0, y.shape[0], SLICE):
@@ -75,6 +76,7 @@ def losses_summed(y, p, q, z, limbs):
         length = stop - start
         surprisals(y[start:stop], p[start:stop], part_of(q, start, stop), part_of(z, start, stop), scratch[:length])
         n_infinite += set_infinite_to_zero(scratch[:length])
+        # Losses of probabilities have a known bound, and no largest one is looked for; those of logits have none.
         if z is None:
             deposit_below(scratch[:length], MOST_NATS_EXPONENT, limbs[0])
         else:
@@ -117,8 +119,10 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
         for i in range(length):
             most = max(most, losses[i])
             n_ones += labels[i]
+        # Once the list is full, few slices hold a row for it.
         if most >= least:
             n_kept, least = keep_largest(losses, start, least, n_kept, kept)
+        # Counted apart, since slices with an infinite loss are rare.
         if most == INFINITY:
             for i in range(length):
                 tally[2] += (1 if n is None else n[start + i]) if losses[i] == INFINITY else 0
@@ -191,6 +195,7 @@ def hard_sums(y, p, q, z, n, limbs, tally):
             n_ones += is_one
             if_one, if_zero, proba = parts[IF_ONE + i], parts[IF_ZERO + i], parts[PROBA + i]
             loss = if_one if is_one else if_zero
+            # Losses that cannot be cubed count as 0 here and follow below: they are rare, and this loop has no branch.
             plain = is_safe(loss)
             special |= not plain
             c = 0.0 if loss == INFINITY else loss
@@ -211,6 +216,7 @@ def hard_sums(y, p, q, z, n, limbs, tally):
             for i in range(length):
                 loss = parts[IF_ONE + i] if labels[i] != 0 else parts[IF_ZERO + i]
                 count = 1 if n is None else n[start + i]
+                # A row that stands no times takes no part, not even as the first of its kind.
                 if loss == INFINITY and count > 0:
                     tally[2] += count
                     if tally[3] < 0:
@@ -225,5 +231,6 @@ def hard_sums(y, p, q, z, n, limbs, tally):
                 tally[0] += n[start + i]
                 tally[1] += n[start + i] if labels[i] != 0 else 0
         deposit_columns(scratch, N_HARD, length, n, start, limbs)
+        # Probability, entropy and variance stand behind each other in the parts, and in the sums.
         deposit_columns(parts[PROBA:], 3, length, n, start, limbs[N_HARD:])
     carry(limbs)

@@ -32,6 +32,7 @@ def deposit_in_lanes(k, position, slot, lanes):
     if k == 0:
         # There need be no lane so high.
         return
+    # As in `exact.deposit_integer`, but with the slots side by side: a lane of all of them is one array.
     sign = -1 if k < 0 else 1
     a = -k if k < 0 else k
     j = position >> 5
@@ -74,6 +75,7 @@ def deposit_runs(values, runs, top, lowest, lanes):
     20 a slot.
     """
     order, starts = runs
+    # Slot after slot, so that its two sums stay in registers: 48-bit lanes are cut to 32 bits only at its end.
     lane = 47 - top
     up_1, down_1 = power_of_two(lane), power_of_two(-lane)
     up_2, down_2 = power_of_two(lane + LANE_BITS), power_of_two(-lane - LANE_BITS)

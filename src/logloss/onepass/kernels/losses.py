@@ -39,6 +39,7 @@ IF_ONE, IF_ZERO, PROBA, ENTROPY, VARIANCE, N_PARTS = 0, STRIDE, 2 * STRIDE, 3 * 
 @inlined
 def soft_cost(y, if_one, if_zero):
     """y·(cost of a 1) + (1−y)·(cost of a 0), where nothing of an infinite cost is nothing."""
+    # Both are computed and chosen from, 0·∞ included: a branch would keep the loops around it from vectorising.
     one = y * if_one
     zero = (1.0 - y) * if_zero
     return (0.0 if y == 0.0 else one) + (0.0 if y == 1.0 else zero)
@@ -62,6 +63,7 @@ def surprisals(y, p, q, z, out):
             correction = lost_by_complement(given, u)
             u = u if y[i] == 0 else given
             head, rest = log_parts(u, correction if y[i] == 0 else 0.0)
+            # abs and not a minus: what costs nothing costs 0.0, not −0.0.
             out[i] = INFINITY if u == 0.0 else abs(head + rest)
 
 
@@ -80,6 +82,7 @@ def soft_surprisals(y, p, q, z, out):
 @inlined
 def probability_of(z):
     """1 / (1 + e^−z), right to 2 units in the last place on both sides."""
+    # Never e^z for z > 0: it overflows, and 1 less a share near 1 has lost its digits.
     high, _ = exp_minus(abs(z))
     likelier = 1.0 / (1.0 + high)
     return likelier if z > 0.0 else high * likelier
@@ -110,6 +113,7 @@ def forecast_parts(p, q, z, parts):
             else:
                 zero = 1.0 - one
                 if_zero = surprisal_of_zero(one)
+        # The variance of two values by their distance; a mean of squares less a squared mean would cancel.
         spread = if_zero - if_one
         entropy_one = one * if_one
         entropy_zero = zero * if_zero

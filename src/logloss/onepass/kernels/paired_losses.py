@@ -56,6 +56,7 @@ def losses_and_logits(y, p, q, z, losses, logits):
             one = np.float64(p[i])
             if_one = surprisal_of_one(one)
             if_zero = surprisal_of_zero(one) if q is None else surprisal_of_one(np.float64(q[i]))
+            # −log(1−p) + log p from the two costs: right to three roundings also where p or 1 − p is tiny.
             logit = if_zero - if_one
         losses[i] = soft_cost(np.float64(y[i]), if_one, if_zero)
         logits[i] = logit
@@ -76,6 +77,7 @@ def range_of(r, s):
 @compiled
 def count_contrast(a, b, r, s, n, start, tally):
     """Count the rows of a slice by what is infinite of them. Cost: 1 ns a row."""
+    # A loop of its own: in that of the sums its branches would keep the arithmetic from vectorising.
     for i in range(a.shape[0]):
         count = 1 if n is None else n[start + i]
         first, second = a[i] == INFINITY, b[i] == INFINITY
@@ -103,6 +105,7 @@ def contrast_sums(a, b, r, s, n, limbs, tally):
             spread_is_safe = is_safe(spread)
             special |= not (d_is_safe & spread_is_safe)
             far = spread if spread_is_safe else 0.0
+            # Cubes are signed and may cancel: their sum is right to 2^-105 of the sum of their sizes.
             square, square_low, cube, cube_low = powers(d if d_is_safe else 0.0)
             scratch[i] = d
             scratch[STRIDE + i] = square
@@ -144,6 +147,7 @@ def weigh(w, d, spread, column, scratch):
     scratch[column + 5 * STRIDE], scratch[column + 6 * STRIDE] = times(ww, ww_low, c)
     scratch[column + 7 * STRIDE], scratch[column + 8 * STRIDE] = times(cc, cc_low, w)
     scratch[column + 9 * STRIDE], scratch[column + 10 * STRIDE] = times(cc, cc_low, c)
+    # The range enters a bound only: one float of it is enough.
     far = w * spread
     scratch[column + 11 * STRIDE] = far * far
 
@@ -180,6 +184,7 @@ def weighted_contrast_sums(a, b, r, s, w, n, limbs, tally):
                     deposit_left_out(weights[i], count, limbs)
                 if is_plain(weights[i]) & is_safe(abs(d)) & is_safe(spread):
                     continue
+                # Between ½ and 1 everything can be multiplied; what was split off is added to the exponent at the end.
                 weight, of_weight = math.frexp(weights[i])
                 x, of_d = math.frexp(d)
                 weigh(weight, x, 0.0, i, spare)
@@ -197,6 +202,7 @@ def deposit_left_out(w, count, limbs):
     weight, exponent = math.frexp(w)
     ww, ww_low = product(weight, weight)
     www, www_low = times(ww, ww_low, weight)
+    # Subtracted from the sums of all rows when figures are made, so that those of the rest are exact.
     at = N_WEIGHTED_CONTRAST
     deposit_times(weight, exponent, count, limbs[at])
     deposit_times(ww, 2 * exponent, count, limbs[at + 1])

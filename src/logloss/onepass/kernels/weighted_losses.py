@@ -88,6 +88,7 @@ def contributions(w, y, loss, proba, brier, entropy, variance, column, scratch):
     scratch[column + 17 * STRIDE], scratch[column + 18 * STRIDE] = product(a, w)
     scratch[column + 19 * STRIDE], scratch[column + 20 * STRIDE] = product(a, a)
     scratch[column + 21 * STRIDE], scratch[column + 22 * STRIDE] = product(c, a)
+    # What enters means only is rounded once. Errors are differences of the products above: these keep all digits.
     scratch[column + 23 * STRIDE] = w * proba
     scratch[column + 24 * STRIDE] = b
     scratch[column + 25 * STRIDE], scratch[column + 26 * STRIDE] = product(b, w)
@@ -141,6 +142,7 @@ def general_sums(y, p, q, z, w, n, limbs, tally):
             proba = parts[PROBA + i]
             brier = brier_of(label, proba)
             entropy, variance = parts[ENTROPY + i], parts[VARIANCE + i]
+            # Of an infinite loss the weight still counts; other rows out of range are left to `special_rows`.
             can_weigh = is_plain(weight) & are_safe(label, proba, brier, entropy, variance)
             plain = can_weigh & is_safe(loss)
             special |= not plain
@@ -157,6 +159,7 @@ def general_sums(y, p, q, z, w, n, limbs, tally):
             )
         if special:
             special_rows(labels, weights, part_of(n, start, stop), start, parts, spare, limbs, tally)
+        # A soft label counts as a row of 1 only where it is certain.
         for i in range(length):
             count = 1 if n is None else n[start + i]
             tally[0] += count
@@ -179,6 +182,7 @@ def special_rows(y, w, n, start, parts, spare, limbs, tally):
             if tally[3] < 0:
                 tally[3] = start + i
             deposit_times(weight, 0, count, limbs[N_GENERAL])
+        # What the loop without branches has taken in, without an infinite loss, is not taken in again.
         proba = parts[PROBA + i]
         brier = brier_of(label, proba)
         entropy, variance = parts[ENTROPY + i], parts[VARIANCE + i]

@@ -32,7 +32,7 @@ class Summary(Protocol):
     def workspace(self) -> Workspace:
         """A new workspace with the settings of this summary."""
 
-    def merge(self, other: Any) -> Self:
+    def merge(self, other: Self) -> Self:
         """The summary of the rows of both."""
 
 
