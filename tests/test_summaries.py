@@ -97,7 +97,7 @@ MAKERS = {
     GroupedSummary: (
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
-        lambda block: GroupedSummary.of(block, ("by",)),
+        lambda block: LossSummary.of(block, GroupedSummary.empty(("by",))).groups,
     ),
     ComparisonSummary: (
         rival_tables(PROBAS),

@@ -77,6 +77,14 @@ def split_float(x):
     return (-k if bits < 0 else k), field - 1075
 
 
+@inlined
+def cut(x, up, down):
+    """(x in units of a lane, rounded; what is left of x, exactly): up and down scale to the lane and back."""
+    # Adding ROUNDER rounds to an integer and leaves it in the low bits.
+    k = fma(x, up, ROUNDER)
+    return as_bits(k) - BITS_OF_ROUNDER, fma(ROUNDER - k, down, x)
+
+
 @compiled
 def deposit_one(x, shift, limbs):
     """Add x·2^shift, x finite. Cost: about 5 ns."""
@@ -130,14 +138,10 @@ def deposit_below(values, top, limbs):
     sum_2 = 0
     left = 0
     for i in range(n):
-        # Adding ROUNDER rounds to an integer and leaves it in the low bits; each remainder is exact.
-        x = values[i]
-        k_1 = fma(x, up_1, ROUNDER)
-        x = fma(ROUNDER - k_1, down_1, x)
-        k_2 = fma(x, up_2, ROUNDER)
-        x = fma(ROUNDER - k_2, down_2, x)
-        sum_1 += as_bits(k_1) - BITS_OF_ROUNDER
-        sum_2 += as_bits(k_2) - BITS_OF_ROUNDER
+        k_1, x = cut(values[i], up_1, down_1)
+        k_2, x = cut(x, up_2, down_2)
+        sum_1 += k_1
+        sum_2 += k_2
         left |= as_bits(x) & MAGNITUDE_MASK
     deposit_integer(sum_1, -lane, limbs)
     deposit_integer(sum_2, -lane_2, limbs)
@@ -156,20 +160,17 @@ def deposit_rests(values, lane, limbs):
     sum_3 = 0
     left = 0
     for i in range(n):
-        x = values[i]
-        x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-        x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
-        k_3 = fma(x, up_3, ROUNDER)
-        x = fma(ROUNDER - k_3, down_3, x)
-        sum_3 += as_bits(k_3) - BITS_OF_ROUNDER
+        _, x = cut(values[i], up_1, down_1)
+        _, x = cut(x, up_2, down_2)
+        k_3, x = cut(x, up_3, down_3)
+        sum_3 += k_3
         left |= as_bits(x) & MAGNITUDE_MASK
     deposit_integer(sum_3, -lane_3, limbs)
     if left != 0:
         for i in range(n):
-            x = values[i]
-            x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-            x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
-            x = fma(ROUNDER - fma(x, up_3, ROUNDER), down_3, x)
+            _, x = cut(values[i], up_1, down_1)
+            _, x = cut(x, up_2, down_2)
+            _, x = cut(x, up_3, down_3)
             deposit_one(x, 0, limbs)
 
 

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import as_bits, compiled, fma, inlined
+from logloss.onepass.kernels.compiled import as_bits, compiled, inlined
 from logloss.onepass.kernels.exact import (
     LANE_BITS,
     LIMB_MASK,
     MAGNITUDE_MASK,
     MAX_ROWS_OF_DEPOSIT,
+    cut,
     power_of_two,
     split_float,
 )
-from logloss.onepass.kernels.pointwise import BITS_OF_ROUNDER, ROUNDER
 
 
 @inlined
@@ -84,13 +84,10 @@ def deposit_runs(values, runs, top, lowest, lanes):
             rows = order[start : min(start + MAX_ROWS_OF_DEPOSIT, starts[slot + 1])]
             sum_1 = sum_2 = left = 0
             for i in range(rows.shape[0]):
-                x = values[rows[i]]
-                k_1 = fma(x, up_1, ROUNDER)
-                x = fma(ROUNDER - k_1, down_1, x)
-                k_2 = fma(x, up_2, ROUNDER)
-                x = fma(ROUNDER - k_2, down_2, x)
-                sum_1 += as_bits(k_1) - BITS_OF_ROUNDER
-                sum_2 += as_bits(k_2) - BITS_OF_ROUNDER
+                k_1, x = cut(values[rows[i]], up_1, down_1)
+                k_2, x = cut(x, up_2, down_2)
+                sum_1 += k_1
+                sum_2 += k_2
                 left |= as_bits(x) & MAGNITUDE_MASK
             deposit_in_lanes(sum_1, -lane - lowest, slot, lanes)
             deposit_in_lanes(sum_2, -lane - LANE_BITS - lowest, slot, lanes)
@@ -98,9 +95,8 @@ def deposit_runs(values, runs, top, lowest, lanes):
                 continue
             # Computed again and not kept: rests are rare, since two lanes hold 96 bits below the largest value.
             for i in range(rows.shape[0]):
-                x = values[rows[i]]
-                x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-                x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
+                _, x = cut(values[rows[i]], up_1, down_1)
+                _, x = cut(x, up_2, down_2)
                 if x != 0.0:
                     k, exponent = split_float(x)
                     deposit_in_lanes(k, exponent - lowest, slot, lanes)

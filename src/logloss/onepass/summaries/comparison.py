@@ -182,6 +182,7 @@ class ComparisonWorkspace:
             seen.append((losses, logits))
         for (i, j), contrast in zip(self.pairs, self.contrasts, strict=True):
             contrast.add(block, seen[i], seen[j], (i, j))
+        # Pairs of scores are counted, not weighed: they serve errors of unweighted parts only.
         if is_hard(block):
             bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):

@@ -143,6 +143,7 @@ class CostliestWorkspace:
         surprisals = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
         surprisals(block.y_true, *forecast_of(block), costs)
         kept = self.room()
+        # What costs as much as the last row of a full list is looked at, too: name and row decide which stays.
         n_kept, _ = counted_losses.keep_largest(costs, 0, kept["value"][0], 0, kept)
         self.take(block, kept[:n_kept])
 

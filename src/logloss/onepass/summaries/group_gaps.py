@@ -75,6 +75,7 @@ class GapsByGroup:
             for column, values in enumerate(columns):
                 self._sums.add(column, *values, numbers, n_keys, block.counts)
             return
+        # Sorted once for all columns: each then adds up a key's rows in registers.
         runs = runs_of(numbers, n_keys) if block.n_rows >= FEWEST_OF_A_RUN * n_keys else None
         for column, plain in enumerate((np.ones(block.n_rows), *costs, *map(plain_square, gaps))):
             if isinstance(plain, tuple):

@@ -125,7 +125,7 @@ class LossesByGroup:
             scaled, (weight_of(block), np.where(is_infinite, 0.0, costs), label, proba)
         )
         for column, name in enumerate(GENERAL_SUMS):
-            # c, a and p are themselves weighted.
+            # c, a and p are themselves weighted: of "cw" the weight enters twice.
             factors = [of_weight] * len(name) + [of_loss] * name.count("c")
             factors += [of_label] * name.count("a") + [of_proba] * name.count("p")
             self._general.add(column, *product_of(*factors), groups, n_groups, block.counts)

@@ -135,6 +135,7 @@ class GroupedSummary:
         if self.n_rows == 0 or other.n_rows == 0:
             return self if self.n_rows else other
         level = coarser(self.level, other.level)
+        # The coarser level first: what made one side coarse is true of both together.
         mine, theirs = self.coarsened(level), other.coarsened(level)
         names = ordered(self.kind, (*mine.names, *theirs.names))
         if len(names) > self.limit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,49 +29,13 @@ if TYPE_CHECKING:
 # the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
 # variance of the loss if the prediction is right; w_infinite: the weight of rows of infinite loss.
 SUMS = (
-    "w",
-    "c",
-    "ww",
-    "cw",
-    "cc",
-    "www",
-    "cww",
-    "ccw",
-    "ccc",
-    "a",
-    "aw",
-    "aa",
-    "ca",
-    "p",
-    "b",
-    "bw",
-    "bb",
-    "h",
-    "v",
-    "w_infinite",
+    *("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc"),
+    *("a", "aw", "aa", "ca", "p", "b", "bw", "bb", "h", "v", "w_infinite"),
 )
-# Which rows of limbs make each in `weighted_losses.general_sums`: two where the products are kept in two halves.
-GENERAL_LIMBS = (
-    (0,),
-    (1,),
-    (2, 3),
-    (4, 5),
-    (6, 7),
-    (8, 9),
-    (10, 11),
-    (12, 13),
-    (14, 15),
-    (16,),
-    (17, 18),
-    (19, 20),
-    (21, 22),
-    (23,),
-    (24,),
-    (25, 26),
-    (27, 28),
-    (29,),
-    (30,),
-    (31,),
+# Which rows of limbs make each in `weighted_losses.general_sums`: two of products, which are kept in two halves.
+N_HALVES = [2 if len(name) in (2, 3) else 1 for name in SUMS]
+GENERAL_LIMBS = tuple(
+    tuple(range(stop - n_halves, stop)) for n_halves, stop in zip(N_HALVES, accumulate(N_HALVES), strict=True)
 )
 N_GENERAL_LIMBS = weighted_losses.N_GENERAL + 1
 # Which rows of limbs make the sums of `counted_losses.hard_sums`, where every weight is 1.

@@ -92,6 +92,7 @@ class CountTable:
         """Of keys in any order, some of them more than once."""
         if len(keys) == 0:
             return cls.empty(counts.shape[1])
+        # Sorted first: keys come out in their order, and each one's counts stand together.
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -106,6 +107,7 @@ class CountTable:
         if len(self.keys) == len(other.keys) and np.array_equal(self.keys, other.keys):
             return CountTable(self.keys, self.counts + other.counts)
         small, large = sorted((self, other), key=lambda table: len(table.keys))
+        # The smaller one is looked up in the larger: merging a block into a day costs what the block costs, and a copy.
         places = np.searchsorted(large.keys, small.keys)
         near = large.keys[np.minimum(places, len(large.keys) - 1)]
         is_known = near == small.keys
@@ -165,6 +167,7 @@ class SumTable:
         for j in range(lanes.shape[1] - 1):
             lanes[:, j + 1] += lanes[:, j] >> 32
             lanes[:, j] &= LIMB_MASK
+        # Without the empty ends a sum has one form, whichever blocks it was made of: equality is that of arrays.
         used = np.flatnonzero(lanes.any(axis=(0, 2)))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         order = np.argsort(keys, kind="stable")
@@ -251,6 +254,7 @@ class Numbering:
 
     def _grow(self) -> None:
         keys = self.keys()
+        # Eightfold, since each growth numbers all keys again: 2^16 of them are reached in two.
         self._known = np.full(8 * len(self._known), NO_KEY)
         self._numbers = np.zeros(len(self._known), np.int32)
         number_keys(keys, self._known, self._numbers, np.empty(len(keys), np.int32), 0, self.limit)
