@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINS, ScoreWorkspa
 from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, with_room
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Ints
+    from logloss.onepass.summaries.tables import Ints, Slots
 
 # Cells are kept score by score while there are no more.
 MOST_CELLS = 1 << 17
@@ -128,14 +126,7 @@ class CellWorkspace:
         # Coarse cells of what was counted before.
         self._before = CountTable.empty(2)
 
-    def add(
-        self,
-        block: Block,
-        groups: NDArray[np.int32],
-        n_groups: int,
-        slots: NDArray[Any],
-        offsets: NDArray[np.int32] | None,
-    ) -> None:
+    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
         """Count the rows of a block; slots: their bins, or (offsets None) the numbers of their scores."""
         if offsets is None and not self._is_exact:
             slots = bins_of(self._scores.scale, self._scores.keys())[0][slots]

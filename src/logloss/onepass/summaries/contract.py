@@ -47,6 +47,11 @@ def mass_of(block: Block) -> NDArray[np.float64]:
     return weight if block.counts is None else weight * block.counts
 
 
+def added(a: tuple[int, ...], b: tuple[int, ...]) -> Any:
+    """The sum of two rows of integers."""
+    return tuple(x + y for x, y in zip(a, b, strict=True))
+
+
 def times_of(block: Block) -> int:
     """How many rows a block stands for."""
     return block.n_rows if block.counts is None else int(block.counts.sum())

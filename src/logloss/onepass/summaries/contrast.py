@@ -10,7 +10,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_keys
-from logloss.onepass.summaries.contract import is_hard, weight_of
+from logloss.onepass.summaries.contract import added, is_hard, weight_of
 from logloss.onepass.summaries.costliest import CostlyRow, row_of
 from logloss.onepass.summaries.group_keys import finest
 from logloss.onepass.summaries.tables import CountTable, Numbering, are_few, with_room
@@ -64,10 +64,8 @@ class Contrast:
 
     def merge(self, other: Contrast) -> Contrast:
         """Of the rows of both."""
-        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
         apart = sorted(self.apart + other.apart, key=lambda row: row.rank)[:N_APART]
-        return Contrast(counts, sums, tuple(apart))
+        return Contrast(added(self.counts, other.counts), added(self.sums, other.sums), tuple(apart))
 
     def sum(self, name: str) -> int:
         """One of CONTRAST_SUMS, in units of 2^-6720."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from logloss.onepass.summaries.tables import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from logloss.onepass.summaries.tables import Scaled
+    from logloss.onepass.summaries.tables import Floats, Ints, Scaled, Slots
 
 # Rows of a key in a block from which sorting them first is quicker.
 FEWEST_OF_A_RUN = 16
@@ -54,10 +54,10 @@ class GapsByGroup:
     def add(
         self,
         block: Block,
-        numbers: NDArray[Any],
+        numbers: Slots,
         n_keys: int,
-        costs: Sequence[NDArray[np.float64]],
-        gaps: Sequence[NDArray[np.float64]],
+        costs: Sequence[Floats],
+        gaps: Sequence[Floats],
         counted: Sequence[NDArray[np.bool_]],
     ) -> None:
         """Take in rows; costs: finite losses of each forecast; gaps: what is squared, of each pair; counted: which rows
@@ -83,14 +83,7 @@ class GapsByGroup:
             else:
                 self._plain.add_plain(column, plain, numbers, n_keys, block.counts, runs)
 
-    def _count(
-        self,
-        column: int,
-        numbers: NDArray[Any],
-        n_keys: int,
-        chosen: NDArray[np.bool_],
-        times: NDArray[np.int64] | None,
-    ) -> None:
+    def _count(self, column: int, numbers: Slots, n_keys: int, chosen: NDArray[np.bool_], times: Ints | None) -> None:
         """Count the chosen rows, each as many times as it stands."""
         if not chosen.any():
             return
@@ -115,7 +108,7 @@ class GapsByGroup:
         )
 
 
-def plain_square(values: NDArray[np.float64]) -> NDArray[np.float64] | Scaled:
+def plain_square(values: Floats) -> Floats | Scaled:
     """Squares as they stand where each is a normal float or 0, else scaled: the same numbers."""
     with np.errstate(over="ignore"):
         squares = values * values
@@ -123,7 +116,7 @@ def plain_square(values: NDArray[np.float64]) -> NDArray[np.float64] | Scaled:
     return squares if is_normal.all() else square(values)
 
 
-def square(values: NDArray[np.float64]) -> Scaled:
+def square(values: Floats) -> Scaled:
     """Squares, scaled."""
     mantissa, exponent = scaled(values)
     return mantissa * mantissa, 2 * exponent

@@ -15,7 +15,7 @@ lawful: what has triggered it stays true of every larger set of rows, and coarse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,10 +26,9 @@ from logloss.onepass.summaries.tables import Numbering
 from logloss.text import listed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from logloss.data.block import Block
     from logloss.data.rows import Column
+    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 GROUP, CLUSTER, PERIOD = "group", "cluster", "period"
 # A group by its values, a cluster by its hash, a period by where it begins or by its first letters.
@@ -97,7 +96,7 @@ def is_text(names: Sequence[Any]) -> bool:
     return len(names) > 0 and isinstance(names[0], str)
 
 
-def period_begins(values: NDArray[np.float64], level: int | None) -> NDArray[np.float64]:
+def period_begins(values: Floats, level: int | None) -> Floats:
     """Where the period of length 2^level begins that holds each value; 0.0 for −0.0."""
     if level is None:
         return values + 0.0
@@ -125,23 +124,6 @@ def mixed_order(column: str) -> str:
     return f'`order` must hold numbers, or text such as dates, in every row; "{column}" holds both.'
 
 
-class KeyNumbers(Protocol):
-    """Keys numbered from 0 as they turn up, at one level."""
-
-    @property
-    def n_known(self) -> int:
-        """How many have turned up."""
-
-    def names(self) -> list[Any]:
-        """Their names, in the order of their numbers."""
-
-    def numbers_of(self, block: Block, hashes: NDArray[np.int64] | None) -> NDArray[Any] | None:
-        """The number of each row's key; None if there are too many."""
-
-    def level_with(self, block: Block) -> int | None:
-        """The level at which there are few enough, with those of a block that are too many at this one."""
-
-
 class GroupNumbers:
     """Groups by their values."""
 
@@ -154,13 +136,9 @@ class GroupNumbers:
         """How many have turned up."""
         return self._keys.n_known
 
-    def numbers_of(self, block: Block, hashes: NDArray[np.int64] | None = None) -> NDArray[Any] | None:
+    def numbers_of(self, block: Block, hashes: Ints | None = None) -> Slots | None:
         """The number of each row's group; None if there are too many."""
         return self._keys.numbers_of(block.by)
-
-    def level_with(self, block: Block) -> int | None:
-        """At which none is kept."""
-        return OVER[GROUP]
 
 
 class ClusterNumbers:
@@ -181,17 +159,13 @@ class ClusterNumbers:
         found: list[int] = self._numbering.keys().tolist()
         return found
 
-    def numbers_of(self, block: Block, hashes: NDArray[np.int64] | None = None) -> NDArray[Any] | None:
+    def numbers_of(self, block: Block, hashes: Ints | None = None) -> Slots | None:
         """The number of each row's cluster; None if there are too many. hashes: of the clusters, where known."""
         keys = hashes_of(block.cluster) if hashes is None else hashes
         if self._level is not None:
             keys = (keys >> self._level) & (MOST_GROUPS - 1)
         numbers, n_done = self._numbering.numbers_of(keys)
         return numbers if n_done == len(keys) else None
-
-    def level_with(self, block: Block) -> int | None:
-        """That of buckets."""
-        return OVER[CLUSTER]
 
 
 class PeriodNumbers:
@@ -215,7 +189,7 @@ class PeriodNumbers:
         """Numbers, or texts."""
         return list(self._texts) or self._begins.keys().view(np.float64).tolist()
 
-    def numbers_of(self, block: Block, hashes: NDArray[np.int64] | None = None) -> NDArray[Any] | None:
+    def numbers_of(self, block: Block, hashes: Ints | None = None) -> Slots | None:
         """The number of each row's period; None if there are too many."""
         column = self._checked(block)
         if column.categories is None:
@@ -230,12 +204,12 @@ class PeriodNumbers:
         return numbers[column.values]
 
     def level_with(self, block: Block) -> int | None:
-        """The finest that is coarse enough."""
+        """The finest at which there are few enough, with those of a block that are too many at this one."""
         column = self._checked(block)
         more = np.unique(column.values.astype(np.float64)) if column.categories is None else self._texts_in(column)[1]
         return level_for(PERIOD, [*self.names(), *more], self._level, self._limit)
 
-    def _texts_in(self, column: Column) -> tuple[NDArray[np.int64], Sequence[str]]:
+    def _texts_in(self, column: Column) -> tuple[Ints, Sequence[str]]:
         """(Which categories stand in a column of text, their names at this level)."""
         used = np.flatnonzero(np.bincount(column.values, minlength=len(column.categories or ())))
         return used, names_at(PERIOD, [str((column.categories or ())[k]) for k in used], self._level)
@@ -248,3 +222,6 @@ class PeriodNumbers:
         if self._begins.n_known if column.categories is not None else self._texts:
             raise DataError(mixed_order(listed(self._columns)))
         return column
+
+
+KeyNumbers = GroupNumbers | ClusterNumbers | PeriodNumbers

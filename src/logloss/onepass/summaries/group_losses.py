@@ -32,7 +32,7 @@ from logloss.onepass.summaries.tables import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from logloss.onepass.summaries.tables import Slots
 
 # Rows between two carries of the short sums: a row makes at most 24 deposits, each below 2^32, of 62 bits that fit.
 MOST_UNCARRIED = 1 << 25
@@ -66,14 +66,7 @@ class LossesByGroup:
             self._cells = CellWorkspace(self._scores, kept.shift, is_exact=kept.kind != CLUSTER)
             self._cells.take(kept.cells)
 
-    def add(
-        self,
-        block: Block,
-        groups: NDArray[np.int32],
-        n_groups: int,
-        slots: NDArray[np.int32],
-        offsets: NDArray[np.int32] | None,
-    ) -> None:
+    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
         """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores."""
         self._reach(n_groups)
         is_far = None
@@ -97,7 +90,7 @@ class LossesByGroup:
         """Make room for so many groups."""
         self._totals, self._limbs = with_room(self._totals, n_groups), with_room(self._limbs, n_groups)
 
-    def _add_hard(self, block: Block, groups: NDArray[np.int32], n_groups: int) -> None:
+    def _add_hard(self, block: Block, groups: Slots, n_groups: int) -> None:
         tallies = np.zeros((n_groups, 3), np.int64)
         runs = runs_of(groups, n_groups)
         by_group.grouped_sums(block.y_true, *forecast_of(block), block.counts, runs, self._limbs, tallies)
@@ -111,7 +104,7 @@ class LossesByGroup:
         exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
         self._n_uncarried = 0
 
-    def _add_general(self, block: Block, groups: NDArray[np.int32], n_groups: int) -> None:
+    def _add_general(self, block: Block, groups: Slots, n_groups: int) -> None:
         n_rows = block.n_rows
         costs, proba = np.empty(n_rows), np.empty(n_rows)
         label = block.y_true.astype(np.float64)

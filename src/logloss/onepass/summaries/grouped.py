@@ -20,6 +20,7 @@ from logloss.onepass.summaries.contract import times_of
 from logloss.onepass.summaries.group_keys import (
     CLUSTER,
     GROUP,
+    OVER,
     ClusterNumbers,
     GroupNumbers,
     KeyNumbers,
@@ -38,7 +39,7 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.text import count, listed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from logloss.onepass.summaries.tables import Ints, Slots
 
 # Which scores each group has is kept while there are at most so many groups.
 MOST_DETAILED = 1 << 8
@@ -243,14 +244,15 @@ class GroupWorkspace(Generic[Sums]):
         """How many keys have a number."""
         return self._keys.n_known
 
-    def numbers_of(self, block: Block, hashes: NDArray[np.int64] | None = None) -> NDArray[Any] | None:
+    def numbers_of(self, block: Block, hashes: Ints | None = None) -> Slots | None:
         """The number of each row's key; None where none is kept any more. hashes: of clusters, where they are known."""
         while self._settings.kind != GROUP or self._level is None:
             numbers = self._keys.numbers_of(block, hashes)
             if numbers is not None:
                 self.n_rows += times_of(block)
                 return numbers
-            self._resume(self._so_far().coarsened(self._keys.level_with(block)))
+            level = self._keys.level_with(block) if isinstance(self._keys, PeriodNumbers) else OVER[self._settings.kind]
+            self._resume(self._so_far().coarsened(level))
         self.n_rows += times_of(block)
         return None
 

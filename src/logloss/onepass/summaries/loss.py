@@ -13,7 +13,7 @@ from logloss.data.prior_shift import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
-from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
+from logloss.onepass.summaries.contract import Workspace, added, forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.group_losses import losses_workspace
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -251,11 +251,6 @@ class LossSummary:
     def __repr__(self) -> str:
         loss = significant(self.log_loss) if self.n_rows else "nan"
         return f"LossSummary: n_rows={count(self.n_rows)}  log_loss={loss} nats"
-
-
-def added(a: tuple[int, ...], b: tuple[int, ...]) -> Any:
-    """The sum of two rows of integers."""
-    return tuple(x + y for x, y in zip(a, b, strict=True))
 
 
 def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary | None:

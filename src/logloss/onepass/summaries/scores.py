@@ -9,7 +9,7 @@ one, and the bins of the table are those of its rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +21,7 @@ from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, Su
 from logloss.text import count
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Floats, Ints
+    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 MOST_DISTINCT = 1 << 16
 # Bits in which distinct scores are counted before they are numbered: 8 for each row of a block.
@@ -138,7 +136,7 @@ def bins_of(scale: str, keys: Ints) -> tuple[Ints, Ints]:
     return bins, offsets
 
 
-def put_in_bins(scale: str, keys: Ints, bins: NDArray[np.integer[Any]], offsets: NDArray[np.integer[Any]]) -> None:
+def put_in_bins(scale: str, keys: Ints, bins: Slots, offsets: Slots) -> None:
     """Write the bin of each key, and the place of the row in it."""
     put = score_keys.bins_of_proba_keys if scale == PROBA else score_keys.bins_of_logit_keys
     put(keys, bins, offsets)
@@ -171,7 +169,7 @@ class ScoreWorkspace:
         else:
             self.place(block)
 
-    def place(self, block: Block) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    def place(self, block: Block) -> tuple[Slots, Slots | None]:
         """Take in a block; returns where its rows are: (bins, offsets), or (numbers of the scores, None)."""
         self.scale, keys = keys_of(block)
         self.n_rows += times_of(block)
@@ -205,7 +203,7 @@ class ScoreWorkspace:
         score_keys.unpack(self._packed, self._counts)
         self._n_packed = 0
 
-    def _tally(self, block: Block, slots: NDArray[np.int32], offsets: NDArray[np.int32] | None) -> None:
+    def _tally(self, block: Block, slots: Slots, offsets: Slots | None) -> None:
         """Count rows by number of their score or bin, or add up what they weigh."""
         n_slots = self._numbering.n_known
         if is_hard(block):

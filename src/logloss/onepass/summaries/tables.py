@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    # Numbers of what each row falls under.
+    Slots = NDArray[np.integer[Any]]
     # Order of the rows and where the run of each slot begins.
     Runs = tuple[NDArray[np.int32], Ints]
     # Values and exponents of 2: products of which the factors would leave the floats.
@@ -43,7 +45,7 @@ def with_room(rows: Ints, n_slots: int) -> Ints:
     return grown
 
 
-def runs_of(slots: NDArray[Any], n_slots: int) -> Runs:
+def runs_of(slots: Slots, n_slots: int) -> Runs:
     """The rows of each slot one after another, in their order."""
     order, starts = np.empty(len(slots), np.int32), np.empty(n_slots + 1, np.int64)
     order_by_group(slots, starts, order)
@@ -274,7 +276,7 @@ class SumWorkspace:
         self.n_deposits = 0
 
     def add(
-        self, column: int, values: Floats, shifts: Ints, slots: NDArray[Any], n_slots: int, times: Ints | None = None
+        self, column: int, values: Floats, shifts: Ints, slots: Slots, n_slots: int, times: Ints | None = None
     ) -> None:
         """Add value·2^shift, as many times as `times` says, to the sum of its slot in a column; values finite, ≥ 0."""
         present = values > 0
@@ -289,7 +291,7 @@ class SumWorkspace:
         self,
         column: int,
         values: Floats,
-        slots: NDArray[Any],
+        slots: Slots,
         n_slots: int,
         times: Ints | None = None,
         runs: Runs | None = None,
@@ -309,20 +311,14 @@ class SumWorkspace:
         self._deposit(column, (values, np.zeros(len(values), np.int64)), slots, n_slots, times, (low, high))
 
     def _deposit(
-        self,
-        column: int,
-        scaled_values: Scaled,
-        slots: NDArray[Any],
-        n_slots: int,
-        times: Ints | None,
-        exponents: tuple[int, int],
+        self, column: int, values: Scaled, slots: Slots, n_slots: int, times: Ints | None, exponents: tuple[int, int]
     ) -> None:
         """Add values whose exponents lie between two."""
-        (values, shifts), (low, high) = scaled_values, exponents
+        (mantissas, shifts), (low, high) = values, exponents
         high += 0 if times is None else int(times.max()).bit_length()
         # A value has 53 bits.
-        self._make_room(low - 54, high, len(values), n_slots)
-        deposit_each(values, shifts, times, slots, 32 * self.first, self.lanes[column])
+        self._make_room(low - 54, high, len(mantissas), n_slots)
+        deposit_each(mantissas, shifts, times, slots, 32 * self.first, self.lanes[column])
 
     def _make_room(self, low: int, high: int, n_values: int, n_slots: int) -> None:
         """Make room for bits from low to high, two lanes above for carries, and for the deposits of so many values."""
