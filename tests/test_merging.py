@@ -32,7 +32,7 @@ from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.features import Levels, Mixed, Range
-from logloss.onepass.summaries.group_gaps import GapsByGroup
+from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
 from logloss.onepass.summaries.loss import UnlabelledSums
@@ -126,7 +126,9 @@ def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
         for piece in pieces_of(block):
             numbers = workspace.numbers_of(piece)
             if numbers is not None:
-                workspace.sums.add(piece, numbers, workspace.n_keys, [piece.rivals[0][0]], [], [piece.y_true == 1])
+                losses = LossesOfBlock.of(piece, [piece.rivals[0][0]])
+                losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
+                workspace.sums.add(piece, numbers, workspace.n_keys, losses, [], [])
         return workspace.freeze()
 
     return of

@@ -14,7 +14,7 @@ from logloss.errors import DataError
 from logloss.onepass.kernels import paired_losses
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.group_gaps import GapsByGroup
+from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
@@ -187,34 +187,34 @@ class ComparisonWorkspace:
             bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
+        if self.groups is not None or self.periods is not None:
+            self._add_by_key(block, seen, LossesOfBlock.of(block, [losses for losses, _ in seen]))
+
+    def _add_by_key(self, block: Block, seen: Seen, losses: LossesOfBlock) -> None:
+        """Take in rows under their group and period."""
         if self.groups is not None:
-            self._add_to_groups(self.groups, block, seen)
+            numbers = self.groups.numbers_of(block)
+            if numbers is not None:
+                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, self._gaps(losses), [])
         if self.periods is not None:
-            self._add_to_periods(self.periods, block, seen)
+            numbers = self.periods.numbers_of(block)
+            if numbers is not None:
+                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, *self._ranges(seen))
 
-    def _add_to_groups(self, groups: GroupWorkspace[GapsByGroup], block: Block, seen: Seen) -> None:
-        """Take in rows under their group: how far the losses are apart."""
-        numbers = groups.numbers_of(block)
-        if numbers is None:
-            return
-        costs, impossible = finite_losses(seen)
-        gaps = [np.where(impossible[i] | impossible[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
-        groups.sums.add(block, numbers, groups.n_keys, costs, gaps, impossible)
+    def _gaps(self, losses: LossesOfBlock) -> list[Floats]:
+        """How far each two losses are apart, 0 where one of them is infinite."""
+        costs, impossible = losses.costs, losses.impossible
+        return [np.where(impossible[i] | impossible[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
 
-    def _add_to_periods(self, periods: GroupWorkspace[GapsByGroup], block: Block, seen: Seen) -> None:
-        """Take in rows under their period: how far the losses could have been apart, whatever had happened."""
-        numbers = periods.numbers_of(block)
-        if numbers is None:
-            return
-        costs, impossible = finite_losses(seen)
+    def _ranges(self, seen: Seen) -> tuple[list[Floats], list[NDArray[np.bool_]]]:
+        """(How far each two losses could have been apart, whatever had happened; where that has no bound)."""
         ranges = []
         for i, j in self.pairs:
             r, s = seen[i][1], seen[j][1]
             with np.errstate(invalid="ignore", over="ignore"):
                 ranges.append(np.where(r == s, 0.0, np.abs(r - s)))
         unbounded = [np.isinf(each) for each in ranges]
-        ranges = [np.where(is_out, 0.0, each) for is_out, each in zip(unbounded, ranges, strict=True)]
-        periods.sums.add(block, numbers, periods.n_keys, costs, ranges, [*impossible, *unbounded])
+        return [np.where(is_out, 0.0, each) for is_out, each in zip(unbounded, ranges, strict=True)], unbounded
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""
@@ -227,9 +227,3 @@ class ComparisonWorkspace:
             periods,
             self.greatest_weight,
         )
-
-
-def finite_losses(seen: Seen) -> tuple[list[Floats], list[NDArray[np.bool_]]]:
-    """(The losses of each forecast, 0 where it said that what happened is impossible; where it did)."""
-    impossible = [np.isinf(losses) for losses, _ in seen]
-    return [np.where(is_out, 0.0, found) for is_out, (found, _) in zip(impossible, seen, strict=True)], impossible

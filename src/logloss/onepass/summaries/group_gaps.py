@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,26 @@ FEWEST_OF_A_RUN = 16
 LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
 
 
+@dataclass(frozen=True, slots=True)
+class LossesOfBlock:
+    """Losses of each forecast, 0 where it said that what happened is impossible; where it did; both scaled where there
+    are weights, which groups and periods have in common."""
+
+    costs: Sequence[Floats]
+    impossible: Sequence[NDArray[np.bool_]]
+    weight: Scaled | None
+    scaled_costs: Sequence[Scaled]
+
+    @classmethod
+    def of(cls, block: Block, losses: Sequence[Floats]) -> LossesOfBlock:
+        """Of the losses of each forecast, which may be infinite."""
+        impossible = [np.isinf(each) for each in losses]
+        costs = [np.where(is_out, 0.0, each) for is_out, each in zip(impossible, losses, strict=True)]
+        if block.sample_weight is None:
+            return cls(costs, impossible, None, [])
+        return cls(costs, impossible, scaled(block.sample_weight), [scaled(cost) for cost in costs])
+
+
 class GapsByGroup:
     """Losses and gaps by number of the group or period.
 
@@ -56,28 +76,26 @@ class GapsByGroup:
         block: Block,
         numbers: Slots,
         n_keys: int,
-        costs: Sequence[Floats],
+        losses: LossesOfBlock,
         gaps: Sequence[Floats],
-        counted: Sequence[NDArray[np.bool_]],
+        unbounded: Sequence[NDArray[np.bool_]],
     ) -> None:
-        """Take in rows; costs: finite losses of each forecast; gaps: what is squared, of each pair; counted: which rows
-        are counted in each of the totals after the first."""
+        """Take in rows; gaps: what is squared, of each pair; unbounded: where that has no bound, which is counted."""
         self._totals = with_room(self._totals, n_keys)
-        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *counted)):
+        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *unbounded)):
             self._count(column, numbers, n_keys, chosen, block.counts)
-        if block.sample_weight is not None:
-            weight = scaled(block.sample_weight)
-            losses = [scaled(cost) for cost in costs]
-            columns = [product_of(weight), *(product_of(weight, loss) for loss in losses)]
+        weight, costs = losses.weight, losses.scaled_costs
+        if weight is not None:
+            columns = [weight, *(product_of(weight, cost) for cost in costs)]
             if self._has_squares:
-                columns += [product_of(weight, weight), *(product_of(weight, weight, loss) for loss in losses)]
+                columns += [product_of(weight, weight), *(product_of(weight, weight, cost) for cost in costs)]
             columns += [product_of(weight, weight, square(gap)) for gap in gaps]
             for column, values in enumerate(columns):
                 self._sums.add(column, *values, numbers, n_keys, block.counts)
             return
         # Sorted once for all columns: each then adds up a key's rows in registers.
         runs = runs_of(numbers, n_keys) if block.n_rows >= FEWEST_OF_A_RUN * n_keys else None
-        for column, plain in enumerate((np.ones(block.n_rows), *costs, *map(plain_square, gaps))):
+        for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *map(plain_square, gaps))):
             if isinstance(plain, tuple):
                 self._plain.add(column, *plain, numbers, n_keys, block.counts)
             else:
