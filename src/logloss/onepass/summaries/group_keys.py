@@ -14,7 +14,7 @@ lawful: what has triggered it stays true of every larger set of rows, and coarse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 GROUP, CLUSTER, PERIOD = "group", "cluster", "period"
-# A group by its values, a cluster by its hash, a period by where it begins or by its first letters.
-Name = GroupKey | int | float | str
 # The number of the group takes the low bits of a cell's key.
 GROUP_BITS = 12
 MOST_GROUPS = 1 << GROUP_BITS
@@ -48,14 +46,14 @@ EVERY_FLOAT, ALL_FLOATS = -1075, 1024
 WHOLE = 2.0**53
 
 
-def order_of(kind: str, name: Name) -> Any:
+def orders_of(kind: str, names: Sequence[Any]) -> Sequence[Any]:
     """What tells names apart and orders them: Python takes True for 1, a group does not."""
-    return sorting(name) if kind == GROUP and isinstance(name, tuple) else name
+    return [sorting(name) for name in names] if kind == GROUP else names
 
 
-def ordered(kind: str, names: Iterable[Name]) -> tuple[Name, ...]:
+def ordered(kind: str, names: Sequence[Any]) -> tuple[Any, ...]:
     """The distinct names, in their order."""
-    distinct = {order_of(kind, name): name for name in names}
+    distinct = dict(zip(orders_of(kind, names), names, strict=True))
     return tuple(distinct[key] for key in sorted(distinct))
 
 

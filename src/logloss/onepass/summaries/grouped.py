@@ -24,7 +24,6 @@ from logloss.onepass.summaries.group_keys import (
     ClusterNumbers,
     GroupNumbers,
     KeyNumbers,
-    Name,
     PeriodNumbers,
     coarser,
     is_text,
@@ -32,8 +31,8 @@ from logloss.onepass.summaries.group_keys import (
     limit_of,
     mixed_order,
     names_at,
-    order_of,
     ordered,
+    orders_of,
 )
 from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.text import count, listed
@@ -181,10 +180,10 @@ class GroupedSummary:
         distinct = ordered(self.kind, names)
         return replace(replace(self, names=tuple(names)).renumbered(distinct), names=distinct)
 
-    def renumbered(self, names: Sequence[Name]) -> GroupedSummary:
+    def renumbered(self, names: Sequence[Any]) -> GroupedSummary:
         """With the numbers that another list of names gives."""
-        places = {order_of(self.kind, name): number for number, name in enumerate(names)}
-        numbers = np.array([places[order_of(self.kind, name)] for name in self.names], np.int64)
+        places = {key: number for number, key in enumerate(orders_of(self.kind, names))}
+        numbers = np.array([places[key] for key in orders_of(self.kind, self.names)], np.int64)
         if np.array_equal(numbers, np.arange(len(numbers))):
             return self
         return replace(
@@ -263,7 +262,7 @@ class GroupWorkspace(Generic[Sums]):
         # A key may have a number and no row: that of a block that came when there were too many.
         has_rows = np.zeros(len(names), np.bool_)
         has_rows[found.totals.keys] = True
-        kept = ordered(found.kind, (names[number] for number in np.flatnonzero(has_rows)))
+        kept = ordered(found.kind, [names[number] for number in np.flatnonzero(has_rows)])
         without_rows = (names[number] for number in np.flatnonzero(~has_rows))
         return replace(found.renumbered((*kept, *without_rows)), names=kept)
 
