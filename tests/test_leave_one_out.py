@@ -10,7 +10,7 @@ import pytest
 
 import logloss
 from logloss.onepass.summaries import leftout
-from logloss.training import leave_one_out, warm_start
+from logloss.training import leave_one_out, row_sample
 
 SEED = 20261124
 
@@ -78,8 +78,8 @@ def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
     """The step's own error is of second order in the leverages, here about 0.004 each."""
     features, labels = drawn(900)
     exact = logloss.fit(features, labels).new_rows
-    monkeypatch.setattr(warm_start, "KEPT_WHOLE", 10)
-    monkeypatch.setattr("logloss.training.fit.KEPT_WHOLE", 10)
+    monkeypatch.setattr(row_sample, "KEPT_WHOLE", 10)
+    monkeypatch.setattr(leave_one_out, "KEPT_WHOLE", 10)
     model = logloss.fit(features, labels)
     assert model.new_rows.kind == "steps"
     increase = exact.log_loss - model.log_loss
@@ -130,6 +130,14 @@ def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():
     assert math.isfinite(model.new_rows.log_loss_of_possible)
 
 
+def test_the_only_positive_row_of_many_may_be_left_out():
+    """The others hold no row of the positive class, which in a table of their own would be refused."""
+    values = np.random.default_rng(SEED).normal(size=2_000)
+    labels = np.where(np.arange(2_000) == 7, "yes", "no")
+    new = logloss.fit(values, labels, pos_label="yes").new_rows
+    assert (new.log_loss, new.n_infinite, new.first_infinite) == (math.inf, 1, "row 7")
+
+
 def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
     """A refit for each suspect is dear: ordinary tables must have none."""
     features, labels = drawn(5_000)
@@ -137,7 +145,7 @@ def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
     def refuse(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr("logloss.training.fit._Fit.without", refuse)
+    monkeypatch.setattr(leave_one_out, "refit_without", refuse)
     assert math.isfinite(logloss.fit(features, labels).new_rows.log_loss)
     assert leftout.SUSPICIOUS < 1
 

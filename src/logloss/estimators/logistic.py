@@ -25,8 +25,9 @@ from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
 from logloss.errors import DataError
 from logloss.text import count, listed, significant, value_text
-from logloss.training.fit import TOLERANCE, fit
+from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
+from logloss.training.problem import TOLERANCE
 
 # Read as they are; all else becomes float64.
 FLOATS = (np.float64, np.float32)

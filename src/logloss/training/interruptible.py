@@ -20,7 +20,7 @@ WAITING: ContextVar[Callable[[], None] | None] = ContextVar("WAITING", default=N
 
 
 @contextlib.contextmanager
-def told_of_waiting(progress: Any) -> Iterator[None]:
+def told_of_waiting(progress: object) -> Iterator[None]:
     """While it lasts, `progress.on_wait()` is called at each tick of long work, if there is such a method."""
     token = WAITING.set(getattr(progress, "on_wait", None))
     try:
@@ -52,8 +52,8 @@ def patiently(work: Callable[[], Result]) -> Result:
         thread.join(TICK)
     if outcome.error is not None:
         raise outcome.error
-    found: Result = outcome.value
-    return found
+    result: Result = outcome.value
+    return result
 
 
 class _Outcome:
@@ -66,6 +66,6 @@ class _Outcome:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         self.error = error
         return True

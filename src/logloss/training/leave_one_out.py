@@ -17,25 +17,34 @@ Pregibon, D. (1981). Logistic regression diagnostics. Annals of Statistics 9(4),
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Place, Rows
 from logloss.data.source import Part, Source
-from logloss.training.solver import Found, Solver
+from logloss.training.evaluation import PassHistory
+from logloss.training.optimum import PATIENCE, Optimum, find_optimum
+from logloss.training.problem import TOLERANCE, Problem
+from logloss.training.recipe import Learned
+from logloss.training.row_sample import KEPT_WHOLE, cut
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000
-# Steps with the matrix of all rows before a row is fitted for itself, and the half squared decrement that ends them.
-MOST_STEPS, SETTLED = 50, 1e-20
+# Steps with the matrix of all rows before a row is fitted for itself, the half squared decrement (nats per row) that
+# ends them, and the share of the one before below which they go on.
+MOST_STEPS, SETTLED, SHRINKING = 50, 1e-20, 0.9
+# Beyond it exp leaves the range of numbers, and residual and curvature are 0 to the last digit.
+LARGEST_LOGIT = 700.0
+# What a row leaves of the information along itself, below which the formula for the others' inverse has no digits.
+LEAST_LEFT = 1e-9
+# A base rate this near to 0 or 1 is one that rounding has left of one class.
+ROUNDING_OF_RATE = 1e-12
 # Refits of rows that may hold back a separation, in walks over tables of more than KEPT_WHOLE rows.
 MOST_VALUES_SEARCHED = 20_000_000
-
-# The coefficients without one row, in the solver's coordinates; None where the others are separated.
-Refit = Callable[[Place, int, float, float], Array | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,111 +143,168 @@ class SourceWithout:
         return [PartWithout(part, self.place, self.row) for part in self.source.parts(columns, texts)]
 
 
-def new_rows_of(
-    solver: Solver, found: Found, *, pieces: Sequence[Block], sample: Block | None, refit: Refit
-) -> NewRows | None:
+def new_rows_of(optimum: Optimum, learned: Learned, sample: Block | None) -> NewRows | None:
     """What new rows may cost; None where the fit has no information matrix to step with.
 
-    pieces: all rows, if there are at most KEPT_WHOLE; sample: a random sample of the rows, if one was drawn.
+    sample: a random sample of the rows, if one was drawn to begin with.
     """
-    is_sampled = sample is not None and solver.n_rows >= SAMPLED_FROM
+    problem = optimum.problem
+    is_sampled = sample is not None and problem.n_rows >= SAMPLED_FROM
     # Of a sample a Hessian of an earlier pass is good enough: it moves the increase by far less than the sample does.
-    factor = found.factor if is_sampled and not found.is_guess else solver.information(found)
+    has_own = is_sampled and not optimum.evaluation.is_of_sample
+    factor = optimum.evaluation.factor if has_own else optimum.information
     if factor.n_dependent:
         return None
-    inverse = np.zeros((solver.design.width, solver.design.width))
-    inverse[np.ix_(solver.free, solver.free)] = factor.inverse
-    if pieces:
-        return _refitted(solver, found, inverse, pieces, refit)
-    return _stepped(solver, found, inverse, sample if is_sampled else None, refit)
+    inverse = np.zeros((problem.design.width, problem.design.width))
+    inverse[np.ix_(problem.free, problem.free)] = factor.inverse
+    drawn = learned.columns.sample
+    pieces = [rows for _, rows in drawn.chosen()]
+    n_kept = sum(rows.n_rows for rows in pieces)
+    # Refits are exact but cost O(n_rows² · width) a step; one step of many rows is near to them: its error is of second
+    # order in leverages that shrink as 1 / n_rows.
+    if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows:
+        return _refitted(optimum, learned, inverse, pieces)
+    return _stepped(optimum, inverse, sample if is_sampled else None)
 
 
-def _stepped(solver: Solver, found: Found, inverse: Array, sample: Block | None, refit: Refit) -> NewRows:
+def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: float) -> Array | None:
+    """The coefficients without one row, from those with it; None if the others are separated.
+
+    rate: the base rate of the others.
+    """
+    without = replace(
+        problem,
+        source=SourceWithout(problem.source, place, row),
+        base_rate=rate,
+        is_partial=True,
+        tolerance=TOLERANCE,
+        progress=None,
+        on_pass=None,
+    )
+    # Where the others are separated, coefficients run off until that is seen.
+    with np.errstate(over="ignore"):
+        optimum = find_optimum(without, at, PassHistory.empty(without), PATIENCE)
+    return None if optimum.directions else optimum.evaluation.coefficients
+
+
+def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> NewRows:
     """One Newton step for each row."""
     from logloss.onepass.summaries import LeftOutSummary
 
-    empty = LeftOutSummary.empty(found.sums.point, inverse)
-    is_sampled = sample is not None
-    summary = solver.summarised(empty, sample)
-    with_all = found.sums.total_loss / solver.sum_weight
-    log_loss = with_all + summary.increase
+    problem, now = optimum.problem, optimum.evaluation
+    empty = LeftOutSummary.empty(now.sums.point, inverse)
+    summary = problem.summarised(empty, () if sample is None else cut(sample))
+    log_loss = now.total_loss / problem.sum_weight + summary.increase
     suspects = summary.suspects
-    if is_sampled or solver.is_penalised or solver.n_rows * len(solver.free) > MOST_VALUES_SEARCHED:
+    is_too_large = problem.n_rows * len(problem.free) > MOST_VALUES_SEARCHED
+    if sample is not None or problem.is_penalised or is_too_large:
         suspects = ()
-    guilty = [each for each in suspects if refit(each.place, each.row, math.nan, math.nan) is None]
+    # The rate with the row tells well enough: of so many rows one moves it little.
+    guilty = [
+        each
+        for each in suspects
+        if refit_without(problem, now.coefficients, each.place, each.row, problem.base_rate) is None
+    ]
     guilty.sort(key=lambda each: (each.name, each.row))
-    kind = "sampled steps" if is_sampled else "steps"
+    kind = "steps" if sample is None else "sampled steps"
     n_infinite = len(guilty) + summary.n_alone
     first = guilty[0].place.where(guilty[0].row) if guilty else ""
     return NewRows(math.inf if n_infinite else log_loss, log_loss, kind, summary.n_rows, n_infinite, first)
 
 
-def _refitted(solver: Solver, found: Found, inverse: Array, pieces: Sequence[Block], refit: Refit) -> NewRows:
+def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequence[Block]) -> NewRows:
     """The fit to all rows but one, for each of them."""
     from logloss.information import surprisal
-    from logloss.onepass.summaries.margins import rows_of
 
-    vectors = np.concatenate([rows_of(rows, solver.design) for rows in pieces])
-    labels = np.concatenate([rows.y_true.astype(np.float64) for rows in pieces])
-    weights, counts, offsets = (
-        np.concatenate([_filled(getattr(rows, name), rows.n_rows, usual) for rows in pieces])
-        for name, usual in (("sample_weight", 1.0), ("counts", 1.0), ("offset", 0.0))
-    )
-    unit = float(weights.max())
-    logits, is_settled = _settled(
-        vectors, labels, weights / unit, counts, offsets, solver.penalty / unit, found.at, inverse * unit
-    )
-    places = [(rows.place, rows.row(i)) for rows in pieces for i in range(rows.n_rows)]
+    rows = KeptRows.of(pieces, optimum.problem.design)
+    at = optimum.evaluation.coefficients
+    logits, is_settled = _settled(rows, optimum.problem.penalty, at, inverse)
     infinite = []
     for i in np.flatnonzero(~is_settled).tolist():
-        at = refit(*places[i], float(weights[i]), float(labels[i]))
-        if at is None:
+        rate = _rate_without(learned, rows, i)
+        has_both = ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE
+        refit = refit_without(optimum.problem, at, *rows.places[i], rate) if has_both else None
+        if refit is None:
             infinite.append(i)
         else:
-            logits[i] = vectors[i] @ at + offsets[i]
-    costs = surprisal(labels, y_logit=logits)
-    mass = weights / unit * counts
-    is_possible = np.ones(len(labels), dtype=bool)
+            logits[i] = rows.vectors[i] @ refit + rows.offsets[i]
+    costs = surprisal(rows.labels, y_logit=logits)
+    mass = rows.weights / rows.unit * rows.counts
+    n_rows = len(rows.labels)
+    is_possible = np.ones(n_rows, dtype=bool)
     is_possible[infinite] = False
     total = float(mass[is_possible].sum())
     possible = float(mass[is_possible] @ costs[is_possible]) / total if total else math.nan
     if not infinite:
-        return NewRows(possible, possible, "refits", len(labels))
-    place, row = min((places[i] for i in infinite), key=lambda each: (each[0].name, each[1]))
-    return NewRows(math.inf, possible, "refits", len(labels), len(infinite), place.where(row))
+        return NewRows(possible, possible, "refits", n_rows)
+    place, row = min((rows.places[i] for i in infinite), key=lambda each: (each[0].name, each[1]))
+    return NewRows(math.inf, possible, "refits", n_rows, len(infinite), place.where(row))
+
+
+def _rate_without(learned: Learned, rows: KeptRows, i: int) -> float:
+    """The base rate of all rows but one, or but one of those that it stands for; 0 where none is left."""
+    columns, weight = learned.columns, float(rows.weights[i])
+    if columns.n_rows < 2:
+        return 0.0
+    return (columns.sum_positive - weight * float(rows.labels[i])) / (columns.sum_weight - weight)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """All rows of a small table, in the solver's coordinates: vectors, shape (n_rows, width), and the rest (n_rows,).
+
+    unit: the largest weight, by which others are divided so that no square leaves the range of numbers.
+    """
+
+    vectors: Array
+    labels: Array
+    weights: Array
+    counts: Array
+    offsets: Array
+    places: list[tuple[Place, int]]
+    unit: float
+
+    @classmethod
+    def of(cls, pieces: Sequence[Block], design: Design) -> KeptRows:
+        """Of the rows of some blocks."""
+        from logloss.onepass.summaries.margins import rows_of
+
+        weights = np.concatenate([_filled(rows.sample_weight, rows.n_rows, 1.0) for rows in pieces])
+        return cls(
+            np.concatenate([rows_of(rows, design) for rows in pieces]),
+            np.concatenate([rows.y_true.astype(np.float64) for rows in pieces]),
+            weights,
+            np.concatenate([_filled(rows.counts, rows.n_rows, 1.0) for rows in pieces]),
+            np.concatenate([_filled(rows.offset, rows.n_rows, 0.0) for rows in pieces]),
+            [(rows.place, rows.row(i)) for rows in pieces for i in range(rows.n_rows)],
+            float(weights.max()),
+        )
 
 
 def _filled(values: Array | None, n_rows: int, usual: float) -> Array:
     return np.full(n_rows, usual) if values is None else np.asarray(values, dtype=np.float64)
 
 
-def _settled(
-    vectors: Array,
-    labels: Array,
-    weights: Array,
-    counts: Array,
-    offsets: Array,
-    penalty: Array,
-    at: Array,
-    inverse: Array,
-) -> tuple[Array, Array]:
-    """(The log-odds of each row under the fit to the others, whether that fit has settled); vectors (n_rows, width).
+def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
+    """(The log-odds of each row under the fit to the others, whether that fit has settled); inverse: of the Hessian.
 
     Column i of `points` holds the coefficients without row i. Its steps take the Hessian of all rows less what row i
     adds to it, by the formula of Sherman and Morrison. Cost: O(n_rows² · width) a step.
     """
+    vectors, labels, counts, offsets = all_rows.vectors, all_rows.labels, all_rows.counts, all_rows.offsets
+    weights, penalty, inverse = all_rows.weights / all_rows.unit, penalty / all_rows.unit, inverse * all_rows.unit
     points = np.repeat(at[:, None], len(labels), axis=1)
     base = vectors @ at + offsets
-    curve = weights / (2.0 + 2.0 * np.cosh(np.minimum(np.abs(base), 700.0)))
+    curve = weights / (2.0 + 2.0 * np.cosh(np.minimum(np.abs(base), LARGEST_LOGIT)))
     reached = inverse @ vectors.T
     left = 1.0 - curve * np.einsum("ij,ji->i", vectors, reached)
-    is_settled, is_tried = np.zeros(len(labels), dtype=bool), left > 1e-9
-    rows = np.flatnonzero(is_tried)
+    is_settled = np.zeros(len(labels), dtype=bool)
+    rows = np.flatnonzero(left > LEAST_LEFT)
     before = np.full(len(labels), np.inf)
     for _ in range(MOST_STEPS):
         mine = points[:, rows]
-        logits = vectors @ mine + offsets[:, None]
-        residuals = (1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700))) - labels[:, None]) * (weights * counts)[:, None]
+        logits = np.clip(vectors @ mine + offsets[:, None], -LARGEST_LOGIT, LARGEST_LOGIT)
+        residuals = (1.0 / (1.0 + np.exp(-logits)) - labels[:, None]) * (weights * counts)[:, None]
         residuals[rows, np.arange(len(rows))] *= (counts[rows] - 1.0) / counts[rows]
         slopes = vectors.T @ residuals + penalty[:, None] * mine
         steps = inverse @ slopes
@@ -248,9 +314,9 @@ def _settled(
         points[:, rows] = mine - steps
         is_settled[rows[decrements <= SETTLED * len(labels)]] = True
         # Whatever does not shrink any more needs a matrix of its own.
-        going = (decrements > SETTLED * len(labels)) & (decrements < 0.9 * before[rows])
+        is_going = (decrements > SETTLED * len(labels)) & (decrements < SHRINKING * before[rows])
         before[rows] = decrements
-        rows = rows[going]
+        rows = rows[is_going]
         if not len(rows):
             break
     return np.einsum("ij,ji->i", vectors, points) + offsets, is_settled

@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
 from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.separation import at_infinity
+
+if TYPE_CHECKING:
+    from logloss.calibration import Calibration
 
 # The column that a model adds to a table.
 LOGIT = "log-odds of the model"
@@ -203,10 +206,10 @@ class Predictor:
         return {name: n for name, n in left.items() if n}
 
 
-def mapping_of(calibration: Any, negatives_kept: float) -> Callable[[Array], Array] | None:
+def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callable[[Array], Array] | None:
     """What is done to log-odds before they are probabilities: the correction for negatives left out, then the map.
 
-    calibration: a `Calibration` or None. None comes back where nothing is done.
+    None comes back where nothing is done.
     """
     if not 0 < negatives_kept <= 1:
         raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")

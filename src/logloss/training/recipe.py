@@ -11,17 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, OUTLYING, Design, category_of, numbers_of
+from logloss.data.design import FAR, LARGE, OUTLYING, Design, Numbers, Term, category_of, numbers_of
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
-from logloss.training.warm_start import sample_size
+from logloss.training.row_sample import sample_size
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import ColumnSummary, Range
+    from logloss.onepass.summaries.features import Kept
 
 # Of about so many sampled rows the typical deviation of a column is learned.
 MOST_SEEN = 1_024
@@ -33,20 +37,20 @@ MOST_COEFFICIENTS = 5_000
 class Learned:
     """What a walk over the columns has found, the recipe made of it, and the roles with which passes read the rows."""
 
-    found: Any
+    columns: ColumnSummary
     design: Design
     roles: Roles
 
     @property
     def base_rate(self) -> float:
         """Mean label."""
-        return self.found.sum_positive / self.found.sum_weight
+        return self.columns.sum_positive / self.columns.sum_weight
 
     @property
     def n_positive(self) -> int | None:
         """How many rows are positive; None where labels are soft or rows have weights."""
-        is_counted = self.roles.sample_weight is None and ("soft", True) not in self.found.coding
-        return round(self.found.sum_positive) if is_counted else None
+        is_counted = self.roles.sample_weight is None and ("soft", True) not in self.columns.coding
+        return round(self.columns.sum_positive) if is_counted else None
 
 
 def learn(
@@ -73,68 +77,55 @@ def learn(
     limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
     while True:
         codes = frozenset(roles.features.index(name) for name in roles.categories)
-        found = walk(source, roles, ColumnSummary.empty(codes, n_sampled, limit, unnamed), progress=progress)
-        mixed = [roles.features[j] for j, kept in found.columns.items() if isinstance(kept, Mixed)]
+        empty = ColumnSummary.empty(codes, n_sampled, limit, unnamed)
+        seen: ColumnSummary = walk(source, roles, empty, progress=progress)
+        mixed = [roles.features[j] for j, kept in seen.columns.items() if isinstance(kept, Mixed)]
         if not mixed:
             break
         roles = replace(roles, categories=(*roles.categories, *mixed))
-    if not math.isfinite(found.sum_weight):
+    if not math.isfinite(seen.sum_weight):
         raise DataError(
             "weights must add up to a number; these add up to more than 1.8e308. Divide all by the largest."
         )
-    rate = found.sum_positive / found.sum_weight
+    rate = seen.sum_positive / seen.sum_weight
     if not 0 < rate < 1:
         raise DataError(
-            f"both classes must occur to fit; all {counted(found.n_rows, 'row')} are {1 if rate else 0}, "
+            f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}, "
             "and no finite intercept is best. Check `y_true` and `pos_label`."
         )
-    design = design_of(found, roles, reference)
+    design = design_of(seen, roles, reference)
     # What this walk has found sound is not looked at again, and what is text is not tried as numbers.
     texts = tuple(term.column for term in design.categories)
-    return Learned(found, design, replace(roles, is_checked=True, categories=texts))
+    return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
-def design_of(found: Any, roles: Roles, reference: Mapping[str, Any]) -> Design:
+def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -> Design:
     """The recipe for the columns that a walk has learned of."""
-    from logloss.onepass.summaries import Levels
+    from logloss.onepass.summaries import Levels, Range
 
     for name in reference:
         if name not in roles.features:
             raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
-    terms: list[Any] = []
+    terms: list[Term] = []
     in_place = False
-    seen = [rows for _, rows in found.sample.chosen()]
+    sample = [rows for _, rows in seen.sample.chosen()]
     for j, name in enumerate(roles.features):
-        column = found.columns[j]
-        if j in found.unnamed:
+        column = seen.columns[j]
+        if j in seen.unnamed:
             refuse_identifier(name, column)
         if isinstance(column, Levels):
-            if column.found is None:
+            if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.found, reference.get(name), column.ranks))
-            continue
-        if name in reference:
+            terms.append(category_of(name, column.weights, reference.get(name), column.ranks))
+        elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
-        lacks = column.n_lacking > 0
-        means = column.sums / np.maximum(column.weights, np.finfo(float).tiny)
-        means = np.where(column.weights > 0, means, 0.0)
-        lows = np.where(column.weights > 0, column.lows, 0.0)
-        highs = np.where(column.weights > 0, column.highs, 0.0)
-        middles, deviations = typical = typical_of([rows.features[j].values for rows in seen], len(means))
-        is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
-        has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
-        is_large = column.names is not None and found.n_rows * len(means) >= LARGE
-        in_place = is_large and is_near and not has_outliers and not lacks.any() and len(roles.features) == 1
-        names = (name,) if column.names is None else column.names
-        terms.append(numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place))
+        elif isinstance(column, Range):
+            values = [rows.features[j].values for rows in sample]
+            is_large = column.names is not None and seen.n_rows * len(column.sums) >= LARGE and len(roles.features) == 1
+            term, in_place = _term_of_numbers(name, column, values, may_stand_in_place=is_large)
+            terms.append(term)
     design = Design(tuple(terms), in_place)
-    every = [name for term in terms for name in term.coefficient_names]
-    twice = next((name for name in every if every.count(name) > 1), None) if len(set(every)) < len(every) else None
-    if twice is not None:
-        raise DataError(
-            f'two coefficients would be called "{printable(twice)}": that of a column, and that of a level or of what '
-            "another column lacks. Rename the column."
-        )
+    _refuse_equal_names(design)
     if design.width > MOST_COEFFICIENTS:
         widest = max(design.categories, key=lambda term: len(term.levels), default=None)
         of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
@@ -143,6 +134,33 @@ def design_of(found: Any, roles: Roles, reference: Mapping[str, Any]) -> Design:
             f"{count(design.width)}{of}. Leave out columns, or pool rare levels."
         )
     return design
+
+
+def _term_of_numbers(
+    name: str, column: Range, values: Sequence[Array], *, may_stand_in_place: bool
+) -> tuple[Numbers, bool]:
+    """(The term of a column of numbers or of a matrix, whether it is read where it stands); values: of sampled rows."""
+    has_weight = column.weights > 0
+    means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
+    lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
+    middles, deviations = typical = typical_of(values, len(means))
+    is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+    has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
+    lacks = column.n_lacking > 0
+    in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
+    names = (name,) if column.names is None else column.names
+    return numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place), in_place
+
+
+def _refuse_equal_names(design: Design) -> None:
+    """Refuse two coefficients of one name, which nobody could tell apart."""
+    every = [name for term in design.terms for name in term.coefficient_names]
+    twice = next((name for name in every if every.count(name) > 1), None) if len(set(every)) < len(every) else None
+    if twice is not None:
+        raise DataError(
+            f'two coefficients would be called "{printable(twice)}": that of a column, and that of a level or of what '
+            "another column lacks. Rename the column."
+        )
 
 
 def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
@@ -168,22 +186,22 @@ def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
     return middles, np.where(n_other > 0, sizes[n_other // 4, places], 0.0)
 
 
-def refuse_identifier(name: str, column: Any) -> None:
+def refuse_identifier(name: str, column: Kept) -> None:
     """Refuse a column that nobody has named and that tells rows apart instead of describing them.
 
     That is text, or a declared category, of which more than half of the rows that hold a value have one of their own;
     numbers that go up by one from row to row; and whole numbers that repeat too rarely for measurements in their range
     (`DistinctValues.is_key`). Neither the order of the rows nor what is done with missing values matters.
     """
-    from logloss.onepass.summaries import Levels
+    from logloss.onepass.summaries import Levels, Range
 
     what = ""
     if isinstance(column, Levels):
-        n_levels = None if column.found is None else len(column.found.keys() - {None})
+        n_levels = None if column.weights is None else len(column.weights.keys() - {None})
         if n_levels is None or (2 * n_levels > column.n_rows and column.n_rows > 1):
             many = "too many values" if n_levels is None else counted(n_levels, "value")
             what = f"text with {many} in {counted(column.n_rows, 'row')}"
-    elif column.names is None and column.weights[0] > 0:
+    elif isinstance(column, Range) and column.names is None and column.weights[0] > 0:
         low, high = float(column.lows[0]), float(column.highs[0])
         if column.is_numbering and low < high:
             what = "it numbers the rows"

@@ -15,15 +15,15 @@ doi:10.1093/biomet/73.1.13
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from logloss.answers.estimate import Z, student_quantile
 from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.training.solver import Found, Solver
+from logloss.training.optimum import Optimum
+from logloss.training.problem import Problem
 
 # A coefficient belongs to a dependence if its share of it is larger than this.
 SHARE = 1e-6
@@ -56,31 +56,42 @@ class Errors:
         return student_quantile(self.n_clusters - 1) if self.cluster else Z
 
 
-def errors_at(solver: Solver, found: Found, *, cluster: tuple[str, ...], is_robust: bool) -> Errors | None:
+def errors_at(optimum: Optimum, *, is_robust: bool) -> Errors | None:
     """Standard errors at the answer; None where it has no information matrix. Cost: one walk, or two."""
-    factor = solver.information(found)
+    problem, at = optimum.problem, optimum.evaluation.coefficients
+    factor = optimum.information
     if factor.n_dependent:
         return None
+    cluster = problem.roles.cluster
     if not (is_robust or cluster):
-        return _errors(solver, "information", factor.inverse)
+        return _errors(optimum, "information", factor.inverse)
     # In units of the mean weight, so that no square leaves the range of numbers.
-    unit = solver.sum_weight / solver.n_rows
-    inverse, free = factor.inverse * unit, solver.free
+    unit = problem.sum_weight / problem.n_rows
+    inverse, free = factor.inverse * unit, problem.free
     if not cluster:
-        meat = solver.look(found.at, wants_hessian=True, residual_unit=unit).hessian
-        return _errors(solver, "sandwich", inverse @ meat[np.ix_(free, free)] @ inverse)
-    gradients = solver.gradients_of_clusters(found.at, unit)
+        meat = problem.curvature(at, residual_unit=unit).hessian
+        return _errors(optimum, "sandwich", inverse @ meat[np.ix_(free, free)] @ inverse)
+    gradients = _gradients_of_clusters(problem, at, unit)
     n_clusters = len(gradients)
     if n_clusters < 2:
         return None
+    # Gradients of clusters add up to 0 at the optimum, which takes one of them away: M / (M − 1), as Stata has it.
     own = gradients[:, free] @ inverse
     covariance = own.T @ own * (n_clusters / (n_clusters - 1))
-    return _errors(solver, "clustered", covariance, cluster, n_clusters)
+    return replace(_errors(optimum, "clustered", covariance), cluster=cluster, n_clusters=n_clusters)
 
 
-def _errors(solver: Solver, kind: str, covariance: Array, *clusters: Any) -> Errors:
+def _gradients_of_clusters(problem: Problem, at: Array, unit: float) -> Array:
+    """The gradient of each cluster in a unit, shape (n_clusters, width)."""
+    from logloss.onepass.summaries import GradientSummary, Point
+
+    point = Point(at, problem.design, wants_hessian=False, residual_unit=unit)
+    return problem.summarised(GradientSummary.empty(point)).sums
+
+
+def _errors(optimum: Optimum, kind: str, covariance: Array) -> Errors:
     """Standard errors from the covariance of the solver's coefficients."""
-    design, free = solver.design, solver.free
+    design, free, null = optimum.problem.design, optimum.problem.free, optimum.rank.null
     size = design.scale[free]
     covariance = covariance / size / size[:, None]
     # The intercept is that of numbers less their centre.
@@ -89,12 +100,12 @@ def _errors(solver: Solver, kind: str, covariance: Array, *clusters: Any) -> Err
     back[1 : 1 + design.n_dense] = -design.centre
     own = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     intercept = math.sqrt(max(float(back @ covariance @ back), 0.0))
-    if solver.null is not None:
-        is_dependent = (np.abs(solver.null * size[:, None]) > SHARE).any(axis=1)
+    if null is not None:
+        is_dependent = (np.abs(null * size[:, None]) > SHARE).any(axis=1)
         own = np.where(is_dependent, np.nan, own)
-        if np.abs(back @ solver.null).max() > SHARE:
+        if np.abs(back @ null).max() > SHARE:
             intercept = math.nan
-    return Errors(kind, intercept, by_name(design, own), *clusters)
+    return Errors(kind, intercept, by_name(design, own))
 
 
 def by_name(design: Design, values: Array) -> dict[str, float]:
@@ -103,9 +114,10 @@ def by_name(design: Design, values: Array) -> dict[str, float]:
     return {name: float(values[position[int(p)]]) for name, p in zip(design.names, design.places, strict=True)}
 
 
-def collinear(solver: Solver) -> tuple[str, ...]:
+def collinear(optimum: Optimum) -> tuple[str, ...]:
     """The coefficients that the columns cannot tell apart."""
-    if solver.null is None:
+    null = optimum.rank.null
+    if null is None:
         return ()
-    shares = (np.abs(solver.null) > SHARE * np.abs(solver.null).max(axis=0)).any(axis=1)
-    return tuple(name for name, shares_in in by_name(solver.design, shares).items() if shares_in)
+    shares = (np.abs(null) > SHARE * np.abs(null).max(axis=0)).any(axis=1)
+    return tuple(name for name, shares_in in by_name(optimum.problem.design, shares).items() if shares_in)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, Design
-from logloss.onepass.summaries.contract import Workspace
+from logloss.data.design import Coded, Design
+from logloss.data.rows import Array
+from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count
 
@@ -23,7 +24,7 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ClassSummary:
+class ClassSummary(BlockwiseSummary):
     """Of each class, negatives first: rows with each level, least and greatest number. Comparisons only: no rounding.
 
     n_each: rows of the class for which a coefficient is multiplied by something other than 0: all of them for the
@@ -39,7 +40,6 @@ class ClassSummary:
     highs: Any = None
     signed: Any = None
     coding: frozenset[Any] = frozenset()
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, face: Face) -> ClassSummary:
@@ -47,17 +47,6 @@ class ClassSummary:
         width, n_dense = face.design.width, face.design.n_dense
         n_each = np.zeros((2, width), dtype=np.int64)
         return cls(face, 0, n_each, np.full((2, n_dense), np.inf), np.full((2, n_dense), -np.inf), np.zeros(width))
-
-    @classmethod
-    def of(cls, block: Block, face: Face) -> ClassSummary:
-        """Of the rows of a block."""
-        workspace = _ClassWorkspace(face)
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace for the same face."""
-        return _ClassWorkspace(self.face)
 
     def merge(self, other: ClassSummary) -> ClassSummary:
         """Of the rows of both."""
@@ -71,55 +60,43 @@ class ClassSummary:
             self.coding | other.coding,
         )
 
+    def of_block(self, block: Block) -> ClassSummary:
+        """Of the rows of a block that lie in the planes."""
+        design = self.face.design
+        block = on_face(block, design, self.face.planes)
+        seen = ClassSummary.empty(self.face)
+        if block.n_rows == 0:
+            return seen
+        coded = design.coded(block.features)
+        for start, stop in pieces(block.n_rows):
+            labels = np.asarray(block.y_true[start:stop])
+            numbers = coded.as_found(start, stop)
+            for k, is_mine in enumerate((labels < 1, labels > 0)):
+                seen.n_each[k, 0] += np.count_nonzero(is_mine)
+                own = numbers[is_mine]
+                # A number that lacks is at the centre: its row says nothing of its coefficient.
+                seen.n_each[k, 1 : 1 + design.n_dense] += np.count_nonzero(np.nan_to_num(own), axis=0)
+                np.minimum(seen.lows[k], np.fmin.reduce(own, axis=0, initial=np.inf), out=seen.lows[k])
+                np.maximum(seen.highs[k], np.fmax.reduce(own, axis=0, initial=-np.inf), out=seen.highs[k])
+                for span, codes in zip(design.spans, coded.codes, strict=True):
+                    seen.n_each[k, span] += np.bincount(codes[start:stop][is_mine], minlength=span.stop - span.start)
+            signs = np.where((labels > 0) & (labels < 1), 0.0, 2.0 * labels - 1.0)
+            # Whatever the weights: a row of weight 1e-9 on the wrong side holds a separation back as any other does.
+            norms = coded.norms(start, stop)
+            np.add(seen.signed, signed_sum(coded, start, stop, signs if norms is None else signs / norms), seen.signed)
+        return replace(seen, n_rows=block.n_rows, coding=block.coding)
+
     def __repr__(self) -> str:
         return f"ClassSummary: n_rows={count(self.n_rows)}"
 
 
-class _ClassWorkspace:
-    def __init__(self, face: Face) -> None:
-        self.summary = ClassSummary.empty(face)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        face = self.summary.face
-        design = face.design
-        block = on_face(block, design, face.planes)
-        if block.n_rows == 0:
-            return
-        coded = design.coded(block.features)
-        found = ClassSummary.empty(face)
-        signed = np.zeros(design.width)
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
-            labels = np.asarray(block.y_true[start:stop])
-            numbers = coded.as_found(start, stop)
-            for k, is_mine in enumerate((labels < 1, labels > 0)):
-                found.n_each[k, 0] += np.count_nonzero(is_mine)
-                own = numbers[is_mine]
-                found.n_each[k, 1 : 1 + design.n_dense] += np.count_nonzero(np.nan_to_num(own), axis=0)
-                np.minimum(found.lows[k], np.fmin.reduce(own, axis=0, initial=np.inf), out=found.lows[k])
-                np.maximum(found.highs[k], np.fmax.reduce(own, axis=0, initial=-np.inf), out=found.highs[k])
-                for span, codes in zip(design.spans, coded.codes, strict=True):
-                    found.n_each[k, span] += np.bincount(codes[start:stop][is_mine], minlength=span.stop - span.start)
-            signs = np.where((labels > 0) & (labels < 1), 0.0, 2.0 * labels - 1.0)
-            norms = coded.norms(start, stop)
-            signed += signed_sum(coded, start, stop, signs if norms is None else signs / norms)
-        self.summary = self.summary.merge(
-            ClassSummary(face, block.n_rows, found.n_each, found.lows, found.highs, signed, block.coding)
-        )
-
-    def freeze(self) -> ClassSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
-
-
-def signed_sum(coded: Any, start: int, stop: int, signs: Any) -> Any:
+def signed_sum(coded: Coded, start: int, stop: int, signs: Array) -> Array:
     """Σ sign·row as the design lays coefficients out, in the solver's coordinates, shape (width,)."""
     design = coded.design
-    found = np.zeros(design.width)
-    found[0] = signs.sum()
+    total = np.zeros(design.width)
+    total[0] = signs.sum()
     dense = slice(1, 1 + design.n_dense)
-    found[dense] = (signs @ coded.piece(start, stop)) / design.scale[dense]
+    total[dense] = (signs @ coded.piece(start, stop)) / design.scale[dense]
     for span, codes in zip(design.spans, coded.codes, strict=True):
-        found[span] = np.bincount(codes[start:stop], signs, span.stop - span.start)
-    return found
+        total[span] = np.bincount(codes[start:stop], signs, span.stop - span.start)
+    return total

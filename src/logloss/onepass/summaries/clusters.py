@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.rows import Array
 from logloss.onepass.kernels import category_sums
 from logloss.onepass.kernels.hashing import hashes_of
-from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.curvature import Point
 from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.onepass.summaries.residuals import residuals_of
@@ -18,7 +19,7 @@ from logloss.text import count
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class GradientSummary:
+class GradientSummary(BlockwiseSummary):
     """The gradient of the summed loss over the rows of each cluster. Floating: laws hold to rounding.
 
     keys: hashes of the clusters, ascending, while there are at most MOST_GROUPS; beyond that numbers of buckets that
@@ -31,23 +32,11 @@ class GradientSummary:
     has_buckets: bool = False
     keys: Any = None
     sums: Any = None
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, point: Point) -> GradientSummary:
         """Of no rows. point: its residual_unit is the unit of the residuals."""
         return cls(point, keys=np.zeros(0, np.int64), sums=np.zeros((0, point.design.width)))
-
-    @classmethod
-    def of(cls, block: Block, point: Point) -> GradientSummary:
-        """Of the rows of a block."""
-        workspace = _GradientWorkspace(point)
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace at the same point."""
-        return _GradientWorkspace(self.point)
 
     def merge(self, other: GradientSummary) -> GradientSummary:
         """Of the rows of both."""
@@ -73,33 +62,16 @@ class GradientSummary:
         keys = (self.keys.view(np.uint64) >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
         return GradientSummary(self.point, self.n_rows, self.coding, True, *_together(keys, self.sums))
 
-    def __repr__(self) -> str:
-        return f"GradientSummary: n_rows={count(self.n_rows)}  n_clusters={count(len(self.keys))}"
-
-
-def _together(keys: Any, sums: Any) -> tuple[Any, Any]:
-    """(The distinct keys, ascending, the sums of each)."""
-    distinct, places = np.unique(keys, return_inverse=True)
-    total = np.zeros((len(distinct), sums.shape[1]))
-    np.add.at(total, places, sums)
-    return distinct, total
-
-
-class _GradientWorkspace:
-    def __init__(self, point: Point) -> None:
-        self.summary = GradientSummary.empty(point)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        point = self.summary.point
-        design = point.design
+    def of_block(self, block: Block) -> GradientSummary:
+        """Of the rows of a block."""
+        point, design = self.point, self.point.design
         distinct, codes = np.unique(hashes_of(block.cluster), return_inverse=True)
         codes = codes.astype(np.int32)
         sums = np.zeros((len(distinct), design.width))
         dense = np.zeros((len(distinct), design.n_dense))
         crossed = [np.zeros((len(distinct), span.stop - span.start)) for span in design.spans]
         coded = design.coded(block.features)
-        for start, stop, piece, residuals, _, _ in residuals_of(block, coded, point):
+        for start, stop, piece, (residuals, _), _ in residuals_of(block, coded, point):
             own = residuals / point.residual_unit if point.residual_unit else residuals
             mine = codes[start:stop]
             sums[:, 0] += np.bincount(mine, weights=own, minlength=len(distinct))
@@ -111,8 +83,15 @@ class _GradientWorkspace:
         for span, out in zip(design.spans, crossed, strict=True):
             sums[:, span] = out
         n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
-        self.summary = self.summary.merge(GradientSummary(point, n_rows, block.coding, False, distinct, sums))
+        return GradientSummary(point, n_rows, block.coding, False, distinct, sums)
 
-    def freeze(self) -> GradientSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
+    def __repr__(self) -> str:
+        return f"GradientSummary: n_rows={count(self.n_rows)}  n_clusters={count(len(self.keys))}"
+
+
+def _together(keys: Array, sums: Array) -> tuple[Array, Array]:
+    """(The distinct keys, ascending, the sums of each)."""
+    distinct, places = np.unique(keys, return_inverse=True)
+    total = np.zeros((len(distinct), sums.shape[1]))
+    np.add.at(total, places, sums)
+    return distinct, total

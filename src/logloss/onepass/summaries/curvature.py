@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
-from logloss.onepass.kernels import category_sums, exact, logistic_loss
+from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.rows import Array
+from logloss.onepass.kernels import category_sums, exact
+from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
 from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.residuals import residuals_of
 from logloss.text import count, significant
 
 
@@ -29,18 +32,18 @@ class Point:
     face: directions; only rows that lie across all of them take part.
     """
 
-    coefficients: Any
+    coefficients: Array
     design: Design
     wants_hessian: bool = True
     is_single: bool = False
-    face: tuple[Any, ...] = ()
+    face: tuple[Array, ...] = ()
     residual_unit: float = 0.0
     is_careful: bool = False
     is_level: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CurvatureSummary:
+class CurvatureSummary(BlockwiseSummary):
     """Loss (an exact sum), gradient and Hessian of the summed loss at one point. Floating: laws hold to rounding.
 
     curvature: the Hessian's row of the intercept. sizes: for each coefficient, bounds on the summed sizes of residuals
@@ -58,7 +61,6 @@ class CurvatureSummary:
     hessian: Any = None
     sizes: Any = None
     largest: Any = None
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
@@ -67,13 +69,6 @@ class CurvatureSummary:
         hessian = np.zeros((width, width)) if point.wants_hessian else None
         sizes, largest = np.zeros((2, width)), np.ones(width)
         return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, sizes, largest)
-
-    @classmethod
-    def of(cls, block: Block, point: Point) -> CurvatureSummary:
-        """Of the rows of a block."""
-        workspace = _CurvatureWorkspace(point)
-        workspace.add(block)
-        return workspace.freeze()
 
     def workspace(self) -> Workspace:
         """A new workspace at the same point."""
@@ -102,28 +97,32 @@ class CurvatureSummary:
         return f"CurvatureSummary: n_rows={count(self.n_rows)}  total_loss={significant(self.total_loss)} nats"
 
 
-def margins_of(block: Block, design: Design, direction: Any) -> Any:
+def margins_of(block: Block, design: Design, direction: Array) -> Array:
     """How far each row lies along a direction of the solver's coefficients, in units of its norm, shape (n_rows,)."""
     coded = design.coded(block.features)
-    found = np.empty(block.n_rows)
-    for start in range(0, block.n_rows, PIECE_ROWS):
-        stop = min(start + PIECE_ROWS, block.n_rows)
-        found[start:stop] = coded.margins(direction / design.scale, start, stop)
-    return found
+    margins = np.empty(block.n_rows)
+    for start, stop in pieces(block.n_rows):
+        margins[start:stop] = coded.margins(direction / design.scale, start, stop)
+    return margins
 
 
-def spread_out(coded: Coded, start: int, stop: int) -> Any:
-    """Some rows as the design lays coefficients out, in the solver's coordinates, shape (n_rows, width)."""
+def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None) -> Array:
+    """Some rows as the design lays coefficients out, in the solver's coordinates, shape (n_rows, width).
+
+    numbers: in place of those of the solver, shape (n_rows, n_dense).
+    """
     design = coded.design
-    found = np.zeros((stop - start, design.width))
-    found[:, 0] = 1.0
-    found[:, 1 : 1 + design.n_dense] = coded.piece(start, stop) / design.scale[1 : 1 + design.n_dense]
+    if numbers is None:
+        numbers = coded.piece(start, stop) / design.scale[1 : 1 + design.n_dense]
+    rows = np.zeros((stop - start, design.width))
+    rows[:, 0] = 1.0
+    rows[:, 1 : 1 + design.n_dense] = numbers
     for span, codes in zip(design.spans, coded.codes, strict=True):
-        found[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
-    return found
+        rows[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
+    return rows
 
 
-def on_face(block: Block, design: Design, face: Sequence[Any]) -> Block:
+def on_face(block: Block, design: Design, face: Sequence[Array]) -> Block:
     """The rows of a block that lie in planes."""
     for direction in face:
         block = block.taken(np.abs(margins_of(block, design, direction)) <= TOUCHING)
@@ -163,26 +162,14 @@ class _CurvatureWorkspace:
     def add_coded(self, coded: Coded, block: Block) -> None:
         """The sums of the rows of a block."""
         n_dense = self.design.n_dense
-        coefficients = self.point.coefficients / self.design.scale
-        # Of each row: residual, curvature.
-        both = np.empty((2, PIECE_ROWS))
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
-            piece = coded.piece(start, stop)
-            logits = coded.logits(coefficients, start, stop, piece)
-            if block.offset is not None:
-                logits += block.offset[start:stop]
-            own = both[:, : stop - start]
-            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
-            counts = None if block.counts is None else block.counts[start:stop]
-            logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], self.limbs)
+        for start, stop, piece, own, _ in residuals_of(block, coded, self.point, self.limbs):
             unit = self.point.residual_unit
             if unit:
                 # A row that stands for several has as many gradients, each of one.
-                own[1] = (own[0] / unit) ** 2 / (1.0 if counts is None else counts)
+                own[1] = (own[0] / unit) ** 2 / (1.0 if block.counts is None else block.counts[start:stop])
             if self.design.has_outliers:
-                is_felt = (own != 0).any(axis=0)
-                np.maximum(self.largest, np.abs(piece[is_felt]).max(axis=0, initial=0.0), out=self.largest)
+                has_part = (own != 0).any(axis=0)
+                np.maximum(self.largest, np.abs(piece[has_part]).max(axis=0, initial=0.0), out=self.largest)
             if self.point.is_level:
                 norms = coded.norms(start, stop, piece)
                 own[1] /= 1.0 if norms is None else norms**2
@@ -197,7 +184,7 @@ class _CurvatureWorkspace:
             if self.point.wants_hessian:
                 self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
 
-    def add_sizes(self, coded: Coded, own: Any, piece: Any, start: int, offset: Any) -> None:
+    def add_sizes(self, coded: Coded, own: Array, piece: Array, start: int, offset: Array | None) -> None:
         """What bounds the rounding of the gradient of some rows."""
         design, stop, is_careful = self.design, start + len(piece), self.point.is_careful
         dense = slice(1, 1 + design.n_dense)
@@ -208,13 +195,13 @@ class _CurvatureWorkspace:
             terms = np.abs(self.point.coefficients).sum()
         if offset is not None:
             terms = terms + np.abs(offset)
-        for found, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
-            found[0] += sizes.sum()
-            found[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
+        for total, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
+            total[0] += sizes.sum()
+            total[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
             for span, codes in zip(design.spans, coded.codes, strict=True):
-                found[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
+                total[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
 
-    def add_products(self, piece: Any, curvatures: Any, codes: list[Any]) -> None:
+    def add_products(self, piece: Array, curvatures: Array, codes: list[Array]) -> None:
         """What rows add to the Hessian, without the row of the intercept."""
         if self.buffer.shape[0] < len(piece):
             # Laid out as the numbers are: columns of a frame lie apart.
@@ -242,19 +229,19 @@ class _CurvatureWorkspace:
             self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sizes / scale, largest
         )
 
-    def hessian(self, curvature: Any) -> Any:
+    def hessian(self, curvature: Array) -> Array:
         """The blocks in their places, in the solver's coordinates."""
         design = self.design
         scale = design.scale[1 : 1 + design.n_dense]
         dense = slice(1, 1 + design.n_dense)
-        found = np.zeros((design.width, design.width))
-        found[dense, dense] = self.dense / scale / scale[:, None]
+        hessian = np.zeros((design.width, design.width))
+        hessian[dense, dense] = self.dense / scale / scale[:, None]
         for j, span in enumerate(design.spans):
-            np.fill_diagonal(found[span, span], curvature[span])
-            found[span, dense] = self.mixed[j] / scale
-            found[dense, span] = found[span, dense].T
+            np.fill_diagonal(hessian[span, span], curvature[span])
+            hessian[span, dense] = self.mixed[j] / scale
+            hessian[dense, span] = hessian[span, dense].T
             for i in range(j):
-                found[design.spans[i], span] = self.crossed[i, j]
-                found[span, design.spans[i]] = self.crossed[i, j].T
-        found[0, :] = found[:, 0] = curvature
-        return found
+                hessian[design.spans[i], span] = self.crossed[i, j]
+                hessian[span, design.spans[i]] = self.crossed[i, j].T
+        hessian[0, :] = hessian[:, 0] = curvature
+        return hessian

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, Design
-from logloss.onepass.summaries.contract import Workspace
+from logloss.data.design import Design
+from logloss.data.rows import Array
+from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
 from logloss.onepass.summaries.curvature import on_face, spread_out
 from logloss.text import count
 
@@ -18,13 +19,13 @@ from logloss.text import count
 class Combinations:
     """Combinations of the solver's coefficients that seem to say nothing of any row, shape (width, n); and the face."""
 
-    vectors: Any
+    vectors: Array
     design: Design
-    face: tuple[Any, ...] = ()
+    face: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DependenceSummary:
+class DependenceSummary(BlockwiseSummary):
     """Of each combination: what is left of it in the row where most is, in units of the sizes of its terms there.
 
     left: shape (n,), in [0, 1]. slopes: Σ row · what is left of it, rows divided by their norms, shape (width, n): with
@@ -36,23 +37,11 @@ class DependenceSummary:
     left: Any = None
     slopes: Any = None
     coding: frozenset[Any] = frozenset()
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, combinations: Combinations) -> DependenceSummary:
         """Of no rows."""
         return cls(combinations, 0, np.zeros(combinations.vectors.shape[1]), np.zeros(combinations.vectors.shape))
-
-    @classmethod
-    def of(cls, block: Block, combinations: Combinations) -> DependenceSummary:
-        """Of the rows of a block."""
-        workspace = _DependenceWorkspace(combinations)
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace for the same combinations."""
-        return _DependenceWorkspace(self.combinations)
 
     def merge(self, other: DependenceSummary) -> DependenceSummary:
         """Of the rows of both."""
@@ -64,31 +53,22 @@ class DependenceSummary:
             self.coding | other.coding,
         )
 
-    def __repr__(self) -> str:
-        return f"DependenceSummary: n_rows={count(self.n_rows)}  n_combinations={count(len(self.left))}"
-
-
-class _DependenceWorkspace:
-    def __init__(self, combinations: Combinations) -> None:
-        self.summary = DependenceSummary.empty(combinations)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        asked = self.summary.combinations
+    def of_block(self, block: Block) -> DependenceSummary:
+        """Of the rows of a block that lie in the face."""
+        asked = self.combinations
         block = on_face(block, asked.design, asked.face)
         coded = asked.design.coded(block.features)
-        left, slopes = np.zeros(self.summary.left.shape), np.zeros(self.summary.slopes.shape)
+        left, slopes = np.zeros(self.left.shape), np.zeros(self.slopes.shape)
         sizes = np.abs(asked.vectors)
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
+        for start, stop in pieces(block.n_rows):
             rows = spread_out(coded, start, stop)
             own = rows @ asked.vectors
             terms = np.abs(rows) @ sizes
             left = np.maximum(left, (np.abs(own) / np.where(terms > 0, terms, 1.0)).max(axis=0))
+            # Each row counts alike: far ones would drown what the others leave.
             norms = coded.norms(start, stop)
             slopes += rows.T @ (own if norms is None else own / norms[:, None] ** 2)
-        self.summary = self.summary.merge(DependenceSummary(asked, block.n_rows, left, slopes, block.coding))
+        return DependenceSummary(asked, block.n_rows, left, slopes, block.coding)
 
-    def freeze(self) -> DependenceSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
+    def __repr__(self) -> str:
+        return f"DependenceSummary: n_rows={count(self.n_rows)}  n_combinations={count(len(self.left))}"

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from logloss.data.rows import Array
 
 # Distinct values that are kept: all of them up to so many, then those whose hash is below ever lower limits.
 MOST_KEPT = 4096
@@ -35,11 +36,11 @@ class DistinctValues:
 
     is_whole: bool
     level: int
-    values: Any
-    counts: Any
+    values: Array
+    counts: Array
 
     @classmethod
-    def of(cls, values: Any) -> DistinctValues:
+    def of(cls, values: Array) -> DistinctValues:
         """Of some numbers, none of them NaN. Cost: one look where they are not whole, else a sort of what is kept."""
         nothing = np.zeros(0), np.zeros(0, np.int64)
         if not all(bool((part == np.floor(part)).all()) for part in (values[:256], values[256:])):
@@ -51,7 +52,7 @@ class DistinctValues:
             each = np.bincount((values - low).astype(np.int64))
             found = np.flatnonzero(each)
             return cls(True, 0, found + low, each[found]).lowered()
-        # Sorting all of them is dear: begin with few, and take in more as long as there are not too many.
+        # Sorting all of them is expensive: begin with few, and take in more as long as there are not too many.
         hashes, level = hashes_of(values), FIRST_LEVEL
         kept = cls(True, level, *np.unique(values[is_low(hashes, level)] + 0.0, return_counts=True))
         while level and len(kept.values) <= MOST_KEPT:
@@ -119,12 +120,12 @@ class DistinctValues:
         ) < math.log(RARE)
 
 
-def is_low(hashes: Any, level: int) -> Any:
+def is_low(hashes: Array, level: int) -> Array:
     """Which hashes have so many leading zeros."""
     return hashes >> np.uint64(BITS - level) == 0 if level else np.ones(len(hashes), dtype=bool)
 
 
-def hashes_of(values: Any) -> Any:
+def hashes_of(values: Array) -> Array:
     """A hash of each number: the last steps of SplitMix64 on its bits."""
     x = (values + 0.0).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

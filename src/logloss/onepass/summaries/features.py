@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, levels_of
-from logloss.data.rows import Column
+from logloss.data.rows import Array, Column
 from logloss.data.values import Value
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.contract import Workspace, mass_of
 from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.sample import ALL, SampleSummary
@@ -31,11 +32,11 @@ class Range:
     """
 
     names: tuple[str, ...] | None
-    sums: Any
-    weights: Any
-    lows: Any
-    highs: Any
-    n_lacking: Any
+    sums: Array
+    weights: Array
+    lows: Array
+    highs: Array
+    n_lacking: Array
     offsets: tuple[float, float] = (math.inf, -math.inf)
     distinct: DistinctValues | None = None
 
@@ -60,27 +61,27 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The weight of each level of a category; `found` is None where there are too many.
+    """The weight of each level of a category; None where there are too many.
 
     n_rows: those that hold a value. ranks: the place of each level in the order in which they were declared; None where
     somewhere none is declared, or two orders do not go together.
     """
 
-    found: Mapping[Value, float] | None
+    weights: Mapping[Value, float] | None
     n_rows: int
     ranks: Mapping[Value, int] | None = None
 
     def merge(self, other: Levels) -> Levels:
         """Of the rows of both."""
         n_rows = self.n_rows + other.n_rows
-        if self.found is None or other.found is None:
+        if self.weights is None or other.weights is None:
             return Levels(None, n_rows)
-        found = dict(self.found)
-        for level, weight in other.found.items():
-            found[level] = found.get(level, 0.0) + weight
-        if len(found) > MOST_LEVELS:
+        weights = dict(self.weights)
+        for level, weight in other.weights.items():
+            weights[level] = weights.get(level, 0.0) + weight
+        if len(weights) > MOST_LEVELS:
             return Levels(None, n_rows)
-        return Levels(found, n_rows, _joined(self.ranks, other.ranks))
+        return Levels(weights, n_rows, _joined(self.ranks, other.ranks))
 
 
 def _joined(first: Mapping[Value, int] | None, second: Mapping[Value, int] | None) -> Mapping[Value, int] | None:
@@ -96,16 +97,12 @@ def _joined(first: Mapping[Value, int] | None, second: Mapping[Value, int] | Non
 class Mixed:
     """Of a column that reads as numbers in some blocks and as text in others: over all rows it is text."""
 
-    def merge(self, other: Mixed) -> Mixed:
-        """Of the rows of both."""
-        return self
-
 
 Kept = Range | Levels | Mixed
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ColumnSummary:
+class ColumnSummary(BlockwiseSummary):
     """What each feature holds, by its number among the features: a `Range` of numbers, the `Levels` of a category."""
 
     n_rows: int = 0
@@ -117,11 +114,10 @@ class ColumnSummary:
     categories: frozenset[int] = frozenset()
     sample: SampleSummary = field(default_factory=SampleSummary.empty)
     unnamed: frozenset[int] = frozenset()
-    is_floating: ClassVar[bool] = True
 
     def workspace(self) -> Workspace:
-        """A new workspace."""
-        return _ColumnWorkspace(self.categories, self.sample, self.unnamed)
+        """A new workspace with the same settings."""
+        return _ColumnWorkspace(ColumnSummary(categories=self.categories, sample=self.sample, unnamed=self.unnamed))
 
     @classmethod
     def empty(
@@ -136,13 +132,6 @@ class ColumnSummary:
         unnamed: those of the features that nobody has named, which may be identifiers.
         """
         return cls(categories=categories, sample=SampleSummary.empty(n_sampled, limit), unnamed=unnamed)
-
-    @classmethod
-    def of(cls, block: Block) -> ColumnSummary:
-        """Of the rows of a block."""
-        workspace = _ColumnWorkspace(frozenset(), SampleSummary.empty())
-        workspace.add(block)
-        return workspace.freeze()
 
     def merge(self, other: ColumnSummary) -> ColumnSummary:
         """Of the rows of both."""
@@ -165,18 +154,16 @@ class ColumnSummary:
         return f"ColumnSummary: n_rows={count(self.n_rows)}  n_features={count(len(self.columns))}"
 
 
-def _together(a: Any, b: Any) -> Kept:
+def _together(a: Kept, b: Kept) -> Kept:
     """What two sets of rows hold in one column."""
-    found: Kept = a.merge(b) if type(a) is type(b) else Mixed()
-    return found
+    if isinstance(a, Range) and isinstance(b, Range):
+        return a.merge(b)
+    return a.merge(b) if isinstance(a, Levels) and isinstance(b, Levels) else Mixed()
 
 
 class _ColumnWorkspace:
-    def __init__(
-        self, categories: frozenset[int], sample: SampleSummary, unnamed: frozenset[int] = frozenset()
-    ) -> None:
-        self.summary = ColumnSummary(categories=categories, sample=sample, unnamed=unnamed)
-        self.sample = sample.workspace()
+    def __init__(self, empty: ColumnSummary) -> None:
+        self.summary, self.sample = empty, empty.sample.workspace()
 
     def add(self, block: Block) -> None:
         """Take in a block."""
@@ -218,24 +205,25 @@ class _ColumnWorkspace:
         return replace(self.summary, sample=self.sample.freeze())
 
 
-def _levels(column: Column, mass: Any) -> Levels:
+def _levels(column: Column, mass: Array) -> Levels:
     codes, values = levels_of(column)
     n_each = np.bincount(codes, minlength=len(values))
     weights = np.bincount(codes, weights=mass, minlength=len(values))
-    found: dict[Value, float] = {}
+    weight_of: dict[Value, float] = {}
     for code in np.flatnonzero(n_each).tolist():
-        found[values[code]] = found.get(values[code], 0.0) + float(weights[code])
+        # Two codes may be one level: "true" and "TRUE".
+        weight_of[values[code]] = weight_of.get(values[code], 0.0) + float(weights[code])
     n_rows = int(n_each.sum() - sum(n_each[k] for k, value in enumerate(values) if value is None))
-    if len(found) > MOST_LEVELS:
+    if len(weight_of) > MOST_LEVELS:
         return Levels(None, n_rows)
     if column.ranks is None:
-        return Levels(found, n_rows, None if found.keys() - {None} else {})
+        return Levels(weight_of, n_rows, None if weight_of.keys() - {None} else {})
     ranks = dict(zip(values, column.ranks, strict=False))
     is_one_to_one = len(ranks) == len(column.ranks)
-    return Levels(found, n_rows, {v: ranks[v] for v in found if v is not None} if is_one_to_one else None)
+    return Levels(weight_of, n_rows, {v: ranks[v] for v in weight_of if v is not None} if is_one_to_one else None)
 
 
-def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
+def _range(column: Column, mass: Array, block: Block, is_watched: bool) -> Range:
     values = np.asarray(column.values, dtype=np.float64)
     lacking = np.isnan(values)
     n_lacking = int(np.count_nonzero(lacking))
@@ -263,7 +251,7 @@ def _range(column: Column, mass: Any, block: Block, is_watched: bool) -> Range:
     )
 
 
-def _matrix_range(column: Column, mass: Any) -> Range:
+def _matrix_range(column: Column, mass: Array) -> Range:
     """Piece by piece, so that each piece is read from memory once."""
     width = column.values.shape[1]
     sums, weights, n_lacking = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int64)

@@ -9,9 +9,10 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import Coded, Design
-from logloss.data.rows import Place
+from logloss.data.rows import Array, Place
 from logloss.onepass.kernels import exact, logistic_loss
-from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
+from logloss.onepass.summaries.contract import mass_of
 from logloss.onepass.summaries.curvature import Point
 from logloss.onepass.summaries.residuals import residuals_of
 from logloss.text import count, significant
@@ -34,7 +35,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LeftOutSummary:
+class LeftOutSummary(BlockwiseSummary):
     """The loss of each row under the fit, and under the fit to all others (exact sums of one Newton step each).
 
     inverse: of the Hessian at the point, 0 for coefficients that are not free. suspects: rows without which the others
@@ -42,7 +43,7 @@ class LeftOutSummary:
     """
 
     point: Point
-    inverse: Any = field(compare=False)
+    inverse: Array = field(compare=False)
     n_rows: int = 0
     sum_mass: float = 0.0
     sum_with: int = 0
@@ -50,23 +51,12 @@ class LeftOutSummary:
     n_alone: int = 0
     coding: frozenset[Any] = frozenset()
     suspects: tuple[Suspect, ...] = ()
-    is_floating: ClassVar[bool] = True
+    n_settings: ClassVar[int] = 2
 
     @classmethod
-    def empty(cls, point: Point, inverse: Any) -> LeftOutSummary:
+    def empty(cls, point: Point, inverse: Array) -> LeftOutSummary:
         """Of no rows."""
         return cls(point, inverse)
-
-    @classmethod
-    def of(cls, block: Block, point: Point, inverse: Any) -> LeftOutSummary:
-        """Of the rows of a block."""
-        workspace = _LeftOutWorkspace(cls.empty(point, inverse))
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace at the same point."""
-        return _LeftOutWorkspace(LeftOutSummary.empty(self.point, self.inverse))
 
     def merge(self, other: LeftOutSummary) -> LeftOutSummary:
         """Of the rows of both."""
@@ -87,22 +77,13 @@ class LeftOutSummary:
         """By how much a row costs more, on average, if it is left out, in nats."""
         return exact.rounded(self.sum_without - self.sum_with, 1) / self.sum_mass
 
-    def __repr__(self) -> str:
-        mean = significant(self.increase) if self.sum_mass else "0"
-        return f"LeftOutSummary: n_rows={count(self.n_rows)}  increase={mean} nats"
-
-
-class _LeftOutWorkspace:
-    def __init__(self, empty: LeftOutSummary) -> None:
-        self.summary = empty
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        point, inverse = self.summary.point, self.summary.inverse
+    def of_block(self, block: Block) -> LeftOutSummary:
+        """Of the rows of a block."""
+        point, inverse = self.point, self.inverse
         coded = point.design.coded(block.features)
         before, after = exact.new_limbs(1), exact.new_limbs(1)
         n_alone, suspects = 0, []
-        for start, stop, piece, residuals, curvatures, logits in residuals_of(block, coded, point, before):
+        for start, stop, piece, (residuals, curvatures), logits in residuals_of(block, coded, point, before):
             counts = None if block.counts is None else block.counts[start:stop]
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             labels = block.y_true[start:stop]
@@ -116,52 +97,40 @@ class _LeftOutWorkspace:
             moved = np.where(is_alone, logits, moved)
             unused = np.empty((2, stop - start))
             logistic_loss.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
-            suspects += _suspects(block, start, curve * leverage, np.abs(pull) / _of_one(weights))
-        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
-        self.summary = self.summary.merge(
-            LeftOutSummary(
-                point,
-                inverse,
-                n_rows,
-                float(np.sum(mass_of(block))),
-                exact.as_integer(before[0]),
-                exact.as_integer(after[0]),
-                n_alone,
-                block.coding,
-                tuple(sorted(suspects)[:MOST_SUSPECTS]),
-            )
+            suspects += _suspects(block, start, curve * leverage, np.abs(pull) / (1.0 if weights is None else weights))
+        return LeftOutSummary(
+            point,
+            inverse,
+            block.n_rows if block.counts is None else int(block.counts.sum()),
+            float(np.sum(mass_of(block))),
+            exact.as_integer(before[0]),
+            exact.as_integer(after[0]),
+            n_alone,
+            block.coding,
+            tuple(sorted(suspects)[:MOST_SUSPECTS]),
         )
 
-    def freeze(self) -> LeftOutSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
+    def __repr__(self) -> str:
+        mean = significant(self.increase) if self.sum_mass else "0"
+        return f"LeftOutSummary: n_rows={count(self.n_rows)}  increase={mean} nats"
 
 
-def _of_one(weights: Any) -> Any:
-    return 1.0 if weights is None else weights
-
-
-def _suspects(block: Block, start: int, own: Any, missed: Any) -> list[Suspect]:
+def _suspects(block: Block, start: int, own: Array, missed: Array) -> list[Suspect]:
     """Rows that bear so much of their own prediction that the others might be separated without them.
 
     If a direction d separates the others, then with M the largest and m the row's own distance from its plane, the
     equation of d at the optimum gives own ≥ (1 − missed)m / ((1 − missed)m + M): here with m = M.
     """
     needed = (1.0 - missed) / (2.0 - missed)
-    found = np.flatnonzero((own >= SUSPICIOUS * needed) & (own > 0))
-    order = found[np.argsort(needed[found] / own[found], kind="stable")][:MOST_SUSPECTS]
+    heavy = np.flatnonzero((own >= SUSPICIOUS * needed) & (own > 0))
+    order = heavy[np.argsort(needed[heavy] / own[heavy], kind="stable")][:MOST_SUSPECTS]
+    numbers = [(i, block.row(start + i)) for i in order.tolist() if block.y_true[start + i] in (0, 1)]
     return [
-        Suspect(float(needed[i] / own[i]), block.place.name, block.row(start + int(i)), _place(block, start + int(i)))
-        for i in order
-        if block.y_true[start + int(i)] in (0, 1)
+        Suspect(float(needed[i] / own[i]), block.place.name, row, block.place.remembered(row)) for i, row in numbers
     ]
 
 
-def _place(block: Block, index: int) -> Place:
-    return block.place.remembered(block.row(index))
-
-
-def leverages(coded: Coded, start: int, stop: int, piece: Any, inverse: Any) -> Any:
+def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array) -> Array:
     """xᵀ H⁻¹ x of some rows, shape (n_rows,), without spreading out their codes."""
     design: Design = coded.design
     n_dense = design.n_dense

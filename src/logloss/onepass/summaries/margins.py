@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
-from logloss.onepass.summaries.contract import Workspace
+from logloss.data.rows import Array
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.curvature import margins_of, on_face, spread_out
 from logloss.text import count
 
@@ -18,14 +19,14 @@ from logloss.text import count
 class Plane:
     """A direction of the solver's coefficients, the face it is looked at in, and how many of the worst rows to keep."""
 
-    direction: Any
+    direction: Array
     design: Design
     n_kept: int
-    face: tuple[Any, ...] = ()
+    face: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MarginSummary:
+class MarginSummary(BlockwiseSummary):
     """Rows of a label on the side where it belongs, in the plane, and on the wrong side; the worst of these.
 
     A label that is a share belongs in the plane. worst: margins, least first; vectors: those rows, with the sign of
@@ -40,24 +41,12 @@ class MarginSummary:
     worst: Any = None
     vectors: Any = None
     is_share: Any = None
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, plane: Plane) -> MarginSummary:
         """Of no rows."""
         width = plane.design.width
         return cls(plane, worst=np.zeros(0), vectors=np.zeros((0, width)), is_share=np.zeros(0, dtype=bool))
-
-    @classmethod
-    def of(cls, block: Block, plane: Plane) -> MarginSummary:
-        """Of the rows of a block."""
-        workspace = _MarginWorkspace(plane)
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace for the same plane."""
-        return _MarginWorkspace(self.plane)
 
     def merge(self, other: MarginSummary) -> MarginSummary:
         """Of the rows of both."""
@@ -77,50 +66,39 @@ class MarginSummary:
             is_share[chosen],
         )
 
+    def of_block(self, block: Block) -> MarginSummary:
+        """Of the rows of a block that lie in the face."""
+        plane = self.plane
+        block = on_face(block, plane.design, plane.face)
+        if block.n_rows == 0:
+            return MarginSummary.empty(plane)
+        unsigned = margins_of(block, plane.design, plane.direction)
+        is_share = (block.y_true > 0) & (block.y_true < 1)
+        signs = np.where(is_share, -np.sign(unsigned), np.where(block.y_true > 0, 1.0, -1.0))
+        signs[signs == 0] = 1.0
+        margins = signs * unsigned
+        kept = np.argsort(margins, kind="stable")[: plane.n_kept]
+        return MarginSummary(
+            plane,
+            block.n_rows,
+            int(np.count_nonzero(np.abs(margins) <= TOUCHING)),
+            int(np.count_nonzero(margins < -TOUCHING)),
+            block.coding,
+            margins[kept],
+            level_rows_of(block.taken(kept), plane.design) * signs[kept, None],
+            is_share[kept],
+        )
+
     def __repr__(self) -> str:
         return f"MarginSummary: n_rows={count(self.n_rows)}  n_wrong={count(self.n_wrong)}"
 
 
-class _MarginWorkspace:
-    def __init__(self, plane: Plane) -> None:
-        self.summary = MarginSummary.empty(plane)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        plane = self.summary.plane
-        block = on_face(block, plane.design, plane.face)
-        if block.n_rows == 0:
-            return
-        found = margins_of(block, plane.design, plane.direction)
-        is_share = (block.y_true > 0) & (block.y_true < 1)
-        signs = np.where(is_share, -np.sign(found), np.where(block.y_true > 0, 1.0, -1.0))
-        signs[signs == 0] = 1.0
-        margins = signs * found
-        kept = np.argsort(margins, kind="stable")[: plane.n_kept]
-        self.summary = self.summary.merge(
-            MarginSummary(
-                plane,
-                block.n_rows,
-                int(np.count_nonzero(np.abs(margins) <= TOUCHING)),
-                int(np.count_nonzero(margins < -TOUCHING)),
-                block.coding,
-                margins[kept],
-                level_rows_of(block.taken(kept), plane.design) * signs[kept, None],
-                is_share[kept],
-            )
-        )
-
-    def freeze(self) -> MarginSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
-
-
-def rows_of(block: Block, design: Design) -> Any:
+def rows_of(block: Block, design: Design) -> Array:
     """Rows spread out as the design lays coefficients out, scaled, shape (n_rows, width)."""
     return spread_out(design.coded(block.features), 0, block.n_rows)
 
 
-def level_rows_of(block: Block, design: Design) -> Any:
+def level_rows_of(block: Block, design: Design) -> Array:
     """The same, each row divided by its norm."""
     coded = design.coded(block.features)
     rows, norms = spread_out(coded, 0, block.n_rows), coded.norms(0, block.n_rows)

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, Coded
+from logloss.data.design import Coded
+from logloss.data.rows import Array
 from logloss.onepass.kernels import exact, logistic_loss
-from logloss.onepass.summaries.curvature import Point
+from logloss.onepass.summaries.blockwise import pieces
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.curvature import Point
 
 
 def residuals_of(
-    block: Block, coded: Coded, point: Point, limbs: Any = None
-) -> Iterator[tuple[int, int, Any, Any, Any, Any]]:
-    """(start, stop, numbers less their centre, residuals, curvatures, logits) of each piece; losses go to `limbs`.
+    block: Block, coded: Coded, point: Point, limbs: Array | None = None
+) -> Iterator[tuple[int, int, Array, Array, Array]]:
+    """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
 
     Residuals and curvatures are those of `logistic_loss.logistic_rows`, times weight and count.
     """
     coefficients = point.coefficients / coded.design.scale
     limbs = exact.new_limbs(1) if limbs is None else limbs
-    for start in range(0, block.n_rows, PIECE_ROWS):
-        stop = min(start + PIECE_ROWS, block.n_rows)
+    for start, stop in pieces(block.n_rows):
         piece = coded.piece(start, stop)
         logits = coded.logits(coefficients, start, stop, piece)
         if block.offset is not None:
@@ -32,4 +35,4 @@ def residuals_of(
         counts = None if block.counts is None else block.counts[start:stop]
         own = np.empty((2, stop - start))
         logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
-        yield start, stop, piece, own[0], own[1], logits
+        yield start, stop, piece, own, logits

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.rows import Array
+from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.contract import Workspace
 from logloss.text import count
 
@@ -20,7 +22,7 @@ SLACK = 1.25
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SampleSummary:
+class SampleSummary(BlockwiseSummary):
     """The rows of least priority: at most `n_wanted` of those below `limit`.
 
     priorities: sorted. pieces: (priorities, rows of one block), not in order, some more than asked for.
@@ -30,21 +32,13 @@ class SampleSummary:
     limit: int = ALL
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
-    priorities: Any = field(default_factory=lambda: np.zeros(0, np.uint64))
-    pieces: tuple[tuple[Any, Block], ...] = field(default=(), compare=False)
-    is_floating: ClassVar[bool] = True
+    priorities: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
+    pieces: tuple[tuple[Array, Block], ...] = field(default=(), compare=False)
 
     @classmethod
     def empty(cls, n_wanted: int = 0, limit: int = ALL) -> SampleSummary:
         """Of no rows. limit: rows of a priority above it are never taken."""
         return cls(n_wanted, limit)
-
-    @classmethod
-    def of(cls, block: Block, n_wanted: int, limit: int = ALL) -> SampleSummary:
-        """Of the rows of a block."""
-        workspace = _SampleWorkspace(n_wanted, limit)
-        workspace.add(block)
-        return workspace.freeze()
 
     def workspace(self) -> Workspace:
         """A new workspace with the same settings."""
@@ -62,7 +56,7 @@ class SampleSummary:
             pieces,
         )
 
-    def chosen(self) -> list[tuple[Any, Block]]:
+    def chosen(self) -> list[tuple[Array, Block]]:
         """(priorities, rows) of exactly the rows that were drawn."""
         last = self.priorities[-1] if len(self.priorities) else 0
         return [(own[own <= last], rows.taken(own <= last)) for own, rows in self.pieces]
@@ -74,7 +68,7 @@ class SampleSummary:
 class _SampleWorkspace:
     def __init__(self, n_wanted: int, limit: int) -> None:
         self.n_wanted, self.limit = n_wanted, limit
-        self.pieces: tuple[tuple[Any, Block], ...] = ()
+        self.pieces: tuple[tuple[Array, Block], ...] = ()
         self.n_rows = 0
         self.coding: frozenset[Any] = frozenset()
 
@@ -96,7 +90,7 @@ class _SampleWorkspace:
         return SampleSummary(self.n_wanted, self.limit, self.n_rows, self.coding, priorities, self.pieces)
 
 
-def trimmed(pieces: tuple[tuple[Any, Block], ...], n_wanted: int) -> tuple[tuple[Any, Block], ...]:
+def trimmed(pieces: tuple[tuple[Array, Block], ...], n_wanted: int) -> tuple[tuple[Any, Block], ...]:
     """The pieces, without the rows of greatest priority once there are far too many."""
     if sum(len(own) for own, _ in pieces) <= SLACK * n_wanted:
         return pieces
@@ -105,7 +99,7 @@ def trimmed(pieces: tuple[tuple[Any, Block], ...], n_wanted: int) -> tuple[tuple
     return tuple((own[is_low], rows.taken(is_low)) for own, rows, is_low in kept if is_low.any())
 
 
-def priorities_of(block: Block) -> Any:
+def priorities_of(block: Block) -> Array:
     """A hash of each row's place and number, shape (n_rows,), uint64. Cost: 5 ns a row."""
     numbers = np.arange(block.n_rows, dtype=np.uint64) if block.rows is None else block.rows.astype(np.uint64)
     seed = (block.first_row + (zlib.crc32(block.place.name.encode("utf-8", "replace")) << 32)) & ALL

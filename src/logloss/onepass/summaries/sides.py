@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
+from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.rows import Array
 from logloss.onepass.kernels import exact
-from logloss.onepass.summaries.contract import Workspace
-from logloss.onepass.summaries.curvature import on_face
+from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
+from logloss.onepass.summaries.curvature import on_face, spread_out
 from logloss.text import count
 
 # Rows that are kept of those beside a plane: each is an equation.
@@ -28,14 +29,14 @@ class ExactPlane:
     """
 
     terms: tuple[tuple[int, float], ...]
-    direction: Any
+    direction: Array
     design: Design
-    planes: tuple[Any, ...] = ()
-    wished: Any = None
+    planes: tuple[Array, ...] = ()
+    wished: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SideSummary:
+class SideSummary(BlockwiseSummary):
     """Rows on the side of their label, in the plane, and on the wrong side, by exact arithmetic; and how they look.
 
     A share of ones must lie in the plane. n_wrong has rows whose side cannot be told, too. largest_inside: the greatest
@@ -52,23 +53,11 @@ class SideSummary:
     least_divided: float = np.inf
     coding: frozenset[Any] = frozenset()
     beside: Any = None
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, plane: ExactPlane) -> SideSummary:
         """Of no rows."""
         return cls(plane, beside=np.zeros((0, plane.design.width)))
-
-    @classmethod
-    def of(cls, block: Block, plane: ExactPlane) -> SideSummary:
-        """Of the rows of a block."""
-        workspace = _SideWorkspace(plane)
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace for the same plane."""
-        return _SideWorkspace(self.plane)
 
     def merge(self, other: SideSummary) -> SideSummary:
         """Of the rows of both."""
@@ -87,26 +76,18 @@ class SideSummary:
             beside[chosen],
         )
 
-    def __repr__(self) -> str:
-        return f"SideSummary: n_rows={count(self.n_rows)}  n_wrong={count(self.n_wrong)}"
-
-
-class _SideWorkspace:
-    def __init__(self, plane: ExactPlane) -> None:
-        self.summary, self.factors = SideSummary.empty(plane), Factors.of(plane)
-
-    def add(self, block: Block) -> None:
-        """Take in a block."""
-        plane = self.summary.plane
+    def of_block(self, block: Block) -> SideSummary:
+        """Of the rows of a block that lie in the planes."""
+        plane, factors = self.plane, Factors.of(self.plane)
         block = on_face(block, plane.design, plane.planes)
         coded = plane.design.coded(block.features)
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
-            self.summary = self.summary.merge(_of_piece(plane, self.factors, coded, block, start, stop))
+        summary = SideSummary.empty(plane)
+        for start, stop in pieces(block.n_rows):
+            summary = summary.merge(_of_piece(plane, factors, coded, block, start, stop))
+        return summary
 
-    def freeze(self) -> SideSummary:
-        """The summary of the blocks that were added."""
-        return self.summary
+    def __repr__(self) -> str:
+        return f"SideSummary: n_rows={count(self.n_rows)}  n_wrong={count(self.n_wrong)}"
 
 
 def _of_piece(plane: ExactPlane, factors: Factors, coded: Coded, block: Block, start: int, stop: int) -> SideSummary:
@@ -122,7 +103,7 @@ def _of_piece(plane: ExactPlane, factors: Factors, coded: Coded, block: Block, s
     rows = np.zeros((0, plane.design.width))
     if plane.wished is not None:
         near = np.abs(coded.margins(plane.wished / plane.design.scale, start, stop)) <= TOUCHING
-        rows = as_table_has(coded, start, stop)[near & (signs != 0)]
+        rows = spread_out(coded, start, stop, as_found_or_centre(coded, start, stop))[near & (signs != 0)]
         rows = rows[np.lexsort(rows.T)[:MOST_KEPT]]
     return SideSummary(
         plane,
@@ -143,14 +124,14 @@ class Factors:
 
     places: tuple[int, ...]
     of_places: tuple[float, ...]
-    of_levels: tuple[tuple[Any, ...], ...]
+    of_levels: tuple[tuple[Array, ...], ...]
 
     @classmethod
     def of(cls, plane: ExactPlane) -> Factors:
         """Sorted once for all rows."""
         design = plane.design
         numbers = [(place, value) for place, value in plane.terms if place <= design.n_dense]
-        of_levels: list[tuple[Any, ...]] = []
+        of_levels: list[tuple[Array, ...]] = []
         for span in design.spans:
             own: dict[int, list[float]] = {}
             for place, value in plane.terms:
@@ -165,7 +146,7 @@ class Factors:
         return cls(tuple(p for p, _ in numbers), tuple(v for _, v in numbers), tuple(of_levels))
 
 
-def multiplied(factors: Factors, coded: Coded, start: int, stop: int) -> tuple[Any, Any]:
+def multiplied(factors: Factors, coded: Coded, start: int, stop: int) -> tuple[Array, Array]:
     """What `exact_signs` multiplies and adds up: numbers of the rows and coefficients, both as they are."""
     numbers = as_found_or_centre(coded, start, stop)
     columns = [np.ones(stop - start) if place == 0 else numbers[:, place - 1] for place in factors.places]
@@ -176,18 +157,7 @@ def multiplied(factors: Factors, coded: Coded, start: int, stop: int) -> tuple[A
     return np.ascontiguousarray(np.column_stack([np.zeros(stop - start), *columns])), np.array([0.0, *values])
 
 
-def as_found_or_centre(coded: Coded, start: int, stop: int) -> Any:
+def as_found_or_centre(coded: Coded, start: int, stop: int) -> Array:
     """The numbers of some rows as the table has them; what lacks is at the centre."""
     numbers = coded.as_found(start, stop)
     return np.where(np.isnan(numbers), coded.design.centre, numbers)
-
-
-def as_table_has(coded: Coded, start: int, stop: int) -> Any:
-    """Rows as the design lays coefficients out, on the numbers as the table has them, shape (n_rows, width)."""
-    design = coded.design
-    found = np.zeros((stop - start, design.width))
-    found[:, 0] = 1.0
-    found[:, 1 : 1 + design.n_dense] = as_found_or_centre(coded, start, stop)
-    for span, codes in zip(design.spans, coded.codes, strict=True):
-        found[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
-    return found

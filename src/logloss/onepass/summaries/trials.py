@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, Design
+from logloss.data.rows import Array
 from logloss.onepass.kernels import exact, logistic_loss
+from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
 from logloss.onepass.summaries.contract import Workspace
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count, significant
@@ -19,33 +21,27 @@ from logloss.text import count, significant
 class Trials:
     """Points to try, shape (n_points, width), laid out as the design does; and the face whose rows take part."""
 
-    points: Any
+    points: Array
     design: Design
-    face: tuple[Any, ...] = ()
+    face: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TrialSummary:
-    """The summed loss at each point: exact sums, whatever the order. No derivatives, so that many cost little."""
+class TrialSummary(BlockwiseSummary):
+    """The summed loss at each point. No derivatives, so that many cost little.
+
+    Exact sums, and yet floating: a point's logits are sums of products whose order is that of the part.
+    """
 
     trials: Trials
     n_rows: int = 0
     sum_losses: tuple[int, ...] = ()
     coding: frozenset[Any] = frozenset()
-    # A point's logits are sums of products whose order is that of the part.
-    is_floating: ClassVar[bool] = True
 
     @classmethod
     def empty(cls, trials: Trials) -> TrialSummary:
         """Of no rows."""
         return cls(trials, sum_losses=(0,) * len(trials.points))
-
-    @classmethod
-    def of(cls, block: Block, trials: Trials) -> TrialSummary:
-        """Of the rows of a block."""
-        workspace = _TrialWorkspace(trials)
-        workspace.add(block)
-        return workspace.freeze()
 
     def workspace(self) -> Workspace:
         """A new workspace for the same points."""
@@ -61,7 +57,7 @@ class TrialSummary:
         )
 
     @property
-    def total_losses(self) -> Any:
+    def total_losses(self) -> Array:
         """The summed loss at each point in nats, shape (n_points,)."""
         return np.array([exact.rounded(each, 1) for each in self.sum_losses])
 
@@ -84,8 +80,7 @@ class _TrialWorkspace:
         coded = trials.design.coded(block.features)
         coefficients = (trials.points / trials.design.scale).T
         spare = np.empty((2, PIECE_ROWS))
-        for start in range(0, block.n_rows, PIECE_ROWS):
-            stop = min(start + PIECE_ROWS, block.n_rows)
+        for start, stop in pieces(block.n_rows):
             logits = np.ascontiguousarray(coded.logits(coefficients, start, stop).T)
             if block.offset is not None:
                 logits += block.offset[start:stop]

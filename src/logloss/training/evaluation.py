@@ -1,0 +1,206 @@
+"""One pass at some coefficients: loss, derivatives, the step from there, and the bound on what is left to gain."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logloss.data.design import PIECE_ROWS
+from logloss.data.rows import Array
+from logloss.training.certificate import ROUNDING, Factor, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
+from logloss.training.lbfgs import Pairs, lbfgs_step, with_pair
+from logloss.training.problem import Problem
+from logloss.training.rank import Rank
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import CurvatureSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a pass found: loss and derivatives, a step from there, and a bound on what is left to gain (all summed).
+
+    objective: with the penalty; gradient: of it, in the free coefficients. factor: the Hessian at `hessian_at`, which
+    `pairs` correct. is_fresh: whether it is of this pass; is_of_sample: whether it is that of a sample.
+    decrement: half the squared Newton decrement, what the step is expected to gain.
+    """
+
+    sums: CurvatureSummary
+    objective: float
+    gradient: Array
+    factor: Factor
+    hessian_at: Array
+    pairs: Pairs
+    is_fresh: bool
+    is_of_sample: bool
+    step: Array
+    decrement: float
+    bound: float
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether there is a bound."""
+        return math.isfinite(self.bound)
+
+    @property
+    def coefficients(self) -> Array:
+        """Where it looked."""
+        return self.sums.point.coefficients
+
+    @property
+    def total_loss(self) -> float:
+        """The summed loss there."""
+        return self.sums.total_loss
+
+
+@dataclass(frozen=True, slots=True)
+class PassHistory:
+    """What passes so far have shown, which stays known where others begin at another point.
+
+    rank: None before the first Hessian of all rows. largest_diagonal: the largest entry that each place of a Hessian's
+    diagonal had. sample_factor: the Hessian as a sample knows it, for the first pass. is_careful: whether passes sum
+    what bounds their rounding row by row: where they are not expensive, or once all else is done.
+    is_separation_checked: whether it was looked for.
+    """
+
+    largest_diagonal: Array
+    is_careful: bool
+    passes: tuple[Pass, ...] = ()
+    rank: Rank | None = None
+    sample_factor: Factor | None = None
+    is_separation_checked: bool = False
+
+    @classmethod
+    def empty(cls, problem: Problem) -> PassHistory:
+        """Of no passes."""
+        return cls(np.zeros(len(problem.free)), not problem.is_expensive)
+
+    @property
+    def known_rank(self) -> Rank:
+        """As far as it is known: full before anything else was seen."""
+        return Rank() if self.rank is None else self.rank
+
+    def with_diagonal(self, factor: Factor) -> PassHistory:
+        """Once a Hessian was seen."""
+        return replace(self, largest_diagonal=np.maximum(self.largest_diagonal, np.diag(factor.matrix)))
+
+    def with_pass(self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf) -> PassHistory:
+        """Once a pass was made, of which whoever asked is told."""
+        done = problem.as_pass(at, total_loss, bound)
+        if problem.on_pass is not None:
+            problem.on_pass(done)
+        return replace(self, passes=(*self.passes, done))
+
+
+def evaluate(
+    problem: Problem,
+    history: PassHistory,
+    at: Array,
+    last: Evaluation | None = None,
+    *,
+    wants_hessian: bool = True,
+) -> tuple[Evaluation, PassHistory]:
+    """A pass over all rows: with the Hessian, or with that of the last pass and one pair more."""
+    # A sample's Hessian is as good for the first step and saves forming one of all rows; nothing is proved with it.
+    of_sample = history.sample_factor if last is None else None
+    is_fresh = (wants_hessian or last is None) and of_sample is None
+    # Where columns depend on each other, single precision cannot tell which of them still do.
+    is_single = problem.allows_single and is_fresh and history.known_rank.basis is None
+    sums = problem.curvature(at, wants_hessian=is_fresh, is_single=is_single, is_careful=history.is_careful)
+    hessian_at: Array = at
+    pairs: Pairs = ()
+    if of_sample is not None:
+        factor, history = of_sample, replace(history, sample_factor=None)
+    elif is_fresh or last is None:
+        sums, factor, history = factored(problem, history, sums)
+    else:
+        factor, hessian_at, pairs = last.factor, last.hessian_at, last.pairs
+    gradient = (sums.gradient + problem.penalty * at)[problem.free]
+    objective = float(sums.total_loss + 0.5 * problem.penalty @ at**2)
+    if last is not None and not is_fresh:
+        pairs = with_pair(pairs, (at - last.coefficients)[problem.free], gradient - last.gradient)
+    step = lbfgs_step(pairs, factor.solve, gradient)
+    decrement = max(-0.5 * float(gradient @ step), 0.0)
+    if not decrement > 0 and gradient.any():
+        # Pairs of rounded gradients can make a step that goes nowhere; Newton's own does not.
+        step = -factor.solve(gradient)
+        decrement = max(-0.5 * float(gradient @ step), 0.0)
+    is_of_sample = of_sample is not None or (not is_fresh and last is not None and last.is_of_sample)
+    moved = None if is_of_sample else (at - hessian_at)[problem.free]
+    bound = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
+    evaluation = Evaluation(
+        sums,
+        objective,
+        gradient,
+        factor,
+        hessian_at,
+        pairs,
+        is_fresh,
+        is_of_sample,
+        problem.full_vector(step),
+        decrement,
+        bound,
+    )
+    return evaluation, history.with_pass(problem, at, evaluation.total_loss, bound)
+
+
+def factored(
+    problem: Problem, history: PassHistory, sums: CurvatureSummary
+) -> tuple[CurvatureSummary, Factor, PassHistory]:
+    """(The sums, the Hessian of them factored, …): columns that depend on each other are found by the first one."""
+    rank = history.known_rank
+    factor = problem.factor(sums, rank.basis)
+    history = history.with_diagonal(factor)
+    if factor.n_dependent and sums.point.is_single:
+        # What single precision cannot tell apart, double precision may.
+        sums = problem.curvature(sums.point.coefficients, is_careful=history.is_careful)
+        factor = problem.factor(sums, rank.basis)
+        history = history.with_diagonal(factor)
+    if factor.n_dependent and history.rank is None:
+        # At 0 all rows weigh the same: what depends there depends for good, and not because rows are far away.
+        at_zero = sums
+        if sums.point.coefficients.any() or problem.design.has_outliers:
+            at_zero = problem.curvature(np.zeros(problem.design.width), is_level=True)
+        first = problem.factor(at_zero)
+        history = history.with_diagonal(first)
+        if first.n_dependent:
+            rank = Rank.of(problem, first)
+            factor = problem.factor(sums, rank.basis)
+            history = history.with_diagonal(factor)
+    return sums, factor, replace(history, rank=rank)
+
+
+def _bound(
+    problem: Problem,
+    rank: Rank,
+    sums: CurvatureSummary,
+    objective: float,
+    gradient: Array,
+    factor: Factor,
+    moved: Array | None,
+) -> float:
+    """Nats by which the objective can be above its least, inf where none are proved: docs/certificate.md.
+
+    moved: from where the Hessian was formed; None where it is of a sample, of which nothing is proved.
+    """
+    free = problem.free
+    at = sums.point.coefficients
+    error = rounding_of_gradient(sums.sizes[:, free], sums.n_rows // PIECE_ROWS + 1)
+    least = math.inf
+    if moved is not None and factor.n_dependent == 0 and rank.is_sure:
+        reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
+        # By how much any logit has moved since the Hessian was formed, which has changed by at most e to that.
+        # Beyond 1 the bound is legal but grows with e to it: a new Hessian is worth more.
+        drift = reach * factor.length(moved) if moved.any() else 0.0
+        if drift < 1:
+            grown = math.exp(drift / 2)
+            nu = math.sqrt(max(float(gradient @ factor.solve(gradient)), 0.0)) + float(error @ factor.deviations)
+            least = gain(grown * nu, grown * reach)
+    if problem.is_penalised:
+        gap = ridge_gap(sums.gradient[free], sums.curvature[free], problem.penalty[free], at[free], error)
+        least = min(least, gap)
+    # The objective itself is rounded: an exact sum once, and the penalty.
+    return least + 2 * ROUNDING * objective

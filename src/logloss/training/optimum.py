@@ -1,0 +1,127 @@
+"""The course of one fit: where it begins, its passes, and what separates the classes where these stall."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.rows import Array
+from logloss.information import entropy
+from logloss.training.certificate import Factor, Pass
+from logloss.training.evaluation import Evaluation, PassHistory
+from logloss.training.line_search import best_point
+from logloss.training.problem import Problem
+from logloss.training.rank import Rank
+from logloss.training.separation import SeparatingDirections, find_directions
+from logloss.training.solver import is_settled, solve
+from logloss.training.warm_start import warm_start
+
+# Passes without a penalty after which a fit that is not certified looks for separation.
+PATIENCE = 25
+# Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
+FEWEST_OF_LEVEL = 20
+# Numbers are cut off at so many scales from the centre, and so many passes made over them, to find where to begin.
+CUT_OFF, MOST_PASSES_CUT_OFF = 64.0, 8
+# A level of at most so many rows often has one class only; of so many of these some certainly do.
+FEW_ROWS, MANY_LEVELS = 4, 16
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the passes ended: the last of them, and what separates the classes (None where nobody looked).
+
+    Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
+    all rows, or of these where no pass went before.
+    """
+
+    problem: Problem
+    evaluation: Evaluation
+    rank: Rank
+    passes: tuple[Pass, ...]
+    separating: SeparatingDirections | None
+
+    @property
+    def directions(self) -> tuple[Array, ...]:
+        """Along which no finite coefficients are best."""
+        return () if self.separating is None else self.separating.directions
+
+    @cached_property
+    def information(self) -> Factor:
+        """The Hessian there in double precision, factored; formed by one more pass where the last one did not."""
+        now = self.evaluation
+        if now.is_fresh and not now.sums.point.is_single:
+            return now.factor
+        return self.problem.factor(self.problem.curvature(now.coefficients), self.rank.basis)
+
+
+def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> Optimum:
+    """Passes from some coefficients until the certificate is as small as asked, or what separates the classes."""
+    separating: SeparatingDirections | None = None
+    if problem.l2 == 0 and _is_easily_separated(problem):
+        separating = find_directions(problem, start)
+        if separating.directions:
+            return _on_face(problem, separating, start, history, max_passes)
+    state = solve(problem, start, history, min(max_passes, PATIENCE))
+    is_worse_than_nothing = state.history.passes[0].log_loss > entropy(problem.base_rate)
+    if is_worse_than_nothing and start.any() and problem.roles.offset is None:
+        # A sample that misled: rather Newton's method from nothing.
+        state = solve(problem, np.zeros(problem.design.width), state.history, max_passes)
+    if problem.l2 == 0 and not state.evaluation.is_proven:
+        separating = find_directions(problem, state.evaluation.coefficients)
+        if separating.directions:
+            return _on_face(problem, separating, state.evaluation.coefficients, state.history, max_passes)
+    if state.n_passes < max_passes and not is_settled(problem, state.evaluation):
+        history = replace(state.history, is_separation_checked=True)
+        state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
+    return Optimum(problem, state.evaluation, state.history.known_rank, state.history.passes, separating)
+
+
+def _is_easily_separated(problem: Problem) -> bool:
+    """Whether it is likely before any pass: of levels of few rows one often has one class, of few rows any has."""
+    usual = problem.sum_weight / problem.n_rows
+    levels = [weight for term in problem.design.categories for weight in term.weights]
+    is_rare = [weight <= FEW_ROWS * usual for weight in levels]
+    return sum(is_rare) > MANY_LEVELS or problem.n_rows <= len(problem.design.free)
+
+
+def _on_face(
+    problem: Problem, separating: SeparatingDirections, start: Array, history: PassHistory, max_passes: int
+) -> Optimum:
+    """The finite part of the answer: the fit of the rows that no direction divides."""
+    face = problem.on_face(separating.directions, separating.free)
+    if history.passes:
+        # The passes that are told of are those over all rows.
+        face = replace(face, on_pass=None)
+    kept = face.full_vector(start[separating.free])
+    state = solve(face, kept, PassHistory.empty(face), max_passes)
+    passes = history.passes or state.history.passes
+    return Optimum(problem, state.evaluation, history.known_rank, passes, separating)
+
+
+def first_point(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:
+    """Where to begin: at a start that is given, else at the answer for a sample if it knows enough, or at 0."""
+    history = PassHistory.empty(problem)
+    at = np.zeros(problem.design.width) if start is None else start
+    if start is None and sample is not None:
+        rarest = min((min(term.weights) for term in problem.design.categories), default=math.inf)
+        # Of a level that has few rows in it a sample knows nothing; if it is the reference, of no level.
+        if problem.is_expensive or rarest * sample.n_rows >= FEWEST_OF_LEVEL * problem.sum_weight:
+            null_model = at.copy()
+            has_offset = problem.roles.offset is not None
+            null_model[0] = 0.0 if has_offset else math.log(problem.base_rate) - math.log1p(-problem.base_rate)
+            at, history = warm_start(problem, history, null_model, sample)
+    if problem.design.has_outliers and not at.any():
+        at = _without_outliers(problem)
+    return at, history
+
+
+def _without_outliers(problem: Problem) -> Array:
+    """Where to begin where rows lie far away: the answer with numbers cut off, if it is better than nothing."""
+    near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf, progress=None, on_pass=None)
+    at_zero = np.zeros(problem.design.width)
+    found = solve(near, at_zero, PassHistory.empty(near), MOST_PASSES_CUT_OFF).evaluation
+    return best_point(problem, np.array([at_zero, found.coefficients]), problem.penalty).coefficients

@@ -1,0 +1,175 @@
+"""What is fixed while coefficients are sought: rows, recipe, penalty, what is asked; and passes over those rows.
+
+Coefficients are laid out as the design does, on numbers (x − centre) / scale; the penalty stays on the user's scale.
+
+>>> from logloss.data.binding import bind
+>>> from logloss.training.recipe import learn
+>>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0]})
+>>> problem = Problem.of(source, learn(source, roles, {}), l2=1.0)
+>>> problem.losses(np.zeros((1, 2))).round(4).tolist(), problem.penalty.tolist()
+([2.0794], [0.0, 0.01])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import Design
+from logloss.data.rows import Array, Roles
+from logloss.data.source import Source
+from logloss.training.certificate import CoefficientGroups, Factor, Pass
+from logloss.training.recipe import Learned
+from logloss.training.row_sample import SamplePart
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import CurvatureSummary, Summary
+
+SummaryType = TypeVar("SummaryType", bound="Summary")
+
+# Asked of the certificate unless told otherwise, in nats per row.
+TOLERANCE = 1e-12
+# Rows times squared coefficients from which passes are expensive: products of Hessians are formed in single precision.
+EXPENSIVE_PASS = 2e9
+# So few coefficients that a Hessian costs hardly more than a gradient.
+FEW_COEFFICIENTS = 32
+# Squares of numbers as they stand must be numbers of single precision, 1e-38 to 3e38, with room for sums of many rows.
+SINGLE_RANGE = 1e-6, 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The least log loss that is sought, over the rows of a source.
+
+    free: places of the coefficients that may be chosen: of a face, those of which it has rows. face: directions; only
+    rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
+    is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
+    hold. tolerance: asked of the certificate, in nats per row. on_pass: called with each pass when it is done.
+    """
+
+    source: Source
+    roles: Roles
+    design: Design
+    l2: float
+    sum_weight: float
+    n_rows: int
+    base_rate: float
+    free: Array
+    face: tuple[Array, ...] = ()
+    is_partial: bool = False
+    tolerance: float = TOLERANCE
+    progress: Callable[[Block], None] | None = None
+    on_pass: Callable[[Pass], None] | None = None
+
+    @classmethod
+    def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
+        """Of all rows of a source whose columns are known."""
+        roles, design, columns = learned.roles, learned.design, learned.columns
+        return cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
+
+    def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
+        """The same for the rows that lie in some planes, and the coefficients of which these say something."""
+        return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
+
+    @cached_property
+    def penalty(self) -> Array:
+        """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
+        # In the solver's coordinates v = w · scale: l2 / 2 · |w|² is half of this times v².
+        penalty = self.l2 / self.design.scale**2
+        penalty[0] = 0.0
+        return penalty
+
+    @cached_property
+    def is_penalised(self) -> bool:
+        """Whether there is a coefficient that is held back."""
+        return bool((self.penalty[1:] > 0).any())
+
+    @cached_property
+    def is_expensive(self) -> bool:
+        """Whether passes cost so much that steps may be rougher: never where outliers ask for every digit."""
+        return self.n_rows * self.design.width**2 >= EXPENSIVE_PASS and not self.design.has_outliers
+
+    @cached_property
+    def saves_hessians(self) -> bool:
+        """Whether a Hessian costs so much more than a gradient that one serves several passes."""
+        return self.is_expensive and len(self.free) > FEW_COEFFICIENTS
+
+    @cached_property
+    def allows_single(self) -> bool:
+        """Whether products may be formed in single precision; sums over levels, which are cheap, never are."""
+        low, high = SINGLE_RANGE
+        is_in_range = bool(((self.design.scale > low) & (self.design.scale < high)).all())
+        return self.is_expensive and is_in_range and 2 * self.design.n_dense > self.design.width
+
+    @cached_property
+    def groups(self) -> CoefficientGroups:
+        """The free coefficients by their number: numbers, each by itself, and the levels of each category."""
+        position = {int(place): j for j, place in enumerate(self.free)}
+        spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in self.design.spans]
+        dense = [position[k] for k in range(1 + self.design.n_dense) if k in position]
+        return np.array(dense, dtype=int), [np.array(span, dtype=int) for span in spans]
+
+    def full_vector(self, values: Array) -> Array:
+        """Values of the free coefficients in their places among all; 0 elsewhere."""
+        full = np.zeros(self.design.width)
+        full[self.free] = values
+        return full
+
+    # --- passes ---
+
+    def summarised(self, empty: SummaryType, blocks: Sequence[Block] = ()) -> SummaryType:
+        """One pass: what an empty summary becomes of all rows, or of the blocks of a sample."""
+        from logloss.onepass.run import map_and_merge, summarised
+
+        if blocks:
+            of_sample: SummaryType = map_and_merge(list(map(SamplePart, blocks)), empty)
+            return of_sample
+        of_all: SummaryType = summarised(self.source, self.roles, empty, progress=self.progress)
+        return of_all
+
+    def curvature(
+        self,
+        at: Array,
+        *,
+        wants_hessian: bool = True,
+        is_single: bool = False,
+        residual_unit: float = 0.0,
+        is_careful: bool = False,
+        is_level: bool = False,
+        blocks: Sequence[Block] = (),
+    ) -> CurvatureSummary:
+        """Loss, gradient and Hessian at some coefficients; the options are those of `Point`."""
+        from logloss.onepass.run import walk
+        from logloss.onepass.summaries import CurvatureSummary, Point
+
+        empty = CurvatureSummary.empty(
+            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level)
+        )
+        if blocks or self.is_partial:
+            return self.summarised(empty, blocks)
+        checked: CurvatureSummary = walk(self.source, self.roles, empty, progress=self.progress)
+        return checked
+
+    def losses(self, points: Array, blocks: Sequence[Block] = ()) -> Array:
+        """The summed loss at each of some points, shape (n_points,): one pass."""
+        from logloss.onepass.summaries import Trials, TrialSummary
+
+        return self.summarised(TrialSummary.empty(Trials(points, self.design, self.face)), blocks).total_losses
+
+    def factor(self, sums: CurvatureSummary, basis: Array | None = None, penalty: Array | None = None) -> Factor:
+        """The Hessian of the penalised objective in the free coefficients, factored. basis: as `Factor` has it."""
+        penalty = self.penalty if penalty is None else penalty
+        matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
+        return Factor(matrix, basis=basis, is_single=sums.point.is_single)
+
+    def as_pass(self, at: Array, total_loss: float, bound: float) -> Pass:
+        """What a pass found, in the user's coordinates and per row."""
+        values = at / self.design.scale
+        intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
+        coefficients = tuple(values[self.design.places].tolist())
+        return Pass(intercept, coefficients, total_loss / self.sum_weight, bound / self.sum_weight)

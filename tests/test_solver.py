@@ -1,0 +1,95 @@
+"""The state of a fit: made anew by each step, never changed; and the small parts that steps are made of."""
+
+from __future__ import annotations
+
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from logloss.data.binding import bind
+from logloss.training.evaluation import PassHistory
+from logloss.training.lbfgs import lbfgs_step, with_pair
+from logloss.training.optimum import find_optimum
+from logloss.training.problem import Problem
+from logloss.training.recipe import learn
+from logloss.training.separation_proof import Equations
+from logloss.training.solver import solve
+
+SEED = 20261129
+
+
+def problem_of(n_rows=200, l2=0.0, **columns):
+    rng = np.random.default_rng(SEED)
+    features = {name: rng.normal(size=n_rows) for name in ("a", "b")} | columns
+    logits = features["a"] - 0.5 * features["b"]
+    source, roles = bind((rng.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(int), features=features)
+    return Problem.of(source, learn(source, roles, {}), l2)
+
+
+def test_passes_leave_the_problem_and_what_was_known_as_they_were():
+    """Two fits from one history are the same to the bit: nothing of the first is left behind in what they share."""
+    problem = problem_of()
+    history = PassHistory.empty(problem)
+    before = pickle.dumps((history, problem.penalty, problem.free))
+    first, second = (solve(problem, np.zeros(3), history, 30) for _ in range(2))
+    assert pickle.dumps((history, problem.penalty, problem.free)) == before
+    assert first.evaluation.coefficients.tobytes() == second.evaluation.coefficients.tobytes()
+    assert first.history.passes == second.history.passes
+    assert first.n_passes > 2
+
+
+def test_a_start_far_away_is_left_by_a_line_search():
+    """At 8 in each coordinate hardly a row has curvature left: Newton's full step leads away."""
+    problem = problem_of(l2=1.0)
+    state = solve(problem, np.full(3, 8.0), PassHistory.empty(problem), 30)
+    tried = [each for each in state.history.passes if each.bound == np.inf]
+    assert len(tried) >= 1
+    assert state.evaluation.bound <= problem.tolerance * problem.sum_weight
+
+
+def test_a_restart_goes_on_counting_passes_and_keeps_what_is_known():
+    problem = problem_of()
+    first = solve(problem, np.zeros(3), PassHistory.empty(problem), 2)
+    again = solve(problem, first.evaluation.coefficients, first.history, 30)
+    assert again.history.passes[:2] == first.history.passes
+    assert (again.history.largest_diagonal >= first.history.largest_diagonal).all()
+
+
+def test_pairs_of_lbfgs_hold_the_secant_equation():
+    """Nocedal & Wright (2006), equation 6.6: the inverse maps the last change of the gradient to the last step."""
+    rng = np.random.default_rng(SEED)
+    hessian = np.diag([1.0, 10.0, 100.0])
+    pairs = ()
+    for _ in range(3):
+        step = rng.normal(size=3)
+        pairs = with_pair(pairs, step, hessian @ step)
+    assert lbfgs_step(pairs, lambda right: right, pairs[-1][1]) == pytest.approx(-step)
+    # Along a step on which the objective does not curve upwards nothing is learned.
+    assert with_pair(pairs, step, -step) == pairs
+
+
+def test_columns_that_depend_on_each_other_share_what_they_say():
+    """A column twice: the rank is known, and the shortest coefficients say the same of each row."""
+    rng = np.random.default_rng(SEED)
+    values = rng.normal(size=200)
+    problem = problem_of(a=values, c=values.copy())
+    optimum = find_optimum(problem, np.zeros(4), PassHistory.empty(problem), 30)
+    assert (optimum.rank.n_dependent, optimum.rank.is_sure) == (1, True)
+    null = optimum.rank.null[:, 0]
+    assert np.abs(null / null[1]) == pytest.approx([0.0, 1.0, 0.0, 1.0], abs=1e-12)
+    assert optimum.rank.shortest(np.array([0.5, 2.0, 1.0, 0.0])) == pytest.approx([0.5, 1.0, 1.0, 1.0])
+
+
+def test_exact_equations_are_solved_exactly():
+    equations, rows = Equations(4), [(1, 2, 3, 1), (0, 1, 1, 3), (1, 3, 4, 4)]
+    for row in rows:
+        equations.add(list(map(Fraction, row)))
+    # The third follows from the others.
+    assert equations.rank == 2
+    wanted = [Fraction(1), Fraction(-1, 3), Fraction(0), Fraction(0)]
+    solution = equations.nearest(wanted)
+    assert [sum(a * b for a, b in zip(row, solution, strict=True)) for row in rows] == [0, 0, 0]
+    left = [j for j in range(4) if j not in equations.rows]
+    assert [float(solution[j]) for j in left] == pytest.approx([float(wanted[j]) for j in left], abs=1e-6)
