@@ -31,7 +31,7 @@ from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellW
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.distinct import DistinctValues
-from logloss.onepass.summaries.features import Levels, Mixed, Range
+from logloss.onepass.summaries.features import Levels, Range
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
@@ -210,7 +210,6 @@ DRAWN: dict[type, tuple[st.SearchStrategy[Any], Any]] = {
         ),
         Levels({}, 0, {}),
     ),
-    Mixed: (st.just(Mixed()), Mixed()),
 }
 PARTS = pytest.mark.parametrize(
     "maker", MAKERS_OF_PARTS.values(), ids=[f"{cls.__name__} {kind}".strip() for cls, kind in MAKERS_OF_PARTS]
