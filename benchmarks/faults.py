@@ -34,6 +34,7 @@ from logloss.data.binding import bind
 from logloss.onepass.engines import placed
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import GroupedSummary, LossSummary
+from logloss.onepass.summaries.group_keys import CLUSTER
 
 SEED = 20
 FEATURES = ["x0", "x1"]
@@ -55,7 +56,7 @@ class Disturbed:
         with placed(self.path, engine) as table:
             source, roles = bind(table, y_true="y", y_proba="p", by="country", cluster="cluster")
             groups = GroupedSummary.empty(roles.by)
-            clusters = GroupedSummary.empty(roles.cluster, is_hashed=True)
+            clusters = GroupedSummary.empty(roles.cluster, CLUSTER)
             return walk(source, roles, LossSummary.empty(groups, clusters))
 
     def is_right(self, *, is_fit: bool) -> bool:

@@ -31,6 +31,7 @@ from logloss.data.binding import bind
 from logloss.onepass.engines.travel import fold_files, packed
 from logloss.onepass.run import parts_of
 from logloss.onepass.summaries import CurvatureSummary, GroupedSummary, LossSummary, Point
+from logloss.onepass.summaries.group_keys import CLUSTER
 
 FEATURES = [f"x{j}" for j in range(10)]
 
@@ -108,7 +109,7 @@ def traffic(asked: argparse.Namespace) -> Lines:
         for case, keys in (("measure", {}), ("by groups and clusters", {"by": "country", "cluster": "cluster"})):
             source, roles = bind(path, y_true="y", y_proba="p", **keys)
             parts = parts_of(source, roles)
-            summaries = GroupedSummary.empty(roles.by), GroupedSummary.empty(roles.cluster, is_hashed=True)
+            summaries = GroupedSummary.empty(roles.by), GroupedSummary.empty(roles.cluster, CLUSTER)
             empty = packed(LossSummary.empty(*(summaries if keys else ())))
             figures = {"part": len(packed(parts[:1])), "ten_parts": len(packed(parts[:10]))}
             yield case, figures | {"there": len(empty), "back": len(fold_files(0, packed(parts[:1]), empty))}

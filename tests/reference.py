@@ -128,6 +128,17 @@ def soft_surprisals(y: Floats, p: Floats, q: Floats | None, z: Floats | None) ->
     return [mixed(float(y[i]), *costs(float(p[i]), at(q, i), at(z, i))) for i in range(len(y))]
 
 
+def probabilities(p: Floats, q: Floats | None, z: Floats | None) -> list[float]:
+    return [float(x) for x in p] if z is None else [both_of_logit(float(x))[0] for x in z]
+
+
+def both_of_logit(z: float) -> tuple[float, float]:
+    """P(1) and P(0)."""
+    tail = math.exp(-abs(z))
+    likelier, rarer = 1 / (1 + tail), tail / (1 + tail)
+    return (likelier, rarer) if z > 0 else (rarer, likelier)
+
+
 def forecast_parts(p: Floats, q: Floats | None, z: Floats | None) -> list[Forecast]:
     found = []
     for i in range(len(p)):
@@ -136,8 +147,7 @@ def forecast_parts(p: Floats, q: Floats | None, z: Floats | None) -> list[Foreca
             one = float(p[i])
             zero = 1.0 - one if q is None else float(q[i])
         else:
-            tail = math.exp(-abs(z[i]))
-            one, zero = (1 / (1 + tail), tail / (1 + tail)) if z[i] > 0 else (tail / (1 + tail), 1 / (1 + tail))
+            one, zero = both_of_logit(float(z[i]))
         entropy = (one * if_one if one else 0.0) + (zero * if_zero if zero else 0.0)
         variance = one * zero * (if_zero - if_one) ** 2 if one * zero else 0.0
         found.append(Forecast(if_one, if_zero, one, entropy, variance))
@@ -176,8 +186,8 @@ def losses_summed(losses: Floats) -> tuple[Fraction, int]:
     return deposit(finite), n_infinite
 
 
-def deposit_powers(loss: float, count: int) -> tuple[Fraction, Fraction]:
-    return count * Fraction(loss) ** 2, count * Fraction(loss) ** 3
+def deposit_powers(x: float, count: int) -> tuple[Fraction, Fraction]:
+    return count * Fraction(x) ** 2, count * Fraction(x) ** 3
 
 
 def tally(y: Floats, losses: Floats, counts: Sequence[int]) -> list[int]:
@@ -289,8 +299,7 @@ def logistic_rows(
     rows = []
     for i in range(len(y)):
         mass = (1.0 if w is None else float(w[i])) * (1 if n is None else int(n[i]))
-        tail = math.exp(-abs(z[i]))
-        one, zero = (1 / (1 + tail), tail / (1 + tail)) if z[i] > 0 else (tail / (1 + tail), 1 / (1 + tail))
+        one, zero = both_of_logit(float(z[i]))
         label = float(y[i])
         rows.append(
             (mass * mixed(label, *of_logit(z[i])), mass * ((1 - label) * one - label * zero), mass * one * zero)
@@ -548,10 +557,10 @@ def row_sums(losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int])
     return sums, tally(y, losses, n)[:3]
 
 
-def keep_costliest(losses: Floats, least: float, size: int) -> list[int]:
+def keep_largest(values: Floats, least: float, size: int) -> list[int]:
     """Rows that cost at least so much: the costliest first, of equal ones the first."""
-    rows = [i for i, loss in enumerate(losses) if loss >= least]
-    return sorted(rows, key=lambda i: (-losses[i], i))[:size]
+    rows = [i for i, loss in enumerate(values) if loss >= least]
+    return sorted(rows, key=lambda i: (-values[i], i))[:size]
 
 
 def deposit_runs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fraction]:
@@ -603,10 +612,6 @@ def contrast_sums(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) 
     return totals
 
 
-def deposit_signed_powers(d: float, count: int) -> tuple[Fraction, Fraction]:
-    return deposit_powers(d, count)
-
-
 def deposit_range(w: float, spread: float, always: bool, count: int) -> Fraction:
     if spread == math.inf or (not always and (spread == 0 or is_plain(spread))):
         return Fraction(0)
@@ -633,3 +638,21 @@ def deposit_left_out(w: float, count: int) -> list[Fraction]:
 def exact_signs(x: Sequence[Floats], u: Floats) -> list[int]:
     totals = [sum((Fraction(a) * Fraction(b) for a, b in zip(row, u, strict=True)), Fraction(0)) for row in x]
     return [(total > 0) - (total < 0) for total in totals]
+
+
+# Categories.
+
+
+def segment_sums(a: Sequence[int], c: Floats, x: Sequence[Floats], shape: tuple[int, int]) -> list[list[float]]:
+    found = [[0.0] * shape[1] for _ in range(shape[0])]
+    for code, weight, row in zip(a, c, x, strict=True):
+        found[code] = [total + weight * value for total, value in zip(found[code], row, strict=True)]
+    return found
+
+
+def cross_tab(a: Sequence[int], b: Sequence[int], c: Floats, shape: tuple[int, int]) -> list[list[float]]:
+    pairs = list(zip(a, b, c, strict=True))
+    return [
+        [math.fsum(weight for i, j, weight in pairs if (i, j) == (row, column)) for column in range(shape[1])]
+        for row in range(shape[0])
+    ]

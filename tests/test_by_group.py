@@ -17,8 +17,7 @@ from logloss.data.columns import as_column
 from logloss.data.keys import REST, Keys
 from logloss.data.rows import Column
 from logloss.data.values import typed
-from logloss.onepass.kernels import by_group, exact
-from logloss.onepass.kernels import losses as kernels
+from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.kernels.hashing import hash_rows, hash_texts, hashes_of
 
 WORD = (1 << 64) - 1
@@ -49,12 +48,11 @@ def test_grouped_sums_equal_their_twin(table):
     starts, order = np.empty(4, np.int64), np.empty(table.n_rows, np.int32)
     by_group.order_by_group(groups, starts, order)
     limbs, tallies = np.zeros((3, 4, exact.N_SHORT_LIMBS), np.int64), np.zeros((3, 3), np.int64)
-    by_group.grouped_sums(table.y_true, *forecast_of(table), table.counts, order, starts, limbs, tallies)
-    losses, parts = np.empty(table.n_rows), np.empty(kernels.N_PARTS * kernels.STRIDE)
-    kernels.surprisals(table.y_true, *forecast_of(table), losses)
-    kernels.forecast_parts(*forecast_of(table), parts)
-    probas = parts[kernels.PROBA : kernels.PROBA + table.n_rows]
-    expected = reference.grouped_sums(losses, probas, table.y_true, counts_of(table), groups)
+    by_group.grouped_sums(table.y_true, *forecast_of(table), table.counts, (order, starts), limbs, tallies)
+    costs, probas = np.empty(table.n_rows), np.empty(table.n_rows)
+    losses.surprisals(table.y_true, *forecast_of(table), costs)
+    losses.probabilities(*forecast_of(table), probas)
+    expected = reference.grouped_sums(costs, probas, table.y_true, counts_of(table), groups)
     nothing = dict.fromkeys(("c", "cc", "ccc", "p", "rows", "ones", "infinite"), 0)
     for group in range(3):
         sums = expected.get(group, nothing)

@@ -21,7 +21,7 @@ from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
-from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, keyed
+from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, group_keys
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -368,7 +368,7 @@ def test_dates_are_periods_however_they_are_written():
 
 def test_too_many_periods_are_put_together(monkeypatch):
     """Numbers in periods of the least power of two that is enough; texts by their first letters."""
-    monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 4 * 20)
+    monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 4 * 20)
     y, p, q = drawn(SEED, 100)
     # Exactly as many as are kept.
     numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).contest.course
@@ -381,10 +381,10 @@ def test_too_many_periods_are_put_together(monkeypatch):
 
 
 def test_periods_of_two_coarsenesses_merge_into_the_coarser():
-    """Texts cut to fewer letters, numbers to longer periods."""
-    texts = [keyed.coarser(keyed.TEXT, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
-    numbers = [keyed.coarser(keyed.NUMBER, a, b) for a, b in ((3, 2), (2, 3), (None, 2), (2, None))]
-    assert (texts, numbers) == ([2] * 4, [3, 3, 2, 2])
+    """Numbers in longer periods, texts cut to fewer letters: a level is minus their number."""
+    levels = [group_keys.coarser(a, b) for a, b in ((3, 2), (-3, -2), (None, 2), (-2, None), (None, None))]
+    assert levels == [3, -2, 2, -2, None]
+    assert group_keys.names_at(group_keys.PERIOD, ["2024-01-31"], -7) == ["2024-01"]
 
 
 def test_order_must_be_of_one_kind():
@@ -625,8 +625,8 @@ def test_soft_labels_of_clusters_are_compared():
 def narrow(request, monkeypatch):
     """Limits so low that few rows pass them."""
     if request.param == "few":
-        monkeypatch.setattr(keyed, "MOST_GROUPS", 4)
-        monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
+        monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 16)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
         monkeypatch.setattr(contrast, "N_APART", 3)

@@ -16,14 +16,26 @@ from test_summaries import MAKERS, PROBAS, feature_tables
 
 from logloss.data.prior_shift import Unlabelled
 from logloss.onepass.kernels import paired_losses
-from logloss.onepass.summaries import ColumnSummary, cells, contrast, distinct, features, grouped, keyed, scores
+from logloss.onepass.summaries import (
+    ColumnSummary,
+    GroupedSummary,
+    cells,
+    contrast,
+    distinct,
+    features,
+    group_keys,
+    grouped,
+    scores,
+)
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.distinct import DistinctValues
-from logloss.onepass.summaries.features import Levels, Mixed, Range
-from logloss.onepass.summaries.keyed import GROUP, PERIOD, KeyedSummary, KeyedWorkspace
-from logloss.onepass.summaries.loss import LateSums
+from logloss.onepass.summaries.features import Levels, Range
+from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
+from logloss.onepass.summaries.group_keys import GROUP, PERIOD
+from logloss.onepass.summaries.grouped import GroupWorkspace
+from logloss.onepass.summaries.loss import UnlabelledSums
 from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace, bins_of, keys_of
 from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
 
@@ -59,8 +71,8 @@ def sum_table(block) -> SumTable:
     return workspace.frozen(np.arange(N_CLUSTERS))
 
 
-def late_sums(block) -> LateSums:
-    return LateSums.of(
+def unlabelled_sums(block) -> UnlabelledSums:
+    return UnlabelledSums.of(
         Unlabelled(block.y_proba, block.y_proba_of_zero, block.y_logit, block.sample_weight, block.counts)
     )
 
@@ -96,30 +108,27 @@ def cells_of(shift: int, *, is_exact: bool) -> Callable[[Any], Cells]:
     """Score by score, or by coarse bin; the cluster is the group."""
 
     def of(block) -> Cells:
-        workspace, placed = CellWorkspace(shift, is_exact=is_exact), ScoreWorkspace()
+        placed = ScoreWorkspace()
+        workspace = CellWorkspace(placed, shift, is_exact=is_exact)
         for piece in pieces_of(block):
             slots, offsets = placed.place(piece)
-            workspace.add(piece, placed, clusters_of(piece), N_CLUSTERS, slots, offsets)
-        return workspace.freeze(placed)
+            workspace.add(piece, clusters_of(piece), N_CLUSTERS, slots, offsets)
+        return workspace.freeze()
 
     return of
 
 
-def keyed_of(empty: KeyedSummary) -> Callable[[Any], KeyedSummary]:
+def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
     """Rows and rows of 1; the sums of weight and of probability."""
 
-    def of(block) -> KeyedSummary:
-        workspace = KeyedWorkspace(empty, (0, 1))
+    def of(block) -> GroupedSummary:
+        workspace = GroupWorkspace(empty, GapsByGroup(1, 0, has_squares=False))
         for piece in pieces_of(block):
             numbers = workspace.numbers_of(piece)
-            if numbers is None:
-                continue
-            exponents, features = np.zeros(piece.n_rows, np.int64), [np.ones(piece.n_rows), piece.rivals[0][0]]
-            if piece.sample_weight is None:
-                workspace.add(piece, numbers, [None, piece.y_true == 1], [], features)
-            else:
-                features[0] = piece.sample_weight
-                workspace.add(piece, numbers, [None, piece.y_true == 1], [(c, exponents) for c in features], [])
+            if numbers is not None:
+                losses = LossesOfBlock.of(piece, [piece.rivals[0][0]])
+                losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
+                workspace.sums.add(piece, numbers, workspace.n_keys, losses, [], [])
         return workspace.freeze()
 
     return of
@@ -149,14 +158,14 @@ def with_codes(table: Table) -> Table:
 NO_RANGE = Range(
     None, np.zeros(1), np.zeros(1), np.array([np.inf]), np.array([-np.inf]), np.zeros(1, np.int64), distinct=None
 )
-BY, NUMBERS = KeyedSummary.empty(GROUP, ("by",), 2, 2), KeyedSummary.empty(PERIOD, ("order",), 2, 2)
+BY, NUMBERS = GroupedSummary.empty_of(("by",), GROUP, 2, 2), GroupedSummary.empty_of(("order",), PERIOD, 2, 2)
 GROUPS_SHIFT, CLUSTERS_SHIFT = grouped.GROUP_SHIFT, grouped.CLUSTER_SHIFT
 COUNTED = ("hard", "pair", "counts")
 
 MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
     (CountTable, ""): Maker(grouped_tables(PROBAS), count_table, CountTable.empty(2)),
     (SumTable, ""): Maker(grouped_tables(PROBAS), sum_table, SumTable.empty(2)),
-    (LateSums, ""): Maker(tables(), late_sums, LateSums()),
+    (UnlabelledSums, ""): Maker(tables(), unlabelled_sums, UnlabelledSums()),
     (Contrast, "probabilities"): Maker(rival_tables(PROBAS), contrast_of, Contrast()),
     (Contrast, "logits"): Maker(rival_tables(("hard logits",)), contrast_of, Contrast()),
     (JointScores, ""): Maker(rival_tables(COUNTED), joint_scores(100), JointScores(100)),
@@ -173,9 +182,9 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
         COARSE_CELLS,
         lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
     ),
-    (KeyedSummary, "groups"): Maker(rival_tables(PROBAS), keyed_of(BY), BY),
-    (KeyedSummary, "periods"): Maker(rival_tables(PROBAS), keyed_of(NUMBERS), NUMBERS),
-    (KeyedSummary, "dates"): Maker(rival_tables(PROBAS).map(with_dates), keyed_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "groups"): Maker(rival_tables(PROBAS), gaps_of(BY), BY),
+    (GroupedSummary, "periods"): Maker(rival_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "dates"): Maker(rival_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
     (DistinctValues, "whole"): Maker(
         grouped_tables(PROBAS),
         lambda block: DistinctValues.of(clusters_of(block).astype(float)),
@@ -201,7 +210,6 @@ DRAWN: dict[type, tuple[st.SearchStrategy[Any], Any]] = {
         ),
         Levels({}, 0, {}),
     ),
-    Mixed: (st.just(Mixed()), Mixed()),
 }
 PARTS = pytest.mark.parametrize(
     "maker", MAKERS_OF_PARTS.values(), ids=[f"{cls.__name__} {kind}".strip() for cls, kind in MAKERS_OF_PARTS]
@@ -221,8 +229,8 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(scores, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_CELLS", 4)
-        monkeypatch.setattr(keyed, "MOST_GROUPS", 3)
-        monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 3 * NUMBERS.n_sums)
+        monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
+        monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
         monkeypatch.setattr(contrast, "N_APART", 2)
         monkeypatch.setattr(distinct, "MOST_KEPT", 2)
         monkeypatch.setattr(features, "MOST_LEVELS", 3)

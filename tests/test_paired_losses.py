@@ -18,13 +18,13 @@ from logloss.onepass.kernels import exact, paired_losses
 from logloss.onepass.summaries.contrast import HARD_LIMBS, WEIGHTED_LIMBS
 
 SEED = 23
-# Cubes enter as pairs of floats, right to 2^-105 of themselves (`kernels.times`).
+# Cubes enter as pairs of floats, right to 2^-105 of themselves (`products.times`).
 OF_A_CUBE = Fraction(2) ** -104
 
 
 @given(tables(("hard", "hard logits", "pair", "soft"), min_rows=1))
 def test_losses_and_logits_equal_their_twin(table):
-    """A loss of a soft label is two products and a sum: 6 ULP apart, as in test_kernels; a logit is a difference of two
+    """A loss of a soft label is two products and a sum: 6 ULP apart, as in test_losses; a logit is a difference of two
     losses of 1 ULP each, and of three roundings where it is not given."""
     losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
     paired_losses.losses_and_logits(table.y_true, *forecast_of(table), losses, logits)
@@ -103,15 +103,6 @@ def test_rows_of_weight_one_make_the_same_sums_either_way():
         assert mine == theirs
     assert tallies[0].tolist() == tallies[1].tolist()
     assert exact.rounded(exact.as_integer(weighted[paired_losses.N_WEIGHTED_CONTRAST]), 1) == tallies[0, 1:4].sum()
-
-
-@given(st.floats(-1e308, 1e308), st.integers(1, 2**53))
-def test_deposit_signed_powers_equal_their_twin(d, count):
-    limbs = exact.new_limbs(5)
-    paired_losses.deposit_signed_powers(d, count, limbs)
-    square, cube = reference.deposit_signed_powers(d, count)
-    assert fraction_of(limbs[1]) + fraction_of(limbs[2]) == square
-    assert abs(fraction_of(limbs[3]) + fraction_of(limbs[4]) - cube) <= abs(cube) * OF_A_CUBE
 
 
 @pytest.mark.parametrize("always", [True, False])

@@ -15,8 +15,7 @@ from reference import divergences, ulps_apart
 from scipy import special
 
 import logloss
-from logloss.onepass.kernels import losses as kernels
-from logloss.onepass.kernels import pointwise
+from logloss.onepass.kernels import losses, pointwise
 
 KNOWN = json.loads((Path(__file__).parent / "known_values" / "row_losses.json").read_text(encoding="utf-8"))
 SEED = 20_260
@@ -321,7 +320,7 @@ def test_expit_and_logit_agree_with_the_losses():
 TWO_WAYS = """
 import warnings, numpy as np
 warnings.simplefilter("ignore")  # numbers of the library NumPy say when they overflow; compiled code does not
-from logloss.onepass import kernels
+from logloss.onepass.kernels import counted_losses, losses, weighted_losses
 rng = np.random.default_rng(7)
 p = np.concatenate([rng.integers(1, 0x3FF0000000000000, 150).view(np.float64), [0.0, 5e-324, 0.5, 1 - 2.0**-53, 1.0]])
 z = np.concatenate([rng.normal(0, 30, 150), [-np.inf, -745.2, 0.0, 36.6, np.inf]])
@@ -329,20 +328,20 @@ y = rng.integers(0, 2, 155).astype(np.uint8)
 q = rng.permutation(p)
 out = np.empty(155)
 for run in (
-    lambda: kernels.surprisals(y, p, None, None, out),
-    lambda: kernels.surprisals(y, p, q, None, out),
-    lambda: kernels.surprisals(y, z, None, z, out),
-    lambda: kernels.soft_surprisals(q, p, None, None, out),
-    lambda: kernels.soft_surprisals(q, z, None, z, out),
-    lambda: kernels.entropies(p, out),
-    lambda: kernels.divergences(q, p, out),
+    lambda: losses.surprisals(y, p, None, None, out),
+    lambda: losses.surprisals(y, p, q, None, out),
+    lambda: losses.surprisals(y, z, None, z, out),
+    lambda: losses.soft_surprisals(q, p, None, None, out),
+    lambda: losses.soft_surprisals(q, z, None, z, out),
+    lambda: losses.entropies(p, out),
+    lambda: losses.divergences(q, p, out),
 ):
     run()
     print(out.tobytes().hex())
 limbs, tally = np.zeros((32, 408), np.int64), np.array([0, 0, 0, -1])
 w = rng.gamma(1, 1, 155)
-kernels.general_sums(q, p, None, None, w, None, limbs, tally)
-kernels.hard_sums(y, z, None, z, None, limbs, tally)
+weighted_losses.general_sums(q, p, None, None, w, None, limbs, tally)
+counted_losses.hard_sums(y, z, None, z, None, limbs, tally)
 print(limbs.tobytes().hex())
 print(tally.tolist())
 """
@@ -398,5 +397,5 @@ def test_the_kernels_are_made_of_these_scalars():
         assert pointwise.surprisal_of_one(p) == loss_of(1, np.array([p]))[0]
         assert pointwise.surprisal_of_zero(p) == loss_of(0, np.array([p]))[0]
     out = np.empty(1)
-    kernels.entropies(np.array([0.3]), out)
+    losses.entropies(np.array([0.3]), out)
     assert pointwise.entropy_of(0.3) == out[0]

@@ -23,7 +23,7 @@ from logloss.onepass.summaries import (
     Combinations,
     ComparisonSummary,
     CostliestSummary,
-    Costly,
+    CostlyRow,
     CurvatureSummary,
     DependenceSummary,
     ExactPlane,
@@ -43,6 +43,7 @@ from logloss.onepass.summaries import (
     TrialSummary,
     cells,
     clusters,
+    group_keys,
     grouped,
     scores,
 )
@@ -96,7 +97,7 @@ MAKERS = {
     GroupedSummary: (
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
-        lambda block: GroupedSummary.of(block, ("by",)),
+        lambda block: LossSummary.of(block, GroupedSummary.empty(("by",))).groups,
     ),
     ComparisonSummary: (
         rival_tables(PROBAS),
@@ -193,7 +194,7 @@ def test_a_workspace_gives_what_merging_gives(cls):
 
 EMPTY = LossSummary.empty(
     GroupedSummary.empty(("by",)),
-    GroupedSummary.empty(("cluster",), is_hashed=True),
+    GroupedSummary.empty(("cluster",), group_keys.CLUSTER),
 )
 
 
@@ -207,7 +208,7 @@ def narrow(request, monkeypatch):
     if few in ("cells", "all"):
         monkeypatch.setattr(cells, "MOST_CELLS", 4)
     if few in ("groups", "all"):
-        monkeypatch.setattr(grouped, "MOST_GROUPS", 4)
+        monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
     if few in ("detailed", "all"):
         monkeypatch.setattr(grouped, "MOST_DETAILED", 2)
 
@@ -253,7 +254,7 @@ def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
     """Packed counts of many blocks, 30 groups, 300 clusters; limits in the middle of the walk."""
     monkeypatch.setattr(scores, "MOST_DISTINCT", 500)
     monkeypatch.setattr(cells, "MOST_DISTINCT", 500)
-    monkeypatch.setattr(grouped, "MOST_GROUPS", 128)
+    monkeypatch.setattr(group_keys, "MOST_GROUPS", 128)
     rng = np.random.default_rng(SEED)
     table = random_table(SEED, 4_000, kind)
     table = dataclasses.replace(table, by=rng.integers(0, 30, 4_000), cluster=rng.integers(0, 300, 4_000))
@@ -393,7 +394,7 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
 
 def test_the_costliest_rows_are_the_same_whatever_is_merged_first():
     """The cost first, then the name of the file, then the row."""
-    rows = [Costly(1.0, "a", 9, 0.5, 1), Costly(2.0, "b", 1, 0.5, 1), Costly(1.0, "a", 10, 0.5, 1)]
+    rows = [CostlyRow(1.0, "a", 9, 0.5, 1), CostlyRow(2.0, "b", 1, 0.5, 1), CostlyRow(1.0, "a", 10, 0.5, 1)]
     a, b, c = (CostliestSummary(1, (row,)) for row in rows)
     assert c.merge(b).merge(a).rows == a.merge(b.merge(c)).rows == (rows[1], rows[0], rows[2])
 
@@ -448,3 +449,15 @@ def test_trials_are_the_losses_that_passes_find():
     for point, loss in zip(TRIALS.points, found, strict=True):
         # Logits are products of another shape: a few roundings each.
         assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)
+
+
+def test_groups_that_python_takes_for_equal_stay_apart_when_comparisons_merge():
+    """True and 1 are two groups."""
+    y, p, q = np.array([1, 0], np.uint8), np.array([0.2, 0.3]), np.array([0.3, 0.4])
+    bools, numbers = (
+        ComparisonSummary.of(Table(y, p, rival=q, by=np.array(keys)).block(), by=("by",))
+        for keys in ([True, True], [1, 1])
+    )
+    groups = bools.merge(numbers).groups
+    assert [(type(name[0]), name[0]) for name in groups.names] == [(bool, True), (int, 1)]
+    assert groups.totals.counts[:, 0].tolist() == [2, 2]

@@ -9,8 +9,8 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logloss.onepass.kernels.by_group import order_by_group
-from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, deposit_each, deposit_runs
+from logloss.onepass.kernels.lane_sums import deposit_each, deposit_runs
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, runs_of
 
 SEED = 8
 FLOATS = st.floats(0, 1.7e308, allow_nan=False) | st.sampled_from([0.0, 5e-324, 1e-300, 0.1, 1.0])
@@ -52,15 +52,14 @@ def test_deposit_runs_equal_their_twin(entries, is_tame):
     values = np.array([value for value, _ in entries], np.float64)
     values = np.minimum(values, 9.0) if is_tame else values
     slots = np.array([slot for _, slot in entries], np.int32)
-    starts, order = np.empty(6, np.int64), np.empty(len(entries), np.int32)
-    order_by_group(slots, starts, order)
+    both = runs_of(slots, 5)
     expected = reference.deposit_runs(values.tolist(), slots.tolist(), 5)
     if is_tame:
         lanes = np.zeros((44, 5), np.int64)
-        deposit_runs(values, order, starts, 4, -1216, lanes)
+        deposit_runs(values, both, 4, -1216, lanes)
         unit = Fraction(2) ** -1216
         assert [sum(int(lanes[j, slot]) << (32 * j) for j in range(44)) * unit for slot in range(5)] == expected
-    for runs in (None, (order, starts)):
+    for runs in (None, both):
         workspace = SumWorkspace(1)
         workspace.add_plain(0, values, slots, 5, None, runs)
         found = fractions_of(workspace.frozen(np.arange(5)))

@@ -20,7 +20,8 @@ from logloss.data.values import Array
 from logloss.inference.logistic_line import ScoredLabels, is_inside
 from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs
 from logloss.onepass.summaries import GroupedSummary, LossSummary
-from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
+from logloss.onepass.summaries.cells import GROUP_MASK
+from logloss.onepass.summaries.group_keys import GROUP_BITS
 
 # Places of more are put together: the loss of a smooth map changes by less than a millionth.
 MOST_BINS = 1 << 11
@@ -166,7 +167,7 @@ def _folds_of_clusters(bins: ScoreBins, clusters: GroupedSummary, n_folds: int, 
     ):
         place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
-            np.add.at(in_folds, (fold_of[keys & GROUP_MASK], label, place), masses[label])
+            np.add.at(in_folds, (fold_of[keys & GROUP_MASK], label, place), masses[label])  # type: ignore[arg-type]
     # Within a coarse bin every place has the same share in each fold: only that much is known of clusters.
     total = in_folds.sum(axis=0)
     shares = np.divide(in_folds, total, out=np.zeros(in_folds.shape), where=total > 0)

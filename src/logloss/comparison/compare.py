@@ -175,7 +175,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         n_rows=summary.n_rows,
         n_dropped=summary.n_dropped,
         n_clusters=0 if clusters is None else clusters.n_groups,
-        n_periods=0 if periods is None else periods.n_names,
+        n_periods=0 if periods is None else periods.n_groups,
         base_rate=estimator.moments[0].quotient("a"),
         sum_weight=estimator.moments[0].sum_weight(),
         is_soft=summary.losses[0].is_soft,

@@ -19,9 +19,9 @@ from logloss.comparison.sequential import Course
 from logloss.inference.group_sums import sums_of_key
 from logloss.inference.moments import Moments
 from logloss.onepass.kernels.exact import of_count, ratio
-from logloss.onepass.summaries import ComparisonSummary, Costly
+from logloss.onepass.summaries import ComparisonSummary, CostlyRow
 from logloss.onepass.summaries.contrast import Contrast
-from logloss.onepass.summaries.keyed import KeyedSummary
+from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import SUMS
 from logloss.text import significant
 
@@ -97,7 +97,7 @@ class Contest:
     groups: SmallTable | None
     apart: SmallTable
     # The rows of `apart`, which know their place.
-    places: tuple[Costly, ...] = field(default=(), compare=False)
+    places: tuple[CostlyRow, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         ends = f" [{significant(self.lead.low)}, {significant(self.lead.high)}]" if self.lead.has_interval else ""
@@ -169,9 +169,11 @@ def simultaneous_level(n_pairs: int) -> float:
 class GroupPairSums:
     """The sums of the difference of two losses in one group, for `inference.moments.Moments`."""
 
-    def __init__(self, grouped: KeyedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int) -> None:
+    def __init__(
+        self, grouped: GroupedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int
+    ) -> None:
         sums = sums_of_key(grouped.sums, number)
-        counts = grouped.counts.counts[int(np.searchsorted(grouped.counts.keys, number))].tolist()
+        counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
         self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, False
         self.impossible = counts[1 + better], counts[1 + worse]

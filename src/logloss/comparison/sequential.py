@@ -27,7 +27,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.onepass.kernels.exact import ratio
-from logloss.onepass.summaries.keyed import KeyedSummary
+from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.text import value_text
 
 ALPHA = 1 - CONFIDENCE
@@ -118,7 +118,7 @@ def boundary(variance: Array, rho: Array) -> Array:
 
 
 def sequential_analysis(
-    periods: KeyedSummary | None, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
+    periods: GroupedSummary | None, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
@@ -127,7 +127,7 @@ def sequential_analysis(
     if periods is None:
         return Course()
     of_pair = [1 + number for number in pair]
-    counts = periods.counts.counts
+    counts = periods.totals.counts
     infinite = counts[:, of_pair]
     n_unbounded = int(counts[:, of_range].sum())
     names = [period_text(name) for name in periods.names]
@@ -169,7 +169,7 @@ def period_text(name: float | str) -> str:
 
 
 def _relative(
-    periods: KeyedSummary, of_pair: list[int], of_range: int, sign: int
+    periods: GroupedSummary, of_pair: list[int], of_range: int, sign: int
 ) -> tuple[Array, Array, Array, Fraction]:
     """(Share of all weight, lead over all weight, V over its square) of each period, and all weight.
 

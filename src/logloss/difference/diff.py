@@ -19,6 +19,7 @@ from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.summaries.group_keys import coarser
 
 
 def diff(old: Measurement, new: Measurement) -> Difference:
@@ -145,8 +146,8 @@ def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dic
             return {name: Estimate(value, reason=each.log_loss.reason) for name, value in values.items()}
     clusters = [each.summary.clusters for each in measured if each.summary.clusters is not None]
     # Names can be matched only where both sides have the same kind: clusters, or buckets of them.
-    if any(each.is_over for each in clusters):
-        clusters = [each.bucketed() for each in clusters]
+    level = coarser(*(each.level for each in clusters))
+    clusters = [each.coarsened(level) for each in clusters]
     deviations = [_deviations(each, of) for each, of in zip(measured, clusters, strict=True)]
     places: dict[int, int] = {}
     numbers = []

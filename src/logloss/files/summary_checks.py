@@ -22,9 +22,10 @@ from logloss.data.rows import FramePlace
 from logloss.measurement.record import SummaryRecord
 from logloss.onepass.kernels import exact, losses, score_keys
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
-from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK, MOST_CELLS, Cells
+from logloss.onepass.summaries.cells import GROUP_MASK, MOST_CELLS, Cells
 from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
-from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED, MOST_GROUPS
+from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS
+from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
 from logloss.onepass.summaries.scores import LOGIT, MOST_DISTINCT, N_BINS, OFFSET_MASS, PROBA
 from logloss.onepass.summaries.tables import CountTable, SumTable

@@ -26,11 +26,12 @@ from logloss.files.summary_checks import faults_of
 from logloss.inference.score_table import edges_of
 from logloss.measurement.record import HASH_BYTES, Parts, Question, SummaryRecord
 from logloss.onepass.kernels import exact
-from logloss.onepass.summaries import CostliestSummary, Costly, GroupedSummary, LossSummary, ScoreSummary
+from logloss.onepass.summaries import CostliestSummary, CostlyRow, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
-from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED, MOST_GROUPS, N_HARD_SUMS, N_TOTALS
-from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, LateSums
+from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, MOST_GROUPS, OVER
+from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED, N_HARD_SUMS, N_TOTALS
+from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.text import printable
@@ -130,7 +131,7 @@ def _asked(question: Question) -> dict[str, Any]:
     return asked
 
 
-def _late(late: LateSums) -> list[Any]:
+def _late(late: UnlabelledSums) -> list[Any]:
     """The number of rows without a label, and their sums as hexadecimal integers."""
     return [late.n_rows, *(f"{value:x}" for value in (late.weight, late.proba, late.entropy))]
 
@@ -405,13 +406,13 @@ def _question_of(asked: Any, read: Reading) -> Question:
     )
 
 
-def _late_of(written: Any, read: Reading) -> LateSums | None:
+def _late_of(written: Any, read: Reading) -> UnlabelledSums | None:
     """Rows without a label; None where a file does not say."""
     if written is None:
         return None
     if not isinstance(written, list) or len(written) != 4 or not all(isinstance(each, str) for each in written[1:]):
         raise read.wrong("unlabelled", "a number of rows and three sums", written)
-    return LateSums(_count_of(written[0], read, "unlabelled"), *map(_sum_of, written[1:]))
+    return UnlabelledSums(_count_of(written[0], read, "unlabelled"), *map(_sum_of, written[1:]))
 
 
 def _count_of(value: Any, read: Reading, where: str = "n_hard") -> int:
@@ -419,7 +420,7 @@ def _count_of(value: Any, read: Reading, where: str = "n_hard") -> int:
     return read.count({where: value}, where)
 
 
-def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:
+def _costly_rows(section: Mapping[str, Any] | None) -> tuple[CostlyRow, ...]:
     if section is None:
         return ()
     rows = []
@@ -428,7 +429,9 @@ def _costly_rows(section: Mapping[str, Any] | None) -> tuple[Costly, ...]:
         of_zero = float.fromhex(digits[4]) if digits[4] else None
         line = int(digits[7]) if digits[7] else None
         place = RememberedPlace(name, row, line) if len(digits) < 9 else FramePlace(name, digits[8])
-        rows.append(Costly(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place))
+        rows.append(
+            CostlyRow(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place)
+        )
     return tuple(rows)
 
 
@@ -437,12 +440,12 @@ def _grouped_of(kind: str, header: Mapping[str, Any], sections: _Sections, read:
         return None
     said = header[kind]
     read.only(said, kind, GROUPED)
-    is_hashed = kind == "clusters"
+    of_key = CLUSTER if kind == "clusters" else GROUP
     if not isinstance(said["names"], list) or not isinstance(said["only"], list | None):
         raise read.wrong(kind, "lists of names", said["names"])
-    if is_hashed and not all(type(name) is int for name in said["names"]):
+    if of_key == CLUSTER and not all(type(name) is int for name in said["names"]):
         raise read.wrong(f"{kind}: names", "whole numbers", said["names"])
-    names: list[Any] = said["names"] if is_hashed else [_key_of(name, kind, read) for name in said["names"]]
+    names: list[Any] = said["names"] if of_key == CLUSTER else [_key_of(name, kind, read) for name in said["names"]]
     only = None if said["only"] is None else tuple(_key_of(key, kind, read) for key in said["only"])
     cells = None
     if read.flag(said, "has_cells"):
@@ -451,11 +454,11 @@ def _grouped_of(kind: str, header: Mapping[str, Any], sections: _Sections, read:
         cells = Cells(scores, sections.counts(f"{kind}: cells", 2), masses)
     return GroupedSummary(
         read.texts(said, "columns"),
-        is_hashed,
+        of_key,
         only,
         read.text(said, "scale"),
         read.count(said, "n_rows"),
-        read.flag(said, "is_over"),
+        OVER[of_key] if read.flag(said, "is_over") else None,
         tuple(names),
         sections.counts(f"{kind}: totals", N_TOTALS),
         sections.sums(f"{kind}: sums", N_HARD_SUMS),

@@ -14,7 +14,7 @@ from typing import Any
 
 from logloss.answers.estimate import Z
 from logloss.answers.small_table import SmallTable
-from logloss.data.keys import REST, sorting
+from logloss.data.keys import REST
 from logloss.inference.chance import chance_of
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import Moments, squares_about
@@ -120,6 +120,4 @@ def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:
     """The groups by some of the columns: those that differ in the others only are merged."""
     chosen = [grouped.columns.index(name) for name in columns]
     names = [name if name == REST else tuple(name[j] for j in chosen) for name in grouped.names]
-    by_key = {sorting(name): name for name in names}
-    distinct = tuple(by_key[key] for key in sorted(by_key))
-    return replace(replace(grouped, names=tuple(names)).renumbered(distinct), columns=columns, names=distinct)
+    return replace(grouped.renamed(names), columns=columns)

@@ -17,7 +17,7 @@ import numpy as np
 from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_interval
 from logloss.data.values import Array
 from logloss.information import entropy
-from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels import counted_losses, exact
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
 from logloss.onepass.summaries import LossSummary
 from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
@@ -425,7 +425,7 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
             logits = values if points.is_far is None else None
             is_mirrored = side == 1 and logits is None
             labels = np.full(len(held), label ^ is_mirrored, np.uint8)
-            losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
+            counted_losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
             of_limbs = [exact.as_integer(limb) for limb in limbs]
             sums = {name: sum(of_limbs[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
             if is_mirrored:

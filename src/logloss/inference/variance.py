@@ -12,7 +12,8 @@ from logloss.data.values import Array
 from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
 from logloss.onepass.summaries import GroupedSummary, LossSummary
-from logloss.onepass.summaries.cells import GROUP_BITS, GROUP_MASK
+from logloss.onepass.summaries.cells import GROUP_MASK
+from logloss.onepass.summaries.group_keys import GROUP_BITS
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable

@@ -34,7 +34,7 @@ from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import Costly, LossSummary
+    from logloss.onepass.summaries import CostlyRow, LossSummary
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -383,7 +383,7 @@ def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
     return math.nan if summary.is_soft or summary.n_infinite else LossConcentration(table).share(part)
 
 
-def costliest_table(rows: Sequence[Costly]) -> SmallTable:
+def costliest_table(rows: Sequence[CostlyRow]) -> SmallTable:
     """The costliest rows as a table."""
     from logloss.onepass.summaries.costliest import values_of
 

@@ -186,13 +186,14 @@ def summarise(
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
+    from logloss.onepass.summaries.group_keys import CLUSTER
 
     with placed(data, engine, header=header) as table:
         source, roles = bind(table, header=header, **asked)
         only = None if groups is None else listed_groups(groups, len(roles.by))
         empty = LossSummary.empty(
             GroupedSummary.empty(roles.by, only=only) if roles.by else None,
-            GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
+            GroupedSummary.empty(roles.cluster, CLUSTER) if roles.cluster else None,
         )
         summary = walk(source, roles, empty, progress=progress)
     question = Question(

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import compiled, fma
+from logloss.onepass.kernels.compiled import compiled
 from logloss.onepass.kernels.exact import deposit
-from logloss.onepass.kernels.losses import SLICE, STRIDE, deposit_columns, probability_of, surprisals
+from logloss.onepass.kernels.losses import probability_of, surprisals
 from logloss.onepass.kernels.pointwise import INFINITY
+from logloss.onepass.kernels.products import SLICE, STRIDE, deposit_columns, powers
 
 # Losses, their squares and cubes in two halves each, probabilities.
 N_GROUPED = 6
@@ -30,6 +31,7 @@ GREATEST_POWERED = 2.0**80
 @compiled
 def order_by_group(g, starts, order):
     """Sort rows by group, keeping their order in each: starts has one place more than there are groups. 2 ns a row."""
+    # A counting sort: it knows how many groups there are, and keeps the order of equal keys.
     starts[:] = 0
     for i in range(g.shape[0]):
         starts[g[i] + 1] += 1
@@ -38,17 +40,20 @@ def order_by_group(g, starts, order):
     for i in range(g.shape[0]):
         order[starts[g[i]]] = i
         starts[g[i]] += 1
+    # Each start has moved on to the end of its group, which is where the next one began.
     for k in range(starts.shape[0] - 1, 0, -1):
         starts[k] = starts[k - 1]
     starts[0] = 0
 
 
 @compiled
-def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
+def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
     """The sums of each group's rows with hard labels, into limbs[group]: loss, its square, its cube, probability.
 
-    Infinite losses enter none; tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 7 ns a row, 300 a group.
+    runs: (order, starts) of `order_by_group`. Infinite losses enter no sum; tallies[group]: rows, rows of 1, rows of
+    infinite loss. Cost: 7 ns a row, 300 a group.
     """
+    order, starts = runs
     labels, losses = np.empty(SLICE, np.uint8), np.empty(SLICE)
     ones, zeros = np.empty(SLICE), np.empty(SLICE)
     counts = np.empty(SLICE, np.int64)
@@ -57,6 +62,7 @@ def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
         for start in range(starts[group], starts[group + 1], SLICE):
             length = min(SLICE, starts[group + 1] - start)
             rows = order[start : start + length]
+            # Gathered first: the loops over a slice then read neighbours, and vectorise.
             for i in range(length):
                 labels[i] = y[rows[i]]
                 ones[i] = p[rows[i]]
@@ -74,37 +80,28 @@ def grouped_sums(y, p, q, z, n, order, starts, limbs, tallies):
                 n_ones += labels[i]
                 n_infinite += is_infinite
                 c = 0.0 if is_infinite | (losses[i] < LEAST_GROUPED) else losses[i]
-                x = 0.0 if c < LEAST_POWERED else c
                 one = probability_of(ones[i]) if z is not None else ones[i]
-                square = x * x
-                square_low = fma(x, x, -square)
-                cube = square * x
+                square, square_low, cube, cube_low = powers(0.0 if c < LEAST_POWERED else c)
                 scratch[i] = c
                 scratch[STRIDE + i] = square
                 scratch[2 * STRIDE + i] = square_low
                 scratch[3 * STRIDE + i] = cube
-                scratch[4 * STRIDE + i] = fma(square_low, x, fma(square, x, -cube))
+                scratch[4 * STRIDE + i] = cube_low
                 scratch[5 * STRIDE + i] = 0.0 if one < LEAST_GROUPED else one
-            sums = limbs[group]
             if n is None:
                 tallies[group, 0] += length
                 tallies[group, 1] += n_ones
                 tallies[group, 2] += n_infinite
-                deposit(scratch[:length], sums[0])
-                deposit(scratch[STRIDE : STRIDE + length], sums[1])
-                deposit(scratch[2 * STRIDE : 2 * STRIDE + length], sums[1])
-                deposit(scratch[3 * STRIDE : 3 * STRIDE + length], sums[2])
-                deposit(scratch[4 * STRIDE : 4 * STRIDE + length], sums[2])
-                deposit(scratch[5 * STRIDE : 5 * STRIDE + length], sums[3])
-                continue
-            for i in range(length):
-                counts[i] = n[rows[i]]
-                tallies[group, 0] += counts[i]
-                tallies[group, 1] += counts[i] * labels[i]
-                tallies[group, 2] += counts[i] if losses[i] == INFINITY else 0
-            deposit_columns(scratch, 1, length, counts, 0, sums)
-            deposit_columns(scratch[STRIDE:], 1, length, counts, 0, sums[1:])
-            deposit_columns(scratch[2 * STRIDE :], 1, length, counts, 0, sums[1:])
-            deposit_columns(scratch[3 * STRIDE :], 1, length, counts, 0, sums[2:])
-            deposit_columns(scratch[4 * STRIDE :], 1, length, counts, 0, sums[2:])
-            deposit_columns(scratch[5 * STRIDE :], 1, length, counts, 0, sums[3:])
+            else:
+                for i in range(length):
+                    counts[i] = n[rows[i]]
+                    tallies[group, 0] += counts[i]
+                    tallies[group, 1] += counts[i] * labels[i]
+                    tallies[group, 2] += counts[i] if losses[i] == INFINITY else 0
+            for k in range(N_GROUPED):
+                # The halves of a square go to one sum, and those of a cube.
+                column, of_sum = scratch[k * STRIDE :], (k + 1) // 2
+                if n is None:
+                    deposit(column[:length], limbs[group, of_sum])
+                else:
+                    deposit_columns(column, 1, length, counts, 0, limbs[group, of_sum:])

@@ -17,6 +17,7 @@ from logloss.onepass.kernels.compiled import compiled
 @compiled
 def segment_sums(a, c, x, out):
     """out[a_i, j] += c_i x_ij. Cost: O(n_rows · n_columns)."""
+    # Floating, and in the order of the rows: a block is folded by one worker, parts are merged in their order.
     for i in range(a.shape[0]):
         code = a[i]
         weight = c[i]

@@ -17,15 +17,23 @@ import io
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from llvmlite.ir import IRBuilder, Value  # type: ignore[import-not-found]
+    from numba.core.base import BaseContext as TargetContext
+    from numba.core.types import Type
+    from numba.core.typing import Context, Signature
+
+    Codegen = Callable[[TargetContext, IRBuilder, Signature, Sequence[Value]], Value]
 
 IS_COMPILED = not numba.config.DISABLE_JIT
 
@@ -126,6 +134,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
     if not IS_COMPILED:
         return function
+    # nogil: blocks are folded on several threads. error_model: a quotient by 0 is inf or nan, as in NumPy; the check of
+    # Python would put a branch into each loop.
     dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
     if CACHE_FOLDER is not None:
         # numba raises RuntimeError where it finds no place to write: then the kernel is compiled in each process.
@@ -136,37 +146,35 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function of one row; it is inlined by the compiler into each kernel that calls it."""
+    # By LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it.
     return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function) if IS_COMPILED else function
 
 
 if IS_COMPILED:
 
     @intrinsic
-    def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    def fma(typingctx: Context, a: Type, b: Type, c: Type) -> tuple[Signature, Codegen]:
         """a·b + c, rounded once."""
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # Written out: whether a compiler contracts a·b + c depends on the processor, and the bits would.
+        def codegen(context: TargetContext, builder: IRBuilder, signature: Signature, args: Sequence[Value]) -> Value:
             return builder.fma(*args)
 
         return types.float64(types.float64, types.float64, types.float64), codegen
 
+    def bitcast(context: TargetContext, builder: IRBuilder, signature: Signature, args: Sequence[Value]) -> Value:
+        """The code of an intrinsic that reads the same bits as another type."""
+        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+
     @intrinsic
-    def as_bits(typingctx: Any, x: Any) -> Any:
+    def as_bits(typingctx: Context, x: Type) -> tuple[Signature, Codegen]:
         """The 64 bits of a float64, as an int64."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.bitcast(args[0], context.get_value_type(types.int64))
-
-        return types.int64(types.float64), codegen
+        return types.int64(types.float64), bitcast
 
     @intrinsic
-    def as_float(typingctx: Any, k: Any) -> Any:
+    def as_float(typingctx: Context, k: Type) -> tuple[Signature, Codegen]:
         """The float64 that has these 64 bits."""
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.bitcast(args[0], context.get_value_type(types.float64))
-
-        return types.float64(types.int64), codegen
+        return types.float64(types.int64), bitcast
 
 else:
 

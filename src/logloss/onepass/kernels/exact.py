@@ -45,6 +45,7 @@ GREATEST_LANE_EXPONENT = 900
 @compiled
 def deposit_integer(k, exponent, limbs):
     """Add k·2^exponent, |k| < 2^63. Cost: a few ns."""
+    # By sign and size: each of three limbs then moves by less than 2^32, however often it was moved before.
     sign = -1 if k < 0 else 1
     a = -k if k < 0 else k
     position = exponent + (UNIT_EXPONENT if limbs.shape[0] == N_LIMBS else SHORT_EXPONENT)
@@ -76,6 +77,14 @@ def split_float(x):
     return (-k if bits < 0 else k), field - 1075
 
 
+@inlined
+def cut(x, up, down):
+    """(x in units of a lane, rounded; what is left of x, exactly): up and down scale to the lane and back."""
+    # Adding ROUNDER rounds to an integer and leaves it in the low bits.
+    k = fma(x, up, ROUNDER)
+    return as_bits(k) - BITS_OF_ROUNDER, fma(ROUNDER - k, down, x)
+
+
 @compiled
 def deposit_one(x, shift, limbs):
     """Add x·2^shift, x finite. Cost: about 5 ns."""
@@ -89,6 +98,7 @@ def deposit_times(x, shift, count, limbs):
     """Add count·x·2^shift, x finite, 0 ≤ count < 2^62. Cost: about 20 ns."""
     k, exponent = split_float(x)
     exponent += shift
+    # Of 53 and 62 bits: halves of at most 27 and 31 bits, whose products stay below 2^58.
     k_high = k >> 27
     k_low = k & 0x7FFFFFF
     n_high = count >> 31
@@ -102,9 +112,11 @@ def deposit_times(x, shift, count, limbs):
 @compiled
 def deposit(values, limbs):
     """Add up to 2^14 finite values. Cost: about 0.4 ns a value; 5 ns for one spread over more than 144 bits."""
+    # The bits of floats of one sign are ordered as the floats are: a maximum of integers vectorises.
     largest = 0
     for i in range(values.shape[0]):
         largest = max(largest, as_bits(values[i]) & MAGNITUDE_MASK)
+    # A biased exponent of e means: below 2^(e − 1022); of 0 as well.
     if largest != 0:
         deposit_below(values, (largest >> 52) - 1022, limbs)
 
@@ -121,18 +133,15 @@ def deposit_below(values, top, limbs):
     up_1, down_1 = power_of_two(lane), power_of_two(-lane)
     lane_2 = lane + LANE_BITS
     up_2, down_2 = power_of_two(lane_2), power_of_two(-lane_2)
+    # Two lanes hold 96 bits below the largest value: all there is of most columns, and the third costs as much again.
     sum_1 = 0
     sum_2 = 0
     left = 0
     for i in range(n):
-        # Adding ROUNDER rounds to an integer and leaves it in the low bits; each remainder is exact.
-        x = values[i]
-        k_1 = fma(x, up_1, ROUNDER)
-        x = fma(ROUNDER - k_1, down_1, x)
-        k_2 = fma(x, up_2, ROUNDER)
-        x = fma(ROUNDER - k_2, down_2, x)
-        sum_1 += as_bits(k_1) - BITS_OF_ROUNDER
-        sum_2 += as_bits(k_2) - BITS_OF_ROUNDER
+        k_1, x = cut(values[i], up_1, down_1)
+        k_2, x = cut(x, up_2, down_2)
+        sum_1 += k_1
+        sum_2 += k_2
         left |= as_bits(x) & MAGNITUDE_MASK
     deposit_integer(sum_1, -lane, limbs)
     deposit_integer(sum_2, -lane_2, limbs)
@@ -151,20 +160,17 @@ def deposit_rests(values, lane, limbs):
     sum_3 = 0
     left = 0
     for i in range(n):
-        x = values[i]
-        x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-        x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
-        k_3 = fma(x, up_3, ROUNDER)
-        x = fma(ROUNDER - k_3, down_3, x)
-        sum_3 += as_bits(k_3) - BITS_OF_ROUNDER
+        _, x = cut(values[i], up_1, down_1)
+        _, x = cut(x, up_2, down_2)
+        k_3, x = cut(x, up_3, down_3)
+        sum_3 += k_3
         left |= as_bits(x) & MAGNITUDE_MASK
     deposit_integer(sum_3, -lane_3, limbs)
     if left != 0:
         for i in range(n):
-            x = values[i]
-            x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-            x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
-            x = fma(ROUNDER - fma(x, up_3, ROUNDER), down_3, x)
+            _, x = cut(values[i], up_1, down_1)
+            _, x = cut(x, up_2, down_2)
+            _, x = cut(x, up_3, down_3)
             deposit_one(x, 0, limbs)
 
 
@@ -177,6 +183,7 @@ def carry(limbs):
             total = limbs[row, j] + over
             over = total >> 32
             limbs[row, j] = total & LIMB_MASK
+        # The last limb keeps the sign: sums of differences may be below 0.
         limbs[row, limbs.shape[1] - 1] += over << 32
 
 
@@ -197,6 +204,7 @@ def of_count(number: int) -> int:
 
 def rounded(numerator: int, denominator: int) -> float:
     """numerator·2^-6720 / denominator, rounded once; ±inf beyond the floats."""
+    # Python rounds a quotient of integers once, however long they are.
     try:
         return numerator / (denominator << UNIT_EXPONENT)
     except OverflowError:
@@ -219,8 +227,10 @@ def exact_signs(x, u, out):
     do not overlap (Shewchuk 1997, Adaptive precision floating-point arithmetic, doi:10.1007/PL00009321).
     Cost: O(n_columns) a row, about ten times as much where the sum is near 0.
     """
+    # Parts that do not overlap have 53 bits each of the 2,098 that floats reach: 40 at most.
     partials = np.empty(64)
     n_columns = x.shape[1]
+    # Twice the bound of a rounded dot product, n·2^-53 of the sum of sizes (Higham 2002, § 3.1): `size` is rounded too.
     slack = (2 * n_columns + 4) * 2.0**-53
     for i in range(x.shape[0]):
         total = 0.0
@@ -236,6 +246,7 @@ def exact_signs(x, u, out):
         is_split = True
         for j in range(n_columns):
             high = x[i, j] * u[j]
+            # Else the low half would be rounded: below 2^-1074, or beside an infinity.
             if not abs(high) < 1e300 or (abs(high) < 1e-280 and x[i, j] != 0.0 and u[j] != 0.0):
                 is_split = False
             low = fma(x[i, j], u[j], -high)

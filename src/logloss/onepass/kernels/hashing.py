@@ -25,14 +25,14 @@ from logloss.data.rows import Array, Column
 from logloss.data.values import EXACT_FLOATS, Value, typed
 from logloss.onepass.kernels.compiled import as_bits, compiled, inlined
 
-# Two primes below 2^31, and a base for each: 62 bits of hash without an overflow.
+# Two primes below 2^31, and a base for each: 62 bits of hash without an overflow (2^31·2^31 + 256 < 2^63).
 FIRST_PRIME, SECOND_PRIME = 2147483647, 2147483629
 FIRST_BASE, SECOND_BASE = 1103515245, 1664525
 GOLDEN = 0x9E3779B97F4A7C15
 # Salts of the hash: of nothing, bools, floats, whole numbers between floats, text; below 0; digits of other numbers.
 OF_NOTHING, OF_BOOL, OF_NUMBER, OF_LONG, OF_TEXT, OF_NEGATIVE, OF_DIGITS = (GOLDEN * k % (1 << 64) for k in range(1, 8))
 WORD = 1 << 64
-# SplitMix64 as the kernels have it.
+# SplitMix64 as the kernels have it (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195).
 ODD, FIRST_FACTOR, SECOND_FACTOR = (np.uint64(k) for k in (GOLDEN, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 FIRST_SHIFT, SECOND_SHIFT, THIRD_SHIFT, HALF_WORD = (np.uint64(k) for k in (30, 27, 31, 32))
 LOW_HALF = np.uint64(0xFFFFFFFF)
@@ -82,6 +82,7 @@ def hash_rows(y, p, q, w, k, n, totals):
             h = mixed(h * FIRST_FACTOR + bits_of(w[i]))
         if k is not None:
             h = mixed(h * SECOND_FACTOR + np.uint64(k[i]))
+        # Not linear in h: sets whose hashes add up to the same differ in this sum.
         product = (h & LOW_HALF) * (h >> HALF_WORD)
         if n is None:
             first += h

@@ -14,6 +14,7 @@ import numpy as np
 from logloss.onepass.kernels.compiled import compiled, inlined
 from logloss.onepass.kernels.pointwise import entropy_of
 
+# Halves of 31 bits: their products stay below 2^62, and the sum of the two in the middle below 2^63.
 HALF_BITS = 31
 HALF_MASK = (1 << HALF_BITS) - 1
 LOW_MASK = (1 << (2 * HALF_BITS)) - 1
@@ -44,6 +45,8 @@ def pool_adjacent_violators(ones, rows):
     Whole numbers below 2^62, every one of `rows` above 0; shares are compared by cross-multiplication, exactly. Equal
     neighbours are pooled. Cost: 5 ns each.
     """
+    # The pools so far are a stack of increasing shares, of which only the last can be violated. Each place is put on it
+    # once and taken off at most once, hence linear time.
     n_pools = 0
     for i in range(ones.shape[0]):
         pool_ones, pool_rows = ones[i], rows[i]
@@ -59,6 +62,7 @@ def pool_adjacent_violators(ones, rows):
 @compiled
 def pooled_entropy(ones, rows):
     """Σ rows·H(ones / rows) over the pools of increasing share, of floats: in place. Cost: 5 ns each, 10 ns a pool."""
+    # Compared as floats: where rounding decides, two shares differ by rounding, and the sum by the square of that.
     n_pools = 0
     for i in range(ones.shape[0]):
         pool_ones, pool_rows = ones[i], rows[i]
@@ -70,6 +74,7 @@ def pooled_entropy(ones, rows):
         n_pools += 1
     total = 0.0
     for k in range(n_pools):
+        # A share of weights that were added in two orders may pass 1 by rounding.
         total += rows[k] * entropy_of(min(ones[k] / rows[k], 1.0))
     return total
 
@@ -93,6 +98,7 @@ def chance_of_all(scores, w, p, if_one, if_zero, observed):
         for i in range(n):
             is_one = (number >> i) & 1
             chance *= p[i] if is_one else 1.0 - p[i]
+            # What is impossible has no share in the mean, even where its loss is infinite.
             if chance == 0.0:
                 break
             loss += w[i] * (if_one[i] if is_one else if_zero[i])

@@ -21,7 +21,7 @@ from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.clusters import GradientSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
-from logloss.onepass.summaries.costliest import CostliestSummary, Costly
+from logloss.onepass.summaries.costliest import CostliestSummary, CostlyRow
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point
 from logloss.onepass.summaries.dependence import Combinations, DependenceSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
@@ -41,7 +41,7 @@ __all__ = [
     "Combinations",
     "ComparisonSummary",
     "CostliestSummary",
-    "Costly",
+    "CostlyRow",
     "CurvatureSummary",
     "DependenceSummary",
     "ExactPlane",

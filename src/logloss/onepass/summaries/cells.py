@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass.kernels import score_keys as placing
+from logloss.onepass.kernels import score_keys
 from logloss.onepass.summaries.contract import is_hard
+from logloss.onepass.summaries.group_keys import GROUP_BITS
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINS, ScoreWorkspace, bins_of, masses_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, with_room
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.tables import Ints, Slots
 
 # Cells are kept score by score while there are no more.
 MOST_CELLS = 1 << 17
 # The number of the group takes the low bits of a cell's key.
-GROUP_BITS = 12
 GROUP_MASK = (1 << GROUP_BITS) - 1
 # Columns of the masses: w, w·y, w², w²·y, w²·y².
 N_MASSES = 5
@@ -29,27 +33,22 @@ class Cells:
     Keys of the tables: (number of the score, or coarse bin) << GROUP_BITS | number of the group.
     """
 
-    scores: Any
+    scores: Ints | None
     counts: CountTable
     masses: SumTable
 
-    def renumbered(self, groups: Any) -> Cells:
+    def renumbered(self, groups: Ints) -> Cells:
         """With other numbers of the groups."""
+        return self._mapped(lambda keys: (keys >> GROUP_BITS) << GROUP_BITS | groups[keys & GROUP_MASK], self.scores)
 
-        def renamed(keys: Any) -> Any:
-            return (keys >> GROUP_BITS) << GROUP_BITS | groups[keys & GROUP_MASK]
-
-        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
-        return Cells(self.scores, counts, self.masses.renamed(renamed(self.masses.keys)))
-
-    def rescored(self, places: Any, scores: Any) -> Cells:
+    def rescored(self, places: Ints, scores: Ints | None) -> Cells:
         """With other numbers of the scores, or with coarse bins in their stead."""
+        return self._mapped(lambda keys: places[keys >> GROUP_BITS] << GROUP_BITS | (keys & GROUP_MASK), scores)
 
-        def renamed(keys: Any) -> Any:
-            return places[keys >> GROUP_BITS] << GROUP_BITS | (keys & GROUP_MASK)
-
-        counts = CountTable.of(renamed(self.counts.keys), self.counts.counts)
-        return Cells(scores, counts, self.masses.renamed(renamed(self.masses.keys)))
+    def _mapped(self, new_of: Callable[[Ints], Ints], scores: Ints | None) -> Cells:
+        """With other keys; cells that get the same key are put together."""
+        counts = CountTable.of(new_of(self.counts.keys), self.counts.counts)
+        return Cells(scores, counts, self.masses.renamed(new_of(self.masses.keys)))
 
     def coarse(self, scale: str, shift: int) -> Cells:
         """By coarse bin."""
@@ -87,15 +86,15 @@ class Cells:
         n_cells = len(self.counts.keys)
         if len(self.masses.keys):
             n_cells = len(np.union1d(self.counts.keys, self.masses.keys))
-        return len(self.scores) > MOST_DISTINCT or n_cells > MOST_CELLS
+        n_scores = 0 if self.scores is None else len(self.scores)
+        return n_scores > MOST_DISTINCT or n_cells > MOST_CELLS
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Cells)
-            and (self.scores is None) == (other.scores is None)
-            and (self.scores is None or np.array_equal(self.scores, other.scores))
-            and (self.counts, self.masses) == (other.counts, other.masses)
-        )
+        if not isinstance(other, Cells) or (self.counts, self.masses) != (other.counts, other.masses):
+            return False
+        if self.scores is None or other.scores is None:
+            return self.scores is other.scores
+        return np.array_equal(self.scores, other.scores)
 
     def __hash__(self) -> int:
         return hash((self.counts, self.masses))
@@ -106,58 +105,56 @@ COARSE_CELLS = Cells(None, CountTable.empty(2), SumTable.empty(N_MASSES))
 
 
 class CellWorkspace:
-    """Cells under the numbers that a workspace gives to scores and groups."""
+    """Cells under the numbers that workspaces give to scores and groups: coarse as soon as there are too many.
 
-    def __init__(self, shift: int, *, is_exact: bool) -> None:
-        self.shift, self.is_exact = shift, is_exact
-        # Score by score, or of rows with weights or soft labels.
-        self._numbering = Numbering(MOST_CELLS if is_exact else placing.NO_LIMIT)
+    scores: the workspace of the scores of the same blocks, in which each block is placed first.
+    """
+
+    def __init__(self, scores: ScoreWorkspace, shift: int, *, is_exact: bool) -> None:
+        self._scores = scores
+        self._shift = shift
+        self._begin(is_exact=is_exact)
+
+    def _begin(self, *, is_exact: bool) -> None:
+        self._is_exact = is_exact
+        self._numbering = Numbering(MOST_CELLS if is_exact else score_keys.NO_LIMIT)
         self._rows = np.zeros((0, 2), np.int64)
         self._masses = SumWorkspace(N_MASSES)
-        # By coarse bin: a place for each, group after group; and what there was before.
-        self._n_coarse = 0
+        # Coarse counts stand in an array without gaps: n_coarse places for each group, and no key is looked up.
         self._dense = np.zeros((0, 2), np.int64)
+        self._n_coarse = 1
+        # Coarse cells of what was counted before.
         self._before = CountTable.empty(2)
 
-    def add(self, block: Block, scores: ScoreWorkspace, groups: Any, n_groups: int, slots: Any, offsets: Any) -> None:
+    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
         """Count the rows of a block; slots: their bins, or (offsets None) the numbers of their scores."""
-        if offsets is None and not self.is_exact:
-            slots = bins_of(scores.scale, scores.keys())[0][slots]
-        elif offsets is not None and self.is_exact:
-            self._to_coarse(scores.keys_before, scores.scale)
-        if is_hard(block) and not self.is_exact:
-            self._reach(n_groups, scores.scale)
-            placing.tally_cells(block.y_true, slots, groups, self.shift, self._n_coarse, block.counts, self._dense)
+        if offsets is None and not self._is_exact:
+            slots = bins_of(self._scores.scale, self._scores.keys())[0][slots]
+        elif offsets is not None and self._is_exact:
+            self._to_coarse(self._scores.keys_before)
+        if is_hard(block) and not self._is_exact:
+            self._n_coarse = (N_BINS[self._scores.scale] >> self._shift) + 1
+            self._dense = with_room(self._dense, n_groups * self._n_coarse)
+            score_keys.tally_cells(block.y_true, slots, groups, self._shift, self._n_coarse, block.counts, self._dense)
             return
-        places = slots.astype(np.int64) >> (0 if self.is_exact else self.shift)
-        cells, done = self._numbering.numbers_of(places << GROUP_BITS | groups)
-        if done < len(cells):
-            self._to_coarse(scores.keys(), scores.scale)
-            self.add(block, scores, groups, n_groups, slots, offsets)
+        places = slots.astype(np.int64) >> (0 if self._is_exact else self._shift)
+        cells, n_done = self._numbering.numbers_of(places << GROUP_BITS | groups)
+        if n_done < len(cells):
+            self._to_coarse(self._scores.keys())
+            self.add(block, groups, n_groups, slots, offsets)
             return
         n_cells = self._numbering.n_known
-        if not is_hard(block):
-            for column, values, shifts in masses_of(block):
-                self._masses.add(column, values, shifts, cells, n_cells, block.counts)
+        if is_hard(block):
+            self._rows = with_room(self._rows, n_cells)
+            score_keys.tally_slots(block.y_true, cells, block.counts, self._rows)
             return
-        if n_cells > len(self._rows):
-            grown = np.zeros((max(n_cells, 2 * len(self._rows)), 2), np.int64)
-            grown[: len(self._rows)] = self._rows
-            self._rows = grown
-        placing.tally_slots(block.y_true, cells, block.counts, self._rows)
+        for column, values, shifts in masses_of(block):
+            self._masses.add(column, values, shifts, cells, n_cells, block.counts)
 
-    def _reach(self, n_groups: int, scale: str) -> None:
-        """Make room for the coarse bins of so many groups."""
-        self._n_coarse = (N_BINS[scale] >> self.shift) + 1
-        if n_groups * self._n_coarse > len(self._dense):
-            grown = np.zeros((max(n_groups * self._n_coarse, 2 * len(self._dense)), 2), np.int64)
-            grown[: len(self._dense)] = self._dense
-            self._dense = grown
-
-    def _to_coarse(self, score_keys: Any, scale: str) -> None:
-        """Coarse bins in the place of scores."""
-        kept = self._numbered(None).rescored(bins_of(scale, score_keys)[0] >> self.shift, None)
-        self.__init__(self.shift, is_exact=False)  # type: ignore[misc]
+    def _to_coarse(self, keys: Ints) -> None:
+        """Coarse bins in the place of the scores that have these keys."""
+        kept = self._numbered(None).rescored(bins_of(self._scores.scale, keys)[0] >> self._shift, None)
+        self._begin(is_exact=False)
         self.take(kept)
 
     def take(self, kept: Cells) -> None:
@@ -166,26 +163,21 @@ class CellWorkspace:
         numbers, _ = self._numbering.numbers_of(kept.masses.keys)
         self._masses.take(kept.masses.renamed(numbers.astype(np.int64)), len(numbers))
 
-    def _numbered(self, scores: Any) -> Cells:
+    def _numbered(self, scores: Ints | None) -> Cells:
         """The cells that have numbers."""
         codes = self._numbering.keys()
-        rows = self._rows[: len(codes)]
-        used = np.flatnonzero(rows.any(axis=1))
-        counts = CountTable.of(codes[used], rows[used]) if len(used) else CountTable.empty(2)
-        return Cells(scores, counts, self._masses.frozen(codes))
+        return Cells(scores, CountTable.of_slots(codes, with_room(self._rows, len(codes))), self._masses.frozen(codes))
 
-    def freeze(self, scores: ScoreWorkspace) -> Cells:
+    def freeze(self) -> Cells:
         """The cells under the numbers of groups in this workspace, of scores in their order."""
-        if self.is_exact:
-            keys = scores.keys_before if scores.is_binned else scores.keys()
+        if self._is_exact:
+            keys = self._scores.keys_before if self._scores.is_binned else self._scores.keys()
             order = np.argsort(keys)
             places = np.empty(len(keys), np.int64)
             places[order] = np.arange(len(keys))
             return self._numbered(None).rescored(places, keys[order])
         found = self._numbered(None)
         used = np.flatnonzero(self._dense.any(axis=1))
-        if len(used):
-            groups, places = np.divmod(used, self._n_coarse)
-            dense = CountTable.of(places << GROUP_BITS | groups, self._dense[used])
-            found = Cells(None, dense.merge(found.counts), found.masses)
-        return Cells(None, found.counts.merge(self._before), found.masses)
+        groups, places = np.divmod(used, self._n_coarse)
+        dense = CountTable.of(places << GROUP_BITS | groups, self._dense[used])
+        return Cells(None, dense.merge(found.counts).merge(self._before), found.masses)

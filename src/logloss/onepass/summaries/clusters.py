@@ -13,7 +13,7 @@ from logloss.onepass.kernels import category_sums
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.curvature import Point
-from logloss.onepass.summaries.grouped import BUCKET_SHIFT, MOST_GROUPS
+from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.onepass.summaries.residuals import residuals_of
 from logloss.text import count
 

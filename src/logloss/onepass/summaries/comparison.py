@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,16 +14,25 @@ from logloss.errors import DataError
 from logloss.onepass.kernels import paired_losses
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.grouped import GroupedSummary
-from logloss.onepass.summaries.keyed import GROUP, PERIOD, KeyedSummary, KeyedWorkspace
+from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
+from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
+from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
 from logloss.onepass.summaries.scores import bins_of, keys_of
 from logloss.text import count, listed, significant
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from logloss.onepass.summaries.tables import Floats
+
+    # Losses and logits of each forecast.
+    Seen = Sequence[tuple[Floats, Floats]]
+
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
 MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10
-# Squares of floats between them are what squares of their mantissas are.
-LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,8 +46,8 @@ class ComparisonSummary:
     losses: tuple[LossSummary, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     joint: tuple[JointScores, ...] = ()
-    groups: KeyedSummary | None = None
-    periods: KeyedSummary | None = None
+    groups: GroupedSummary | None = None
+    periods: GroupedSummary | None = None
     greatest_weight: float = 0.0
 
     @classmethod
@@ -56,13 +65,13 @@ class ComparisonSummary:
         limit = max(MOST_JOINT // max(n_pairs, 1), LEAST_JOINT)
         # Rows, and those that are impossible under each forecast; of periods also those of infinite range of each pair.
         n_counts = 1 + n_forecasts
-        clusters = GroupedSummary.empty(cluster, is_hashed=True) if cluster else None
+        clusters = GroupedSummary.empty(cluster, CLUSTER) if cluster else None
         return cls(
             (LossSummary.empty(clusters=clusters),) * n_forecasts,
             (Contrast(),) * n_pairs,
             (JointScores(limit),) * n_pairs,
-            KeyedSummary.empty(GROUP, by, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None,
-            KeyedSummary.empty(PERIOD, (order,), n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
+            GroupedSummary.empty_of(by, GROUP, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None,
+            GroupedSummary.empty_of((order,), PERIOD, n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
         )
 
     @classmethod
@@ -94,7 +103,7 @@ class ComparisonSummary:
         )
 
     @property
-    def keyed(self) -> tuple[KeyedSummary | None, ...]:
+    def keyed(self) -> tuple[GroupedSummary | None, ...]:
         """The sums by name."""
         return self.groups, self.periods
 
@@ -144,12 +153,11 @@ class ComparisonWorkspace:
         self.contrasts = [ContrastWorkspace() for _ in self.pairs]
         self.joint = [JointWorkspace(each) for each in settings.joint]
         n_forecasts, n_pairs = len(settings.losses), len(self.pairs)
-        losses = tuple(range(1 + n_forecasts))
-        pairs = tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
-        spreads = (*losses, *losses, *pairs), (*losses, *pairs)
         self.groups, self.periods = (
-            None if each is None else KeyedWorkspace(each, spread)
-            for each, spread in zip(settings.keyed, spreads, strict=True)
+            None
+            if each is None
+            else GroupWorkspace(each, GapsByGroup(n_forecasts, n_pairs, has_squares=each.kind == GROUP))
+            for each in settings.keyed
         )
         self.greatest_weight = 0.0
 
@@ -174,34 +182,39 @@ class ComparisonWorkspace:
             seen.append((losses, logits))
         for (i, j), contrast in zip(self.pairs, self.contrasts, strict=True):
             contrast.add(block, seen[i], seen[j], (i, j))
+        # Pairs of scores are counted, not weighed: they serve errors of unweighted parts only.
         if is_hard(block):
             bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
-        if self.groups or self.periods:
-            self._add_keyed(block, seen)
+        if self.groups is not None or self.periods is not None:
+            self._add_by_key(block, seen, LossesOfBlock.of(block, [losses for losses, _ in seen]))
 
-    def _add_keyed(self, block: Block, seen: list[tuple[Any, Any]]) -> None:
-        """Take in rows under the names of their group and period."""
-        infinite = [np.isinf(losses) for losses, _ in seen]
-        impossible = [None, *infinite]
-        costs = [np.where(is_out, 0.0, found) for is_out, (found, _) in zip(infinite, seen, strict=True)]
-        weigh = _Weighing(block, costs)
+    def _add_by_key(self, block: Block, seen: Seen, losses: LossesOfBlock) -> None:
+        """Take in rows under their group and period."""
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
-                gaps = [np.where(infinite[i] | infinite[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
-                self.groups.add(block, numbers, impossible, *weigh.losses_and_squares(gaps))
+                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, self._gaps(losses), [])
         if self.periods is not None:
             numbers = self.periods.numbers_of(block)
-            spreads = []
-            for i, j in self.pairs:
-                r, s = seen[i][1], seen[j][1]
-                with np.errstate(invalid="ignore", over="ignore"):
-                    spreads.append(np.where(r == s, 0.0, np.abs(r - s)))
-            unbounded = [np.isinf(spread) for spread in spreads]
-            spreads = [np.where(is_out, 0.0, spread) for is_out, spread in zip(unbounded, spreads, strict=True)]
-            self.periods.add(block, numbers, [*impossible, *unbounded], *weigh.losses_and_ranges(spreads))
+            if numbers is not None:
+                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, *self._ranges(seen))
+
+    def _gaps(self, losses: LossesOfBlock) -> list[Floats]:
+        """How far each two losses are apart, 0 where one of them is infinite."""
+        costs, impossible = losses.costs, losses.impossible
+        return [np.where(impossible[i] | impossible[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
+
+    def _ranges(self, seen: Seen) -> tuple[list[Floats], list[NDArray[np.bool_]]]:
+        """(How far each two losses could have been apart, whatever had happened; where that has no bound)."""
+        ranges = []
+        for i, j in self.pairs:
+            r, s = seen[i][1], seen[j][1]
+            with np.errstate(invalid="ignore", over="ignore"):
+                ranges.append(np.where(r == s, 0.0, np.abs(r - s)))
+        unbounded = [np.isinf(each) for each in ranges]
+        return [np.where(is_out, 0.0, each) for is_out, each in zip(unbounded, ranges, strict=True)], unbounded
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""
@@ -214,63 +227,3 @@ class ComparisonWorkspace:
             periods,
             self.greatest_weight,
         )
-
-
-class _Weighing:
-    """The columns of sums by name, as (columns of values and exponents, plain columns): one of the two is empty.
-
-    Of rows without weights the columns are fewer, and what is a loss stands as it is.
-    """
-
-    def __init__(self, block: Block, costs: list[Any]) -> None:
-        self.costs = costs
-        self.is_plain = block.sample_weight is None
-        self.n_rows = block.n_rows
-        if block.sample_weight is not None:
-            self.weight = np.frexp(block.sample_weight)
-            self.losses_of = [np.frexp(cost) for cost in costs]
-
-    def losses(self) -> tuple[list[Any], list[Any]]:
-        """Weight; weighted losses."""
-        if self.is_plain:
-            return [], [np.ones(self.n_rows), *self.costs]
-        return [_times(self.weight), *(_times(self.weight, loss) for loss in self.losses_of)], []
-
-    def losses_and_squares(self, gaps: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Beside these: weight², weight² times losses, squares of the weighted differences."""
-        weighted, plain = self.losses()
-        if self.is_plain:
-            return [], [*plain, *map(_plain_square, gaps)]
-        twice = self.weight, self.weight
-        more = [_times(*twice), *(_times(*twice, loss) for loss in self.losses_of)]
-        return [*weighted, *more, *(_times(*twice, _square(gap)) for gap in gaps)], []
-
-    def losses_and_ranges(self, spreads: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Beside the weighted losses: squares of the weighted ranges."""
-        weighted, plain = self.losses()
-        if self.is_plain:
-            return [], [*plain, *map(_plain_square, spreads)]
-        return [*weighted, *(_times(self.weight, self.weight, _square(spread)) for spread in spreads)], []
-
-
-def _plain_square(values: Any) -> Any:
-    """Squares as they stand where each is a normal float or 0, else as (value, exponent of 2): the same numbers."""
-    with np.errstate(over="ignore"):
-        squares = values * values
-    is_normal = (squares > LEAST_SQUARE) & (squares < GREATEST_SQUARE) | (values == 0)
-    return squares if is_normal.all() else _square(values)
-
-
-def _square(values: Any) -> tuple[Any, Any]:
-    """Squares as (value, exponent of 2)."""
-    mantissa, exponent = np.frexp(values)
-    return mantissa * mantissa, 2 * exponent.astype(np.int64)
-
-
-def _times(*factors: tuple[Any, Any]) -> tuple[Any, Any]:
-    """A product as (value, exponent of 2), of factors in the same form: nothing leaves the floats."""
-    value, shift = factors[0][0], factors[0][1].astype(np.int64)
-    for mantissa, exponent in factors[1:]:
-        value = value * mantissa
-        shift = shift + exponent
-    return value, shift

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Unlabelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from logloss.data.rows import Array
 
 
 class Workspace(Protocol):
@@ -27,21 +32,37 @@ class Summary(Protocol):
     def workspace(self) -> Workspace:
         """A new workspace with the settings of this summary."""
 
-    def merge(self, other: Any) -> Self:
+    def merge(self, other: Self) -> Self:
         """The summary of the rows of both."""
 
 
-def mass_of(block: Block) -> Any:
+def weight_of(block: Block) -> NDArray[np.float64]:
+    """The weight of each row."""
+    return np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+
+
+def mass_of(block: Block) -> NDArray[np.float64]:
     """Weight times count of each row."""
-    mass = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-    return mass if block.counts is None else mass * block.counts
+    weight = weight_of(block)
+    return weight if block.counts is None else weight * block.counts
 
 
-def forecast_of(block: Block | Unlabelled) -> tuple[Any, Any, Any]:
+def added(a: tuple[int, ...], b: tuple[int, ...]) -> Any:
+    """The sum of two rows of integers."""
+    return tuple(x + y for x, y in zip(a, b, strict=True))
+
+
+def times_of(block: Block) -> int:
+    """How many rows a block stands for."""
+    return block.n_rows if block.counts is None else int(block.counts.sum())
+
+
+def forecast_of(block: Block | Unlabelled) -> tuple[Array, Array | None, Array | None]:
     """The forecasts of a block, or of rows without labels, as the kernels take them: P(1), P(0), logits."""
     if block.y_logit is not None:
         return block.y_logit, None, block.y_logit
-    return block.y_proba, block.y_proba_of_zero, None
+    # Where there are no logits, there are probabilities.
+    return block.y_proba, block.y_proba_of_zero, None  # type: ignore[return-value]
 
 
 def is_hard(block: Block) -> bool:

@@ -4,35 +4,40 @@ often each pair of scores was given."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.onepass.kernels import exact, losses, paired_losses
-from logloss.onepass.summaries.contract import is_hard
-from logloss.onepass.summaries.costliest import Costly, row_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, are_few
+from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_keys
+from logloss.onepass.summaries.contract import added, is_hard, weight_of
+from logloss.onepass.summaries.costliest import CostlyRow, row_of
+from logloss.onepass.summaries.group_keys import finest
+from logloss.onepass.summaries.tables import CountTable, Numbering, are_few, with_room
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.tables import Floats, Ints
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
 # out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
 CONTRAST_SUMS = ("c", "cw", "cc", "cww", "ccw", "ccc", "range", "out_w", "out_ww", "out_www")
-# Which rows of limbs of `contrasts.contrast_sums`, where every weight is 1, and of the weighted ones, make each.
+# Which rows of limbs of `paired_losses.contrast_sums`, where every weight is 1, and of the weighted ones, make each.
 HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3, 4), (5,), (), (), ())
 WEIGHTED_LIMBS = ((0,), (1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11,), (12,), (13, 14), (15, 16))
 # Rows that are kept of those where two forecasts are furthest apart.
 N_APART = 10
 # Bits of the bin of the second forecast in the key of a pair of bins.
 BIN_BITS = 20
+# From here on all bins are one: there are fewer than 2^17 of probabilities and of logits.
 COARSEST = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class RowApart:
     """A row of which two forecasts had very different losses."""
 
-    first: Costly
-    second: Costly
+    first: CostlyRow
+    second: CostlyRow
 
     @property
     def difference(self) -> float:
@@ -55,14 +60,12 @@ class Contrast:
 
     counts: tuple[int, ...] = (0,) * paired_losses.N_TALLIES
     sums: tuple[int, ...] = (0,) * len(CONTRAST_SUMS)
-    apart: tuple[Apart, ...] = ()
+    apart: tuple[RowApart, ...] = ()
 
     def merge(self, other: Contrast) -> Contrast:
         """Of the rows of both."""
-        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
         apart = sorted(self.apart + other.apart, key=lambda row: row.rank)[:N_APART]
-        return Contrast(counts, sums, tuple(apart))
+        return Contrast(added(self.counts, other.counts), added(self.sums, other.sums), tuple(apart))
 
     def sum(self, name: str) -> int:
         """One of CONTRAST_SUMS, in units of 2^-6720."""
@@ -74,11 +77,13 @@ class ContrastWorkspace:
 
     def __init__(self) -> None:
         self.hard = exact.new_limbs(paired_losses.N_CONTRAST)
-        self.weighted: Any = None
+        self.weighted: Ints | None = None
         self.tallies = np.zeros((2, paired_losses.N_TALLIES), np.int64)
-        self.apart: list[Apart] = []
+        self.apart: list[RowApart] = []
 
-    def add(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
+    def add(
+        self, block: Block, first: tuple[Floats, Floats], second: tuple[Floats, Floats], pair: tuple[int, int]
+    ) -> None:
         """Take in rows of one kind; first, second: losses and logits of each forecast."""
         if is_hard(block):
             paired_losses.contrast_sums(
@@ -87,14 +92,12 @@ class ContrastWorkspace:
         else:
             if self.weighted is None:
                 self.weighted = exact.new_limbs(paired_losses.N_WEIGHTED_LIMBS)
-            weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-            paired_losses.weighted_contrast_sums(
-                first[0], second[0], first[1], second[1], weight, block.counts, self.weighted, self.tallies[1]
-            )
-        self._look_for_apart(block, first[0], second[0], pair)
+            own = first[0], second[0], first[1], second[1], weight_of(block), block.counts
+            paired_losses.weighted_contrast_sums(*own, self.weighted, self.tallies[1])
+        self._keep_furthest(block, first[0], second[0], pair)
 
-    def _look_for_apart(self, block: Block, first: Any, second: Any, pair: tuple[int, int]) -> None:
-        """Notice the rows that are furthest apart."""
+    def _keep_furthest(self, block: Block, first: Floats, second: Floats, pair: tuple[int, int]) -> None:
+        """Keep the rows that are furthest apart."""
         with np.errstate(invalid="ignore"):
             gaps = np.abs(first - second)
         least = abs(self.apart[-1].difference) if len(self.apart) == N_APART else 0.0
@@ -102,14 +105,12 @@ class ContrastWorkspace:
         if not np.fmax.reduce(gaps, initial=0.0) > 0 or np.fmax.reduce(gaps, initial=0.0) < least:
             return
         gaps = np.where(np.isnan(gaps), 0.0, gaps)
-        costs, places = np.full(N_APART, -1.0), np.full(N_APART, -1)
-        costs[0] = least
-        n_kept, _ = losses.keep_costliest(gaps, 0, least, 0, costs, places)
-        chosen = [int(place) for place, gap in zip(places[:n_kept], costs[:n_kept], strict=True) if gap > 0]
-        rivals = [block.rivals[number] for number in pair]
+        kept = counted_losses.room_for_largest(N_APART, least)
+        n_kept, _ = counted_losses.keep_largest(gaps, 0, least, 0, kept)
+        chosen = [place for gap, place in kept[:n_kept].tolist() if gap > 0]
+        one, other = (block.rivals[number] for number in pair)
         found = [
-            Apart(row_of(block, rivals[0], float(first[k]), k), row_of(block, rivals[1], float(second[k]), k))
-            for k in chosen
+            RowApart(row_of(block, one, float(first[k]), k), row_of(block, other, float(second[k]), k)) for k in chosen
         ]
         self.apart = sorted(self.apart + found, key=lambda row: row.rank)[:N_APART]
 
@@ -143,28 +144,25 @@ class JointScores:
         level = max(self.level, other.level)
         counts = self.at(level).counts.merge(other.at(level).counts)
         finer = JointScores(self.limit, level, counts)
-        return finer if len(counts.keys) <= self.limit else finer.at(level_for(counts.keys, level, self.limit))
+        return finer if len(counts.keys) <= self.limit else finer.at(pair_level_for(counts.keys, level, self.limit))
 
     def at(self, level: int) -> JointScores:
         """With coarser bins."""
         if level == self.level:
             return self
-        keys = coarse(self.counts.keys, level - self.level)
+        keys = coarse_pairs(self.counts.keys, level - self.level)
         return JointScores(self.limit, level, CountTable.of(keys, self.counts.counts))
 
 
-def coarse(keys: Any, shift: int) -> Any:
+def coarse_pairs(keys: Ints, shift: int) -> Ints:
     """Pairs of bins by pairs of coarser bins."""
     first, second = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
     return (first >> shift) << BIN_BITS | (second >> shift)
 
 
-def level_for(keys: Any, level: int, limit: int) -> int:
-    """The least level, not below the present one, at which there are few enough pairs."""
-    for shift in range(COARSEST - level):
-        if are_few(coarse(keys, shift), limit):
-            return level + shift
-    return COARSEST
+def pair_level_for(keys: Ints, level: int, limit: int) -> int:
+    """The least level at which there are few enough of these pairs, which are too many at the present one."""
+    return finest(level, COARSEST, lambda level_of: are_few(coarse_pairs(keys, level_of - level), limit))
 
 
 class JointWorkspace:
@@ -178,34 +176,21 @@ class JointWorkspace:
         self.level = kept.level
         self._numbering = Numbering(self.limit)
         self._numbering.numbers_of(kept.counts.keys)
-        self._rows = np.zeros((len(kept.counts.keys), 2), np.int64)
-        self._rows[:] = kept.counts.counts
+        self._rows = kept.counts.counts.copy()
 
-    def add(self, block: Block, first: Any, second: Any) -> None:
+    def add(self, block: Block, first: Ints, second: Ints) -> None:
         """Take in rows with hard labels and no weights; first, second: their bins."""
-        from logloss.onepass.kernels import score_keys
-
         keys = (first >> self.level) << BIN_BITS | (second >> self.level)
         numbers, done = self._numbering.numbers_of(keys)
         if done < len(keys):
             kept = self.freeze()
-            level = level_for(np.concatenate([kept.counts.keys, keys]), self.level, self.limit)
+            level = pair_level_for(np.concatenate([kept.counts.keys, keys]), self.level, self.limit)
             self._resume(kept.at(level))
             self.add(block, first, second)
             return
-        n_known = self._numbering.n_known
-        if n_known > len(self._rows):
-            grown = np.zeros((max(n_known, 2 * len(self._rows)), 2), np.int64)
-            grown[: len(self._rows)] = self._rows
-            self._rows = grown
+        self._rows = with_room(self._rows, self._numbering.n_known)
         score_keys.tally_slots(block.y_true, numbers, block.counts, self._rows)
 
     def freeze(self) -> JointScores:
         """The pairs of the rows that were added."""
-        keys = self._numbering.keys()
-        rows = np.zeros((len(keys), 2), np.int64)
-        held = min(len(keys), len(self._rows))
-        rows[:held] = self._rows[:held]
-        used = np.flatnonzero(rows.any(axis=1))
-        counts = CountTable.of(keys[used], rows[used]) if len(used) else CountTable.empty(2)
-        return JointScores(self.limit, self.level, counts)
+        return JointScores(self.limit, self.level, CountTable.of_slots(self._numbering.keys(), self._rows))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.checks import Forecast
 from logloss.data.rows import Place
-from logloss.onepass.kernels import losses as kernels
-from logloss.onepass.summaries.contract import forecast_of
+from logloss.onepass.kernels import counted_losses, losses
+from logloss.onepass.summaries.contract import forecast_of, times_of
 from logloss.text import count, significant
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
 N_COSTLIEST = 20
@@ -23,7 +26,7 @@ UNNUMBERED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Costly:
+class CostlyRow:
     """One row: what it cost in nats, where it is, what was said of it (P(1), or its log-odds) and what it was."""
 
     cost: float
@@ -66,11 +69,11 @@ class Costly:
         return -self.cost, self.name, self.row, *more
 
 
-def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> Costly:
+def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> CostlyRow:
     """A row of a block as one forecast saw it; where rows have no lasting numbers, with its values."""
     proba, of_zero, logit = forecast
     said: Any = proba if logit is None else logit
-    return Costly(
+    return CostlyRow(
         cost,
         block.place.name,
         block.row(index) if block.place.is_numbered else UNNUMBERED,
@@ -84,7 +87,7 @@ def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> Costly:
     )
 
 
-def values_of(rows: Sequence[Costly]) -> dict[str, list[str]]:
+def values_of(rows: Sequence[CostlyRow]) -> dict[str, list[str]]:
     """A column of the values that name rows, where some rows have no lasting numbers; nothing where all have."""
     return {} if all(row.place.is_numbered for row in rows) else {"values": [row.shown(row.name) for row in rows]}
 
@@ -94,7 +97,7 @@ class CostliestSummary:
     """The costliest N_COSTLIEST rows; all of them where there are no more."""
 
     n_rows: int = 0
-    rows: tuple[Costly, ...] = ()
+    rows: tuple[CostlyRow, ...] = ()
 
     @classmethod
     def empty(cls) -> CostliestSummary:
@@ -127,29 +130,28 @@ class CostliestWorkspace:
 
     def __init__(self) -> None:
         self.n_rows = 0
-        self.rows: list[Costly] = []
+        self.rows: list[CostlyRow] = []
 
-    def room(self) -> tuple[Any, Any]:
-        """Costs and places for a kernel that looks for the costliest rows of a block."""
-        costs = np.full(N_COSTLIEST, -1.0)
-        costs[0] = self.rows[-1].cost if len(self.rows) == N_COSTLIEST else -1.0
-        return costs, np.full(N_COSTLIEST, -1)
+    def room(self) -> NDArray[Any]:
+        """Room for a kernel that looks for the costliest rows of a block."""
+        is_full = len(self.rows) == N_COSTLIEST
+        return counted_losses.room_for_largest(N_COSTLIEST, self.rows[-1].cost if is_full else -1.0)
 
     def add(self, block: Block) -> None:
         """Take in a block."""
-        losses = np.empty(block.n_rows)
-        surprisals = kernels.surprisals if block.y_true.dtype == np.uint8 else kernels.soft_surprisals
-        surprisals(block.y_true, *forecast_of(block), losses)
-        costs, places = self.room()
-        n_kept, _ = kernels.keep_costliest(losses, 0, costs[0], 0, costs, places)
-        places[n_kept:] = -1
-        self.take(block, costs, places)
+        costs = np.empty(block.n_rows)
+        surprisals = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
+        surprisals(block.y_true, *forecast_of(block), costs)
+        kept = self.room()
+        # What costs as much as the last row of a full list is looked at, too: name and row decide which stays.
+        n_kept, _ = counted_losses.keep_largest(costs, 0, kept["value"][0], 0, kept)
+        self.take(block, kept[:n_kept])
 
-    def take(self, block: Block, costs: Any, places: Any) -> None:
+    def take(self, block: Block, kept: NDArray[Any]) -> None:
         """Take in the costliest rows of a block, which a kernel has found."""
-        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        self.n_rows += times_of(block)
         forecast = forecast_of(block)
-        found = [row_of(block, forecast, float(c), int(i)) for c, i in zip(costs, places, strict=True) if i >= 0]
+        found = [row_of(block, forecast, cost, place) for cost, place in kept.tolist() if place >= 0]
         if found:
             self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_COSTLIEST]
 

@@ -3,71 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Unlabelled
 from logloss.errors import DataError
-from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
-from logloss.onepass.summaries.contract import Workspace, forecast_of, is_hard, pieces_of
+from logloss.onepass.summaries.contract import Workspace, added, forecast_of, is_hard, pieces_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
-from logloss.onepass.summaries.grouped import GroupedSummary, GroupedWorkspace
+from logloss.onepass.summaries.group_losses import losses_workspace
+from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
 from logloss.text import count, listed, significant
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from logloss.onepass.summaries.tables import Ints
 
 # The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
 # the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
 # variance of the loss if the prediction is right; w_infinite: the weight of rows of infinite loss.
 SUMS = (
-    "w",
-    "c",
-    "ww",
-    "cw",
-    "cc",
-    "www",
-    "cww",
-    "ccw",
-    "ccc",
-    "a",
-    "aw",
-    "aa",
-    "ca",
-    "p",
-    "b",
-    "bw",
-    "bb",
-    "h",
-    "v",
-    "w_infinite",
+    *("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc"),
+    *("a", "aw", "aa", "ca", "p", "b", "bw", "bb", "h", "v", "w_infinite"),
 )
-# Which rows of limbs make each of them in `kernels.general_sums`: two where the products are kept in two halves.
-GENERAL_LIMBS = (
-    (0,),
-    (1,),
-    (2, 3),
-    (4, 5),
-    (6, 7),
-    (8, 9),
-    (10, 11),
-    (12, 13),
-    (14, 15),
-    (16,),
-    (17, 18),
-    (19, 20),
-    (21, 22),
-    (23,),
-    (24,),
-    (25, 26),
-    (27, 28),
-    (29,),
-    (30,),
-    (31,),
+# Which rows of limbs make each in `weighted_losses.general_sums`: two of products, which are kept in two halves.
+N_HALVES = [2 if len(name) in (2, 3) else 1 for name in SUMS]
+GENERAL_LIMBS = tuple(
+    tuple(range(stop - n_halves, stop)) for n_halves, stop in zip(N_HALVES, accumulate(N_HALVES), strict=True)
 )
-N_GENERAL_LIMBS = 32
-# Which rows of limbs make the sums of `kernels.hard_sums`, where every weight is 1.
+N_GENERAL_LIMBS = weighted_losses.N_GENERAL + 1
+# Which rows of limbs make the sums of `counted_losses.hard_sums`, where every weight is 1.
 HARD_LIMBS: dict[str, tuple[int, ...]] = {
     "c": (0,),
     "cw": (0,),
@@ -86,7 +57,7 @@ HARD_LIMBS: dict[str, tuple[int, ...]] = {
 HARD_SUMS = ("c", "p", "b")
 # The part that rows are of, by its number and name, and what tells them from others: how many there are, how many more
 # have no label yet, and the two sums of their hashes.
-Piece = tuple[tuple[int, str], tuple[int, int, int, int]]
+RowsOfPart = tuple[tuple[int, str], tuple[int, int, int, int]]
 NO_SCORES, NONE_COSTLY = ScoreSummary.empty(), CostliestSummary.empty()
 
 
@@ -142,7 +113,7 @@ class _LossSumWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block of hard labels."""
-        self.n_infinite += losses.losses_summed(block.y_true, *forecast_of(block), self.limbs)
+        self.n_infinite += counted_losses.losses_summed(block.y_true, *forecast_of(block), self.limbs)
         self.n_rows += block.n_rows
         self.coding |= block.coding
 
@@ -152,7 +123,7 @@ class _LossSumWorkspace:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LateSums:
+class UnlabelledSums:
     """Rows that have a forecast but no label yet: their number, and the exact sums of weight, weight·prediction and
     weight·its entropy, in units of 2^-6720."""
 
@@ -162,19 +133,19 @@ class LateSums:
     entropy: int = 0
 
     @classmethod
-    def of(cls, late: Unlabelled) -> LateSums:
+    def of(cls, rows: Unlabelled) -> UnlabelledSums:
         """Of some rows."""
         limbs, tally = exact.new_limbs(N_GENERAL_LIMBS), np.array([0, 0, 0, -1])
-        forecast = forecast_of(late)
+        forecast = forecast_of(rows)
         # Whatever the label, prediction and entropy are what they are.
         labels = np.zeros(len(forecast[0]))
-        losses.general_sums(labels, *forecast, late.sample_weight, late.counts, limbs, tally)
+        weighted_losses.general_sums(labels, *forecast, rows.sample_weight, rows.counts, limbs, tally)
         sums = (exact.as_integer(limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h"))
         return cls(int(tally[0]), *sums)
 
-    def merge(self, other: LateSums) -> LateSums:
+    def merge(self, other: UnlabelledSums) -> UnlabelledSums:
         """Of the rows of both."""
-        return LateSums(
+        return UnlabelledSums(
             self.n_rows + other.n_rows,
             self.weight + other.weight,
             self.proba + other.proba,
@@ -192,7 +163,7 @@ class LateSums:
         return exact.ratio(self.entropy, self.weight) if self.weight else np.nan
 
 
-NONE_LATE = LateSums()
+NO_UNLABELLED = UnlabelledSums()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -218,8 +189,8 @@ class LossSummary:
     costliest: CostliestSummary = NONE_COSTLY
     groups: GroupedSummary | None = None
     clusters: GroupedSummary | None = None
-    pieces: tuple[Piece, ...] = ()
-    unlabelled: LateSums | None = NONE_LATE
+    pieces: tuple[RowsOfPart, ...] = ()
+    unlabelled: UnlabelledSums | None = NO_UNLABELLED
 
     @classmethod
     def empty(cls, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None) -> LossSummary:
@@ -259,7 +230,7 @@ class LossSummary:
             merged_groups(self, other, "groups"),
             merged_groups(self, other, "clusters"),
             merged_pieces(self.pieces, other.pieces),
-            merged_late(self.unlabelled, other.unlabelled),
+            merged_unlabelled(self.unlabelled, other.unlabelled),
         )
 
     def sum(self, name: str) -> int:
@@ -282,11 +253,6 @@ class LossSummary:
         return f"LossSummary: n_rows={count(self.n_rows)}  log_loss={loss} nats"
 
 
-def added(a: Any, b: Any) -> Any:
-    """The sum of two rows of integers."""
-    return tuple(x + y for x, y in zip(a, b, strict=True))
-
-
 def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary | None:
     """The groups, or clusters, of both; a summary without rows has none to lose."""
     mine, theirs = getattr(a, kind), getattr(b, kind)
@@ -300,12 +266,12 @@ def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary |
     return mine.merge(theirs)
 
 
-def merged_late(a: LateSums | None, b: LateSums | None) -> LateSums | None:
+def merged_unlabelled(a: UnlabelledSums | None, b: UnlabelledSums | None) -> UnlabelledSums | None:
     """The rows of both without a label; what is not known of one is not known of both."""
     return None if a is None or b is None else a.merge(b)
 
 
-def merged_pieces(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+def merged_pieces(a: tuple[RowsOfPart, ...], b: tuple[RowsOfPart, ...]) -> tuple[RowsOfPart, ...]:
     """What each part holds, of both."""
     if not a or not b:
         return a or b
@@ -320,7 +286,7 @@ def added_hashes(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> 
     return a[0] + b[0], a[1] + b[1], (a[2] + b[2]) % WORD, (a[3] + b[3]) % WORD
 
 
-def keys_of_rows(by: Any, clusters: Any) -> Any:
+def keys_of_rows(by: Ints | None, clusters: Ints | None) -> Ints | None:
     """One hash of what groups and clusters a row belongs to; None where there are neither."""
     if by is None or clusters is None:
         return clusters if by is None else by
@@ -336,11 +302,11 @@ class _LossWorkspace:
         self.n_dropped = 0
         self.is_soft = False
         self.coding: frozenset[Any] = frozenset()
-        self.late = NONE_LATE
+        self.unlabelled = NO_UNLABELLED
         self.scores = ScoreWorkspace()
         self.costliest = CostliestWorkspace()
-        self.groups = None if groups is None else GroupedWorkspace(groups)
-        self.clusters = None if clusters is None else GroupedWorkspace(clusters)
+        self.groups = losses_workspace(groups, self.scores)
+        self.clusters = losses_workspace(clusters, self.scores)
         self.pieces: dict[tuple[int, str], tuple[int, int, int, int]] = {}
 
     def add(self, block: Block) -> None:
@@ -349,9 +315,9 @@ class _LossWorkspace:
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
         if block.unlabelled is not None:
-            late = LateSums.of(block.unlabelled)
-            self.late = self.late.merge(late)
-            self._hash(block, block.unlabelled, np.full(len(forecast_of(block.unlabelled)[0]), np.nan), 0, late.n_rows)
+            more = UnlabelledSums.of(block.unlabelled)
+            self.unlabelled = self.unlabelled.merge(more)
+            self._hash(block, block.unlabelled, np.full(len(forecast_of(block.unlabelled)[0]), np.nan), 0, more.n_rows)
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
@@ -361,12 +327,14 @@ class _LossWorkspace:
         tally = np.array([0, 0, 0, -1])
         forecast = forecast_of(block)
         if is_hard(block):
-            costs, places = self.costliest.room()
-            losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, costs, places)
-            self.costliest.take(block, costs, places)
+            kept = self.costliest.room()
+            counted_losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, kept)
+            self.costliest.take(block, kept)
             self.n_hard = added(self.n_hard, numbers_of(tally))
         else:
-            losses.general_sums(block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally)
+            weighted_losses.general_sums(
+                block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally
+            )
             self.costliest.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)
@@ -376,13 +344,19 @@ class _LossWorkspace:
             self.scores.add(block)
             return
         slots, offsets = self.scores.place(block)
-        if self.groups is not None:
-            self.groups.add(block, self.scores, slots, offsets)
-        if self.clusters is not None:
-            self.clusters.add(block, self.scores, slots, offsets, clusters)
+        for keyed, hashes in ((self.groups, None), (self.clusters, clusters)):
+            numbers = None if keyed is None else keyed.numbers_of(block, hashes)
+            if keyed is not None and numbers is not None:
+                keyed.sums.add(block, numbers, keyed.n_keys, slots, offsets)
 
     def _hash(
-        self, block: Block, rows: Block | Unlabelled, labels: Any, n_rows: int, n_late: int, keys: Any = None
+        self,
+        block: Block,
+        rows: Block | Unlabelled,
+        labels: NDArray[Any],
+        n_rows: int,
+        n_unlabelled: int,
+        keys: Ints | None = None,
     ) -> None:
         """Remember what tells rows from others with those of their part."""
         totals = np.zeros(2, np.uint64)
@@ -392,7 +366,7 @@ class _LossWorkspace:
             hash_rows(labels, one, zero, rows.sample_weight, keys, rows.counts, totals)
         part = block.part, block.place.name
         before = self.pieces.get(part, (0, 0, 0, 0))
-        self.pieces[part] = added_hashes(before, (n_rows, n_late, int(totals[0]), int(totals[1])))
+        self.pieces[part] = added_hashes(before, (n_rows, n_unlabelled, int(totals[0]), int(totals[1])))
 
     def freeze(self) -> LossSummary:
         """The summary of the blocks that were added."""
@@ -407,13 +381,13 @@ class _LossWorkspace:
             tuple(sum(general[k] for k in places) for places in GENERAL_LIMBS),
             self.scores.freeze(),
             self.costliest.freeze(),
-            None if self.groups is None else self.groups.freeze(self.scores),
-            None if self.clusters is None else self.clusters.freeze(self.scores),
+            None if self.groups is None else self.groups.freeze(),
+            None if self.clusters is None else self.clusters.freeze(),
             tuple(sorted(self.pieces.items())),
-            self.late,
+            self.unlabelled,
         )
 
 
-def numbers_of(tally: Any) -> tuple[int, int, int]:
+def numbers_of(tally: Ints) -> tuple[int, int, int]:
     """Rows, rows of 1 and rows of infinite loss that a kernel has counted."""
     return int(tally[0]), int(tally[1]), int(tally[2])

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Coded
 from logloss.data.rows import Array
-from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels import exact, logistic_loss
 from logloss.onepass.summaries.blockwise import pieces
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def residuals_of(
 ) -> Iterator[tuple[int, int, Array, Array, Array]]:
     """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
 
-    Residuals and curvatures are those of `kernels.logistic_rows`, times weight and count.
+    Residuals and curvatures are those of `logistic_loss.logistic_rows`, times weight and count.
     """
     coefficients = point.coefficients / coded.design.scale
     limbs = exact.new_limbs(1) if limbs is None else limbs
@@ -34,5 +34,5 @@ def residuals_of(
         weights = None if block.sample_weight is None else block.sample_weight[start:stop]
         counts = None if block.counts is None else block.counts[start:stop]
         own = np.empty((2, stop - start))
-        losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
         yield start, stop, piece, own, logits

@@ -9,16 +9,19 @@ one, and the bins of the table are those of its rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.errors import DataError
 from logloss.onepass.kernels import score_keys
-from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace
+from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of, times_of, weight_of
+from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, scaled, with_room
 from logloss.text import count
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 MOST_DISTINCT = 1 << 16
 # Bits in which distinct scores are counted before they are numbered: 8 for each row of a block.
@@ -107,7 +110,7 @@ class ScoreSummary:
         return f"ScoreSummary: n_rows={count(self.n_rows)}  {kind}: {count(self.n_distinct)}"
 
 
-def keys_of(block: Block) -> tuple[str, Any]:
+def keys_of(block: Block) -> tuple[str, Ints]:
     """The scale of the forecasts of a block, and the key of each."""
     proba, of_zero, logit = forecast_of(block)
     keys = np.empty(block.n_rows, np.int64)
@@ -118,19 +121,25 @@ def keys_of(block: Block) -> tuple[str, Any]:
     return PROBA, keys
 
 
-def has_too_many(keys: Any) -> bool:
+def has_too_many(keys: Ints) -> bool:
     """Whether these keys alone are certainly too many for a table: a quick look before they are numbered."""
     if len(keys) <= MOST_DISTINCT:
         return False
-    return score_keys.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64)) > MOST_DISTINCT
+    found: int = score_keys.least_distinct(keys, np.zeros(N_WORDS_SEEN, np.int64))
+    return found > MOST_DISTINCT
 
 
-def bins_of(scale: str, keys: Any) -> tuple[Any, Any]:
+def bins_of(scale: str, keys: Ints) -> tuple[Ints, Ints]:
     """The bin of each key, and the place of the row in it."""
     bins, offsets = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-    place = score_keys.bins_of_proba_keys if scale == PROBA else score_keys.bins_of_logit_keys
-    place(keys, bins, offsets)
+    put_in_bins(scale, keys, bins, offsets)
     return bins, offsets
+
+
+def put_in_bins(scale: str, keys: Ints, bins: Slots, offsets: Slots) -> None:
+    """Write the bin of each key, and the place of the row in it."""
+    put = score_keys.bins_of_proba_keys if scale == PROBA else score_keys.bins_of_logit_keys
+    put(keys, bins, offsets)
 
 
 class ScoreWorkspace:
@@ -145,11 +154,11 @@ class ScoreWorkspace:
         self._masses = SumWorkspace(N_MASSES)
         self._masses_before = SumTable.empty(N_MASSES)
         # The keys of the table, once there are bins.
-        self.keys_before: Any = None
+        self.keys_before = np.zeros(0, np.int64)
         # Once there are bins: counts and offsets, those in one word, those of rows that stand many times.
-        self._packed: Any = None
+        self._packed = np.zeros(0, np.int64)
         self._n_packed = 0
-        self._counts: Any = None
+        self._counts = np.zeros((0, N_BINNED), np.int64)
 
     def add(self, block: Block) -> None:
         """Take in rows of one kind (`pieces_of`)."""
@@ -160,10 +169,10 @@ class ScoreWorkspace:
         else:
             self.place(block)
 
-    def place(self, block: Block) -> tuple[Any, Any]:
+    def place(self, block: Block) -> tuple[Slots, Slots | None]:
         """Take in a block; returns where its rows are: (bins, offsets), or (numbers of the scores, None)."""
         self.scale, keys = keys_of(block)
-        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        self.n_rows += times_of(block)
         if not self.is_binned and not has_too_many(keys):
             slots, done = self._numbering.numbers_of(keys)
             if done == len(keys):
@@ -172,8 +181,7 @@ class ScoreWorkspace:
         if not self.is_binned:
             self._to_bins()
         bins, offsets = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
-        place = score_keys.bins_of_proba_keys if self.scale == PROBA else score_keys.bins_of_logit_keys
-        place(keys, bins, offsets)
+        put_in_bins(self.scale, keys, bins, offsets)
         if is_hard(block) and block.counts is None:
             self._make_room(block.n_rows)
             score_keys.tally_bins(block.y_true, bins, offsets, self._packed)
@@ -195,14 +203,11 @@ class ScoreWorkspace:
         score_keys.unpack(self._packed, self._counts)
         self._n_packed = 0
 
-    def _tally(self, block: Block, slots: Any, offsets: Any) -> None:
+    def _tally(self, block: Block, slots: Slots, offsets: Slots | None) -> None:
         """Count rows by number of their score or bin, or add up what they weigh."""
         n_slots = self._numbering.n_known
         if is_hard(block):
-            if n_slots > len(self._rows):
-                grown = np.zeros((max(n_slots, 2 * len(self._rows)), N_COUNTED), np.int64)
-                grown[: len(self._rows)] = self._rows
-                self._rows = grown
+            self._rows = with_room(self._rows, n_slots)
             score_keys.tally_slots(block.y_true, slots, block.counts, self._rows)
             return
         masses = masses_of(block)
@@ -224,7 +229,7 @@ class ScoreWorkspace:
         self._masses = SumWorkspace(N_MASSES)
         self._masses_before = table.masses
 
-    def keys(self) -> Any:
+    def keys(self) -> Ints:
         """The keys of the table in the order of their numbers."""
         return self._numbering.keys()
 
@@ -234,9 +239,7 @@ class ScoreWorkspace:
             return ScoreSummary()
         keys = self._numbering.keys()
         if not self.is_binned:
-            rows = self._rows[: len(keys)]
-            used = np.flatnonzero(rows.any(axis=1))
-            counts = CountTable.of(keys[used], rows[used]) if len(used) else CountTable.empty(N_COUNTED)
+            counts = CountTable.of_slots(keys, self._rows)
             return ScoreSummary(self.scale, False, self.n_rows, counts, self._masses.frozen(keys))
         self._unpack()
         bins = np.flatnonzero(self._counts[:, 0] | self._counts[:, 1])
@@ -244,16 +247,13 @@ class ScoreWorkspace:
         return ScoreSummary(self.scale, True, self.n_rows, CountTable(bins, self._counts[bins]), masses)
 
 
-def masses_of(block: Block) -> list[tuple[int, Any, Any]]:
+def masses_of(block: Block) -> list[tuple[int, Floats, Ints]]:
     """w, w·y, w², w²·y and w²·y² of each row, as (column, value, exponent of 2): nothing leaves the floats.
 
     w and w·y are exact, w·y in two parts where y is a share: of shares near 1 what is left for 0 would be rounding.
     """
-    weight = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
-    w, once = np.frexp(weight)
-    once = once.astype(np.int64)
-    label, of_label = np.frexp(block.y_true.astype(np.float64))
-    of_label = of_label.astype(np.int64)
+    w, once = scaled(weight_of(block))
+    label, of_label = scaled(block.y_true.astype(np.float64))
     square = w * w
     product, rest = exact_product(w, label)
     found = [
@@ -266,7 +266,7 @@ def masses_of(block: Block) -> list[tuple[int, Any, Any]]:
     return [*found, (1, rest, once + of_label)] if rest.any() else found
 
 
-def exact_product(a: Any, b: Any) -> tuple[Any, Any]:
+def exact_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """a·b as the sum of two floats ≥ 0, the first within one unit in the last place; a and b in [1/2, 1), or 0."""
     # Dekker (1971), with Veltkamp's halves: of 53 bits 26 and 27.
     halves = []

@@ -10,110 +10,73 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import as_bits, compiled, fma, inlined
-from logloss.onepass.kernels.exact import (
-    GREATEST_LANE_EXPONENT,
-    LANE_BITS,
-    LEAST_LANE_EXPONENT,
-    LIMB_MASK,
-    MAGNITUDE_MASK,
-    MAX_ROWS_OF_DEPOSIT,
-    power_of_two,
-    split_float,
-)
-from logloss.onepass.kernels.pointwise import BITS_OF_ROUNDER, ROUNDER
+from logloss.onepass.kernels.by_group import order_by_group
+from logloss.onepass.kernels.exact import GREATEST_LANE_EXPONENT, LEAST_LANE_EXPONENT, LIMB_MASK
+from logloss.onepass.kernels.lane_sums import deposit_each, deposit_runs
 from logloss.onepass.kernels.score_keys import NO_KEY, number_keys
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+    # Numbers of what each row falls under.
+    Slots = NDArray[np.integer[Any]]
+    # Order of the rows and where the run of each slot begins.
+    Runs = tuple[NDArray[np.int32], Ints]
+    # Values and exponents of 2: products of which the factors would leave the floats.
+    Scaled = tuple[Floats, Ints]
 
 LEAST_PLACES = 1 << 11
 # Deposits that a lane of 32 bits takes before it is carried: one adds at most 2^32 to it.
 MAX_DEPOSITS = 1 << 29
 
 
-@inlined
-def deposit_in_lanes(k, position, slot, lanes):
-    """Add k·2^position, |k| < 2^63, to one slot of lanes that are 32 bits apart."""
-    if k == 0:
-        # There need be no lane so high.
-        return
-    sign = -1 if k < 0 else 1
-    a = -k if k < 0 else k
-    j = position >> 5
-    s = position & 31
-    low = (a & LIMB_MASK) << s
-    high = (a >> 32) << s
-    lanes[j, slot] += sign * (low & LIMB_MASK)
-    lanes[j + 1, slot] += sign * ((low >> 32) + (high & LIMB_MASK))
-    lanes[j + 2, slot] += sign * (high >> 32)
+def with_room(rows: Ints, n_slots: int) -> Ints:
+    """The same rows and empty ones after them, at least so many: twice as many whenever there were too few."""
+    if n_slots <= len(rows):
+        return rows
+    grown = np.zeros((max(n_slots, 2 * len(rows)), *rows.shape[1:]), np.int64)
+    grown[: len(rows)] = rows
+    return grown
 
 
-@compiled
-def deposit_each(values, shifts, times, slots, lowest, lanes):
-    """Add each value·2^shift, as many times as `times` says (None: once), to the sum of its slot.
-
-    lanes: shape (n_lanes, n_slots), 32 bits apart, the first in units of 2^lowest, of which every value is a multiple;
-    0 ≤ times < 2^62. Cost: 4 ns each, 15 with `times`.
-    """
-    for i in range(values.shape[0]):
-        k, exponent = split_float(values[i])
-        position = exponent + shifts[i] - lowest
-        slot = np.int64(slots[i])
-        if times is None:
-            deposit_in_lanes(k, position, slot, lanes)
-        else:
-            k_high, k_low = k >> 27, k & 0x7FFFFFF
-            n_high, n_low = times[i] >> 31, times[i] & 0x7FFFFFFF
-            deposit_in_lanes(k_low * n_low, position, slot, lanes)
-            deposit_in_lanes(k_high * n_low, position + 27, slot, lanes)
-            deposit_in_lanes(k_low * n_high, position + 31, slot, lanes)
-            deposit_in_lanes(k_high * n_high, position + 58, slot, lanes)
+def runs_of(slots: Slots, n_slots: int) -> Runs:
+    """The rows of each slot one after another, in their order."""
+    order, starts = np.empty(len(slots), np.int32), np.empty(n_slots + 1, np.int64)
+    order_by_group(slots, starts, order)
+    return order, starts
 
 
-@compiled
-def deposit_runs(values, order, starts, top, lowest, lanes):
-    """Add each value, below 2^top, to the sum of its slot: order, starts as of `grouping.order_by_group`.
+def scaled(values: Floats) -> Scaled:
+    """Values as mantissas and exponents of 2."""
+    mantissas, exponents = np.frexp(values)
+    return mantissas, exponents.astype(np.int64)
 
-    Two lanes of 48 bits are added up in registers, as `exact.deposit_below` does; lowest ≤ top − 95. Cost: 1.5 ns each,
-    20 a slot.
-    """
-    lane = 47 - top
-    up_1, down_1 = power_of_two(lane), power_of_two(-lane)
-    up_2, down_2 = power_of_two(lane + LANE_BITS), power_of_two(-lane - LANE_BITS)
-    for slot in range(starts.shape[0] - 1):
-        for start in range(starts[slot], starts[slot + 1], MAX_ROWS_OF_DEPOSIT):
-            rows = order[start : min(start + MAX_ROWS_OF_DEPOSIT, starts[slot + 1])]
-            sum_1 = sum_2 = left = 0
-            for i in range(rows.shape[0]):
-                x = values[rows[i]]
-                k_1 = fma(x, up_1, ROUNDER)
-                x = fma(ROUNDER - k_1, down_1, x)
-                k_2 = fma(x, up_2, ROUNDER)
-                x = fma(ROUNDER - k_2, down_2, x)
-                sum_1 += as_bits(k_1) - BITS_OF_ROUNDER
-                sum_2 += as_bits(k_2) - BITS_OF_ROUNDER
-                left |= as_bits(x) & MAGNITUDE_MASK
-            deposit_in_lanes(sum_1, -lane - lowest, slot, lanes)
-            deposit_in_lanes(sum_2, -lane - LANE_BITS - lowest, slot, lanes)
-            if left == 0:
-                continue
-            for i in range(rows.shape[0]):
-                x = values[rows[i]]
-                x = fma(ROUNDER - fma(x, up_1, ROUNDER), down_1, x)
-                x = fma(ROUNDER - fma(x, up_2, ROUNDER), down_2, x)
-                if x != 0.0:
-                    k, exponent = split_float(x)
-                    deposit_in_lanes(k, exponent - lowest, slot, lanes)
+
+def product_of(*factors: Scaled) -> Scaled:
+    """A product, rounded as that of the mantissas is: nothing leaves the floats."""
+    value, exponent = factors[0]
+    for mantissa, shift in factors[1:]:
+        value, exponent = value * mantissa, exponent + shift
+    return value, exponent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CountTable:
     """Whole numbers by key: keys (k,) ascending, counts (k, n_columns), int64."""
 
-    keys: Any
-    counts: Any
+    keys: Ints
+    counts: Ints
+
+    @property
+    def n_columns(self) -> int:
+        """How many numbers each key has."""
+        return int(self.counts.shape[1])
 
     @classmethod
     def empty(cls, n_columns: int) -> CountTable:
@@ -121,10 +84,17 @@ class CountTable:
         return cls(np.zeros(0, np.int64), np.zeros((0, n_columns), np.int64))
 
     @classmethod
-    def of(cls, keys: Any, counts: Any) -> CountTable:
+    def of_slots(cls, keys: Ints, counts: Ints) -> CountTable:
+        """Of the first slots, under these keys in any order: those in which something was counted."""
+        used = np.flatnonzero(counts[: len(keys)].any(axis=1))
+        return cls.of(keys[used], counts[used])
+
+    @classmethod
+    def of(cls, keys: Ints, counts: Ints) -> CountTable:
         """Of keys in any order, some of them more than once."""
         if len(keys) == 0:
             return cls.empty(counts.shape[1])
+        # Sorted first: keys come out in their order, and each one's counts stand together.
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -139,6 +109,7 @@ class CountTable:
         if len(self.keys) == len(other.keys) and np.array_equal(self.keys, other.keys):
             return CountTable(self.keys, self.counts + other.counts)
         small, large = sorted((self, other), key=lambda table: len(table.keys))
+        # The smaller one is looked up in the larger: merging a block into a day costs what the block costs, and a copy.
         places = np.searchsorted(large.keys, small.keys)
         near = large.keys[np.minimum(places, len(large.keys) - 1)]
         is_known = near == small.keys
@@ -170,9 +141,19 @@ class SumTable:
     Frozen tables are carried: each lane below 2^32, no lane at either end that holds only zeros. Sums are ≥ 0.
     """
 
-    keys: Any
-    lanes: Any
+    keys: Ints
+    lanes: Ints
     first: int = 0
+
+    @property
+    def n_columns(self) -> int:
+        """How many sums each key has."""
+        return int(self.lanes.shape[0])
+
+    @property
+    def n_lanes(self) -> int:
+        """How many lanes each sum has."""
+        return int(self.lanes.shape[1])
 
     @classmethod
     def empty(cls, n_columns: int) -> SumTable:
@@ -180,7 +161,7 @@ class SumTable:
         return cls(np.zeros(0, np.int64), np.zeros((n_columns, 0, 0), np.int64))
 
     @classmethod
-    def carried(cls, keys: Any, lanes: Any, first: int) -> SumTable:
+    def carried(cls, keys: Ints, lanes: Ints, first: int) -> SumTable:
         """With lanes as they should be: keys in order, lanes below 2^32, the empty ones at the ends left out."""
         if len(keys) == 0:
             return cls.empty(lanes.shape[0])
@@ -188,6 +169,7 @@ class SumTable:
         for j in range(lanes.shape[1] - 1):
             lanes[:, j + 1] += lanes[:, j] >> 32
             lanes[:, j] &= LIMB_MASK
+        # Without the empty ends a sum has one form, whichever blocks it was made of: equality is that of arrays.
         used = np.flatnonzero(lanes.any(axis=(0, 2)))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         order = np.argsort(keys, kind="stable")
@@ -206,7 +188,7 @@ class SumTable:
             lanes[:, low : low + table.lanes.shape[1], np.searchsorted(keys, table.keys)] += table.lanes
         return SumTable.carried(keys, lanes, first)
 
-    def renamed(self, keys: Any) -> SumTable:
+    def renamed(self, keys: Ints) -> SumTable:
         """The same sums under other keys, in any order; those of one key are added up."""
         distinct, places = np.unique(keys, return_inverse=True)
         if len(distinct) == len(keys):
@@ -252,7 +234,7 @@ class Numbering:
         self._known = np.full(LEAST_PLACES, NO_KEY)
         self._numbers = np.zeros(LEAST_PLACES, np.int32)
 
-    def numbers_of(self, keys: Any) -> tuple[Any, int]:
+    def numbers_of(self, keys: Ints) -> tuple[NDArray[np.int32], int]:
         """(The number of each key, how many keys were numbered): fewer than all once there are too many."""
         found = np.empty(len(keys), np.int32)
         done = 0
@@ -265,7 +247,7 @@ class Numbering:
                 return found, done
             self._grow()
 
-    def keys(self) -> Any:
+    def keys(self) -> Ints:
         """The keys in the order of their numbers."""
         taken = self._known != NO_KEY
         keys = np.empty(self.n_known, np.int64)
@@ -274,12 +256,13 @@ class Numbering:
 
     def _grow(self) -> None:
         keys = self.keys()
+        # Eightfold, since each growth numbers all keys again: 2^16 of them are reached in two.
         self._known = np.full(8 * len(self._known), NO_KEY)
         self._numbers = np.zeros(len(self._known), np.int32)
         number_keys(keys, self._known, self._numbers, np.empty(len(keys), np.int32), 0, self.limit)
 
 
-def are_few(keys: Any, limit: int) -> bool:
+def are_few(keys: Ints, limit: int) -> bool:
     """Whether there are at most so many distinct keys; soon known where there are many more."""
     return Numbering(limit).numbers_of(keys)[1] == len(keys)
 
@@ -292,7 +275,9 @@ class SumWorkspace:
         self.first = 0
         self.n_deposits = 0
 
-    def add(self, column: int, values: Any, shifts: Any, slots: Any, n_slots: int, times: Any = None) -> None:
+    def add(
+        self, column: int, values: Floats, shifts: Ints, slots: Slots, n_slots: int, times: Ints | None = None
+    ) -> None:
         """Add value·2^shift, as many times as `times` says, to the sum of its slot in a column; values finite, ≥ 0."""
         present = values > 0
         if not present.any():
@@ -300,10 +285,16 @@ class SumWorkspace:
             return
         tops = np.frexp(values)[1] + shifts
         low, high = int(tops[present].min()), int(tops[present].max())
-        self._deposit(column, values, shifts, slots, n_slots, times, low, high)
+        self._deposit(column, (values, shifts), slots, n_slots, times, (low, high))
 
     def add_plain(
-        self, column: int, values: Any, slots: Any, n_slots: int, times: Any = None, runs: Any = None
+        self,
+        column: int,
+        values: Floats,
+        slots: Slots,
+        n_slots: int,
+        times: Ints | None = None,
+        runs: Runs | None = None,
     ) -> None:
         """Add each value as it stands; finite, ≥ 0. runs: (order, starts) of the slots, where they have many rows."""
         largest = values.max(initial=0.0)
@@ -315,18 +306,19 @@ class SumWorkspace:
         low, high = math.frexp(float(least.view(np.float64)))[1], math.frexp(float(largest))[1]
         if runs is not None and times is None and LEAST_LANE_EXPONENT < high < GREATEST_LANE_EXPONENT:
             self._make_room(min(low - 54, high - 96), high, len(values), n_slots)
-            deposit_runs(values, *runs, high, 32 * self.first, self.lanes[column])
+            deposit_runs(values, runs, high, 32 * self.first, self.lanes[column])
             return
-        self._deposit(column, values, np.zeros(len(values), np.int64), slots, n_slots, times, low, high)
+        self._deposit(column, (values, np.zeros(len(values), np.int64)), slots, n_slots, times, (low, high))
 
     def _deposit(
-        self, column: int, values: Any, shifts: Any, slots: Any, n_slots: int, times: Any, low: int, high: int
+        self, column: int, values: Scaled, slots: Slots, n_slots: int, times: Ints | None, exponents: tuple[int, int]
     ) -> None:
-        """Add values whose exponents lie between low and high."""
+        """Add values whose exponents lie between two."""
+        (mantissas, shifts), (low, high) = values, exponents
         high += 0 if times is None else int(times.max()).bit_length()
         # A value has 53 bits.
-        self._make_room(low - 54, high, len(values), n_slots)
-        deposit_each(values, shifts, times, slots, 32 * self.first, self.lanes[column])
+        self._make_room(low - 54, high, len(mantissas), n_slots)
+        deposit_each(mantissas, shifts, times, slots, 32 * self.first, self.lanes[column])
 
     def _make_room(self, low: int, high: int, n_values: int, n_slots: int) -> None:
         """Make room for bits from low to high, two lanes above for carries, and for the deposits of so many values."""
@@ -361,7 +353,7 @@ class SumWorkspace:
             at = table.first - self.first
             self.lanes[:, at : at + table.lanes.shape[1], table.keys] += table.lanes
 
-    def frozen(self, keys: Any) -> SumTable:
+    def frozen(self, keys: Ints) -> SumTable:
         """The sums of the first slots under these keys, those of slots that hold something in the first column."""
         lanes = self.lanes[:, :, : len(keys)]
         used = np.flatnonzero(lanes[0].any(axis=0))

@@ -10,8 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import exact
-from logloss.onepass.kernels import losses as kernels
+from logloss.onepass.kernels import exact, logistic_loss
 from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
 from logloss.onepass.summaries.contract import Workspace
 from logloss.onepass.summaries.curvature import on_face
@@ -89,7 +88,7 @@ class _TrialWorkspace:
             counts = None if block.counts is None else block.counts[start:stop]
             own = spare[:, : stop - start]
             for each, limbs in zip(logits, self.limbs, strict=True):
-                kernels.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
+                logistic_loss.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
         self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
         self.coding |= block.coding
 

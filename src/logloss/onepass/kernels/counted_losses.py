@@ -1,0 +1,236 @@
+"""Sums over rows that count alike: hard labels without weights, each row once or as many times as it stands.
+
+    y  labels: uint8 (0 or 1) in the kernels of hard labels, float64 (shares in [0, 1]) in the others
+    p  P(1), float32 or float64     q  P(0), where it is a column of its own, else None
+    z  logits, where the forecasts are logits, else None (numba wants an array for p, too, and gets the same one)
+    n  counts ≥ 0 (int64): the row stands n times; or None
+
+A measurement sums losses, probabilities and Brier scores row by row (`row_sums`); their squares and products come from
+the table of scores, each score of which is one row here that stands many times (`hard_sums`).
+
+>>> import numpy as np
+>>> from logloss.onepass.kernels.exact import as_integer, new_limbs, rounded
+>>> limbs = new_limbs(1)
+>>> losses_summed(np.array([1, 0], dtype=np.uint8), np.array([0.5, 0.5]), None, None, limbs)
+0
+>>> rounded(as_integer(limbs[0]), 2)
+0.6931471805599453
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.onepass.kernels.compiled import compiled, fma
+from logloss.onepass.kernels.exact import carry, deposit, deposit_below
+from logloss.onepass.kernels.losses import (
+    IF_ONE,
+    IF_ZERO,
+    N_PARTS,
+    PROBA,
+    forecast_parts,
+    probability_of,
+    surprisals,
+)
+from logloss.onepass.kernels.pointwise import INFINITY
+from logloss.onepass.kernels.products import (
+    SLICE,
+    STRIDE,
+    deposit_columns,
+    deposit_powers,
+    is_safe,
+    part_of,
+    powers,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+N_HARD = 9
+# No probability above 0 costs as much as 2^10 nats: −log 5e-324 is 744.4.
+MOST_NATS_EXPONENT = 10
+# The largest values of a block and where they stand.
+LARGEST = np.dtype([("value", np.float64), ("place", np.int64)])
+
+
+def room_for_largest(size: int, least: float = -1.0) -> NDArray[Any]:
+    """Room for `keep_largest`, for values that are at least so large."""
+    kept = np.full(size, np.array((-1.0, -1), LARGEST))
+    kept["value"][0] = least
+    return kept
+
+
+@compiled
+def losses_summed(y, p, q, z, limbs):
+    """Σ loss of hard labels into limbs[0], infinite rows left out; returns their number.
+
+    Cost: 1.5 ns a row, 4 from logits.
+    """
+    # A slice stays in the first-level cache between the two loops; an array of all rows would go to memory and back.
+    scratch = np.empty(SLICE)
+    n_infinite = 0
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        surprisals(y[start:stop], p[start:stop], part_of(q, start, stop), part_of(z, start, stop), scratch[:length])
+        n_infinite += set_infinite_to_zero(scratch[:length])
+        # Losses of probabilities have a known bound, and no largest one is looked for; those of logits have none.
+        if z is None:
+            deposit_below(scratch[:length], MOST_NATS_EXPONENT, limbs[0])
+        else:
+            deposit(scratch[:length], limbs[0])
+    carry(limbs)
+    return n_infinite
+
+
+@compiled
+def set_infinite_to_zero(values):
+    """Take the infinite values out of a column of values ≥ 0; returns how many there were."""
+    n_infinite = 0
+    for i in range(values.shape[0]):
+        is_infinite = values[i] == INFINITY
+        n_infinite += is_infinite
+        values[i] = 0.0 if is_infinite else values[i]
+    return n_infinite
+
+
+@compiled
+def row_sums(y, p, q, z, n, limbs, tally, kept):
+    """Σ loss, Σ probability and Σ Brier score of hard labels into limbs[0..2]; infinite losses enter none of them.
+
+    tally: rows, rows of 1, rows of infinite loss. kept: the costliest rows of the block, the costliest first, of equal
+    ones the first, with place −1 where there are fewer; its first value says on entry what a row must cost to be kept.
+    Cost: 2.5 ns a row, 6 from logits.
+    """
+    scratch = np.empty(3 * STRIDE)
+    n_kept = 0
+    least = kept["value"][0]
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        labels, ones = y[start:stop], p[start:stop]
+        zeros, logits = part_of(q, start, stop), part_of(z, start, stop)
+        losses, probas, briers = scratch[:length], scratch[STRIDE : STRIDE + length], scratch[2 * STRIDE :]
+        surprisals(labels, ones, zeros, logits, losses)
+        most = 0.0
+        n_ones = 0
+        for i in range(length):
+            most = max(most, losses[i])
+            n_ones += labels[i]
+        # Once the list is full, few slices hold a row for it.
+        if most >= least:
+            n_kept, least = keep_largest(losses, start, least, n_kept, kept)
+        # Counted apart, since slices with an infinite loss are rare.
+        if most == INFINITY:
+            for i in range(length):
+                tally[2] += (1 if n is None else n[start + i]) if losses[i] == INFINITY else 0
+            set_infinite_to_zero(losses)
+        for i in range(length):
+            one = probability_of(np.float64(logits[i])) if z is not None else np.float64(ones[i])
+            miss = (1.0 if labels[i] != 0 else 0.0) - one
+            probas[i] = one
+            briers[i] = miss * miss
+        if n is not None:
+            for i in range(length):
+                tally[0] += n[start + i]
+                tally[1] += n[start + i] if labels[i] != 0 else 0
+            deposit_columns(scratch, 3, length, n, start, limbs)
+            continue
+        tally[0] += length
+        tally[1] += n_ones
+        if z is None:
+            deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
+        else:
+            deposit(losses, limbs[0])
+        # Both are at most 1.
+        deposit_below(probas, 1, limbs[1])
+        deposit_below(briers[:length], 1, limbs[2])
+    carry(limbs)
+    kept["place"][n_kept:] = -1
+
+
+@compiled
+def keep_largest(values, start, least, n_kept, kept):
+    """Put the rows of a slice whose values are at least so large into the list of the largest; returns (kept, least).
+
+    Where the list is full, only what is larger than its last one enters: of equal ones the first stay.
+    """
+    largest, places = kept["value"], kept["place"]
+    size = largest.shape[0]
+    for i in range(values.shape[0]):
+        value = values[i]
+        if value < least or (n_kept == size and value <= largest[size - 1]):
+            continue
+        # By insertion: once the list is full, few rows of a slice enter it.
+        k = min(n_kept, size - 1)
+        while k > 0 and largest[k - 1] < value:
+            largest[k], places[k] = largest[k - 1], places[k - 1]
+            k -= 1
+        largest[k], places[k] = value, start + i
+        n_kept = min(n_kept + 1, size)
+    if n_kept == size:
+        least = max(least, largest[size - 1])
+    return n_kept, least
+
+
+@compiled
+def hard_sums(y, p, q, z, n, limbs, tally):
+    """The sums of rows with hard labels and without weights, twelve columns; infinite losses enter none of them.
+
+    tally: rows, rows of 1, rows of infinite loss, place of the first of these (−1: none). Cost: 8 ns a row.
+    """
+    parts = np.empty(N_PARTS * STRIDE)
+    scratch = np.empty(N_HARD * STRIDE)
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        length = stop - start
+        forecast_parts(p[start:stop], part_of(q, start, stop), part_of(z, start, stop), parts)
+        labels = y[start:stop]
+        special = 0
+        n_ones = 0
+        for i in range(length):
+            is_one = labels[i] != 0
+            n_ones += is_one
+            if_one, if_zero, proba = parts[IF_ONE + i], parts[IF_ZERO + i], parts[PROBA + i]
+            loss = if_one if is_one else if_zero
+            # Losses that cannot be cubed count as 0 here and follow below: they are rare, and this loop has no branch.
+            plain = is_safe(loss)
+            special |= not plain
+            c = 0.0 if loss == INFINITY else loss
+            square, square_low, cube, cube_low = powers(c if plain else 0.0)
+            miss = (1.0 if is_one else 0.0) - proba
+            brier = miss * miss
+            brier_square = brier * brier
+            scratch[i] = c
+            scratch[STRIDE + i] = square
+            scratch[2 * STRIDE + i] = square_low
+            scratch[3 * STRIDE + i] = cube
+            scratch[4 * STRIDE + i] = cube_low
+            scratch[5 * STRIDE + i] = c if is_one else 0.0
+            scratch[6 * STRIDE + i] = brier
+            scratch[7 * STRIDE + i] = brier_square
+            scratch[8 * STRIDE + i] = fma(brier, brier, -brier_square)
+        if special:
+            for i in range(length):
+                loss = parts[IF_ONE + i] if labels[i] != 0 else parts[IF_ZERO + i]
+                count = 1 if n is None else n[start + i]
+                # A row that stands no times takes no part, not even as the first of its kind.
+                if loss == INFINITY and count > 0:
+                    tally[2] += count
+                    if tally[3] < 0:
+                        tally[3] = start + i
+                elif not is_safe(loss):
+                    deposit_powers(loss, count, limbs)
+        if n is None:
+            tally[0] += length
+            tally[1] += n_ones
+        else:
+            for i in range(length):
+                tally[0] += n[start + i]
+                tally[1] += n[start + i] if labels[i] != 0 else 0
+        deposit_columns(scratch, N_HARD, length, n, start, limbs)
+        # Probability, entropy and variance stand behind each other in the parts, and in the sums.
+        deposit_columns(parts[PROBA:], 3, length, n, start, limbs[N_HARD:])
+    carry(limbs)

@@ -1,0 +1,140 @@
+"""What a comparison adds up of each group or period: the losses of every forecast, and how far each two are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.tables import (
+    CountTable,
+    SumTable,
+    SumWorkspace,
+    product_of,
+    runs_of,
+    scaled,
+    with_room,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from logloss.onepass.summaries.tables import Floats, Ints, Scaled, Slots
+
+# Rows of a key in a block from which sorting them first is quicker.
+FEWEST_OF_A_RUN = 16
+# Squares of floats between them are what squares of their mantissas are.
+LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
+
+
+@dataclass(frozen=True, slots=True)
+class LossesOfBlock:
+    """Losses of each forecast, 0 where it said that what happened is impossible; where it did; both scaled where there
+    are weights, which groups and periods have in common."""
+
+    costs: Sequence[Floats]
+    impossible: Sequence[NDArray[np.bool_]]
+    weight: Scaled | None
+    scaled_costs: Sequence[Scaled]
+
+    @classmethod
+    def of(cls, block: Block, losses: Sequence[Floats]) -> LossesOfBlock:
+        """Of the losses of each forecast, which may be infinite."""
+        impossible = [np.isinf(each) for each in losses]
+        costs = [np.where(is_out, 0.0, each) for is_out, each in zip(impossible, losses, strict=True)]
+        if block.sample_weight is None:
+            return cls(costs, impossible, None, [])
+        return cls(costs, impossible, scaled(block.sample_weight), [scaled(cost) for cost in costs])
+
+
+class GapsByGroup:
+    """Losses and gaps by number of the group or period.
+
+    has_squares: whether weights are also summed squared, as the errors of groups need them. Of rows without weights the
+    distinct sums are fewer: `plain` says which of those each sum is.
+    """
+
+    def __init__(self, n_forecasts: int, n_pairs: int, *, has_squares: bool) -> None:
+        self._has_squares = has_squares
+        weighted, pairs = tuple(range(1 + n_forecasts)), tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
+        self._plain_of = (*weighted, *weighted, *pairs) if has_squares else (*weighted, *pairs)
+
+    def resume(self, kept: GroupedSummary) -> None:
+        """Begin with what a summary holds."""
+        self._totals = with_room(np.zeros((0, kept.totals.n_columns), np.int64), kept.n_groups)
+        self._totals[kept.totals.keys] = kept.totals.counts
+        self._sums = SumWorkspace(kept.sums.n_columns)
+        self._sums.take(kept.sums, kept.n_groups)
+        self._plain = SumWorkspace(len(set(self._plain_of)))
+
+    def add(
+        self,
+        block: Block,
+        numbers: Slots,
+        n_keys: int,
+        losses: LossesOfBlock,
+        gaps: Sequence[Floats],
+        unbounded: Sequence[NDArray[np.bool_]],
+    ) -> None:
+        """Take in rows; gaps: what is squared, of each pair; unbounded: where that has no bound, which is counted."""
+        self._totals = with_room(self._totals, n_keys)
+        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *unbounded)):
+            self._count(column, numbers, n_keys, chosen, block.counts)
+        weight, costs = losses.weight, losses.scaled_costs
+        if weight is not None:
+            columns = [weight, *(product_of(weight, cost) for cost in costs)]
+            if self._has_squares:
+                columns += [product_of(weight, weight), *(product_of(weight, weight, cost) for cost in costs)]
+            columns += [product_of(weight, weight, square(gap)) for gap in gaps]
+            for column, values in enumerate(columns):
+                self._sums.add(column, *values, numbers, n_keys, block.counts)
+            return
+        # Sorted once for all columns: each then adds up a key's rows in registers.
+        runs = runs_of(numbers, n_keys) if block.n_rows >= FEWEST_OF_A_RUN * n_keys else None
+        for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *map(plain_square, gaps))):
+            if isinstance(plain, tuple):
+                self._plain.add(column, *plain, numbers, n_keys, block.counts)
+            else:
+                self._plain.add_plain(column, plain, numbers, n_keys, block.counts, runs)
+
+    def _count(self, column: int, numbers: Slots, n_keys: int, chosen: NDArray[np.bool_], times: Ints | None) -> None:
+        """Count the chosen rows, each as many times as it stands."""
+        if not chosen.any():
+            return
+        own = numbers if chosen.all() else numbers[chosen]
+        if times is None:
+            self._totals[:n_keys, column] += np.bincount(own, minlength=n_keys)
+        else:
+            np.add.at(self._totals[:, column], own, times[chosen])
+
+    def frozen(self, settings: GroupedSummary, n_keys: int) -> GroupedSummary:
+        """The tables of the first so many keys, beside settings."""
+        keys = np.arange(n_keys)
+        plain = self._plain.frozen(keys)
+        if len(plain.keys):
+            plain = SumTable(plain.keys, np.ascontiguousarray(plain.lanes[list(self._plain_of)]), plain.first)
+        else:
+            plain = SumTable.empty(settings.sums.n_columns)
+        return replace(
+            settings,
+            totals=CountTable.of_slots(keys, self._totals),
+            sums=self._sums.frozen(keys).merge(plain),
+        )
+
+
+def plain_square(values: Floats) -> Floats | Scaled:
+    """Squares as they stand where each is a normal float or 0, else scaled: the same numbers."""
+    with np.errstate(over="ignore"):
+        squares = values * values
+    is_normal = (squares > LEAST_SQUARE) & (squares < GREATEST_SQUARE) | (values == 0)
+    return squares if is_normal.all() else square(values)
+
+
+def square(values: Floats) -> Scaled:
+    """Squares, scaled."""
+    mantissa, exponent = scaled(values)
+    return mantissa * mantissa, 2 * exponent

@@ -1,0 +1,139 @@
+"""What a measurement adds up of each group or cluster: losses and probabilities, and how often each score was given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.onepass.kernels import by_group, exact, losses
+from logloss.onepass.summaries.cells import CellWorkspace
+from logloss.onepass.summaries.contract import forecast_of, is_hard, weight_of
+from logloss.onepass.summaries.group_keys import CLUSTER
+from logloss.onepass.summaries.grouped import (
+    GENERAL_SUMS,
+    N_HARD_SUMS,
+    N_TOTALS,
+    GroupedSummary,
+    GroupWorkspace,
+    may_have_cells,
+)
+from logloss.onepass.summaries.scores import ScoreWorkspace
+from logloss.onepass.summaries.tables import (
+    CountTable,
+    SumTable,
+    SumWorkspace,
+    product_of,
+    runs_of,
+    scaled,
+    with_room,
+)
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.tables import Slots
+
+# Rows between two carries of the short sums: a row makes at most 24 deposits, each below 2^32, of 62 bits that fit.
+MOST_UNCARRIED = 1 << 25
+
+
+def losses_workspace(settings: GroupedSummary | None, scores: ScoreWorkspace) -> GroupWorkspace[LossesByGroup] | None:
+    """A workspace with these settings; scores: those of the same blocks, which are placed first."""
+    return None if settings is None else GroupWorkspace(settings, LossesByGroup(scores))
+
+
+class LossesByGroup:
+    """Losses by number of the group."""
+
+    def __init__(self, scores: ScoreWorkspace) -> None:
+        self._scores = scores
+
+    def resume(self, kept: GroupedSummary) -> None:
+        """Begin with what a summary holds."""
+        n_groups = kept.n_groups
+        self._kind = kept.kind
+        self._totals = with_room(np.zeros((0, N_TOTALS), np.int64), n_groups)
+        self._totals[kept.totals.keys] = kept.totals.counts
+        self._limbs = with_room(np.zeros((0, N_HARD_SUMS, exact.N_SHORT_LIMBS), np.int64), n_groups)
+        at = kept.sums.first + exact.SHORT_EXPONENT // 32
+        self._limbs[kept.sums.keys, :, at : at + kept.sums.n_lanes] = kept.sums.lanes.transpose(2, 0, 1)
+        self._n_uncarried = 0
+        self._general = SumWorkspace(len(GENERAL_SUMS))
+        self._general.take(kept.general, n_groups)
+        self._cells: CellWorkspace | None = None
+        if kept.cells is not None:
+            self._cells = CellWorkspace(self._scores, kept.shift, is_exact=kept.kind != CLUSTER)
+            self._cells.take(kept.cells)
+
+    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
+        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores."""
+        self._reach(n_groups)
+        is_far = None
+        if is_hard(block) and block.y_logit is not None:
+            # Their losses, or the cubes of these, leave the short sums.
+            size = np.abs(block.y_logit)
+            is_far = (size > by_group.GREATEST_POWERED) & np.isfinite(size)
+        if not is_hard(block):
+            self._add_general(block, groups, n_groups)
+        elif is_far is None or not is_far.any():
+            self._add_hard(block, groups, n_groups)
+        else:
+            self._add_hard(block.taken(~is_far), groups[~is_far], n_groups)
+            self._add_general(block.taken(is_far), groups[is_far], n_groups)
+        if not may_have_cells(self._kind, n_groups):
+            self._cells = None
+        if self._cells is not None:
+            self._cells.add(block, groups, n_groups, slots, offsets)
+
+    def _reach(self, n_groups: int) -> None:
+        """Make room for so many groups."""
+        self._totals, self._limbs = with_room(self._totals, n_groups), with_room(self._limbs, n_groups)
+
+    def _add_hard(self, block: Block, groups: Slots, n_groups: int) -> None:
+        tallies = np.zeros((n_groups, 3), np.int64)
+        runs = runs_of(groups, n_groups)
+        by_group.grouped_sums(block.y_true, *forecast_of(block), block.counts, runs, self._limbs, tallies)
+        self._totals[:n_groups, :3] += tallies
+        self._totals[:n_groups, 3:] += tallies
+        self._n_uncarried += block.n_rows
+        if self._n_uncarried > MOST_UNCARRIED:
+            self._carry()
+
+    def _carry(self) -> None:
+        exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
+        self._n_uncarried = 0
+
+    def _add_general(self, block: Block, groups: Slots, n_groups: int) -> None:
+        n_rows = block.n_rows
+        costs, proba = np.empty(n_rows), np.empty(n_rows)
+        label = block.y_true.astype(np.float64)
+        losses.soft_surprisals(label, *forecast_of(block), costs)
+        losses.probabilities(*forecast_of(block), proba)
+        is_infinite = np.isinf(costs)
+        times = np.ones(n_rows, np.int64) if block.counts is None else block.counts
+        for column, chosen in enumerate((times > 0, label == 1, is_infinite)):
+            np.add.at(self._totals[:, column], groups[chosen], times[chosen])
+        of_weight, of_loss, of_label, of_proba = map(
+            scaled, (weight_of(block), np.where(is_infinite, 0.0, costs), label, proba)
+        )
+        for column, name in enumerate(GENERAL_SUMS):
+            # c, a and p are themselves weighted: of "cw" the weight enters twice.
+            factors = [of_weight] * len(name) + [of_loss] * name.count("c")
+            factors += [of_label] * name.count("a") + [of_proba] * name.count("p")
+            self._general.add(column, *product_of(*factors), groups, n_groups, block.counts)
+
+    def frozen(self, settings: GroupedSummary, n_keys: int) -> GroupedSummary:
+        """The tables of the first so many groups, beside settings."""
+        self._reach(n_keys)
+        self._carry()
+        lanes = self._limbs[:n_keys].transpose(1, 2, 0)
+        used = np.flatnonzero(lanes.any(axis=(0, 1)))
+        return replace(
+            settings,
+            scale=self._scores.scale,
+            totals=CountTable.of_slots(np.arange(n_keys), self._totals),
+            sums=SumTable.carried(used, lanes[:, :, used], -exact.SHORT_EXPONENT // 32),
+            general=self._general.frozen(np.arange(n_keys)),
+            cells=None if self._cells is None else self._cells.freeze(),
+        )
