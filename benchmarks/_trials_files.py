@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 import logloss
 from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
 from logloss.data.arrow.pages import COMPRESSED, _struct
-from logloss.files import document, summary_file
+from logloss.files import document, summary_header
 
 SEED = 13
 MOST_SHOWN = 20
@@ -243,7 +243,7 @@ def changed_cell(name: str, value: Any, rng: random.Random) -> Any:
 def changed_summary(data: bytes, rng: random.Random) -> bytes:
     """A summary with another field or cell, and the checksum that belongs to it."""
     table, metadata = read_parquet(data, "intact")
-    header = json.loads(metadata[summary_file.HEADER])
+    header = json.loads(metadata[summary_header.HEADER])
     if rng.random() < 0.45:
         header = changed_tree(header, rng)
     elif rng.random() < 0.03:
@@ -272,8 +272,8 @@ def changed_summary(data: bytes, rng: random.Random) -> bytes:
         arrays[0] = arrays[0].dictionary_encode()
         table = pa.table(dict(zip(columns, arrays, strict=True)))
     header.pop("sha256", None) if isinstance(header, dict) else None
-    header["sha256"] = summary_file._checksum(header, content_of(table))
-    return parquet_bytes(table, {summary_file.HEADER: json.dumps(header, sort_keys=True)})
+    header["sha256"] = summary_header.checksum(header, content_of(table))
+    return parquet_bytes(table, {summary_header.HEADER: json.dumps(header, sort_keys=True)})
 
 
 class Trials:

@@ -14,7 +14,7 @@ from logloss.version import __version__ as __version__
 
 # Who renders each kind of answer: the one way from what is below to what is above it.
 for _kind, _file in {
-    "measurement": "summary_file:save_measurement",
+    "measurement": "summary_writing:save_measurement",
     "model": "model_file:save_model",
     "calibration": "calibration_file:save_calibration",
     "comparison": "saved_answer:save_answer",
@@ -29,6 +29,14 @@ for _kind, _file in {
         save=f"logloss.files.{_file}",
         sklearn="logloss.estimators:as_sklearn",
     )
+register(
+    "saved",
+    text="logloss.files.saved_answer:text_of",
+    notebook="logloss.files.saved_answer:html_of",
+    plot="logloss.files.saved_answer:no_picture",
+    page="logloss.files.saved_answer:no_picture",
+    save="logloss.files.saved_answer:save_answer",
+)
 
 if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate

@@ -10,13 +10,12 @@ from logloss.calibration import Calibration
 from logloss.errors import DataError
 from logloss.files.calibration_file import calibration_of_fields
 from logloss.files.document import document_of
-from logloss.files.model_file import fields_of
+from logloss.files.model_file import model_of_fields
 from logloss.files.saved_answer import answer_of_fields
 from logloss.files.storage import read_whole
-from logloss.files.summary_file import record_of_bytes
+from logloss.files.summary_reading import record_of_bytes
 from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
-from logloss.training.certificate import Certificate, Pass
 from logloss.training.model import LogisticModel
 
 T = TypeVar("T")
@@ -66,17 +65,9 @@ def load(path: Any) -> Any:
     return measurement_of(_record_in(path, data))
 
 
-def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
-    """A model from the fields of its document."""
-    own = fields_of(fields, name)
-    own["certificate"] = Certificate(*own["certificate"])
-    own["passes"] = tuple(Pass(*each) for each in own["passes"])
-    return LogisticModel(**own)
-
-
 # What documents hold, by their first field.
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-    "model": _model,
+    "model": model_of_fields,
     "calibration": calibration_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
