@@ -15,7 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 
 import logloss
 from logloss.show.explanation import marks as svg
-from logloss.show.explanation import of_ten_points
+from logloss.show.explanation.ten_points import ten_points_explained
 
 # A number with four digits after the point is within half a unit of the last.
 HALF = 0.5000001e-4
@@ -25,7 +25,7 @@ PIXEL = 0.0051
 
 @pytest.fixture(scope="module")
 def page():
-    return of_ten_points().to_html()
+    return ten_points_explained().to_html()
 
 
 @pytest.fixture(scope="module")
@@ -264,9 +264,9 @@ def test_a_frame_is_the_picture_that_stands_alone():
     """What moves is found by comparing pictures: putting a frame's values back gives that picture, to the letter."""
     from logloss.show.explanation import point_pictures
 
-    lesson = of_ten_points().lesson
+    lesson = ten_points_explained().lesson
     drawn = [point_pictures.trained(lesson, frame) for frame in lesson.frames]
-    shown, moves = svg.moving([point_pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
+    shown, moves = svg.animated([point_pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
     assert len(moves) > 0
     for k, alone in enumerate(drawn):
         picture = str(shown)
@@ -285,7 +285,7 @@ def test_the_page_needs_nothing_else(page):
 
 
 def test_a_page_is_the_same_in_every_run(page):
-    assert of_ten_points().to_html() == page
+    assert ten_points_explained().to_html() == page
 
 
 HOSTILE = [

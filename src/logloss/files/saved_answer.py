@@ -10,7 +10,6 @@ True
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -75,11 +74,6 @@ class SavedAnswer(Answer):
 def text_of(answer: SavedAnswer) -> str:
     """What it printed."""
     return printable_lines(answer.text)
-
-
-def html_of(answer: SavedAnswer) -> str:
-    """The same for notebooks."""
-    return f"<pre>{html.escape(text_of(answer))}</pre>"
 
 
 def no_picture(answer: SavedAnswer, *_: object) -> NoReturn:

@@ -15,7 +15,7 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.words.of_calibration import advice, described
 from logloss.text import fixed, significant
 

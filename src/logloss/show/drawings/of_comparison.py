@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows, signed
 from logloss.show.words.of_measurement import group_value
 from logloss.text import counted, interval, printable

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from logloss.difference import Difference
-from logloss.show.drawings.drawn import Drawing
 from logloss.show.drawings.levels import levels_table
+from logloss.show.drawings.picture import Drawing
 from logloss.show.words.of_difference import parts_rows, sentence
 from logloss.text import fixed
 

@@ -25,8 +25,8 @@ from logloss.inference.reliability import (
     said_of,
 )
 from logloss.measurement import Measurement
-from logloss.show.drawings.drawn import Drawing
 from logloss.show.drawings.levels import levels_table
+from logloss.show.drawings.picture import Drawing
 from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from logloss.answers.small_table import SmallTable
 from logloss.data.design import Numbers
-from logloss.show.drawings.drawn import Drawing
-from logloss.show.words.of_model import odds_ratio, table_of
+from logloss.show.drawings.picture import Drawing
+from logloss.show.words.of_model import coefficient_rows, odds_ratio
 from logloss.text import count, counted, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
@@ -35,7 +35,7 @@ def coefficients(model: LogisticModel) -> Drawing:
     keys = ["name", "against", "coefficient", "low", "high"]
     table = SmallTable({key: [row[key] for row in chosen] for key in keys})
     title = "Odds ratios"
-    rows = table_of(model)
+    rows, _ = coefficient_rows(model)
     if not chosen:
         reason = (
             "the model has no coefficients" if not found else "its coefficients are infinite: classes are separated"

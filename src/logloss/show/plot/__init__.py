@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.answers.answer import Answer
 from logloss.errors import DataError, MissingPackage
 from logloss.show.drawings import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 try:
     from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
@@ -34,7 +37,7 @@ ROOMS = {
 FORMATS = ("pdf", "svg", "png")
 
 
-def plot(answer: Answer, kind: str | None = None, ax: Any = None) -> Any:
+def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw a picture of an answer, on axes of its own or on those that are given; returns the axes."""
     shown = drawing(answer, kind)
     room = ROOMS[answer.kind]
@@ -53,7 +56,7 @@ def svg_of(answer: Answer, kind: str) -> str:
     return inline_svg(plot(answer, kind).figure)
 
 
-def save(answer: Answer, path: Any, kind: str | None = None) -> None:
+def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     ax = plot(answer, kind)
@@ -65,7 +68,7 @@ def save(answer: Answer, path: Any, kind: str | None = None) -> None:
         ax.figure.savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
 
 
-def check_format(path: Any) -> str:
+def check_format(path: str | os.PathLike[str]) -> str:
     """The format of a picture's file, by its ending."""
     form = os.path.splitext(os.fspath(path))[1].lower().lstrip(".")
     if form not in FORMATS:

@@ -9,14 +9,30 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.levels import draw_levels
-from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whiskers
+from logloss.show.plot.style import (
+    BAND,
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PALE,
+    SMALL,
+    from_zero,
+    name_rows,
+    say,
+    whiskers,
+)
 from logloss.text import fixed, significant
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # The strip below the curve in which the predictions lie, over the height of the curve.
 STRIP, GAP = 0.16, 0.03
@@ -28,7 +44,7 @@ TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.999
 EDGE = 1e-3
 
 
-def reliability(ax: Any, drawing: Drawing) -> None:
+def reliability(ax: Axes, drawing: Drawing) -> None:
     """The isotonic curve, its bands, the diagonal, and below how the predictions lie."""
     figures, tables = drawing.figures, drawing.tables
     axis = Axis(drawing)
@@ -110,7 +126,7 @@ class Axis:
         return [math.log(p / (1 - p)) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
 
 
-def _strip(ax: Any, axis: Axis, said: Any) -> None:
+def _strip(ax: Axes, axis: Axis, said: Any) -> None:
     """How the predictions lie: the positives dark, the others on top of them."""
     size = axis.high - axis.low
     floor = axis.low - (STRIP + GAP) * size
@@ -125,7 +141,7 @@ def _strip(ax: Any, axis: Axis, said: Any) -> None:
     ax.plot([axis.low, axis.high], [floor, floor], color=LINE, linewidth=0.6, zorder=0)
 
 
-def parts(ax: Any, drawing: Drawing) -> None:
+def parts(ax: Axes, drawing: Drawing) -> None:
     """From what the base rate leaves open to the loss, and what chance alone would add."""
     table = drawing.table("parts")
     draw_levels(ax, table, drawing.figures["digits"])
@@ -137,7 +153,7 @@ def parts(ax: Any, drawing: Drawing) -> None:
         ax.annotate("by chance", (place, 1.62), (1, 2), **words)
 
 
-def costliest(ax: Any, drawing: Drawing) -> None:
+def costliest(ax: Axes, drawing: Drawing) -> None:
     """The share of the loss over the share of rows, the costliest first."""
     payers = drawing.table("payers")
     rows, loss = (100 * np.array(payers[name]) for name in ("share_of_rows", "share_of_loss"))
@@ -156,7 +172,7 @@ def costliest(ax: Any, drawing: Drawing) -> None:
     ax.set_ylabel("share of the loss (%)")
 
 
-def groups(ax: Any, drawing: Drawing) -> None:
+def groups(ax: Axes, drawing: Drawing) -> None:
     """What each group adds, with intervals."""
     rows = drawing.table("groups")
     name_rows(ax, rows["group"])
@@ -169,13 +185,10 @@ def groups(ax: Any, drawing: Drawing) -> None:
                 ax.annotate("→ ∞", (0, row), ha="left", va="center", color=ORANGE)
     else:
         whiskers(ax, adds, rows["adds_nats_low"], rows["adds_nats_high"], color=BLUE)
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
-    ax.set_xlabel(f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
+    from_zero(ax, f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
 
 
-def nothing(ax: Any, drawing: Drawing) -> None:
+def nothing(ax: Axes, drawing: Drawing) -> None:
     """Why there is no picture."""
     say(ax, drawing.sentence)
 

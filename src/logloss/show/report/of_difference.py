@@ -57,7 +57,10 @@ def tables(d: Difference) -> list[tuple[str, str]]:
     found.append(("Then and now", page.table(both, label="Then and now")))
     if d.groups is not None:
         rows = [["", "nats", "95 %", ""], *([cell.strip() for cell in row] for row in mix_rows(d))]
-        shown = [page.table(rows, "lrll", label="Mix"), page.table(*group_table(d, MOST_LISTED), label="Groups")]
+        shown = [
+            page.table(rows, "lrll", label="Mix"),
+            page.table(*group_table(d.groups, d.new.by, MOST_LISTED), label="Groups"),
+        ]
         if len(d.groups) > MOST_LISTED:
             shown.append(page.paragraph(f"The {MOST_LISTED} of {count(len(d.groups))} groups that moved it most."))
         found.append(("Groups", "\n".join(shown)))
