@@ -14,6 +14,8 @@ from scipy.special import entr, expit, rel_entr, xlogy
 from sklearn.isotonic import IsotonicRegression
 
 import logloss
+from logloss import DataError
+from logloss.answers.answer import Answer
 from logloss.show.explanation import marks as svg
 from logloss.show.explanation.ten_points import ten_points_explained
 
@@ -416,3 +418,14 @@ def test_ticks_are_round_and_written_apart():
     assert svg.ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert svg.tick_texts([0, 0.25, 0.5]) == ["0.00", "0.25", "0.50"]
     assert svg.tick_texts([-2.0, 0.0, 2.0]) == ["−2", "0", "2"]
+
+
+def test_an_explanation_is_an_answer_with_a_page_and_no_file():
+    explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+    assert isinstance(explanation, Answer)
+    assert explanation._repr_html_() is None
+    for what, make in (("plot", explanation.plot), ("save", lambda: explanation.save("a"))):
+        with pytest.raises(
+            DataError, match=rf"no {what} is made of such an answer \(explanation\); it has: text, page"
+        ):
+            make()

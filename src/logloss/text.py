@@ -29,6 +29,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
+def capital(text: str) -> str:
+    """Text that begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(items: Sequence[str], most: int = 8) -> str:
     """`a, b, c`, and `…` after the first few."""
     return ", ".join(items[:most]) + (", …" if len(items) > most else "")

@@ -34,7 +34,7 @@ def register(kind: str, **renderers: str) -> None:
 def render(kind: str, what: str) -> Callable[..., Any]:
     """The function that makes one thing of a kind of answer."""
     if what not in RENDERERS[kind]:
-        raise DataError(f"there is no {what} of this answer: a {kind} has {', '.join(RENDERERS[kind])}.")
+        raise DataError(f"no {what} is made of such an answer ({kind}); it has: {', '.join(RENDERERS[kind])}.")
     module, _, name = RENDERERS[kind][what].partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function

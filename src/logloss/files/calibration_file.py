@@ -18,14 +18,14 @@ from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import METHODS, ScoreMap
 from logloss.files.document import document_bytes, known_fields
 from logloss.files.schema import Reader, Rule, as_json, fields_of
-from logloss.files.storage import write_atomically
+from logloss.files.storage import StrPath, write_atomically
 
 # A difference of two losses is rounded.
 NEAR = 1e-12
 COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats")
 
 
-def save_calibration(path: Any, calibration: Calibration) -> None:
+def save_calibration(path: StrPath, calibration: Calibration) -> None:
     """Write the file of a calibration, whole or not at all."""
     write_atomically(path, bytes_of_calibration(calibration))
 

@@ -12,7 +12,7 @@ from logloss.files.calibration_file import calibration_of_fields
 from logloss.files.document import document_of
 from logloss.files.model_file import model_of_fields
 from logloss.files.saved_answer import answer_of_fields
-from logloss.files.storage import read_whole
+from logloss.files.storage import StrPath, read_whole
 from logloss.files.summary_reading import record_of_bytes
 from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
@@ -22,7 +22,7 @@ T = TypeVar("T")
 PARQUET = b"PAR1"
 
 
-def load(path: Any) -> Any:
+def load(path: StrPath) -> Any:
     """Read what `save` has written.
 
     Parameters
@@ -74,22 +74,22 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
 }
 
 
-def load_measurement(path: Any) -> Measurement:
+def load_measurement(path: StrPath) -> Measurement:
     """Read a measurement; another file is refused by name."""
     return _loaded(path, Measurement, "measurement", "logloss measure … -o monday.logloss")
 
 
-def load_model(path: Any) -> LogisticModel:
+def load_model(path: StrPath) -> LogisticModel:
     """Read a model; another file is refused by name."""
     return _loaded(path, LogisticModel, "model", "logloss fit … -o model.json")
 
 
-def load_calibration(path: Any) -> Calibration:
+def load_calibration(path: StrPath) -> Calibration:
     """Read a calibration; another file is refused by name."""
     return _loaded(path, Calibration, "calibration", "logloss calibrate … -o calibration.json")
 
 
-def _loaded(path: Any, expected: type[T], noun: str, command: str) -> T:
+def _loaded(path: StrPath, expected: type[T], noun: str, command: str) -> T:
     """What a file holds, if it is of one kind."""
     answer = load(path)
     if not isinstance(answer, expected):
@@ -100,7 +100,7 @@ def _loaded(path: Any, expected: type[T], noun: str, command: str) -> T:
     return answer
 
 
-def _record_in(path: Any, data: bytes | None = None) -> SummaryRecord:
+def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
     """What the file of a summary holds."""
     name = printable(os.path.basename(os.fspath(path)), 120)
     data = read_whole(path) if data is None else data
@@ -113,7 +113,7 @@ def _record_in(path: Any, data: bytes | None = None) -> SummaryRecord:
     return record_of_bytes(data, name)
 
 
-def merged(paths: Sequence[Any]) -> Measurement:
+def merged(paths: Sequence[StrPath]) -> Measurement:
     """The measurement of several summaries, two neighbours at a time, so that 100,000 small ones are soon merged."""
     level = [(os.fspath(path), _record_in(path)) for path in paths]
     while len(level) > 1:

@@ -18,7 +18,7 @@ from logloss.data.design import Category, Design, Numbers
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
 from logloss.files.schema import Reader, Rule, as_json, fields_of, is_finite, is_positive, is_share
-from logloss.files.storage import write_atomically
+from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
 from logloss.training.leave_one_out import NewRows
@@ -32,7 +32,7 @@ KINDS = ("information", "sandwich", "clustered")
 WAYS = ("refits", "steps", "sampled steps")
 
 
-def save_model(path: Any, model: LogisticModel) -> None:
+def save_model(path: StrPath, model: LogisticModel) -> None:
     """Write the file of a model, whole or not at all."""
     write_atomically(path, document_bytes(model.kind, as_json(model, LogisticModel)))
 

@@ -18,7 +18,7 @@ from logloss.answers.answer import Answer
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
 from logloss.files.schema import Reader
-from logloss.files.storage import write_atomically
+from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable, printable_lines
 
 # How names of figures end that are numbers of a unit, or bounds of one.
@@ -83,7 +83,7 @@ def no_picture(answer: SavedAnswer, *_: object) -> NoReturn:
     )
 
 
-def save_answer(path: Any, answer: Answer) -> None:
+def save_answer(path: StrPath, answer: Answer) -> None:
     """Write what an answer says to a file, whole or not at all."""
     kind, text = (answer.saved, answer.text) if isinstance(answer, SavedAnswer) else (answer.kind, repr(answer))
     write_atomically(path, document_bytes(kind, {"figures": answer.to_dict(), "text": text}))

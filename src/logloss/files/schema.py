@@ -20,13 +20,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, NewType, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, NewType, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate
 from logloss.answers.figures import is_json_number, json_number, number_of_json
 from logloss.answers.small_table import SmallTable
+from logloss.data.rows import Array
 from logloss.data.values import Value, is_written_value, read_value, typed, written_value
 from logloss.errors import DataError
 from logloss.text import printable, value_text
@@ -66,28 +67,28 @@ def kind_of_column(name: str) -> type:
     return float if name.endswith("_nats") else str
 
 
-def as_json(value: Any, kind: Any) -> Any:
+def as_json(value: object, kind: object) -> Any:
     """A value of a kind as JSON knows it."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if kind is float:
-        return json_number(value)
+    inner = get_args(kind)
     if kind == Value:
         # Labels are kept as they came: 0.0 and 0 are one value.
         return written_value(typed(value))
-    if kind is Estimate:
-        return {name: as_json(value if name == "value" else getattr(value, name), ESTIMATE[name]) for name in ESTIMATE}
-    if kind is SmallTable:
+    if isinstance(value, Estimate):
+        return {name: as_json(getattr(value, name, float(value)), own) for name, own in ESTIMATE.items()}
+    if kind is float:
+        return json_number(cast("float", value))
+    if isinstance(value, SmallTable):
         return {name: [as_json(each, kind_of_column(name)) for each in value[name]] for name in value.column_names}
-    if origin is np.ndarray:
+    if isinstance(value, np.ndarray):
         return [json_number(each) for each in value.tolist()]
-    if origin is dict:
+    if isinstance(value, dict):
         return {name: as_json(each, inner[1]) for name, each in value.items()}
-    if origin is tuple:
+    if isinstance(value, tuple):
         kinds = inner[:1] * len(value) if Ellipsis in inner else inner
         return [as_json(each, own) for each, own in zip(value, kinds, strict=True)]
-    if origin is UnionType and NoneType in inner:
+    if NoneType in inner:
         return None if value is None else as_json(value, inner[0])
-    if origin is UnionType:
+    if get_origin(kind) is UnionType:
         return {"kind": type(value).__name__.lower()} | as_json(value, type(value))
     if isinstance(kind, type) and is_dataclass(kind):
         return {name: as_json(getattr(value, name), own) for name, own in fields_of(kind).items()}
@@ -115,7 +116,7 @@ class Reader:
                 raise self.wrong(f"{prefix}{rule.field}", rule.expected, values[rule.field])
         return made
 
-    def value(self, found: Any, kind: Any, where: str) -> Any:
+    def value(self, found: object, kind: object, where: str) -> Any:
         """A value of a kind."""
         origin, inner = get_origin(kind), get_args(kind)
         if kind in SCALARS:
@@ -136,18 +137,18 @@ class Reader:
             return None if found is None else self.value(found, inner[0], where)
         if origin is UnionType:
             return self._one_of(found, inner, where)
-        return self.of(found, kind, where)
+        return self.of(found, cast("type", kind), where)
 
-    def _scalar(self, found: Any, kind: Any, where: str) -> Any:
+    def _scalar(self, found: object, kind: object, where: str) -> Any:
         """A number, a text, a flag or a value of a table."""
         expected, _, is_right = SCALARS[kind]
         if not is_right(found):
             raise self.wrong(where, expected, found)
         if kind is float:
-            return number_of_json(found)
+            return number_of_json(cast("float | str | None", found))
         return read_value(found) if kind == Value else found
 
-    def _list(self, found: Any, inner: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    def _list(self, found: object, inner: tuple[Any, ...], where: str) -> tuple[Any, ...]:
         """A list of one kind, or of so many kinds."""
         is_long = Ellipsis in inner
         plural = SCALARS[inner[0]][1] if inner[0] in SCALARS else "objects"
@@ -162,7 +163,7 @@ class Reader:
         numbered = enumerate(zip(found, kinds, strict=True), 1)
         return tuple(self.value(each, kind, f"{where}: {number}") for number, (each, kind) in numbered)
 
-    def _one_of(self, found: Any, kinds: Sequence[type], where: str) -> Any:
+    def _one_of(self, found: object, kinds: Sequence[type], where: str) -> Any:
         """An object of one of several dataclasses."""
         known = {kind.__name__.lower(): kind for kind in kinds}
         if not isinstance(found, dict):
@@ -173,7 +174,7 @@ class Reader:
             raise self.wrong(f"{where}: kind", " or ".join(known), name)
         return self.of(own, known[name], where)
 
-    def _object(self, found: Any, where: str, names: Mapping[str, object]) -> dict[str, Any]:
+    def _object(self, found: object, where: str, names: Mapping[str, object]) -> dict[str, Any]:
         """An object of exactly these names."""
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
@@ -188,7 +189,7 @@ class Reader:
                 raise DataError(f'{self.name} is damaged: {where} has no "{each}". Make it again.')
         return found
 
-    def _estimate(self, found: Any, where: str) -> Estimate:
+    def _estimate(self, found: object, where: str) -> Estimate:
         """A number with its interval."""
         own = self._object(found, where, ESTIMATE)
         value, low, high, reason = (self.value(own[name], kind, f"{where}: {name}") for name, kind in ESTIMATE.items())
@@ -196,7 +197,7 @@ class Reader:
             raise self.wrong(where, "an interval around its value", low if low > value else high)
         return Estimate(value, low, high, reason)
 
-    def _table(self, found: Any, where: str) -> SmallTable:
+    def _table(self, found: object, where: str) -> SmallTable:
         """Columns of one length."""
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
@@ -237,7 +238,7 @@ def is_share(value: float) -> bool:
     return 0 <= value <= 1
 
 
-def is_finite(values: Any) -> bool:
+def is_finite(values: Array) -> bool:
     """Whether all values are numbers, none of them infinite."""
     return bool(np.isfinite(values).all())
 

@@ -17,7 +17,7 @@ from logloss.data.rows import FramePlace
 from logloss.data.values import written_value
 from logloss.errors import DataError
 from logloss.files.schema import Whole, as_json
-from logloss.files.storage import write_atomically
+from logloss.files.storage import StrPath, write_atomically
 from logloss.files.summary_header import (
     FORMAT_MAJOR,
     FORMAT_MINOR,
@@ -43,7 +43,7 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.version import __version__
 
 
-def save_measurement(path: Any, measurement: Measurement) -> None:
+def save_measurement(path: StrPath, measurement: Measurement) -> None:
     """Write the summary of a measurement to a file, whole or not at all."""
     write_atomically(path, bytes_of_record(measurement.record))
 

@@ -35,7 +35,7 @@ STRONG = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e80
 RIGHT_TO_LEFT = re.compile(f"{STRONG}(?:[^<>&]*{STRONG})?")
 
 
-def page(title: str, body: str, *, script: str = "", style: str = "", lang: str = "en") -> str:
+def page(title: str, body: str, *, script: str = "", style: str = "") -> str:
     """A whole page: `title` is text, `body` is HTML that the functions of this room have made.
 
     script: runs once the page is there; data for it come from `data_for_script`. style: more rules than `page.css` has.
@@ -49,7 +49,7 @@ def page(title: str, body: str, *, script: str = "", style: str = "", lang: str 
     shown = text(title, LONGEST_TITLE)
     lines = [
         "<!DOCTYPE html>",
-        f'<html lang="{html.escape(lang)}">',
+        '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -127,14 +127,11 @@ def figure(
     *,
     align: str = "",
     note: str = "",
-    is_wide: bool = False,
-    below: str = "",
 ) -> str:
     """A picture with what to see in it, and its numbers below: to be opened, read aloud, copied.
 
     svg: an `<svg …>` element. title, sentence: text; together they are what a screen reader says of the picture. rows:
-    the numbers as a table, the first row its head. note: what is said above the table. is_wide: takes the whole row.
-    below: HTML under the sentence, such as a slider.
+    the numbers as a table, the first row its head. note: what is said above the table.
     """
     named = identifier(title, svg)
     head, _, rest = svg[svg.index("<svg") :].partition(">")
@@ -143,11 +140,10 @@ def figure(
     picture = f'{head} role="img" aria-labelledby="{named}-t" aria-describedby="{named}-d">{spoken}{rest.strip()}'
     return "\n".join(
         [
-            f"<figure{_class('wide' if is_wide else '')}>",
+            "<figure>",
             f"<h3>{isolated(title, LONGEST)}</h3>",
             picture,
             f"<figcaption>{isolated(sentence, len(sentence))}</figcaption>",
-            *([below] if below else []),
             *([numbers(rows, align, note=note, title=title)] if rows else []),
             "</figure>",
         ]

@@ -19,8 +19,8 @@ from logloss.show import page
 from logloss.show.explanation import groups_page, points_page
 from logloss.show.explanation.kl_pictures import rungs
 from logloss.show.explanation.lesson import LessonOfPoints, LessonOfPools
-from logloss.show.explanation.sentences import capital, number
-from logloss.text import NATS_PER_BIT, columns, fixed
+from logloss.show.explanation.sentences import number
+from logloss.text import NATS_PER_BIT, capital, columns, fixed
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from logloss.data.values import is_label
+from logloss.data.rows import LabelTest
+from logloss.data.values import Value, is_label
 from logloss.errors import DataError
 from logloss.measurement import Measurement
 from logloss.show.explanation.answer import Explanation
@@ -142,7 +143,7 @@ def _points_of(
     return x, labels, names, source.name
 
 
-def _names(pos_label: Any, other: Any, test: Any, feature: str) -> Names:
+def _names(pos_label: Any, other: Value, test: LabelTest | None, feature: str) -> Names:
     """What the classes are called: their values, or whether the comparison holds."""
     if test is not None:
         if test.operator != "==" or not isinstance(test.operand, str):
@@ -154,7 +155,7 @@ def _names(pos_label: Any, other: Any, test: Any, feature: str) -> Names:
     return Names(positive, f"not {positive}" if other is None else _short(other), feature)
 
 
-def _short(value: Any) -> str:
+def _short(value: Value) -> str:
     """A class as it is called on the page."""
     return printable(value if isinstance(value, str) else f"class {value_text(value)}", LONGEST_NAME)
 

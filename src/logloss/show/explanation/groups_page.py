@@ -28,9 +28,9 @@ from logloss.show.explanation.sections import (
     steps,
     two_curves_part,
 )
-from logloss.show.explanation.sentences import capital, number, paragraph, short, term
+from logloss.show.explanation.sentences import number, paragraph, short, term
 from logloss.show.explanation.slider import Slider
-from logloss.text import NATS_PER_BIT, count, fixed
+from logloss.text import NATS_PER_BIT, capital, count, fixed
 
 WAY = [
     ("curves", "costs"),

@@ -28,9 +28,9 @@ from logloss.show.explanation.sections import (
     steps,
     two_curves_part,
 )
-from logloss.show.explanation.sentences import capital, number, paragraph, percent, short, term
+from logloss.show.explanation.sentences import number, paragraph, percent, short, term
 from logloss.show.explanation.slider import Slider
-from logloss.text import NATS_PER_BIT, count, fixed, significant
+from logloss.text import NATS_PER_BIT, capital, count, fixed, significant
 
 WAY = [
     ("points", "points"),

@@ -19,11 +19,6 @@ def number(value: int) -> str:
     return WORDS[value] if 0 <= value < len(WORDS) else count(value)
 
 
-def capital(text: str) -> str:
-    """Text that begins a sentence."""
-    return text[:1].upper() + text[1:]
-
-
 def term(word: str) -> str:
     """A word where it is defined."""
     return f"{OPEN}{word}{CLOSE}"

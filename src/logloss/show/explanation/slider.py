@@ -14,7 +14,7 @@ from typing import Any
 
 from logloss.show import page
 from logloss.show.explanation.marks import Change, Element, animated
-from logloss.show.explanation.sentences import capital
+from logloss.text import capital
 
 
 class Slider:

@@ -9,16 +9,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logloss.answers.answer import Answer
 from logloss.errors import DataError, MissingPackage
 from logloss.show.drawings import drawing
 
-if TYPE_CHECKING:
+try:
     from matplotlib.axes import Axes
 
-try:
     from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
     from logloss.show.plot.inline_svg import inline_svg
     from logloss.show.plot.style import new_axes, say, settings

@@ -12,16 +12,13 @@ import io
 import re
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from logloss.show.page import identifier
 from logloss.show.plot.style import INK, SETTINGS, VARIABLES
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 # Attributes that name an element, or refer to one.

@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from logloss.answers.small_table import SmallTable
 from logloss.show.plot.style import BLUE, INK, MUTED, ORANGE, SMALL, name_rows, whisker
 from logloss.text import MINUS, fixed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def draw_levels(ax: Axes, table: SmallTable, digits: int, *, is_move: bool = False) -> tuple[float, float]:

@@ -9,15 +9,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BLUE, MUTED, name_rows, whisker
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # Ticks of axes in log-odds.
 TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)

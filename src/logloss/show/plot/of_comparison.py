@@ -9,16 +9,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, cut, from_zero, name_rows, whiskers
 from logloss.text import fixed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # About so many periods are named below the axis, in so many letters together.
 N_TICKS, TICK_LETTERS = 6, 44

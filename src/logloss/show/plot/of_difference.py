@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.levels import draw_levels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def waterfall(ax: Axes, drawing: Drawing) -> None:

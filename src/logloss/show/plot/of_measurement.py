@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.levels import draw_levels
@@ -26,13 +27,9 @@ from logloss.show.plot.style import (
     SMALL,
     from_zero,
     name_rows,
-    say,
     whiskers,
 )
 from logloss.text import fixed, significant
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # The strip below the curve in which the predictions lie, over the height of the curve.
 STRIP, GAP = 0.16, 0.03
@@ -41,7 +38,6 @@ ORDER = ("what happened", "true curve: 95 %", "if calibrated: 95 of 100")
 # Ticks of axes in log-odds.
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6)
 # A hundredth of a pixel in log-odds: what lies farther out is drawn at the edge.
-EDGE = 1e-3
 
 
 def reliability(ax: Axes, drawing: Drawing) -> None:
@@ -186,11 +182,6 @@ def groups(ax: Axes, drawing: Drawing) -> None:
     else:
         whiskers(ax, adds, rows["adds_nats_low"], rows["adds_nats_high"], color=BLUE)
     from_zero(ax, f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
-
-
-def nothing(ax: Axes, drawing: Drawing) -> None:
-    """Why there is no picture."""
-    say(ax, drawing.sentence)
 
 
 DRAWN = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}

@@ -9,16 +9,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, cut, name_rows, whiskers
 from logloss.text import fixed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # What is nearer to the best is drawn here: below the rounding of a loss of order one.
 LEAST_DRAWN = 1e-17

@@ -41,8 +41,7 @@ def head(c: Comparison) -> str:
 
 def sentences(c: Comparison) -> list[str]:
     """The answer, and how it compares with saying the base rate."""
-    said = sentence(c)
-    first = f"{said[:1]}{said[1:]}".rstrip(".") + "."
+    first = sentence(c).rstrip(".") + "."
     losses = [f"{printable(name)} {fixed(c.log_losses[name], 4)}" for name in c.ranking["forecast"]]
     base = f"Log losses: {listed(losses)} nats per row; always saying the base rate would cost "
     return [first, f"{base}{fixed(float(entropy(c.base_rate)), 4)}."]

@@ -12,7 +12,7 @@ from logloss.difference import Difference
 from logloss.show import page
 from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, sentence, warnings
 from logloss.show.words.of_difference import remarks as remarks_of
-from logloss.text import count, counted
+from logloss.text import capital, count, counted
 
 # Most groups that are listed.
 MOST_LISTED = 200
@@ -34,11 +34,7 @@ def head(d: Difference) -> str:
 
 def sentences(d: Difference) -> list[str]:
     """The answer, and what must be known before the figures are read."""
-    said = sentence(d)
-    return [
-        f"{said[:1].upper()}{said[1:]}.",
-        *(f"{each.strip()[:1].upper()}{each.strip()[1:]}." for each in warnings(d)),
-    ]
+    return [f"{capital(each.strip())}." for each in (sentence(d), *warnings(d))]
 
 
 def figures(d: Difference) -> tuple[list[list[str]], str]:
@@ -69,7 +65,7 @@ def tables(d: Difference) -> list[tuple[str, str]]:
 
 def remarks(d: Difference) -> str:
     """What chance and the scores did, and what the words mean."""
-    said = [f"{each[:1].upper()}{each[1:]}." for each in remarks_of(d)]
+    said = [f"{capital(each)}." for each in remarks_of(d)]
     said.append(
         "The move of the loss is the move of the uncertainty (the entropy of the base rate) less that of the "
         "discrimination (what the predictions know) plus that of the miscalibration (what they get wrong about "

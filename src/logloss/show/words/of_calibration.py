@@ -9,12 +9,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
+from logloss.calibration import Calibration
 from logloss.text import LONGEST_NAMED, columns, counted, fixed, interval, printable, printable_lines, significant
-
-if TYPE_CHECKING:
-    from logloss.calibration import Calibration
 
 
 def text_of(c: Calibration) -> str:

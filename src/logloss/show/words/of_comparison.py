@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from logloss.answers.estimate import Estimate
+from logloss.comparison import Comparison, Contest
 from logloss.show.words.of_measurement import group_value, header_of_rows, shown
 from logloss.text import (
     MINUS,
@@ -25,9 +25,6 @@ from logloss.text import (
     printable_lines,
     significant,
 )
-
-if TYPE_CHECKING:
-    from logloss.comparison import Comparison, Contest
 
 N_APART_SHOWN = 3
 N_GROUPS_SHOWN = 20

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from logloss.answers.estimate import Estimate
+from logloss.answers.small_table import SmallTable
+from logloss.difference import Difference
 from logloss.show.words.of_measurement import group_value, shown
 from logloss.text import (
     MINUS,
@@ -19,10 +20,6 @@ from logloss.text import (
     printable_lines,
     significant,
 )
-
-if TYPE_CHECKING:
-    from logloss.answers.small_table import SmallTable
-    from logloss.difference import Difference
 
 N_GROUPS_SHOWN = 20
 # Usual marks of the population stability index.

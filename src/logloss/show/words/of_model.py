@@ -9,14 +9,10 @@ LogisticModel  P(y_true = 1) from 1 column · 4 rows, 2 positive · l2 = 1
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from logloss.information import entropy
 from logloss.text import LONGEST_NAMED, columns, count, counted, fixed, listed, printable, printable_lines, significant
-from logloss.training.model import NOT_USED
-
-if TYPE_CHECKING:
-    from logloss.training.model import LogisticModel
+from logloss.training.model import NOT_USED, LogisticModel
 
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
