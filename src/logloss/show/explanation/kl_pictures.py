@@ -16,9 +16,9 @@ import numpy as np
 from logloss.information import cross_entropy
 from logloss.show.explanation.lesson import ConstantForecast, Lesson, LessonOfPoints
 from logloss.show.explanation.marks import Axes, Element, group
-from logloss.show.explanation.point_pictures import ABOVE, BELOW, cut, drawn, inside_of, mean_line, share_curve
+from logloss.show.explanation.point_pictures import ABOVE, BELOW, drawn, inside_of, mean_line, share_curve
 from logloss.show.explanation.sentences import short
-from logloss.text import NATS_PER_BIT, fixed
+from logloss.text import NATS_PER_BIT, cut, fixed
 
 
 def hatch(name: str) -> Element:

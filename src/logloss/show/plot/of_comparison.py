@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, cut, from_zero, name_rows, whiskers
-from logloss.text import fixed
+from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, from_zero, name_rows, whiskers
+from logloss.text import cut, fixed
 
 # About so many periods are named below the axis, in so many letters together.
 N_TICKS, TICK_LETTERS = 6, 44

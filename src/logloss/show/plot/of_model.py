@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, cut, name_rows, whiskers
-from logloss.text import fixed
+from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, name_rows, whiskers
+from logloss.text import cut, fixed
 
 # What is nearer to the best is drawn here: below the rounding of a loss of order one.
 LEAST_DRAWN = 1e-17

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from logloss.data.rows import Array
+from logloss.text import cut
 
 MM = 1 / 25.4
 # One column of most journals.
@@ -94,11 +95,6 @@ def new_axes(height_mm: float) -> tuple[Figure, Panel]:
         figure = Figure(figsize=(WIDTH_MM * MM, height_mm * MM), layout="constrained", facecolor="none")
         ax: Any = figure.add_subplot(axes_class=Panel)
         return figure, ax
-
-
-def cut(name: str, longest: int) -> str:
-    """A name that fits its place."""
-    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def name_rows(ax: Axes, names: Sequence[str], longest: int = 22) -> None:
