@@ -39,6 +39,7 @@ class Everything:
     by_name: dict[str, float]
     best: Square | Circle
     other: Square | None
+    only: tuple[tuple[Value, ...], ...] | None
     gain: Estimate
     tried: SmallTable
 
@@ -55,6 +56,7 @@ WHOLE = Everything(
     {"x": -0.0},
     Circle(2.0),
     None,
+    ((1, "a"), (None,)),
     Estimate(0.5, 0.25, 1.0, "few rows"),
     SmallTable({"method": ["inf"], "saves_nats": [math.inf]}),
 )

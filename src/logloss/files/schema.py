@@ -73,6 +73,8 @@ def as_json(value: object, kind: object) -> Any:
     if kind == Value:
         # Labels are kept as they came: 0.0 and 0 are one value.
         return written_value(typed(value))
+    if NoneType in inner:
+        return None if value is None else as_json(value, inner[0])
     if isinstance(value, Estimate):
         return {name: as_json(getattr(value, name, float(value)), own) for name, own in ESTIMATE.items()}
     if kind is float:
@@ -86,8 +88,6 @@ def as_json(value: object, kind: object) -> Any:
     if isinstance(value, tuple):
         kinds = inner[:1] * len(value) if Ellipsis in inner else inner
         return [as_json(each, own) for each, own in zip(value, kinds, strict=True)]
-    if NoneType in inner:
-        return None if value is None else as_json(value, inner[0])
     if get_origin(kind) is UnionType:
         return {"kind": type(value).__name__.lower()} | as_json(value, type(value))
     if isinstance(kind, type) and is_dataclass(kind):
