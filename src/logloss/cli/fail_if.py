@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from logloss.answers.figures import number_of_json
 from logloss.cli.streams import LONGEST, to_stderr
 from logloss.text import printable
 
@@ -82,5 +83,5 @@ def fails(figures: dict[str, Any], test: FailIf) -> bool:
         close = difflib.get_close_matches(name, numbers, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
-    value = math.nan if figures[name] is None else float(figures[name])
+    value = number_of_json(figures[name])
     return math.isnan(value) or math.isnan(test.bound) or HOLDS[test.operator](value, test.bound)

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from logloss.data.design import Category, Design, Numbers
+from logloss.data.rows import Array
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
-from logloss.files.schema import Reader, Rule, as_json, fields_of, is_finite, is_positive, is_share
+from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
@@ -49,6 +50,10 @@ def model_of_fields(fields: Mapping[str, Any], name: str) -> LogisticModel:
         raise DataError(f"{name} must hold a model; a field does not fit: {said}. Make it again.") from error
 
 
+def _is_finite(values: Array) -> bool:
+    return bool(np.isfinite(values).all())
+
+
 def _is_rate(model: LogisticModel) -> bool:
     """Whether the base rate is that of hard labels without weights: one rounding of a quotient, or of a mean."""
     if model.n_positive is None:
@@ -60,7 +65,7 @@ def _is_rate(model: LogisticModel) -> bool:
 def _are_in_range(term: Numbers) -> bool:
     """Whether there is a number for each column, none of them infinite, and each low is below its high."""
     numbers = [each for each in (term.centre, term.scale, term.means, term.lows, term.highs) if each is not None]
-    if any(len(each) != len(term.names) or not is_finite(each) for each in numbers):
+    if any(len(each) != len(term.names) or not _is_finite(each) for each in numbers):
         return False
     if term.lows is None or term.highs is None:
         return term.lows is term.highs
@@ -133,7 +138,7 @@ RULES = {
     ),
     Separation: (
         Rule(
-            "directions", lambda s: bool(s.directions) and all(map(is_finite, s.directions)), "directions, all finite"
+            "directions", lambda s: bool(s.directions) and all(map(_is_finite, s.directions)), "directions, all finite"
         ),
     ),
     NewRows: (
@@ -147,14 +152,14 @@ RULES = {
         Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
         Rule("n_dependent", lambda m: m.n_dependent <= len(m.coefficients) + 1, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
-        Rule("sum_weight", lambda m: is_positive(m.sum_weight), "a finite number above 0"),
-        Rule("base_rate", lambda m: is_share(m.base_rate), "a share from 0 to 1"),
+        Rule("sum_weight", lambda m: 0 < m.sum_weight < np.inf, "a finite number above 0"),
+        Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
         Rule("base_rate", _is_rate, "the share of its positive rows"),
         Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
         Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
         Rule("passes", lambda m: bool(m.passes), "at least one pass"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),
-        Rule("values", lambda m: len(m.values) == m.design.width and is_finite(m.values), "one of each, all finite"),
+        Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
         Rule("passes", lambda m: all(len(p.coefficients) == len(m.coefficients) for p in m.passes), "all coefficients"),
         Rule("errors", _are_errors_of, "one for each coefficient"),
         Rule("separation", _are_directions_of, "directions with a number for each value"),

@@ -16,7 +16,6 @@ defined is null. A union of dataclasses is told apart by a field "kind", the nam
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
@@ -27,7 +26,6 @@ import numpy as np
 from logloss.answers.estimate import Estimate
 from logloss.answers.figures import is_json_number, json_number, number_of_json
 from logloss.answers.small_table import SmallTable
-from logloss.data.rows import Array
 from logloss.data.values import Value, is_written_value, read_value, typed, written_value
 from logloss.errors import DataError
 from logloss.text import printable, value_text
@@ -231,18 +229,3 @@ SCALARS: dict[Any, tuple[str, str, Callable[[object], bool]]] = {
     bool: ("true or false", "true or false", lambda found: isinstance(found, bool)),
     Value: ("a value of a table", "numbers, texts, bools or nothing, as they are written", _is_value),
 }
-
-
-def is_share(value: float) -> bool:
-    """Whether it lies from 0 to 1."""
-    return 0 <= value <= 1
-
-
-def is_finite(values: Array) -> bool:
-    """Whether all values are numbers, none of them infinite."""
-    return bool(np.isfinite(values).all())
-
-
-def is_positive(value: float) -> bool:
-    """Whether it is a finite number above 0."""
-    return 0 < value < math.inf
