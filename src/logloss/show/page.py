@@ -109,6 +109,11 @@ def paragraph(said: str, *, kind: str = "") -> str:
     return f"<p{_class(kind)}>{isolated(said, len(said))}</p>"
 
 
+def paragraphs(lines: Sequence[str]) -> str:
+    """Paragraphs one below the other."""
+    return "\n".join(map(paragraph, lines))
+
+
 def section(title: str, body: str) -> str:
     """A part of the page under a heading (text) of the second level."""
     return f'<section aria-label="{text(title)}">\n<h2>{isolated(title, LONGEST)}</h2>\n{body}\n</section>'

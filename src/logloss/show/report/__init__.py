@@ -29,10 +29,10 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted")]
     first, *others = room.sentences(answer)
-    body += [page.paragraph(first, kind="lead"), *(page.paragraph(said) for said in others)]
+    body += [page.paragraph(first, kind="lead"), *map(page.paragraph, others)]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
-    body += [page.section(title, inside) for title, inside in room.tables(answer)]
-    notes = [room.remarks(answer), *(page.paragraph(note) for note in answer.notes)]
+    body += [page.section(title, inside) for title, inside in room.sections(answer)]
+    notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
     body.append(page.section("How it was made", "\n".join(notes)))
     return page.written_page(path, room.title(answer), "\n".join(body))
 
@@ -40,7 +40,7 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
 def short_html(answer: Answer) -> str:
     """The short form for notebooks: the sentences and one table; needs no matplotlib."""
     room = ROOMS[answer.kind]
-    rows, align = room.figures(answer)
+    rows, align = room.main_table(answer)
     return page.short_paragraphs([room.head(answer), *room.sentences(answer)]) + page.short_table(rows, align)
 
 

@@ -37,14 +37,14 @@ def sentences(d: Difference) -> list[str]:
     return [f"{capital(each.strip())}." for each in (sentence(d), *warnings(d))]
 
 
-def figures(d: Difference) -> tuple[list[list[str]], str]:
+def main_table(d: Difference) -> tuple[list[list[str]], str]:
     """The move of each part, and how the columns of the table are aligned."""
     return [["", "moves by (nats)", "95 %", ""], *([cell.strip() for cell in row] for row in parts_rows(d))], "lrll"
 
 
-def tables(d: Difference) -> list[tuple[str, str]]:
+def sections(d: Difference) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("What moved it", page.table(*figures(d), label="What moved it"))]
+    found = [("What moved it", page.table(*main_table(d), label="What moved it"))]
     both = [["", "old", "new"]]
     for name, key in (("rows", "n_rows"), ("given probability 0", "n_infinite")):
         both.append([name, *(count(getattr(each, key)) for each in (d.old, d.new))])
@@ -71,4 +71,4 @@ def remarks(d: Difference) -> str:
         "discrimination (what the predictions know) plus that of the miscalibration (what they get wrong about "
         "it), to the digit."
     )
-    return "\n".join(page.paragraph(each) for each in said)
+    return page.paragraphs(said)

@@ -70,17 +70,17 @@ def _doubts(model: LogisticModel) -> list[str]:
     return found
 
 
-def figures(model: LogisticModel) -> tuple[list[list[str]], str]:
+def main_table(model: LogisticModel) -> tuple[list[list[str]], str]:
     """The coefficients, and how the columns of their table are aligned."""
     return coefficient_rows(model)
 
 
-def tables(model: LogisticModel) -> list[tuple[str, str]]:
+def sections(model: LogisticModel) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    rows, align = figures(model)
+    rows, align = main_table(model)
     shown = page.table(rows, align, label="Coefficients")
     if left_out(model):
-        shown += "\n" + "\n".join(page.paragraph(line) for line in left_out(model))
+        shown += "\n" + page.paragraphs(left_out(model))
     columns = [["column", "in the model as", "coefficients"]]
     for term in model.design.terms:
         names = term.coefficient_names
@@ -92,7 +92,7 @@ def tables(model: LogisticModel) -> list[tuple[str, str]]:
 def short_html(model: LogisticModel) -> str:
     """The short form for notebooks: what its text says, the coefficients as a table."""
     below = page.short_paragraphs([*left_out(model), *remarks_of(model)])
-    return page.short_paragraphs([head_of(model)]) + page.short_table(*figures(model)) + below
+    return page.short_paragraphs([head_of(model)]) + page.short_table(*main_table(model)) + below
 
 
 def remarks(model: LogisticModel) -> str:
