@@ -342,7 +342,7 @@ def shown(path: pathlib.Path) -> str:
     """All that is said of a saved file: as text, for notebooks, as figures; of a summary what `show` advises, too."""
     found = logloss.load(path)
     advised = repr(logloss.calibrate(found)) if isinstance(found, logloss.Measurement) else ""
-    short = found._repr_html_() if hasattr(found, "_repr_html_") else ""
+    short = found._repr_html_() or ""
     return "\n".join([repr(found), advised, short, json.dumps(found.to_dict(), sort_keys=True, allow_nan=False)])
 
 
