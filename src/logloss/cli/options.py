@@ -1,7 +1,7 @@
 """The group of commands, and the words that several of them know: each option is declared once, here.
 
->>> sorted(OPTIONS)[:3]
-['by', 'cluster', 'counts']
+>>> list(OPTIONS)[:2]
+['y_true', 'y_true_or_summary']
 """
 
 from __future__ import annotations
