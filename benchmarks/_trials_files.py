@@ -35,7 +35,7 @@ import pyarrow.parquet as pq
 import logloss
 from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
 from logloss.data.arrow.pages import COMPRESSED, _struct
-from logloss.files import document, summary_file
+from logloss.files import document, summary_header
 
 MOST_SHOWN = 20
 # A trial of a saved file that takes longer, or adds more to the peak of the memory, has failed. The header of a page of
@@ -239,7 +239,7 @@ def changed_cell(name: str, value: Any, rng: random.Random) -> Any:
 def changed_summary(data: bytes, rng: random.Random) -> bytes:
     """A summary with another field or cell, and the checksum that belongs to it."""
     table, metadata = read_parquet(data, "intact")
-    header = json.loads(metadata[summary_file.HEADER])
+    header = json.loads(metadata[summary_header.HEADER])
     if rng.random() < 0.45:
         header = changed_tree(header, rng)
     elif rng.random() < 0.03:
@@ -268,8 +268,8 @@ def changed_summary(data: bytes, rng: random.Random) -> bytes:
         arrays[0] = arrays[0].dictionary_encode()
         table = pa.table(dict(zip(columns, arrays, strict=True)))
     header.pop("sha256", None) if isinstance(header, dict) else None
-    header["sha256"] = summary_file._checksum(header, content_of(table))
-    return parquet_bytes(table, {summary_file.HEADER: json.dumps(header, sort_keys=True)})
+    header["sha256"] = summary_header.checksum(header, content_of(table))
+    return parquet_bytes(table, {summary_header.HEADER: json.dumps(header, sort_keys=True)})
 
 
 class Trials:
@@ -338,7 +338,7 @@ def shown(path: pathlib.Path) -> str:
     """All that is said of a saved file: as text, for notebooks, as figures; of a summary what `show` advises, too."""
     found = logloss.load(path)
     advised = repr(logloss.calibrate(found)) if isinstance(found, logloss.Measurement) else ""
-    short = found._repr_html_() if hasattr(found, "_repr_html_") else ""
+    short = found._repr_html_() or ""
     return "\n".join([repr(found), advised, short, json.dumps(found.to_dict(), sort_keys=True, allow_nan=False)])
 
 

@@ -13,7 +13,7 @@ import pytest
 from pages import figures_of, moves_of
 
 import logloss
-from logloss.show.explanation import of_ten_points
+from logloss.show.explanation.ten_points import ten_points_explained
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -73,7 +73,7 @@ def files(tmp_path_factory):
     x = rng.normal(size=200).round(2)
     p = rng.beta(2, 3, 4000).round(3)
     explained = {
-        "ten": of_ten_points(),
+        "ten": ten_points_explained(),
         "many": logloss.explain(x, (rng.random(200) < 1 / (1 + np.exp(-2 * x))).astype(int)),
         "divided": logloss.explain([1, 2, 3, 4], [0, 0, 1, 1]),
         "falling": logloss.explain([1.5, 2, 3, 4, 5], [1, 1, 0, 1, 0]),
@@ -150,7 +150,7 @@ def test_the_slider_moves_what_is_said_and_kl_vanishes_at_the_truth(opened, file
 def test_training_is_replayed_pass_by_pass(opened, files):
     page = opened("ten")
     moves = moves_of(files["ten"].read_text(encoding="utf-8"))["pass"]
-    model = of_ten_points().lesson.model
+    model = ten_points_explained().lesson.model
     slider = page.get_by_role("slider", name="Replay the training")
     slider.focus()
     page.keyboard.press("Home")

@@ -475,7 +475,7 @@ def test_a_file_comes_back_to_the_bit(method, tmp_path):
 def test_the_file_is_strict_json_with_its_head_first(tmp_path):
     calibrate(Y, P, method="temperature").save(tmp_path / "c.json")
     text = (tmp_path / "c.json").read_text(encoding="utf-8")
-    assert text.startswith('{\n "logloss": "calibration",\n "format": "1.0",')
+    assert text.startswith('{\n "logloss": "calibration",\n "format": "2.0",')
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
@@ -494,32 +494,34 @@ def changed(**fields):
     ("fields", "message"),
     [
         ({"surprise": 1}, "c.json holds fields that are not known: surprise"),
-        ({"map__method": "spline"}, 'method "spline", which this logloss does not know'),
+        ({"map__method": "spline"}, 'one of the methods nothing, .* in map: method; got "spline"'),
         ({"map__extra": 1}, 'holds "extra" in map'),
         ({"map__a": -1}, "map: a"),
-        ({"map__a": "nan"}, "map: a"),
+        ({"map__a": None}, "map: a; got None"),
+        ({"map__a": "nan"}, "a number in map: a"),
         ({"map__c": "inf"}, "map: c"),
-        ({"map__c": [1]}, "a number in c"),
+        ({"map__c": [1]}, "a number in map: c"),
         ({"map__at_zero": "inf"}, "finite log-odds, or null"),
-        ({"map__knots": [1, 0]}, "must rise"),
-        ({"map__knots": [], "map__values": []}, "must rise"),
+        ({"map__knots": [1, 0]}, "knots that rise"),
+        ({"map__knots": [], "map__values": []}, "knots that rise"),
         ({"map__knots": [0.0], "map__values": [1.5]}, "between 0 and 1"),
         ({"n_rows": -1}, "a whole number of at least 0 in n_rows"),
         ({"n_rows": True}, "a whole number of at least 0 in n_rows"),
         ({"is_exact": 1}, "true or false in is_exact"),
         ({"source": 3}, "a text in source"),
         ({"negatives_kept": 0}, "a share in"),
-        ({"saves__low": "x"}, "a number in low"),
-        ({"candidates__method": ["spline"]}, "a list of methods"),
+        ({"saves__low": "x"}, "a number in saves: low"),
+        ({"candidates__method": ["spline"]}, "differ in length"),
         ({"notes": [1]}, "a list of texts"),
         ({"n_rows": 10**30}, "a whole number of at least 0 in n_rows"),
         ({"n_rows": 0}, "a whole number of at least 1 in n_rows"),
         ({"asked": "spline"}, "a method in asked"),
-        ({"map__method": ["isotonic"]}, "which this logloss does not know"),
-        ({"candidates__method": [["isotonic"]]}, "a list of methods"),
+        ({"map__method": ["isotonic"]}, "a text in map: method"),
+        ({"candidates__method": [["isotonic"]]}, "a list of texts in candidates: method"),
         ({"log_loss": -0.5}, "at least 0 in log_loss"),
         ({"log_loss": [0.5]}, "a number in log_loss"),
         ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in saves"),
+        ({"candidates": {"method": ["platt"]}}, "the columns method, log_loss_nats, .* in candidates"),
         ({"saves__low": 9.0}, "an interval around its value in saves"),
     ],
 )

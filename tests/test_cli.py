@@ -378,7 +378,7 @@ def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
 def test_a_hostile_file_is_wrong_data_and_its_text_is_not_obeyed(run, tmp_path):
     """The checksum is right: what is said is looked at all the same, and shown without escapes and bells."""
     from logloss.files.document import document_bytes
-    from logloss.files.summary_file import bytes_of_record
+    from logloss.files.summary_writing import bytes_of_record
 
     path = tmp_path / "a.logloss"
     m = measure([1, 0, 1], [0.9, 0.4, 0.6])
@@ -392,7 +392,7 @@ def test_a_hostile_file_is_wrong_data_and_its_text_is_not_obeyed(run, tmp_path):
     path.write_bytes(bytes_of_record(dataclasses.replace(m.record, summary=summary)))
     code, out, err = run("show", path)
     assert (code, out) == (3, "")
-    assert "a.logloss must have a whole number of at least 0 in n_dropped; got -3" in err
+    assert "a.logloss must have a whole number of at least 0 in summary: n_dropped; got -3" in err
     path.write_bytes(document_bytes("comparison", {"figures": {"schema": 1}, "text": obeyed}))
     assert run("show", path)[:2] == (0, "\ufffd[2J\ufffd\ufffd\n")
 

@@ -14,8 +14,10 @@ from scipy.special import entr, expit, rel_entr, xlogy
 from sklearn.isotonic import IsotonicRegression
 
 import logloss
+from logloss import DataError
+from logloss.answers.answer import Answer
 from logloss.show.explanation import marks as svg
-from logloss.show.explanation import of_ten_points
+from logloss.show.explanation.ten_points import ten_points_explained
 
 # A number with four digits after the point is within half a unit of the last.
 HALF = 0.5000001e-4
@@ -25,7 +27,7 @@ PIXEL = 0.0051
 
 @pytest.fixture(scope="module")
 def page():
-    return of_ten_points().to_html()
+    return ten_points_explained().to_html()
 
 
 @pytest.fixture(scope="module")
@@ -264,9 +266,9 @@ def test_a_frame_is_the_picture_that_stands_alone():
     """What moves is found by comparing pictures: putting a frame's values back gives that picture, to the letter."""
     from logloss.show.explanation import point_pictures
 
-    lesson = of_ten_points().lesson
+    lesson = ten_points_explained().lesson
     drawn = [point_pictures.trained(lesson, frame) for frame in lesson.frames]
-    shown, moves = svg.moving([point_pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
+    shown, moves = svg.animated([point_pictures.trained(lesson, frame) for frame in lesson.frames], "t", 2)
     assert len(moves) > 0
     for k, alone in enumerate(drawn):
         picture = str(shown)
@@ -285,7 +287,7 @@ def test_the_page_needs_nothing_else(page):
 
 
 def test_a_page_is_the_same_in_every_run(page):
-    assert of_ten_points().to_html() == page
+    assert ten_points_explained().to_html() == page
 
 
 HOSTILE = [
@@ -416,3 +418,14 @@ def test_ticks_are_round_and_written_apart():
     assert svg.ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert svg.tick_texts([0, 0.25, 0.5]) == ["0.00", "0.25", "0.50"]
     assert svg.tick_texts([-2.0, 0.0, 2.0]) == ["−2", "0", "2"]
+
+
+def test_an_explanation_is_an_answer_with_a_page_and_no_file():
+    explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
+    assert isinstance(explanation, Answer)
+    assert explanation._repr_html_() is None
+    for what, make in (("plot", explanation.plot), ("save", lambda: explanation.save("a"))):
+        with pytest.raises(
+            DataError, match=rf"no {what} is made of such an answer \(explanation\); it has: text, page"
+        ):
+            make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,8 @@ from scipy.special import expit, logit
 
 import logloss
 from logloss import DataError, load, measure
-from logloss.files.summary_file import bytes_of_record, record_of_bytes
+from logloss.files.summary_reading import record_of_bytes
+from logloss.files.summary_writing import bytes_of_record
 from logloss.measurement import measurement_of
 
 RANDOM = np.random.default_rng(3)
@@ -91,16 +93,11 @@ def test_what_waits_merges_in_any_cut_and_survives_a_file(tmp_path):
     assert both.unlabelled_expected_log_loss == whole.unlabelled_expected_log_loss
 
 
-def test_a_file_of_an_older_logloss_does_not_say_and_says_so(monkeypatch):
-    """Its header has no such field: what is not known of one is not known of both."""
-    from logloss.files import summary_file
-
+def test_a_file_of_an_older_logloss_does_not_say_and_says_so():
+    """Its header says null: what is not known of one is not known of both."""
     m = measure(LABELS, P, missing="drop", name="old")
-    true = summary_file._late
-    monkeypatch.setattr(summary_file, "_late", lambda late: None)
-    data = bytes_of_record(m.record)
-    monkeypatch.setattr(summary_file, "_late", true)
-    old = measurement_of(record_of_bytes(data, "old.logloss"))
+    silent = replace(m.record, summary=replace(m.summary, unlabelled=None))
+    old = measurement_of(record_of_bytes(bytes_of_record(silent), "old.logloss"))
     assert old.n_unlabelled is None
     assert old.to_dict()["n_unlabelled_reason"] == "not kept by the logloss that wrote the summary"
     assert "not known yet" not in repr(old)

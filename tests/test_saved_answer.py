@@ -71,3 +71,14 @@ def test_words_are_not_obeyed(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(document_bytes("comparison", {"figures": figures, "text": "\x1b[2Jp is\nbetter\x07"}))
     assert repr(logloss.load(path)) == "\ufffd[2Jp is\nbetter\ufffd"
+
+
+def test_a_saved_answer_can_be_saved_again_and_says_who_draws_it(tmp_path):
+    ANSWERS["difference"].save(tmp_path / "a.json")
+    found = logloss.load(tmp_path / "a.json")
+    found.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+    assert found._repr_html_() is None
+    for draws in (found.plot, found.to_html):
+        with pytest.raises(DataError, match="its pictures are made by `logloss diff`"):
+            draws()

@@ -12,7 +12,7 @@ from logloss.show.explanation import ten_points
 
 @pytest.fixture(scope="module")
 def lesson():
-    return ten_points.text()
+    return ten_points.ten_points_text()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_bar_is_as_long_as_its_cost(lesson):
 
 def test_chance_is_exact_over_all_outcomes():
     """Reference: enumeration of the 2^10 outcomes with another program, to the digits that it printed."""
-    figures = ten_points.figures()
+    figures = ten_points.ten_points_figures()
     assert figures["miscalibration_by_chance_nats"] == pytest.approx(0.245865, abs=5e-7)
     assert figures["miscalibration_p_value"] == pytest.approx(0.753, abs=5e-4)
     unpenalised = ten_points.fit(ten_points.X, ten_points.IS_GREEN).predict_proba(ten_points.X)
@@ -109,7 +109,7 @@ def test_where_nothing_can_be_written_the_lesson_is_still_given(run, here, monke
     def refuse(path, data):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("logloss.files.storage.write_atomically", refuse)
+    monkeypatch.setattr("logloss.show.page.write_atomically", refuse)
     code, out, err = run("demo")
     assert code == 0
     assert out.endswith("\nYour own points: logloss demo --help\n")

@@ -29,8 +29,8 @@ def test_cells_that_a_terminal_would_obey_are_shown_as_replaced():
 
 def test_lines_stay_lines_and_nothing_else_is_obeyed():
     assert text.printable_lines("a\x1b[2J\nb\u202e\x07") == "a\ufffd[2J\nb\ufffd\ufffd"
-    assert "\x1b" not in page.html_table([["\x1b"], ["\x07<"]], "l")
-    assert page.html_paragraphs(["<\x9b>"]) == "<p>&lt;\ufffd&gt;</p>"
+    assert "\x1b" not in page.short_table([["\x1b"], ["\x07<"]], "l")
+    assert page.short_paragraphs(["<\x9b>"]) == "<p>&lt;\ufffd&gt;</p>"
 
 
 def test_a_name_is_called_alike_in_every_locale():

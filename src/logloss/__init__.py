@@ -14,7 +14,7 @@ from logloss.version import __version__ as __version__
 
 # Who renders each kind of answer: the one way from what is below to what is above it.
 for _kind, _file in {
-    "measurement": "summary_file:save_measurement",
+    "measurement": "summary_writing:save_measurement",
     "model": "model_file:save_model",
     "calibration": "calibration_file:save_calibration",
     "comparison": "saved_answer:save_answer",
@@ -23,12 +23,24 @@ for _kind, _file in {
     register(
         _kind,
         text=f"logloss.show.words.of_{_kind}:text_of",
-        notebook="logloss.show.words.of_model:html_of" if _kind == "model" else "logloss.show.report:short_html",
+        notebook="logloss.show.report.of_model:short_html" if _kind == "model" else "logloss.show.report:short_html",
         plot="logloss.show.plot:plot",
         page="logloss.show.report:to_html",
         save=f"logloss.files.{_file}",
         sklearn="logloss.estimators:as_sklearn",
     )
+register(
+    "saved",
+    text="logloss.files.saved_answer:text_of",
+    plot="logloss.files.saved_answer:no_picture",
+    page="logloss.files.saved_answer:no_picture",
+    save="logloss.files.saved_answer:save_answer",
+)
+register(
+    "explanation",
+    text="logloss.show.explanation.answer:text_of",
+    page="logloss.show.explanation.answer:to_html",
+)
 
 if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
@@ -51,7 +63,8 @@ if TYPE_CHECKING:
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
     from logloss.show.drawings import Drawing, drawing
-    from logloss.show.explanation import Explanation, explain
+    from logloss.show.explanation.answer import Explanation
+    from logloss.show.explanation.explain import explain
     from logloss.training.fit import fit
     from logloss.training.model import LogisticModel
     from logloss.training.separation import Separation
@@ -83,8 +96,8 @@ _HOMES = {
     "Estimate": "answers.estimate",
     "fit": "training.fit",
     "LogisticModel": "training.model",
-    "explain": "show.explanation",
-    "Explanation": "show.explanation",
+    "explain": "show.explanation.explain",
+    "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",

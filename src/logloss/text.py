@@ -29,6 +29,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
+def capital(text: str) -> str:
+    """Text that begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(items: Sequence[str], most: int = 8) -> str:
     """`a, b, c`, and `…` after the first few."""
     return ", ".join(items[:most]) + (", …" if len(items) > most else "")
@@ -78,13 +83,17 @@ def value_text(value: Any) -> str:
     return printable(str(value))
 
 
+def cut(text: str, longest: int) -> str:
+    """Text that fits its place."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def printable(text: str, longest: int = 60) -> str:
     """Text from a table without what a terminal would obey, and cut where it is long."""
     # The bytes of a file's name are UTF-8 also where the locale is not: what it is called does not depend on it.
     with contextlib.suppress(UnicodeEncodeError):
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    return cut("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), longest)
 
 
 def printable_lines(text: str) -> str:

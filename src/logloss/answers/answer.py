@@ -15,6 +15,13 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from logloss.errors import DataError
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.axes import Axes
+
 # kind of answer -> what is made of it -> "module:function" that makes it.
 RENDERERS: dict[str, dict[str, str]] = {}
 
@@ -26,6 +33,8 @@ def register(kind: str, **renderers: str) -> None:
 
 def render(kind: str, what: str) -> Callable[..., Any]:
     """The function that makes one thing of a kind of answer."""
+    if what not in RENDERERS[kind]:
+        raise DataError(f"no {what} is made of such an answer ({kind}); it has: {', '.join(RENDERERS[kind])}.")
     module, _, name = RENDERERS[kind][what].partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function
@@ -43,7 +52,7 @@ class Answer:
         def notes(self) -> tuple[str, ...]:
             """Sentences about how the rows were read."""
 
-    def plot(self, kind: str | None = None, ax: Any = None) -> Any:
+    def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
         """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
 
         Parameters
@@ -65,9 +74,10 @@ class Answer:
         >>> m.plot("reliability").get_xlabel()
         'said: predicted probability'
         """
-        return render(self.kind, "plot")(self, kind, ax)
+        axes: Axes = render(self.kind, "plot")(self, kind, ax)
+        return axes
 
-    def to_html(self, path: Any = None) -> str:
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
 
         Parameters
@@ -89,7 +99,7 @@ class Answer:
         page: str = render(self.kind, "page")(self, path)
         return page
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a file, checksummed, whole or not at all; `logloss.load` reads it.
 
         Parameters
@@ -115,7 +125,9 @@ class Answer:
         text: str = render(self.kind, "text")(self)
         return text
 
-    def _repr_html_(self) -> str:
-        """The short form for notebooks: sentences and a table, no script."""
+    def _repr_html_(self) -> str | None:
+        """The short form for notebooks: sentences and a table, no script; None where they are to show the text."""
+        if "notebook" not in RENDERERS[self.kind]:
+            return None
         html: str = render(self.kind, "notebook")(self)
         return html

@@ -1,5 +1,7 @@
-"""Figures as JSON knows them: infinity as text, what is undefined as None with its reason.
+"""Figures as JSON knows them: infinity as the text "inf" or "-inf", what is undefined as null.
 
+>>> json_number(float("-inf")), json_number(float("nan")), number_of_json("inf")
+('-inf', None, inf)
 >>> found = {}
 >>> put(found, "skill", float("nan"), "every label is 1")
 >>> found
@@ -9,22 +11,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from logloss.answers.estimate import Estimate
 
+INFINITE = ("inf", "-inf")
+
+
+def json_number(value: float) -> float | str | None:
+    """A number as JSON knows it: the one way in which all files, figures and pages write what is not finite."""
+    value = float(value)
+    if math.isfinite(value):
+        return value
+    return None if math.isnan(value) else INFINITE[value < 0]
+
+
+def is_json_number(found: object) -> bool:
+    """Whether `json_number` may have written it."""
+    if isinstance(found, str) or found is None:
+        return found is None or found in INFINITE
+    # Whole numbers that JSON writes without a point are numbers, too; what no float holds is refused by who parses.
+    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+
+
+def number_of_json(found: float | str | None) -> float:
+    """The number that `json_number` has written."""
+    return math.nan if found is None else float(found)
+
 
 def put(figures: dict[str, Any], name: str, value: float, reason: str = "") -> None:
-    """A figure as JSON knows it: infinity as text, undefined as None with a reason."""
-    value = float(value)
-    if math.isnan(value):
-        figures[name] = None
+    """A figure, with the reason beside it where it is not defined."""
+    figures[name] = json_number(value)
+    if figures[name] is None:
         figures[f"{name}_reason"] = reason
-    elif math.isinf(value):
-        figures[name] = "inf" if value > 0 else "-inf"
-    else:
-        figures[name] = value
 
 
 def put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None:
@@ -34,15 +55,13 @@ def put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None
     put(figures, f"{name}_high", estimate.high, estimate.reason)
 
 
-def jsonable(row: dict[str, Any]) -> dict[str, Any]:
+def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of a small table as JSON knows it."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            found[name] = None if math.isnan(value) else ("inf" if value > 0 else "-inf")
-        elif isinstance(value, Decimal):
-            # The key of a group that no float holds: JSON's own numbers would be read as floats.
-            found[name] = str(value)
-        else:
-            found[name] = value
-    return found
+    return {name: _jsonable(value) for name, value in row.items()}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, float):
+        return json_number(value)
+    # The key of a group that no float holds: JSON's own numbers would be read as floats.
+    return str(value) if isinstance(value, Decimal) else value

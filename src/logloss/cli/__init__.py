@@ -4,7 +4,8 @@
     1  a --fail-if holds           4  could not do it (disk, package)
     2  usage, or no such file     70  our fault            130  Ctrl-C (128 + the number of the signal)
 
-Each command stands in the room of what it does; the options that they share are in `options.py`.
+A command is its options (`options`), its own work, and `Outputs`, which is given what is written, said and judged;
+`inputs` opens what is read, `streams` are stdout and stderr, `exit_codes` says how it ends.
 """
 
 from __future__ import annotations

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from logloss.cli.options import (
-    LONGEST,
-    check_outputs,
-    everywhere,
-    headless,
-    opened,
-    positive,
-    say,
-    to_stderr,
-    to_stdout,
-)
+from logloss.cli.inputs import check_outputs
+from logloss.cli.options import everywhere, rows
+from logloss.cli.outputs import Outputs, given_outputs
+from logloss.cli.streams import LONGEST, to_stderr, to_stdout
 from logloss.text import printable
+
+if TYPE_CHECKING:
+    from logloss.show.explanation.answer import Explanation
 
 PICTURES = "./logloss-demo.html"
 
@@ -28,53 +24,54 @@ PICTURES = "./logloss-demo.html"
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("-y", "--y-true", metavar="COL", help='Of FILE: column of labels, or a comparison: "stars >= 4".')
 @click.option("-x", "--feature", metavar="COL", help="Of FILE: the column of numbers.")
-@positive
+@rows("pos_label")
 @click.option("--l2", type=float, default=1.0, show_default=True, metavar="X", help="Prior precision, as in `fit`.")
-@headless
+@rows("no_header")
 @click.option("--html", metavar="PAGE", help=f"Where to write the pictures, instead of {PICTURES}.")
 @click.option("--open", "opens", is_flag=True, help="Open the pictures in the browser.")
 @everywhere
+@given_outputs
 def demo(
+    outputs: Outputs,
     file: str | None,
     y_true: str | None,
     feature: str | None,
     pos_label: str | None,
     l2: float,
     no_header: bool,
-    html: str | None,
     opens: bool,
-    as_json: bool,
-    quiet: bool,
-    debug: bool,
 ) -> None:
     """Ten points on a line, or up to 200 of your own in FILE: trained, measured and explained in pictures."""
     if file is not None and (y_true is None or feature is None):
         raise click.UsageError("name the columns of FILE: -y COL for the labels, -x COL for the numbers.")
     if file is None and (y_true is not None or feature is not None or pos_label is not None or no_header):
         raise click.UsageError("-y, -x, --pos-label and --no-header are of a FILE: logloss demo FILE -y COL -x COL.")
-    check_outputs((file,), html=html)
+    # Not `outputs.check`: the pictures of a lesson need no matplotlib.
+    check_outputs((file,), html=outputs.html)
 
-    from logloss.show.explanation import explain, of_ten_points, ten_points
+    from logloss.show.explanation.explain import explain
+    from logloss.show.explanation.ten_points import ten_points_explained, ten_points_figures, ten_points_text
 
     if file is None:
-        explanation = of_ten_points()
+        explanation = ten_points_explained()
     else:
-        table = opened((file,), header=not no_header, outputs=(html,))
+        table = outputs.opened((file,), no_header=no_header)
         explanation = explain(table, y_true, feature=feature, pos_label=pos_label, l2=l2, header=not no_header)
     # Whoever asks for JSON asks for no file, unless by name.
-    wanted = html or ("" if as_json and not opens else PICTURES)
-    written = written_pictures(explanation, wanted, is_asked=html is not None) if wanted else ""
-    if file is None:
-        to_stdout(json.dumps(ten_points.figures(), allow_nan=False, indent=1) if as_json else ten_points.text(written))
+    wanted = outputs.html or ("" if outputs.as_json and not opens else PICTURES)
+    written = written_pictures(explanation, wanted, is_asked=outputs.html is not None) if wanted else ""
+    if outputs.as_json:
+        figures = ten_points_figures() if file is None else explanation.to_dict()
+        to_stdout(json.dumps(figures, allow_nan=False, indent=1))
+    elif file is None:
+        to_stdout(ten_points_text(written))
     else:
-        say(explanation, as_json=as_json)
-        if written and not as_json:
-            to_stdout(f"\nThe pictures: {written}")
+        to_stdout(repr(explanation) + (f"\n\nThe pictures: {written}" if written else ""))
     if opens and written:
         open_page(written)
 
 
-def written_pictures(explanation: Any, path: str, *, is_asked: bool) -> str:
+def written_pictures(explanation: Explanation, path: str, *, is_asked: bool) -> str:
     """The file that the pictures were written to; "" where nobody asked for them by name and they cannot be."""
     try:
         explanation.to_html(path)

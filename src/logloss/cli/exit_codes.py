@@ -12,7 +12,9 @@ from types import FrameType
 
 import click
 
-from logloss.cli.options import AT_WORK, LONGEST, check_stdout, cli, discard_answer, stdout_named, to_stderr
+from logloss.cli.inputs import AT_WORK
+from logloss.cli.options import cli
+from logloss.cli.streams import LONGEST, check_stdout, discard_answer, stdout_named, to_stderr
 from logloss.errors import DataError, LogLossError, SourceNotFound
 from logloss.text import printable
 

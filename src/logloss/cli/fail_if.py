@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from logloss.cli.options import LONGEST, to_stderr
+from logloss.answers.figures import number_of_json
+from logloss.cli.streams import LONGEST, to_stderr
 from logloss.text import printable
+
+if TYPE_CHECKING:
+    from logloss.answers.answer import Answer
 
 FAILED = 1
 FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
@@ -28,13 +32,23 @@ HOLDS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def judge(answer: Any, tests: list[tuple[str, str, str, float]]) -> None:
+class FailIf(NamedTuple):
+    """A test as it was typed, and its parts."""
+
+    text: str
+    figure: str
+    operator: str
+    bound: float
+
+
+def judge(answer: Answer, tests: list[FailIf]) -> None:
     """Leave with 1 if a --fail-if holds."""
     figures = answer.to_dict() if tests else {}
-    failed = [(text, name) for text, name, operator, bound in tests if fails(figures, name, operator, bound)]
-    for text, name in failed:
+    failed = [test for test in tests if fails(figures, test)]
+    for test in failed:
+        name = test.figure
         why = "" if figures[name] is not None else f" ({name} is not defined{_reason(figures, name)})"
-        to_stderr(f"--fail-if holds: {printable(text, LONGEST)}{why}")
+        to_stderr(f"--fail-if holds: {printable(test.text, LONGEST)}{why}")
     if failed:
         raise click.exceptions.Exit(FAILED)
 
@@ -45,8 +59,8 @@ def _reason(figures: dict[str, Any], name: str) -> str:
     return f": {printable(str(reason), LONGEST)}" if reason else ""
 
 
-def parsed_test(text: str) -> tuple[str, str, str, float]:
-    """A --fail-if test as (its text, figure, operator, bound)."""
+def parsed_test(text: str) -> FailIf:
+    """A --fail-if test from its text."""
     match = FAILURE.fullmatch(text)
     try:
         bound = float(match["bound"]) if match else math.nan
@@ -54,19 +68,20 @@ def parsed_test(text: str) -> tuple[str, str, str, float]:
         match = None
     if match is None:
         raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
-    return text, match["name"], match["operator"], bound
+    return FailIf(text, match["name"], match["operator"], bound)
 
 
-def fails(figures: dict[str, Any], name: str, operator: str, bound: float) -> bool:
+def fails(figures: dict[str, Any], test: FailIf) -> bool:
     """Whether a figure fails its test; one that is not defined does, and so does any against a bound of nan."""
     numbers = [
         key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
     ]
+    name = test.figure
     if name not in numbers:
         import difflib
 
         close = difflib.get_close_matches(name, numbers, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
-    value = math.nan if figures[name] is None else float(figures[name])
-    return math.isnan(value) or math.isnan(bound) or HOLDS[operator](value, bound)
+    value = number_of_json(figures[name])
+    return math.isnan(value) or math.isnan(test.bound) or HOLDS[test.operator](value, test.bound)

@@ -7,7 +7,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from logloss.data.block import Block
+    from logloss.data.rows import Rows
+    from logloss.data.source import Source
+    from logloss.training.certificate import Pass
 
 # A walk that lasts longer than this many seconds shows how far it is.
 PATIENCE = 1.0
@@ -16,10 +24,10 @@ PATIENCE = 1.0
 class Bar:
     """A progress bar: called with each block that was walked, and told of each pass of a fit."""
 
-    def __init__(self, shown: Any) -> None:
+    def __init__(self, shown: tqdm[None]) -> None:
         self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
 
-    def __call__(self, block: Any) -> None:
+    def __call__(self, block: Block | Rows) -> None:
         with self.lock:
             self.shown.update(block.n_rows)
 
@@ -28,7 +36,7 @@ class Bar:
         with self.lock:
             self.shown.refresh()
 
-    def on_pass(self, found: Any) -> None:
+    def on_pass(self, found: Pass) -> None:
         """The next pass walks over all rows again."""
         with self.lock:
             self.n_passes += 1
@@ -40,7 +48,7 @@ class Bar:
 
 
 @contextmanager
-def bar(source: Any, *, quiet: bool) -> Iterator[Bar | None]:
+def bar(source: Source, *, quiet: bool) -> Iterator[Bar | None]:
     """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None

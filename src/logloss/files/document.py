@@ -20,15 +20,14 @@ from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 from logloss.version import __version__
 
-FORMAT = (1, 0)
+# 2: infinity is a text and what is not defined is null in all of them; fields are those of the answer's own classes.
+FORMAT = (2, 0)
 # No document of ours comes near it: 5,000 coefficients over 100 passes are 12 MB.
 MOST_BYTES = 1 << 26
 # Values of a document, of which the shortest takes 2 bytes there and 60 in memory.
 MOST_VALUES = 1 << 22
 # No whole number of ours is larger: levels of categories are 64 bits.
 MOST_WHOLE = 1 << 64
-# Rows are counted up to here.
-MOST_COUNTED = 1 << 62
 HEAD = ("logloss", "format", "version", "sha256")
 
 
@@ -71,14 +70,13 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     return fields
 
 
-def parsed(data: bytes, *, may_be_infinite: bool = False) -> Any:
+def parsed(data: bytes) -> Any:
     """What JSON says; ValueError where a number is none, values are too many, or a field stands twice."""
     if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     text = data.decode("utf-8")
-    constant = _infinite if may_be_infinite else _refused
     return json.loads(
-        text, object_pairs_hook=_once, parse_constant=constant, parse_float=_finite, parse_int=_not_too_large
+        text, object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite, parse_int=_not_too_large
     )
 
 
@@ -112,10 +110,6 @@ def _refused(word: str) -> Any:
     raise ValueError(f"{printable(word, 20)} is no number of ours")
 
 
-def _infinite(word: str) -> Any:
-    return _refused(word) if word == "NaN" else float(word)
-
-
 def _finite(word: str) -> float:
     value = float(word)
     return value if math.isfinite(value) else _refused(word)
@@ -125,89 +119,3 @@ def _not_too_large(word: str) -> int:
     # 2^64 has 20 digits.
     value = int(word) if len(word) <= 21 else MOST_WHOLE
     return value if abs(value) < MOST_WHOLE else _refused(word)
-
-
-def written(value: float) -> float | str | None:
-    """A number as JSON knows it: infinity as text, NaN as null."""
-    if math.isnan(value):
-        return None
-    return float(value) if math.isfinite(value) else ("inf" if value > 0 else "-inf")
-
-
-def number(value: Any) -> float:
-    """The number that `written` has written."""
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not (isinstance(value, int | float) or value in ("inf", "-inf")):
-        raise DataError(f"a number was expected; got {printable(repr(value))}.")
-    return float(value)
-
-
-class Reading:
-    """Values of JSON, looked at one by one; an error names the file, the place and the value."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def wrong(self, where: str, expected: str, got: Any) -> DataError:
-        """What is said of a value that cannot be."""
-        return DataError(f"{self.name} must have {expected} in {where}; got {value_text(got)}. Make it again.")
-
-    def only(self, found: Any, where: str, names: Sequence[str]) -> None:
-        """Refuse what is no object of exactly these names."""
-        if not isinstance(found, dict):
-            raise self.wrong(where, "an object", found)
-        for each in found:
-            if each not in names:
-                raise DataError(
-                    f'{self.name} holds "{printable(str(each))}" in {where}, which this logloss does not know. '
-                    "Install a newer one."
-                )
-        for each in names:
-            if each not in found:
-                raise DataError(f'{self.name} is damaged: {where} has no "{each}". Make it again.')
-
-    def text(self, found: Mapping[str, Any], where: str) -> str:
-        """A text."""
-        if not isinstance(found[where], str):
-            raise self.wrong(where, "a text", found[where])
-        return str(found[where])
-
-    def texts(self, found: Mapping[str, Any], where: str) -> tuple[str, ...]:
-        """A list of texts."""
-        if not isinstance(found[where], list) or not all(isinstance(each, str) for each in found[where]):
-            raise self.wrong(where, "a list of texts", found[where])
-        return tuple(found[where])
-
-    def number(self, found: Mapping[str, Any], where: str) -> float:
-        """A number; inf, -inf and nan are texts."""
-        return self.value(found[where], where)
-
-    def value(self, value: Any, where: str) -> float:
-        """A number by itself."""
-        if isinstance(value, str) and value in ("inf", "-inf", "nan"):
-            return float(value)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
-            raise self.wrong(where, "a number", value)
-        return float(value)
-
-    def count(self, found: Mapping[str, Any], where: str, most: int = MOST_COUNTED) -> int:
-        """A whole number ≥ 0."""
-        value = found[where]
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            expected = "at least 0" if most == MOST_COUNTED else f"0 to {most:,}"
-            raise self.wrong(where, f"a whole number of {expected}", value)
-        return value
-
-    def flag(self, found: Mapping[str, Any], where: str) -> bool:
-        """true or false."""
-        if not isinstance(found[where], bool):
-            raise self.wrong(where, "true or false", found[where])
-        return bool(found[where])
-
-    def numbers(self, found: Mapping[str, Any], where: str) -> tuple[float, ...]:
-        """A list of numbers."""
-        if not isinstance(found[where], list):
-            raise self.wrong(where, "a list of numbers", found[where])
-        return tuple(self.value(value, where) for value in found[where])

@@ -10,20 +10,19 @@ from logloss.calibration import Calibration
 from logloss.errors import DataError
 from logloss.files.calibration_file import calibration_of_fields
 from logloss.files.document import document_of
-from logloss.files.model_file import fields_of
+from logloss.files.model_file import model_of_fields
 from logloss.files.saved_answer import answer_of_fields
-from logloss.files.storage import read_whole
-from logloss.files.summary_file import record_of_bytes
+from logloss.files.storage import StrPath, read_whole
+from logloss.files.summary_reading import record_of_bytes
 from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
-from logloss.training.certificate import Certificate, Pass
 from logloss.training.model import LogisticModel
 
 T = TypeVar("T")
 PARQUET = b"PAR1"
 
 
-def load(path: Any) -> Any:
+def load(path: StrPath) -> Any:
     """Read what `save` has written.
 
     Parameters
@@ -66,39 +65,31 @@ def load(path: Any) -> Any:
     return measurement_of(_record_in(path, data))
 
 
-def _model(fields: Mapping[str, Any], name: str) -> LogisticModel:
-    """A model from the fields of its document."""
-    own = fields_of(fields, name)
-    own["certificate"] = Certificate(*own["certificate"])
-    own["passes"] = tuple(Pass(*each) for each in own["passes"])
-    return LogisticModel(**own)
-
-
 # What documents hold, by their first field.
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-    "model": _model,
+    "model": model_of_fields,
     "calibration": calibration_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
 }
 
 
-def load_measurement(path: Any) -> Measurement:
+def load_measurement(path: StrPath) -> Measurement:
     """Read a measurement; another file is refused by name."""
     return _loaded(path, Measurement, "measurement", "logloss measure … -o monday.logloss")
 
 
-def load_model(path: Any) -> LogisticModel:
+def load_model(path: StrPath) -> LogisticModel:
     """Read a model; another file is refused by name."""
     return _loaded(path, LogisticModel, "model", "logloss fit … -o model.json")
 
 
-def load_calibration(path: Any) -> Calibration:
+def load_calibration(path: StrPath) -> Calibration:
     """Read a calibration; another file is refused by name."""
     return _loaded(path, Calibration, "calibration", "logloss calibrate … -o calibration.json")
 
 
-def _loaded(path: Any, expected: type[T], noun: str, command: str) -> T:
+def _loaded(path: StrPath, expected: type[T], noun: str, command: str) -> T:
     """What a file holds, if it is of one kind."""
     answer = load(path)
     if not isinstance(answer, expected):
@@ -109,7 +100,7 @@ def _loaded(path: Any, expected: type[T], noun: str, command: str) -> T:
     return answer
 
 
-def _record_in(path: Any, data: bytes | None = None) -> SummaryRecord:
+def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
     """What the file of a summary holds."""
     name = printable(os.path.basename(os.fspath(path)), 120)
     data = read_whole(path) if data is None else data
@@ -122,7 +113,7 @@ def _record_in(path: Any, data: bytes | None = None) -> SummaryRecord:
     return record_of_bytes(data, name)
 
 
-def merged(paths: Sequence[Any]) -> Measurement:
+def merged(paths: Sequence[StrPath]) -> Measurement:
     """The measurement of several summaries, two neighbours at a time, so that 100,000 small ones are soon merged."""
     level = [(os.fspath(path), _record_in(path)) for path in paths]
     while len(level) > 1:

@@ -12,23 +12,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from logloss.answers.answer import Answer
 from logloss.errors import DataError
-from logloss.files.document import Reading, document_bytes, known_fields
-from logloss.files.storage import write_atomically
+from logloss.files.document import document_bytes, known_fields
+from logloss.files.schema import Reader
+from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable, printable_lines
 
 # How names of figures end that are numbers of a unit, or bounds of one.
 NUMBERS = ("_nats", "_bits", "_nats_low", "_nats_high", "_bits_low", "_bits_high")
+# How names of figures begin that are of a kind.
+KINDS: dict[type, tuple[str, ...]] = {
+    int: ("n_", "rows_"),
+    bool: ("is_", "has_"),
+    str: ("source", "positive", "best", "runner_up", "order"),
+    float: ("base_rate", "sum_weight", "psi", "confidence"),
+}
+MAKERS = {"comparison": "compare", "difference": "diff"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SavedAnswer:
+class SavedAnswer(Answer):
     """What a comparison or a difference said: it prints as it did, and has the same figures.
 
-    kind: "comparison" or "difference". text: what it printed. figures: what `to_dict` gave.
+    saved: "comparison" or "difference". text: what it printed. figures: what `to_dict` gave.
 
     Examples
     --------
@@ -36,14 +45,15 @@ class SavedAnswer:
     a is better
     """
 
-    kind: str
+    kind: ClassVar[str] = "saved"
+    saved: str
     text: str
     figures: dict[str, Any]
 
     @property
     def maker(self) -> str:
         """The command that makes such an answer."""
-        return {"comparison": "compare", "difference": "diff"}[self.kind]
+        return MAKERS[self.saved]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,7 +61,7 @@ class SavedAnswer:
         return tuple(self.figures.get("notes", ()))
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as flat JSON-ready values, units in the names.
+        """The figures as they were.
 
         Examples
         --------
@@ -60,13 +70,23 @@ class SavedAnswer:
         """
         return dict(self.figures)
 
-    def __repr__(self) -> str:
-        return printable_lines(self.text)
+
+def text_of(answer: SavedAnswer) -> str:
+    """What it printed."""
+    return printable_lines(answer.text)
 
 
-def save_answer(path: Any, answer: Answer) -> None:
+def no_picture(answer: SavedAnswer, *_: object) -> NoReturn:
+    """Say who makes its pictures and pages: they need more than words and figures."""
+    raise DataError(
+        f"a saved {answer.saved} holds words and figures; its pictures are made by `logloss {answer.maker}`."
+    )
+
+
+def save_answer(path: StrPath, answer: Answer) -> None:
     """Write what an answer says to a file, whole or not at all."""
-    write_atomically(path, document_bytes(answer.kind, {"figures": answer.to_dict(), "text": repr(answer)}))
+    kind, text = (answer.saved, answer.text) if isinstance(answer, SavedAnswer) else (answer.kind, repr(answer))
+    write_atomically(path, document_bytes(kind, {"figures": answer.to_dict(), "text": text}))
 
 
 def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
@@ -75,44 +95,39 @@ def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
     figures = own.get("figures")
     if not isinstance(own.get("text"), str) or not isinstance(figures, dict):
         raise DataError(f"{name} must hold the words and the figures of an answer; it lacks one. Make it again.")
-    read = Reading(name)
-    if read.count({"schema": figures.get("schema")}, "schema") != 1:
-        raise read.wrong("schema", "1", figures["schema"])
+    reader = Reader(name)
+    if reader.value(figures.get("schema"), int, "schema") != 1:
+        raise reader.wrong("schema", "1", figures["schema"])
     if "notes" in figures:
-        read.texts(figures, "notes")
+        reader.value(figures["notes"], tuple[str, ...], "notes")
     for each, value in figures.items():
-        _check_figure(read, each, value)
+        _check_figure(reader, each, value)
     return SavedAnswer(fields["logloss"], own["text"], figures)
 
 
-def _check_figure(read: Reading, figure: str, value: Any) -> None:
+def _check_figure(reader: Reader, figure: str, value: object) -> None:
     """Refuse what no figure of this name can be; its name says what it is."""
-    own = {figure: value}
+    kind = next((kind for kind, starts in KINDS.items() if figure.startswith(starts)), None)
+    kind = float if kind is None and figure.endswith(NUMBERS) else kind
     if value is None or figure.endswith("reason"):
         if isinstance(value, list | dict):
-            raise read.wrong(figure, "a text", value)
-    elif figure.startswith(("n_", "rows_")):
-        read.count(own, figure)
-    elif figure.startswith(("is_", "has_")):
-        read.flag(own, figure)
-    elif figure.startswith(("source", "positive", "best", "runner_up", "order")):
-        read.text(own, figure)
-    elif figure.endswith(NUMBERS) or figure.startswith(("base_rate", "sum_weight", "psi", "confidence")):
-        read.number(own, figure)
+            raise reader.wrong(figure, "a text", value)
+    elif kind is not None:
+        reader.value(value, kind, figure)
     elif isinstance(value, list):
-        _check_table(read, figure, value)
+        _check_table(reader, figure, value)
     elif isinstance(value, dict):
-        raise read.wrong(figure, "a figure, a text or a table", value)
+        raise reader.wrong(figure, "a figure, a text or a table", value)
 
 
-def _check_table(read: Reading, figure: str, rows: list[Any]) -> None:
+def _check_table(reader: Reader, figure: str, rows: list[Any]) -> None:
     """Refuse what is neither a list of texts nor a table of figures."""
     if all(isinstance(row, dict) for row in rows):
         for row in rows:
             for name, cell in row.items():
                 if isinstance(cell, list | dict):
-                    raise read.wrong(f"{figure}: {printable(name)}", "a figure or a text", cell)
+                    raise reader.wrong(f"{figure}: {printable(name)}", "a figure or a text", cell)
                 if name.endswith(NUMBERS):
-                    _check_figure(read, name, cell)
+                    _check_figure(reader, name, cell)
     elif any(isinstance(row, list | dict) for row in rows):
-        raise read.wrong(figure, "texts or rows of figures", rows)
+        raise reader.wrong(figure, "texts or rows of figures", rows)

@@ -21,6 +21,7 @@ from typing import Any
 from logloss.errors import DataError, SourceNotFound
 from logloss.text import printable
 
+StrPath = str | os.PathLike[str]
 # No file of ours comes near it.
 MOST_BYTES = 1 << 30
 # Written to see whether there is room.
@@ -28,7 +29,7 @@ PROBE_BYTES = 1 << 16
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_atomically(path: Any, data: bytes) -> None:
+def write_atomically(path: StrPath, data: bytes) -> None:
     """Write a file by way of another one in the same folder: whoever reads it finds the old bytes or the new."""
     with replacing(path) as file:
         file.write(data)
@@ -42,7 +43,7 @@ DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 @contextlib.contextmanager
-def replacing(path: Any) -> Iterator[Any]:
+def replacing(path: StrPath) -> Iterator[Any]:
     """A binary file to write to, which takes the place of `path` once all is written, and none if anything fails.
 
     A link stays, and what it leads to is replaced. What is no file (a device, a pipe, /dev/stdout) is written to.
@@ -100,7 +101,7 @@ def _stream_at(path: str) -> Any:
     return path if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode) else None
 
 
-def is_stream(path: Any) -> bool:
+def is_stream(path: StrPath) -> bool:
     """Whether a path is no file but a device, a pipe or a descriptor of this process: nothing there is replaced."""
     stream = _stream_at(os.fspath(path))
     if isinstance(stream, int):
@@ -108,7 +109,7 @@ def is_stream(path: Any) -> bool:
     return stream is not None
 
 
-def identity(path: Any) -> tuple[int, int, str]:
+def identity(path: StrPath) -> tuple[int, int, str]:
     """What two names of one file have in common, by whichever links; also of a file that does not exist yet."""
     try:
         found = os.stat(path)
@@ -157,7 +158,7 @@ def _sync_folder(folder: str) -> None:
             os.close(handle)
 
 
-def check_writable(path: Any) -> None:
+def check_writable(path: StrPath) -> None:
     """Raise an OSError if a file cannot be written there: known before a long walk rather than after it."""
     name = printable(os.fspath(path), 120)
     try:
@@ -190,7 +191,7 @@ def check_writable(path: Any) -> None:
         ) from error
 
 
-def read_whole(path: Any) -> bytes:
+def read_whole(path: StrPath) -> bytes:
     """All bytes of a file, at most MOST_BYTES."""
     name = printable(os.fspath(path), 120)
     if not os.path.exists(path):

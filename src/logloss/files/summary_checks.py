@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.keys import GroupKey, sorting
-from logloss.data.rows import FramePlace
+from logloss.data.rows import Array, FramePlace
 from logloss.measurement.record import SummaryRecord
 from logloss.onepass.kernels import exact, losses, score_keys
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
@@ -117,7 +117,7 @@ def _faults_of_scores(scores: ScoreSummary, summary: LossSummary) -> Iterator[st
             yield "rows lie beyond their bins"
 
 
-def _are_scores(keys: Any, scale: str, *, is_binned: bool) -> bool:
+def _are_scores(keys: Array, scale: str, *, is_binned: bool) -> bool:
     """Whether these are keys of scores, in their order."""
     if len(keys) == 0:
         return True
@@ -127,7 +127,7 @@ def _are_scores(keys: Any, scale: str, *, is_binned: bool) -> bool:
     return bool((keys[1:] > keys[:-1]).all()) and low <= int(keys[0]) and int(keys[-1]) <= high
 
 
-def _total(column: Any) -> int:
+def _total(column: Array) -> int:
     """The sum of whole numbers, however large."""
     return sum(column.tolist())
 
@@ -257,7 +257,7 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
         yield from _faults_of_cells(grouped.cells, grouped, summary, what)
 
 
-def _are_numbers(keys: Any, n_names: int) -> bool:
+def _are_numbers(keys: Array, n_names: int) -> bool:
     """Whether these are numbers of groups, in their order."""
     return len(keys) == 0 or (bool((keys[1:] > keys[:-1]).all()) and int(keys[0]) >= 0 and int(keys[-1]) < n_names)
 

@@ -15,12 +15,14 @@ import base64
 import hashlib
 import html
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from logloss.files.storage import write_atomically
 from logloss.text import printable
 from logloss.version import __version__
 
@@ -33,7 +35,7 @@ STRONG = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e80
 RIGHT_TO_LEFT = re.compile(f"{STRONG}(?:[^<>&]*{STRONG})?")
 
 
-def page(title: str, body: str, *, script: str = "", style: str = "", lang: str = "en") -> str:
+def page(title: str, body: str, *, script: str = "", style: str = "") -> str:
     """A whole page: `title` is text, `body` is HTML that the functions of this room have made.
 
     script: runs once the page is there; data for it come from `data_for_script`. style: more rules than `page.css` has.
@@ -47,7 +49,7 @@ def page(title: str, body: str, *, script: str = "", style: str = "", lang: str 
     shown = text(title, LONGEST_TITLE)
     lines = [
         "<!DOCTYPE html>",
-        f'<html lang="{html.escape(lang)}">',
+        '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -70,6 +72,14 @@ def page(title: str, body: str, *, script: str = "", style: str = "", lang: str 
         "</html>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def written_page(path: str | os.PathLike[str] | None, title: str, body: str, **rest: str) -> str:
+    """A whole page, and the same as a file where a path is given: whole or not at all."""
+    made = page(title, body, **rest)
+    if path is not None:
+        write_atomically(path, made.encode())
+    return made
 
 
 @cache
@@ -99,6 +109,11 @@ def paragraph(said: str, *, kind: str = "") -> str:
     return f"<p{_class(kind)}>{isolated(said, len(said))}</p>"
 
 
+def paragraphs(lines: Sequence[str]) -> str:
+    """Paragraphs one below the other."""
+    return "\n".join(map(paragraph, lines))
+
+
 def section(title: str, body: str) -> str:
     """A part of the page under a heading (text) of the second level."""
     return f'<section aria-label="{text(title)}">\n<h2>{isolated(title, LONGEST)}</h2>\n{body}\n</section>'
@@ -117,14 +132,11 @@ def figure(
     *,
     align: str = "",
     note: str = "",
-    is_wide: bool = False,
-    below: str = "",
 ) -> str:
     """A picture with what to see in it, and its numbers below: to be opened, read aloud, copied.
 
     svg: an `<svg …>` element. title, sentence: text; together they are what a screen reader says of the picture. rows:
-    the numbers as a table, the first row its head. note: what is said above the table. is_wide: takes the whole row.
-    below: HTML under the sentence, such as a slider.
+    the numbers as a table, the first row its head. note: what is said above the table.
     """
     named = identifier(title, svg)
     head, _, rest = svg[svg.index("<svg") :].partition(">")
@@ -133,11 +145,10 @@ def figure(
     picture = f'{head} role="img" aria-labelledby="{named}-t" aria-describedby="{named}-d">{spoken}{rest.strip()}'
     return "\n".join(
         [
-            f"<figure{_class('wide' if is_wide else '')}>",
+            "<figure>",
             f"<h3>{isolated(title, LONGEST)}</h3>",
             picture,
             f"<figcaption>{isolated(sentence, len(sentence))}</figcaption>",
-            *([below] if below else []),
             *([numbers(rows, align, note=note, title=title)] if rows else []),
             "</figure>",
         ]
@@ -166,21 +177,49 @@ def table(rows: Sequence[Sequence[str]], align: str = "", *, caption: str = "", 
     """
     if not rows:
         return ""
-    align = align or "l" + "r" * (len(rows[0]) - 1)
-    head = "".join(_cell("th", cell, side, ' scope="col"') for cell, side in zip(rows[0], align, strict=True))
-    body = []
-    for row in rows[1:]:
-        cells = [_cell("td" if j else "th", cell, align[j], "" if j else ' scope="row"') for j, cell in enumerate(row)]
-        body.append(f"<tr>{''.join(cells)}</tr>")
+
+    def cell(words: str, side: str, row: int, column: int) -> str:
+        tag, scope = ("td", "") if row and column else ("th", ' scope="row"' if row else ' scope="col"')
+        return f"<{tag}{scope}{_class('r' if side == 'r' else '')}>{isolated(words, LONGEST_TITLE)}</{tag}>"
+
     titled = f"<caption>{isolated(caption, LONGEST_TITLE)}</caption>" if caption else ""
-    inside = f"<table>{titled}<thead><tr>{head}</tr></thead><tbody>\n" + "\n".join(body) + "\n</tbody></table>"
+    inside = _table(rows, align or "l" + "r" * (len(rows[0]) - 1), cell, caption=titled, between="\n")
     called = text(label or caption or "Table")
     return f'<div class="scroll" role="region" aria-label="{called}" tabindex="0">{inside}</div>'
 
 
-def _cell(tag: str, cell: str, side: str, more: str) -> str:
-    """One cell."""
-    return f"<{tag}{more}{_class('r' if side == 'r' else '')}>{isolated(cell, LONGEST_TITLE)}</{tag}>"
+def short_table(rows: Sequence[Sequence[str]], align: str) -> str:
+    """The same for notebooks, which have no style sheet of ours."""
+
+    def cell(words: str, side: str, row: int, _: int) -> str:
+        tag, aligned = "td" if row else "th", "left" if side == "l" else "right"
+        return f'<{tag} style="text-align:{aligned}">{isolated(words, len(words))}</{tag}>'
+
+    return _table(rows, align, cell)
+
+
+def _table(
+    rows: Sequence[Sequence[str]],
+    align: str,
+    cell: Callable[[str, str, int, int], str],
+    *,
+    caption: str = "",
+    between: str = "",
+) -> str:
+    """The element of a table. cell: makes one of its words, its side, its row and its column."""
+    head, *lines = (
+        "<tr>"
+        + "".join(cell(words, side, i, j) for j, (words, side) in enumerate(zip(row, align, strict=True)))
+        + "</tr>"
+        for i, row in enumerate(rows)
+    )
+    body = between + between.join(lines) + between
+    return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def short_paragraphs(lines: Sequence[str]) -> str:
+    """Lines as paragraphs for notebooks; spaces that align what stands on a terminal are one."""
+    return "".join(paragraph(" ".join(line.split())) for line in lines)
 
 
 def identifier(*contents: str) -> str:
@@ -197,23 +236,3 @@ def data_for_script(values: Any) -> str:
 
 def _class(kind: str) -> str:
     return f' class="{html.escape(kind)}"' if kind else ""
-
-
-def html_table(rows: Sequence[Sequence[str]], align: str) -> str:
-    """Rows of cells as an HTML table, the first of them its head; what cells hold is escaped."""
-    sides = ["left" if side == "l" else "right" for side in align]
-    lines = []
-    for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        cells = [
-            f'<{tag} style="text-align:{side}">{html.escape(printable(cell, len(cell)))}</{tag}>'
-            for cell, side in zip(row, sides, strict=True)
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
-
-
-def html_paragraphs(lines: Sequence[str]) -> str:
-    """Lines as HTML paragraphs, escaped."""
-    said = (" ".join(line.split()) for line in lines)
-    return "".join(f"<p>{html.escape(printable(line, len(line)))}</p>" for line in said)

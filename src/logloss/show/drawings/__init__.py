@@ -12,7 +12,7 @@ from typing import Any
 from logloss.answers.answer import Answer
 from logloss.errors import DataError
 from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model
-from logloss.show.drawings.drawn import Drawing as Drawing
+from logloss.show.drawings.picture import Drawing as Drawing
 
 ROOMS = {
     "measurement": of_measurement,

@@ -15,7 +15,7 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_calibration import advice, described
 from logloss.text import fixed, significant
 
@@ -65,7 +65,7 @@ def saves(c: Calibration) -> Drawing:
     title = "What each map saves"
     if not any(math.isfinite(value) for value in keys["saves_nats"]):
         reason = c.saves.reason or "the loss is infinite, so that any map that makes it finite saves without limit"
-        return Drawing("saves", title, f"Nothing is drawn: {reason}.", {}, {}, rows, "", reason)
+        return not_drawn("saves", title, reason, rows)
     sentence = (
         f"{advice(c, '')} Right of the line a map lowers the loss of rows that it was not fitted to, from the simplest "
         f"map to the most flexible; lines are one standard error. The filled one is used: {c.method}."

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows, signed
 from logloss.show.words.of_measurement import group_value
 from logloss.text import counted, interval, printable
@@ -50,7 +50,7 @@ def lead(c: Comparison) -> Drawing:
     if course.table is None:
         reason = course.sequence.reason or "no sequence is known"
         reason = "no column orders the rows (order=)" if not course.n_periods else reason
-        return Drawing("lead", title, f"Nothing is drawn: {reason}.", reason=reason)
+        return not_drawn("lead", title, reason)
     every = course.table
     chosen = np.unique(np.linspace(0, len(every) - 1, MOST_PERIODS).round().astype(int)).tolist()
     columns: dict[str, list[Any]] = {"number": [number + 1 for number in chosen]}
@@ -98,7 +98,7 @@ def groups(c: Comparison) -> Drawing:
     found = c.contest.groups
     if found is None or not len(found):
         reason = "more than 4,096 groups: none is kept" if c.has_too_many_groups else "no groups were asked for (by=)"
-        return Drawing("groups", title, f"Nothing is drawn: {reason}.", reason=reason)
+        return not_drawn("groups", title, reason)
     every = sorted(found, key=lambda row: -abs(row["adds_nats"]))[:MOST_GROUPS]
     every.sort(key=lambda row: -row["lead_nats"])
     values = {name: found[name] for name in c.by}

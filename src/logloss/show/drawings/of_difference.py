@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from logloss.difference import Difference
-from logloss.show.drawings.drawn import Drawing
 from logloss.show.drawings.levels import levels_table
+from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_difference import parts_rows, sentence
 from logloss.text import fixed
 
@@ -23,7 +23,7 @@ def waterfall(d: Difference) -> Drawing:
     rows = [["part", "moves by (nats)", "95 %", ""], *([cell.strip() for cell in row] for row in parts_rows(d))]
     if not math.isfinite(d.log_loss):
         reason = f"{sentence(d)}; rows that were given probability 0 make the move infinite"
-        return Drawing("waterfall", title, f"Nothing is drawn: {reason}.", {}, {}, rows, "", reason)
+        return not_drawn("waterfall", title, reason, rows)
     terms = [("uncertainty", 1.0, d.uncertainty), ("discrimination", -1.0, d.discrimination)]
     terms.append(("miscalibration", 1.0, d.miscalibration))
     table = levels_table(("old loss", d.old.log_loss), terms, ("new loss", d.new.log_loss))

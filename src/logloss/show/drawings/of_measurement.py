@@ -25,8 +25,8 @@ from logloss.inference.reliability import (
     why_no_bands,
 )
 from logloss.measurement import Measurement
-from logloss.show.drawings.drawn import Drawing
 from logloss.show.drawings.levels import levels_table
+from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
 
@@ -160,7 +160,7 @@ def costliest(m: Measurement) -> Drawing:
     elif not m.log_loss > 0:
         reason = "there is no loss to share"
     if reason:
-        return Drawing("costliest", title, f"Nothing is drawn: {reason}.", reason=reason)
+        return not_drawn("costliest", title, reason)
     found = costliest_shares(m)
     shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
     half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
@@ -181,7 +181,7 @@ def groups(m: Measurement) -> Drawing:
     title = f"What each {'group' if of in ('', 'by') else of} adds"
     if m.groups is None or not len(m.groups):
         reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "no groups were asked for (by=)"
-        return Drawing("groups", title, f"Nothing is drawn: {reason}.", reason=reason)
+        return not_drawn("groups", title, reason)
     every = sorted(m.groups, key=lambda row: -abs(row["adds_nats"]))
     listed_ones = [{**row, "group": group_name(m, row)} for row in every[:MOST_LISTED]]
     chosen = listed_ones[:MOST_GROUPS]

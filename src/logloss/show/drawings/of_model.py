@@ -16,8 +16,8 @@ import numpy as np
 from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.design import Numbers
-from logloss.show.drawings.drawn import Drawing
-from logloss.show.words.of_model import odds_ratio, table_of
+from logloss.show.drawings.picture import Drawing, not_drawn
+from logloss.show.words.of_model import coefficient_rows, odds_ratio
 from logloss.text import count, counted, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
@@ -36,12 +36,12 @@ def coefficients(model: LogisticModel) -> Drawing:
     keys = ["name", "against", "coefficient", "low", "high"]
     table = SmallTable({key: [row[key] for row in chosen] for key in keys})
     title = "Odds ratios"
-    rows = table_of(model)
+    rows, _ = coefficient_rows(model)
     if not chosen:
         reason = (
             "the model has no coefficients" if not found else "its coefficients are infinite: classes are separated"
         )
-        return Drawing("coefficients", title, f"Nothing is drawn: {reason}.", {}, {}, rows, "", reason)
+        return not_drawn("coefficients", title, reason, rows)
     top = chosen[0]
     times = odds_ratio(top["coefficient"])
     per = f"against {top['against']}" if top["against"] else "for one unit more"
@@ -136,7 +136,7 @@ def boundary(model: LogisticModel) -> Drawing:
             reason = "an offset moves it from row to row"
         else:
             reason = f"it needs one or two columns of numbers alone; the model reads {len(model.design.read)}"
-        return Drawing("boundary", title, f"Nothing is drawn: {reason}.", reason=reason)
+        return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
 
 

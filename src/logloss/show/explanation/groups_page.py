@@ -28,9 +28,9 @@ from logloss.show.explanation.sections import (
     steps,
     two_curves_part,
 )
-from logloss.show.explanation.sentences import capital, number, said, short, term
+from logloss.show.explanation.sentences import number, paragraph, short, term
 from logloss.show.explanation.slider import Slider
-from logloss.text import NATS_PER_BIT, count, fixed
+from logloss.text import NATS_PER_BIT, capital, count, fixed
 
 WAY = [
     ("curves", "costs"),
@@ -82,8 +82,8 @@ def _lead(lesson: LessonOfPools) -> list[str]:
         f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
     )
     return [
-        said(lead, kind="lead"),
-        said(f"{capital(names.positive)} means {measured.positive}. {needs}", kind="muted"),
+        paragraph(lead, kind="lead"),
+        paragraph(f"{capital(names.positive)} means {measured.positive}. {needs}", kind="muted"),
     ]
 
 
@@ -116,7 +116,7 @@ def _mean(lesson: LessonOfPools) -> str:
     ]
     sees = f"From left to right, what was said rises. The dashed line is the mean, {fixed(loss, 4)}."
     shown = page.figure(str(kl_pictures.pooled(lesson, in_parts=False)), "What groups pay", sees, rows)
-    return part("mean", "The mean cost is the log loss", beside([said(text)], shown))
+    return part("mean", "The mean cost is the log loss", beside([paragraph(text)], shown))
 
 
 def _entropy(lesson: LessonOfPools) -> str:

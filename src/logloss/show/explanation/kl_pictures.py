@@ -2,7 +2,7 @@
 
 >>> from logloss.show.explanation.lesson import Names, lesson_of_points
 >>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> shown = str(areas(lesson, lesson.saying(0.5)))
+>>> shown = str(areas(lesson, lesson.constant_forecast(0.5)))
 >>> "entropy" in shown and "KL" in shown
 True
 """
@@ -14,11 +14,11 @@ import math
 import numpy as np
 
 from logloss.information import cross_entropy
-from logloss.show.explanation.lesson import Lesson, LessonOfPoints, Said
+from logloss.show.explanation.lesson import ConstantForecast, Lesson, LessonOfPoints
 from logloss.show.explanation.marks import Axes, Element, group
-from logloss.show.explanation.point_pictures import ABOVE, BELOW, cut, drawn, inside_of, mean_line, share_curve
+from logloss.show.explanation.point_pictures import ABOVE, BELOW, drawn, inside_of, mean_line, share_curve
 from logloss.show.explanation.sentences import short
-from logloss.text import NATS_PER_BIT, fixed
+from logloss.text import NATS_PER_BIT, cut, fixed
 
 
 def hatch(name: str) -> Element:
@@ -38,11 +38,16 @@ def hatched(element: Element, name: str) -> Element:
 
 def most_shown(lesson: Lesson) -> float:
     """The greatest cost of the slider."""
-    found = [cost for said in lesson.said for cost in (said.if_positive, said.if_negative) if math.isfinite(cost)]
+    found = [
+        cost
+        for said in lesson.constant_forecasts
+        for cost in (said.if_positive, said.if_negative)
+        if math.isfinite(cost)
+    ]
     return 1.03 * max(found)
 
 
-def areas(lesson: Lesson, said: Said) -> Element:
+def areas(lesson: Lesson, said: ConstantForecast) -> Element:
     """Left what the positive and the negative ones pay; right the same area levelled out: entropy and KL."""
     rate, top = lesson.rate, most_shown(lesson)
     left = Axes((0.0, 1.0), (0.0, top), width=177.0, height=250.0)
@@ -97,7 +102,7 @@ def below(axes: Axes, words: list[tuple[str, str, float]]) -> list[Element]:
     ]
 
 
-def valley(lesson: Lesson, said: Said) -> Element:
+def valley(lesson: Lesson, said: ConstantForecast) -> Element:
     """What saying p costs, for every p: entropy below, KL above, and none of it where p is the truth."""
     top = max(1.8, 1.3 * lesson.entropy)
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
@@ -128,7 +133,7 @@ def valley(lesson: Lesson, said: Said) -> Element:
     return drawn(ABOVE + 200 + BELOW, hatch("hatch-valley"), *marks[:2], frame, *marks[2:])
 
 
-def tangent(lesson: Lesson, said: Said) -> Element:
+def tangent(lesson: Lesson, said: ConstantForecast) -> Element:
     """A prediction is a straight line over the curve of entropy and touches it at its own share."""
     top = 1.6
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
@@ -149,7 +154,7 @@ def tangent(lesson: Lesson, said: Said) -> Element:
     return drawn(ABOVE + 200 + BELOW, *marks)
 
 
-def _height(said: Said) -> float:
+def _height(said: ConstantForecast) -> float:
     """Entropy of what is said: where its line touches."""
     return float(cross_entropy(said.proba, said.proba))
 

@@ -84,7 +84,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ConstantForecast:
     """What saying p to all costs where a share is positive: of a positive, of a negative, in the mean, in two parts."""
 
     proba: float
@@ -123,14 +123,16 @@ class Lesson:
         return float(self.measured.uncertainty) - float(self.measured.discrimination)
 
     @cached_property
-    def said(self) -> tuple[Said, ...]:
+    def constant_forecasts(self) -> tuple[ConstantForecast, ...]:
         """What saying p to all costs, for each p of the slider; the share of positives is one of them."""
-        return tuple(self.saying(p) for p in grid_of(self.rate))
+        return tuple(self.constant_forecast(p) for p in grid_of(self.rate))
 
-    def saying(self, p: float) -> Said:
+    def constant_forecast(self, p: float) -> ConstantForecast:
         """What saying p to all costs."""
         if_positive, if_negative = (float(cost) for cost in surprisal([1, 0], [p, p]))
-        return Said(p, if_positive, if_negative, float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p)))
+        return ConstantForecast(
+            p, if_positive, if_negative, float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p))
+        )
 
 
 @dataclass(frozen=True)

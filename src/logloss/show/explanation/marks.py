@@ -4,7 +4,7 @@
 >>> str(axes.dot(0.5, 1.0, is_positive=True, says="half"))
 '<circle class="pos" cx="235.5" cy="118" r="5"><title>half</title></circle>'
 
-What moves is drawn once for each frame, whole; `moving` finds which attributes and texts differ between the frames. So
+What moves is drawn once for each frame, whole; `animated` finds which attributes and texts differ between frames. So
 nothing about motion is written by hand, each frame is a picture that could stand alone, and a page needs no arithmetic.
 """
 
@@ -23,7 +23,7 @@ WIDTH = 440
 RADIUS = 5.0
 
 # What one attribute (or the text, whose name is "") of an element is in each frame: (id, attribute, values).
-Move = tuple[str, str, list[str]]
+Change = tuple[str, str, list[str]]
 
 
 class Element:
@@ -61,12 +61,12 @@ def _written(value: object) -> str:
     return "0" if text == "-0" else text
 
 
-def moving(frames: Sequence[Element], name: str, shown: int = 0) -> tuple[Element, list[Move]]:
+def animated(frames: Sequence[Element], name: str, shown: int = 0) -> tuple[Element, list[Change]]:
     """(The picture of the frame that is shown first, whose moving elements have ids; how each of them moves)."""
-    moves: list[Move] = []
+    moves: list[Change] = []
     for number, same in enumerate(zip(*(_elements(frame) for frame in frames), strict=True)):
         first = same[shown]
-        found: list[Move] = []
+        found: list[Change] = []
         for attribute, value in first.attributes.items():
             values = [element.attributes[attribute] for element in same]
             if any(each != value for each in values):

@@ -18,7 +18,7 @@ from logloss.information import entropy, surprisal
 from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, rounded, written
 from logloss.show.explanation.marks import RADIUS, WIDTH, Axes, Element, group, ticks
 from logloss.show.explanation.sentences import short
-from logloss.text import NATS_PER_BIT, fixed
+from logloss.text import NATS_PER_BIT, cut, fixed
 
 # Up to so many points each has its own number.
 MOST_LABELLED = 12
@@ -59,11 +59,6 @@ def points(lesson: LessonOfPoints) -> Element:
         for x, label in zip(lesson.x, lesson.labels, strict=True)
     ]
     return drawn(ABOVE + 84 + BELOW, frame, *named, *dots)
-
-
-def cut(words: str, longest: int) -> str:
-    """Words that must fit."""
-    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def curve_line(lesson: LessonOfPoints, axes: Axes, frame: Frame, kind: str) -> Element:

@@ -28,9 +28,9 @@ from logloss.show.explanation.sections import (
     steps,
     two_curves_part,
 )
-from logloss.show.explanation.sentences import capital, number, percent, said, short, term
+from logloss.show.explanation.sentences import number, paragraph, percent, short, term
 from logloss.show.explanation.slider import Slider
-from logloss.text import NATS_PER_BIT, count, fixed, significant
+from logloss.text import NATS_PER_BIT, capital, count, fixed, significant
 
 WAY = [
     ("points", "points"),
@@ -98,7 +98,7 @@ def _lead(lesson: LessonOfPoints) -> list[str]:
         "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
         f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
     )
-    return [said(lead, kind="lead"), said(needs, kind="muted")]
+    return [paragraph(lead, kind="lead"), paragraph(needs, kind="muted")]
 
 
 def _points(lesson: LessonOfPoints) -> str:
@@ -115,7 +115,7 @@ def _points(lesson: LessonOfPoints) -> str:
     rows = [[names.feature, "what it is", "counts as"]]
     rows += [[written(x), names.of(y), str(y)] for x, y in zip(lesson.x, lesson.labels.tolist(), strict=True)]
     shown = page.figure(str(point_pictures.points(lesson)), f"The {names.noun}s", sees, rows, align="rlr")
-    return part("points", f"{capital(number(lesson.n))} {names.noun}s", beside([said(text)], shown))
+    return part("points", f"{capital(number(lesson.n))} {names.noun}s", beside([paragraph(text)], shown))
 
 
 def _cut(lesson: LessonOfPoints) -> str:
@@ -164,7 +164,7 @@ def _curve(lesson: LessonOfPoints) -> str:
         [written(x), names.of(y), fixed(p, 4)] for x, y, p in zip(lesson.x, lesson.labels, last.proba, strict=True)
     ]
     shown = page.figure(str(point_pictures.curve(lesson)), "The curve", sees, rows, align="rlr")
-    return part("curve", f"A curve gives each {names.noun} a probability", beside([said(text)], shown))
+    return part("curve", f"A curve gives each {names.noun} a probability", beside([paragraph(text)], shown))
 
 
 def _given(lesson: LessonOfPoints) -> str:
@@ -186,7 +186,7 @@ def _given(lesson: LessonOfPoints) -> str:
         for x, y, p, g in zip(lesson.x, lesson.labels, lesson.proba, lesson.given, strict=True)
     ]
     shown = page.figure(str(point_pictures.given(lesson)), "The probability of what happened", sees, rows, align="rlrr")
-    return part("given", "What probability did it give to what happened?", beside([said(text)], shown))
+    return part("given", "What probability did it give to what happened?", beside([paragraph(text)], shown))
 
 
 def _costs(lesson: LessonOfPoints) -> str:
@@ -218,7 +218,9 @@ def _costs(lesson: LessonOfPoints) -> str:
     ]
     rows.append(["mean", "", "", fixed(loss, 4), fixed(loss / NATS_PER_BIT, 4)])
     shown = page.figure(str(point_pictures.costs(lesson)), "What each costs, and the mean", sees, rows, align="rlrrr")
-    return part("costs", "Bars become costs, and their mean is the log loss", beside([said(text), said(why)], shown))
+    return part(
+        "costs", "Bars become costs, and their mean is the log loss", beside([paragraph(text), paragraph(why)], shown)
+    )
 
 
 def _two_curves(lesson: LessonOfPoints) -> str:
@@ -256,7 +258,7 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     n = len(frames)
     values = [f"pass {k} of {n}" for k in range(1, n + 1)]
     slider = Slider("pass", "Replay the training", values, shown=n - 1, can_play=True)
-    slider.says([_pass_text(lesson, k, frame) for k, frame in enumerate(frames, 1)])
+    slider.captions([_pass_text(lesson, k, frame) for k, frame in enumerate(frames, 1)])
     rows = [["pass", "intercept", "slope", "log loss (nats)", "how far from the best, at most (nats)"]]
     rows += [
         [count(k), fixed(f.intercept, 4), fixed(f.slope, 4), fixed(f.log_loss, 6), _bound(f.bound)]
@@ -264,31 +266,31 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
     ]
     figures = [
         page.figure(
-            slider.moves_with(lambda frame: point_pictures.trained(lesson, frame), frames, "curve"),
+            slider.picture(lambda frame: point_pictures.trained(lesson, frame), frames, "curve"),
             "The curve of each pass",
             "Thin lines are the curves of all passes, the thick one is that of the pass shown. The bars are the "
             "probability of what happened: training makes their product larger.",
             rows,
         ),
         page.figure(
-            slider.moves_with(lambda frame: point_pictures.costs(lesson, frame), frames, "costs"),
+            slider.picture(lambda frame: point_pictures.costs(lesson, frame), frames, "costs"),
             "What each costs at this pass",
             "As the curve bends, those it gets right pay less, and those it gets wrong pay more. The mean falls.",
             _costs_by_pass(lesson),
             note="In nats.",
         ),
         page.figure(
-            slider.moves_with(lambda frame: point_pictures.falling(lesson, frame), frames, "loss"),
+            slider.picture(lambda frame: point_pictures.falling(lesson, frame), frames, "loss"),
             "The loss falls, and the end is certain",
             f"Above, the log loss of each pass, and the entropy of the share alone, {fixed(lesson.entropy, 4)}, for "
             "comparison. Below, how far each pass can be from the best there is, in powers of ten.",
             rows,
         ),
     ]
-    texts = [said(_training_text(lesson)), slider.html(), page.figures(*figures)]
+    texts = [paragraph(_training_text(lesson)), slider.html(), page.figures(*figures)]
     if not math.isnan(lesson.new_points):
         texts.append(
-            said(
+            paragraph(
                 "Points that a curve was trained on are no fair judges of it. When each is predicted by a curve "
                 f"fitted to the others, the mean cost is {nats(lesson.new_points)}: what a new {names.noun} may cost."
             )

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from logloss.information import entropy, surprisal
 from logloss.show import page
 from logloss.show.explanation import kl_pictures, point_pictures
-from logloss.show.explanation.lesson import Lesson, Said
-from logloss.show.explanation.sentences import number, percent, said, short, term
+from logloss.show.explanation.lesson import ConstantForecast, Lesson
+from logloss.show.explanation.sentences import number, paragraph, percent, short, term
 from logloss.show.explanation.slider import Slider
 from logloss.text import NATS_PER_BIT, adding_digits, count, fixed
 
@@ -50,7 +50,7 @@ def two_curves_part(lesson: Lesson, dots: list[tuple[float, int, float]], top: f
         "infinite. Being a little surer gains little; being sure and wrong loses everything."
     )
     shown = page.figure(str(point_pictures.two_curves(lesson, dots, top)), "Every possible cost", sees, rows)
-    return part("curves", "Right costs nothing, wrong has no limit", beside([said(text)], shown))
+    return part("curves", "Right costs nothing, wrong has no limit", beside([paragraph(text)], shown))
 
 
 def entropy_text(lesson: Lesson) -> str:
@@ -80,11 +80,11 @@ def entropy_part(lesson: Lesson, opening: str, sees: str, *, with_pools: bool) -
     rows += [[short(q), fixed(h, 4), fixed(h / NATS_PER_BIT, 4)] for q, h in zip(shares, entropy(shares), strict=True)]
     picture = point_pictures.entropy_picture(lesson, lesson.pools if with_pools else ())
     shown = page.figure(str(picture), "Entropy, for every share", sees, rows)
-    texts = [said(opening + " " + entropy_text(lesson))]
+    texts = [paragraph(opening + " " + entropy_text(lesson))]
     return part("entropy", "Entropy: what the share alone leaves open", beside(texts, shown))
 
 
-def identity(lesson: Lesson, one: Said) -> str:
+def identity(lesson: Lesson, one: ConstantForecast) -> str:
     """Cross-entropy = entropy + KL, in figures that add up as printed."""
     digits = adding_digits(one.cross_entropy, [lesson.entropy, one.kl])
     return (
@@ -96,8 +96,8 @@ def identity(lesson: Lesson, one: Said) -> str:
 def slider_of(lesson: Lesson) -> Slider:
     """The slider that moves what is said to all; it begins well away from the truth."""
     far = round(lesson.rate - 0.4 if lesson.rate > 0.5 else lesson.rate + 0.4, 2)
-    shown = next(k for k, one in enumerate(lesson.said) if one.proba == far)
-    values = [f"p = {short(one.proba)}" for one in lesson.said]
+    shown = next(k for k, one in enumerate(lesson.constant_forecasts) if one.proba == far)
+    values = [f"p = {short(one.proba)}" for one in lesson.constant_forecasts]
     label = f"Say to all the same probability p of {lesson.names.positive}"
     return Slider("say", label, values, shown=shown)
 
@@ -107,8 +107,8 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     names, rate = lesson.names, lesson.rate
     share = short(rate)
     slider = slider_of(lesson)
-    slider.says([identity(lesson, one) for one in lesson.said])
-    shrug = lesson.saying(0.5)
+    slider.captions([identity(lesson, one) for one in lesson.constant_forecasts])
+    shrug = lesson.constant_forecast(0.5)
     text = (
         f"What if you say something else, while {share} is the truth? The mean cost of saying p where q is true is "
         f"called the {term('cross-entropy')} of q and p. {identity(lesson, shrug)} What comes on top of the entropy is "
@@ -121,7 +121,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     rows = _said_rows(lesson)
     figures = [
         page.figure(
-            slider.moves_with(lambda one: kl_pictures.areas(lesson, one), lesson.said, "areas"),
+            slider.picture(lambda one: kl_pictures.areas(lesson, one), lesson.constant_forecasts, "areas"),
             "Two blocks, levelled into one column",
             f"Left, the block of {names.positive} is {short(rate, 2)} wide and −log p high, that of {names.negative} "
             f"is {short(1 - rate, 2)} wide and −log(1 − p) high; together their area is the mean cost. Right, the same "
@@ -130,7 +130,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
             note="All in nats.",
         ),
         page.figure(
-            slider.moves_with(lambda one: kl_pictures.valley(lesson, one), lesson.said, "valley"),
+            slider.picture(lambda one: kl_pictures.valley(lesson, one), lesson.constant_forecasts, "valley"),
             "The same for every p at once",
             "Plain is entropy, striped is KL; together they reach up to the cross-entropy. The floor of the valley "
             f"lies at p = {share}, where the stripes are gone.",
@@ -138,7 +138,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
             note="All in nats.",
         ),
         page.figure(
-            slider.moves_with(lambda one: kl_pictures.tangent(lesson, one), lesson.said, "tangent"),
+            slider.picture(lambda one: kl_pictures.tangent(lesson, one), lesson.constant_forecasts, "tangent"),
             "Why KL is never below 0",
             "Now what you say is fixed, and the truth varies from left to right. The mean cost is then a straight "
             f"line, from −log(1 − p), if all are {names.negative}, up or down to −log p, if all are {names.positive}. "
@@ -148,7 +148,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
             note="All in nats.",
         ),
     ]
-    content = (said(text), slider.html(), page.figures(*figures), said(end))
+    content = (paragraph(text), slider.html(), page.figures(*figures), paragraph(end))
     return part("kl", "Cross-entropy = entropy + KL", *content), slider
 
 
@@ -158,14 +158,14 @@ def _said_rows(lesson: Lesson) -> list[list[str]]:
     rows = [
         ["p said to all", f"cost if {names.positive}", f"cost if {names.negative}", "cross-entropy", "entropy", "KL"]
     ]
-    for one in lesson.said:
+    for one in lesson.constant_forecasts:
         if one.proba == lesson.rate or round(one.proba * 20, 9).is_integer():
             values = (one.if_positive, one.if_negative, one.cross_entropy, lesson.entropy, one.kl)
             rows.append([short(one.proba), *(fixed(value, 6) for value in values)])
     return rows
 
 
-def _line_rows(lesson: Lesson, one: Said) -> list[list[str]]:
+def _line_rows(lesson: Lesson, one: ConstantForecast) -> list[list[str]]:
     """The straight line of saying ½, and the curve below it."""
     rows = [[f"share of {lesson.names.positive}", f"cost of saying {short(one.proba)}", "entropy", "gap: KL"]]
     for share in sorted({*SHARES[::2], lesson.rate}):
@@ -244,7 +244,7 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
             note="Entropy, what comes on top, and mean cost in nats.",
         ),
     ]
-    texts = [said(text), page.figures(*figures), said(sums), said(chance_text(lesson))]
+    texts = [paragraph(text), page.figures(*figures), paragraph(sums), paragraph(chance_text(lesson))]
     return part("calibration", "Calibration removes the last term", *texts)
 
 
@@ -255,7 +255,7 @@ def ladder_part(lesson: Lesson, endings: Sequence[str], more: str = "") -> str:
     rows += [[words, fixed(value, 4), fixed(value / NATS_PER_BIT, 4)] for words, value, _ in rungs]
     sees = "Plain is entropy: what is left open. Striped is KL: what is said wrongly." + more
     shown = page.figure(str(kl_pictures.ladder(rungs)), "From a coin flip to calibration", sees, rows)
-    return part("all", "All of it in one picture", beside([said(text) for text in endings], shown))
+    return part("all", "All of it in one picture", beside([paragraph(text) for text in endings], shown))
 
 
 def steps(links: Sequence[tuple[str, str]]) -> str:

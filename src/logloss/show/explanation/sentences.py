@@ -1,6 +1,6 @@
 """How the explanation says numbers, and how its sentences become HTML.
 
->>> number(10), said("All of it is " + term("entropy") + ".")
+>>> number(10), paragraph("All of it is " + term("entropy") + ".")
 ('ten', '<p>All of it is <dfn>entropy</dfn>.</p>')
 """
 
@@ -19,17 +19,12 @@ def number(value: int) -> str:
     return WORDS[value] if 0 <= value < len(WORDS) else count(value)
 
 
-def capital(text: str) -> str:
-    """Text that begins a sentence."""
-    return text[:1].upper() + text[1:]
-
-
 def term(word: str) -> str:
     """A word where it is defined."""
     return f"{OPEN}{word}{CLOSE}"
 
 
-def said(text: str, *, kind: str = "") -> str:
+def paragraph(text: str, *, kind: str = "") -> str:
     """A paragraph; its terms stand out."""
     pieces = [piece for opened in text.split(OPEN) for piece in opened.split(CLOSE)]
     inner = "".join(

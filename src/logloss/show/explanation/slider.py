@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from logloss.show import page
-from logloss.show.explanation.marks import Element, Move, moving
-from logloss.show.explanation.sentences import capital
+from logloss.show.explanation.marks import Change, Element, animated
+from logloss.text import capital
 
 
 class Slider:
@@ -22,20 +22,20 @@ class Slider:
 
     def __init__(self, name: str, label: str, values: Sequence[str], *, shown: int, can_play: bool = False) -> None:
         self.name, self.label, self.values, self.shown, self.can_play = name, label, list(values), shown, can_play
-        self.moves: list[Move] = []
+        self.changes: list[Change] = []
         self.sentence: Element | str = ""
 
-    def moves_with(self, draw: Callable[[Any], Element], frames: Sequence[Any], name: str) -> str:
+    def picture(self, draw: Callable[[Any], Element], frames: Sequence[Any], name: str) -> str:
         """A picture that this slider moves, as SVG."""
-        picture, moves = moving([draw(frame) for frame in frames], f"{self.name}-{name}", self.shown)
-        self.moves += moves
+        picture, moves = animated([draw(frame) for frame in frames], f"{self.name}-{name}", self.shown)
+        self.changes += moves
         return str(picture)
 
-    def says(self, sentences: Sequence[str]) -> None:
+    def captions(self, sentences: Sequence[str]) -> None:
         """What is read aloud when the slider has moved."""
         lines = [Element("p", sentence, class_="live", aria_live="polite") for sentence in sentences]
-        self.sentence, moves = moving(lines, f"{self.name}-said", self.shown)
-        self.moves += moves
+        self.sentence, moves = animated(lines, f"{self.name}-said", self.shown)
+        self.changes += moves
 
     def html(self) -> str:
         """The slider with its label and its sentence."""
@@ -52,9 +52,9 @@ class Slider:
             )
             for value in self.values
         ]
-        slider, moves = moving(inputs, self.name, self.shown)
+        slider, moves = animated(inputs, self.name, self.shown)
         slider.attributes["id"] = self.name
-        self.moves += [(self.name, attribute, values) for _, attribute, values in moves]
+        self.changes += [(self.name, attribute, values) for _, attribute, values in moves]
         play = f'<button type="button" id="{self.name}-play">Play</button>' if self.can_play else ""
         return (
             f'<div class="slider" id="{self.name}-box" hidden><label for="{self.name}">{page.text(capital(self.label))}'

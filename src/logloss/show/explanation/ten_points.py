@@ -1,6 +1,6 @@
 """The lesson: ten points on a line, trained, measured and explained.
 
->>> print(text().splitlines()[0])
+>>> print(ten_points_text().splitlines()[0])
 Ten points on a line: seven green, three red. Green counts as 1.
 
 The points are those of D. Godoy, Understanding binary cross-entropy / log loss: a visual explanation (2018).
@@ -15,6 +15,8 @@ import numpy as np
 from logloss.data.rows import Array
 from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
 from logloss.measurement import Measurement, measure
+from logloss.show.explanation.answer import Explanation
+from logloss.show.explanation.lesson import Names, lesson_of_points
 from logloss.text import NATS_PER_BIT, adding_digits, columns, fixed
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
@@ -26,7 +28,12 @@ PENALTY = 1.0
 BAR_LETTERS = 20
 
 
-def text(pictures: str = "") -> str:
+def ten_points_explained() -> Explanation:
+    """The explanation of the ten points."""
+    return Explanation(lesson_of_points(X, IS_GREEN, Names("green", "red"), l2=PENALTY), "ten points")
+
+
+def ten_points_text(pictures: str = "") -> str:
     """The whole lesson as people read it; pictures: the file that they are in."""
     model = fit(X, IS_GREEN, l2=PENALTY)
     proba = model.predict_proba(X)
@@ -148,7 +155,7 @@ def _further(pictures: str) -> str:
     return f"The pictures: {pictures}     {own}" if pictures else own
 
 
-def figures() -> dict[str, object]:
+def ten_points_figures() -> dict[str, object]:
     """The lesson's figures as flat JSON-ready values."""
     model = fit(X, IS_GREEN, l2=PENALTY)
     proba = model.predict_proba(X)

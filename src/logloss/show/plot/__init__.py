@@ -16,6 +16,8 @@ from logloss.errors import DataError, MissingPackage
 from logloss.show.drawings import drawing
 
 try:
+    from matplotlib.axes import Axes
+
     from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
     from logloss.show.plot.inline_svg import inline_svg
     from logloss.show.plot.style import new_axes, say, settings
@@ -34,7 +36,7 @@ ROOMS = {
 FORMATS = ("pdf", "svg", "png")
 
 
-def plot(answer: Answer, kind: str | None = None, ax: Any = None) -> Any:
+def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw a picture of an answer, on axes of its own or on those that are given; returns the axes."""
     shown = drawing(answer, kind)
     room = ROOMS[answer.kind]
@@ -53,7 +55,7 @@ def svg_of(answer: Answer, kind: str) -> str:
     return inline_svg(plot(answer, kind).figure)
 
 
-def save(answer: Answer, path: Any, kind: str | None = None) -> None:
+def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     ax = plot(answer, kind)
@@ -65,7 +67,7 @@ def save(answer: Answer, path: Any, kind: str | None = None) -> None:
         ax.figure.savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
 
 
-def check_format(path: Any) -> str:
+def check_format(path: str | os.PathLike[str]) -> str:
     """The format of a picture's file, by its ending."""
     form = os.path.splitext(os.fspath(path))[1].lower().lstrip(".")
     if form not in FORMATS:

@@ -12,10 +12,10 @@ import io
 import re
 import warnings
 from functools import partial
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from logloss.show.page import identifier
 from logloss.show.plot.style import INK, SETTINGS, VARIABLES
@@ -36,7 +36,7 @@ USUAL = {
 }
 
 
-def inline_svg(figure: Any) -> str:
+def inline_svg(figure: Figure) -> str:
     """The figure as `<svg …>…</svg>`."""
     buffer = io.StringIO()
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
@@ -49,7 +49,7 @@ def inline_svg(figure: Any) -> str:
     return _plain(root, identifier(buffer.getvalue()))
 
 
-def _plain(root: Any, own: str) -> str:
+def _plain(root: ElementTree.Element, own: str) -> str:
     """The tree without what a page does not need; names of elements begin with the figure's own."""
     for parent in list(root.iter()):
         for child in list(parent):
@@ -74,11 +74,11 @@ def _plain(root: Any, own: str) -> str:
     return re.sub(r">\s+<", "><", written)
 
 
-def _references(root: Any) -> list[str]:
+def _references(root: ElementTree.Element) -> list[str]:
     return [element.attrib[key] for element in root.iter() for key in NAMING[1:] if key in element.attrib]
 
 
-def _drop_unseen(parent: Any) -> None:
+def _drop_unseen(parent: ElementTree.Element) -> None:
     """Paths that are neither filled nor drawn: the backgrounds of transparent figures."""
     for child in list(parent):
         _drop_unseen(child)
@@ -87,7 +87,7 @@ def _drop_unseen(parent: Any) -> None:
             parent.remove(child)
 
 
-def _simplify(element: Any, referred: set[str]) -> None:
+def _simplify(element: ElementTree.Element, referred: set[str]) -> None:
     """Style as presentation attributes, colours as variables of the page, numbers as short as they look the same."""
     attributes = element.attrib
     for part in attributes.pop("style", "").split(";"):
@@ -129,11 +129,11 @@ def _colour(value: str) -> str:
     return value
 
 
-def _unwrap(parent: Any) -> None:
+def _unwrap(parent: ElementTree.Element) -> None:
     """Groups that say nothing are replaced by what they hold."""
     for child in list(parent):
         _unwrap(child)
-    children: list[Any] = []
+    children: list[ElementTree.Element] = []
     for child in list(parent):
         is_empty_group = child.tag == f"{{{SVG}}}g" and not child.attrib
         children += list(child) if is_empty_group else [child]

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from matplotlib.axes import Axes
+
 from logloss.answers.small_table import SmallTable
 from logloss.show.plot.style import BLUE, INK, MUTED, ORANGE, SMALL, name_rows, whisker
 from logloss.text import MINUS, fixed
 
 
-def draw_levels(ax: Any, table: SmallTable, digits: int, *, is_move: bool = False) -> tuple[float, float]:
+def draw_levels(ax: Axes, table: SmallTable, digits: int, *, is_move: bool = False) -> tuple[float, float]:
     """Draw a table of `drawings.levels`; returns what the axis shows. is_move: terms are written with their sign."""
     rows = list(table)
     levels = [row[key] for row in (rows[0], rows[-1]) for key in ("to_nats", "low_end_nats", "high_end_nats")]
@@ -50,7 +52,7 @@ def _name(row: dict[str, Any], is_last: bool) -> str:
     return f"= {row['part']}" if is_last else row["part"]
 
 
-def _draw(ax: Any, number: int, row: dict[str, Any], edge: float) -> None:
+def _draw(ax: Axes, number: int, row: dict[str, Any], edge: float) -> None:
     """A point for a level, a bar for what is added or taken away; an arrow where it has no end."""
     start, end = row["from_nats"], row["to_nats"]
     is_level = row["sign"] == 0

@@ -9,19 +9,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BLUE, MUTED, name_rows, whisker
 
 # Ticks of axes in log-odds.
 TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 
 
-def map_of(ax: Any, drawing: Drawing) -> None:
+def map_of(ax: Axes, drawing: Drawing) -> None:
     """What each probability becomes, beside the diagonal."""
     table = drawing.table("map")
     said, becomes = np.array(table["said"]), np.array(table["becomes"])
@@ -46,7 +46,7 @@ def map_of(ax: Any, drawing: Drawing) -> None:
     ax.set_ylabel("becomes")
 
 
-def saves(ax: Any, drawing: Drawing) -> None:
+def saves(ax: Axes, drawing: Drawing) -> None:
     """What each map is expected to save, with one standard error; the chosen one filled."""
     rows = list(drawing.table("candidates"))
     name_rows(ax, [row["method"] for row in rows])

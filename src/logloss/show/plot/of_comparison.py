@@ -9,28 +9,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from logloss.show.drawings.drawn import Drawing
-from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, cut, name_rows, whiskers
-from logloss.text import fixed
+from logloss.show.drawings.picture import Drawing
+from logloss.show.plot.style import BAND, BLUE, MUTED, ORANGE, SMALL, from_zero, name_rows, whiskers
+from logloss.text import cut, fixed
 
 # About so many periods are named below the axis, in so many letters together.
 N_TICKS, TICK_LETTERS = 6, 44
 
 
-def ranking(ax: Any, drawing: Drawing) -> None:
+def ranking(ax: Axes, drawing: Drawing) -> None:
     """How far each forecast is behind the best, and at the right what it costs."""
     rows = drawing.table("ranking")
     name_rows(ax, rows["forecast"])
     behind = np.array(rows["behind_nats"])
     finite = np.where(np.isfinite(behind), behind, math.nan)
     whiskers(ax, finite, rows["behind_nats_low"], rows["behind_nats_high"], color=BLUE)
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
+    from_zero(ax, cut(f"costs more than {drawing.figures['best']} (nats per row)", 44))
     for number, (value, loss) in enumerate(zip(behind, rows["log_loss_nats"], strict=True)):
         words = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": SMALL}
         ax.text(1.02, number, fixed(loss, 4), **words)
@@ -38,10 +36,9 @@ def ranking(ax: Any, drawing: Drawing) -> None:
             ax.text(0.99, number, "→", ha="right", color=ORANGE, **words)
     above = {"transform": ax.get_yaxis_transform(), "va": "bottom", "fontsize": SMALL, "color": MUTED}
     ax.text(1.02, -0.6, "log loss", **above)
-    ax.set_xlabel(cut(f"costs more than {drawing.figures['best']} (nats per row)", 44), parse_math=False)
 
 
-def lead(ax: Any, drawing: Drawing) -> None:
+def lead(ax: Axes, drawing: Drawing) -> None:
     """The lead so far with its sequence, period by period."""
     course, figures = drawing.table("course"), drawing.figures
     number = np.array(course["number"])
@@ -72,17 +69,14 @@ def lead(ax: Any, drawing: Drawing) -> None:
     ax.legend(handlelength=1.6, columnspacing=1.2, **place)
 
 
-def groups(ax: Any, drawing: Drawing) -> None:
+def groups(ax: Axes, drawing: Drawing) -> None:
     """The lead in each group with its interval."""
     rows = drawing.table("groups")
     name_rows(ax, rows["group"])
     leads = np.array(rows["lead_nats"])
     leads = np.where(np.isfinite(leads), leads, math.nan)
     whiskers(ax, leads, rows["lead_nats_low"], rows["lead_nats_high"], color=BLUE)
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
-    ax.set_xlabel("lead in the group (nats per row)")
+    from_zero(ax, "lead in the group (nats per row)")
 
 
 DRAWN = {"ranking": ranking, "lead": lead, "groups": groups}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from matplotlib.axes import Axes
 
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.levels import draw_levels
 
 
-def waterfall(ax: Any, drawing: Drawing) -> None:
+def waterfall(ax: Axes, drawing: Drawing) -> None:
     """From the old loss to the new one."""
     draw_levels(ax, drawing.table("parts"), drawing.figures["digits"], is_move=True)
 

@@ -12,11 +12,24 @@ import math
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
-from logloss.show.drawings.drawn import Drawing
+from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.levels import draw_levels
-from logloss.show.plot.style import BAND, BLUE, INK, LINE, MUTED, ORANGE, PALE, SMALL, name_rows, say, whiskers
+from logloss.show.plot.style import (
+    BAND,
+    BLUE,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PALE,
+    SMALL,
+    from_zero,
+    name_rows,
+    whiskers,
+)
 from logloss.text import fixed, significant
 
 # The strip below the curve in which the predictions lie, over the height of the curve.
@@ -26,10 +39,9 @@ ORDER = ("what happened", "true curve: 95 %", "if calibrated: 95 of 100")
 # Ticks of axes in log-odds.
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6)
 # A hundredth of a pixel in log-odds: what lies farther out is drawn at the edge.
-EDGE = 1e-3
 
 
-def reliability(ax: Any, drawing: Drawing) -> None:
+def reliability(ax: Axes, drawing: Drawing) -> None:
     """The isotonic curve, its bands, the diagonal, and below how the predictions lie."""
     figures, tables = drawing.figures, drawing.tables
     axis = Axis(drawing)
@@ -111,7 +123,7 @@ class Axis:
         return [logit(p) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
 
 
-def _strip(ax: Any, axis: Axis, said: Any) -> None:
+def _strip(ax: Axes, axis: Axis, said: Any) -> None:
     """How the predictions lie: the positives dark, the others on top of them."""
     size = axis.high - axis.low
     floor = axis.low - (STRIP + GAP) * size
@@ -126,7 +138,7 @@ def _strip(ax: Any, axis: Axis, said: Any) -> None:
     ax.plot([axis.low, axis.high], [floor, floor], color=LINE, linewidth=0.6, zorder=0)
 
 
-def parts(ax: Any, drawing: Drawing) -> None:
+def parts(ax: Axes, drawing: Drawing) -> None:
     """From what the base rate leaves open to the loss, and what chance alone would add."""
     table = drawing.table("parts")
     draw_levels(ax, table, drawing.figures["digits"])
@@ -138,7 +150,7 @@ def parts(ax: Any, drawing: Drawing) -> None:
         ax.annotate("by chance", (place, 1.62), (1, 2), **words)
 
 
-def costliest(ax: Any, drawing: Drawing) -> None:
+def costliest(ax: Axes, drawing: Drawing) -> None:
     """The share of the loss over the share of rows, the costliest first."""
     payers = drawing.table("payers")
     rows, loss = (100 * np.array(payers[name]) for name in ("share_of_rows", "share_of_loss"))
@@ -157,7 +169,7 @@ def costliest(ax: Any, drawing: Drawing) -> None:
     ax.set_ylabel("share of the loss (%)")
 
 
-def groups(ax: Any, drawing: Drawing) -> None:
+def groups(ax: Axes, drawing: Drawing) -> None:
     """What each group adds, with intervals."""
     rows = drawing.table("groups")
     name_rows(ax, rows["group"])
@@ -170,15 +182,7 @@ def groups(ax: Any, drawing: Drawing) -> None:
                 ax.annotate("→ ∞", (0, row), ha="left", va="center", color=ORANGE)
     else:
         whiskers(ax, adds, rows["adds_nats_low"], rows["adds_nats_high"], color=BLUE)
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
-    ax.set_xlabel(f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
-
-
-def nothing(ax: Any, drawing: Drawing) -> None:
-    """Why there is no picture."""
-    say(ax, drawing.sentence)
+    from_zero(ax, f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
 
 
 DRAWN = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}

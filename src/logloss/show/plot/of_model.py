@@ -9,19 +9,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from logloss.show.drawings.drawn import Drawing
-from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, cut, name_rows, whiskers
-from logloss.text import fixed
+from logloss.show.drawings.picture import Drawing
+from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, name_rows, whiskers
+from logloss.text import cut, fixed
 
 # What is nearer to the best is drawn here: below the rounding of a loss of order one.
 LEAST_DRAWN = 1e-17
 
 
-def coefficients(ax: Any, drawing: Drawing) -> None:
+def coefficients(ax: Axes, drawing: Drawing) -> None:
     """Odds ratios with their intervals on a logarithmic axis."""
     rows = drawing.table("coefficients")
     name_rows(ax, rows["name"])
@@ -34,7 +34,7 @@ def coefficients(ax: Any, drawing: Drawing) -> None:
     ax.set_xlabel(cut(f"odds ratio of {drawing.figures['positive']}", 44), parse_math=False)
 
 
-def _odds_ticks(ax: Any, low: float, high: float) -> None:
+def _odds_ticks(ax: Axes, low: float, high: float) -> None:
     """At most about six ticks with plain numbers."""
     decades = math.log10(high / low)
     if decades <= 2.2:
@@ -57,7 +57,7 @@ def _odds_ticks(ax: Any, low: float, high: float) -> None:
     ax.set_xlim(low, high)
 
 
-def passes(ax: Any, drawing: Drawing) -> None:
+def passes(ax: Axes, drawing: Drawing) -> None:
     """The distance from the last loss, and the bound, by pass."""
     rows = drawing.table("passes")
     number, above, bound = rows["pass"], np.array(rows["above_last_nats"]), np.array(rows["bound_nats"])
@@ -86,7 +86,7 @@ def passes(ax: Any, drawing: Drawing) -> None:
     ax.legend(loc="upper right", handlelength=2)
 
 
-def boundary(ax: Any, drawing: Drawing) -> None:
+def boundary(ax: Axes, drawing: Drawing) -> None:
     """The probability over one column, or lines of equal probability over two."""
     figures = drawing.figures
     ax.set_xlabel(cut(figures["x_label"], 40), parse_math=False)

@@ -17,6 +17,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from logloss.data.rows import Array
+from logloss.text import cut
+
 MM = 1 / 25.4
 # One column of most journals.
 WIDTH_MM = 89
@@ -94,12 +97,7 @@ def new_axes(height_mm: float) -> tuple[Figure, Panel]:
         return figure, ax
 
 
-def cut(name: str, longest: int) -> str:
-    """A name that fits its place."""
-    return name if len(name) <= longest else name[: longest - 1] + "…"
-
-
-def name_rows(ax: Any, names: Sequence[str], longest: int = 22) -> None:
+def name_rows(ax: Axes, names: Sequence[str], longest: int = 22) -> None:
     """Names at the left, the first one at the top."""
     ax.set_yticks(range(len(names)), [cut(name, longest) for name in names], parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -107,20 +105,35 @@ def name_rows(ax: Any, names: Sequence[str], longest: int = 22) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def whiskers(ax: Any, values: Any, lows: Any, highs: Any, *, color: str) -> None:
+def whiskers(
+    ax: Axes,
+    values: Sequence[float] | Array,
+    lows: Sequence[float] | Array,
+    highs: Sequence[float] | Array,
+    *,
+    color: str,
+) -> None:
     """Points with their intervals, one below the other."""
     for row, (low, high) in enumerate(zip(lows, highs, strict=True)):
         whisker(ax, row, low, high, color=color)
     ax.plot(values, range(len(values)), "o", color=color, markersize=4, zorder=4)
 
 
-def whisker(ax: Any, row: int, low: float, high: float, *, color: str) -> None:
+def whisker(ax: Axes, row: int, low: float, high: float, *, color: str) -> None:
     """One interval, if it is known."""
     if not (math.isnan(low) or math.isnan(high)):
         ax.plot([low, high], [row, row], color=color, linewidth=1.2, zorder=3)
 
 
-def say(ax: Any, words: str) -> None:
+def from_zero(ax: Axes, label: str) -> None:
+    """An axis of differences: a line at 0, and room beside what lies farthest."""
+    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.margins(x=0.06)
+    ax.locator_params(axis="x", nbins=5)
+    ax.set_xlabel(label, parse_math=False)
+
+
+def say(ax: Axes, words: str) -> None:
     """Words in the place of a picture."""
     ax.set_axis_off()
     ax.text(0.5, 0.5, words, ha="center", va="center", wrap=True, color=MUTED, transform=ax.transAxes)

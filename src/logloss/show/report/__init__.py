@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
 
 from logloss.answers.answer import Answer
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
-from logloss.show.page import html_paragraphs, html_table
 from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model
 
 ROOMS = {
@@ -25,29 +24,24 @@ ROOMS = {
 }
 
 
-def to_html(answer: Answer, path: Any = None) -> str:
+def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     """The report of an answer as a page, and as a file where a path is given; whole or not at all."""
     room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted")]
     first, *others = room.sentences(answer)
-    body += [page.paragraph(first, kind="lead"), *(page.paragraph(said) for said in others)]
+    body += [page.paragraph(first, kind="lead"), *map(page.paragraph, others)]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
-    body += [page.section(title, inside) for title, inside in room.tables(answer)]
-    notes = [room.remarks(answer), *(page.paragraph(note) for note in answer.notes)]
+    body += [page.section(title, inside) for title, inside in room.sections(answer)]
+    notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
     body.append(page.section("How it was made", "\n".join(notes)))
-    found = page.page(room.title(answer), "\n".join(body))
-    if path is not None:
-        from logloss.files.storage import write_atomically
-
-        write_atomically(path, found.encode())
-    return found
+    return page.written_page(path, room.title(answer), "\n".join(body))
 
 
 def short_html(answer: Answer) -> str:
     """The short form for notebooks: the sentences and one table; needs no matplotlib."""
     room = ROOMS[answer.kind]
-    rows, align = room.figures(answer)
-    return html_paragraphs([room.head(answer), *room.sentences(answer)]) + html_table(rows, align)
+    rows, align = room.main_table(answer)
+    return page.short_paragraphs([room.head(answer), *room.sentences(answer)]) + page.short_table(rows, align)
 
 
 def _figure(answer: Answer, kind: str) -> str:

@@ -49,7 +49,7 @@ def sentences(c: Calibration) -> list[str]:
     return [advice(c, ""), f"The map: {described(c)}; it {WHAT[c.method]}.{after}."]
 
 
-def figures(c: Calibration) -> tuple[list[list[str]], str]:
+def main_table(c: Calibration) -> tuple[list[list[str]], str]:
     """The maps that were tried, and how the columns of their table are aligned."""
     rows = [["map", "log loss", "saves (nats)", "std. error", "", ""]]
     for row in c.candidates:
@@ -59,9 +59,9 @@ def figures(c: Calibration) -> tuple[list[list[str]], str]:
     return rows, "lrrrll"
 
 
-def tables(c: Calibration) -> list[tuple[str, str]]:
+def sections(c: Calibration) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("Maps that were tried", page.table(*figures(c), label="Maps"))]
+    found = [("Maps that were tried", page.table(*main_table(c), label="Maps"))]
     rows = [["", ""]]
     rows += [[name, significant(value, 6)] for name, value in c.parameters.items() if not isinstance(value, list)]
     if len(rows) > 1:
@@ -77,4 +77,4 @@ def remarks(c: Calibration) -> str:
     ]
     if not c.is_exact:
         said.append(f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified.")
-    return "\n".join(page.paragraph(each) for each in said)
+    return page.paragraphs(said)

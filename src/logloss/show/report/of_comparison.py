@@ -41,21 +41,20 @@ def head(c: Comparison) -> str:
 
 def sentences(c: Comparison) -> list[str]:
     """The answer, and how it compares with saying the base rate."""
-    said = sentence(c)
-    first = f"{said[:1]}{said[1:]}".rstrip(".") + "."
+    first = sentence(c).rstrip(".") + "."
     losses = [f"{printable(name)} {fixed(c.log_losses[name], 4)}" for name in c.ranking["forecast"]]
     base = f"Log losses: {listed(losses)} nats per row; always saying the base rate would cost "
     return [first, f"{base}{fixed(float(entropy(c.base_rate)), 4)}."]
 
 
-def figures(c: Comparison) -> tuple[list[list[str]], str]:
+def main_table(c: Comparison) -> tuple[list[list[str]], str]:
     """The ranking, and how the columns of its table are aligned."""
     return ranking_rows(c)
 
 
-def tables(c: Comparison) -> list[tuple[str, str]]:
+def sections(c: Comparison) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("Ranking", page.table(*figures(c), label="Ranking"))]
+    found = [("Ranking", page.table(*main_table(c), label="Ranking"))]
     better, worse = printable(c.contest.better), printable(c.contest.worse)
     if rows := parts_rows(c):
         rows = [["", "nats per row", "95 %", ""], *([cell.strip() for cell in row] for row in rows)]
@@ -95,4 +94,4 @@ def remarks(c: Comparison) -> str:
         "Evidence of 20 to 1 is a likelihood ratio: had the worse one's probabilities been right, a bet on those of "
         "the better one would have won that much with a chance of 1 in 20 at most, however often one looked.",
     ]
-    return "\n".join(page.paragraph(each) for each in said)
+    return page.paragraphs(said)

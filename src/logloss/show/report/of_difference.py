@@ -12,7 +12,7 @@ from logloss.difference import Difference
 from logloss.show import page
 from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, sentence, warnings
 from logloss.show.words.of_difference import remarks as remarks_of
-from logloss.text import count, counted
+from logloss.text import capital, count, counted
 
 # Most groups that are listed.
 MOST_LISTED = 200
@@ -34,21 +34,17 @@ def head(d: Difference) -> str:
 
 def sentences(d: Difference) -> list[str]:
     """The answer, and what must be known before the figures are read."""
-    said = sentence(d)
-    return [
-        f"{said[:1].upper()}{said[1:]}.",
-        *(f"{each.strip()[:1].upper()}{each.strip()[1:]}." for each in warnings(d)),
-    ]
+    return [f"{capital(each.strip())}." for each in (sentence(d), *warnings(d))]
 
 
-def figures(d: Difference) -> tuple[list[list[str]], str]:
+def main_table(d: Difference) -> tuple[list[list[str]], str]:
     """The move of each part, and how the columns of the table are aligned."""
     return [["", "moves by (nats)", "95 %", ""], *([cell.strip() for cell in row] for row in parts_rows(d))], "lrll"
 
 
-def tables(d: Difference) -> list[tuple[str, str]]:
+def sections(d: Difference) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("What moved it", page.table(*figures(d), label="What moved it"))]
+    found = [("What moved it", page.table(*main_table(d), label="What moved it"))]
     both = [["", "old", "new"]]
     for name, key in (("rows", "n_rows"), ("given probability 0", "n_infinite")):
         both.append([name, *(count(getattr(each, key)) for each in (d.old, d.new))])
@@ -57,7 +53,10 @@ def tables(d: Difference) -> list[tuple[str, str]]:
     found.append(("Then and now", page.table(both, label="Then and now")))
     if d.groups is not None:
         rows = [["", "nats", "95 %", ""], *([cell.strip() for cell in row] for row in mix_rows(d))]
-        shown = [page.table(rows, "lrll", label="Mix"), page.table(*group_table(d, MOST_LISTED), label="Groups")]
+        shown = [
+            page.table(rows, "lrll", label="Mix"),
+            page.table(*group_table(d.groups, d.new.by, MOST_LISTED), label="Groups"),
+        ]
         if len(d.groups) > MOST_LISTED:
             shown.append(page.paragraph(f"The {MOST_LISTED} of {count(len(d.groups))} groups that moved it most."))
         found.append(("Groups", "\n".join(shown)))
@@ -66,10 +65,10 @@ def tables(d: Difference) -> list[tuple[str, str]]:
 
 def remarks(d: Difference) -> str:
     """What chance and the scores did, and what the words mean."""
-    said = [f"{each[:1].upper()}{each[1:]}." for each in remarks_of(d)]
+    said = [f"{capital(each)}." for each in remarks_of(d)]
     said.append(
         "The move of the loss is the move of the uncertainty (the entropy of the base rate) less that of the "
         "discrimination (what the predictions know) plus that of the miscalibration (what they get wrong about "
         "it), to the digit."
     )
-    return "\n".join(page.paragraph(each) for each in said)
+    return page.paragraphs(said)

@@ -118,7 +118,7 @@ def _payers(m: Measurement) -> list[str]:
     return [f"The costliest 10 % of the rows pay {percent(share)} of the loss."]
 
 
-def figures(m: Measurement) -> tuple[list[list[str]], str]:
+def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
     rows = [["", "", "95 %", ""]]
     for row in (*loss_rows(m), *parts_rows(m), *forecast_rows(m)):
@@ -128,9 +128,9 @@ def figures(m: Measurement) -> tuple[list[list[str]], str]:
     return rows, "lrll"
 
 
-def tables(m: Measurement) -> list[tuple[str, str]]:
+def sections(m: Measurement) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    rows, align = figures(m)
+    rows, align = main_table(m)
     found = [("Figures", page.table(rows, align, label="Figures"))]
     lines = [["where", "said", "was", "nats"]]
     for row in m.summary.costliest.rows[:20]:
@@ -145,7 +145,7 @@ def tables(m: Measurement) -> list[tuple[str, str]]:
 def _repair(m: Measurement) -> str:
     """What recalibrating is expected to save."""
     c = calibrate(m)
-    rows, align = of_calibration.figures(c)
+    rows, align = of_calibration.main_table(c)
     return page.paragraph(advice(c, "")) + "\n" + page.table(rows, align, label="Maps")
 
 
@@ -180,4 +180,4 @@ def remarks(m: Measurement) -> str:
         "miscalibration (what they get wrong about it: the loss that an isotonic recalibration of the same predictions "
         "would save). Intervals hold 95 %.",
     ]
-    return "\n".join(page.paragraph(each) for each in said)
+    return page.paragraphs(said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from logloss.information import entropy
 from logloss.show import page
-from logloss.show.words.of_model import head_of, left_out, remarks_of, table_of
+from logloss.show.words.of_model import coefficient_rows, head_of, left_out, remarks_of
 from logloss.text import NATS_PER_BIT, count, counted, fixed, listed, printable
 from logloss.training.model import LogisticModel
 
@@ -70,24 +70,29 @@ def _doubts(model: LogisticModel) -> list[str]:
     return found
 
 
-def figures(model: LogisticModel) -> tuple[list[list[str]], str]:
+def main_table(model: LogisticModel) -> tuple[list[list[str]], str]:
     """The coefficients, and how the columns of their table are aligned."""
-    rows = table_of(model)
-    return rows, "l" + "r" * (len(rows[0]) - 3) + "ll"
+    return coefficient_rows(model)
 
 
-def tables(model: LogisticModel) -> list[tuple[str, str]]:
+def sections(model: LogisticModel) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    rows, align = figures(model)
+    rows, align = main_table(model)
     shown = page.table(rows, align, label="Coefficients")
     if left_out(model):
-        shown += "\n" + "\n".join(page.paragraph(line) for line in left_out(model))
+        shown += "\n" + page.paragraphs(left_out(model))
     columns = [["column", "in the model as", "coefficients"]]
     for term in model.design.terms:
         names = term.coefficient_names
         kind = "number" if hasattr(term, "centre") else f"{counted(len(names), 'level')}"
         columns.append([term.column, kind, count(len(names) - (kind != "number"))])
     return [("Coefficients", shown), ("Columns", page.table(columns[:202], "llr", label="Columns"))]
+
+
+def short_html(model: LogisticModel) -> str:
+    """The short form for notebooks: what its text says, the coefficients as a table."""
+    below = page.short_paragraphs([*left_out(model), *remarks_of(model)])
+    return page.short_paragraphs([head_of(model)]) + page.short_table(*main_table(model)) + below
 
 
 def remarks(model: LogisticModel) -> str:

@@ -9,17 +9,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from logloss.calibration import Calibration
 from logloss.text import LONGEST_NAMED, columns, counted, fixed, interval, printable, printable_lines, significant
 
 
-def text_of(c: Any) -> str:
+def text_of(c: Calibration) -> str:
     """The whole calibration."""
     return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _saving(c), _tried(c)) if lines))
 
 
-def advice(c: Any, command: str) -> str:
+def advice(c: Calibration, command: str) -> str:
     """What recalibrating is expected to save, and the command that does it; or that there is nothing to repair."""
     if not c.is_worthwhile:
         if c.method != "nothing" and not c.saves.has_interval:
@@ -34,7 +34,7 @@ def advice(c: Any, command: str) -> str:
     return f"{said}:\n  {command}" if command else f"{said}."
 
 
-def described(c: Any) -> str:
+def described(c: Calibration) -> str:
     """The map in words."""
     a, b, shift = c.map.a, c.map.b, c.map.c
     if c.method == "shift":
@@ -50,7 +50,7 @@ def described(c: Any) -> str:
     return "nothing to repair"
 
 
-def _head(c: Any) -> list[str]:
+def _head(c: Calibration) -> list[str]:
     """What it is and what it is made of."""
     of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
     positive = printable(c.positive, LONGEST_NAMED)
@@ -64,7 +64,7 @@ def _head(c: Any) -> list[str]:
     return lines
 
 
-def _saving(c: Any) -> list[str]:
+def _saving(c: Calibration) -> list[str]:
     """What it is expected to save."""
     if c.method == "nothing":
         return [f"log loss  {fixed(c.log_loss, 4)} nats: no map is expected to save more than chance"]
@@ -83,7 +83,7 @@ def _saving(c: Any) -> list[str]:
     return lines
 
 
-def _tried(c: Any) -> list[str]:
+def _tried(c: Calibration) -> list[str]:
     """The methods that were tried."""
     if len(c.candidates) < 2:
         return []

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from logloss.answers.estimate import Estimate
-from logloss.show.words.of_measurement import group_value, shown
+from logloss.comparison import Comparison, Contest
+from logloss.show.words.of_measurement import group_value, header_of_rows, shown
 from logloss.text import (
-    LONGEST_NAMED,
     MINUS,
     adding_digits,
     columns,
@@ -35,14 +34,14 @@ MANY_NATS = math.log(1e6)
 TOO_MANY = 10**12
 
 
-def text_of(c: Any) -> str:
+def text_of(c: Comparison) -> str:
     """The whole comparison."""
     paragraphs = [[sentence(c)], [header(c)], ranking_lines(c), parts_lines(c), evidence_lines(c)]
     paragraphs += [group_lines(c), apart_lines(c)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
-def sentence(c: Any) -> str:
+def sentence(c: Comparison) -> str:
     """The answer."""
     contest = c.contest
     better, worse = printable(contest.better), printable(contest.worse)
@@ -65,7 +64,7 @@ def sentence(c: Any) -> str:
     return f"{better} {is_best} by {lead}{of_many}{since(contest)}"
 
 
-def since(contest: Any) -> str:
+def since(contest: Contest) -> str:
     """Since when it was clear, where the rows have an order."""
     course = contest.course
     if course.clear_since:
@@ -75,7 +74,7 @@ def since(contest: Any) -> str:
     return ""
 
 
-def needed(c: Any) -> str:
+def needed(c: Comparison) -> str:
     """How many rows would tell two forecasts apart."""
     rows = c.contest.rows_needed
     if rows is None or rows <= c.n_rows:
@@ -91,7 +90,7 @@ def _rounded(number: int) -> int:
     return -(-number // step) * step
 
 
-def _one_impossible(c: Any, better: str, worse: str) -> str:
+def _one_impossible(c: Comparison, better: str, worse: str) -> str:
     """Only the worse one was infinitely wrong."""
     n_rows = c.contest.impossible[1]
     first = c.first_infinite[c.contest.worse]
@@ -100,14 +99,14 @@ def _one_impossible(c: Any, better: str, worse: str) -> str:
     return f"{said}, {better} to none. {without(c, better, worse)}"
 
 
-def _both_impossible(c: Any, better: str, worse: str) -> str:
+def _both_impossible(c: Comparison, better: str, worse: str) -> str:
     """Both losses are infinite."""
     n_better, n_worse, n_both = c.contest.impossible
     said = f"{better} and {worse} both gave probability 0 to what happened, in {count(n_better + n_both)} and "
     return f"{said}{counted(n_worse + n_both, 'row')}: infinite losses have no difference. {without(c, better, worse)}"
 
 
-def without(c: Any, better: str, worse: str) -> str:
+def without(c: Comparison, better: str, worse: str) -> str:
     """The lead over the rows that were possible for both."""
     lead = c.contest.lead_of_possible
     if math.isnan(lead):
@@ -132,32 +131,17 @@ def lead_text(lead: Estimate) -> str:
     return fixed(lead, lead_digits(lead))
 
 
-def header(c: Any) -> str:
+def header(c: Comparison) -> str:
     """How many rows of what, what counts as positive, what intervals mean."""
-    of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
-    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {printable(c.positive, LONGEST_NAMED)}"]
-    if c.n_dropped:
-        said.append(f"{counted(c.n_dropped, 'row')} left out for all: something missing")
-    if c.has_weights:
-        said.append(f"weights sum to {significant(c.sum_weight, 6)}")
-    if c.has_counts:
-        said.append("counts as repeated rows")
-    if c.is_soft:
-        said.append("soft labels")
-    independent = "rows independent"
-    if c.cluster:
-        kind = "bucket" if c.has_buckets else "cluster"
-        of_what = ", ".join(printable(name) for name in c.cluster)
-        independent = f"{counted(c.n_clusters, kind)} of {of_what} independent"
-    return " · ".join([*said, f"intervals: 95 %, {independent}"])
+    return header_of_rows(c, "left out for all")
 
 
-def ranking_lines(c: Any) -> list[str]:
+def ranking_lines(c: Comparison) -> list[str]:
     """The forecasts from the best to the worst, as lines."""
     return columns(*ranking_rows(c), gap="   ")
 
 
-def ranking_rows(c: Any) -> tuple[list[list[str]], str]:
+def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
     """The forecasts from the best to the worst, and how the columns are aligned."""
     is_ordered = any(row["clear_since"] for row in c.ranking)
     at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
@@ -177,7 +161,7 @@ def ranking_rows(c: Any) -> tuple[list[list[str]], str]:
     return lines, "lrlrl" + ("l" if is_ordered else "")
 
 
-def _loss_interval(c: Any, name: str) -> str:
+def _loss_interval(c: Comparison, name: str) -> str:
     """The interval of a loss, or what makes it infinite."""
     loss = c.log_losses[name]
     if math.isinf(loss):
@@ -187,13 +171,13 @@ def _loss_interval(c: Any, name: str) -> str:
     return shown(loss, 4)
 
 
-def parts_lines(c: Any) -> list[str]:
+def parts_lines(c: Comparison) -> list[str]:
     """What the lead is made of, as lines."""
     rows = parts_rows(c)
     return columns(rows, "lrll", gap="   ") if rows else []
 
 
-def parts_rows(c: Any) -> list[list[str]]:
+def parts_rows(c: Comparison) -> list[list[str]]:
     """What the lead is made of."""
     contest = c.contest
     if not math.isfinite(contest.lead) or contest.is_identical:
@@ -238,13 +222,13 @@ def signed(value: float, digits: int) -> str:
     return text if text.startswith(MINUS) else f"+{text}"
 
 
-def evidence_lines(c: Any) -> list[str]:
+def evidence_lines(c: Comparison) -> list[str]:
     """How sure it is, as lines."""
     rows = evidence_rows(c)
     return columns(rows, "lll", gap="   ") if rows else []
 
 
-def evidence_rows(c: Any) -> list[list[str]]:
+def evidence_rows(c: Comparison) -> list[list[str]]:
     """How sure it is to people who look once, every day, or with suspicion."""
     contest, course = c.contest, c.contest.course
     if contest.is_identical:
@@ -286,7 +270,7 @@ def odds(log_evidence: float) -> str:
     return f"{significant(math.exp(log_evidence), 3)} to 1"
 
 
-def group_lines(c: Any) -> list[str]:
+def group_lines(c: Comparison) -> list[str]:
     """Where the lead comes from."""
     groups = c.contest.groups
     if groups is None or not len(groups):
@@ -311,7 +295,7 @@ def group_lines(c: Any) -> list[str]:
     return found
 
 
-def apart_lines(c: Any) -> list[str]:
+def apart_lines(c: Comparison) -> list[str]:
     """The rows where the two were furthest apart."""
     better, worse = printable(c.contest.better), printable(c.contest.worse)
     rows: list[Sequence[str]] = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from logloss.answers.estimate import Estimate
+from logloss.answers.small_table import SmallTable
+from logloss.difference import Difference
 from logloss.show.words.of_measurement import group_value, shown
 from logloss.text import (
     MINUS,
@@ -27,13 +28,13 @@ LITTLE, MUCH = 0.1, 0.25
 UNEQUAL = 1.5
 
 
-def text_of(d: Any) -> str:
+def text_of(d: Difference) -> str:
     """The whole difference."""
     paragraphs = [[sentence(d), *warnings(d)], parts_lines(d), groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
-def sentence(d: Any) -> str:
+def sentence(d: Difference) -> str:
     """How far the loss moved."""
     digits = _digits(d)
     ends = " → ".join(fixed(each.log_loss, digits) for each in (d.old, d.new))
@@ -41,7 +42,7 @@ def sentence(d: Any) -> str:
         return f"log loss {ends}: both are infinite, which has no difference"
     if math.isinf(d.log_loss):
         return f"log loss {ends}: {'up' if d.log_loss > 0 else 'down'} without limit"
-    way = "unchanged" if d.log_loss == 0 else f"{'up' if d.log_loss > 0 else 'down'} {fixed(abs(d.log_loss), digits)}"
+    way = "unchanged" if d.log_loss == 0.0 else f"{'up' if d.log_loss > 0 else 'down'} {fixed(abs(d.log_loss), digits)}"
     move = d.log_loss
     if d.log_loss < 0:
         move = Estimate(-move, -move.high, -move.low, move.reason)
@@ -49,10 +50,10 @@ def sentence(d: Any) -> str:
     return f"log loss {ends}: {way} {told}"
 
 
-def _digits(d: Any) -> int:
+def _digits(d: Difference) -> int:
     """The digits, at least five, with which the parts of the move add up as printed, and so do mix and within."""
     sums = [[d.uncertainty, -d.discrimination, d.miscalibration]]
-    if d.mix is not None:
+    if d.mix is not None and d.within is not None:
         sums.append([d.mix, d.within])
     total = d.log_loss if math.isfinite(d.log_loss) else sum(sums[0])
     digits = 5
@@ -61,7 +62,7 @@ def _digits(d: Any) -> int:
     return digits
 
 
-def warnings(d: Any) -> list[str]:
+def warnings(d: Difference) -> list[str]:
     """What must be known before the figures are read."""
     said = []
     for name, measured in (("old", d.old), ("new", d.new)):
@@ -73,12 +74,12 @@ def warnings(d: Any) -> list[str]:
     return said
 
 
-def parts_lines(d: Any) -> list[str]:
+def parts_lines(d: Difference) -> list[str]:
     """The move of each part, as lines, and what the scores did."""
     return [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
 
 
-def parts_rows(d: Any) -> list[list[str]]:
+def parts_rows(d: Difference) -> list[list[str]]:
     """The move of each part."""
     digits = _digits(d)
     rate = d.old.base_rate, d.new.base_rate
@@ -106,7 +107,7 @@ def parts_rows(d: Any) -> list[list[str]]:
     return [*lines, ["= log loss", total, "", ""]]
 
 
-def remarks(d: Any) -> list[str]:
+def remarks(d: Difference) -> list[str]:
     """What chance makes of it where the numbers of rows differ, and how far the scores moved."""
     found = []
     sizes = sorted((d.old.n_rows, d.new.n_rows))
@@ -138,36 +139,41 @@ def signed(value: float, digits: int) -> str:
     return text if text.startswith(MINUS) else f"+{text}"
 
 
-def groups_lines(d: Any) -> list[str]:
+def groups_lines(d: Difference) -> list[str]:
     """Mix of groups, and losses within them."""
     if d.groups is None:
         return []
-    lines = [*columns(mix_rows(d), "lrll", gap="   "), "", *columns(*group_table(d, N_GROUPS_SHOWN))]
+    lines = [*columns(mix_rows(d), "lrll", gap="   "), "", *columns(*group_table(d.groups, d.new.by, N_GROUPS_SHOWN))]
     if len(d.groups) > N_GROUPS_SHOWN:
         lines.append(f"… the {N_GROUPS_SHOWN} of {count(len(d.groups))} groups that moved it most; all in `groups`")
     return lines
 
 
-def mix_rows(d: Any) -> list[list[str]]:
+def mix_rows(d: Difference) -> list[list[str]]:
     """What the shares of the groups did, and what their losses did."""
+    if d.mix is None or d.within is None:
+        return []
     digits = _digits(d)
-    total = d.mix + d.within
     return [
         ["  mix of groups", signed(d.mix, digits), shown(d.mix, 4), "their shares, at their mean losses"],
         ["+ within groups", signed(d.within, digits), shown(d.within, 4), "their losses, at their mean shares"],
-        ["= log loss", signed(total, digits), "", "" if math.isfinite(d.log_loss) else "without impossible rows"],
+        [
+            "= log loss",
+            signed(d.mix + d.within, digits),
+            "",
+            "" if math.isfinite(d.log_loss) else "without impossible rows",
+        ],
     ]
 
 
-def group_table(d: Any, most: int) -> tuple[list[list[str]], str]:
+def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
     """Both measurements group by group, of many those that moved the loss most; and how the columns are aligned."""
-    rows = list(d.groups)
+    rows = list(groups)
     if len(rows) > most:
         rows = sorted(rows, key=lambda row: -abs(row["mix_nats"] + row["within_nats"]))[:most]
-    by = d.new.by
     table = [[*(printable(name) for name in by), "share", "log loss", "mix", "within"]]
     for row in rows:
-        cells = [group_value(row[name], [each[name] for each in d.groups]) for name in by]
+        cells = [group_value(row[name], groups[name]) for name in by]
         shares = f"{fixed(100 * row['share_old'], 1)} → {fixed(100 * row['share_new'], 1)} %"
         losses = " → ".join(
             "none" if math.isnan(row[f"log_loss_{side}_nats"]) else fixed(row[f"log_loss_{side}_nats"], 4)

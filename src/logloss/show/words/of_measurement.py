@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
 from logloss.text import (
@@ -27,13 +27,21 @@ from logloss.text import (
     significant,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from logloss.answers.small_table import SmallTable
+    from logloss.comparison import Comparison
+    from logloss.data.values import Value
+    from logloss.measurement import Measurement
+
 N_COSTLIEST_SHOWN = 3
 N_GROUPS_SHOWN = 20
 # From this width of what is certain of it, over its value, the miscalibration is written as a range.
 WIDE = 0.25
 
 
-def text_of(m: Any) -> str:
+def text_of(m: Measurement) -> str:
     """The whole measurement."""
     tables = [loss_rows(m), parts_rows(m), forecast_rows(m)]
     lines = aligned([row for rows in tables for row in rows])
@@ -55,30 +63,35 @@ def aligned(rows: list[list[str]]) -> list[str]:
     ]
 
 
-def header(m: Any) -> str:
+def header(m: Measurement) -> str:
     """How many rows of what, what counts as positive, what intervals mean."""
-    of = f" of {printable(m.source, LONGEST_NAMED)}" if m.source else ""
-    said = [f"{counted(m.n_rows, 'row')}{of}", f"positive: {printable(m.positive, LONGEST_NAMED)}"]
-    if m.n_dropped:
-        said.append(f"{counted(m.n_dropped, 'row')} left out: something missing")
-    if m.has_weights:
-        said.append(f"weights sum to {significant(m.sum_weight, 6)}")
-    if m.has_counts:
+    is_shifted = m.negatives_kept != 1
+    shift = [f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training"] if is_shifted else []
+    return header_of_rows(m, "left out", shift)
+
+
+def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> str:
+    """The rows of an answer. left_out: what became of those in which something is missing."""
+    of = f" of {printable(answer.source, LONGEST_NAMED)}" if answer.source else ""
+    said = [f"{counted(answer.n_rows, 'row')}{of}", f"positive: {printable(answer.positive, LONGEST_NAMED)}"]
+    if answer.n_dropped:
+        said.append(f"{counted(answer.n_dropped, 'row')} {left_out}: something missing")
+    if answer.has_weights:
+        said.append(f"weights sum to {significant(answer.sum_weight, 6)}")
+    if answer.has_counts:
         said.append("counts as repeated rows")
-    if m.negatives_kept != 1:
-        said.append(f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training")
-    if m.is_soft:
+    said += more
+    if answer.is_soft:
         said.append("soft labels")
-    if m.cluster:
-        kind = "bucket" if m.has_buckets else "cluster"
-        of_what = ", ".join(printable(name) for name in m.cluster)
-        said.append(f"intervals: 95 %, {counted(m.n_clusters, kind)} of {of_what} independent")
-    else:
-        said.append("intervals: 95 %, rows independent")
-    return " · ".join(said)
+    independent = "rows independent"
+    if answer.cluster:
+        kind = "bucket" if answer.has_buckets else "cluster"
+        of_what = ", ".join(printable(name) for name in answer.cluster)
+        independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
+    return " · ".join([*said, f"intervals: 95 %, {independent}"])
 
 
-def loss_rows(m: Any) -> list[list[str]]:
+def loss_rows(m: Measurement) -> list[list[str]]:
     """The loss, what the base rate alone would cost, and the skill."""
     bits = f"{fixed(m.log_loss / NATS_PER_BIT, 4)} bits"
     if m.n_infinite:
@@ -103,7 +116,7 @@ def loss_rows(m: Any) -> list[list[str]]:
     return [first, base, skill]
 
 
-def parts_rows(m: Any) -> list[list[str]]:
+def parts_rows(m: Measurement) -> list[list[str]]:
     """The three parts of the loss, and what chance alone would show of the last."""
     found = m.miscalibration
     parts = [m.uncertainty, -m.discrimination, found]
@@ -131,7 +144,7 @@ def miscalibration_range(found: Any) -> str:
     return shown(found, 4)
 
 
-def chance_rows(m: Any) -> list[list[str]]:
+def chance_rows(m: Measurement) -> list[list[str]]:
     """What calibrated forecasters with the same predictions show."""
     found = m.miscalibration
     if math.isnan(found.by_chance):
@@ -157,7 +170,7 @@ def p_text(p_value: float) -> str:
     return f"p = {fixed(p_value, 3 if p_value < 0.995 else 2)}"
 
 
-def forecast_rows(m: Any) -> list[list[str]]:
+def forecast_rows(m: Measurement) -> list[list[str]]:
     """What was said on average, what that promised, and how well it tells 1 from 0."""
     happened = f"what happened ({fixed(m.base_rate, 4)})"
     times = f"{fixed(m.ratio, 3)} × {happened}" if m.base_rate else "nothing happened: no row is positive"
@@ -177,7 +190,7 @@ def forecast_rows(m: Any) -> list[list[str]]:
     return rows
 
 
-def line_text(m: Any) -> str:
+def line_text(m: Measurement) -> str:
     """Slope and intercept of the labels' log-odds on those of the forecasts."""
     if math.isnan(m.slope):
         return f"no slope: {m.slope.reason}"
@@ -189,7 +202,7 @@ def line_text(m: Any) -> str:
     return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
 
 
-def expectation(m: Any) -> str:
+def expectation(m: Measurement) -> str:
     """What the promise and the truth say together."""
     if math.isinf(m.expected_gap):
         return "the truth cost infinitely more"
@@ -203,7 +216,7 @@ def expectation(m: Any) -> str:
     return f"the truth cost {gap} {more}: {'over' if m.expected_gap > 0 else 'under'}-confident ({z})"
 
 
-def costliest_lines(m: Any) -> list[str]:
+def costliest_lines(m: Measurement) -> list[str]:
     """The rows that cost most, and how much of the loss the costliest tenth bears."""
     rows = []
     for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
@@ -231,7 +244,7 @@ def costliest_lines(m: Any) -> list[str]:
     return lines
 
 
-def group_paragraphs(m: Any) -> list[list[str]]:
+def group_paragraphs(m: Measurement) -> list[list[str]]:
     """What each group costs; of several columns first what each of them makes."""
     if m.has_too_many_groups:
         by = listed([printable(name) for name in m.by])
@@ -239,10 +252,10 @@ def group_paragraphs(m: Any) -> list[list[str]]:
     paragraphs = []
     if len(m.by) > 1:
         paragraphs = [group_lines(m.margin(name), (name,)) for name in m.by]
-    return [*paragraphs, group_lines(m.groups, m.by)]
+    return paragraphs if m.groups is None else [*paragraphs, group_lines(m.groups, m.by)]
 
 
-def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
+def group_lines(groups: SmallTable, by: tuple[str, ...]) -> list[str]:
     """A table of groups as lines."""
     found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
     if len(groups) > N_GROUPS_SHOWN:
@@ -250,7 +263,7 @@ def group_lines(groups: Any, by: tuple[str, ...]) -> list[str]:
     return found
 
 
-def group_table(groups: Any, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
+def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
     """A table of groups, of many those that add most, and how its columns are aligned."""
     rows = list(groups)
     if len(rows) > most:
@@ -278,7 +291,7 @@ def group_table(groups: Any, by: tuple[str, ...], most: int) -> tuple[list[list[
     return lines, align
 
 
-def group_value(value: Any, others: list[Any]) -> str:
+def group_value(value: Value, others: Sequence[Value]) -> str:
     """A value of a group, so that null, "", 1 and "1" can be told apart."""
     if value is None:
         return "null"

@@ -9,12 +9,10 @@ LogisticModel  P(y_true = 1) from 1 column · 4 rows, 2 positive · l2 = 1
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from logloss.information import entropy
-from logloss.show.page import html_paragraphs, html_table
 from logloss.text import LONGEST_NAMED, columns, count, counted, fixed, listed, printable, printable_lines, significant
-from logloss.training.model import NOT_USED
+from logloss.training.model import NOT_USED, LogisticModel
 
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
@@ -24,21 +22,13 @@ LARGEST_RATIO = 1e6
 MOST_SHOWN, SHOWN_OF_MANY = 60, 40
 
 
-def text_of(model: Any) -> str:
+def text_of(model: LogisticModel) -> str:
     """The whole model."""
-    rows = table_of(model)
-    lines = columns(rows, "l" + "r" * (len(rows[0]) - 3) + "ll", gap="   ")
+    lines = columns(*coefficient_rows(model), gap="   ")
     return printable_lines("\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]))
 
 
-def html_of(model: Any) -> str:
-    """The whole model as one table between paragraphs, without script and style sheets."""
-    rows = table_of(model)
-    table = html_table(rows, "l" + "r" * (len(rows[0]) - 3) + "ll")
-    return html_paragraphs([head_of(model)]) + table + html_paragraphs([*left_out(model), *remarks_of(model)])
-
-
-def head_of(model: Any) -> str:
+def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
     penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
     share = f"mean label {fixed(model.base_rate, 4)}"
@@ -53,7 +43,7 @@ def head_of(model: Any) -> str:
     return " · ".join([*said, penalty])
 
 
-def shown_of(model: Any) -> list[str]:
+def shown_of(model: LogisticModel) -> list[str]:
     """The names of the coefficients that are shown, in the order of the model."""
     names = list(model.coefficients)
     if len(names) <= MOST_SHOWN:
@@ -69,14 +59,14 @@ def shown_of(model: Any) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def left_out(model: Any) -> list[str]:
+def left_out(model: LogisticModel) -> list[str]:
     """How many coefficients are not shown."""
     n_left = len(model.coefficients) - len(shown_of(model))
     return [f"… and {count(n_left)} more coefficients nearer to 0: model.coefficients"] if n_left else []
 
 
-def table_of(model: Any) -> list[list[str]]:
-    """The coefficients, with their errors where there are any; the first row names the columns."""
+def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
+    """The coefficients, with their errors where there are any, below the names of the columns; how these align."""
     against = model.design.references
     error = None if model.errors is None else model.errors.intercept
     rows = [[*_row(model, "intercept", model.intercept, error, has_odds=False), ""]]
@@ -87,13 +77,13 @@ def table_of(model: Any) -> list[list[str]]:
     names = ["", "coefficient", "odds ratio", ""]
     if model.errors is not None:
         names = ["", "coefficient", "std. error", "z", "odds ratio", "[95 %]", ""]
-    return [names, *rows]
+    return [names, *rows], "l" + "r" * (len(names) - 3) + "ll"
 
 
-def _row(model: Any, name: str, value: float, error: float | None, *, has_odds: bool) -> list[str]:
+def _row(model: LogisticModel, name: str, value: float, error: float | None, *, has_odds: bool) -> list[str]:
     """One coefficient."""
     odds = odds_ratio(value) if has_odds else ""
-    if error is None:
+    if error is None or model.errors is None:
         return [printable(name), significant(value), odds]
     if not error > 0:
         return [printable(name), significant(value), "not known", "", odds, ""]
@@ -102,7 +92,7 @@ def _row(model: Any, name: str, value: float, error: float | None, *, has_odds: 
     return [printable(name), significant(value), significant(error), fixed(value / error, 1), odds, between]
 
 
-def remarks_of(model: Any) -> list[str]:
+def remarks_of(model: LogisticModel) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
     lines = [*_loss(model), _fit(model)]
     if model.l2:
@@ -125,7 +115,7 @@ def _note(note: str) -> str:
     return f"{NOT_USED}   {said}" if label == NOT_USED else f"note       {note}"
 
 
-def _loss(model: Any) -> list[str]:
+def _loss(model: LogisticModel) -> list[str]:
     """What rows cost, these and new ones."""
     alone, new = entropy(model.base_rate), model.new_rows
     said = [f"log loss   {fixed(model.log_loss, 4)} on these rows"]
@@ -146,7 +136,7 @@ def _loss(model: Any) -> list[str]:
     return [" · ".join(said), *more]
 
 
-def _fit(model: Any) -> str:
+def _fit(model: LogisticModel) -> str:
     """Passes, certificate, separation."""
     found = model.certificate
     within = f"certified within {found.nats_per_row:.0e} nats per row of the best"
@@ -161,7 +151,7 @@ def _fit(model: Any) -> str:
     return said
 
 
-def _errors(model: Any) -> list[str]:
+def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
         is_far = model.l2 == 0 and model.separation is None

@@ -78,3 +78,8 @@ class Drawing:
             found["reason"] = self.reason
         tables = {name: [jsonable(row) for row in table] for name, table in self.tables.items()}
         return found | jsonable(dict(self.figures)) | tables
+
+
+def not_drawn(kind: str, title: str, reason: str, rows: Sequence[Sequence[str]] = ()) -> Drawing:
+    """What is said in the place of a picture, and its numbers where there are some."""
+    return Drawing(kind, title, f"Nothing is drawn: {reason}.", numbers=rows, reason=reason)

@@ -1,0 +1,115 @@
+"""What a command reads: files, folders, patterns or standard input; none of it is what the command writes.
+
+>>> typed("2016"), typed("null")
+(['2016', 2016], [None])
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from logloss.data.source import Source
+    from logloss.data.values import Value
+
+# What threads of Arrow may still read when the command ends: standard input.
+AT_WORK: list[Source] = []
+
+
+def split(names: str | None, table: Source) -> list[str] | None:
+    """Names of columns that stand between commas; a column whose own name has commas is one."""
+    if names is None:
+        return None
+    return [names] if names in table.column_names else [name for each in names.split(",") if (name := each.strip())]
+
+
+def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
+    """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
+    from logloss.files.storage import check_writable, identity, is_stream
+
+    named = [each for each in inputs if each is not None]
+    taken = {file_behind(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
+    answer = file_behind(sys.stdout)
+    if answer is not None and answer in taken:
+        raise click.UsageError("standard output would overwrite what is read. Send it to another file.")
+    if answer is not None:
+        taken[answer] = "what is written to standard output"
+    for option, path in outputs.items():
+        if path is not None:
+            key = identity(path)
+            if key in taken and not is_stream(path):
+                raise click.UsageError(f"{path} would overwrite {taken[key]}. Name another file.")
+            taken[key] = f"what --{option} writes"
+            check_writable(path)
+
+
+def file_behind(stream: TextIO) -> tuple[int, int, str] | None:
+    """The identity of the file that the shell has opened for a stream (`< FILE`, `> FILE`); None where it is none."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return None
+    return (found.st_dev, found.st_ino, "") if stat.S_ISREG(found.st_mode) else None
+
+
+def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | None], summary: str | None) -> None:
+    """The same for the files that folders and patterns mean: those of now, and those of the next time.
+
+    summary: an output that is Parquet, whatever its name.
+    """
+    from logloss.data.arrow import is_found_by
+    from logloss.files.storage import identity, is_stream
+
+    paths = [file.path for file in getattr(table, "files", ()) if getattr(file, "path", "")]
+    read = {identity(path): path for path in paths}
+    answer = file_behind(sys.stdout)
+    if answer in read:
+        raise click.UsageError(f"standard output would overwrite what is read: {read[answer]}. Send it elsewhere.")
+    for path in outputs:
+        if path is None or is_stream(path):
+            continue
+        key = identity(path)
+        if key in read:
+            raise click.UsageError(f"{path} would overwrite what is read: {read[key]}. Name another file.")
+        for word in words:
+            if is_found_by(path, word, is_parquet=path == summary):
+                raise click.UsageError(
+                    f"{path} would be read as rows the next time that {word} is. Name a file in another folder."
+                )
+
+
+def typed(value: str) -> list[Value]:
+    """What a group that was typed may be: text, a number; `null` is nothing."""
+    if value == "null":
+        return [None]
+    from logloss.data.values import number_in
+
+    number = number_in(value)
+    return [value] if number is None else [value, number]
+
+
+def opened(
+    files: tuple[str, ...], *, header: bool, outputs: Iterable[str | None] = (), summary: str | None = None
+) -> Source:
+    """The source of the files named on the command line, none of which is an output; `-` is standard input."""
+    from logloss.data.source import as_source
+
+    if "-" in files:
+        if len(files) > 1:
+            raise click.UsageError("- (standard input) stands alone.")
+        from logloss.data.arrow import open_stream
+
+        if sys.stdin is None:
+            raise click.UsageError("- is standard input, and that is closed.")
+        # Kept, with its reader, to the end: to take that down is to wait for what the pipe says next.
+        AT_WORK.append(open_stream(sys.stdin.buffer, header=header))
+        return AT_WORK[-1]
+    table = as_source(files[0] if len(files) == 1 else list(files), header=header)
+    check_found(table, files, outputs, summary)
+    return table

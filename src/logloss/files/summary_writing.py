@@ -1,0 +1,172 @@
+"""A summary as one table in long form, to the bit; `summary_header` says what is in the file.
+
+>>> import logloss
+>>> header, table = header_and_table(logloss.measure([1, 0], [0.8, 0.4]).record)
+>>> header.scores.n_rows, table["section"].to_pylist()[0]
+(2, 'sums')
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import FramePlace
+from logloss.data.values import written_value
+from logloss.errors import DataError
+from logloss.files.schema import Whole, as_json
+from logloss.files.storage import StrPath, write_atomically
+from logloss.files.summary_header import (
+    FORMAT_MAJOR,
+    FORMAT_MINOR,
+    HEADER,
+    LANE_BITS,
+    LIMITS,
+    MOST_LANES,
+    N_LINES_KEPT,
+    TOO_LARGE,
+    ClustersHeader,
+    GroupsHeader,
+    Header,
+    RowsHeader,
+    ScoresHeader,
+    checksum,
+)
+from logloss.inference.score_table import edges_of
+from logloss.measurement.answer import Measurement
+from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
+from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary
+from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
+from logloss.onepass.summaries.tables import CountTable, SumTable
+from logloss.version import __version__
+
+
+def save_measurement(path: StrPath, measurement: Measurement) -> None:
+    """Write the summary of a measurement to a file, whole or not at all."""
+    write_atomically(path, bytes_of_record(measurement.record))
+
+
+def bytes_of_record(record: SummaryRecord) -> bytes:
+    """The bytes of the file of a summary; the same each time."""
+    from logloss.data.arrow.long_form import content_of, parquet_bytes
+
+    header, table = header_and_table(record)
+    fields = as_json(header, Header)
+    fields["sha256"] = checksum(fields, content_of(table))
+    return parquet_bytes(table, {HEADER: json.dumps(fields, sort_keys=True, allow_nan=False)})
+
+
+def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
+    """(The header without its checksum, the table) of the file of a summary."""
+    from logloss.data.arrow.long_form import long_form
+
+    summary, scores = record.summary, record.summary.scores
+    units: dict[str, Whole] = {}
+    edges = edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned)
+    sections = [_sums(summary), _parts(record.parts), _costliest(summary.costliest)]
+    sections += [_counts("scores", scores.counts) | edges, _sum_table("scores: masses", scores.masses, units)]
+    for kind, grouped in (("groups", summary.groups), ("clusters", summary.clusters)):
+        if grouped is not None:
+            sections += _grouped(kind, grouped, units)
+    header = Header(
+        format=f"{FORMAT_MAJOR}.{FORMAT_MINOR}",
+        library=__version__,
+        question=record.question,
+        source=record.source,
+        notes=record.notes,
+        limits=LIMITS,
+        summary=_rows_header(summary),
+        scores=ScoresHeader(scores.scale, scores.is_binned, scores.n_rows),
+        groups=None if summary.groups is None else GroupsHeader(**_settings(summary.groups)),
+        clusters=None if summary.clusters is None else ClustersHeader(**_settings(summary.clusters)),
+        units=units,
+    )
+    return header, long_form([section for section in sections if len(section["key"])])
+
+
+def _rows_header(summary: LossSummary) -> RowsHeader:
+    late = summary.unlabelled
+    return RowsHeader(
+        summary.n_rows,
+        summary.n_ones,
+        summary.n_infinite,
+        summary.n_dropped,
+        summary.is_soft,
+        tuple(sorted(summary.coding, key=lambda pair: repr([pair[0], written_value(pair[1])]))),
+        summary.n_hard,
+        summary.costliest.n_rows,
+        None if late is None else (late.n_rows, f"{late.weight:x}", f"{late.proba:x}", f"{late.entropy:x}"),
+    )
+
+
+def _settings(grouped: GroupedSummary) -> dict[str, Any]:
+    """How groups, or clusters, are kept, and their names."""
+    settings = {name: getattr(grouped, name) for name in ("columns", "only", "scale", "n_rows", "is_over", "names")}
+    is_exact = grouped.cells is not None and grouped.cells.scores is not None
+    return settings | {"has_cells": grouped.cells is not None, "is_exact": is_exact}
+
+
+def _sums(summary: LossSummary) -> dict[str, Any]:
+    names = [*(f"hard: {name}" for name in HARD_SUMS), *(f"general: {name}" for name in SUMS)]
+    values = [*summary.hard, *summary.general]
+    return {"name": "sums", "key": np.arange(len(names)), "group": names, "digits": [[f"{v:x}"] for v in values]}
+
+
+def _parts(parts: Parts) -> dict[str, Any]:
+    packed = parts.hashes.tobytes()
+    digits = [[packed[start : start + HASH_BYTES].hex()] for start in range(0, len(packed), HASH_BYTES)]
+    return {
+        "name": "parts",
+        "key": np.arange(len(parts)),
+        "group": parts.names.tolist(),
+        "counts": parts.sizes.reshape(-1, 1),
+        "digits": digits,
+    }
+
+
+def _costliest(costliest: CostliestSummary) -> dict[str, Any]:
+    rows = costliest.rows
+    infinite = next((k for k, row in enumerate(rows) if row.cost == float("inf")), -1)
+    lines = [row.place.line(row.row) if k < N_LINES_KEPT or k == infinite else None for k, row in enumerate(rows)]
+    floats = [(row.cost, row.forecast, row.label, row.weight, row.of_zero) for row in rows]
+    return {
+        "name": "costliest",
+        "key": np.array([row.row for row in rows], np.int64),
+        "group": [row.name for row in rows],
+        "lower": [row.said for row in rows],
+        "upper": [row.said for row in rows],
+        "digits": [
+            ["" if value is None else value.hex() for value in found]
+            + [str(row.count), str(int(row.is_logit)), "" if line is None else str(line)]
+            + ([row.place.values] if isinstance(row.place, FramePlace) else [])
+            for found, row, line in zip(floats, rows, lines, strict=True)
+        ],
+    }
+
+
+def _counts(name: str, table: CountTable) -> dict[str, Any]:
+    return {"name": name, "key": table.keys, "counts": table.counts}
+
+
+def _sum_table(name: str, table: SumTable, units: dict[str, Whole]) -> dict[str, Any]:
+    if table.lanes.size > MOST_LANES:
+        raise DataError(TOO_LARGE)
+    units[name] = Whole(LANE_BITS * table.first)
+    columns = [table.integers(column) for column in range(table.lanes.shape[0])]
+    return {"name": name, "key": table.keys, "digits": [[f"{v:x}" for v in row] for row in zip(*columns, strict=True)]}
+
+
+def _grouped(kind: str, grouped: GroupedSummary, units: dict[str, Whole]) -> list[dict[str, Any]]:
+    words = [str(name) if grouped.is_hashed else json.dumps(list(map(written_value, name))) for name in grouped.names]
+    totals = _counts(f"{kind}: totals", grouped.totals)
+    totals["group"] = [words[key] for key in grouped.totals.keys.tolist()]
+    found = [totals, _sum_table(f"{kind}: sums", grouped.sums, units)]
+    found.append(_sum_table(f"{kind}: general", grouped.general, units))
+    if grouped.cells is not None:
+        if grouped.cells.scores is not None:
+            found.append({"name": f"{kind}: scores", "key": grouped.cells.scores})
+        found.append(_counts(f"{kind}: cells", grouped.cells.counts))
+        found.append(_sum_table(f"{kind}: cell masses", grouped.cells.masses, units))
+    return found
