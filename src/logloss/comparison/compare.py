@@ -12,7 +12,7 @@ from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import Judge
 from logloss.comparison.pairwise import Contest
 from logloss.data.block import Block
-from logloss.data.forecasters import bind_rivals
+from logloss.data.forecasters import bind_forecasters
 from logloss.data.rows import positive_text
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def compare(
     from logloss.onepass.summaries import ComparisonSummary
 
     with placed(data, engine, header=header) as table:
-        source, roles = bind_rivals(
+        source, roles = bind_forecasters(
             table,
             forecasts,
             y_true=y_true,
@@ -136,7 +136,7 @@ def compare(
             missing=missing,
             header=header,
         )
-        empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
+        empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
         summary = walk(source, roles, empty, progress=progress)
     said = {
         "source": source.name or name,
@@ -146,7 +146,7 @@ def compare(
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
-    return comparison_of(summary, tuple(rival.name for rival in roles.rivals), said)
+    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), said)
 
 
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:

@@ -127,7 +127,7 @@ def with_texts(source: Source, roles: Roles) -> Roles:
     """The roles, and which of the columns that must hold numbers are text by their type."""
     numbers = (*roles.probabilities, roles.y_logit, roles.sample_weight, roles.counts, roles.offset)
     numbers += () if roles.label_test is not None else (roles.y_true,)
-    names = {name for name in (*numbers, *(rival.y_logit for rival in roles.rivals)) if name is not None}
+    names = {name for name in (*numbers, *(each.y_logit for each in roles.forecasters)) if name is not None}
     return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
 
 

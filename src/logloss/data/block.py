@@ -19,7 +19,7 @@ import numpy as np
 
 from logloss.data.checks import Check, Forecast, read_only, valued
 from logloss.data.prior_shift import Unlabelled
-from logloss.data.rows import Array, Column, Place, Rival, Roles, Rows
+from logloss.data.rows import Array, Column, Forecaster, Place, Roles, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Block:
 
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
-    rivals: P(1), P(0) and logits of each forecast, where several are compared.
+    forecasts: P(1), P(0) and logits of each forecast, where several are compared.
     part: the number of the part, in its source, that the rows are of.
     unlabelled: of the rows left out, those that have a forecast but no label.
     """
@@ -48,7 +48,7 @@ class Block:
     rows: Array | None = None
     n_dropped: int = 0
     coding: frozenset[Any] = field(default_factory=frozenset)
-    rivals: tuple[Forecast, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
     order: Column | None = None
     unlabelled: Unlabelled | None = None
     part: int = 0
@@ -70,22 +70,22 @@ class Block:
             name: tuple(_taken(column, chosen) for column in getattr(self, name))
             for name in ("features", "by", "cluster")
         }
-        rivals = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.rivals)
+        forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
         order = None if self.order is None else _taken(self.order, chosen)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
-        own: dict[str, Any] = {"rivals": tuple(map(_frozen_forecast, rivals)), "order": order, "rows": rows}
+        own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
 
-    def of_rival(self, number: int) -> Block:
+    def of_forecaster(self, number: int) -> Block:
         """The same rows with one of the forecasts that are compared."""
-        proba, of_zero, logit = self.rivals[number]
-        return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, rivals=(), order=None)
+        proba, of_zero, logit = self.forecasts[number]
+        return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, forecasts=(), order=None)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles, part: int = 0) -> Block:
         """Check a run of rows of a part. Cost: one look at each value."""
         check = Check(valued(rows, roles), roles)
-        told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
+        own = Forecaster("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
         weight, counts = check.weights(), check.counts()
         kept = check.kept(weight, counts)
         n_dropped = 0
@@ -94,11 +94,11 @@ class Block:
             n_dropped = check.n_dropped
             if check.is_late is not None and roles.forecast is not None:
                 late = check.is_late
-                columns = (*check.only(late).forecast(told), _take(weight, late), _take(counts, late))
+                columns = (*check.only(late).forecast(own), _take(weight, late), _take(counts, late))
                 unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
         y_true, coding = check.labels()
-        y_proba, y_proba_of_zero, y_logit = check.forecast(told)
+        y_proba, y_proba_of_zero, y_logit = check.forecast(own)
         return cls(
             y_true=read_only(y_true),
             y_proba=_frozen(y_proba),
@@ -115,7 +115,7 @@ class Block:
             rows=check.numbers,
             n_dropped=n_dropped,
             coding=coding,
-            rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
+            forecasts=tuple(_frozen_forecast(check.forecast(each)) for each in roles.forecasters),
             order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
             unlabelled=unlabelled,
             part=part,

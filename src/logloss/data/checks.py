@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from logloss.data.prior_shift import corrected
-from logloss.data.rows import Array, Column, LabelTest, Rival, Roles, Rows
+from logloss.data.rows import Array, Column, Forecaster, LabelTest, Roles, Rows
 from logloss.data.values import COMPARE, as_number, compared, is_label, typed
 from logloss.errors import DataError
 from logloss.text import counted, listed, value_text
@@ -300,13 +300,13 @@ class Check:
             self.fail(name, "must be 0 or 1 (−1 or 1, or shares from 0 to 1)", bad, hint)
         raise DataError(_third_label(self.roles.spoken(name), "−1 as well as values from 0 to 1"))
 
-    def forecast(self, of: Rival) -> Forecast:
+    def forecast(self, of: Forecaster) -> Forecast:
         """P(1), P(0) and logits of a forecast, those that there are, corrected for negatives that training left out."""
         found = self.stated(of)
         kept = self.roles.negatives_kept
         return found if kept == 1 else corrected(*found, kept)
 
-    def stated(self, of: Rival) -> Forecast:
+    def stated(self, of: Forecaster) -> Forecast:
         """The same as they stand in the table."""
         if of.y_logit is not None:
             logit = self.numeric(of.y_logit)

@@ -210,7 +210,7 @@ class LabelTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Forecaster:
     """One of several forecasts of the same rows: what it is called, and the columns that hold it."""
 
     name: str
@@ -229,7 +229,7 @@ class Roles:
     """Which column plays which part, and how the label is read.
 
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
-    were found to be sound by an earlier pass and are not looked at again. rivals: the forecasts, where several are
+    were found to be sound by an earlier pass and are not looked at again. forecasters: the forecasts, where several are
     compared; order: the column by which rows come one after the other. texts: columns whose type says that they hold
     text, which is then no number however it reads; in text files everything is text.
     """
@@ -249,7 +249,7 @@ class Roles:
     label_test: LabelTest | None = None
     missing: str = "error"
     is_checked: bool = False
-    rivals: tuple[Rival, ...] = ()
+    forecasters: tuple[Forecaster, ...] = ()
     order: str | None = None
     negatives_kept: float = 1.0
     texts: frozenset[str] = frozenset()
@@ -271,7 +271,7 @@ class Roles:
             self.counts,
             self.offset,
             self.order,
-            *(name for rival in self.rivals for name in rival.columns),
+            *(name for each in self.forecasters for name in each.columns),
             *self.features,
             *self.cluster,
         )
@@ -280,7 +280,10 @@ class Roles:
     @property
     def probabilities(self) -> frozenset[str]:
         """Every column that holds probabilities."""
-        pairs = [(self.y_proba, self.y_proba_of_zero), *((r.y_proba, r.y_proba_of_zero) for r in self.rivals)]
+        pairs = [
+            (self.y_proba, self.y_proba_of_zero),
+            *((each.y_proba, each.y_proba_of_zero) for each in self.forecasters),
+        ]
         return frozenset(name for pair in pairs for name in pair if name is not None)
 
     @property

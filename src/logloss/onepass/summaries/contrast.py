@@ -106,9 +106,9 @@ class ContrastWorkspace:
         costs[0] = least
         n_kept, _ = losses.keep_costliest(gaps, 0, least, 0, costs, places)
         chosen = [int(place) for place, gap in zip(places[:n_kept], costs[:n_kept], strict=True) if gap > 0]
-        rivals = [block.rivals[number] for number in pair]
+        forecasts = [block.forecasts[number] for number in pair]
         found = [
-            Apart(row_of(block, rivals[0], float(first[k]), k), row_of(block, rivals[1], float(second[k]), k))
+            Apart(row_of(block, forecasts[0], float(first[k]), k), row_of(block, forecasts[1], float(second[k]), k))
             for k in chosen
         ]
         self.apart = sorted(self.apart + found, key=lambda row: row.rank)[:N_APART]
