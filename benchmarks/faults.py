@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 
 import logloss
 from logloss.data.binding import bind
+from logloss.data.request import RowOptions
 from logloss.onepass.engines import placed
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import GroupedSummary, LossSummary
@@ -70,8 +71,9 @@ class Faults:
 
     def walked(self, engine: Any) -> LossSummary:
         """The pass of `measure`, without what this process makes of it."""
-        with placed(self.path, engine) as table:
-            source, roles = bind(table, **ASKED)
+        asked = RowOptions(**ASKED, engine=engine)
+        with placed(self.path, asked) as table:
+            source, roles = bind(table, asked)
             groups = GroupedSummary.empty(roles.by)
             clusters = GroupedSummary.empty(roles.cluster, is_hashed=True)
             return walk(source, roles, LossSummary.empty(groups, clusters))

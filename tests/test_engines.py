@@ -19,6 +19,7 @@ from conftest import java_is_missing
 
 import logloss
 from logloss import DataError, EngineError, MissingPackage
+from logloss.data.request import RowOptions
 from logloss.data.rows import Column, FramePlace, Roles, Rows
 from logloss.data.source import BlockPart, as_source
 from logloss.onepass.engines import placed, travel
@@ -332,7 +333,7 @@ def test_what_an_engine_cannot_walk_is_refused(dask_client, folder):
         logloss.measure(frame, "p")
     with pytest.raises(DataError, match="an array can stand for a column of a table in memory only"):
         logloss.measure(frame, y_true=np.zeros(6_000), y_proba="p")
-    with placed(frame) as source, pytest.raises(DataError, match="read by its workers only"):
+    with placed(frame, RowOptions()) as source, pytest.raises(DataError, match="read by its workers only"):
         list(source.parts(("y",))[0].rows())
 
 
@@ -460,7 +461,7 @@ def test_batches_of_an_engine_become_whole_blocks():
 
 
 def test_an_engine_is_found_whatever_is_put_around_a_source(dask_client, folder):
-    with placed(folder, dask_client) as source:
+    with placed(folder, RowOptions(engine=dask_client)) as source:
         wrapped = logloss.leave_one_out.SourceWithout(source, FramePlace(), 3)
         assert engine_of(wrapped) is source.engine
     assert engine_of(as_source(folder)) is None

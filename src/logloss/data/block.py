@@ -12,13 +12,18 @@ array([1, 0], dtype=uint8)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from logloss.data.checks import Check, Forecast, read_only, valued
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.feature_values import features_of
+from logloss.data.checks.forecasts import forecast_in
+from logloss.data.checks.labels import Coding, labels_of
+from logloss.data.checks.missing_values import kept_rows
+from logloss.data.checks.reading import Check, read_only, valued
+from logloss.data.checks.weights import counts_of, offset_of, weights_of
+from logloss.data.prior_shift import Forecast, Unlabelled
 from logloss.data.rows import Array, Column, Forecaster, Place, Roles, Rows
 
 
@@ -47,7 +52,7 @@ class Block:
     first_row: int
     rows: Array | None = None
     n_dropped: int = 0
-    coding: frozenset[Any] = field(default_factory=frozenset)
+    coding: Coding = frozenset()
     forecasts: tuple[Forecast, ...] = ()
     order: Column | None = None
     unlabelled: Unlabelled | None = None
@@ -86,19 +91,17 @@ class Block:
         """Check a run of rows of a part. Cost: one look at each value."""
         check = Check(valued(rows, roles), roles)
         own = Forecaster("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
-        weight, counts = check.weights(), check.counts()
-        kept = check.kept(weight, counts)
-        n_dropped = 0
+        weight, counts = weights_of(check), counts_of(check)
+        taking_part = kept_rows(check, weight, counts)
         unlabelled = None
+        late, kept = taking_part.is_unlabelled, taking_part.is_kept
+        if late is not None and roles.forecast is not None:
+            columns = (*forecast_in(check.only(late), own), _take(weight, late), _take(counts, late))
+            unlabelled = Unlabelled(*map(_frozen, columns))
         if kept is not None:
-            n_dropped = check.n_dropped
-            if check.is_late is not None and roles.forecast is not None:
-                late = check.is_late
-                columns = (*check.only(late).forecast(own), _take(weight, late), _take(counts, late))
-                unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
-        y_true, coding = check.labels()
-        y_proba, y_proba_of_zero, y_logit = check.forecast(own)
+        y_true, coding = labels_of(check)
+        y_proba, y_proba_of_zero, y_logit = forecast_in(check, own)
         return cls(
             y_true=read_only(y_true),
             y_proba=_frozen(y_proba),
@@ -106,16 +109,16 @@ class Block:
             y_logit=_frozen(y_logit),
             sample_weight=_frozen(weight),
             counts=_frozen(counts),
-            features=check.features(),
-            offset=_frozen(check.offset()),
+            features=features_of(check),
+            offset=_frozen(offset_of(check)),
             by=tuple(check.rows.columns[name] for name in roles.by),
             cluster=tuple(check.rows.columns[name] for name in roles.cluster),
             place=rows.place,
             first_row=rows.first_row,
             rows=check.numbers,
-            n_dropped=n_dropped,
+            n_dropped=taking_part.n_dropped,
             coding=coding,
-            forecasts=tuple(_frozen_forecast(check.forecast(each)) for each in roles.forecasters),
+            forecasts=tuple(_frozen_forecast(forecast_in(check, each)) for each in roles.forecasters),
             order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
             unlabelled=unlabelled,
             part=part,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.checks import checked_features
+from logloss.data.checks.feature_values import checked_features
 from logloss.data.keys import sorting, values_of
 from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.data.values import Value, is_label, number_in

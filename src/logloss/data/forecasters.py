@@ -1,6 +1,6 @@
 """Several forecasts of the same rows: what the arguments of `compare` mean.
 
->>> source, roles = bind_forecasters([1, 0], {"old": [0.5, 0.5], "new": [0.9, 0.2]})
+>>> source, roles = bind_forecasters([1, 0], {"old": [0.5, 0.5], "new": [0.9, 0.2]}, RowOptions())
 >>> [forecaster.name for forecaster in roles.forecasters], source.n_rows
 (['old', 'new'], 2)
 """
@@ -23,6 +23,7 @@ from logloss.data.binding import (
     with_texts,
 )
 from logloss.data.columns import as_column, check_lengths
+from logloss.data.request import RowOptions
 from logloss.data.rows import Column, Forecaster, Roles
 from logloss.data.source import MemorySource, Source, as_source, warn_of_order
 from logloss.errors import DataError
@@ -47,35 +48,26 @@ class Given:
         return isinstance(self.value, str) or pair
 
 
-def bind_forecasters(
-    data: Any,
-    forecasts: Any = None,
-    *,
-    y_true: Any = None,
-    y_proba: Any = None,
-    y_logit: Any = None,
-    order: Any = None,
-    **others: Any,
-) -> tuple[Any, Roles]:
-    """The source and the roles that the arguments of `compare` describe."""
-    if forecasts is not None and y_proba is not None:
+def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Source, Roles]:
+    """The source and the roles that the arguments of `compare` describe; y_proba and y_logit are several columns."""
+    if forecasts is not None and asked.y_proba is not None:
         raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
-    has_table = y_true is not None
+    has_table = asked.y_true is not None
     given = [
-        *_given(y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
-        *_given(y_logit, "y_logit", has_table=has_table),
+        *_given(asked.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
+        *_given(asked.y_logit, "y_logit", has_table=has_table),
     ]
     _check_names([each.name for each in given])
-    missing = others.get("missing", "error")
     if has_table and any(hasattr(each.value, "predictor") for each in given):
-        data, given = _scored(data, given, missing, header=others.get("header", True))
-    first, *rest = (_predicted(each, data if has_table else None, missing) for each in given)
+        data, given = _scored(data, given, asked)
+    first, *rest = (_predicted(each, data if has_table else None, asked.missing) for each in given)
     others_beside = {f'"{printable(each.name)}"': each.value for each in rest}
-    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": order})
+    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": asked.order})
     also = [name for each in rest if each.is_named for name in _names_in(each.value)] if has_table else []
-    also += [order] if has_table and isinstance(order, str) else []
-    source, roles = bind(data, y_true=y_true, **{first.role: _one(first)}, also=also, **others)
-    if y_true is None:
+    also += [asked.order] if has_table and isinstance(asked.order, str) else []
+    alone = replace(asked, **{"y_proba": None, "y_logit": None, first.role: _one(first)})
+    source, roles = bind(data, alone, also=also)
+    if not has_table:
         for each in rest:
             if each.is_named:
                 raise DataError(
@@ -85,23 +77,30 @@ def bind_forecasters(
     forecasters, beside = _renamed(first, roles, source)
     labels = source.column(roles.y_true) if isinstance(source, MemorySource) else None
     for each in rest:
-        forecaster, columns = _forecaster(each, source, labels, roles.pos_label)
+        forecaster, columns = _forecaster(each, source, labels, asked.pos_label)
         forecasters.append(forecaster)
         beside |= columns
-    own_order = order if isinstance(order, str) else None
-    if own_order is not None:
-        if y_true is None:
-            raise DataError(f'`order` names the column "{order}", but no table is given. Pass an array.')
-        if own_order not in source.column_names:
-            raise unknown_column(own_order, source.column_names)
-    elif order is not None:
-        own_order = "order" if "order" not in source.column_names else "order[array]"
-        beside[own_order] = as_column(order, "order")
-    roles = replace(
-        roles, y_proba=None, y_proba_of_zero=None, y_logit=None, forecasters=tuple(forecasters), order=own_order
-    )
+    order, column = _order_of(asked, source)
+    if order is not None and column is not None:
+        beside[order] = column
+    roles = replace(roles, y_proba=None, y_proba_of_zero=None, y_logit=None, order=order)
+    roles = replace(roles, forecasters=tuple(forecasters))
     source = _widened(source, roles, beside)
     return source, with_texts(source, roles)
+
+
+def _order_of(asked: RowOptions, source: Source) -> tuple[str | None, Column | None]:
+    """(What the column is called that puts rows in order, the column itself where it is an array beside the table)."""
+    if asked.order is None:
+        return None, None
+    if not isinstance(asked.order, str):
+        name = "order" if "order" not in source.column_names else "order[array]"
+        return name, as_column(asked.order, "order")
+    if asked.y_true is None:
+        raise DataError(f'`order` names the column "{asked.order}", but no table is given. Pass an array.')
+    if asked.order not in source.column_names:
+        raise unknown_column(asked.order, source.column_names)
+    return asked.order, None
 
 
 def _given(forecasts: Any, role: str, *, has_table: bool) -> list[Given]:
@@ -129,24 +128,24 @@ def is_elsewhere(table: Any) -> bool:
     )
 
 
-def _scored(table: Any, given: Sequence[Given], missing: str, *, header: bool) -> tuple[Any, list[Given]]:
+def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any, list[Given]]:
     """The table with a column for each model of ours among the forecasts, and the forecasts as such columns.
 
     A table in memory stays as it is: there, arrays stand beside its columns.
     """
-    source = as_source(table, header=header)
+    source = as_source(table, header=asked.header)
     if hasattr(source, "column"):
         return table, list(given)
-    table, found = source, []
+    table, columns = source, []
     for each in given:
         predictor = getattr(each.value, "predictor", None)
         if predictor is None:
-            found.append(each)
+            columns.append(each)
             continue
         own = _free(each.name, table)
-        table = predictor.scored(table, own, missing)
-        found.append(Given(each.name, "y_logit", own))
-    return table, found
+        table = predictor.scored(table, own, asked.missing)
+        columns.append(Given(each.name, "y_logit", own))
+    return table, columns
 
 
 def _predicted(given: Given, table: Any, missing: str) -> Given:

@@ -13,15 +13,15 @@ by a name that the user gives.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.binding import bind
-from logloss.data.block import Block
 from logloss.data.keys import GroupKey
+from logloss.data.request import RowOptions
 from logloss.data.rows import positive_text
 from logloss.data.values import typed
 from logloss.errors import DataError
@@ -172,29 +172,20 @@ class SummaryRecord:
         return SummaryRecord(self.summary.merge(other.summary), question, parts, parts.text, notes)
 
 
-def summarise(
-    data: Any,
-    *,
-    groups: Sequence[Any] | None = None,
-    name: str = "",
-    header: bool = True,
-    engine: Any = None,
-    progress: Callable[[Block], None] | None = None,
-    **asked: Any,
-) -> SummaryRecord:
-    """One walk over the rows; the arguments are those of `measure`."""
+def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
+    """One walk over the rows, and what a measurement is made of."""
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
 
-    with placed(data, engine, header=header) as table:
-        source, roles = bind(table, header=header, **asked)
-        only = None if groups is None else listed_groups(groups, len(roles.by))
+    with placed(data, asked) as table:
+        source, roles = bind(table, asked)
+        only = None if asked.groups is None else listed_groups(asked.groups, len(roles.by))
         empty = LossSummary.empty(
             GroupedSummary.empty(roles.by, only=only) if roles.by else None,
             GroupedSummary.empty(roles.cluster, is_hashed=True) if roles.cluster else None,
         )
-        summary = walk(source, roles, empty, progress=progress)
+        summary = walk(source, roles, empty, progress=asked.progress)
     question = Question(
         positive_text(roles),
         "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
@@ -203,8 +194,8 @@ def summarise(
         roles.counts is not None,
         roles.negatives_kept,
     )
-    parts = Parts.of(summary.pieces, name)
-    return SummaryRecord(summary, question, parts, source.name or name, source.notes)
+    parts = Parts.of(summary.pieces, asked.name)
+    return SummaryRecord(summary, question, parts, source.name or asked.name, source.notes)
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:

@@ -20,16 +20,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from logloss.data.block import Block
-from logloss.data.checks import judge_coding
-from logloss.data.rows import Roles
-from logloss.data.source import BlockPart, Source
+from logloss.data.checks.labels import judge_coding
+from logloss.data.rows import Roles, Rows
+from logloss.data.source import BlockPart, Part, Source
 from logloss.errors import DataError
-from logloss.onepass.summaries import Workspace
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import Workspace
 
 Seen = Callable[[Block], None]
+# What the loop hands out: blocks, or rows that have no labels.
+Handed = TypeVar("Handed", Block, Rows)
 
 
 class Stopped(Exception):
@@ -130,16 +134,39 @@ def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[Bloc
 def summary_of(
     parts: Iterable[BlockPart], empty: Any, progress: Seen | None = None, stop: threading.Event | None = None
 ) -> Any:
-    """The summary of some parts: the one loop over blocks. Engines send this function, with parts, to their workers."""
+    """The summary of some parts. Engines send this function, with parts, to their workers."""
     workspace: Workspace = empty.workspace()
-    for part in parts:
-        for block in part.blocks():
+    hand_out((part.blocks() for part in parts), workspace.add, progress=progress, stop=stop)
+    return workspace.freeze()
+
+
+def blocks_in_order(source: Source, roles: Roles, use: Callable[[Block], None]) -> None:
+    """Hand out the blocks of a source as they stand, in one thread: for answers that are as long as the table."""
+    hand_out((part.blocks() for part in parts_of(source, roles)), use)
+
+
+def rows_in_order(
+    parts: Iterable[Part], use: Callable[[Rows], None], progress: Callable[[Rows], None] | None = None
+) -> None:
+    """The same of rows that have no labels, and so are no blocks."""
+    hand_out((part.rows() for part in parts), use, progress=progress)
+
+
+def hand_out(
+    runs: Iterable[Iterable[Handed]],
+    use: Callable[[Handed], None],
+    *,
+    progress: Callable[[Handed], None] | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """The one loop over blocks: each goes to `use`, then to `progress`; once `stop` is set, no other one does."""
+    for run in runs:
+        for block in run:
             if stop is not None and stop.is_set():
                 raise Stopped
-            workspace.add(block)
+            use(block)
             if progress is not None:
                 progress(block)
-    return workspace.freeze()
 
 
 def available_cpus() -> int:

@@ -1,7 +1,8 @@
 """What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows.
 
 >>> from logloss.data.binding import bind
->>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
+>>> from logloss.data.request import RowOptions
+>>> source, roles = bind([0, 1, 1], RowOptions(), features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
 >>> learn(source, roles, {}).design.names
 ('age', 'sex = m')
 """

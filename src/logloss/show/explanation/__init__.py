@@ -16,7 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 from logloss.answers.figures import put
-from logloss.data.values import is_label
+from logloss.data.request import RowOptions, described
+from logloss.data.values import Value, is_label
 from logloss.errors import DataError
 from logloss.measurement import Measurement
 from logloss.show import page
@@ -115,12 +116,13 @@ class Explanation:
         return "\n".join([f"{head}, {share}.", "", *columns(rows, "lrr", gap="   ")])
 
 
+@described
 def explain(
     data: Any,
     y_true: Any = None,
     *,
     feature: str | None = None,
-    pos_label: Any = None,
+    pos_label: Value = None,
     l2: float = 1.0,
     model: LogisticModel | None = None,
     header: bool = True,
@@ -139,14 +141,12 @@ def explain(
         Labels, as in `fit`: a name, where `data` is a table, or a comparison such as ``"stars >= 4"``.
     feature : name of a column, optional
         The column of numbers, where `data` is a table.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {pos_label}
     l2 : float, ≥ 0
         Prior precision on the summed loss, as in `fit`; 1 keeps the curve finite where a cut divides the classes.
     model : LogisticModel, optional
         A model of this one column that is shown instead of a new one.
-    header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
+    {header}
 
     Returns
     -------
@@ -206,7 +206,7 @@ def counted_coefficients(model: LogisticModel) -> str:
 
 
 def _points_of(
-    data: Any, y_true: Any, feature: str | None, pos_label: Any, header: bool
+    data: Any, y_true: Any, feature: str | None, pos_label: Value, header: bool
 ) -> tuple[Any, Any, Names, str]:
     """(Numbers, labels, what they are called, where from) of a table or of arrays, checked like those of a fit."""
     from logloss.data.binding import bind
@@ -216,9 +216,10 @@ def _points_of(
     if isinstance(y_true, str):
         if feature is None:
             raise DataError('name the column of numbers that is shown: feature="…" (in the shell -x).')
-        source, roles = bind(data, y_true=y_true, features=[feature], pos_label=pos_label, header=header)
+        asked = RowOptions(y_true=y_true, pos_label=pos_label, header=header)
+        source, roles = bind(data, asked, features=[feature])
     else:
-        source, roles = bind(y_true, features={feature or "x": data}, pos_label=pos_label)
+        source, roles = bind(y_true, RowOptions(pos_label=pos_label), features={feature or "x": data})
     found = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))
     if found.n_rows > MOST_POINTS:
         raise DataError(
@@ -239,7 +240,7 @@ def _points_of(
     return x, labels, names, source.name
 
 
-def _names(pos_label: Any, other: Any, test: Any, feature: str) -> Names:
+def _names(pos_label: Value, other: Value, test: Any, feature: str) -> Names:
     """What the classes are called: their values, or whether the comparison holds."""
     if test is not None:
         if test.operator != "==" or not isinstance(test.operand, str):
