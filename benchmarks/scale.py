@@ -144,7 +144,8 @@ def traffic(n_rows: int) -> None:
         n_rows, n_ten = parts[0].part.n_rows, len(packed(parts[:10]))
         print(f"a part of {n_rows:,} rows: described in {len(run):,} bytes; ten of them in {n_ten:,}")
         print(f"measure: {len(empty):,} bytes go, {len(answer):,} come back of each run of parts")
-        from logloss.data.design import Design, numbers_of
+        from logloss.data.design import Design
+        from logloss.data.terms import numbers_of
         from logloss.onepass.summaries import CurvatureSummary, Point
 
         for width in (10, 20, 100, 1000):

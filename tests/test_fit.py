@@ -18,8 +18,9 @@ from sklearn.linear_model import LogisticRegression
 
 import logloss
 from logloss.data.binding import MATRIX, bind
-from logloss.data.design import Design, Numbers
+from logloss.data.design import Design
 from logloss.data.request import RowOptions
+from logloss.data.terms import Numbers
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
 from logloss.training import fit, separation, solver, warm_start

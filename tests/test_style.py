@@ -44,6 +44,7 @@ data.forecasters
 data.binding
 data.request
 data.source | data.design
+data.terms
 data.columns
 data.arrow | data.block
 data.checks

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
-from logloss.data.design import Design, Numbers
+from logloss.data.design import Design
+from logloss.data.terms import Numbers
 from logloss.inference.moments import AllSums
 from logloss.inference.score_table import spread_of
 from logloss.onepass.kernels import exact

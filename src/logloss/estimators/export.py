@@ -21,8 +21,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from logloss.data.binding import MATRIX, matrix_names
-from logloss.data.design import Category, Design
+from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.terms import Category
 from logloss.errors import DataError, MissingPackage
 from logloss.text import listed, printable
 from logloss.training.model import LogisticModel

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.design import Category, Design, Numbers
+from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.terms import Category, Numbers
 from logloss.data.values import is_written_value, read_value, written_value
 from logloss.errors import DataError
 from logloss.files.document import Reading, document_bytes, known_fields, number, written

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, OUTLYING, Design, category_of, numbers_of
+from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
+from logloss.data.terms import FAR, LARGE, OUTLYING, category_of, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.warm_start import sample_size

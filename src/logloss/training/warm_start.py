@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Design, Numbers, coded_column
+from logloss.data.design import Design
 from logloss.data.rows import Array, Column
+from logloss.data.terms import Numbers, coded_column
 
 # A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from logloss.answers.small_table import SmallTable
-from logloss.data.design import Numbers
+from logloss.data.terms import Numbers
 from logloss.show.drawings.drawn import Drawing
 from logloss.show.words.of_model import odds_ratio, table_of
 from logloss.text import count, counted, fixed, printable, significant
