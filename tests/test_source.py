@@ -14,8 +14,8 @@ from logloss import DataError, log_loss, measure
 from logloss.data.binding import MATRIX, bind
 from logloss.data.columns import as_column
 from logloss.data.request import RowOptions
-from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source
+from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Roles
+from logloss.data.source import BlockPart, MemoryPart, array_source, as_source
 
 
 def refused(call) -> str:

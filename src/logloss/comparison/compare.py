@@ -16,6 +16,7 @@ from logloss.data.forecasters import bind_forecasters
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import positive_text
 from logloss.data.values import Value
+from logloss.measurement.answer import first_impossible
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ComparisonSummary
@@ -180,12 +181,6 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         summary=summary,
         **said,
     )
-
-
-def first_impossible(losses: Any, source: str) -> str:
-    """Where the first row is that was given probability 0 and happened; "" if there is none."""
-    first = next((row for row in losses.costliest.rows if math.isinf(row.cost)), None)
-    return "" if first is None else first.where(source)
 
 
 def change_of(names: tuple[str, ...], contest: Contest) -> Estimate:

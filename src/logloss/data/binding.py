@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ import numpy as np
 
 from logloss.data.columns import as_column, check_lengths, is_arrow
 from logloss.data.request import RowOptions
-from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_unnamed_index
+from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, unknown_column
 from logloss.data.source import MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
 from logloss.data.values import is_label
 from logloss.errors import DataError
@@ -317,13 +316,3 @@ def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
                 f"The features are: {listed([printable(n) for n in features], 20)}."
             )
     return names
-
-
-def unknown_column(name: str, names: Sequence[str]) -> DataError:
-    """What is said of a column that a table does not have."""
-    names = [each for each in names if not is_unnamed_index(each)]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-    return DataError(
-        f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
-    )

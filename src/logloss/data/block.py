@@ -72,11 +72,11 @@ class Block:
         names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "offset")
         arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
         columns: dict[str, Any] = {
-            name: tuple(_taken(column, chosen) for column in getattr(self, name))
+            name: tuple(column.taken(chosen) for column in getattr(self, name))
             for name in ("features", "by", "cluster")
         }
         forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
-        order = None if self.order is None else _taken(self.order, chosen)
+        order = None if self.order is None else self.order.taken(chosen)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
         own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
@@ -127,12 +127,6 @@ class Block:
 
 def _take(values: Array | None, kept: Array) -> Array | None:
     return None if values is None else values[kept]
-
-
-def _taken(column: Column, chosen: Array) -> Column:
-    """Some rows of a column."""
-    missing = _take(column.missing, chosen)
-    return Column(column.values[chosen], missing, column.categories, column.names, column.is_date, column.ranks)
 
 
 def _frozen(values: Array | None) -> Array | None:

@@ -23,17 +23,7 @@ LARGEST = int(sys.float_info.max)
 
 def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
     """The same columns, rows start to stop."""
-    return {
-        name: Column(
-            column.values[start:stop],
-            None if column.missing is None else column.missing[start:stop],
-            column.categories,
-            column.names,
-            column.is_date,
-            column.ranks,
-        )
-        for name, column in columns.items()
-    }
+    return {name: column.taken(slice(start, stop)) for name, column in columns.items()}
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:

@@ -18,13 +18,12 @@ from logloss.data.binding import (
     is_list_of_text,
     names_of,
     pair_of,
-    unknown_column,
     with_arrays,
     with_texts,
 )
 from logloss.data.columns import as_column, check_lengths
 from logloss.data.request import RowOptions
-from logloss.data.rows import Column, Forecaster, Roles
+from logloss.data.rows import Column, Forecaster, Roles, unknown_column
 from logloss.data.source import MemorySource, Source, as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.text import count, listed, printable

@@ -16,16 +16,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
-from logloss.data.rows import Column, Place, Roles, Rows
+from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Place, Roles, Rows
 from logloss.errors import DataError
 from logloss.text import printable
 
-# Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
-BLOCK_ROWS = 1 << 17
 # Values of a matrix handed out together: 4 MB of float64.
 MATRIX_VALUES = 1 << 19
-# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
-PART_ROWS = 1 << 19
 
 
 @runtime_checkable
@@ -159,6 +155,50 @@ class MemorySource:
             MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
             for start in range(0, self.n_rows, PART_ROWS)
         ]
+
+
+class SourceAround:
+    """A source that stands around another one and is as that is, but for what it says itself."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.source.name
+
+    @property
+    def is_rewalkable(self) -> bool:
+        """Whether it can be walked again."""
+        return self.source.is_rewalkable
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order."""
+        return self.source.column_names
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known."""
+        return self.source.n_rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how it was read."""
+        return self.source.notes
+
+    def why_unused(self, column: str) -> str:
+        """Why a column is no feature unless somebody names it."""
+        return self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """`text` where the type of a column says so."""
+        return self.source.kind_of(column)
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """Its parts, reading these columns."""
+        return self.source.parts(columns, texts)
 
 
 def array_source(arrays: Mapping[str, Any]) -> MemorySource:

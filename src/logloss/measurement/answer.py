@@ -305,21 +305,15 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     summary, question = record.summary, record.question
     spread = spread_of(summary.scores)
     moments, error_of = figures_of(summary, spread)
-    no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
     reason = moments.why_no_interval()
     loss, uncertainty = moments.log_loss(), moments.uncertainty()
     recalibration = Recalibration(spread)
-    excess = max(loss - recalibration.log_loss, 0.0)
-    chance = Chance(reason=no_chance)
-    if not no_chance:
-        chance = chance_of(spread, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+    chance = _chance(summary, spread, max(loss - recalibration.log_loss, 0.0))
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
     slope, intercept = straightness(spread, error_of, reason)
-    late = summary.unlabelled
+    unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
     gap = moments.expected_gap()
     z, z_reason = moments.expected_z(gap)
-    first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
-    groups = summary.groups
     return Measurement(
         log_loss=loss,
         log_loss_of_possible=moments.loss_of_possible(),
@@ -345,10 +339,10 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,
         n_dropped=summary.n_dropped,
-        n_unlabelled=None if late is None else late.n_rows,
-        unlabelled_mean_proba=math.nan if late is None else late.mean_proba,
-        unlabelled_expected_log_loss=math.nan if late is None else late.expected_log_loss,
-        n_clusters=0 if summary.clusters is None else summary.clusters.n_groups,
+        n_unlabelled=None if unlabelled is None else unlabelled.n_rows,
+        unlabelled_mean_proba=math.nan if unlabelled is None else unlabelled.mean_proba,
+        unlabelled_expected_log_loss=math.nan if unlabelled is None else unlabelled.expected_log_loss,
+        n_clusters=0 if clusters is None else clusters.n_groups,
         n_scores=summary.scores.n_distinct,
         is_exact=not summary.scores.is_binned,
         sum_weight=moments.sum_weight(),
@@ -357,15 +351,28 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         has_counts=question.has_counts,
         negatives_kept=question.negatives_kept,
         by=() if groups is None else groups.columns,
-        cluster=() if summary.clusters is None else summary.clusters.columns,
-        has_buckets=summary.clusters is not None and summary.clusters.is_over,
+        cluster=() if clusters is None else clusters.columns,
+        has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
-        first_infinite="" if first is None else first.where(record.source),
+        first_infinite=first_impossible(summary, record.source),
         source=record.source,
         positive=question.positive,
         notes=record.notes,
         record=record,
     )
+
+
+def _chance(summary: LossSummary, spread: Spread, excess: float) -> Chance:
+    """What chance alone would show of an excess over the recalibrated loss."""
+    if summary.clusters is not None:
+        return Chance(reason="rows of a cluster depend on each other")
+    return chance_of(spread, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+
+
+def first_impossible(summary: LossSummary, source: str) -> str:
+    """Where the first row is that was given probability 0 and happened; "" if there is none."""
+    first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
+    return "" if first is None else first.where(source)
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:

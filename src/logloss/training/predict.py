@@ -26,7 +26,7 @@ from logloss.data.keys import missing_of
 from logloss.data.prior_shift import corrected
 from logloss.data.request import check_negatives_kept
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
-from logloss.data.source import MemorySource, Part, Source, as_source, warn_of_order
+from logloss.data.source import MemorySource, Part, Source, SourceAround, as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
 from logloss.text import count, counted, listed, printable
@@ -347,11 +347,12 @@ class ScoredPart:
         return values if missing is None else np.where(missing, np.nan, values)
 
 
-class ScoredSource:
+class ScoredSource(SourceAround):
     """A source with one more column, called `logit`: the log-odds that a model gives each row."""
 
     def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
-        self.source, self.predictor, self.missing, self.logit = source, predictor, missing, logit
+        super().__init__(source)
+        self.predictor, self.missing, self.logit = predictor, missing, logit
         if predictor.has_offset and not predictor.offset:
             raise DataError(
                 "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
@@ -363,24 +364,9 @@ class ScoredSource:
         self._lock = threading.Lock()
 
     @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
-        return self.source.is_rewalkable
-
-    @property
     def column_names(self) -> tuple[str, ...]:
         """Its columns, and the one that is added."""
         return (*self.source.column_names, self.logit)
-
-    @property
-    def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
-        return self.source.n_rows
 
     @property
     def notes(self) -> tuple[str, ...]:

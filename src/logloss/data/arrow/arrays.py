@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -20,13 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logloss.data.rows import Column, Place, Rows, is_unnamed_index
+from logloss.data.rows import BLOCK_ROWS, Array, Column, Place, Rows, is_unnamed_index, unknown_column
 from logloss.data.values import typed
 from logloss.errors import DataError
-from logloss.text import listed, printable
+from logloss.text import printable
 
-# Rows of one block: 1 MB of float64; 2e7 rows in blocks of this size read as fast as whole row groups.
-BLOCK_ROWS = 1 << 17
 # The extension types of pandas that are not what they are stored as.
 PERIOD, INTERVAL = "pandas.period", "pandas.interval"
 
@@ -120,15 +117,9 @@ def _of_decimals(values: Any) -> Any:
             # The float nearest to a quotient of two whole floats; of 15 digits, it prints as the decimal does.
             whole = pc.multiply(digits, pa.scalar(Decimal(10**scale))).cast(pa.int64())
             return pc.divide(whole.cast(pa.float64()), 10.0**scale)
-    coded = values.dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.unify_dictionaries().combine_chunks()
-    codes, missing = coded.indices, None
-    if codes.null_count:
-        missing = _array(codes.is_null())
-        codes = codes.fill_null(0)
-    found = tuple(typed(value) for value in coded.dictionary.to_pylist())
-    return Column(np.asarray(_array(codes), np.int32), missing, found).as_values()
+    codes, missing, dictionary = _codes_of(values.dictionary_encode())
+    categories = tuple(typed(value) for value in dictionary.to_pylist())
+    return Column(np.asarray(codes, np.int32), missing, categories).as_values()
 
 
 def kind_of(stored: Any) -> str:
@@ -199,42 +190,46 @@ def _words(dictionary: Any) -> Any:
     return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
 
 
-def _coded(values: Any, *, is_declared: bool = False) -> Column:
-    """A dictionary as codes into the values that occur; dictionaries of chunks become one."""
+def _codes_of(values: Any) -> tuple[Array, Array | None, Any]:
+    """(Codes, which rows have none, the values that they stand for); dictionaries of chunks become one."""
     if isinstance(values, pa.ChunkedArray):
         values = values.unify_dictionaries().combine_chunks()
-    words, codes = _words(values.dictionary), values.indices
-    missing = None
-    if codes.null_count:
-        missing = _array(codes.is_null())
-        codes = codes.fill_null(0)
-    found = _array(codes)
+    codes = values.indices
+    if not codes.null_count:
+        return _array(codes), None, values.dictionary
+    return _array(codes.fill_null(0)), _array(codes.is_null()), values.dictionary
+
+
+def _coded(values: Any, *, is_declared: bool = False) -> Column:
+    """A dictionary as codes into the values that occur."""
+    codes, missing, dictionary = _codes_of(values)
+    words = _words(dictionary)
     # A reader hands on whatever codes it finds.
-    present = found if missing is None else found[~missing]
+    present = codes if missing is None else codes[~missing]
     if len(present) and present.view(f"u{present.dtype.itemsize}").max() >= len(words):
         raise pa.ArrowIndexError(f"a code stands for no word: there are {len(words)} words")
     # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
-    if words.null_count and len(found):
-        lacks = _array(words.is_null())[found]
+    if words.null_count and len(codes):
+        lacks = _array(words.is_null())[codes]
         missing = lacks if missing is None else missing | lacks
-        present = found[~missing]
+        present = codes[~missing]
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.
     occurs = np.zeros(len(words), bool)
     occurs[present] = True
-    if len(found) and not occurs.any():
-        return Column(np.full(len(found), np.nan), np.ones(len(found), bool))
+    if len(codes) and not occurs.any():
+        return Column(np.full(len(codes), np.nan), np.ones(len(codes), bool))
     if not occurs.all():
-        found = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)[found]
+        codes = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)[codes]
     if missing is not None:
-        found = np.where(missing, 0, found)
+        codes = np.where(missing, 0, codes)
     categories = tuple(_array(words)[occurs].tolist())
     if pa.types.is_decimal(words.type):
         categories = tuple(map(typed, categories))
     ranks = tuple(np.flatnonzero(occurs).tolist()) if is_declared else None
-    return Column(np.asarray(found, np.int32), missing, categories, ranks=ranks)
+    return Column(np.asarray(codes, np.int32), missing, categories, ranks=ranks)
 
 
-def _array(values: Any) -> np.ndarray[Any, Any]:
+def _array(values: Any) -> Array:
     """An Arrow array without nulls as a NumPy array."""
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
@@ -294,11 +289,7 @@ def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
     """Refuse a column that the table does not have, or has twice."""
     for name in wanted:
         if name not in names:
-            names = [each for each in names if not is_unnamed_index(each)]
-            close = get_close_matches(name, names, n=1)
-            hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-            table = listed([printable(each) for each in names], 20)
-            raise DataError(f'no column "{printable(name)}". The table has: {table}.{hint}')
+            raise unknown_column(name, names)
         if names.count(name) > 1:
             raise DataError(f"{spoken(name)} stands {names.count(name)} times in the table. Give each its own name.")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from logloss.data.arrow.arrays import BLOCK_ROWS, rows_of
-from logloss.data.rows import Place, Rows
+from logloss.data.arrow.arrays import rows_of
+from logloss.data.rows import BLOCK_ROWS, Place, Rows
 
 
 def rows_of_batches(batches: Iterable[Any], columns: Sequence[str], first_row: int) -> Iterator[Rows]:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import (
-    BLOCK_ROWS,
     Partitions,
     damage_named,
     file_at,
@@ -24,7 +23,7 @@ from logloss.data.arrow.arrays import (
     kind_of,
     rows_of,
 )
-from logloss.data.rows import Place, Rows
+from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from logloss.data.arrow.arrays import (
-    BLOCK_ROWS,
     Partitions,
     array_of,
     check_names,
@@ -22,12 +21,10 @@ from logloss.data.arrow.arrays import (
     why_unused,
     wrong_kind,
 )
-from logloss.data.rows import INDEX, Column, Place, Rows
+from logloss.data.rows import BLOCK_ROWS, INDEX, PART_ROWS, Column, Place, Rows
 from logloss.errors import DataError
 from logloss.text import listed
 
-# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
-PART_ROWS = 1 << 19
 # Arrow's names of the floats, and everybody else's.
 FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -42,14 +43,7 @@ class Check:
     def only(self, kept: Array) -> Check:
         """The same for some of the rows."""
         columns = {
-            name: Column(
-                column.values[kept],
-                column.missing[kept] if column.missing is not None and name in self.may_lack else None,
-                column.categories,
-                column.names,
-                column.is_date,
-                column.ranks,
-            )
+            name: (column if name in self.may_lack else replace(column, missing=None)).taken(kept)
             for name, column in self.rows.columns.items()
         }
         return Check(Rows(columns, self.rows.first_row, self.rows.place), self.roles, np.flatnonzero(kept))

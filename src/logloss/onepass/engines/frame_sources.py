@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logloss.data.rows import FramePlace, Rows
-from logloss.data.source import Part, Source
+from logloss.data.source import Part, Source, SourceAround
 from logloss.errors import DataError
 
 # On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
@@ -110,45 +110,14 @@ class FrameSource:
         return [FramePart(tuple(columns))]
 
 
-class EngineSource:
-    """Files whose parts an engine walks."""
+class EngineSource(SourceAround):
+    """Files whose parts an engine walks: described, they travel as a few hundred bytes each."""
 
     def __init__(self, source: Source, engine: Any) -> None:
-        self.source, self.engine = source, engine
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
-        return self.source.is_rewalkable
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
-        return self.source.column_names
-
-    @property
-    def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
-        return self.source.n_rows
+        super().__init__(source)
+        self.engine = engine
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read, and what the engine could not do."""
         return (*self.source.notes, *self.engine.notes)
-
-    def why_unused(self, column: str) -> str:
-        """As before."""
-        return self.source.why_unused(column)
-
-    def kind_of(self, column: str) -> str:
-        """As before."""
-        return self.source.kind_of(column)
-
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
-        """Its parts, described: they travel as a few hundred bytes each."""
-        return self.source.parts(columns, texts)
