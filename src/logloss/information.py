@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from logloss.data.binding import bind
 from logloss.data.block import Block
@@ -27,12 +28,12 @@ UNITS = {"nats": 1.0, "bits": NATS_PER_BIT}
 
 @described
 def log_loss(
-    y_true: Any,
-    y_proba: Any = None,
+    y_true: ArrayLike,
+    y_proba: ArrayLike | None = None,
     *,
-    y_logit: Any = None,
-    sample_weight: Any = None,
-    counts: Any = None,
+    y_logit: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
     pos_label: Value = None,
     missing: str = "error",
     unit: str = "nats",
@@ -120,7 +121,12 @@ def may_be_soft(source: Source, roles: Roles) -> bool:
 
 @described
 def surprisal(
-    y_true: Any, y_proba: Any = None, *, y_logit: Any = None, pos_label: Value = None, unit: str = "nats"
+    y_true: ArrayLike,
+    y_proba: ArrayLike | None = None,
+    *,
+    y_logit: ArrayLike | None = None,
+    pos_label: Value = None,
+    unit: str = "nats",
 ) -> Array:
     """What each row costs: −log of the probability given to what happened, in nats (or bits).
 
@@ -177,7 +183,7 @@ def surprisal(
     return out if nats == 1.0 else out / nats
 
 
-def entropy(q: Any, *, unit: str = "nats") -> Any:
+def entropy(q: ArrayLike, *, unit: str = "nats") -> Any:
     r"""Entropy H(q) of a label that is 1 with probability q, in nats (or bits), elementwise.
 
     How uncertain the label is: 0 if it is known, ln 2 = one bit at q = ½. Also the log loss of the truth about itself.
@@ -224,7 +230,7 @@ def entropy(q: Any, *, unit: str = "nats") -> Any:
     return shaped(out, shape, nats)
 
 
-def cross_entropy(q: Any, p: Any, *, unit: str = "nats") -> Any:
+def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     r"""Cross-entropy H(q, p): what it costs to expect p where q is true, in nats (or bits), elementwise.
 
     At least H(q), and equal to it only if p = q; infinite if what q allows is impossible under p. Truth first,
@@ -273,7 +279,7 @@ def cross_entropy(q: Any, p: Any, *, unit: str = "nats") -> Any:
     return shaped(out, shape, nats)
 
 
-def kl_divergence(q: Any, p: Any, *, unit: str = "nats") -> Any:
+def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     r"""KL divergence KL(q ‖ p) = H(q, p) − H(q), in nats (or bits), elementwise.
 
     How unlike p is to the truth q: 0 only if they are equal, infinite if what q allows is impossible under p; not
@@ -330,7 +336,7 @@ def unit_in_nats(unit: str) -> float:
     return UNITS[unit]
 
 
-def broadcast(**values: Any) -> tuple[list[Array], tuple[int, ...]]:
+def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     """Probabilities of common shape as flat float64 arrays, and that shape."""
     arrays = []
     warn_of_order({f"`{name}`": value for name, value in values.items()})

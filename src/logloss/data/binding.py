@@ -8,17 +8,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from logloss.data.columns import as_column, check_lengths, is_arrow
 from logloss.data.request import RowOptions
 from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, unknown_column
-from logloss.data.source import MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
-from logloss.data.values import is_label
+from logloss.data.source import ColumnSource, MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
+from logloss.data.values import Value, is_label
 from logloss.errors import DataError
 from logloss.text import listed, printable
 
@@ -207,7 +207,7 @@ def _names_and_arrays(given: Mapping[str, Any], *, has_table: bool = True) -> tu
     return names, arrays
 
 
-def first_class_is_positive(labels: Column, pos_label: Any) -> bool:
+def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
     """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
     if pos_label is None:
         return False
@@ -217,7 +217,7 @@ def first_class_is_positive(labels: Column, pos_label: Any) -> bool:
     return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
 
 
-def is_list_of_text(value: Any) -> bool:
+def is_list_of_text(value: object) -> TypeGuard[Sequence[str]]:
     """Whether it is a list, or tuple, of text."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
@@ -243,9 +243,9 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
     return array[:, 0], array[:, 1]
 
 
-def with_arrays(source: Any, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
+def with_arrays(source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
-    if not hasattr(source, "column"):
+    if not isinstance(source, ColumnSource):
         where = f"{source.name} lies in files" if source.name else "this one is elsewhere"
         raise DataError(f"an array can stand for a column of a table in memory only; {where}. Name a column.")
     columns = {name: source.column(name) for name in dict.fromkeys(names)}
@@ -276,8 +276,8 @@ def feature_columns(features: Any) -> dict[str, Column]:
     if own is not None or has_names(features):
         if own is not None and len(set(map(str, own))) < len(own):
             raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
-        source: Any = as_source(features)
-        if hasattr(source, "column"):
+        source = as_source(features)
+        if isinstance(source, ColumnSource):
             return {name: source.column(name) for name in source.column_names if source.why_unused(name) != INDEX}
         raise DataError('features that can be read once only need a table: read them into one, or name y_true="…".')
     matrix = features_matrix(features)
@@ -289,14 +289,14 @@ def matrix_names(width: int) -> tuple[str, ...]:
     return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
 
 
-def has_names(table: Any) -> bool:
+def has_names(table: object) -> bool:
     """Whether it is a table, whose columns have names; an array, or one column, is none."""
     if isinstance(table, str | os.PathLike | Source) or is_lazy(table) or names_of(table) is not None:
         return True
     return is_arrow(table) and not hasattr(table, "dtype") and not hasattr(table, "type")
 
 
-def names_of(table: Any) -> list[Any] | None:
+def names_of(table: object) -> list[Hashable] | None:
     """The names of a table's columns; None where it has none."""
     if isinstance(table, Mapping):
         return list(table)
@@ -306,7 +306,7 @@ def names_of(table: Any) -> list[Any] | None:
     return None if own is None else list(own)
 
 
-def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
+def _categories(given: str | Sequence[str] | None, features: Sequence[str]) -> tuple[str, ...]:
     """Features that are codes, by name."""
     names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
     for name in names:

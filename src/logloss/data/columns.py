@@ -89,7 +89,7 @@ def _array_of(values: Any, name: str) -> Array | Column:
     return array
 
 
-def is_declared(values: Any) -> bool:
+def is_declared(values: object) -> bool:
     """Whether an array is one of declared categories: of pandas, polars or Arrow."""
     kind = type(getattr(values, "dtype", None)).__name__
     return kind in ("CategoricalDtype", "Categorical", "Enum") or hasattr(getattr(values, "type", None), "value_type")
@@ -149,7 +149,7 @@ def _plain(numbers: Sequence[Any], name: str) -> Array | None:
     return np.array(found, np.float64) if is_exact else None
 
 
-def is_nothing(value: Any) -> bool:
+def is_nothing(value: object) -> bool:
     """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
     if value is None or type(value).__name__ == "NAType":
         return True
@@ -158,7 +158,7 @@ def is_nothing(value: Any) -> bool:
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
-def is_arrow(table: Any) -> bool:
+def is_arrow(table: object) -> bool:
     """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
     speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"

@@ -24,7 +24,8 @@ from logloss.data.binding import (
 from logloss.data.columns import as_column, check_lengths
 from logloss.data.request import RowOptions
 from logloss.data.rows import Column, Forecaster, Roles, unknown_column
-from logloss.data.source import MemorySource, Source, as_source, warn_of_order
+from logloss.data.source import ColumnSource, MemorySource, Source, as_source, warn_of_order
+from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
 
@@ -120,10 +121,10 @@ def _given(forecasts: Any, role: str, *, has_table: bool) -> list[Given]:
     )
 
 
-def is_elsewhere(table: Any) -> bool:
+def is_elsewhere(table: object) -> bool:
     """Whether the rows of a table lie in files, or with an engine, and are read while they are walked."""
     return isinstance(table, str | os.PathLike | list | tuple) or (
-        isinstance(table, Source) and not hasattr(table, "column")
+        isinstance(table, Source) and not isinstance(table, ColumnSource)
     )
 
 
@@ -133,7 +134,7 @@ def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any,
     A table in memory stays as it is: there, arrays stand beside its columns.
     """
     source = as_source(table, header=asked.header)
-    if hasattr(source, "column"):
+    if isinstance(source, ColumnSource):
         return table, list(given)
     table, columns = source, []
     for each in given:
@@ -188,7 +189,7 @@ def _as_names(value: Any) -> Any:
     return tuple(value) if is_pair else value
 
 
-def _names_in(value: Any) -> tuple[str, ...]:
+def _names_in(value: str | tuple[str, ...]) -> tuple[str, ...]:
     """The names of a forecast of one column, or of two."""
     return value if isinstance(value, tuple) else (value,)
 
@@ -209,9 +210,9 @@ def _one(given: Given) -> Any:
     return list(given.value) if isinstance(given.value, tuple) and given.is_named else given.value
 
 
-def _renamed(first: Given, roles: Roles, source: Any) -> tuple[list[Forecaster], dict[str, Column]]:
-    """The first forecast, under its own name where it is an array."""
-    if first.is_named:
+def _renamed(first: Given, roles: Roles, source: Source) -> tuple[list[Forecaster], dict[str, Column]]:
+    """The first forecast, under its own name where it is an array, which makes a table in memory of any source."""
+    if first.is_named or not isinstance(source, ColumnSource):
         return [Forecaster(first.name, roles.y_proba, roles.y_proba_of_zero, roles.y_logit)], {}
     names = {"y_proba": first.name, "y_proba_of_zero": f"{first.name}[0]", "y_logit": first.name}
     own: dict[str, str] = {}
@@ -220,12 +221,12 @@ def _renamed(first: Given, roles: Roles, source: Any) -> tuple[list[Forecaster],
         column = getattr(roles, role)
         if column is not None:
             own[role] = _free(name, source)
-            columns[own[role]] = source.columns[column]
+            columns[own[role]] = source.column(column)
     return [Forecaster(first.name, **own)], columns
 
 
 def _forecaster(
-    given: Given, source: Any, labels: Column | None, pos_label: Any
+    given: Given, source: Source, labels: Column | None, pos_label: Value
 ) -> tuple[Forecaster, dict[str, Column]]:
     """Another forecast, and the columns that it brings along."""
     if given.is_named:
@@ -248,13 +249,13 @@ def _forecaster(
     return Forecaster(given.name, y_proba=own, y_proba_of_zero=beside), {own: of_one, beside: of_zero}
 
 
-def _free(name: str, source: Any) -> str:
+def _free(name: str, source: Source) -> str:
     """A name for an array that no column of the table has."""
     taken = {*source.column_names, "y_true", "sample_weight", "counts", "order", "by", "cluster"}
     return name if name not in taken else f"{name}[array]"
 
 
-def _widened(source: Any, roles: Roles, beside: Mapping[str, Column]) -> Any:
+def _widened(source: Source, roles: Roles, beside: Mapping[str, Column]) -> Any:
     """The source with the arrays that stand beside its columns."""
     if not beside:
         return source

@@ -12,13 +12,16 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
 from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Place, Roles, Rows
 from logloss.errors import DataError
 from logloss.text import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Values of a matrix handed out together: 4 MB of float64.
 MATRIX_VALUES = 1 << 19
@@ -71,6 +74,14 @@ class Source(Protocol):
 
         texts: columns that stay text where text could be read as numbers, so that a value is the same in each block.
         """
+
+
+@runtime_checkable
+class ColumnSource(Source, Protocol):
+    """A table in memory: all rows of a column can be had at once, and arrays may stand beside them."""
+
+    def column(self, name: str) -> Column:
+        """All rows of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +258,7 @@ def warn_of_order(given: Mapping[str, Any]) -> None:
         seen.append((name, index))
 
 
-def is_reordered(first: Any, second: Any) -> bool:
+def is_reordered(first: pd.Index, second: pd.Index) -> bool:
     """Whether two indexes of pandas hold the same labels, each as often, in another order."""
     if first is second or len(first) != len(second) or first.equals(second):
         return False
@@ -258,7 +269,7 @@ def is_reordered(first: Any, second: Any) -> bool:
         return Counter(first) == Counter(second)
 
 
-def is_lazy(table: Any) -> bool:
+def is_lazy(table: object) -> bool:
     """Whether it is a frame of polars that holds no rows yet."""
     return hasattr(table, "collect") and hasattr(table, "lazy")
 

@@ -43,7 +43,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def typed(value: Any) -> Value:
+def typed(value: object) -> Value:
     """The canonical value of anything that a table holds."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -96,12 +96,12 @@ def number_in(text: str) -> Number | None:
     return _of_decimal(found)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether it is a number or bool, not text or nothing."""
     return isinstance(value, bool | int | float | Decimal | np.number | np.bool_)
 
 
-def as_number(value: Any) -> Number | None:
+def as_number(value: object) -> Number | None:
     """The exact number of a number, of a bool (1, 0), or of text that writes one; None of anything else."""
     found = typed(value)
     if isinstance(found, str):
@@ -110,7 +110,7 @@ def as_number(value: Any) -> Number | None:
     return int(found) if isinstance(found, bool) else found
 
 
-def is_label(value: Any, label: Any) -> bool:
+def is_label(value: object, label: object) -> bool:
     """Whether a value of the table is the class that was named, as a number or as text."""
     if typed(value) == typed(label) or str(value) == str(label):
         return True
@@ -158,14 +158,14 @@ def written_value(value: Value) -> Any:
     return {"number": str(value)} if is_odd or is_long else value
 
 
-def is_written_value(value: Any) -> bool:
+def is_written_value(value: object) -> bool:
     """Whether `written_value` may have written it."""
     if isinstance(value, dict):
         return set(value) == {"number"} and isinstance(value["number"], str) and len(value["number"]) <= MOST_DIGITS
     return isinstance(value, str | bool | int | float | None)
 
 
-def read_value(value: Any) -> Value:
+def read_value(value: object) -> Value:
     """The value that `written_value` has written."""
     if not isinstance(value, dict):
         return typed(value)

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from logloss.data.block import Block
 from logloss.data.checks.labels import judge_coding
@@ -29,7 +29,15 @@ from logloss.data.source import BlockPart, Part, Source
 from logloss.errors import DataError
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import Workspace
+    from logloss.onepass.engines.frame_sources import Engine
+    from logloss.onepass.summaries import Summary, Workspace
+
+
+class BlockRun(Protocol):
+    """What hands out blocks: a part of a source, or blocks that are kept."""
+
+    def blocks(self) -> Iterator[Block]: ...
+
 
 Seen = Callable[[Block], None]
 # What the loop hands out: blocks, or rows that have no labels.
@@ -41,7 +49,7 @@ class Stopped(Exception):
 
 
 def walk(
-    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
     summary = summarised(source, roles, empty, progress=progress, n_threads=n_threads)
@@ -52,7 +60,7 @@ def walk(
 
 
 def summarised(
-    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """What all parts of a source make: on the engine that the source has, or here."""
     parts = parts_of(source, roles)
@@ -62,7 +70,7 @@ def summarised(
     return map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
 
 
-def engine_of(source: Any) -> Any:
+def engine_of(source: object) -> Engine | None:
     """Who walks over a source, whatever was put around it; None where it is this machine."""
     while source is not None:
         if hasattr(source, "engine"):
@@ -76,7 +84,7 @@ def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
     return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
 
 
-def nothing_left(source: Source, summary: Any) -> str:
+def nothing_left(source: Source, summary: Summary) -> str:
     """What is said where no row takes part."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
@@ -88,7 +96,7 @@ def nothing_left(source: Source, summary: Any) -> str:
 
 
 def map_and_merge(
-    parts: Sequence[Any], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    parts: Sequence[BlockRun], empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """The summary of the parts: floating ones are merged in the order of the parts, so that threads change no bit."""
     stop = threading.Event()
@@ -115,12 +123,12 @@ def map_and_merge(
     return summary
 
 
-def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[BlockPart]]:
+def shared_out(parts: Sequence[BlockRun], n_threads: int) -> list[Iterator[BlockRun]]:
     """As many runs of parts as there are threads; who is free takes the next part."""
     left = iter(parts)
     lock = threading.Lock()
 
-    def run() -> Iterator[BlockPart]:
+    def run() -> Iterator[BlockRun]:
         while True:
             with lock:
                 part = next(left, None)
@@ -132,7 +140,7 @@ def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[Bloc
 
 
 def summary_of(
-    parts: Iterable[BlockPart], empty: Any, progress: Seen | None = None, stop: threading.Event | None = None
+    parts: Iterable[BlockRun], empty: Summary, progress: Seen | None = None, stop: threading.Event | None = None
 ) -> Any:
     """The summary of some parts. Engines send this function, with parts, to their workers."""
     workspace: Workspace = empty.workspace()

@@ -26,7 +26,7 @@ from logloss.data.keys import missing_of
 from logloss.data.prior_shift import corrected
 from logloss.data.request import check_negatives_kept
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
-from logloss.data.source import MemorySource, Part, Source, SourceAround, as_source, warn_of_order
+from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
 from logloss.text import count, counted, listed, printable
@@ -110,7 +110,7 @@ class Predictor:
             return source
         # The model knows no names: the columns stand as those of the array that it was fitted on.
         names = [name for name in source.column_names if source.why_unused(name) != INDEX]
-        if not hasattr(source, "column"):
+        if not isinstance(source, ColumnSource):
             raise DataError(NAMELESS)
         if len(names) != len(self.design.read):
             raise DataError(

@@ -42,7 +42,7 @@ def column_of(values: Any, name: str = "") -> Column:
     return to_column(array_of(values, name), name)
 
 
-def array_of(values: Any, name: str = "") -> Any:
+def array_of(values: Any, name: str = "") -> pa.Array | pa.ChunkedArray:
     """The same as an Arrow array."""
     try:
         if isinstance(values, pa.Array | pa.ChunkedArray):
@@ -60,7 +60,7 @@ def array_of(values: Any, name: str = "") -> Any:
         raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {said}.") from error
 
 
-def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Column:
+def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared: bool = True) -> Column:
     """An Arrow array, whole or in chunks, as a column; nothing is copied where it is whole and lacks nothing.
 
     is_declared: whether a dictionary is a list of categories that somebody has declared, in their order; otherwise it
@@ -86,10 +86,9 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
     if kind == "":
         raise DataError(wrong_kind(name, stored))
     if pa.types.is_decimal(values.type):
-        found = _of_decimals(values)
-        if isinstance(found, Column):
-            return found
-        values = found
+        values = _of_decimals(values)
+        if isinstance(values, Column):
+            return values
     if not values.null_count:
         return Column(_array(values))
     missing = _array(values.is_null())
@@ -100,7 +99,7 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
     return Column(_array(pc.fill_null(values, pa.scalar(1, pa.int8()).cast(values.type))), missing)
 
 
-def _of_decimals(values: Any) -> Any:
+def _of_decimals(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | Column:
     """Decimals as integers or floats where these hold each of them exactly (as floats print), else coded."""
     for stored in (pa.int64(), pa.uint64()):
         try:
@@ -122,7 +121,7 @@ def _of_decimals(values: Any) -> Any:
     return Column(np.asarray(codes, np.int32), missing, categories).as_values()
 
 
-def kind_of(stored: Any) -> str:
+def kind_of(stored: pa.DataType) -> str:
     """`number`, `bool`, `text`, `date`, `nothing` (only nulls), or "" for a type that cannot be used."""
     types = pa.types
     if isinstance(stored, pa.BaseExtensionType):
@@ -145,13 +144,13 @@ def kind_of(stored: Any) -> str:
     return "nothing" if types.is_null(stored) else ""
 
 
-def why_unused(stored: Any) -> str:
+def why_unused(stored: pa.DataType) -> str:
     """Why a column of a type is no feature unless somebody says how: `dates`; "" where it is one."""
     kind = kind_of(stored)
     return {"date": "dates", "nothing": "nothing in any row", "": str(stored)}.get(kind, "")
 
 
-def wrong_kind(name: str, stored: Any) -> str:
+def wrong_kind(name: str, stored: pa.DataType | str) -> str:
     """What is said of a column whose type cannot be used, with the way out where there is a common one.
 
     stored: the type, or its name.
@@ -164,7 +163,7 @@ def wrong_kind(name: str, stored: Any) -> str:
     return said
 
 
-def index_names(schema: Any) -> frozenset[str]:
+def index_names(schema: pa.Schema) -> frozenset[str]:
     """The columns of a schema that are the index of a pandas frame, by its metadata or by the names pyarrow gives."""
     own = {name for name in schema.names if is_unnamed_index(name)}
     try:
@@ -176,7 +175,7 @@ def index_names(schema: Any) -> frozenset[str]:
     return frozenset(own & set(schema.names))
 
 
-def _words(dictionary: Any) -> Any:
+def _words(dictionary: pa.Array) -> pa.Array:
     """The values of a dictionary as categories: numbers, bools and text as they are, others as text."""
     stored = dictionary.type
     if getattr(stored, "extension_name", "") == INTERVAL:
@@ -190,7 +189,7 @@ def _words(dictionary: Any) -> Any:
     return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
 
 
-def _codes_of(values: Any) -> tuple[Array, Array | None, Any]:
+def _codes_of(values: pa.Array | pa.ChunkedArray) -> tuple[Array, Array | None, pa.Array]:
     """(Codes, which rows have none, the values that they stand for); dictionaries of chunks become one."""
     if isinstance(values, pa.ChunkedArray):
         values = values.unify_dictionaries().combine_chunks()
@@ -200,7 +199,7 @@ def _codes_of(values: Any) -> tuple[Array, Array | None, Any]:
     return _array(codes.fill_null(0)), _array(codes.is_null()), values.dictionary
 
 
-def _coded(values: Any, *, is_declared: bool = False) -> Column:
+def _coded(values: pa.Array | pa.ChunkedArray, *, is_declared: bool = False) -> Column:
     """A dictionary as codes into the values that occur."""
     codes, missing, dictionary = _codes_of(values)
     words = _words(dictionary)
@@ -229,7 +228,7 @@ def _coded(values: Any, *, is_declared: bool = False) -> Column:
     return Column(np.asarray(codes, np.int32), missing, categories, ranks=ranks)
 
 
-def _array(values: Any) -> Array:
+def _array(values: pa.Array | pa.ChunkedArray) -> Array:
     """An Arrow array without nulls as a NumPy array."""
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
@@ -237,7 +236,7 @@ def _array(values: Any) -> Array:
 
 
 def rows_of(
-    table: Any,
+    table: pa.Table | pa.RecordBatch,
     columns: Sequence[str],
     partitions: Partitions,
     first_row: int,
@@ -253,7 +252,7 @@ def rows_of(
 
 
 def rows_of_arrays(
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, pa.Array | pa.ChunkedArray],
     n_rows: int,
     columns: Sequence[str],
     partitions: Partitions,
@@ -299,7 +298,7 @@ def spoken(name: str) -> str:
     return f'column "{printable(name)}"' if name else "the column"
 
 
-def file_at(path: str) -> Any:
+def file_at(path: str) -> pa.NativeFile:
     """A file of this machine, open, whatever its name: it may not be UTF-8, or look like an address elsewhere."""
     return pa.OSFile(os.fsencode(path))
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,13 +50,20 @@ class Layout:
     has_rows: bool
 
 
+class ByteStream(Protocol):
+    """What bytes are read from: a file, standard input, a stream of Arrow."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readline(self, size: int = -1, /) -> bytes: ...
+
+
 class Bytes:
     """A stream of bytes, what was read of it to know it put back; it remembers how it ended."""
 
-    def __init__(self, stream: Any, start: bytes = b"") -> None:
+    def __init__(self, stream: ByteStream, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
         # Who reads it, for as long as it lives.
-        self.reader: Any = None
+        self.reader: pacsv.CSVStreamingReader | None = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most so many."""
@@ -67,7 +74,7 @@ class Bytes:
         self.tail = data[-N_BYTES_OF_TAIL:] if len(data) >= N_BYTES_OF_TAIL else (self.tail + data)[-N_BYTES_OF_TAIL:]
         return data
 
-    def readline(self, size: int) -> bytes:
+    def readline(self, size: int = -1) -> bytes:
         """The next line, which may be put back; at most so many bytes after what was put back."""
         end = self.start.find(b"\n") + 1
         if end:
@@ -81,7 +88,7 @@ class Bytes:
         self.closed = True
 
 
-def unpacked(path: str) -> Any:
+def unpacked(path: str) -> pa.NativeFile:
     """The bytes of a file, unpacked where the end of its name says so."""
     # The name itself may not be UTF-8, which Arrow demands; these endings are.
     ending = os.path.splitext(path)[1]
@@ -190,7 +197,7 @@ def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> C
     return CsvFile(path, name, partitions, layout)
 
 
-def read_layout(stream: Any, name: str, *, header: bool, is_tabbed: bool = False) -> tuple[Layout, bytes]:
+def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool = False) -> tuple[Layout, bytes]:
     """The layout that the first lines show, and the bytes that were read to see it."""
     lines: list[bytes] = []
 
@@ -247,7 +254,7 @@ def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
 
 
 def read_rows(
-    stream: Any,
+    stream: Bytes | pa.NativeFile,
     layout: Layout,
     n_skipped: int,
     columns: Sequence[str],
@@ -277,7 +284,9 @@ def read_rows(
     _refuse_open_quote(last, tail, place, row)
 
 
-def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str]) -> Iterator[Any]:
+def _batches(
+    stream: Bytes | pa.NativeFile, layout: Layout, n_skipped: int, stored: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """What pyarrow parses: the wanted columns as text, and after them the last column of the file."""
     numbers = [str(layout.names.index(name)) for name in stored]
     every = [str(number) for number in range(len(layout.names))]
@@ -326,7 +335,7 @@ def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place
     return error
 
 
-def _parsed(texts: Any) -> Any:
+def _parsed(texts: pa.Array) -> pa.Array:
     """Fields as numbers if all are, else as they are."""
     try:
         numbers = pc.cast(texts, pa.float64())
@@ -348,7 +357,7 @@ def _parsed(texts: Any) -> Any:
     return numbers
 
 
-def _refuse_open_quote(last: Any, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:
+def _refuse_open_quote(last: pa.Scalar | None, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:
     """Refuse a file that ends inside quotes: its last field has swallowed the rows after the opening one."""
     value = None if last is None else last.as_py()
     if value is None or "\n" not in (value.decode("latin1") if isinstance(value, bytes) else value):
@@ -362,7 +371,7 @@ def _refuse_open_quote(last: Any, tail: Callable[[], bytes], place: Place, n_row
         )
 
 
-def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
+def line_of(stream: ByteStream, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
     """The line, from 1, on which a row starts; None if there is no such row, or if lines end in CR alone."""
     line, before, is_open = 0, row, False
     for chunk in _chunks(stream):
@@ -385,7 +394,7 @@ def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes) -> int
     return None
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
+def _chunks(stream: ByteStream) -> Iterator[bytes]:
     """The bytes of a file in runs of whole lines, without a byte order mark."""
     rest = b""
     is_first = True

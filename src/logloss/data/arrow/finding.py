@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from logloss.data.arrow.arrays import Partitions
@@ -37,7 +36,7 @@ class Found:
     is_parquet: bool
 
 
-def find(paths: Any) -> tuple[str, list[Found]]:
+def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, list[Found]]:
     """What the whole is called, and its files; at least one, each once, all of one format."""
     wanted = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     found = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]

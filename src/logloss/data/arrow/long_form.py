@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import damage_named
 from logloss.data.arrow.pages import unpacked
+from logloss.data.rows import Array
 from logloss.errors import DataError
 from logloss.text import printable
 
@@ -34,7 +35,7 @@ LISTS = {"counts": WHOLE, "digits": TEXT}
 CODED = ["group", "digits.list.element"]
 
 
-def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
+def table_of(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """An Arrow table of lists; a column of mixed kinds becomes text."""
     arrays = {}
     for name, values in columns.items():
@@ -45,7 +46,7 @@ def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
     return pa.table(arrays)
 
 
-def lists_of(values: Any) -> Any:
+def lists_of(values: Array | Sequence[Sequence[str]]) -> pa.Array:
     """An array of shape (n, k) as n lists of k; None as lists that are missing is not needed here."""
     if isinstance(values, np.ndarray):
         n_rows, width = values.shape
@@ -54,7 +55,7 @@ def lists_of(values: Any) -> Any:
     return pa.array(values, pa.list_(pa.string()))
 
 
-def long_form(sections: Sequence[Mapping[str, Any]]) -> Any:
+def long_form(sections: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Sections of a summary as one table: section, group, key, lower, upper, counts, digits; what one lacks is null."""
     pieces = []
     for section in sections:
@@ -75,7 +76,7 @@ def long_form(sections: Sequence[Mapping[str, Any]]) -> Any:
     return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
 
 
-def parquet_bytes(table: Any, metadata: Mapping[str, str]) -> bytes:
+def parquet_bytes(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
     """A table as the bytes of a Parquet file, the same each time."""
     stream = io.BytesIO()
     described = table.replace_schema_metadata({key.encode(): value.encode() for key, value in metadata.items()})
@@ -83,7 +84,7 @@ def parquet_bytes(table: Any, metadata: Mapping[str, str]) -> bytes:
     return stream.getvalue()
 
 
-def read_parquet(data: bytes, name: str) -> tuple[Any, dict[str, str]]:
+def read_parquet(data: bytes, name: str) -> tuple[pa.Table | None, dict[str, str]]:
     """(The table, its metadata) of the bytes of a Parquet file; no table where it is not one of ours."""
     advice = "The file is damaged or no summary; make it again."
     with damage_named(name, advice):
@@ -115,7 +116,7 @@ def _first_line(error: BaseException) -> str:
     return printable(next(iter(str(error).splitlines()), "damaged"), 200).rstrip(".")
 
 
-def _check_size(data: bytes, footer: Any, name: str) -> None:
+def _check_size(data: bytes, footer: pq.FileMetaData, name: str) -> None:
     """Refuse a file that would fill the memory, before a page of it is unpacked."""
     n_bytes, n_values = unpacked(data)
     most_bytes = min(MOST_UNPACKED, MOST_GROWTH * len(data) + LEAST_CAP)
@@ -127,7 +128,7 @@ def _check_size(data: bytes, footer: Any, name: str) -> None:
         )
 
 
-def _check_form(table: Any, name: str) -> None:
+def _check_form(table: pa.Table, name: str) -> None:
     """Refuse a table that is not in long form, and one whose texts would fill the memory once they are written out."""
     expected = [*LONG_FORM.values(), *(pa.list_(kind) for kind in LISTS.values())]
     found = [_plain(kind) for kind in table.schema.types]
@@ -141,14 +142,14 @@ def _check_form(table: Any, name: str) -> None:
         raise DataError(f"{name} must hold a summary; its texts have {size:,} bytes. It is no file of ours.")
 
 
-def _plain(kind: Any) -> Any:
+def _plain(kind: pa.DataType) -> pa.DataType:
     """A type without the way in which texts are stored."""
     if pa.types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _letters(array: Any) -> int:
+def _letters(array: pa.Array) -> int:
     """How many bytes the texts of an array have once each is written out."""
     if not pa.types.is_dictionary(array.type):
         return 0
@@ -156,7 +157,7 @@ def _letters(array: Any) -> int:
     return int(sizes[pc.drop_null(array.indices).to_numpy(zero_copy_only=False)].sum(dtype=np.int64))
 
 
-def sections_of(table: Any) -> dict[str, dict[str, Any]]:
+def sections_of(table: pa.Table) -> dict[str, dict[str, Any]]:
     """The sections of a table in long form: columns of each as arrays; lists of numbers as arrays of shape (n, k)."""
     names = table.column("section").combine_chunks().cast(TEXT)
     found: dict[str, dict[str, Any]] = {}
@@ -182,7 +183,7 @@ def sections_of(table: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _texts(array: Any) -> list[Any]:
+def _texts(array: pa.Array) -> list[Any]:
     """An array of texts as a list, in which equal ones are one object."""
     if not pa.types.is_dictionary(array.type):
         return array.to_pylist()
@@ -190,7 +191,7 @@ def _texts(array: Any) -> list[Any]:
     return [None if code is None else words[code] for code in array.indices.to_pylist()]
 
 
-def content_of(table: Any) -> list[bytes]:
+def content_of(table: pa.Table) -> list[bytes]:
     """What a table says, whatever bytes it is stored in: for its checksum."""
     found = []
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -209,7 +210,7 @@ def content_of(table: Any) -> list[bytes]:
     return found
 
 
-def _bytes_of(texts: Any) -> bytes:
+def _bytes_of(texts: pa.Array) -> bytes:
     """The bytes of all texts of an array, one after the other."""
     _, ends, letters = texts.buffers()
     if len(texts) == 0 or letters is None:

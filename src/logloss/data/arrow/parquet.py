@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, islice
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,7 +64,7 @@ class ParquetPart:
                 f"{count(row - self.first_row)} could be read. {ADVICE}"
             )
 
-    def _batches(self, stored: list[str]) -> Iterator[Any]:
+    def _batches(self, stored: list[str]) -> Iterator[pa.RecordBatch]:
         """Its batches, with texts as codes; as texts from where each is written as what differs from the one before."""
         n_done = 0
         try:
@@ -77,7 +76,7 @@ class ParquetPart:
                 raise
             yield from islice(self._read_batches(stored, ()), n_done, None)
 
-    def _read_batches(self, stored: list[str], texts: Sequence[str]) -> Iterator[Any]:
+    def _read_batches(self, stored: list[str], texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with _opened(self.path, texts) as file:
             yield from file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
 
@@ -89,7 +88,7 @@ class ParquetFile:
     path: str
     name: str
     partitions: Partitions
-    schema: Any
+    schema: pa.Schema
     row_groups: tuple[tuple[int, int, int], ...]
 
     @property
@@ -107,7 +106,7 @@ class ParquetFile:
         """Its columns that are the index of a pandas frame."""
         return index_names(self.schema)
 
-    def type_of(self, column: str) -> Any:
+    def type_of(self, column: str) -> pa.DataType:
         """The Arrow type of a column."""
         return self.schema.field(self.schema.names.index(column)).type
 
@@ -140,7 +139,7 @@ def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[in
     return ParquetFile(path, name, partitions, schema, tuple((i, starts[i], sizes[i]) for i in chosen))
 
 
-def declared_schema(schema: Any, metadata: Any) -> Any:
+def declared_schema(schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> pa.Schema:
     """The schema of a file with the categories of numbers and bools that its writer has declared.
 
     Arrow reads them as their values; that they are categories is in the schema that the writer left beside its own.
@@ -157,7 +156,7 @@ def declared_schema(schema: Any, metadata: Any) -> Any:
 
 
 @contextmanager
-def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
+def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     """The file, open; the path is never taken for the address of another machine.
 
     texts: columns that are read as codes into their words (measured: 3 ns a row for 18).
@@ -177,7 +176,7 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[Any]:
 
 # Each part opens its file anew; the footer of 1,000 columns and 50 row groups takes 45 ms to read.
 @lru_cache(maxsize=4)
-def _footer(path: str, size: int, changed: int) -> Any:
+def _footer(path: str, size: int, changed: int) -> pq.FileMetaData:
     """What the end of a file says of it, as long as it has this size and was last changed then."""
     with file_at(path) as file:
         return pq.read_metadata(file)

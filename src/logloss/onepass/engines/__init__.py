@@ -23,7 +23,7 @@ from typing import Any
 from logloss.data.request import RowOptions
 from logloss.data.source import Source, as_source
 from logloss.errors import DataError
-from logloss.onepass.engines.frame_sources import EngineSource, FrameSource, kind_of_frame
+from logloss.onepass.engines.frame_sources import Engine, EngineSource, FrameSource, kind_of_frame
 
 KINDS = ("dask", "spark")
 
@@ -47,7 +47,7 @@ def placed(data: Any, asked: RowOptions, *, is_repeated: bool = False) -> Iterat
         engine.close()
 
 
-def _opened(engine: Any, kind: str, data: Any) -> Any:
+def _opened(engine: object, kind: str, data: Any) -> Engine:
     """The engine that is asked for, or that the frame belongs to."""
     wanted = _kind_of(engine) if engine is not None else kind
     if kind and wanted != kind:
@@ -61,7 +61,7 @@ def _opened(engine: Any, kind: str, data: Any) -> Any:
     return SparkEngine.opened(engine, data if kind else None)
 
 
-def _kind_of(engine: Any) -> str:
+def _kind_of(engine: object) -> str:
     """`dask` or `spark`, of what stands for `engine=`."""
     if isinstance(engine, str) and engine in KINDS:
         return engine
@@ -74,7 +74,7 @@ def _kind_of(engine: Any) -> str:
     raise DataError(f'`engine` must be a distributed.Client, a SparkSession, "dask" or "spark"; got {got}.')
 
 
-def _source(data: Any, kind: str, engine: Any, *, header: bool, is_repeated: bool) -> Source:
+def _source(data: Any, kind: str, engine: Engine, *, header: bool, is_repeated: bool) -> Source:
     """The source that an engine walks."""
     if kind:
         return engine.frame_source(data, is_repeated=is_repeated)

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from logloss.data.rows import FramePlace, Rows
-from logloss.data.source import Part, Source, SourceAround
+from logloss.data.source import BlockPart, Part, Source, SourceAround
 from logloss.errors import DataError
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import Summary
 
 # On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
 AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
@@ -22,12 +25,32 @@ AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
 PARTITION_BITS = 32
 
 
-def kind_of_frame(table: Any) -> str:
+def kind_of_frame(table: object) -> str:
     """`dask` or `spark` if it is a frame of theirs, else ""."""
     root = type(table).__module__.split(".")[0]
     if root in ("dask", "dask_expr") and hasattr(table, "to_delayed") and hasattr(table, "columns"):
         return "dask"
     return "spark" if root == "pyspark" and hasattr(table, "mapInArrow") else ""
+
+
+# Told of blocks here, and of parts that are done elsewhere: both have `n_rows`.
+Progress = Callable[[Any], None]
+
+
+class Engine(Protocol):
+    """Who walks over rows elsewhere."""
+
+    # What it could not do.
+    notes: list[str]
+
+    def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
+        """The summary of the parts: one pass."""
+
+    def frame_source(self, frame: Any, *, is_repeated: bool) -> FrameSource:
+        """The source of a frame of its own."""
+
+    def close(self) -> None:
+        """Let go of what is held; stop what was started here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +103,7 @@ class FrameSource:
     n_rows = None
     name = ""
 
-    def __init__(self, names: Sequence[str], types: Mapping[str, tuple[str, str]], engine: Any) -> None:
+    def __init__(self, names: Sequence[str], types: Mapping[str, tuple[str, str]], engine: Engine) -> None:
         self.column_names, self.types, self.engine = tuple(names), types, engine
 
     @property
@@ -113,7 +136,7 @@ class FrameSource:
 class EngineSource(SourceAround):
     """Files whose parts an engine walks: described, they travel as a few hundred bytes each."""
 
-    def __init__(self, source: Source, engine: Any) -> None:
+    def __init__(self, source: Source, engine: Engine) -> None:
         super().__init__(source)
         self.engine = engine
 
