@@ -79,13 +79,13 @@ def _values_of(asked: RowOptions) -> dict[str, Any]:
 
 def _beside_each_other(data: Any, asked: RowOptions) -> dict[str, Any]:
     """What was given of one value a row, by the words that name it in messages."""
-    found = {"`y_true`": data} if asked.y_true is None else {"the table": data, "`y_true`": asked.y_true}
+    arguments = {"`y_true`": data} if asked.y_true is None else {"the table": data, "`y_true`": asked.y_true}
     keyed = {"by": asked.by, "cluster": asked.cluster}
-    found |= {f"`{role}`": value for role, value in {**_values_of(asked), **keyed}.items()}
+    arguments |= {f"`{role}`": value for role, value in {**_values_of(asked), **keyed}.items()}
     for role, value in keyed.items():
         if isinstance(value, Mapping):
-            found |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
-    return found
+            arguments |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
+    return arguments
 
 
 def _bind_table(
@@ -211,9 +211,9 @@ def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
     """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
     if pos_label is None:
         return False
-    found = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
-    others = [value for value in found if not is_label(value, pos_label)]
-    mine = [value for value in found if is_label(value, pos_label)] or [pos_label]
+    occurring = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
+    others = [value for value in occurring if not is_label(value, pos_label)]
+    mine = [value for value in occurring if is_label(value, pos_label)] or [pos_label]
     return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
 
 

@@ -83,8 +83,8 @@ class Block:
 
     def of_forecaster(self, number: int) -> Block:
         """The same rows with one of the forecasts that are compared."""
-        proba, of_zero, logit = self.forecasts[number]
-        return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, forecasts=(), order=None)
+        proba, proba_of_zero, logit = self.forecasts[number]
+        return replace(self, y_proba=proba, y_proba_of_zero=proba_of_zero, y_logit=logit, forecasts=(), order=None)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles, part: int = 0) -> Block:
@@ -136,5 +136,5 @@ def _frozen(values: Array | None) -> Array | None:
 
 def _frozen_forecast(forecast: Forecast) -> Forecast:
     """The same, read-only."""
-    proba, of_zero, logit = forecast
-    return _frozen(proba), _frozen(of_zero), _frozen(logit)
+    proba, proba_of_zero, logit = forecast
+    return _frozen(proba), _frozen(proba_of_zero), _frozen(logit)

@@ -133,20 +133,20 @@ def _plain(numbers: Sequence[Any], name: str) -> Array | None:
     """Numbers as bools, 64-bit integers or floats, where one of these holds each of them exactly; None if none does."""
     if not numbers or all(isinstance(number, bool | np.bool_) for number in numbers):
         return np.array(numbers, np.bool_) if numbers else np.zeros(0)
-    found = [typed(number) for number in numbers]
-    for value in found:
+    canonical = [typed(number) for number in numbers]
+    for value in canonical:
         if isinstance(value, int | Decimal) and not -LARGEST <= value <= LARGEST:
             raise DataError(f"`{name}` must hold numbers of at most 1.8e308; it holds one of {len(str(value))} digits.")
-    whole = [value for value in found if isinstance(value, int) and not isinstance(value, bool)]
-    if len(whole) == len(found):
+    whole = [value for value in canonical if isinstance(value, int) and not isinstance(value, bool)]
+    if len(whole) == len(canonical):
         for dtype in (np.int64, np.uint64):
             if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
-                return np.array(found, dtype)
+                return np.array(canonical, dtype)
     is_exact = all(
         isinstance(value, float) or (type(value) is int and (abs(value) < EXACT_FLOATS or float(value) == value))
-        for value in found
+        for value in canonical
     )
-    return np.array(found, np.float64) if is_exact else None
+    return np.array(canonical, np.float64) if is_exact else None
 
 
 def is_nothing(value: object) -> bool:

@@ -60,11 +60,11 @@ class Design:
     @cached_property
     def spans(self) -> tuple[slice, ...]:
         """Where the coefficients of each category lie."""
-        found, start = [], 1 + self.n_dense
+        spans, start = [], 1 + self.n_dense
         for term in self.categories:
-            found.append(slice(start, start + len(term.levels)))
+            spans.append(slice(start, start + len(term.levels)))
             start += len(term.levels)
-        return tuple(found)
+        return tuple(spans)
 
     @cached_property
     def width(self) -> int:
@@ -120,36 +120,36 @@ class Design:
     @cached_property
     def places(self) -> Array:
         """Where the coefficients lie in the order of the table's columns, without intercept and references."""
-        dense, found = 1, []
+        dense, places = 1, []
         spans = iter(self.spans)
         for term in self.terms:
             if isinstance(term, Numbers):
-                found.append(np.arange(dense, dense + len(term.coefficient_names)))
+                places.append(np.arange(dense, dense + len(term.coefficient_names)))
                 dense += len(term.coefficient_names)
             else:
                 span = next(spans)
-                found.append(np.delete(np.arange(span.start, span.stop), term.reference))
-        return np.concatenate([np.zeros(0, dtype=np.int64), *found]).astype(np.int64)
+                places.append(np.delete(np.arange(span.start, span.stop), term.reference))
+        return np.concatenate([np.zeros(0, dtype=np.int64), *places]).astype(np.int64)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """A name for each coefficient in the order of the table's columns."""
-        found: list[str] = []
+        coefficients: list[str] = []
         for term in self.terms:
             names = list(term.coefficient_names)
             if isinstance(term, Category):
                 del names[term.reference]
-            found += names
-        return tuple(found)
+            coefficients += names
+        return tuple(coefficients)
 
     @cached_property
     def references(self) -> dict[str, str]:
         """What each coefficient of a category is measured against."""
-        found: dict[str, str] = {}
+        references: dict[str, str] = {}
         for term in self.categories:
             own = printable(str(term.levels[term.reference]))
-            found |= dict.fromkeys(term.coefficient_names, own)
-        return found
+            references |= dict.fromkeys(term.coefficient_names, own)
+        return references
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -199,15 +199,15 @@ class Design:
             categories=tuple(term.column for term in self.categories),
             missing="indicator" if lacking else "error",
         )
-        found = checked_features(rows, roles, frozenset(lacking))
-        for term, column in zip(self.terms, found, strict=True):
+        columns = checked_features(rows, roles, frozenset(lacking))
+        for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers) and column.is_matrix and term.may_lack and not may_lack:
                 bad = np.argwhere(np.isnan(column.values[:, ~np.array(term.lacks)]))
                 if len(bad):
                     raise DataError(
                         f"`X` must hold a value where training found one in each row; row {bad[0, 0]} lacks."
                     )
-        return found
+        return columns
 
     def coded(self, columns: Sequence[Column]) -> Coded:
         """Some rows as the passes read them; columns stand in the order of the terms. Cost: O(n_rows) per category."""
@@ -216,8 +216,8 @@ class Design:
             if isinstance(term, Numbers):
                 dense.append(column.values)
                 continue
-            found, n_strange = codes_in(term, column)
-            codes.append(found)
+            levels, n_strange = codes_in(term, column)
+            codes.append(levels)
             if n_strange:
                 strange[term.column] = n_strange
         return Coded(self, tuple(dense), tuple(codes), strange)
@@ -285,16 +285,16 @@ class Coded:
     def as_found(self, start: int, stop: int) -> Array:
         """The numbers of some rows as the table has them, shape (n_rows, n_dense): NaN where nothing stands."""
         design, at = self.design, 0
-        found = np.empty((stop - start, design.n_dense))
+        numbers = np.empty((stop - start, design.n_dense))
         for term, values in zip(design.numbers, self.dense, strict=True):
             width = len(term.names)
             own = values[start:stop].reshape(stop - start, width)
-            found[:, at : at + width] = own
+            numbers[:, at : at + width] = own
             at += width
             for j in np.flatnonzero(term.lacks):
-                found[:, at] = np.isnan(own[:, j])
+                numbers[:, at] = np.isnan(own[:, j])
                 at += 1
-        return found
+        return numbers
 
     def norms(self, start: int, stop: int, piece: Array | None = None) -> Array | None:
         """The largest number of each row in the solver's coordinates, at least 1; None where none is above 1."""
@@ -308,5 +308,5 @@ class Coded:
     def margins(self, direction: Array, start: int, stop: int, piece: Array | None = None) -> Array:
         """How far some rows lie along a direction, given as `logits` takes coefficients, in units of their norms."""
         piece = self.piece(start, stop) if piece is None else piece
-        found, norms = self.logits(direction, start, stop, piece), self.norms(start, stop, piece)
-        return found if norms is None else found / norms
+        distances, norms = self.logits(direction, start, stop, piece), self.norms(start, stop, piece)
+        return distances if norms is None else distances / norms

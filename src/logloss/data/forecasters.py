@@ -242,11 +242,11 @@ def _forecaster(
     pair = pair_of(given.value) if is_pair else None
     if pair is None:
         return Forecaster(given.name, **{given.role: own}), {own: as_column(given.value, given.name)}
-    of_zero, of_one = (as_column(half, given.name) for half in pair)
+    proba_of_zero, of_one = (as_column(half, given.name) for half in pair)
     if labels is not None and first_class_is_positive(labels, pos_label):
-        of_zero, of_one = of_one, of_zero
+        proba_of_zero, of_one = of_one, proba_of_zero
     beside = _free(f"{given.name}[0]", source)
-    return Forecaster(given.name, y_proba=own, y_proba_of_zero=beside), {own: of_one, beside: of_zero}
+    return Forecaster(given.name, y_proba=own, y_proba_of_zero=beside), {own: of_one, beside: proba_of_zero}
 
 
 def _free(name: str, source: Source) -> str:

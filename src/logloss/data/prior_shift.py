@@ -30,7 +30,7 @@ class Unlabelled:
     counts: Array | None
 
 
-def corrected(proba: Array | None, of_zero: Array | None, logit: Array | None, negatives_kept: float) -> Forecast:
+def corrected(proba: Array | None, proba_of_zero: Array | None, logit: Array | None, negatives_kept: float) -> Forecast:
     """Forecasts of a model whose training kept a share r of the negatives: their odds times r.
 
     Both probabilities are made, p·r and 1 − p over their sum, so that neither end loses its digits.
@@ -40,7 +40,7 @@ def corrected(proba: Array | None, of_zero: Array | None, logit: Array | None, n
     if proba is None:
         return None, None, None
     one = proba.astype(np.float64)
-    zero = 1.0 - one if of_zero is None else of_zero.astype(np.float64)
+    zero = 1.0 - one if proba_of_zero is None else proba_of_zero.astype(np.float64)
     one = one * negatives_kept
     total = one + zero
     return one / total, zero / total, None

@@ -149,9 +149,9 @@ class MemorySource:
         """`text`, or "" for all else."""
         if column in self.unfit:
             return ""
-        found = self.columns[column]
-        is_text = found.categories is not None and any(isinstance(each, str) for each in found.categories)
-        return "text" if is_text and not found.is_date else ""
+        own = self.columns[column]
+        is_text = own.categories is not None and any(isinstance(each, str) for each in own.categories)
+        return "text" if is_text and not own.is_date else ""
 
     def column(self, name: str) -> Column:
         """All rows of a column."""

@@ -123,8 +123,8 @@ def codes_in(term: Category, column: Column) -> tuple[Array, int]:
         return len(term.levels)
 
     numbers = np.array([number_of(value) for value in values], dtype=np.int32)
-    found = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
-    return found, int(np.count_nonzero(found == len(term.levels)))
+    levels = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
+    return levels, int(np.count_nonzero(levels == len(term.levels)))
 
 
 def _otherwise(value: Value) -> tuple[Value, ...]:
@@ -205,10 +205,10 @@ def category_of(
     if reference is not None:
         named = [j for j, level in enumerate(levels) if level is not None and is_label(level, reference)]
         if not named:
-            found = listed([value_text(level) for level in levels], 20)
+            known = listed([value_text(level) for level in levels], 20)
             raise DataError(
                 f'the reference of "{printable(column)}" must be one of its levels; {value_text(reference)} is none. '
-                f"They are: {found}."
+                f"They are: {known}."
             )
         number = named[0]
     return Category(column, tuple(levels), tuple(weights[level] for level in levels), number)

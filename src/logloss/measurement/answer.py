@@ -262,14 +262,7 @@ class Measurement(Answer):
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
         put_estimate(figures, "discrimination_nats", self.discrimination)
-        found = self.miscalibration
-        put_estimate(figures, "miscalibration_nats", found)
-        put(figures, "miscalibration_nats_lowest", found.lowest)
-        put(figures, "miscalibration_nats_highest", found.highest)
-        put(figures, "miscalibration_by_chance_nats", found.by_chance, found.chance_reason)
-        put(figures, "miscalibration_by_chance_95_nats", found.by_chance_95, found.chance_reason or "all outcomes")
-        put(figures, "miscalibration_p_value", found.p_value, found.chance_reason)
-        put_estimate(figures, "miscalibration_beyond_chance_nats", found.beyond_chance)
+        put_miscalibration(figures, self.miscalibration)
         put_estimate(figures, "skill", self.skill)
         put_estimate(figures, "base_rate", self.base_rate)
         put(figures, "mean_proba", self.mean_proba)
@@ -305,28 +298,26 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     summary, question = record.summary, record.question
     spread = spread_of(summary.scores)
     moments, error_of = figures_of(summary, spread)
-    reason = moments.why_no_interval()
-    loss, uncertainty = moments.log_loss(), moments.uncertainty()
+    reason, loss = moments.why_no_interval(), moments.log_loss()
     recalibration = Recalibration(spread)
     chance = _chance(summary, spread, max(loss - recalibration.log_loss, 0.0))
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
     slope, intercept = straightness(spread, error_of, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
-    gap = moments.expected_gap()
-    z, z_reason = moments.expected_z(gap)
+    z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
         log_loss_of_possible=moments.loss_of_possible(),
-        uncertainty=uncertainty,
+        uncertainty=moments.uncertainty(),
         discrimination=discrimination,
         miscalibration=miscalibration,
-        skill=moments.skill(loss, uncertainty),
+        skill=moments.skill(loss, moments.uncertainty()),
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
         auc=area_under_curve(spread, error_of, reason),
         brier=moments.brier(),
         expected_log_loss=moments.expected_log_loss(),
-        expected_gap=gap,
+        expected_gap=moments.expected_gap(),
         expected_z=z,
         expected_reason=z_reason,
         slope=slope,
@@ -373,6 +364,17 @@ def first_impossible(summary: LossSummary, source: str) -> str:
     """Where the first row is that was given probability 0 and happened; "" if there is none."""
     first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
     return "" if first is None else first.where(source)
+
+
+def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
+    """What is known of miscalibration, and what chance alone would show."""
+    put_estimate(figures, "miscalibration_nats", own)
+    put(figures, "miscalibration_nats_lowest", own.lowest)
+    put(figures, "miscalibration_nats_highest", own.highest)
+    put(figures, "miscalibration_by_chance_nats", own.by_chance, own.chance_reason)
+    put(figures, "miscalibration_by_chance_95_nats", own.by_chance_95, own.chance_reason or "all outcomes")
+    put(figures, "miscalibration_p_value", own.p_value, own.chance_reason)
+    put_estimate(figures, "miscalibration_beyond_chance_nats", own.beyond_chance)
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:

@@ -86,8 +86,9 @@ class Parts:
     @classmethod
     def of(cls, pieces: Iterable[tuple[tuple[int, str], tuple[int, int, int, int]]], name: str = "") -> Parts:
         """Of what a summary knows of its parts; name: what the user calls the rows."""
-        found = sorted((_hash(name, numbers), piece or name, numbers[0] + numbers[1]) for (_, piece), numbers in pieces)
-        return cls.listed([key for key, _, _ in found], [own for _, own, _ in found], [size for _, _, size in found])
+        known = sorted((_hash(name, sums), own or name, sums[0] + sums[1]) for (_, own), sums in pieces)
+        hashes, names, sizes = zip(*known, strict=True) if known else ((), (), ())
+        return cls.listed(hashes, names, sizes)
 
     @classmethod
     def listed(cls, hashes: Sequence[bytes], names: Sequence[str], sizes: Sequence[int]) -> Parts:
@@ -149,9 +150,9 @@ def _both(one: str, other: str) -> str:
     return one if one == other else f"{one} = {other}"
 
 
-def _hash(name: str, numbers: Sequence[int]) -> bytes:
+def _hash(name: str, sums: Sequence[int]) -> bytes:
     """What tells a part from others."""
-    text = "\0".join([name, *map(str, numbers)])
+    text = "\0".join([name, *map(str, sums)])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
 
 

@@ -56,8 +56,8 @@ def array_of(values: Any, name: str = "") -> pa.Array | pa.ChunkedArray:
             values = values.dt.to_timestamp()
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        said = str(error).rstrip(".")
-        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {said}.") from error
+        reason = str(error).rstrip(".")
+        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {reason}.") from error
 
 
 def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared: bool = True) -> Column:
@@ -155,12 +155,12 @@ def wrong_kind(name: str, stored: pa.DataType | str) -> str:
 
     stored: the type, or its name.
     """
-    said = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
+    message = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
     if str(stored).startswith("duration"):
-        said += " Make it a number, such as seconds: .dt.total_seconds()."
+        message += " Make it a number, such as seconds: .dt.total_seconds()."
     elif str(stored).startswith("time"):
-        said += " Make it a number, such as the hour."
-    return said
+        message += " Make it a number, such as the hour."
+    return message
 
 
 def index_names(schema: pa.Schema) -> frozenset[str]:
@@ -314,8 +314,8 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        said = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
-        raise DataError(f"cannot read {name}: {said}. {advice}") from error
+        reason = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
+        raise DataError(f"cannot read {name}: {reason}. {advice}") from error
 
 
 def guarded(items: Iterator[Item], name: str, advice: str) -> Iterator[Item]:

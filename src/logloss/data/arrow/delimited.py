@@ -240,8 +240,8 @@ def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
         raise DataError(_not_utf8(name, str(error))) from error
 
 
-def _not_utf8(name: str, found: str) -> str:
-    return f"{name} must be text in UTF-8; {found}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+def _not_utf8(name: str, reason: str) -> str:
+    return f"{name} must be text in UTF-8; {reason}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
@@ -315,20 +315,20 @@ def _batches(
 
 def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
     """The error with the row, or with what to do, where pyarrow's words do not say."""
-    said = str(error.__cause__)
+    reason = str(error.__cause__)
     # Read from its words: a handler of invalid rows would run in a thread of Arrow, which must not enter Python.
-    wrong = WRONG_LENGTH.match(said)
+    wrong = WRONG_LENGTH.match(reason)
     if wrong:
         where = place.where(int(wrong["number"]) - 1 - n_skipped)
         return DataError(
             f"every row must have {counted(int(wrong['expected']), 'field')}; {where} has {wrong['found']}: "
             f'"{printable(wrong["text"])}". A field that holds the delimiter must stand in quotes.'
         )
-    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", said)
+    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
     if not_utf8:
         where = place.where(int(not_utf8[2]) - 1 - n_skipped)
         return DataError(_not_utf8(place.name, f"{spoken(names[int(not_utf8[1])])} is not in {where}"))
-    if "straddling" in said:
+    if "straddling" in reason:
         return DataError(
             f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."
         )

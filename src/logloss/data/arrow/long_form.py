@@ -90,8 +90,8 @@ def read_parquet(data: bytes, name: str) -> tuple[pa.Table | None, dict[str, str
     with damage_named(name, advice):
         try:
             footer = pq.read_metadata(pa.BufferReader(data))
-            found = footer.metadata or {}
-            metadata = {"logloss": found[b"logloss"].decode("utf-8")} if b"logloss" in found else {}
+            stored = footer.metadata or {}
+            metadata = {"logloss": stored[b"logloss"].decode("utf-8")} if b"logloss" in stored else {}
             if not metadata:
                 return None, metadata
             _check_size(data, footer, name)
@@ -131,8 +131,8 @@ def _check_size(data: bytes, footer: pq.FileMetaData, name: str) -> None:
 def _check_form(table: pa.Table, name: str) -> None:
     """Refuse a table that is not in long form, and one whose texts would fill the memory once they are written out."""
     expected = [*LONG_FORM.values(), *(pa.list_(kind) for kind in LISTS.values())]
-    found = [_plain(kind) for kind in table.schema.types]
-    if table.schema.names != [*LONG_FORM, *LISTS] or found != expected:
+    types = [_plain(kind) for kind in table.schema.types]
+    if table.schema.names != [*LONG_FORM, *LISTS] or types != expected:
         raise DataError(f"{name} must hold a summary in long form; its columns are others. It is no file of ours.")
     size = 0
     for column in table.columns:
@@ -160,7 +160,7 @@ def _letters(array: pa.Array) -> int:
 def sections_of(table: pa.Table) -> dict[str, dict[str, Any]]:
     """The sections of a table in long form: columns of each as arrays; lists of numbers as arrays of shape (n, k)."""
     names = table.column("section").combine_chunks().cast(TEXT)
-    found: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {}
     # Sections stand one after the other.
     ends = pc.run_end_encode(names)
     start = 0
@@ -176,11 +176,11 @@ def sections_of(table: pa.Table) -> dict[str, dict[str, Any]]:
             lists = digits.combine_chunks()
             texts = iter(_texts(lists.flatten()))
             section["digits"] = [list(islice(texts, size)) for size in pc.list_value_length(lists).to_pylist()]
-        if name in found:
+        if name in sections:
             raise DataError(f'a summary must have each section once; "{printable(str(name))}" is there twice.')
-        found[name] = section
+        sections[name] = section
         start = end
-    return found
+    return sections
 
 
 def _texts(array: pa.Array) -> list[Any]:
@@ -193,21 +193,21 @@ def _texts(array: pa.Array) -> list[Any]:
 
 def content_of(table: pa.Table) -> list[bytes]:
     """What a table says, whatever bytes it is stored in: for its checksum."""
-    found = []
+    pieces = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = column.combine_chunks()
-        found.append(name.encode())
-        found.append(array.is_null().to_numpy(zero_copy_only=False).tobytes())
+        pieces.append(name.encode())
+        pieces.append(array.is_null().to_numpy(zero_copy_only=False).tobytes())
         if pa.types.is_list(array.type):
-            found.append(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
+            pieces.append(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
             array = array.flatten()
         if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
-            found.append(pc.fill_null(array, 0).to_numpy().tobytes())
+            pieces.append(pc.fill_null(array, 0).to_numpy().tobytes())
             continue
         texts = pc.fill_null(array.cast(TEXT), "")
-        found.append(pc.binary_length(texts).to_numpy().tobytes())
-        found.append(_bytes_of(texts))
-    return found
+        pieces.append(pc.binary_length(texts).to_numpy().tobytes())
+        pieces.append(_bytes_of(texts))
+    return pieces
 
 
 def _bytes_of(texts: pa.Array) -> bytes:

@@ -28,12 +28,12 @@ def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     Cost: a look at each file's footer or header. `header`: whether the first line of a CSV file names its columns; if
     not, they are numbered from "0".
     """
-    name, found = find(paths)
+    name, wanted = find(paths)
     files: list[File] = [
         parquet_file(file.path, file.name, file.partitions)
         if file.is_parquet
         else csv_file(file.path, file.name, file.partitions, header=header)
-        for file in found
+        for file in wanted
     ]
     return FileSource(name, files)
 

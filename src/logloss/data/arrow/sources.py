@@ -134,9 +134,9 @@ class FileSource:
             files = f" in {listed(kinds[''])}" if len(self.files) > 1 else ""
             raise DataError(wrong_kind(column, f"{stored}{files}"))
         if len(kinds) > 1:
-            found = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
+            held = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
             raise DataError(
-                f"{spoken(column)} must be of one kind in all files; it holds {found}. "
+                f"{spoken(column)} must be of one kind in all files; it holds {held}. "
                 "Convert some of them, or read them apart."
             )
         if len(where) > 1:

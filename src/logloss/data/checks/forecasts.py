@@ -2,8 +2,8 @@
 
 >>> from logloss.data.rows import Column, Place, Roles, Rows
 >>> rows = Rows({"p": Column(np.array([0.5, 0.25]))}, 0, Place())
->>> proba, of_zero, logit = forecast_in(Check(rows, Roles("y", "p")), Forecaster("", y_proba="p"))
->>> proba.tolist(), of_zero, logit
+>>> proba, proba_of_zero, logit = forecast_in(Check(rows, Roles("y", "p")), Forecaster("", y_proba="p"))
+>>> proba.tolist(), proba_of_zero, logit
 ([0.5, 0.25], None, None)
 """
 
@@ -39,18 +39,18 @@ def _stated(check: Check, of: Forecaster) -> Forecast:
     proba = _probabilities(check, of.y_proba)
     if of.y_proba_of_zero is None:
         return proba, None, None
-    of_zero = _probabilities(check, of.y_proba_of_zero)
-    if proba.dtype != of_zero.dtype:
-        proba, of_zero = proba.astype(np.float64), of_zero.astype(np.float64)
-    total = proba.astype(np.float64) + of_zero
+    proba_of_zero = _probabilities(check, of.y_proba_of_zero)
+    if proba.dtype != proba_of_zero.dtype:
+        proba, proba_of_zero = proba.astype(np.float64), proba_of_zero.astype(np.float64)
+    total = proba.astype(np.float64) + proba_of_zero
     bad = ~(np.abs(total - 1.0) <= PAIR_TOLERANCE)
     if bad.any():
         index = int(np.argmax(bad))
-        partner = value_text(of_zero[index])
+        partner = value_text(proba_of_zero[index])
         expected = f"and {check.roles.spoken(of.y_proba_of_zero)} must add up to 1 within 1e-6"
         hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
         check.fail(of.y_proba, expected, bad, hint)
-    return proba, of_zero, None
+    return proba, proba_of_zero, None
 
 
 def _probabilities(check: Check, name: str) -> Array:

@@ -106,15 +106,15 @@ class DaskEngine:
         level = self._merging(call, futures, everything)
         # The answers themselves where they all come here; else what each says of itself, and then what is left of them.
         heads = level if level is futures else [self._submitted(call, "head_of", each, everything) for each in futures]
-        found = []
+        answers = []
         try:
             for answer in self._done(heads):
                 if answer.error is not None:
                     return [answer]
                 if progress is not None:
                     progress(answer)
-                found.append(answer)
-            return found if heads is level else list(self._done(level))
+                answers.append(answer)
+            return answers if heads is level else list(self._done(level))
         finally:
             # After an error or Ctrl-C nobody works on what nobody waits for.
             self.client.cancel(everything)
@@ -169,18 +169,18 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _timed_out(said: str) -> Iterator[None]:
+def _timed_out(message: str) -> Iterator[None]:
     """Name what was waited for in vain."""
     try:
         yield
     except TimeoutError as error:
-        raise EngineError(said) from error
+        raise EngineError(message) from error
 
 
 def _kind(stored: object) -> tuple[str, str]:
     """The kind of a column of a pandas type, and the type in words."""
     kind = getattr(stored, "kind", "O")
-    found = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text", "M": "date"}.get(
+    named = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text", "M": "date"}.get(
         kind, ""
     )
-    return found, str(stored)
+    return named, str(stored)

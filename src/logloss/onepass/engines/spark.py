@@ -112,10 +112,10 @@ class SparkEngine:
             answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
         n_rows = None if frame_part is not None else rows_of(parts)
         with self._watched(n_expected, n_rows, progress) as told:
-            found = self._collected(answers)
-        summary = settled(found, empty, parts, n_runs)
+            collected = self._collected(answers)
+        summary = settled(collected, empty, parts, n_runs)
         if frame_part is not None:
-            self.n_partitions = 1 + max((last for each in found for _, last in each.runs), default=0)
+            self.n_partitions = 1 + max((last for each in collected for _, last in each.runs), default=0)
         if progress is not None and summary.n_rows > told[0]:
             progress(Answer((), summary.n_rows - told[0], None))
         return summary
@@ -271,12 +271,12 @@ def _cause(error: BaseException) -> str:
     """The line that says most: the last one of a worker's stack, else the first."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     named = [line for line in lines if "Error: " in line or "Exception: " in line]
-    said = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]
-    if "No module named" in said:
-        said += (
+    telling = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]
+    if "No module named" in telling:
+        telling += (
             ". Install it on the workers, or name their Python in the environment before Spark starts: PYSPARK_PYTHON"
         )
-    return said
+    return telling
 
 
 def _kind(stored: str) -> str:

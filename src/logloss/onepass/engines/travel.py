@@ -152,8 +152,8 @@ def merge_answers(answers: Sequence[bytes]) -> bytes:
 
 def head_of(answer: bytes) -> bytes:
     """On a worker: the answer without its summary, for the one who waits."""
-    found = opened(answer)
-    return packed(Answer(found.runs, found.n_rows, None, {}, found.error))
+    whole = opened(answer)
+    return packed(Answer(whole.runs, whole.n_rows, None, {}, whole.error))
 
 
 def answered(number: int, parts: Sequence[BlockPart], empty: Summary) -> Answer:
@@ -170,8 +170,8 @@ def answered(number: int, parts: Sequence[BlockPart], empty: Summary) -> Answer:
     except OSError as error:
         return Answer(runs, 0, None, {}, EngineError(_unreadable(error)))
     strange: dict[str, int] = {}
-    for found in {id(each): each for each in map(strange_of, parts) if each}.values():
-        for name, n_rows in found.items():
+    for counts in {id(each): each for each in map(strange_of, parts) if each}.values():
+        for name, n_rows in counts.items():
             strange[name] = strange.get(name, 0) + n_rows
     return Answer(runs, summary.n_rows, summary, strange)
 
@@ -194,13 +194,13 @@ def _unreadable(error: OSError) -> str:
 
 def opened(answer: bytes) -> Answer:
     """An answer as it was sent; what `carried` says where we are not becomes an error."""
-    found = pickle.loads(answer)
-    if isinstance(found, Answer):
-        return found
-    where, version, said = found
+    sent = pickle.loads(answer)
+    if isinstance(sent, Answer):
+        return sent
+    where, version, reason = sent
     from logloss.version import __version__
 
-    has = f"has logloss {version}" if version else f"cannot import logloss: {said}"
+    has = f"has logloss {version}" if version else f"cannot import logloss: {reason}"
     return Answer(
         (),
         0,
@@ -243,14 +243,14 @@ REPORT = "The engine has lost track of its tasks; run again, and report it if it
 
 def settled(answers: Sequence[Answer], empty: Summary, parts: Sequence[BlockPart], n_runs: int | None) -> Any:
     """The summary of a whole pass: each run once, or an error. n_runs: how many there are, where that is known."""
-    found = merged(answers, empty)
-    if found.error is not None:
+    total = merged(answers, empty)
+    if total.error is not None:
         # Where it happened is in its words; the stack of a worker helps nobody here.
-        raise found.error.with_traceback(None) from None
-    if n_runs is not None and found.runs != (((0, n_runs),) if n_runs else ()):
-        raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {found.runs}. {REPORT}")
+        raise total.error.with_traceback(None) from None
+    if n_runs is not None and total.runs != (((0, n_runs),) if n_runs else ()):
+        raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {total.runs}. {REPORT}")
     kept = strange_of(parts[0]) if parts else None
     if kept is not None:
-        for name, n_strange in found.strange.items():
+        for name, n_strange in total.strange.items():
             kept[name] = kept.get(name, 0) + n_strange
-    return found.summary
+    return total.summary
