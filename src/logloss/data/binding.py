@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from logloss.data.columns import as_column, check_lengths, is_arrow
 from logloss.data.request import RowOptions
@@ -254,7 +255,7 @@ def with_arrays(source: Source, names: Sequence[str], arrays: Mapping[str, Colum
     return MemorySource({**columns, **arrays}, source.name)
 
 
-def features_matrix(features: Any) -> Array:
+def features_matrix(features: ArrayLike) -> Array:
     """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
     if isinstance(features, np.ma.MaskedArray) and np.ma.is_masked(features):
         features = np.ma.filled(features.astype(np.float64), np.nan)

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
@@ -94,7 +95,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.cv = cv
         self.negatives_kept = negatives_kept
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Calibrator:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Calibrator:
         """Train the classifier, and calibrate what it says of rows it has not seen.
 
         Parameters
@@ -109,11 +110,11 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, y = indexable(X, column_or_1d(y, warn=True))
-        check_classification_targets(y)
-        kind = type_of_target(y)
-        if kind != "binary" or _num_samples(y) < 2:
-            _refuse(kind, y)
+        X, labels = indexable(X, column_or_1d(y, warn=True))
+        check_classification_targets(labels)
+        kind = type_of_target(labels)
+        if kind != "binary" or _num_samples(labels) < 2:
+            _refuse(kind, labels)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         estimator = self._estimator()
         if isinstance(self.cv, str) and self.cv == PREFIT:
@@ -121,14 +122,14 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self.classes_ = np.asarray(estimator.classes_)
             scores = _scores_of(estimator, X)
         else:
-            self.classes_, codes = np.unique(y, return_inverse=True)
-            scores = self._cross_fitted(estimator, X, y, codes, weight)
-            self.estimator_ = _trained(clone(estimator), X, y, weight)
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            scores = self._cross_fitted(estimator, X, labels, codes, weight)
+            self.estimator_ = _trained(clone(estimator), X, labels, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         self.calibration_ = calibrate(
-            (np.asarray(y) == self.classes_[1]).astype(np.uint8),
+            (np.asarray(labels) == self.classes_[1]).astype(np.uint8),
             y_proba=None if scores.is_logit else scores.values,
             y_logit=scores.values if scores.is_logit else None,
             sample_weight=weight,

@@ -16,6 +16,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -125,7 +126,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LogisticRegression:
         """Fit to rows X of shape (n_rows, n_features) and their labels y; a row of weight 0 counts as no row.
 
         Cost: as `logloss.fit`. Dense float32 and float64 arrays are read where they are.
@@ -224,7 +225,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return -np.column_stack([np.logaddexp(0.0, logits), np.logaddexp(0.0, -logits)])
 
 
-def _weights(sample_weight: Any, X: Array) -> Array:
+def _weights(sample_weight: ArrayLike, X: Array) -> Array:
     """Weights of rows as float64, shape (n_rows,), ≥ 0."""
     weight: Array = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.ndim != 1:

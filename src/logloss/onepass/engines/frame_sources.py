@@ -17,6 +17,9 @@ from logloss.data.source import BlockPart, Part, Source, SourceAround
 from logloss.errors import DataError
 
 if TYPE_CHECKING:
+    import dask.dataframe as dask
+    import pyspark.sql as spark
+
     from logloss.onepass.summaries import Summary
 
 # On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
@@ -46,7 +49,7 @@ class Engine(Protocol):
     def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
         """The summary of the parts: one pass."""
 
-    def frame_source(self, frame: Any, *, is_repeated: bool) -> FrameSource:
+    def frame_source(self, frame: dask.DataFrame | spark.DataFrame, *, is_repeated: bool) -> FrameSource:
         """The source of a frame of its own."""
 
     def close(self) -> None:
