@@ -26,6 +26,7 @@ from logloss.onepass.engines import placed, travel
 from logloss.onepass.engines.frame_sources import FramePart
 from logloss.onepass.run import engine_of, parts_of
 from logloss.onepass.summaries import LossSum, LossSummary
+from logloss.training.leave_one_out import SourceWithout
 
 SEED = 77
 # One cluster of each kind serves all of these tests: they stay together where tests are run side by side.
@@ -462,7 +463,7 @@ def test_batches_of_an_engine_become_whole_blocks():
 
 def test_an_engine_is_found_whatever_is_put_around_a_source(dask_client, folder):
     with placed(folder, RowOptions(engine=dask_client)) as source:
-        wrapped = logloss.leave_one_out.SourceWithout(source, FramePlace(), 3)
+        wrapped = SourceWithout(source, FramePlace(), 3)
         assert engine_of(wrapped) is source.engine
     assert engine_of(as_source(folder)) is None
     part = BlockPart(FramePart(("y",)), Roles("y", "p"))
