@@ -1,7 +1,8 @@
-"""Some rows, checked once: every rule about what may be in a table lives here.
+"""Some rows, checked once.
 
 A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
-applies the rules and gives arrays that the kernels may trust; what breaks a rule is an error that names the row.
+applies the rules of `data/checks/` and gives arrays that the kernels may trust; what breaks a rule is an error that
+names the row.
 
 >>> import numpy as np
 >>> rows = Rows({"y_true": Column(np.array([1, 0])), "y_proba": Column(np.array([0.9, 0.2]))}, 0, Place())
@@ -91,12 +92,14 @@ class Block:
         """Check a run of rows of a part. Cost: one look at each value."""
         check = Check(valued(rows, roles), roles)
         own = Forecaster("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
+        # Weights first: a row of weight or count 0 is no row, and nothing else of it is looked at.
         weight, counts = weights_of(check), counts_of(check)
         taking_part = kept_rows(check, weight, counts)
         unlabelled = None
-        late, kept = taking_part.is_unlabelled, taking_part.is_kept
-        if late is not None and roles.forecast is not None:
-            columns = (*forecast_in(check.only(late), own), _take(weight, late), _take(counts, late))
+        lacks_label, kept = taking_part.is_unlabelled, taking_part.is_kept
+        if lacks_label is not None and roles.forecast is not None:
+            forecast = forecast_in(check.only(lacks_label), own)
+            columns = (*forecast, _take(weight, lacks_label), _take(counts, lacks_label))
             unlabelled = Unlabelled(*map(_frozen, columns))
         if kept is not None:
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)

@@ -54,8 +54,8 @@ def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Sour
         raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
     has_table = asked.y_true is not None
     given = [
-        *_given(asked.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
-        *_given(asked.y_logit, "y_logit", has_table=has_table),
+        *_named_forecasts(asked.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
+        *_named_forecasts(asked.y_logit, "y_logit", has_table=has_table),
     ]
     _check_names([each.name for each in given])
     if has_table and any(hasattr(each.value, "predictor") for each in given):
@@ -103,7 +103,7 @@ def _order_of(asked: RowOptions, source: Source) -> tuple[str | None, Column | N
     return asked.order, None
 
 
-def _given(forecasts: Any, role: str, *, has_table: bool) -> list[Given]:
+def _named_forecasts(forecasts: Any, role: str, *, has_table: bool) -> list[Given]:
     """Forecasts with their names, from a dict, a list of names or of arrays, or one name."""
     if forecasts is None:
         return []
@@ -142,7 +142,7 @@ def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any,
         if predictor is None:
             columns.append(each)
             continue
-        own = _free(each.name, table)
+        own = _unused_name(each.name, table)
         table = predictor.scored(table, own, asked.missing)
         columns.append(Given(each.name, "y_logit", own))
     return table, columns
@@ -220,7 +220,7 @@ def _renamed(first: Given, roles: Roles, source: Source) -> tuple[list[Forecaste
     for role, name in names.items():
         column = getattr(roles, role)
         if column is not None:
-            own[role] = _free(name, source)
+            own[role] = _unused_name(name, source)
             columns[own[role]] = source.column(column)
     return [Forecaster(first.name, **own)], columns
 
@@ -237,7 +237,7 @@ def _forecaster(
         if len(columns) == 2:
             return Forecaster(given.name, y_proba_of_zero=columns[0], y_proba=columns[1]), {}
         return Forecaster(given.name, **{given.role: columns[0]}), {}
-    own = _free(given.name, source)
+    own = _unused_name(given.name, source)
     is_pair = given.role == "y_proba" and not is_list_of_text(given.value)
     pair = pair_of(given.value) if is_pair else None
     if pair is None:
@@ -245,11 +245,11 @@ def _forecaster(
     proba_of_zero, of_one = (as_column(half, given.name) for half in pair)
     if labels is not None and first_class_is_positive(labels, pos_label):
         proba_of_zero, of_one = of_one, proba_of_zero
-    beside = _free(f"{given.name}[0]", source)
+    beside = _unused_name(f"{given.name}[0]", source)
     return Forecaster(given.name, y_proba=own, y_proba_of_zero=beside), {own: of_one, beside: proba_of_zero}
 
 
-def _free(name: str, source: Source) -> str:
+def _unused_name(name: str, source: Source) -> str:
     """A name for an array that no column of the table has."""
     taken = {*source.column_names, "y_true", "sample_weight", "counts", "order", "by", "cluster"}
     return name if name not in taken else f"{name}[array]"

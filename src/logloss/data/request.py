@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from logloss.data.values import Value
 
 Verb = TypeVar("Verb", bound=Callable[..., object])
-# A line of a docstring that stands for the description of an option.
+# A line of a docstring that stands for the description of an option. Lines alone: formulas have braces, too.
 PLACEHOLDER = re.compile(r"^( *)\{(\w+)\}$", re.MULTILINE)
 
 
+# Not compared: the truth of two equal arrays is an array.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowOptions:
     """What the verbs ask of rows. A verb has some of these options, and describes in its own words where it differs.
