@@ -42,8 +42,8 @@ def answers() -> Iterator[tuple[str, Any]]:
     chosen = (random.random(20_000) < 1 / (1 + np.exp(-features[:, 0]))).astype(int)
     yield "model, 40 columns", logloss.fit(features, chosen)
     labels, proba = forecasts(20_000)
-    rivals = {f"forecast {power}": proba**power for power in (1.0, 0.9, 1.2, 1.5, 2.0)}
-    yield "comparison, 5 forecasts, 20,000 periods", logloss.compare(labels, rivals, order=np.arange(20_000))
+    forecasters = {f"forecast {power}": proba**power for power in (1.0, 0.9, 1.2, 1.5, 2.0)}
+    yield "comparison, 5 forecasts, 20,000 periods", logloss.compare(labels, forecasters, order=np.arange(20_000))
     old, new = logloss.measure(*forecasts(5_000)), logloss.measure(*forecasts(6_000, rate=0.3))
     yield "difference", logloss.diff(old, new)
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -173,6 +173,34 @@ def index_names(schema: pa.Schema) -> frozenset[str]:
         # Metadata that are not pandas': there is no index.
         return frozenset(own)
     return frozenset(own & set(schema.names))
+
+
+def type_in(schema: pa.Schema, column: str) -> pa.DataType:
+    """The type of a column of a schema."""
+    return schema.field(schema.names.index(column)).type
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """A file that says which columns it has, and of which types."""
+
+    name: str
+    partitions: Partitions
+    schema: pa.Schema
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its own columns, in order."""
+        return tuple(self.schema.names)
+
+    @property
+    def index_names(self) -> frozenset[str]:
+        """Its columns that are the index of a pandas frame."""
+        return index_names(self.schema)
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The Arrow type of a column."""
+        return type_in(self.schema, column)
 
 
 def _words(dictionary: pa.Array) -> pa.Array:

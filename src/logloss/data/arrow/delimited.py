@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -125,17 +125,14 @@ class CsvPlace(Place):
 class CsvPart:
     """One text file, described."""
 
+    # Not known without reading them.
+    n_rows: ClassVar[None] = None
     path: str
     layout: Layout
     columns: tuple[str, ...]
     texts: tuple[str, ...]
     partitions: Partitions
     place: Place
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, as they are parsed."""
@@ -158,6 +155,9 @@ class CsvPart:
 class CsvFile:
     """One text file, known by its header."""
 
+    # Text says neither how many rows there are nor which column was an index.
+    n_rows: ClassVar[None] = None
+    index_names: ClassVar[frozenset[str]] = frozenset()
     path: str
     name: str
     partitions: Partitions
@@ -167,16 +167,6 @@ class CsvFile:
     def column_names(self) -> tuple[str, ...]:
         """Its own columns, in order."""
         return self.layout.names
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
-
-    @property
-    def index_names(self) -> frozenset[str]:
-        """Text does not say which column was an index."""
-        return frozenset()
 
     def type_of(self, column: str) -> None:
         """Text has no types."""

@@ -119,7 +119,7 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
         fragments = list(dataset.get_fragments())
     except ValueError:
         # Filtered: a fragment would not know which of its rows are left.
-        return FileSource("", [FragmentFile(dataset, "", (), dataset.schema)])
+        return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
     root = _common_folder([path for path in (getattr(each, "path", None) for each in fragments) if path])
     files = [_fragment(fragment, dataset, root) for fragment in fragments]
     return FileSource(f"dataset of {counted(len(files), 'file')}" if root is not None else "", files)
@@ -138,9 +138,9 @@ def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> F
     # A Delta log also says what the least and greatest values are; where they are equal, it looks like a folder.
     partitions = tuple(pair for pair in partitions if pair[0] not in fragment.physical_schema.names)
     if path is None or root is None:
-        return FragmentFile(fragment, "", partitions, dataset.schema)
+        return FragmentFile("", partitions, dataset.schema, fragment)
     name = printable(os.path.relpath(path, root), 120)
     if isinstance(fragment, ds.ParquetFileFragment) and isinstance(fragment.filesystem, LocalFileSystem):
         only = None if fragment.row_groups is None else [group.id for group in fragment.row_groups]
         return parquet_file(path, name, partitions, only)
-    return FragmentFile(fragment, name, partitions, fragment.physical_schema)
+    return FragmentFile(name, partitions, fragment.physical_schema, fragment)

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import (
     Partitions,
+    SchemaFile,
     damage_named,
     file_at,
     guarded,
-    index_names,
     kind_of,
     rows_of,
 )
@@ -82,33 +82,16 @@ class ParquetPart:
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetFile:
+class ParquetFile(SchemaFile):
     """One file, known by its footer: its columns, and (row group, first row, rows) for each that is read."""
 
     path: str
-    name: str
-    partitions: Partitions
-    schema: pa.Schema
     row_groups: tuple[tuple[int, int, int], ...]
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
-        return tuple(self.schema.names)
 
     @property
     def n_rows(self) -> int:
         """How many rows it has."""
         return sum(n_rows for _, _, n_rows in self.row_groups)
-
-    @property
-    def index_names(self) -> frozenset[str]:
-        """Its columns that are the index of a pandas frame."""
-        return index_names(self.schema)
-
-    def type_of(self, column: str) -> pa.DataType:
-        """The Arrow type of a column."""
-        return self.schema.field(self.schema.names.index(column)).type
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[ParquetPart]:
         """One for each row group."""
@@ -136,7 +119,7 @@ def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[in
         )
     starts = [0, *accumulate(sizes)]
     chosen = range(len(sizes)) if only is None else only
-    return ParquetFile(path, name, partitions, schema, tuple((i, starts[i], sizes[i]) for i in chosen))
+    return ParquetFile(name, partitions, schema, path, tuple((i, starts[i], sizes[i]) for i in chosen))
 
 
 def declared_schema(schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> pa.Schema:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import pyarrow as pa
 
 from logloss.data.arrow.arrays import (
     Partitions,
+    SchemaFile,
     array_of,
     check_names,
     guarded,
@@ -18,6 +19,7 @@ from logloss.data.arrow.arrays import (
     rows_of,
     spoken,
     to_column,
+    type_in,
     why_unused,
     wrong_kind,
 )
@@ -289,11 +291,6 @@ class PandasSource:
         return self._arrays[name]
 
 
-def type_in(schema: pa.Schema, column: str) -> pa.DataType:
-    """The type of a column of a schema."""
-    return schema.field(schema.names.index(column)).type
-
-
 def unused_in(schema: pa.Schema, column: str) -> str:
     """Why a column of a schema is no feature by itself; "" where it is one."""
     return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
@@ -312,15 +309,12 @@ def check_types(columns: Sequence[str], schema: pa.Schema) -> None:
 class FragmentPart:
     """A piece of a dataset that Arrow itself must read: it lies elsewhere, is no Parquet, or is filtered."""
 
+    # Not known without reading them.
+    n_rows: ClassVar[None] = None
     piece: ds.Fragment | ds.Dataset
     columns: tuple[str, ...]
     partitions: Partitions
     place: Place
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, with little read ahead."""
@@ -335,28 +329,11 @@ class FragmentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class FragmentFile:
+class FragmentFile(SchemaFile):
     """A fragment of a dataset, or all of one that is filtered."""
 
     piece: ds.Fragment | ds.Dataset
-    name: str
-    partitions: Partitions
-    schema: pa.Schema
-    n_rows: int | None = None
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
-        return tuple(self.schema.names)
-
-    @property
-    def index_names(self) -> frozenset[str]:
-        """Its columns that are the index of a pandas frame."""
-        return index_names(self.schema)
-
-    def type_of(self, column: str) -> pa.DataType:
-        """The Arrow type of a column."""
-        return type_in(self.schema, column)
+    n_rows: ClassVar[None] = None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
         """The one."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from logloss.data.rows import FramePlace, Rows
 from logloss.data.source import BlockPart, Part, Source, SourceAround
@@ -61,11 +61,8 @@ class FramePart:
     """The rows of whichever partition a worker has at hand: one description serves them all."""
 
     columns: tuple[str, ...]
-
-    @property
-    def n_rows(self) -> None:
-        """Not known."""
-        return None
+    # Not known.
+    n_rows: ClassVar[None] = None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, in blocks however small the batches are in which the engine hands them out."""
