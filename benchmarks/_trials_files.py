@@ -1,7 +1,5 @@
 """Damaged and hostile files: is each refused in words, or read as what it was?
 
-usage: python benchmarks/_trials_files.py [TRIALS] [SEED]
-
 Every kind of file that logloss saves, and Parquet files that it measures, in two ways:
 
 - Bytes are changed, cut, put in, doubled or taken for others. The file must be refused with an error of
@@ -24,7 +22,6 @@ import json
 import pathlib
 import random
 import resource
-import sys
 import tempfile
 import time
 import warnings
@@ -40,7 +37,6 @@ from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
 from logloss.data.arrow.pages import COMPRESSED, _struct
 from logloss.files import document, summary_file
 
-SEED = 13
 MOST_SHOWN = 20
 # A trial of a saved file that takes longer, or adds more to the peak of the memory, has failed. The header of a page of
 # rows may claim 2^31 bytes, and Arrow makes room for them.
@@ -389,10 +385,3 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
                 continue
             trials.one(f"{kind}, changed", broken, lambda: shown(path), right[kind], is_checked=None)
     return {**trials.counts, "slowest_s": round(trials.slowest, 2), "peak_mib": round(trials.peak)}
-
-
-if __name__ == "__main__":
-    result = run(int(sys.argv[1]) if len(sys.argv) > 1 else 6_000, int(sys.argv[2]) if len(sys.argv) > 2 else SEED)
-    for key, value in result.items():
-        print(f"{key}: {value}" if key != "failures" else "\n".join(["failures:", *map(str, value)]))
-    sys.exit(int(bool(result["failures"])))

@@ -291,10 +291,3 @@ def run(n_trials: int, seed: int) -> dict:
             found["invalid_bounds"] += 1
             failures.append(f"trial {number}: {wrong}")
     return found | said | {"failures": failures[:20]}
-
-
-if __name__ == "__main__":
-    import json
-    import sys
-
-    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2])), indent=1))

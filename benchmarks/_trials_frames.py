@@ -1,23 +1,18 @@
 """Random frames, fitted, predicted, measured and compared in random ways: all must agree with sums made by hand.
 
-Imported by benchmarks/trials.py. One trial draws a small frame (an index of any kind, columns in any order, plain,
+One trial draws a small frame (an index of any kind, columns in any order, plain,
 nullable, decimal and categorical dtypes, missing values, columns that are no features, the label among them), fits it
 one way, and predicts, measures and compares other rows in a few others: pandas, polars, Arrow, a dict, Parquet, CSV, a
 saved model. Log-odds are summed by hand from the coefficients; what differs from them by 1e-9 is a silent difference,
 and every error but those of logloss is undocumented.
-
-usage: python benchmarks/_trials_frames.py [TRIALS] [SEED]
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-import itertools
-import json
 import math
 import pathlib
-import sys
 import tempfile
 import traceback
 import warnings
@@ -67,12 +62,14 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
             try:
                 Trial(np.random.default_rng([seed, number]), pathlib.Path(folder), tally).run()
             except Exception as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                said = (
-                    f"{type(error).__name__}: {str(error)[:200]} ({pathlib.Path(where.filename).name}:{where.lineno})"
-                )
-                tally.fail("undocumented_exceptions", said)
+                tally.fail("undocumented_exceptions", described(error))
     return dict(vars(tally))
+
+
+def described(error: Exception) -> str:
+    """An error, and the line that raised it."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:200]} ({pathlib.Path(where.filename).name}:{where.lineno})"
 
 
 class Trial:
@@ -246,9 +243,7 @@ class Trial:
         except logloss.errors.LogLossError as error:
             self.tally.fail("unexpected_refusals", f"{what}: {str(error)[:300]}")
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            at = f"{pathlib.Path(where.filename).name}:{where.lineno}"
-            self.tally.fail("undocumented_exceptions", f"{what}: {type(error).__name__}: {str(error)[:200]} ({at})")
+            self.tally.fail("undocumented_exceptions", f"{what}: {described(error)}")
         return None
 
     def compare(self, what: str, found: Any, expected: Any) -> None:
@@ -372,12 +367,8 @@ def a_bool(rng: np.random.Generator, n: int) -> Any:
 
 def a_text(rng: np.random.Generator, n: int) -> Any:
     values = rng.choice(["u", "v v", "Zürich", "1"], n)
-    kinds = [
-        values.astype(object),
-        pd.array(values, dtype="string"),
-        pd.Categorical(values, ["v v", "u", "1", "Zürich"]),
-    ]
-    return with_gaps(rng, kinds[rng.integers(3)])
+    declared = pd.Categorical(values, ["v v", "u", "1", "Zürich"])
+    return with_gaps(rng, [values.astype(object), pd.array(values, dtype="string"), declared][rng.integers(3)])
 
 
 def a_code(rng: np.random.Generator, n: int) -> Any:
@@ -465,10 +456,3 @@ def category(name: str, values: list[Any], known: list[Any], coefficients: dict[
     average = math.fsum(of_level[each] for each in seen) / len(seen)
     lacks = f"{name} is missing" in of_level
     return [math.nan if pd.isna(value) and not lacks else of_level.get(level(value), average) for value in values]
-
-
-if __name__ == "__main__":
-    asked = [int(word) for word in itertools.islice(sys.argv, 1, 3)]
-    shown = run(*[*asked, *[200, 0][len(asked) :]])
-    print(json.dumps(shown, indent=1, ensure_ascii=False))
-    raise SystemExit(1 if shown["failures"] else 0)

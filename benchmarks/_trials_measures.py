@@ -1,8 +1,5 @@
 """Random small tables through `measure`, `calibrate`, `compare` and `diff`: is every figure right, or the error ours?
 
-    from _trials_measures import run
-    run(n_trials=1000, seed=1)
-
 Each table is checked against computations that share nothing with the library: losses by `math.fsum`, the area under
 the curve by fractions over all pairs of scores, groups by their values, weights as repeated rows, another order and
 another cut of the same rows bit for bit. Warnings are errors. What is wrong without an error is a silent difference;

@@ -1,30 +1,29 @@
-"""log_loss on 10^7 rows in memory against a bare read of the same bytes and against scikit-learn, in one run.
+"""Rows in memory: `log_loss` and `measure` beside a bare read of the same bytes, `compare` beside `measure`, maps.
 
-usage: python benchmarks/arrays.py [ROWS]
-
-The bare read adds up the bits of the same arrays with the same threads; the ratios are medians of rounds in which all
-contestants take turns.
+The bare read adds up the bits of the same arrays with as many threads; ratios are medians over rounds in which all take
+turns. A calibration is made of a summary: its time does not depend on the number of rows.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import statistics
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numba
 import numpy as np
+from _record import CORES, Lines, ratio, record, turns
+from _samples import labels_of
+from scipy.special import expit, logit
+from sklearn import metrics
 
 import logloss
-from logloss.onepass.run import available_cpus
-
-ROUNDS = 15
 
 
 @numba.njit(nogil=True)
-def read(labels, forecasts):
+def sum_of_bits(labels, forecasts):
     """Add up the bits of two arrays."""
     total = 0
     for i in range(labels.shape[0]):
@@ -34,53 +33,60 @@ def read(labels, forecasts):
 
 def bare_read(labels, forecasts, pool) -> int:
     """Every byte once, on all processors."""
-    cuts = np.linspace(0, len(labels), 4 * available_cpus() + 1).astype(int)
+    cuts = np.linspace(0, len(labels), 4 * CORES + 1).astype(int)
     bits = forecasts.view(np.int64)
-    jobs = [pool.submit(read, labels[a:b], bits[a:b]) for a, b in itertools.pairwise(cuts)]
-    return sum(job.result() for job in jobs)
+    return sum(pool.map(lambda cut: sum_of_bits(labels[slice(*cut)], bits[slice(*cut)]), itertools.pairwise(cuts)))
 
 
-def main() -> None:
-    """Print the ratios."""
-    n_rows = int(float(sys.argv[1])) if len(sys.argv) > 1 else 10**7
+def of_one(asked: argparse.Namespace) -> Lines:
+    """One forecast."""
     random = np.random.default_rng(1)
-    proba = random.random(n_rows)
-    labels = (random.random(n_rows) < proba).astype(np.uint8)
-    logit = np.log(proba / (1 - proba))
-    with ThreadPoolExecutor(available_cpus()) as pool:
-        contestants = {
-            "bare read of the bytes": lambda: bare_read(labels, proba, pool),
-            "log_loss, probabilities": lambda: logloss.log_loss(labels, proba),
-            "log_loss, logits": lambda: logloss.log_loss(labels, y_logit=logit),
-            "measure, probabilities": lambda: logloss.measure(labels, proba),
-            "measure, logits": lambda: logloss.measure(labels, y_logit=logit),
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in contestants}
-        for round_number in range(ROUNDS + 2):
-            for name, run in contestants.items():
-                began = time.perf_counter()
-                run()
-                if round_number >= 2:
-                    seconds[name].append(time.perf_counter() - began)
-    reads = seconds["bare read of the bytes"]
-    print(f"{n_rows:,} rows, {available_cpus()} threads, medians of {ROUNDS} rounds")
+    proba = random.random(asked.rows)
+    labels = labels_of(random, proba)
+    log_odds = logit(proba)
+    with ThreadPoolExecutor(CORES) as pool:
+        seconds = turns(
+            {
+                "bare read of the bytes": lambda: bare_read(labels, proba, pool),
+                "log_loss, probabilities": lambda: logloss.log_loss(labels, proba),
+                "log_loss, logits": lambda: logloss.log_loss(labels, y_logit=log_odds),
+                "measure, probabilities": lambda: logloss.measure(labels, proba),
+                "measure, logits": lambda: logloss.measure(labels, y_logit=log_odds),
+            },
+            asked.rounds,
+        )
     for name, times in seconds.items():
-        ratio = statistics.median(t / r for t, r in zip(times, reads, strict=True))
-        print(f"{name:28} {1e3 * statistics.median(times):9.1f} ms   {ratio:7.2f} × the read")
-    from sklearn.metrics import log_loss as peer
+        yield name, {"ms": 1e3 * statistics.median(times), "of_a_read": ratio(times, seconds["bare read of the bytes"])}
+    beside = {"theirs": lambda: metrics.log_loss(labels, proba), "ours": lambda: logloss.log_loss(labels, proba)}
+    seconds = turns(beside, max(1, asked.rounds // 5))
+    ms = 1e3 * statistics.median(seconds["theirs"])
+    yield "scikit-learn's log_loss", {"ms": ms, "of_ours": ratio(seconds["theirs"], seconds["ours"])}
 
-    theirs, ours = [], []
-    for _ in range(3):
-        began = time.perf_counter()
-        value = peer(labels, proba)
-        theirs.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        own = logloss.log_loss(labels, proba)
-        ours.append(time.perf_counter() - began)
-    ratio = statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
-    print(f"{'scikit-learn log_loss':28} {1e3 * statistics.median(theirs):9.1f} ms   {ratio:7.0f} × ours")
-    print(f"scikit-learn {float(value)!r}, ours {own!r}")
+
+def of_two(asked: argparse.Namespace) -> Lines:
+    """Two forecasts, and what groups, clusters and an order add."""
+    random = np.random.default_rng(1)
+    proba = random.random(asked.rows)
+    labels = labels_of(random, proba)
+    forecasts = {"a": proba, "b": expit(logit(proba) + random.normal(0, 0.3, asked.rows))}
+    keys = {name: random.integers(0, n, asked.rows) for name, n in (("order", 1000), ("by", 30), ("cluster", 3000))}
+    work = {"measure": lambda: logloss.measure(labels, proba), "compare": lambda: logloss.compare(labels, forecasts)}
+    work |= {f"compare, {name}=": partial(logloss.compare, labels, forecasts, **{name: keys[name]}) for name in keys}
+    seconds = turns(work, max(1, asked.rounds // 3))
+    for name, times in seconds.items():
+        yield name, {"ms": 1e3 * statistics.median(times), "of_measure": ratio(times, seconds["measure"])}
+
+
+def of_summary(asked: argparse.Namespace) -> Lines:
+    """Calibrations from a measurement."""
+    random = np.random.default_rng(5)
+    log_odds = random.normal(-0.5, 1.5, asked.rows)
+    measured = logloss.measure(labels_of(random, expit(0.75 * log_odds)), expit(log_odds))
+    methods = ("auto", "shift", "temperature", "platt", "beta", "isotonic")
+    work = {name: partial(logloss.calibrate, measured, method=name) for name in methods}
+    for name, times in turns(work, max(1, asked.rounds // 3)).items():
+        yield f"calibrate, {name}", {"ms": 1e3 * statistics.median(times)}
 
 
 if __name__ == "__main__":
-    main()
+    record(of_one, of_two, of_summary, rows=(10**7, 10**5), rounds=(15, 1))

@@ -1,7 +1,5 @@
 """Workers killed in the middle of passes: is the answer right to the bit, or the error loud?
 
-usage: python benchmarks/faults.py [dask|spark] [INJECTIONS]
-
 Two workers walk over 3·10^6 rows in sixty Parquet files, and at a seeded moment of the pass one of them is killed with
 signal 9: a process of Dask, which its nanny starts again, or an executor of Spark (`local-cluster[2,1,1024]`), or the
 Python process below one. The pass of measure, by groups and clusters, must give the summary of one machine, bit for
@@ -11,6 +9,7 @@ right nor a loud error is a wrong number; the program then ends with 1.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import pathlib
@@ -22,13 +21,13 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
+from _record import Figures, Lines, record
+from _samples import files_of
 
 import logloss
 from logloss.data.binding import bind
@@ -38,112 +37,98 @@ from logloss.onepass.run import walk
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 
 SEED = 20
-FILES, ROWS_OF_A_FILE = 60, 50_000
-ASKED: dict[str, Any] = {"y_true": "y", "y_proba": "p", "by": "g", "cluster": "c"}
+FEATURES = ["x0", "x1"]
 # Both fits are at the optimum but for rounding.
 NEAR = 1e-10
 
 
-def make(folder: pathlib.Path) -> str:
-    """Write the files."""
-    rng = np.random.default_rng(SEED)
-    names = pa.array([f"country {k}" for k in range(50)])
-    for k in range(FILES):
-        x = rng.normal(size=(ROWS_OF_A_FILE, 2))
-        proba = 1 / (1 + np.exp(-(x @ [1.0, -0.5] + 0.3)))
-        labels = (rng.random(ROWS_OF_A_FILE) < proba).astype(np.uint8)
-        groups = names.take(pa.array(rng.integers(0, 50, ROWS_OF_A_FILE)))
-        clusters = rng.integers(0, 2000, ROWS_OF_A_FILE)
-        table = {"y": labels, "p": proba, "x0": x[:, 0], "x1": x[:, 1], "g": groups, "c": clusters}
-        pq.write_table(pa.table(table), folder / f"{k:02}.parquet")
-    return str(folder)
+class Disturbed:
+    """Walks over the files of which each is disturbed at a moment, beside what one machine gives."""
 
-
-class Faults:
-    """Passes of which one is disturbed at a moment, and what became of them."""
-
-    def __init__(self, path: str, engine: Any, victims: Callable[[], list[int]], ready: Callable[[], None]) -> None:
-        self.path, self.engine, self.victims, self.ready = path, engine, victims, ready
+    def __init__(self, path: str, engine: Any, workers: Callable[[], list[int]]) -> None:
+        self.path, self.engine, self.workers = path, engine, workers
         self.summary = self.walked(None)
-        self.fitted = logloss.fit(path, "y", features=["x0", "x1"])
+        self.fitted = logloss.fit(path, "y", features=FEATURES)
         self.random = random.Random(SEED)
-        self.tally: Counter[str] = Counter()
 
     def walked(self, engine: Any) -> LossSummary:
         """The pass of `measure`, without what this process makes of it."""
-        asked = RowOptions(**ASKED, engine=engine)
+        asked = RowOptions(y_true="y", y_proba="p", by="country", cluster="cluster", engine=engine)
         with placed(self.path, asked) as table:
             source, roles = bind(table, asked)
             groups = GroupedSummary.empty(roles.by)
             clusters = GroupedSummary.empty(roles.cluster, is_hashed=True)
             return walk(source, roles, LossSummary.empty(groups, clusters))
 
-    def right(self, *, is_fit: bool) -> bool:
+    def is_right(self, *, is_fit: bool) -> bool:
         """One walk on the engine: whether it gives what one machine gives."""
         if not is_fit:
             return self.walked(self.engine) == self.summary
-        model = logloss.fit(self.path, "y", features=["x0", "x1"], engine=self.engine)
+        model = logloss.fit(self.path, "y", features=FEATURES, engine=self.engine)
         off = max(abs(model.coefficients[name] - value) for name, value in self.fitted.coefficients.items())
         return model.certificate.is_proven and model.certificate.nats_per_row < 1e-12 and off < NEAR
 
     def undisturbed(self, *, is_fit: bool) -> float:
         """Seconds of a walk without a fault."""
         began = time.perf_counter()
-        if not self.right(is_fit=is_fit):
+        if not self.is_right(is_fit=is_fit):
             raise SystemExit("without a fault the engine does not give what one machine gives")
         return time.perf_counter() - began
 
-    def inject(self, moment: float, *, is_fit: bool) -> str:
+    def killed(self, moment: float, *, is_fit: bool) -> str:
         """Kill a worker so many seconds after a walk has begun: what became of the walk."""
-        victims = self.victims()
-        while not victims:
+        while not (workers := self.workers()):
             time.sleep(0.5)
-            victims = self.victims()
-        victim = self.random.choice(sorted(victims))
-        walks = threading.Event()
-        killed = threading.Event()
+        victim = self.random.choice(sorted(workers))
+        is_done, is_killed = threading.Event(), threading.Event()
 
         def kill() -> None:
-            if not walks.wait(moment):
+            if not is_done.wait(moment):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(victim, signal.SIGKILL)
-                    killed.set()
+                    is_killed.set()
 
         killer = threading.Thread(target=kill)
         killer.start()
         try:
-            outcome = "right" if self.right(is_fit=is_fit) else "WRONG"
+            outcome = "right" if self.is_right(is_fit=is_fit) else "wrong"
         except logloss.LogLossError as error:
-            outcome = f"a loud error ({str(error)[:80]})"
-        walks.set()
+            outcome = "loud_errors"
+            print(f"  {str(error)[:160]}", flush=True)
+        is_done.set()
         killer.join()
-        return outcome if killed.is_set() else "the walk was done before"
+        return outcome if is_killed.is_set() else "done_before"
 
-    def run(self, wanted: int) -> bool:
-        """So many faults in the middle of walks; whether no answer was wrong."""
-        usual = {is_fit: min(self.undisturbed(is_fit=is_fit) for _ in range(3)) for is_fit in (False, True)}
-        print(f"undisturbed: measure {usual[False]:.2f} s, fit {usual[True]:.2f} s", flush=True)
-        n_injected, tried = 0, 0
-        while n_injected < wanted and tried < 3 * wanted:
-            self.ready()
-            is_fit = tried % 4 == 3
-            tried += 1
-            moment = self.random.uniform(0.02, 0.95) * usual[is_fit]
-            outcome = self.inject(moment, is_fit=is_fit)
-            self.tally[outcome] += 1
-            if outcome != "the walk was done before":
-                n_injected += 1
-                print(f"{n_injected:3}  {'fit' if is_fit else 'measure'} at {moment:.2f} s: {outcome}", flush=True)
-        print(f"injected {n_injected}, survived with the right answer {self.tally['right']}", end="")
-        print(f", loud errors {n_injected - self.tally['right'] - self.tally['WRONG']}, wrong {self.tally['WRONG']}")
-        return self.tally["WRONG"] == 0
+    def outcomes(self, n_faults: int, ready: Callable[[], None]) -> Lines:
+        """What became of so many walks that were disturbed in the middle."""
+        tries = range(min(3, n_faults))
+        usual = {is_fit: min(self.undisturbed(is_fit=is_fit) for _ in tries) for is_fit in (False, True)}
+        yield "undisturbed", {"measure_seconds": usual[False], "fit_seconds": usual[True]}
+        tally: Counter[str] = Counter()
+        for number in range(3 * n_faults):
+            if tally.total() - tally["done_before"] == n_faults:
+                break
+            ready()
+            is_fit = number % 4 == 3
+            tally[self.killed(self.random.uniform(0.02, 0.95) * usual[is_fit], is_fit=is_fit)] += 1
+        figures: Figures = {"killed": tally.total() - tally["done_before"]}
+        yield "disturbed", figures | {name: tally[name] for name in ("right", "loud_errors", "wrong")}
 
 
-def on_dask(path: str, wanted: int) -> bool:
+@contextmanager
+def rows(asked: argparse.Namespace) -> Iterator[str]:
+    """The files."""
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as name:
+        yield files_of(pathlib.Path(name) / "rows", asked.rows, 60, len(FEATURES), has_keys=True)
+
+
+def dask(asked: argparse.Namespace) -> Lines:
     """Workers of Dask, with a nanny."""
     from distributed import Client
 
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as client:
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
+    with rows(asked) as path, Client(**options) as client:
 
         def ready() -> None:
             try:
@@ -153,24 +138,24 @@ def on_dask(path: str, wanted: int) -> bool:
                 client.cluster.scale(len(client.cluster.worker_spec) + 1)
                 client.wait_for_workers(2, timeout=60)
 
-        def victims() -> list[int]:
+        def workers() -> list[int]:
             # A worker that was just started may not answer yet.
-            found = client.run(os.getpid, on_error="return").values()
-            return [each for each in found if isinstance(each, int)]
+            answers = client.run(os.getpid, on_error="return").values()
+            return [each for each in answers if isinstance(each, int)]
 
-        return Faults(path, client, victims, ready).run(wanted)
+        yield from Disturbed(path, client, workers).outcomes(asked.faults, ready)
 
 
-def on_spark(path: str, wanted: int) -> bool:
+def spark(asked: argparse.Namespace) -> Lines:
     """Executors of Spark, and the Python processes below them."""
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local-cluster[2,1,1024]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "OFF")
-    # Otherwise a cluster of this kind gives up an application after ten executors that died one after the other.
     # Its executors are started without our environment.
     builder = builder.config("spark.executorEnv.PYTHONPATH", str(pathlib.Path(logloss.__file__).parents[1]))
+    # Otherwise a cluster of this kind gives up an application after ten executors that died one after the other.
     session = builder.config("spark.deploy.maxExecutorRetries", "-1").getOrCreate()
 
     def below() -> tuple[list[int], list[int]]:
@@ -191,31 +176,13 @@ def on_spark(path: str, wanted: int) -> bool:
         # Until both have registered, no task goes to the new one.
         session.range(0, 8, 1, 8).mapInArrow(lambda batches: batches, "id long").collect()
 
-    def victims() -> list[int]:
-        executors, pythons = below()
-        return executors + pythons
-
-    right = Faults(path, session, victims, ready).run(wanted)
+    with rows(asked) as path:
+        yield from Disturbed(path, session, lambda: [pid for pids in below() for pid in pids]).outcomes(
+            asked.faults, ready
+        )
     session.stop()
-    return right
-
-
-def main() -> None:
-    """Run what is asked for, or both."""
-    warnings.simplefilter("ignore")
-    engines = {"dask": (on_dask, 60), "spark": (on_spark, 20)}
-    words = sys.argv[1:]
-    counts = [int(word) for word in words if word.isdigit()]
-    with tempfile.TemporaryDirectory() as name:
-        path = make(pathlib.Path(name))
-        results = []
-        for engine in [word for word in words if word in engines] or engines:
-            run, usual = engines[engine]
-            print(f"{engine.title()}:")
-            results.append(run(path, counts[0] if counts else usual))
-    if not all(results):
-        raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    main()
+    figures = record(dask, spark, faults=(20, 1), rows=(3_000_000, 60_000))
+    sys.exit(int(any(lines["disturbed"]["wrong"] for lines in figures.values())))

@@ -1,31 +1,28 @@
-"""How often the 95 % intervals of `measure` hold the truth, by simulation from populations whose figures are known.
-
-usage: python benchmarks/intervals.py [REPETITIONS]
+"""Coverage of the 95 % intervals of `measure`, by simulation; and what the p-values of calibrated forecasters are.
 
 Logits are normal, the forecaster multiplies them by 1.3 (over-confident). What an interval should hold: of loss, base
 rate, uncertainty, skill, AUC and of the miscalibration beyond chance the figure of the population; of discrimination
 and miscalibration, which a recalibration fitted on the same rows makes larger, their expectation at that size (the mean
-over the samples). Samples with fewer than 20 rows of the rarer class have no interval and do not count. Then: weights
-that vary, clusters whose rows share a random shift, and the p-values of forecasters that are calibrated.
+over the samples). Samples with fewer than 20 rows of the rarer class have no interval and do not count. Rows are
+independent, or have weights that vary, or are clusters of ten that share a random shift.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 
 import numpy as np
+from _record import Figures, Lines, record
+from _samples import expected_loss, labels_of
+from scipy.special import expit
 
 import logloss
-from logloss.inference import chance
 
 SPREAD, OVERCONFIDENCE = 1.2, 1.3
 CENTRES = (0.0, -2.6, -5.3)
 SIZES = (200, 2000, 20_000)
-OF_POPULATION = ("log_loss", "base_rate", "uncertainty", "skill", "auc", "beyond_chance")
 OF_SIZE = ("discrimination", "miscalibration")
-# Enough for the mean that is taken from the miscalibration; p-values are made with all 200.
-DRAWS = 40
 
 
 def truth(centre: float) -> dict[str, float]:
@@ -33,15 +30,14 @@ def truth(centre: float) -> dict[str, float]:
     logits = np.linspace(centre - 9 * SPREAD, centre + 9 * SPREAD, 20_001)
     density = np.exp(-0.5 * ((logits - centre) / SPREAD) ** 2)
     density /= density.sum()
-    share, said = 1 / (1 + np.exp(-logits)), OVERCONFIDENCE * logits
-    loss = float(density @ (share * np.logaddexp(0, -said) + (1 - share) * np.logaddexp(0, said)))
-    best = float(density @ (share * np.logaddexp(0, -logits) + (1 - share) * np.logaddexp(0, logits)))
-    rate = float(density @ share)
-    uncertainty = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
-    ones, zeros = density * share / rate, density * (1 - share) / (1 - rate)
+    proba = expit(logits)
+    loss, best = (float(density @ expected_loss(proba, factor * logits)) for factor in (OVERCONFIDENCE, 1))
+    rate = float(density @ proba)
+    uncertainty = logloss.entropy(rate)
+    ones, zeros = density * proba / rate, density * (1 - proba) / (1 - rate)
     auc = float(ones @ (np.cumsum(zeros) - zeros / 2))
-    found = {"log_loss": loss, "base_rate": rate, "uncertainty": uncertainty, "skill": 1 - loss / uncertainty}
-    return found | {"auc": auc, "beyond_chance": loss - best}
+    figures = {"log_loss": loss, "base_rate": rate, "uncertainty": uncertainty, "skill": 1 - loss / uncertainty}
+    return figures | {"auc": auc, "beyond_chance": loss - best}
 
 
 def estimate_of(measured: logloss.Measurement, name: str) -> logloss.Estimate:
@@ -49,73 +45,59 @@ def estimate_of(measured: logloss.Measurement, name: str) -> logloss.Estimate:
     return measured.miscalibration.beyond_chance if name == "beyond_chance" else getattr(measured, name)
 
 
-def coverage(samples: list[logloss.Measurement], right: dict[str, float]) -> str:
+def sample(random: np.random.Generator, kind: str, centre: float, n_rows: int) -> logloss.Measurement:
+    """A measurement of rows of a kind."""
+    logits = random.normal(centre, SPREAD, n_rows)
+    options = {}
+    if kind == "weighted":
+        options["sample_weight"] = random.lognormal(0, 0.7, n_rows)
+    labels = labels_of(random, expit(logits))
+    if kind == "clustered":
+        # Half of the spread is shared, and the luck is.
+        shared, own = (random.normal(0, SPREAD * math.sqrt(0.5), n) for n in (n_rows // 10, n_rows))
+        logits = centre + np.repeat(shared, 10) + own
+        labels = (np.repeat(random.random(n_rows // 10), 10) < expit(logits)).astype(np.uint8)
+        options["cluster"] = np.repeat(np.arange(n_rows // 10), 10)
+    return logloss.measure(labels, y_logit=OVERCONFIDENCE * logits, **options)
+
+
+def covered(samples: list[logloss.Measurement], right: dict[str, float]) -> Figures:
     """Per cent of the intervals that hold what they should."""
-    right = dict(right)
-    for name in OF_SIZE:
-        right[name] = float(np.mean([estimate_of(m, name) for m in samples]))
-    shown = []
+    right = right | {name: float(np.mean([estimate_of(m, name) for m in samples])) for name in OF_SIZE}
+    figures: Figures = {"samples": len(samples)}
     for name, value in right.items():
         held = [estimate_of(m, name).low <= value <= estimate_of(m, name).high for m in samples]
-        shown.append(f"{name} {100 * np.mean(held):.1f}")
-    return "  ".join(shown)
+        figures[f"{name}_percent"] = float(100 * np.mean(held))
+    return figures
 
 
-def plain(random: np.random.Generator, centre: float, n_rows: int) -> logloss.Measurement:
-    """Independent rows."""
-    logits = random.normal(centre, SPREAD, n_rows)
-    labels = (random.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(np.uint8)
-    return logloss.measure(labels, y_logit=OVERCONFIDENCE * logits)
-
-
-def weighted(random: np.random.Generator, centre: float, n_rows: int) -> logloss.Measurement:
-    """Independent rows with weights that have nothing to do with them."""
-    logits = random.normal(centre, SPREAD, n_rows)
-    labels = (random.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(np.uint8)
-    weights = random.lognormal(0, 0.7, n_rows)
-    return logloss.measure(labels, y_logit=OVERCONFIDENCE * logits, sample_weight=weights)
-
-
-def clustered(random: np.random.Generator, centre: float, n_rows: int) -> logloss.Measurement:
-    """Ten rows in each cluster, half of whose spread they share, with labels drawn by one number each."""
-    n_clusters = n_rows // 10
-    shared = np.repeat(random.normal(0, SPREAD * math.sqrt(0.5), n_clusters), 10)
-    logits = centre + shared + random.normal(0, SPREAD * math.sqrt(0.5), n_clusters * 10)
-    luck = np.repeat(random.random(n_clusters), 10)
-    labels = (luck < 1 / (1 + np.exp(-logits))).astype(np.uint8)
-    cluster = np.repeat(np.arange(n_clusters), 10)
-    return logloss.measure(labels, y_logit=OVERCONFIDENCE * logits, cluster=cluster)
-
-
-def main() -> None:
-    """Print the coverage of each interval."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+def coverage(asked: argparse.Namespace) -> Lines:
+    """Per cent, by kind of rows, base rate and size."""
     random = np.random.default_rng(5)
-    all_draws, chance.N_DRAWS = chance.N_DRAWS, DRAWS
-    for kind, sample in {"rows": plain, "weighted": weighted, "clustered": clustered}.items():
+    for kind in ("rows", "weighted", "clustered"):
         for centre in CENTRES:
             right = truth(centre)
             if kind == "clustered":
                 # Without a chance level there is nothing beyond it.
                 del right["beyond_chance"]
             for n_rows in SIZES:
-                if n_rows * right["base_rate"] < 10:
+                if n_rows * right["base_rate"] < 10 or n_rows > asked.largest:
                     continue
-                samples = [sample(random, centre, n_rows) for _ in range(repetitions)]
+                samples = [sample(random, kind, centre, n_rows) for _ in range(asked.repetitions)]
                 samples = [m for m in samples if m.log_loss.has_interval]
-                if len(samples) >= repetitions / 2:
-                    head = f"{kind}, base rate {right['base_rate']:.3f}, {n_rows:6,} rows, {len(samples)} samples"
-                    print(f"{head}: {coverage(samples, right)}", flush=True)
-    chance.N_DRAWS = all_draws
+                if len(samples) >= asked.repetitions / 2:
+                    yield f"{kind}, base rate {right['base_rate']:.3f}, {n_rows:,} rows", covered(samples, right)
+
+
+def p_values(asked: argparse.Namespace) -> Lines:
+    """Per cent of calibrated forecasters whose p-value is at most so much."""
+    random = np.random.default_rng(6)
     for n_rows in (100, 1000):
-        found = []
-        for _ in range(repetitions):
-            proba = random.beta(2, 3, n_rows)
-            labels = (random.random(n_rows) < proba).astype(np.uint8)
-            found.append(float(logloss.measure(labels, proba).miscalibration.p_value))
-        shares = "  ".join(f"{level}: {np.mean(np.array(found) <= level):.3f}" for level in (0.05, 0.1, 0.5))
-        print(f"share of p-values of {repetitions} calibrated forecasters of {n_rows} rows up to {shares}", flush=True)
+        samples = [random.beta(2, 3, n_rows) for _ in range(asked.repetitions)]
+        p_values = [float(logloss.measure(labels_of(random, p), p).miscalibration.p_value) for p in samples]
+        shares = {level: float(np.mean(np.array(p_values) <= level)) for level in (0.05, 0.1, 0.5)}
+        yield f"{n_rows:,} rows", {f"up_to_{level}_percent": 100 * share for level, share in shares.items()}
 
 
 if __name__ == "__main__":
-    main()
+    record(coverage, p_values, repetitions=(100, 2), largest=(20_000, 2000))

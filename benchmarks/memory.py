@@ -1,62 +1,78 @@
-"""Peak memory of `measure` on 10^6 and 10^7 rows: fifty Parquet files, and one single file in a folder beside them.
+"""Seconds and peak memory of `measure` and `fit` by the number of rows, each in a process of its own.
 
-usage: python benchmarks/memory.py [ROWS]
-
-Each walk runs in a process of its own; shown is its peak resident memory above that of a process that only imports what
-the walk needs.
+The files are drawn from a fixed seed into a temporary folder and removed one after the other: a label, a probability
+and 4 or 20 float32 features, 10^6 rows in a file, and once all of them in one. Memory is the peak of the process, and
+how far it lies above that after the same walk over 10^4 rows. The bare read decodes what a fit reads with pyarrow, on
+as many threads, and keeps nothing; a fit is set beside one such read for each of its walks.
 """
 
 from __future__ import annotations
 
+import argparse
 import pathlib
-import subprocess
-import sys
+import shutil
+import statistics
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
+from _record import CORES, Figures, Lines, in_own_process, peak_mb, record, turns
+from _samples import files_of
 
-IMPORTS = (
-    "import logloss, numpy, numba, pyarrow.parquet, pyarrow.csv, pyarrow.dataset, logloss.onepass.kernels.losses\n"
-)
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
-BARE = "pass\n"
-WALK = "logloss.measure({path!r}, y_true='y', y_proba='p')\n"
+import logloss
 
 
-def peak(code: str) -> int:
-    """Peak resident memory of a process in MB (ru_maxrss counts KB on Linux)."""
-    done = subprocess.run([sys.executable, "-c", code + PEAK], check=True, capture_output=True, text=True)
-    return int(done.stdout)
+def decode(path: str, n_features: int) -> None:
+    """A bare read of the label and the features."""
+
+    def read(path: pathlib.Path) -> None:
+        file = pq.ParquetFile(path)
+        for group in range(file.num_row_groups):
+            file.read_row_group(group, ["y", *(f"x{j}" for j in range(n_features))], use_threads=False)
+
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(read, sorted(pathlib.Path(path).glob("*.parquet"))))
 
 
-def make(folder: pathlib.Path, n_rows: int, n_files: int) -> str:
-    """Write the rows to so many files."""
-    folder.mkdir()
-    random = np.random.default_rng(1)
-    for k in range(n_files):
-        proba = random.random(n_rows // n_files)
-        labels = (random.random(len(proba)) < proba).astype(np.int64)
-        pq.write_table(pa.table({"y": labels, "p": proba}), folder / f"{k}.parquet")
-    return str(folder)
+def walked(verb: str, small: str, path: str, n_rows: int, n_features: int) -> Figures:
+    """What a verb costs in this process."""
+
+    def walk(path: str) -> int:
+        if verb == "measure":
+            logloss.measure(path, y_true="y", y_proba="p")
+            return 1
+        # The first walk learns what the columns hold.
+        return 1 + len(logloss.fit(path, "y", features=[f"x{j}" for j in range(n_features)], l2=1.0).passes)
+
+    walk(small)
+    before, began = peak_mb(), time.perf_counter()
+    n_walks = walk(path)
+    seconds, peak = time.perf_counter() - began, peak_mb()
+    figures = {"seconds": seconds, "ns_a_row": 1e9 * seconds / n_rows, "peak_mb": peak, "grown_mb": peak - before}
+    if verb == "fit":
+        read = statistics.median(turns({"": lambda: decode(path, n_features)}, 3)[""])
+        figures |= {"walks": n_walks, "of_as_many_reads": seconds / (n_walks * read)}
+    return figures
 
 
-def main() -> None:
-    """Print the peaks."""
-    n_rows = int(float(sys.argv[1])) if len(sys.argv) > 1 else 10**7
-    start, imported = peak(BARE), peak(IMPORTS)
-    print(f"interpreter {start} MB, with imports {imported} MB")
+def memory(asked: argparse.Namespace) -> Lines:
+    """All sizes."""
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        for rows, files in ((n_rows // 10, 5), (n_rows, 50), (n_rows // 10, 1), (n_rows, 1)):
-            path = make(root / f"{rows}-{files}", rows, files)
-            reached = peak(IMPORTS + WALK.format(path=path))
-            print(
-                f"{rows:>12,} rows, {files:2} files: {reached} MB, "
-                f"{reached - start} above the interpreter, {reached - imported} above the imports"
-            )
+        for n_features, sizes in ((4, (100, 10, 1)), (20, (10,))):
+            small = files_of(root / f"small {n_features}", 10_000, 1, n_features)
+            for n_rows in (asked.rows // size for size in sizes):
+                path = files_of(root / str(n_rows), n_rows, max(1, n_rows // 10**6), n_features)
+                for verb in ("measure", "fit") if n_features == 4 else ("fit",):
+                    case = f"{verb}, {n_rows:,} rows" + (f" of {n_features} features" if verb == "fit" else "")
+                    yield case, in_own_process(walked, verb, small, path, n_rows, n_features)
+                # 10^8 rows are large enough to be missed by others.
+                shutil.rmtree(path)
+        n_rows = asked.rows // 10
+        path = files_of(root / "one", n_rows, 1)
+        yield f"measure, {n_rows:,} rows in one file", in_own_process(walked, "measure", small, path, n_rows, 0)
 
 
 if __name__ == "__main__":
-    main()
+    record(memory, rows=(10**8, 10**5))

@@ -202,6 +202,10 @@ def hard_sums(
     return sums, tally(y, losses, n)
 
 
+GENERAL_SUMS = ("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc", "a", "aw", "aa", "ca")
+GENERAL_SUMS += ("p", "b", "bw", "bb", "h", "v", "w_infinite")
+
+
 def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
     """What one row contributes to each of the general sums; a product of weight and value is rounded once."""
     loss = mixed(y, forecast.if_one, forecast.if_zero)
@@ -237,10 +241,10 @@ def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
 def general_sums(
     y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
 ) -> tuple[dict[str, Fraction], list[int]]:
-    sums: dict[str, Fraction] = {}
+    sums = dict.fromkeys(GENERAL_SUMS, Fraction(0))
     for label, forecast, weight, count in zip(y, forecasts, w, n, strict=True):
         for name, value in general_row(float(weight), float(label), forecast).items():
-            sums[name] = sums.get(name, Fraction(0)) + count * value
+            sums[name] += count * value
     losses = [mixed(float(label), f.if_one, f.if_zero) for label, f in zip(y, forecasts, strict=True)]
     return sums, tally(y, losses, n)
 
@@ -256,7 +260,7 @@ def brier_of(y: float, p: float) -> float:
 def special_rows(y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]) -> dict[str, Fraction]:
     """The general sums of those rows only of which a factor is too large or too small for products of floats; infinite rows
     count there with their weight."""
-    sums: dict[str, Fraction] = {}
+    sums = dict.fromkeys(GENERAL_SUMS, Fraction(0))
     for label, forecast, weight, count in zip(y, forecasts, w, n, strict=True):
         loss = mixed(float(label), forecast.if_one, forecast.if_zero)
         row = general_row(float(weight), float(label), forecast)
@@ -271,7 +275,7 @@ def special_rows(y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequenc
         if is_plain(weight) and is_safe and (loss in (0.0, math.inf) or is_plain(loss)):
             row = {name: value for name, value in row.items() if name == "w_infinite"}
         for name, value in row.items():
-            sums[name] = sums.get(name, Fraction(0)) + count * value
+            sums[name] += count * value
     return sums
 
 

@@ -45,8 +45,6 @@ def test_grouped_sums_equal_their_twin(table):
     if table.y_logit is not None:
         # A loss of 1e300 does not fit short sums: its square has 2,000 bits. No probability above 0 costs 2^10.
         table = table.take(np.abs(np.where(np.isinf(table.y_logit), 0, table.y_logit)) < 2**100)
-    if table.n_rows == 0:
-        return
     groups = np.arange(table.n_rows, dtype=np.int32) % 3
     starts, order = np.empty(4, np.int64), np.empty(table.n_rows, np.int32)
     by_group.order_by_group(groups, starts, order)
@@ -57,7 +55,9 @@ def test_grouped_sums_equal_their_twin(table):
     kernels.forecast_parts(*forecast_of(table), parts)
     probas = parts[kernels.PROBA : kernels.PROBA + table.n_rows]
     expected = reference.grouped_sums(losses, probas, table.y_true, counts_of(table), groups)
-    for group, sums in expected.items():
+    nothing = dict.fromkeys(("c", "cc", "ccc", "p", "rows", "ones", "infinite"), 0)
+    for group in range(3):
+        sums = expected.get(group, nothing)
         found = dict(zip(("c", "cc", "ccc", "p"), map(short_fraction, limbs[group]), strict=True))
         assert (found["c"], found["cc"], found["p"]) == (sums["c"], sums["cc"], sums["p"])
         assert abs(found["ccc"] - sums["ccc"]) <= sums["ccc"] * Fraction(2) ** -104

@@ -180,8 +180,9 @@ def test_counts_are_repeated_rows():
     repeated = logloss.compare(
         *(np.repeat(x, n) for x in (y,)), {"p": np.repeat(p, n), "q": np.repeat(q, n)}, order=np.repeat(day, n)
     ).to_dict()
-    for name in counted.keys() - {"furthest_apart"}:
-        assert counted[name] == repeated[name], name
+    # Where the rows are that are furthest apart is another matter.
+    assert len(counted.pop("furthest_apart")) == len(repeated.pop("furthest_apart")) == 10
+    assert counted == repeated
 
 
 @pytest.mark.parametrize("scale", [1e-3, 2.0**60])
@@ -326,8 +327,13 @@ def test_later_rows_do_not_change_what_was_said_before():
     whole = logloss.compare(y, {"p": p, "q": q}, order=day).between("p", "q")
     part = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=day[:80]).between("p", "q")
     assert whole.better == part.better
-    for early, late in zip(part.course.table, whole.course.table, strict=False):
-        assert early["low"] == pytest.approx(late["low"], rel=1e-11)
+    early, late = part.course.table.to_dict(), whole.course.table.to_dict()
+    assert early.keys() == late.keys()
+    assert len(early["period"]) == 40
+    for name in ("period", "rows"):
+        assert early[name] == late[name][:40]
+    for name in early.keys() - {"period", "rows"}:
+        assert early[name] == pytest.approx(late[name][:40], rel=1e-11), name
 
 
 def test_the_order_of_the_rows_in_the_table_does_not_matter():

@@ -552,17 +552,17 @@ def test_a_level_without_a_positive_row_separates():
 
 @pytest.mark.parametrize("seed", range(30))
 def test_separation_is_found_where_it_is_and_nowhere_else(seed):
-    """Random directions divide the labels, wholly or but for rows in the plane; one row on the wrong side ends it."""
+    """Random directions divide the labels, wholly or but for rows in the plane; each row with both labels ends it."""
     rng = np.random.default_rng(seed)
     n_rows, width = int(rng.integers(8, 60)), int(rng.integers(1, 5))
-    features = rng.integers(-3, 4, (n_rows, width)).astype(float)
-    margin = features @ rng.integers(-2, 3, width) + rng.integers(-2, 3)
-    labels = np.where(margin == 0, rng.integers(0, 2, n_rows), margin > 0)
-    if not 0 < labels.sum() < n_rows or not (margin != 0).any():
-        return
+    margin = labels = np.zeros(n_rows)
+    while not margin.any() or not 0 < labels.sum() < n_rows:
+        features = rng.integers(-3, 4, (n_rows, width)).astype(float)
+        margin = features @ rng.integers(-2, 3, width) + rng.integers(-2, 3)
+        labels = np.where(margin == 0, rng.integers(0, 2, n_rows), margin > 0)
     model, _ = separated(features, labels)
+    assert model.separation.n_divided >= np.count_nonzero(margin)
     assert model.log_loss <= np.mean(margin == 0) * math.log(2) + 1e-15
-    # Every row with the other label, too: nothing divides them.
     both = logloss.fit(np.vstack([features, features]), np.append(labels, 1 - labels))
     assert both.separation is None
     assert both.certificate.is_proven

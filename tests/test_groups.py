@@ -245,16 +245,19 @@ def test_a_rare_class_that_weighs_next_to_nothing_is_no_one_class():
 @pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e300, 1.7e308])
 @pytest.mark.parametrize("size", [1.0, 1e300, 1.7e308])
 def test_weights_and_log_odds_of_every_size_are_measured_by_group_and_cluster(weight, size):
-    """Warnings are errors: nothing may leave the floats unseen."""
+    """Warnings are errors: nothing may leave the floats unseen. Groups have rows enough of each class for intervals."""
     rng = np.random.default_rng(SEED)
-    y, z = rng.integers(0, 2, 90), rng.uniform(-1, 1, 90) * np.where(np.arange(90) % 4, 1.0, size)
-    w = rng.choice([1.0, weight], 90)
-    m = measure(y, y_logit=z, sample_weight=w, by=np.arange(90) % 3, cluster=np.arange(90) % 11)
+    y, z = rng.integers(0, 2, 180), rng.uniform(-1, 1, 180) * np.where(np.arange(180) % 4, 1.0, size)
+    w, by, cluster = rng.choice([1.0, weight], 180), np.arange(180) % 3, np.arange(180) % 11
+    m = measure(y, y_logit=z, sample_weight=w, by=by, cluster=cluster)
     figures = m.to_dict()
     for row in (figures, *figures["groups"]):
         low, high = row["log_loss_nats_low"], row["log_loss_nats_high"]
-        assert low is None or float(low) <= float(row["log_loss_nats"]) <= float(high)
-    logloss.diff(m, m.merge(measure(y, y_logit=z / 2, by=np.arange(90) % 3, cluster=np.arange(90) % 11, name="b")))
+        assert float(low) <= float(row["log_loss_nats"]) <= float(high)
+    later = m.merge(measure(y, y_logit=z / 2, by=by, cluster=cluster, name="b"))
+    moved = logloss.diff(m, later)
+    assert moved.log_loss == later.log_loss - m.log_loss
+    assert moved.log_loss.reason == "the two share rows"
 
 
 def test_groups_with_huge_log_odds_cost_what_they_cost_alone():

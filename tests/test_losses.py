@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -178,7 +179,7 @@ CUBES = {"www", "cww", "ccw", "ccc"}
 
 def assert_sums(actual: dict[str, Fraction], expected: dict[str, Fraction]) -> None:
     """Equal as fractions; cubes to 2^-104."""
-    assert set(actual) == set(expected) or not expected
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
         slack = value * Fraction(2) ** -104 if name in CUBES else 0
         assert abs(actual[name] - value) <= slack, name
@@ -193,6 +194,9 @@ def general_found(limbs) -> dict[str, Fraction]:
 
 @given(tables(("hard", "hard logits", "pair", "counts")))
 def test_hard_sums_equal_their_twin(table):
+    if table.counts is not None:
+        # As blocks have them: a row that stands no times takes no part.
+        table = replace(table, counts=np.maximum(table.counts, 1))
     limbs, tally = exact.new_limbs(12), new_tally()
     kernels.hard_sums(table.y_true, *forecast_of(table), table.counts, limbs, tally)
     expected, expected_tally = reference.hard_sums(table.y_true.tolist(), parts_of(table), counts_of(table))
@@ -200,8 +204,8 @@ def test_hard_sums_equal_their_twin(table):
         name: sum((fraction_of(limbs[k]) for k in of_loss.HARD_LIMBS[name]), Fraction(0))
         for name in ("c", "cc", "ccc", "ca", "b", "bb", "p", "h", "v")
     }
-    infinite_without_rows = expected_tally[3] >= 0 and counts_of(table)[expected_tally[3]] == 0
-    assert tally.tolist() == expected_tally or infinite_without_rows
+    assert tally.tolist() == expected_tally
+    assert found.keys() == expected.keys()
     # Squares of a Brier score below 2^-500 fall out of the floats; nothing that is reported can see them.
     for name, value in found.items():
         slack = expected[name] * Fraction(2) ** -104 if name in CUBES else 0
@@ -243,8 +247,7 @@ def test_special_rows_equal_their_twin(table):
     spare = np.empty(kernels.N_GENERAL * kernels.STRIDE)
     kernels.special_rows(table.y_true, table.sample_weight, None, 0, n_rows, parts, spare, limbs, tally)
     expected = reference.special_rows(table.y_true, parts_of(table), table.sample_weight, [1] * n_rows)
-    found = general_found(limbs)
-    assert_sums({name: found[name] for name in expected}, expected)
+    assert_sums(general_found(limbs), expected)
 
 
 @given(st.floats(5e-324, 1.7e308), st.integers(1, 2**53))

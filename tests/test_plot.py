@@ -1,6 +1,5 @@
 """Pictures, by the numbers they draw: the curve and its bands, the parts, who pays, groups, coefficients, passes."""
 
-import importlib.util
 import io
 import math
 import subprocess
@@ -20,8 +19,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from logloss.show import page
-from logloss.show.drawings import kinds
-from logloss.show.plot import plot, save, style, svg_of
+from logloss.show.drawings import ROOMS, kinds
+from logloss.show.plot import FORMATS, plot, save, style, svg_of
 
 # One rounding of a share or a mean of order one, many times over.
 ROUNDING = 1e-12
@@ -464,10 +463,14 @@ except logloss.MissingPackage as error:
     ]
 
 
-def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared):
-    for answer in (measured, model, compared, logloss.calibrate(measured)):
+@pytest.mark.parametrize(("form", "beginning"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
+def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared, form, beginning):
+    moved = logloss.diff(measured, logloss.measure(*forecasts(900, seed=4), name="later"))
+    answers = (measured, model, compared, logloss.calibrate(measured), moved)
+    assert form in FORMATS
+    assert {type(answer) for answer in answers} == set(ROOMS)
+    for answer in answers:
         for kind in kinds(answer):
             buffer = io.BytesIO()
-            plot(answer, kind).figure.savefig(buffer, format="pdf")
-            assert buffer.getvalue().startswith(b"%PDF")
-    assert importlib.util.find_spec("matplotlib") is not None
+            plot(answer, kind).figure.savefig(buffer, format=form)
+            assert buffer.getvalue().startswith(beginning), kind

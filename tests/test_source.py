@@ -140,9 +140,10 @@ def test_features_are_named_by_themselves_or_by_number():
 def test_a_matrix_is_walked_without_a_copy():
     matrix = np.zeros((3, 2), np.float32)
     source, roles = bind([1, 0, 1], RowOptions(), features=matrix)
-    for part in source.parts(roles.columns):
-        for block in BlockPart(part, roles).blocks():
-            assert np.shares_memory(block.features[0].values, matrix)
+    (part,) = source.parts(roles.columns)
+    (block,) = BlockPart(part, roles).blocks()
+    assert block.n_rows == 3
+    assert np.shares_memory(block.features[0].values, matrix)
 
 
 def test_features_must_be_numbers():

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -322,6 +323,18 @@ def test_nothing_is_rescued_in_silence():
 def test_no_room_is_a_junk_drawer():
     """A name that fits everything ends up holding everything."""
     assert [module for module in modules() if JUNK_DRAWERS & {part.strip("_") for part in module.split(".")}] == []
+
+
+def test_the_path_of_a_row_names_every_file():
+    """A newcomer reads one page to know where a line stands; a file that is not on it, or no longer there, misleads."""
+    page = (ROOT / "docs" / "path-of-a-row.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
+    named = re.findall(r"`([\w*/]+\.py)`", "\n".join(rows))
+    files = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
+    folders = {file for file in files if "/" in file and file.endswith("/__init__.py")}
+    unnamed = [file for file in sorted(files - folders) if not any(fnmatch(file, name) for name in named)]
+    assert unnamed == []
+    assert [name for name in named if not any(fnmatch(file, name) for file in files)] == []
 
 
 def public_names() -> dict[str, object]:

@@ -133,11 +133,6 @@ MAKERS = {
 }
 
 
-def test_every_summary_has_its_laws_tested():
-    """A new class fails here until it is told how it is made."""
-    assert laws.summary_classes() == sorted(MAKERS, key=lambda cls: cls.__name__)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_every_summary_obeys_the_laws(cls):
@@ -146,7 +141,7 @@ def test_every_summary_obeys_the_laws(cls):
     @settings(max_examples=60)
     @given(rows, rows, rows)
     def obeys(a, b, c):
-        laws.check_all(empty, *(of(table.block()) for table in (a, b, c)))
+        laws.check_summary(empty, *(of(table.block()) for table in (a, b, c)))
 
     obeys()
 
@@ -165,9 +160,7 @@ def test_gradients_of_too_many_clusters_obey_the_laws_in_buckets(monkeypatch):
 
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
 def test_every_summary_is_frozen(cls):
-    summary = MAKERS[cls][1]
-    with pytest.raises((dataclasses.FrozenInstanceError, TypeError, AttributeError)):
-        summary.n_rows = 1
+    laws.assert_frozen(MAKERS[cls][1])
 
 
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import BaseCrossValidator, check_cv
@@ -168,6 +167,8 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if not scores.is_logit:
             one = np.asarray(self.calibration_.apply(scores.values))
             return np.stack([1 - one, one], axis=1)
+        from scipy.special import expit
+
         log_odds = np.asarray(self.calibration_.apply_logit(scores.values))
         return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 

@@ -1,0 +1,145 @@
+"""What every program here shares: its options, its clock, and the record of what it measured.
+
+A program is some functions that yield (case, figures), one line each. `record(first, second, rows=(10**7, 10**5))` runs
+them, prints the lines as they come, and writes them as JSON where that is asked for; `rows` becomes an option with its
+usual value and that of `--quick`, which takes seconds and says nothing about speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import pathlib
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+HERE = pathlib.Path(__file__).parent
+PACKAGES = ("logloss", "numpy", "numba", "scipy", "pyarrow")
+# Named where they were imported.
+PEERS = ("duckdb", "pandas", "polars", "matplotlib", "mpmath", "dask", "distributed", "pyspark", "sklearn")
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+Figures = dict[str, Any]
+Lines = Iterator[tuple[str, Figures]]
+
+
+def turns(work: dict[str, Callable[[], object]], rounds: int, *, warm_up: int = 2) -> dict[str, list[float]]:
+    """Seconds of each, by rounds in which all take turns, after some (no more than those) that do not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for number in range(-min(warm_up, rounds), rounds):
+        for name, call in work.items():
+            began = time.perf_counter()
+            call()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def ratio(times: list[float], base: list[float]) -> float:
+    """The median of quotients, round by round: what else runs on the machine slows both."""
+    return statistics.median(a / b for a, b in zip(times, base, strict=True))
+
+
+def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a new process, which has done nothing before."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had resident, in MB.
+
+    Not `ru_maxrss` where there is another way: on Linux a new process inherits that of the one that started it.
+    """
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def processor() -> str:
+    """Its name, where the system tells it."""
+    listed = pathlib.Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*:\s*(.+)", listed.read_text()) if listed.exists() else None
+    return named[1] if named else platform.processor() or platform.machine()
+
+
+def circumstances() -> dict[str, Any]:
+    """Machine, commit and versions."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=HERE.parent, capture_output=True, text=True).stdout.strip()
+
+    names = [*PACKAGES, *(name.replace("sklearn", "scikit-learn") for name in PEERS if name in sys.modules)]
+    return {
+        "machine": {"processor": processor(), "cores": CORES},
+        "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "src") else ""),
+        "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names},
+    }
+
+
+def shown(value: Any) -> str:
+    """A figure as it is printed."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def options(text: str, parts: list[str], sizes: dict[str, tuple[int, int]], folder: bool) -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(description=text.split("\n")[0])
+    if folder:
+        parser.add_argument("folder", nargs="?", type=pathlib.Path, help="where the tables are")
+    elif len(parts) > 1:
+        parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(parts)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="the same in seconds, with tiny sizes")
+    parser.add_argument("--json", nargs="?", type=pathlib.Path, const=True, metavar="PATH", help="keep the figures")
+    for name, (usual, quick) in sizes.items():
+        of = f"{usual:,}; with --quick {quick:,}"
+        parser.add_argument(f"--{name}", type=lambda word: int(float(word)), metavar="N", help=of)
+    asked = parser.parse_args()
+    for name, of_mode in sizes.items():
+        if getattr(asked, name) is None:
+            setattr(asked, name, of_mode[asked.quick])
+    asked.parts = getattr(asked, "parts", None) or parts
+    if unknown := set(asked.parts) - set(parts):
+        parser.error(f"{', '.join(unknown)} is none of the parts: {', '.join(parts)}")
+    if asked.json is True and (asked.quick or asked.parts != parts):
+        parser.error("only all parts at their usual length are kept in results: name a file")
+    return asked
+
+
+def record(*works: Callable[[argparse.Namespace], Lines], folder: bool = False, **sizes: tuple[int, int]) -> Figures:
+    """Run the functions of a program; {function: {case: figures}}, printed and, where asked for, written."""
+    program = sys.modules[works[0].__module__]
+    asked = options(program.__doc__ or "", [work.__name__ for work in works], sizes, folder)
+    began = time.perf_counter()
+    figures: Figures = {}
+    for work in works:
+        if work.__name__ not in asked.parts:
+            continue
+        print(f"{work.__name__}:")
+        own = figures[work.__name__] = {}
+        for case, line in work(asked):
+            line = own[case] = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in line.items()}
+            print(f"  {case:32}", *(f" {name} {shown(value)}" for name, value in line.items()), flush=True)
+    if asked.json:
+        kept = {
+            **circumstances(),
+            "quick": asked.quick,
+            "sizes": {name: getattr(asked, name) for name in sizes},
+            "seconds": round(time.perf_counter() - began, 1),
+            "figures": figures,
+        }
+        path = HERE / "results" / f"{pathlib.Path(program.__file__).stem}.json" if asked.json is True else asked.json
+        path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    return figures

@@ -1,0 +1,199 @@
+"""Every program in benchmarks/ runs, leaves a record, and says what README and docs say that it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from conftest import java_is_missing
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PROGRAMS = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))}
+OF_ENGINES = {"faults", "scale"}
+ROWS = ("1,000,000", "10,000,000", "100,000,000")
+# What a document quotes, and where the figures are: program / function / case / name.
+QUOTED: list[tuple[str, str, list[str]]] = [
+    (
+        "README.md",
+        "10^7 losses take {:.1f} × a bare read of their bytes, and scikit-learn {:.0f} × as long",
+        [
+            "arrays / of_one / log_loss, probabilities / of_a_read",
+            "arrays / of_one / scikit-learn's log_loss / of_ours",
+        ],
+    ),
+    (
+        "README.md",
+        "`measure` of 2·10^7 rows in Parquet takes {:.1f} × DuckDB's bare mean loss",
+        ["parquet / parquet / measure / of_duckdb"],
+    ),
+    (
+        "README.md",
+        "memory flat, {:.1f} × as many bare reads for 20 columns",
+        ["memory / memory / fit, 10,000,000 rows of 20 features / of_as_many_reads"],
+    ),
+    (
+        "README.md",
+        "peaks of {:.0f} and {:.0f} MB for 10^7 and 10^8 measured, {:.0f} and {:.0f} MB for as many fitted",
+        [
+            f"memory / memory / {case.format(n)} / peak_mb"
+            for case in ("measure, {} rows", "fit, {} rows of 4 features")
+            for n in ROWS[1:]
+        ],
+    ),
+    (
+        "README.md",
+        "whatever the number of rows: {:.0f} KB for 2,000,000",
+        ["pages / pages / measurement, 2,000,000 rows / kb"],
+    ),
+    *(
+        ("docs/scale.md", sentence, [f"memory / memory / {case.format(n)} / {name}" for n in ROWS])
+        for sentence, case, name in (
+            ("| `measure`, peak memory | {:.0f} MB | {:.0f} MB | {:.0f} MB |", "measure, {} rows", "peak_mb"),
+            ("on the rows) | {:.0f} ns | {:.1f} ns | {:.1f} ns |", "measure, {} rows", "ns_a_row"),
+            (
+                "four columns, peak memory | {:.0f} MB | {:.0f} MB | {:.0f} MB |",
+                "fit, {} rows of 4 features",
+                "peak_mb",
+            ),
+            ("all walks together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
+        )
+    ),
+    (
+        "docs/scale.md",
+        "efficiencies of {:.2f} and {:.2f} on Dask, {:.2f} and {:.2f} on Spark",
+        [
+            f"scale / engines / {verb}, {engine} / efficiency"
+            for engine in ("Dask", "Spark")
+            for verb in ("measure", "fit")
+        ],
+    ),
+    (
+        "docs/scale.md",
+        "| a part (a row group), described | {:,}; ten of one folder {:,} |",
+        ["scale / traffic / measure / part", "scale / traffic / measure / ten_parts"],
+    ),
+    ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
+]
+
+
+def with_marks(name: str):
+    """A program; those of engines are tested where engines are."""
+    return pytest.param(name, marks=[pytest.mark.slow, pytest.mark.xdist_group("engines")] * (name in OF_ENGINES))
+
+
+@cache
+def record(program: str) -> dict:
+    return json.loads((RESULTS / f"{program}.json").read_text(encoding="utf-8"))
+
+
+def figure(path: str) -> float:
+    """A figure of the records that are kept."""
+    program, function, case, name = path.split(" / ")
+    return record(program)["figures"][function][case][name]
+
+
+def lines(program: str, function: str) -> dict[str, dict]:
+    return record(program)["figures"][function]
+
+
+@pytest.mark.parametrize("program", [with_marks(name) for name in PROGRAMS])
+def test_a_program_runs_and_leaves_its_record(program, tmp_path):
+    """The whole of it with tiny sizes: what calls it makes exist, whatever moves in the source."""
+    if program in OF_ENGINES:
+        pytest.importorskip("distributed")
+        pytest.importorskip("pyspark")
+        if java_is_missing():
+            pytest.skip("Spark needs Java 17 or newer")
+    path = tmp_path / "record.json"
+    words = [sys.executable, PROGRAMS[program], "--quick", "--json", path]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    quick, kept = json.loads(path.read_text(encoding="utf-8")), record(program)
+    assert quick["quick"]
+    assert not kept["quick"]
+    assert quick.keys() == kept.keys()
+    assert quick["sizes"].keys() == kept["sizes"].keys()
+    assert set(quick["machine"]) == {"processor", "cores"}
+    assert {"python", "logloss", "numpy", "numba", "scipy", "pyarrow"} <= set(quick["versions"])
+    assert quick["commit"]
+    assert quick["seconds"] > 0
+    assert kept["figures"].keys() <= quick["figures"].keys()
+    assert all(figures for cases in quick["figures"].values() for figures in cases.values())
+    assert any(quick["figures"].values())
+
+
+def test_every_program_has_a_record_and_is_cited():
+    """A program whose figures nobody reads is not run again."""
+    assert {path.stem for path in RESULTS.iterdir()} == set(PROGRAMS)
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in documents)
+    assert [name for name in PROGRAMS if f"benchmarks/{name}.py" not in text] == []
+
+
+def test_a_quick_record_never_takes_the_place_of_a_kept_one():
+    done = subprocess.run([sys.executable, PROGRAMS["startup"], "--quick", "--json"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "name a file" in done.stderr
+
+
+@pytest.mark.parametrize(("document", "sentence", "figures"), QUOTED)
+def test_documents_quote_the_figures_of_the_records(document, sentence, figures):
+    """Who measures again corrects what is said."""
+    text = " ".join((ROOT / document).read_text(encoding="utf-8").split())
+    assert sentence.format(*map(figure, figures)) in text
+
+
+# What README promises without a figure.
+
+
+def percents(program: str, *names: str) -> dict[str, float]:
+    """Coverage by name, averaged over all cases that have it."""
+    cases = lines(program, "coverage").values()
+    return {name: mean(line[f"{name}_percent"] for line in cases if f"{name}_percent" in line) for name in names}
+
+
+def test_intervals_hold_what_they_should():
+    """95 in 100, within two: the mean of some thousand samples is known to half a per cent.
+
+    At a base rate of a half the interval of the uncertainty holds it always: there it cannot be larger.
+    """
+    held = percents("intervals", "log_loss", "base_rate", "uncertainty", "skill", "auc", "beyond_chance")
+    held |= percents("comparing", "lead", "miscalibration", "discrimination")
+    assert {name: value for name, value in held.items() if not 93 <= value <= 98} == {}
+
+
+def test_who_looks_after_every_period_is_misled_at_most_5_times_in_100():
+    assert all(share <= 5 for line in lines("comparing", "peeking").values() for share in line.values())
+
+
+def test_what_a_calibration_saves_is_found_and_its_gap_is_certified():
+    """Of maps that are always fitted: `auto` promises what it has chosen for its promise."""
+    gaps = lines("calibrating", "gaps").values()
+    assert all(line["certified"] >= line["true"] - 1e-15 for line in gaps)
+    fitted = [line for case, line in lines("calibrating", "promises").items() if not case.endswith("auto")]
+    assert all(abs(line["bias"]) <= 4 * line["error"] for line in fitted)
+    assert mean(line["held_percent"] for line in fitted) >= 93.5
+
+
+def test_memory_does_not_grow_with_the_number_of_rows():
+    """From 10^7 to 10^8 rows."""
+    cases = lines("memory", "memory")
+    for case in ("measure, {} rows", "fit, {} rows of 4 features"):
+        few, many = (cases[case.format(n)]["peak_mb"] for n in ROWS[1:])
+        assert many < 1.1 * few
+
+
+def test_pages_stay_small():
+    assert all(line.get("kb", 0) < 250 for line in lines("pages", "pages").values())
+
+
+def test_a_worker_that_is_killed_changes_no_bit():
+    for engine in record("faults")["figures"]:
+        disturbed = lines("faults", engine)["disturbed"]
+        assert (disturbed["wrong"], disturbed["killed"]) == (0, record("faults")["sizes"]["faults"])

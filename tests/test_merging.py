@@ -1,0 +1,278 @@
+"""The laws, over everything that merges and is no summary by itself: what summaries are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import laws
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import Table, cut_tables, grouped_tables, rival_tables, tables
+from test_summaries import MAKERS, PROBAS, feature_tables
+
+from logloss.data.prior_shift import Unlabelled
+from logloss.onepass.kernels import paired_losses
+from logloss.onepass.summaries import ColumnSummary, cells, contrast, distinct, features, grouped, keyed, scores
+from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
+from logloss.onepass.summaries.contract import is_hard, pieces_of
+from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
+from logloss.onepass.summaries.distinct import DistinctValues
+from logloss.onepass.summaries.features import Levels, Mixed, Range
+from logloss.onepass.summaries.keyed import GROUP, PERIOD, KeyedSummary, KeyedWorkspace
+from logloss.onepass.summaries.loss import LateSums
+from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace, bins_of, keys_of
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
+
+# Clusters of the tables that are drawn: whole numbers below.
+N_CLUSTERS = 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Maker:
+    """How to make some of a class: rows to draw, what a block of them makes, and what no rows make."""
+
+    rows: st.SearchStrategy[Table]
+    of: Callable[[Any], Any]
+    empty: Any
+    merge: Callable[[Any, Any], Any] = laws.plain_merge
+    rounding: float = 0.0
+
+
+def clusters_of(block) -> Any:
+    return block.cluster[0].values.astype(np.int64)
+
+
+def count_table(block) -> CountTable:
+    """Rows, and rows of 1, by cluster."""
+    return CountTable.of(clusters_of(block), np.stack([np.ones(block.n_rows, np.int64), block.y_true == 1], axis=1))
+
+
+def sum_table(block) -> SumTable:
+    """Rows and probabilities by cluster."""
+    workspace, slots = SumWorkspace(2), clusters_of(block).astype(np.int32)
+    for column, values in enumerate((np.ones(block.n_rows), block.y_proba)):
+        workspace.add_plain(column, values, slots, N_CLUSTERS)
+    return workspace.frozen(np.arange(N_CLUSTERS))
+
+
+def late_sums(block) -> LateSums:
+    return LateSums.of(
+        Unlabelled(block.y_proba, block.y_proba_of_zero, block.y_logit, block.sample_weight, block.counts)
+    )
+
+
+def contrast_of(block) -> Contrast:
+    """The first two of the forecasts that are compared."""
+    workspace = ContrastWorkspace()
+    for piece in pieces_of(block):
+        seen = []
+        for proba, of_zero, logit in piece.rivals:
+            losses, logits = np.empty(piece.n_rows), np.empty(piece.n_rows)
+            paired_losses.losses_and_logits(
+                piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
+            )
+            seen.append((losses, logits))
+        workspace.add(piece, *seen, (0, 1))
+    return workspace.freeze()
+
+
+def joint_scores(limit: int) -> Callable[[Any], JointScores]:
+    """Of at most so many pairs."""
+
+    def of(block) -> JointScores:
+        workspace = JointWorkspace(JointScores(limit))
+        assert is_hard(block)
+        workspace.add(block, *(bins_of(*keys_of(block.of_rival(number)))[0] for number in range(2)))
+        return workspace.freeze()
+
+    return of
+
+
+def cells_of(shift: int, *, is_exact: bool) -> Callable[[Any], Cells]:
+    """Score by score, or by coarse bin; the cluster is the group."""
+
+    def of(block) -> Cells:
+        workspace, placed = CellWorkspace(shift, is_exact=is_exact), ScoreWorkspace()
+        for piece in pieces_of(block):
+            slots, offsets = placed.place(piece)
+            workspace.add(piece, placed, clusters_of(piece), N_CLUSTERS, slots, offsets)
+        return workspace.freeze(placed)
+
+    return of
+
+
+def keyed_of(empty: KeyedSummary) -> Callable[[Any], KeyedSummary]:
+    """Rows and rows of 1; the sums of weight and of probability."""
+
+    def of(block) -> KeyedSummary:
+        workspace = KeyedWorkspace(empty, (0, 1))
+        for piece in pieces_of(block):
+            numbers = workspace.numbers_of(piece)
+            if numbers is None:
+                continue
+            exponents, features = np.zeros(piece.n_rows, np.int64), [np.ones(piece.n_rows), piece.rivals[0][0]]
+            if piece.sample_weight is None:
+                workspace.add(piece, numbers, [None, piece.y_true == 1], [], features)
+            else:
+                features[0] = piece.sample_weight
+                workspace.add(piece, numbers, [None, piece.y_true == 1], [(c, exponents) for c in features], [])
+        return workspace.freeze()
+
+    return of
+
+
+def with_dates(table: Table) -> Table:
+    """The order as text."""
+    dates = np.empty(table.n_rows, object)
+    dates[:] = [f"2024-{1 + int(place) % 3:02d}-{15 + int(2 * place):02d}" for place in table.order]
+    return dataclasses.replace(table, order=dates)
+
+
+def column_of(block) -> Range:
+    """What is kept of the first feature, which nobody has named."""
+    workspace = ColumnSummary.empty(unnamed=frozenset([0])).workspace()
+    workspace.add(block)
+    return workspace.freeze().columns.get(0, NO_RANGE)
+
+
+def with_codes(table: Table) -> Table:
+    """The first feature rounded."""
+    return dataclasses.replace(
+        table, features=np.column_stack([np.rint(3 * table.features[:, 0]), table.features[:, 1]])
+    )
+
+
+NO_RANGE = Range(
+    None, np.zeros(1), np.zeros(1), np.array([np.inf]), np.array([-np.inf]), np.zeros(1, np.int64), distinct=None
+)
+BY, NUMBERS = KeyedSummary.empty(GROUP, ("by",), 2, 2), KeyedSummary.empty(PERIOD, ("order",), 2, 2)
+GROUPS_SHIFT, CLUSTERS_SHIFT = grouped.GROUP_SHIFT, grouped.CLUSTER_SHIFT
+COUNTED = ("hard", "pair", "counts")
+
+MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
+    (CountTable, ""): Maker(grouped_tables(PROBAS), count_table, CountTable.empty(2)),
+    (SumTable, ""): Maker(grouped_tables(PROBAS), sum_table, SumTable.empty(2)),
+    (LateSums, ""): Maker(tables(), late_sums, LateSums()),
+    (Contrast, "probabilities"): Maker(rival_tables(PROBAS), contrast_of, Contrast()),
+    (Contrast, "logits"): Maker(rival_tables(("hard logits",)), contrast_of, Contrast()),
+    (JointScores, ""): Maker(rival_tables(COUNTED), joint_scores(100), JointScores(100)),
+    (JointScores, "too many"): Maker(rival_tables(COUNTED), joint_scores(3), JointScores(3)),
+    (Cells, "of groups"): Maker(
+        grouped_tables(PROBAS),
+        cells_of(GROUPS_SHIFT, is_exact=True),
+        NO_CELLS,
+        lambda a, b: a.merge(b, PROBA, GROUPS_SHIFT),
+    ),
+    (Cells, "of clusters"): Maker(
+        grouped_tables(PROBAS),
+        cells_of(CLUSTERS_SHIFT, is_exact=False),
+        COARSE_CELLS,
+        lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
+    ),
+    (KeyedSummary, "groups"): Maker(rival_tables(PROBAS), keyed_of(BY), BY),
+    (KeyedSummary, "periods"): Maker(rival_tables(PROBAS), keyed_of(NUMBERS), NUMBERS),
+    (KeyedSummary, "dates"): Maker(rival_tables(PROBAS).map(with_dates), keyed_of(NUMBERS), NUMBERS),
+    (DistinctValues, "whole"): Maker(
+        grouped_tables(PROBAS),
+        lambda block: DistinctValues.of(clusters_of(block).astype(float)),
+        DistinctValues.of(np.zeros(0)),
+    ),
+    (DistinctValues, "fractions"): Maker(
+        grouped_tables(PROBAS),
+        lambda block: DistinctValues.of(clusters_of(block) / 4),
+        DistinctValues.of(np.zeros(0)),
+    ),
+    (Range, ""): Maker(feature_tables(), column_of, NO_RANGE, rounding=laws.ROUNDING),
+    (Range, "whole"): Maker(feature_tables().map(with_codes), column_of, NO_RANGE, rounding=laws.ROUNDING),
+}
+# What is not made of blocks by itself: some of them, and what no rows make.
+LEVELS = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9).map(float), max_size=3)
+RANKS = st.permutations("abcdef").map(lambda order: {level: place for place, level in enumerate(order)})
+DRAWN: dict[type, tuple[st.SearchStrategy[Any], Any]] = {
+    Levels: (
+        st.tuples(LEVELS, RANKS | st.none() | st.just({level: place for place, level in enumerate("abcdef")})).map(
+            lambda drawn: Levels(
+                drawn[0], len(drawn[0]), None if drawn[1] is None else {level: drawn[1][level] for level in drawn[0]}
+            )
+        ),
+        Levels({}, 0, {}),
+    ),
+    Mixed: (st.just(Mixed()), Mixed()),
+}
+PARTS = pytest.mark.parametrize(
+    "maker", MAKERS_OF_PARTS.values(), ids=[f"{cls.__name__} {kind}".strip() for cls, kind in MAKERS_OF_PARTS]
+)
+
+
+def test_everything_that_merges_has_its_laws_tested():
+    """A new class with `merge` fails here until it is told how it is made: here, or with the summaries."""
+    told = {*MAKERS, *DRAWN, *(cls for cls, _ in MAKERS_OF_PARTS)}
+    assert {cls.__name__ for cls in laws.merging_classes()} == {cls.__name__ for cls in told}
+
+
+@pytest.fixture(params=["as they are", "few"])
+def narrow(request, monkeypatch):
+    """Limits so low that few rows pass them: each lossy step then happens at any place of a merge."""
+    if request.param == "few":
+        monkeypatch.setattr(scores, "MOST_DISTINCT", 3)
+        monkeypatch.setattr(cells, "MOST_DISTINCT", 3)
+        monkeypatch.setattr(cells, "MOST_CELLS", 4)
+        monkeypatch.setattr(keyed, "MOST_GROUPS", 3)
+        monkeypatch.setattr(keyed, "MOST_PERIOD_SUMS", 3 * NUMBERS.n_sums)
+        monkeypatch.setattr(contrast, "N_APART", 2)
+        monkeypatch.setattr(distinct, "MOST_KEPT", 2)
+        monkeypatch.setattr(features, "MOST_LEVELS", 3)
+
+
+@PARTS
+def test_every_part_of_a_summary_obeys_the_laws(maker, narrow):
+    @settings(max_examples=40)
+    @given(maker.rows, maker.rows, maker.rows)
+    def obeys(a, b, c):
+        parts = [maker.of(table.block()) for table in (a, b, c)]
+        laws.check_merging(maker.empty, *parts, merge=maker.merge, rounding=maker.rounding)
+
+    obeys()
+
+
+@PARTS
+def test_any_cut_of_the_rows_makes_the_same_part(maker, narrow):
+    @settings(max_examples=60)
+    @given(cut_tables((), rows=lambda _: maker.rows), st.randoms(use_true_random=False))
+    def holds(table_and_cuts, random):
+        table, cuts = table_and_cuts
+        pieces = [maker.of(block) for block in table.blocks(cuts)]
+        random.shuffle(pieces)
+        total = maker.empty
+        for piece in pieces:
+            total = maker.merge(total, piece)
+        laws.assert_same(total, maker.of(table.block()), maker.rounding)
+
+    holds()
+
+
+@pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
+def test_what_is_drawn_obeys_the_laws(cls, narrow):
+    drawn, empty = DRAWN[cls]
+
+    @settings(max_examples=100)
+    @given(drawn, drawn, drawn)
+    def obeys(a, b, c):
+        # Weights are whole numbers here: their sums are exact.
+        laws.check_merging(empty, a, b, c)
+
+    obeys()
+
+
+NOTHING = {cls: maker.empty for (cls, _), maker in MAKERS_OF_PARTS.items()} | {
+    cls: some[1] for cls, some in DRAWN.items()
+}
+
+
+@pytest.mark.parametrize("cls", NOTHING, ids=lambda cls: cls.__name__)
+def test_every_part_is_frozen(cls):
+    laws.assert_frozen(NOTHING[cls])
