@@ -208,10 +208,10 @@ class Trial:
             if found is not None:
                 self.compare("measure of X and y", found.log_loss, loss)
         if self.rng.random() < 0.2:
-            rivals = {"model": model, "half": "half"}
+            forecasts = {"model": model, "half": "half"}
             with_half = test.assign(half=0.5)
             found = self.tried(
-                f"compare by {way}", lambda: logloss.compare(make(self, with_half), rivals, y_true="label")
+                f"compare by {way}", lambda: logloss.compare(make(self, with_half), forecasts, y_true="label")
             )
             if found is not None:
                 self.compare(f"compare by {way}", found.log_losses["model"], loss)

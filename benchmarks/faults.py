@@ -31,6 +31,7 @@ from _samples import files_of
 
 import logloss
 from logloss.data.binding import bind
+from logloss.data.request import RowOptions
 from logloss.onepass.engines import placed
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import GroupedSummary, LossSummary
@@ -53,8 +54,9 @@ class Disturbed:
 
     def walked(self, engine: Any) -> LossSummary:
         """The pass of `measure`, without what this process makes of it."""
-        with placed(self.path, engine) as table:
-            source, roles = bind(table, y_true="y", y_proba="p", by="country", cluster="cluster")
+        asked = RowOptions(y_true="y", y_proba="p", by="country", cluster="cluster", engine=engine)
+        with placed(self.path, asked) as table:
+            source, roles = bind(table, asked)
             groups = GroupedSummary.empty(roles.by)
             clusters = GroupedSummary.empty(roles.cluster, CLUSTER)
             return walk(source, roles, LossSummary.empty(groups, clusters))

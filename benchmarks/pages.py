@@ -39,8 +39,8 @@ def answers(n_rows: int) -> Iterator[tuple[str, Any]]:
     features = random.normal(size=(20_000, 40))
     yield "model, 40 columns", logloss.fit(features, labels_of(random, expit(features[:, 0])))
     labels, proba = forecasts(n_rows // 100)
-    rivals = {f"forecast {power}": proba**power for power in (1.0, 0.9, 1.2, 1.5, 2.0)}
-    compared = logloss.compare(labels, rivals, order=np.arange(len(labels)))
+    forecasters = {f"forecast {power}": proba**power for power in (1.0, 0.9, 1.2, 1.5, 2.0)}
+    compared = logloss.compare(labels, forecasters, order=np.arange(len(labels)))
     yield f"comparison, 5 forecasts, {len(labels):,} periods", compared
     yield "difference", logloss.diff(*(logloss.measure(*forecasts(5_000, centre=centre)) for centre in (0, 0.3)))
     yield "explanation of 10 points", logloss.explain([*range(10)], [0, 0, 0, 1, 0, 1, 0, 1, 1, 1])

@@ -28,6 +28,7 @@ from _samples import files_of
 
 import logloss
 from logloss.data.binding import bind
+from logloss.data.request import RowOptions
 from logloss.onepass.engines.travel import fold_files, packed
 from logloss.onepass.run import parts_of
 from logloss.onepass.summaries import CurvatureSummary, GroupedSummary, LossSummary, Point
@@ -107,7 +108,7 @@ def traffic(asked: argparse.Namespace) -> Lines:
     with tempfile.TemporaryDirectory() as name:
         path = files_of(pathlib.Path(name) / "rows", asked.rows, 10, has_keys=True)
         for case, keys in (("measure", {}), ("by groups and clusters", {"by": "country", "cluster": "cluster"})):
-            source, roles = bind(path, y_true="y", y_proba="p", **keys)
+            source, roles = bind(path, RowOptions(y_true="y", y_proba="p", **keys))
             parts = parts_of(source, roles)
             summaries = GroupedSummary.empty(roles.by), GroupedSummary.empty(roles.cluster, CLUSTER)
             empty = packed(LossSummary.empty(*(summaries if keys else ())))

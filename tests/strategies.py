@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column
-from logloss.data.rows import Column, Place, Rival, Roles, Rows
+from logloss.data.rows import Column, Forecaster, Place, Roles, Rows
 from logloss.data.source import BlockPart, MemoryPart
 
 KINDS = ("hard", "hard logits", "pair", "counts", "weighted", "soft", "soft weighted", "soft counts", "everything")
@@ -38,7 +38,7 @@ class Table:
     features: Any = None
     by: Any = None
     cluster: Any = None
-    rival: Any = None
+    second_forecast: Any = None
     order: Any = None
 
     @property
@@ -65,12 +65,12 @@ class Table:
         keys = {role: (role,) for role in ("by", "cluster") if arrays.pop(role, None) is not None}
         features = arrays.pop("features", None)
         names = () if features is None else tuple(f"x{j}" for j in range(features.shape[1]))
-        if arrays.pop("rival", None) is not None:
+        if arrays.pop("second_forecast", None) is not None:
             own = {
                 name: name for name in ("y_proba", "y_proba_of_zero", "y_logit") if arrays.pop(name, None) is not None
             }
-            of_rival = {"y_logit" if "y_logit" in own else "y_proba": "rival"}
-            keys["rivals"] = (Rival("first", **own), Rival("second", **of_rival))
+            of_second = {"y_logit" if "y_logit" in own else "y_proba": "second_forecast"}
+            keys["forecasters"] = (Forecaster("first", **own), Forecaster("second", **of_second))
         return Roles(**{name: name for name in arrays}, features=names, **keys)
 
     @property
@@ -150,7 +150,7 @@ def grouped_tables(draw: Any, kinds: Sequence[str] = KINDS, max_rows: int = 12) 
 
 
 @st.composite
-def rival_tables(draw: Any, kinds: Sequence[str] = KINDS, max_rows: int = 12) -> Table:
+def two_forecast_tables(draw: Any, kinds: Sequence[str] = KINDS, max_rows: int = 12) -> Table:
     """A few rows with two forecasts, a group, a cluster and a place in the order: whole numbers, or dates as text."""
     table = draw(grouped_tables(kinds, max_rows=max_rows))
     size = table.n_rows
@@ -159,9 +159,9 @@ def rival_tables(draw: Any, kinds: Sequence[str] = KINDS, max_rows: int = 12) ->
     own = table.y_proba if table.y_logit is None else table.y_logit
     drawn = np.array(draw(st.lists(st.sampled_from(ends) | others, min_size=size, max_size=size)), np.float64)
     # Half of the rows have equal forecasts.
-    rival = np.where(np.arange(size) % 2 == 0, drawn, own)
+    second = np.where(np.arange(size) % 2 == 0, drawn, own)
     order = np.array(draw(st.lists(st.integers(-9, 9), min_size=size, max_size=size)), np.float64) / 2
-    return replace(table, rival=rival, order=order)
+    return replace(table, second_forecast=second, order=order)
 
 
 @st.composite

@@ -14,7 +14,7 @@ import statsmodels.api as sm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
-from strategies import KINDS, cut_tables, rival_tables
+from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
@@ -401,7 +401,7 @@ def test_order_must_be_of_one_kind():
 def _table(y, p, q):
     from strategies import Table
 
-    return Table(y, p, rival=q)
+    return Table(y, p, second_forecast=q)
 
 
 def test_rows_that_depend_on_each_other_have_no_sequence():
@@ -594,13 +594,13 @@ def test_few_positives_have_no_interval():
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
-@given(rival_tables(KINDS))
+@given(two_forecast_tables(KINDS))
 def test_whatever_the_rows_are_they_are_told_in_words_and_in_json(table):
     """Impossible rows, weights of 1e-300 and 1e300, log-odds of 1e300, soft labels: no warning, no figure that is no JSON."""
     options = {"order": table.order, "by": table.by}
     options |= {name: getattr(table, name) for name in ("sample_weight", "counts") if getattr(table, name) is not None}
     own = table.y_proba if table.y_proba_of_zero is None else np.column_stack([table.y_proba_of_zero, table.y_proba])
-    forecasts = {"a": own if table.y_logit is None else table.y_logit, "b": table.rival}
+    forecasts = {"a": own if table.y_logit is None else table.y_logit, "b": table.second_forecast}
     role = "forecasts" if table.y_logit is None else "y_logit"
     try:
         found = logloss.compare(table.y_true, **{role: forecasts}, **options)
@@ -644,7 +644,7 @@ def test_any_cut_and_tree_gives_the_same_summary_past_every_limit(narrow, kinds)
         return workspace.freeze()
 
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
-    @given(cut_tables(kinds, rows=rival_tables), st.randoms(use_true_random=False), st.booleans())
+    @given(cut_tables(kinds, rows=two_forecast_tables), st.randoms(use_true_random=False), st.booleans())
     def holds(table_and_cuts, random, is_text):
         table, cuts = table_and_cuts
         if is_text:

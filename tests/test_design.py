@@ -9,8 +9,9 @@ import pytest
 import statsmodels.api as sm
 
 import logloss
-from logloss.data.design import Category, Design, Numbers
+from logloss.data.design import Design
 from logloss.data.rows import Column
+from logloss.data.terms import Category, Numbers
 
 SEED = 20261124
 # Newton's method of both sides ends in rounding: coefficients of order one agree to about 1e-13.

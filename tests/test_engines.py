@@ -19,12 +19,14 @@ from conftest import java_is_missing
 
 import logloss
 from logloss import DataError, EngineError, MissingPackage
+from logloss.data.request import RowOptions
 from logloss.data.rows import Column, FramePlace, Roles, Rows
 from logloss.data.source import BlockPart, as_source
 from logloss.onepass.engines import placed, travel
 from logloss.onepass.engines.frame_sources import FramePart
 from logloss.onepass.run import engine_of, parts_of
 from logloss.onepass.summaries import LossSum, LossSummary
+from logloss.training.leave_one_out import SourceWithout
 
 SEED = 77
 # One cluster of each kind serves all of these tests: they stay together where tests are run side by side.
@@ -332,7 +334,7 @@ def test_what_an_engine_cannot_walk_is_refused(dask_client, folder):
         logloss.measure(frame, "p")
     with pytest.raises(DataError, match="an array can stand for a column of a table in memory only"):
         logloss.measure(frame, y_true=np.zeros(6_000), y_proba="p")
-    with placed(frame) as source, pytest.raises(DataError, match="read by its workers only"):
+    with placed(frame, RowOptions()) as source, pytest.raises(DataError, match="read by its workers only"):
         list(source.parts(("y",))[0].rows())
 
 
@@ -460,8 +462,8 @@ def test_batches_of_an_engine_become_whole_blocks():
 
 
 def test_an_engine_is_found_whatever_is_put_around_a_source(dask_client, folder):
-    with placed(folder, dask_client) as source:
-        wrapped = logloss.leave_one_out.SourceWithout(source, FramePlace(), 3)
+    with placed(folder, RowOptions(engine=dask_client)) as source:
+        wrapped = SourceWithout(source, FramePlace(), 3)
         assert engine_of(wrapped) is source.engine
     assert engine_of(as_source(folder)) is None
     part = BlockPart(FramePart(("y",)), Roles("y", "p"))

@@ -18,7 +18,9 @@ from sklearn.linear_model import LogisticRegression
 
 import logloss
 from logloss.data.binding import MATRIX, bind
-from logloss.data.design import Design, Numbers
+from logloss.data.design import Design
+from logloss.data.request import RowOptions
+from logloss.data.terms import Numbers
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
 from logloss.training import optimum, problem, row_sample, separation_proposals
@@ -293,7 +295,7 @@ def test_gradient_and_hessian_are_the_differences_of_the_loss():
     """Central differences at 50 digits with a step of 1e-12 are right to 1e-24; the rest is our rounding."""
     rng = np.random.default_rng(SEED)
     features, labels, weights = rng.normal(size=(30, 2)), rng.random(30), rng.gamma(1.0, 1.0, 30)
-    source, roles = bind(labels, features=features, sample_weight=weights)
+    source, roles = bind(labels, RowOptions(sample_weight=weights), features=features)
     at = np.array([0.3, -0.7, 1.1])
     design_of_matrix = Design((Numbers(MATRIX, ("x0", "x1"), np.zeros(2), np.ones(2)),))
     found = walk(source, roles, CurvatureSummary.empty(Point(at, design_of_matrix)))

@@ -11,7 +11,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import ulps_apart
-from strategies import rival_tables, tables
+from strategies import tables, two_forecast_tables
 from test_losses import counts_of, forecast_of, fraction_of
 
 from logloss.onepass.kernels import exact, paired_losses
@@ -36,11 +36,11 @@ def test_losses_and_logits_equal_their_twin(table):
 
 
 def pair_of(table):
-    """Losses and logits of the two forecasts of a table of rivals, and its counts (at least one each)."""
+    """Losses and logits of the two forecasts of a table of two forecasts, and its counts (at least one each)."""
     found = []
     own = forecast_of(table)
-    rival = (table.rival, None, table.rival if table.y_logit is not None else None)
-    for forecast in (own, rival):
+    second = (table.second_forecast, None, table.second_forecast if table.y_logit is not None else None)
+    for forecast in (own, second):
         losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
         paired_losses.losses_and_logits(table.y_true, *forecast, losses, logits)
         found.append((losses, logits))
@@ -48,7 +48,7 @@ def pair_of(table):
     return a, b, r, s
 
 
-@given(rival_tables(("hard", "hard logits", "pair", "counts")))
+@given(two_forecast_tables(("hard", "hard logits", "pair", "counts")))
 def test_contrast_sums_equal_their_twin(table):
     """Exact; a cube is kept to 2^-105, a square of a range rounded once."""
     pair = pair_of(table)
@@ -64,7 +64,7 @@ def test_contrast_sums_equal_their_twin(table):
     assert tally.tolist() == reference.count_contrast(*map(np.ndarray.tolist, pair), counts)
 
 
-@given(rival_tables(("weighted", "soft", "soft weighted")))
+@given(two_forecast_tables(("weighted", "soft", "soft weighted")))
 def test_weighted_contrast_sums_equal_their_twin(table):
     pair = pair_of(table)
     n_rows = table.n_rows

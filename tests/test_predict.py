@@ -268,16 +268,16 @@ def test_a_model_of_scikit_learn_in_a_comparison_goes_by_names_too():
     linear_model = pytest.importorskip("sklearn.linear_model")
     frame = people(100, seed=2)
     model = linear_model.LogisticRegression().fit(frame[["age", "pay"]], frame.label)
-    rivals = {"m": model, "half": np.full(100, 0.5)}
-    found = logloss.compare(frame[["label", "pay", "city", "age"]], rivals, y_true="label")
+    forecasts = {"m": model, "half": np.full(100, 0.5)}
+    found = logloss.compare(frame[["label", "pay", "city", "age"]], forecasts, y_true="label")
     expected = logloss.log_loss(frame.label, model.predict_proba(frame[["age", "pay"]]))
     assert found.log_losses["m"] == pytest.approx(expected, abs=1e-12)
     with pytest.raises(
         logloss.DataError, match=r'"m" is a model that reads pay, which the table lacks\. The table has: age'
     ):
-        logloss.compare(frame[["age", "label"]], rivals, y_true="label")
+        logloss.compare(frame[["age", "label"]], forecasts, y_true="label")
     with pytest.raises(logloss.DataError, match="it needs the table as a frame of pandas or polars, not as dict"):
-        logloss.compare({name: frame[name].to_numpy() for name in frame}, rivals, y_true="label")
+        logloss.compare({name: frame[name].to_numpy() for name in frame}, forecasts, y_true="label")
 
 
 NULLABLE = {

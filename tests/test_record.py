@@ -14,6 +14,7 @@ import pytest
 import logloss
 from logloss import DataError, measure
 from logloss.data.binding import bind
+from logloss.data.request import RowOptions
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import LossSummary
 
@@ -167,7 +168,7 @@ def test_equal_parts_of_one_walk_are_rows_like_others(tmp_path):
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_neither_blocks_nor_threads_change_what_a_part_is(n_threads, root, table):
-    source, roles = bind(root, **ASKED, by="g")
+    source, roles = bind(root, RowOptions(**ASKED, by="g"))
     empty = measure(root, **ASKED, by="g").summary
     empty = LossSummary.empty(empty.groups.cleared())
     pieces = walk(source, roles, empty, n_threads=n_threads).pieces
@@ -190,5 +191,5 @@ def test_no_two_of_many_small_parts_are_alike():
 
 
 def _pieces(y, p):
-    source, roles = bind({"y": y, "p": p}, **ASKED)
+    source, roles = bind({"y": y, "p": p}, RowOptions(**ASKED))
     return walk(source, roles, LossSummary.empty()).pieces

@@ -12,7 +12,7 @@ import pytest
 from strategies import Table, random_cuts, random_table
 
 from logloss import DataError, measure
-from logloss.data.rows import Column
+from logloss.data.rows import PART_ROWS, Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run
 from logloss.onepass.summaries import LossSum, LossSummary
@@ -34,6 +34,21 @@ def test_threads_and_parts_change_no_bit(kind):
         for n_threads in (1, 2, 4, 8):
             results.add(run.map_and_merge(parts, LossSummary.empty(), n_threads=n_threads))
     assert len(results) == 1
+
+
+def test_rows_that_are_as_long_as_the_answer_come_in_their_order_and_are_told_of_once_they_are_used():
+    n_rows = 2 * PART_ROWS + 5
+    source = MemorySource({"y": Column(np.arange(n_rows))})
+    used, told = [], []
+
+    def use(rows):
+        assert len(told) == len(used)
+        used.append(rows.columns["y"].values)
+
+    run.rows_in_order(source.parts(("y",)), use, told.append)
+    assert np.concatenate(used).tolist() == list(range(n_rows))
+    assert [rows.n_rows for rows in told] == [len(values) for values in used]
+    assert len(used) > 2
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 4, 8])

@@ -13,8 +13,9 @@ import logloss
 from logloss import DataError, log_loss, measure
 from logloss.data.binding import MATRIX, bind
 from logloss.data.columns import as_column
-from logloss.data.rows import Column, Roles
-from logloss.data.source import BLOCK_ROWS, PART_ROWS, BlockPart, MemoryPart, array_source, as_source
+from logloss.data.request import RowOptions
+from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Roles
+from logloss.data.source import BlockPart, MemoryPart, array_source, as_source
 
 
 def refused(call) -> str:
@@ -129,16 +130,16 @@ def test_roles_name_each_column_once():
 
 def test_features_are_named_by_themselves_or_by_number():
     frame = pd.DataFrame({"age": [1.0, 2.0], "pay": [3.0, 4.0]})
-    assert bind([1, 0], features=frame)[1].features == ("age", "pay")
+    assert bind([1, 0], RowOptions(), features=frame)[1].features == ("age", "pay")
     for matrix, names in (([1.0, 2.0], ("x",)), ([[1, 2, 3], [4, 5, 6]], ("x0", "x1", "x2"))):
-        source, roles = bind([1, 0], features=matrix)
+        source, roles = bind([1, 0], RowOptions(), features=matrix)
         assert roles.features == (MATRIX,)
         assert source.columns[MATRIX].names == names
 
 
 def test_a_matrix_is_walked_without_a_copy():
     matrix = np.zeros((3, 2), np.float32)
-    source, roles = bind([1, 0, 1], features=matrix)
+    source, roles = bind([1, 0, 1], RowOptions(), features=matrix)
     (part,) = source.parts(roles.columns)
     (block,) = BlockPart(part, roles).blocks()
     assert block.n_rows == 3
@@ -146,7 +147,9 @@ def test_a_matrix_is_walked_without_a_copy():
 
 
 def test_features_must_be_numbers():
-    assert "`X` must be numbers of shape (n_rows, n_features)" in refused(lambda: bind([1, 0], features=[["a"], ["b"]]))
+    assert "`X` must be numbers of shape (n_rows, n_features)" in refused(
+        lambda: bind([1, 0], RowOptions(), features=[["a"], ["b"]])
+    )
 
 
 def test_a_column_may_play_two_roles():

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, rival_tables, tables
+from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
-from logloss.data.design import Design, Numbers
+from logloss.data.design import Design
+from logloss.data.terms import Numbers
 from logloss.inference.moments import AllSums
 from logloss.inference.score_table import score_table_of
 from logloss.onepass.kernels import exact
@@ -100,7 +101,7 @@ MAKERS = {
         lambda block: LossSummary.of(block, GroupedSummary.empty(("by",))).groups,
     ),
     ComparisonSummary: (
-        rival_tables(PROBAS),
+        two_forecast_tables(PROBAS),
         ComparisonSummary.empty(2, **COMPARED),
         lambda block: ComparisonSummary.of(block, **COMPARED),
     ),
@@ -171,7 +172,7 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     if cls in (*of_features, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is ComparisonSummary:
-        nothing = dataclasses.replace(nothing, cluster=np.zeros(0), rival=np.zeros(0), order=np.zeros(0))
+        nothing = dataclasses.replace(nothing, cluster=np.zeros(0), second_forecast=np.zeros(0), order=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)
 
 

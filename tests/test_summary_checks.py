@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from strategies import tables
 
+from logloss.data.request import RowOptions
 from logloss.files.summary_checks import faults_of
 from logloss.measurement.record import summarise
 
@@ -20,7 +21,7 @@ def kept(**asked):
     p = rng.random(300)
     y = (rng.random(300) < p).astype(int)
     table = {"y": y, "p": p, "w": rng.gamma(1, 1, 300), "g": rng.integers(0, 4, 300)}
-    return summarise(table, y_true="y", y_proba="p", **asked)
+    return summarise(table, RowOptions(y_true="y", y_proba="p", **asked))
 
 
 @settings(max_examples=150)
@@ -36,7 +37,7 @@ def test_nothing_is_said_of_what_rows_have_made(table):
     ):
         return
     by = {"by": np.arange(table.n_rows) % 3, "cluster": np.arange(table.n_rows) % 5}
-    assert list(faults_of(summarise(table.y_true, **asked, **by))) == []
+    assert list(faults_of(summarise(table.y_true, RowOptions(**asked, **by)))) == []
 
 
 @pytest.mark.parametrize(

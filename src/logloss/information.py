@@ -12,25 +12,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from logloss.data.binding import bind
 from logloss.data.block import Block
-from logloss.data.rows import Array
-from logloss.data.source import BlockPart, warn_of_order
+from logloss.data.request import RowOptions, described
+from logloss.data.rows import Array, Roles
+from logloss.data.source import MemorySource, Source, warn_of_order
+from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import NATS_PER_BIT, value_text
 
 UNITS = {"nats": 1.0, "bits": NATS_PER_BIT}
 
 
+@described
 def log_loss(
-    y_true: Any,
-    y_proba: Any = None,
+    y_true: ArrayLike,
+    y_proba: ArrayLike | None = None,
     *,
-    y_logit: Any = None,
-    sample_weight: Any = None,
-    counts: Any = None,
-    pos_label: Any = None,
+    y_logit: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
+    pos_label: Value = None,
     missing: str = "error",
     unit: str = "nats",
 ) -> float:
@@ -55,10 +59,8 @@ def log_loss(
         Weight of each row; 2 counts like two equal rows, 0 like none. All ones if left out.
     counts : array of shape (n_rows,), whole numbers ≥ 0, optional
         How many times each row stands.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
-    missing : {"error", "drop"}
-        What to do with rows in which something is missing (null or NaN).
+    {pos_label}
+    {missing}
     unit : {"nats", "bits"}
         Unit of the result.
 
@@ -96,8 +98,7 @@ def log_loss(
     from logloss.onepass.summaries import LossSum, LossSummary
 
     nats = unit_in_nats(unit)
-    source, roles = bind(
-        y_true,
+    asked = RowOptions(
         y_proba=y_proba,
         y_logit=y_logit,
         sample_weight=sample_weight,
@@ -105,18 +106,27 @@ def log_loss(
         pos_label=pos_label,
         missing=missing,
     )
+    source, roles = bind(y_true, asked)
     is_plain = roles.sample_weight is None and roles.counts is None and not may_be_soft(source, roles)
     return float(walk(source, roles, LossSum() if is_plain else LossSummary()).log_loss / nats)
 
 
-def may_be_soft(source: Any, roles: Any) -> bool:
+def may_be_soft(source: Source, roles: Roles) -> bool:
     """Whether labels may be shares: they are floats, and no class is named."""
-    column = source.columns[roles.y_true]
-    return roles.pos_label is None and (column.categories is not None or column.values.dtype.kind == "f")
+    if not isinstance(source, MemorySource) or roles.pos_label is not None:
+        return roles.pos_label is None
+    column = source.column(roles.y_true)
+    return column.categories is not None or column.values.dtype.kind == "f"
 
 
+@described
 def surprisal(
-    y_true: Any, y_proba: Any = None, *, y_logit: Any = None, pos_label: Any = None, unit: str = "nats"
+    y_true: ArrayLike,
+    y_proba: ArrayLike | None = None,
+    *,
+    y_logit: ArrayLike | None = None,
+    pos_label: Value = None,
+    unit: str = "nats",
 ) -> Array:
     """What each row costs: −log of the probability given to what happened, in nats (or bits).
 
@@ -130,8 +140,7 @@ def surprisal(
         Predicted probability of 1, or of 0 and 1.
     y_logit : array of shape (n_rows,), any real or ±inf, optional
         Log-odds of 1, instead of `y_proba`.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {pos_label}
     unit : {"nats", "bits"}
         Unit of the result.
 
@@ -154,28 +163,27 @@ def surprisal(
     >>> surprisal([1, 0, 1], [0.5, 0.75, 1.0], unit="bits").tolist()
     [1.0, 2.0, 0.0]
     """
-    from logloss.data.checks import judge_coding
+    from logloss.data.checks.labels import judge_coding
     from logloss.onepass.kernels.losses import soft_surprisals, surprisals
+    from logloss.onepass.run import blocks_in_order
     from logloss.onepass.summaries import forecast_of
 
     nats = unit_in_nats(unit)
-    source, roles = bind(y_true, y_proba=y_proba, y_logit=y_logit, pos_label=pos_label)
-    out = np.empty(source.n_rows)
-    coding: frozenset[Any] = frozenset()
+    source, roles = bind(y_true, RowOptions(y_proba=y_proba, y_logit=y_logit, pos_label=pos_label))
+    out = np.empty(source.n_rows or 0)
+    coding: set[tuple[str, Any]] = set()
 
     def fill(block: Block) -> None:
         kernel = surprisals if block.y_true.dtype == np.uint8 else soft_surprisals
         kernel(block.y_true, *forecast_of(block), out[block.first_row : block.first_row + block.n_rows])
+        coding.update(block.coding)
 
-    for part in source.parts(roles.columns):
-        for checked in BlockPart(part, roles).blocks():
-            fill(checked)
-            coding |= checked.coding
-    judge_coding(coding, roles)
+    blocks_in_order(source, roles, fill)
+    judge_coding(frozenset(coding), roles)
     return out if nats == 1.0 else out / nats
 
 
-def entropy(q: Any, *, unit: str = "nats") -> Any:
+def entropy(q: ArrayLike, *, unit: str = "nats") -> Any:
     r"""Entropy H(q) of a label that is 1 with probability q, in nats (or bits), elementwise.
 
     How uncertain the label is: 0 if it is known, ln 2 = one bit at q = ½. Also the log loss of the truth about itself.
@@ -222,7 +230,7 @@ def entropy(q: Any, *, unit: str = "nats") -> Any:
     return shaped(out, shape, nats)
 
 
-def cross_entropy(q: Any, p: Any, *, unit: str = "nats") -> Any:
+def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     r"""Cross-entropy H(q, p): what it costs to expect p where q is true, in nats (or bits), elementwise.
 
     At least H(q), and equal to it only if p = q; infinite if what q allows is impossible under p. Truth first,
@@ -271,7 +279,7 @@ def cross_entropy(q: Any, p: Any, *, unit: str = "nats") -> Any:
     return shaped(out, shape, nats)
 
 
-def kl_divergence(q: Any, p: Any, *, unit: str = "nats") -> Any:
+def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     r"""KL divergence KL(q ‖ p) = H(q, p) − H(q), in nats (or bits), elementwise.
 
     How unlike p is to the truth q: 0 only if they are equal, infinite if what q allows is impossible under p; not
@@ -328,7 +336,7 @@ def unit_in_nats(unit: str) -> float:
     return UNITS[unit]
 
 
-def broadcast(**values: Any) -> tuple[list[Array], tuple[int, ...]]:
+def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     """Probabilities of common shape as flat float64 arrays, and that shape."""
     arrays = []
     warn_of_order({f"`{name}`": value for name, value in values.items()})

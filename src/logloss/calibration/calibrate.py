@@ -22,6 +22,8 @@ from logloss.calibration.map_fits import FitData, certified_gap, fitted_map
 from logloss.calibration.maps import METHODS, NOTHING
 from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, selected_method
 from logloss.data.block import Block
+from logloss.data.request import RowOptions, described
+from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import dot
@@ -42,6 +44,7 @@ SEED = 20_140_214
 ALL_SAVED = 2.0**-30
 
 
+@described
 def calibrate(
     data: Any,
     y_proba: Any = None,
@@ -50,15 +53,15 @@ def calibrate(
     y_logit: Any = None,
     sample_weight: Any = None,
     counts: Any = None,
-    pos_label: Any = None,
+    pos_label: Value = None,
     cluster: Any = None,
     negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
     method: str = AUTO,
     n_folds: int = N_FOLDS,
-    random: Any = None,
-    engine: Any = None,
+    random: np.random.Generator | None = None,
+    engine: object = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Calibration:
     """Make better probabilities of scores: a map, and what it is expected to save on new rows.
@@ -70,26 +73,18 @@ def calibrate(
     ----------
     data : Measurement, array of shape (n_rows,), or table
         A measurement: nothing else is needed. Or labels; or, if `y_true` is given, a table.
-    y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, optional
-        Predicted probability of 1, as in `measure`.
-    y_true : name of a column, or comparison, optional
-        Column of labels, as in `measure`.
-    y_logit : array of shape (n_rows,), or name of a column, optional
-        Log-odds of 1, any real or ±inf, instead of `y_proba`.
-    sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
-        Weight of each row; scaling all of them changes nothing.
-    counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
-        How many times each row stands.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {y_proba}
+    {y_true}
+    {y_logit}
+    {sample_weight}
+        Scaling all of them changes nothing.
+    {counts}
+    {pos_label}
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: folds are of whole clusters, and so is the interval.
-    negatives_kept : float in (0, 1]
-        The share of negatives that the training of the model kept: log-odds are shifted by its logarithm first.
-    missing : {"error", "drop"}
-        What to do with rows in which something is missing (null or NaN).
-    header : bool
-        Whether CSV files begin with the names of the columns.
+    {negatives_kept}
+    {missing}
+    {header}
     method : {"auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic"}
         "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for either side;
         "isotonic" may be any map that never decreases. "auto" chooses the simplest of them, "nothing" included, whose
@@ -98,10 +93,8 @@ def calibrate(
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
         What draws the folds; a fixed seed if left out, so that the same rows give the same answer.
-    engine : distributed.Client, SparkSession, "dask" or "spark", optional
-        Who walks over the files, as in `measure`.
-    progress : function, optional
-        Called with each block of rows once it is in the summary.
+    {engine}
+    {progress}
 
     Returns
     -------
@@ -135,34 +128,30 @@ def calibrate(
         raise DataError(f"`method` must be {listed([AUTO, *METHODS])}; got {value_text(method)}.")
     if n_folds < 2:
         raise DataError(f"`n_folds` must be at least 2; got {n_folds}.")
-    given = {
-        "y_proba": y_proba,
-        "y_true": y_true,
-        "y_logit": y_logit,
-        "sample_weight": sample_weight,
-        "counts": counts,
-        "pos_label": pos_label,
-        "cluster": cluster,
-    }
-    if isinstance(data, Measurement):
-        named = [name for name, value in given.items() if value is not None]
-        if named:
-            raise DataError(f"a measurement is complete: leave out {listed([f'`{name}`' for name in named])}.")
-        if negatives_kept != 1:
-            raise DataError(
-                "the scores of a measurement are placed already: measure with `negatives_kept`, and calibrate that."
-            )
-        record = data.record
-    else:
-        record = summarise(
-            data,
-            **given,
-            negatives_kept=negatives_kept,
-            missing=missing,
-            header=header,
-            engine=engine,
-            progress=progress,
+    asked = RowOptions(
+        y_proba=y_proba,
+        y_true=y_true,
+        y_logit=y_logit,
+        sample_weight=sample_weight,
+        counts=counts,
+        pos_label=pos_label,
+        cluster=cluster,
+        negatives_kept=negatives_kept,
+        missing=missing,
+        header=header,
+        engine=engine,
+        progress=progress,
+    )
+    if not isinstance(data, Measurement):
+        record = summarise(data, asked)
+    elif asked.given:
+        raise DataError(f"a measurement is complete: leave out {listed([f'`{name}`' for name in asked.given])}.")
+    elif negatives_kept != 1:
+        raise DataError(
+            "the scores of a measurement are placed already: measure with `negatives_kept`, and calibrate that."
         )
+    else:
+        record = data.record
     random = np.random.default_rng(SEED) if random is None else random
     return calibrated(record, method=method, n_folds=n_folds, random=random)
 

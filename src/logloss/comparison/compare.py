@@ -12,13 +12,17 @@ from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import Contest
 from logloss.data.block import Block
-from logloss.data.forecasters import bind_rivals
+from logloss.data.forecasters import bind_forecasters
+from logloss.data.request import RowOptions, described
 from logloss.data.rows import positive_text
+from logloss.data.values import Value
+from logloss.measurement.answer import first_impossible
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import ComparisonSummary, LossSummary
+    from logloss.onepass.summaries import ComparisonSummary
 
 
+@described
 def compare(
     data: Any,
     forecasts: Any = None,
@@ -28,14 +32,14 @@ def compare(
     y_logit: Any = None,
     sample_weight: Any = None,
     counts: Any = None,
-    pos_label: Any = None,
+    pos_label: Value = None,
     by: Any = None,
     cluster: Any = None,
     order: Any = None,
     missing: str = "error",
     header: bool = True,
     name: str = "",
-    engine: Any = None,
+    engine: object = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Comparison:
     """Compare two or more forecasts of the same rows, with paired intervals, in one pass.
@@ -51,35 +55,25 @@ def compare(
         Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
         columns, as in `measure`. With a table, a model predicts them from the columns that it knows by name: what `fit`
         returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns.
-    y_true : name of a column, or comparison, optional
-        Column of labels, or a comparison that makes one.
+    {y_true}
     y_proba : list of names of columns, or dict, optional
         Of a table, the columns that hold probabilities of 1; a dict gives other names: ``{"old": "p", "new": "q"}``.
     y_logit : list of names of columns, or dict of arrays or names, optional
         The same for forecasts that are log-odds; both kinds may be compared with each other.
-    sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
-        Weight of each row. In intervals a row is one observation.
-    counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
-        How many times each row stands: intervals, too, equal those of the repeated rows.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {sample_weight}
+    {counts}
+    {pos_label}
     by : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         What makes groups: where the lead comes from.
-    cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        Rows with equal values depend on each other: intervals take clusters, not rows, as independent.
-    order : name of a column, or array of shape (n_rows,), optional
-        Numbers, dates, or text that sorts like dates: rows with equal values are one period. It must be what was known
-        before the outcomes; the outcomes of a period may not depend on each other.
+    {cluster}
+    {order}
     missing : {"error", "drop"}
         What to do with rows in which something is missing, for whichever forecast: they are left out for all alike.
-    header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
+    {header}
     name : str, optional
         What the rows are called, where they are not in a file.
-    engine : distributed.Client, SparkSession, "dask" or "spark", optional
-        Who walks over the files, as in `measure`.
-    progress : function, optional
-        Called with each block of rows once it is in the summary, from the thread that made it.
+    {engine}
+    {progress}
 
     Returns
     -------
@@ -120,23 +114,25 @@ def compare(
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ComparisonSummary
 
-    with placed(data, engine, header=header) as table:
-        source, roles = bind_rivals(
-            table,
-            forecasts,
-            y_true=y_true,
-            y_proba=y_proba,
-            y_logit=y_logit,
-            order=order,
-            sample_weight=sample_weight,
-            counts=counts,
-            pos_label=pos_label,
-            by=by,
-            cluster=cluster,
-            missing=missing,
-            header=header,
-        )
-        empty = ComparisonSummary.empty(len(roles.rivals), by=roles.by, cluster=roles.cluster, order=roles.order)
+    asked = RowOptions(
+        y_true=y_true,
+        y_proba=y_proba,
+        y_logit=y_logit,
+        sample_weight=sample_weight,
+        counts=counts,
+        pos_label=pos_label,
+        by=by,
+        cluster=cluster,
+        order=order,
+        missing=missing,
+        header=header,
+        name=name,
+        engine=engine,
+        progress=progress,
+    )
+    with placed(data, asked) as table:
+        source, roles = bind_forecasters(table, forecasts, asked)
+        empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
         summary = walk(source, roles, empty, progress=progress)
     said = {
         "source": source.name or name,
@@ -146,7 +142,7 @@ def compare(
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
-    return comparison_of(summary, tuple(rival.name for rival in roles.rivals), said)
+    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), said)
 
 
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
@@ -186,12 +182,6 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         summary=summary,
         **said,
     )
-
-
-def first_impossible(losses: LossSummary, source: str) -> str:
-    """Where the first row is that was given probability 0 and happened; "" if there is none."""
-    first = next((row for row in losses.costliest.rows if math.isinf(row.cost)), None)
-    return "" if first is None else first.where(source)
 
 
 def change_of(names: tuple[str, ...], contest: Contest) -> Estimate:

@@ -1,98 +1,110 @@
 """What the arguments of a verb mean: a source, and which of its columns plays which part.
 
->>> source, roles = bind([1, 0, 1], y_proba=[0.9, 0.2, 0.7])
+>>> source, roles = bind([1, 0, 1], RowOptions(y_proba=[0.9, 0.2, 0.7]))
 >>> source.n_rows, roles.y_true, roles.y_proba
 (3, 'y_true', 'y_proba')
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from logloss.data.columns import as_column, check_lengths, is_arrow
-from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, is_unnamed_index
-from logloss.data.source import MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
-from logloss.data.values import is_label
+from logloss.data.request import RowOptions
+from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, unknown_column
+from logloss.data.source import ColumnSource, MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
+from logloss.data.values import Value, is_label
 from logloss.errors import DataError
-from logloss.text import listed, printable, value_text
+from logloss.text import listed, printable
 
 # The column that a matrix of features is.
 MATRIX = "X"
 # Instead of names of features: every column of the table that has no other role.
 OTHERS = object()
+# By role (`by`, `cluster`) the columns that make its key, by name: None for those of the table.
+KeyColumns = dict[str, dict[str, Column | None]]
 
 
 def bind(
     data: Any,
+    asked: RowOptions,
     *,
-    y_true: Any = None,
-    y_proba: Any = None,
-    y_logit: Any = None,
-    sample_weight: Any = None,
-    counts: Any = None,
     features: Any = None,
     exclude: Sequence[str] = (),
-    categories: Any = None,
-    offset: Any = None,
-    by: Any = None,
-    cluster: Any = None,
-    pos_label: Any = None,
-    negatives_kept: float = 1.0,
-    missing: str = "error",
-    header: bool = True,
+    categories: str | Sequence[str] | None = None,
     also: Sequence[str] = (),
-) -> tuple[Any, Roles]:
+) -> tuple[Source, Roles]:
     """The source and the roles that the arguments of a verb describe.
 
     Without `y_true`, `data` is the labels and the others are arrays; with it, `data` is a table, names are its columns,
     and an array may stand for a column while the table is in memory. features: OTHERS are all columns of the table
     that hold numbers, bools or text, have no other role, and are not to be excluded. also: other columns to keep.
     """
-    choices = ("error", "drop") if features is None else ("error", "drop", "indicator")
-    if missing not in choices:
-        raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {missing!r}.")
-    if not 0 < negatives_kept <= 1:
-        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
-    if y_proba is not None and y_logit is not None:
-        raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
-    given = {"y_proba": y_proba, "y_logit": y_logit, "sample_weight": sample_weight, "counts": counts}
-    given["offset"] = offset
-    given = {role: value for role, value in given.items() if value is not None}
-    if y_true is None and isinstance(data, str | os.PathLike):
-        raise DataError(f'name the label column of "{os.fspath(data)}": y_true="…".')
-    if isinstance(data, Source) and y_true is None:
-        raise DataError(f'name the label column of {data.name or "the table"}: y_true="…".')
-    if not given.keys() & {"y_proba", "y_logit"} and features is None:
+    asked.check(has_features=features is not None)
+    if asked.y_true is None and isinstance(data, str | os.PathLike | Source):
+        name = f'"{os.fspath(data)}"' if isinstance(data, str | os.PathLike) else data.name or "the table"
+        raise DataError(f'name the label column of {name}: y_true="…".')
+    if asked.y_proba is None and asked.y_logit is None and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
-    keyed = {"by": by, "cluster": cluster}
-    beside_each_other = {"`y_true`": data} if y_true is None else {"the table": data, "`y_true`": y_true}
-    beside_each_other |= {f"`{role}`": value for role, value in {**given, **keyed}.items()}
+    warn_of_order(_beside_each_other(data, asked) | {"`X`": features})
+    n_rows = len(data) if asked.y_true is None and hasattr(data, "__len__") else None
+    keys = {"by": _keys(asked.by, "by", n_rows), "cluster": _keys(asked.cluster, "cluster", n_rows)}
+    if asked.y_true is None:
+        source, roles = _bind_arrays(data, asked, features, keys)
+    else:
+        table = as_source(data, header=asked.header)
+        source, roles = _bind_table(table, asked, features, keys, exclude=exclude, also=also)
+    roles = replace(
+        roles,
+        categories=_categories(categories, roles.features),
+        by=tuple(keys["by"]),
+        cluster=tuple(keys["cluster"]),
+        pos_label=asked.pos_label,
+        missing=asked.missing,
+        negatives_kept=asked.negatives_kept,
+    )
+    return source, with_texts(source, roles)
+
+
+def _values_of(asked: RowOptions) -> dict[str, Any]:
+    """What was given of one value a row beside the label."""
+    roles = ("y_proba", "y_logit", "sample_weight", "counts", "offset")
+    return {role: value for role, value in asked.given.items() if role in roles}
+
+
+def _beside_each_other(data: Any, asked: RowOptions) -> dict[str, Any]:
+    """What was given of one value a row, by the words that name it in messages."""
+    arguments = {"`y_true`": data} if asked.y_true is None else {"the table": data, "`y_true`": asked.y_true}
+    keyed = {"by": asked.by, "cluster": asked.cluster}
+    arguments |= {f"`{role}`": value for role, value in {**_values_of(asked), **keyed}.items()}
     for role, value in keyed.items():
         if isinstance(value, Mapping):
-            beside_each_other |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
-    warn_of_order(beside_each_other | {"`X`": features})
-    n_rows = len(data) if y_true is None and hasattr(data, "__len__") else None
-    keys = {role: _keys(value, role, n_rows) for role, value in keyed.items()}
-    if y_true is None:
-        arrayed, roles = _bind_arrays({"y_true": data, **given}, features, categories, keys, pos_label, missing)
-        return arrayed, replace(roles, negatives_kept=negatives_kept)
-    source = as_source(data, header=header)
-    names, arrays = _names_and_arrays({"y_true": y_true, **given})
-    label_test = None
-    if isinstance(y_true, str) and y_true not in source.column_names:
-        label_test = LabelTest.parse(y_true)
-        if label_test is not None and label_test.column in source.column_names:
-            names["y_true"] = label_test.column
-        else:
-            label_test = None
-    of_keys = [name for found in keys.values() for name, column in found.items() if column is None]
-    taken = (*names.values(), *of_keys, *exclude)
+            arguments |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
+    return arguments
+
+
+def _bind_table(
+    source: Source,
+    asked: RowOptions,
+    features: Any,
+    keys: KeyColumns,
+    *,
+    exclude: Sequence[str],
+    also: Sequence[str],
+) -> tuple[Source, Roles]:
+    """The source of a table and of the arrays beside it; the columns of their roles."""
+    names, arrays = _names_and_arrays({"y_true": asked.y_true, **_values_of(asked)})
+    label_test = _label_test(asked.y_true, source)
+    if label_test is not None:
+        names["y_true"] = label_test.column
+    key_names = [name for key in keys.values() for name, column in key.items() if column is None]
+    taken = (*names.values(), *key_names, *exclude)
     features = _others(source, taken) if features is OTHERS else tuple(features or ())
     for name in (*taken, *features, *also):
         if name not in source.column_names:
@@ -100,34 +112,31 @@ def bind(
     # An array may have the name of a column that it does not replace.
     own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
     beside = {own[role]: column for role, column in arrays.items()}
-    for found in keys.values():
-        beside |= {name: column for name, column in found.items() if column is not None}
+    for key in keys.values():
+        beside |= {name: column for name, column in key.items() if column is not None}
     if beside:
-        source = with_arrays(source, (*names.values(), *features, *of_keys, *also), beside)
+        source = with_arrays(source, (*names.values(), *features, *key_names, *also), beside)
     if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
         labels = source.column(names.get("y_true", own.get("y_true", "")))
-        if label_test is None and first_class_is_positive(labels, pos_label):
+        if label_test is None and first_class_is_positive(labels, asked.pos_label):
             own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
-    roles = Roles(
-        **columns,
-        features=features,
-        categories=_categories(categories, features),
-        by=tuple(keys["by"]),
-        cluster=tuple(keys["cluster"]),
-        pos_label=pos_label,
-        label_test=label_test,
-        missing=missing,
-        negatives_kept=negatives_kept,
-    )
-    return source, with_texts(source, roles)
+    return source, Roles(**columns, features=features, label_test=label_test)
+
+
+def _label_test(y_true: Any, source: Source) -> LabelTest | None:
+    """The comparison that makes labels of a column; None where they are a column, or an array. A name goes first."""
+    if not isinstance(y_true, str) or y_true in source.column_names:
+        return None
+    test = LabelTest.parse(y_true)
+    return test if test is not None and test.column in source.column_names else None
 
 
 def with_texts(source: Source, roles: Roles) -> Roles:
     """The roles, and which of the columns that must hold numbers are text by their type."""
     numbers = (*roles.probabilities, roles.y_logit, roles.sample_weight, roles.counts, roles.offset)
     numbers += () if roles.label_test is not None else (roles.y_true,)
-    names = {name for name in (*numbers, *(rival.y_logit for rival in roles.rivals)) if name is not None}
+    names = {name for name in (*numbers, *(each.y_logit for each in roles.forecasters)) if name is not None}
     return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
 
 
@@ -151,47 +160,29 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
     return {role: as_column(given, role)}
 
 
-def _bind_arrays(
-    arrays: dict[str, Any],
-    features: Any,
-    categories: Any,
-    keys: dict[str, dict[str, Column | None]],
-    pos_label: Any,
-    missing: str,
-) -> tuple[MemorySource, Roles]:
-    """The source and roles of arrays alone."""
-    named, columns = _names_and_arrays(arrays, has_table=False)
+def _bind_arrays(y_true: Any, asked: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
+    """The source of arrays alone, and the columns of their roles."""
+    named, columns = _names_and_arrays({"y_true": y_true, **_values_of(asked)}, has_table=False)
     for role, name in named.items():
         raise DataError(
             f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
         )
-    if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], pos_label):
+    if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], asked.pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
     own: dict[str, Any] = {role: role for role in columns}
-    found_features = {} if features is None else feature_columns(features)
-    names = tuple(found_features)
-    for name, feature in found_features.items():
+    features = {} if features is None else feature_columns(features)
+    for name, feature in features.items():
         if name in columns:
             raise DataError(f'a feature must not be called "{name}", as an argument is. Pass a table and names.')
         columns[name] = feature
-    for role, found in keys.items():
-        for name, column in found.items():
+    for role, key in keys.items():
+        for name, column in key.items():
             if column is None:
                 raise DataError(
                     f'`{role}` names the column "{name}", but no table is given. Pass arrays, or a table and `y_true`.'
                 )
             columns[name] = column
-    roles = Roles(
-        **own,
-        features=names,
-        categories=_categories(categories, names),
-        by=tuple(keys["by"]),
-        cluster=tuple(keys["cluster"]),
-        pos_label=pos_label,
-        missing=missing,
-    )
-    source = array_source(columns)
-    return source, with_texts(source, roles)
+    return array_source(columns), Roles(**own, features=tuple(features))
 
 
 def _names_and_arrays(given: Mapping[str, Any], *, has_table: bool = True) -> tuple[dict[str, str], dict[str, Column]]:
@@ -217,17 +208,17 @@ def _names_and_arrays(given: Mapping[str, Any], *, has_table: bool = True) -> tu
     return names, arrays
 
 
-def first_class_is_positive(labels: Column, pos_label: Any) -> bool:
+def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
     """Whether the positive class comes first in sorted order, so that the first of two columns is its own."""
     if pos_label is None:
         return False
-    found = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
-    others = [value for value in found if not is_label(value, pos_label)]
-    mine = [value for value in found if is_label(value, pos_label)] or [pos_label]
+    occurring = labels.categories if labels.categories is not None else np.unique(labels.values).tolist()
+    others = [value for value in occurring if not is_label(value, pos_label)]
+    mine = [value for value in occurring if is_label(value, pos_label)] or [pos_label]
     return len(others) == 1 and type(mine[0]) is type(others[0]) and bool(mine[0] < others[0])
 
 
-def is_list_of_text(value: Any) -> bool:
+def is_list_of_text(value: object) -> TypeGuard[Sequence[str]]:
     """Whether it is a list, or tuple, of text."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
@@ -253,9 +244,9 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
     return array[:, 0], array[:, 1]
 
 
-def with_arrays(source: Any, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
+def with_arrays(source: Source, names: Sequence[str], arrays: Mapping[str, Column]) -> MemorySource:
     """A source of some columns of a table in memory and of arrays beside them."""
-    if not hasattr(source, "column"):
+    if not isinstance(source, ColumnSource):
         where = f"{source.name} lies in files" if source.name else "this one is elsewhere"
         raise DataError(f"an array can stand for a column of a table in memory only; {where}. Name a column.")
     columns = {name: source.column(name) for name in dict.fromkeys(names)}
@@ -264,7 +255,7 @@ def with_arrays(source: Any, names: Sequence[str], arrays: Mapping[str, Column])
     return MemorySource({**columns, **arrays}, source.name)
 
 
-def features_matrix(features: Any) -> Array:
+def features_matrix(features: ArrayLike) -> Array:
     """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
     if isinstance(features, np.ma.MaskedArray) and np.ma.is_masked(features):
         features = np.ma.filled(features.astype(np.float64), np.nan)
@@ -286,8 +277,8 @@ def feature_columns(features: Any) -> dict[str, Column]:
     if own is not None or has_names(features):
         if own is not None and len(set(map(str, own))) < len(own):
             raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
-        source: Any = as_source(features)
-        if hasattr(source, "column"):
+        source = as_source(features)
+        if isinstance(source, ColumnSource):
             return {name: source.column(name) for name in source.column_names if source.why_unused(name) != INDEX}
         raise DataError('features that can be read once only need a table: read them into one, or name y_true="…".')
     matrix = features_matrix(features)
@@ -299,14 +290,14 @@ def matrix_names(width: int) -> tuple[str, ...]:
     return ("x",) if width == 1 else tuple(f"x{j}" for j in range(width))
 
 
-def has_names(table: Any) -> bool:
+def has_names(table: object) -> bool:
     """Whether it is a table, whose columns have names; an array, or one column, is none."""
     if isinstance(table, str | os.PathLike | Source) or is_lazy(table) or names_of(table) is not None:
         return True
     return is_arrow(table) and not hasattr(table, "dtype") and not hasattr(table, "type")
 
 
-def names_of(table: Any) -> list[Any] | None:
+def names_of(table: object) -> list[Hashable] | None:
     """The names of a table's columns; None where it has none."""
     if isinstance(table, Mapping):
         return list(table)
@@ -316,7 +307,7 @@ def names_of(table: Any) -> list[Any] | None:
     return None if own is None else list(own)
 
 
-def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
+def _categories(given: str | Sequence[str] | None, features: Sequence[str]) -> tuple[str, ...]:
     """Features that are codes, by name."""
     names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
     for name in names:
@@ -326,13 +317,3 @@ def _categories(given: Any, features: Sequence[str]) -> tuple[str, ...]:
                 f"The features are: {listed([printable(n) for n in features], 20)}."
             )
     return names
-
-
-def unknown_column(name: str, names: Sequence[str]) -> DataError:
-    """What is said of a column that a table does not have."""
-    names = [each for each in names if not is_unnamed_index(each)]
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-    return DataError(
-        f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
-    )

@@ -1,7 +1,8 @@
-"""Some rows, checked once: every rule about what may be in a table lives here.
+"""Some rows, checked once.
 
 A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
-applies the rules and gives arrays that the kernels may trust; what breaks a rule is an error that names the row.
+applies the rules of `data/checks/` and gives arrays that the kernels may trust; what breaks a rule is an error that
+names the row.
 
 >>> import numpy as np
 >>> rows = Rows({"y_true": Column(np.array([1, 0])), "y_proba": Column(np.array([0.9, 0.2]))}, 0, Place())
@@ -12,14 +13,19 @@ array([1, 0], dtype=uint8)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from logloss.data.checks import Check, Forecast, read_only, valued
-from logloss.data.prior_shift import Unlabelled
-from logloss.data.rows import Array, Column, Place, Rival, Roles, Rows
+from logloss.data.checks.feature_values import features_of
+from logloss.data.checks.forecasts import forecast_in
+from logloss.data.checks.labels import Coding, labels_of
+from logloss.data.checks.missing_values import kept_rows
+from logloss.data.checks.reading import Check, read_only, valued
+from logloss.data.checks.weights import counts_of, offset_of, weights_of
+from logloss.data.prior_shift import Forecast, Unlabelled
+from logloss.data.rows import Array, Column, Forecaster, Place, Roles, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Block:
 
     y_true: uint8 where every label of the block is 0 or 1, else float64. rows: the number of each row in its place,
     where some were left out. coding: the ways in which labels were written, judged over all blocks at the end.
-    rivals: P(1), P(0) and logits of each forecast, where several are compared.
+    forecasts: P(1), P(0) and logits of each forecast, where several are compared.
     part: the number of the part, in its source, that the rows are of.
     unlabelled: of the rows left out, those that have a forecast but no label.
     """
@@ -47,8 +53,8 @@ class Block:
     first_row: int
     rows: Array | None = None
     n_dropped: int = 0
-    coding: frozenset[Any] = field(default_factory=frozenset)
-    rivals: tuple[Forecast, ...] = ()
+    coding: Coding = frozenset()
+    forecasts: tuple[Forecast, ...] = ()
     order: Column | None = None
     unlabelled: Unlabelled | None = None
     part: int = 0
@@ -67,38 +73,38 @@ class Block:
         names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "offset")
         arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
         columns: dict[str, Any] = {
-            name: tuple(_taken(column, chosen) for column in getattr(self, name))
+            name: tuple(column.taken(chosen) for column in getattr(self, name))
             for name in ("features", "by", "cluster")
         }
-        rivals = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.rivals)
-        order = None if self.order is None else _taken(self.order, chosen)
+        forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
+        order = None if self.order is None else self.order.taken(chosen)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
-        own: dict[str, Any] = {"rivals": tuple(map(_frozen_forecast, rivals)), "order": order, "rows": rows}
+        own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
 
-    def of_rival(self, number: int) -> Block:
+    def of_forecaster(self, number: int) -> Block:
         """The same rows with one of the forecasts that are compared."""
-        proba, of_zero, logit = self.rivals[number]
-        return replace(self, y_proba=proba, y_proba_of_zero=of_zero, y_logit=logit, rivals=(), order=None)
+        proba, proba_of_zero, logit = self.forecasts[number]
+        return replace(self, y_proba=proba, y_proba_of_zero=proba_of_zero, y_logit=logit, forecasts=(), order=None)
 
     @classmethod
     def of(cls, rows: Rows, roles: Roles, part: int = 0) -> Block:
         """Check a run of rows of a part. Cost: one look at each value."""
         check = Check(valued(rows, roles), roles)
-        told = Rival("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
-        weight, counts = check.weights(), check.counts()
-        kept = check.kept(weight, counts)
-        n_dropped = 0
+        own = Forecaster("", roles.y_proba, roles.y_proba_of_zero, roles.y_logit)
+        # Weights first: a row of weight or count 0 is no row, and nothing else of it is looked at.
+        weight, counts = weights_of(check), counts_of(check)
+        taking_part = kept_rows(check, weight, counts)
         unlabelled = None
+        lacks_label, kept = taking_part.is_unlabelled, taking_part.is_kept
+        if lacks_label is not None and roles.forecast is not None:
+            forecast = forecast_in(check.only(lacks_label), own)
+            columns = (*forecast, _take(weight, lacks_label), _take(counts, lacks_label))
+            unlabelled = Unlabelled(*map(_frozen, columns))
         if kept is not None:
-            n_dropped = check.n_dropped
-            if check.is_late is not None and roles.forecast is not None:
-                late = check.is_late
-                columns = (*check.only(late).forecast(told), _take(weight, late), _take(counts, late))
-                unlabelled = Unlabelled(*map(_frozen, columns))
             check, weight, counts = check.only(kept), _take(weight, kept), _take(counts, kept)
-        y_true, coding = check.labels()
-        y_proba, y_proba_of_zero, y_logit = check.forecast(told)
+        y_true, coding = labels_of(check)
+        y_proba, y_proba_of_zero, y_logit = forecast_in(check, own)
         return cls(
             y_true=read_only(y_true),
             y_proba=_frozen(y_proba),
@@ -106,16 +112,16 @@ class Block:
             y_logit=_frozen(y_logit),
             sample_weight=_frozen(weight),
             counts=_frozen(counts),
-            features=check.features(),
-            offset=_frozen(check.offset()),
+            features=features_of(check),
+            offset=_frozen(offset_of(check)),
             by=tuple(check.rows.columns[name] for name in roles.by),
             cluster=tuple(check.rows.columns[name] for name in roles.cluster),
             place=rows.place,
             first_row=rows.first_row,
             rows=check.numbers,
-            n_dropped=n_dropped,
+            n_dropped=taking_part.n_dropped,
             coding=coding,
-            rivals=tuple(_frozen_forecast(check.forecast(rival)) for rival in roles.rivals),
+            forecasts=tuple(_frozen_forecast(forecast_in(check, each)) for each in roles.forecasters),
             order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
             unlabelled=unlabelled,
             part=part,
@@ -126,12 +132,6 @@ def _take(values: Array | None, kept: Array) -> Array | None:
     return None if values is None else values[kept]
 
 
-def _taken(column: Column, chosen: Array) -> Column:
-    """Some rows of a column."""
-    missing = _take(column.missing, chosen)
-    return Column(column.values[chosen], missing, column.categories, column.names, column.is_date, column.ranks)
-
-
 def _frozen(values: Array | None) -> Array | None:
     """The same, read-only, where there is an array."""
     return None if values is None else read_only(values)
@@ -139,5 +139,5 @@ def _frozen(values: Array | None) -> Array | None:
 
 def _frozen_forecast(forecast: Forecast) -> Forecast:
     """The same, read-only."""
-    proba, of_zero, logit = forecast
-    return _frozen(proba), _frozen(of_zero), _frozen(logit)
+    proba, proba_of_zero, logit = forecast
+    return _frozen(proba), _frozen(proba_of_zero), _frozen(logit)

@@ -23,17 +23,7 @@ LARGEST = int(sys.float_info.max)
 
 def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
     """The same columns, rows start to stop."""
-    return {
-        name: Column(
-            column.values[start:stop],
-            None if column.missing is None else column.missing[start:stop],
-            column.categories,
-            column.names,
-            column.is_date,
-            column.ranks,
-        )
-        for name, column in columns.items()
-    }
+    return {name: column.taken(slice(start, stop)) for name, column in columns.items()}
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:
@@ -99,7 +89,7 @@ def _array_of(values: Any, name: str) -> Array | Column:
     return array
 
 
-def is_declared(values: Any) -> bool:
+def is_declared(values: object) -> bool:
     """Whether an array is one of declared categories: of pandas, polars or Arrow."""
     kind = type(getattr(values, "dtype", None)).__name__
     return kind in ("CategoricalDtype", "Categorical", "Enum") or hasattr(getattr(values, "type", None), "value_type")
@@ -143,23 +133,23 @@ def _plain(numbers: Sequence[Any], name: str) -> Array | None:
     """Numbers as bools, 64-bit integers or floats, where one of these holds each of them exactly; None if none does."""
     if not numbers or all(isinstance(number, bool | np.bool_) for number in numbers):
         return np.array(numbers, np.bool_) if numbers else np.zeros(0)
-    found = [typed(number) for number in numbers]
-    for value in found:
+    canonical = [typed(number) for number in numbers]
+    for value in canonical:
         if isinstance(value, int | Decimal) and not -LARGEST <= value <= LARGEST:
             raise DataError(f"`{name}` must hold numbers of at most 1.8e308; it holds one of {len(str(value))} digits.")
-    whole = [value for value in found if isinstance(value, int) and not isinstance(value, bool)]
-    if len(whole) == len(found):
+    whole = [value for value in canonical if isinstance(value, int) and not isinstance(value, bool)]
+    if len(whole) == len(canonical):
         for dtype in (np.int64, np.uint64):
             if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
-                return np.array(found, dtype)
+                return np.array(canonical, dtype)
     is_exact = all(
         isinstance(value, float) or (type(value) is int and (abs(value) < EXACT_FLOATS or float(value) == value))
-        for value in found
+        for value in canonical
     )
-    return np.array(found, np.float64) if is_exact else None
+    return np.array(canonical, np.float64) if is_exact else None
 
 
-def is_nothing(value: Any) -> bool:
+def is_nothing(value: object) -> bool:
     """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
     if value is None or type(value).__name__ == "NAType":
         return True
@@ -168,7 +158,7 @@ def is_nothing(value: Any) -> bool:
     return isinstance(value, float | np.floating) and math.isnan(value)
 
 
-def is_arrow(table: Any) -> bool:
+def is_arrow(table: object) -> bool:
     """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
     speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"

@@ -3,6 +3,7 @@
 A number is one coefficient; a category is one for each of its levels but the reference; a row's codes are looked up and
 never spread out into columns of zeros and ones.
 
+>>> from logloss.data.terms import Category, Numbers
 >>> numbers = Numbers("age", ("age",), np.array([40.0]), np.array([20.0]))
 >>> design = Design((numbers, Category("sex", ("Female", "Male"), (3.0, 1.0))))
 >>> design.names
@@ -12,113 +13,22 @@ never spread out into columns of zeros and ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from logloss.data.checks import checked_features
-from logloss.data.keys import sorting, values_of
+from logloss.data.checks.feature_values import checked_features
 from logloss.data.rows import Array, Column, Roles, Rows
-from logloss.data.values import Value, is_label, number_in
+from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
 from logloss.errors import DataError
-from logloss.text import listed, printable, value_text
+from logloss.text import printable
 
-# Squares of the spread of a feature must be numbers.
-LARGEST_SPREAD = 1e100
-# A matrix of so many values is read where it stands, if none of its columns lies farther from 0 than so many spreads.
-LARGE, FAR = 1 << 20, 4.0
 # Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
 PIECE_ROWS = 2048
 # A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
 TOUCHING = 1e-9
-# A column has outliers where its largest deviation is so many times a typical one: then the typical one is its unit, or
-# all other rows would differ by less than rounding leaves of them.
-OUTLYING = 2.0**13
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
-
-    lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
-    means: those of training, where they are not the centre. lows, highs: between what they lay in training.
-    limit: numbers are cut off at so many scales from the centre, to see what the fit would be without outliers.
-    """
-
-    column: str
-    names: tuple[str, ...]
-    centre: Array
-    scale: Array
-    lacks: tuple[bool, ...] = ()
-    means: Array | None = None
-    lows: Array | None = None
-    highs: Array | None = None
-    limit: float = math.inf
-
-    @property
-    def coefficient_names(self) -> tuple[str, ...]:
-        """A name for each coefficient."""
-        lacking = (name for name, lacks in zip(self.names, self.lacks, strict=False) if lacks)
-        return (*self.names, *(f"{name} is missing" for name in lacking))
-
-    @property
-    def may_lack(self) -> bool:
-        """Whether a row may hold nothing."""
-        return any(self.lacks)
-
-    @property
-    def n_lacking(self) -> int:
-        """How many of its coefficients are of rows that hold nothing."""
-        return sum(self.lacks)
-
-    @property
-    def largest(self) -> Array:
-        """The largest size of each number in the solver's coordinates: 1, or more where there are outliers."""
-        if self.lows is None or self.highs is None:
-            return np.ones(len(self.names))
-        return np.maximum(np.maximum(self.highs - self.centre, self.centre - self.lows) / self.scale, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """One column of levels: the reference has no coefficient. weights: those of the rows of each level in training."""
-
-    column: str
-    levels: tuple[Value, ...]
-    weights: tuple[float, ...]
-    reference: int = 0
-
-    @property
-    def may_lack(self) -> bool:
-        """Whether a row may hold nothing."""
-        return None in self.levels
-
-    @property
-    def coefficient_names(self) -> tuple[str, ...]:
-        """A name for each level, that of the reference included."""
-        return tuple(level_name(self.column, level) for level in self.levels)
-
-
-def level_name(column: str, level: Value) -> str:
-    """`sex = Male`, `city is missing`."""
-    return f"{column} is missing" if level is None else f"{column} = {level}"
-
-
-def levels_of(column: Column) -> tuple[Array, list[Value]]:
-    """(A code for each row, the level of each code): as `values_of`; true and false are bools, however written."""
-    codes, values = values_of(column)
-    return codes, [_level(value) for value in values]
-
-
-def _level(value: Value) -> Value:
-    is_bool = isinstance(value, str) and value.lower() in ("true", "false")
-    return str(value).lower() == "true" if is_bool else value
-
-
-Term = Numbers | Category
 
 
 @dataclass(frozen=True)
@@ -150,11 +60,11 @@ class Design:
     @cached_property
     def spans(self) -> tuple[slice, ...]:
         """Where the coefficients of each category lie."""
-        found, start = [], 1 + self.n_dense
+        spans, start = [], 1 + self.n_dense
         for term in self.categories:
-            found.append(slice(start, start + len(term.levels)))
+            spans.append(slice(start, start + len(term.levels)))
             start += len(term.levels)
-        return tuple(found)
+        return tuple(spans)
 
     @cached_property
     def width(self) -> int:
@@ -210,36 +120,36 @@ class Design:
     @cached_property
     def places(self) -> Array:
         """Where the coefficients lie in the order of the table's columns, without intercept and references."""
-        dense, found = 1, []
+        dense, places = 1, []
         spans = iter(self.spans)
         for term in self.terms:
             if isinstance(term, Numbers):
-                found.append(np.arange(dense, dense + len(term.coefficient_names)))
+                places.append(np.arange(dense, dense + len(term.coefficient_names)))
                 dense += len(term.coefficient_names)
             else:
                 span = next(spans)
-                found.append(np.delete(np.arange(span.start, span.stop), term.reference))
-        return np.concatenate([np.zeros(0, dtype=np.int64), *found]).astype(np.int64)
+                places.append(np.delete(np.arange(span.start, span.stop), term.reference))
+        return np.concatenate([np.zeros(0, dtype=np.int64), *places]).astype(np.int64)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """A name for each coefficient in the order of the table's columns."""
-        found: list[str] = []
+        coefficients: list[str] = []
         for term in self.terms:
             names = list(term.coefficient_names)
             if isinstance(term, Category):
                 del names[term.reference]
-            found += names
-        return tuple(found)
+            coefficients += names
+        return tuple(coefficients)
 
     @cached_property
     def references(self) -> dict[str, str]:
         """What each coefficient of a category is measured against."""
-        found: dict[str, str] = {}
+        references: dict[str, str] = {}
         for term in self.categories:
             own = printable(str(term.levels[term.reference]))
-            found |= dict.fromkeys(term.coefficient_names, own)
-        return found
+            references |= dict.fromkeys(term.coefficient_names, own)
+        return references
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -289,15 +199,15 @@ class Design:
             categories=tuple(term.column for term in self.categories),
             missing="indicator" if lacking else "error",
         )
-        found = checked_features(rows, roles, frozenset(lacking))
-        for term, column in zip(self.terms, found, strict=True):
+        columns = checked_features(rows, roles, frozenset(lacking))
+        for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers) and column.is_matrix and term.may_lack and not may_lack:
                 bad = np.argwhere(np.isnan(column.values[:, ~np.array(term.lacks)]))
                 if len(bad):
                     raise DataError(
                         f"`X` must hold a value where training found one in each row; row {bad[0, 0]} lacks."
                     )
-        return found
+        return columns
 
     def coded(self, columns: Sequence[Column]) -> Coded:
         """Some rows as the passes read them; columns stand in the order of the terms. Cost: O(n_rows) per category."""
@@ -306,8 +216,8 @@ class Design:
             if isinstance(term, Numbers):
                 dense.append(column.values)
                 continue
-            found, n_strange = _codes(term, column)
-            codes.append(found)
+            levels, n_strange = codes_in(term, column)
+            codes.append(levels)
             if n_strange:
                 strange[term.column] = n_strange
         return Coded(self, tuple(dense), tuple(codes), strange)
@@ -375,16 +285,16 @@ class Coded:
     def as_found(self, start: int, stop: int) -> Array:
         """The numbers of some rows as the table has them, shape (n_rows, n_dense): NaN where nothing stands."""
         design, at = self.design, 0
-        found = np.empty((stop - start, design.n_dense))
+        numbers = np.empty((stop - start, design.n_dense))
         for term, values in zip(design.numbers, self.dense, strict=True):
             width = len(term.names)
             own = values[start:stop].reshape(stop - start, width)
-            found[:, at : at + width] = own
+            numbers[:, at : at + width] = own
             at += width
             for j in np.flatnonzero(term.lacks):
-                found[:, at] = np.isnan(own[:, j])
+                numbers[:, at] = np.isnan(own[:, j])
                 at += 1
-        return found
+        return numbers
 
     def norms(self, start: int, stop: int, piece: Array | None = None) -> Array | None:
         """The largest number of each row in the solver's coordinates, at least 1; None where none is above 1."""
@@ -398,109 +308,5 @@ class Coded:
     def margins(self, direction: Array, start: int, stop: int, piece: Array | None = None) -> Array:
         """How far some rows lie along a direction, given as `logits` takes coefficients, in units of their norms."""
         piece = self.piece(start, stop) if piece is None else piece
-        found, norms = self.logits(direction, start, stop, piece), self.norms(start, stop, piece)
-        return found if norms is None else found / norms
-
-
-def _codes(term: Category, column: Column) -> tuple[Array, int]:
-    """(The number of each row's level, how many rows have none)."""
-    codes, values = levels_of(column)
-    known = {sorting((level,)): number for number, level in enumerate(term.levels)}
-
-    def number_of(value: Value) -> int:
-        # What one file holds as the number 3 another may hold as the text "3".
-        for same in (value, *_otherwise(value)):
-            if sorting((same,)) in known:
-                return known[sorting((same,))]
-        return len(term.levels)
-
-    numbers = np.array([number_of(value) for value in values], dtype=np.int32)
-    found = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
-    return found, int(np.count_nonzero(found == len(term.levels)))
-
-
-def _otherwise(value: Value) -> tuple[Value, ...]:
-    """The same value in another kind: text as a number, a number as text, true and false as 1 and 0."""
-    if value is None:
-        return ()
-    if not isinstance(value, str):
-        return int(value) if isinstance(value, bool) else str(value), *_truth(value)
-    number = number_in(value)
-    return () if number is None else (number, *_truth(number))
-
-
-def _truth(value: Value) -> tuple[Value, ...]:
-    """A bool as text; 0 and 1 as a bool."""
-    return (str(value),) if isinstance(value, bool) else (bool(value),) if value in (0, 1) else ()
-
-
-def coded_column(term: Category, columns: Sequence[Column], together: Callable[[Sequence[Array]], Array]) -> Column:
-    """Some columns as one, whose codes are the numbers of the term's levels. They must all be known."""
-    return Column(together([_codes(term, column)[0] for column in columns]), None, term.levels)
-
-
-def numbers_of(
-    column: str,
-    names: tuple[str, ...],
-    means: Array,
-    lows: Array,
-    highs: Array,
-    lacks: Array,
-    typical: tuple[Array, Array],
-    *,
-    in_place: bool,
-) -> Numbers:
-    """The term of a column whose values have these means and ranges; in place, they are not centred.
-
-    typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
-    of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
-    """
-    middles, deviations = typical
-    with np.errstate(over="ignore", invalid="ignore"):
-        widest = np.maximum(highs - middles, middles - lows)
-    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
-    # The mean of a constant may be another float: what is left would be a column of rounding.
-    means = np.where(lows == highs, lows, means)
-    centre = np.zeros(len(means)) if in_place else np.where(is_outlying, middles, means)
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = np.maximum(highs - centre, centre - lows)
-    scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
-    for name, size, most in zip(names, scale, spread, strict=True):
-        if size > 0 and not most / size <= LARGEST_SPREAD:
-            raise DataError(
-                f'the values of "{printable(name)}" must not deviate by more than 1e100 times as much as is usual in '
-                f"that column; one deviates by {most:.3g}, where {size:.3g} is usual. Mark codes as missing, or leave "
-                "out the column."
-            )
-        if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
-            raise DataError(
-                f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
-                "Change their unit."
-            )
-    some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    has_own_means = in_place or bool(is_outlying.any())
-    return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs)
-
-
-def category_of(
-    column: str, weights: Mapping[Value, float], reference: Any = None, ranks: Mapping[Value, int] | None = None
-) -> Category:
-    """The term of a category: levels in order, the first one as reference, or the one that was named.
-
-    ranks: the places of the levels in the order in which they were declared, where they were.
-    """
-    levels = sorted(weights, key=lambda level: sorting((level,)))
-    if ranks is not None:
-        levels.sort(key=lambda level: -1 if level is None else ranks[level])
-    # A missing value is the reference only where nothing else can be.
-    number = 1 if len(levels) > 1 and levels[0] is None else 0
-    if reference is not None:
-        named = [j for j, level in enumerate(levels) if level is not None and is_label(level, reference)]
-        if not named:
-            found = listed([value_text(level) for level in levels], 20)
-            raise DataError(
-                f'the reference of "{printable(column)}" must be one of its levels; {value_text(reference)} is none. '
-                f"They are: {found}."
-            )
-        number = named[0]
-    return Category(column, tuple(levels), tuple(weights[level] for level in levels), number)
+        distances, norms = self.logits(direction, start, stop, piece), self.norms(start, stop, piece)
+        return distances if norms is None else distances / norms

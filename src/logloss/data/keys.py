@@ -87,11 +87,11 @@ class Keys:
             if self._rest < 0:
                 self._rest = self.n_known
             return self._rest
-        found = self._groups.get(key)
-        if found is None:
-            found = self.n_known
-            self._groups[key] = found
-        return found
+        number = self._groups.get(key)
+        if number is None:
+            number = self.n_known
+            self._groups[key] = number
+        return number
 
     def _numbered(self, column: Column, j: int) -> tuple[Array, list[int]]:
         """(A code for each row, the number of the value that each code stands for)."""
@@ -110,10 +110,10 @@ class Keys:
     def names(self) -> list[GroupKey]:
         """The groups in the order of their numbers."""
         values = [[value for _, value in known] for known in self._values]
-        found = [REST] * self.n_known
+        groups = [REST] * self.n_known
         for key, number in self._groups.items():
-            found[number] = tuple(values[j][code] for j, code in enumerate(key))
-        return found
+            groups[number] = tuple(values[j][code] for j, code in enumerate(key))
+        return groups
 
 
 def _together(codes: Sequence[Array], uniques: Sequence[list[int]]) -> tuple[Array, list[tuple[int, ...]]]:

@@ -15,6 +15,9 @@ import numpy as np
 
 from logloss.data.rows import Array
 
+# P(1), P(0) and logits of one forecast, those that there are.
+Forecast = tuple[Array | None, Array | None, Array | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
@@ -27,9 +30,7 @@ class Unlabelled:
     counts: Array | None
 
 
-def corrected(
-    proba: Array | None, of_zero: Array | None, logit: Array | None, negatives_kept: float
-) -> tuple[Array | None, Array | None, Array | None]:
+def corrected(proba: Array | None, proba_of_zero: Array | None, logit: Array | None, negatives_kept: float) -> Forecast:
     """Forecasts of a model whose training kept a share r of the negatives: their odds times r.
 
     Both probabilities are made, p·r and 1 − p over their sum, so that neither end loses its digits.
@@ -39,7 +40,7 @@ def corrected(
     if proba is None:
         return None, None, None
     one = proba.astype(np.float64)
-    zero = 1.0 - one if of_zero is None else of_zero.astype(np.float64)
+    zero = 1.0 - one if proba_of_zero is None else proba_of_zero.astype(np.float64)
     one = one * negatives_kept
     total = one + zero
     return one / total, zero / total, None

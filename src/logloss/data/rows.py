@@ -7,21 +7,24 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from logloss.data.values import Array as Array
 from logloss.data.values import Number, is_number, number_in
-from logloss.text import printable, value_text
+from logloss.errors import DataError
+from logloss.text import listed, printable, value_text
 
-if TYPE_CHECKING:
-    pass
-
-
+# Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn. 2e7 rows
+# of Parquet in blocks of this size are read as fast as whole row groups.
+BLOCK_ROWS = 1 << 17
+# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
+PART_ROWS = 1 << 19
 # Values that name a row of an engine's frame.
 N_SHOWN = 6
 # Why the index of a frame is no feature.
@@ -160,6 +163,11 @@ class Column:
             return self
         return Column(np.array([float(value) for value in self.categories])[self.values], self.missing)
 
+    def taken(self, chosen: Array | slice) -> Column:
+        """Some of its rows."""
+        missing = None if self.missing is None else self.missing[chosen]
+        return Column(self.values[chosen], missing, self.categories, self.names, self.is_date, self.ranks)
+
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
         if self.missing is not None and self.missing[index]:
@@ -210,7 +218,7 @@ class LabelTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Forecaster:
     """One of several forecasts of the same rows: what it is called, and the columns that hold it."""
 
     name: str
@@ -229,7 +237,7 @@ class Roles:
     """Which column plays which part, and how the label is read.
 
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
-    were found to be sound by an earlier pass and are not looked at again. rivals: the forecasts, where several are
+    were found to be sound by an earlier pass and are not looked at again. forecasters: the forecasts, where several are
     compared; order: the column by which rows come one after the other. texts: columns whose type says that they hold
     text, which is then no number however it reads; in text files everything is text.
     """
@@ -249,7 +257,7 @@ class Roles:
     label_test: LabelTest | None = None
     missing: str = "error"
     is_checked: bool = False
-    rivals: tuple[Rival, ...] = ()
+    forecasters: tuple[Forecaster, ...] = ()
     order: str | None = None
     negatives_kept: float = 1.0
     texts: frozenset[str] = frozenset()
@@ -271,7 +279,7 @@ class Roles:
             self.counts,
             self.offset,
             self.order,
-            *(name for rival in self.rivals for name in rival.columns),
+            *(name for each in self.forecasters for name in each.columns),
             *self.features,
             *self.cluster,
         )
@@ -280,7 +288,10 @@ class Roles:
     @property
     def probabilities(self) -> frozenset[str]:
         """Every column that holds probabilities."""
-        pairs = [(self.y_proba, self.y_proba_of_zero), *((r.y_proba, r.y_proba_of_zero) for r in self.rivals)]
+        pairs = [
+            (self.y_proba, self.y_proba_of_zero),
+            *((each.y_proba, each.y_proba_of_zero) for each in self.forecasters),
+        ]
         return frozenset(name for pair in pairs for name in pair if name is not None)
 
     @property
@@ -306,6 +317,16 @@ class Roles:
 def is_unnamed_index(name: str) -> bool:
     """Whether a column is a level of an index to which nobody has given a name."""
     return UNNAMED_INDEX.match(name) is not None
+
+
+def unknown_column(name: str, names: Sequence[str]) -> DataError:
+    """What is said of a column that a table does not have."""
+    names = [each for each in names if not is_unnamed_index(each)]
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    return DataError(
+        f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
+    )
 
 
 def positive_text(roles: Roles) -> str:

@@ -12,20 +12,19 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
-from logloss.data.rows import Column, Place, Roles, Rows
+from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Place, Roles, Rows
 from logloss.errors import DataError
 from logloss.text import printable
 
-# Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn.
-BLOCK_ROWS = 1 << 17
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Values of a matrix handed out together: 4 MB of float64.
 MATRIX_VALUES = 1 << 19
-# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
-PART_ROWS = 1 << 19
 
 
 @runtime_checkable
@@ -75,6 +74,14 @@ class Source(Protocol):
 
         texts: columns that stay text where text could be read as numbers, so that a value is the same in each block.
         """
+
+
+@runtime_checkable
+class ColumnSource(Source, Protocol):
+    """A table in memory: all rows of a column can be had at once, and arrays may stand beside them."""
+
+    def column(self, name: str) -> Column:
+        """All rows of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,9 @@ class MemorySource:
         """`text`, or "" for all else."""
         if column in self.unfit:
             return ""
-        found = self.columns[column]
-        is_text = found.categories is not None and any(isinstance(each, str) for each in found.categories)
-        return "text" if is_text and not found.is_date else ""
+        own = self.columns[column]
+        is_text = own.categories is not None and any(isinstance(each, str) for each in own.categories)
+        return "text" if is_text and not own.is_date else ""
 
     def column(self, name: str) -> Column:
         """All rows of a column."""
@@ -159,6 +166,50 @@ class MemorySource:
             MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
             for start in range(0, self.n_rows, PART_ROWS)
         ]
+
+
+class SourceAround:
+    """A source that stands around another one and is as that is, but for what it says itself."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.source.name
+
+    @property
+    def is_rewalkable(self) -> bool:
+        """Whether it can be walked again."""
+        return self.source.is_rewalkable
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its columns, in order."""
+        return self.source.column_names
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows it has, where that is known."""
+        return self.source.n_rows
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how it was read."""
+        return self.source.notes
+
+    def why_unused(self, column: str) -> str:
+        """Why a column is no feature unless somebody names it."""
+        return self.source.why_unused(column)
+
+    def kind_of(self, column: str) -> str:
+        """`text` where the type of a column says so."""
+        return self.source.kind_of(column)
+
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
+        """Its parts, reading these columns."""
+        return self.source.parts(columns, texts)
 
 
 def array_source(arrays: Mapping[str, Any]) -> MemorySource:
@@ -207,7 +258,7 @@ def warn_of_order(given: Mapping[str, Any]) -> None:
         seen.append((name, index))
 
 
-def is_reordered(first: Any, second: Any) -> bool:
+def is_reordered(first: pd.Index, second: pd.Index) -> bool:
     """Whether two indexes of pandas hold the same labels, each as often, in another order."""
     if first is second or len(first) != len(second) or first.equals(second):
         return False
@@ -218,7 +269,7 @@ def is_reordered(first: Any, second: Any) -> bool:
         return Counter(first) == Counter(second)
 
 
-def is_lazy(table: Any) -> bool:
+def is_lazy(table: object) -> bool:
     """Whether it is a frame of polars that holds no rows yet."""
     return hasattr(table, "collect") and hasattr(table, "lazy")
 

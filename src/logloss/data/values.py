@@ -43,7 +43,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def typed(value: Any) -> Value:
+def typed(value: object) -> Value:
     """The canonical value of anything that a table holds."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -86,31 +86,31 @@ def _of_decimal(number: Decimal) -> Number | None:
 def number_in(text: str) -> Number | None:
     """The number that a text writes, exactly; None if it is none. Underscores, which Python takes, are none."""
     try:
-        found = Decimal("nan" if "_" in text else text.strip())
+        number = Decimal("nan" if "_" in text else text.strip())
     except DecimalException:
         return None
-    exponent = found.as_tuple().exponent
+    exponent = number.as_tuple().exponent
     # 1.2345678901234567e+17 is how a float prints that is not that round.
-    if isinstance(exponent, int) and exponent > 0 and Decimal(repr(float(found))) == found:
-        return _of_float(float(found))
-    return _of_decimal(found)
+    if isinstance(exponent, int) and exponent > 0 and Decimal(repr(float(number))) == number:
+        return _of_float(float(number))
+    return _of_decimal(number)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether it is a number or bool, not text or nothing."""
     return isinstance(value, bool | int | float | Decimal | np.number | np.bool_)
 
 
-def as_number(value: Any) -> Number | None:
+def as_number(value: object) -> Number | None:
     """The exact number of a number, of a bool (1, 0), or of text that writes one; None of anything else."""
-    found = typed(value)
-    if isinstance(found, str):
-        word = found.strip().lower()
-        return int(word == "true") if word in ("true", "false") else number_in(found)
-    return int(found) if isinstance(found, bool) else found
+    canonical = typed(value)
+    if isinstance(canonical, str):
+        word = canonical.strip().lower()
+        return int(word == "true") if word in ("true", "false") else number_in(canonical)
+    return int(canonical) if isinstance(canonical, bool) else canonical
 
 
-def is_label(value: Any, label: Any) -> bool:
+def is_label(value: object, label: object) -> bool:
     """Whether a value of the table is the class that was named, as a number or as text."""
     if typed(value) == typed(label) or str(value) == str(label):
         return True
@@ -158,18 +158,18 @@ def written_value(value: Value) -> Any:
     return {"number": str(value)} if is_odd or is_long else value
 
 
-def is_written_value(value: Any) -> bool:
+def is_written_value(value: object) -> bool:
     """Whether `written_value` may have written it."""
     if isinstance(value, dict):
         return set(value) == {"number"} and isinstance(value["number"], str) and len(value["number"]) <= MOST_DIGITS
     return isinstance(value, str | bool | int | float | None)
 
 
-def read_value(value: Any) -> Value:
+def read_value(value: object) -> Value:
     """The value that `written_value` has written."""
     if not isinstance(value, dict):
         return typed(value)
-    found = number_in(value["number"])
-    if found is None:
+    number = number_in(value["number"])
+    if number is None:
         raise ValueError(f"{value} is no number")
-    return found
+    return number

@@ -12,19 +12,40 @@ True
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn.base
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import BaseCrossValidator, check_cv
+from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+)
 
 from logloss.answers.estimate import expit
 from logloss.calibration import calibrate
+from logloss.data.rows import Array
 from logloss.data.source import warn_of_order
 
 PREFIT = "prefit"
 
 
-class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, sklearn.base.BaseEstimator):  # type: ignore[misc]
+class Scores(NamedTuple):
+    """What a classifier says of rows: probabilities of the second class, or log-odds."""
+
+    values: Array
+    is_logit: bool
+
+
+class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are calibrated on rows that it was not trained on.
 
     The classifier is trained on all rows. What it would have said of rows it has not seen is found by cross-validation,
@@ -62,14 +83,19 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
     """
 
     def __init__(
-        self, estimator: Any = None, *, method: str = "auto", cv: Any = 5, negatives_kept: float = 1.0
+        self,
+        estimator: ClassifierMixin | None = None,
+        *,
+        method: str = "auto",
+        cv: int | str | BaseCrossValidator | Iterable[tuple[Array, Array]] = 5,
+        negatives_kept: float = 1.0,
     ) -> None:
         self.estimator = estimator
         self.method = method
         self.cv = cv
         self.negatives_kept = negatives_kept
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Calibrator:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Calibrator:
         """Train the classifier, and calibrate what it says of rows it has not seen.
 
         Parameters
@@ -81,18 +107,14 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
         sample_weight : array of shape (n_rows,), optional
             Weights, for the training where the classifier takes them, and for the calibration.
         """
-        from sklearn.utils import indexable
-        from sklearn.utils.multiclass import check_classification_targets, type_of_target
-        from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
-
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, y = indexable(X, column_or_1d(y, warn=True))
-        check_classification_targets(y)
-        kind = type_of_target(y)
-        if kind != "binary" or _num_samples(y) < 2:
-            _refuse(kind, y)
+        X, labels = indexable(X, column_or_1d(y, warn=True))
+        check_classification_targets(labels)
+        kind = type_of_target(labels)
+        if kind != "binary" or _num_samples(labels) < 2:
+            _refuse(kind, labels)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         estimator = self._estimator()
         if isinstance(self.cv, str) and self.cv == PREFIT:
@@ -100,35 +122,28 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
             self.classes_ = np.asarray(estimator.classes_)
             scores = _scores_of(estimator, X)
         else:
-            self.classes_, codes = np.unique(y, return_inverse=True)
-            scores = self._cross_fitted(estimator, X, y, codes, weight)
-            self.estimator_ = _trained(sklearn.base.clone(estimator), X, y, weight)
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            scores = self._cross_fitted(estimator, X, labels, codes, weight)
+            self.estimator_ = _trained(clone(estimator), X, labels, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
-        given = {"y_logit" if scores.is_logit else "y_proba": scores.values}
         self.calibration_ = calibrate(
-            (np.asarray(y) == self.classes_[1]).astype(np.uint8),
-            **given,
+            (np.asarray(labels) == self.classes_[1]).astype(np.uint8),
+            y_proba=None if scores.is_logit else scores.values,
+            y_logit=scores.values if scores.is_logit else None,
             sample_weight=weight,
             method=self.method,
             negatives_kept=self.negatives_kept,
         )
         return self
 
-    def _estimator(self) -> Any:
+    def _estimator(self) -> ClassifierMixin:
         """The classifier to be trained."""
-        if self.estimator is None:
-            from sklearn.linear_model import LogisticRegression
+        return LogisticRegression() if self.estimator is None else self.estimator
 
-            return LogisticRegression()
-        return self.estimator
-
-    def _cross_fitted(self, estimator: Any, X: Any, y: Any, codes: Any, weight: Any) -> Scores:
+    def _cross_fitted(self, estimator: ClassifierMixin, X: Any, y: Array, codes: Array, weight: Array | None) -> Scores:
         """What the classifier says of each row when it is trained without it."""
-        from sklearn.model_selection import check_cv
-        from sklearn.utils import _safe_indexing
-
         fewest = int(np.bincount(codes).min())
         if isinstance(self.cv, int) and fewest < 2:
             raise ValueError(
@@ -139,66 +154,51 @@ class Calibrator(sklearn.base.MetaEstimatorMixin, sklearn.base.ClassifierMixin, 
         values, is_logit, is_seen = np.empty(len(y)), False, np.zeros(len(y), dtype=bool)
         for train, test in check_cv(cv, y, classifier=True).split(X, y):
             part = None if weight is None else weight[train]
-            fold = _trained(sklearn.base.clone(estimator), _safe_indexing(X, train), _safe_indexing(y, train), part)
-            found = _scores_of(fold, _safe_indexing(X, test))
-            values[test], is_logit = found.values, found.is_logit
+            fold = _trained(clone(estimator), _safe_indexing(X, train), _safe_indexing(y, train), part)
+            values[test], is_logit = _scores_of(fold, _safe_indexing(X, test))
             is_seen[test] = True
         if not is_seen.all():
             raise ValueError("`cv` must put each row into one test fold; some are in none.")
         return Scores(values, is_logit)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any) -> Array:
         """Calibrated probabilities of both classes, shape (n_rows, 2)."""
-        from sklearn.utils.validation import check_is_fitted
-
         check_is_fitted(self)
         scores = _scores_of(self.estimator_, X)
-        c = self.calibration_
         if not scores.is_logit:
-            one = np.asarray(c.apply(scores.values))
+            one = np.asarray(self.calibration_.apply(scores.values))
             return np.stack([1 - one, one], axis=1)
-        log_odds = np.asarray(c.apply_logit(scores.values))
+        log_odds = np.asarray(self.calibration_.apply_logit(scores.values))
         return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any) -> Array:
         """The more probable class of each row."""
         is_second = self.predict_proba(X)[:, 1] > 0.5
         return self.classes_[is_second.astype(int)]
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect: two classes, and whatever input the classifier takes."""
-        from sklearn.utils import get_tags
-
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags = get_tags(self._estimator()).input_tags
         return tags
 
 
-class Scores:
-    """What a classifier says of rows: probabilities of the second class, or log-odds."""
-
-    def __init__(self, values: Any, is_logit: bool) -> None:
-        self.values, self.is_logit = values, is_logit
-
-
-def _scores_of(estimator: Any, X: Any) -> Scores:
+def _scores_of(estimator: ClassifierMixin, X: Any) -> Scores:
     """What a trained classifier says of rows."""
     if hasattr(estimator, "predict_proba"):
         return Scores(np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1], False)
     return Scores(np.asarray(estimator.decision_function(X), dtype=np.float64), True)
 
 
-def _trained(estimator: Any, X: Any, y: Any, weight: Any) -> Any:
+def _trained(estimator: ClassifierMixin, X: Any, y: Array, weight: Array | None) -> ClassifierMixin:
     """A classifier, trained with weights where it takes them."""
-    from sklearn.utils.validation import has_fit_parameter
-
     if weight is not None and has_fit_parameter(estimator, "sample_weight"):
         return estimator.fit(X, y, sample_weight=weight)
     return estimator.fit(X, y)
 
 
-def _refuse(kind: str, y: Any) -> None:
+def _refuse(kind: str, y: Array) -> None:
     """Refuse labels that are not two classes, in the words that scikit-learn expects."""
     if len(y) < 2:
         raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")

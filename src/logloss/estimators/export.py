@@ -21,8 +21,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from logloss.data.binding import MATRIX, matrix_names
-from logloss.data.design import Category, Design
+from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.terms import Category
 from logloss.errors import DataError, MissingPackage
 from logloss.text import listed, printable
 from logloss.training.model import LogisticModel
@@ -50,14 +51,14 @@ def _classifier(
     model: LogisticModel, classes: Sequence[Any], intercept: float, coefficients: Array, names: Sequence[str] | None
 ) -> LogisticRegression:
     """The estimator with these coefficients, as if it had been fitted."""
-    found = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf)
-    found.classes_ = np.array(classes)
-    found.coef_, found.intercept_ = coefficients[None, :].copy(), np.array([intercept])
-    found.n_features_in_ = len(coefficients)
-    found.n_iter_ = np.array([len(model.passes)], dtype=np.int32)
+    classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf)
+    classifier.classes_ = np.array(classes)
+    classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])
+    classifier.n_features_in_ = len(coefficients)
+    classifier.n_iter_ = np.array([len(model.passes)], dtype=np.int32)
     if names is not None:
-        found.feature_names_in_ = np.array(names, dtype=object)
-    return found
+        classifier.feature_names_in_ = np.array(names, dtype=object)
+    return classifier
 
 
 def _names(design: Design) -> tuple[str, ...] | None:

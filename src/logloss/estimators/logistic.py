@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -110,7 +112,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self,
         *,
         C: float = 1.0,
-        class_weight: Any = None,
+        class_weight: Mapping[Hashable, float] | str | None = None,
         warm_start: bool = False,
         tol: float = TOLERANCE,
         max_iter: int = 100,
@@ -126,7 +128,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticRegression:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LogisticRegression:
         """Fit to rows X of shape (n_rows, n_features) and their labels y; a row of weight 0 counts as no row.
 
         Cost: as `logloss.fit`. Dense float32 and float64 arrays are read where they are.
@@ -141,7 +143,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         weight = None if sample_weight is None else _weights(sample_weight, X)
         self.classes_ = _two_classes(y if weight is None else y[weight > 0])
         label = (y == self.classes_[1]).astype(np.uint8)
-        ratio, weight = self._weighted(label, weight)
+        ratio, weight = self._with_class_weights(label, weight)
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
         if len(set(names)) < X.shape[1]:
@@ -168,7 +170,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.certificate_ = model.certificate
         return self
 
-    def _weighted(self, label: Array, weight: Array | None) -> tuple[float, Array | None]:
+    def _with_class_weights(self, label: Array, weight: Array | None) -> tuple[float, Array | None]:
         """(The weight of the second class over that of the first, the weight of each row with that of its class)."""
         if self.class_weight is None:
             return 1.0, weight
@@ -212,8 +214,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> Array:
         """The more probable class of each row of X, shape (n_rows,)."""
         logits = self.decision_function(X)
-        found: Array = self.classes_[(logits > 0).astype(np.intp)]
-        return found
+        labels: Array = self.classes_[(logits > 0).astype(np.intp)]
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of both classes for each row of X, shape (n_rows, 2): neither is 1 less the other."""
@@ -226,9 +228,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
 
-def _weights(given: Any, X: Array) -> Array:
+def _weights(sample_weight: ArrayLike, X: Array) -> Array:
     """Weights of rows as float64, shape (n_rows,), ≥ 0."""
-    weight: Array = check_array(given, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    weight: Array = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.ndim != 1:
         raise DataError(f"`sample_weight` must be one number for each row; it has shape {weight.shape}.")
     check_consistent_length(X, weight)
@@ -245,10 +247,10 @@ def _two_classes(y: Array) -> Array:
     classes: Array = np.unique(y)
     if len(classes) == 2:
         return classes
-    found = listed([value_text(value) for value in classes.tolist()])
+    named = listed([value_text(value) for value in classes.tolist()])
     if len(classes) > 2:
         raise DataError(
             f"Only binary classification is supported. The type of the target is {type_of_target(y)}; it has "
-            f"{count(len(classes))} classes: {found}. Wrap the classifier in sklearn.multiclass.OneVsRestClassifier."
+            f"{count(len(classes))} classes: {named}. Wrap the classifier in sklearn.multiclass.OneVsRestClassifier."
         )
-    raise DataError(f"two classes must occur in rows that have weight; found only one class: {found}. Check `y`.")
+    raise DataError(f"two classes must occur in rows that have weight; found only one class: {named}. Check `y`.")

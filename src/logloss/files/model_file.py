@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.design import Category, Design, Numbers
+from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
 from logloss.files.schema import Reader, Rule, as_json, fields_of

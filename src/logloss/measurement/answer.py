@@ -262,14 +262,7 @@ class Measurement(Answer):
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
         put_estimate(figures, "discrimination_nats", self.discrimination)
-        found = self.miscalibration
-        put_estimate(figures, "miscalibration_nats", found)
-        put(figures, "miscalibration_nats_lowest", found.lowest)
-        put(figures, "miscalibration_nats_highest", found.highest)
-        put(figures, "miscalibration_by_chance_nats", found.by_chance, found.chance_reason)
-        put(figures, "miscalibration_by_chance_95_nats", found.by_chance_95, found.chance_reason or "all outcomes")
-        put(figures, "miscalibration_p_value", found.p_value, found.chance_reason)
-        put_estimate(figures, "miscalibration_beyond_chance_nats", found.beyond_chance)
+        put_miscalibration(figures, self.miscalibration)
         put_estimate(figures, "skill", self.skill)
         put_estimate(figures, "base_rate", self.base_rate)
         put(figures, "mean_proba", self.mean_proba)
@@ -305,34 +298,26 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     summary, question = record.summary, record.question
     table = score_table_of(summary.scores)
     moments, error_of = figures_of(summary, table)
-    no_chance = "" if summary.clusters is None else "rows of a cluster depend on each other"
-    reason = moments.why_no_interval()
-    loss, uncertainty = moments.log_loss(), moments.uncertainty()
+    reason, loss = moments.why_no_interval(), moments.log_loss()
     recalibration = Recalibration(table)
-    excess = max(loss - recalibration.log_loss, 0.0)
-    chance = Chance(reason=no_chance)
-    if not no_chance:
-        chance = chance_of(table, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+    chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
     slope, intercept = calibration_line(table, error_of, reason)
-    late = summary.unlabelled
-    gap = moments.expected_gap()
-    z, z_reason = moments.expected_z(gap)
-    first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
-    groups = summary.groups
+    unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
         log_loss_of_possible=moments.loss_of_possible(),
-        uncertainty=uncertainty,
+        uncertainty=moments.uncertainty(),
         discrimination=discrimination,
         miscalibration=miscalibration,
-        skill=moments.skill(loss, uncertainty),
+        skill=moments.skill(loss, moments.uncertainty()),
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
         auc=area_under_curve(table, error_of, reason),
         brier=moments.brier(),
         expected_log_loss=moments.expected_log_loss(),
-        expected_gap=gap,
+        expected_gap=moments.expected_gap(),
         expected_z=z,
         expected_reason=z_reason,
         slope=slope,
@@ -345,10 +330,10 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,
         n_dropped=summary.n_dropped,
-        n_unlabelled=None if late is None else late.n_rows,
-        unlabelled_mean_proba=math.nan if late is None else late.mean_proba,
-        unlabelled_expected_log_loss=math.nan if late is None else late.expected_log_loss,
-        n_clusters=0 if summary.clusters is None else summary.clusters.n_groups,
+        n_unlabelled=None if unlabelled is None else unlabelled.n_rows,
+        unlabelled_mean_proba=math.nan if unlabelled is None else unlabelled.mean_proba,
+        unlabelled_expected_log_loss=math.nan if unlabelled is None else unlabelled.expected_log_loss,
+        n_clusters=0 if clusters is None else clusters.n_groups,
         n_scores=summary.scores.n_distinct,
         is_exact=not summary.scores.is_binned,
         sum_weight=moments.sum_weight(),
@@ -357,15 +342,39 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         has_counts=question.has_counts,
         negatives_kept=question.negatives_kept,
         by=() if groups is None else groups.columns,
-        cluster=() if summary.clusters is None else summary.clusters.columns,
-        has_buckets=summary.clusters is not None and summary.clusters.is_over,
+        cluster=() if clusters is None else clusters.columns,
+        has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
-        first_infinite="" if first is None else first.where(record.source),
+        first_infinite=first_impossible(summary, record.source),
         source=record.source,
         positive=question.positive,
         notes=record.notes,
         record=record,
     )
+
+
+def _chance(summary: LossSummary, table: ScoreTable, excess: float) -> Chance:
+    """What chance alone would show of an excess over the recalibrated loss."""
+    if summary.clusters is not None:
+        return Chance(reason="rows of a cluster depend on each other")
+    return chance_of(table, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+
+
+def first_impossible(summary: LossSummary, source: str) -> str:
+    """Where the first row is that was given probability 0 and happened; "" if there is none."""
+    first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
+    return "" if first is None else first.where(source)
+
+
+def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
+    """What is known of miscalibration, and what chance alone would show."""
+    put_estimate(figures, "miscalibration_nats", own)
+    put(figures, "miscalibration_nats_lowest", own.lowest)
+    put(figures, "miscalibration_nats_highest", own.highest)
+    put(figures, "miscalibration_by_chance_nats", own.by_chance, own.chance_reason)
+    put(figures, "miscalibration_by_chance_95_nats", own.by_chance_95, own.chance_reason or "all outcomes")
+    put(figures, "miscalibration_p_value", own.p_value, own.chance_reason)
+    put_estimate(figures, "miscalibration_beyond_chance_nats", own.beyond_chance)
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:

@@ -13,15 +13,15 @@ by a name that the user gives.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.binding import bind
-from logloss.data.block import Block
 from logloss.data.keys import GroupKey
+from logloss.data.request import RowOptions
 from logloss.data.rows import positive_text
 from logloss.data.values import typed
 from logloss.errors import DataError
@@ -86,8 +86,9 @@ class Parts:
     @classmethod
     def of(cls, pieces: Iterable[tuple[tuple[int, str], tuple[int, int, int, int]]], name: str = "") -> Parts:
         """Of what a summary knows of its parts; name: what the user calls the rows."""
-        found = sorted((_hash(name, numbers), piece or name, numbers[0] + numbers[1]) for (_, piece), numbers in pieces)
-        return cls.listed([key for key, _, _ in found], [own for _, own, _ in found], [size for _, _, size in found])
+        known = sorted((_hash(name, sums), own or name, sums[0] + sums[1]) for (_, own), sums in pieces)
+        hashes, names, sizes = zip(*known, strict=True) if known else ((), (), ())
+        return cls.listed(hashes, names, sizes)
 
     @classmethod
     def listed(cls, hashes: Sequence[bytes], names: Sequence[str], sizes: Sequence[int]) -> Parts:
@@ -149,9 +150,9 @@ def _both(one: str, other: str) -> str:
     return one if one == other else f"{one} = {other}"
 
 
-def _hash(name: str, numbers: Sequence[int]) -> bytes:
+def _hash(name: str, sums: Sequence[int]) -> bytes:
     """What tells a part from others."""
-    text = "\0".join([name, *map(str, numbers)])
+    text = "\0".join([name, *map(str, sums)])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
 
 
@@ -172,30 +173,21 @@ class SummaryRecord:
         return SummaryRecord(self.summary.merge(other.summary), question, parts, parts.text, notes)
 
 
-def summarise(
-    data: Any,
-    *,
-    groups: Sequence[Any] | None = None,
-    name: str = "",
-    header: bool = True,
-    engine: Any = None,
-    progress: Callable[[Block], None] | None = None,
-    **asked: Any,
-) -> SummaryRecord:
-    """One walk over the rows; the arguments are those of `measure`."""
+def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
+    """One walk over the rows, and what a measurement is made of."""
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
     from logloss.onepass.summaries.group_keys import CLUSTER
 
-    with placed(data, engine, header=header) as table:
-        source, roles = bind(table, header=header, **asked)
-        only = None if groups is None else listed_groups(groups, len(roles.by))
+    with placed(data, asked) as table:
+        source, roles = bind(table, asked)
+        only = None if asked.groups is None else listed_groups(asked.groups, len(roles.by))
         empty = LossSummary.empty(
             GroupedSummary.empty(roles.by, only=only) if roles.by else None,
             GroupedSummary.empty(roles.cluster, CLUSTER) if roles.cluster else None,
         )
-        summary = walk(source, roles, empty, progress=progress)
+        summary = walk(source, roles, empty, progress=asked.progress)
     question = Question(
         positive_text(roles),
         "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
@@ -204,8 +196,8 @@ def summarise(
         roles.counts is not None,
         roles.negatives_kept,
     )
-    parts = Parts.of(summary.pieces, name)
-    return SummaryRecord(summary, question, parts, source.name or name, source.notes)
+    parts = Parts.of(summary.pieces, asked.name)
+    return SummaryRecord(summary, question, parts, source.name or asked.name, source.notes)
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:

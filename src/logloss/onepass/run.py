@@ -20,16 +20,28 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from logloss.data.block import Block
-from logloss.data.checks import judge_coding
-from logloss.data.rows import Roles
-from logloss.data.source import BlockPart, Source
+from logloss.data.checks.labels import judge_coding
+from logloss.data.rows import Roles, Rows
+from logloss.data.source import BlockPart, Part, Source
 from logloss.errors import DataError
-from logloss.onepass.summaries import Workspace
+
+if TYPE_CHECKING:
+    from logloss.onepass.engines.frame_sources import Engine
+    from logloss.onepass.summaries import Summary, Workspace
+
+
+class BlockRun(Protocol):
+    """What hands out blocks: a part of a source, or blocks that are kept."""
+
+    def blocks(self) -> Iterator[Block]: ...
+
 
 Seen = Callable[[Block], None]
+# What the loop hands out: blocks, or rows that have no labels.
+Handed = TypeVar("Handed", Block, Rows)
 
 
 class Stopped(Exception):
@@ -37,7 +49,7 @@ class Stopped(Exception):
 
 
 def walk(
-    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
     summary = summarised(source, roles, empty, progress=progress, n_threads=n_threads)
@@ -48,7 +60,7 @@ def walk(
 
 
 def summarised(
-    source: Source, roles: Roles, empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """What all parts of a source make: on the engine that the source has, or here."""
     parts = parts_of(source, roles)
@@ -58,7 +70,7 @@ def summarised(
     return map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
 
 
-def engine_of(source: Any) -> Any:
+def engine_of(source: object) -> Engine | None:
     """Who walks over a source, whatever was put around it; None where it is this machine."""
     while source is not None:
         if hasattr(source, "engine"):
@@ -72,7 +84,7 @@ def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
     return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
 
 
-def nothing_left(source: Source, summary: Any) -> str:
+def nothing_left(source: Source, summary: Summary) -> str:
     """What is said where no row takes part."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
@@ -84,7 +96,7 @@ def nothing_left(source: Source, summary: Any) -> str:
 
 
 def map_and_merge(
-    parts: Sequence[Any], empty: Any, *, progress: Seen | None = None, n_threads: int | None = None
+    parts: Sequence[BlockRun], empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """The summary of the parts: floating ones are merged in the order of the parts, so that threads change no bit."""
     stop = threading.Event()
@@ -111,12 +123,12 @@ def map_and_merge(
     return summary
 
 
-def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[BlockPart]]:
+def shared_out(parts: Sequence[BlockRun], n_threads: int) -> list[Iterator[BlockRun]]:
     """As many runs of parts as there are threads; who is free takes the next part."""
     left = iter(parts)
     lock = threading.Lock()
 
-    def run() -> Iterator[BlockPart]:
+    def run() -> Iterator[BlockRun]:
         while True:
             with lock:
                 part = next(left, None)
@@ -128,18 +140,41 @@ def shared_out(parts: Sequence[BlockPart], n_threads: int) -> list[Iterator[Bloc
 
 
 def summary_of(
-    parts: Iterable[BlockPart], empty: Any, progress: Seen | None = None, stop: threading.Event | None = None
+    parts: Iterable[BlockRun], empty: Summary, progress: Seen | None = None, stop: threading.Event | None = None
 ) -> Any:
-    """The summary of some parts: the one loop over blocks. Engines send this function, with parts, to their workers."""
+    """The summary of some parts. Engines send this function, with parts, to their workers."""
     workspace: Workspace = empty.workspace()
-    for part in parts:
-        for block in part.blocks():
+    hand_out((part.blocks() for part in parts), workspace.add, progress=progress, stop=stop)
+    return workspace.freeze()
+
+
+def blocks_in_order(source: Source, roles: Roles, use: Callable[[Block], None]) -> None:
+    """Hand out the blocks of a source as they stand, in one thread: for answers that are as long as the table."""
+    hand_out((part.blocks() for part in parts_of(source, roles)), use)
+
+
+def rows_in_order(
+    parts: Iterable[Part], use: Callable[[Rows], None], progress: Callable[[Rows], None] | None = None
+) -> None:
+    """The same of rows that have no labels, and so are no blocks."""
+    hand_out((part.rows() for part in parts), use, progress=progress)
+
+
+def hand_out(
+    runs: Iterable[Iterable[Handed]],
+    use: Callable[[Handed], None],
+    *,
+    progress: Callable[[Handed], None] | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """The one loop over blocks: each goes to `use`, then to `progress`; once `stop` is set, no other one does."""
+    for run in runs:
+        for block in run:
             if stop is not None and stop.is_set():
                 raise Stopped
-            workspace.add(block)
+            use(block)
             if progress is not None:
                 progress(block)
-    return workspace.freeze()
 
 
 def available_cpus() -> int:

@@ -21,8 +21,10 @@ import numpy as np
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
 from logloss.data.design import Design
+from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles, is_unnamed_index
 from logloss.data.source import Source
+from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
 from logloss.training.certificate import Pass
@@ -35,6 +37,7 @@ from logloss.training.recipe import learn
 from logloss.training.row_sample import starting_sample
 
 
+@described
 def fit(
     data: Any,
     y_true: Any,
@@ -48,7 +51,7 @@ def fit(
     sample_weight: Any = None,
     counts: Any = None,
     cluster: Any = None,
-    pos_label: Any = None,
+    pos_label: Value = None,
     missing: str = "error",
     robust: bool | None = None,
     leave_one_out: bool = True,
@@ -56,7 +59,7 @@ def fit(
     tolerance: float = TOLERANCE,
     max_passes: int = 100,
     start: LogisticModel | None = None,
-    engine: Any = None,
+    engine: object = None,
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
@@ -84,16 +87,12 @@ def fit(
         The level of a category that has no coefficient; the first one in order if left out.
     l2 : float ≥ 0
         Prior precision of the coefficients on the summed loss (scikit-learn's 1 / C); the intercept is never penalised.
-    offset : array of shape (n_rows,), or name of a column, optional
-        Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
-    sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
-        Weight of each row; 2 counts like two equal rows.
-    counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
-        How many times each row stands.
+    {offset}
+    {sample_weight}
+    {counts}
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: standard errors take clusters, not rows, as independent.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {pos_label}
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
     robust : bool, optional
@@ -101,8 +100,7 @@ def fit(
         are where `sample_weight` is given.
     leave_one_out : bool
         Whether to say what new rows may cost: `model.new_rows`.
-    header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
+    {header}
     tolerance : float > 0
         Asked of the certificate, in nats per row.
     max_passes : int ≥ 1
@@ -114,8 +112,7 @@ def fit(
         Who walks over the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and is
         held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
         coefficients differ by rounding and, where passes are dear, by at most 1e-5 of a standard error.
-    progress : function, optional
-        Called with each block of rows that was walked; of an engine as in `measure`.
+    {progress}
     on_pass : function, optional
         Called with each `Pass` when it is done.
 
@@ -153,8 +150,6 @@ def fit(
         )
     if max_passes < 1 or not tolerance > 0:
         raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
-    options = {"sample_weight": sample_weight, "counts": counts, "pos_label": pos_label, "missing": missing}
-    options |= {"categories": categories, "offset": offset, "cluster": cluster}
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and (features is not None or not is_table):
@@ -162,12 +157,24 @@ def fit(
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
-    with placed(data, engine, header=header, is_repeated=True) as table:
+    asked = RowOptions(
+        y_true=y_true if is_table else None,
+        offset=offset,
+        sample_weight=sample_weight,
+        counts=counts,
+        cluster=cluster,
+        pos_label=pos_label,
+        missing=missing,
+        header=header,
+        engine=engine,
+        progress=progress,
+    )
+    with placed(data, asked, is_repeated=True) as table:
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
-            source, roles = bind(table, y_true=y_true, features=names, exclude=exclude, header=header, **options)
+            source, roles = bind(table, asked, features=names, exclude=exclude, categories=categories)
         else:
-            source, roles = bind(y_true, features=table, **options)
+            source, roles = bind(y_true, asked, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
             raise DataError(
                 f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}."

@@ -25,8 +25,8 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.block import Block
 from logloss.data.design import Design
-from logloss.data.rows import Array, Column, Place, Rows
-from logloss.data.source import Part, Source
+from logloss.data.rows import Array, Place, Rows
+from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, Problem
@@ -93,51 +93,21 @@ class PartWithout:
                 yield rows
                 continue
             kept = np.arange(rows.n_rows) != at
-            columns = {
-                name: Column(
-                    column.values[kept],
-                    None if column.missing is None else column.missing[kept],
-                    column.categories,
-                    column.names,
-                    column.is_date,
-                )
-                for name, column in rows.columns.items()
-            }
+            columns = {name: column.taken(kept) for name, column in rows.columns.items()}
             yield Rows(columns, rows.first_row, rows.place)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceWithout:
+class SourceWithout(SourceAround):
     """A source without one of its rows."""
 
-    source: Source
-    place: Place
-    row: int
-    is_rewalkable: bool = True
-    notes: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
-        return self.source.column_names
+    def __init__(self, source: Source, place: Place, row: int) -> None:
+        super().__init__(source)
+        self.place, self.row = place, row
 
     @property
     def n_rows(self) -> int | None:
         """One fewer."""
         return None if self.source.n_rows is None else self.source.n_rows - 1
-
-    def why_unused(self, column: str) -> str:
-        """As before."""
-        return self.source.why_unused(column)
-
-    def kind_of(self, column: str) -> str:
-        """As before."""
-        return self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts."""

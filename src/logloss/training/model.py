@@ -19,6 +19,7 @@ from logloss.answers.answer import Answer, render
 from logloss.answers.estimate import expit, log_expit
 from logloss.answers.figures import jsonable, put
 from logloss.data.design import Design
+from logloss.data.request import RowOptions
 from logloss.data.rows import Array
 from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
@@ -202,10 +203,7 @@ class LogisticModel(Answer):
         """
         if self.separation is not None:
             raise DataError("infinite coefficients contribute nothing that could be added up. Fit with l2=.")
-        found: list[dict[str, float]] = []
-        for n_rows, table in self.predictor.tables(X):
-            found += self.design.contributions(self.design.coded(table), self.values, n_rows)
-        return found
+        return self.predictor.contributions(X)
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
         """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
@@ -231,9 +229,9 @@ class LogisticModel(Answer):
             logits = self.predictor.logits(X, offset, options.get("missing", "error"))
             return measure(X, y_true=y_true, y_logit=logits, **options)
         predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
-        header = options.get("header", True)
-        with placed(X, options.pop("engine", None), header=header) as table:
-            scored = ScoredSource(as_source(table, header=header), predictor, options.get("missing", "error"))
+        asked = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
+        with placed(X, asked) as table:
+            scored = ScoredSource(as_source(table, header=asked.header), predictor, options.get("missing", "error"))
             return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
 
     def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:

@@ -1,7 +1,8 @@
 """What a trained recipe says of rows: log-odds of arrays and frames, and of a source while it is walked.
 
 >>> import numpy as np
->>> from logloss.data.design import Design, Numbers
+>>> from logloss.data.design import Design
+>>> from logloss.data.terms import Numbers
 >>> design = Design((Numbers("x", ("x",), np.array([1.0]), np.array([2.0])),))
 >>> Predictor(design, np.array([0.5, 2.0])).logits([1.0, 2.0]).tolist()
 [0.5, 2.5]
@@ -19,16 +20,17 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
-from logloss.data.checks import in_numbers
+from logloss.data.checks.reading import in_numbers
 from logloss.data.columns import as_column, is_declared
 from logloss.data.design import Design
 from logloss.data.keys import missing_of
 from logloss.data.prior_shift import corrected
+from logloss.data.request import check_negatives_kept
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
-from logloss.data.source import MemorySource, Part, Source, as_source, warn_of_order
+from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
-from logloss.text import count, counted, listed, printable, value_text
+from logloss.text import count, counted, listed, printable
 from logloss.training.separation import at_infinity
 
 if TYPE_CHECKING:
@@ -79,11 +81,14 @@ class Predictor:
 
     def _of_source(self, source: Source, missing: str) -> Array:
         """Of each row of a source, in its order."""
+        from logloss.onepass.run import rows_in_order
+
         scored = ScoredSource(source, self, missing)
-        found = [rows.columns[LOGIT].values for part in scored.parts((LOGIT,)) for rows in part.rows()]
+        logits = [np.zeros(0)]
+        rows_in_order(scored.parts((LOGIT,)), lambda rows: logits.append(rows.columns[LOGIT].values))
         for note in notes_on(scored.strange):
             warnings.warn(note, UserWarning, stacklevel=5)
-        return np.concatenate([np.zeros(0), *found])
+        return np.concatenate(logits)
 
     def scored(self, table: Any, logit: str, missing: str, *, header: bool = True) -> ScoredSource:
         """A table with the log-odds of each row beside its columns."""
@@ -109,7 +114,7 @@ class Predictor:
             return source
         # The model knows no names: the columns stand as those of the array that it was fitted on.
         names = [name for name in source.column_names if source.why_unused(name) != INDEX]
-        if not hasattr(source, "column"):
+        if not isinstance(source, ColumnSource):
             raise DataError(NAMELESS)
         if len(names) != len(self.design.read):
             raise DataError(
@@ -152,11 +157,18 @@ class Predictor:
             numbers.append(values if missing is None else np.where(missing, np.nan, values))
         return {MATRIX: Column(np.column_stack(numbers), names=self.design.read)}
 
-    def tables(self, X: Any) -> Iterator[tuple[int, Sequence[Column]]]:
-        """(How many rows, the columns as the recipe takes them) of each run of rows of X."""
-        for part in ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()):
-            for rows in part.rows():
-                yield rows.n_rows, self.checked(self.found(rows.columns), rows.first_row, rows.place)
+    def contributions(self, X: Any) -> list[dict[str, float]]:
+        """What each column adds to the logit of each row of X, against the average one."""
+        from logloss.onepass.run import rows_in_order
+
+        added: list[dict[str, float]] = []
+
+        def add(rows: Rows) -> None:
+            table = self.checked(self.found(rows.columns), rows.first_row, rows.place)
+            added.extend(self.design.contributions(self.design.coded(table), self.values, rows.n_rows))
+
+        rows_in_order(ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()), add)
+        return added
 
     def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:
         """Log-odds of checked columns, without an offset; rows of levels that training did not see are counted."""
@@ -212,8 +224,7 @@ def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callab
 
     None comes back where nothing is done.
     """
-    if not 0 < negatives_kept <= 1:
-        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(negatives_kept)}.")
+    check_negatives_kept(negatives_kept)
     if negatives_kept == 1:
         return None if calibration is None else calibration.apply_logit
     if calibration is not None and calibration.negatives_kept != 1:
@@ -244,20 +255,22 @@ def write_predictions(
     Cost: one walk in one thread; memory for one run of rows.
     """
     from logloss.data.arrow import writer
+    from logloss.onepass.run import rows_in_order
 
     if PROBA in keep:
         raise DataError(f'the predictions are called "{PROBA}"; a column of that name cannot be kept beside them.')
     n_rows = 0
     with writer(stream, kind) as write:
-        for part in scored.parts((*keep, LOGIT), keep if kind == "csv" else ()):
-            for rows in part.rows():
-                logits = rows.columns[LOGIT].values
-                logits = logits if mapped is None else mapped(logits)
-                proba = Column(expit(logits), np.isnan(logits))
-                write({name: rows.columns[name] for name in keep} | {PROBA: proba})
-                n_rows += rows.n_rows
-                if progress is not None:
-                    progress(rows)
+
+        def predict(rows: Rows) -> None:
+            nonlocal n_rows
+            logits = rows.columns[LOGIT].values
+            logits = logits if mapped is None else mapped(logits)
+            proba = Column(expit(logits), np.isnan(logits))
+            write({name: rows.columns[name] for name in keep} | {PROBA: proba})
+            n_rows += rows.n_rows
+
+        rows_in_order(scored.parts((*keep, LOGIT), keep if kind == "csv" else ()), predict, progress)
     return n_rows
 
 
@@ -331,11 +344,12 @@ class ScoredPart:
         return values if missing is None else np.where(missing, np.nan, values)
 
 
-class ScoredSource:
+class ScoredSource(SourceAround):
     """A source with one more column, called `logit`: the log-odds that a model gives each row."""
 
     def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
-        self.source, self.predictor, self.missing, self.logit = source, predictor, missing, logit
+        super().__init__(source)
+        self.predictor, self.missing, self.logit = predictor, missing, logit
         if predictor.has_offset and not predictor.offset:
             raise DataError(
                 "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
@@ -347,24 +361,9 @@ class ScoredSource:
         self._lock = threading.Lock()
 
     @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
-        return self.source.is_rewalkable
-
-    @property
     def column_names(self) -> tuple[str, ...]:
         """Its columns, and the one that is added."""
         return (*self.source.column_names, self.logit)
-
-    @property
-    def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
-        return self.source.n_rows
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows.
 
 >>> from logloss.data.binding import bind
->>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
+>>> from logloss.data.request import RowOptions
+>>> source, roles = bind([0, 1, 1], RowOptions(), features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
 >>> learn(source, roles, {}).design.names
 ('age', 'sex = m')
 """
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import FAR, LARGE, OUTLYING, Design, Numbers, Term, category_of, numbers_of
+from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
+from logloss.data.terms import FAR, LARGE, OUTLYING, Numbers, Term, category_of, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.row_sample import sample_size

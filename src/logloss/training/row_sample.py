@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Design, Numbers, coded_column
+from logloss.data.design import Design
 from logloss.data.rows import Array, Column
+from logloss.data.terms import Numbers, coded_column
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import SampleSummary

@@ -5,7 +5,7 @@
     parquet.py    a Parquet file becomes parts, one for each row group
     delimited.py  a CSV file becomes rows
     sources.py    files that are compared and read together; tables in memory; streams
-    files/load.py    the four ways in
+    opening.py    the ways in: paths, tables, streams
     batches.py    batches of an engine's frame as rows
     long_form.py  small tables of our own as Arrow, and a summary as Parquet
     pages.py      what the pages of such a file will take, before one is unpacked

@@ -10,9 +10,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -20,13 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from logloss.data.rows import Column, Place, Rows, is_unnamed_index
+from logloss.data.rows import BLOCK_ROWS, Array, Column, Place, Rows, is_unnamed_index, unknown_column
 from logloss.data.values import typed
 from logloss.errors import DataError
-from logloss.text import listed, printable
+from logloss.text import printable
 
-# Rows of one block: 1 MB of float64; 2e7 rows in blocks of this size read as fast as whole row groups.
-BLOCK_ROWS = 1 << 17
 # The extension types of pandas that are not what they are stored as.
 PERIOD, INTERVAL = "pandas.period", "pandas.interval"
 
@@ -45,7 +42,7 @@ def column_of(values: Any, name: str = "") -> Column:
     return to_column(array_of(values, name), name)
 
 
-def array_of(values: Any, name: str = "") -> Any:
+def array_of(values: Any, name: str = "") -> pa.Array | pa.ChunkedArray:
     """The same as an Arrow array."""
     try:
         if isinstance(values, pa.Array | pa.ChunkedArray):
@@ -59,11 +56,11 @@ def array_of(values: Any, name: str = "") -> Any:
             values = values.dt.to_timestamp()
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        said = str(error).rstrip(".")
-        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {said}.") from error
+        reason = str(error).rstrip(".")
+        raise DataError(f"{spoken(name)} must hold numbers, bools or text, one kind of them: {reason}.") from error
 
 
-def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Column:
+def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared: bool = True) -> Column:
     """An Arrow array, whole or in chunks, as a column; nothing is copied where it is whole and lacks nothing.
 
     is_declared: whether a dictionary is a list of categories that somebody has declared, in their order; otherwise it
@@ -89,10 +86,9 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
     if kind == "":
         raise DataError(wrong_kind(name, stored))
     if pa.types.is_decimal(values.type):
-        found = _of_decimals(values)
-        if isinstance(found, Column):
-            return found
-        values = found
+        values = _of_decimals(values)
+        if isinstance(values, Column):
+            return values
     if not values.null_count:
         return Column(_array(values))
     missing = _array(values.is_null())
@@ -103,7 +99,7 @@ def to_column(values: Any, name: str = "", *, is_declared: bool = True) -> Colum
     return Column(_array(pc.fill_null(values, pa.scalar(1, pa.int8()).cast(values.type))), missing)
 
 
-def _of_decimals(values: Any) -> Any:
+def _of_decimals(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | Column:
     """Decimals as integers or floats where these hold each of them exactly (as floats print), else coded."""
     for stored in (pa.int64(), pa.uint64()):
         try:
@@ -120,18 +116,12 @@ def _of_decimals(values: Any) -> Any:
             # The float nearest to a quotient of two whole floats; of 15 digits, it prints as the decimal does.
             whole = pc.multiply(digits, pa.scalar(Decimal(10**scale))).cast(pa.int64())
             return pc.divide(whole.cast(pa.float64()), 10.0**scale)
-    coded = values.dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.unify_dictionaries().combine_chunks()
-    codes, missing = coded.indices, None
-    if codes.null_count:
-        missing = _array(codes.is_null())
-        codes = codes.fill_null(0)
-    found = tuple(typed(value) for value in coded.dictionary.to_pylist())
-    return Column(np.asarray(_array(codes), np.int32), missing, found).as_values()
+    codes, missing, dictionary = _codes_of(values.dictionary_encode())
+    categories = tuple(typed(value) for value in dictionary.to_pylist())
+    return Column(np.asarray(codes, np.int32), missing, categories).as_values()
 
 
-def kind_of(stored: Any) -> str:
+def kind_of(stored: pa.DataType) -> str:
     """`number`, `bool`, `text`, `date`, `nothing` (only nulls), or "" for a type that cannot be used."""
     types = pa.types
     if isinstance(stored, pa.BaseExtensionType):
@@ -154,26 +144,26 @@ def kind_of(stored: Any) -> str:
     return "nothing" if types.is_null(stored) else ""
 
 
-def why_unused(stored: Any) -> str:
+def why_unused(stored: pa.DataType) -> str:
     """Why a column of a type is no feature unless somebody says how: `dates`; "" where it is one."""
     kind = kind_of(stored)
     return {"date": "dates", "nothing": "nothing in any row", "": str(stored)}.get(kind, "")
 
 
-def wrong_kind(name: str, stored: Any) -> str:
+def wrong_kind(name: str, stored: pa.DataType | str) -> str:
     """What is said of a column whose type cannot be used, with the way out where there is a common one.
 
     stored: the type, or its name.
     """
-    said = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
+    message = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
     if str(stored).startswith("duration"):
-        said += " Make it a number, such as seconds: .dt.total_seconds()."
+        message += " Make it a number, such as seconds: .dt.total_seconds()."
     elif str(stored).startswith("time"):
-        said += " Make it a number, such as the hour."
-    return said
+        message += " Make it a number, such as the hour."
+    return message
 
 
-def index_names(schema: Any) -> frozenset[str]:
+def index_names(schema: pa.Schema) -> frozenset[str]:
     """The columns of a schema that are the index of a pandas frame, by its metadata or by the names pyarrow gives."""
     own = {name for name in schema.names if is_unnamed_index(name)}
     try:
@@ -185,7 +175,35 @@ def index_names(schema: Any) -> frozenset[str]:
     return frozenset(own & set(schema.names))
 
 
-def _words(dictionary: Any) -> Any:
+def type_in(schema: pa.Schema, column: str) -> pa.DataType:
+    """The type of a column of a schema."""
+    return schema.field(schema.names.index(column)).type
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """A file that says which columns it has, and of which types."""
+
+    name: str
+    partitions: Partitions
+    schema: pa.Schema
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Its own columns, in order."""
+        return tuple(self.schema.names)
+
+    @property
+    def index_names(self) -> frozenset[str]:
+        """Its columns that are the index of a pandas frame."""
+        return index_names(self.schema)
+
+    def type_of(self, column: str) -> pa.DataType:
+        """The Arrow type of a column."""
+        return type_in(self.schema, column)
+
+
+def _words(dictionary: pa.Array) -> pa.Array:
     """The values of a dictionary as categories: numbers, bools and text as they are, others as text."""
     stored = dictionary.type
     if getattr(stored, "extension_name", "") == INTERVAL:
@@ -199,42 +217,46 @@ def _words(dictionary: Any) -> Any:
     return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
 
 
-def _coded(values: Any, *, is_declared: bool = False) -> Column:
-    """A dictionary as codes into the values that occur; dictionaries of chunks become one."""
+def _codes_of(values: pa.Array | pa.ChunkedArray) -> tuple[Array, Array | None, pa.Array]:
+    """(Codes, which rows have none, the values that they stand for); dictionaries of chunks become one."""
     if isinstance(values, pa.ChunkedArray):
         values = values.unify_dictionaries().combine_chunks()
-    words, codes = _words(values.dictionary), values.indices
-    missing = None
-    if codes.null_count:
-        missing = _array(codes.is_null())
-        codes = codes.fill_null(0)
-    found = _array(codes)
+    codes = values.indices
+    if not codes.null_count:
+        return _array(codes), None, values.dictionary
+    return _array(codes.fill_null(0)), _array(codes.is_null()), values.dictionary
+
+
+def _coded(values: pa.Array | pa.ChunkedArray, *, is_declared: bool = False) -> Column:
+    """A dictionary as codes into the values that occur."""
+    codes, missing, dictionary = _codes_of(values)
+    words = _words(dictionary)
     # A reader hands on whatever codes it finds.
-    present = found if missing is None else found[~missing]
+    present = codes if missing is None else codes[~missing]
     if len(present) and present.view(f"u{present.dtype.itemsize}").max() >= len(words):
         raise pa.ArrowIndexError(f"a code stands for no word: there are {len(words)} words")
     # A null among the words: newer versions of pyarrow count it as a null of the values, 17 does not.
-    if words.null_count and len(found):
-        lacks = _array(words.is_null())[found]
+    if words.null_count and len(codes):
+        lacks = _array(words.is_null())[codes]
         missing = lacks if missing is None else missing | lacks
-        present = found[~missing]
+        present = codes[~missing]
     # Only what occurs: a slice of a long dictionary must not carry all of it, nor be judged by it.
     occurs = np.zeros(len(words), bool)
     occurs[present] = True
-    if len(found) and not occurs.any():
-        return Column(np.full(len(found), np.nan), np.ones(len(found), bool))
+    if len(codes) and not occurs.any():
+        return Column(np.full(len(codes), np.nan), np.ones(len(codes), bool))
     if not occurs.all():
-        found = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)[found]
+        codes = np.maximum(np.cumsum(occurs, dtype=np.int32) - 1, 0)[codes]
     if missing is not None:
-        found = np.where(missing, 0, found)
+        codes = np.where(missing, 0, codes)
     categories = tuple(_array(words)[occurs].tolist())
     if pa.types.is_decimal(words.type):
         categories = tuple(map(typed, categories))
     ranks = tuple(np.flatnonzero(occurs).tolist()) if is_declared else None
-    return Column(np.asarray(found, np.int32), missing, categories, ranks=ranks)
+    return Column(np.asarray(codes, np.int32), missing, categories, ranks=ranks)
 
 
-def _array(values: Any) -> np.ndarray[Any, Any]:
+def _array(values: pa.Array | pa.ChunkedArray) -> Array:
     """An Arrow array without nulls as a NumPy array."""
     if isinstance(values, pa.ChunkedArray):
         values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
@@ -242,7 +264,7 @@ def _array(values: Any) -> np.ndarray[Any, Any]:
 
 
 def rows_of(
-    table: Any,
+    table: pa.Table | pa.RecordBatch,
     columns: Sequence[str],
     partitions: Partitions,
     first_row: int,
@@ -258,7 +280,7 @@ def rows_of(
 
 
 def rows_of_arrays(
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, pa.Array | pa.ChunkedArray],
     n_rows: int,
     columns: Sequence[str],
     partitions: Partitions,
@@ -294,11 +316,7 @@ def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
     """Refuse a column that the table does not have, or has twice."""
     for name in wanted:
         if name not in names:
-            names = [each for each in names if not is_unnamed_index(each)]
-            close = get_close_matches(name, names, n=1)
-            hint = f' Did you mean "{printable(close[0])}"?' if close else ""
-            table = listed([printable(each) for each in names], 20)
-            raise DataError(f'no column "{printable(name)}". The table has: {table}.{hint}')
+            raise unknown_column(name, names)
         if names.count(name) > 1:
             raise DataError(f"{spoken(name)} stands {names.count(name)} times in the table. Give each its own name.")
 
@@ -308,7 +326,7 @@ def spoken(name: str) -> str:
     return f'column "{printable(name)}"' if name else "the column"
 
 
-def file_at(path: str) -> Any:
+def file_at(path: str) -> pa.NativeFile:
     """A file of this machine, open, whatever its name: it may not be UTF-8, or look like an address elsewhere."""
     return pa.OSFile(os.fsencode(path))
 
@@ -324,8 +342,8 @@ def damage_named(name: str, advice: str) -> Iterator[None]:
         # Errors of the system have a number; those that pyarrow finds in the bytes have none.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        said = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
-        raise DataError(f"cannot read {name}: {said}. {advice}") from error
+        reason = printable(" ".join(str(error).split()), LONGEST_REASON).rstrip(".")
+        raise DataError(f"cannot read {name}: {reason}. {advice}") from error
 
 
 def guarded(items: Iterator[Item], name: str, advice: str) -> Iterator[Item]:

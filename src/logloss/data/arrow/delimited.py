@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -50,13 +50,20 @@ class Layout:
     has_rows: bool
 
 
+class ByteStream(Protocol):
+    """What bytes are read from: a file, standard input, a stream of Arrow."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readline(self, size: int = -1, /) -> bytes: ...
+
+
 class Bytes:
     """A stream of bytes, what was read of it to know it put back; it remembers how it ended."""
 
-    def __init__(self, stream: Any, start: bytes = b"") -> None:
+    def __init__(self, stream: ByteStream, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
         # Who reads it, for as long as it lives.
-        self.reader: Any = None
+        self.reader: pacsv.CSVStreamingReader | None = None
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most so many."""
@@ -67,7 +74,7 @@ class Bytes:
         self.tail = data[-N_BYTES_OF_TAIL:] if len(data) >= N_BYTES_OF_TAIL else (self.tail + data)[-N_BYTES_OF_TAIL:]
         return data
 
-    def readline(self, size: int) -> bytes:
+    def readline(self, size: int = -1) -> bytes:
         """The next line, which may be put back; at most so many bytes after what was put back."""
         end = self.start.find(b"\n") + 1
         if end:
@@ -81,7 +88,7 @@ class Bytes:
         self.closed = True
 
 
-def unpacked(path: str) -> Any:
+def unpacked(path: str) -> pa.NativeFile:
     """The bytes of a file, unpacked where the end of its name says so."""
     # The name itself may not be UTF-8, which Arrow demands; these endings are.
     ending = os.path.splitext(path)[1]
@@ -118,17 +125,14 @@ class CsvPlace(Place):
 class CsvPart:
     """One text file, described."""
 
+    # Not known without reading them.
+    n_rows: ClassVar[None] = None
     path: str
     layout: Layout
     columns: tuple[str, ...]
     texts: tuple[str, ...]
     partitions: Partitions
     place: Place
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, as they are parsed."""
@@ -151,6 +155,9 @@ class CsvPart:
 class CsvFile:
     """One text file, known by its header."""
 
+    # Text says neither how many rows there are nor which column was an index.
+    n_rows: ClassVar[None] = None
+    index_names: ClassVar[frozenset[str]] = frozenset()
     path: str
     name: str
     partitions: Partitions
@@ -160,16 +167,6 @@ class CsvFile:
     def column_names(self) -> tuple[str, ...]:
         """Its own columns, in order."""
         return self.layout.names
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
-
-    @property
-    def index_names(self) -> frozenset[str]:
-        """Text does not say which column was an index."""
-        return frozenset()
 
     def type_of(self, column: str) -> None:
         """Text has no types."""
@@ -190,7 +187,7 @@ def csv_file(path: str, name: str, partitions: Partitions, *, header: bool) -> C
     return CsvFile(path, name, partitions, layout)
 
 
-def read_layout(stream: Any, name: str, *, header: bool, is_tabbed: bool = False) -> tuple[Layout, bytes]:
+def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool = False) -> tuple[Layout, bytes]:
     """The layout that the first lines show, and the bytes that were read to see it."""
     lines: list[bytes] = []
 
@@ -233,8 +230,8 @@ def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
         raise DataError(_not_utf8(name, str(error))) from error
 
 
-def _not_utf8(name: str, found: str) -> str:
-    return f"{name} must be text in UTF-8; {found}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+def _not_utf8(name: str, reason: str) -> str:
+    return f"{name} must be text in UTF-8; {reason}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
@@ -247,7 +244,7 @@ def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
 
 
 def read_rows(
-    stream: Any,
+    stream: Bytes | pa.NativeFile,
     layout: Layout,
     n_skipped: int,
     columns: Sequence[str],
@@ -277,7 +274,9 @@ def read_rows(
     _refuse_open_quote(last, tail, place, row)
 
 
-def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str]) -> Iterator[Any]:
+def _batches(
+    stream: Bytes | pa.NativeFile, layout: Layout, n_skipped: int, stored: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """What pyarrow parses: the wanted columns as text, and after them the last column of the file."""
     numbers = [str(layout.names.index(name)) for name in stored]
     every = [str(number) for number in range(len(layout.names))]
@@ -306,27 +305,27 @@ def _batches(stream: Any, layout: Layout, n_skipped: int, stored: Sequence[str])
 
 def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
     """The error with the row, or with what to do, where pyarrow's words do not say."""
-    said = str(error.__cause__)
+    reason = str(error.__cause__)
     # Read from its words: a handler of invalid rows would run in a thread of Arrow, which must not enter Python.
-    wrong = WRONG_LENGTH.match(said)
+    wrong = WRONG_LENGTH.match(reason)
     if wrong:
         where = place.where(int(wrong["number"]) - 1 - n_skipped)
         return DataError(
             f"every row must have {counted(int(wrong['expected']), 'field')}; {where} has {wrong['found']}: "
             f'"{printable(wrong["text"])}". A field that holds the delimiter must stand in quotes.'
         )
-    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", said)
+    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
     if not_utf8:
         where = place.where(int(not_utf8[2]) - 1 - n_skipped)
         return DataError(_not_utf8(place.name, f"{spoken(names[int(not_utf8[1])])} is not in {where}"))
-    if "straddling" in said:
+    if "straddling" in reason:
         return DataError(
             f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."
         )
     return error
 
 
-def _parsed(texts: Any) -> Any:
+def _parsed(texts: pa.Array) -> pa.Array:
     """Fields as numbers if all are, else as they are."""
     try:
         numbers = pc.cast(texts, pa.float64())
@@ -348,7 +347,7 @@ def _parsed(texts: Any) -> Any:
     return numbers
 
 
-def _refuse_open_quote(last: Any, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:
+def _refuse_open_quote(last: pa.Scalar | None, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:
     """Refuse a file that ends inside quotes: its last field has swallowed the rows after the opening one."""
     value = None if last is None else last.as_py()
     if value is None or "\n" not in (value.decode("latin1") if isinstance(value, bytes) else value):
@@ -362,7 +361,7 @@ def _refuse_open_quote(last: Any, tail: Callable[[], bytes], place: Place, n_row
         )
 
 
-def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
+def line_of(stream: ByteStream, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
     """The line, from 1, on which a row starts; None if there is no such row, or if lines end in CR alone."""
     line, before, is_open = 0, row, False
     for chunk in _chunks(stream):
@@ -385,7 +384,7 @@ def line_of(stream: Any, row: int, n_header_lines: int, delimiter: bytes) -> int
     return None
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
+def _chunks(stream: ByteStream) -> Iterator[bytes]:
     """The bytes of a file in runs of whole lines, without a byte order mark."""
     rest = b""
     is_first = True

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from logloss.data.arrow.arrays import Partitions
@@ -28,7 +27,7 @@ MOST_FOLDERS_ABOVE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file: its path, how people recognise it, what its folders say, and whether it is Parquet."""
 
     path: str
@@ -37,23 +36,23 @@ class Found:
     is_parquet: bool
 
 
-def find(paths: Any) -> tuple[str, list[Found]]:
+def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, list[FoundFile]]:
     """What the whole is called, and its files; at least one, each once, all of one format."""
     wanted = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
-    found = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]
+    files = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]
     if not (len(wanted) == 1 and os.path.isfile(wanted[0])):
         # One file that is named is what its name says; several are taken for a table.
-        _refuse_lakes_above(found)
-    _refuse_twice(found)
-    _refuse_mixture(found)
+        _refuse_lakes_above(files)
+    _refuse_twice(files)
+    _refuse_mixture(files)
     if len(wanted) > 1:
-        return counted(len(found), "file"), found
+        return counted(len(files), "file"), files
     if os.path.isfile(wanted[0]):
-        return found[0].name, found
-    return f"{counted(len(found), 'file')} of {printable(Path(wanted[0]).as_posix(), LONGEST_PATH)}", found
+        return files[0].name, files
+    return f"{counted(len(files), 'file')} of {printable(Path(wanted[0]).as_posix(), LONGEST_PATH)}", files
 
 
-def _of_path(path: str, *, is_alone: bool) -> list[Found]:
+def _of_path(path: str, *, is_alone: bool) -> list[FoundFile]:
     """The files that one path, folder or pattern means."""
     if os.path.isdir(path):
         files = _of_folder(path, path)
@@ -63,7 +62,7 @@ def _of_path(path: str, *, is_alone: bool) -> list[Found]:
     if os.path.exists(path):
         _refuse_pipe(path)
         name = os.path.basename(path) if is_alone else Path(path).as_posix()
-        return [Found(path, printable(name, LONGEST_PATH), (), _is_parquet(path, name))]
+        return [FoundFile(path, printable(name, LONGEST_PATH), (), _is_parquet(path, name))]
     if not glob.has_magic(path):
         raise SourceNotFound(f"there is no file or folder {_quoted(path)}.")
     files = _of_pattern(path)
@@ -72,7 +71,7 @@ def _of_path(path: str, *, is_alone: bool) -> list[Found]:
     return files
 
 
-def _of_folder(folder: str, top: str) -> list[Found]:
+def _of_folder(folder: str, top: str) -> list[FoundFile]:
     """The files below a folder, sorted by their path below the top; others than Parquet and CSV are left alone."""
     paths = sorted(_walked(folder, ()), key=lambda path: Path(path).parts)
     files = ((path, _format(path)) for path in paths)
@@ -95,7 +94,7 @@ def _walked(folder: str, above: tuple[str, ...]) -> Iterator[str]:
             yield from _walked(path, (*above, here))
 
 
-def _of_pattern(pattern: str) -> list[Found]:
+def _of_pattern(pattern: str) -> list[FoundFile]:
     """The files that match a pattern; folders that match are walked."""
     fixed: list[str] = []
     for part in Path(pattern).parts:
@@ -104,7 +103,7 @@ def _of_pattern(pattern: str) -> list[Found]:
         fixed.append(part)
     top = str(Path(*fixed)) if fixed else "."
     shows_hidden = os.path.basename(pattern).startswith(("_", "."))
-    files: list[Found] = []
+    files: list[FoundFile] = []
     for path in sorted(glob.glob(pattern, recursive=True)):
         names = Path(os.path.relpath(path, top)).parts
         if not shows_hidden and any(name.startswith(("_", ".")) and name != "." for name in names):
@@ -118,12 +117,12 @@ def _of_pattern(pattern: str) -> list[Found]:
     return files
 
 
-def _below(path: str, top: str, *, is_parquet: bool) -> Found:
+def _below(path: str, top: str, *, is_parquet: bool) -> FoundFile:
     """A file below a folder: named from there, with the columns that `key=value` folders between them hold."""
     relative = Path(os.path.relpath(path, top))
     pairs = (part.split("=", 1) for part in relative.parts[:-1] if part.find("=") > 0)
     partitions = tuple((unquote(key), None if value == HIVE_NULL else unquote(value)) for key, value in pairs)
-    return Found(path, printable(relative.as_posix(), LONGEST_PATH), partitions, is_parquet)
+    return FoundFile(path, printable(relative.as_posix(), LONGEST_PATH), partitions, is_parquet)
 
 
 def _format(path: str) -> str:
@@ -181,10 +180,10 @@ def _refuse_pipe(path: str) -> None:
         )
 
 
-def _refuse_twice(found: Sequence[Found]) -> None:
+def _refuse_twice(files: Sequence[FoundFile]) -> None:
     """Refuse a file that is named twice, by whichever way: its rows would count twice."""
     paths: dict[tuple[int, int], str] = {}
-    for file in found:
+    for file in files:
         stat = os.stat(file.path)
         same = (stat.st_dev, stat.st_ino)
         if same in paths:
@@ -200,10 +199,10 @@ def _quoted(path: str) -> str:
     return f'"{printable(path, LONGEST_PATH)}"'
 
 
-def _refuse_mixture(found: Iterable[Found]) -> None:
+def _refuse_mixture(files: Iterable[FoundFile]) -> None:
     """Refuse Parquet and CSV together."""
-    parquet = [file.name for file in found if file.is_parquet]
-    others = [file.name for file in found if not file.is_parquet]
+    parquet = [file.name for file in files if file.is_parquet]
+    others = [file.name for file in files if not file.is_parquet]
     if parquet and others:
         raise DataError(
             f"files read together must all be Parquet or all be CSV; found {counted(len(parquet), 'Parquet file')} "
@@ -212,10 +211,10 @@ def _refuse_mixture(found: Iterable[Found]) -> None:
         )
 
 
-def _refuse_lakes_above(found: Iterable[Found]) -> None:
+def _refuse_lakes_above(files: Iterable[FoundFile]) -> None:
     """Refuse files of such a table: patterns, folders and lists within it mean all its files, too."""
     folders: set[Path] = set()
-    for folder in {os.path.dirname(file.path) for file in found}:
+    for folder in {os.path.dirname(file.path) for file in files}:
         here = Path(os.path.realpath(folder))
         folders.update([here, *here.parents[:MOST_FOLDERS_ABOVE]])
     for each in sorted(folders):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import damage_named
 from logloss.data.arrow.pages import unpacked
+from logloss.data.rows import Array
 from logloss.errors import DataError
 from logloss.text import printable
 
@@ -34,7 +35,7 @@ LISTS = {"counts": WHOLE, "digits": TEXT}
 CODED = ["group", "digits.list.element"]
 
 
-def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
+def table_of(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """An Arrow table of lists; a column of mixed kinds becomes text."""
     arrays = {}
     for name, values in columns.items():
@@ -45,7 +46,7 @@ def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
     return pa.table(arrays)
 
 
-def lists_of(values: Any) -> Any:
+def lists_of(values: Array | Sequence[Sequence[str]]) -> pa.Array:
     """An array of shape (n, k) as n lists of k; None as lists that are missing is not needed here."""
     if isinstance(values, np.ndarray):
         n_rows, width = values.shape
@@ -54,7 +55,7 @@ def lists_of(values: Any) -> Any:
     return pa.array(values, pa.list_(pa.string()))
 
 
-def long_form(sections: Sequence[Mapping[str, Any]]) -> Any:
+def long_form(sections: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Sections of a summary as one table: section, group, key, lower, upper, counts, digits; what one lacks is null."""
     pieces = []
     for section in sections:
@@ -75,7 +76,7 @@ def long_form(sections: Sequence[Mapping[str, Any]]) -> Any:
     return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
 
 
-def parquet_bytes(table: Any, metadata: Mapping[str, str]) -> bytes:
+def parquet_bytes(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
     """A table as the bytes of a Parquet file, the same each time."""
     stream = io.BytesIO()
     described = table.replace_schema_metadata({key.encode(): value.encode() for key, value in metadata.items()})
@@ -83,14 +84,14 @@ def parquet_bytes(table: Any, metadata: Mapping[str, str]) -> bytes:
     return stream.getvalue()
 
 
-def read_parquet(data: bytes, name: str) -> tuple[Any, dict[str, str]]:
+def read_parquet(data: bytes, name: str) -> tuple[pa.Table | None, dict[str, str]]:
     """(The table, its metadata) of the bytes of a Parquet file; no table where it is not one of ours."""
     advice = "The file is damaged or no summary; make it again."
     with damage_named(name, advice):
         try:
             footer = pq.read_metadata(pa.BufferReader(data))
-            found = footer.metadata or {}
-            metadata = {"logloss": found[b"logloss"].decode("utf-8")} if b"logloss" in found else {}
+            stored = footer.metadata or {}
+            metadata = {"logloss": stored[b"logloss"].decode("utf-8")} if b"logloss" in stored else {}
             if not metadata:
                 return None, metadata
             _check_size(data, footer, name)
@@ -115,7 +116,7 @@ def _first_line(error: BaseException) -> str:
     return printable(next(iter(str(error).splitlines()), "damaged"), 200).rstrip(".")
 
 
-def _check_size(data: bytes, footer: Any, name: str) -> None:
+def _check_size(data: bytes, footer: pq.FileMetaData, name: str) -> None:
     """Refuse a file that would fill the memory, before a page of it is unpacked."""
     n_bytes, n_values = unpacked(data)
     most_bytes = min(MOST_UNPACKED, MOST_GROWTH * len(data) + LEAST_CAP)
@@ -127,11 +128,11 @@ def _check_size(data: bytes, footer: Any, name: str) -> None:
         )
 
 
-def _check_form(table: Any, name: str) -> None:
+def _check_form(table: pa.Table, name: str) -> None:
     """Refuse a table that is not in long form, and one whose texts would fill the memory once they are written out."""
     expected = [*LONG_FORM.values(), *(pa.list_(kind) for kind in LISTS.values())]
-    found = [_plain(kind) for kind in table.schema.types]
-    if table.schema.names != [*LONG_FORM, *LISTS] or found != expected:
+    types = [_plain(kind) for kind in table.schema.types]
+    if table.schema.names != [*LONG_FORM, *LISTS] or types != expected:
         raise DataError(f"{name} must hold a summary in long form; its columns are others. It is no file of ours.")
     size = 0
     for column in table.columns:
@@ -141,14 +142,14 @@ def _check_form(table: Any, name: str) -> None:
         raise DataError(f"{name} must hold a summary; its texts have {size:,} bytes. It is no file of ours.")
 
 
-def _plain(kind: Any) -> Any:
+def _plain(kind: pa.DataType) -> pa.DataType:
     """A type without the way in which texts are stored."""
     if pa.types.is_list(kind):
         return pa.list_(_plain(kind.value_type))
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _letters(array: Any) -> int:
+def _letters(array: pa.Array) -> int:
     """How many bytes the texts of an array have once each is written out."""
     if not pa.types.is_dictionary(array.type):
         return 0
@@ -156,10 +157,10 @@ def _letters(array: Any) -> int:
     return int(sizes[pc.drop_null(array.indices).to_numpy(zero_copy_only=False)].sum(dtype=np.int64))
 
 
-def sections_of(table: Any) -> dict[str, dict[str, Any]]:
+def sections_of(table: pa.Table) -> dict[str, dict[str, Any]]:
     """The sections of a table in long form: columns of each as arrays; lists of numbers as arrays of shape (n, k)."""
     names = table.column("section").combine_chunks().cast(TEXT)
-    found: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {}
     # Sections stand one after the other.
     ends = pc.run_end_encode(names)
     start = 0
@@ -175,14 +176,14 @@ def sections_of(table: Any) -> dict[str, dict[str, Any]]:
             lists = digits.combine_chunks()
             texts = iter(_texts(lists.flatten()))
             section["digits"] = [list(islice(texts, size)) for size in pc.list_value_length(lists).to_pylist()]
-        if name in found:
+        if name in sections:
             raise DataError(f'a summary must have each section once; "{printable(str(name))}" is there twice.')
-        found[name] = section
+        sections[name] = section
         start = end
-    return found
+    return sections
 
 
-def _texts(array: Any) -> list[Any]:
+def _texts(array: pa.Array) -> list[Any]:
     """An array of texts as a list, in which equal ones are one object."""
     if not pa.types.is_dictionary(array.type):
         return array.to_pylist()
@@ -190,26 +191,26 @@ def _texts(array: Any) -> list[Any]:
     return [None if code is None else words[code] for code in array.indices.to_pylist()]
 
 
-def content_of(table: Any) -> list[bytes]:
+def content_of(table: pa.Table) -> list[bytes]:
     """What a table says, whatever bytes it is stored in: for its checksum."""
-    found = []
+    pieces = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = column.combine_chunks()
-        found.append(name.encode())
-        found.append(array.is_null().to_numpy(zero_copy_only=False).tobytes())
+        pieces.append(name.encode())
+        pieces.append(array.is_null().to_numpy(zero_copy_only=False).tobytes())
         if pa.types.is_list(array.type):
-            found.append(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
+            pieces.append(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
             array = array.flatten()
         if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
-            found.append(pc.fill_null(array, 0).to_numpy().tobytes())
+            pieces.append(pc.fill_null(array, 0).to_numpy().tobytes())
             continue
         texts = pc.fill_null(array.cast(TEXT), "")
-        found.append(pc.binary_length(texts).to_numpy().tobytes())
-        found.append(_bytes_of(texts))
-    return found
+        pieces.append(pc.binary_length(texts).to_numpy().tobytes())
+        pieces.append(_bytes_of(texts))
+    return pieces
 
 
-def _bytes_of(texts: Any) -> bytes:
+def _bytes_of(texts: pa.Array) -> bytes:
     """The bytes of all texts of an array, one after the other."""
     _, ends, letters = texts.buffers()
     if len(texts) == 0 or letters is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
-from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
+from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
 from logloss.data.arrow.sources import File, FileSource, FragmentFile, PandasSource, StreamSource, TableSource
@@ -22,23 +22,23 @@ from logloss.text import counted, printable
 STREAM_ADVICE = "The stream is damaged or cut off; write it again."
 
 
-def open_files(paths: Any, *, header: bool = True) -> FileSource:
+def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, header: bool = True) -> FileSource:
     """The source of a path, pattern or folder of Parquet or CSV files, or of a list of them.
 
     Cost: a look at each file's footer or header. `header`: whether the first line of a CSV file names its columns; if
     not, they are numbered from "0".
     """
-    name, found = find(paths)
+    name, wanted = find(paths)
     files: list[File] = [
         parquet_file(file.path, file.name, file.partitions)
         if file.is_parquet
         else csv_file(file.path, file.name, file.partitions, header=header)
-        for file in found
+        for file in wanted
     ]
     return FileSource(name, files)
 
 
-def is_pandas(table: Any) -> bool:
+def is_pandas(table: object) -> bool:
     """Whether it is a frame of pandas."""
     return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "iloc") and hasattr(table, "columns")
 
@@ -70,7 +70,7 @@ def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSo
         return _open_reader(reader, "")
 
 
-def open_stream(stream: Any, *, header: bool = True) -> StreamSource:
+def open_stream(stream: ByteStream, *, header: bool = True) -> StreamSource:
     """The source of a binary file that can be read once: an Arrow stream if its first bytes say so, else CSV."""
     name = "standard input"
     start = b""
@@ -100,7 +100,7 @@ def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
     return StreamSource(name, layout.names, walk)
 
 
-def _open_reader(reader: Any, name: str) -> StreamSource:
+def _open_reader(reader: pa.RecordBatchReader, name: str) -> StreamSource:
     """A reader of Arrow batches."""
     names = tuple(reader.schema.names)
 
@@ -113,13 +113,13 @@ def _open_reader(reader: Any, name: str) -> StreamSource:
     return StreamSource(name, names, walk, reader.schema)
 
 
-def _open_dataset(dataset: Any) -> FileSource:
+def _open_dataset(dataset: ds.Dataset) -> FileSource:
     """A dataset: its local Parquet files as such, other fragments through Arrow."""
     try:
         fragments = list(dataset.get_fragments())
     except ValueError:
         # Filtered: a fragment would not know which of its rows are left.
-        return FileSource("", [FragmentFile(dataset, "", (), dataset.schema)])
+        return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
     root = _common_folder([path for path in (getattr(each, "path", None) for each in fragments) if path])
     files = [_fragment(fragment, dataset, root) for fragment in fragments]
     return FileSource(f"dataset of {counted(len(files), 'file')}" if root is not None else "", files)
@@ -130,7 +130,7 @@ def _common_folder(paths: list[str]) -> str | None:
     return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
 
 
-def _fragment(fragment: Any, dataset: Any, root: str | None) -> File:
+def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> File:
     """One fragment as a file."""
     keys = ds.get_partition_keys(fragment.partition_expression)
     partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
@@ -138,9 +138,9 @@ def _fragment(fragment: Any, dataset: Any, root: str | None) -> File:
     # A Delta log also says what the least and greatest values are; where they are equal, it looks like a folder.
     partitions = tuple(pair for pair in partitions if pair[0] not in fragment.physical_schema.names)
     if path is None or root is None:
-        return FragmentFile(fragment, "", partitions, dataset.schema)
+        return FragmentFile("", partitions, dataset.schema, fragment)
     name = printable(os.path.relpath(path, root), 120)
     if isinstance(fragment, ds.ParquetFileFragment) and isinstance(fragment.filesystem, LocalFileSystem):
         only = None if fragment.row_groups is None else [group.id for group in fragment.row_groups]
         return parquet_file(path, name, partitions, only)
-    return FragmentFile(fragment, name, partitions, fragment.physical_schema)
+    return FragmentFile(name, partitions, fragment.physical_schema, fragment)

@@ -60,10 +60,10 @@ def unpacked(data: bytes) -> tuple[int, int]:
 
 def _structs(of: dict[int, Any], field: int) -> list[dict[int, Any]]:
     """The structures that a field lists."""
-    found = of.get(field)
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    structs = of.get(field)
+    if not isinstance(structs, list) or not all(isinstance(each, dict) for each in structs):
         raise ValueError("the footer lists no row groups or columns")
-    return found
+    return structs
 
 
 def _pages(chunk: bytes) -> Any:
@@ -74,10 +74,10 @@ def _pages(chunk: bytes) -> Any:
         size, packed = fields.get(UNCOMPRESSED), fields.get(COMPRESSED)
         if not isinstance(size, int) or not isinstance(packed, int) or size < 0 or packed < 0:
             raise ValueError("a page has no size")
-        found = [(fields[number], place_of) for number, place_of in COUNTING.items() if number in fields]
-        if not all(isinstance(own, dict) and own.get(place_of) in ENCODINGS for own, place_of in found):
+        counted = [(fields[number], place_of) for number, place_of in COUNTING.items() if number in fields]
+        if not all(isinstance(own, dict) and own.get(place_of) in ENCODINGS for own, place_of in counted):
             raise ValueError("a page has an encoding that is not known here")
-        counts = [own.get(1, 0) for own, _ in found]
+        counts = [own.get(1, 0) for own, _ in counted]
         if any(not isinstance(count, int) or count < 0 for count in counts):
             raise ValueError("a page has no number of values")
         yield size, sum(counts)
@@ -120,12 +120,12 @@ def _value(data: bytes, place: int, kind: int, depth: int) -> tuple[Any, int]:
         size = head >> 4
         if size == 15:
             size, place = _natural(data, place)
-        found = []
+        items = []
         for _ in range(size):
             # A bool of a list is a byte.
             value, place = _value(data, place, BYTE if head & 15 in (TRUE, FALSE) else head & 15, depth + 1)
-            found.append(value)
-        return found, place
+            items.append(value)
+        return items, place
     if kind == STRUCT:
         return _struct(data, place, depth + 1)
     raise ValueError("a header holds what no page header has")
@@ -139,16 +139,16 @@ def _byte(data: bytes, place: int) -> tuple[int, int]:
 
 def _natural(data: bytes, place: int) -> tuple[int, int]:
     """A whole number in groups of 7 bits, and the place after it."""
-    found = 0
+    number = 0
     for shift in range(0, 70, 7):
         byte, place = _byte(data, place)
-        found |= (byte & 127) << shift
+        number |= (byte & 127) << shift
         if byte < 128:
-            return found, place
+            return number, place
     raise ValueError("a number of a header has no end")
 
 
 def _whole(data: bytes, place: int) -> tuple[int, int]:
     """A whole number whose sign is its last bit, and the place after it."""
-    found, place = _natural(data, place)
-    return (found >> 1) ^ -(found & 1), place
+    natural, place = _natural(data, place)
+    return (natural >> 1) ^ -(natural & 1), place

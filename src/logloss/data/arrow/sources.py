@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import pyarrow as pa
 
 from logloss.data.arrow.arrays import (
-    BLOCK_ROWS,
     Partitions,
+    SchemaFile,
     array_of,
     check_names,
     guarded,
@@ -19,15 +19,20 @@ from logloss.data.arrow.arrays import (
     rows_of,
     spoken,
     to_column,
+    type_in,
     why_unused,
     wrong_kind,
 )
-from logloss.data.rows import INDEX, Column, Place, Rows
+from logloss.data.rows import BLOCK_ROWS, INDEX, PART_ROWS, Column, Place, Rows
 from logloss.errors import DataError
 from logloss.text import listed
 
-# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
-PART_ROWS = 1 << 19
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.dataset as ds
+
+    from logloss.data.source import Part
+
 # Arrow's names of the floats, and everybody else's.
 FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}
@@ -46,8 +51,8 @@ class File(Protocol):
     def n_rows(self) -> int | None: ...
     @property
     def index_names(self) -> frozenset[str]: ...
-    def type_of(self, column: str) -> Any: ...
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Any]: ...
+    def type_of(self, column: str) -> pa.DataType | None: ...
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]: ...
 
 
 class FileSource:
@@ -101,7 +106,7 @@ class FileSource:
         types = [file.type_of(column) for file in self.files if column in file.column_names]
         return any(pa.types.is_dictionary(own) and kind_of(own) != "text" for own in types if own is not None)
 
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """The parts of every file, in order; the columns are compared first."""
         check_names(columns, self.column_names)
         for file in self.files:
@@ -131,9 +136,9 @@ class FileSource:
             files = f" in {listed(kinds[''])}" if len(self.files) > 1 else ""
             raise DataError(wrong_kind(column, f"{stored}{files}"))
         if len(kinds) > 1:
-            found = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
+            held = " and ".join(f"{PLURALS[kind]} in {listed(names)}" for kind, names in kinds.items())
             raise DataError(
-                f"{spoken(column)} must be of one kind in all files; it holds {found}. "
+                f"{spoken(column)} must be of one kind in all files; it holds {held}. "
                 "Convert some of them, or read them apart."
             )
         if len(where) > 1:
@@ -169,7 +174,7 @@ def _widths_note(column: str, counts: dict[str, int], n_files: int) -> str:
 class TablePart:
     """A slice of a table in memory."""
 
-    table: Any
+    table: pa.Table
     first_row: int
     columns: tuple[str, ...]
 
@@ -187,7 +192,7 @@ class TablePart:
 class TableSource:
     """An Arrow table in memory."""
 
-    table: Any
+    table: pa.Table
     name: str = ""
     is_rewalkable: bool = True
     notes: tuple[str, ...] = ()
@@ -235,13 +240,13 @@ class PandasSource:
     is_rewalkable = True
     notes: tuple[str, ...] = ()
 
-    def __init__(self, frame: Any) -> None:
+    def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
         self.n_rows = len(frame)
         self.own_names = tuple(map(str, frame.columns))
         levels = {str(name): k for k, name in enumerate(frame.index.names) if name is not None}
         self._levels = {name: k for name, k in levels.items() if name not in self.own_names}
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, pa.Array | pa.ChunkedArray] = {}
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -269,13 +274,13 @@ class PandasSource:
         check_names([name], self.column_names)
         return to_column(self._array(name), name)
 
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Any]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
         """Slices of PART_ROWS rows."""
         check_names(columns, self.column_names)
         table = pa.table({name: self._array(name) for name in columns})
-        return [*TableSource(table).parts(columns, texts)]
+        return TableSource(table).parts(columns, texts)
 
-    def _array(self, name: str) -> Any:
+    def _array(self, name: str) -> pa.Array | pa.ChunkedArray:
         """A column as an Arrow array."""
         if name not in self._arrays:
             if name in self._levels:
@@ -286,17 +291,12 @@ class PandasSource:
         return self._arrays[name]
 
 
-def type_in(schema: Any, column: str) -> Any:
-    """The type of a column of a schema."""
-    return schema.field(schema.names.index(column)).type
-
-
-def unused_in(schema: Any, column: str) -> str:
+def unused_in(schema: pa.Schema, column: str) -> str:
     """Why a column of a schema is no feature by itself; "" where it is one."""
     return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
 
 
-def check_types(columns: Sequence[str], schema: Any) -> None:
+def check_types(columns: Sequence[str], schema: pa.Schema) -> None:
     """Refuse columns that the table lacks, or that hold what is neither number, bool nor text."""
     check_names(columns, tuple(schema.names))
     for name in columns:
@@ -309,15 +309,12 @@ def check_types(columns: Sequence[str], schema: Any) -> None:
 class FragmentPart:
     """A piece of a dataset that Arrow itself must read: it lies elsewhere, is no Parquet, or is filtered."""
 
-    piece: Any
+    # Not known without reading them.
+    n_rows: ClassVar[None] = None
+    piece: ds.Fragment | ds.Dataset
     columns: tuple[str, ...]
     partitions: Partitions
     place: Place
-
-    @property
-    def n_rows(self) -> None:
-        """Not known without reading them."""
-        return None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, with little read ahead."""
@@ -332,28 +329,11 @@ class FragmentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class FragmentFile:
+class FragmentFile(SchemaFile):
     """A fragment of a dataset, or all of one that is filtered."""
 
-    piece: Any
-    name: str
-    partitions: Partitions
-    schema: Any
-    n_rows: int | None = None
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
-        return tuple(self.schema.names)
-
-    @property
-    def index_names(self) -> frozenset[str]:
-        """Its columns that are the index of a pandas frame."""
-        return index_names(self.schema)
-
-    def type_of(self, column: str) -> Any:
-        """The Arrow type of a column."""
-        return type_in(self.schema, column)
+    piece: ds.Fragment | ds.Dataset
+    n_rows: ClassVar[None] = None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
         """The one."""
@@ -387,7 +367,7 @@ class StreamSource:
         name: str,
         column_names: Sequence[str],
         walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]],
-        schema: Any = None,
+        schema: pa.Schema | None = None,
     ) -> None:
         self.name, self.column_names, self.schema = name, tuple(column_names), schema
         self._walk, self._is_read = walk, False

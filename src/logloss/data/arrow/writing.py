@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ Write = Callable[[Mapping[str, Column]], None]
 
 
 @contextmanager
-def writer(stream: Any, kind: str) -> Iterator[Write]:
+def writer(stream: BinaryIO, kind: str) -> Iterator[Write]:
     """What writes runs of rows, all of the same columns, to a binary stream. kind: "parquet" or "csv".
 
     The types are those of the first run; a run that does not fit is written as text if the first one held text.
@@ -39,7 +39,7 @@ def writer(stream: Any, kind: str) -> Iterator[Write]:
             opened[0].close()
 
 
-def array_of(column: Column) -> Any:
+def array_of(column: Column) -> pa.Array:
     """A column as an Arrow array: codes become their text, or numbers if they stand for such; what is missing null."""
     column = column.as_values()
     missing = column.missing

@@ -1,14 +1,14 @@
 """The same map and merge on other machines: Dask and Spark schedule, retry and move; ours is what they are handed.
 
-    frames.py   a frame of an engine, or files beside one, as a source
-    travel.py   what goes to a worker and what comes back
-    dask.py     parts as tasks of a `distributed.Client`, merged in a tree
-    spark.py    parts as partitions of `DataFrame.mapInArrow`, merged by a second one
+    frame_sources.py   a frame of an engine, or files beside one, as a source; what an engine is
+    travel.py          what goes to a worker and what comes back
+    dask.py            parts as tasks of a `distributed.Client`, merged in a tree
+    spark.py           parts as partitions of `DataFrame.mapInArrow`, merged by a second one
 
 An engine has one verb, `map_and_merge(parts, empty)`, and `keep`, which holds the columns of a frame in memory where a
 fit will walk over them repeatedly. `run.summarised` asks the source for its engine, so that every verb works on each.
 
->>> with placed({"y": [1, 0], "p": [0.5, 0.5]}) as table:
+>>> with placed({"y": [1, 0], "p": [0.5, 0.5]}, RowOptions()) as table:
 ...     print(table)
 {'y': [1, 0], 'p': [0.5, 0.5]}
 """
@@ -20,33 +20,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from logloss.data.request import RowOptions
 from logloss.data.source import Source, as_source
 from logloss.errors import DataError
-from logloss.onepass.engines.frame_sources import EngineSource, FrameSource, kind_of_frame
+from logloss.onepass.engines.frame_sources import Engine, EngineSource, FrameSource, kind_of_frame
 
 KINDS = ("dask", "spark")
 
 
 @contextmanager
-def placed(data: Any, engine: Any = None, *, header: bool = True, is_repeated: bool = False) -> Iterator[Any]:
+def placed(data: Any, asked: RowOptions, *, is_repeated: bool = False) -> Iterator[Any]:
     """What a verb is to walk over: `data` itself, or a source whose walks an engine does.
 
-    data: a frame of Dask or Spark, or, with `engine`, an Arrow dataset or the paths of files that every worker finds
-    under the same name. engine: a `distributed.Client`, a `SparkSession`, or "dask" or "spark" to start one on this
-    machine and stop it afterwards. is_repeated: whether a frame's columns are to be held in memory.
+    data: a frame of Dask or Spark, or, with an engine, an Arrow dataset or the paths of files that every worker finds
+    under the same name. An engine that is asked for by name is started on this machine and stopped afterwards.
+    is_repeated: whether a frame's columns are to be held in memory.
     """
     kind = kind_of_frame(data)
-    if engine is None and not kind:
+    if asked.engine is None and not kind:
         yield data
         return
-    found = _opened(engine, kind, data)
+    engine = _opened(asked.engine, kind, data)
     try:
-        yield _source(data, kind, found, header=header, is_repeated=is_repeated)
+        yield _source(data, kind, engine, header=asked.header, is_repeated=is_repeated)
     finally:
-        found.close()
+        engine.close()
 
 
-def _opened(engine: Any, kind: str, data: Any) -> Any:
+def _opened(engine: object, kind: str, data: Any) -> Engine:
     """The engine that is asked for, or that the frame belongs to."""
     wanted = _kind_of(engine) if engine is not None else kind
     if kind and wanted != kind:
@@ -60,7 +61,7 @@ def _opened(engine: Any, kind: str, data: Any) -> Any:
     return SparkEngine.opened(engine, data if kind else None)
 
 
-def _kind_of(engine: Any) -> str:
+def _kind_of(engine: object) -> str:
     """`dask` or `spark`, of what stands for `engine=`."""
     if isinstance(engine, str) and engine in KINDS:
         return engine
@@ -73,7 +74,7 @@ def _kind_of(engine: Any) -> str:
     raise DataError(f'`engine` must be a distributed.Client, a SparkSession, "dask" or "spark"; got {got}.')
 
 
-def _source(data: Any, kind: str, engine: Any, *, header: bool, is_repeated: bool) -> Source:
+def _source(data: Any, kind: str, engine: Engine, *, header: bool, is_repeated: bool) -> Source:
     """The source that an engine walks."""
     if kind:
         return engine.frame_source(data, is_repeated=is_repeated)

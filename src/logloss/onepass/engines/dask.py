@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
-from logloss.onepass.engines.frame_sources import FrameSource, frame_part_of
+from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
 from logloss.version import __version__
+
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame
+    from distributed import Client
+
+    from logloss.data.source import BlockPart
+    from logloss.onepass.summaries import Summary
 
 # Summaries that one task merges, and that come here as they are.
 MERGED_AT_ONCE = 16
@@ -25,7 +32,7 @@ PATIENCE = 60
 class DaskEngine:
     """A client, and the frame that it walks, if it is one."""
 
-    def __init__(self, client: Any, *, is_own: bool = False) -> None:
+    def __init__(self, client: Client, *, is_own: bool = False) -> None:
         self.client, self.is_own = client, is_own
         self.notes: list[str] = []
         self.frame: Any = None
@@ -35,7 +42,7 @@ class DaskEngine:
         self.partitions: list[Any] = []
 
     @classmethod
-    def opened(cls, client: Any) -> DaskEngine:
+    def opened(cls, client: Client | str | None) -> DaskEngine:
         """The engine of a client; of None, the one that is at work; of "dask", a new one on this machine."""
         try:
             from distributed import Client, default_client
@@ -57,13 +64,13 @@ class DaskEngine:
                 ) from error
         return cls(client)
 
-    def frame_source(self, frame: Any, *, is_repeated: bool) -> FrameSource:
+    def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
         """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         names = [str(name) for name in frame.columns]
         return FrameSource(names, {name: _kind(frame.dtypes[name]) for name in names}, self)
 
-    def map_and_merge(self, parts: Sequence[Any], empty: Any, *, progress: Callable[[Any], None] | None = None) -> Any:
+    def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
         """The summary of the parts: one pass."""
         import dask
 
@@ -92,27 +99,27 @@ class DaskEngine:
             self.columns, self.partitions = columns, (frame.persist() if self.is_kept else frame).to_delayed()
         return self.partitions
 
-    def _answers(self, call: Any, tasks: Sequence[Any], progress: Callable[[Any], None] | None) -> list[Answer]:
+    def _answers(self, call: Callable[..., bytes], tasks: Sequence[Any], progress: Progress | None) -> list[Answer]:
         """What is left when the workers have merged what they can."""
         futures = self.client.compute(list(tasks), optimize_graph=False)
         everything = list(futures)
         level = self._merging(call, futures, everything)
         # The answers themselves where they all come here; else what each says of itself, and then what is left of them.
         heads = level if level is futures else [self._submitted(call, "head_of", each, everything) for each in futures]
-        found = []
+        answers = []
         try:
             for answer in self._done(heads):
                 if answer.error is not None:
                     return [answer]
                 if progress is not None:
                     progress(answer)
-                found.append(answer)
-            return found if heads is level else list(self._done(level))
+                answers.append(answer)
+            return answers if heads is level else list(self._done(level))
         finally:
             # After an error or Ctrl-C nobody works on what nobody waits for.
             self.client.cancel(everything)
 
-    def _merging(self, call: Any, futures: Sequence[Any], everything: list[Any]) -> Sequence[Any]:
+    def _merging(self, call: Callable[..., bytes], futures: Sequence[Any], everything: list[Any]) -> Sequence[Any]:
         """The few answers that workers make of many."""
         level = futures
         while len(level) > MERGED_AT_ONCE:
@@ -122,7 +129,7 @@ class DaskEngine:
             ]
         return level
 
-    def _submitted(self, call: Any, name: str, argument: Any, everything: list[Any]) -> Any:
+    def _submitted(self, call: Callable[..., bytes], name: str, argument: object, everything: list[Any]) -> Any:
         future = self.client.submit(call, name, argument, pure=False)
         everything.append(future)
         return future
@@ -162,18 +169,18 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _timed_out(said: str) -> Iterator[None]:
+def _timed_out(message: str) -> Iterator[None]:
     """Name what was waited for in vain."""
     try:
         yield
     except TimeoutError as error:
-        raise EngineError(said) from error
+        raise EngineError(message) from error
 
 
-def _kind(stored: Any) -> tuple[str, str]:
+def _kind(stored: object) -> tuple[str, str]:
     """The kind of a column of a pandas type, and the type in words."""
     kind = getattr(stored, "kind", "O")
-    found = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text", "M": "date"}.get(
+    named = {"b": "bool", "i": "number", "u": "number", "f": "number", "O": "text", "U": "text", "M": "date"}.get(
         kind, ""
     )
-    return found, str(stored)
+    return named, str(stored)

@@ -6,15 +6,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from logloss.data.rows import FramePlace, Rows
-from logloss.data.source import Part, Source
+from logloss.data.source import BlockPart, Part, Source, SourceAround
 from logloss.errors import DataError
+
+if TYPE_CHECKING:
+    import dask.dataframe as dask
+    import pyspark.sql as spark
+
+    from logloss.onepass.summaries import Summary
 
 # On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
 AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
@@ -22,7 +28,7 @@ AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
 PARTITION_BITS = 32
 
 
-def kind_of_frame(table: Any) -> str:
+def kind_of_frame(table: object) -> str:
     """`dask` or `spark` if it is a frame of theirs, else ""."""
     root = type(table).__module__.split(".")[0]
     if root in ("dask", "dask_expr") and hasattr(table, "to_delayed") and hasattr(table, "columns"):
@@ -30,16 +36,33 @@ def kind_of_frame(table: Any) -> str:
     return "spark" if root == "pyspark" and hasattr(table, "mapInArrow") else ""
 
 
+# Told of blocks here, and of parts that are done elsewhere: both have `n_rows`.
+Progress = Callable[[Any], None]
+
+
+class Engine(Protocol):
+    """Who walks over rows elsewhere."""
+
+    # What it could not do.
+    notes: list[str]
+
+    def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
+        """The summary of the parts: one pass."""
+
+    def frame_source(self, frame: dask.DataFrame | spark.DataFrame, *, is_repeated: bool) -> FrameSource:
+        """The source of a frame of its own."""
+
+    def close(self) -> None:
+        """Let go of what is held; stop what was started here."""
+
+
 @dataclass(frozen=True, slots=True)
 class FramePart:
     """The rows of whichever partition a worker has at hand: one description serves them all."""
 
     columns: tuple[str, ...]
-
-    @property
-    def n_rows(self) -> None:
-        """Not known."""
-        return None
+    # Not known.
+    n_rows: ClassVar[None] = None
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, in blocks however small the batches are in which the engine hands them out."""
@@ -80,7 +103,7 @@ class FrameSource:
     n_rows = None
     name = ""
 
-    def __init__(self, names: Sequence[str], types: Mapping[str, tuple[str, str]], engine: Any) -> None:
+    def __init__(self, names: Sequence[str], types: Mapping[str, tuple[str, str]], engine: Engine) -> None:
         self.column_names, self.types, self.engine = tuple(names), types, engine
 
     @property
@@ -110,45 +133,14 @@ class FrameSource:
         return [FramePart(tuple(columns))]
 
 
-class EngineSource:
-    """Files whose parts an engine walks."""
+class EngineSource(SourceAround):
+    """Files whose parts an engine walks: described, they travel as a few hundred bytes each."""
 
-    def __init__(self, source: Source, engine: Any) -> None:
-        self.source, self.engine = source, engine
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
-        return self.source.is_rewalkable
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
-        return self.source.column_names
-
-    @property
-    def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
-        return self.source.n_rows
+    def __init__(self, source: Source, engine: Engine) -> None:
+        super().__init__(source)
+        self.engine = engine
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about how it was read, and what the engine could not do."""
         return (*self.source.notes, *self.engine.notes)
-
-    def why_unused(self, column: str) -> str:
-        """As before."""
-        return self.source.why_unused(column)
-
-    def kind_of(self, column: str) -> str:
-        """As before."""
-        return self.source.kind_of(column)
-
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
-        """Its parts, described: they travel as a few hundred bytes each."""
-        return self.source.parts(columns, texts)

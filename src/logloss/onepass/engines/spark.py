@@ -12,12 +12,18 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
-from logloss.onepass.engines.frame_sources import FrameSource, frame_part_of
+from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
 from logloss.version import __version__
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from logloss.data.source import BlockPart
+    from logloss.onepass.summaries import Summary
 
 SCHEMA = "number long, band long, answer binary"
 # Answers that go to the driver as they are; more are merged on the workers first.
@@ -34,7 +40,7 @@ NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 class SparkEngine:
     """A session, and the frame that it walks, if it is one."""
 
-    def __init__(self, session: Any, *, is_own: bool = False) -> None:
+    def __init__(self, session: SparkSession, *, is_own: bool = False) -> None:
         self.session, self.is_own = session, is_own
         self.notes: list[str] = []
         self.frame: Any = None
@@ -45,7 +51,7 @@ class SparkEngine:
         self.n_partitions: int | None = None
 
     @classmethod
-    def opened(cls, session: Any, frame: Any = None) -> SparkEngine:
+    def opened(cls, session: SparkSession | str | None, frame: DataFrame | None = None) -> SparkEngine:
         """The engine of a session, or of a frame's; of "spark", the one at work or a new one on this machine."""
         try:
             from pyspark.errors import PySparkException
@@ -77,12 +83,12 @@ class SparkEngine:
                 "openjdk-17-jre-headless)."
             ) from error
 
-    def frame_source(self, frame: Any, *, is_repeated: bool) -> FrameSource:
+    def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
         """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         return FrameSource(frame.columns, {name: (_kind(stored), stored) for name, stored in frame.dtypes}, self)
 
-    def map_and_merge(self, parts: Sequence[Any], empty: Any, *, progress: Callable[[Any], None] | None = None) -> Any:
+    def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
         """The summary of the parts: one pass."""
         frame_part = frame_part_of(parts)
         n_runs: int | None = None
@@ -106,18 +112,16 @@ class SparkEngine:
             answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
         n_rows = None if frame_part is not None else rows_of(parts)
         with self._watched(n_expected, n_rows, progress) as told:
-            found = self._collected(answers)
-        summary = settled(found, empty, parts, n_runs)
+            collected = self._collected(answers)
+        summary = settled(collected, empty, parts, n_runs)
         if frame_part is not None:
-            self.n_partitions = 1 + max((last for each in found for _, last in each.runs), default=0)
+            self.n_partitions = 1 + max((last for each in collected for _, last in each.runs), default=0)
         if progress is not None and summary.n_rows > told[0]:
             progress(Answer((), summary.n_rows - told[0], None))
         return summary
 
     @contextlib.contextmanager
-    def _watched(
-        self, n_tasks: int | None, n_rows: int | None, progress: Callable[[Any], None] | None
-    ) -> Iterator[list[int]]:
+    def _watched(self, n_tasks: int | None, n_rows: int | None, progress: Progress | None) -> Iterator[list[int]]:
         """Tell of rows as tasks are done, where the session has a tracker; yields how many rows it has told of."""
         told = [0]
         tracker = self._tracker() if progress is not None and n_tasks and n_rows else None
@@ -176,7 +180,7 @@ class SparkEngine:
                 self.notes.append(f"this cluster holds nothing in memory ({_first_line(error)}): each pass reads anew")
         return self.kept.select(*quoted)
 
-    def _collected(self, answers: Any) -> list[Answer]:
+    def _collected(self, answers: DataFrame) -> list[Answer]:
         """The answers, on the driver."""
         try:
             return [opened(bytes(row.answer)) for row in answers.select("answer").collect()]
@@ -267,12 +271,12 @@ def _cause(error: BaseException) -> str:
     """The line that says most: the last one of a worker's stack, else the first."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     named = [line for line in lines if "Error: " in line or "Exception: " in line]
-    said = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]
-    if "No module named" in said:
-        said += (
+    telling = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]
+    if "No module named" in telling:
+        telling += (
             ". Install it on the workers, or name their Python in the environment before Spark starts: PYSPARK_PYTHON"
         )
-    return said
+    return telling
 
 
 def _kind(stored: str) -> str:

@@ -15,11 +15,17 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.errors import DataError, EngineError, LogLossError
 from logloss.onepass.engines.frame_sources import FramePart, at_hand
 from logloss.onepass.run import blas_on_one_thread, summary_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from logloss.data.source import BlockPart
+    from logloss.onepass.summaries import Summary
 
 # Tasks of one pass: more parts than these go together, so that a pass over a million row groups can be scheduled.
 MOST_RUNS = 4096
@@ -39,12 +45,12 @@ class Answer:
 
     runs: tuple[tuple[int, int], ...]
     n_rows: int
-    summary: Any
+    summary: Summary | None
     strange: dict[str, int] = field(default_factory=dict)
     error: Exception | None = None
 
 
-def runs_of(parts: Sequence[Any], *, is_floating: bool, n_slots: int) -> list[list[Any]]:
+def runs_of(parts: Sequence[BlockPart], *, is_floating: bool, n_slots: int) -> list[list[BlockPart]]:
     """Parts that go to a worker together, in order. Those of floating summaries do not depend on the workers."""
     if is_floating:
         worth = [_values_of(part) for part in parts]
@@ -53,7 +59,7 @@ def runs_of(parts: Sequence[Any], *, is_floating: bool, n_slots: int) -> list[li
         n_runs = max(1, min(len(parts), MOST_RUNS, RUNS_OF_A_SLOT * max(n_slots, 1)))
         worth, least = [1.0] * len(parts), len(parts) / n_runs
     # A run ends where the parts so far are worth a whole number of runs: none is much larger than another.
-    runs: dict[int, list[Any]] = {}
+    runs: dict[int, list[BlockPart]] = {}
     done = 0.0
     for part, own in zip(parts, worth, strict=True):
         runs.setdefault(int(done / least), []).append(part)
@@ -61,24 +67,25 @@ def runs_of(parts: Sequence[Any], *, is_floating: bool, n_slots: int) -> list[li
     return list(runs.values())
 
 
-def _values_of(part: Any) -> float:
+def _values_of(part: BlockPart) -> float:
     """How many values a part holds; of one that does not know its rows, enough for a run of its own."""
     n_rows = part.part.n_rows
     return float(VALUES_OF_A_RUN if n_rows is None else n_rows * len(part.roles.columns))
 
 
-def rows_of(parts: Sequence[Any]) -> int | None:
+def rows_of(parts: Sequence[BlockPart]) -> int | None:
     """How many rows the parts have, where all of them know."""
     sizes = [part.part.n_rows for part in parts]
-    return None if None in sizes else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
 
 
-def packed(thing: Any) -> bytes:
+def packed(thing: object) -> bytes:
     """What travels, as bytes."""
     return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def packed_runs(runs: Sequence[Sequence[Any]]) -> list[bytes]:
+def packed_runs(runs: Sequence[Sequence[BlockPart]]) -> list[bytes]:
     """Runs of parts as they travel."""
     try:
         return [packed(run) for run in runs]
@@ -95,7 +102,7 @@ def carried(version: str) -> Callable[..., Any]:
     Called with the name of a function of this module and its arguments.
     """
 
-    def call(name: str, *arguments: Any) -> Any:
+    def call(name: str, *arguments: object) -> Any:
         import pickle
 
         try:
@@ -127,7 +134,7 @@ def fold_frame(number: int, batches: Iterable[Any], parts: bytes, empty: bytes) 
         return packed(answered(number, pickle.loads(parts), pickle.loads(empty)))
 
 
-def fold_partition(number: int, frame: Any, parts: bytes, empty: bytes) -> bytes:
+def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes) -> bytes:
     """On a worker: the answer of a partition that is a frame in memory."""
     from logloss.data.arrow import table_of_frame
 
@@ -145,11 +152,11 @@ def merge_answers(answers: Sequence[bytes]) -> bytes:
 
 def head_of(answer: bytes) -> bytes:
     """On a worker: the answer without its summary, for the one who waits."""
-    found = opened(answer)
-    return packed(Answer(found.runs, found.n_rows, None, {}, found.error))
+    whole = opened(answer)
+    return packed(Answer(whole.runs, whole.n_rows, None, {}, whole.error))
 
 
-def answered(number: int, parts: Sequence[Any], empty: Any) -> Answer:
+def answered(number: int, parts: Sequence[BlockPart], empty: Summary) -> Answer:
     """The answer of some parts; an error of ours, or of the files, is one, too."""
     runs = ((number, number + 1),)
     try:
@@ -163,13 +170,13 @@ def answered(number: int, parts: Sequence[Any], empty: Any) -> Answer:
     except OSError as error:
         return Answer(runs, 0, None, {}, EngineError(_unreadable(error)))
     strange: dict[str, int] = {}
-    for found in {id(each): each for each in map(strange_of, parts) if each}.values():
-        for name, n_rows in found.items():
+    for counts in {id(each): each for each in map(strange_of, parts) if each}.values():
+        for name, n_rows in counts.items():
             strange[name] = strange.get(name, 0) + n_rows
     return Answer(runs, summary.n_rows, summary, strange)
 
 
-def strange_of(part: Any) -> dict[str, int] | None:
+def strange_of(part: object) -> dict[str, int] | None:
     """Where a part, or what is around it, counts rows of levels that a model has not seen; None if it does not."""
     while part is not None:
         if hasattr(part, "strange"):
@@ -187,13 +194,13 @@ def _unreadable(error: OSError) -> str:
 
 def opened(answer: bytes) -> Answer:
     """An answer as it was sent; what `carried` says where we are not becomes an error."""
-    found = pickle.loads(answer)
-    if isinstance(found, Answer):
-        return found
-    where, version, said = found
+    sent = pickle.loads(answer)
+    if isinstance(sent, Answer):
+        return sent
+    where, version, reason = sent
     from logloss.version import __version__
 
-    has = f"has logloss {version}" if version else f"cannot import logloss: {said}"
+    has = f"has logloss {version}" if version else f"cannot import logloss: {reason}"
     return Answer(
         (),
         0,
@@ -207,7 +214,7 @@ def opened(answer: bytes) -> Answer:
     )
 
 
-def merged(answers: Sequence[Answer], empty: Any = None) -> Answer:
+def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
     """One answer of several, in the order of their runs; the first error where there is one."""
     failed = [each for each in answers if each.error is not None]
     if failed:
@@ -224,7 +231,8 @@ def merged(answers: Sequence[Answer], empty: Any = None) -> Answer:
                 runs[-1] = runs[-1][0], last
             else:
                 runs.append((first, last))
-        summary = each.summary if summary is None else summary.merge(each.summary)
+        if each.summary is not None:
+            summary = each.summary if summary is None else summary.merge(each.summary)
         n_rows += each.n_rows
         for name, n_strange in each.strange.items():
             strange[name] = strange.get(name, 0) + n_strange
@@ -234,16 +242,16 @@ def merged(answers: Sequence[Answer], empty: Any = None) -> Answer:
 REPORT = "The engine has lost track of its tasks; run again, and report it if it comes back."
 
 
-def settled(answers: Sequence[Answer], empty: Any, parts: Sequence[Any], n_runs: int | None) -> Any:
+def settled(answers: Sequence[Answer], empty: Summary, parts: Sequence[BlockPart], n_runs: int | None) -> Any:
     """The summary of a whole pass: each run once, or an error. n_runs: how many there are, where that is known."""
-    found = merged(answers, empty)
-    if found.error is not None:
+    total = merged(answers, empty)
+    if total.error is not None:
         # Where it happened is in its words; the stack of a worker helps nobody here.
-        raise found.error.with_traceback(None) from None
-    if n_runs is not None and found.runs != (((0, n_runs),) if n_runs else ()):
-        raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {found.runs}. {REPORT}")
+        raise total.error.with_traceback(None) from None
+    if n_runs is not None and total.runs != (((0, n_runs),) if n_runs else ()):
+        raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {total.runs}. {REPORT}")
     kept = strange_of(parts[0]) if parts else None
     if kept is not None:
-        for name, n_strange in found.strange.items():
+        for name, n_strange in total.strange.items():
             kept[name] = kept.get(name, 0) + n_strange
-    return found.summary
+    return total.summary

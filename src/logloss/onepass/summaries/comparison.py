@@ -77,7 +77,7 @@ class ComparisonSummary:
     @classmethod
     def of(cls, block: Block, **settings: Any) -> ComparisonSummary:
         """Of the rows of a block."""
-        workspace = cls.empty(len(block.rivals), **settings).workspace()
+        workspace = cls.empty(len(block.forecasts), **settings).workspace()
         workspace.add(block)
         return workspace.freeze()
 
@@ -164,7 +164,7 @@ class ComparisonWorkspace:
     def add(self, block: Block) -> None:
         """Take in a block."""
         for number, losses in enumerate(self.losses):
-            losses.add(block.of_rival(number))
+            losses.add(block.of_forecaster(number))
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
@@ -174,7 +174,7 @@ class ComparisonWorkspace:
         greatest = 1.0 if block.sample_weight is None else float(block.sample_weight.max())
         self.greatest_weight = max(self.greatest_weight, greatest)
         seen = []
-        for proba, of_zero, logit in block.rivals:
+        for proba, of_zero, logit in block.forecasts:
             losses, logits = np.empty(block.n_rows), np.empty(block.n_rows)
             paired_losses.losses_and_logits(
                 block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
@@ -184,7 +184,7 @@ class ComparisonWorkspace:
             contrast.add(block, seen[i], seen[j], (i, j))
         # Pairs of scores are counted, not weighed: they serve errors of unweighted parts only.
         if is_hard(block):
-            bins = [bins_of(*keys_of(block.of_rival(number)))[0] for number in range(len(self.losses))]
+            bins = [bins_of(*keys_of(block.of_forecaster(number)))[0] for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
         if self.groups is not None or self.periods is not None:

@@ -108,7 +108,7 @@ class ContrastWorkspace:
         kept = counted_losses.room_for_largest(N_APART, least)
         n_kept, _ = counted_losses.keep_largest(gaps, 0, least, 0, kept)
         chosen = [place for gap, place in kept[:n_kept].tolist() if gap > 0]
-        one, other = (block.rivals[number] for number in pair)
+        one, other = (block.forecasts[number] for number in pair)
         found = [
             RowApart(row_of(block, one, float(first[k]), k), row_of(block, other, float(second[k]), k)) for k in chosen
         ]

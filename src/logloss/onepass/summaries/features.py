@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS, levels_of
+from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array, Column
+from logloss.data.terms import levels_of
 from logloss.data.values import Value
 from logloss.onepass.summaries.blockwise import BlockwiseSummary
 from logloss.onepass.summaries.contract import Workspace, mass_of

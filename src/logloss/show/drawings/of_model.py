@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
-from logloss.data.design import Numbers
+from logloss.data.terms import Numbers
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import coefficient_rows, odds_ratio
 from logloss.text import count, counted, fixed, printable, significant

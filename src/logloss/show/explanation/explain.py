@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from logloss.data.request import RowOptions, described
 from logloss.data.rows import LabelTest
 from logloss.data.values import Value, is_label
 from logloss.errors import DataError
@@ -27,6 +28,7 @@ MOST_POINTS = 200
 LONGEST_NAME = 30
 
 
+@described
 def explain(
     data: Any,
     y_true: Any = None,
@@ -51,14 +53,12 @@ def explain(
         Labels, as in `fit`: a name, where `data` is a table, or a comparison such as ``"stars >= 4"``.
     feature : name of a column, optional
         The column of numbers, where `data` is a table.
-    pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+    {pos_label}
     l2 : float, ≥ 0
         Prior precision on the summed loss, as in `fit`; 1 keeps the curve finite where a cut divides the classes.
     model : LogisticModel, optional
         A model of this one column that is shown instead of a new one.
-    header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
+    {header}
 
     Returns
     -------
@@ -120,9 +120,10 @@ def _points_of(
     if isinstance(y_true, str):
         if feature is None:
             raise DataError('name the column of numbers that is shown: feature="…" (in the shell -x).')
-        source, roles = bind(data, y_true=y_true, features=[feature], pos_label=pos_label, header=header)
+        asked = RowOptions(y_true=y_true, pos_label=pos_label, header=header)
+        source, roles = bind(data, asked, features=[feature])
     else:
-        source, roles = bind(y_true, features={feature or "x": data}, pos_label=pos_label)
+        source, roles = bind(y_true, RowOptions(pos_label=pos_label), features={feature or "x": data})
     found = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))
     if found.n_rows > MOST_POINTS:
         raise DataError(

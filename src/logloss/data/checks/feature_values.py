@@ -1,0 +1,71 @@
+"""Features: numbers are finite, dates are refused, what is a code stays as it was found.
+
+>>> from logloss.data.rows import Place
+>>> rows = Rows({"age": Column(np.array([20, 30]))}, 0, Place())
+>>> [age] = features_of(Check(rows, Roles("y", features=("age",))))
+>>> age.values.tolist()
+[20.0, 30.0]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.data.checks.missing_values import fail_missing, lacking_rows
+from logloss.data.checks.reading import Check, read_only
+from logloss.data.rows import Column, Roles, Rows
+from logloss.errors import DataError
+
+
+def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tuple[Column, ...]:
+    """The features of rows that have no labels: finite, and nothing is missing but where it may be."""
+    check = Check(rows, roles)
+    for name in roles.features:
+        lacking = None if name in may_lack else lacking_rows(check, name)
+        if lacking is not None:
+            fail_missing(check, name, lacking, "The model has no coefficient for what is missing there; fill it.")
+    return features_of(check)
+
+
+def features_of(check: Check) -> tuple[Column, ...]:
+    """The columns of a fit: numbers as floats, finite (or, with missing="indicator", NaN); others as found."""
+    return tuple(_feature(check, name) for name in check.roles.features)
+
+
+def _feature(check: Check, name: str) -> Column:
+    """One of them."""
+    column = check.rows.columns[name]
+    if column.is_matrix:
+        if not check.roles.is_checked:
+            _check_matrix(check, name, column)
+        is_ready = column.values.dtype in (np.float32, np.float64)
+        return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
+    if column.is_date:
+        raise DataError(
+            f"{check.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Make columns of "
+            "the parts that matter, such as the year, the month, the day of the week, or the days since a date, "
+            "and name those."
+        )
+    is_code = column.categories is not None or column.values.dtype == np.bool_
+    if name in check.roles.categories or (is_code and not column.has_exact_numbers):
+        return column
+    values = check.present(name) if column.missing is not None else check.numeric(name)
+    if not check.roles.is_checked:
+        bad = np.isinf(values) if check.roles.missing == "indicator" else ~np.isfinite(values)
+        if bad.any():
+            check.fail(name, "must be finite", bad)
+    return Column(read_only(values))
+
+
+def _check_matrix(check: Check, name: str, column: Column) -> None:
+    """Refuse a matrix that holds infinity, or NaN where nothing may be missing; the column is named."""
+    allows = np.isnan if check.roles.missing == "indicator" else np.zeros_like
+    unsound = check.unsound_rows(name)
+    bad = ~np.isfinite(column.values[unsound]) & ~allows(column.values[unsound]).astype(bool)
+    if bad.any():
+        own = column.names[int(np.argmax(bad.any(axis=0)))]
+        j = column.names.index(own)
+        wrong = np.zeros(len(column.values), dtype=bool)
+        wrong[unsound] = bad[:, j]
+        single = Rows({own: Column(column.values[:, j])}, check.rows.first_row, check.rows.place)
+        Check(single, check.roles, check.numbers).fail(own, "must be finite", wrong)

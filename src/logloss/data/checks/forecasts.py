@@ -1,0 +1,77 @@
+"""Forecasts: probabilities in [0, 1], of one class or of both, or log-odds.
+
+>>> from logloss.data.rows import Column, Place, Roles, Rows
+>>> rows = Rows({"p": Column(np.array([0.5, 0.25]))}, 0, Place())
+>>> proba, proba_of_zero, logit = forecast_in(Check(rows, Roles("y", "p")), Forecaster("", y_proba="p"))
+>>> proba.tolist(), proba_of_zero, logit
+([0.5, 0.25], None, None)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.data.checks.reading import Check
+from logloss.data.prior_shift import Forecast, corrected
+from logloss.data.rows import Array, Column, Forecaster
+from logloss.text import value_text
+
+BITS_OF_ONE = 0x3FF0000000000000
+BITS_OF_ONE_FLOAT32 = 0x3F800000
+# P(0) + P(1) may miss 1 by the rounding of a float32 column, not by more.
+PAIR_TOLERANCE = 1e-6
+
+
+def forecast_in(check: Check, of: Forecaster) -> Forecast:
+    """P(1), P(0) and logits of a forecast, those that there are, corrected for negatives that training left out."""
+    stated = _stated(check, of)
+    kept = check.roles.negatives_kept
+    return stated if kept == 1 else corrected(*stated, kept)
+
+
+def _stated(check: Check, of: Forecaster) -> Forecast:
+    """The same as they stand in the table."""
+    if of.y_logit is not None:
+        logit = check.numeric(of.y_logit)
+        return None, None, logit
+    if of.y_proba is None:
+        return None, None, None
+    proba = _probabilities(check, of.y_proba)
+    if of.y_proba_of_zero is None:
+        return proba, None, None
+    proba_of_zero = _probabilities(check, of.y_proba_of_zero)
+    if proba.dtype != proba_of_zero.dtype:
+        proba, proba_of_zero = proba.astype(np.float64), proba_of_zero.astype(np.float64)
+    total = proba.astype(np.float64) + proba_of_zero
+    bad = ~(np.abs(total - 1.0) <= PAIR_TOLERANCE)
+    if bad.any():
+        index = int(np.argmax(bad))
+        partner = value_text(proba_of_zero[index])
+        expected = f"and {check.roles.spoken(of.y_proba_of_zero)} must add up to 1 within 1e-6"
+        hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
+        check.fail(of.y_proba, expected, bad, hint)
+    return proba, proba_of_zero, None
+
+
+def _probabilities(check: Check, name: str) -> Array:
+    """A column of probabilities, float32 or float64."""
+    proba = check.numeric(name)
+    if name not in check.sound:
+        bad = ~((proba >= 0) & (proba <= 1))
+        if bad.any():
+            check.fail(name, "must lie in [0, 1]", bad, "If it holds log-odds, pass it as `y_logit`.")
+    return proba
+
+
+def is_all_in_unit_interval(column: Column) -> bool:
+    """Whether floats are all in [0, 1] and none is NaN, in one look; −0.0 is left to the slower one.
+
+    Seen as unsigned integers, the floats of [0, 1] lie up to the bits of 1; negative ones and NaN lie above.
+    """
+    if column.missing is not None or column.categories is not None or not column.values.flags.c_contiguous:
+        return False
+    if column.values.dtype == np.float64:
+        return len(column.values) == 0 or bool(column.values.view(np.uint64).max() <= BITS_OF_ONE)
+    if column.values.dtype == np.float32:
+        return len(column.values) == 0 or bool(column.values.view(np.uint32).max() <= BITS_OF_ONE_FLOAT32)
+    return False
