@@ -1,10 +1,4 @@
-"""calibrate(): from a measurement, or from rows that it walks once, to a calibration.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> round(calibrate(m, method="temperature").saves, 3)
-0.089
-"""
+"""calibrate(): from a measurement, or from rows that it walks once, to a calibration."""
 
 from __future__ import annotations
 

@@ -1,12 +1,5 @@
 """Fitting maps to the labels of a summary, and how far a fit to bins can be from one to the rows.
 
->>> import numpy as np, logloss
->>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> from logloss.calibration.bins import score_bins_of
->>> bins = score_bins_of(m.summary)
->>> round(fitted_map("temperature", FitData.of_bins(bins, bins.masses)).a, 2)
-0.49
-
 Every fit is made with Platt's targets, as if one row more of each class had been seen: of few rows, of one class and of
 scores that separate the labels it is finite.
 """

@@ -1,8 +1,4 @@
-"""Tests of figures: `--fail-if "log_loss_nats > 0.36"`.
-
->>> FAILURE.fullmatch("log_loss_nats > 0.36")["name"]
-'log_loss_nats'
-"""
+"""Tests of figures: `--fail-if "log_loss_nats > 0.36"`."""
 
 from __future__ import annotations
 

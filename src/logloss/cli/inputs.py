@@ -1,8 +1,4 @@
-"""What a command reads: files, folders, patterns or standard input; none of it is what the command writes.
-
->>> typed("2016"), typed("null")
-(['2016', 2016], [None])
-"""
+"""What a command reads: files, folders, patterns or standard input; none of it is what the command writes."""
 
 from __future__ import annotations
 

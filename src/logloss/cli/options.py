@@ -1,8 +1,4 @@
-"""The group of commands, and the words that several of them know: each option is declared once, here.
-
->>> list(OPTIONS)[:2]
-['y_true', 'y_true_or_summary']
-"""
+"""The group of commands, and the words that several of them know: each option is declared once, here."""
 
 from __future__ import annotations
 

@@ -1,12 +1,4 @@
-"""What every command does beside its own work: look at its outputs before, write, say and judge after.
-
->>> import logloss
->>> outputs = Outputs(as_json=False, quiet=True)
->>> outputs.check()
->>> outputs.deliver(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]}))  # doctest: +ELLIPSIS
-a and b cost the same in every row
-...
-"""
+"""What every command does beside its own work: look at its outputs before, write, say and judge after."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Levels, and what lies between them: a loss as the sum of its parts, a move as the sum of its reasons.
-
->>> from logloss.answers.estimate import Estimate
->>> terms = [("less", -1.0, Estimate(0.25)), ("more", 1.0, Estimate(0.5))]
->>> levels_table(("start", Estimate(1.0)), terms, ("end", Estimate(1.25)))["to_nats"]
-[1.0, 0.75, 1.25, 1.25]
-"""
+"""Levels, and what lies between them: a loss as the sum of its parts, a move as the sum of its reasons."""
 
 from __future__ import annotations
 

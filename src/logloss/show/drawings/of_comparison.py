@@ -1,10 +1,4 @@
-"""What the pictures of a comparison show.
-
->>> import logloss
->>> c = logloss.compare([1, 0] * 50, {"old": [0.5] * 100, "new": [0.7, 0.4] * 50})
->>> ranking(c).table("ranking")["forecast"]
-['new', 'old']
-"""
+"""What the pictures of a comparison show."""
 
 from __future__ import annotations
 

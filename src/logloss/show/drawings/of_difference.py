@@ -1,10 +1,4 @@
-"""What the picture of a difference shows.
-
->>> import logloss
->>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
->>> waterfall(logloss.diff(old, old)).table("parts")["value_nats"][1:4]
-[0.0, 0.0, 0.0]
-"""
+"""What the picture of a difference shows."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""What the pictures of a measurement show.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> parts(m).table("parts")["to_nats"][-1] == m.log_loss
-True
-"""
+"""What the pictures of a measurement show."""
 
 from __future__ import annotations
 

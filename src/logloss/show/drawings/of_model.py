@@ -1,10 +1,4 @@
-"""What the pictures of a model show.
-
->>> import logloss
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> kinds(model), boundary(model).table("curve")["proba"][50]
-(['boundary', 'coefficients', 'passes'], 0.5)
-"""
+"""What the pictures of a model show."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""An explanation as an answer: its figures, its text, its page.
-
->>> import logloss
->>> explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
->>> text_of(explanation).splitlines()[0]
-'Four points, 0.5000 of them positive.'
-"""
+"""An explanation as an answer: its figures, its text, its page."""
 
 from __future__ import annotations
 

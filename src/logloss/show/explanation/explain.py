@@ -1,8 +1,4 @@
-"""explain(): from points on a line, or from a measurement of any predictions, to an explanation.
-
->>> explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).to_html().count("<svg")
-15
-"""
+"""explain(): from points on a line, or from a measurement of any predictions, to an explanation."""
 
 from __future__ import annotations
 

@@ -1,12 +1,4 @@
-"""The page of predictions, however many: the same lesson, told of pools.
-
->>> import logloss
->>> from logloss.show.explanation.lesson import LessonOfPools, Names
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> body, sliders = body_of_pools(LessonOfPools(Names("won", "lost", noun="row"), m))
->>> body.count("<svg")
-9
-"""
+"""The page of predictions, however many: the same lesson, told of pools."""
 
 from __future__ import annotations
 

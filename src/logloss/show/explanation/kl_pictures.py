@@ -1,11 +1,4 @@
-"""The pictures of what a cost is made of: entropy and KL as areas, pools, and the ladder of all prices.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> shown = str(areas(lesson, lesson.constant_forecast(0.5)))
->>> "entropy" in shown and "KL" in shown
-True
-"""
+"""The pictures of what a cost is made of: entropy and KL as areas, pools, and the ladder of all prices."""
 
 from __future__ import annotations
 

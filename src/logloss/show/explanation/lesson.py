@@ -1,9 +1,4 @@
-"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures.
-
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> round(float(lesson.costs.mean()), 4) == round(lesson.measured.log_loss, 4)
-True
-"""
+"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures."""
 
 from __future__ import annotations
 

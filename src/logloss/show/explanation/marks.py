@@ -1,9 +1,5 @@
 """Pictures drawn by hand: marks on axes as SVG, and the frames of a picture that moves.
 
->>> axes = Axes(x=(0.0, 1.0), y=(0.0, 2.0))
->>> str(axes.dot(0.5, 1.0, is_positive=True, says="half"))
-'<circle class="pos" cx="235.5" cy="118" r="5"><title>half</title></circle>'
-
 What moves is drawn once for each frame, whole; `animated` finds which attributes and texts differ between frames. So
 nothing about motion is written by hand, each frame is a picture that could stand alone, and a page needs no arithmetic.
 """

@@ -1,10 +1,4 @@
-"""The pictures of points and curves: each a function of the lesson, and of a frame where it moves.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> str(points(lesson)).count('class="pos"')
-2
-"""
+"""The pictures of points and curves: each a function of the lesson, and of a frame where it moves."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""The page of points on a line: what it says, in order.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> body, sliders = body_of_points(lesson)
->>> [slider.name for slider in sliders]
-['say', 'pass']
-"""
+"""The page of points on a line: what it says, in order."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""The parts of the page that points and pools share: cost curves, entropy, cross-entropy, calibration, the ladder.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> shown, slider = cross_entropy_part(lesson)
->>> len(slider.values)
-81
-"""
+"""The parts of the page that points and pools share: cost curves, entropy, cross-entropy, calibration, the ladder."""
 
 from __future__ import annotations
 

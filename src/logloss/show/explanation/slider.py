@@ -1,9 +1,5 @@
 """Sliders: what stands on the page, and what the script is told.
 
->>> slider = Slider("say", "Say p", ["p = 0.2", "p = 0.8"], shown=1)
->>> 'max="1"' in slider.html(), slider.html().count("hidden")
-(True, 1)
-
 Without script a slider is not seen, and each picture is that of the frame shown first.
 """
 

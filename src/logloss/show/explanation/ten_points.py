@@ -1,8 +1,5 @@
 """The lesson: ten points on a line, trained, measured and explained.
 
->>> print(ten_points_text().splitlines()[0])
-Ten points on a line: seven green, three red. Green counts as 1.
-
 The points are those of D. Godoy, Understanding binary cross-entropy / log loss: a visual explanation (2018).
 """
 

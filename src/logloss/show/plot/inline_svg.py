@@ -1,10 +1,4 @@
-"""A figure as an SVG element for a page: its colours are the page's, nothing in it has a style attribute.
-
->>> from logloss.show.plot.style import new_axes
->>> shown = inline_svg(new_axes(40)[0])
->>> shown.startswith('<svg viewBox="0 0 252.28'), "style=" in shown
-(True, False)
-"""
+"""A figure as an SVG element for a page: its colours are the page's, nothing in it has a style attribute."""
 
 from __future__ import annotations
 

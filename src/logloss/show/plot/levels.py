@@ -1,10 +1,4 @@
-"""Levels as points, what lies between them as bars: no axis needs to begin at 0.
-
->>> import logloss
->>> ax = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).plot("parts")
->>> [label.get_text() for label in ax.get_yticklabels()]
-['uncertainty', '− discrimination', '+ miscalibration', '= log loss']
-"""
+"""Levels as points, what lies between them as bars: no axis needs to begin at 0."""
 
 from __future__ import annotations
 

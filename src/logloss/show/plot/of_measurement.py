@@ -1,10 +1,4 @@
-"""Pictures of a measurement.
-
->>> import logloss
->>> ax = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).plot("parts")
->>> ax.get_xlabel()
-'nats per row'
-"""
+"""Pictures of a measurement."""
 
 from __future__ import annotations
 

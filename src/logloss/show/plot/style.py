@@ -1,9 +1,4 @@
-"""How pictures look: one column of a journal wide, colours that page and picture share, and where nothing is drawn.
-
->>> figure, ax = new_axes(60)
->>> round(float(figure.get_figwidth()) * 25.4), figure.get_facecolor()[3]
-(89, 0.0)
-"""
+"""How pictures look: one column of a journal wide, colours that page and picture share, and where nothing is drawn."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""What the report of a comparison says.
-
->>> import logloss
->>> sentences(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]}))[0]
-'a and b cost the same in every row.'
-"""
+"""What the report of a comparison says."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""What the report of a measurement says.
-
->>> import logloss
->>> sentences(logloss.measure([1, 0], [0.5, 0.5]))[0].split(",")[0]
-'Your log loss is 0.6931 nats (1.0000 bits)'
-"""
+"""What the report of a measurement says."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""What the report of a model says.
-
->>> import logloss
->>> sentences(logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0))[0].split(":")[0]
-'The model predicts y_true = 1 from 1 column'
-"""
+"""What the report of a model says."""
 
 from __future__ import annotations
 

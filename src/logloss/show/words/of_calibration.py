@@ -1,10 +1,4 @@
-"""A calibration in words, as people read it; nothing is computed here but how figures are written.
-
->>> import logloss
->>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
->>> described(c)
-'temperature 2.048 (slope 0.4882)'
-"""
+"""A calibration in words, as people read it; nothing is computed here but how figures are written."""
 
 from __future__ import annotations
 

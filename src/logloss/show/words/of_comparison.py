@@ -1,9 +1,4 @@
-"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here.
-
->>> import logloss
->>> print(repr(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]})).splitlines()[0])
-a and b cost the same in every row
-"""
+"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here."""
 
 from __future__ import annotations
 

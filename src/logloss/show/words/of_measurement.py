@@ -1,9 +1,4 @@
-"""A measurement in words, as people read it; nothing is computed here but how figures are written.
-
->>> import logloss
->>> print(repr(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])).splitlines()[0])
-4 rows · positive: y_true = 1 · intervals: 95 %, rows independent
-"""
+"""A measurement in words, as people read it; nothing is computed here but how figures are written."""
 
 from __future__ import annotations
 
