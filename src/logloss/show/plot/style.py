@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -71,17 +71,14 @@ class Panel(Axes):
         """The figure, twice as fine as it is shown."""
         figure: Any = self.figure
         buffer = io.BytesIO()
-        with matplotlib.rc_context(SETTINGS):
+        with settings():
             figure.savefig(buffer, format="png", dpi=240, facecolor="white")
         width, height = figure.get_size_inches()
         return buffer.getvalue(), {"width": round(width * 120), "height": round(height * 120)}
 
 
-@contextmanager
-def settings() -> Iterator[None]:
-    """What is drawn inside looks like this, whatever else the session has set; its own settings come back."""
-    with matplotlib.rc_context(SETTINGS):
-        yield
+# What is drawn inside looks like this, whatever else the session has set; its own settings come back.
+settings = partial(matplotlib.rc_context, SETTINGS)
 
 
 def new_axes(height_mm: float) -> tuple[Figure, Panel]:

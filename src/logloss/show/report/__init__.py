@@ -46,10 +46,12 @@ def short_html(answer: Answer) -> str:
 
 def _figure(answer: Answer, kind: str) -> str:
     """One picture with its sentence and its numbers."""
-    from logloss.show.plot import svg_of
+    from logloss.show.plot import inline_svg, plot
 
     shown = drawing(answer, kind)
     if shown.reason:
         inside = page.numbers(shown.numbers, title=shown.title, note=shown.note) if shown.numbers else ""
         return page.words(shown.title, shown.sentence, inside)
-    return page.figure(svg_of(answer, kind), shown.title, shown.sentence, shown.numbers, note=shown.note)
+    return page.figure(
+        inline_svg(plot(answer, kind).figure), shown.title, shown.sentence, shown.numbers, note=shown.note
+    )
