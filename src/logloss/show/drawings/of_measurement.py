@@ -60,10 +60,10 @@ def reliability(m: Measurement) -> Drawing:
     if len(pools) > MOST_LISTED:
         note += f" The first {MOST_LISTED} of {count(len(pools))}."
     title = "Said and happened"
-    return Drawing("reliability", title, _of_reliability(m, pools, figures), tables, figures, rows, note)
+    return Drawing("reliability", title, _of_reliability(pools, figures), tables, figures, rows, note)
 
 
-def _of_reliability(m: Measurement, pools: SmallTable, figures: dict[str, Any]) -> str:
+def _of_reliability(pools: SmallTable, figures: dict[str, Any]) -> str:
     """What to see in it."""
     far = max(pools, key=lambda pool: pool["share"] * abs(pool["rate"] - (pool["lowest"] + pool["highest"]) / 2))
     middle = (far["lowest"] + far["highest"]) / 2

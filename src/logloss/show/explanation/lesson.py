@@ -213,7 +213,7 @@ class LessonOfPools(Lesson):
 
 
 def lesson_of_points(
-    x: Any, labels: Any, names: Names, *, l2: float = 0.0, model: LogisticModel | None = None
+    x: Any, labels: Any, names: Names, *, l2: float, model: LogisticModel | None = None
 ) -> LessonOfPoints:
     """The lesson of a column of numbers and of labels 0 and 1, by a model of that column or by one that is fitted."""
     x, labels = np.asarray(x, np.float64), np.asarray(labels, np.uint8)

@@ -29,9 +29,10 @@ def drawn(height: float, *marks: Element) -> Element:
     return Element("svg", *marks, viewBox=f"0 0 {WIDTH} {height:g}")
 
 
-def lanes(lesson: LessonOfPoints, top: float = ABOVE, height: float = 180.0, title: str = "") -> tuple[Axes, Element]:
+def lanes(lesson: LessonOfPoints, height: float = 180.0) -> tuple[Axes, Element]:
     """Axes whose height is a probability of positive."""
-    axes = Axes(lesson.reach, (0.0, 1.0), top=top, height=height)
+    axes = Axes(lesson.reach, (0.0, 1.0), top=ABOVE, height=height)
+    title = f"probability of {cut(lesson.names.positive, 30)}"
     return axes, axes.frame(lesson.names.feature, title, y_ticks=[0, 0.25, 0.5, 0.75, 1])
 
 
@@ -80,7 +81,7 @@ def dots_on(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
 
 def curve(lesson: LessonOfPoints) -> Element:
     """The fitted curve, and each point at the height of its probability."""
-    axes, frame = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}")
+    axes, frame = lanes(lesson)
     last = lesson.frames[-1]
     stemmed = zip(lesson.x, last.proba, strict=True) if lesson.n <= MOST_LARGE else ()
     stems = [axes.span((x, x), (0, p), "stem") for x, p in stemmed]
@@ -111,7 +112,7 @@ def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element
 
 def given(lesson: LessonOfPoints) -> Element:
     """The probability given to what happened: above in its place on the curve, below standing in a row."""
-    axes, frame = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}", height=150.0)
+    axes, frame = lanes(lesson, height=150.0)
     last = lesson.frames[-1]
     bars = given_bars(lesson, axes, last)
     above = [frame, *bars, curve_line(lesson, axes, last, "curve"), *dots_on(lesson, axes, last)]
@@ -208,7 +209,7 @@ def inside_of(share: float) -> tuple[int, str]:
     return (-1, "end") if share > 0.5 else (1, "start")
 
 
-def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
+def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...]) -> Element:
     """Entropy: 0 where all are alike, most at half; where the points lie, and pools on it."""
     axes = Axes((0.0, 1.0), (0.0, 0.8), height=190.0)
     title = f"share of {cut(lesson.names.positive, 30)}"
@@ -237,7 +238,7 @@ def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
 
 def trained(lesson: LessonOfPoints, frame: Frame) -> Element:
     """The curve of one pass before those of all others, and the bars of what happened."""
-    axes, around = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}")
+    axes, around = lanes(lesson)
     ghosts = [curve_line(lesson, axes, each, "ghost") for each in lesson.frames]
     bars = given_bars(lesson, axes, frame)
     now = curve_line(lesson, axes, frame, "curve")

@@ -1,10 +1,4 @@
-"""Answers as figures: the only importer of matplotlib.
-
->>> import logloss
->>> ax = plot(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]), "costliest")
->>> ax.get_ylabel()
-'share of the loss (%)'
-"""
+"""Answers as figures: the only importer of matplotlib."""
 
 from __future__ import annotations
 

@@ -89,9 +89,9 @@ def new_axes(height_mm: float) -> tuple[Figure, Panel]:
         return figure, ax
 
 
-def name_rows(ax: Axes, names: Sequence[str], longest: int = 22) -> None:
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Names at the left, the first one at the top."""
-    ax.set_yticks(range(len(names)), [cut(name, longest) for name in names], parse_math=False)
+    ax.set_yticks(range(len(names)), [cut(name, 22) for name in names], parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

@@ -1,10 +1,4 @@
-"""Answers as one HTML file: first the answer in sentences, then pictures, then tables; no script, no outside link.
-
->>> import logloss
->>> page = to_html(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]))
->>> "Your log loss is 0.3375 nats (0.4870 bits)" in page, "<script" in page
-(True, False)
-"""
+"""Answers as one HTML file: first the answer in sentences, then pictures, then tables; no script, no outside link."""
 
 from __future__ import annotations
 
