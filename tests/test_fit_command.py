@@ -15,7 +15,7 @@ from test_cli import run  # noqa: F401
 from test_design import people
 
 import logloss
-from logloss.cli.progress import Bar
+from logloss.cli.outputs import Bar
 
 
 @pytest.fixture

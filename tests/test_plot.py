@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from logloss.show import page
 from logloss.show.drawings import ROOMS, kinds
-from logloss.show.plot import FORMATS, plot, save, style, svg_of
+from logloss.show.plot import FORMATS, inline_svg, plot, save, style
 
 # One rounding of a share or a mean of order one, many times over.
 ROUNDING = 1e-12
@@ -390,7 +390,7 @@ def test_the_same_answer_makes_the_same_file(measured, form, tmp_path):
 def test_a_picture_is_small_and_its_colours_are_the_pages(measured, model, compared):
     for answer in (measured, model, compared, logloss.calibrate(measured)):
         for kind in kinds(answer):
-            svg = svg_of(answer, kind)
+            svg = inline_svg(plot(answer, kind).figure)
             assert svg.startswith("<svg viewBox=")
             assert len(svg) < 22_000
             assert "style=" not in svg
@@ -436,7 +436,7 @@ def test_names_from_data_are_only_ever_text():
     names = ["$\\frac{1}{", "$a_1$", "</text><script>", "日本語", "\u202eevil", "a\nb", "x" * 10_000, "", "null"]
     labels, proba = forecasts(800)
     m = logloss.measure(labels, proba, by=np.array(names, dtype=object)[np.arange(800) % len(names)])
-    svg = svg_of(m, "groups")
+    svg = inline_svg(plot(m, "groups").figure)
     assert "<script" not in svg
     assert "&lt;/text&gt;&lt;script&gt;" in svg
     assert "$a_1$" in svg
@@ -468,7 +468,7 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
     moved = logloss.diff(measured, logloss.measure(*forecasts(900, seed=4), name="later"))
     answers = (measured, model, compared, logloss.calibrate(measured), moved)
     assert form in FORMATS
-    assert {type(answer) for answer in answers} == set(ROOMS)
+    assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:
         for kind in kinds(answer):
             buffer = io.BytesIO()

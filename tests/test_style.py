@@ -61,7 +61,7 @@ EXEMPT = {FRONT, "__main__"}
 # The table through which answers find who renders them, and the front door, which imports names when they are used.
 FINDERS = {"answers.answer", FRONT}
 # Names that may occur twice: an answer, what shows one kind of answer, a command, and the same picture as numbers and ink.
-MAY_REPEAT = re.compile(r"__init__|answer|of_\w+|\w+_command|levels")
+MAY_REPEAT = re.compile(r"__init__|answer|of_\w+|\w+_command")
 
 # Where a heavy package may be imported at module level.
 HEAVY_AT_MODULE_LEVEL: dict[str, set[str]] = {

@@ -103,7 +103,7 @@ def printable_lines(text: str) -> str:
 
 def columns(rows: Sequence[Sequence[str]], align: str, gap: str = "  ") -> list[str]:
     """Rows of cells as lines of equal columns; `align` has l or r for each."""
-    widths = [max(len(row[j]) for row in rows) for j in range(len(align))]
+    widths = [max((len(row[j]) for row in rows), default=0) for j in range(len(align))]
     lines = []
     for row in rows:
         cells = [

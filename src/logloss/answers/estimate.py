@@ -62,6 +62,11 @@ class Estimate(float):
         return not math.isnan(self.low)
 
 
+def negated(estimate: Estimate) -> Estimate:
+    """The estimate with the other sign, its interval turned round."""
+    return Estimate(-estimate, -estimate.high, -estimate.low, estimate.reason)
+
+
 def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
     """A mean with the interval of Hall's transformation of the studentised mean, never below a bound.
 

@@ -1,10 +1,4 @@
-"""A calibration: the map, what it is expected to save, and how it was chosen; printable, and a small JSON file.
-
->>> import logloss
->>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
->>> print(str(c).splitlines()[0])
-Calibration  temperature 2.048 (slope 0.4882) · from 200 rows · positive: y_true = 1
-"""
+"""A calibration: the map, what it is expected to save, and how it was chosen; printable, and a small JSON file."""
 
 from __future__ import annotations
 

@@ -2,12 +2,6 @@
 
 A summary has no rows, but rows of one label at one place are equal: to draw folds of rows is to split their numbers.
 Where clusters are kept, whole clusters are drawn.
-
->>> import numpy as np, logloss
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> bins = score_bins_of(m.summary)
->>> bins.n_bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)).shape
-(4, (2, 2, 4))
 """
 
 from __future__ import annotations

@@ -1,10 +1,4 @@
-"""calibrate(): from a measurement, or from rows that it walks once, to a calibration.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> round(calibrate(m, method="temperature").saves, 3)
-0.089
-"""
+"""calibrate(): from a measurement, or from rows that it walks once, to a calibration."""
 
 from __future__ import annotations
 
@@ -30,7 +24,6 @@ from logloss.inference.moments import dot
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
-from logloss.onepass.summaries import LossSummary
 from logloss.text import listed, value_text
 
 if TYPE_CHECKING:
@@ -162,8 +155,9 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     bins = score_bins_of(summary)
     moments, error_of = figures_of(summary, bins.table)
     methods = METHODS if method == AUTO else tuple(dict.fromkeys((NOTHING, method)))
-    # Cross-fitting needs two; of a single row one of them is empty.
-    n_folds = max(min(n_folds, _most_folds(summary)), 2)
+    # No more than there are independent observations; cross-fitting needs two: of a single row one of them is empty.
+    n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
+    n_folds = max(min(n_folds, n_observations), 2)
     folds = folds_of(bins, summary, n_folds, random)
     effect = 1.0 if summary.clusters is None else design_effect(bins.table, summary.n_rows, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
@@ -211,11 +205,6 @@ def design_effect(table: ScoreTable, n_rows: int, error_of: ErrorOf) -> float:
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
 
 
-def _most_folds(summary: LossSummary) -> int:
-    """No more folds than there are independent observations."""
-    return summary.n_rows if summary.clusters is None else summary.clusters.n_groups
-
-
 def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str, *, is_choice: bool) -> Estimate:
     """What a method saves on new rows, with its interval; of a choice: what choosing anew for each fold saves."""
     if method == NOTHING:
@@ -243,7 +232,7 @@ def _share(saves: Estimate, loss: float) -> Estimate:
 
 def _table(candidates: CrossFit, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
     """Each method, from the simplest: its cross-fitted log loss, what it saves, the standard error of that."""
-    rows: dict[str, list[Any]] = {"method": [], "log_loss_nats": [], "saves_nats": [], "error_nats": []}
+    found = []
     before = candidates.log_loss(NOTHING)
     for method in methods:
         loss = candidates.log_loss(method)
@@ -251,8 +240,6 @@ def _table(candidates: CrossFit, methods: tuple[str, ...], error_of: ErrorOf) ->
         more, error, _ = (
             candidates.difference(NOTHING, method, error_of) if is_known else (math.nan, math.nan, math.nan)
         )
-        rows["method"].append(method)
-        rows["log_loss_nats"].append(loss)
-        rows["saves_nats"].append(more)
-        rows["error_nats"].append(error)
-    return SmallTable(rows)
+        found.append((method, loss, more, error))
+    names = ("method", "log_loss_nats", "saves_nats", "error_nats")
+    return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})

@@ -1,12 +1,5 @@
 """Fitting maps to the labels of a summary, and how far a fit to bins can be from one to the rows.
 
->>> import numpy as np, logloss
->>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> from logloss.calibration.bins import score_bins_of
->>> bins = score_bins_of(m.summary)
->>> round(fitted_map("temperature", FitData.of_bins(bins, bins.masses)).a, 2)
-0.49
-
 Every fit is made with Platt's targets, as if one row more of each class had been seen: of few rows, of one class and of
 scores that separate the labels it is finite.
 """
@@ -14,6 +7,7 @@ scores that separate the labels it is finite.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,29 +15,34 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.calibration.bins import ScoreBins
-from logloss.calibration.bounds import Bounds, bounds_of
 from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     AS_GOOD_AS_INFINITE,
+    CONVERGED,
+    ROUNDING,
     LogOddsMap,
     ScoredLabels,
     costs,
     fitted,
     is_inside,
     labels_inside,
+    loss_at,
 )
 from logloss.inference.recalibration import pooled
+from logloss.inference.score_table import Points, ScoreTable, of_bins
 from logloss.information import entropy
+from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
 if TYPE_CHECKING:
     from logloss.inference.recalibration import Recalibration
-    from logloss.inference.score_table import ScoreTable
 
 # Masses are whole numbers of this part of all mass where shares are compared.
 UNIT_OF_MASS = 2.0**-60
 # Labels of p = 0 and p = 1: masses of (0, 1).
 Pair = tuple[float, float]
+# (log p, −log(1 − p)).
+Logs = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -185,6 +184,103 @@ def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:
     return np.stack([costs(fit.log_odds(bins.log_one[label], bins.log_zero[label]), label) for label in (0, 1)])
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What is certain of the rows of a table: the labels if all rows were at their kindest places, those of the ends of
+    the bins, and the least that log p and −log(1 − p) of rows of 1 can be on average, and the most of rows of 0."""
+
+    kindest: ScoredLabels
+    harshest: ScoredLabels
+    starts: ScoredLabels
+    ends: ScoredLabels
+
+    def most(self, line: LogOddsMap) -> float:
+        """What a map that never decreases can cost at most."""
+        low, high = (line.log_odds(each.log_one, each.log_zero) for each in (self.starts, self.ends))
+        mean = np.clip(line.log_odds(self.harshest.log_one, self.harshest.log_zero), low, high)
+        width = high - low
+        of_high = np.divide(mean - low, width, out=np.zeros(len(width)), where=width > 0)
+        total = 0.0
+        for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
+            # A cost is convex in the log-odds: between two ends it lies below their chord.
+            chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
+            total += math.fsum(masses * chord)
+        return total * (1 + ROUNDING)
+
+    def least(self, kind: str, start: LogOddsMap) -> float:
+        """What no map of a kind can go below; 0 where the search for it does not end."""
+        best = fitted(self.kindest, kind, start)
+        if not best.decrement < CONVERGED:
+            return 0.0
+        # Newton's model expects half the decrement more; four times that is left to what the model does not see.
+        return loss_at(self.kindest, best) * (1 - ROUNDING) - 2 * best.decrement
+
+
+def bounds_of(table: ScoreTable) -> Bounds:
+    """The bounds of a table; without bins all of them are the labels themselves."""
+    if table.is_exact:
+        labels = labels_inside(table)
+        return Bounds(labels, labels, labels, labels)
+    # Offsets have been rounded down: where the mean of the rows lies is known to one unit.
+    unit = 1.0 / (1 << OFFSET_BITS)
+    shares = table.shares
+    edges = [_logs(of_bins(table.scale, table.keys, np.full(len(table.keys), within))) for within in (0.0, 1.0)]
+    means = [_means(table, label, unit, edges) for label in (0, 1)]
+    none = np.zeros(len(table.keys))
+    zeros, ones = np.concatenate([shares[0], none]), np.concatenate([none, shares[1]])
+
+    def together(of_zeros: int, of_ones: int) -> ScoredLabels:
+        """Rows of 0 at one end of what is certain of their mean (0: least, 1: most), rows of 1 at another."""
+        log_one, log_zero = (
+            np.concatenate([means[0][of_zeros][column], means[1][of_ones][column]]) for column in (0, 1)
+        )
+        return ScoredLabels(log_one, log_zero, zeros, ones)
+
+    def at_end(extreme: Callable[[Array, Array], Array]) -> ScoredLabels:
+        """Every row at the end of its bin where both logarithms are least, or most."""
+        log_one, log_zero = (np.concatenate([extreme(edges[0][column], edges[1][column])] * 2) for column in (0, 1))
+        return ScoredLabels(log_one, log_zero, zeros, ones)
+
+    middle = of_bins(table.scale, table.keys, np.full(len(table.keys), 0.5))
+    inside = is_inside(*middle.logs)
+    kept = (zeros + ones > 0) & np.concatenate([inside, inside])
+    # A row of 0 costs least where p is least, a row of 1 where it is greatest.
+    every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
+    return Bounds(*(labels.taken(kept) for labels in every))
+
+
+def _logs(points: Points) -> Logs:
+    """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
+    if points.is_far is not None and len(points.values):
+        # Such an edge stands for no row: its infinite cost would make every bound infinite.
+        points = replace(points, values=np.maximum(points.values, 5e-324))
+    elif points.is_far is None:
+        largest = np.finfo(np.float64).max
+        points = replace(points, values=np.clip(points.values, -largest, largest))
+    return points.logs
+
+
+def _means(table: ScoreTable, label: int, unit: float, edges: list[Logs]) -> tuple[Logs, Logs]:
+    """((Least mean of log p, of −log(1 − p)), (most of each)) of the rows of a label in each bin.
+
+    Along a bin log p is concave and −log(1 − p) convex in the place: a mean lies between chord and curve.
+    """
+    within = table.within[label]  # type: ignore[index]
+    ends = np.clip(within - unit, 0.0, 1.0), np.clip(within + unit, 0.0, 1.0)
+    curve = [_logs(of_bins(table.scale, table.keys, end)) for end in ends]
+    lowest, highest = [], []
+    for column in (0, 1):
+        first, last = edges[0][column], edges[1][column]
+        chords = [(1 - end) * first + end * last for end in ends]
+        on_curve = [each[column] for each in curve]
+        under, over = (chords, on_curve) if column == 0 else (on_curve, chords)
+        # One unit in the last place of each of them, and of what made them.
+        low, high = np.minimum(*under), np.maximum(*over)
+        lowest.append(low - 4e-16 * np.abs(low))
+        highest.append(high + 4e-16 * np.abs(high))
+    return (lowest[0], lowest[1]), (highest[0], highest[1])
+
+
 def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration) -> float:
     """How much less, at most, any map of the same method could cost the very rows, in nats per row."""
     if fit.method == NOTHING:
@@ -193,7 +289,11 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
     edges = _edge_costs(fit, table)
     least = recalibration.least_log_loss
     if fit.method == ISOTONIC:
-        return max(_most_of_isotonic(fit, bounds) + edges[0] - least, 0.0)
+        # A map that never decreases costs most with rows of 0 at the upper ends of bins, of 1 at the lower.
+        zeros = costs(fit.log_odds(bounds.ends.log_one, bounds.ends.log_zero), 0)
+        ones = costs(fit.log_odds(bounds.starts.log_one, bounds.starts.log_zero), 1)
+        most = math.fsum(bounds.ends.zeros * zeros + bounds.starts.ones * ones)
+        return max(most + edges[0] - least, 0.0)
     if len(bounds.kindest.mass) == 0:
         return max(edges[0] - edges[1], 0.0)
     # No map can do better than the isotonic one, nor than the best of its kind at the kindest places.
@@ -212,10 +312,3 @@ def _edge_costs(fit: ScoreMap, table: ScoreTable) -> tuple[float, float]:
         mass = masses[0] + masses[1]
         least += mass * entropy(masses[1] / mass) if mass else 0.0
     return paid, least
-
-
-def _most_of_isotonic(fit: ScoreMap, bounds: Bounds) -> float:
-    """What a map that never decreases can cost at most: rows of 0 at the upper ends of bins, of 1 at the lower."""
-    zeros = costs(fit.log_odds(bounds.ends.log_one, bounds.ends.log_zero), 0)
-    ones = costs(fit.log_odds(bounds.starts.log_one, bounds.starts.log_zero), 1)
-    return math.fsum(bounds.ends.zeros * zeros + bounds.starts.ones * ones)

@@ -1,10 +1,4 @@
-"""A map from a score to a better probability: what it says of each score, 0 and 1 included.
-
->>> import numpy as np
->>> half = ScoreMap("temperature", a=0.5, b=0.5)
->>> half.probabilities(*logs_of_proba(np.array([0.9]))).round(3).tolist()
-[0.75]
-"""
+"""A map from a score to a better probability: what it says of each score, 0 and 1 included."""
 
 from __future__ import annotations
 

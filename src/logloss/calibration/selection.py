@@ -1,13 +1,5 @@
 """Choosing a map by what it costs on rows that it was not fitted to.
 
->>> import numpy as np, logloss
->>> from logloss.calibration.bins import folds_of, score_bins_of
->>> m = logloss.measure([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
->>> bins = score_bins_of(m.summary)
->>> folds = folds_of(bins, m.summary, 5, np.random.default_rng(1))
->>> selected_method(cross_fitted(bins, folds, ("nothing", "temperature")))
-'temperature'
-
 What a choice is expected to save is judged with the choice made anew for each fold, without its rows: of several maps
 the one that did best did so by luck, too.
 """

@@ -5,7 +5,7 @@
     2  usage, or no such file     70  our fault            130  Ctrl-C (128 + the number of the signal)
 
 A command is its options (`options`), its own work, and `Outputs`, which is given what is written, said and judged;
-`inputs` opens what is read, `streams` are stdout and stderr, `exit_codes` says how it ends.
+`inputs` checks what is read, `streams` are stdout and stderr, `exit_codes` says how it ends.
 """
 
 from __future__ import annotations

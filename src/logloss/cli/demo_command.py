@@ -68,7 +68,11 @@ def demo(
     else:
         to_stdout(repr(explanation) + (f"\n\nThe pictures: {written}" if written else ""))
     if opens and written:
-        open_page(written)
+        import webbrowser
+        from pathlib import Path
+
+        if not webbrowser.open(Path(os.path.abspath(written)).as_uri()):
+            to_stderr(f"no browser was found. Open {written} in one.")
 
 
 def written_pictures(explanation: Explanation, path: str, *, is_asked: bool) -> str:
@@ -82,12 +86,3 @@ def written_pictures(explanation: Explanation, path: str, *, is_asked: bool) -> 
         to_stderr(f"no pictures: {printable(path)} cannot be written ({why}). Name another place: --html PAGE")
         return ""
     return printable(path, LONGEST)
-
-
-def open_page(path: str) -> None:
-    """Show a page in the browser, or say that there is none."""
-    import webbrowser
-    from pathlib import Path
-
-    if not webbrowser.open(Path(os.path.abspath(path)).as_uri()):
-        to_stderr(f"no browser was found. Open {path} in one.")

@@ -72,12 +72,8 @@ def run() -> int:
             to_stderr(context.get_usage())
         to_stderr(f"Error: {said}")
         return USAGE
-    except BrokenPipeError:
-        # Whoever read the rows or the help has enough.
-        discard_answer()
-        return DONE
-    except SystemExit:
-        # What click makes of a broken pipe.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read the rows or the help has enough; click makes of a broken pipe the latter.
         discard_answer()
         return DONE
     except click.Abort as aborted:
@@ -97,8 +93,17 @@ def failed(error: Exception, wants_traceback: bool) -> int:
         import traceback
 
         to_stderr("".join(traceback.format_exception(error)))
-    code = code_of(error)
-    to_stderr(f"logloss: {printable(spoken(error, code), LONGEST)}")
+    code, said = OUR_FAULT, str(error) or type(error).__name__
+    if isinstance(error, SourceNotFound):
+        code = USAGE
+    elif isinstance(error, DataError):
+        code = WRONG_DATA
+    elif isinstance(error, LogLossError | OSError | MemoryError):
+        code = COULD_NOT
+    else:
+        said = f"internal error, our fault: {type(error).__name__}: {error}. "
+        said += "Run again with --debug and report what it shows."
+    to_stderr(f"logloss: {printable(said, LONGEST)}")
     return code
 
 
@@ -173,20 +178,3 @@ def ended_by(number: int) -> int:
     """Say that a signal has ended the command: its exit code, that of a shell."""
     to_stderr("logloss: interrupted" if number == signal.SIGINT else f"logloss: ended by {signal.Signals(number).name}")
     return 128 + number
-
-
-def code_of(error: Exception) -> int:
-    """The exit code of an error."""
-    if isinstance(error, SourceNotFound):
-        return USAGE
-    if isinstance(error, DataError):
-        return WRONG_DATA
-    return COULD_NOT if isinstance(error, LogLossError | OSError | MemoryError) else OUR_FAULT
-
-
-def spoken(error: Exception, code: int) -> str:
-    """An error in one line."""
-    if code == OUR_FAULT:
-        said = f"{type(error).__name__}: {error}"
-        return f"internal error, our fault: {said}. Run again with --debug and report what it shows."
-    return str(error) or type(error).__name__

@@ -1,8 +1,4 @@
-"""What a command reads: files, folders, patterns or standard input; none of it is what the command writes.
-
->>> typed("2016"), typed("null")
-(['2016', 2016], [None])
-"""
+"""What a command reads: files, folders, patterns or standard input; none of it is what the command writes."""
 
 from __future__ import annotations
 
@@ -59,10 +55,7 @@ def file_behind(stream: TextIO) -> tuple[int, int, str] | None:
 
 
 def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | None], summary: str | None) -> None:
-    """The same for the files that folders and patterns mean: those of now, and those of the next time.
-
-    summary: an output that is Parquet, whatever its name.
-    """
+    """The same for the files that folders and patterns mean, now and the next time; summary: an output in Parquet."""
     from logloss.data.arrow import is_found_by
     from logloss.files.storage import identity, is_stream
 
@@ -92,24 +85,3 @@ def typed(value: str) -> list[Value]:
 
     number = number_in(value)
     return [value] if number is None else [value, number]
-
-
-def opened(
-    files: tuple[str, ...], *, header: bool, outputs: Iterable[str | None] = (), summary: str | None = None
-) -> Source:
-    """The source of the files named on the command line, none of which is an output; `-` is standard input."""
-    from logloss.data.source import as_source
-
-    if "-" in files:
-        if len(files) > 1:
-            raise click.UsageError("- (standard input) stands alone.")
-        from logloss.data.arrow import open_stream
-
-        if sys.stdin is None:
-            raise click.UsageError("- is standard input, and that is closed.")
-        # Kept, with its reader, to the end: to take that down is to wait for what the pipe says next.
-        AT_WORK.append(open_stream(sys.stdin.buffer, header=header))
-        return AT_WORK[-1]
-    table = as_source(files[0] if len(files) == 1 else list(files), header=header)
-    check_found(table, files, outputs, summary)
-    return table

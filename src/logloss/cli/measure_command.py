@@ -38,7 +38,14 @@ def measure(
     **words: Any,
 ) -> None:
     """Measure the predictions in Parquet or CSV files (or a folder, a glob, - for stdin)."""
-    check_forecast(y_proba, y_logit, model)
+    if bool(y_proba) + (y_logit is not None) + (model is not None) != 1:
+        raise click.UsageError(
+            "name the forecast: -p COL for probabilities, -z COL for log-odds, or --model FILE (one of them)."
+        )
+    if len(y_proba) > 2:
+        raise click.UsageError(
+            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
+        )
     if group and len(words["by"]) != 1:
         raise click.UsageError("--group names values of one column: give --by once.")
     outputs.check(*files, model)
@@ -65,18 +72,6 @@ def measure(
         command = calibrating_rows(files, {"-y": y_true, "-p": y_proba, "-z": y_logit}, words)
     kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
     outputs.deliver(measured, f"{measured.n_scores:,} {kept}", advice=partial(advice_on, measured, command))
-
-
-def check_forecast(y_proba: tuple[str, ...], y_logit: str | None, model: str | None) -> None:
-    """Refuse anything but one forecast."""
-    if bool(y_proba) + (y_logit is not None) + (model is not None) != 1:
-        raise click.UsageError(
-            "name the forecast: -p COL for probabilities, -z COL for log-odds, or --model FILE (one of them)."
-        )
-    if len(y_proba) > 2:
-        raise click.UsageError(
-            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
-        )
 
 
 @click.command()

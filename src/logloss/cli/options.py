@@ -1,8 +1,4 @@
-"""The group of commands, and the words that several of them know: each option is declared once, here.
-
->>> list(OPTIONS)[:2]
-['y_true', 'y_true_or_summary']
-"""
+"""The group of commands, and the words that several of them know: each option is declared once, here."""
 
 from __future__ import annotations
 
@@ -49,10 +45,7 @@ OPTIONS: dict[str, Function] = {
     "cluster": _column("--cluster", say="Column whose equal values depend on each other.", several=True),
     "order": _column("--order", say="Column of dates or numbers: since when it was clear who is better."),
     "negatives_kept": click.option(
-        "--negatives-kept",
-        type=float,
-        metavar="R",
-        help="Share of negatives that training kept, in (0, 1].",
+        "--negatives-kept", type=float, metavar="R", help="Share of negatives that training kept, in (0, 1]."
     ),
     "missing": click.option(
         "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."

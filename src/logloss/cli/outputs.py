@@ -1,29 +1,24 @@
-"""What every command does beside its own work: look at its outputs before, write, say and judge after.
-
->>> import logloss
->>> outputs = Outputs(as_json=False, quiet=True)
->>> outputs.check()
->>> outputs.deliver(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]}))  # doctest: +ELLIPSIS
-a and b cost the same in every row
-...
-"""
+"""What every command does beside its own work: look at its outputs before, write, say and judge after."""
 
 from __future__ import annotations
 
 import functools
 import json
+import math
+import re
 import shlex
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from logloss.cli.fail_if import FailIf, judge, parsed_test
-from logloss.cli.inputs import check_outputs, opened
-from logloss.cli.progress import Bar, bar
+from logloss.answers.figures import number_of_json
+from logloss.cli.inputs import AT_WORK, check_found, check_outputs
 from logloss.cli.streams import LONGEST, say_notes, say_warnings, to_stderr, to_stdout
 from logloss.errors import DataError
 from logloss.text import printable
@@ -31,9 +26,106 @@ from logloss.text import printable
 if TYPE_CHECKING:
     import warnings
 
+    from tqdm import tqdm
+
     from logloss.answers.answer import Answer
+    from logloss.data.block import Block
+    from logloss.data.rows import Rows
     from logloss.data.source import Source
     from logloss.measurement import Measurement
+    from logloss.training.certificate import Pass
+
+# A walk that lasts longer than this many seconds shows how far it is.
+PATIENCE = 1.0
+
+
+class Bar:
+    """A progress bar: called with each block that was walked, and told of each pass of a fit."""
+
+    def __init__(self, shown: tqdm[None]) -> None:
+        self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
+
+    def __call__(self, block: Block | Rows) -> None:
+        with self.lock:
+            self.shown.update(block.n_rows)
+
+    def on_wait(self) -> None:
+        """Work that walks over no rows is going on: the clock of the bar shows it."""
+        with self.lock:
+            self.shown.refresh()
+
+    def on_pass(self, found: Pass) -> None:
+        """The next pass walks over all rows again."""
+        with self.lock:
+            self.n_passes += 1
+            left = f"within {found.bound:.0e}" if math.isfinite(found.bound) else "no bound yet"
+            # Not `reset`, with which a pass of less than PATIENCE would never be seen.
+            self.shown.n = self.shown.last_print_n = 0
+            text = f"pass {self.n_passes}, log loss {found.log_loss:.4f}, {left} nats"
+            self.shown.set_postfix_str(text, refresh=False)
+
+
+FAILED = 1
+FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
+HOLDS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda a, b: a >= b,
+    "<=": lambda a, b: a <= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    "<": lambda a, b: a < b,
+}
+
+
+class FailIf(NamedTuple):
+    """A test as it was typed, and its parts."""
+
+    text: str
+    figure: str
+    operator: str
+    bound: float
+
+
+def judge(answer: Answer, tests: list[FailIf]) -> None:
+    """Leave with 1 if a --fail-if holds."""
+    figures = answer.to_dict() if tests else {}
+    failed = [test for test in tests if fails(figures, test)]
+    for test in failed:
+        name, why = test.figure, ""
+        if figures[name] is None:
+            reason = figures.get(f"{name}_reason")
+            why = f" ({name} is not defined{f': {printable(str(reason), LONGEST)}' if reason else ''})"
+        to_stderr(f"--fail-if holds: {printable(test.text, LONGEST)}{why}")
+    if failed:
+        raise click.exceptions.Exit(FAILED)
+
+
+def parsed_test(text: str) -> FailIf:
+    """A --fail-if test from its text."""
+    match = FAILURE.fullmatch(text)
+    try:
+        bound = float(match["bound"]) if match else math.nan
+    except ValueError:
+        match = None
+    if match is None:
+        raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
+    return FailIf(text, match["name"], match["operator"], bound)
+
+
+def fails(figures: dict[str, Any], test: FailIf) -> bool:
+    """Whether a figure fails its test; one that is not defined does, and so does any against a bound of nan."""
+    numbers = [
+        key for key, value in figures.items() if isinstance(value, int | float) or value in (None, "inf", "-inf")
+    ]
+    name = test.figure
+    if name not in numbers:
+        import difflib
+
+        close = difflib.get_close_matches(name, numbers, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
+    value = number_of_json(figures[name])
+    return math.isnan(value) or math.isnan(test.bound) or HOLDS[test.operator](value, test.bound)
 
 
 @dataclass(slots=True)
@@ -64,13 +156,36 @@ class Outputs:
         check_outputs(inputs, output=self.output, html=self.html, plot=self.plot)
 
     def opened(self, files: tuple[str, ...], *, no_header: bool, summary: str | None = None) -> Source:
-        """The table of the files, of which no output is one; from here on, time is taken."""
+        """The table of the files, of which no output is one; `-` is standard input. From here on, time is taken."""
         self.began = time.perf_counter()
-        return opened(files, header=not no_header, outputs=(self.output, self.html, self.plot), summary=summary)
+        from logloss.data.source import as_source
 
-    def bar(self, table: Source) -> AbstractContextManager[Bar | None]:
-        """The progress bar of a walk."""
-        return bar(table, quiet=self.quiet)
+        if "-" in files:
+            if len(files) > 1:
+                raise click.UsageError("- (standard input) stands alone.")
+            from logloss.data.arrow import open_stream
+
+            if sys.stdin is None:
+                raise click.UsageError("- is standard input, and that is closed.")
+            # Kept, with its reader, to the end: to take that down is to wait for what the pipe says next.
+            AT_WORK.append(open_stream(sys.stdin.buffer, header=not no_header))
+            return AT_WORK[-1]
+        table = as_source(files[0] if len(files) == 1 else list(files), header=not no_header)
+        check_found(table, files, (self.output, self.html, self.plot), summary)
+        return table
+
+    @contextmanager
+    def bar(self, table: Source) -> Iterator[Bar | None]:
+        """A progress bar on a terminal, once a walk takes longer than PATIENCE."""
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
+            yield None
+            return
+        from tqdm import tqdm
+
+        with tqdm(
+            total=table.n_rows, unit=" rows", unit_scale=True, delay=PATIENCE, leave=False, file=sys.stderr
+        ) as shown:
+            yield Bar(shown)
 
     def deliver(
         self,
@@ -88,7 +203,13 @@ class Outputs:
         """
         if self.output is not None:
             answer.save(self.output)
-        self._show(answer)
+        if self.html is not None:
+            answer.to_html(self.html)
+        if self.plot is not None:
+            from logloss.show.plot import save
+
+            with as_usage():
+                save(answer, self.plot, self.picture)
         to_stdout(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if self.as_json else repr(answer))
         if advice is not None and not self.as_json:
             to_stdout("\n" + advice())
@@ -103,16 +224,6 @@ class Outputs:
     def say_time(self, remark: str) -> None:
         """What is said of a walk, and how long it took."""
         to_stderr(" · ".join([*filter(None, [remark]), f"{time.perf_counter() - self.began:.2f} s"]))
-
-    def _show(self, answer: Answer) -> None:
-        """Write the report and the picture."""
-        if self.html is not None:
-            answer.to_html(self.html)
-        if self.plot is not None:
-            from logloss.show.plot import save
-
-            with as_usage():
-                save(answer, self.plot, self.picture)
 
 
 def given_outputs(command: Callable[..., None]) -> Callable[..., None]:

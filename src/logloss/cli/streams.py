@@ -1,8 +1,4 @@
-"""What a command says: its answer on stdout, all else on stderr, nothing of it obeyed by a terminal.
-
->>> to_stdout("0.6191 nats")
-0.6191 nats
-"""
+"""What a command says: its answer on stdout, all else on stderr, nothing of it obeyed by a terminal."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from logloss.answers.estimate import Estimate
+from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import PairEstimator
@@ -152,6 +152,9 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
     order = estimator.order()
     contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = contests[0]
+    change = Estimate(math.nan, reason="more than two forecasts")
+    if len(names) == 2:
+        change = first.lead if first.better == names[0] else negated(first.lead)
     (groups, periods), clusters = summary.keyed, summary.clusters
     return Comparison(
         names=names,
@@ -164,7 +167,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         best=first.better,
         runner_up=first.worse,
         lead=first.lead,
-        change=change_of(names, first),
+        change=change,
         contest=first,
         contests=contests,
         ranking=ranking_of([names[k] for k in order], dict(zip(names, estimator.losses, strict=True)), contests),
@@ -182,17 +185,6 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         summary=summary,
         **said,
     )
-
-
-def change_of(names: tuple[str, ...], contest: Contest) -> Estimate:
-    """Of two forecasts, the loss of the second less that of the first."""
-    if len(names) > 2:
-        return Estimate(math.nan, reason="more than two forecasts")
-    lead = contest.lead
-    if contest.better == names[0]:
-        return lead
-    # The interval is turned round, too.
-    return Estimate(-lead, -lead.high, -lead.low, lead.reason)
 
 
 def ranking_of(order: list[str], losses: dict[str, Estimate], contests: tuple[Contest, ...]) -> SmallTable:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -10,7 +12,6 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, Z, normal_quantile, student_quantile, with_interval
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.joint_variance import ErrorOfPair, joint_error
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
     Z_OF_POWER,
@@ -26,19 +27,48 @@ from logloss.inference.group_sums import GroupSums
 from logloss.inference.influence import Influence, influences_of
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import score_table_of
+from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 from logloss.onepass.summaries import ComparisonSummary, pairs_of
-from logloss.onepass.summaries.contrast import Contrast
+from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
+
+# (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
+# difference of the means) -> (its standard error, skewness).
+ErrorOfPair = Callable[[Influence, Influence, float], tuple[float, float]]
+
+
+def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse: int, n_rows: int) -> ErrorOfPair:
+    """Errors of differences of means of functions of the two scores, from how often each pair of scores was given.
+
+    Within a coarse bin the rows of a label count as their mean.
+    """
+    keys, counts = joint.counts.keys, joint.counts.counts
+    bins = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
+    of_better, of_worse = bins if better < worse else bins[::-1]
+
+    def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
+        squares = cubes = 0.0
+        for label in (0, 1):
+            d = tables[worse].coarse_means(joint.level, label, other[label])[of_worse]
+            d = d - tables[better].coarse_means(joint.level, label, mine[label])[of_better] - mean
+            rows = counts[:, label].astype(np.float64)
+            squares += dot(rows, d**2)
+            cubes += dot(rows, d**3)
+        if squares <= 0:
+            return 0.0, 0.0
+        # Counts of rows: joint scores are kept of hard labels without weights only.
+        standard_error = math.sqrt(squares / n_rows / max(n_rows - 1, 1))
+        return standard_error, cubes / squares**1.5
+
+    return error
 
 
 class PairEstimator:
     """Makes the contests of a summary."""
 
     def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
-
         self.summary, self.names = summary, names
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.
@@ -83,7 +113,9 @@ class PairEstimator:
             self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
         )
         if self.summary.clusters is not None:
-            course = course.without_sequence("rows of a cluster depend on each other")
+            # The rows of a period do not come one by one.
+            unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")
+            course = replace(course, sequence=unknown, clear_since="", table=None) if course.n_periods else course
         # An interval for all pairs that would have to exclude 0, with the power asked for.
         width = paired.quantile(self.level) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
@@ -158,7 +190,6 @@ class PairEstimator:
             return math.nan, "rows of a cluster depend on each other"
         if math.isnan(lead):
             return math.nan, "both losses are infinite"
-
         # Exactly: sums of weights and their greatest may leave the floats, their ratio does not.
         weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
         return lead * float(weight / Fraction(self.summary.greatest_weight)), ""

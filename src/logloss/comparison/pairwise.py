@@ -113,7 +113,6 @@ class PairSums:
     """The sums of the difference of two losses, for `inference.moments.Moments`; sign: −1 turns it round."""
 
     def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
-
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
         self.n_ones, self.n_infinite, self.is_soft = any_loss.n_ones, 0, any_loss.is_soft

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -85,17 +85,6 @@ class Course:
     n_lags: int = 0
     clear_since: str = ""
     table: SmallTable | None = field(default=None, repr=False)
-
-    def without_sequence(self, reason: str) -> Course:
-        """The same where the rows of a period do not come one by one."""
-        if not self.n_periods:
-            return self
-        return replace(self, sequence=Estimate(self.sequence, reason=reason), clear_since="", table=None)
-
-
-def mixture_parameter(planned: Array) -> Array:
-    """The ρ for which the boundary is narrowest when V has the planned size."""
-    return planned / (2 * math.log(1 / ALPHA) + math.log(1 + 2 * math.log(1 / ALPHA)))
 
 
 def boundary(variance: Array, rho: Array) -> Array:
@@ -200,7 +189,9 @@ def sequence_of(weights: Array, leads: Array, variances: Array, n_rows: Array) -
     if len(differing) == 0:
         return mean, np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
     first = differing[0]
-    rho = mixture_parameter(float(variances[first] / n_rows[first]) * PLANNED_ROWS)
+    planned = float(variances[first] / n_rows[first]) * PLANNED_ROWS
+    # For which the boundary is narrowest when V has the planned size.
+    rho = planned / (2 * math.log(1 / ALPHA) + math.log(1 + 2 * math.log(1 / ALPHA)))
     with np.errstate(over="ignore"):
         # Periods that weigh next to nothing say nothing.
         width = boundary(variance, rho) / so_far

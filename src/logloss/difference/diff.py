@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -54,14 +55,23 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     """
     _check(old, new)
     is_paired = old.cluster != () and old.cluster == new.cluster
-    moves = _moves(old, new, is_paired=is_paired)
+    before, after = _finite_parts(old), _finite_parts(new)
+    if is_paired:
+        moves = _paired(old, new, {name: after[name] - before[name] for name in before})
+    else:
+        moves = {name: _move(getattr(old, name), getattr(new, name), before[name], after[name]) for name in before}
     groups = groups_of(old, new)
     # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"
         moves = {name: Estimate(move, reason=reason) for name, move in moves.items()}
-        groups = None if groups is None else groups.without_intervals(reason)
-    impossible = _impossible(old.n_infinite, new.n_infinite)
+        if groups is not None:
+            mix, within = Estimate(groups.mix, reason=reason), Estimate(groups.within, reason=reason)
+            groups = replace(groups, mix=mix, within=within)
+    # What rows of probability 0 add.
+    impossible = math.inf if new.n_infinite else (-math.inf if old.n_infinite else 0.0)
+    if old.n_infinite and new.n_infinite:
+        impossible = math.nan
     total = Estimate(impossible, reason="infinite") if impossible else moves["log_loss"]
     psi, psi_reason = psi_of(old, new)
     return Difference(
@@ -96,16 +106,6 @@ def _check(old: Measurement, new: Measurement) -> None:
         )
 
 
-NAMES = ("log_loss", "uncertainty", "discrimination", "miscalibration")
-
-
-def _impossible(before: int, after: int) -> float:
-    """What rows of probability 0 add to the move."""
-    if before and after:
-        return math.nan
-    return math.inf if after else (-math.inf if before else 0.0)
-
-
 def _finite_parts(measured: Measurement) -> dict[str, float]:
     """The loss and its parts as plain figures."""
     summary = measured.summary
@@ -118,14 +118,6 @@ def _finite_parts(measured: Measurement) -> dict[str, float]:
         "discrimination": float(measured.discrimination),
         "miscalibration": loss - recalibrated,
     }
-
-
-def _moves(old: Measurement, new: Measurement, *, is_paired: bool) -> dict[str, Estimate]:
-    """How the loss and its parts have moved."""
-    before, after = _finite_parts(old), _finite_parts(new)
-    if is_paired:
-        return _paired(old, new, {name: after[name] - before[name] for name in NAMES})
-    return {name: _move(getattr(old, name), getattr(new, name), before[name], after[name]) for name in NAMES}
 
 
 def _move(old: Estimate, new: Estimate, before: float, after: float) -> Estimate:

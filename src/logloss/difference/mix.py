@@ -37,16 +37,11 @@ class Groups:
     within: Estimate
     table: SmallTable
 
-    def without_intervals(self, reason: str) -> Groups:
-        """The same where the two are not independent."""
-        return Groups(Estimate(self.mix, reason=reason), Estimate(self.within, reason=reason), self.table)
-
 
 class _Side:
     """The groups of one measurement in the order of all names: shares, mean losses, and their squares and products."""
 
     def __init__(self, measured: Measurement, names: list[Any]) -> None:
-
         grouped = measured.summary.groups
         known: dict[Any, int] = {}
         if grouped is not None:

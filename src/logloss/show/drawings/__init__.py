@@ -1,9 +1,4 @@
-"""What pictures of an answer show, as numbers: read from the answer alone, and drawn by `logloss.show.plot`.
-
->>> import logloss
->>> logloss.drawing(logloss.measure([1, 0], [0.8, 0.4]), "parts").kind
-'parts'
-"""
+"""What pictures of an answer show, as numbers: read from the answer alone, and drawn by `logloss.show.plot`."""
 
 from __future__ import annotations
 

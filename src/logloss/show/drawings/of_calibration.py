@@ -1,10 +1,4 @@
-"""What the pictures of a calibration show.
-
->>> import logloss
->>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
->>> [round(p, 3) for p in map_of(c).table("map")["becomes"][10::80]]
-[0.255, 0.745]
-"""
+"""What the pictures of a calibration show."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""What the pictures of a comparison show.
-
->>> import logloss
->>> c = logloss.compare([1, 0] * 50, {"old": [0.5] * 100, "new": [0.7, 0.4] * 50})
->>> ranking(c).table("ranking")["forecast"]
-['new', 'old']
-"""
+"""What the pictures of a comparison show."""
 
 from __future__ import annotations
 
@@ -16,8 +10,8 @@ import numpy as np
 from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows, signed
-from logloss.show.words.of_measurement import group_value
+from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows
+from logloss.show.words.of_measurement import group_value, signed
 from logloss.text import counted, interval, printable
 
 # Most forecasts, groups and periods that are drawn, and most periods that are listed.
@@ -113,11 +107,8 @@ def groups(c: Comparison) -> Drawing:
         said += f" Drawn are the {len(every)} of {len(found):,} groups that add most."
     rows = [["group", "rows", "lead (nats)", "95 %", "adds"]]
     for row in table:
-        ends = (
-            interval(row["lead_nats_low"], row["lead_nats_high"], 4)
-            if row["lead_nats_low"] == row["lead_nats_low"]
-            else ""
-        )
+        low, high = row["lead_nats_low"], row["lead_nats_high"]
+        ends = "" if math.isnan(low) else interval(low, high, 4)
         rows.append([row["group"], f"{row['rows']:,}", signed(row["lead_nats"], 4), ends, signed(row["adds_nats"], 5)])
     return Drawing("groups", title, said, {"groups": table}, {"lead_nats": float(c.contest.lead)}, rows)
 

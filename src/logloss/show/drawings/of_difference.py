@@ -1,20 +1,34 @@
-"""What the picture of a difference shows.
-
->>> import logloss
->>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
->>> waterfall(logloss.diff(old, old)).table("parts")["value_nats"][1:4]
-[0.0, 0.0, 0.0]
-"""
+"""What the picture of a difference shows."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from logloss.answers.estimate import Estimate
+from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
-from logloss.show.drawings.levels import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_difference import parts_rows, sentence
 from logloss.text import fixed
+
+
+def levels_table(
+    start: tuple[str, Estimate], terms: Sequence[tuple[str, float, Estimate]], end: tuple[str, Estimate]
+) -> SmallTable:
+    """A level, what is added to it (sign 1) or taken away (sign −1), the level at the end, and where each lies."""
+    keys = ("part", "sign", "from_nats", "to_nats", "value_nats", "low_end_nats", "high_end_nats")
+    name, value = start
+    level = float(value)
+    # A sign of 0 marks a level.
+    rows = [(name, 0.0, 0.0, level, level, value.low, value.high)]
+    for name, sign, term in terms:
+        ends = sorted((level + sign * term.low, level + sign * term.high))
+        rows.append((name, sign, level, level + sign * term, float(term), ends[0], ends[1]))
+        level += sign * term
+    name, value = end
+    rows.append((name, 0.0, 0.0, float(value), float(value), value.low, value.high))
+    return SmallTable({key: [row[k] for row in rows] for k, key in enumerate(keys)})
 
 
 def waterfall(d: Difference) -> Drawing:

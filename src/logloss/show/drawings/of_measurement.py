@@ -1,10 +1,4 @@
-"""What the pictures of a measurement show.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> parts(m).table("parts")["to_nats"][-1] == m.log_loss
-True
-"""
+"""What the pictures of a measurement show."""
 
 from __future__ import annotations
 
@@ -25,7 +19,7 @@ from logloss.inference.reliability import (
     why_no_bands,
 )
 from logloss.measurement import Measurement
-from logloss.show.drawings.levels import levels_table
+from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
@@ -46,7 +40,9 @@ SHARES_LISTED = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 def reliability(m: Measurement) -> Drawing:
     """How often it happened where so much was said."""
     pools = isotonic_curve(m)
-    is_logit = in_log_odds(m)
+    # Whether nearly all predictions lie so near to one end that axes in probability would hide them.
+    least, most = prediction_quantiles(m, [0.05, 0.95])
+    is_logit = most < NEAR_AN_END or least > 1 - NEAR_AN_END
     low, high = (0.0, 1.0) if is_logit else view(pools)
     reason = why_no_bands(m)
     tables = {"pools": pools, "said": prediction_histogram(m, cells(m, is_logit=is_logit, low=low, high=high))}
@@ -64,10 +60,10 @@ def reliability(m: Measurement) -> Drawing:
     if len(pools) > MOST_LISTED:
         note += f" The first {MOST_LISTED} of {count(len(pools))}."
     title = "Said and happened"
-    return Drawing("reliability", title, _of_reliability(m, pools, figures), tables, figures, rows, note)
+    return Drawing("reliability", title, _of_reliability(pools, figures), tables, figures, rows, note)
 
 
-def _of_reliability(m: Measurement, pools: SmallTable, figures: dict[str, Any]) -> str:
+def _of_reliability(pools: SmallTable, figures: dict[str, Any]) -> str:
     """What to see in it."""
     far = max(pools, key=lambda pool: pool["share"] * abs(pool["rate"] - (pool["lowest"] + pool["highest"]) / 2))
     middle = (far["lowest"] + far["highest"]) / 2
@@ -95,12 +91,6 @@ def outside(band: SmallTable) -> float:
     """The share of the rows where the curve is not in the consistency band."""
     rows = [row for row in band if not row["low"] <= row["rate"] <= row["high"]]
     return float(sum(row["share"] for row in rows))
-
-
-def in_log_odds(m: Measurement) -> bool:
-    """Whether nearly all predictions lie so near to one end that axes in probability would hide them."""
-    low, high = prediction_quantiles(m, [0.05, 0.95])
-    return high < NEAR_AN_END or low > 1 - NEAR_AN_END
 
 
 def view(pools: SmallTable) -> tuple[float, float]:
@@ -183,7 +173,10 @@ def groups(m: Measurement) -> Drawing:
         reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "no groups were asked for (by=)"
         return not_drawn("groups", title, reason)
     every = sorted(m.groups, key=lambda row: -abs(row["adds_nats"]))
-    listed_ones = [{**row, "group": group_name(m, row)} for row in every[:MOST_LISTED]]
+    # As one text, so that null, "", 1 and "1" can be told apart.
+    values = {name: m.groups[name] for name in m.by}
+    names = [" · ".join(group_value(row[name], values[name]) for name in m.by) for row in every[:MOST_LISTED]]
+    listed_ones = [{**row, "group": printable(name, 40)} for row, name in zip(every, names, strict=False)]
     chosen = listed_ones[:MOST_GROUPS]
     chosen.sort(key=lambda row: -row["adds_nats"])
     keys = ["group", "rows", "share", "log_loss_nats", "adds_nats", "adds_nats_low", "adds_nats_high"]
@@ -199,13 +192,6 @@ def groups(m: Measurement) -> Drawing:
         note += f" {MOST_LISTED} of {count(len(every))}."
     figures = {"log_loss_nats": float(m.log_loss), "by": of, "n_groups": len(every)}
     return Drawing("groups", title, sentence, {"groups": found}, figures, rows, note)
-
-
-def group_name(m: Measurement, row: dict[str, Any]) -> str:
-    """A group as one text, so that null, "", 1 and "1" can be told apart."""
-    groups = m.groups
-    values = [] if groups is None else [group_value(row[name], groups[name]) for name in m.by]
-    return printable(" · ".join(values), 40)
 
 
 def _of_groups(m: Measurement, n_groups: int, chosen: list[dict[str, Any]]) -> str:

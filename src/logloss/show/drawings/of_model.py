@@ -1,10 +1,4 @@
-"""What the pictures of a model show.
-
->>> import logloss
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> kinds(model), boundary(model).table("curve")["proba"][50]
-(['boundary', 'coefficients', 'passes'], 0.5)
-"""
+"""What the pictures of a model show."""
 
 from __future__ import annotations
 
@@ -109,12 +103,8 @@ def passes(model: LogisticModel) -> Drawing:
         sentence += " The dashed line is that bound, pass by pass."
     rows = [["pass", "log loss (nats)", "above the last", "bound"]]
     for row in found:
-        cells = [
-            fixed(row["log_loss_nats"], 6),
-            significant(row["above_last_nats"], 2),
-            significant(row["bound_nats"], 2),
-        ]
-        rows.append([str(row["pass"]), *cells])
+        cells = [significant(row[key], 2) for key in ("above_last_nats", "bound_nats")]
+        rows.append([str(row["pass"]), fixed(row["log_loss_nats"], 6), *cells])
     figures = {"bound_nats": bound, "is_proven": model.certificate.is_proven}
     return Drawing("passes", "Training, pass by pass", sentence, {"passes": found}, figures, rows)
 
@@ -129,13 +119,14 @@ def boundary(model: LogisticModel) -> Drawing:
     """The probability over one column, or the lines of equal probability over two; over the range of training."""
     names = numbers_read(model)
     title = f"P({printable(model.positive)})"
-    if not 1 <= len(names) <= 2 or model.has_offset or model.separation is not None:
-        if model.separation is not None:
-            reason = "classes are separated: the curve is a step"
-        elif model.has_offset:
-            reason = "an offset moves it from row to row"
-        else:
-            reason = f"it needs one or two columns of numbers alone; the model reads {len(model.design.read)}"
+    reason = ""
+    if model.separation is not None:
+        reason = "classes are separated: the curve is a step"
+    elif model.has_offset:
+        reason = "an offset moves it from row to row"
+    elif not 1 <= len(names) <= 2:
+        reason = f"it needs one or two columns of numbers alone; the model reads {len(model.design.read)}"
+    if reason:
         return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
 

@@ -1,9 +1,4 @@
-"""A drawing: what a picture of an answer shows, as numbers and as a sentence; no ink yet.
-
->>> drawing = Drawing("passes", "Training", "The loss falls.", {"passes": SmallTable({"log_loss_nats": [0.69, 0.33]})})
->>> drawing.table("passes")["log_loss_nats"]
-[0.69, 0.33]
-"""
+"""A drawing: what a picture of an answer shows, as numbers and as a sentence; no ink yet."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""An explanation as an answer: its figures, its text, its page.
-
->>> import logloss
->>> explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
->>> text_of(explanation).splitlines()[0]
-'Four points, 0.5000 of them positive.'
-"""
+"""An explanation as an answer: its figures, its text, its page."""
 
 from __future__ import annotations
 
@@ -16,9 +10,10 @@ from typing import Any, ClassVar
 from logloss.answers.answer import Answer
 from logloss.answers.figures import put
 from logloss.show import page
-from logloss.show.explanation import groups_page, points_page
+from logloss.show.explanation.groups_page import page_of_pools
 from logloss.show.explanation.kl_pictures import rungs
 from logloss.show.explanation.lesson import LessonOfPoints, LessonOfPools
+from logloss.show.explanation.points_page import page_of_points
 from logloss.show.explanation.sentences import number
 from logloss.text import NATS_PER_BIT, capital, columns, fixed
 
@@ -91,9 +86,9 @@ def to_html(explanation: Explanation, path: str | os.PathLike[str] | None = None
     """The page: one file that needs nothing else, not even a network; and as a file where a path is given."""
     lesson = explanation.lesson
     if isinstance(lesson, LessonOfPoints):
-        title, (body, sliders) = points_page.title_of(lesson), points_page.body_of_points(lesson)
+        title, body, sliders = page_of_points(lesson)
     else:
-        title, (body, sliders) = groups_page.title_of(lesson), groups_page.body_of_pools(lesson)
+        title, body, sliders = page_of_pools(lesson)
     room = files("logloss.show.explanation")
     style, script = (room.joinpath(f"explanation.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     moves = page.data_for_script({slider.name: slider.changes for slider in sliders})

@@ -1,13 +1,9 @@
-"""explain(): from points on a line, or from a measurement of any predictions, to an explanation.
-
->>> explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).to_html().count("<svg")
-15
-"""
+"""explain(): from points on a line, or from a measurement of any predictions, to an explanation."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import LabelTest
@@ -18,9 +14,6 @@ from logloss.show.explanation.answer import Explanation
 from logloss.show.explanation.lesson import LessonOfPools, Names, lesson_of_points
 from logloss.text import count, printable, value_text
 from logloss.training.model import LogisticModel
-
-if TYPE_CHECKING:
-    pass
 
 # More points hide each other.
 MOST_POINTS = 200
@@ -91,22 +84,18 @@ def explain(
     if isinstance(data, Measurement):
         if y_true is not None or feature is not None or model is not None:
             raise DataError("a measurement needs nothing else: pass no `y_true`, `feature` or `model` beside it.")
-        return Explanation(LessonOfPools(_names_of(data), data), data.source)
+        return Explanation(LessonOfPools(Names("positive", "negative", noun="row"), data), data.source)
     if y_true is None:
         raise DataError("labels are needed: pass `y_true`, an array or the name of a column.")
     x, labels, names, source = _points_of(data, y_true, feature, pos_label, header)
     if model is not None and (len(model.coefficients) != 1 or not math.isfinite(model.intercept)):
+        is_finite = all(map(math.isfinite, (model.intercept, *model.coefficients.values())))
+        has = f"{count(len(model.coefficients))}{'' if is_finite else ', some of them infinite'}"
         raise DataError(
-            f"`model` must have one coefficient, and finite ones; it has {counted_coefficients(model)}. Fit one to the "
-            "column that is shown, or leave `model` out."
+            f"`model` must have one coefficient, and finite ones; it has {has}. Fit one to the column that is shown, "
+            "or leave `model` out."
         )
     return Explanation(lesson_of_points(x, labels, names, l2=l2, model=model), source)
-
-
-def counted_coefficients(model: LogisticModel) -> str:
-    """How many coefficients a model has."""
-    finite = all(map(math.isfinite, (model.intercept, *model.coefficients.values())))
-    return f"{count(len(model.coefficients))}" + ("" if finite else ", some of them infinite")
 
 
 def _points_of(
@@ -159,8 +148,3 @@ def _names(pos_label: Any, other: Value, test: LabelTest | None, feature: str) -
 def _short(value: Value) -> str:
     """A class as it is called on the page."""
     return printable(value if isinstance(value, str) else f"class {value_text(value)}", LONGEST_NAME)
-
-
-def _names_of(measured: Measurement) -> Names:
-    """What the classes of a measurement are called."""
-    return Names("positive", "negative", noun="row")

@@ -1,12 +1,4 @@
-"""The page of predictions, however many: the same lesson, told of pools.
-
->>> import logloss
->>> from logloss.show.explanation.lesson import LessonOfPools, Names
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
->>> body, sliders = body_of_pools(LessonOfPools(Names("won", "lost", noun="row"), m))
->>> body.count("<svg")
-9
-"""
+"""The page of predictions, however many: the same lesson, told of pools."""
 
 from __future__ import annotations
 
@@ -16,7 +8,9 @@ from logloss.information import surprisal
 from logloss.show import page
 from logloss.show.explanation import kl_pictures
 from logloss.show.explanation.lesson import LessonOfPools
+from logloss.show.explanation.marks import Slider
 from logloss.show.explanation.sections import (
+    NEEDS,
     beside,
     calibration_part,
     cross_entropy_part,
@@ -29,7 +23,6 @@ from logloss.show.explanation.sections import (
     two_curves_part,
 )
 from logloss.show.explanation.sentences import number, paragraph, short, term
-from logloss.show.explanation.slider import Slider
 from logloss.text import NATS_PER_BIT, capital, count, fixed
 
 WAY = [
@@ -39,12 +32,19 @@ WAY = [
     ("kl", "cross-entropy and KL"),
     ("calibration", "calibration"),
 ]
+# The page in three sentences.
+ENDINGS = [
+    "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
+    "entropy, what is left open within the groups, plus KL, what was said wrongly of them. Predictions that know "
+    "more make purer groups; calibration removes what is left of KL.",
+    "The figures with their intervals: logloss measure. The same lesson with ten points: logloss demo.",
+]
 # Pools that are shown on the two curves of costs.
 MOST_ON_CURVES = 12
 
 
-def body_of_pools(lesson: LessonOfPools) -> tuple[str, list[Slider]]:
-    """The page's body, and its sliders."""
+def page_of_pools(lesson: LessonOfPools) -> tuple[str, str, list[Slider]]:
+    """The page's title, its body, and its sliders."""
     kl_part, say = cross_entropy_part(lesson)
     noun = lesson.names.noun
     opening = f"Saying one thing to all was easy to judge. What was really said differs from {noun} to {noun}."
@@ -56,14 +56,9 @@ def body_of_pools(lesson: LessonOfPools) -> tuple[str, list[Slider]]:
         _entropy(lesson),
         kl_part,
         calibration_part(lesson, opening),
-        ladder_part(lesson, _endings()),
+        ladder_part(lesson, ENDINGS),
     ]
-    return "\n".join(body), [say]
-
-
-def title_of(lesson: LessonOfPools) -> str:
-    """What the page is called."""
-    return f"What {count(lesson.measured.n_rows)} predictions cost, and why"
+    return f"What {count(lesson.measured.n_rows)} predictions cost, and why", "\n".join(body), [say]
 
 
 def _lead(lesson: LessonOfPools) -> list[str]:
@@ -77,13 +72,9 @@ def _lead(lesson: LessonOfPools) -> list[str]:
         f"{term('log loss')}, also called binary cross-entropy. This page shows what that number is made of, and what "
         "of it could be saved."
     )
-    needs = (
-        "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
-        f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
-    )
     return [
         paragraph(lead, kind="lead"),
-        paragraph(f"{capital(names.positive)} means {measured.positive}. {needs}", kind="muted"),
+        paragraph(f"{capital(names.positive)} means {measured.positive}. {NEEDS}", kind="muted"),
     ]
 
 
@@ -135,13 +126,3 @@ def _entropy(lesson: LessonOfPools) -> str:
     if less:
         sees += f" What was said costs {fixed(float(lesson.measured.log_loss), 4)}: {less} than the share alone."
     return entropy_part(lesson, opening, sees, with_pools=True)
-
-
-def _endings() -> list[str]:
-    """The page in three sentences."""
-    return [
-        "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
-        "entropy, what is left open within the groups, plus KL, what was said wrongly of them. Predictions that know "
-        "more make purer groups; calibration removes what is left of KL.",
-        "The figures with their intervals: logloss measure. The same lesson with ten points: logloss demo.",
-    ]

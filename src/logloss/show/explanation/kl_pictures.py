@@ -1,11 +1,4 @@
-"""The pictures of what a cost is made of: entropy and KL as areas, pools, and the ladder of all prices.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> shown = str(areas(lesson, lesson.constant_forecast(0.5)))
->>> "entropy" in shown and "KL" in shown
-True
-"""
+"""The pictures of what a cost is made of: entropy and KL as areas, pools, and the ladder of all prices."""
 
 from __future__ import annotations
 
@@ -13,9 +6,9 @@ import math
 
 import numpy as np
 
-from logloss.information import cross_entropy
+from logloss.information import cross_entropy, entropy
 from logloss.show.explanation.lesson import ConstantForecast, Lesson, LessonOfPoints
-from logloss.show.explanation.marks import Axes, Element, group
+from logloss.show.explanation.marks import Axes, Element
 from logloss.show.explanation.point_pictures import ABOVE, BELOW, drawn, inside_of, mean_line, share_curve
 from logloss.show.explanation.sentences import short
 from logloss.text import NATS_PER_BIT, cut, fixed
@@ -36,36 +29,24 @@ def hatched(element: Element, name: str) -> Element:
     return element
 
 
-def most_shown(lesson: Lesson) -> float:
-    """The greatest cost of the slider."""
-    found = [
-        cost
-        for said in lesson.constant_forecasts
-        for cost in (said.if_positive, said.if_negative)
-        if math.isfinite(cost)
-    ]
-    return 1.03 * max(found)
-
-
 def areas(lesson: Lesson, said: ConstantForecast) -> Element:
     """Left what the positive and the negative ones pay; right the same area levelled out: entropy and KL."""
-    rate, top = lesson.rate, most_shown(lesson)
+    rate = lesson.rate
+    costs = [cost for each in lesson.constant_forecasts for cost in (each.if_positive, each.if_negative)]
+    top = 1.03 * max(cost for cost in costs if math.isfinite(cost))
     left = Axes((0.0, 1.0), (0.0, top), width=177.0, height=250.0)
     right = Axes((0.0, 1.0), (0.0, top), left=248.0, width=177.0, height=250.0)
     all_of = said.cross_entropy
     positive, negative = cut(lesson.names.positive, 7), cut(lesson.names.negative, 7)
     bottom = left.top + left.height
+    of_positive = f"{positive}: {fixed(rate, 4)} × {fixed(said.if_positive, 4)}"
+    of_negative = f"{negative}: {fixed(1 - rate, 4)} × {fixed(said.if_negative, 4)}"
     blocks = [
-        left.bar(
-            (0, rate), (0, said.if_positive), "pos-bar", f"{positive}: {fixed(rate, 4)} × {fixed(said.if_positive, 4)}"
-        ),
-        left.bar(
-            (rate, 1),
-            (0, said.if_negative),
-            "neg-bar",
-            f"{negative}: {fixed(1 - rate, 4)} × {fixed(said.if_negative, 4)}",
-        ),
+        left.bar((0, rate), (0, said.if_positive), "pos-bar", of_positive),
+        left.bar((rate, 1), (0, said.if_negative), "neg-bar", of_negative),
     ]
+    sides = [(f"{positive} {fixed(rate, 2)}", "of-pos small", 0.0)]
+    sides.append((f"{negative} {fixed(1 - rate, 2)}", "of-neg small", 1.0))
     tank = [
         right.bar((0, 1), (0, lesson.entropy), "own", f"entropy {fixed(lesson.entropy, 4)}"),
         hatched(right.bar((0, 1), (lesson.entropy, all_of), "kl", f"KL {fixed(said.kl, 4)}"), "hatch-areas"),
@@ -76,13 +57,7 @@ def areas(lesson: Lesson, said: ConstantForecast) -> Element:
     words = [
         right.text(0.5, all_of, f"{fixed(all_of, 4)} in all", dy=-8, kind="strong"),
         right.text(0.5, lesson.entropy / 2, f"entropy {fixed(lesson.entropy, 4)}", dy=5, kind="on-own"),
-        *below(
-            left,
-            [
-                (f"{positive} {fixed(rate, 2)}", "of-pos small", 0.0),
-                (f"{negative} {fixed(1 - rate, 2)}", "of-neg small", 1.0),
-            ],
-        ),
+        *below(left, sides),
         *below(right, [(f"KL {fixed(said.kl, 4)}", "of-kl", 0.6)]),
         hatched(Element("rect", x=right.across(0.12), y=bottom + 7, width=11, height=11), "hatch-areas"),
         Element("text", "what each class pays", x=left.left + left.width, y=bottom + 36, text_anchor="end"),
@@ -146,17 +121,12 @@ def tangent(lesson: Lesson, said: ConstantForecast) -> Element:
         axes.span(*_within(said.if_negative, said.if_positive, top), "kl-line"),
         axes.span((rate, rate), (0, own), "own-thick"),
         axes.span((rate, rate), (own, all_of), "kl-thick"),
-        axes.ring(said.proba, _height(said), "hole", 4.5),
+        axes.ring(said.proba, float(entropy(said.proba)), "hole", 4.5),
         axes.ring(rate, own, "own-dot", 5.0),
         axes.ring(rate, all_of, "now", 7.0),
         axes.text(rate, 0, f"the truth: {fixed(rate, 2)}", anchor=anchor, dx=10 * side, dy=-8, kind="inside"),
     ]
     return drawn(ABOVE + 200 + BELOW, *marks)
-
-
-def _height(said: ConstantForecast) -> float:
-    """Entropy of what is said: where its line touches."""
-    return float(cross_entropy(said.proba, said.proba))
 
 
 def _within(at_zero: float, at_one: float, top: float) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -187,7 +157,7 @@ def stairs(lesson: Lesson) -> Element:
         ]
     said = f"probability of {cut(lesson.names.positive, 20)} that was said"
     frame = axes.frame(said, f"share that was {cut(lesson.names.positive, 20)}", x_ticks=quarters, y_ticks=quarters)
-    return drawn(ABOVE + 230 + BELOW, frame, axes.span((0, 1), (0, 1), "diagonal"), group(*steps))
+    return drawn(ABOVE + 230 + BELOW, frame, axes.span((0, 1), (0, 1), "diagonal"), Element("g", *steps))
 
 
 def pooled(lesson: Lesson, *, in_parts: bool = True) -> Element:

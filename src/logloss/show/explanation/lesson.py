@@ -1,9 +1,4 @@
-"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures.
-
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> round(float(lesson.costs.mean()), 4) == round(lesson.measured.log_loss, 4)
-True
-"""
+"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures."""
 
 from __future__ import annotations
 
@@ -59,12 +54,10 @@ class Frame:
 class Pool:
     """Neighbours by prediction with their share of positives.
 
-    n_rows: how many, None where rows have weights or soft labels; mass: their share of all rows; lowest, said, highest:
-    of their predictions the least, the mean and the greatest; share: of positives among them; cost: their mean loss in
-    nats.
+    mass: their share of all rows; lowest, said, highest: of their predictions the least, the mean and the greatest;
+    share: of positives among them; cost: their mean loss in nats.
     """
 
-    n_rows: int | None
     mass: float
     lowest: float
     said: float
@@ -115,7 +108,28 @@ class Lesson:
     def pools(self) -> tuple[Pool, ...]:
         """Neighbours pooled until the share of positives rises with what was said."""
         recalibration = Recalibration(score_table_of(self.measured.summary.scores))
-        return pools_of(recalibration)
+        table = recalibration.table
+        zeros, ones = table.shares
+        with np.errstate(invalid="ignore"):
+            costs = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
+        said = np.asarray(table.points.proba, np.float64)
+        found, start = [], 0
+        for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
+            here = slice(start, int(end) + 1)
+            masses = zeros[here] + ones[here]
+            mass = int(pool_rows) / recalibration.total
+            found.append(
+                Pool(
+                    mass=mass,
+                    lowest=float(said[start]),
+                    said=math.fsum(masses * said[here]) / math.fsum(masses),
+                    highest=float(said[int(end)]),
+                    share=int(pool_ones) / int(pool_rows),
+                    cost=math.fsum(costs[here]) / mass if np.isfinite(costs[here]).all() else math.inf,
+                )
+            )
+            start = int(end) + 1
+        return tuple(found)
 
     @property
     def entropy_of_pools(self) -> float:
@@ -125,7 +139,13 @@ class Lesson:
     @cached_property
     def constant_forecasts(self) -> tuple[ConstantForecast, ...]:
         """What saying p to all costs, for each p of the slider; the share of positives is one of them."""
-        return tuple(self.constant_forecast(p) for p in grid_of(self.rate))
+        # Hundredths, the share itself, and beyond the hundredths where it lies there.
+        steps = [round(k / 100, 2) for k in range(round(100 * FIRST_SAID), round(100 * LAST_SAID) + 1)]
+        rarer = min(self.rate, 1 - self.rate)
+        if 0 < rarer < FIRST_SAID:
+            beyond = [float(p) for p in np.geomspace(rarer / 4, FIRST_SAID, 24)[:-1]]
+            steps += beyond if self.rate < 0.5 else [1 - p for p in beyond]
+        return tuple(self.constant_forecast(p) for p in sorted({*steps, self.rate}))
 
     def constant_forecast(self, p: float) -> ConstantForecast:
         """What saying p to all costs."""
@@ -162,7 +182,7 @@ class LessonOfPoints(Lesson):
     @property
     def given(self) -> Array:
         """The probability that was given to what each point is."""
-        return given_to(self.labels, self.proba)
+        return np.where(self.labels, self.proba, 1 - self.proba)
 
     @property
     def costliest(self) -> int:
@@ -193,31 +213,26 @@ class LessonOfPools(Lesson):
 
 
 def lesson_of_points(
-    x: Any, labels: Any, names: Names, *, l2: float = 0.0, model: LogisticModel | None = None
+    x: Any, labels: Any, names: Names, *, l2: float, model: LogisticModel | None = None
 ) -> LessonOfPoints:
     """The lesson of a column of numbers and of labels 0 and 1, by a model of that column or by one that is fitted."""
     x, labels = np.asarray(x, np.float64), np.asarray(labels, np.uint8)
     order = np.argsort(x, kind="stable")
     x, labels = x[order], labels[order]
-    model = finite_curve(x, labels, names, l2) if model is None else model
+    if model is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SeparationWarning)
+            model = fit(x, labels, l2=l2)
+        if model.separation is not None:
+            raise DataError(
+                f'one cut of "{names.feature}" tells the classes apart without fault, so without a penalty no finite '
+                "curve is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
+            )
     (slope,) = model.coefficients.values()
     last = frame_of(model.intercept, slope, model.certificate.nats_per_row, x, labels)
     passes = [frame_of(each.intercept, each.coefficients[0], each.bound, x, labels) for each in model.passes[:-1]]
     measured = measure(labels, y_logit=logits_of(model.intercept, slope, x))
     return LessonOfPoints(names, measured, x, labels, model, (*passes, last))
-
-
-def finite_curve(x: Array, labels: Array, names: Names, l2: float) -> LogisticModel:
-    """The curve of least loss; an error where there is none that could be drawn."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SeparationWarning)
-        model = fit(x, labels, l2=l2)
-    if model.separation is not None:
-        raise DataError(
-            f'one cut of "{names.feature}" tells the classes apart without fault, so without a penalty no finite curve '
-            "is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
-        )
-    return model
 
 
 def frame_of(intercept: float, slope: float, bound: float, x: Array, labels: Array) -> Frame:
@@ -232,55 +247,6 @@ def logits_of(intercept: float, slope: float, x: Array) -> Array:
     with np.errstate(invalid="ignore"):
         found = intercept + slope * x
     return np.where(np.isnan(found), slope * np.sign(x), found)
-
-
-def given_to(labels: Array, proba: Array) -> Array:
-    """The probability that was given to what happened."""
-    return np.where(labels, proba, 1 - proba)
-
-
-def grid_of(rate: float) -> list[float]:
-    """The predictions of the slider: hundredths, the share itself, and beyond the hundredths where it lies there."""
-    steps = [round(k / 100, 2) for k in range(round(100 * FIRST_SAID), round(100 * LAST_SAID) + 1)]
-    rarer = min(rate, 1 - rate)
-    if 0 < rarer < FIRST_SAID:
-        beyond = [float(p) for p in np.geomspace(rarer / 4, FIRST_SAID, 24)[:-1]]
-        steps += beyond if rate < 0.5 else [1 - p for p in beyond]
-    return sorted({*steps, rate})
-
-
-def pools_of(recalibration: Recalibration) -> tuple[Pool, ...]:
-    """The pools of an isotonic fit, with what was said to them and what they cost."""
-    table = recalibration.table
-    zeros, ones = table.shares
-    with np.errstate(invalid="ignore"):
-        costs = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
-    said = said_of(table)
-    found, start = [], 0
-    total = recalibration.total
-    n_rows = table.counts.sum(axis=1)
-    for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
-        here = slice(start, int(end) + 1)
-        masses = zeros[here] + ones[here]
-        mass = int(pool_rows) / total
-        found.append(
-            Pool(
-                n_rows=int(n_rows[here].sum()) if table.is_counted else None,
-                mass=mass,
-                lowest=float(said[start]),
-                said=math.fsum(masses * said[here]) / math.fsum(masses),
-                highest=float(said[int(end)]),
-                share=int(pool_ones) / int(pool_rows),
-                cost=math.fsum(costs[here]) / mass if np.isfinite(costs[here]).all() else math.inf,
-            )
-        )
-        start = int(end) + 1
-    return tuple(found)
-
-
-def said_of(table: Any) -> Array:
-    """The prediction at each place of a table."""
-    return np.asarray(table.points.proba, np.float64)
 
 
 def rounded(value: float, digits: int = 4) -> str:

@@ -1,9 +1,5 @@
 """Pictures drawn by hand: marks on axes as SVG, and the frames of a picture that moves.
 
->>> axes = Axes(x=(0.0, 1.0), y=(0.0, 2.0))
->>> str(axes.dot(0.5, 1.0, is_positive=True, says="half"))
-'<circle class="pos" cx="235.5" cy="118" r="5"><title>half</title></circle>'
-
 What moves is drawn once for each frame, whole; `animated` finds which attributes and texts differ between frames. So
 nothing about motion is written by hand, each frame is a picture that could stand alone, and a page needs no arithmetic.
 """
@@ -12,10 +8,12 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from logloss.text import fixed
+from logloss.show import page
+from logloss.text import capital, fixed
 
 # Of every picture, in its own units; shown between 340 and 580 pixels wide, so that 13 units are readable letters.
 WIDTH = 440
@@ -46,11 +44,6 @@ class Element:
             return f"<{self.tag}{attributes}/>"
         inner = "".join(html.escape(c, quote=False) if isinstance(c, str) else str(c) for c in self.children)
         return f"<{self.tag}{attributes}>{inner}</{self.tag}>"
-
-
-def group(*children: Element | str, **attributes: object) -> Element:
-    """Elements that belong together."""
-    return Element("g", *children, **attributes)
 
 
 def _written(value: object) -> str:
@@ -157,7 +150,7 @@ class Axes:
         if x_title:
             right = self.left + self.width
             marks.append(Element("text", x_title, x=right, y=bottom + 34, text_anchor="end"))
-        return group(*marks, class_="axes")
+        return Element("g", *marks, class_="axes")
 
     def line(self, points: Sequence[tuple[float, float]], kind: str) -> Element:
         """A line through points."""
@@ -217,3 +210,37 @@ class Axes:
 def _titled(says: str) -> list[Element]:
     """What a mark says when it is pointed at."""
     return [Element("title", says)] if says else []
+
+
+class Slider:
+    """A slider through frames, and what each says in a sentence; without script only the frame shown first is seen."""
+
+    def __init__(self, name: str, label: str, values: Sequence[str], *, shown: int, can_play: bool = False) -> None:
+        self.name, self.label, self.values, self.shown, self.can_play = name, label, list(values), shown, can_play
+        self.changes: list[Change] = []
+        self.sentence: Element | str = ""
+
+    def picture(self, draw: Callable[[Any], Element], frames: Sequence[Any], name: str) -> str:
+        """A picture that this slider moves, as SVG."""
+        picture, moves = animated([draw(frame) for frame in frames], f"{self.name}-{name}", self.shown)
+        self.changes += moves
+        return str(picture)
+
+    def captions(self, sentences: Sequence[str]) -> None:
+        """What is read aloud when the slider has moved."""
+        lines = [Element("p", sentence, class_="live", aria_live="polite") for sentence in sentences]
+        self.sentence, moves = animated(lines, f"{self.name}-said", self.shown)
+        self.changes += moves
+
+    def html(self) -> str:
+        """The slider with its label and its sentence."""
+        same = {"type": "range", "min": 0, "max": len(self.values) - 1, "step": 1, "value": self.shown}
+        inputs = [Element("input", **same, aria_valuetext=value, autocomplete="off") for value in self.values]
+        slider, moves = animated(inputs, self.name, self.shown)
+        slider.attributes["id"] = self.name
+        self.changes += [(self.name, attribute, values) for _, attribute, values in moves]
+        play = f'<button type="button" id="{self.name}-play">Play</button>' if self.can_play else ""
+        return (
+            f'<div class="slider" id="{self.name}-box" hidden><label for="{self.name}">{page.text(capital(self.label))}'
+            f'</label><div class="row">{slider}{play}</div>{self.sentence}</div>'
+        )

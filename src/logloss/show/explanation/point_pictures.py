@@ -1,10 +1,4 @@
-"""The pictures of points and curves: each a function of the lesson, and of a frame where it moves.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> str(points(lesson)).count('class="pos"')
-2
-"""
+"""The pictures of points and curves: each a function of the lesson, and of a frame where it moves."""
 
 from __future__ import annotations
 
@@ -16,7 +10,7 @@ from logloss.answers.estimate import expit
 from logloss.data.rows import Array
 from logloss.information import entropy, surprisal
 from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, rounded, written
-from logloss.show.explanation.marks import RADIUS, WIDTH, Axes, Element, group, ticks
+from logloss.show.explanation.marks import RADIUS, WIDTH, Axes, Element, ticks
 from logloss.show.explanation.sentences import short
 from logloss.text import NATS_PER_BIT, cut, fixed
 
@@ -35,9 +29,10 @@ def drawn(height: float, *marks: Element) -> Element:
     return Element("svg", *marks, viewBox=f"0 0 {WIDTH} {height:g}")
 
 
-def lanes(lesson: LessonOfPoints, top: float = ABOVE, height: float = 180.0, title: str = "") -> tuple[Axes, Element]:
+def lanes(lesson: LessonOfPoints, height: float = 180.0) -> tuple[Axes, Element]:
     """Axes whose height is a probability of positive."""
-    axes = Axes(lesson.reach, (0.0, 1.0), top=top, height=height)
+    axes = Axes(lesson.reach, (0.0, 1.0), top=ABOVE, height=height)
+    title = f"probability of {cut(lesson.names.positive, 30)}"
     return axes, axes.frame(lesson.names.feature, title, y_ticks=[0, 0.25, 0.5, 0.75, 1])
 
 
@@ -74,23 +69,19 @@ def pointed_at(lesson: LessonOfPoints, x: float, label: float, says: str) -> str
     return f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: {says}"
 
 
-def radius_of(lesson: LessonOfPoints) -> float:
-    """How large points are drawn."""
-    return RADIUS if lesson.n <= MOST_LARGE else 0.6 * RADIUS
-
-
 def dots_on(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """The points where the curve of a pass puts them."""
+    radius = RADIUS if lesson.n <= MOST_LARGE else 0.6 * RADIUS
     found = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
         says = pointed_at(lesson, x, label, f"given {fixed(p, 4)}")
-        found.append(axes.dot(x, p, is_positive=bool(label), says=says, radius=radius_of(lesson)))
+        found.append(axes.dot(x, p, is_positive=bool(label), says=says, radius=radius))
     return found
 
 
 def curve(lesson: LessonOfPoints) -> Element:
     """The fitted curve, and each point at the height of its probability."""
-    axes, frame = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}")
+    axes, frame = lanes(lesson)
     last = lesson.frames[-1]
     stemmed = zip(lesson.x, last.proba, strict=True) if lesson.n <= MOST_LARGE else ()
     stems = [axes.span((x, x), (0, p), "stem") for x, p in stemmed]
@@ -108,8 +99,10 @@ def bar_of(lesson: LessonOfPoints, label: float) -> str:
     return ("pos-bar" if label else "neg-bar") + (" many" if lesson.n > MOST_LARGE else "")
 
 
-def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame, half: float) -> list[Element]:
+def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """In place: for a positive point the bar up to the curve, for a negative one the bar from the curve up to 1."""
+    low, high = lesson.reach
+    half = (high - low) * min(0.011, 0.4 / lesson.n)
     bars = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
         kind, ends = bar_of(lesson, label), (0.0, p) if label else (p, 1.0)
@@ -117,21 +110,15 @@ def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame, half: float) ->
     return bars
 
 
-def half_bar(lesson: LessonOfPoints) -> float:
-    """Half the width of a bar that stands at its own place on the line."""
-    low, high = lesson.reach
-    return (high - low) * min(0.011, 0.4 / lesson.n)
-
-
 def given(lesson: LessonOfPoints) -> Element:
     """The probability given to what happened: above in its place on the curve, below standing in a row."""
-    axes, frame = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}", height=150.0)
+    axes, frame = lanes(lesson, height=150.0)
     last = lesson.frames[-1]
-    bars = given_bars(lesson, axes, last, half_bar(lesson))
+    bars = given_bars(lesson, axes, last)
     above = [frame, *bars, curve_line(lesson, axes, last, "curve"), *dots_on(lesson, axes, last)]
     row, marks = in_a_row(lesson, lesson.given, (0.0, 1.0), "probability of what it is", top=268.0, height=130.0)
     rest = [row.bar((k + BAR[0], k + BAR[1]), (value, 1.0), "rest") for k, value in enumerate(lesson.given)]
-    return drawn(268 + 130 + BELOW, *above, group(*rest), *marks)
+    return drawn(268 + 130 + BELOW, *above, Element("g", *rest), *marks)
 
 
 def in_a_row(
@@ -161,17 +148,11 @@ def in_a_row(
     return axes, marks
 
 
-def cost_top(lesson: LessonOfPoints) -> float:
-    """The highest cost that is shown of any pass."""
-    found = np.concatenate([frame.costs for frame in lesson.frames])
-    found = found[np.isfinite(found)]
-    return max(1.15 * float(found.max(initial=0.0)), 1.0)
-
-
 def costs(lesson: LessonOfPoints, frame: Frame | None = None, height: float = 170.0) -> Element:
     """What each point costs, in a row, and their mean."""
     frame = lesson.frames[-1] if frame is None else frame
-    top = cost_top(lesson)
+    every = np.concatenate([each.costs for each in lesson.frames])
+    top = max(1.15 * float(every[np.isfinite(every)].max(initial=0.0)), 1.0)
     axes, marks = in_a_row(lesson, frame.costs, (0.0, top), "cost (nats)", top=ABOVE, height=height)
     bars = [mark for mark in marks if mark.tag != "text"]
     labels = [mark for mark in marks if mark.tag == "text"]
@@ -228,7 +209,7 @@ def inside_of(share: float) -> tuple[int, str]:
     return (-1, "end") if share > 0.5 else (1, "start")
 
 
-def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
+def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...]) -> Element:
     """Entropy: 0 where all are alike, most at half; where the points lie, and pools on it."""
     axes = Axes((0.0, 1.0), (0.0, 0.8), height=190.0)
     title = f"share of {cut(lesson.names.positive, 30)}"
@@ -257,9 +238,9 @@ def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...] = ()) -> Element:
 
 def trained(lesson: LessonOfPoints, frame: Frame) -> Element:
     """The curve of one pass before those of all others, and the bars of what happened."""
-    axes, around = lanes(lesson, title=f"probability of {cut(lesson.names.positive, 30)}")
+    axes, around = lanes(lesson)
     ghosts = [curve_line(lesson, axes, each, "ghost") for each in lesson.frames]
-    bars = given_bars(lesson, axes, frame, half_bar(lesson))
+    bars = given_bars(lesson, axes, frame)
     now = curve_line(lesson, axes, frame, "curve")
     return drawn(ABOVE + 180 + BELOW, around, *bars, *ghosts, now, *dots_on(lesson, axes, frame))
 
@@ -271,31 +252,26 @@ def falling(lesson: LessonOfPoints, frame: Frame) -> Element:
     top = 1.12 * max(*losses, NATS_PER_BIT)
     numbers = [float(k) for k in ticks(1, n, 8) if float(k).is_integer()]
     above = Axes((0.5, n + 0.5), (0.0, top), height=120.0)
-    here = lesson.frames.index(frame) + 1 if n < 2 else 1 + next(k for k, f in enumerate(lesson.frames) if f is frame)
+    here = next(k for k, each in enumerate(lesson.frames, 1) if each is frame)
     own = lesson.entropy
-    dots = [above.ring(k + 1, loss, "curve-dot", 3.5) for k, loss in enumerate(losses)]
+    x, y = min(max(above.across(here), 70.0), 400.0), above.up(frame.log_loss) + 22
     marks = [
         above.frame("", "log loss (nats)", x_ticks=numbers),
         above.span(above.x, (own, own), "own-line"),
         above.text(n + 0.5, own, f"entropy {fixed(own, 4)}", anchor="end", dy=-6, kind="of-own"),
         above.line([(k + 1, loss) for k, loss in enumerate(losses)], "curve"),
-        *dots,
+        *(above.ring(k + 1, loss, "curve-dot", 3.5) for k, loss in enumerate(losses)),
         above.ring(here, frame.log_loss, "now", 7.0),
-        Element(
-            "text",
-            fixed(frame.log_loss, 4),
-            class_="strong",
-            x=min(max(above.across(here), 70.0), 400.0),
-            y=above.up(frame.log_loss) + 22,
-            text_anchor="middle",
-        ),
+        Element("text", fixed(frame.log_loss, 4), class_="strong", x=x, y=y, text_anchor="middle"),
     ]
     return drawn(ABOVE + 120 + 48 + 90 + BELOW, *marks, *_bounds(lesson, here, numbers))
 
 
 def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Element]:
     """How far each pass can be from the best, in powers of ten."""
-    powers = [_power(each.bound) for each in lesson.frames]
+    bounds = [each.bound for each in lesson.frames]
+    # 0 is shown as the least that floats can tell.
+    powers = [math.log10(max(bound, 1e-17)) if math.isfinite(bound) else math.nan for bound in bounds]
     known = [power for power in powers if not math.isnan(power)]
     low, high = math.floor(min([*known, -4.0])), math.ceil(max([*known, 0.0]))
     up = [value for value in ticks(low, high, 4) if value.is_integer()]
@@ -311,8 +287,3 @@ def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Ele
     ring = axes.ring(here, low if math.isnan(now) else now, "now", 7.0)
     ring.attributes["visibility"] = "hidden" if math.isnan(now) else "visible"
     return [frame, *([axes.line(held, "curve")] if len(held) > 1 else []), *dots, ring]
-
-
-def _power(bound: float) -> float:
-    """The power of ten of a bound; nan if there is none. 0 is shown as the least that floats can tell."""
-    return math.log10(max(bound, 1e-17)) if math.isfinite(bound) else math.nan

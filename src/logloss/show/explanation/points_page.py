@@ -1,11 +1,4 @@
-"""The page of points on a line: what it says, in order.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> body, sliders = body_of_points(lesson)
->>> [slider.name for slider in sliders]
-['say', 'pass']
-"""
+"""The page of points on a line: what it says, in order."""
 
 from __future__ import annotations
 
@@ -13,10 +6,13 @@ import math
 
 import numpy as np
 
+from logloss.data.rows import Array
 from logloss.show import page
 from logloss.show.explanation import point_pictures
 from logloss.show.explanation.lesson import Frame, LessonOfPoints, rounded, written
+from logloss.show.explanation.marks import Slider
 from logloss.show.explanation.sections import (
+    NEEDS,
     beside,
     calibration_part,
     cross_entropy_part,
@@ -29,7 +25,6 @@ from logloss.show.explanation.sections import (
     two_curves_part,
 )
 from logloss.show.explanation.sentences import number, paragraph, percent, short, term
-from logloss.show.explanation.slider import Slider
 from logloss.text import NATS_PER_BIT, capital, count, fixed, significant
 
 WAY = [
@@ -42,12 +37,26 @@ WAY = [
     ("training", "training"),
     ("calibration", "calibration"),
 ]
+# The page in three sentences, and where to go from here.
+ENDINGS = [
+    "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
+    "entropy, what nobody could know, plus KL, what was said wrongly. Training lowers the sum. Calibration removes "
+    "what is left of KL.",
+    "Your own points: logloss demo points.csv -y colour -x x. Your own predictions, of any number of rows: logloss "
+    "measure predictions.csv -y happened -p said.",
+]
 
 
-def body_of_points(lesson: LessonOfPoints) -> tuple[str, list[Slider]]:
-    """The page's body, and its sliders."""
+def page_of_points(lesson: LessonOfPoints) -> tuple[str, str, list[Slider]]:
+    """The page's title, its body, and its sliders."""
     kl_part, say = cross_entropy_part(lesson)
     training_part, passes = _training(lesson)
+    last_rung = ""
+    if not math.isnan(lesson.new_points):
+        last_rung = (
+            f" Calibrated on the very {lesson.names.noun}s that it is judged by, it looks too good; the last bar is "
+            f"the fairest: what a new {lesson.names.noun} may cost."
+        )
     body = [
         *_lead(lesson),
         steps(WAY),
@@ -63,14 +72,10 @@ def body_of_points(lesson: LessonOfPoints) -> tuple[str, list[Slider]]:
             lesson,
             f"Saying one thing to all was easy to judge. The curve says something else to each {lesson.names.noun}.",
         ),
-        ladder_part(lesson, _endings(), _last_rung(lesson)),
+        ladder_part(lesson, ENDINGS, last_rung),
     ]
-    return "\n".join(body), [say, passes]
-
-
-def title_of(lesson: LessonOfPoints) -> str:
-    """What the page is called."""
-    return f"What a prediction costs, seen in {number(lesson.n)} {lesson.names.noun}s"
+    title = f"What a prediction costs, seen in {number(lesson.n)} {lesson.names.noun}s"
+    return title, "\n".join(body), [say, passes]
 
 
 def _counts(lesson: LessonOfPoints) -> str:
@@ -94,11 +99,15 @@ def _lead(lesson: LessonOfPoints) -> list[str]:
         "binary cross-entropy. This page shows where the number comes from, one picture at a time, and what of it "
         "could be saved."
     )
-    needs = (
-        "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
-        f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
-    )
-    return [paragraph(lead, kind="lead"), paragraph(needs, kind="muted")]
+    return [paragraph(lead, kind="lead"), paragraph(NEEDS, kind="muted")]
+
+
+def _point_rows(lesson: LessonOfPoints, columns: dict[str, Array]) -> list[list[str]]:
+    """Each point with numbers of it, by the heads of their columns."""
+    rows = [[lesson.names.feature, "what it is", *columns]]
+    for x, y, *values in zip(lesson.x, lesson.labels, *columns.values(), strict=True):
+        rows.append([written(x), lesson.names.of(y), *(fixed(value, 4) for value in values)])
+    return rows
 
 
 def _points(lesson: LessonOfPoints) -> str:
@@ -159,10 +168,7 @@ def _curve(lesson: LessonOfPoints) -> str:
     )
     is_wrong = lesson.given[worst] < 0.5
     sees += f": it was thought {names.of(1 - lesson.labels[worst])}." if is_wrong else ", the least sure of all."
-    rows = [[names.feature, "what it is", f"probability of {names.positive}"]]
-    rows += [
-        [written(x), names.of(y), fixed(p, 4)] for x, y, p in zip(lesson.x, lesson.labels, last.proba, strict=True)
-    ]
+    rows = _point_rows(lesson, {f"probability of {names.positive}": last.proba})
     shown = page.figure(str(point_pictures.curve(lesson)), "The curve", sees, rows, align="rlr")
     return part("curve", f"A curve gives each {names.noun} a probability", beside([paragraph(text)], shown))
 
@@ -180,11 +186,8 @@ def _given(lesson: LessonOfPoints) -> str:
         f"Below, the same bars side by side. The {_where(lesson, worst)} has the shortest: "
         f"{fixed(lesson.given[worst], 4)}."
     )
-    rows = [[names.feature, "what it is", f"probability of {names.positive}", "probability of what it is"]]
-    rows += [
-        [written(x), names.of(y), fixed(p, 4), fixed(g, 4)]
-        for x, y, p, g in zip(lesson.x, lesson.labels, lesson.proba, lesson.given, strict=True)
-    ]
+    given = {f"probability of {names.positive}": lesson.proba, "probability of what it is": lesson.given}
+    rows = _point_rows(lesson, given)
     shown = page.figure(str(point_pictures.given(lesson)), "The probability of what happened", sees, rows, align="rlrr")
     return part("given", "What probability did it give to what happened?", beside([paragraph(text)], shown))
 
@@ -211,11 +214,8 @@ def _costs(lesson: LessonOfPoints) -> str:
     )
     sees += "" if math.isnan(share) else f", {percent(share)} of it all"
     sees += f". The dashed line is the mean, {fixed(loss, 4)}."
-    rows = [[names.feature, "what it is", "probability of what it is", "cost (nats)", "cost (bits)"]]
-    rows += [
-        [written(x), names.of(y), fixed(g, 4), fixed(c, 4), fixed(c / NATS_PER_BIT, 4)]
-        for x, y, g, c in zip(lesson.x, lesson.labels, lesson.given, costs, strict=True)
-    ]
+    paid = {"cost (nats)": costs, "cost (bits)": costs / NATS_PER_BIT}
+    rows = _point_rows(lesson, {"probability of what it is": lesson.given} | paid)
     rows.append(["mean", "", "", fixed(loss, 4), fixed(loss / NATS_PER_BIT, 4)])
     shown = page.figure(str(point_pictures.costs(lesson)), "What each costs, and the mean", sees, rows, align="rlrrr")
     return part(
@@ -236,7 +236,7 @@ def _two_curves(lesson: LessonOfPoints) -> str:
 
 def _entropy(lesson: LessonOfPoints) -> str:
     """Entropy."""
-    names, rate = lesson.names, lesson.rate
+    names = lesson.names
     n_positive = int(lesson.labels.sum())
     opening = (
         f"Now cover the line. All you know is that {number(n_positive)} in {number(lesson.n)} are {names.positive}, "
@@ -249,7 +249,7 @@ def _entropy(lesson: LessonOfPoints) -> str:
     less = so_much(lesson)
     if less:
         sees += f" The curve, which sees {names.feature}, pays {fixed(float(lesson.measured.log_loss), 4)}: {less}."
-    return entropy_part(lesson, opening, sees, with_pools=False) if rate >= 0 else ""
+    return entropy_part(lesson, opening, sees, with_pools=False)
 
 
 def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
@@ -264,6 +264,7 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
         [count(k), fixed(f.intercept, 4), fixed(f.slope, 4), fixed(f.log_loss, 6), _bound(f.bound)]
         for k, f in enumerate(frames, 1)
     ]
+    by_pass = _point_rows(lesson, {f"pass {k}": frame.costs for k, frame in enumerate(frames, 1)})
     figures = [
         page.figure(
             slider.picture(lambda frame: point_pictures.trained(lesson, frame), frames, "curve"),
@@ -276,7 +277,7 @@ def _training(lesson: LessonOfPoints) -> tuple[str, Slider]:
             slider.picture(lambda frame: point_pictures.costs(lesson, frame), frames, "costs"),
             "What each costs at this pass",
             "As the curve bends, those it gets right pay less, and those it gets wrong pay more. The mean falls.",
-            _costs_by_pass(lesson),
+            [*by_pass, ["mean", "", *(fixed(frame.log_loss, 4) for frame in frames)]],
             note="In nats.",
         ),
         page.figure(
@@ -333,33 +334,3 @@ def _pass_text(lesson: LessonOfPoints, k: int, frame: Frame) -> str:
         f"Pass {k} of {len(lesson.frames)}: {formula(frame.intercept, frame.slope, lesson.names.feature)} costs "
         f"{nats(frame.log_loss)}, {left}."
     )
-
-
-def _costs_by_pass(lesson: LessonOfPoints) -> list[list[str]]:
-    """What each point costs at each pass."""
-    rows = [[lesson.names.feature, "what it is", *(f"pass {k}" for k in range(1, len(lesson.frames) + 1))]]
-    for k, (x, y) in enumerate(zip(lesson.x, lesson.labels, strict=True)):
-        rows.append([written(x), lesson.names.of(y), *(fixed(frame.costs[k], 4) for frame in lesson.frames)])
-    rows.append(["mean", "", *(fixed(frame.log_loss, 4) for frame in lesson.frames)])
-    return rows
-
-
-def _last_rung(lesson: LessonOfPoints) -> str:
-    """What the last bar of the ladder is."""
-    if math.isnan(lesson.new_points):
-        return ""
-    return (
-        f" Calibrated on the very {lesson.names.noun}s that it is judged by, it looks too good; the last bar is the "
-        f"fairest: what a new {lesson.names.noun} may cost."
-    )
-
-
-def _endings() -> list[str]:
-    """The page in three sentences, and where to go from here."""
-    return [
-        "A prediction costs −log of the probability that it gave to what happened; the mean is the log loss. It is "
-        "entropy, what nobody could know, plus KL, what was said wrongly. Training lowers the sum. Calibration removes "
-        "what is left of KL.",
-        "Your own points: logloss demo points.csv -y colour -x x. Your own predictions, of any number of rows: logloss "
-        "measure predictions.csv -y happened -p said.",
-    ]

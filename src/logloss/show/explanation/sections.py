@@ -1,11 +1,4 @@
-"""The parts of the page that points and pools share: cost curves, entropy, cross-entropy, calibration, the ladder.
-
->>> from logloss.show.explanation.lesson import Names, lesson_of_points
->>> lesson = lesson_of_points([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], Names("green", "red"), l2=1.0)
->>> shown, slider = cross_entropy_part(lesson)
->>> len(slider.values)
-81
-"""
+"""The parts of the page that points and pools share: cost curves, entropy, cross-entropy, calibration, the ladder."""
 
 from __future__ import annotations
 
@@ -16,13 +9,19 @@ from logloss.information import entropy, surprisal
 from logloss.show import page
 from logloss.show.explanation import kl_pictures, point_pictures
 from logloss.show.explanation.lesson import ConstantForecast, Lesson
+from logloss.show.explanation.marks import Slider
 from logloss.show.explanation.sentences import number, paragraph, percent, short, term
-from logloss.show.explanation.slider import Slider
 from logloss.text import NATS_PER_BIT, adding_digits, count, fixed
 
 # Probabilities in the tables of what they cost.
 TOLD = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
 SHARES = (0.0, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1.0)
+
+# What the page asks of its reader.
+NEEDS = (
+    "Ten minutes. You need to know what a probability is, and that the logarithm of 1 is 0. Logarithms are natural "
+    f"ones, so costs are in nats; {fixed(NATS_PER_BIT, 4)} nats are one bit."
+)
 
 
 def part(anchor: str, title: str, *content: str) -> str:
@@ -93,20 +92,15 @@ def identity(lesson: Lesson, one: ConstantForecast) -> str:
     )
 
 
-def slider_of(lesson: Lesson) -> Slider:
-    """The slider that moves what is said to all; it begins well away from the truth."""
-    far = round(lesson.rate - 0.4 if lesson.rate > 0.5 else lesson.rate + 0.4, 2)
-    shown = next(k for k, one in enumerate(lesson.constant_forecasts) if one.proba == far)
-    values = [f"p = {short(one.proba)}" for one in lesson.constant_forecasts]
-    label = f"Say to all the same probability p of {lesson.names.positive}"
-    return Slider("say", label, values, shown=shown)
-
-
 def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     """Cross-entropy as entropy plus KL, in three pictures and with one slider."""
     names, rate = lesson.names, lesson.rate
     share = short(rate)
-    slider = slider_of(lesson)
+    # It begins well away from the truth.
+    far = round(rate - 0.4 if rate > 0.5 else rate + 0.4, 2)
+    shown = next(k for k, one in enumerate(lesson.constant_forecasts) if one.proba == far)
+    values = [f"p = {short(one.proba)}" for one in lesson.constant_forecasts]
+    slider = Slider("say", f"Say to all the same probability p of {names.positive}", values, shown=shown)
     slider.captions([identity(lesson, one) for one in lesson.constant_forecasts])
     shrug = lesson.constant_forecast(0.5)
     text = (

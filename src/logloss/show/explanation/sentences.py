@@ -1,8 +1,4 @@
-"""How the explanation says numbers, and how its sentences become HTML.
-
->>> number(10), paragraph("All of it is " + term("entropy") + ".")
-('ten', '<p>All of it is <dfn>entropy</dfn>.</p>')
-"""
+"""How the explanation says numbers, and how its sentences become HTML."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The lesson: ten points on a line, trained, measured and explained.
 
->>> print(ten_points_text().splitlines()[0])
-Ten points on a line: seven green, three red. Green counts as 1.
-
 The points are those of D. Godoy, Understanding binary cross-entropy / log loss: a visual explanation (2018).
 """
 
@@ -38,6 +35,7 @@ def ten_points_text(pictures: str = "") -> str:
     model = fit(X, IS_GREEN, l2=PENALTY)
     proba = model.predict_proba(X)
     measured = measure(IS_GREEN, proba)
+    own = "Your own points: logloss demo --help"
     paragraphs = [
         "Ten points on a line: seven green, three red. Green counts as 1.",
         _points(proba, measured),
@@ -46,7 +44,7 @@ def ten_points_text(pictures: str = "") -> str:
         _identity(measured),
         _training(model),
         _parts(measured),
-        _further(pictures),
+        f"The pictures: {pictures}     {own}" if pictures else own,
     ]
     return "\n\n".join(paragraphs)
 
@@ -56,17 +54,9 @@ def _points(proba: Array, measured: Measurement) -> str:
     costs = surprisal(IS_GREEN, proba)
     rows = [["x", "colour", "p(green)", "p(what it is)", "cost", ""]]
     for x, green, p, cost in zip(X, IS_GREEN, proba, costs, strict=True):
+        colour, given = ("green", p) if green else ("red", 1 - p)
         bar = "█" * round(BAR_LETTERS * cost)
-        rows.append(
-            [
-                fixed(x, 1),
-                "green" if green else "red",
-                fixed(p, 4),
-                fixed(p if green else 1 - p, 4),
-                fixed(cost, 4),
-                bar,
-            ]
-        )
+        rows.append([fixed(x, 1), colour, fixed(p, 4), fixed(given, 4), fixed(cost, 4), bar])
     rows.append(["", "", "", "mean cost", fixed(measured.log_loss, 4), "= the log loss"])
     return "\n".join("   " + line for line in columns(rows, "rlrrrl", gap="   "))
 
@@ -147,12 +137,6 @@ def _parts(measured: Measurement) -> str:
         f"With ten points a perfectly calibrated model would show {fixed(found.by_chance, 4)} of miscalibration "
         f"by chance:\n{verdict}."
     )
-
-
-def _further(pictures: str) -> str:
-    """Where the pictures are, and how to go on."""
-    own = "Your own points: logloss demo --help"
-    return f"The pictures: {pictures}     {own}" if pictures else own
 
 
 def ten_points_figures() -> dict[str, object]:

@@ -1,10 +1,4 @@
-"""Answers as figures: the only importer of matplotlib.
-
->>> import logloss
->>> ax = plot(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]), "costliest")
->>> ax.get_ylabel()
-'share of the loss (%)'
-"""
+"""Answers as figures: the only importer of matplotlib."""
 
 from __future__ import annotations
 
@@ -19,7 +13,7 @@ try:
     from matplotlib.axes import Axes
 
     from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
-    from logloss.show.plot.inline_svg import inline_svg
+    from logloss.show.plot.inline_svg import inline_svg as inline_svg
     from logloss.show.plot.style import new_axes, say, settings
 except ImportError as error:
     if (error.name or "").split(".")[0] != "matplotlib":
@@ -48,11 +42,6 @@ def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axe
         else:
             room.DRAWN[shown.kind](ax, shown)
     return ax
-
-
-def svg_of(answer: Answer, kind: str) -> str:
-    """A picture as an SVG element for a page."""
-    return inline_svg(plot(answer, kind).figure)
 
 
 def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:

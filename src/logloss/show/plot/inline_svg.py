@@ -1,10 +1,4 @@
-"""A figure as an SVG element for a page: its colours are the page's, nothing in it has a style attribute.
-
->>> from logloss.show.plot.style import new_axes
->>> shown = inline_svg(new_axes(40)[0])
->>> shown.startswith('<svg viewBox="0 0 252.28'), "style=" in shown
-(True, False)
-"""
+"""A figure as an SVG element for a page: its colours are the page's, nothing in it has a style attribute."""
 
 from __future__ import annotations
 
@@ -14,11 +8,10 @@ import warnings
 from functools import partial
 from xml.etree import ElementTree
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from logloss.show.page import identifier
-from logloss.show.plot.style import INK, SETTINGS, VARIABLES
+from logloss.show.plot.style import INK, VARIABLES, settings
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 # Attributes that name an element, or refer to one.
@@ -26,6 +19,9 @@ NAMING = ("id", "href", f"{{{XLINK}}}href", "clip-path")
 # Letters of a path that is no marker.
 LONG_PATH = 1_000
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+# Colours of `style.py` as the page's.
+COLOURS = {own: f"var(--{name}, {own})" for name, own in (VARIABLES | {"paper": "#ffffff"}).items()}
+COLOURS[INK] = "currentColor"
 # What is so anyway.
 USUAL = {
     ("stroke-dasharray", "none"),
@@ -39,7 +35,7 @@ USUAL = {
 def inline_svg(figure: Figure) -> str:
     """The figure as `<svg …>…</svg>`."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+    with settings(), warnings.catch_warnings():
         # Letters are the page's: what matplotlib's font lacks is only measured by it.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -55,7 +51,8 @@ def _plain(root: ElementTree.Element, own: str) -> str:
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
-    referred = {name for value in _references(root) for name in re.findall(r"#([\w-]+)", value)}
+    references = [element.attrib[key] for element in root.iter() for key in NAMING[1:] if key in element.attrib]
+    referred = {name for value in references for name in re.findall(r"#([\w-]+)", value)}
     for element in root.iter():
         _simplify(element, referred)
         for key in set(NAMING) & set(element.attrib):
@@ -72,10 +69,6 @@ def _plain(root: ElementTree.Element, own: str) -> str:
     written = ElementTree.tostring(root, encoding="unicode")
     written = written.replace(f' xmlns="{SVG}"', "", 1)
     return re.sub(r">\s+<", "><", written)
-
-
-def _references(root: ElementTree.Element) -> list[str]:
-    return [element.attrib[key] for element in root.iter() for key in NAMING[1:] if key in element.attrib]
 
 
 def _drop_unseen(parent: ElementTree.Element) -> None:
@@ -104,7 +97,7 @@ def _simplify(element: ElementTree.Element, referred: set[str]) -> None:
         attributes["href"] = attributes.pop(f"{{{XLINK}}}href")
     for name in ("fill", "stroke"):
         if name in attributes:
-            attributes[name] = _colour(attributes[name])
+            attributes[name] = COLOURS.get(attributes[name], attributes[name])
     for name in ("d", "x", "y", "width", "height", "transform", "points", "stroke-width", "stroke-dasharray"):
         if name in attributes:
             # A twentieth of a point of a long path is a tenth of a pixel; a marker is small, and shows it.
@@ -115,18 +108,6 @@ def _simplify(element: ElementTree.Element, referred: set[str]) -> None:
 
 def _short(found: re.Match[str], digits: int) -> str:
     return f"{round(float(found[0]), digits) + 0.0:g}" if abs(float(found[0])) < 1e5 else found[0]
-
-
-def _colour(value: str) -> str:
-    """A colour of `style.py` as the page's."""
-    if value == INK:
-        return "currentColor"
-    if value == "#ffffff":
-        return "var(--paper, #ffffff)"
-    for name, own in VARIABLES.items():
-        if value == own:
-            return f"var(--{name}, {own})"
-    return value
 
 
 def _unwrap(parent: ElementTree.Element) -> None:

@@ -1,10 +1,4 @@
-"""Pictures of a calibration.
-
->>> import logloss
->>> ax = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature").plot()
->>> ax.get_ylabel()
-'becomes'
-"""
+"""Pictures of a calibration."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Pictures of a comparison.
-
->>> import logloss
->>> ax = logloss.compare([1, 0] * 50, {"old": [0.5] * 100, "new": [0.7, 0.4] * 50}).plot()
->>> [label.get_text() for label in ax.get_yticklabels()]
-['new', 'old']
-"""
+"""Pictures of a comparison."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Pictures of a measurement.
-
->>> import logloss
->>> ax = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).plot("parts")
->>> ax.get_xlabel()
-'nats per row'
-"""
+"""Pictures of a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +10,7 @@ from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.levels import draw_levels
+from logloss.show.plot.of_difference import draw_levels
 from logloss.show.plot.style import (
     BAND,
     BLUE,
@@ -38,7 +32,6 @@ STRIP, GAP = 0.16, 0.03
 ORDER = ("what happened", "true curve: 95 %", "if calibrated: 95 of 100")
 # Ticks of axes in log-odds.
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1 - 1e-6)
-# A hundredth of a pixel in log-odds: what lies farther out is drawn at the edge.
 
 
 def reliability(ax: Axes, drawing: Drawing) -> None:
@@ -48,15 +41,8 @@ def reliability(ax: Axes, drawing: Drawing) -> None:
     low, high = axis.low, axis.high
     if "consistency" in tables:
         band = tables["consistency"]
-        where = axis.at(band["proba"])
-        ax.fill_between(
-            where,
-            axis.at(band["low"]),
-            axis.at(band["high"]),
-            color=BAND,
-            linewidth=0,
-            label="if calibrated: 95 of 100",
-        )
+        edges = (axis.at(band[name]) for name in ("proba", "low", "high"))
+        ax.fill_between(*edges, color=BAND, linewidth=0, label="if calibrated: 95 of 100")
     ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     if "confidence" in tables:
         steps = tables["confidence"]

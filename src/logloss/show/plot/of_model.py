@@ -1,10 +1,4 @@
-"""Pictures of a model.
-
->>> import logloss
->>> ax = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).plot("passes")
->>> ax.get_yscale()
-'log'
-"""
+"""Pictures of a model."""
 
 from __future__ import annotations
 

@@ -1,16 +1,11 @@
-"""How pictures look: one column of a journal wide, colours that page and picture share, and where nothing is drawn.
-
->>> figure, ax = new_axes(60)
->>> round(float(figure.get_figwidth()) * 25.4), figure.get_facecolor()[3]
-(89, 0.0)
-"""
+"""How pictures look: one column of a journal wide, colours that page and picture share, and where nothing is drawn."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -76,17 +71,14 @@ class Panel(Axes):
         """The figure, twice as fine as it is shown."""
         figure: Any = self.figure
         buffer = io.BytesIO()
-        with matplotlib.rc_context(SETTINGS):
+        with settings():
             figure.savefig(buffer, format="png", dpi=240, facecolor="white")
         width, height = figure.get_size_inches()
         return buffer.getvalue(), {"width": round(width * 120), "height": round(height * 120)}
 
 
-@contextmanager
-def settings() -> Iterator[None]:
-    """What is drawn inside looks like this, whatever else the session has set; its own settings come back."""
-    with matplotlib.rc_context(SETTINGS):
-        yield
+# What is drawn inside looks like this, whatever else the session has set; its own settings come back.
+settings = partial(matplotlib.rc_context, SETTINGS)
 
 
 def new_axes(height_mm: float) -> tuple[Figure, Panel]:
@@ -97,9 +89,9 @@ def new_axes(height_mm: float) -> tuple[Figure, Panel]:
         return figure, ax
 
 
-def name_rows(ax: Axes, names: Sequence[str], longest: int = 22) -> None:
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Names at the left, the first one at the top."""
-    ax.set_yticks(range(len(names)), [cut(name, longest) for name in names], parse_math=False)
+    ax.set_yticks(range(len(names)), [cut(name, 22) for name in names], parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

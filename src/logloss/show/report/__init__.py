@@ -1,10 +1,4 @@
-"""Answers as one HTML file: first the answer in sentences, then pictures, then tables; no script, no outside link.
-
->>> import logloss
->>> page = to_html(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]))
->>> "Your log loss is 0.3375 nats (0.4870 bits)" in page, "<script" in page
-(True, False)
-"""
+"""Answers as one HTML file: first the answer in sentences, then pictures, then tables; no script, no outside link."""
 
 from __future__ import annotations
 
@@ -46,10 +40,12 @@ def short_html(answer: Answer) -> str:
 
 def _figure(answer: Answer, kind: str) -> str:
     """One picture with its sentence and its numbers."""
-    from logloss.show.plot import svg_of
+    from logloss.show.plot import inline_svg, plot
 
     shown = drawing(answer, kind)
     if shown.reason:
         inside = page.numbers(shown.numbers, title=shown.title, note=shown.note) if shown.numbers else ""
         return page.words(shown.title, shown.sentence, inside)
-    return page.figure(svg_of(answer, kind), shown.title, shown.sentence, shown.numbers, note=shown.note)
+    return page.figure(
+        inline_svg(plot(answer, kind).figure), shown.title, shown.sentence, shown.numbers, note=shown.note
+    )

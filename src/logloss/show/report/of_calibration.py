@@ -1,9 +1,4 @@
-"""What the report of a calibration says.
-
->>> import logloss
->>> sentences(logloss.calibrate([1, 0] * 50, [0.5, 0.5] * 50))[0]
-'Nothing to repair: no recalibration is expected to save more than chance.'
-"""
+"""What the report of a calibration says."""
 
 from __future__ import annotations
 

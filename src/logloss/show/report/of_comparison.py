@@ -1,9 +1,4 @@
-"""What the report of a comparison says.
-
->>> import logloss
->>> sentences(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]}))[0]
-'a and b cost the same in every row.'
-"""
+"""What the report of a comparison says."""
 
 from __future__ import annotations
 
@@ -20,23 +15,19 @@ from logloss.show.words.of_comparison import (
     parts_rows,
     ranking_rows,
     sentence,
-    signed,
 )
-from logloss.show.words.of_measurement import shown
+from logloss.show.words.of_measurement import shown, signed
 from logloss.text import fixed, listed, printable
 
 # Most rows of a table: of 24 forecasts there are 276 pairs.
 MOST_LISTED = 300
 
+head, main_table = header, ranking_rows
+
 
 def title(c: Comparison) -> str:
     """What the page is about."""
     return "Comparison of " + listed([printable(name, 24) for name in c.names], 5)
-
-
-def head(c: Comparison) -> str:
-    """How many rows of what."""
-    return header(c)
 
 
 def sentences(c: Comparison) -> list[str]:
@@ -45,11 +36,6 @@ def sentences(c: Comparison) -> list[str]:
     losses = [f"{printable(name)} {fixed(c.log_losses[name], 4)}" for name in c.ranking["forecast"]]
     base = f"Log losses: {listed(losses)} nats per row; always saying the base rate would cost "
     return [first, f"{base}{fixed(float(entropy(c.base_rate)), 4)}."]
-
-
-def main_table(c: Comparison) -> tuple[list[list[str]], str]:
-    """The ranking, and how the columns of its table are aligned."""
-    return ranking_rows(c)
 
 
 def sections(c: Comparison) -> list[tuple[str, str]]:

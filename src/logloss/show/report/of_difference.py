@@ -1,10 +1,4 @@
-"""What the report of a difference says.
-
->>> import logloss
->>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
->>> sentences(logloss.diff(old, old))[0]
-'Log loss 0.33754 → 0.33754: unchanged (no interval: the two share rows).'
-"""
+"""What the report of a difference says."""
 
 from __future__ import annotations
 

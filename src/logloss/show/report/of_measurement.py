@@ -1,15 +1,9 @@
-"""What the report of a measurement says.
-
->>> import logloss
->>> sentences(logloss.measure([1, 0], [0.5, 0.5]))[0].split(",")[0]
-'Your log loss is 0.6931 nats (1.0000 bits)'
-"""
+"""What the report of a measurement says."""
 
 from __future__ import annotations
 
 import math
 
-from logloss.answers.estimate import Estimate
 from logloss.calibration import calibrate
 from logloss.measurement import Measurement
 from logloss.show import page
@@ -31,20 +25,20 @@ LONGEST_FIGURE = 20
 # Below, four digits after the point say too little.
 SMALL = 1e-3
 
+head = header
+
 
 def title(m: Measurement) -> str:
     """What the page is about."""
     return f"Log loss of {m.source}" if m.source else "Log loss"
 
 
-def head(m: Measurement) -> str:
-    """How many rows of what."""
-    return header(m)
-
-
 def sentences(m: Measurement) -> list[str]:
     """The answer: what it costs against the base rate, whether that can be repaired; promises; who pays."""
-    return [" ".join([_loss(m), _base_rate(m), _miscalibration(m)]), _promise(m), *_payers(m)]
+    share = m.share_of_costliest_10_percent
+    is_known = m.n_rows >= 10 and not math.isnan(share)
+    payers = [f"The costliest 10 % of the rows pay {percent(share)} of the loss."] if is_known else []
+    return [" ".join([_loss(m), _base_rate(m), _miscalibration(m)]), _promise(m), *payers]
 
 
 def nats(value: float) -> str:
@@ -62,14 +56,9 @@ def _loss(m: Measurement) -> str:
             without = f" Without {them} it would be {nats(m.log_loss_of_possible)} nats."
         return f"Your log loss is infinite: {rows} {was} given probability 0 (first: {m.first_infinite}).{without}"
     said = f"Your log loss is {nats(m.log_loss)} nats ({nats(m.log_loss / NATS_PER_BIT)} bits)"
-    return f"{said}, {_between(m.log_loss)}."
-
-
-def _between(estimate: Estimate) -> str:
-    """An interval in words."""
-    if not estimate.has_interval:
-        return f"without an interval: {estimate.reason}"
-    return f"between {nats(estimate.low)} and {nats(estimate.high)}"
+    if not m.log_loss.has_interval:
+        return f"{said}, without an interval: {m.log_loss.reason}."
+    return f"{said}, between {nats(m.log_loss.low)} and {nats(m.log_loss.high)}."
 
 
 def _base_rate(m: Measurement) -> str:
@@ -110,14 +99,6 @@ def _promise(m: Measurement) -> str:
     )
 
 
-def _payers(m: Measurement) -> list[str]:
-    """How unequally the loss falls."""
-    share = m.share_of_costliest_10_percent
-    if m.n_rows < 10 or math.isnan(share):
-        return []
-    return [f"The costliest 10 % of the rows pay {percent(share)} of the loss."]
-
-
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
     rows = [["", "", "95 %", ""]]
@@ -130,23 +111,16 @@ def main_table(m: Measurement) -> tuple[list[list[str]], str]:
 
 def sections(m: Measurement) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    rows, align = main_table(m)
-    found = [("Figures", page.table(rows, align, label="Figures"))]
+    found = [("Figures", page.table(*main_table(m), label="Figures"))]
     lines = [["where", "said", "was", "nats"]]
     for row in m.summary.costliest.rows[:20]:
         lines.append([row.where(m.source), fixed(row.said, 4), f"{row.label:g}", fixed(row.cost, 3)])
     found.append(("Costliest rows", page.table(lines, label="Costliest rows")))
     if m.by:
         found.append(("Groups", _groups(m)))
-    found.append(("Can it be repaired?", _repair(m)))
-    return found
-
-
-def _repair(m: Measurement) -> str:
-    """What recalibrating is expected to save."""
     c = calibrate(m)
-    rows, align = of_calibration.main_table(c)
-    return page.paragraph(advice(c, "")) + "\n" + page.table(rows, align, label="Maps")
+    repair = page.paragraph(advice(c, "")) + "\n" + page.table(*of_calibration.main_table(c), label="Maps")
+    return [*found, ("Can it be repaired?", repair)]
 
 
 def _groups(m: Measurement) -> str:
@@ -156,8 +130,7 @@ def _groups(m: Measurement) -> str:
     wanted = [(m.margin(name), (name,)) for name in m.by] if len(m.by) > 1 else []
     shown = []
     for groups, by in [*wanted, (m.groups, m.by)]:
-        rows, align = group_table(groups, by, MOST_LISTED)
-        shown.append(page.table(rows, align, caption="By " + ", ".join(by)))
+        shown.append(page.table(*group_table(groups, by, MOST_LISTED), caption="By " + ", ".join(by)))
         if len(groups) > MOST_LISTED:
             shown.append(
                 page.paragraph(f"The {MOST_LISTED} of {count(len(groups))} groups that add most to the loss, or least.")

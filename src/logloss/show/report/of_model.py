@@ -1,9 +1,4 @@
-"""What the report of a model says.
-
->>> import logloss
->>> sentences(logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0))[0].split(":")[0]
-'The model predicts y_true = 1 from 1 column'
-"""
+"""What the report of a model says."""
 
 from __future__ import annotations
 
@@ -15,6 +10,8 @@ from logloss.training.model import LogisticModel
 
 # Letters of the labels before the remarks of a model.
 LABEL = 11
+
+main_table = coefficient_rows
 
 
 def title(model: LogisticModel) -> str:
@@ -70,15 +67,9 @@ def _doubts(model: LogisticModel) -> list[str]:
     return found
 
 
-def main_table(model: LogisticModel) -> tuple[list[list[str]], str]:
-    """The coefficients, and how the columns of their table are aligned."""
-    return coefficient_rows(model)
-
-
 def sections(model: LogisticModel) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    rows, align = main_table(model)
-    shown = page.table(rows, align, label="Coefficients")
+    shown = page.table(*main_table(model), label="Coefficients")
     if left_out(model):
         shown += "\n" + page.paragraphs(left_out(model))
     columns = [["column", "in the model as", "coefficients"]]

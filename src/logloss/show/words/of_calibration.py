@@ -1,10 +1,4 @@
-"""A calibration in words, as people read it; nothing is computed here but how figures are written.
-
->>> import logloss
->>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
->>> described(c)
-'temperature 2.048 (slope 0.4882)'
-"""
+"""A calibration in words, as people read it; nothing is computed here but how figures are written."""
 
 from __future__ import annotations
 
@@ -89,17 +83,8 @@ def _tried(c: Calibration) -> list[str]:
         return []
     rows = [["", "log loss", "saves", "std. error", ""]]
     for row in c.candidates:
-        is_chosen = row["method"] == c.method
         said = "asked for" if c.asked == c.method else "chosen: the simplest within one standard error of the best"
-        said = said if is_chosen else ""
-        saved = row["saves_nats"]
-        rows.append(
-            [
-                row["method"],
-                fixed(row["log_loss_nats"], 4),
-                "" if math.isnan(saved) else fixed(saved, 4),
-                "" if math.isnan(row["error_nats"]) else fixed(row["error_nats"], 4),
-                said,
-            ]
-        )
+        said = said if row["method"] == c.method else ""
+        saves = ["" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("saves_nats", "error_nats")]
+        rows.append([row["method"], fixed(row["log_loss_nats"], 4), *saves, said])
     return columns(rows, "lrrrl", gap="   ")

@@ -1,20 +1,14 @@
-"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here.
-
->>> import logloss
->>> print(repr(logloss.compare([1, 0], {"a": [0.5, 0.4], "b": [0.5, 0.4]})).splitlines()[0])
-a and b cost the same in every row
-"""
+"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from logloss.answers.estimate import Estimate
+from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
-from logloss.show.words.of_measurement import group_value, header_of_rows, shown
+from logloss.show.words.of_measurement import group_value, header_of_rows, shown, signed
 from logloss.text import (
-    MINUS,
     adding_digits,
     columns,
     count,
@@ -36,7 +30,8 @@ TOO_MANY = 10**12
 
 def text_of(c: Comparison) -> str:
     """The whole comparison."""
-    paragraphs = [[sentence(c)], [header(c)], ranking_lines(c), parts_lines(c), evidence_lines(c)]
+    tables = ranking_rows(c), (parts_rows(c), "lrll"), (evidence_rows(c), "lll")
+    paragraphs = [[sentence(c)], [header(c)], *(columns(*table, gap="   ") for table in tables)]
     paragraphs += [group_lines(c), apart_lines(c)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
@@ -52,10 +47,11 @@ def sentence(c: Comparison) -> str:
     if contest.is_identical:
         return f"{better} and {worse} cost the same in every row"
     interval_of = contest.lead if len(c.names) == 2 else contest.simultaneous
-    lead = f"{lead_text(contest.lead)} nats per row"
+    digits = lead_digits(contest.lead)
+    lead = f"{fixed(contest.lead, digits)} nats per row"
     if not interval_of.has_interval:
         return f"{better} is ahead of {worse} by {lead}; no interval: {contest.lead.reason}"
-    lead = f"{lead} {interval(interval_of.low, interval_of.high, lead_digits(contest.lead))}"
+    lead = f"{lead} {interval(interval_of.low, interval_of.high, digits)}"
     of_many = f", for all {counted(len(c.contests), 'pair')} at once" if len(c.contests) > 1 else ""
     if not contest.is_settled:
         among = f"of {len(c.names)}, " if len(c.names) > 2 else ""
@@ -81,13 +77,10 @@ def needed(c: Comparison) -> str:
         return ""
     if rows > TOO_MANY:
         return "; no number of rows worth gathering would tell"
-    return f"; if that is the truth, {count(_rounded(rows - c.n_rows))} more rows would tell"
-
-
-def _rounded(number: int) -> int:
-    """To two digits, upwards."""
-    step = 10 ** max(len(str(number)) - 2, 0)
-    return -(-number // step) * step
+    more = rows - c.n_rows
+    # To two digits, upwards.
+    step = 10 ** max(len(str(more)) - 2, 0)
+    return f"; if that is the truth, {count(-(-more // step) * step)} more rows would tell"
 
 
 def _one_impossible(c: Comparison, better: str, worse: str) -> str:
@@ -113,10 +106,8 @@ def without(c: Comparison, better: str, worse: str) -> str:
         return "No row was possible for both."
     who = better if lead >= 0 else worse
     digits = lead_digits(lead)
-    ends = ""
-    if lead.has_interval:
-        low, high = (lead.low, lead.high) if lead >= 0 else (-lead.high, -lead.low)
-        ends = f" {interval(low, high, digits)}"
+    lead = lead if lead >= 0 else negated(lead)
+    ends = f" {interval(lead.low, lead.high, digits)}" if lead.has_interval else ""
     return f"Without these rows {who} is ahead by {fixed(abs(lead), digits)}{ends}."
 
 
@@ -126,19 +117,9 @@ def lead_digits(lead: Estimate) -> int:
     return 4 if not 0 < width < math.inf else min(max(4, 1 - math.floor(math.log10(width))), 12)
 
 
-def lead_text(lead: Estimate) -> str:
-    """A lead as its interval is written."""
-    return fixed(lead, lead_digits(lead))
-
-
 def header(c: Comparison) -> str:
     """How many rows of what, what counts as positive, what intervals mean."""
     return header_of_rows(c, "left out for all")
-
-
-def ranking_lines(c: Comparison) -> list[str]:
-    """The forecasts from the best to the worst, as lines."""
-    return columns(*ranking_rows(c), gap="   ")
 
 
 def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
@@ -171,61 +152,26 @@ def _loss_interval(c: Comparison, name: str) -> str:
     return shown(loss, 4)
 
 
-def parts_lines(c: Comparison) -> list[str]:
-    """What the lead is made of, as lines."""
-    rows = parts_rows(c)
-    return columns(rows, "lrll", gap="   ") if rows else []
-
-
 def parts_rows(c: Comparison) -> list[list[str]]:
     """What the lead is made of."""
     contest = c.contest
     if not math.isfinite(contest.lead) or contest.is_identical:
         return []
     better, worse = printable(contest.better), printable(contest.worse)
-    knows = Estimate(
-        -contest.discrimination,
-        -contest.discrimination.high,
-        -contest.discrimination.low,
-        contest.discrimination.reason,
-    )
-    errs = contest.miscalibration
+    knows, errs = negated(contest.discrimination), contest.miscalibration
     digits = adding_digits(contest.lead, [knows, errs], least=max(5, lead_digits(contest.lead)))
-    return [
-        [
-            "  discrimination",
-            signed(knows, digits),
-            shown(knows, digits - 1),
-            f"{better} knows {more_or_less(knows, digits)}",
-        ],
-        [
-            "+ miscalibration",
-            signed(errs, digits),
-            shown(errs, digits - 1),
-            f"{better} gets {more_or_less(-errs, digits)} wrong about it",
-        ],
-        [f"= lead over {worse}", signed(contest.lead, digits), "", ""],
+    parts = [
+        ("  discrimination", knows, f"{better} knows {more_or_less(knows, digits)}"),
+        ("+ miscalibration", errs, f"{better} gets {more_or_less(-errs, digits)} wrong about it"),
     ]
+    rows = [[name, signed(part, digits), shown(part, digits - 1), said] for name, part, said in parts]
+    return [*rows, [f"= lead over {worse}", signed(contest.lead, digits), "", ""]]
 
 
 def more_or_less(value: float, digits: int) -> str:
     """`more`, `less`, or `as much`, of a figure as it is printed."""
     shown_as = round(value, digits)
     return "as much" if shown_as == 0 else ("more" if shown_as > 0 else "less")
-
-
-def signed(value: float, digits: int) -> str:
-    """`+0.0034`, `−0.0011`; `none` where two infinite losses have no difference."""
-    if math.isnan(value):
-        return "none"
-    text = fixed(value, digits)
-    return text if text.startswith(MINUS) else f"+{text}"
-
-
-def evidence_lines(c: Comparison) -> list[str]:
-    """How sure it is, as lines."""
-    rows = evidence_rows(c)
-    return columns(rows, "lll", gap="   ") if rows else []
 
 
 def evidence_rows(c: Comparison) -> list[list[str]]:
@@ -300,13 +246,8 @@ def apart_lines(c: Comparison) -> list[str]:
     better, worse = printable(c.contest.better), printable(c.contest.worse)
     rows: list[Sequence[str]] = []
     for number, (row, place) in enumerate(zip(c.contest.apart[:N_APART_SHOWN], c.contest.places, strict=False)):
+        name = "furthest apart" if number == 0 else ""
         said = f"{better} {fixed(row['said_by_better'], 4)}, {worse} {fixed(row['said_by_worse'], 4)}"
-        rows.append(
-            [
-                "furthest apart" if number == 0 else "",
-                place.shown(c.source),
-                f"{said}, was {row['label']:g}",
-                f"lead {signed(row['lead_nats'], 3)}",
-            ]
-        )
-    return columns(rows, "lrlr", gap="   ") if rows else []
+        lead = f"lead {signed(row['lead_nats'], 3)}"
+        rows.append([name, place.shown(c.source), f"{said}, was {row['label']:g}", lead])
+    return columns(rows, "lrlr", gap="   ")

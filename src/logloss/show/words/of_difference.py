@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from logloss.answers.estimate import Estimate
+from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
-from logloss.show.words.of_measurement import group_value, shown
+from logloss.show.words.of_measurement import group_value, shown, signed
 from logloss.text import (
     MINUS,
     adding_digits,
@@ -30,7 +30,8 @@ UNEQUAL = 1.5
 
 def text_of(d: Difference) -> str:
     """The whole difference."""
-    paragraphs = [[sentence(d), *warnings(d)], parts_lines(d), groups_lines(d)]
+    parts = [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
+    paragraphs = [[sentence(d), *warnings(d)], parts, groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
@@ -43,9 +44,7 @@ def sentence(d: Difference) -> str:
     if math.isinf(d.log_loss):
         return f"log loss {ends}: {'up' if d.log_loss > 0 else 'down'} without limit"
     way = "unchanged" if d.log_loss == 0.0 else f"{'up' if d.log_loss > 0 else 'down'} {fixed(abs(d.log_loss), digits)}"
-    move = d.log_loss
-    if d.log_loss < 0:
-        move = Estimate(-move, -move.high, -move.low, move.reason)
+    move = negated(d.log_loss) if d.log_loss < 0 else d.log_loss
     told = interval(move.low, move.high, 4) if move.has_interval else f"(no interval: {move.reason})"
     return f"log loss {ends}: {way} {told}"
 
@@ -74,11 +73,6 @@ def warnings(d: Difference) -> list[str]:
     return said
 
 
-def parts_lines(d: Difference) -> list[str]:
-    """The move of each part, as lines, and what the scores did."""
-    return [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
-
-
 def parts_rows(d: Difference) -> list[list[str]]:
     """The move of each part."""
     digits = _digits(d)
@@ -88,18 +82,14 @@ def parts_rows(d: Difference) -> list[list[str]]:
     happened = f"base rate {fixed(rate[0], 4)} → {fixed(rate[1], 4)}, {same}"
     known = "more is known" if d.discrimination > 0 else "less is known"
     ratio = f"said ÷ happened {fixed(d.old.ratio, 2)} → {fixed(d.new.ratio, 2)}"
-    less = Estimate(-d.discrimination, -d.discrimination.high, -d.discrimination.low, d.discrimination.reason)
-    lines = [
-        ["  uncertainty", signed(d.uncertainty, digits), shown(d.uncertainty, 4), happened],
+    less = negated(d.discrimination)
+    parts = [
+        ("  uncertainty", d.uncertainty, happened),
         # The term of the sum: a part that is taken away and has become smaller adds.
-        [f"{MINUS} discrimination", signed(less, digits), shown(less, 4), chance_or(less, known)],
-        [
-            "+ miscalibration",
-            signed(d.miscalibration, digits),
-            shown(d.miscalibration, 4),
-            chance_or(d.miscalibration, ratio),
-        ],
+        (f"{MINUS} discrimination", less, chance_or(less, known)),
+        ("+ miscalibration", d.miscalibration, chance_or(d.miscalibration, ratio)),
     ]
+    lines = [[name, signed(part, digits), shown(part, 4), said] for name, part, said in parts]
     if not math.isfinite(d.log_loss):
         impossible = signed(d.impossible, digits) if not math.isnan(d.impossible) else "not defined"
         lines.append(["+ impossible rows", impossible, "", f"{count(d.old.n_infinite)} → {count(d.new.n_infinite)}"])
@@ -117,26 +107,14 @@ def remarks(d: Difference) -> list[str]:
             f"{counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)}"
         )
     if not math.isnan(d.psi):
-        found.append(f"the scores {moved(d.psi)}: PSI {significant(d.psi, 2)} on ten bins")
+        moved = "hardly moved" if d.psi < LITTLE else "moved" if d.psi < MUCH else "moved a lot"
+        found.append(f"the scores {moved}: PSI {significant(d.psi, 2)} on ten bins")
     return found
 
 
 def chance_or(move: Estimate, told: str) -> str:
     """Whether chance alone might have made it."""
     return "may be chance" if move.has_interval and move.low <= 0 <= move.high else told
-
-
-def moved(psi: float) -> str:
-    """How far the scores moved, in words."""
-    if psi < LITTLE:
-        return "hardly moved"
-    return "moved" if psi < MUCH else "moved a lot"
-
-
-def signed(value: float, digits: int) -> str:
-    """`+0.0034`, `−0.0011`."""
-    text = fixed(value, digits)
-    return text if text.startswith(MINUS) else f"+{text}"
 
 
 def groups_lines(d: Difference) -> list[str]:
@@ -154,15 +132,11 @@ def mix_rows(d: Difference) -> list[list[str]]:
     if d.mix is None or d.within is None:
         return []
     digits = _digits(d)
+    without = "" if math.isfinite(d.log_loss) else "without impossible rows"
     return [
         ["  mix of groups", signed(d.mix, digits), shown(d.mix, 4), "their shares, at their mean losses"],
         ["+ within groups", signed(d.within, digits), shown(d.within, 4), "their losses, at their mean shares"],
-        [
-            "= log loss",
-            signed(d.mix + d.within, digits),
-            "",
-            "" if math.isfinite(d.log_loss) else "without impossible rows",
-        ],
+        ["= log loss", signed(d.mix + d.within, digits), "", without],
     ]
 
 

@@ -1,9 +1,4 @@
-"""A measurement in words, as people read it; nothing is computed here but how figures are written.
-
->>> import logloss
->>> print(repr(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])).splitlines()[0])
-4 rows · positive: y_true = 1 · intervals: 95 %, rows independent
-"""
+"""A measurement in words, as people read it; nothing is computed here but how figures are written."""
 
 from __future__ import annotations
 
@@ -123,14 +118,10 @@ def parts_rows(m: Measurement) -> list[list[str]]:
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, parts, least=5)
+    known = fixed(m.discrimination, digits), shown(m.discrimination, 4)
     rows = [
         ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
-        [
-            f"{MINUS} discrimination",
-            fixed(m.discrimination, digits),
-            shown(m.discrimination, 4),
-            "what the predictions know",
-        ],
+        [f"{MINUS} discrimination", *known, "what the predictions know"],
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
@@ -223,20 +214,10 @@ def costliest_lines(m: Measurement) -> list[str]:
         where, _, of = printable(row.shown(m.source), LONGEST_NAMED).partition(" ")
         if not row.place.is_numbered:
             where, of = printable(row.shown(row.name), LONGEST_NAMED), ""
-        label = f"{row.label:g}"
-        rows.append(
-            [
-                "costliest rows" if number == 0 else "",
-                where,
-                of,
-                f"said {fixed(row.said, 4)}, was {label}",
-                f"{fixed(row.cost, 3)}{' nats' if number == 0 else '     '}",
-            ]
-        )
-    first, last = (
-        columns([row[:2] for row in rows], "lr", gap="   "),
-        columns([row[2:] for row in rows], "llr", gap="   "),
-    )
+        name, unit = ("costliest rows", " nats") if number == 0 else ("", "     ")
+        rows.append([name, where, of, f"said {fixed(row.said, 4)}, was {row.label:g}", f"{fixed(row.cost, 3)}{unit}"])
+    first = columns([row[:2] for row in rows], "lr", gap="   ")
+    last = columns([row[2:] for row in rows], "llr", gap="   ")
     lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
     if m.n_rows >= 10 and not math.isnan(m.share_of_costliest_10_percent):
         share = fixed(100 * m.share_of_costliest_10_percent, 0)
@@ -280,12 +261,9 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
         if has_parts:
             chance = row["by_chance_nats"]
+            p = "" if math.isnan(chance) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
             cells += [fixed(row["miscalibration_nats"], 4), "" if math.isnan(chance) else f"({fixed(chance, 4)})"]
-            cells += [
-                ""
-                if math.isnan(chance)
-                else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ").replace("< ", "<")
-            ]
+            cells.append(p.replace("< ", "<"))
         lines.append(cells)
     align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
     return lines, align
@@ -305,3 +283,11 @@ def group_value(value: Value, others: Sequence[Value]) -> str:
 def shown(estimate: Estimate, digits: int) -> str:
     """The interval of an estimate, or why there is none."""
     return interval(estimate.low, estimate.high, digits) if estimate.has_interval else estimate.reason
+
+
+def signed(value: float, digits: int) -> str:
+    """`+0.0034`, `−0.0011`; `none` where two infinite losses have no difference."""
+    if math.isnan(value):
+        return "none"
+    text = fixed(value, digits)
+    return text if text.startswith(MINUS) else f"+{text}"

@@ -1,10 +1,4 @@
-"""A model in words and as a table, as people read it; nothing is computed here but how figures are written.
-
->>> import logloss
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> print(repr(model).splitlines()[0])
-LogisticModel  P(y_true = 1) from 1 column · 4 rows, 2 positive · l2 = 1
-"""
+"""A model in words and as a table, as people read it; nothing is computed here but how figures are written."""
 
 from __future__ import annotations
 
