@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from logloss.inference.influence import Influence
 from logloss.inference.moments import dot
+from logloss.inference.recalibration import Influence
 from logloss.inference.score_table import ScoreTable
 from logloss.onepass.summaries.contrast import BIN_BITS, JointScores
 

@@ -24,9 +24,8 @@ from typing import Any
 
 from logloss.answers.estimate import Estimate, with_interval
 from logloss.inference.chance import Chance
-from logloss.inference.influence import influences_of
 from logloss.inference.moments import NEXT_TO_NOTHING
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Recalibration, influences_of
 from logloss.inference.variance import ErrorOf
 
 # Of the test of calibration, in step with intervals of 95 %.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.data.values import Array
-from logloss.inference.group_sums import GroupSums
+from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK

@@ -30,8 +30,7 @@ from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, Problem
-from logloss.training.recipe import Learned
-from logloss.training.row_sample import KEPT_WHOLE, cut
+from logloss.training.recipe import KEPT_WHOLE, Learned, cut
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000

@@ -11,10 +11,9 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.onepass.kernels import category_sums
 from logloss.onepass.kernels.hashing import hashes_of
-from logloss.onepass.summaries.blockwise import BlockwiseSummary
-from logloss.onepass.summaries.curvature import Point
+from logloss.onepass.summaries.contract import BlockwiseSummary, times_of
+from logloss.onepass.summaries.curvature import Point, residuals_of
 from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
-from logloss.onepass.summaries.residuals import residuals_of
 from logloss.text import count
 
 
@@ -82,7 +81,7 @@ class GradientSummary(BlockwiseSummary):
         sums[:, 1 : 1 + design.n_dense] = dense / design.scale[1 : 1 + design.n_dense]
         for span, out in zip(design.spans, crossed, strict=True):
             sums[:, span] = out
-        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
+        n_rows = times_of(block)
         return GradientSummary(point, n_rows, block.coding, False, distinct, sums)
 
     def __repr__(self) -> str:

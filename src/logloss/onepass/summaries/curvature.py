@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,8 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import category_sums, exact
-from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
-from logloss.onepass.summaries.contract import Workspace
-from logloss.onepass.summaries.residuals import residuals_of
+from logloss.onepass.kernels import category_sums, exact, logistic_loss
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
 from logloss.text import count, significant
 
 
@@ -61,6 +60,7 @@ class CurvatureSummary(BlockwiseSummary):
     hessian: Any = None
     sizes: Any = None
     largest: Any = None
+    merged_by = MappingProxyType({"largest": np.maximum})
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
@@ -73,20 +73,6 @@ class CurvatureSummary(BlockwiseSummary):
     def workspace(self) -> Workspace:
         """A new workspace at the same point."""
         return _CurvatureWorkspace(self.point)
-
-    def merge(self, other: CurvatureSummary) -> CurvatureSummary:
-        """Of the rows of both."""
-        return CurvatureSummary(
-            self.point,
-            self.n_rows + other.n_rows,
-            self.sum_loss + other.sum_loss,
-            self.coding | other.coding,
-            self.gradient + other.gradient,
-            self.curvature + other.curvature,
-            None if self.hessian is None else self.hessian + other.hessian,
-            self.sizes + other.sizes,
-            np.maximum(self.largest, other.largest),
-        )
 
     @property
     def total_loss(self) -> float:
@@ -156,7 +142,7 @@ class _CurvatureWorkspace:
         """Take in a block, piece by piece."""
         block = on_face(block, self.design, self.point.face)
         self.add_coded(self.design.coded(block.features), block)
-        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        self.n_rows += times_of(block)
         self.coding |= block.coding
 
     def add_coded(self, coded: Coded, block: Block) -> None:
@@ -245,3 +231,24 @@ class _CurvatureWorkspace:
                 hessian[span, design.spans[i]] = self.crossed[i, j].T
         hessian[0, :] = hessian[:, 0] = curvature
         return hessian
+
+
+def residuals_of(
+    block: Block, coded: Coded, point: Point, limbs: Array | None = None
+) -> Iterator[tuple[int, int, Array, Array, Array]]:
+    """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
+
+    Residuals and curvatures are those of `logistic_loss.logistic_rows`, times weight and count.
+    """
+    coefficients = point.coefficients / coded.design.scale
+    limbs = exact.new_limbs(1) if limbs is None else limbs
+    for start, stop in pieces(block.n_rows):
+        piece = coded.piece(start, stop)
+        logits = coded.logits(coefficients, start, stop, piece)
+        if block.offset is not None:
+            logits += block.offset[start:stop]
+        weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+        counts = None if block.counts is None else block.counts[start:stop]
+        own = np.empty((2, stop - start))
+        logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        yield start, stop, piece, own, logits

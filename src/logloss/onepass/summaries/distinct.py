@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from logloss.data.rows import Array
+from logloss.onepass.kernels.hashing import GOLDEN, splitmix
 
 # Distinct values that are kept: all of them up to so many, then those whose hash is below ever lower limits.
 MOST_KEPT = 4096
@@ -127,7 +128,4 @@ def is_low(hashes: Array, level: int) -> Array:
 
 def hashes_of(values: Array) -> Array:
     """A hash of each number: the last steps of SplitMix64 on its bits."""
-    x = (values + 0.0).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    return splitmix((values + 0.0).view(np.uint64) + np.uint64(GOLDEN))

@@ -14,8 +14,7 @@ from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array, Column
 from logloss.data.terms import levels_of
 from logloss.data.values import Value
-from logloss.onepass.summaries.blockwise import BlockwiseSummary
-from logloss.onepass.summaries.contract import Workspace, mass_of
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, merged, times_of
 from logloss.onepass.summaries.distinct import DistinctValues
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.text import count
@@ -48,15 +47,14 @@ class Range:
 
     def merge(self, other: Range) -> Range:
         """Of the rows of both."""
-        return Range(
-            self.names,
-            self.sums + other.sums,
-            self.weights + other.weights,
-            np.minimum(self.lows, other.lows),
-            np.maximum(self.highs, other.highs),
-            self.n_lacking + other.n_lacking,
-            (min(self.offsets[0], other.offsets[0]), max(self.offsets[1], other.offsets[1])),
-            self.distinct if other.distinct is None else other.distinct.merge(self.distinct),
+        return merged(
+            self,
+            other,
+            n_settings=1,
+            lows=np.minimum,
+            highs=np.maximum,
+            offsets=lambda a, b: (min(a[0], b[0]), max(a[1], b[1])),
+            distinct=lambda a, b: a if b is None else b.merge(a),
         )
 
 
@@ -186,7 +184,7 @@ class _ColumnWorkspace:
                 columns[j] = (
                     _matrix_range(column, mass) if column.is_matrix else _range(column, mass, block, is_watched)
                 )
-        n_rows = block.n_rows if block.counts is None else int(block.counts.sum())
+        n_rows = times_of(block)
         self.summary = self.summary.merge(
             ColumnSummary(
                 n_rows,

@@ -10,12 +10,10 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.onepass.summaries.blockwise import BlockwiseSummary
-from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.kernels.hashing import GOLDEN, splitmix
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace
 from logloss.text import count
 
-# Constants of splitmix64: Steele, Lea & Flood (2014), doi:10.1145/2660193.2660195.
-GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 ALL = (1 << 64) - 1
 # More rows than asked for are kept until they are so many times too many.
 SLACK = 1.25
@@ -104,7 +102,4 @@ def priorities_of(block: Block) -> Array:
     numbers = np.arange(block.n_rows, dtype=np.uint64) if block.rows is None else block.rows.astype(np.uint64)
     seed = (block.first_row + (zlib.crc32(block.place.name.encode("utf-8", "replace")) << 32)) & ALL
     with np.errstate(over="ignore"):
-        mixed = (numbers + np.uint64(seed)) * np.uint64(GOLDEN)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(FIRST)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SECOND)
-    return mixed ^ (mixed >> np.uint64(31))
+        return splitmix((numbers + np.uint64(seed)) * np.uint64(GOLDEN))

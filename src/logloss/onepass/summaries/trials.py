@@ -11,8 +11,7 @@ from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import exact, logistic_loss
-from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
-from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.summaries.contract import BlockwiseSummary, pieces, times_of
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count, significant
 
@@ -43,39 +42,9 @@ class TrialSummary(BlockwiseSummary):
         """Of no rows."""
         return cls(trials, sum_losses=(0,) * len(trials.points))
 
-    def workspace(self) -> Workspace:
-        """A new workspace for the same points."""
-        return _TrialWorkspace(self.trials)
-
-    def merge(self, other: TrialSummary) -> TrialSummary:
-        """Of the rows of both."""
-        return TrialSummary(
-            self.trials,
-            self.n_rows + other.n_rows,
-            tuple(mine + own for mine, own in zip(self.sum_losses, other.sum_losses, strict=True)),
-            self.coding | other.coding,
-        )
-
-    @property
-    def total_losses(self) -> Array:
-        """The summed loss at each point in nats, shape (n_points,)."""
-        return np.array([exact.rounded(each, 1) for each in self.sum_losses])
-
-    def __repr__(self) -> str:
-        least = min(self.total_losses, default=0.0)
-        return f"TrialSummary: n_rows={count(self.n_rows)}  least_total_loss={significant(least)} nats"
-
-
-class _TrialWorkspace:
-    def __init__(self, trials: Trials) -> None:
-        self.trials = trials
-        self.limbs = [exact.new_limbs(1) for _ in trials.points]
-        self.n_rows = 0
-        self.coding: frozenset[Any] = frozenset()
-
-    def add(self, block: Block) -> None:
-        """Take in a block, piece by piece."""
-        trials = self.trials
+    def of_block(self, block: Block) -> TrialSummary:
+        """Of the rows of a block that lie in the face, piece by piece."""
+        trials, limbs_of = self.trials, [exact.new_limbs(1) for _ in self.trials.points]
         block = on_face(block, trials.design, trials.face)
         coded = trials.design.coded(block.features)
         coefficients = (trials.points / trials.design.scale).T
@@ -87,12 +56,16 @@ class _TrialWorkspace:
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             counts = None if block.counts is None else block.counts[start:stop]
             own = spare[:, : stop - start]
-            for each, limbs in zip(logits, self.limbs, strict=True):
+            for each, limbs in zip(logits, limbs_of, strict=True):
                 logistic_loss.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
-        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
-        self.coding |= block.coding
+        losses = tuple(exact.as_integer(limbs[0]) for limbs in limbs_of)
+        return TrialSummary(trials, times_of(block), losses, block.coding)
 
-    def freeze(self) -> TrialSummary:
-        """The summary of the blocks that were added."""
-        losses = tuple(exact.as_integer(limbs[0]) for limbs in self.limbs)
-        return TrialSummary(self.trials, self.n_rows, losses, self.coding)
+    @property
+    def total_losses(self) -> Array:
+        """The summed loss at each point in nats, shape (n_points,)."""
+        return np.array([exact.rounded(each, 1) for each in self.sum_losses])
+
+    def __repr__(self) -> str:
+        least = min(self.total_losses, default=0.0)
+        return f"TrialSummary: n_rows={count(self.n_rows)}  least_total_loss={significant(least)} nats"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import LabelTest
@@ -18,9 +18,6 @@ from logloss.show.explanation.answer import Explanation
 from logloss.show.explanation.lesson import LessonOfPools, Names, lesson_of_points
 from logloss.text import count, printable, value_text
 from logloss.training.model import LogisticModel
-
-if TYPE_CHECKING:
-    pass
 
 # More points hide each other.
 MOST_POINTS = 200
