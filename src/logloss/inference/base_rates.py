@@ -1,10 +1,5 @@
 """What the same forecasts would cost where positives are rarer, or more frequent.
 
->>> import logloss
->>> m = logloss.measure([1, 0, 0, 0] * 10, [0.8, 0.3, 0.2, 0.1] * 10)
->>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
-[0.2271, 0.2258]
-
 If only the base rate moves, rows of each class cost on average what they did: log loss = rate·L₁ + (1 − rate)·L₀.
 """
 

@@ -1,10 +1,4 @@
-"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9], by=["a", "a", "b", "b"])
->>> m.groups["rows"], [round(adds, 4) for adds in m.groups["adds_nats"]]
-([2, 2], [0.0147, -0.0147])
-"""
+"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Estimates with their intervals, from exact sums.
 
->>> Estimate(0.5, 0.4, 0.6).has_interval
-True
-
 Where digits could cancel (variances, skewness, gaps) the sums are combined as integers and rounded once.
 """
 

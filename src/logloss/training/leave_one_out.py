@@ -7,11 +7,6 @@ rows each takes one such step (Pregibon's one-step approximation), in one more w
 References
 ----------
 Pregibon, D. (1981). Logistic regression diagnostics. Annals of Statistics 9(4), 705-724. doi:10.1214/aos/1176345513
-
->>> import logloss
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> round(model.new_rows.log_loss, 4), model.new_rows.kind
-(1.3222, 'refits')
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows.
-
->>> from logloss.data.binding import bind
->>> from logloss.data.request import RowOptions
->>> source, roles = bind([0, 1, 1], RowOptions(), features={"age": [20.0, 30.0, 40.0], "sex": ["f", "m", "m"]})
->>> learn(source, roles, {}).design.names
-('age', 'sex = m')
-"""
+"""What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows."""
 
 from __future__ import annotations
 

@@ -1,12 +1,6 @@
 """Rows by group: sorted by the number of their group, and the sums of each.
 
-    g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
-
->>> import numpy as np
->>> starts, order = np.empty(3, np.int64), np.empty(3, np.int32)
->>> order_by_group(np.array([1, 0, 1], np.int32), starts, order)
->>> starts.tolist(), order.tolist()
-([0, 1, 3], [1, 0, 2])
+g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
 """
 
 from __future__ import annotations

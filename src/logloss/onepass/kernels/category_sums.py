@@ -1,12 +1,6 @@
 """The mathematics of categories in one block: segment sums and cross-tabs, compiled loops over the codes of rows.
 
 Letters: a, b codes of two categories; c weight of each row; x numbers of each row.
-
->>> import numpy as np
->>> out = np.zeros((2, 2))
->>> cross_tab(np.array([0, 1, 0], np.int32), np.array([1, 1, 1], np.int32), np.array([1.0, 2.0, 3.0]), out)
->>> out.tolist()
-[[0.0, 4.0], [0.0, 2.0]]
 """
 
 from __future__ import annotations

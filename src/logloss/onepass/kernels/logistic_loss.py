@@ -1,13 +1,6 @@
 """The logistic loss of a linear predictor and its derivatives, row by row: what a pass of a fit is made of.
 
-    y  labels, 0 or 1, or shares in [0, 1]     z  logits     w  weights or None     n  counts or None
-
->>> import numpy as np
->>> from logloss.onepass.kernels.exact import new_limbs
->>> residuals, curvatures = np.empty(1), np.empty(1)
->>> logistic_rows(np.array([1.0]), np.array([0.0]), None, None, residuals, curvatures, new_limbs(1))
->>> residuals.tolist(), curvatures.tolist()
-([-0.5], [0.25])
+y  labels, 0 or 1, or shares in [0, 1]     z  logits     w  weights or None     n  counts or None
 """
 
 from __future__ import annotations

@@ -6,12 +6,6 @@
 
 Inputs were checked by `data.block`. p, q and z stay three arguments and not one tuple: numba drops the branches of what
 is None for arguments only, and each way of writing a forecast is compiled by itself.
-
->>> import numpy as np
->>> out = np.empty(2)
->>> surprisals(np.array([1, 0], dtype=np.uint8), np.array([0.5, 0.5]), None, None, out)
->>> out.tolist()
-[0.6931471805599453, 0.6931471805599453]
 """
 
 from __future__ import annotations

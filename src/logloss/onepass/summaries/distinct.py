@@ -1,10 +1,4 @@
-"""Which whole numbers a column holds, or a sample of them: whether they repeat as measurements do, or never, as keys.
-
->>> DistinctValues.of(np.arange(400.0)[::-1] * 3).is_key(0, 1197)
-True
->>> DistinctValues.of(np.arange(400.0) // 2).is_key(0, 199)
-False
-"""
+"""Which whole numbers a column holds, or a sample of them: whether they repeat as measurements do, or never, as keys."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Tables keyed by integers, whose sums do not depend on order: what scores, groups and clusters are kept in.
-
->>> import numpy as np
->>> a = CountTable(np.array([3]), np.array([[1, 0]]))
->>> a.merge(CountTable(np.array([2, 3]), np.array([[5, 5], [0, 1]]))).counts.tolist()
-[[5, 5], [1, 1]]
-"""
+"""Tables keyed by integers, whose sums do not depend on order: what scores, groups and clusters are kept in."""
 
 from __future__ import annotations
 
