@@ -23,7 +23,7 @@ from logloss.data.request import RowOptions
 from logloss.data.terms import Numbers
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
-from logloss.training import optimum, problem, row_sample, separation_proposals
+from logloss.training import optimum, problem, recipe, separation_proposals
 
 X = np.array([-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6])
 Y = np.array([0, 0, 1, 0, 1, 1, 1, 1, 1, 1])
@@ -164,8 +164,8 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     features, labels = random_rows(400, [1.0, -0.5, 0.25], -1.0)
     plain = logloss.fit(features, labels, l2=l2)
     for room, name, value in [
-        (row_sample, "LARGE_TABLE", 100),
-        (row_sample, "SAMPLE_SHARE", 0.3),
+        (recipe, "LARGE_TABLE", 100),
+        (recipe, "SAMPLE_SHARE", 0.3),
         (problem, "EXPENSIVE_PASS", 0),
         (problem, "FEW_COEFFICIENTS", 0),
     ]:
@@ -183,8 +183,8 @@ def test_a_sample_that_misleads_is_dropped(monkeypatch):
     """A warm start that is worse than nothing: the fit begins again at 0."""
     features, labels = random_rows(400, [1.0, -0.5], -1.0)
     plain = logloss.fit(features, labels)
-    monkeypatch.setattr(row_sample, "LARGE_TABLE", 100)
-    monkeypatch.setattr(row_sample, "SAMPLE_SHARE", 0.3)
+    monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
+    monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
     misled = np.array([0.0, 30.0, 30.0])
     monkeypatch.setattr(optimum, "warm_start", lambda problem, history, start, sample: (misled, history))
     model = logloss.fit(features, labels)

@@ -26,7 +26,7 @@ import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.moments import dot
-from logloss.onepass.kernels import exact, logistic_loss, losses
+from logloss.onepass.kernels import exact, losses
 
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
@@ -286,5 +286,5 @@ def _loss_and_derivatives(
         log_odds = log_odds + coefficient * column
     residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
     limbs = exact.new_limbs(1)
-    logistic_loss.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
+    losses.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
     return exact.rounded(exact.as_integer(limbs[0]), 1), residuals, curvatures

@@ -1,4 +1,4 @@
-"""What a fit learns before its first pass: how columns become coefficients, who is positive, and a sample of the rows."""
+"""What a fit learns before its first pass: how columns become coefficients, who is positive, a sample of the rows."""
 
 from __future__ import annotations
 

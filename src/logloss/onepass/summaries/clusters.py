@@ -9,7 +9,7 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.onepass.kernels import category_sums
+from logloss.onepass.kernels import by_group
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import BlockwiseSummary, times_of
 from logloss.onepass.summaries.curvature import Point, residuals_of
@@ -75,9 +75,9 @@ class GradientSummary(BlockwiseSummary):
             mine = codes[start:stop]
             sums[:, 0] += np.bincount(mine, weights=own, minlength=len(distinct))
             if design.n_dense:
-                category_sums.segment_sums(mine, own, piece, dense)
+                by_group.segment_sums(mine, own, piece, dense)
             for levels, out in zip(coded.codes, crossed, strict=True):
-                category_sums.cross_tab(mine, levels[start:stop], own, out)
+                by_group.cross_tab(mine, levels[start:stop], own, out)
         sums[:, 1 : 1 + design.n_dense] = dense / design.scale[1 : 1 + design.n_dense]
         for span, out in zip(design.spans, crossed, strict=True):
             sums[:, span] = out

@@ -12,7 +12,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import category_sums, exact, logistic_loss
+from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
 from logloss.text import count, significant
 
@@ -198,9 +198,9 @@ class _CurvatureWorkspace:
         self.dense += scaled.T @ scaled
         for j, mine in enumerate(codes):
             if self.design.n_dense:
-                category_sums.segment_sums(mine, curvatures, piece, self.mixed[j])
+                by_group.segment_sums(mine, curvatures, piece, self.mixed[j])
             for i in range(j):
-                category_sums.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
+                by_group.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
 
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""
@@ -238,7 +238,7 @@ def residuals_of(
 ) -> Iterator[tuple[int, int, Array, Array, Array]]:
     """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
 
-    Residuals and curvatures are those of `logistic_loss.logistic_rows`, times weight and count.
+    Residuals and curvatures are those of `losses.logistic_rows`, times weight and count.
     """
     coefficients = point.coefficients / coded.design.scale
     limbs = exact.new_limbs(1) if limbs is None else limbs
@@ -250,5 +250,5 @@ def residuals_of(
         weights = None if block.sample_weight is None else block.sample_weight[start:stop]
         counts = None if block.counts is None else block.counts[start:stop]
         own = np.empty((2, stop - start))
-        logistic_loss.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
         yield start, stop, piece, own, logits

@@ -1,4 +1,4 @@
-"""Which whole numbers a column holds, or a sample of them: whether they repeat as measurements do, or never, as keys."""
+"""Which whole numbers a column holds, or a sample: whether they repeat as measurements do, or never, as keys."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Coded, Design
 from logloss.data.rows import Array, Place
-from logloss.onepass.kernels import exact, logistic_loss
+from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
 from logloss.onepass.summaries.curvature import Point, residuals_of
 from logloss.text import count, significant
@@ -77,7 +77,7 @@ class LeftOutSummary(BlockwiseSummary):
             moved = logits + pull * leverage / np.where(is_alone, 1.0, left)
             moved = np.where(is_alone, logits, moved)
             unused = np.empty((2, stop - start))
-            logistic_loss.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
+            losses.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
             suspects += _suspects(block, start, curve * leverage, np.abs(pull) / (1.0 if weights is None else weights))
         return LeftOutSummary(
             point,

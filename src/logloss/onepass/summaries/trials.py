@@ -10,7 +10,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import exact, logistic_loss
+from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, pieces, times_of
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count, significant
@@ -57,9 +57,9 @@ class TrialSummary(BlockwiseSummary):
             counts = None if block.counts is None else block.counts[start:stop]
             own = spare[:, : stop - start]
             for each, limbs in zip(logits, limbs_of, strict=True):
-                logistic_loss.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
-        losses = tuple(exact.as_integer(limbs[0]) for limbs in limbs_of)
-        return TrialSummary(trials, times_of(block), losses, block.coding)
+                losses.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
+        sum_losses = tuple(exact.as_integer(limbs[0]) for limbs in limbs_of)
+        return TrialSummary(trials, times_of(block), sum_losses, block.coding)
 
     @property
     def total_losses(self) -> Array:
