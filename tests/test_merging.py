@@ -30,8 +30,7 @@ from logloss.onepass.summaries import (
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.distinct import DistinctValues
-from logloss.onepass.summaries.features import Levels, Range
+from logloss.onepass.summaries.features import DistinctValues, Levels, Range
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace

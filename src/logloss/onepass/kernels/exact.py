@@ -198,15 +198,12 @@ def of_count(number: int) -> int:
 
 def rounded(numerator: int, denominator: int) -> float:
     """numerator·2^-6720 / denominator, rounded once; ±inf beyond the floats."""
-    # Python rounds a quotient of integers once, however long they are.
-    try:
-        return numerator / (denominator << UNIT_EXPONENT)
-    except OverflowError:
-        return math.inf if numerator > 0 else -math.inf
+    return ratio(numerator, denominator << UNIT_EXPONENT)
 
 
 def ratio(numerator: int, denominator: int) -> float:
     """The quotient of two sums, rounded once; ±inf beyond the floats."""
+    # Python rounds a quotient of integers once, however long they are.
     try:
         return numerator / denominator
     except OverflowError:

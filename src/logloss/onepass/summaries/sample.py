@@ -21,22 +21,17 @@ SLACK = 1.25
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SampleSummary(BlockwiseSummary):
-    """The rows of least priority: at most `n_wanted` of those below `limit`.
+    """The rows of least priority: at most `n_wanted`, none of a priority above `limit`.
 
     priorities: sorted. pieces: (priorities, rows of one block), not in order, some more than asked for.
     """
 
-    n_wanted: int
+    n_wanted: int = 0
     limit: int = ALL
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
     priorities: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
     pieces: tuple[tuple[Array, Block], ...] = field(default=(), compare=False)
-
-    @classmethod
-    def empty(cls, n_wanted: int = 0, limit: int = ALL) -> SampleSummary:
-        """Of no rows. limit: rows of a priority above it are never taken."""
-        return cls(n_wanted, limit)
 
     def workspace(self) -> Workspace:
         """A new workspace with the same settings."""
