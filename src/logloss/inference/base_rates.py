@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +16,10 @@ from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.inference.logistic_line import costs
 from logloss.inference.moments import dot
+from logloss.inference.score_table import ScoreTable
+from logloss.inference.variance import ErrorOf
 from logloss.information import entropy
 from logloss.text import value_text
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-    from logloss.inference.variance import ErrorOf
 
 RATES = (0.001, 0.01, 0.02, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.98, 0.99, 0.999)
 

@@ -20,17 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.moments import dot
+from logloss.inference.score_table import ScoreTable
 from logloss.onepass.kernels import exact, losses
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-
 
 # 4 to 20 are the rule; more only where labels are nearly separated, and then CONVERGED says so.
 MOST_NEWTON_STEPS = 60

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from logloss.data.values import Array
+from logloss.inference.score_table import ScoreTable
 from logloss.information import entropy
 from logloss.onepass.kernels.isotonic import pool_adjacent_violators
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-
 
 # What a row of 0, and what a row of 1, adds to a mean at each place of the score.
 Influence = tuple[Array, Array]

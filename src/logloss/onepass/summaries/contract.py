@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS
 from logloss.data.prior_shift import Unlabelled
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.data.rows import Array
+from logloss.data.rows import Array
 
 Record = TypeVar("Record")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Forecast
@@ -15,9 +16,6 @@ from logloss.data.rows import Place
 from logloss.onepass.kernels import counted_losses, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, times_of
 from logloss.text import count, significant
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
 N_COSTLIEST = 20

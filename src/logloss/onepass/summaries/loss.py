@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import or_
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Unlabelled
@@ -27,12 +28,8 @@ from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorks
 from logloss.onepass.summaries.group_losses import losses_workspace
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
+from logloss.onepass.summaries.tables import Ints
 from logloss.text import count, listed, significant
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Ints
 
 # The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
 # the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the

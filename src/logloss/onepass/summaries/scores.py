@@ -9,7 +9,7 @@ one, and the bins of the table are those of its rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,11 +17,18 @@ from logloss.data.block import Block
 from logloss.errors import DataError
 from logloss.onepass.kernels import score_keys
 from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, is_hard, pieces_of, times_of, weight_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, scaled, with_room
+from logloss.onepass.summaries.tables import (
+    CountTable,
+    Floats,
+    Ints,
+    Numbering,
+    Slots,
+    SumTable,
+    SumWorkspace,
+    scaled,
+    with_room,
+)
 from logloss.text import count
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 MOST_DISTINCT = 1 << 16
 # Bits in which distinct scores are counted before they are numbered: 8 for each row of a block.
