@@ -21,7 +21,6 @@ from logloss.onepass.summaries import (
     GroupedSummary,
     cells,
     contrast,
-    distinct,
     features,
     group_keys,
     grouped,
@@ -231,7 +230,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
         monkeypatch.setattr(contrast, "N_APART", 2)
-        monkeypatch.setattr(distinct, "MOST_KEPT", 2)
+        monkeypatch.setattr(features, "MOST_KEPT", 2)
         monkeypatch.setattr(features, "MOST_LEVELS", 3)
 
 
