@@ -24,10 +24,10 @@ COMPARES_ITSELF = {"CountTable", "SumTable", "Cells"}
 
 
 def merging_classes() -> set[type]:
-    """Every class of `logloss.onepass` with a method `merge` of its own, in whichever module it stands."""
+    """Every class of `logloss.onepass` that merges, in whichever module it stands."""
     names = [module.name for module in pkgutil.walk_packages(onepass.__path__, f"{onepass.__name__}.")]
     things = [thing for name in names for thing in vars(importlib.import_module(name)).values()]
-    classes = {thing for thing in things if isinstance(thing, type) and "merge" in vars(thing)}
+    classes = {thing for thing in things if isinstance(thing, type) and hasattr(thing, "merge")}
     # What other classes are made of holds nothing by itself.
     return {cls for cls in classes if dataclasses.is_dataclass(cls)}
 

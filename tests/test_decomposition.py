@@ -15,8 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import logloss
 from logloss import measure
-from logloss.inference.influence import influences_of
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Recalibration, influences_of
 from logloss.inference.score_table import effective_rows, score_table_of
 from logloss.onepass.summaries import scores
 from logloss.show.explanation import ten_points

@@ -23,7 +23,7 @@ from logloss.data.request import RowOptions
 from logloss.data.terms import Numbers
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
-from logloss.training import optimum, problem, row_sample, separation_proposals
+from logloss.training import optimum, problem, recipe, separation
 
 X = np.array([-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6])
 Y = np.array([0, 0, 1, 0, 1, 1, 1, 1, 1, 1])
@@ -164,8 +164,8 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     features, labels = random_rows(400, [1.0, -0.5, 0.25], -1.0)
     plain = logloss.fit(features, labels, l2=l2)
     for room, name, value in [
-        (row_sample, "LARGE_TABLE", 100),
-        (row_sample, "SAMPLE_SHARE", 0.3),
+        (recipe, "LARGE_TABLE", 100),
+        (recipe, "SAMPLE_SHARE", 0.3),
         (problem, "EXPENSIVE_PASS", 0),
         (problem, "FEW_COEFFICIENTS", 0),
     ]:
@@ -183,8 +183,8 @@ def test_a_sample_that_misleads_is_dropped(monkeypatch):
     """A warm start that is worse than nothing: the fit begins again at 0."""
     features, labels = random_rows(400, [1.0, -0.5], -1.0)
     plain = logloss.fit(features, labels)
-    monkeypatch.setattr(row_sample, "LARGE_TABLE", 100)
-    monkeypatch.setattr(row_sample, "SAMPLE_SHARE", 0.3)
+    monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
+    monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
     misled = np.array([0.0, 30.0, 30.0])
     monkeypatch.setattr(optimum, "warm_start", lambda problem, history, start, sample: (misled, history))
     model = logloss.fit(features, labels)
@@ -588,8 +588,8 @@ def test_shares_must_lie_in_the_plane_of_a_separation():
 def test_a_program_that_learns_of_rows_bit_by_bit_finds_the_same(monkeypatch):
     features, labels = random_rows(2000, [2.0, -1.0, 0.5])
     clean = (features @ [2.0, -1.0, 0.5] > 0.1).astype(int)
-    monkeypatch.setattr(separation_proposals, "ALL_ROWS", 0)
-    monkeypatch.setattr(separation_proposals, "ROWS_ADDED", 5)
+    monkeypatch.setattr(separation, "ALL_ROWS", 0)
+    monkeypatch.setattr(separation, "ROWS_ADDED", 5)
     model, _ = separated(features, clean)
     assert model.separation.is_complete
     assert logloss.fit(features, labels).separation is None
@@ -750,8 +750,8 @@ def test_levels_of_one_class_are_counted_before_any_program(monkeypatch):
     levels = np.array([f"v{i}" for i in rng.integers(0, 5_000, 2_000)])
     values = rng.normal(size=2_000)
     labels = (rng.random(2_000) < 1 / (1 + np.exp(-values))).astype(int)
-    monkeypatch.setattr(separation_proposals, "_linear_program", None)
-    monkeypatch.setattr(separation_proposals, "_by_program", lambda *others: (None, None, False))
+    monkeypatch.setattr(separation, "_linear_program", None)
+    monkeypatch.setattr(separation, "_by_program", lambda *others: (None, None, False))
     model, _ = separated({"k": levels, "x": values}, labels)
     _, codes = np.unique(levels, return_inverse=True)
     n_each, n_ones = np.bincount(codes), np.bincount(codes, labels)
@@ -774,7 +774,7 @@ def test_as_many_columns_as_rows_separate_whatever_the_labels(monkeypatch):
     """Equations tell, in no pass at all; a linear program of 200 × 200 would be the long way."""
     rng = np.random.default_rng(SEED)
     features, labels = rng.normal(size=(200, 200)), rng.integers(0, 2, 200)
-    monkeypatch.setattr(separation_proposals, "_by_program", None)
+    monkeypatch.setattr(separation, "_by_program", None)
     model, _ = separated(features, labels)
     assert model.separation.is_complete
     assert model.predict_proba(features).tolist() == labels.tolist()
@@ -782,7 +782,7 @@ def test_as_many_columns_as_rows_separate_whatever_the_labels(monkeypatch):
 
 def test_a_linear_program_that_takes_too_long_proves_nothing(monkeypatch):
     """Then it is said that nothing is known, and no bound is stated."""
-    monkeypatch.setattr(separation_proposals, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(separation, "MOST_SECONDS", 0.0)
     rng = np.random.default_rng(SEED)
     features = rng.normal(size=(60, 3))
     labels = (features @ [1.0, 1.0, 1.0] > 0).astype(int)

@@ -10,7 +10,7 @@ import pytest
 
 import logloss
 from logloss.onepass.summaries import leftout
-from logloss.training import leave_one_out, row_sample
+from logloss.training import leave_one_out, recipe
 
 SEED = 20261124
 
@@ -78,7 +78,7 @@ def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
     """The step's own error is of second order in the leverages, here about 0.004 each."""
     features, labels = drawn(900)
     exact = logloss.fit(features, labels).new_rows
-    monkeypatch.setattr(row_sample, "KEPT_WHOLE", 10)
+    monkeypatch.setattr(recipe, "KEPT_WHOLE", 10)
     monkeypatch.setattr(leave_one_out, "KEPT_WHOLE", 10)
     model = logloss.fit(features, labels)
     assert model.new_rows.kind == "steps"

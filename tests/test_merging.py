@@ -21,7 +21,6 @@ from logloss.onepass.summaries import (
     GroupedSummary,
     cells,
     contrast,
-    distinct,
     features,
     group_keys,
     grouped,
@@ -30,8 +29,7 @@ from logloss.onepass.summaries import (
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.distinct import DistinctValues
-from logloss.onepass.summaries.features import Levels, Range
+from logloss.onepass.summaries.features import DistinctValues, Levels, Range
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
@@ -232,7 +230,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
         monkeypatch.setattr(contrast, "N_APART", 2)
-        monkeypatch.setattr(distinct, "MOST_KEPT", 2)
+        monkeypatch.setattr(features, "MOST_KEPT", 2)
         monkeypatch.setattr(features, "MOST_LEVELS", 3)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from logloss.data.binding import bind
-from logloss.training.evaluation import PassHistory
-from logloss.training.lbfgs import lbfgs_step, with_pair
+from logloss.data.request import RowOptions
+from logloss.training.evaluation import PassHistory, lbfgs_step, with_pair
 from logloss.training.optimum import find_optimum
 from logloss.training.problem import Problem
 from logloss.training.recipe import learn
@@ -24,7 +24,7 @@ def problem_of(n_rows=200, l2=0.0, **columns):
     rng = np.random.default_rng(SEED)
     features = {name: rng.normal(size=n_rows) for name in ("a", "b")} | columns
     logits = features["a"] - 0.5 * features["b"]
-    source, roles = bind((rng.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(int), features=features)
+    source, roles = bind((rng.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(int), RowOptions(), features=features)
     return Problem.of(source, learn(source, roles, {}), l2)
 
 

@@ -43,7 +43,7 @@ from logloss.onepass.summaries import (
     Trials,
     TrialSummary,
     cells,
-    clusters,
+    curvature,
     group_keys,
     grouped,
     scores,
@@ -148,7 +148,7 @@ def test_every_summary_obeys_the_laws(cls):
 
 
 def test_gradients_of_too_many_clusters_obey_the_laws_in_buckets(monkeypatch):
-    monkeypatch.setattr(clusters, "MOST_GROUPS", 2)
+    monkeypatch.setattr(curvature, "MOST_GROUPS", 2)
     test_every_summary_obeys_the_laws(GradientSummary)
     rng = np.random.default_rng(SEED)
     table = Table(np.array([0, 1, 1, 0, 1]), features=rng.normal(size=(5, 2)), cluster=np.arange(5))

@@ -23,10 +23,9 @@ from logloss.comparison.pairwise import (
 )
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
-from logloss.inference.group_sums import GroupSums
-from logloss.inference.influence import Influence, influences_of
+from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Influence, Recalibration, influences_of
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio

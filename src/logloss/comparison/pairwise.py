@@ -16,7 +16,7 @@ import numpy as np
 from logloss.answers.estimate import CONFIDENCE, Estimate, Z, untransformed
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
-from logloss.inference.group_sums import sums_of_key
+from logloss.inference.groups import sums_of_key
 from logloss.inference.moments import Moments
 from logloss.onepass.kernels.exact import of_count, ratio
 from logloss.onepass.summaries import ComparisonSummary, CostlyRow

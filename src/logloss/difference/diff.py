@@ -12,9 +12,8 @@ from logloss.data.values import Array
 from logloss.difference.answer import Difference
 from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
-from logloss.inference.influence import influences_of
 from logloss.inference.moments import dot, moments_of
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Recalibration, influences_of
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement

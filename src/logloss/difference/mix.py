@@ -17,7 +17,7 @@ from logloss.answers.estimate import Estimate, Z
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.data.values import Array
-from logloss.inference.group_sums import GroupSums
+from logloss.inference.groups import GroupSums
 from logloss.inference.moments import dot, squares_about
 from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement

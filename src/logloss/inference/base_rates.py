@@ -1,10 +1,5 @@
 """What the same forecasts would cost where positives are rarer, or more frequent.
 
->>> import logloss
->>> m = logloss.measure([1, 0, 0, 0] * 10, [0.8, 0.3, 0.2, 0.1] * 10)
->>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
-[0.2271, 0.2258]
-
 If only the base rate moves, rows of each class cost on average what they did: log loss = rate·L₁ + (1 − rate)·L₀.
 """
 
@@ -12,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,12 +16,10 @@ from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.inference.logistic_line import costs
 from logloss.inference.moments import dot
+from logloss.inference.score_table import ScoreTable
+from logloss.inference.variance import ErrorOf
 from logloss.information import entropy
 from logloss.text import value_text
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-    from logloss.inference.variance import ErrorOf
 
 RATES = (0.001, 0.01, 0.02, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.98, 0.99, 0.999)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,10 +20,8 @@ from logloss.inference.logistic_line import (
     root_mean_square,
 )
 from logloss.inference.moments import dot
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-    from logloss.inference.variance import ErrorOf
+from logloss.inference.score_table import ScoreTable
+from logloss.inference.variance import ErrorOf
 
 # Of a class with a smaller share of all mass the slope would be rounding.
 LEAST_SHARE = 1e-12

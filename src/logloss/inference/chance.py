@@ -8,7 +8,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +15,10 @@ from logloss.answers.estimate import CONFIDENCE
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
+from logloss.inference.score_table import Runs, ScoreTable
 from logloss.onepass.kernels import losses, score_keys
 from logloss.onepass.kernels.isotonic import chance_of_all, pooled_entropy
 from logloss.onepass.summaries import CostliestSummary
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import Runs, ScoreTable
-
 
 # The mean is known to a fourteenth of the spread of the draws, p-values to 1/201.
 N_DRAWS = 200

@@ -1,14 +1,5 @@
 """The parts of a log loss: uncertainty − discrimination + miscalibration, and what chance alone would show of the last.
 
->>> from logloss.onepass.summaries import ScoreSummary
->>> from logloss.onepass.summaries.tables import CountTable
->>> from logloss.inference.score_table import score_table_of
->>> import numpy as np
->>> half = 0x3FE0000000000000
->>> table = score_table_of(ScoreSummary("proba", False, 4, CountTable(np.array([half]), np.array([[1, 3]]))))
->>> round(Recalibration(table).log_loss, 4)
-0.5623
-
 One isotonic fit (pool-adjacent-violators) serves every proper score. From a table it is exact. From bins it is bounded:
 a map that is constant in each bin is a monotone map, so that pooling whole bins costs at least as much as the best one;
 and moving a 0 before a 1 never costs more, so that pooling bins with all zeros before all ones costs at most as much.
@@ -24,9 +15,8 @@ from typing import Any
 
 from logloss.answers.estimate import Estimate, with_interval
 from logloss.inference.chance import Chance
-from logloss.inference.influence import influences_of
 from logloss.inference.moments import NEXT_TO_NOTHING
-from logloss.inference.recalibration import Recalibration
+from logloss.inference.recalibration import Recalibration, influences_of
 from logloss.inference.variance import ErrorOf
 
 # Of the test of calibration, in step with intervals of 95 %.

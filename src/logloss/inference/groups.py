@@ -1,10 +1,4 @@
-"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make.
-
->>> import logloss
->>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9], by=["a", "a", "b", "b"])
->>> m.groups["rows"], [round(adds, 4) for adds in m.groups["adds_nats"]]
-([2, 2], [0.0147, -0.0147])
-"""
+"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make."""
 
 from __future__ import annotations
 
@@ -12,21 +6,59 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from logloss.answers.estimate import Z
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST
 from logloss.inference.chance import chance_of
-from logloss.inference.group_sums import GroupSums
 from logloss.inference.moments import Moments, squares_about
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.summaries.grouped import GENERAL_SUMS
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
 # Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
 PLACES_DRAWN = 1 << 15
 LEAST_PLACES_DRAWN = 1 << 8
+
+
+# Which hard sums make each sum of a group; "n" and "ones" stand for numbers of rows.
+OF_HARD = {"c": 0, "cw": 0, "cww": 0, "cc": 1, "ccw": 1, "ccc": 2, "p": 3}
+OF_COUNTS = {"w": 3, "ww": 3, "www": 3, "a": 4, "aw": 4, "aa": 4, "w_infinite": 5}
+
+
+class GroupSums:
+    """The sums of one group, in units of 2^-6720, under the names of `onepass.summaries.loss`."""
+
+    def __init__(self, grouped: GroupedSummary, number: int, *, is_soft: bool) -> None:
+
+        totals = grouped.totals.counts[np.searchsorted(grouped.totals.keys, number)].tolist()
+        self.n_rows, self.n_ones, self.n_infinite = totals[:3]
+        self.is_soft = is_soft
+        self._totals = totals
+        self._hard = sums_of_key(grouped.sums, number)
+        self._general = dict(zip(GENERAL_SUMS, sums_of_key(grouped.general, number), strict=True))
+
+    def sum(self, name: str) -> int:
+        """One of the sums."""
+        total = self._general.get(name, 0)
+        if name in OF_HARD:
+            total += self._hard[OF_HARD[name]]
+        return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
+
+
+def sums_of_key(table: SumTable, number: int) -> list[int]:
+    """The sums of one key as integers in units of 2^-6720."""
+    at = int(np.searchsorted(table.keys, number))
+    if at == len(table.keys) or table.keys[at] != number:
+        return [0] * table.lanes.shape[0]
+    # Lanes are 32 bits apart, from 2^(32·first) up (onepass/summaries/tables.py).
+    shift = 32 * table.first + UNIT_EXPONENT
+    lanes = table.lanes[:, :, at].tolist()
+    return [sum(lane << (32 * j) for j, lane in enumerate(column)) << shift for column in lanes]
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:

@@ -20,17 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.moments import dot
-from logloss.onepass.kernels import exact, logistic_loss, losses
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
-
+from logloss.inference.score_table import ScoreTable
+from logloss.onepass.kernels import exact, losses
 
 # 4 to 20 are the rule; more only where labels are nearly separated, and then CONVERGED says so.
 MOST_NEWTON_STEPS = 60
@@ -286,5 +282,5 @@ def _loss_and_derivatives(
         log_odds = log_odds + coefficient * column
     residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
     limbs = exact.new_limbs(1)
-    logistic_loss.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
+    losses.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
     return exact.rounded(exact.as_integer(limbs[0]), 1), residuals, curvatures

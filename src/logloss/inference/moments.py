@@ -1,8 +1,5 @@
 """Estimates with their intervals, from exact sums.
 
->>> Estimate(0.5, 0.4, 0.6).has_interval
-True
-
 Where digits could cancel (variances, skewness, gaps) the sums are combined as integers and rounded once.
 """
 
@@ -10,20 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, Z, expit, student_quantile, with_interval
 from logloss.data.values import Array
+from logloss.inference.score_table import ScoreTable
 from logloss.information import entropy
 from logloss.onepass.kernels import counted_losses, exact
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
 from logloss.onepass.summaries import LossSummary
 from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
 
 # Below, too few rows of the rarer class for an interval of the loss to hold what it says (design, section 5).
 FEWEST_OF_RARER_CLASS = 20

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.answers.estimate import Estimate, Z, expit, logit
 from logloss.data.values import Array
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
+from logloss.inference.score_table import ScoreTable
 from logloss.inference.variance import ErrorOf
 from logloss.onepass.kernels.exact import ratio
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
 
 # Parts are said in thousandths at the finest.
 THOUSAND = 1000

@@ -1,10 +1,5 @@
 """The curve of a measurement: how often it happened where so much was said, without bins; its bands; who pays the loss.
 
->>> import logloss
->>> m = logloss.measure([0, 1, 0, 1], [0.2, 0.4, 0.6, 0.8])
->>> isotonic_curve(m)["rate"]
-[0.0, 0.5, 1.0]
-
 The curve is the isotonic recalibration (pool-adjacent-violators). Two bands go with it. The consistency band lies about
 the diagonal: at each prediction, 95 of 100 calibrated forecasters with the same predictions have their curve in it. The
 confidence band holds the whole true curve in 95 of 100 data sets, if more happens where more is said: every run of

@@ -1,12 +1,5 @@
 """How labels are spread over scores: a table or bins as arrays, in ascending order of the score.
 
->>> from logloss.onepass.summaries import ScoreSummary
->>> from logloss.onepass.summaries.tables import CountTable
->>> import numpy as np
->>> counts = CountTable(np.array([0x3FE0000000000000]), np.array([[1, 2]]))
->>> score_table_of(ScoreSummary("proba", False, 3, counts)).if_one.round(4).tolist()
-[0.6931]
-
 A bin is represented by the mean place of its rows, for each label by that of its own rows; what lies about it inside
 the bin (2^-10.4 of log-odds wide at most) moves a variance by less than a part in a million.
 """

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.values import Array
-from logloss.inference.group_sums import GroupSums
+from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
+from logloss.inference.score_table import ScoreTable
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK
 from logloss.onepass.summaries.group_keys import GROUP_BITS
-
-if TYPE_CHECKING:
-    from logloss.inference.score_table import ScoreTable
 
 
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:

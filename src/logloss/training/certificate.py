@@ -1,10 +1,4 @@
-"""How far a fit can be from the best: bounds that are proved in docs/certificate.md, from the sums of one pass.
-
->>> import numpy as np
->>> factor = Factor(np.array([[4.0, 0.0], [0.0, 1.0]]))
->>> factor.solve(np.array([2.0, 3.0])).tolist(), factor.n_dependent
-([0.5, 3.0], 0)
-"""
+"""How far a fit can be from the best: bounds that are proved in docs/certificate.md, from the sums of one pass."""
 
 from __future__ import annotations
 

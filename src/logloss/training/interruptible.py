@@ -1,8 +1,4 @@
-"""Long work in one call, in another thread: Ctrl-C is obeyed while it lasts.
-
->>> patiently(lambda: sum(range(10)))
-45
-"""
+"""Long work in one call, in another thread: Ctrl-C is obeyed while it lasts."""
 
 from __future__ import annotations
 

@@ -7,11 +7,6 @@ rows each takes one such step (Pregibon's one-step approximation), in one more w
 References
 ----------
 Pregibon, D. (1981). Logistic regression diagnostics. Annals of Statistics 9(4), 705-724. doi:10.1214/aos/1176345513
-
->>> import logloss
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> round(model.new_rows.log_loss, 4), model.new_rows.kind
-(1.3222, 'refits')
 """
 
 from __future__ import annotations
@@ -30,8 +25,7 @@ from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, Problem
-from logloss.training.recipe import Learned
-from logloss.training.row_sample import KEPT_WHOLE, cut
+from logloss.training.recipe import KEPT_WHOLE, Learned, cut
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000

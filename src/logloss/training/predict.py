@@ -1,12 +1,4 @@
-"""What a trained recipe says of rows: log-odds of arrays and frames, and of a source while it is walked.
-
->>> import numpy as np
->>> from logloss.data.design import Design
->>> from logloss.data.terms import Numbers
->>> design = Design((Numbers("x", ("x",), np.array([1.0]), np.array([2.0])),))
->>> Predictor(design, np.array([0.5, 2.0])).logits([1.0, 2.0]).tolist()
-[0.5, 2.5]
-"""
+"""What a trained recipe says of rows: log-odds of arrays and frames, and of a source while it is walked."""
 
 from __future__ import annotations
 

@@ -1,13 +1,6 @@
 """What is fixed while coefficients are sought: rows, recipe, penalty, what is asked; and passes over those rows.
 
 Coefficients are laid out as the design does, on numbers (x − centre) / scale; the penalty stays on the user's scale.
-
->>> from logloss.data.binding import bind
->>> from logloss.training.recipe import learn
->>> source, roles = bind([0, 1, 1], features={"age": [20.0, 30.0, 40.0]})
->>> problem = Problem.of(source, learn(source, roles, {}), l2=1.0)
->>> problem.losses(np.zeros((1, 2))).round(4).tolist(), problem.penalty.tolist()
-([2.0794], [0.0, 0.01])
 """
 
 from __future__ import annotations
@@ -24,8 +17,7 @@ from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
 from logloss.training.certificate import CoefficientGroups, Factor, Pass
-from logloss.training.recipe import Learned
-from logloss.training.row_sample import SamplePart
+from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary, Summary

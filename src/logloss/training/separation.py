@@ -1,8 +1,8 @@
 """Separation: whether some direction divides the labels, so that no finite coefficients are best, and which.
 
 A direction d separates where no row lies on the wrong side, (2y − 1)·xᵀd ≥ 0, and some do on the right one. Levels and
-single columns that do so are found by counting and comparing; else equations or a linear program propose a direction
-(`separation_proposals`), and a walk in exact arithmetic proves it (`separation_proof`).
+single columns that do so are found by counting and comparing; else equations or a linear program propose a direction,
+and a walk in exact arithmetic proves it (`separation_proof`).
 
 References
 ----------
@@ -12,16 +12,40 @@ Biometrika 71(1), 1-10. doi:10.1093/biomet/71.1.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
+from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
-from logloss.training.separation_proof import Direction
-from logloss.training.separation_proposals import of_several_columns, of_single_columns
+from logloss.training.separation_proof import Direction, ExactCoefficients, exact_coefficients, proved, proved_nearby
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import ClassSummary, MarginSummary
+
+
+# The gain of a direction, summed over the rows that features of at most 1 make, below which there is none.
+LEAST_GAIN = 1e-7
+# Up to so many rows and values are all given to the program at once.
+ALL_ROWS, ALL_VALUES = 5_000, 2_000_000
+# Rows added to the program after each walk.
+ROWS_ADDED = 200
+MOST_WALKS = 100
+# Asked of the linear program: a row may lie this far on the wrong side.
+SLACK = 1e-10
+# Seconds that the linear programs of a direction may take; then nothing is said of separation.
+MOST_SECONDS = 60.0
+# A row is clear of a plane if its margin is above this, in units of its norm, and all rows are where they should be.
+CLEAR = 1e-7
+
+
+# --- by counting and comparing ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +129,296 @@ def estimable(design: Design, n_each: Array) -> Array:
             has_rows[span.start + int(np.argmax(own))] = False
         has_rows[span.start + term.reference] = False
     return np.flatnonzero(has_rows)
+
+
+def of_single_columns(problem: Problem, seen: ClassSummary) -> Direction | None:
+    """A direction along levels that have one class only, or along columns whose classes do not overlap, proved."""
+    for coefficients in _of_counts(problem.design, seen):
+        direction, _ = proved(problem, coefficients)
+        if direction is not None:
+            return direction
+    return None
+
+
+def _of_counts(design: Design, seen: ClassSummary) -> Iterator[ExactCoefficients]:
+    """Directions that counts and ranges propose."""
+    n_each = seen.n_each
+    if 0 in n_each[:, 0]:
+        yield ((0, 1.0 if n_each[0, 0] == 0 else -1.0),)
+        return
+    levels = _pure_levels(design, n_each)
+    if levels:
+        yield levels
+        return
+    whole, parts = _thresholds(design, seen)
+    yield from whole
+    if parts:
+        # All at once, and, where rounded margins cannot tell their rows apart, each by itself.
+        yield tuple(coefficient for part in parts for coefficient in part)
+        if len(parts) > 1:
+            yield from parts
+
+
+def _pure_levels(design: Design, n_each: Array) -> ExactCoefficients:
+    """Levels and indicators that have rows of one class only: 1 for the class, or −1, and 0 for all other rows."""
+    signs = np.where(n_each[0] == 0, 1.0, -1.0) * ((n_each == 0).any(axis=0) & (n_each > 0).any(axis=0))
+    pure: list[tuple[int, float]] = []
+    at = 1
+    for term in design.numbers:
+        places = range(at + len(term.names), at + len(term.coefficient_names))
+        pure += [(place, float(signs[place])) for place in places if signs[place]]
+        at += len(term.coefficient_names)
+    for span, category in zip(design.spans, design.categories, strict=True):
+        own = signs[span].copy()
+        # The reference has no coefficient: the intercept has it, and all other levels are without it.
+        shift = float(own[category.reference])
+        if shift:
+            pure.append((0, shift))
+            own -= shift
+            own[category.reference] = 0.0
+        pure += [(span.start + k, float(own[k])) for k in np.flatnonzero(own).tolist()]
+    return tuple(pure)
+
+
+def _thresholds(design: Design, seen: ClassSummary) -> tuple[list[ExactCoefficients], list[ExactCoefficients]]:
+    """(Columns that divide all rows, the widest gap first; columns that divide all but those of one value)."""
+    whole: list[tuple[float, ExactCoefficients]] = []
+    parts: list[ExactCoefficients] = []
+    at = 0
+    for term in design.numbers:
+        for j in range(len(term.names)):
+            place = 1 + at + j
+            (low0, low1), (high0, high1) = seen.lows[:, place - 1], seen.highs[:, place - 1]
+            # Rows that lack the number must lie in the plane: their indicator takes back what the centre adds.
+            indicator = 1 + at + len(term.names) + sum(term.lacks[:j]) if term.lacks and term.lacks[j] else 0
+            for sign, low, high in ((1.0, high0, low1), (-1.0, high1, low0)):
+                is_constant = min(low0, low1) == max(high0, high1)
+                if is_constant or not (low <= high and math.isfinite(low) and math.isfinite(high)):
+                    continue
+                # Powers of two, so that no product is rounded.
+                unit = sign * 2.0 ** -math.frexp(float(design.scale[place]))[1]
+                middle = low + (high - low) / 2
+                at_value = middle if low < middle < high else low
+                coefficients = [(place, unit), (0, -unit * at_value)]
+                if indicator:
+                    back = (indicator, -unit * float(design.centre[place - 1]))
+                    coefficients += [(indicator, unit * at_value), back]
+                if low < high and not indicator:
+                    whole.append(((high - low) / float(design.scale[place]), tuple(coefficients)))
+                else:
+                    parts.append(tuple(coefficients))
+        at += len(term.coefficient_names)
+    whole.sort(key=lambda each: -each[0])
+    return [coefficients for _, coefficients in whole], parts
+
+
+# --- by a linear program ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """Signed rows that a program knows, shape (n_rows, n_free); is_share: which are to lie in the plane."""
+
+    vectors: Array
+    is_share: Array
+
+    def with_worst(self, seen: MarginSummary, free: Array) -> KnownRows:
+        """With the rows that a walk found to lie worst."""
+        return KnownRows(
+            np.concatenate([self.vectors, seen.vectors[:, free]]), np.concatenate([self.is_share, seen.is_share])
+        )
+
+
+def of_several_columns(problem: Problem, seen: ClassSummary, at: Array) -> tuple[Direction | None, bool]:
+    """(A direction of several columns, proved; whether one was found that could not be proved).
+
+    at: where the passes have come to, which may be far along a direction that separates.
+    """
+    design, free = problem.design, problem.free
+    if seen.n_rows * len(free) > ALL_VALUES and at.any():
+        direction = _by_rounded_margins(problem, at / np.abs(at).max())
+        if direction is not None and not direction.n_inside:
+            direction, _ = proved(problem, exact_coefficients(design, direction.vector))
+            if direction is not None:
+                return direction, False
+    if seen.n_rows <= len(free) and seen.n_rows <= ALL_ROWS:
+        direction = _of_many_columns(problem, seen.n_rows)
+        if direction is not None:
+            return direction, False
+    vector, known, is_open = _by_program(problem, seen)
+    if vector is None:
+        return None, is_open
+    clear = _clearest(known)
+    for proposed in (vector,) if clear is None else (problem.full_vector(clear), vector):
+        direction = _by_rounded_margins(problem, proposed)
+        if direction is None:
+            continue
+        for each in (_sparsest(problem, direction).vector, proposed):
+            exact = proved_nearby(problem, each)
+            if exact is not None:
+                return exact, False
+    return None, True
+
+
+def _margins(problem: Problem, vector: Array, n_kept: int) -> MarginSummary:
+    """How the rows of the face lie along a direction, by rounded margins; the worst of them are kept."""
+    from logloss.onepass.summaries import MarginSummary, Plane
+
+    return problem.summarised(MarginSummary.empty(Plane(vector, problem.design, n_kept, problem.face)))
+
+
+def _by_rounded_margins(problem: Problem, vector: Array) -> Direction | None:
+    """A direction as rounded margins see it; None where rows lie on the wrong side."""
+    seen = _margins(problem, vector, 0)
+    n_divided = seen.n_rows - seen.n_inside
+    return Direction(vector, n_divided, seen.n_inside) if n_divided and not seen.n_wrong else None
+
+
+def _of_many_columns(problem: Problem, n_rows: int) -> Direction | None:
+    """Where there are no more rows than coefficients: the least direction in which each row has a margin of 1."""
+    seen = _margins(problem, np.zeros(problem.design.width), n_rows)
+    if seen.is_share.any():
+        return None
+    rows = seen.vectors[:, problem.free]
+    solution = patiently(lambda: _of_margin_one(rows))
+    if not (rows @ solution > CLEAR).all():
+        return None
+    return proved(problem, exact_coefficients(problem.design, problem.full_vector(solution)))[0]
+
+
+def _of_margin_one(rows: Array) -> Array:
+    """The least direction in which each of a few rows has a margin of 1, or nearly."""
+    import scipy.linalg
+
+    ones = np.ones(len(rows))
+    try:
+        # Not least squares at once: the normal equations are fast, and a walk will prove or refuse what they say.
+        shares: Array = scipy.linalg.cho_solve(scipy.linalg.cho_factor(rows @ rows.T), ones)
+    except scipy.linalg.LinAlgError:
+        return np.linalg.lstsq(rows, ones, rcond=None)[0]
+    return rows.T @ shares
+
+
+def _by_program(problem: Problem, seen: ClassSummary) -> tuple[Array | None, KnownRows, bool]:
+    """(A direction that no row contradicts, if there is one; rows that the program knows; whether it is open)."""
+    free = problem.free
+    gain = seen.signed[free]
+    until = time.monotonic() + MOST_SECONDS
+    known = KnownRows(np.zeros((0, len(free))), np.zeros(0, dtype=bool))
+    wants_all = seen.n_rows <= ALL_ROWS and seen.n_rows * len(free) <= ALL_VALUES
+    n_added = seen.n_rows if wants_all else max(ROWS_ADDED, 2 * len(free))
+    vector = problem.full_vector(np.sign(gain))
+    for _ in range(MOST_WALKS):
+        margins = _margins(problem, vector, n_added)
+        if len(known.vectors) and margins.n_wrong == 0:
+            return (vector if margins.n_rows > margins.n_inside else None), known, False
+        known = known.with_worst(margins, free)
+        solution = _most_gaining(gain, known, until)
+        if solution is None or float(gain @ solution) <= LEAST_GAIN * len(free):
+            return None, known, solution is None
+        vector = problem.full_vector(solution)
+    return None, known, True
+
+
+def _linear_program(objective: Array, *, until: float | None = None, **limits: Any) -> Array | None:
+    """The solution of a linear program, waited for with patience and not for ever; None where there is none in time."""
+    from scipy.optimize import linprog
+
+    seconds = MOST_SECONDS if until is None else max(until - time.monotonic(), 0.0)
+    options = {"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK, "time_limit": seconds}
+    outcome = patiently(lambda: linprog(objective, method="highs", options=options, **limits))
+    solution: Array | None = outcome.x if outcome.status == 0 else None
+    return solution
+
+
+def _most_gaining(gain: Array, known: KnownRows, until: float) -> Array | None:
+    """The direction within the unit cube that gains most and leaves no known row on the wrong side, if it is found."""
+    hard, soft = known.vectors[~known.is_share], known.vectors[known.is_share]
+    solution = _linear_program(
+        -gain / max(np.abs(gain).max(initial=0.0), 1e-300),
+        A_ub=-hard if len(hard) else None,
+        b_ub=np.zeros(len(hard)) if len(hard) else None,
+        A_eq=soft if len(soft) else None,
+        b_eq=np.zeros(len(soft)) if len(soft) else None,
+        bounds=(-1, 1),
+        until=until,
+    )
+    if solution is None:
+        return None
+    # What no row known of has, and gains nothing, has no part in it: constant columns, for which any value is as good.
+    is_idle = (gain == 0) & (np.abs(known.vectors) <= TOUCHING).all(axis=0)
+    return np.where(is_idle, 0.0, solution)
+
+
+def _clearest(known: KnownRows) -> Array | None:
+    """The direction in the unit cube that leaves known rows as far on their sides as can be; None if one touches."""
+    if known.is_share.any():
+        return None
+    n_rows, n_free = known.vectors.shape
+    solution = _linear_program(
+        np.append(np.zeros(n_free), -1.0),
+        A_ub=np.column_stack([-known.vectors, np.ones(n_rows)]),
+        b_ub=np.zeros(n_rows),
+        bounds=[(-1, 1)] * n_free + [(0, 1)],
+    )
+    return None if solution is None or not solution[-1] > CLEAR else solution[:-1]
+
+
+def _sparsest(problem: Problem, direction: Direction) -> Direction:
+    """A direction that divides the same rows and names as few columns as there need be: the one of least |d|₁.
+
+    Of up to ALL_ROWS rows that are divided it is any combination across which all rows in the plane lie; of more, the
+    direction and what the columns cannot tell apart. Cost: three walks and a linear program.
+    """
+    free, n_divided = problem.free, direction.n_divided
+    if n_divided <= ALL_ROWS:
+        null = _null_space(problem.on_face((*problem.face, direction.vector), free), direction.n_inside)
+        # Seen from the other side the rows that it divides are the worst.
+        rows = _margins(problem, -direction.vector, n_divided).vectors[:, free]
+        base = np.zeros(len(free))
+    else:
+        null = _null_space(problem.on_face((), free), problem.n_rows)
+        rows, base = np.zeros((0, len(free))), direction.vector[free]
+    if null.shape[1] == 0 or len(rows) * null.shape[1] > ALL_VALUES:
+        return direction
+    solution = _least_absolute(base, rows, null)
+    if solution is None:
+        return direction
+    largest = np.abs(solution).max()
+    vector = problem.full_vector(np.where(np.abs(solution) > TOUCHING * largest, solution / largest, 0.0))
+    seen = _margins(problem, vector, 0)
+    is_same = seen.n_wrong == 0 and seen.n_inside == direction.n_inside
+    return Direction(vector, n_divided, direction.n_inside) if is_same else direction
+
+
+def _null_space(problem: Problem, n_rows: int) -> Array:
+    """Combinations of free coefficients that say nothing of the rows of a face, shape (n_free, n)."""
+    if n_rows == 0:
+        return np.eye(len(problem.free))
+    sums = problem.curvature(np.zeros(problem.design.width), is_level=True)
+    factor = patiently(lambda: problem.factor(sums))
+    return factor.null if factor.n_dependent else np.zeros((len(problem.free), 0))
+
+
+def _least_absolute(base: Array, rows: Array, null: Array) -> Array | None:
+    """Of base + null @ shares the one of least |d|₁ that leaves each row at least 1 on its side."""
+    import scipy.sparse
+
+    n_free, n_null = null.shape
+    eye = scipy.sparse.eye_array(n_free)
+    # Of each coefficient its size, beside the shares of the combinations: size ≥ ±(base + null @ shares).
+    sides = [[null, -eye], [-null, -eye]]
+    limits = [-base, base]
+    if len(rows):
+        sides.append([-rows @ null, None])
+        limits.append(rows @ base - 1.0)
+    solution = _linear_program(
+        np.concatenate([np.zeros(n_null), np.ones(n_free)]),
+        A_ub=scipy.sparse.block_array(sides, format="csc"),
+        b_ub=np.concatenate(limits),
+        bounds=[(None, None)] * n_null + [(0, None)] * n_free,
+    )
+    return None if solution is None else base + null @ solution[:n_null]
 
 
 def at_infinity(logits: Array, margins: Sequence[Array]) -> Array:

@@ -1,10 +1,5 @@
 """Standard errors of coefficients: from the information matrix, from the sandwich, from how clusters vary.
 
->>> import logloss
->>> errors = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1]).errors
->>> errors.kind, round(errors.coefficients["x"], 4)
-('information', 0.9749)
-
 References
 ----------
 White, H. (1982). Maximum likelihood estimation of misspecified models. Econometrica 50(1), 1-25. doi:10.2307/1912526

@@ -1,12 +1,7 @@
 """Rows by group: sorted by the number of their group, and the sums of each.
 
-    g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
-
->>> import numpy as np
->>> starts, order = np.empty(3, np.int64), np.empty(3, np.int32)
->>> order_by_group(np.array([1, 0, 1], np.int32), starts, order)
->>> starts.tolist(), order.tolist()
-([0, 1, 3], [1, 0, 2])
+g  the number of each row's group     order  row numbers, group after group     starts  where each group begins
+    a, b  codes of two categories         c  weight of each row                      x  numbers of each row
 """
 
 from __future__ import annotations
@@ -105,3 +100,21 @@ def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
                     deposit(column[:length], limbs[group, of_sum])
                 else:
                     deposit_columns(column, 1, length, counts, 0, limbs[group, of_sum:])
+
+
+@compiled
+def segment_sums(a, c, x, out):
+    """out[a_i, j] += c_i x_ij. Cost: O(n_rows · n_columns)."""
+    # Floating, and in the order of the rows: a block is folded by one worker, parts are merged in their order.
+    for i in range(a.shape[0]):
+        code = a[i]
+        weight = c[i]
+        for j in range(x.shape[1]):
+            out[code, j] += weight * x[i, j]
+
+
+@compiled
+def cross_tab(a, b, c, out):
+    """out[a_i, b_i] += c_i. Cost: O(n_rows)."""
+    for i in range(a.shape[0]):
+        out[a[i], b[i]] += c[i]

@@ -3,10 +3,6 @@
 No fast-math flag is ever set. Every kernel is a fixed sequence of IEEE operations (fused multiply-add is
 written out where it is wanted), so that a row has the same bits in a vectorised loop, in its scalar rest,
 in another kernel and on another processor.
-
->>> from logloss.onepass.kernels.compiled import fma
->>> callable(fma)
-True
 """
 
 from __future__ import annotations

@@ -7,14 +7,6 @@
 
 A measurement sums losses, probabilities and Brier scores row by row (`row_sums`); their squares and products come from
 the table of scores, each score of which is one row here that stands many times (`hard_sums`).
-
->>> import numpy as np
->>> from logloss.onepass.kernels.exact import as_integer, new_limbs, rounded
->>> limbs = new_limbs(1)
->>> losses_summed(np.array([1, 0], dtype=np.uint8), np.array([0.5, 0.5]), None, None, limbs)
-0
->>> rounded(as_integer(limbs[0]), 2)
-0.6931471805599453
 """
 
 from __future__ import annotations

@@ -5,12 +5,6 @@ into 48-bit lanes below the largest exponent of the column and adds the lanes up
 value below the third lane goes to the limbs by itself. Nothing is dropped and nothing is rounded: the cut of the rows
 cannot matter. Frozen, a sum is one Python integer; it is rounded when it is read.
 
->>> import numpy as np
->>> limbs = new_limbs(1)
->>> deposit(np.array([1e16, 1.0, -1e16]), limbs[0])
->>> rounded(as_integer(limbs[0]), 1)
-1.0
-
 Reference: R. M. Neal (2015), Fast exact summation using small and large superaccumulators, arXiv:1505.05571.
 """
 
@@ -204,15 +198,12 @@ def of_count(number: int) -> int:
 
 def rounded(numerator: int, denominator: int) -> float:
     """numerator·2^-6720 / denominator, rounded once; ±inf beyond the floats."""
-    # Python rounds a quotient of integers once, however long they are.
-    try:
-        return numerator / (denominator << UNIT_EXPONENT)
-    except OverflowError:
-        return math.inf if numerator > 0 else -math.inf
+    return ratio(numerator, denominator << UNIT_EXPONENT)
 
 
 def ratio(numerator: int, denominator: int) -> float:
     """The quotient of two sums, rounded once; ±inf beyond the floats."""
+    # Python rounds a quotient of integers once, however long they are.
     try:
         return numerator / denominator
     except OverflowError:

@@ -98,7 +98,7 @@ def hashes_of(columns: Sequence[Column]) -> Array:
     """The hash of each row's key, as int64."""
     total = np.zeros(len(columns[0].values), np.uint64)
     for column in columns:
-        total = _mixed(total * np.uint64(GOLDEN) + _hashed(column))
+        total = splitmix(total * np.uint64(GOLDEN) + _hashed(column))
     return total.view(np.int64)
 
 
@@ -108,7 +108,7 @@ def _hashed(column: Column) -> Array:
     if column.categories is not None:
         found = _of_categories(column.categories)[column.values]
     elif column.values.dtype == np.bool_:
-        found = _mixed(column.values.astype(np.uint64) + np.uint64(OF_BOOL))
+        found = splitmix(column.values.astype(np.uint64) + np.uint64(OF_BOOL))
     elif column.values.dtype.kind in "iu":
         found = _of_whole(column.values)
     else:
@@ -118,7 +118,7 @@ def _hashed(column: Column) -> Array:
 
 def _of_floats(values: Array) -> Array:
     # Adding 0.0 makes −0.0 the same as 0.
-    return _mixed((values + 0.0).view(np.uint64) ^ np.uint64(OF_NUMBER))
+    return splitmix((values + 0.0).view(np.uint64) ^ np.uint64(OF_NUMBER))
 
 
 def _of_whole(values: Array) -> Array:
@@ -131,7 +131,7 @@ def _of_whole(values: Array) -> Array:
     is_float = inside & (np.where(inside, floats, 0.0).astype(values.dtype) == values)
     sizes = np.where(values < 0, ~values, values).astype(np.uint64)
     sizes = np.where(values < 0, (sizes + np.uint64(1)) ^ np.uint64(OF_NEGATIVE), sizes)
-    return np.where(is_float, found, _mixed(sizes ^ np.uint64(OF_LONG)))
+    return np.where(is_float, found, splitmix(sizes ^ np.uint64(OF_LONG)))
 
 
 def _of_categories(categories: Sequence[Any]) -> Array:
@@ -164,11 +164,11 @@ def _of_texts(texts: Sequence[str], salt: int = OF_TEXT) -> Array:
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
     first, second = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
     hash_texts(letters, ends, first, second)
-    return _mixed((first.view(np.uint64) << np.uint64(31)) ^ second.view(np.uint64) ^ np.uint64(salt))
+    return splitmix((first.view(np.uint64) << np.uint64(31)) ^ second.view(np.uint64) ^ np.uint64(salt))
 
 
-def _mixed(x: Array) -> Array:
-    """The last steps of SplitMix64 (Steele, Lea and Flood 2014): every bit depends on every bit."""
+def splitmix(x: Array) -> Array:
+    """The same of an array."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -1,11 +1,4 @@
-"""Pools of neighbouring scores: isotonic recalibration, and what it saves when chance alone draws the labels.
-
->>> import numpy as np
->>> ones, rows = np.array([1, 0, 1]), np.array([1, 1, 1])
->>> n_pools = pool_adjacent_violators(ones, rows)
->>> ones[:n_pools].tolist(), rows[:n_pools].tolist()
-([1, 1], [2, 1])
-"""
+"""Pools of neighbouring scores: isotonic recalibration, and what it saves when chance alone draws the labels."""
 
 from __future__ import annotations
 

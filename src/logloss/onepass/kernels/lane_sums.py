@@ -2,12 +2,6 @@
 
 The same sums as in `exact`, for many slots of one narrow range: lanes begin and end where the values do, and lie one
 after another (structure of arrays), so that a table of sums is carried, merged and read lane by lane.
-
->>> import numpy as np
->>> lanes = np.zeros((4, 2), np.int64)
->>> deposit_each(np.array([3.0, 5.0]), np.array([0, 32]), None, np.array([1, 1]), 0, lanes)
->>> lanes[:, 1].tolist()
-[3, 5, 0, 0]
 """
 
 from __future__ import annotations

@@ -5,12 +5,6 @@
     w     weights, finite and > 0                n  counts ≥ 0 (int64): the row stands n times; or None
 
 Rows that are impossible under one of the two enter no sum and are counted; so are rows whose range |r − s| is infinite.
-
->>> import numpy as np
->>> losses, logits = np.empty(2), np.empty(2)
->>> losses_and_logits(np.array([1, 0], np.uint8), np.array([0.5, 0.75]), None, None, losses, logits)
->>> losses.round(4).tolist(), logits.round(4).tolist()
-([0.6931, 1.3863], [0.0, 1.0986])
 """
 
 from __future__ import annotations

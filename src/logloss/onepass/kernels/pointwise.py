@@ -6,9 +6,6 @@
 
 Compiled scalar functions without a branch, so that the loops which call them vectorise. They are fixed
 sequences of IEEE operations: no library logarithm, whose bits differ from machine to machine.
-
->>> float(surprisal_of_one(0.5))
-0.6931471805599453
 """
 
 from __future__ import annotations

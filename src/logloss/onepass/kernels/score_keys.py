@@ -6,12 +6,6 @@
 Bins of a probability: one for u = 0, one for each power of two below 2^-32, and 2^11 for each power of two from there
 to ½, on both sides: their width in logits is 2^-11 to 2^-10.4. Bins of a logit: 2^-11 wide below 16, one for each power
 of two beyond, one for each infinity. Edges are constants and rows are placed by their bits: nothing is rounded.
-
->>> import numpy as np
->>> keys = np.empty(3, np.int64)
->>> keys_of_proba(np.array([0.25, 0.5, 0.75]), None, keys)
->>> bool(keys[0] < keys[1] < keys[2])
-True
 """
 
 from __future__ import annotations

@@ -7,13 +7,6 @@
 
 What the sums are is listed in `summaries.loss`: c = w·loss, a = w·y and b = w·Brier are rounded once, their products
 are kept in two halves.
-
->>> import numpy as np
->>> from logloss.onepass.kernels.exact import as_integer, new_limbs, rounded
->>> limbs, tally = new_limbs(N_GENERAL + 1), np.array([0, 0, 0, -1])
->>> general_sums(np.array([0.5]), np.array([0.25]), None, None, np.array([2.0]), None, limbs, tally)
->>> rounded(as_integer(limbs[0]), 1), tally.tolist()
-(2.0, [1, 0, 0, -1])
 """
 
 from __future__ import annotations

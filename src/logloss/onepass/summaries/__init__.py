@@ -18,21 +18,18 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 from __future__ import annotations
 
 from logloss.onepass.summaries.classes import ClassSummary, Face
-from logloss.onepass.summaries.clusters import GradientSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostlyRow
-from logloss.onepass.summaries.curvature import CurvatureSummary, Point
-from logloss.onepass.summaries.dependence import Combinations, DependenceSummary
+from logloss.onepass.summaries.curvature import CurvatureSummary, GradientSummary, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
-from logloss.onepass.summaries.margins import MarginSummary, Plane
+from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
 from logloss.onepass.summaries.sides import ExactPlane, SideSummary
-from logloss.onepass.summaries.trials import Trials, TrialSummary
 
 __all__ = [
     "ALL",

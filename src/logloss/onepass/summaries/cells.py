@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from logloss.onepass.kernels import score_keys
 from logloss.onepass.summaries.contract import is_hard
 from logloss.onepass.summaries.group_keys import GROUP_BITS
 from logloss.onepass.summaries.scores import MOST_DISTINCT, N_BINS, ScoreWorkspace, bins_of, masses_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, with_room
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Ints, Slots
+from logloss.onepass.summaries.tables import CountTable, Ints, Numbering, Slots, SumTable, SumWorkspace, with_room
 
 # Cells are kept score by score while there are no more.
 MOST_CELLS = 1 << 17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
+from logloss.onepass.summaries.contract import BlockwiseSummary, pieces
 from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count
 
@@ -40,6 +41,7 @@ class ClassSummary(BlockwiseSummary):
     highs: Any = None
     signed: Any = None
     coding: frozenset[Any] = frozenset()
+    merged_by = MappingProxyType({"lows": np.minimum, "highs": np.maximum})
 
     @classmethod
     def empty(cls, face: Face) -> ClassSummary:
@@ -47,18 +49,6 @@ class ClassSummary(BlockwiseSummary):
         width, n_dense = face.design.width, face.design.n_dense
         n_each = np.zeros((2, width), dtype=np.int64)
         return cls(face, 0, n_each, np.full((2, n_dense), np.inf), np.full((2, n_dense), -np.inf), np.zeros(width))
-
-    def merge(self, other: ClassSummary) -> ClassSummary:
-        """Of the rows of both."""
-        return ClassSummary(
-            self.face,
-            self.n_rows + other.n_rows,
-            self.n_each + other.n_each,
-            np.minimum(self.lows, other.lows),
-            np.maximum(self.highs, other.highs),
-            self.signed + other.signed,
-            self.coding | other.coding,
-        )
 
     def of_block(self, block: Block) -> ClassSummary:
         """Of the rows of a block that lie in the planes."""

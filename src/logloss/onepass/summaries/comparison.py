@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
@@ -19,17 +21,11 @@ from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
 from logloss.onepass.summaries.scores import bins_of, keys_of
+from logloss.onepass.summaries.tables import Floats
 from logloss.text import count, listed, significant
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Floats
-
-    # Losses and logits of each forecast.
-    Seen = Sequence[tuple[Floats, Floats]]
+# Losses and logits of each forecast.
+Seen = Sequence[tuple[Floats, Floats]]
 
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
 MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10

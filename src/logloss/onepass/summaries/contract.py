@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
+from logloss.data.design import PIECE_ROWS
 from logloss.data.prior_shift import Unlabelled
+from logloss.data.rows import Array
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.data.rows import Array
+Record = TypeVar("Record")
 
 
 class Workspace(Protocol):
@@ -47,9 +48,21 @@ def mass_of(block: Block) -> NDArray[np.float64]:
     return weight if block.counts is None else weight * block.counts
 
 
-def added(a: tuple[int, ...], b: tuple[int, ...]) -> Any:
-    """The sum of two rows of integers."""
-    return tuple(x + y for x, y in zip(a, b, strict=True))
+def added(a: Any, b: Any) -> Any:
+    """What two sets of rows hold together: sets united, tuples added place by place, all else added; None stays."""
+    if isinstance(a, frozenset):
+        return a | b
+    if isinstance(a, tuple):
+        return tuple(x + y for x, y in zip(a, b, strict=True))
+    return None if a is None else a + b
+
+
+def merged(a: Record, b: Record, n_settings: int = 0, **merged_by: Callable[[Any, Any], Any]) -> Record:
+    """A frozen dataclass of the rows of both: its first fields are settings; others are `added`, or as is said."""
+    names = [each.name for each in fields(a)]  # type: ignore[arg-type]
+    values = [getattr(a, name) for name in names[:n_settings]]
+    values += [merged_by.get(name, added)(getattr(a, name), getattr(b, name)) for name in names[n_settings:]]
+    return type(a)(*values)
 
 
 def times_of(block: Block) -> int:
@@ -79,3 +92,58 @@ def pieces_of(block: Block) -> list[Block]:
         return [block]
     hard = block.taken(is_whole)
     return [replace(hard, y_true=hard.y_true.astype(np.uint8)), block.taken(~is_whole)]
+
+
+class BlockwiseSummary:
+    """A frozen dataclass whose first fields are its settings, which `empty` takes; floating: laws hold to rounding."""
+
+    __slots__ = ()
+    is_floating: ClassVar[bool] = True
+    n_settings: ClassVar[int] = 1
+    # How the fields are merged that are not `added`.
+    merged_by: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {}
+
+    # Of no rows.
+    empty: ClassVar[Callable[..., Any]] = classmethod(lambda cls, *settings: cls(*settings))  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, block: Block, *settings: object) -> Self:
+        """Of the rows of a block."""
+        workspace = cls.empty(*settings).workspace()
+        workspace.add(block)
+        summary: Self = workspace.freeze()
+        return summary
+
+    def of_block(self, block: Block) -> Self:
+        """Of the rows of a block, with the settings of this summary; what needs its own workspace has none."""
+        raise NotImplementedError
+
+    def merge(self, other: Self) -> Self:
+        """Of the rows of both."""
+        return merged(self, other, self.n_settings, **self.merged_by)
+
+    def workspace(self) -> Workspace:
+        """A new workspace with the settings of this summary."""
+        settings = [getattr(self, each.name) for each in fields(self)[: self.n_settings]]  # type: ignore[arg-type]
+        return MergingWorkspace(self.empty(*settings))
+
+
+class MergingWorkspace:
+    """What blocks are added to by merging the summary of each."""
+
+    def __init__(self, empty: BlockwiseSummary) -> None:
+        self.summary = empty
+
+    def add(self, block: Block) -> None:
+        """Take in a block."""
+        self.summary = self.summary.merge(self.summary.of_block(block))
+
+    def freeze(self) -> BlockwiseSummary:
+        """The summary of the blocks that were added."""
+        return self.summary
+
+
+def pieces(n_rows: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of runs of rows that stay in the cache."""
+    for start in range(0, n_rows, PIECE_ROWS):
+        yield start, min(start + PIECE_ROWS, n_rows)

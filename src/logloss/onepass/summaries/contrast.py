@@ -4,7 +4,7 @@ often each pair of scores was given."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,7 @@ from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_
 from logloss.onepass.summaries.contract import added, is_hard, weight_of
 from logloss.onepass.summaries.costliest import CostlyRow, row_of
 from logloss.onepass.summaries.group_keys import finest
-from logloss.onepass.summaries.tables import CountTable, Numbering, are_few, with_room
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Floats, Ints
+from logloss.onepass.summaries.tables import CountTable, Floats, Ints, Numbering, are_few, with_room
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
 # out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Forecast
 from logloss.data.rows import Place
 from logloss.onepass.kernels import counted_losses, losses
-from logloss.onepass.summaries.contract import forecast_of, times_of
+from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, times_of
 from logloss.text import count, significant
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
 N_COSTLIEST = 20
@@ -93,23 +91,12 @@ def values_of(rows: Sequence[CostlyRow]) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CostliestSummary:
+class CostliestSummary(BlockwiseSummary):
     """The costliest N_COSTLIEST rows; all of them where there are no more."""
 
     n_rows: int = 0
     rows: tuple[CostlyRow, ...] = ()
-
-    @classmethod
-    def empty(cls) -> CostliestSummary:
-        """Of no rows."""
-        return cls()
-
-    @classmethod
-    def of(cls, block: Block) -> CostliestSummary:
-        """Of the rows of a block."""
-        workspace = CostliestWorkspace()
-        workspace.add(block)
-        return workspace.freeze()
+    is_floating: ClassVar[bool] = False
 
     def workspace(self) -> CostliestWorkspace:
         """A new workspace."""

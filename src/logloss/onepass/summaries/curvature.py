@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import category_sums, exact
-from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
-from logloss.onepass.summaries.contract import Workspace
-from logloss.onepass.summaries.residuals import residuals_of
+from logloss.onepass.kernels import by_group, exact, losses
+from logloss.onepass.kernels.hashing import hashes_of
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
+from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.text import count, significant
 
 
@@ -61,6 +62,7 @@ class CurvatureSummary(BlockwiseSummary):
     hessian: Any = None
     sizes: Any = None
     largest: Any = None
+    merged_by = MappingProxyType({"largest": np.maximum})
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
@@ -73,20 +75,6 @@ class CurvatureSummary(BlockwiseSummary):
     def workspace(self) -> Workspace:
         """A new workspace at the same point."""
         return _CurvatureWorkspace(self.point)
-
-    def merge(self, other: CurvatureSummary) -> CurvatureSummary:
-        """Of the rows of both."""
-        return CurvatureSummary(
-            self.point,
-            self.n_rows + other.n_rows,
-            self.sum_loss + other.sum_loss,
-            self.coding | other.coding,
-            self.gradient + other.gradient,
-            self.curvature + other.curvature,
-            None if self.hessian is None else self.hessian + other.hessian,
-            self.sizes + other.sizes,
-            np.maximum(self.largest, other.largest),
-        )
 
     @property
     def total_loss(self) -> float:
@@ -156,7 +144,7 @@ class _CurvatureWorkspace:
         """Take in a block, piece by piece."""
         block = on_face(block, self.design, self.point.face)
         self.add_coded(self.design.coded(block.features), block)
-        self.n_rows += block.n_rows if block.counts is None else int(block.counts.sum())
+        self.n_rows += times_of(block)
         self.coding |= block.coding
 
     def add_coded(self, coded: Coded, block: Block) -> None:
@@ -212,9 +200,9 @@ class _CurvatureWorkspace:
         self.dense += scaled.T @ scaled
         for j, mine in enumerate(codes):
             if self.design.n_dense:
-                category_sums.segment_sums(mine, curvatures, piece, self.mixed[j])
+                by_group.segment_sums(mine, curvatures, piece, self.mixed[j])
             for i in range(j):
-                category_sums.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
+                by_group.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
 
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""
@@ -245,3 +233,158 @@ class _CurvatureWorkspace:
                 hessian[span, design.spans[i]] = self.crossed[i, j].T
         hessian[0, :] = hessian[:, 0] = curvature
         return hessian
+
+
+def residuals_of(
+    block: Block, coded: Coded, point: Point, limbs: Array | None = None
+) -> Iterator[tuple[int, int, Array, Array, Array]]:
+    """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
+
+    Residuals and curvatures are those of `losses.logistic_rows`, times weight and count.
+    """
+    coefficients = point.coefficients / coded.design.scale
+    limbs = exact.new_limbs(1) if limbs is None else limbs
+    for start, stop in pieces(block.n_rows):
+        piece = coded.piece(start, stop)
+        logits = coded.logits(coefficients, start, stop, piece)
+        if block.offset is not None:
+            logits += block.offset[start:stop]
+        weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+        counts = None if block.counts is None else block.counts[start:stop]
+        own = np.empty((2, stop - start))
+        losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
+        yield start, stop, piece, own, logits
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GradientSummary(BlockwiseSummary):
+    """The gradient of the summed loss over the rows of each cluster. Floating: laws hold to rounding.
+
+    keys: hashes of the clusters, ascending, while there are at most MOST_GROUPS; beyond that numbers of buckets that
+    are unions of clusters (`has_buckets`). sums: shape (n_keys, width), in the solver's coordinates.
+    """
+
+    point: Point
+    n_rows: int = 0
+    coding: frozenset[Any] = frozenset()
+    has_buckets: bool = False
+    keys: Any = None
+    sums: Any = None
+
+    @classmethod
+    def empty(cls, point: Point) -> GradientSummary:
+        """Of no rows. point: its residual_unit is the unit of the residuals."""
+        return cls(point, keys=np.zeros(0, np.int64), sums=np.zeros((0, point.design.width)))
+
+    def merge(self, other: GradientSummary) -> GradientSummary:
+        """Of the rows of both."""
+        mine, theirs = self, other
+        if self.has_buckets != other.has_buckets:
+            mine, theirs = self.in_buckets(), other.in_buckets()
+        keys = np.concatenate([mine.keys, theirs.keys])
+        sums = np.concatenate([mine.sums, theirs.sums])
+        found = GradientSummary(
+            self.point,
+            self.n_rows + other.n_rows,
+            self.coding | other.coding,
+            mine.has_buckets,
+            *_together(keys, sums),
+        )
+        # Too many clusters stay too many in every larger set of rows.
+        return found.in_buckets() if len(found.keys) > MOST_GROUPS else found
+
+    def in_buckets(self) -> GradientSummary:
+        """The same by the first bits of the hashes."""
+        if self.has_buckets:
+            return self
+        keys = (self.keys.view(np.uint64) >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
+        return GradientSummary(self.point, self.n_rows, self.coding, True, *_together(keys, self.sums))
+
+    def of_block(self, block: Block) -> GradientSummary:
+        """Of the rows of a block."""
+        point, design = self.point, self.point.design
+        distinct, codes = np.unique(hashes_of(block.cluster), return_inverse=True)
+        codes = codes.astype(np.int32)
+        sums = np.zeros((len(distinct), design.width))
+        dense = np.zeros((len(distinct), design.n_dense))
+        crossed = [np.zeros((len(distinct), span.stop - span.start)) for span in design.spans]
+        coded = design.coded(block.features)
+        for start, stop, piece, (residuals, _), _ in residuals_of(block, coded, point):
+            own = residuals / point.residual_unit if point.residual_unit else residuals
+            mine = codes[start:stop]
+            sums[:, 0] += np.bincount(mine, weights=own, minlength=len(distinct))
+            if design.n_dense:
+                by_group.segment_sums(mine, own, piece, dense)
+            for levels, out in zip(coded.codes, crossed, strict=True):
+                by_group.cross_tab(mine, levels[start:stop], own, out)
+        sums[:, 1 : 1 + design.n_dense] = dense / design.scale[1 : 1 + design.n_dense]
+        for span, out in zip(design.spans, crossed, strict=True):
+            sums[:, span] = out
+        n_rows = times_of(block)
+        return GradientSummary(point, n_rows, block.coding, False, distinct, sums)
+
+    def __repr__(self) -> str:
+        return f"GradientSummary: n_rows={count(self.n_rows)}  n_clusters={count(len(self.keys))}"
+
+
+def _together(keys: Array, sums: Array) -> tuple[Array, Array]:
+    """(The distinct keys, ascending, the sums of each)."""
+    distinct, places = np.unique(keys, return_inverse=True)
+    total = np.zeros((len(distinct), sums.shape[1]))
+    np.add.at(total, places, sums)
+    return distinct, total
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Points to try, shape (n_points, width), laid out as the design does; and the face whose rows take part."""
+
+    points: Array
+    design: Design
+    face: tuple[Array, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TrialSummary(BlockwiseSummary):
+    """The summed loss at each point. No derivatives, so that many cost little.
+
+    Exact sums, and yet floating: a point's logits are sums of products whose order is that of the part.
+    """
+
+    trials: Trials
+    n_rows: int = 0
+    sum_losses: tuple[int, ...] = ()
+    coding: frozenset[Any] = frozenset()
+
+    @classmethod
+    def empty(cls, trials: Trials) -> TrialSummary:
+        """Of no rows."""
+        return cls(trials, sum_losses=(0,) * len(trials.points))
+
+    def of_block(self, block: Block) -> TrialSummary:
+        """Of the rows of a block that lie in the face, piece by piece."""
+        trials, limbs_of = self.trials, [exact.new_limbs(1) for _ in self.trials.points]
+        block = on_face(block, trials.design, trials.face)
+        coded = trials.design.coded(block.features)
+        coefficients = (trials.points / trials.design.scale).T
+        spare = np.empty((2, PIECE_ROWS))
+        for start, stop in pieces(block.n_rows):
+            logits = np.ascontiguousarray(coded.logits(coefficients, start, stop).T)
+            if block.offset is not None:
+                logits += block.offset[start:stop]
+            weights = None if block.sample_weight is None else block.sample_weight[start:stop]
+            counts = None if block.counts is None else block.counts[start:stop]
+            own = spare[:, : stop - start]
+            for each, limbs in zip(logits, limbs_of, strict=True):
+                losses.logistic_rows(block.y_true[start:stop], each, weights, counts, own[0], own[1], limbs)
+        sum_losses = tuple(exact.as_integer(limbs[0]) for limbs in limbs_of)
+        return TrialSummary(trials, times_of(block), sum_losses, block.coding)
+
+    @property
+    def total_losses(self) -> Array:
+        """The summed loss at each point in nats, shape (n_points,)."""
+        return np.array([exact.rounded(each, 1) for each in self.sum_losses])
+
+    def __repr__(self) -> str:
+        least = min(self.total_losses, default=0.0)
+        return f"TrialSummary: n_rows={count(self.n_rows)}  least_total_loss={significant(least)} nats"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.tables import (
     CountTable,
+    Floats,
+    Ints,
+    Scaled,
+    Slots,
     SumTable,
     SumWorkspace,
     product_of,
@@ -19,11 +23,6 @@ from logloss.onepass.summaries.tables import (
     scaled,
     with_room,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Floats, Ints, Scaled, Slots
 
 # Rows of a key in a block from which sorting them first is quicker.
 FEWEST_OF_A_RUN = 16

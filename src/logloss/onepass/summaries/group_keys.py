@@ -15,20 +15,17 @@ lawful: what has triggered it stays true of every larger set of rows, and coarse
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from logloss.data.block import Block
 from logloss.data.keys import GroupKey, Keys, sorting
+from logloss.data.rows import Column
 from logloss.errors import DataError
 from logloss.onepass.kernels.hashing import hashes_of
-from logloss.onepass.summaries.tables import Numbering
+from logloss.onepass.summaries.tables import Floats, Ints, Numbering, Slots
 from logloss.text import listed
-
-if TYPE_CHECKING:
-    from logloss.data.block import Block
-    from logloss.data.rows import Column
-    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 GROUP, CLUSTER, PERIOD = "group", "cluster", "period"
 # The number of the group takes the low bits of a cell's key.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from logloss.onepass.summaries.grouped import (
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.summaries.tables import (
     CountTable,
+    Slots,
     SumTable,
     SumWorkspace,
     product_of,
@@ -30,9 +30,6 @@ from logloss.onepass.summaries.tables import (
     scaled,
     with_room,
 )
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Slots
 
 # Rows between two carries of the short sums: a row makes at most 24 deposits, each below 2^32, of 62 bits that fit.
 MOST_UNCARRIED = 1 << 25

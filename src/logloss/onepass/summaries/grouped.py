@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -34,11 +34,8 @@ from logloss.onepass.summaries.group_keys import (
     ordered,
     orders_of,
 )
-from logloss.onepass.summaries.tables import CountTable, SumTable
+from logloss.onepass.summaries.tables import CountTable, Ints, Slots, SumTable
 from logloss.text import count, listed
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Ints, Slots
 
 # Which scores each group has is kept while there are at most so many groups.
 MOST_DETAILED = 1 << 8

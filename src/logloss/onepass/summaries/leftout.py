@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,11 +11,9 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Coded, Design
 from logloss.data.rows import Array, Place
-from logloss.onepass.kernels import exact, logistic_loss
-from logloss.onepass.summaries.blockwise import BlockwiseSummary
-from logloss.onepass.summaries.contract import mass_of
-from logloss.onepass.summaries.curvature import Point
-from logloss.onepass.summaries.residuals import residuals_of
+from logloss.onepass.kernels import exact, losses
+from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
+from logloss.onepass.summaries.curvature import Point, residuals_of
 from logloss.text import count, significant
 
 # A row whose weight in its own prediction is less than this share of what it would have to be to hold back a separation
@@ -52,25 +51,7 @@ class LeftOutSummary(BlockwiseSummary):
     coding: frozenset[Any] = frozenset()
     suspects: tuple[Suspect, ...] = ()
     n_settings: ClassVar[int] = 2
-
-    @classmethod
-    def empty(cls, point: Point, inverse: Array) -> LeftOutSummary:
-        """Of no rows."""
-        return cls(point, inverse)
-
-    def merge(self, other: LeftOutSummary) -> LeftOutSummary:
-        """Of the rows of both."""
-        return LeftOutSummary(
-            self.point,
-            self.inverse,
-            self.n_rows + other.n_rows,
-            self.sum_mass + other.sum_mass,
-            self.sum_with + other.sum_with,
-            self.sum_without + other.sum_without,
-            self.n_alone + other.n_alone,
-            self.coding | other.coding,
-            tuple(sorted((*self.suspects, *other.suspects))[:MOST_SUSPECTS]),
-        )
+    merged_by = MappingProxyType({"suspects": lambda a, b: tuple(sorted((*a, *b))[:MOST_SUSPECTS])})
 
     @property
     def increase(self) -> float:
@@ -96,12 +77,12 @@ class LeftOutSummary(BlockwiseSummary):
             moved = logits + pull * leverage / np.where(is_alone, 1.0, left)
             moved = np.where(is_alone, logits, moved)
             unused = np.empty((2, stop - start))
-            logistic_loss.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
+            losses.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
             suspects += _suspects(block, start, curve * leverage, np.abs(pull) / (1.0 if weights is None else weights))
         return LeftOutSummary(
             point,
             inverse,
-            block.n_rows if block.counts is None else int(block.counts.sum()),
+            times_of(block),
             float(np.sum(mass_of(block))),
             exact.as_integer(before[0]),
             exact.as_integer(after[0]),

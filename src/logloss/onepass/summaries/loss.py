@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from operator import or_
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.prior_shift import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
-from logloss.onepass.summaries.contract import Workspace, added, forecast_of, is_hard, pieces_of
+from logloss.onepass.summaries.contract import (
+    BlockwiseSummary,
+    Workspace,
+    added,
+    forecast_of,
+    is_hard,
+    merged,
+    pieces_of,
+)
 from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.group_losses import losses_workspace
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
+from logloss.onepass.summaries.tables import Ints
 from logloss.text import count, listed, significant
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from logloss.onepass.summaries.tables import Ints
 
 # The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
 # the weight; two and three letters stand for products. p, h: weight·prediction and weight·its entropy; v: weight²·the
@@ -62,38 +68,21 @@ NO_SCORES, NONE_COSTLY = ScoreSummary.empty(), CostliestSummary.empty()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LossSum:
+class LossSum(BlockwiseSummary):
     """Number of rows and exact sum of their losses: all that a mean log loss needs (hard labels, no weights)."""
 
     n_rows: int = 0
     n_infinite: int = 0
     sum_loss: int = 0
     coding: frozenset[Any] = frozenset()
+    is_floating: ClassVar[bool] = False
+    n_settings: ClassVar[int] = 0
 
-    @classmethod
-    def empty(cls) -> LossSum:
-        """Of no rows."""
-        return cls()
-
-    @classmethod
-    def of(cls, block: Block) -> LossSum:
-        """Of the rows of a block."""
-        workspace = _LossSumWorkspace()
-        workspace.add(block)
-        return workspace.freeze()
-
-    def workspace(self) -> Workspace:
-        """A new workspace."""
-        return _LossSumWorkspace()
-
-    def merge(self, other: LossSum) -> LossSum:
-        """Of the rows of both."""
-        return LossSum(
-            self.n_rows + other.n_rows,
-            self.n_infinite + other.n_infinite,
-            self.sum_loss + other.sum_loss,
-            self.coding | other.coding,
-        )
+    def of_block(self, block: Block) -> LossSum:
+        """Of the rows of a block of hard labels."""
+        limbs = exact.new_limbs(1)
+        n_infinite = counted_losses.losses_summed(block.y_true, *forecast_of(block), limbs)
+        return LossSum(block.n_rows, n_infinite, exact.as_integer(limbs[0]), block.coding)
 
     @property
     def log_loss(self) -> float:
@@ -103,23 +92,6 @@ class LossSum:
     def __repr__(self) -> str:
         loss = significant(self.log_loss) if self.n_rows else "nan"
         return f"LossSum: n_rows={count(self.n_rows)}  log_loss={loss} nats"
-
-
-class _LossSumWorkspace:
-    def __init__(self) -> None:
-        self.limbs = exact.new_limbs(1)
-        self.n_rows = self.n_infinite = 0
-        self.coding: frozenset[Any] = frozenset()
-
-    def add(self, block: Block) -> None:
-        """Take in a block of hard labels."""
-        self.n_infinite += counted_losses.losses_summed(block.y_true, *forecast_of(block), self.limbs)
-        self.n_rows += block.n_rows
-        self.coding |= block.coding
-
-    def freeze(self) -> LossSum:
-        """The summary of the blocks that were added."""
-        return LossSum(self.n_rows, self.n_infinite, exact.as_integer(self.limbs[0]), self.coding)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,12 +117,7 @@ class UnlabelledSums:
 
     def merge(self, other: UnlabelledSums) -> UnlabelledSums:
         """Of the rows of both."""
-        return UnlabelledSums(
-            self.n_rows + other.n_rows,
-            self.weight + other.weight,
-            self.proba + other.proba,
-            self.entropy + other.entropy,
-        )
+        return merged(self, other)
 
     @property
     def mean_proba(self) -> float:
@@ -215,22 +182,17 @@ class LossSummary:
 
     def merge(self, other: LossSummary) -> LossSummary:
         """Of the rows of both."""
-        return LossSummary(
-            self.n_rows + other.n_rows,
-            self.n_ones + other.n_ones,
-            self.n_infinite + other.n_infinite,
-            self.n_dropped + other.n_dropped,
-            self.is_soft or other.is_soft,
-            self.coding | other.coding,
-            added(self.n_hard, other.n_hard),
-            added(self.hard, other.hard),
-            added(self.general, other.general),
-            self.scores.merge(other.scores),
-            self.costliest.merge(other.costliest),
-            merged_groups(self, other, "groups"),
-            merged_groups(self, other, "clusters"),
-            merged_pieces(self.pieces, other.pieces),
-            merged_unlabelled(self.unlabelled, other.unlabelled),
+        return merged(
+            self,
+            other,
+            is_soft=or_,
+            scores=ScoreSummary.merge,
+            costliest=CostliestSummary.merge,
+            groups=lambda *_: merged_groups(self, other, "groups"),
+            clusters=lambda *_: merged_groups(self, other, "clusters"),
+            pieces=merged_pieces,
+            # What is not known of one is not known of both.
+            unlabelled=lambda a, b: None if a is None or b is None else a.merge(b),
         )
 
     def sum(self, name: str) -> int:
@@ -264,11 +226,6 @@ def merged_groups(a: LossSummary, b: LossSummary, kind: str) -> GroupedSummary |
         ours, others = ("none" if each is None else listed(each.columns) for each in (mine, theirs))
         raise DataError(f"summaries must have the same {kind}; one has {ours}, the other {others}.")
     return mine.merge(theirs)
-
-
-def merged_unlabelled(a: UnlabelledSums | None, b: UnlabelledSums | None) -> UnlabelledSums | None:
-    """The rows of both without a label; what is not known of one is not known of both."""
-    return None if a is None or b is None else a.merge(b)
 
 
 def merged_pieces(a: tuple[RowsOfPart, ...], b: tuple[RowsOfPart, ...]) -> tuple[RowsOfPart, ...]:

@@ -10,12 +10,10 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.onepass.summaries.blockwise import BlockwiseSummary
-from logloss.onepass.summaries.contract import Workspace
+from logloss.onepass.kernels.hashing import GOLDEN, splitmix
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace
 from logloss.text import count
 
-# Constants of splitmix64: Steele, Lea & Flood (2014), doi:10.1145/2660193.2660195.
-GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 ALL = (1 << 64) - 1
 # More rows than asked for are kept until they are so many times too many.
 SLACK = 1.25
@@ -23,22 +21,17 @@ SLACK = 1.25
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SampleSummary(BlockwiseSummary):
-    """The rows of least priority: at most `n_wanted` of those below `limit`.
+    """The rows of least priority: at most `n_wanted`, none of a priority above `limit`.
 
     priorities: sorted. pieces: (priorities, rows of one block), not in order, some more than asked for.
     """
 
-    n_wanted: int
+    n_wanted: int = 0
     limit: int = ALL
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
     priorities: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
     pieces: tuple[tuple[Array, Block], ...] = field(default=(), compare=False)
-
-    @classmethod
-    def empty(cls, n_wanted: int = 0, limit: int = ALL) -> SampleSummary:
-        """Of no rows. limit: rows of a priority above it are never taken."""
-        return cls(n_wanted, limit)
 
     def workspace(self) -> Workspace:
         """A new workspace with the same settings."""
@@ -104,7 +97,4 @@ def priorities_of(block: Block) -> Array:
     numbers = np.arange(block.n_rows, dtype=np.uint64) if block.rows is None else block.rows.astype(np.uint64)
     seed = (block.first_row + (zlib.crc32(block.place.name.encode("utf-8", "replace")) << 32)) & ALL
     with np.errstate(over="ignore"):
-        mixed = (numbers + np.uint64(seed)) * np.uint64(GOLDEN)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(FIRST)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(SECOND)
-    return mixed ^ (mixed >> np.uint64(31))
+        return splitmix((numbers + np.uint64(seed)) * np.uint64(GOLDEN))

@@ -9,19 +9,26 @@ one, and the bins of the table are those of its rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.errors import DataError
 from logloss.onepass.kernels import score_keys
-from logloss.onepass.summaries.contract import forecast_of, is_hard, pieces_of, times_of, weight_of
-from logloss.onepass.summaries.tables import CountTable, Numbering, SumTable, SumWorkspace, scaled, with_room
+from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, is_hard, pieces_of, times_of, weight_of
+from logloss.onepass.summaries.tables import (
+    CountTable,
+    Floats,
+    Ints,
+    Numbering,
+    Slots,
+    SumTable,
+    SumWorkspace,
+    scaled,
+    with_room,
+)
 from logloss.text import count
-
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.tables import Floats, Ints, Slots
 
 MOST_DISTINCT = 1 << 16
 # Bits in which distinct scores are counted before they are numbered: 8 for each row of a block.
@@ -39,7 +46,7 @@ NO_COUNTS, NO_MASSES = CountTable.empty(N_COUNTED), SumTable.empty(N_MASSES)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ScoreSummary:
+class ScoreSummary(BlockwiseSummary):
     """Labels by score. scale: PROBA or LOGIT, "" where nothing is known yet; is_binned: keys are bins, not scores."""
 
     scale: str = ""
@@ -47,14 +54,10 @@ class ScoreSummary:
     n_rows: int = 0
     counts: CountTable = NO_COUNTS
     masses: SumTable = NO_MASSES
+    is_floating: ClassVar[bool] = False
 
     @classmethod
-    def empty(cls) -> ScoreSummary:
-        """Of no rows."""
-        return cls()
-
-    @classmethod
-    def of(cls, block: Block) -> ScoreSummary:
+    def of(cls, block: Block, *settings: object) -> ScoreSummary:
         """Of the rows of a block."""
         workspace = ScoreWorkspace()
         for piece in pieces_of(block):

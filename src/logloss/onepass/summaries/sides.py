@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import exact
-from logloss.onepass.summaries.blockwise import BlockwiseSummary, pieces
+from logloss.onepass.summaries.contract import BlockwiseSummary, pieces
 from logloss.onepass.summaries.curvature import on_face, spread_out
 from logloss.text import count
 
@@ -35,6 +36,12 @@ class ExactPlane:
     wished: Array | None = None
 
 
+def _first_rows(a: Array, b: Array) -> Array:
+    """The rows that are kept of both, by the rows themselves: the order of a merge does not matter."""
+    rows = np.concatenate([a, b])
+    return rows[np.lexsort(rows.T)[:MOST_KEPT]]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class SideSummary(BlockwiseSummary):
     """Rows on the side of their label, in the plane, and on the wrong side, by exact arithmetic; and how they look.
@@ -53,28 +60,12 @@ class SideSummary(BlockwiseSummary):
     least_divided: float = np.inf
     coding: frozenset[Any] = frozenset()
     beside: Any = None
+    merged_by = MappingProxyType({"largest_inside": max, "least_divided": min, "beside": _first_rows})
 
     @classmethod
     def empty(cls, plane: ExactPlane) -> SideSummary:
         """Of no rows."""
         return cls(plane, beside=np.zeros((0, plane.design.width)))
-
-    def merge(self, other: SideSummary) -> SideSummary:
-        """Of the rows of both."""
-        beside = np.concatenate([self.beside, other.beside])
-        # By the rows themselves, so that the order of a merge does not matter.
-        chosen = np.lexsort(beside.T)[:MOST_KEPT]
-        return SideSummary(
-            self.plane,
-            self.n_rows + other.n_rows,
-            self.n_divided + other.n_divided,
-            self.n_inside + other.n_inside,
-            self.n_wrong + other.n_wrong,
-            max(self.largest_inside, other.largest_inside),
-            min(self.least_divided, other.least_divided),
-            self.coding | other.coding,
-            beside[chosen],
-        )
 
     def of_block(self, block: Block) -> SideSummary:
         """Of the rows of a block that lie in the planes."""

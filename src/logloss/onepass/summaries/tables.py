@@ -1,35 +1,27 @@
-"""Tables keyed by integers, whose sums do not depend on order: what scores, groups and clusters are kept in.
-
->>> import numpy as np
->>> a = CountTable(np.array([3]), np.array([[1, 0]]))
->>> a.merge(CountTable(np.array([2, 3]), np.array([[5, 5], [0, 1]]))).counts.tolist()
-[[5, 5], [1, 1]]
-"""
+"""Tables keyed by integers, whose sums do not depend on order: what scores, groups and clusters are kept in."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.onepass.kernels.by_group import order_by_group
 from logloss.onepass.kernels.exact import GREATEST_LANE_EXPONENT, LEAST_LANE_EXPONENT, LIMB_MASK
 from logloss.onepass.kernels.lane_sums import deposit_each, deposit_runs
 from logloss.onepass.kernels.score_keys import NO_KEY, number_keys
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    # Numbers of what each row falls under.
-    Slots = NDArray[np.integer[Any]]
-    # Order of the rows and where the run of each slot begins.
-    Runs = tuple[NDArray[np.int32], Ints]
-    # Values and exponents of 2: products of which the factors would leave the floats.
-    Scaled = tuple[Floats, Ints]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+# Numbers of what each row falls under.
+Slots = NDArray[np.integer[Any]]
+# Order of the rows and where the run of each slot begins.
+Runs = tuple[NDArray[np.int32], Ints]
+# Values and exponents of 2: products of which the factors would leave the floats.
+Scaled = tuple[Floats, Ints]
 
 LEAST_PLACES = 1 << 11
 # Deposits that a lane of 32 bits takes before it is carried: one adds at most 2^32 to it.
