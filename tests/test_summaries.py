@@ -456,7 +456,7 @@ def test_groups_that_python_takes_for_equal_stay_apart_when_comparisons_merge():
     """True and 1 are two groups."""
     y, p, q = np.array([1, 0], np.uint8), np.array([0.2, 0.3]), np.array([0.3, 0.4])
     bools, numbers = (
-        ComparisonSummary.of(Table(y, p, rival=q, by=np.array(keys)).block(), by=("by",))
+        ComparisonSummary.of(Table(y, p, second_forecast=q, by=np.array(keys)).block(), by=("by",))
         for keys in ([True, True], [1, 1])
     )
     groups = bools.merge(numbers).groups
