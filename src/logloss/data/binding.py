@@ -1,9 +1,4 @@
-"""What the arguments of a verb mean: a source, and which of its columns plays which part.
-
->>> source, roles = bind([1, 0, 1], RowOptions(y_proba=[0.9, 0.2, 0.7]))
->>> source.n_rows, roles.y_true, roles.y_proba
-(3, 'y_true', 'y_proba')
-"""
+"""What the arguments of a verb mean: a source, and which of its columns plays which part."""
 
 from __future__ import annotations
 
@@ -161,7 +156,6 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
 
 
 def _bind_arrays(y_true: Any, asked: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
-    """The source of arrays alone, and the columns of their roles."""
     named, columns = _names_and_arrays({"y_true": y_true, **_values_of(asked)}, has_table=False)
     for role, name in named.items():
         raise DataError(
@@ -219,7 +213,6 @@ def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
 
 
 def is_list_of_text(value: object) -> TypeGuard[Sequence[str]]:
-    """Whether it is a list, or tuple, of text."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
 

@@ -3,12 +3,6 @@
 A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
 applies the rules of `data/checks/` and gives arrays that the kernels may trust; what breaks a rule is an error that
 names the row.
-
->>> import numpy as np
->>> rows = Rows({"y_true": Column(np.array([1, 0])), "y_proba": Column(np.array([0.9, 0.2]))}, 0, Place())
->>> block = Block.of(rows, Roles(y_true="y_true", y_proba="y_proba"))
->>> block.y_true
-array([1, 0], dtype=uint8)
 """
 
 from __future__ import annotations
@@ -61,7 +55,6 @@ class Block:
 
     @property
     def n_rows(self) -> int:
-        """How many rows take part."""
         return len(self.y_true)
 
     def row(self, index: int) -> int:
@@ -133,11 +126,9 @@ def _take(values: Array | None, kept: Array) -> Array | None:
 
 
 def _frozen(values: Array | None) -> Array | None:
-    """The same, read-only, where there is an array."""
     return None if values is None else read_only(values)
 
 
 def _frozen_forecast(forecast: Forecast) -> Forecast:
-    """The same, read-only."""
     proba, proba_of_zero, logit = forecast
     return _frozen(proba), _frozen(proba_of_zero), _frozen(logit)

@@ -1,9 +1,4 @@
-"""Several forecasts of the same rows: what the arguments of `compare` mean.
-
->>> source, roles = bind_forecasters([1, 0], {"old": [0.5, 0.5], "new": [0.9, 0.2]}, RowOptions())
->>> [forecaster.name for forecaster in roles.forecasters], source.n_rows
-(['old', 'new'], 2)
-"""
+"""Several forecasts of the same rows: what the arguments of `compare` mean."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Forecasts by themselves: corrected for negatives that training left out, or without a label yet.
-
->>> import numpy as np
->>> one, zero, _ = corrected(np.array([0.5]), None, None, 0.25)
->>> one.tolist(), zero.tolist()
-([0.2], [0.8])
-"""
+"""Forecasts by themselves: corrected for negatives that training left out, or without a label yet."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied.
-
->>> import numpy as np
->>> Rows({"y": Column(np.array([1, 0]))}, 0, Place("games.csv")).n_rows
-2
-"""
+"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied."""
 
 from __future__ import annotations
 
@@ -108,7 +103,6 @@ class RememberedPlace(Place):
     known_line: int | None = None
 
     def line(self, row: int) -> int | None:
-        """The line of the row, if it was known."""
         return self.known_line if row == self.row else None
 
 
@@ -164,7 +158,6 @@ class Column:
         return Column(np.array([float(value) for value in self.categories])[self.values], self.missing)
 
     def taken(self, chosen: Array | slice) -> Column:
-        """Some of its rows."""
         missing = None if self.missing is None else self.missing[chosen]
         return Column(self.values[chosen], missing, self.categories, self.names, self.is_date, self.ranks)
 
@@ -186,7 +179,6 @@ class Rows:
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
         return len(next(iter(self.columns.values())).values)
 
 
@@ -228,7 +220,6 @@ class Forecaster:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its columns."""
         return tuple(name for name in (self.y_proba_of_zero, self.y_proba, self.y_logit) if name is not None)
 
 
@@ -264,7 +255,6 @@ class Roles:
 
     @property
     def forecast(self) -> str | None:
-        """The column that holds the forecast."""
         return self.y_proba if self.y_logit is None else self.y_logit
 
     @property
@@ -287,7 +277,6 @@ class Roles:
 
     @property
     def probabilities(self) -> frozenset[str]:
-        """Every column that holds probabilities."""
         pairs = [
             (self.y_proba, self.y_proba_of_zero),
             *((each.y_proba, each.y_proba_of_zero) for each in self.forecasters),

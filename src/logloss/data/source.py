@@ -1,9 +1,4 @@
-"""Anything that can be walked in blocks: what a source is, and which one a table becomes.
-
->>> source = array_source({"y_true": [1, 0, 1], "y_proba": [0.9, 0.2, 0.7]})
->>> source.n_rows, len(source.parts(("y_true", "y_proba")))
-(3, 1)
-"""
+"""Anything that can be walked in blocks: what a source is, and which one a table becomes."""
 
 from __future__ import annotations
 
@@ -93,7 +88,6 @@ class BlockPart:
     number: int = 0
 
     def blocks(self) -> Iterator[Block]:
-        """Its rows, checked."""
         for rows in self.part.rows():
             yield Block.of(rows, self.roles, self.number)
 
@@ -108,7 +102,6 @@ class MemoryPart:
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return len(next(iter(self.columns.values())).values)
 
     def rows(self) -> Iterator[Rows]:
@@ -131,22 +124,18 @@ class MemorySource:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
         return (*self.columns, *self.unfit)
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return len(next(iter(self.columns.values())).values) if self.columns else 0
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         if column in self.unfit:
             return "neither numbers, bools nor text"
         return "dates" if self.columns[column].is_date else ""
 
     def kind_of(self, column: str) -> str:
-        """`text`, or "" for all else."""
         if column in self.unfit:
             return ""
         own = self.columns[column]
@@ -154,13 +143,11 @@ class MemorySource:
         return "text" if is_text and not own.is_date else ""
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         if name in self.unfit:
             raise self.unfit[name]
         return self.columns[name]
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
-        """Slices of PART_ROWS rows."""
         used = {name: self.column(name) for name in columns}
         return [
             MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
@@ -176,39 +163,31 @@ class SourceAround:
 
     @property
     def name(self) -> str:
-        """What people call it."""
         return self.source.name
 
     @property
     def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
         return self.source.is_rewalkable
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
         return self.source.column_names
 
     @property
     def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
         return self.source.n_rows
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about how it was read."""
         return self.source.notes
 
     def why_unused(self, column: str) -> str:
-        """Why a column is no feature unless somebody names it."""
         return self.source.why_unused(column)
 
     def kind_of(self, column: str) -> str:
-        """`text` where the type of a column says so."""
         return self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
-        """Its parts, reading these columns."""
         return self.source.parts(columns, texts)
 
 

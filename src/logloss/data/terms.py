@@ -1,9 +1,4 @@
-"""What each column of a recipe becomes: numbers, which are centred and scaled, or a category with levels.
-
->>> sex = category_of("sex", {"Female": 3.0, "Male": 1.0})
->>> sex.coefficient_names, sex.levels[sex.reference]
-(('sex = Female', 'sex = Male'), 'Female')
-"""
+"""What each column of a recipe becomes: numbers, which are centred and scaled, or a category with levels."""
 
 from __future__ import annotations
 
@@ -49,7 +44,6 @@ class Numbers:
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
-        """A name for each coefficient."""
         lacking = (name for name, lacks in zip(self.names, self.lacks, strict=False) if lacks)
         return (*self.names, *(f"{name} is missing" for name in lacking))
 
@@ -82,7 +76,6 @@ class Category:
 
     @property
     def may_lack(self) -> bool:
-        """Whether a row may hold nothing."""
         return None in self.levels
 
     @property

@@ -1,14 +1,4 @@
-"""A classifier of scikit-learn with repaired probabilities.
-
->>> import numpy as np
->>> from sklearn.naive_bayes import GaussianNB
->>> random = np.random.default_rng(1)
->>> X = np.repeat(random.normal(size=(400, 1)), 5, axis=1)
->>> y = (random.random(400) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
->>> repaired = Calibrator(GaussianNB(), method="temperature").fit(X, y)
->>> repaired.calibration_.parameters["temperature"] > 3
-True
-"""
+"""A classifier of scikit-learn with repaired probabilities."""
 
 from __future__ import annotations
 
@@ -139,7 +129,6 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def _estimator(self) -> ClassifierMixin:
-        """The classifier to be trained."""
         return LogisticRegression() if self.estimator is None else self.estimator
 
     def _cross_fitted(self, estimator: ClassifierMixin, X: Any, y: Array, codes: Array, weight: Array | None) -> Scores:

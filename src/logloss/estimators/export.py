@@ -1,11 +1,4 @@
-"""A trained model as plain scikit-learn objects with the same predictions, for programs that know only those.
-
->>> import logloss
->>> model = logloss.fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1], l2=1.0)
->>> plain = as_sklearn(model, ("red", "green"))
->>> type(plain).__module__.split(".")[0], plain.predict([[3.0]]).tolist()
-('sklearn', ['green'])
-"""
+"""A trained model as plain scikit-learn objects with the same predictions, for programs that know only those."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Logistic regression as scikit-learn's users know it, at the optimum: `logloss.fit` behind `fit`.
-
->>> import logloss
->>> classifier = logloss.LogisticRegression().fit([[-1.0], [0.0], [1.0], [2.0]], ["no", "yes", "no", "yes"])
->>> classifier.predict([[-3.0], [3.0]]).tolist(), classifier.certificate_.is_proven
-(['no', 'yes'], True)
-"""
+"""Logistic regression as scikit-learn's users know it, at the optimum: `logloss.fit` behind `fit`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""A calibration as strict JSON, and back, to the bit.
-
->>> import logloss
->>> from logloss.files.document import document_of
->>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="platt")
->>> calibration_of_fields(document_of(bytes_of_calibration(c), "c.json"), "c.json") == c
-True
-"""
+"""A calibration as strict JSON, and back, to the bit."""
 
 from __future__ import annotations
 
@@ -26,7 +19,6 @@ COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats")
 
 
 def save_calibration(path: StrPath, calibration: Calibration) -> None:
-    """Write the file of a calibration, whole or not at all."""
     write_atomically(path, bytes_of_calibration(calibration))
 
 

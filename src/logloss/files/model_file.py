@@ -1,11 +1,4 @@
-"""The file of a model: every field of it as JSON, numbers to the last bit.
-
->>> import logloss
->>> from logloss.files.schema import as_json
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> model_of_fields(as_json(model, LogisticModel), "model.json").coefficients == model.coefficients
-True
-"""
+"""The file of a model: every field of it as JSON, numbers to the last bit."""
 
 from __future__ import annotations
 
@@ -35,7 +28,6 @@ WAYS = ("refits", "steps", "sampled steps")
 
 
 def save_model(path: StrPath, model: LogisticModel) -> None:
-    """Write the file of a model, whole or not at all."""
     write_atomically(path, document_bytes(model.kind, as_json(model, LogisticModel)))
 
 

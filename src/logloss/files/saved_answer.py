@@ -1,12 +1,4 @@
-"""An answer as it was when it was saved: its words and its figures, for answers that are not made anew from a summary.
-
->>> import logloss, os, tempfile
->>> path = os.path.join(tempfile.mkdtemp(), "comparison.json")
->>> compared = logloss.compare([1, 0], {"a": [0.5, 0.5], "b": [0.6, 0.4]})
->>> compared.save(path)
->>> repr(logloss.load(path)) == repr(compared)
-True
-"""
+"""An answer as it was when it was saved: its words and its figures, where a summary cannot make it anew."""
 
 from __future__ import annotations
 

@@ -1,15 +1,5 @@
 """The fields of a file as JSON, and back: what a field holds is what the annotations of its dataclass say.
 
->>> from dataclasses import dataclass
->>> @dataclass
-... class Counted:
-...     n_rows: int
-...     loss: float = 0.0
->>> as_json(Counted(3, float("inf")), Counted)
-{'n_rows': 3, 'loss': 'inf'}
->>> Reader("a.json").of({"n_rows": 3, "loss": None}, Counted)
-Counted(n_rows=3, loss=nan)
-
 Whole numbers are counts, at least 0; numbers are written by `json_number`, so that infinity is a text and what is not
 defined is null. A union of dataclasses is told apart by a field "kind", the name of the class in small letters.
 """

@@ -1,11 +1,4 @@
-"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes.
-
->>> import os, tempfile
->>> path = os.path.join(tempfile.mkdtemp(), "file")
->>> write_atomically(path, b"abc")
->>> read_whole(path)
-b'abc'
-"""
+"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes."""
 
 from __future__ import annotations
 

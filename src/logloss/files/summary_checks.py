@@ -1,11 +1,6 @@
 """What holds of every summary that rows can make: sections that add up, keys in order, values where they can be.
 
 A file with a right checksum may still hold anything; what is read from one is compared with these.
-
->>> import logloss
->>> m = logloss.measure([1, 0], [0.8, 0.4])
->>> list(faults_of(m.record))
-[]
 """
 
 from __future__ import annotations

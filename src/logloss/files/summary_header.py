@@ -4,9 +4,6 @@ The file is one table in long form. Each row has a section, a key and what the s
 or `digits` (exact sums as hexadecimal integers, in units of a power of two that the header names). Rows of scores also
 say between which scores they lie (`lower`, `upper`), so that any program that reads Parquet can draw a curve from them.
 The header is JSON: format, library, question, settings and a SHA-256 of everything.
-
->>> GroupsHeader(("season",), None, "proba", 3, False, False, False, ((2016,),)).names
-((2016,),)
 """
 
 from __future__ import annotations

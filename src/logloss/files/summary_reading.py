@@ -1,11 +1,4 @@
-"""A summary from its file: to the bit what was written, and refused by name where it is anything else.
-
->>> import logloss
->>> from logloss.files.summary_writing import bytes_of_record
->>> m = logloss.measure([1, 0], [0.8, 0.4])
->>> record_of_bytes(bytes_of_record(m.record), "a.logloss") == m.record
-True
-"""
+"""A summary from its file: to the bit what was written, and refused by name where it is anything else."""
 
 from __future__ import annotations
 
@@ -121,7 +114,6 @@ class _Sections:
         self.sections, self.units = sections, units
 
     def counts(self, name: str, n_columns: int) -> CountTable:
-        """A table of counts."""
         if name not in self.sections:
             return CountTable.empty(n_columns)
         section = self.sections[name]
@@ -130,7 +122,6 @@ class _Sections:
         return CountTable(np.array(section["key"], np.int64), np.array(section["counts"], np.int64))
 
     def sums(self, name: str, n_columns: int) -> SumTable:
-        """A table of exact sums."""
         if name not in self.sections:
             return SumTable.empty(n_columns)
         section = self.sections[name]
@@ -151,7 +142,6 @@ class _Sections:
         return SumTable.carried(np.array(section["key"], np.int64), lanes, self.units[name] // LANE_BITS)
 
     def keys(self, name: str) -> Any:
-        """The keys of a section."""
         return np.array(self.sections[name]["key"], np.int64) if name in self.sections else np.zeros(0, np.int64)
 
 
@@ -163,7 +153,6 @@ def _sum_of(digits: str) -> int:
 
 
 def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
-    """What header and sections hold."""
     rows, kept = header.summary, header.scores
     sums = [_sum_of(digits) for (digits,) in sections.sections["sums"]["digits"]]
     if len(sums) != len(HARD_SUMS) + len(SUMS):

@@ -1,10 +1,4 @@
-"""A summary as one table in long form, to the bit; `summary_header` says what is in the file.
-
->>> import logloss
->>> header, table = header_and_table(logloss.measure([1, 0], [0.8, 0.4]).record)
->>> header.scores.n_rows, table["section"].to_pylist()[0]
-(2, 'sums')
-"""
+"""A summary as one table in long form, to the bit; `summary_header` says what is in the file."""
 
 from __future__ import annotations
 
@@ -44,7 +38,6 @@ from logloss.version import __version__
 
 
 def save_measurement(path: StrPath, measurement: Measurement) -> None:
-    """Write the summary of a measurement to a file, whole or not at all."""
     write_atomically(path, bytes_of_record(measurement.record))
 
 

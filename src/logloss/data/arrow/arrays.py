@@ -1,8 +1,4 @@
-"""An Arrow array becomes a Column.
-
->>> to_column(pa.array(["no", "yes", None])).categories
-('no', 'yes')
-"""
+"""An Arrow array becomes a Column."""
 
 from __future__ import annotations
 
@@ -176,7 +172,6 @@ def index_names(schema: pa.Schema) -> frozenset[str]:
 
 
 def type_in(schema: pa.Schema, column: str) -> pa.DataType:
-    """The type of a column of a schema."""
     return schema.field(schema.names.index(column)).type
 
 
@@ -190,16 +185,13 @@ class SchemaFile:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
         return tuple(self.schema.names)
 
     @property
     def index_names(self) -> frozenset[str]:
-        """Its columns that are the index of a pandas frame."""
         return index_names(self.schema)
 
     def type_of(self, column: str) -> pa.DataType:
-        """The Arrow type of a column."""
         return type_in(self.schema, column)
 
 

@@ -1,8 +1,4 @@
-"""Batches of an engine's frame as rows, and partitions as tables.
-
->>> [rows.n_rows for rows in rows_of_batches([pa.record_batch({"y": [1]}), pa.record_batch({"y": [0]})], ("y",), 0)]
-[2]
-"""
+"""Batches of an engine's frame as rows, and partitions as tables."""
 
 from __future__ import annotations
 

@@ -66,7 +66,6 @@ class Bytes:
         self.reader: pacsv.CSVStreamingReader | None = None
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, at most so many."""
         cut = len(self.start) if size < 0 else size
         data, self.start = self.start[:cut], self.start[cut:]
         if size < 0 or len(data) < size:
@@ -135,7 +134,6 @@ class CsvPart:
     place: Place
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they are parsed."""
         if self.layout.has_rows:
             # Not closed here: threads of Arrow may still read ahead, and the last of them closes it. Not a Python
             # object either: a thread that enters Python while the interpreter ends takes the process down.
@@ -165,7 +163,6 @@ class CsvFile:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
         return self.layout.names
 
     def type_of(self, column: str) -> None:
@@ -173,7 +170,6 @@ class CsvFile:
         return None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[CsvPart]:
-        """The one."""
         place = CsvPlace(self.name, self.path, self.layout.n_header_lines, self.layout.delimiter)
         own = tuple(pair for pair in self.partitions if pair[0] not in self.layout.names)
         return [CsvPart(self.path, self.layout, tuple(columns), tuple(texts), own, place)]

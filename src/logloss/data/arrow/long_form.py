@@ -1,8 +1,4 @@
-"""Small tables as Arrow and as Parquet bytes: what answers hand on, and the form of a summary on disk.
-
->>> table_of({"season": [2016, None], "name": ["a", 1]}).schema.types
-[DataType(int64), DataType(string)]
-"""
+"""Small tables as Arrow and as Parquet bytes: what answers hand on, and the form of a summary on disk."""
 
 from __future__ import annotations
 

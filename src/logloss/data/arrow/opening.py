@@ -39,7 +39,6 @@ def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 
 
 def is_pandas(table: object) -> bool:
-    """Whether it is a frame of pandas."""
     return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "iloc") and hasattr(table, "columns")
 
 
@@ -88,7 +87,6 @@ def open_stream(stream: ByteStream, *, header: bool = True) -> StreamSource:
 
 
 def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
-    """A stream of CSV."""
     layout, seen = read_layout(stream, name, header=header)
     stream.start = seen + stream.start
 
@@ -101,7 +99,6 @@ def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
 
 
 def _open_reader(reader: pa.RecordBatchReader, name: str) -> StreamSource:
-    """A reader of Arrow batches."""
     names = tuple(reader.schema.names)
 
     def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
@@ -126,12 +123,10 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
 
 
 def _common_folder(paths: list[str]) -> str | None:
-    """The folder above all of these."""
     return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
 
 
 def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> File:
-    """One fragment as a file."""
     keys = ds.get_partition_keys(fragment.partition_expression)
     partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
     path = getattr(fragment, "path", None)

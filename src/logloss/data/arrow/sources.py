@@ -76,7 +76,6 @@ class FileSource:
 
     @property
     def n_rows(self) -> int | None:
-        """How many rows there are, where every file knows it."""
         sizes = [file.n_rows for file in self.files]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
@@ -180,11 +179,9 @@ class TablePart:
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return self.table.num_rows
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, BLOCK_ROWS at a time."""
         return rows_of(self.table, self.columns, (), self.first_row, Place())
 
 
@@ -199,29 +196,23 @@ class TableSource:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
         return tuple(self.table.schema.names)
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return self.table.num_rows
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         return unused_in(self.table.schema, column)
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         return kind_of(type_in(self.table.schema, column))
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         check_types([name], self.table.schema)
         return to_column(self.table.column(self.column_names.index(name)), name)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
-        """Slices of PART_ROWS rows."""
         check_types(columns, self.table.schema)
         # Chunks may each have a dictionary of their own: one for all of them keeps the order of categories.
         used = self.table.select([self.column_names.index(name) for name in columns]).unify_dictionaries()
@@ -254,7 +245,6 @@ class PandasSource:
         return (*self.own_names, *self._levels)
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         if column in self._levels:
             return INDEX
         try:
@@ -263,25 +253,21 @@ class PandasSource:
             return "values of several kinds"
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         try:
             return kind_of(self._array(column).type)
         except DataError:
             return ""
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         check_names([name], self.column_names)
         return to_column(self._array(name), name)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
-        """Slices of PART_ROWS rows."""
         check_names(columns, self.column_names)
         table = pa.table({name: self._array(name) for name in columns})
         return TableSource(table).parts(columns, texts)
 
     def _array(self, name: str) -> pa.Array | pa.ChunkedArray:
-        """A column as an Arrow array."""
         if name not in self._arrays:
             if name in self._levels:
                 values = self.frame.index.get_level_values(self._levels[name]).to_series()
@@ -292,7 +278,6 @@ class PandasSource:
 
 
 def unused_in(schema: pa.Schema, column: str) -> str:
-    """Why a column of a schema is no feature by itself; "" where it is one."""
     return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
 
 
@@ -317,7 +302,6 @@ class FragmentPart:
     place: Place
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, with little read ahead."""
         yield from guarded(self._read(), self.place.name or "the dataset", "Look at what the dataset is made of.")
 
     def _read(self) -> Iterator[Rows]:
@@ -336,7 +320,6 @@ class FragmentFile(SchemaFile):
     n_rows: ClassVar[None] = None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
-        """The one."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
         return [FragmentPart(self.piece, tuple(columns), own, Place(self.name))]
 
@@ -351,7 +334,6 @@ class StreamPart:
     n_rows: None = None
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they come."""
         return self.walk(self.columns, self.texts)
 
 
@@ -377,11 +359,9 @@ class StreamSource:
         return "" if self.schema is None else unused_in(self.schema, column)
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         return "" if self.schema is None else kind_of(type_in(self.schema, column))
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[StreamPart]:
-        """The one."""
         check_names(columns, self.column_names)
         if self.schema is not None:
             check_types(columns, self.schema)

@@ -1,11 +1,4 @@
-"""Forecasts: probabilities in [0, 1], of one class or of both, or log-odds.
-
->>> from logloss.data.rows import Column, Place, Roles, Rows
->>> rows = Rows({"p": Column(np.array([0.5, 0.25]))}, 0, Place())
->>> proba, proba_of_zero, logit = forecast_in(Check(rows, Roles("y", "p")), Forecaster("", y_proba="p"))
->>> proba.tolist(), proba_of_zero, logit
-([0.5, 0.25], None, None)
-"""
+"""Forecasts: probabilities in [0, 1], of one class or of both, or log-odds."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""A run of rows that is being checked: its columns as numbers, and how a fault is worded.
-
->>> from logloss.data.rows import Place
->>> rows = Rows({"p": Column(np.array([0, 1], np.int32), None, ("0.5", "true"))}, 0, Place())
->>> Check(rows, Roles("y")).numeric("p").tolist()
-[0.5, 1.0]
-"""
+"""A run of rows that is being checked: its columns as numbers, and how a fault is worded."""
 
 from __future__ import annotations
 
@@ -41,7 +35,6 @@ class Check:
         self._unsound: dict[str, Array] = {}
 
     def only(self, kept: Array) -> Check:
-        """The same for some of the rows."""
         columns = {
             name: (column if name in self.may_lack else replace(column, missing=None)).taken(kept)
             for name, column in self.rows.columns.items()

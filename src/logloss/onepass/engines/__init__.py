@@ -75,7 +75,6 @@ def _kind_of(engine: object) -> str:
 
 
 def _source(data: Any, kind: str, engine: Engine, *, header: bool, is_repeated: bool) -> Source:
-    """The source that an engine walks."""
     if kind:
         return engine.frame_source(data, is_repeated=is_repeated)
     is_path = isinstance(data, str | os.PathLike) or (

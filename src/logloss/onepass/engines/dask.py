@@ -65,13 +65,11 @@ class DaskEngine:
         return cls(client)
 
     def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
-        """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         names = [str(name) for name in frame.columns]
         return FrameSource(names, {name: _kind(frame.dtypes[name]) for name in names}, self)
 
     def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
-        """The summary of the parts: one pass."""
         import dask
 
         threads = self.client.nthreads()
@@ -135,7 +133,6 @@ class DaskEngine:
         return future
 
     def _done(self, futures: Sequence[Any]) -> Iterator[Answer]:
-        """Answers as they come."""
         from distributed import as_completed
 
         # What a loop lets go of the cluster forgets: it must outlast the loop.
@@ -148,7 +145,6 @@ class DaskEngine:
             yield opened(future.result())
 
     def close(self) -> None:
-        """Let go of what is held; stop what was started here."""
         self.partitions = []
         if self.is_own:
             self.client.shutdown()
@@ -170,7 +166,6 @@ def _first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _timed_out(message: str) -> Iterator[None]:
-    """Name what was waited for in vain."""
     try:
         yield
     except TimeoutError as error:

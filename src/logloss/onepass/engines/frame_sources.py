@@ -1,8 +1,4 @@
-"""Sources whose walks an engine does: files beside it, and frames of its own.
-
->>> kind_of_frame([1, 2])
-''
-"""
+"""Sources whose walks an engine does: files beside it, and frames of its own."""
 
 from __future__ import annotations
 
@@ -108,16 +104,13 @@ class FrameSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the engine could not do."""
         return tuple(self.engine.notes)
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         kind, stored = self.types[column]
         return {"date": "dates", "nothing": "nothing in any row", "": stored}.get(kind, "")
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" where the type does not tell."""
         kind, stored = self.types[column]
         return "" if stored == "object" else kind
 

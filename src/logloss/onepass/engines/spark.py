@@ -84,12 +84,10 @@ class SparkEngine:
             ) from error
 
     def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
-        """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         return FrameSource(frame.columns, {name: (_kind(stored), stored) for name, stored in frame.dtypes}, self)
 
     def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
-        """The summary of the parts: one pass."""
         frame_part = frame_part_of(parts)
         n_runs: int | None = None
         n_expected: int | None
@@ -181,7 +179,6 @@ class SparkEngine:
         return self.kept.select(*quoted)
 
     def _collected(self, answers: DataFrame) -> list[Answer]:
-        """The answers, on the driver."""
         try:
             return [opened(bytes(row.answer)) for row in answers.select("answer").collect()]
         except _failures() as error:
@@ -193,7 +190,6 @@ class SparkEngine:
         self.kept = None
 
     def close(self) -> None:
-        """Let go of what is held; stop what was started here."""
         self._release()
         if self.is_own:
             self.session.stop()
@@ -247,7 +243,6 @@ def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any
 
 
 def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with answers: one of each band."""
     call = carried(__version__)
 
     def merge(batches: Iterator[Any]) -> Iterator[Any]:

@@ -3,11 +3,6 @@
 An answer is a summary with the numbers of the runs of parts that it is made of, so that a run that is missing, or
 counted twice, is an error and not another number. What goes wrong on a worker travels as an answer, too: an engine
 would retry it, and show its own stack.
-
->>> from logloss.onepass.summaries import LossSum
->>> answer = answered(1, [], LossSum.empty())
->>> merged([answered(0, [], LossSum.empty()), answer]).runs
-((0, 2),)
 """
 
 from __future__ import annotations
@@ -81,7 +76,6 @@ def rows_of(parts: Sequence[BlockPart]) -> int | None:
 
 
 def packed(thing: object) -> bytes:
-    """What travels, as bytes."""
     return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
 
 
