@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import Table, cut_tables, grouped_tables, rival_tables, tables
 from test_summaries import MAKERS, PROBAS, feature_tables
 
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.forecasts import Unlabelled
 from logloss.onepass.kernels import paired_losses
 from logloss.onepass.summaries import (
     ColumnSummary,

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from logloss.data.checks.feature_values import features_of
-from logloss.data.checks.forecasts import forecast_in
+from logloss.data.checks.forecasts import Forecast, Unlabelled, forecast_in
 from logloss.data.checks.labels import Coding, labels_of
 from logloss.data.checks.missing_values import kept_rows
 from logloss.data.checks.reading import Check, read_only, valued
 from logloss.data.checks.weights import counts_of, offset_of, weights_of
-from logloss.data.prior_shift import Forecast, Unlabelled
 from logloss.data.rows import Array, Column, Forecaster, Place, Roles, Rows
 
 

@@ -14,7 +14,7 @@ from logloss.errors import DataError
 from logloss.files.document import parsed
 from logloss.files.schema import Reader, as_json
 from logloss.files.summary_checks import faults_of
-from logloss.files.summary_header import (
+from logloss.files.summary_writing import (
     FORMAT_MAJOR,
     HEADER,
     LANE_BITS,
@@ -26,8 +26,8 @@ from logloss.files.summary_header import (
     GroupsHeader,
     Header,
     checksum,
+    header_and_table,
 )
-from logloss.files.summary_writing import header_and_table
 from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
 from logloss.onepass.summaries import CostliestSummary, CostlyRow, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES

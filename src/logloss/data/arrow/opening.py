@@ -1,10 +1,10 @@
-"""The ways in: paths, tables, streams."""
+"""The ways in: paths, tables, streams, batches of an engine's frame."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,9 +15,12 @@ from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layou
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
 from logloss.data.arrow.sources import File, FileSource, FragmentFile, PandasSource, StreamSource, TableSource
-from logloss.data.rows import Place, Rows
+from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STREAM_ADVICE = "The stream is damaged or cut off; write it again."
 
@@ -139,3 +142,31 @@ def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> F
         only = None if fragment.row_groups is None else [group.id for group in fragment.row_groups]
         return parquet_file(path, name, partitions, only)
     return FragmentFile(name, partitions, fragment.physical_schema, fragment)
+
+
+def rows_of_batches(
+    batches: Iterable[pa.Table | pa.RecordBatch], columns: Sequence[str], first_row: int
+) -> Iterator[Rows]:
+    """Tables or batches as runs of about BLOCK_ROWS rows: engines hand out 10,000 at a time, too few to be quick."""
+    for table in _gathered(batches):
+        yield from rows_of(table, columns, (), first_row, Place())
+        first_row += table.num_rows
+
+
+def _gathered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in tables of at least BLOCK_ROWS; the last one may be smaller."""
+    waiting: list[pa.RecordBatch] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting += batch.to_batches() if isinstance(batch, pa.Table) else [batch]
+        n_waiting += batch.num_rows
+        if n_waiting >= BLOCK_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting, n_waiting = [], 0
+    if n_waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def table_of_frame(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
+    """A partition, a frame in memory, as a table of some of its columns."""
+    return pa.RecordBatchReader.from_stream(frame[list(columns)]).read_all().select(list(columns))

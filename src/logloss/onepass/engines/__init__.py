@@ -1,10 +1,5 @@
 """The same map and merge on other machines: Dask and Spark schedule, retry and move; ours is what they are handed.
 
-    frame_sources.py   a frame of an engine, or files beside one, as a source; what an engine is
-    travel.py          what goes to a worker and what comes back
-    dask.py            parts as tasks of a `distributed.Client`, merged in a tree
-    spark.py           parts as partitions of `DataFrame.mapInArrow`, merged by a second one
-
 An engine has one verb, `map_and_merge(parts, empty)`, and `keep`, which holds the columns of a frame in memory where a
 fit will walk over them repeatedly. `run.summarised` asks the source for its engine, so that every verb works on each.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.forecasts import Unlabelled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

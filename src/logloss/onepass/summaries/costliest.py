@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.prior_shift import Forecast
+from logloss.data.checks.forecasts import Forecast
 from logloss.data.rows import Place
 from logloss.onepass.kernels import counted_losses, losses
 from logloss.onepass.summaries.contract import forecast_of, times_of

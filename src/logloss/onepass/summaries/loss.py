@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.forecasts import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
