@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import Table, cut_tables, grouped_tables, rival_tables, tables
+from strategies import Table, cut_tables, grouped_tables, tables, two_forecast_tables
 from test_summaries import MAKERS, PROBAS, feature_tables
 
 from logloss.data.checks.forecasts import Unlabelled
@@ -166,10 +166,10 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
     (CountTable, ""): Maker(grouped_tables(PROBAS), count_table, CountTable.empty(2)),
     (SumTable, ""): Maker(grouped_tables(PROBAS), sum_table, SumTable.empty(2)),
     (UnlabelledSums, ""): Maker(tables(), unlabelled_sums, UnlabelledSums()),
-    (Contrast, "probabilities"): Maker(rival_tables(PROBAS), contrast_of, Contrast()),
-    (Contrast, "logits"): Maker(rival_tables(("hard logits",)), contrast_of, Contrast()),
-    (JointScores, ""): Maker(rival_tables(COUNTED), joint_scores(100), JointScores(100)),
-    (JointScores, "too many"): Maker(rival_tables(COUNTED), joint_scores(3), JointScores(3)),
+    (Contrast, "probabilities"): Maker(two_forecast_tables(PROBAS), contrast_of, Contrast()),
+    (Contrast, "logits"): Maker(two_forecast_tables(("hard logits",)), contrast_of, Contrast()),
+    (JointScores, ""): Maker(two_forecast_tables(COUNTED), joint_scores(100), JointScores(100)),
+    (JointScores, "too many"): Maker(two_forecast_tables(COUNTED), joint_scores(3), JointScores(3)),
     (Cells, "of groups"): Maker(
         grouped_tables(PROBAS),
         cells_of(GROUPS_SHIFT, is_exact=True),
@@ -182,9 +182,9 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
         COARSE_CELLS,
         lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
     ),
-    (GroupedSummary, "groups"): Maker(rival_tables(PROBAS), gaps_of(BY), BY),
-    (GroupedSummary, "periods"): Maker(rival_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
-    (GroupedSummary, "dates"): Maker(rival_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "groups"): Maker(two_forecast_tables(PROBAS), gaps_of(BY), BY),
+    (GroupedSummary, "periods"): Maker(two_forecast_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "dates"): Maker(two_forecast_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
     (DistinctValues, "whole"): Maker(
         grouped_tables(PROBAS),
         lambda block: DistinctValues.of(clusters_of(block).astype(float)),

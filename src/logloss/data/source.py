@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
@@ -253,14 +253,17 @@ def is_lazy(table: object) -> bool:
     return hasattr(table, "collect") and hasattr(table, "lazy")
 
 
+def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]:
+    """Whether it is the path of files, or a list of such."""
+    paths = table if isinstance(table, list | tuple) else [table]
+    return bool(paths) and all(isinstance(item, str | os.PathLike) for item in paths)
+
+
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
     if isinstance(table, Source):
         return table
-    is_list_of_paths = (
-        isinstance(table, list | tuple) and bool(table) and all(isinstance(item, str | os.PathLike) for item in table)
-    )
-    if isinstance(table, str | os.PathLike) or is_list_of_paths:
+    if is_paths(table):
         from logloss.data.arrow import open_files
 
         return open_files(table, header=header)

@@ -14,13 +14,15 @@ from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
-from logloss.data.arrow.sources import File, FileSource, FragmentFile, PandasSource, StreamSource, TableSource
+from logloss.data.arrow.sources import FileSource, FragmentFile, PandasSource, StreamSource, TableSource
 from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from logloss.data.arrow.sources import File
 
 STREAM_ADVICE = "The stream is damaged or cut off; write it again."
 

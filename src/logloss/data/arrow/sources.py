@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import pyarrow as pa
 
@@ -31,28 +31,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset as ds
 
+    from logloss.data.arrow.delimited import CsvFile
+    from logloss.data.arrow.parquet import ParquetFile
     from logloss.data.source import Part
+
+    # What is known of a file before its first row is read.
+    File: TypeAlias = "CsvFile | ParquetFile | FragmentFile"
 
 # Arrow's names of the floats, and everybody else's.
 FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}
-
-
-class File(Protocol):
-    """What is known of a file before its first row is read."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def partitions(self) -> Partitions: ...
-    @property
-    def column_names(self) -> tuple[str, ...]: ...
-    @property
-    def n_rows(self) -> int | None: ...
-    @property
-    def index_names(self) -> frozenset[str]: ...
-    def type_of(self, column: str) -> pa.DataType | None: ...
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]: ...
 
 
 class FileSource:

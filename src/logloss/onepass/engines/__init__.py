@@ -10,13 +10,12 @@ fit will walk over them repeatedly. `run.summarised` asks the source for its eng
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from logloss.data.request import RowOptions
-from logloss.data.source import Source, as_source
+from logloss.data.source import Source, as_source, is_paths
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import Engine, EngineSource, FrameSource, kind_of_frame
 
@@ -72,12 +71,9 @@ def _kind_of(engine: object) -> str:
 def _source(data: Any, kind: str, engine: Engine, *, header: bool, is_repeated: bool) -> Source:
     if kind:
         return engine.frame_source(data, is_repeated=is_repeated)
-    is_path = isinstance(data, str | os.PathLike) or (
-        isinstance(data, list | tuple) and bool(data) and all(isinstance(item, str | os.PathLike) for item in data)
-    )
     is_dataset = type(data).__module__.startswith("pyarrow._dataset")
     is_files = isinstance(data, Source) and hasattr(data, "files")
-    if not (is_path or is_dataset or is_files):
+    if not (is_paths(data) or is_dataset or is_files):
         raise DataError(
             f"`engine=` walks over files, Arrow datasets and frames of Dask or Spark; {type(data).__name__} is in the "
             "memory of this process. Leave `engine=` out, or write it to a file."

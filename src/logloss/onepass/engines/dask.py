@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
+from logloss.text import first_line
 from logloss.version import __version__
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class DaskEngine:
             error = future.exception()
             if error is not None:
                 raise EngineError(
-                    f"Dask could not finish a pass: {type(error).__name__}: {_first_line(error)}"
+                    f"Dask could not finish a pass: {type(error).__name__}: {first_line(error)}"
                 ) from error
             yield opened(future.result())
 
@@ -158,10 +159,6 @@ def _held(data: bytes, n_tasks: int) -> Any:
     import dask
 
     return data if len(data) * n_tasks <= MOST_REPEATED else dask.delayed(data)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 @contextlib.contextmanager

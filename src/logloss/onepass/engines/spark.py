@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
+from logloss.text import first_line
 from logloss.version import __version__
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SparkEngine:
             return cls(builder.getOrCreate(), is_own=True)
         except (PySparkException, RuntimeError) as error:
             raise EngineError(
-                f"Spark did not start: {_first_line(error)} It needs Java 17 or newer (Debian: apt install "
+                f"Spark did not start: {first_line(error)} It needs Java 17 or newer (Debian: apt install "
                 "openjdk-17-jre-headless)."
             ) from error
 
@@ -175,7 +176,7 @@ class SparkEngine:
                 self.kept = self.kept.persist()
             except PySparkException as error:
                 self.is_kept = False
-                self.notes.append(f"this cluster holds nothing in memory ({_first_line(error)}): each pass reads anew")
+                self.notes.append(f"this cluster holds nothing in memory ({first_line(error)}): each pass reads anew")
         return self.kept.select(*quoted)
 
     def _collected(self, answers: DataFrame) -> list[Answer]:
@@ -256,10 +257,6 @@ def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
             yield kind.from_pydict({"number": [band], "band": [band], "answer": [call("merge_answers", answers)]})
 
     return merge
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 def _cause(error: BaseException) -> str:

@@ -7,13 +7,15 @@ would retry it, and show its own stack.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from logloss.errors import DataError, EngineError, LogLossError
-from logloss.onepass.engines.frame_sources import FramePart, at_hand
+from logloss.onepass.engines.frame_sources import at_hand, frame_part_of
 from logloss.onepass.run import blas_on_one_thread, summary_of
 
 if TYPE_CHECKING:
@@ -132,11 +134,8 @@ def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes)
     """On a worker: the answer of a partition that is a frame in memory."""
     from logloss.data.arrow import table_of_frame
 
-    [part] = pickle.loads(parts)
-    inner = part
-    while not isinstance(inner, FramePart):
-        inner = inner.part
-    return fold_frame(number, [table_of_frame(frame, inner.columns)], parts, empty)
+    part = frame_part_of(pickle.loads(parts))
+    return fold_frame(number, [table_of_frame(frame, part.columns if part is not None else ())], parts, empty)
 
 
 def merge_answers(answers: Sequence[bytes]) -> bytes:
@@ -154,19 +153,15 @@ def answered(number: int, parts: Sequence[BlockPart], empty: Summary) -> Answer:
     """The answer of some parts; an error of ours, or of the files, is one, too."""
     runs = ((number, number + 1),)
     try:
-        if getattr(empty, "is_floating", False):
-            with blas_on_one_thread():
-                summary = summary_of(parts, empty)
-        else:
+        with blas_on_one_thread() if getattr(empty, "is_floating", False) else contextlib.nullcontext():
             summary = summary_of(parts, empty)
     except LogLossError as error:
         return Answer(runs, 0, None, {}, error)
     except OSError as error:
         return Answer(runs, 0, None, {}, EngineError(_unreadable(error)))
-    strange: dict[str, int] = {}
+    strange: Counter[str] = Counter()
     for counts in {id(each): each for each in map(strange_of, parts) if each}.values():
-        for name, n_rows in counts.items():
-            strange[name] = strange.get(name, 0) + n_rows
+        strange.update(counts)
     return Answer(runs, summary.n_rows, summary, strange)
 
 
@@ -216,7 +211,7 @@ def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
     ordered = sorted(answers, key=lambda each: each.runs)
     runs: list[tuple[int, int]] = []
     summary, n_rows = empty, 0
-    strange: dict[str, int] = {}
+    strange: Counter[str] = Counter()
     for each in ordered:
         for first, last in each.runs:
             if runs and first < runs[-1][1]:
@@ -228,8 +223,7 @@ def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
         if each.summary is not None:
             summary = each.summary if summary is None else summary.merge(each.summary)
         n_rows += each.n_rows
-        for name, n_strange in each.strange.items():
-            strange[name] = strange.get(name, 0) + n_strange
+        strange.update(each.strange)
     return Answer(tuple(runs), n_rows, summary, strange)
 
 
