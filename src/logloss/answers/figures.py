@@ -39,14 +39,12 @@ def put(figures: dict[str, Any], name: str, value: float, reason: str = "") -> N
 
 
 def put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None:
-    """An estimate and the ends of its interval."""
     put(figures, name, estimate, estimate.reason)
     put(figures, f"{name}_low", estimate.low, estimate.reason)
     put(figures, f"{name}_high", estimate.high, estimate.reason)
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a small table as JSON knows it."""
     return {name: _jsonable(value) for name, value in row.items()}
 
 

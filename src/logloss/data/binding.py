@@ -100,7 +100,9 @@ def _bind_table(
         names["y_true"] = label_test.column
     key_names = [name for key in keys.values() for name, column in key.items() if column is None]
     taken = (*names.values(), *key_names, *exclude)
-    features = _others(source, taken) if features is OTHERS else tuple(features or ())
+    if features is OTHERS:
+        features = [name for name in source.column_names if name not in taken and not source.why_unused(name)]
+    features = tuple(features or ())
     for name in (*taken, *features, *also):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
@@ -133,11 +135,6 @@ def with_texts(source: Source, roles: Roles) -> Roles:
     numbers += () if roles.label_test is not None else (roles.y_true,)
     names = {name for name in (*numbers, *(each.y_logit for each in roles.forecasters)) if name is not None}
     return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
-
-
-def _others(source: Source, taken: Sequence[str]) -> tuple[str, ...]:
-    """The columns of a source that can be features and have no other role."""
-    return tuple(name for name in source.column_names if name not in taken and not source.why_unused(name))
 
 
 def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column | None]:

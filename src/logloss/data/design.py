@@ -256,10 +256,7 @@ class Coded:
         return piece
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
-        """Log-odds of some rows; coefficients as the design lays them out, on numbers less their centre.
-
-        Of several points at once where coefficients are of shape (width, n_points).
-        """
+        """Log-odds of some rows, on numbers less their centre; coefficients of shape (width,) or (width, n_points)."""
         n_dense = self.design.n_dense
         piece = self.piece(start, stop) if piece is None else piece
         logits = piece @ coefficients[1 : 1 + n_dense]

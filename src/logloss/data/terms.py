@@ -81,12 +81,9 @@ class Category:
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         """A name for each level, that of the reference included."""
-        return tuple(level_name(self.column, level) for level in self.levels)
-
-
-def level_name(column: str, level: Value) -> str:
-    """`sex = Male`, `city is missing`."""
-    return f"{column} is missing" if level is None else f"{column} = {level}"
+        # `sex = Male`, `city is missing`.
+        ends = (" is missing" if level is None else f" = {level}" for level in self.levels)
+        return tuple(f"{self.column}{end}" for end in ends)
 
 
 def levels_of(column: Column) -> tuple[Array, list[Value]]:

@@ -29,8 +29,6 @@ PREFIT = "prefit"
 
 
 class Scores(NamedTuple):
-    """What a classifier says of rows: probabilities of the second class, or log-odds."""
-
     values: Array
     is_logit: bool
 
@@ -103,8 +101,11 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X, labels = indexable(X, column_or_1d(y, warn=True))
         check_classification_targets(labels)
         kind = type_of_target(labels)
-        if kind != "binary" or _num_samples(labels) < 2:
-            _refuse(kind, labels)
+        # In the words that scikit-learn expects.
+        if _num_samples(labels) < 2:
+            raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")
+        if kind != "binary":
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         estimator = self._estimator()
         if isinstance(self.cv, str) and self.cv == PREFIT:
@@ -185,10 +186,3 @@ def _trained(estimator: ClassifierMixin, X: Any, y: Array, weight: Array | None)
     if weight is not None and has_fit_parameter(estimator, "sample_weight"):
         return estimator.fit(X, y, sample_weight=weight)
     return estimator.fit(X, y)
-
-
-def _refuse(kind: str, y: Array) -> None:
-    """Refuse labels that are not two classes, in the words that scikit-learn expects."""
-    if len(y) < 2:
-        raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")
-    raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")

@@ -93,7 +93,6 @@ def load_as(kind: type[T], path: StrPath) -> T:
 
 
 def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
-    """What the file of a summary holds."""
     name = printable(os.path.basename(os.fspath(path)), 120)
     data = read_whole(path) if data is None else data
     if data[:1] == b"{":

@@ -70,8 +70,6 @@ class RowsHeader:
 
 @dataclass(frozen=True, slots=True)
 class ScoresHeader:
-    """How scores are kept."""
-
     scale: str
     is_binned: bool
     n_rows: int
@@ -79,8 +77,6 @@ class ScoresHeader:
 
 @dataclass(frozen=True, slots=True)
 class GroupedHeader:
-    """How groups, or clusters, are kept."""
-
     columns: tuple[str, ...]
     only: tuple[GroupKey, ...] | None
     scale: str
@@ -92,15 +88,11 @@ class GroupedHeader:
 
 @dataclass(frozen=True, slots=True)
 class GroupsHeader(GroupedHeader):
-    """How groups are kept, and their names."""
-
     names: tuple[GroupKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClustersHeader(GroupedHeader):
-    """How clusters are kept, and their hashes."""
-
     names: tuple[Whole, ...]
 
 

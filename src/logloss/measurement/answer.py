@@ -361,7 +361,6 @@ def first_impossible(summary: LossSummary, source: str) -> str:
 
 
 def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
-    """What is known of miscalibration, and what chance alone would show."""
     put_estimate(figures, "miscalibration_nats", own)
     put(figures, "miscalibration_nats_lowest", own.lowest)
     put(figures, "miscalibration_nats_highest", own.highest)
@@ -372,7 +371,6 @@ def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
-    """What is known of rows without a label yet."""
     reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
     figures["n_unlabelled"] = m.n_unlabelled
     if m.n_unlabelled is None:

@@ -147,10 +147,7 @@ def why_unused(stored: pa.DataType) -> str:
 
 
 def wrong_kind(name: str, stored: pa.DataType | str) -> str:
-    """What is said of a column whose type cannot be used, with the way out where there is a common one.
-
-    stored: the type, or its name.
-    """
+    """What is said of a column whose type, or its name, cannot be used; the way out where there is a common one."""
     message = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
     if str(stored).startswith("duration"):
         message += " Make it a number, such as seconds: .dt.total_seconds()."
@@ -298,7 +295,6 @@ def rows_of_arrays(
 
 
 def constant_column(value: str | None, n_rows: int) -> Column:
-    """A column that is the same in each row."""
     if value is None:
         return Column(np.full(n_rows, np.nan), np.ones(n_rows, bool))
     return Column(np.zeros(n_rows, np.int32), None, (value,))

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
@@ -122,8 +123,6 @@ class CsvPlace(Place):
 
 @dataclass(frozen=True, slots=True)
 class CsvPart:
-    """One text file, described."""
-
     # Not known without reading them.
     n_rows: ClassVar[None] = None
     path: str
@@ -151,8 +150,6 @@ class CsvPart:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """One text file, known by its header."""
-
     # Text says neither how many rows there are nor which column was an index.
     n_rows: ClassVar[None] = None
     index_names: ClassVar[frozenset[str]] = frozenset()
@@ -199,7 +196,7 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     n_blank = len(lines) - 1
     delimiter = _delimiter(first, is_tabbed=is_tabbed)
     try:
-        reader = csv.reader(_and_then(first, source), delimiter=delimiter)
+        reader = csv.reader(chain([first], source), delimiter=delimiter)
         fields = next(reader)
     except csv.Error as error:
         raise DataError(f"cannot read the first line of {name}: {error}. {ADVICE}") from error
@@ -211,11 +208,6 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
         lines.append(line)
     lines.append(line)
     return Layout(tuple(fields), delimiter, n_header_lines, bool(line)), b"".join(lines)
-
-
-def _and_then(first: str, others: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from others
 
 
 def _decoded(line: bytes, name: str, *, is_first: bool) -> str:

@@ -122,13 +122,10 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
     except ValueError:
         # Filtered: a fragment would not know which of its rows are left.
         return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
-    root = _common_folder([path for path in (getattr(each, "path", None) for each in fragments) if path])
+    paths = [path for path in (getattr(each, "path", None) for each in fragments) if path]
+    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
     files = [_fragment(fragment, dataset, root) for fragment in fragments]
     return FileSource(f"dataset of {counted(len(files), 'file')}" if root is not None else "", files)
-
-
-def _common_folder(paths: list[str]) -> str | None:
-    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
 
 
 def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> File:

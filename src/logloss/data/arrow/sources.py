@@ -44,8 +44,6 @@ PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}
 
 
 class FileSource:
-    """Files that are read together."""
-
     is_rewalkable = True
 
     def __init__(self, name: str, files: Sequence[File]) -> None:
@@ -107,8 +105,9 @@ class FileSource:
         """Notes on a column; an error where its files do not go together."""
         lacking = [f.name for f in self.files if column not in f.column_names and column not in dict(f.partitions)]
         if lacking:
+            lack = f"{len(lacking)} of {len(self.files)} {'lacks' if len(lacking) == 1 else 'lack'}"
             raise DataError(
-                f"{spoken(column)} must be in every file; {_of(lacking, self.files)} it: {listed(lacking)}. "
+                f"{spoken(column)} must be in every file; {lack} it: {listed(lacking)}. "
                 "Leave those files out, or write the column."
             )
         where: dict[str, list[str]] = {}
@@ -134,10 +133,6 @@ class FileSource:
             yield f"{spoken(column)} is in the files and in the names of their folders: the files were read"
 
 
-def _of(lacking: Sequence[str], files: Sequence[File]) -> str:
-    return f"{len(lacking)} of {len(files)} {'lacks' if len(lacking) == 1 else 'lack'}"
-
-
 def _kind(file: File, column: str) -> tuple[str, str]:
     """The kind of a column in one file, and its type as it is written in a note (text is text)."""
     if column not in file.column_names:
@@ -159,8 +154,6 @@ def _widths_note(column: str, counts: dict[str, int], n_files: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TablePart:
-    """A slice of a table in memory."""
-
     table: pa.Table
     first_row: int
     columns: tuple[str, ...]
@@ -175,8 +168,6 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """An Arrow table in memory."""
-
     table: pa.Table
     name: str = ""
     is_rewalkable: bool = True
@@ -210,10 +201,7 @@ class TableSource:
 
 
 class PandasSource:
-    """A pandas frame, whose columns become Arrow arrays when they are asked for.
-
-    Its index is no column; the levels of it that have names are found under them.
-    """
+    """A pandas frame, whose columns, and levels of its index that have names, become Arrow arrays when asked for."""
 
     name = ""
     is_rewalkable = True
@@ -314,8 +302,6 @@ class FragmentFile(SchemaFile):
 
 @dataclass(frozen=True, slots=True)
 class StreamPart:
-    """All rows of a stream, once."""
-
     walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]]
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()

@@ -5,7 +5,6 @@ A task that a dead worker has taken along is done again from its description, an
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +74,11 @@ class DaskEngine:
 
         threads = self.client.nthreads()
         if not threads:
-            with _timed_out(f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."):
+            try:
                 self.client.wait_for_workers(1, timeout=PATIENCE)
+            except TimeoutError as error:
+                message = f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."
+                raise EngineError(message) from error
         call = carried(__version__)
         fold = dask.delayed(call, pure=False)
         frame_part = frame_part_of(parts)
@@ -152,21 +154,11 @@ class DaskEngine:
 
 
 def _held(data: bytes, n_tasks: int) -> Any:
-    """What every task is given: by itself, or, where that is much, once on the cluster.
-
-    A task that depends on something goes rather to the worker that has it, and one of two does most of the work.
-    """
+    """What every task is given: by itself, or, where that is much, once on the cluster."""
     import dask
 
+    # Not always once: a task that depends on something goes rather to the worker that has it, and the others idle.
     return data if len(data) * n_tasks <= MOST_REPEATED else dask.delayed(data)
-
-
-@contextlib.contextmanager
-def _timed_out(message: str) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise EngineError(message) from error
 
 
 def _kind(stored: object) -> tuple[str, str]:

@@ -208,12 +208,10 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _band_size(n_answers: int | None) -> int:
-    """How many answers in a row are merged together."""
     return BAND_SIZE if n_answers is None else max(1, math.isqrt(max(n_answers - 1, 0)) + 1)
 
 
 def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with the numbers of runs."""
     call = carried(__version__)
 
     def fold(batches: Iterator[Any]) -> Iterator[Any]:
@@ -226,7 +224,6 @@ def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Ite
 
 
 def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with the rows of its partition."""
     call = carried(__version__)
 
     def fold(batches: Iterator[Any]) -> Iterator[Any]:

@@ -82,7 +82,6 @@ def packed(thing: object) -> bytes:
 
 
 def packed_runs(runs: Sequence[Sequence[BlockPart]]) -> list[bytes]:
-    """Runs of parts as they travel."""
     try:
         return [packed(run) for run in runs]
     except (TypeError, ValueError, pickle.PicklingError) as error:
