@@ -57,7 +57,6 @@ class Block:
         return len(self.y_true)
 
     def row(self, index: int) -> int:
-        """The number, in its place, of the row at an index of this block."""
         return self.first_row + (index if self.rows is None else int(self.rows[index]))
 
     def taken(self, chosen: Array) -> Block:

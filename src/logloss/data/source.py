@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from logloss.data.block import Block
@@ -159,25 +160,11 @@ class SourceAround:
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        return self.source.is_rewalkable
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return self.source.column_names
-
-    @property
-    def n_rows(self) -> int | None:
-        return self.source.n_rows
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
+    name = property(attrgetter("source.name"))
+    is_rewalkable = property(attrgetter("source.is_rewalkable"))
+    column_names = property(attrgetter("source.column_names"))
+    n_rows = property(attrgetter("source.n_rows"))
+    notes = property(attrgetter("source.notes"))
 
     def why_unused(self, column: str) -> str:
         return self.source.why_unused(column)

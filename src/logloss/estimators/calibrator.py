@@ -175,7 +175,6 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
 
 def _scores_of(estimator: ClassifierMixin, X: Any) -> Scores:
-    """What a trained classifier says of rows."""
     if hasattr(estimator, "predict_proba"):
         return Scores(np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1], False)
     return Scores(np.asarray(estimator.decision_function(X), dtype=np.float64), True)

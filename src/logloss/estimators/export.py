@@ -43,7 +43,6 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
 def _classifier(
     model: LogisticModel, classes: Sequence[Any], intercept: float, coefficients: Array, names: Sequence[str] | None
 ) -> LogisticRegression:
-    """The estimator with these coefficients, as if it had been fitted."""
     classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf)
     classifier.classes_ = np.array(classes)
     classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])

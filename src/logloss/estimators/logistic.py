@@ -237,7 +237,6 @@ def _weights(sample_weight: ArrayLike, X: Array) -> Array:
 
 
 def _two_classes(y: Array) -> Array:
-    """The labels that occur, in order; there must be two."""
     classes: Array = np.unique(y)
     if len(classes) == 2:
         return classes

@@ -133,7 +133,6 @@ class Parts:
 
     @property
     def text(self) -> str:
-        """The parts in words: their names, or how many there are."""
         named = sorted({name for name in self.names.tolist() if name})
         if not named:
             return "" if len(self) < 2 else counted(len(self), "part")
@@ -195,7 +194,6 @@ def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:
-    """The groups that are kept apart, as keys."""
     if n_columns == 0:
         raise DataError("`groups` names groups of `by`; pass `by`, too.")
     keys = [tuple(group) if isinstance(group, tuple | list) else (group,) for group in groups]

@@ -85,7 +85,6 @@ def _coding(occurring: Sequence[Value]) -> Coding:
 
 
 def _number_labels(check: Check, name: str, values: Array) -> tuple[Array, Coding]:
-    """Labels that are bools, 0 and 1, −1 and 1, or shares."""
     if values.dtype == np.bool_:
         values = values.view(np.uint8)
     if values.dtype.kind not in "fiu":

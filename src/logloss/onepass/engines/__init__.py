@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.data.request import RowOptions
 from logloss.data.source import Source, as_source, is_paths
 from logloss.errors import DataError
-from logloss.onepass.engines.frame_sources import Engine, EngineSource, FrameSource, kind_of_frame
+from logloss.onepass.engines.frame_sources import EngineSource, FrameSource, kind_of_frame
+
+if TYPE_CHECKING:
+    from logloss.onepass.engines.frame_sources import Engine
 
 KINDS = ("dask", "spark")
 

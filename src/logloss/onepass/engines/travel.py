@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from logloss.errors import DataError, EngineError, LogLossError
-from logloss.onepass.engines.frame_sources import at_hand, frame_part_of
+from logloss.onepass.engines.frame_sources import AT_HAND, frame_part_of
 from logloss.onepass.run import blas_on_one_thread, summary_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def _values_of(part: BlockPart) -> float:
 
 
 def rows_of(parts: Sequence[BlockPart]) -> int | None:
-    """How many rows the parts have, where all of them know."""
     sizes = [part.part.n_rows for part in parts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
@@ -125,8 +124,11 @@ def fold_files(number: int, run: bytes, empty: bytes) -> bytes:
 
 def fold_frame(number: int, batches: Iterable[Any], parts: bytes, empty: bytes) -> bytes:
     """On a worker: the answer of a partition that arrives in batches."""
-    with at_hand(number, batches):
+    token = AT_HAND.set((number, batches))
+    try:
         return packed(answered(number, pickle.loads(parts), pickle.loads(empty)))
+    finally:
+        AT_HAND.reset(token)
 
 
 def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes) -> bytes:
@@ -138,7 +140,6 @@ def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes)
 
 
 def merge_answers(answers: Sequence[bytes]) -> bytes:
-    """On a worker: one answer of several."""
     return packed(merged([opened(each) for each in answers]))
 
 
