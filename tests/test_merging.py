@@ -82,7 +82,7 @@ def contrast_of(block) -> Contrast:
     workspace = ContrastWorkspace()
     for piece in pieces_of(block):
         seen = []
-        for proba, of_zero, logit in piece.rivals:
+        for proba, of_zero, logit in piece.forecasts:
             losses, logits = np.empty(piece.n_rows), np.empty(piece.n_rows)
             paired_losses.losses_and_logits(
                 piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
@@ -126,7 +126,7 @@ def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
         for piece in pieces_of(block):
             numbers = workspace.numbers_of(piece)
             if numbers is not None:
-                losses = LossesOfBlock.of(piece, [piece.rivals[0][0]])
+                losses = LossesOfBlock.of(piece, [piece.forecasts[0][0]])
                 losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
                 workspace.sums.add(piece, numbers, workspace.n_keys, losses, [], [])
         return workspace.freeze()
