@@ -35,7 +35,7 @@ import pyarrow.parquet as pq
 import logloss
 from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
 from logloss.data.arrow.pages import COMPRESSED, _struct
-from logloss.files import document, summary_header
+from logloss.files import document, summary_writing
 
 MOST_SHOWN = 20
 # A trial of a saved file that takes longer, or adds more to the peak of the memory, has failed. The header of a page of
@@ -239,7 +239,7 @@ def changed_cell(name: str, value: Any, rng: random.Random) -> Any:
 def changed_summary(data: bytes, rng: random.Random) -> bytes:
     """A summary with another field or cell, and the checksum that belongs to it."""
     table, metadata = read_parquet(data, "intact")
-    header = json.loads(metadata[summary_header.HEADER])
+    header = json.loads(metadata[summary_writing.HEADER])
     if rng.random() < 0.45:
         header = changed_tree(header, rng)
     elif rng.random() < 0.03:
@@ -268,8 +268,8 @@ def changed_summary(data: bytes, rng: random.Random) -> bytes:
         arrays[0] = arrays[0].dictionary_encode()
         table = pa.table(dict(zip(columns, arrays, strict=True)))
     header.pop("sha256", None) if isinstance(header, dict) else None
-    header["sha256"] = summary_header.checksum(header, content_of(table))
-    return parquet_bytes(table, {summary_header.HEADER: json.dumps(header, sort_keys=True)})
+    header["sha256"] = summary_writing.checksum(header, content_of(table))
+    return parquet_bytes(table, {summary_writing.HEADER: json.dumps(header, sort_keys=True)})
 
 
 class Trials:

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import logloss
-from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table, to_column
-from logloss.data.arrow.arrays import guarded
+from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table
+from logloss.data.arrow.arrays import guarded, to_column
 from logloss.data.arrow.delimited import line_of, pacsv
 from logloss.data.arrow.finding import find, is_found_by
 from logloss.data.rows import BLOCK_ROWS

@@ -19,8 +19,8 @@ import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
 from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.maps import METHODS
-from logloss.files.calibration_file import bytes_of_calibration, calibration_of_fields
 from logloss.files.document import document_bytes, document_of
+from logloss.files.fitted_file import bytes_of_fitted, fitted_of_fields
 from logloss.onepass.summaries import scores
 
 FITTED = ("shift", "temperature", "platt", "beta", "isotonic")
@@ -233,9 +233,7 @@ def test_whatever_is_lawful_is_calibrated(table, method):
     c = calibrate(m, method=method)
     assert c.gap >= 0
     json.loads(json.dumps(c.to_dict(), allow_nan=False))
-    assert bytes_of_calibration(
-        calibration_of_fields(document_of(bytes_of_calibration(c), "c"), "c")
-    ) == bytes_of_calibration(c)
+    assert bytes_of_fitted(fitted_of_fields(document_of(bytes_of_fitted(c), "c"), "c")) == bytes_of_fitted(c)
     z = np.array([-math.inf, -1e300, -800.0, -40.0, -1.0, -1e-300, 0.0, 1e-5, 1.0, 40.0, 1e60, math.inf])
     said = c.apply_logit(z)
     assert not np.isnan(said).any()
@@ -284,7 +282,7 @@ def test_the_candidates_are_there_from_the_simplest_and_one_standard_error_decid
 
 
 def test_the_same_rows_give_the_same_answer_and_a_generator_another():
-    assert bytes_of_calibration(calibrate(Y, P)) == bytes_of_calibration(calibrate(Y, P))
+    assert bytes_of_fitted(calibrate(Y, P)) == bytes_of_fitted(calibrate(Y, P))
     other = calibrate(Y, P, random=np.random.default_rng(9))
     assert float(other.saves) != float(calibrate(Y, P).saves)
     assert float(other.saves) == pytest.approx(float(calibrate(Y, P).saves), abs=0.002)
@@ -407,7 +405,7 @@ def test_the_certified_gap_is_never_below_the_true_one(monkeypatch, method, trut
 def test_a_saved_summary_is_all_that_is_needed(tmp_path):
     m = measure(Y, P)
     m.save(tmp_path / "monday.logloss")
-    assert bytes_of_calibration(calibrate(load(tmp_path / "monday.logloss"))) == bytes_of_calibration(calibrate(m))
+    assert bytes_of_fitted(calibrate(load(tmp_path / "monday.logloss"))) == bytes_of_fitted(calibrate(m))
 
 
 # Applying.
@@ -467,7 +465,7 @@ def test_a_file_comes_back_to_the_bit(method, tmp_path):
         assert isinstance(back, Calibration)
         assert repr(back) == repr(c)
         assert back.map == c.map
-        assert bytes_of_calibration(back) == (tmp_path / "c.json").read_bytes()
+        assert bytes_of_fitted(back) == (tmp_path / "c.json").read_bytes()
         assert back.to_dict() == c.to_dict()
         assert back.apply(P).tolist() == c.apply(P).tolist()
 
@@ -480,7 +478,7 @@ def test_the_file_is_strict_json_with_its_head_first(tmp_path):
 
 
 def changed(**fields):
-    written = json.loads(bytes_of_calibration(calibrate(Y[:200], P[:200], method="isotonic")))
+    written = json.loads(bytes_of_fitted(calibrate(Y[:200], P[:200], method="isotonic")))
     for name, value in fields.items():
         where, _, key = name.partition("__")
         if key:
@@ -527,14 +525,14 @@ def changed(**fields):
 )
 def test_a_file_that_was_tampered_with_is_refused(fields, message):
     with pytest.raises(DataError, match=message):
-        calibration_of_fields(changed(**fields), "c.json")
+        fitted_of_fields(changed(**fields), "c.json")
 
 
 def test_a_missing_field_is_damage():
     written = changed()
     del written["saves"]
     with pytest.raises(DataError, match='the file has no "saves"'):
-        calibration_of_fields(written, "c.json")
+        fitted_of_fields(written, "c.json")
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import Table, cut_tables, grouped_tables, rival_tables, tables
+from strategies import Table, cut_tables, grouped_tables, tables, two_forecast_tables
 from test_summaries import MAKERS, PROBAS, feature_tables
 
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.forecasts import Unlabelled
 from logloss.onepass.kernels import paired_losses
 from logloss.onepass.summaries import (
     ColumnSummary,
@@ -80,7 +80,7 @@ def contrast_of(block) -> Contrast:
     workspace = ContrastWorkspace()
     for piece in pieces_of(block):
         seen = []
-        for proba, of_zero, logit in piece.rivals:
+        for proba, of_zero, logit in piece.forecasts:
             losses, logits = np.empty(piece.n_rows), np.empty(piece.n_rows)
             paired_losses.losses_and_logits(
                 piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
@@ -124,7 +124,7 @@ def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
         for piece in pieces_of(block):
             numbers = workspace.numbers_of(piece)
             if numbers is not None:
-                losses = LossesOfBlock.of(piece, [piece.rivals[0][0]])
+                losses = LossesOfBlock.of(piece, [piece.forecasts[0][0]])
                 losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
                 workspace.sums.add(piece, numbers, workspace.n_keys, losses, [], [])
         return workspace.freeze()
@@ -164,10 +164,10 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
     (CountTable, ""): Maker(grouped_tables(PROBAS), count_table, CountTable.empty(2)),
     (SumTable, ""): Maker(grouped_tables(PROBAS), sum_table, SumTable.empty(2)),
     (UnlabelledSums, ""): Maker(tables(), unlabelled_sums, UnlabelledSums()),
-    (Contrast, "probabilities"): Maker(rival_tables(PROBAS), contrast_of, Contrast()),
-    (Contrast, "logits"): Maker(rival_tables(("hard logits",)), contrast_of, Contrast()),
-    (JointScores, ""): Maker(rival_tables(COUNTED), joint_scores(100), JointScores(100)),
-    (JointScores, "too many"): Maker(rival_tables(COUNTED), joint_scores(3), JointScores(3)),
+    (Contrast, "probabilities"): Maker(two_forecast_tables(PROBAS), contrast_of, Contrast()),
+    (Contrast, "logits"): Maker(two_forecast_tables(("hard logits",)), contrast_of, Contrast()),
+    (JointScores, ""): Maker(two_forecast_tables(COUNTED), joint_scores(100), JointScores(100)),
+    (JointScores, "too many"): Maker(two_forecast_tables(COUNTED), joint_scores(3), JointScores(3)),
     (Cells, "of groups"): Maker(
         grouped_tables(PROBAS),
         cells_of(GROUPS_SHIFT, is_exact=True),
@@ -180,9 +180,9 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
         COARSE_CELLS,
         lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
     ),
-    (GroupedSummary, "groups"): Maker(rival_tables(PROBAS), gaps_of(BY), BY),
-    (GroupedSummary, "periods"): Maker(rival_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
-    (GroupedSummary, "dates"): Maker(rival_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "groups"): Maker(two_forecast_tables(PROBAS), gaps_of(BY), BY),
+    (GroupedSummary, "periods"): Maker(two_forecast_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
+    (GroupedSummary, "dates"): Maker(two_forecast_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
     (DistinctValues, "whole"): Maker(
         grouped_tables(PROBAS),
         lambda block: DistinctValues.of(clusters_of(block).astype(float)),

@@ -49,7 +49,7 @@ data.terms
 data.columns
 data.arrow | data.block
 data.checks
-data.keys | data.prior_shift
+data.keys
 data.rows
 data.values
 text | errors | version

@@ -18,7 +18,7 @@ import pytest
 import logloss
 from logloss import DataError, SourceNotFound, load, measure
 from logloss.data.arrow.long_form import content_of, parquet_bytes, read_parquet
-from logloss.files import storage, summary_header, summary_writing
+from logloss.files import storage, summary_writing
 from logloss.files.summary_reading import record_of_bytes
 from logloss.files.summary_writing import bytes_of_record
 
@@ -74,17 +74,17 @@ def written(m: logloss.Measurement) -> bytes:
 def taken_apart(kind: str):
     """(The header, the table) of a file."""
     table, metadata = read_parquet(written(KINDS[kind]), "a.logloss")
-    return json.loads(metadata[summary_header.HEADER]), table
+    return json.loads(metadata[summary_writing.HEADER]), table
 
 
 def put_together(header, table, **options) -> bytes:
     """A file with the checksum that belongs to what it holds."""
     header = {key: value for key, value in header.items() if key != "sha256"}
-    header["sha256"] = summary_header.checksum(header, content_of(table))
+    header["sha256"] = summary_writing.checksum(header, content_of(table))
     if not options:
-        return parquet_bytes(table, {summary_header.HEADER: json.dumps(header, sort_keys=True)})
+        return parquet_bytes(table, {summary_writing.HEADER: json.dumps(header, sort_keys=True)})
     sink = pa.BufferOutputStream()
-    described = table.replace_schema_metadata({summary_header.HEADER: json.dumps(header, sort_keys=True)})
+    described = table.replace_schema_metadata({summary_writing.HEADER: json.dumps(header, sort_keys=True)})
     pq.write_table(described, sink, **options)
     return sink.getvalue().to_pybytes()
 
@@ -368,7 +368,7 @@ def test_a_few_bytes_do_not_fill_the_memory():
     with pytest.raises(DataError, match=r"unpacked it would have .* which no summary of .* has"):
         record_of_bytes(bomb, "bomb.logloss")
     long = pa.DictionaryArray.from_arrays(np.zeros(len(table), np.int32), pa.array(["x" * 500_000]))
-    bomb = parquet_bytes(table.set_column(1, "group", long), {summary_header.HEADER: json.dumps(header)})
+    bomb = parquet_bytes(table.set_column(1, "group", long), {summary_writing.HEADER: json.dumps(header)})
     assert len(bomb) < 100_000
     with pytest.raises(DataError, match=r"its texts have .* bytes"):
         record_of_bytes(bomb, "bomb.logloss")
@@ -382,7 +382,7 @@ def test_a_few_bytes_do_not_fill_the_memory():
 def test_a_header_does_not_fill_the_memory_or_the_stack():
     _, table = taken_apart("hard")
     for text in ("[" * 100_000 + "]" * 100_000, "[" + "0," * (1 << 22) + "0]", '{"format": "3.0", "format": "3.0"}'):
-        data = parquet_bytes(table, {summary_header.HEADER: text})
+        data = parquet_bytes(table, {summary_writing.HEADER: text})
         with pytest.raises(DataError, match=r"hostile\.logloss is damaged"):
             record_of_bytes(data, "hostile.logloss")
 

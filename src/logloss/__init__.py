@@ -15,8 +15,8 @@ from logloss.version import __version__ as __version__
 # Who renders each kind of answer: the one way from what is below to what is above it.
 for _kind, _file in {
     "measurement": "summary_writing:save_measurement",
-    "model": "model_file:save_model",
-    "calibration": "calibration_file:save_calibration",
+    "model": "fitted_file:save_fitted",
+    "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
 }.items():

@@ -9,6 +9,7 @@ For points that share one prediction p and of which a share q is positive, cross
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -223,11 +224,7 @@ def entropy(q: ArrayLike, *, unit: str = "nats") -> Any:
     """
     from logloss.onepass.kernels.losses import entropies
 
-    nats = unit_in_nats(unit)
-    (flat,), shape = broadcast(q=q)
-    out = np.empty(len(flat))
-    entropies(flat, out)
-    return shaped(out, shape, nats)
+    return elementwise(entropies, unit, q=q)
 
 
 def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
@@ -272,11 +269,7 @@ def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     """
     from logloss.onepass.kernels.losses import soft_surprisals
 
-    nats = unit_in_nats(unit)
-    (truth, predicted), shape = broadcast(q=q, p=p)
-    out = np.empty(len(truth))
-    soft_surprisals(truth, predicted, None, None, out)
-    return shaped(out, shape, nats)
+    return elementwise(lambda truth, predicted, out: soft_surprisals(truth, predicted, None, None, out), unit, q=q, p=p)
 
 
 def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
@@ -322,11 +315,7 @@ def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     """
     from logloss.onepass.kernels.losses import divergences
 
-    nats = unit_in_nats(unit)
-    (truth, predicted), shape = broadcast(q=q, p=p)
-    out = np.empty(len(truth))
-    divergences(truth, predicted, out)
-    return shaped(out, shape, nats)
+    return elementwise(divergences, unit, q=q, p=p)
 
 
 def unit_in_nats(unit: str) -> float:
@@ -362,7 +351,11 @@ def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     return [np.ascontiguousarray(array).reshape(-1) for array in arrays], arrays[0].shape
 
 
-def shaped(out: Array, shape: tuple[int, ...], nats: float) -> Any:
-    """Results in the shape of their arguments; a float for floats."""
+def elementwise(kernel: Callable[..., None], unit: str, **values: ArrayLike) -> Any:
+    """What a kernel makes of probabilities, in their shape; a float for floats."""
+    nats = unit_in_nats(unit)
+    arrays, shape = broadcast(**values)
+    out = np.empty(len(arrays[0]))
+    kernel(*arrays, out)
     scaled = out if nats == 1.0 else out / nats
     return scaled.reshape(shape) if shape else float(scaled[0])

@@ -83,8 +83,12 @@ def value_text(value: Any) -> str:
     return printable(str(value))
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return str(error).strip().split("\n")[0]
+
+
 def cut(text: str, longest: int) -> str:
-    """Text that fits its place."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

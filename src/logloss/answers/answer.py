@@ -2,11 +2,6 @@
 
 An answer knows by name who renders it: strings "module:function" that `logloss` registers, imported when first used.
 This is the only place from which anything below reaches what is above it.
-
->>> register("haiku", text="logloss.text:listed")
->>> render("haiku", "text")(["an old silent pond", "a frog jumps in"])
-'an old silent pond, a frog jumps in'
->>> del RENDERERS["haiku"]
 """
 
 from __future__ import annotations

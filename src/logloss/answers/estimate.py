@@ -68,11 +68,9 @@ def negated(estimate: Estimate) -> Estimate:
 
 
 def with_interval(value: float, error: float, skewness: float, *, low: float = -math.inf) -> Estimate:
-    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound.
-
-    Of very skew rows the transformation may leave the mean itself outside; the interval is then as wide as reaches it.
-    """
+    """A mean with the interval of Hall's transformation of the studentised mean, never below a bound."""
     ends = value - error * untransformed(Z, skewness), value - error * untransformed(-Z, skewness)
+    # Of very skew rows the transformation may leave the mean outside: the interval is then as wide as reaches it.
     return Estimate(value, min(max(ends[0], low), value), max(ends[1], value))
 
 

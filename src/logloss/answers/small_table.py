@@ -1,9 +1,4 @@
-"""The small tables of an answer: columns by name, and every way to hand them on.
-
->>> table = SmallTable({"season": [2016, 2017], "rows": [1316, 1309]})
->>> len(table), table[0]
-(2, {'season': 2016, 'rows': 1316})
-"""
+"""The small tables of an answer: columns by name, and every way to hand them on."""
 
 from __future__ import annotations
 
@@ -84,7 +79,6 @@ class SmallTable(Sequence[dict[str, Any]]):
         return polars.DataFrame(self._columns, strict=False)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
-        """The Arrow PyCapsule interface."""
         from logloss.data.arrow import table_of
 
         return table_of(self._columns).__arrow_c_stream__(requested_schema)
@@ -102,12 +96,10 @@ class SmallTable(Sequence[dict[str, Any]]):
 
 
 def significant_or_text(value: float | str | Decimal | None) -> str:
-    """A value of a small table as text."""
     if isinstance(value, bool | str | Decimal) or value is None:
         return printable(str(value))
     return count(value) if isinstance(value, int) else significant(value)
 
 
 def _missing(package: str) -> MissingPackage:
-    """How to install a package that only this needs."""
     return MissingPackage(f"this needs {package}. Install it with: pip install {package}")

@@ -50,6 +50,7 @@ def diff(outputs: Outputs, old: str, new: str) -> None:
     outputs.check(old, new)
 
     from logloss import difference
-    from logloss.files.load import load_measurement
+    from logloss.files.load import load_as
+    from logloss.measurement import Measurement
 
-    outputs.deliver(difference.diff(load_measurement(old), load_measurement(new)))
+    outputs.deliver(difference.diff(load_as(Measurement, old), load_as(Measurement, new)))

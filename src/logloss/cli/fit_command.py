@@ -116,12 +116,14 @@ def predict(
         raise click.UsageError("-o must end in .parquet or .csv, or be - for CSV on stdout.")
     outputs.check(model, calibration, *files)
 
-    from logloss.files.load import load_calibration, load_model
+    from logloss.calibration import Calibration
+    from logloss.files.load import load_as
     from logloss.files.storage import replacing
+    from logloss.training.model import LogisticModel
     from logloss.training.predict import ScoredSource, mapping_of, write_predictions
 
-    predictor = load_model(model).predictor
-    mapped = mapping_of(None if calibration is None else load_calibration(calibration), negatives_kept)
+    predictor = load_as(LogisticModel, model).predictor
+    mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
     scored = ScoredSource(table, predictor, missing)
     with ExitStack() as stack:

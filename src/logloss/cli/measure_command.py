@@ -58,9 +58,10 @@ def measure(
     table = outputs.opened(files, no_header=words["no_header"], summary=outputs.output)
     with outputs.bar(table) as progress:
         if model is not None:
-            from logloss.files.load import load_model
+            from logloss.files.load import load_as
+            from logloss.training.model import LogisticModel
 
-            measured = load_model(model).measure(table, y_true, progress=progress, **asked)
+            measured = load_as(LogisticModel, model).measure(table, y_true, progress=progress, **asked)
         else:
             asked |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
             measured = measurement.measure(table, **asked, progress=progress)

@@ -1,9 +1,4 @@
-"""What the arguments of a verb mean: a source, and which of its columns plays which part.
-
->>> source, roles = bind([1, 0, 1], RowOptions(y_proba=[0.9, 0.2, 0.7]))
->>> source.n_rows, roles.y_true, roles.y_proba
-(3, 'y_true', 'y_proba')
-"""
+"""What the arguments of a verb mean: a source, and which of its columns plays which part."""
 
 from __future__ import annotations
 
@@ -105,7 +100,9 @@ def _bind_table(
         names["y_true"] = label_test.column
     key_names = [name for key in keys.values() for name, column in key.items() if column is None]
     taken = (*names.values(), *key_names, *exclude)
-    features = _others(source, taken) if features is OTHERS else tuple(features or ())
+    if features is OTHERS:
+        features = [name for name in source.column_names if name not in taken and not source.why_unused(name)]
+    features = tuple(features or ())
     for name in (*taken, *features, *also):
         if name not in source.column_names:
             raise unknown_column(name, source.column_names)
@@ -140,11 +137,6 @@ def with_texts(source: Source, roles: Roles) -> Roles:
     return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
 
 
-def _others(source: Source, taken: Sequence[str]) -> tuple[str, ...]:
-    """The columns of a source that can be features and have no other role."""
-    return tuple(name for name in source.column_names if name not in taken and not source.why_unused(name))
-
-
 def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column | None]:
     """The columns that make a key, by name: None for those of the table. n_rows: of labels, where there is no table."""
     if given is None:
@@ -161,7 +153,6 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
 
 
 def _bind_arrays(y_true: Any, asked: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
-    """The source of arrays alone, and the columns of their roles."""
     named, columns = _names_and_arrays({"y_true": y_true, **_values_of(asked)}, has_table=False)
     for role, name in named.items():
         raise DataError(
@@ -219,7 +210,6 @@ def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
 
 
 def is_list_of_text(value: object) -> TypeGuard[Sequence[str]]:
-    """Whether it is a list, or tuple, of text."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
 

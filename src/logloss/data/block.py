@@ -3,12 +3,6 @@
 A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
 applies the rules of `data/checks/` and gives arrays that the kernels may trust; what breaks a rule is an error that
 names the row.
-
->>> import numpy as np
->>> rows = Rows({"y_true": Column(np.array([1, 0])), "y_proba": Column(np.array([0.9, 0.2]))}, 0, Place())
->>> block = Block.of(rows, Roles(y_true="y_true", y_proba="y_proba"))
->>> block.y_true
-array([1, 0], dtype=uint8)
 """
 
 from __future__ import annotations
@@ -19,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from logloss.data.checks.feature_values import features_of
-from logloss.data.checks.forecasts import forecast_in
+from logloss.data.checks.forecasts import Forecast, Unlabelled, forecast_in
 from logloss.data.checks.labels import Coding, labels_of
 from logloss.data.checks.missing_values import kept_rows
 from logloss.data.checks.reading import Check, read_only, valued
 from logloss.data.checks.weights import counts_of, offset_of, weights_of
-from logloss.data.prior_shift import Forecast, Unlabelled
 from logloss.data.rows import Array, Column, Forecaster, Place, Roles, Rows
 
 
@@ -61,11 +54,9 @@ class Block:
 
     @property
     def n_rows(self) -> int:
-        """How many rows take part."""
         return len(self.y_true)
 
     def row(self, index: int) -> int:
-        """The number, in its place, of the row at an index of this block."""
         return self.first_row + (index if self.rows is None else int(self.rows[index]))
 
     def taken(self, chosen: Array) -> Block:
@@ -133,11 +124,9 @@ def _take(values: Array | None, kept: Array) -> Array | None:
 
 
 def _frozen(values: Array | None) -> Array | None:
-    """The same, read-only, where there is an array."""
     return None if values is None else read_only(values)
 
 
 def _frozen_forecast(forecast: Forecast) -> Forecast:
-    """The same, read-only."""
     proba, proba_of_zero, logit = forecast
     return _frozen(proba), _frozen(proba_of_zero), _frozen(logit)

@@ -2,12 +2,6 @@
 
 A number is one coefficient; a category is one for each of its levels but the reference; a row's codes are looked up and
 never spread out into columns of zeros and ones.
-
->>> from logloss.data.terms import Category, Numbers
->>> numbers = Numbers("age", ("age",), np.array([40.0]), np.array([20.0]))
->>> design = Design((numbers, Category("sex", ("Female", "Male"), (3.0, 1.0))))
->>> design.names
-('age', 'sex = Male')
 """
 
 from __future__ import annotations
@@ -44,17 +38,14 @@ class Design:
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:
-        """The terms of numbers."""
         return tuple(term for term in self.terms if isinstance(term, Numbers))
 
     @cached_property
     def categories(self) -> tuple[Category, ...]:
-        """The terms of categories."""
         return tuple(term for term in self.terms if isinstance(term, Category))
 
     @cached_property
     def n_dense(self) -> int:
-        """How many coefficients are of numbers."""
         return sum(len(term.coefficient_names) for term in self.numbers)
 
     @cached_property
@@ -68,7 +59,6 @@ class Design:
 
     @cached_property
     def width(self) -> int:
-        """The length of the vector of coefficients."""
         return 1 + self.n_dense + sum(len(term.levels) for term in self.categories)
 
     @cached_property
@@ -184,7 +174,6 @@ class Design:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the table that it reads."""
         return tuple(term.column for term in self.terms)
 
     def checked(self, rows: Rows, *, may_lack: bool = False) -> tuple[Column, ...]:
@@ -267,10 +256,7 @@ class Coded:
         return piece
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
-        """Log-odds of some rows; coefficients as the design lays them out, on numbers less their centre.
-
-        Of several points at once where coefficients are of shape (width, n_points).
-        """
+        """Log-odds of some rows, on numbers less their centre; coefficients of shape (width,) or (width, n_points)."""
         n_dense = self.design.n_dense
         piece = self.piece(start, stop) if piece is None else piece
         logits = piece @ coefficients[1 : 1 + n_dense]

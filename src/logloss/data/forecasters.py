@@ -1,9 +1,4 @@
-"""Several forecasts of the same rows: what the arguments of `compare` mean.
-
->>> source, roles = bind_forecasters([1, 0], {"old": [0.5, 0.5], "new": [0.9, 0.2]}, RowOptions())
->>> [forecaster.name for forecaster in roles.forecasters], source.n_rows
-(['old', 'new'], 2)
-"""
+"""Several forecasts of the same rows: what the arguments of `compare` mean."""
 
 from __future__ import annotations
 
@@ -65,7 +60,8 @@ def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Sour
     warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": asked.order})
     also = [name for each in rest if each.is_named for name in _names_in(each.value)] if has_table else []
     also += [asked.order] if has_table and isinstance(asked.order, str) else []
-    alone = replace(asked, **{"y_proba": None, "y_logit": None, first.role: _one(first)})
+    own: Any = list(first.value) if isinstance(first.value, tuple) and first.is_named else first.value
+    alone = replace(asked, **{"y_proba": None, "y_logit": None, first.role: own})
     source, roles = bind(data, alone, also=also)
     if not has_table:
         for each in rest:
@@ -129,12 +125,10 @@ def is_elsewhere(table: object) -> bool:
 
 
 def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any, list[Given]]:
-    """The table with a column for each model of ours among the forecasts, and the forecasts as such columns.
-
-    A table in memory stays as it is: there, arrays stand beside its columns.
-    """
+    """The table with a column for each model of ours among the forecasts, and the forecasts as such columns."""
     source = as_source(table, header=asked.header)
     if isinstance(source, ColumnSource):
+        # In memory, arrays stand beside the columns.
         return table, list(given)
     table, columns = source, []
     for each in given:
@@ -203,11 +197,6 @@ def _check_names(names: Sequence[str]) -> None:
         raise DataError(f"at most {MOST_FORECASTERS} forecasts can be compared at once; got {count(len(names))}.")
     if len(set(names)) < len(names):
         raise DataError(f"each forecast must have its own name; got {listed([printable(n) for n in names], 16)}.")
-
-
-def _one(given: Given) -> Any:
-    """A forecast as `bind` takes it."""
-    return list(given.value) if isinstance(given.value, tuple) and given.is_named else given.value
 
 
 def _renamed(first: Given, roles: Roles, source: Source) -> tuple[list[Forecaster], dict[str, Column]]:

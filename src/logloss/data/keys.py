@@ -3,9 +3,6 @@
 null, "", 1 and "1" are four values, True is a fifth; 1 and 1.0 are one: `data/values.py` says which value each is. A
 group keeps its values; a cluster is known by a hash of them (`onepass/kernels/hashing.py`). A text file has no types:
 its keys are text.
-
->>> Keys(1, 10).numbers_of((Column(np.array([0, 1, 0], np.int32), None, ("b", "a")),)).tolist()
-[0, 1, 0]
 """
 
 from __future__ import annotations
@@ -59,7 +56,6 @@ class Keys:
 
     @property
     def n_known(self) -> int:
-        """How many groups have turned up."""
         return len(self._groups) + (self._rest >= 0)
 
     def numbers_of(self, columns: Sequence[Column]) -> Array | None:
@@ -82,7 +78,6 @@ class Keys:
         return None if self.n_known > self.limit else groups[places]
 
     def _group_of(self, key: tuple[int, ...]) -> int:
-        """The number of a group, given by the numbers of its values."""
         if self.only is not None and (UNLISTED in key or sorting(self._key(key)) not in self.only):
             if self._rest < 0:
                 self._rest = self.n_known

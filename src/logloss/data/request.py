@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from logloss.errors import DataError
@@ -112,7 +113,6 @@ class RowOptions:
 
 
 def check_negatives_kept(share: float) -> None:
-    """Refuse a share of negatives that training cannot have kept."""
     if not 0 < share <= 1:
         raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(share)}.")
 
@@ -121,7 +121,7 @@ def described(verb: Verb) -> Verb:
     """The verb, its docstring filled: a line `{counts}` becomes what `RowOptions` says of that option."""
     texts = descriptions()
     if verb.__doc__ is not None:
-        verb.__doc__ = PLACEHOLDER.sub(lambda line: _indented(texts[line[2]], line[1]), verb.__doc__)
+        verb.__doc__ = PLACEHOLDER.sub(lambda line: indent(texts[line[2]], line[1]), verb.__doc__)
     return verb
 
 
@@ -130,7 +130,3 @@ def descriptions() -> dict[str, str]:
     _, _, section = inspect.cleandoc(RowOptions.__doc__ or "").partition("\n----------\n")
     entries = re.split(r"\n(?=\w)", section.strip()) if section else []
     return {entry.split(" :")[0]: entry for entry in entries}
-
-
-def _indented(text: str, margin: str) -> str:
-    return "\n".join(margin + line for line in text.split("\n"))

@@ -1,17 +1,12 @@
-"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied.
-
->>> import numpy as np
->>> Rows({"y": Column(np.array([1, 0]))}, 0, Place("games.csv")).n_rows
-2
-"""
+"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -37,6 +32,8 @@ UNNAMED_INDEX = re.compile(r"__index_level_\d+__$")
 class Place:
     """Where rows come from, and how one of them is named to a person."""
 
+    # Whether the number of a row says where it is found again.
+    is_numbered: ClassVar[bool] = True
     name: str = ""
 
     def line(self, row: int) -> int | None:
@@ -52,11 +49,6 @@ class Place:
         """`row 7`, `row 7 (line 9) of scores.csv`."""
         return self.row_text(row) + (f" of {self.name}" if self.name else "")
 
-    @property
-    def is_numbered(self) -> bool:
-        """Whether the number of a row says where it is found again."""
-        return True
-
     def remembered(self, row: int) -> Place:
         """The place of one row, without what it would keep of the others."""
         return self
@@ -69,14 +61,11 @@ class FramePlace(Place):
     columns, first_row: the run of rows that it stands in. Both stay where they are when a place travels.
     """
 
+    # Numbers are those of a partition, which nobody can look up.
+    is_numbered: ClassVar[bool] = False
     values: str = field(default="", compare=False)
     columns: Mapping[str, Column] | None = field(default=None, compare=False, repr=False)
     first_row: int = field(default=0, compare=False)
-
-    @property
-    def is_numbered(self) -> bool:
-        """Numbers are those of a partition, which nobody can look up."""
-        return False
 
     def row_text(self, row: int) -> str:
         """`the row with y = 1, p = 0.97`."""
@@ -108,7 +97,6 @@ class RememberedPlace(Place):
     known_line: int | None = None
 
     def line(self, row: int) -> int | None:
-        """The line of the row, if it was known."""
         return self.known_line if row == self.row else None
 
 
@@ -164,9 +152,8 @@ class Column:
         return Column(np.array([float(value) for value in self.categories])[self.values], self.missing)
 
     def taken(self, chosen: Array | slice) -> Column:
-        """Some of its rows."""
         missing = None if self.missing is None else self.missing[chosen]
-        return Column(self.values[chosen], missing, self.categories, self.names, self.is_date, self.ranks)
+        return replace(self, values=self.values[chosen], missing=missing)
 
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
@@ -186,7 +173,6 @@ class Rows:
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
         return len(next(iter(self.columns.values())).values)
 
 
@@ -228,7 +214,6 @@ class Forecaster:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its columns."""
         return tuple(name for name in (self.y_proba_of_zero, self.y_proba, self.y_logit) if name is not None)
 
 
@@ -264,7 +249,6 @@ class Roles:
 
     @property
     def forecast(self) -> str | None:
-        """The column that holds the forecast."""
         return self.y_proba if self.y_logit is None else self.y_logit
 
     @property
@@ -287,11 +271,8 @@ class Roles:
 
     @property
     def probabilities(self) -> frozenset[str]:
-        """Every column that holds probabilities."""
-        pairs = [
-            (self.y_proba, self.y_proba_of_zero),
-            *((each.y_proba, each.y_proba_of_zero) for each in self.forecasters),
-        ]
+        forecasts: tuple[Roles | Forecaster, ...] = (self, *self.forecasters)
+        pairs = ((each.y_proba, each.y_proba_of_zero) for each in forecasts)
         return frozenset(name for pair in pairs for name in pair if name is not None)
 
     @property

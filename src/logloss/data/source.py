@@ -1,9 +1,4 @@
-"""Anything that can be walked in blocks: what a source is, and which one a table becomes.
-
->>> source = array_source({"y_true": [1, 0, 1], "y_proba": [0.9, 0.2, 0.7]})
->>> source.n_rows, len(source.parts(("y_true", "y_proba")))
-(3, 1)
-"""
+"""Anything that can be walked in blocks: what a source is, and which one a table becomes."""
 
 from __future__ import annotations
 
@@ -12,7 +7,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
@@ -93,22 +89,18 @@ class BlockPart:
     number: int = 0
 
     def blocks(self) -> Iterator[Block]:
-        """Its rows, checked."""
         for rows in self.part.rows():
             yield Block.of(rows, self.roles, self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPart:
-    """A slice of columns in memory."""
-
     columns: Mapping[str, Column]
     first_row: int
     place: Place
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return len(next(iter(self.columns.values())).values)
 
     def rows(self) -> Iterator[Rows]:
@@ -131,22 +123,18 @@ class MemorySource:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
         return (*self.columns, *self.unfit)
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return len(next(iter(self.columns.values())).values) if self.columns else 0
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         if column in self.unfit:
             return "neither numbers, bools nor text"
         return "dates" if self.columns[column].is_date else ""
 
     def kind_of(self, column: str) -> str:
-        """`text`, or "" for all else."""
         if column in self.unfit:
             return ""
         own = self.columns[column]
@@ -154,13 +142,11 @@ class MemorySource:
         return "text" if is_text and not own.is_date else ""
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         if name in self.unfit:
             raise self.unfit[name]
         return self.columns[name]
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
-        """Slices of PART_ROWS rows."""
         used = {name: self.column(name) for name in columns}
         return [
             MemoryPart(sliced(used, start, start + PART_ROWS), start, Place(self.name))
@@ -174,41 +160,19 @@ class SourceAround:
     def __init__(self, source: Source) -> None:
         self.source = source
 
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.source.name
-
-    @property
-    def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
-        return self.source.is_rewalkable
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
-        return self.source.column_names
-
-    @property
-    def n_rows(self) -> int | None:
-        """How many rows it has, where that is known."""
-        return self.source.n_rows
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about how it was read."""
-        return self.source.notes
+    name = property(attrgetter("source.name"))
+    is_rewalkable = property(attrgetter("source.is_rewalkable"))
+    column_names = property(attrgetter("source.column_names"))
+    n_rows = property(attrgetter("source.n_rows"))
+    notes = property(attrgetter("source.notes"))
 
     def why_unused(self, column: str) -> str:
-        """Why a column is no feature unless somebody names it."""
         return self.source.why_unused(column)
 
     def kind_of(self, column: str) -> str:
-        """`text` where the type of a column says so."""
         return self.source.kind_of(column)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
-        """Its parts, reading these columns."""
         return self.source.parts(columns, texts)
 
 
@@ -274,14 +238,17 @@ def is_lazy(table: object) -> bool:
     return hasattr(table, "collect") and hasattr(table, "lazy")
 
 
+def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]:
+    """Whether it is the path of files, or a list of such."""
+    paths = table if isinstance(table, list | tuple) else [table]
+    return bool(paths) and all(isinstance(item, str | os.PathLike) for item in paths)
+
+
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
     if isinstance(table, Source):
         return table
-    is_list_of_paths = (
-        isinstance(table, list | tuple) and bool(table) and all(isinstance(item, str | os.PathLike) for item in table)
-    )
-    if isinstance(table, str | os.PathLike) or is_list_of_paths:
+    if is_paths(table):
         from logloss.data.arrow import open_files
 
         return open_files(table, header=header)

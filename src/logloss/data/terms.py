@@ -1,9 +1,4 @@
-"""What each column of a recipe becomes: numbers, which are centred and scaled, or a category with levels.
-
->>> sex = category_of("sex", {"Female": 3.0, "Male": 1.0})
->>> sex.coefficient_names, sex.levels[sex.reference]
-(('sex = Female', 'sex = Male'), 'Female')
-"""
+"""What each column of a recipe becomes: numbers, which are centred and scaled, or a category with levels."""
 
 from __future__ import annotations
 
@@ -49,7 +44,6 @@ class Numbers:
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
-        """A name for each coefficient."""
         lacking = (name for name, lacks in zip(self.names, self.lacks, strict=False) if lacks)
         return (*self.names, *(f"{name} is missing" for name in lacking))
 
@@ -82,18 +76,14 @@ class Category:
 
     @property
     def may_lack(self) -> bool:
-        """Whether a row may hold nothing."""
         return None in self.levels
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         """A name for each level, that of the reference included."""
-        return tuple(level_name(self.column, level) for level in self.levels)
-
-
-def level_name(column: str, level: Value) -> str:
-    """`sex = Male`, `city is missing`."""
-    return f"{column} is missing" if level is None else f"{column} = {level}"
+        # `sex = Male`, `city is missing`.
+        ends = (" is missing" if level is None else f" = {level}" for level in self.levels)
+        return tuple(f"{self.column}{end}" for end in ends)
 
 
 def levels_of(column: Column) -> tuple[Array, list[Value]]:

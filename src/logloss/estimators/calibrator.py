@@ -1,14 +1,4 @@
-"""A classifier of scikit-learn with repaired probabilities.
-
->>> import numpy as np
->>> from sklearn.naive_bayes import GaussianNB
->>> random = np.random.default_rng(1)
->>> X = np.repeat(random.normal(size=(400, 1)), 5, axis=1)
->>> y = (random.random(400) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)
->>> repaired = Calibrator(GaussianNB(), method="temperature").fit(X, y)
->>> repaired.calibration_.parameters["temperature"] > 3
-True
-"""
+"""A classifier of scikit-learn with repaired probabilities."""
 
 from __future__ import annotations
 
@@ -39,8 +29,6 @@ PREFIT = "prefit"
 
 
 class Scores(NamedTuple):
-    """What a classifier says of rows: probabilities of the second class, or log-odds."""
-
     values: Array
     is_logit: bool
 
@@ -113,8 +101,11 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X, labels = indexable(X, column_or_1d(y, warn=True))
         check_classification_targets(labels)
         kind = type_of_target(labels)
-        if kind != "binary" or _num_samples(labels) < 2:
-            _refuse(kind, labels)
+        # In the words that scikit-learn expects.
+        if _num_samples(labels) < 2:
+            raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")
+        if kind != "binary":
+            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         estimator = self._estimator()
         if isinstance(self.cv, str) and self.cv == PREFIT:
@@ -139,7 +130,6 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def _estimator(self) -> ClassifierMixin:
-        """The classifier to be trained."""
         return LogisticRegression() if self.estimator is None else self.estimator
 
     def _cross_fitted(self, estimator: ClassifierMixin, X: Any, y: Array, codes: Array, weight: Array | None) -> Scores:
@@ -185,7 +175,6 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
 
 def _scores_of(estimator: ClassifierMixin, X: Any) -> Scores:
-    """What a trained classifier says of rows."""
     if hasattr(estimator, "predict_proba"):
         return Scores(np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1], False)
     return Scores(np.asarray(estimator.decision_function(X), dtype=np.float64), True)
@@ -196,10 +185,3 @@ def _trained(estimator: ClassifierMixin, X: Any, y: Array, weight: Array | None)
     if weight is not None and has_fit_parameter(estimator, "sample_weight"):
         return estimator.fit(X, y, sample_weight=weight)
     return estimator.fit(X, y)
-
-
-def _refuse(kind: str, y: Array) -> None:
-    """Refuse labels that are not two classes, in the words that scikit-learn expects."""
-    if len(y) < 2:
-        raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")
-    raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")

@@ -1,11 +1,4 @@
-"""A trained model as plain scikit-learn objects with the same predictions, for programs that know only those.
-
->>> import logloss
->>> model = logloss.fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1], l2=1.0)
->>> plain = as_sklearn(model, ("red", "green"))
->>> type(plain).__module__.split(".")[0], plain.predict([[3.0]]).tolist()
-('sklearn', ['green'])
-"""
+"""A trained model as plain scikit-learn objects with the same predictions, for programs that know only those."""
 
 from __future__ import annotations
 
@@ -50,7 +43,6 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
 def _classifier(
     model: LogisticModel, classes: Sequence[Any], intercept: float, coefficients: Array, names: Sequence[str] | None
 ) -> LogisticRegression:
-    """The estimator with these coefficients, as if it had been fitted."""
     classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf)
     classifier.classes_ = np.array(classes)
     classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])

@@ -1,10 +1,4 @@
-"""Logistic regression as scikit-learn's users know it, at the optimum: `logloss.fit` behind `fit`.
-
->>> import logloss
->>> classifier = logloss.LogisticRegression().fit([[-1.0], [0.0], [1.0], [2.0]], ["no", "yes", "no", "yes"])
->>> classifier.predict([[-3.0], [3.0]]).tolist(), classifier.certificate_.is_proven
-(['no', 'yes'], True)
-"""
+"""Logistic regression as scikit-learn's users know it, at the optimum: `logloss.fit` behind `fit`."""
 
 from __future__ import annotations
 
@@ -243,7 +237,6 @@ def _weights(sample_weight: ArrayLike, X: Array) -> Array:
 
 
 def _two_classes(y: Array) -> Array:
-    """The labels that occur, in order; there must be two."""
     classes: Array = np.unique(y)
     if len(classes) == 2:
         return classes

@@ -80,16 +80,11 @@ def parsed(data: bytes) -> Any:
     )
 
 
-def is_newer(fields: Mapping[str, Any]) -> bool:
-    """Whether a document may hold fields that are not known here."""
-    return int(str(fields["format"]).split(".")[1]) > FORMAT[1]
-
-
 def known_fields(fields: Mapping[str, Any], known: Sequence[str], name: str) -> dict[str, Any]:
     """The fields without the head; what is not known is refused, unless a newer minor format has added it."""
     own = {key: value for key, value in fields.items() if key not in HEAD}
     strange = [key for key in own if key not in known]
-    if strange and not is_newer(fields):
+    if strange and int(str(fields["format"]).split(".")[1]) <= FORMAT[1]:
         raise DataError(f"{name} holds fields that are not known: {listed([printable(key) for key in strange])}.")
     return {key: value for key, value in own.items() if key in known}
 

@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 from logloss.calibration import Calibration
 from logloss.errors import DataError
-from logloss.files.calibration_file import calibration_of_fields
 from logloss.files.document import document_of
-from logloss.files.model_file import model_of_fields
+from logloss.files.fitted_file import fitted_of_fields
 from logloss.files.saved_answer import answer_of_fields
 from logloss.files.storage import StrPath, read_whole
 from logloss.files.summary_reading import record_of_bytes
@@ -18,7 +17,7 @@ from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
 from logloss.training.model import LogisticModel
 
-T = TypeVar("T")
+T = TypeVar("T", Measurement, LogisticModel, Calibration)
 PARQUET = b"PAR1"
 
 
@@ -67,41 +66,32 @@ def load(path: StrPath) -> Any:
 
 # What documents hold, by their first field.
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-    "model": model_of_fields,
-    "calibration": calibration_of_fields,
+    "model": fitted_of_fields,
+    "calibration": fitted_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
 }
 
 
-def load_measurement(path: StrPath) -> Measurement:
-    """Read a measurement; another file is refused by name."""
-    return _loaded(path, Measurement, "measurement", "logloss measure … -o monday.logloss")
+# The command that writes what is asked for.
+COMMANDS: dict[type, str] = {
+    Measurement: "logloss measure … -o monday.logloss",
+    LogisticModel: "logloss fit … -o model.json",
+    Calibration: "logloss calibrate … -o calibration.json",
+}
 
 
-def load_model(path: StrPath) -> LogisticModel:
-    """Read a model; another file is refused by name."""
-    return _loaded(path, LogisticModel, "model", "logloss fit … -o model.json")
-
-
-def load_calibration(path: StrPath) -> Calibration:
-    """Read a calibration; another file is refused by name."""
-    return _loaded(path, Calibration, "calibration", "logloss calibrate … -o calibration.json")
-
-
-def _loaded(path: StrPath, expected: type[T], noun: str, command: str) -> T:
-    """What a file holds, if it is of one kind."""
+def load_as(kind: type[T], path: StrPath) -> T:
     answer = load(path)
-    if not isinstance(answer, expected):
+    if not isinstance(answer, kind):
         raise DataError(
-            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a {noun}; it holds a "
-            f"{type(answer).__name__}. A {noun} is what `{command}` writes."
+            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a {kind.kind}; it holds a "
+            f"{type(answer).__name__}. A {kind.kind} is what `{COMMANDS[kind]}` writes."
         )
     return answer
 
 
 def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
-    """What the file of a summary holds."""
     name = printable(os.path.basename(os.fspath(path)), 120)
     data = read_whole(path) if data is None else data
     if data[:1] == b"{":

@@ -1,12 +1,4 @@
-"""An answer as it was when it was saved: its words and its figures, for answers that are not made anew from a summary.
-
->>> import logloss, os, tempfile
->>> path = os.path.join(tempfile.mkdtemp(), "comparison.json")
->>> compared = logloss.compare([1, 0], {"a": [0.5, 0.5], "b": [0.6, 0.4]})
->>> compared.save(path)
->>> repr(logloss.load(path)) == repr(compared)
-True
-"""
+"""An answer as it was when it was saved: its words and its figures, where a summary cannot make it anew."""
 
 from __future__ import annotations
 
@@ -72,7 +64,6 @@ class SavedAnswer(Answer):
 
 
 def text_of(answer: SavedAnswer) -> str:
-    """What it printed."""
     return printable_lines(answer.text)
 
 
@@ -90,7 +81,6 @@ def save_answer(path: StrPath, answer: Answer) -> None:
 
 
 def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
-    """The answer that was saved."""
     own = known_fields(fields, ("figures", "text"), name)
     figures = own.get("figures")
     if not isinstance(own.get("text"), str) or not isinstance(figures, dict):

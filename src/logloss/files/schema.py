@@ -1,15 +1,5 @@
 """The fields of a file as JSON, and back: what a field holds is what the annotations of its dataclass say.
 
->>> from dataclasses import dataclass
->>> @dataclass
-... class Counted:
-...     n_rows: int
-...     loss: float = 0.0
->>> as_json(Counted(3, float("inf")), Counted)
-{'n_rows': 3, 'loss': 'inf'}
->>> Reader("a.json").of({"n_rows": 3, "loss": None}, Counted)
-Counted(n_rows=3, loss=nan)
-
 Whole numbers are counts, at least 0; numbers are written by `json_number`, so that infinity is a text and what is not
 defined is null. A union of dataclasses is told apart by a field "kind", the name of the class in small letters.
 """
@@ -115,7 +105,6 @@ class Reader:
         return made
 
     def value(self, found: object, kind: object, where: str) -> Any:
-        """A value of a kind."""
         origin, inner = get_origin(kind), get_args(kind)
         if kind in SCALARS:
             return self._scalar(found, kind, where)
@@ -138,7 +127,6 @@ class Reader:
         return self.of(found, cast("type", kind), where)
 
     def _scalar(self, found: object, kind: object, where: str) -> Any:
-        """A number, a text, a flag or a value of a table."""
         expected, _, is_right = SCALARS[kind]
         if not is_right(found):
             raise self.wrong(where, expected, found)
@@ -147,7 +135,6 @@ class Reader:
         return read_value(found) if kind == Value else found
 
     def _list(self, found: object, inner: tuple[Any, ...], where: str) -> tuple[Any, ...]:
-        """A list of one kind, or of so many kinds."""
         is_long = Ellipsis in inner
         plural = SCALARS[inner[0]][1] if inner[0] in SCALARS else "objects"
         if not isinstance(found, list) or not (is_long or len(found) == len(inner)):
@@ -162,7 +149,6 @@ class Reader:
         return tuple(self.value(each, kind, f"{where}: {number}") for number, (each, kind) in numbered)
 
     def _one_of(self, found: object, kinds: Sequence[type], where: str) -> Any:
-        """An object of one of several dataclasses."""
         known = {kind.__name__.lower(): kind for kind in kinds}
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
@@ -173,7 +159,6 @@ class Reader:
         return self.of(own, known[name], where)
 
     def _object(self, found: object, where: str, names: Mapping[str, object]) -> dict[str, Any]:
-        """An object of exactly these names."""
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
         for each in found:
@@ -188,7 +173,6 @@ class Reader:
         return found
 
     def _estimate(self, found: object, where: str) -> Estimate:
-        """A number with its interval."""
         own = self._object(found, where, ESTIMATE)
         value, low, high, reason = (self.value(own[name], kind, f"{where}: {name}") for name, kind in ESTIMATE.items())
         if low > value or value > high:
@@ -196,7 +180,6 @@ class Reader:
         return Estimate(value, low, high, reason)
 
     def _table(self, found: object, where: str) -> SmallTable:
-        """Columns of one length."""
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
         columns = {

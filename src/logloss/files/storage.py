@@ -1,11 +1,4 @@
-"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes.
-
->>> import os, tempfile
->>> path = os.path.join(tempfile.mkdtemp(), "file")
->>> write_atomically(path, b"abc")
->>> read_whole(path)
-b'abc'
-"""
+"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +44,7 @@ def replacing(path: StrPath) -> Iterator[Any]:
     path = os.fspath(path)
     stream = _stream_at(path)
     if stream is not None:
-        with _told(path, is_kept=False), open(stream, "wb") as file:
+        with _told(path, is_kept=False), open(os.dup(stream) if isinstance(stream, int) else stream, "wb") as file:
             yield file
         return
     target = os.path.realpath(path)
@@ -88,12 +81,15 @@ def remove_unfinished() -> None:
             os.unlink(name)
 
 
-def _stream_at(path: str) -> Any:
+def _stream_at(path: str) -> int | str | None:
     """What is opened to write to a device, a pipe or a descriptor of this process; None for a file, old or new."""
     name = os.path.abspath(path)
     match = DESCRIPTOR.fullmatch(name)
     if match or name in DESCRIPTORS:
-        return os.dup(int(match[1]) if match else DESCRIPTORS[name])
+        number = int(match[1]) if match else DESCRIPTORS[name]
+        # Refused where nothing is open under that number.
+        os.fstat(number)
+        return number
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -103,10 +99,7 @@ def _stream_at(path: str) -> Any:
 
 def is_stream(path: StrPath) -> bool:
     """Whether a path is no file but a device, a pipe or a descriptor of this process: nothing there is replaced."""
-    stream = _stream_at(os.fspath(path))
-    if isinstance(stream, int):
-        os.close(stream)
-    return stream is not None
+    return _stream_at(os.fspath(path)) is not None
 
 
 def identity(path: StrPath) -> tuple[int, int, str]:
@@ -164,7 +157,6 @@ def check_writable(path: StrPath) -> None:
     try:
         stream = _stream_at(os.fspath(path))
         if isinstance(stream, int):
-            os.close(stream)
             return
         target = os.path.realpath(path)
         folder = os.path.dirname(target)

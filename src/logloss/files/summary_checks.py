@@ -1,11 +1,6 @@
 """What holds of every summary that rows can make: sections that add up, keys in order, values where they can be.
 
 A file with a right checksum may still hold anything; what is read from one is compared with these.
-
->>> import logloss
->>> m = logloss.measure([1, 0], [0.8, 0.4])
->>> list(faults_of(m.record))
-[]
 """
 
 from __future__ import annotations
@@ -119,16 +114,18 @@ def _faults_of_scores(scores: ScoreSummary, summary: LossSummary) -> Iterator[st
 
 def _are_scores(keys: Array, scale: str, *, is_binned: bool) -> bool:
     """Whether these are keys of scores, in their order."""
-    if len(keys) == 0:
-        return True
     low, high = (0, N_BINS[scale] - 1) if is_binned else (0, score_keys.KEY_OF_ONE)
     if not is_binned and scale == LOGIT:
         low, high = -KEY_OF_INFINITY, KEY_OF_INFINITY
-    return bool((keys[1:] > keys[:-1]).all()) and low <= int(keys[0]) and int(keys[-1]) <= high
+    return _ascend(keys, low, high)
+
+
+def _ascend(keys: Array, low: int, high: int) -> bool:
+    """Whether keys lie in their range, each above the one before."""
+    return len(keys) == 0 or (bool((keys[1:] > keys[:-1]).all()) and low <= int(keys[0]) and int(keys[-1]) <= high)
 
 
 def _total(column: Array) -> int:
-    """The sum of whole numbers, however large."""
     return sum(column.tolist())
 
 
@@ -236,7 +233,7 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
     if (counts[:, :1] < counts[:, 1:3]).any() or (counts[:, :3] < counts[:, 3:]).any() or (counts[:, 0] < 1).any():
         yield f"totals of its {what} have more rows of a kind than rows"
     for table in (grouped.sums, grouped.general):
-        if not _are_numbers(table.keys, n_names):
+        if not _ascend(table.keys, 0, n_names - 1):
             yield f"sums of its {what} are out of order"
             return
     general = [grouped.general.integers(column) for column in range(len(GENERAL_SUMS))]
@@ -257,11 +254,6 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
         yield from _faults_of_cells(grouped.cells, grouped, summary, what)
 
 
-def _are_numbers(keys: Array, n_names: int) -> bool:
-    """Whether these are numbers of groups, in their order."""
-    return len(keys) == 0 or (bool((keys[1:] > keys[:-1]).all()) and int(keys[0]) >= 0 and int(keys[-1]) < n_names)
-
-
 def _are_names(grouped: GroupedSummary) -> bool:
     """Whether names are in their order, each once, and of as many columns."""
     names: tuple[Any, ...] = grouped.names
@@ -275,14 +267,13 @@ def _are_names(grouped: GroupedSummary) -> bool:
 
 
 def _faults_of_cells(cells: Cells, grouped: GroupedSummary, summary: LossSummary, what: str) -> Iterator[str]:
-    """Scores of each group."""
     n_scores = (N_BINS[grouped.scale] >> grouped.shift) + 1
     if cells.scores is not None:
         n_scores = len(cells.scores)
         if grouped.is_hashed or not _are_scores(cells.scores, grouped.scale, is_binned=False):
             yield f"scores of its {what} are out of order or out of range"
     for keys in (cells.counts.keys, cells.masses.keys):
-        is_ordered = _are_numbers(keys, n_scores << GROUP_BITS)
+        is_ordered = _ascend(keys, 0, (n_scores << GROUP_BITS) - 1)
         if not is_ordered or (keys & GROUP_MASK >= len(grouped.names)).any():
             yield f"scores of its {what} are out of order or out of range"
             return

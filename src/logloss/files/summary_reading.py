@@ -1,11 +1,4 @@
-"""A summary from its file: to the bit what was written, and refused by name where it is anything else.
-
->>> import logloss
->>> from logloss.files.summary_writing import bytes_of_record
->>> m = logloss.measure([1, 0], [0.8, 0.4])
->>> record_of_bytes(bytes_of_record(m.record), "a.logloss") == m.record
-True
-"""
+"""A summary from its file: to the bit what was written, and refused by name where it is anything else."""
 
 from __future__ import annotations
 
@@ -21,7 +14,7 @@ from logloss.errors import DataError
 from logloss.files.document import parsed
 from logloss.files.schema import Reader, as_json
 from logloss.files.summary_checks import faults_of
-from logloss.files.summary_header import (
+from logloss.files.summary_writing import (
     FORMAT_MAJOR,
     HEADER,
     LANE_BITS,
@@ -33,8 +26,8 @@ from logloss.files.summary_header import (
     GroupsHeader,
     Header,
     checksum,
+    header_and_table,
 )
-from logloss.files.summary_writing import header_and_table
 from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
 from logloss.onepass.summaries import CostliestSummary, CostlyRow, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
@@ -56,7 +49,6 @@ KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
 
 
 def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
-    """What the bytes of a file hold."""
     from logloss.data.arrow.long_form import content_of, read_parquet, sections_of
 
     table, metadata = read_parquet(data, name)
@@ -121,7 +113,6 @@ class _Sections:
         self.sections, self.units = sections, units
 
     def counts(self, name: str, n_columns: int) -> CountTable:
-        """A table of counts."""
         if name not in self.sections:
             return CountTable.empty(n_columns)
         section = self.sections[name]
@@ -130,7 +121,6 @@ class _Sections:
         return CountTable(np.array(section["key"], np.int64), np.array(section["counts"], np.int64))
 
     def sums(self, name: str, n_columns: int) -> SumTable:
-        """A table of exact sums."""
         if name not in self.sections:
             return SumTable.empty(n_columns)
         section = self.sections[name]
@@ -151,7 +141,6 @@ class _Sections:
         return SumTable.carried(np.array(section["key"], np.int64), lanes, self.units[name] // LANE_BITS)
 
     def keys(self, name: str) -> Any:
-        """The keys of a section."""
         return np.array(self.sections[name]["key"], np.int64) if name in self.sections else np.zeros(0, np.int64)
 
 
@@ -163,7 +152,6 @@ def _sum_of(digits: str) -> int:
 
 
 def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
-    """What header and sections hold."""
     rows, kept = header.summary, header.scores
     sums = [_sum_of(digits) for (digits,) in sections.sections["sums"]["digits"]]
     if len(sums) != len(HARD_SUMS) + len(SUMS):

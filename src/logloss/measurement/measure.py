@@ -1,9 +1,4 @@
-"""measure(): one walk over the rows, and the measurement that its summary makes.
-
->>> import logloss
->>> round(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]).base_rate, 2)
-0.75
-"""
+"""measure(): one walk over the rows, and the measurement that its summary makes."""
 
 from __future__ import annotations
 

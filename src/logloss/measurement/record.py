@@ -1,9 +1,5 @@
 """Where a summary comes from: the question it answers, and the parts it is made of, so that none is counted twice.
 
->>> monday = Parts.of([((0, "monday.csv"), (3, 0, 17, 4))])
->>> monday.union(Parts.of([((0, "tuesday.csv"), (2, 0, 5, 90))])).text
-'monday.csv, tuesday.csv'
-
 A part is known by what the measurement has read of it: how many rows, and sums over hashes of their labels, forecasts,
 weights, groups and clusters (`onepass/kernels/hashing.py`), not by the file that they lie in. So it is the same part
 whatever its path, its name and the other columns are. Samples that are equal and yet others are told apart
@@ -137,7 +133,6 @@ class Parts:
 
     @property
     def text(self) -> str:
-        """The parts in words: their names, or how many there are."""
         named = sorted({name for name in self.names.tolist() if name})
         if not named:
             return "" if len(self) < 2 else counted(len(self), "part")
@@ -145,13 +140,11 @@ class Parts:
 
 
 def _both(one: str, other: str) -> str:
-    """The names of a part in two summaries."""
     one, other = (printable(name, 120) or "rows without a name" for name in (one, other))
     return one if one == other else f"{one} = {other}"
 
 
 def _hash(name: str, sums: Sequence[int]) -> bytes:
-    """What tells a part from others."""
     text = "\0".join([name, *map(str, sums)])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES).digest()
 
@@ -201,7 +194,6 @@ def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:
-    """The groups that are kept apart, as keys."""
     if n_columns == 0:
         raise DataError("`groups` names groups of `by`; pass `by`, too.")
     keys = [tuple(group) if isinstance(group, tuple | list) else (group,) for group in groups]

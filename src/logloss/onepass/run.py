@@ -3,13 +3,6 @@
 Kernels and file readers release the interpreter lock, so that threads are enough on one machine. What is cut into parts
 does not depend on the number of threads, nor does the order in which floating summaries merge: one machine gives one
 answer.
-
->>> from logloss.data.rows import Roles
->>> from logloss.data.source import array_source
->>> from logloss.onepass.summaries import LossSummary
->>> roles = Roles("y_true", "y_proba")
->>> walk(array_source({"y_true": [1, 0], "y_proba": [0.5, 0.5]}), roles, LossSummary.empty())
-LossSummary: n_rows=2  log_loss=0.6931 nats
 """
 
 from __future__ import annotations
@@ -80,12 +73,10 @@ def engine_of(source: object) -> Engine | None:
 
 
 def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
-    """The parts of a source that hand out blocks."""
     return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
 
 
 def nothing_left(source: Source, summary: Summary) -> str:
-    """What is said where no row takes part."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
     if n_dropped:
@@ -178,7 +169,6 @@ def hand_out(
 
 
 def available_cpus() -> int:
-    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

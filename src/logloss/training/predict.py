@@ -12,11 +12,11 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
+from logloss.data.checks.forecasts import corrected
 from logloss.data.checks.reading import in_numbers
 from logloss.data.columns import as_column, is_declared
 from logloss.data.design import Design
 from logloss.data.keys import missing_of
-from logloss.data.prior_shift import corrected
 from logloss.data.request import check_negatives_kept
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order

@@ -1,8 +1,4 @@
-"""An Arrow array becomes a Column.
-
->>> to_column(pa.array(["no", "yes", None])).categories
-('no', 'yes')
-"""
+"""An Arrow array becomes a Column."""
 
 from __future__ import annotations
 
@@ -151,10 +147,7 @@ def why_unused(stored: pa.DataType) -> str:
 
 
 def wrong_kind(name: str, stored: pa.DataType | str) -> str:
-    """What is said of a column whose type cannot be used, with the way out where there is a common one.
-
-    stored: the type, or its name.
-    """
+    """What is said of a column whose type, or its name, cannot be used; the way out where there is a common one."""
     message = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
     if str(stored).startswith("duration"):
         message += " Make it a number, such as seconds: .dt.total_seconds()."
@@ -176,7 +169,6 @@ def index_names(schema: pa.Schema) -> frozenset[str]:
 
 
 def type_in(schema: pa.Schema, column: str) -> pa.DataType:
-    """The type of a column of a schema."""
     return schema.field(schema.names.index(column)).type
 
 
@@ -190,16 +182,13 @@ class SchemaFile:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
         return tuple(self.schema.names)
 
     @property
     def index_names(self) -> frozenset[str]:
-        """Its columns that are the index of a pandas frame."""
         return index_names(self.schema)
 
     def type_of(self, column: str) -> pa.DataType:
-        """The Arrow type of a column."""
         return type_in(self.schema, column)
 
 
@@ -306,7 +295,6 @@ def rows_of_arrays(
 
 
 def constant_column(value: str | None, n_rows: int) -> Column:
-    """A column that is the same in each row."""
     if value is None:
         return Column(np.full(n_rows, np.nan), np.ones(n_rows, bool))
     return Column(np.zeros(n_rows, np.int32), None, (value,))

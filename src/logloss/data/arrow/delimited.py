@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
@@ -66,7 +67,6 @@ class Bytes:
         self.reader: pacsv.CSVStreamingReader | None = None
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, at most so many."""
         cut = len(self.start) if size < 0 else size
         data, self.start = self.start[:cut], self.start[cut:]
         if size < 0 or len(data) < size:
@@ -123,8 +123,6 @@ class CsvPlace(Place):
 
 @dataclass(frozen=True, slots=True)
 class CsvPart:
-    """One text file, described."""
-
     # Not known without reading them.
     n_rows: ClassVar[None] = None
     path: str
@@ -135,7 +133,6 @@ class CsvPart:
     place: Place
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they are parsed."""
         if self.layout.has_rows:
             # Not closed here: threads of Arrow may still read ahead, and the last of them closes it. Not a Python
             # object either: a thread that enters Python while the interpreter ends takes the process down.
@@ -153,8 +150,6 @@ class CsvPart:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """One text file, known by its header."""
-
     # Text says neither how many rows there are nor which column was an index.
     n_rows: ClassVar[None] = None
     index_names: ClassVar[frozenset[str]] = frozenset()
@@ -165,7 +160,6 @@ class CsvFile:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its own columns, in order."""
         return self.layout.names
 
     def type_of(self, column: str) -> None:
@@ -173,7 +167,6 @@ class CsvFile:
         return None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[CsvPart]:
-        """The one."""
         place = CsvPlace(self.name, self.path, self.layout.n_header_lines, self.layout.delimiter)
         own = tuple(pair for pair in self.partitions if pair[0] not in self.layout.names)
         return [CsvPart(self.path, self.layout, tuple(columns), tuple(texts), own, place)]
@@ -203,7 +196,7 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     n_blank = len(lines) - 1
     delimiter = _delimiter(first, is_tabbed=is_tabbed)
     try:
-        reader = csv.reader(_and_then(first, source), delimiter=delimiter)
+        reader = csv.reader(chain([first], source), delimiter=delimiter)
         fields = next(reader)
     except csv.Error as error:
         raise DataError(f"cannot read the first line of {name}: {error}. {ADVICE}") from error
@@ -215,11 +208,6 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
         lines.append(line)
     lines.append(line)
     return Layout(tuple(fields), delimiter, n_header_lines, bool(line)), b"".join(lines)
-
-
-def _and_then(first: str, others: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from others
 
 
 def _decoded(line: bytes, name: str, *, is_first: bool) -> str:

@@ -53,7 +53,6 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tu
 
 
 def _of_path(path: str, *, is_alone: bool) -> list[FoundFile]:
-    """The files that one path, folder or pattern means."""
     if os.path.isdir(path):
         files = _of_folder(path, path)
         if not files:
@@ -200,7 +199,6 @@ def _quoted(path: str) -> str:
 
 
 def _refuse_mixture(files: Iterable[FoundFile]) -> None:
-    """Refuse Parquet and CSV together."""
     parquet = [file.name for file in files if file.is_parquet]
     others = [file.name for file in files if not file.is_parquet]
     if parquet and others:

@@ -1,8 +1,4 @@
-"""Small tables as Arrow and as Parquet bytes: what answers hand on, and the form of a summary on disk.
-
->>> table_of({"season": [2016, None], "name": ["a", 1]}).schema.types
-[DataType(int64), DataType(string)]
-"""
+"""Small tables as Arrow and as Parquet bytes: what answers hand on, and the form of a summary on disk."""
 
 from __future__ import annotations
 
@@ -60,18 +56,12 @@ def long_form(sections: Sequence[Mapping[str, Any]]) -> pa.Table:
     pieces = []
     for section in sections:
         n_rows = len(section["key"])
-        nothing = pa.nulls(n_rows)
-        columns = {
-            "section": pa.DictionaryArray.from_arrays(
-                pa.array(np.zeros(n_rows, np.int32)), pa.array([section["name"]])
-            ),
-            "group": pa.array(section["group"], pa.string()) if "group" in section else nothing.cast(pa.string()),
-            "key": pa.array(section["key"], pa.int64()),
-            "lower": pa.array(section["lower"], pa.float64()) if "lower" in section else nothing.cast(pa.float64()),
-            "upper": pa.array(section["upper"], pa.float64()) if "upper" in section else nothing.cast(pa.float64()),
-            "counts": lists_of(section["counts"]) if "counts" in section else nothing.cast(pa.list_(pa.int64())),
-            "digits": lists_of(section["digits"]) if "digits" in section else nothing.cast(pa.list_(pa.string())),
-        }
+        name = pa.array([section["name"]])
+        columns = {"section": pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_rows, np.int32)), name)}
+        for column, kind in {"group": TEXT, "key": WHOLE, "lower": REAL, "upper": REAL}.items():
+            columns[column] = pa.array(section[column], kind) if column in section else pa.nulls(n_rows, kind)
+        for column, kind in LISTS.items():
+            columns[column] = lists_of(section[column]) if column in section else pa.nulls(n_rows, pa.list_(kind))
         pieces.append(pa.table(columns))
     return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
 

@@ -1,10 +1,10 @@
-"""The ways in: paths, tables, streams."""
+"""The ways in: paths, tables, streams, batches of an engine's frame."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -14,10 +14,15 @@ from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import find
 from logloss.data.arrow.parquet import parquet_file
-from logloss.data.arrow.sources import File, FileSource, FragmentFile, PandasSource, StreamSource, TableSource
-from logloss.data.rows import Place, Rows
+from logloss.data.arrow.sources import FileSource, FragmentFile, PandasSource, StreamSource, TableSource
+from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from logloss.data.arrow.sources import File
 
 STREAM_ADVICE = "The stream is damaged or cut off; write it again."
 
@@ -39,7 +44,6 @@ def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 
 
 def is_pandas(table: object) -> bool:
-    """Whether it is a frame of pandas."""
     return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "iloc") and hasattr(table, "columns")
 
 
@@ -88,7 +92,6 @@ def open_stream(stream: ByteStream, *, header: bool = True) -> StreamSource:
 
 
 def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
-    """A stream of CSV."""
     layout, seen = read_layout(stream, name, header=header)
     stream.start = seen + stream.start
 
@@ -101,7 +104,6 @@ def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
 
 
 def _open_reader(reader: pa.RecordBatchReader, name: str) -> StreamSource:
-    """A reader of Arrow batches."""
     names = tuple(reader.schema.names)
 
     def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
@@ -120,18 +122,13 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
     except ValueError:
         # Filtered: a fragment would not know which of its rows are left.
         return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
-    root = _common_folder([path for path in (getattr(each, "path", None) for each in fragments) if path])
+    paths = [path for path in (getattr(each, "path", None) for each in fragments) if path]
+    root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
     files = [_fragment(fragment, dataset, root) for fragment in fragments]
     return FileSource(f"dataset of {counted(len(files), 'file')}" if root is not None else "", files)
 
 
-def _common_folder(paths: list[str]) -> str | None:
-    """The folder above all of these."""
-    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
-
-
 def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> File:
-    """One fragment as a file."""
     keys = ds.get_partition_keys(fragment.partition_expression)
     partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
     path = getattr(fragment, "path", None)
@@ -144,3 +141,31 @@ def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> F
         only = None if fragment.row_groups is None else [group.id for group in fragment.row_groups]
         return parquet_file(path, name, partitions, only)
     return FragmentFile(name, partitions, fragment.physical_schema, fragment)
+
+
+def rows_of_batches(
+    batches: Iterable[pa.Table | pa.RecordBatch], columns: Sequence[str], first_row: int
+) -> Iterator[Rows]:
+    """Tables or batches as runs of about BLOCK_ROWS rows: engines hand out 10,000 at a time, too few to be quick."""
+    for table in _gathered(batches):
+        yield from rows_of(table, columns, (), first_row, Place())
+        first_row += table.num_rows
+
+
+def _gathered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in tables of at least BLOCK_ROWS; the last one may be smaller."""
+    waiting: list[pa.RecordBatch] = []
+    n_waiting = 0
+    for batch in batches:
+        waiting += batch.to_batches() if isinstance(batch, pa.Table) else [batch]
+        n_waiting += batch.num_rows
+        if n_waiting >= BLOCK_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting, n_waiting = [], 0
+    if n_waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def table_of_frame(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
+    """A partition, a frame in memory, as a table of some of its columns."""
+    return pa.RecordBatchReader.from_stream(frame[list(columns)]).read_all().select(list(columns))

@@ -59,7 +59,6 @@ def unpacked(data: bytes) -> tuple[int, int]:
 
 
 def _structs(of: dict[int, Any], field: int) -> list[dict[int, Any]]:
-    """The structures that a field lists."""
     structs = of.get(field)
     if not isinstance(structs, list) or not all(isinstance(each, dict) for each in structs):
         raise ValueError("the footer lists no row groups or columns")

@@ -32,8 +32,6 @@ ADVICE = "The file is damaged or not Parquet; fetch or write it again."
 
 @dataclass(frozen=True, slots=True)
 class ParquetPart:
-    """One row group of one file, described."""
-
     path: str
     row_group: int
     first_row: int
@@ -90,11 +88,9 @@ class ParquetFile(SchemaFile):
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return sum(n_rows for _, _, n_rows in self.row_groups)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[ParquetPart]:
-        """One for each row group."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
         types = {name: self.type_of(name) for name in columns if name in self.schema.names}
         declared = tuple(name for name, stored in types.items() if pa.types.is_dictionary(stored))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import pyarrow as pa
 
@@ -31,33 +31,19 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset as ds
 
+    from logloss.data.arrow.delimited import CsvFile
+    from logloss.data.arrow.parquet import ParquetFile
     from logloss.data.source import Part
+
+    # What is known of a file before its first row is read.
+    File: TypeAlias = "CsvFile | ParquetFile | FragmentFile"
 
 # Arrow's names of the floats, and everybody else's.
 FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
 PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}
 
 
-class File(Protocol):
-    """What is known of a file before its first row is read."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def partitions(self) -> Partitions: ...
-    @property
-    def column_names(self) -> tuple[str, ...]: ...
-    @property
-    def n_rows(self) -> int | None: ...
-    @property
-    def index_names(self) -> frozenset[str]: ...
-    def type_of(self, column: str) -> pa.DataType | None: ...
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]: ...
-
-
 class FileSource:
-    """Files that are read together."""
-
     is_rewalkable = True
 
     def __init__(self, name: str, files: Sequence[File]) -> None:
@@ -76,7 +62,6 @@ class FileSource:
 
     @property
     def n_rows(self) -> int | None:
-        """How many rows there are, where every file knows it."""
         sizes = [file.n_rows for file in self.files]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
@@ -120,8 +105,9 @@ class FileSource:
         """Notes on a column; an error where its files do not go together."""
         lacking = [f.name for f in self.files if column not in f.column_names and column not in dict(f.partitions)]
         if lacking:
+            lack = f"{len(lacking)} of {len(self.files)} {'lacks' if len(lacking) == 1 else 'lack'}"
             raise DataError(
-                f"{spoken(column)} must be in every file; {_of(lacking, self.files)} it: {listed(lacking)}. "
+                f"{spoken(column)} must be in every file; {lack} it: {listed(lacking)}. "
                 "Leave those files out, or write the column."
             )
         where: dict[str, list[str]] = {}
@@ -147,10 +133,6 @@ class FileSource:
             yield f"{spoken(column)} is in the files and in the names of their folders: the files were read"
 
 
-def _of(lacking: Sequence[str], files: Sequence[File]) -> str:
-    return f"{len(lacking)} of {len(files)} {'lacks' if len(lacking) == 1 else 'lack'}"
-
-
 def _kind(file: File, column: str) -> tuple[str, str]:
     """The kind of a column in one file, and its type as it is written in a note (text is text)."""
     if column not in file.column_names:
@@ -172,26 +154,20 @@ def _widths_note(column: str, counts: dict[str, int], n_files: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TablePart:
-    """A slice of a table in memory."""
-
     table: pa.Table
     first_row: int
     columns: tuple[str, ...]
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return self.table.num_rows
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, BLOCK_ROWS at a time."""
         return rows_of(self.table, self.columns, (), self.first_row, Place())
 
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """An Arrow table in memory."""
-
     table: pa.Table
     name: str = ""
     is_rewalkable: bool = True
@@ -199,29 +175,23 @@ class TableSource:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns, in order."""
         return tuple(self.table.schema.names)
 
     @property
     def n_rows(self) -> int:
-        """How many rows it has."""
         return self.table.num_rows
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         return unused_in(self.table.schema, column)
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         return kind_of(type_in(self.table.schema, column))
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         check_types([name], self.table.schema)
         return to_column(self.table.column(self.column_names.index(name)), name)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
-        """Slices of PART_ROWS rows."""
         check_types(columns, self.table.schema)
         # Chunks may each have a dictionary of their own: one for all of them keeps the order of categories.
         used = self.table.select([self.column_names.index(name) for name in columns]).unify_dictionaries()
@@ -231,10 +201,7 @@ class TableSource:
 
 
 class PandasSource:
-    """A pandas frame, whose columns become Arrow arrays when they are asked for.
-
-    Its index is no column; the levels of it that have names are found under them.
-    """
+    """A pandas frame, whose columns, and levels of its index that have names, become Arrow arrays when asked for."""
 
     name = ""
     is_rewalkable = True
@@ -254,7 +221,6 @@ class PandasSource:
         return (*self.own_names, *self._levels)
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         if column in self._levels:
             return INDEX
         try:
@@ -263,25 +229,21 @@ class PandasSource:
             return "values of several kinds"
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         try:
             return kind_of(self._array(column).type)
         except DataError:
             return ""
 
     def column(self, name: str) -> Column:
-        """All rows of a column."""
         check_names([name], self.column_names)
         return to_column(self._array(name), name)
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[TablePart]:
-        """Slices of PART_ROWS rows."""
         check_names(columns, self.column_names)
         table = pa.table({name: self._array(name) for name in columns})
         return TableSource(table).parts(columns, texts)
 
     def _array(self, name: str) -> pa.Array | pa.ChunkedArray:
-        """A column as an Arrow array."""
         if name not in self._arrays:
             if name in self._levels:
                 values = self.frame.index.get_level_values(self._levels[name]).to_series()
@@ -292,7 +254,6 @@ class PandasSource:
 
 
 def unused_in(schema: pa.Schema, column: str) -> str:
-    """Why a column of a schema is no feature by itself; "" where it is one."""
     return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
 
 
@@ -317,7 +278,6 @@ class FragmentPart:
     place: Place
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, with little read ahead."""
         yield from guarded(self._read(), self.place.name or "the dataset", "Look at what the dataset is made of.")
 
     def _read(self) -> Iterator[Rows]:
@@ -336,22 +296,18 @@ class FragmentFile(SchemaFile):
     n_rows: ClassVar[None] = None
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[FragmentPart]:
-        """The one."""
         own = tuple(pair for pair in self.partitions if pair[0] not in self.schema.names)
         return [FragmentPart(self.piece, tuple(columns), own, Place(self.name))]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPart:
-    """All rows of a stream, once."""
-
     walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]]
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()
     n_rows: None = None
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they come."""
         return self.walk(self.columns, self.texts)
 
 
@@ -377,11 +333,9 @@ class StreamSource:
         return "" if self.schema is None else unused_in(self.schema, column)
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" for what else there is."""
         return "" if self.schema is None else kind_of(type_in(self.schema, column))
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[StreamPart]:
-        """The one."""
         check_names(columns, self.column_names)
         if self.schema is not None:
             check_types(columns, self.schema)

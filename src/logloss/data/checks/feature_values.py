@@ -1,11 +1,4 @@
-"""Features: numbers are finite, dates are refused, what is a code stays as it was found.
-
->>> from logloss.data.rows import Place
->>> rows = Rows({"age": Column(np.array([20, 30]))}, 0, Place())
->>> [age] = features_of(Check(rows, Roles("y", features=("age",))))
->>> age.values.tolist()
-[20.0, 30.0]
-"""
+"""Features: numbers are finite, dates are refused, what is a code stays as it was found."""
 
 from __future__ import annotations
 
@@ -33,7 +26,6 @@ def features_of(check: Check) -> tuple[Column, ...]:
 
 
 def _feature(check: Check, name: str) -> Column:
-    """One of them."""
     column = check.rows.columns[name]
     if column.is_matrix:
         if not check.roles.is_checked:

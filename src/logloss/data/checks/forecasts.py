@@ -1,18 +1,13 @@
-"""Forecasts: probabilities in [0, 1], of one class or of both, or log-odds.
-
->>> from logloss.data.rows import Column, Place, Roles, Rows
->>> rows = Rows({"p": Column(np.array([0.5, 0.25]))}, 0, Place())
->>> proba, proba_of_zero, logit = forecast_in(Check(rows, Roles("y", "p")), Forecaster("", y_proba="p"))
->>> proba.tolist(), proba_of_zero, logit
-([0.5, 0.25], None, None)
-"""
+"""Forecasts: probabilities in [0, 1], of one class or of both, or log-odds; without a label yet, or corrected."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from logloss.data.checks.reading import Check
-from logloss.data.prior_shift import Forecast, corrected
 from logloss.data.rows import Array, Column, Forecaster
 from logloss.text import value_text
 
@@ -20,6 +15,19 @@ BITS_OF_ONE = 0x3FF0000000000000
 BITS_OF_ONE_FLOAT32 = 0x3F800000
 # P(0) + P(1) may miss 1 by the rounding of a float32 column, not by more.
 PAIR_TOLERANCE = 1e-6
+# P(1), P(0) and logits of one forecast, those that there are.
+Forecast = tuple[Array | None, Array | None, Array | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Forecasts of rows whose label is not known yet."""
+
+    y_proba: Array | None
+    y_proba_of_zero: Array | None
+    y_logit: Array | None
+    sample_weight: Array | None
+    counts: Array | None
 
 
 def forecast_in(check: Check, of: Forecaster) -> Forecast:
@@ -51,6 +59,22 @@ def _stated(check: Check, of: Forecaster) -> Forecast:
         hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
         check.fail(of.y_proba, expected, bad, hint)
     return proba, proba_of_zero, None
+
+
+def corrected(proba: Array | None, proba_of_zero: Array | None, logit: Array | None, negatives_kept: float) -> Forecast:
+    """Forecasts of a model whose training kept a share r of the negatives: their odds times r.
+
+    Both probabilities are made, p·r and 1 − p over their sum, so that neither end loses its digits.
+    """
+    if logit is not None:
+        return None, None, logit.astype(np.float64) + math.log(negatives_kept)
+    if proba is None:
+        return None, None, None
+    one = proba.astype(np.float64)
+    zero = 1.0 - one if proba_of_zero is None else proba_of_zero.astype(np.float64)
+    one = one * negatives_kept
+    total = one + zero
+    return one / total, zero / total, None
 
 
 def _probabilities(check: Check, name: str) -> Array:

@@ -1,12 +1,6 @@
 """Labels: 0 and 1, −1 and 1, bools, shares, two classes of which one is named, or what a comparison makes.
 
 A block sees only its own labels. Which values occur in it is its coding; those of all blocks are judged at the end.
-
->>> from logloss.data.rows import Column, Place, Rows
->>> rows = Rows({"y": Column(np.array([-1, 1]))}, 0, Place())
->>> y_true, coding = labels_of(Check(rows, Roles("y")))
->>> y_true.tolist(), sorted(coding)
-([0, 1], [('value', -1.0)])
 """
 
 from __future__ import annotations
@@ -45,7 +39,6 @@ def labels_of(check: Check) -> tuple[Array, Coding]:
 
 
 def _tested_labels(check: Check, name: str, column: Column, test: LabelTest) -> tuple[Array, Coding]:
-    """Labels that a comparison defines."""
     if isinstance(test.operand, str):
         if column.categories is None or column.has_exact_numbers:
             raise DataError(f"{check.roles.spoken(name)} holds numbers and cannot be compared with text ({test}).")
@@ -82,7 +75,6 @@ def _chosen_labels(column: Column, pos_label: Value) -> tuple[Array, Coding]:
 
 
 def _occurring(column: Column) -> list[Value]:
-    """The categories that occur in some row."""
     categories = column.categories or ()
     return [categories[code] for code in np.unique(column.values).tolist()]
 
@@ -93,7 +85,6 @@ def _coding(occurring: Sequence[Value]) -> Coding:
 
 
 def _number_labels(check: Check, name: str, values: Array) -> tuple[Array, Coding]:
-    """Labels that are bools, 0 and 1, −1 and 1, or shares."""
     if values.dtype == np.bool_:
         values = values.view(np.uint8)
     if values.dtype.kind not in "fiu":

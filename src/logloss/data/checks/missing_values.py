@@ -1,10 +1,4 @@
-"""Which rows take part: not those of weight or count 0, and each other one must hold what it needs.
-
->>> from logloss.data.rows import Column, Place, Roles, Rows
->>> rows = Rows({"y": Column(np.array([1.0, np.nan, 0.0])), "p": Column(np.array([0.5, 0.5, 0.5]))}, 0, Place())
->>> kept_rows(Check(rows, Roles("y", "p", missing="drop")), None, None).is_kept.tolist()
-[True, False, True]
-"""
+"""Which rows take part: not those of weight or count 0, and each other one must hold what it needs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""A run of rows that is being checked: its columns as numbers, and how a fault is worded.
-
->>> from logloss.data.rows import Place
->>> rows = Rows({"p": Column(np.array([0, 1], np.int32), None, ("0.5", "true"))}, 0, Place())
->>> Check(rows, Roles("y")).numeric("p").tolist()
-[0.5, 1.0]
-"""
+"""A run of rows that is being checked: its columns as numbers, and how a fault is worded."""
 
 from __future__ import annotations
 
@@ -41,7 +35,6 @@ class Check:
         self._unsound: dict[str, Array] = {}
 
     def only(self, kept: Array) -> Check:
-        """The same for some of the rows."""
         columns = {
             name: (column if name in self.may_lack else replace(column, missing=None)).taken(kept)
             for name, column in self.rows.columns.items()
@@ -100,16 +93,13 @@ class Check:
     def unsound_rows(self, name: str) -> Array:
         """The numbers of the rows of a matrix that hold NaN or infinity, looked for once."""
         if name not in self._unsound:
-            self._unsound[name] = _unsound_rows(self.rows.columns[name].values)
+            matrix = self.rows.columns[name].values
+            self._unsound[name] = np.zeros(0, dtype=np.int64)
+            if matrix.dtype.kind == "f" and matrix.size:
+                # One look: NaN and infinity times 0 are NaN.
+                with np.errstate(invalid="ignore"):
+                    self._unsound[name] = np.flatnonzero(np.isnan(matrix @ np.zeros(matrix.shape[1], matrix.dtype)))
         return self._unsound[name]
-
-
-def _unsound_rows(matrix: Array) -> Array:
-    """The numbers of the rows that hold NaN or infinity, in one look: either of them times 0 is NaN."""
-    if matrix.dtype.kind != "f" or matrix.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    with np.errstate(invalid="ignore"):
-        return np.flatnonzero(np.isnan(matrix @ np.zeros(matrix.shape[1], matrix.dtype)))
 
 
 def as_float(value: Value) -> float:

@@ -1,10 +1,4 @@
-"""Weights and counts, which decide whether a row is one at all, and offsets.
-
->>> from logloss.data.rows import Column, Place, Roles, Rows
->>> rows = Rows({"n": Column(np.array([3.0, np.nan]))}, 0, Place())
->>> counts_of(Check(rows, Roles("y", counts="n"))).tolist()
-[3, -1]
-"""
+"""Weights and counts, which decide whether a row is one at all, and offsets."""
 
 from __future__ import annotations
 

@@ -1,10 +1,5 @@
 """The same map and merge on other machines: Dask and Spark schedule, retry and move; ours is what they are handed.
 
-    frame_sources.py   a frame of an engine, or files beside one, as a source; what an engine is
-    travel.py          what goes to a worker and what comes back
-    dask.py            parts as tasks of a `distributed.Client`, merged in a tree
-    spark.py           parts as partitions of `DataFrame.mapInArrow`, merged by a second one
-
 An engine has one verb, `map_and_merge(parts, empty)`, and `keep`, which holds the columns of a frame in memory where a
 fit will walk over them repeatedly. `run.summarised` asks the source for its engine, so that every verb works on each.
 
@@ -15,15 +10,17 @@ fit will walk over them repeatedly. `run.summarised` asks the source for its eng
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from logloss.data.request import RowOptions
-from logloss.data.source import Source, as_source
+from logloss.data.source import Source, as_source, is_paths
 from logloss.errors import DataError
-from logloss.onepass.engines.frame_sources import Engine, EngineSource, FrameSource, kind_of_frame
+from logloss.onepass.engines.frame_sources import EngineSource, FrameSource, kind_of_frame
+
+if TYPE_CHECKING:
+    from logloss.onepass.engines.frame_sources import Engine
 
 KINDS = ("dask", "spark")
 
@@ -75,15 +72,11 @@ def _kind_of(engine: object) -> str:
 
 
 def _source(data: Any, kind: str, engine: Engine, *, header: bool, is_repeated: bool) -> Source:
-    """The source that an engine walks."""
     if kind:
         return engine.frame_source(data, is_repeated=is_repeated)
-    is_path = isinstance(data, str | os.PathLike) or (
-        isinstance(data, list | tuple) and bool(data) and all(isinstance(item, str | os.PathLike) for item in data)
-    )
     is_dataset = type(data).__module__.startswith("pyarrow._dataset")
     is_files = isinstance(data, Source) and hasattr(data, "files")
-    if not (is_path or is_dataset or is_files):
+    if not (is_paths(data) or is_dataset or is_files):
         raise DataError(
             f"`engine=` walks over files, Arrow datasets and frames of Dask or Spark; {type(data).__name__} is in the "
             "memory of this process. Leave `engine=` out, or write it to a file."

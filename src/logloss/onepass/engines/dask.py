@@ -5,13 +5,13 @@ A task that a dead worker has taken along is done again from its description, an
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
+from logloss.text import first_line
 from logloss.version import __version__
 
 if TYPE_CHECKING:
@@ -65,19 +65,20 @@ class DaskEngine:
         return cls(client)
 
     def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
-        """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         names = [str(name) for name in frame.columns]
         return FrameSource(names, {name: _kind(frame.dtypes[name]) for name in names}, self)
 
     def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
-        """The summary of the parts: one pass."""
         import dask
 
         threads = self.client.nthreads()
         if not threads:
-            with _timed_out(f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."):
+            try:
                 self.client.wait_for_workers(1, timeout=PATIENCE)
+            except TimeoutError as error:
+                message = f"no worker of Dask has turned up within {PATIENCE} s. Start one, and run again."
+                raise EngineError(message) from error
         call = carried(__version__)
         fold = dask.delayed(call, pure=False)
         frame_part = frame_part_of(parts)
@@ -135,7 +136,6 @@ class DaskEngine:
         return future
 
     def _done(self, futures: Sequence[Any]) -> Iterator[Answer]:
-        """Answers as they come."""
         from distributed import as_completed
 
         # What a loop lets go of the cluster forgets: it must outlast the loop.
@@ -143,38 +143,22 @@ class DaskEngine:
             error = future.exception()
             if error is not None:
                 raise EngineError(
-                    f"Dask could not finish a pass: {type(error).__name__}: {_first_line(error)}"
+                    f"Dask could not finish a pass: {type(error).__name__}: {first_line(error)}"
                 ) from error
             yield opened(future.result())
 
     def close(self) -> None:
-        """Let go of what is held; stop what was started here."""
         self.partitions = []
         if self.is_own:
             self.client.shutdown()
 
 
 def _held(data: bytes, n_tasks: int) -> Any:
-    """What every task is given: by itself, or, where that is much, once on the cluster.
-
-    A task that depends on something goes rather to the worker that has it, and one of two does most of the work.
-    """
+    """What every task is given: by itself, or, where that is much, once on the cluster."""
     import dask
 
+    # Not always once: a task that depends on something goes rather to the worker that has it, and the others idle.
     return data if len(data) * n_tasks <= MOST_REPEATED else dask.delayed(data)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
-
-
-@contextlib.contextmanager
-def _timed_out(message: str) -> Iterator[None]:
-    """Name what was waited for in vain."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise EngineError(message) from error
 
 
 def _kind(stored: object) -> tuple[str, str]:

@@ -1,26 +1,22 @@
-"""Sources whose walks an engine does: files beside it, and frames of its own.
-
->>> kind_of_frame([1, 2])
-''
-"""
+"""Sources whose walks an engine does: files beside it, and frames of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from logloss.data.rows import FramePlace, Rows
-from logloss.data.source import BlockPart, Part, Source, SourceAround
+from logloss.data.source import Part, Source, SourceAround
 from logloss.errors import DataError
 
 if TYPE_CHECKING:
-    import dask.dataframe as dask
-    import pyspark.sql as spark
+    from logloss.onepass.engines.dask import DaskEngine
+    from logloss.onepass.engines.spark import SparkEngine
 
-    from logloss.onepass.summaries import Summary
+    # Who walks over rows elsewhere.
+    Engine: TypeAlias = DaskEngine | SparkEngine
 
 # On a worker: the number of the partition at hand, and its rows as Arrow tables or batches.
 AT_HAND: ContextVar[tuple[int, Iterable[Any]]] = ContextVar("AT_HAND")
@@ -38,22 +34,6 @@ def kind_of_frame(table: object) -> str:
 
 # Told of blocks here, and of parts that are done elsewhere: both have `n_rows`.
 Progress = Callable[[Any], None]
-
-
-class Engine(Protocol):
-    """Who walks over rows elsewhere."""
-
-    # What it could not do.
-    notes: list[str]
-
-    def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
-        """The summary of the parts: one pass."""
-
-    def frame_source(self, frame: dask.DataFrame | spark.DataFrame, *, is_repeated: bool) -> FrameSource:
-        """The source of a frame of its own."""
-
-    def close(self) -> None:
-        """Let go of what is held; stop what was started here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +58,6 @@ class FramePart:
             yield Rows(rows.columns, rows.first_row, FramePlace("", "", rows.columns, rows.first_row))
 
 
-@contextmanager
-def at_hand(number: int, batches: Iterable[Any]) -> Iterator[None]:
-    """While a worker looks at a partition."""
-    token = AT_HAND.set((number, batches))
-    try:
-        yield
-    finally:
-        AT_HAND.reset(token)
-
-
 def frame_part_of(parts: Sequence[Any]) -> FramePart | None:
     """The description of a frame's partitions, whatever was put around it; None where parts are of files."""
     part = parts[0] if len(parts) == 1 else None
@@ -108,16 +78,13 @@ class FrameSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the engine could not do."""
         return tuple(self.engine.notes)
 
     def why_unused(self, column: str) -> str:
-        """Why it is no feature by itself; "" where it is one."""
         kind, stored = self.types[column]
         return {"date": "dates", "nothing": "nothing in any row", "": stored}.get(kind, "")
 
     def kind_of(self, column: str) -> str:
-        """`number`, `bool`, `text`, `date`, or "" where the type does not tell."""
         kind, stored = self.types[column]
         return "" if stored == "object" else kind
 

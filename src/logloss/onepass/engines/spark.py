@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
+from logloss.text import first_line
 from logloss.version import __version__
 
 if TYPE_CHECKING:
@@ -79,17 +80,15 @@ class SparkEngine:
             return cls(builder.getOrCreate(), is_own=True)
         except (PySparkException, RuntimeError) as error:
             raise EngineError(
-                f"Spark did not start: {_first_line(error)} It needs Java 17 or newer (Debian: apt install "
+                f"Spark did not start: {first_line(error)} It needs Java 17 or newer (Debian: apt install "
                 "openjdk-17-jre-headless)."
             ) from error
 
     def frame_source(self, frame: DataFrame, *, is_repeated: bool) -> FrameSource:
-        """The source of a frame."""
         self.frame, self.is_kept = frame, is_repeated
         return FrameSource(frame.columns, {name: (_kind(stored), stored) for name, stored in frame.dtypes}, self)
 
     def map_and_merge(self, parts: Sequence[BlockPart], empty: Summary, *, progress: Progress | None = None) -> Any:
-        """The summary of the parts: one pass."""
         frame_part = frame_part_of(parts)
         n_runs: int | None = None
         n_expected: int | None
@@ -177,11 +176,10 @@ class SparkEngine:
                 self.kept = self.kept.persist()
             except PySparkException as error:
                 self.is_kept = False
-                self.notes.append(f"this cluster holds nothing in memory ({_first_line(error)}): each pass reads anew")
+                self.notes.append(f"this cluster holds nothing in memory ({first_line(error)}): each pass reads anew")
         return self.kept.select(*quoted)
 
     def _collected(self, answers: DataFrame) -> list[Answer]:
-        """The answers, on the driver."""
         try:
             return [opened(bytes(row.answer)) for row in answers.select("answer").collect()]
         except _failures() as error:
@@ -193,7 +191,6 @@ class SparkEngine:
         self.kept = None
 
     def close(self) -> None:
-        """Let go of what is held; stop what was started here."""
         self._release()
         if self.is_own:
             self.session.stop()
@@ -211,12 +208,10 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _band_size(n_answers: int | None) -> int:
-    """How many answers in a row are merged together."""
     return BAND_SIZE if n_answers is None else max(1, math.isqrt(max(n_answers - 1, 0)) + 1)
 
 
 def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with the numbers of runs."""
     call = carried(__version__)
 
     def fold(batches: Iterator[Any]) -> Iterator[Any]:
@@ -229,7 +224,6 @@ def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Ite
 
 
 def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with the rows of its partition."""
     call = carried(__version__)
 
     def fold(batches: Iterator[Any]) -> Iterator[Any]:
@@ -247,7 +241,6 @@ def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any
 
 
 def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """What a worker does with answers: one of each band."""
     call = carried(__version__)
 
     def merge(batches: Iterator[Any]) -> Iterator[Any]:
@@ -261,10 +254,6 @@ def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
             yield kind.from_pydict({"number": [band], "band": [band], "answer": [call("merge_answers", answers)]})
 
     return merge
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 def _cause(error: BaseException) -> str:

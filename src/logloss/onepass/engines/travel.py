@@ -3,22 +3,19 @@
 An answer is a summary with the numbers of the runs of parts that it is made of, so that a run that is missing, or
 counted twice, is an error and not another number. What goes wrong on a worker travels as an answer, too: an engine
 would retry it, and show its own stack.
-
->>> from logloss.onepass.summaries import LossSum
->>> answer = answered(1, [], LossSum.empty())
->>> merged([answered(0, [], LossSum.empty()), answer]).runs
-((0, 2),)
 """
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from logloss.errors import DataError, EngineError, LogLossError
-from logloss.onepass.engines.frame_sources import FramePart, at_hand
+from logloss.onepass.engines.frame_sources import AT_HAND, frame_part_of
 from logloss.onepass.run import blas_on_one_thread, summary_of
 
 if TYPE_CHECKING:
@@ -74,19 +71,16 @@ def _values_of(part: BlockPart) -> float:
 
 
 def rows_of(parts: Sequence[BlockPart]) -> int | None:
-    """How many rows the parts have, where all of them know."""
     sizes = [part.part.n_rows for part in parts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
 
 
 def packed(thing: object) -> bytes:
-    """What travels, as bytes."""
     return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def packed_runs(runs: Sequence[Sequence[BlockPart]]) -> list[bytes]:
-    """Runs of parts as they travel."""
     try:
         return [packed(run) for run in runs]
     except (TypeError, ValueError, pickle.PicklingError) as error:
@@ -130,23 +124,22 @@ def fold_files(number: int, run: bytes, empty: bytes) -> bytes:
 
 def fold_frame(number: int, batches: Iterable[Any], parts: bytes, empty: bytes) -> bytes:
     """On a worker: the answer of a partition that arrives in batches."""
-    with at_hand(number, batches):
+    token = AT_HAND.set((number, batches))
+    try:
         return packed(answered(number, pickle.loads(parts), pickle.loads(empty)))
+    finally:
+        AT_HAND.reset(token)
 
 
 def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes) -> bytes:
     """On a worker: the answer of a partition that is a frame in memory."""
     from logloss.data.arrow import table_of_frame
 
-    [part] = pickle.loads(parts)
-    inner = part
-    while not isinstance(inner, FramePart):
-        inner = inner.part
-    return fold_frame(number, [table_of_frame(frame, inner.columns)], parts, empty)
+    part = frame_part_of(pickle.loads(parts))
+    return fold_frame(number, [table_of_frame(frame, part.columns if part is not None else ())], parts, empty)
 
 
 def merge_answers(answers: Sequence[bytes]) -> bytes:
-    """On a worker: one answer of several."""
     return packed(merged([opened(each) for each in answers]))
 
 
@@ -160,19 +153,15 @@ def answered(number: int, parts: Sequence[BlockPart], empty: Summary) -> Answer:
     """The answer of some parts; an error of ours, or of the files, is one, too."""
     runs = ((number, number + 1),)
     try:
-        if getattr(empty, "is_floating", False):
-            with blas_on_one_thread():
-                summary = summary_of(parts, empty)
-        else:
+        with blas_on_one_thread() if getattr(empty, "is_floating", False) else contextlib.nullcontext():
             summary = summary_of(parts, empty)
     except LogLossError as error:
         return Answer(runs, 0, None, {}, error)
     except OSError as error:
         return Answer(runs, 0, None, {}, EngineError(_unreadable(error)))
-    strange: dict[str, int] = {}
+    strange: Counter[str] = Counter()
     for counts in {id(each): each for each in map(strange_of, parts) if each}.values():
-        for name, n_rows in counts.items():
-            strange[name] = strange.get(name, 0) + n_rows
+        strange.update(counts)
     return Answer(runs, summary.n_rows, summary, strange)
 
 
@@ -222,7 +211,7 @@ def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
     ordered = sorted(answers, key=lambda each: each.runs)
     runs: list[tuple[int, int]] = []
     summary, n_rows = empty, 0
-    strange: dict[str, int] = {}
+    strange: Counter[str] = Counter()
     for each in ordered:
         for first, last in each.runs:
             if runs and first < runs[-1][1]:
@@ -234,8 +223,7 @@ def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
         if each.summary is not None:
             summary = each.summary if summary is None else summary.merge(each.summary)
         n_rows += each.n_rows
-        for name, n_strange in each.strange.items():
-            strange[name] = strange.get(name, 0) + n_strange
+        strange.update(each.strange)
     return Answer(tuple(runs), n_rows, summary, strange)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.data.block import Block
+from logloss.data.checks.forecasts import Unlabelled
 from logloss.data.design import PIECE_ROWS
-from logloss.data.prior_shift import Unlabelled
 from logloss.data.rows import Array
 
 Record = TypeVar("Record")

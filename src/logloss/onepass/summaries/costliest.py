@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.data.block import Block
-from logloss.data.prior_shift import Forecast
+from logloss.data.checks.forecasts import Forecast
 from logloss.data.rows import Place
 from logloss.onepass.kernels import counted_losses, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, times_of

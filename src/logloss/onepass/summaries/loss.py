@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.data.block import Block
-from logloss.data.prior_shift import Unlabelled
+from logloss.data.checks.forecasts import Unlabelled
 from logloss.errors import DataError
 from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of

@@ -1,19 +1,16 @@
-"""The file of a model: every field of it as JSON, numbers to the last bit.
-
->>> import logloss
->>> from logloss.files.schema import as_json
->>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
->>> model_of_fields(as_json(model, LogisticModel), "model.json").coefficients == model.coefficients
-True
-"""
+"""The file of a model or a calibration: every field as JSON, numbers to the last bit, and what must hold of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from logloss.calibration.answer import Calibration
+from logloss.calibration.maps import METHODS, ScoreMap
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.terms import Category, Numbers
@@ -28,27 +25,34 @@ from logloss.training.model import LogisticModel
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
 
+# A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
+COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats")
 # Kinds of standard errors, and ways to leave rows out.
 KINDS = ("information", "sandwich", "clustered")
 WAYS = ("refits", "steps", "sampled steps")
 
 
-def save_model(path: StrPath, model: LogisticModel) -> None:
-    """Write the file of a model, whole or not at all."""
-    write_atomically(path, document_bytes(model.kind, as_json(model, LogisticModel)))
+def save_fitted(path: StrPath, fitted: LogisticModel | Calibration) -> None:
+    write_atomically(path, bytes_of_fitted(fitted))
 
 
-def model_of_fields(fields: Mapping[str, Any], name: str) -> LogisticModel:
-    """The model that was written; an error that names the file, the field and the value where something cannot be."""
-    own = known_fields(fields, tuple(fields_of(LogisticModel)), name)
+def bytes_of_fitted(fitted: LogisticModel | Calibration) -> bytes:
+    """The bytes of that file; the same each time."""
+    return document_bytes(fitted.kind, as_json(fitted, type(fitted)))
+
+
+def fitted_of_fields(fields: Mapping[str, Any], name: str) -> LogisticModel | Calibration:
+    """What was written; an error that names the file, the field and the value where something cannot be."""
+    kind: type[LogisticModel | Calibration] = LogisticModel if fields["logloss"] == LogisticModel.kind else Calibration
+    own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
-        return Reader(name, RULES).of(own, LogisticModel)
+        return Reader(name, RULES).of(own, kind)
     except (TypeError, ValueError, IndexError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
         said = printable(str(error), 200)
-        raise DataError(f"{name} must hold a model; a field does not fit: {said}. Make it again.") from error
+        raise DataError(f"{name} must hold a {kind.kind}; a field does not fit: {said}. Make it again.") from error
 
 
 def _is_finite(values: Array) -> bool:
@@ -116,6 +120,22 @@ def _are_directions_of(model: LogisticModel) -> bool:
     return model.separation is None or all(len(each) == model.design.width for each in model.separation.directions)
 
 
+def _is_rising(found: ScoreMap) -> bool:
+    """Whether knots rise, and values with them; only isotonic maps have any."""
+    is_rising = all(a < b for a, b in pairwise(found.knots)) and all(a <= b for a, b in pairwise(found.values))
+    return is_rising and len(found.knots) == len(found.values) and bool(found.knots) == (found.method == METHODS[-1])
+
+
+def _is_difference(c: Calibration) -> bool:
+    """Whether what it saves is the difference of the losses."""
+    saved = c.log_loss - c.log_loss_after
+    return not math.isfinite(saved) or abs(saved - c.saves) <= NEAR * max(1.0, c.log_loss)
+
+
+def _is_slope(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
 # What predictions and the words of a model rely on; each holds only if those before it do.
 RULES = {
     Numbers: (
@@ -169,5 +189,26 @@ RULES = {
         ),
         Rule("coefficients", _are_those_of_values, "those that it predicts with"),
         Rule("intercept", _is_that_of_values, "the one that it predicts with"),
+    ),
+    # What `apply` and the words of a calibration rely on.
+    ScoreMap: (
+        Rule("method", lambda m: m.method in METHODS, f"one of the methods {', '.join(METHODS)}"),
+        Rule("a", lambda m: _is_slope(m.a), "a finite number of at least 0"),
+        Rule("b", lambda m: _is_slope(m.b), "a finite number of at least 0"),
+        Rule("c", lambda m: math.isfinite(m.c), "a finite number"),
+        Rule("knots", _is_rising, "knots that rise, of an isotonic map only, with a value that rises at each"),
+        Rule("values", lambda m: all(0 < value < 1 for value in m.values), "numbers between 0 and 1"),
+        Rule("at_zero", lambda m: m.at_zero is None or math.isfinite(m.at_zero), "finite log-odds, or null"),
+        Rule("at_one", lambda m: m.at_one is None or math.isfinite(m.at_one), "finite log-odds, or null"),
+    ),
+    Calibration: (
+        Rule("negatives_kept", lambda c: 0 < c.negatives_kept <= 1, "a share in (0, 1]"),
+        Rule("asked", lambda c: c.asked in ("auto", *METHODS), "a method"),
+        Rule("n_rows", lambda c: c.n_rows >= 1, "a whole number of at least 1"),
+        Rule("log_loss", lambda c: not c.log_loss < 0, "a number of at least 0"),
+        Rule("gap", lambda c: not c.gap < 0, "a number of at least 0"),
+        Rule("saves", _is_difference, "what lies between log_loss and log_loss_after"),
+        Rule("candidates", lambda c: c.candidates.column_names == COLUMNS, f"the columns {', '.join(COLUMNS)}"),
+        Rule("candidates", lambda c: set(c.candidates["method"]) <= set(METHODS), "known methods"),
     ),
 }
