@@ -96,7 +96,7 @@ def joint_scores(limit: int) -> Callable[[Any], JointScores]:
     def of(block) -> JointScores:
         workspace = JointWorkspace(JointScores(limit))
         assert is_hard(block)
-        workspace.add(block, *(bins_of(*keys_of(block.of_rival(number)))[0] for number in range(2)))
+        workspace.add(block, *(bins_of(*keys_of(block.of_forecaster(number)))[0] for number in range(2)))
         return workspace.freeze()
 
     return of
