@@ -327,7 +327,7 @@ def test_no_room_is_a_junk_drawer():
 
 def test_the_path_of_a_row_names_every_file():
     """A newcomer reads one page to know where a line stands; a file that is not on it, or no longer there, misleads."""
-    page = (ROOT / "docs" / "path-of-a-row.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
     named = re.findall(r"`([\w*/]+\.py)`", "\n".join(rows))
     files = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
@@ -335,6 +335,33 @@ def test_the_path_of_a_row_names_every_file():
     unnamed = [file for file in sorted(files - folders) if not any(fnmatch(file, name) for name in named)]
     assert unnamed == []
     assert [name for name in named if not any(fnmatch(file, name) for file in files)] == []
+
+
+PAGE = ROOT / "docs" / "path-of-a-row.md"
+INDEX = "## Where a name is defined\n"
+
+
+def index_of_names() -> str:
+    """The last section of the path of a row: the classes, functions and constants of each file, private ones apart."""
+    lines = [INDEX]
+    for path in sorted(SOURCE.rglob("*.py")):
+        names: list[str] = []
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.append(node.name)
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names += [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+        shown = [name for name in dict.fromkeys(names) if not name.startswith("_")]
+        if shown:
+            lines.append(f"- `{path.relative_to(SOURCE).as_posix()}`: {', '.join(shown)}")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_index_of_names_is_that_of_the_source():
+    """`python tests/test_style.py` writes it anew."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page[page.index(INDEX) :] == index_of_names()
 
 
 def public_names() -> dict[str, object]:
@@ -445,3 +472,8 @@ def test_no_file_names_a_place_on_somebodys_machine():
             if machine_path.search(line):
                 named.append(f"{name}:{number}: {line.strip()[:100]}")
     assert named == []
+
+
+if __name__ == "__main__":
+    before, _, _ = PAGE.read_text(encoding="utf-8").partition(INDEX)
+    PAGE.write_text(before + index_of_names(), encoding="utf-8")

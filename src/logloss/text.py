@@ -89,6 +89,7 @@ def first_line(error: BaseException) -> str:
 
 
 def cut(text: str, longest: int) -> str:
+    """Text that fits its place."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

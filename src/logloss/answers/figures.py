@@ -21,6 +21,7 @@ def json_number(value: float) -> float | str | None:
 
 
 def is_json_number(found: object) -> bool:
+    """Whether `json_number` may have written it."""
     if isinstance(found, str) or found is None:
         return found is None or found in INFINITE
     # Whole numbers that JSON writes without a point are numbers, too; what no float holds is refused by who parses.
@@ -28,6 +29,7 @@ def is_json_number(found: object) -> bool:
 
 
 def number_of_json(found: float | str | None) -> float:
+    """The number that `json_number` has written."""
     return math.nan if found is None else float(found)
 
 
@@ -39,12 +41,14 @@ def put(figures: dict[str, Any], name: str, value: float, reason: str = "") -> N
 
 
 def put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None:
+    """An estimate and the ends of its interval."""
     put(figures, name, estimate, estimate.reason)
     put(figures, f"{name}_low", estimate.low, estimate.reason)
     put(figures, f"{name}_high", estimate.high, estimate.reason)
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a small table as JSON knows it."""
     return {name: _jsonable(value) for name, value in row.items()}
 
 

@@ -96,6 +96,7 @@ class SmallTable(Sequence[dict[str, Any]]):
 
 
 def significant_or_text(value: float | str | Decimal | None) -> str:
+    """A value of a small table as text."""
     if isinstance(value, bool | str | Decimal) or value is None:
         return printable(str(value))
     return count(value) if isinstance(value, int) else significant(value)

@@ -210,6 +210,7 @@ def first_class_is_positive(labels: Column, pos_label: Value) -> bool:
 
 
 def is_list_of_text(value: object) -> TypeGuard[Sequence[str]]:
+    """Whether it is a list, or tuple, of text."""
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, str) for item in value)
 
 

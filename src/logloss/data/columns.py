@@ -22,10 +22,12 @@ LARGEST = int(sys.float_info.max)
 
 
 def sliced(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
+    """The same columns, rows start to stop."""
     return {name: column.taken(slice(start, stop)) for name, column in columns.items()}
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:
+    """Refuse columns of different lengths."""
     (first, n_rows), *others = lengths.items()
     for name, length in others:
         if length != n_rows:

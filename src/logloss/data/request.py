@@ -113,6 +113,7 @@ class RowOptions:
 
 
 def check_negatives_kept(share: float) -> None:
+    """Refuse a share of negatives that training cannot have kept."""
     if not 0 < share <= 1:
         raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(share)}.")
 

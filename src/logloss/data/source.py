@@ -95,6 +95,8 @@ class BlockPart:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPart:
+    """A slice of columns in memory."""
+
     columns: Mapping[str, Column]
     first_row: int
     place: Place

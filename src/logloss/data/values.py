@@ -159,6 +159,7 @@ def written_value(value: Value) -> Any:
 
 
 def is_written_value(value: object) -> bool:
+    """Whether `written_value` may have written it."""
     if isinstance(value, dict):
         return set(value) == {"number"} and isinstance(value["number"], str) and len(value["number"]) <= MOST_DIGITS
     return isinstance(value, str | bool | int | float | None)

@@ -29,6 +29,8 @@ PREFIT = "prefit"
 
 
 class Scores(NamedTuple):
+    """What a classifier says of rows: probabilities of the second class, or log-odds."""
+
     values: Array
     is_logit: bool
 

@@ -34,6 +34,7 @@ WAYS = ("refits", "steps", "sampled steps")
 
 
 def save_fitted(path: StrPath, fitted: LogisticModel | Calibration) -> None:
+    """Write the file of a model or a calibration, whole or not at all."""
     write_atomically(path, bytes_of_fitted(fitted))
 
 

@@ -82,6 +82,7 @@ COMMANDS: dict[type, str] = {
 
 
 def load_as(kind: type[T], path: StrPath) -> T:
+    """Read an answer of one kind; another file is refused by name."""
     answer = load(path)
     if not isinstance(answer, kind):
         raise DataError(

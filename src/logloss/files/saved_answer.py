@@ -64,6 +64,7 @@ class SavedAnswer(Answer):
 
 
 def text_of(answer: SavedAnswer) -> str:
+    """What it printed."""
     return printable_lines(answer.text)
 
 
@@ -81,6 +82,7 @@ def save_answer(path: StrPath, answer: Answer) -> None:
 
 
 def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
+    """The answer that was saved."""
     own = known_fields(fields, ("figures", "text"), name)
     figures = own.get("figures")
     if not isinstance(own.get("text"), str) or not isinstance(figures, dict):

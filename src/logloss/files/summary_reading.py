@@ -49,6 +49,7 @@ KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
 
 
 def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
+    """What the bytes of a file hold."""
     from logloss.data.arrow.long_form import content_of, read_parquet, sections_of
 
     table, metadata = read_parquet(data, name)

@@ -70,6 +70,8 @@ class RowsHeader:
 
 @dataclass(frozen=True, slots=True)
 class ScoresHeader:
+    """How scores are kept."""
+
     scale: str
     is_binned: bool
     n_rows: int
@@ -77,6 +79,8 @@ class ScoresHeader:
 
 @dataclass(frozen=True, slots=True)
 class GroupedHeader:
+    """How groups, or clusters, are kept."""
+
     columns: tuple[str, ...]
     only: tuple[GroupKey, ...] | None
     scale: str
@@ -88,11 +92,15 @@ class GroupedHeader:
 
 @dataclass(frozen=True, slots=True)
 class GroupsHeader(GroupedHeader):
+    """How groups are kept, and their names."""
+
     names: tuple[GroupKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClustersHeader(GroupedHeader):
+    """How clusters are kept, and their hashes."""
+
     names: tuple[Whole, ...]
 
 
@@ -143,6 +151,7 @@ def checksum(header: Mapping[str, Any], content: Sequence[bytes]) -> str:
 
 
 def save_measurement(path: StrPath, measurement: Measurement) -> None:
+    """Write the summary of a measurement to a file, whole or not at all."""
     write_atomically(path, bytes_of_record(measurement.record))
 
 

@@ -287,6 +287,7 @@ class Measurement(Answer):
 
 
 def measurement_of(record: SummaryRecord) -> Measurement:
+    """The measurement that a summary makes."""
     # The pieces have become parts; two measurements of the same rows hold the same summary.
     record = replace(record, summary=replace(record.summary, pieces=()))
     summary, question = record.summary, record.question
@@ -361,6 +362,7 @@ def first_impossible(summary: LossSummary, source: str) -> str:
 
 
 def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
+    """What is known of miscalibration, and what chance alone would show."""
     put_estimate(figures, "miscalibration_nats", own)
     put(figures, "miscalibration_nats_lowest", own.lowest)
     put(figures, "miscalibration_nats_highest", own.highest)
@@ -371,6 +373,7 @@ def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
+    """What is known of rows without a label yet."""
     reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
     figures["n_unlabelled"] = m.n_unlabelled
     if m.n_unlabelled is None:
@@ -385,6 +388,7 @@ def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
 
 
 def costliest_table(rows: Sequence[CostlyRow]) -> SmallTable:
+    """The costliest rows as a table."""
     from logloss.onepass.summaries.costliest import values_of
 
     columns: dict[str, list[Any]] = {

@@ -194,6 +194,7 @@ def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:
+    """The groups that are kept apart, as keys."""
     if n_columns == 0:
         raise DataError("`groups` names groups of `by`; pass `by`, too.")
     keys = [tuple(group) if isinstance(group, tuple | list) else (group,) for group in groups]

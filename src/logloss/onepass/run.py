@@ -73,10 +73,12 @@ def engine_of(source: object) -> Engine | None:
 
 
 def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
+    """The parts of a source that hand out blocks."""
     return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
 
 
 def nothing_left(source: Source, summary: Summary) -> str:
+    """What is said where no row takes part."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
     if n_dropped:
@@ -169,6 +171,7 @@ def hand_out(
 
 
 def available_cpus() -> int:
+    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -169,6 +169,7 @@ def index_names(schema: pa.Schema) -> frozenset[str]:
 
 
 def type_in(schema: pa.Schema, column: str) -> pa.DataType:
+    """The type of a column of a schema."""
     return schema.field(schema.names.index(column)).type
 
 
@@ -295,6 +296,7 @@ def rows_of_arrays(
 
 
 def constant_column(value: str | None, n_rows: int) -> Column:
+    """A column that is the same in each row."""
     if value is None:
         return Column(np.full(n_rows, np.nan), np.ones(n_rows, bool))
     return Column(np.zeros(n_rows, np.int32), None, (value,))

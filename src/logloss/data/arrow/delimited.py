@@ -123,6 +123,8 @@ class CsvPlace(Place):
 
 @dataclass(frozen=True, slots=True)
 class CsvPart:
+    """One text file, described."""
+
     # Not known without reading them.
     n_rows: ClassVar[None] = None
     path: str
@@ -150,6 +152,8 @@ class CsvPart:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
+    """One text file, known by its header."""
+
     # Text says neither how many rows there are nor which column was an index.
     n_rows: ClassVar[None] = None
     index_names: ClassVar[frozenset[str]] = frozenset()

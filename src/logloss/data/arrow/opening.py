@@ -44,6 +44,7 @@ def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 
 
 def is_pandas(table: object) -> bool:
+    """Whether it is a frame of pandas."""
     return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "iloc") and hasattr(table, "columns")
 
 

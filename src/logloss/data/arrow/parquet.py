@@ -32,6 +32,8 @@ ADVICE = "The file is damaged or not Parquet; fetch or write it again."
 
 @dataclass(frozen=True, slots=True)
 class ParquetPart:
+    """One row group of one file, described."""
+
     path: str
     row_group: int
     first_row: int

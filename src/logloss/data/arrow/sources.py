@@ -44,6 +44,8 @@ PLURALS = {"number": "numbers", "bool": "bools", "text": "text"}
 
 
 class FileSource:
+    """Files that are read together."""
+
     is_rewalkable = True
 
     def __init__(self, name: str, files: Sequence[File]) -> None:
@@ -154,6 +156,8 @@ def _widths_note(column: str, counts: dict[str, int], n_files: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TablePart:
+    """A slice of a table in memory."""
+
     table: pa.Table
     first_row: int
     columns: tuple[str, ...]
@@ -168,6 +172,8 @@ class TablePart:
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
+    """An Arrow table in memory."""
+
     table: pa.Table
     name: str = ""
     is_rewalkable: bool = True
@@ -254,6 +260,7 @@ class PandasSource:
 
 
 def unused_in(schema: pa.Schema, column: str) -> str:
+    """Why a column of a schema is no feature by itself; "" where it is one."""
     return INDEX if column in index_names(schema) else why_unused(type_in(schema, column))
 
 
@@ -302,6 +309,8 @@ class FragmentFile(SchemaFile):
 
 @dataclass(frozen=True, slots=True)
 class StreamPart:
+    """All rows of a stream, once."""
+
     walk: Callable[[tuple[str, ...], tuple[str, ...]], Iterator[Rows]]
     columns: tuple[str, ...]
     texts: tuple[str, ...] = ()

@@ -71,16 +71,19 @@ def _values_of(part: BlockPart) -> float:
 
 
 def rows_of(parts: Sequence[BlockPart]) -> int | None:
+    """How many rows the parts have, where all of them know."""
     sizes = [part.part.n_rows for part in parts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
 
 
 def packed(thing: object) -> bytes:
+    """What travels, as bytes."""
     return pickle.dumps(thing, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def packed_runs(runs: Sequence[Sequence[BlockPart]]) -> list[bytes]:
+    """Runs of parts as they travel."""
     try:
         return [packed(run) for run in runs]
     except (TypeError, ValueError, pickle.PicklingError) as error:
@@ -140,6 +143,7 @@ def fold_partition(number: int, frame: pd.DataFrame, parts: bytes, empty: bytes)
 
 
 def merge_answers(answers: Sequence[bytes]) -> bytes:
+    """On a worker: one answer of several."""
     return packed(merged([opened(each) for each in answers]))
 
 
