@@ -84,7 +84,9 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 
 def with_marks(name: str):
     """A program; those of engines are tested where engines are."""
-    return pytest.param(name, marks=[pytest.mark.slow, pytest.mark.xdist_group("engines")] * (name in OF_ENGINES))
+    return pytest.param(
+        name, marks=[pytest.mark.slow, *([pytest.mark.xdist_group("engines")] if name in OF_ENGINES else [])]
+    )
 
 
 @cache
