@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from logloss.answers.estimate import expit
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Place, Rows
@@ -268,8 +267,10 @@ def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> t
     before = np.full(len(labels), np.inf)
     for _ in range(MOST_STEPS):
         mine = points[:, rows]
-        logits = np.clip(vectors @ mine + offsets[:, None], -LARGEST_LOGIT, LARGEST_LOGIT)
-        residuals = (expit(logits) - labels[:, None]) * (weights * counts)[:, None]
+        logits = vectors @ mine + offsets[:, None]
+        # In one expression NumPy reuses one matrix of n_rows² numbers; by `expit` the step takes twice as long.
+        residuals = 1.0 / (1.0 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT))) - labels[:, None]
+        residuals *= (weights * counts)[:, None]
         residuals[rows, np.arange(len(rows))] *= (counts[rows] - 1.0) / counts[rows]
         slopes = vectors.T @ residuals + penalty[:, None] * mine
         steps = inverse @ slopes
