@@ -78,21 +78,34 @@ def test_weighted_errors_are_those_of_the_weighted_mean():
     contest = logloss.compare(y, {"p": p, "q": q}, sample_weight=w).contest
     d = losses_of(y, q) - losses_of(y, p)
     mean = float(w @ d / w.sum())
-    error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 300 / 299)
+    # The jackknife's 1 − w/W for each row, on average over the squares of the weights.
+    leverage = float((w**3).sum() / (w.sum() * (w**2).sum()))
+    error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 299 / 300) / (1 - leverage)
     assert contest.lead == pytest.approx(mean, rel=NEAR)
     assert contest.error == pytest.approx(error, rel=1e-10)
 
 
-def test_clustered_errors_are_those_of_statsmodels():
+def test_clustered_errors_are_those_of_the_jackknife():
+    """Each cluster left out in turn; t with one degree less than Kish's number of clusters."""
     y, p, q = drawn(SEED, 600)
-    cluster = np.random.default_rng(SEED).integers(0, 60, 600)
+    cluster = np.random.default_rng(SEED).zipf(1.6, 600) % 60
+    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    d = losses_of(y, q) - losses_of(y, p)
+    sizes = np.array([np.count_nonzero(cluster == name) for name in np.unique(cluster)])
+    left_out = np.array([d[cluster != name].mean() for name in np.unique(cluster)])
+    assert contest.error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
+    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * contest.error
+    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=1e-6)
+
+
+def test_errors_of_equal_clusters_are_those_of_statsmodels():
+    y, p, q = drawn(SEED, 600)
+    cluster = np.arange(600) % 60
     contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
     d = losses_of(y, q) - losses_of(y, p)
     fit = sm.OLS(d, np.ones(600)).fit(cov_type="cluster", cov_kwds={"groups": cluster})
-    # For one coefficient statsmodels multiplies by G / (G − 1), as we do.
-    assert contest.error == pytest.approx(float(fit.bse[0]), rel=1e-9)
-    width = scipy.stats.t.ppf(0.975, 59) * contest.error
-    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=0.02)
+    # For one coefficient statsmodels multiplies squares by G / (G − 1), we by its square.
+    assert contest.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
 
 
 def test_the_error_of_dependent_periods_is_that_of_statsmodels():

@@ -42,6 +42,8 @@ class Difference(Answer):
         Population stability index of the scores on ten bins; nan with `psi_reason`.
     is_paired : bool
         Whether the same clusters were counted in both.
+    cautions : tuple of str
+        Those of the two measurements.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Difference(Answer):
     psi: float
     psi_reason: str
     is_paired: bool
+    cautions: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,5 +98,6 @@ class Difference(Answer):
             put_estimate(figures, "within_change_nats", self.within)
             figures["groups"] = [jsonable(row) for row in self.groups]
         put(figures, "psi", self.psi, self.psi_reason)
-        figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE, "notes": list(self.notes)}
+        figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE}
+        figures |= {"cautions": list(self.cautions), "notes": list(self.notes)}
         return figures

@@ -88,8 +88,14 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         psi=psi,
         psi_reason=psi_reason,
         is_paired=is_paired,
+        cautions=_cautions(old, new),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
+
+
+def _cautions(old: Measurement, new: Measurement) -> tuple[str, ...]:
+    """What is to be borne in mind of either."""
+    return tuple(f"{name}: {each}" for name, measured in (("old", old), ("new", new)) for each in measured.cautions)
 
 
 def _check(old: Measurement, new: Measurement) -> None:

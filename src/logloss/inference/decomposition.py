@@ -93,16 +93,15 @@ def decomposed(
         is_one_class = recalibration.positive in (0, recalibration.total)
         return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), miscalibration
     influences = influences_of(recalibration)
-    error, skewness = error_of(*influences.discrimination, float(discrimination))
-    discrimination = with_interval(discrimination, error, skewness, low=0.0)
+    discrimination = with_interval(discrimination, error_of(*influences.discrimination, float(discrimination)), low=0.0)
     if math.isfinite(log_loss):
-        error, skewness = error_of(*influences.miscalibration, float(miscalibration))
-        if math.isnan(error):
+        sampling = error_of(*influences.miscalibration, float(miscalibration))
+        if math.isnan(sampling.error):
             miscalibration.reason = "the losses are too large"
             return discrimination, miscalibration
-        shown = with_interval(float(miscalibration), error, skewness, low=0.0)
+        shown = with_interval(float(miscalibration), sampling, low=0.0)
         miscalibration.low, miscalibration.high, miscalibration.reason = shown.low, shown.high, ""
         if not math.isnan(chance.mean):
             # The mean of chance is taken as known: its own error is a fourteenth of the spread of the draws.
-            miscalibration.beyond_chance = with_interval(miscalibration - chance.mean, error, skewness)
+            miscalibration.beyond_chance = with_interval(miscalibration - chance.mean, sampling)
     return discrimination, miscalibration

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, Z, expit, logit
+from logloss.answers.estimate import Estimate, expit, logit, student_quantile
 from logloss.data.values import Array
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.score_table import ScoreTable
@@ -42,12 +42,12 @@ def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estim
         return Estimate(value, reason=NEXT_TO_NOTHING)
     below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
     # Over the mass of the rarer class, which may be next to nothing, at the end only.
-    error, _ = error_of((above - value) * (rarer / share_zero), (below - value) * (rarer / share_one), 0.0)
+    error, degrees, _ = error_of((above - value) * (rarer / share_zero), (below - value) * (rarer / share_one), 0.0)
     error /= rarer
     if not math.isfinite(error):
         return Estimate(value, reason=NEXT_TO_NOTHING)
     # In log-odds, by the delta method, so that both ends stay in (0, 1).
-    width = Z * error / (value * (1 - value))
+    width = student_quantile(degrees) * error / (value * (1 - value))
     centre = logit(value)
     return Estimate(value, min(expit(centre - width), value), max(expit(centre + width), value))
 

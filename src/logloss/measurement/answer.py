@@ -17,6 +17,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
 from logloss.inference.base_rates import at_base_rates
 from logloss.inference.calibration_line import calibration_line
+from logloss.inference.cautions import cautions_of
 from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Miscalibration, decomposed
 from logloss.inference.groups import groups_table, margin
@@ -79,6 +80,11 @@ class Measurement(Answer):
         where a file of an older logloss does not say.
     negatives_kept : float
         The share of negatives that training kept, for which all forecasts were corrected; 1 for no correction.
+    effective_rows, effective_clusters : float
+        (Σw)² / Σw² of the weights of rows, or of clusters: of how many equal ones they vary as much. Of clusters that
+        of the rarer class where it is less; nan without `cluster`.
+    cautions : tuple of str
+        Where the data are too few for intervals to hold what they say, and why.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
@@ -121,6 +127,9 @@ class Measurement(Answer):
     unlabelled_mean_proba: float
     unlabelled_expected_log_loss: float
     n_clusters: int
+    effective_rows: float
+    effective_clusters: float
+    cautions: tuple[str, ...]
     n_scores: int
     is_exact: bool
     sum_weight: float
@@ -278,10 +287,12 @@ class Measurement(Answer):
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
         if self.cluster:
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
+            put(figures, "effective_clusters", self.effective_clusters)
         if self.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.groups]
-        figures["confidence"] = CONFIDENCE
+        put(figures, "effective_rows", self.effective_rows)
+        figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions)}
         figures["notes"] = list(self.notes)
         return figures
 
@@ -321,6 +332,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
         groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
+        effective_rows=moments.effective_rows,
+        effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
+        cautions=cautions_of(moments, summary.costliest.rows),
         n_rows=summary.n_rows,
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,

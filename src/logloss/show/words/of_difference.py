@@ -7,7 +7,7 @@ import math
 from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
-from logloss.show.words.of_measurement import group_value, shown, signed
+from logloss.show.words.of_measurement import caution_lines, group_value, shown, signed
 from logloss.text import (
     MINUS,
     adding_digits,
@@ -31,7 +31,7 @@ UNEQUAL = 1.5
 def text_of(d: Difference) -> str:
     """The whole difference."""
     parts = [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
-    paragraphs = [[sentence(d), *warnings(d)], parts, groups_lines(d)]
+    paragraphs = [[sentence(d), *warnings(d)], parts, caution_lines(d.cautions), groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 

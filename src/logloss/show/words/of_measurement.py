@@ -44,6 +44,7 @@ def text_of(m: Measurement) -> str:
     for rows in tables:
         paragraphs.append(lines[: len(rows)])
         lines = lines[len(rows) :]
+    paragraphs.append(caution_lines(m.cautions))
     paragraphs.append(costliest_lines(m))
     if m.by:
         paragraphs += group_paragraphs(m)
@@ -83,6 +84,8 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
         kind = "bucket" if answer.has_buckets else "cluster"
         of_what = ", ".join(printable(name) for name in answer.cluster)
         independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
+        if answer.n_clusters - answer.effective_clusters > 0.05:
+            independent += f" ({fixed(answer.effective_clusters, 1)} effective)"
     return " · ".join([*said, f"intervals: 95 %, {independent}"])
 
 
@@ -205,6 +208,11 @@ def expectation(m: Measurement) -> str:
     if abs(m.expected_z) < Z:
         return f"the truth cost {gap} {more}: within chance ({z})"
     return f"the truth cost {gap} {more}: {'over' if m.expected_gap > 0 else 'under'}-confident ({z})"
+
+
+def caution_lines(cautions: Sequence[str]) -> list[str]:
+    """What is to be borne in mind of the intervals."""
+    return [f"caution: {each}" for each in cautions]
 
 
 def costliest_lines(m: Measurement) -> list[str]:
