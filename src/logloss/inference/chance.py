@@ -7,7 +7,6 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -104,18 +103,11 @@ def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, A
 def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     """Draws over the places, put together where there are more than so many."""
     runs = table.merged(most)
-    if_zero, if_one = (runs.mean(finite(table.points.costs(label))) for label in (0, 1))
+    costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
     if math.isfinite(miscalibration):
         # What was found is compared at the coarseness of the draws, and rounded as they are.
-        miscalibration = miscalibration_of(runs.ones, runs.mass, if_zero, if_one)
-    draw = partial(_shown_by_chance, runs, if_zero, if_one)
-    seeds = np.random.SeedSequence(_seed(table)).spawn(N_DRAWS)
-    # A seed for each draw: what is drawn does not depend on who draws it.
-    if len(runs.mass) < FEWEST_SHARED:
-        shown = np.array([draw(seed) for seed in seeds])
-    else:
-        with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
-            shown = np.array(list(pool.map(draw, seeds)))
+        miscalibration = miscalibration_of(runs.ones, runs.mass, costs)
+    shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
     # Of few places or rows many draws show what was found, to the rounding of its sums: those show as much.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
     return Chance(
@@ -127,16 +119,25 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     )
 
 
-def _shown_by_chance(runs: Runs, if_zero: Array, if_one: Array, seed: np.random.SeedSequence) -> float:
-    """The miscalibration of one draw of labels."""
-    # The fastest of NumPy's generators to seed and to draw from.
-    random = np.random.Generator(np.random.SFC64(seed))
-    return miscalibration_of(runs.drawn(runs.proba, random) * runs.mass, runs.mass, if_zero, if_one)
+def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
+    """The miscalibration of so many draws of labels from probabilities, of forecasts with these costs of 0 and of 1."""
+    seeds = np.random.SeedSequence(_seed(table)).spawn(n_draws)
+
+    def draw(seed: np.random.SeedSequence) -> float:
+        # The fastest of NumPy's generators to seed and to draw from.
+        random = np.random.Generator(np.random.SFC64(seed))
+        return miscalibration_of(runs.drawn(proba, random) * runs.mass, runs.mass, costs)
+
+    # A seed for each draw: what is drawn does not depend on who draws it.
+    if len(runs.mass) < FEWEST_SHARED:
+        return np.array([draw(seed) for seed in seeds])
+    with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
+        return np.array(list(pool.map(draw, seeds)))
 
 
-def miscalibration_of(ones: Array, mass: Array, if_zero: Array, if_one: Array) -> float:
-    """What such masses of ones cost more at such costs than after their isotonic recalibration; ones is not changed."""
-    loss = dot(ones, if_one) + dot(mass - ones, if_zero)
+def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:
+    """What masses of ones cost more at costs of 0 and of 1 than after their isotonic recalibration."""
+    loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
     # Recalibrated rows never cost more: below 0 is rounding.
     return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
 
