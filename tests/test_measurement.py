@@ -20,7 +20,7 @@ from strategies import Table, random_table, tables
 
 import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
-from logloss.answers.estimate import CONFIDENCE, Z, untransformed
+from logloss.answers.estimate import CONFIDENCE, Z, student_quantile, untransformed
 from logloss.inference.moments import FEWEST_OF_RARER_CLASS, moments_of
 from logloss.inference.score_table import score_table_of
 
@@ -86,7 +86,8 @@ def plainly(table: Table) -> dict[str, float]:
     # The jackknife's 1 − w/W for each row, on average over the squares of the weights; (n − 1)/n of equal ones.
     leverage = (w**3).sum() / (total * (w**2).sum())
     inflation = (1 - 1 / n) / (1 - leverage) ** 2
-    half = stats.t.ppf(0.975, total**2 / (w**2).sum() - 1)
+    # Against SciPy in test_estimate.py.
+    half = student_quantile(float(total**2 / (w**2).sum()) - 1)
 
     # Hall (1992): T = (mean − μ) / SE, x = T + λT²/3 + λ²T³/27 + λ/6 is standard normal; solved for T by its root.
     d = w * (loss - s)

@@ -121,21 +121,20 @@ def parts_rows(m: Measurement) -> list[list[str]]:
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, parts, least=5)
-    known = fixed(m.discrimination, digits), shown(m.discrimination, 4)
     rows = [
         ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
-        [f"{MINUS} discrimination", *known, "what the predictions know"],
+        [f"{MINUS} discrimination", fixed(m.discrimination, digits), "", "what the predictions know"],
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    return rows + chance_rows(m)
+    return rows + chance_rows(m) + excess_rows(m)
 
 
 def miscalibration_range(found: Any) -> str:
-    """Its interval, and what is certain of it where bins leave too much open."""
+    """What is certain of it where bins leave too much open."""
     if math.isfinite(found) and found.highest - found.lowest > WIDE * found:
         return f"between {significant(found.lowest, 3)} and {significant(found.highest, 3)} (bins)"
-    return shown(found, 4)
+    return ""
 
 
 def chance_rows(m: Measurement) -> list[list[str]]:
@@ -149,10 +148,18 @@ def chance_rows(m: Measurement) -> list[list[str]]:
     if math.isnan(found.by_chance_95):
         return [["  by chance alone", fixed(found.by_chance, digits), "over all outcomes", f"{who}: {p}"]]
     high = f"95 of 100 below {fixed(found.by_chance_95, digits)}"
-    rows = [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
-    beyond = found.beyond_chance
-    if beyond.has_interval:
-        rows.append(["  beyond chance", fixed(beyond, digits), interval(beyond.low, beyond.high, digits), ""])
+    return [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
+
+
+def excess_rows(m: Measurement) -> list[list[str]]:
+    """Discrimination and miscalibration without what the isotonic fit overfits, where they have an interval."""
+    parts = [("discrimination", m.discrimination), ("miscalibration", m.miscalibration)]
+    rows = []
+    for name, part in parts:
+        if part.excess.has_interval:
+            digits = 4 if abs(part.excess) >= 1e-3 else 6
+            said = f"{name} less {significant(part.overfitting, 2)} of overfitting"
+            rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), said])
     return rows
 
 
