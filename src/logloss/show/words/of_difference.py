@@ -98,13 +98,16 @@ def parts_rows(d: Difference) -> list[list[str]]:
 
 
 def remarks(d: Difference) -> list[str]:
-    """What chance makes of it where the numbers of rows differ, and how far the scores moved."""
+    """What the isotonic fits overfit where the numbers of rows differ, and how far the scores moved."""
     found = []
     sizes = sorted((d.old.n_rows, d.new.n_rows))
-    if not math.isnan(d.miscalibration_by_chance) and sizes[1] > UNEQUAL * sizes[0]:
+    if math.isnan(d.overfitting):
+        found.append("discrimination and miscalibration with what the isotonic fits overfit, which is not known")
+    elif sizes[1] > UNEQUAL * sizes[0]:
+        overfitted = " → ".join(fixed(each.discrimination.overfitting, 4) for each in (d.old, d.new))
         found.append(
-            f"of the miscalibration, chance alone makes {signed(d.miscalibration_by_chance, 4)}: "
-            f"{counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)}"
+            f"discrimination and miscalibration without the overfitting of the isotonic fits: {overfitted} "
+            f"({counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)})"
         )
     if not math.isnan(d.psi):
         moved = "hardly moved" if d.psi < LITTLE else "moved" if d.psi < MUCH else "moved a lot"
