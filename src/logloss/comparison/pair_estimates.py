@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
+from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
@@ -188,20 +190,32 @@ class PairEstimator:
         """What the worse has more of miscalibration, and of discrimination."""
         mine, other = self.recalibrations[better], self.recalibrations[worse]
         # The uncertainty is that of the same labels: it cancels.
-        discrimination = mine.log_loss - other.log_loss
+        overfitting = self.overfitting[worse].nats - self.overfitting[better].nats
+        reason = self._why_no_parts(lead) or self.overfitting[better].reason
+        # What is not known of one is not known of any: labels and clusters are the same.
+        discrimination = mine.log_loss - other.log_loss - (0.0 if math.isnan(overfitting) else overfitting)
         miscalibration = lead + discrimination
-        reason = self._why_no_parts(lead)
         if reason:
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         if self.summary.clusters is None:
             error_of = joint_error(self.summary.joint[place], self.tables, better, worse, self.summary.n_rows)
         else:
             error_of = self._error_of_clusters(better, worse)
+        # Of the isotonic fits themselves, not of smooth ones: both overfit the same labels, and what they have in
+        # common of it cancels only so.
         ours, theirs = influences_of(mine), influences_of(other)
         with np.errstate(over="ignore", invalid="ignore"):
             lost = error_of(ours.miscalibration, theirs.miscalibration, miscalibration)
             saved = error_of(ours.discrimination, theirs.discrimination, discrimination)
         return with_interval(miscalibration, lost), with_interval(discrimination, saved)
+
+    @cached_property
+    def overfitting(self) -> list[Overfitting]:
+        """What the isotonic fit of each forecast overfits."""
+        return [
+            overfitting_of(table, self.summary.clusters, is_soft=self.summary.losses[0].is_soft)
+            for table in self.tables
+        ]
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
         """Errors of differences of means of functions of the two scores, with clusters as the observations."""

@@ -54,7 +54,8 @@ class Contest:
     is_identical : bool
         Whether the two cost the same in every row.
     miscalibration, discrimination : Estimate
-        What the worse has more of, or less: lead = miscalibration − discrimination.
+        What the worse has more of, or less, without what the isotonic fits overfit: lead = miscalibration −
+        discrimination.
     log_evidence : float
         Logarithm of the likelihood ratio of the better to the worse, in nats: 3.0 is 20 to 1. The ratio is a test of
         the worse one's probabilities that one may look at whenever one likes. nan with `evidence_reason`.
