@@ -121,7 +121,7 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
 
 def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
     """The miscalibration of so many draws of labels from probabilities, of forecasts with these costs of 0 and of 1."""
-    seeds = np.random.SeedSequence(_seed(table)).spawn(n_draws)
+    seeds = np.random.SeedSequence(seed_of(table)).spawn(n_draws)
 
     def draw(seed: np.random.SeedSequence) -> float:
         # The fastest of NumPy's generators to seed and to draw from.
@@ -142,7 +142,7 @@ def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> f
     return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
 
 
-def _seed(table: ScoreTable) -> int:
+def seed_of(table: ScoreTable) -> int:
     """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
     digest = hashlib.sha256(table.points.values.tobytes())
     ones, rows = table.integers

@@ -50,24 +50,29 @@ def figures_of(summary: LossSummary, table: ScoreTable) -> tuple[Moments, ErrorO
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
-    """What each cluster adds to a mean to which rows of 0 and 1 contribute so much at each place of the table.
+    """What each cluster adds to a mean to which rows of 0 and 1 contribute so much at each place of the table."""
+    return np.asarray(cluster_sums(clusters, zeros, ones, table).sum(axis=1))
+
+
+def cluster_sums(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
+    """The same in each coarse bin, shape (n_clusters, n_bins); none where no cells are kept.
 
     Places are put together into coarse bins, within which a label's rows count as their mean.
     """
     cells = clusters.cells
     if cells is None:
-        return np.zeros(0)
-    deviations = np.zeros(clusters.n_groups)
+        return np.zeros((0, 0))
     counts, masses = cells.counts.keys, cells.masses.keys
     # Clusters may have bins that no place of the table is in.
     n_bins = 1 + max((int(keys.max()) >> GROUP_BITS for keys in (counts, masses) if len(keys)), default=0)
+    sums = np.zeros((clusters.n_groups, n_bins))
     shares = table.shares_of(cells.masses)
     for label, values in enumerate((zeros, ones)):
         means = table.coarse_means(clusters.shift, label, values, n_bins)
         hard = cells.counts.counts[:, label] * table.share_of_a_row
-        np.add.at(deviations, counts & GROUP_MASK, hard * means[counts >> GROUP_BITS])
-        np.add.at(deviations, masses & GROUP_MASK, shares[label] * means[masses >> GROUP_BITS])
-    return deviations
+        for keys, mass in ((counts, hard), (masses, shares[label])):
+            np.add.at(sums, (keys & GROUP_MASK, keys >> GROUP_BITS), mass * means[keys >> GROUP_BITS])
+    return sums
 
 
 def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:
