@@ -78,21 +78,34 @@ def test_weighted_errors_are_those_of_the_weighted_mean():
     contest = logloss.compare(y, {"p": p, "q": q}, sample_weight=w).contest
     d = losses_of(y, q) - losses_of(y, p)
     mean = float(w @ d / w.sum())
-    error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 300 / 299)
+    # The jackknife's 1 − w/W for each row, on average over the squares of the weights.
+    leverage = float((w**3).sum() / (w.sum() * (w**2).sum()))
+    error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 299 / 300) / (1 - leverage)
     assert contest.lead == pytest.approx(mean, rel=NEAR)
     assert contest.error == pytest.approx(error, rel=1e-10)
 
 
-def test_clustered_errors_are_those_of_statsmodels():
+def test_clustered_errors_are_those_of_the_jackknife():
+    """Each cluster left out in turn; t with one degree less than Kish's number of clusters."""
     y, p, q = drawn(SEED, 600)
-    cluster = np.random.default_rng(SEED).integers(0, 60, 600)
+    cluster = np.random.default_rng(SEED).zipf(1.6, 600) % 60
+    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    d = losses_of(y, q) - losses_of(y, p)
+    sizes = np.array([np.count_nonzero(cluster == name) for name in np.unique(cluster)])
+    left_out = np.array([d[cluster != name].mean() for name in np.unique(cluster)])
+    assert contest.error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
+    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * contest.error
+    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=1e-6)
+
+
+def test_errors_of_equal_clusters_are_those_of_statsmodels():
+    y, p, q = drawn(SEED, 600)
+    cluster = np.arange(600) % 60
     contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
     d = losses_of(y, q) - losses_of(y, p)
     fit = sm.OLS(d, np.ones(600)).fit(cov_type="cluster", cov_kwds={"groups": cluster})
-    # For one coefficient statsmodels multiplies by G / (G − 1), as we do.
-    assert contest.error == pytest.approx(float(fit.bse[0]), rel=1e-9)
-    width = scipy.stats.t.ppf(0.975, 59) * contest.error
-    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=0.02)
+    # For one coefficient statsmodels multiplies squares by G / (G − 1), we by its square.
+    assert contest.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
 
 
 def test_the_error_of_dependent_periods_is_that_of_statsmodels():
@@ -116,6 +129,8 @@ def test_parts_have_the_errors_of_the_rows():
     """By brute force: isotonic fits of scikit-learn, what each row adds to each part, a paired error."""
     y, p, q = drawn(SEED, 400)
     contest = logloss.compare(y, {"p": p, "q": q}).contest
+    of_q, of_p = (logloss.measure(y, each).miscalibration.overfitting for each in (q, p))
+    overfitting = of_q - of_p
     parts = {}
     for name, forecast in (("p", p), ("q", q)):
         fit = np.clip(IsotonicRegression(y_min=0, y_max=1).fit_transform(forecast, y), 0, 1)
@@ -125,9 +140,9 @@ def test_parts_have_the_errors_of_the_rows():
         parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(400, y.mean())) - recalibrated
     for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
         d = parts["q"][part] - parts["p"][part]
-        assert found == pytest.approx(d.mean(), rel=1e-9)
+        assert found == pytest.approx(d.mean() - overfitting, rel=1e-9)
         # Rows of one bin, 2^-10.4 of log-odds wide at most, count as their mean: some thousandths of the spread.
-        assert found.high - found.low == pytest.approx(2 * 1.959964 * d.std(ddof=1) / 20, rel=0.02)
+        assert found.high - found.low == pytest.approx(2 * 1.965927 * d.std(ddof=1) / 20, rel=0.02)
     assert contest.miscalibration - contest.discrimination == pytest.approx(contest.lead, abs=1e-15)
 
 
@@ -146,7 +161,7 @@ def test_parts_have_the_errors_of_the_clusters():
     for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
         d = parts["q"][part] - parts["p"][part]
         added = np.bincount(cluster, d - d.mean()) / 900
-        error = math.sqrt(float(added @ added) * 150 / 149)
+        error = math.sqrt(float(added @ added)) * 150 / 149
         # Scores count as the mean of their bin, an eighth of their odds wide (four bins for each power of two).
         assert found.high - found.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 149) * error, rel=0.15)
 

@@ -247,8 +247,8 @@ def test_a_rare_class_that_weighs_next_to_nothing_is_no_one_class():
 def test_weights_and_log_odds_of_every_size_are_measured_by_group_and_cluster(weight, size):
     """Warnings are errors: nothing may leave the floats unseen. Groups have rows enough of each class for intervals."""
     rng = np.random.default_rng(SEED)
-    y, z = rng.integers(0, 2, 180), rng.uniform(-1, 1, 180) * np.where(np.arange(180) % 4, 1.0, size)
-    w, by, cluster = rng.choice([1.0, weight], 180), np.arange(180) % 3, np.arange(180) % 11
+    y, z = rng.integers(0, 2, 600), rng.uniform(-1, 1, 600) * np.where(np.arange(600) % 4, 1.0, size)
+    w, by, cluster = rng.choice([1.0, weight], 600), np.arange(600) % 3, np.arange(600) % 50
     m = measure(y, y_logit=z, sample_weight=w, by=by, cluster=cluster)
     figures = m.to_dict()
     for row in (figures, *figures["groups"]):

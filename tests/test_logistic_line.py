@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
@@ -132,7 +133,7 @@ def test_slope_and_intercept_are_those_of_statsmodels_with_robust_errors():
     assert [intercept, slope] == pytest.approx(fit.params, abs=1e-9)
     half = [(each.high - each.low) / 2 for each in (intercept, slope)]
     wider = math.sqrt(3000 / 2999)
-    assert half == pytest.approx(1.959963984540054 * wider * fit.bse, rel=1e-6)
+    assert half == pytest.approx(stats.t.ppf(0.975, 2999) * wider * fit.bse, rel=1e-6)
 
 
 def test_weights_enter_as_in_statsmodels():
@@ -145,9 +146,11 @@ def test_weights_enter_as_in_statsmodels():
     p = expit(x @ fit.params)
     bread = np.linalg.inv((x.T * (w * p * (1 - p))) @ x)
     meat = (x.T * (w * (y - p)) ** 2) @ x
-    errors = np.sqrt(np.diag(bread @ meat @ bread) * 2000 / 1999)
+    # As of a weighted mean: the jackknife's 1 − w/W on average over the squares of the weights.
+    leverage = (w**3).sum() / (w.sum() * (w**2).sum())
+    errors = np.sqrt(np.diag(bread @ meat @ bread) * 1999 / 2000) / (1 - leverage)
     half = [(each.high - each.low) / 2 for each in (intercept, slope)]
-    assert half == pytest.approx(1.959963984540054 * errors, rel=1e-6)
+    assert half == pytest.approx(stats.t.ppf(0.975, w.sum() ** 2 / (w**2).sum() - 1) * errors, rel=1e-6)
 
 
 def test_clusters_make_the_interval_of_the_slope_wider():

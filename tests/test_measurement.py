@@ -20,7 +20,7 @@ from strategies import Table, random_table, tables
 
 import logloss
 from logloss import Estimate, Measurement, log_loss, measure, surprisal
-from logloss.answers.estimate import CONFIDENCE, Z, untransformed
+from logloss.answers.estimate import CONFIDENCE, Z, student_quantile, untransformed
 from logloss.inference.moments import FEWEST_OF_RARER_CLASS, moments_of
 from logloss.inference.score_table import score_table_of
 
@@ -83,22 +83,28 @@ def plainly(table: Table) -> dict[str, float]:
     spread = math.sqrt((w**2 * p * (1 - p) * z**2).sum()) / total
     found["expected_z"] = math.nan if is_soft else found["expected_gap"] / spread
 
+    # The jackknife's 1 − w/W for each row, on average over the squares of the weights; (n − 1)/n of equal ones.
+    leverage = (w**3).sum() / (total * (w**2).sum())
+    inflation = (1 - 1 / n) / (1 - leverage) ** 2
+    # Against SciPy in test_estimate.py.
+    half = student_quantile(float(total**2 / (w**2).sum()) - 1)
+
     # Hall (1992): T = (mean − μ) / SE, x = T + λT²/3 + λ²T³/27 + λ/6 is standard normal; solved for T by its root.
     d = w * (loss - s)
-    error = math.sqrt((d**2).sum() * n / (n - 1)) / total
+    error = math.sqrt((d**2).sum() * inflation) / total
     skew = (d**3).sum() / (d**2).sum() ** 1.5
 
     def inverted(x: float) -> float:
         roots = np.roots([skew**2 / 27, skew / 3, 1, skew / 6 - x])
         return float(roots[np.abs(roots.imag).argmin()].real)
 
-    found["log_loss.low"] = max(0.0, s - error * inverted(1.959963984540054))
-    found["log_loss.high"] = s - error * inverted(-1.959963984540054)
+    is_weighted = len(np.unique(w)) > 1
+    ends = [half, -half] if is_weighted else [inverted(1.959963984540054), inverted(-1.959963984540054)]
+    found["log_loss.low"], found["log_loss.high"] = max(0.0, s - error * ends[0]), s - error * ends[1]
 
     def error_of(influence: np.ndarray) -> float:
-        return math.sqrt((influence**2).sum() * n / (n - 1)) / total
+        return math.sqrt((influence**2).sum() * inflation) / total
 
-    half = 1.959963984540054
     of_brier = half * error_of(w * (brier - found["brier"]))
     found["brier.low"], found["brier.high"] = max(found["brier"] - of_brier, 0), min(found["brier"] + of_brier, 1)
     slope = math.log((1 - rate) / rate)

@@ -12,7 +12,7 @@ import numpy as np
 
 from logloss.data.values import Array
 from logloss.inference.logistic_line import ScoredLabels, is_inside
-from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs
+from logloss.inference.score_table import ScoreTable, effective_rows, score_table_of, starts_of_runs, whole_rows
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK
 from logloss.onepass.summaries.group_keys import GROUP_BITS
@@ -120,7 +120,7 @@ def score_bins_of(summary: LossSummary) -> ScoreBins:
 
 def _rows(mass: Array, square: Array) -> Array:
     """How many rows of one weight have this mass together, and this sum of squares."""
-    return np.maximum(np.rint(effective_rows(mass, square)), mass > 0).astype(np.int64)
+    return np.maximum(effective_rows(mass, square), mass > 0)
 
 
 def _means(values: Array, masses: tuple[Array, Array], edge: Array) -> Array:
@@ -142,8 +142,9 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
     if summary.clusters is not None:
         return _folds_of_clusters(bins, summary.clusters, n_folds, random)
     # Rows of one label and place are equal: to draw folds of them is to split their number.
-    drawn = np.moveaxis(random.multinomial(bins.rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
-    shares = drawn / np.maximum(bins.rows, 1)
+    rows = whole_rows(bins.rows, random)
+    drawn = np.moveaxis(random.multinomial(rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
+    shares = drawn / np.maximum(rows, 1)
     return shares[:, :2] * (bins.masses - bins.soft) + shares[:, 2:] * bins.soft
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, with_interval
+from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
@@ -20,7 +20,7 @@ from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
-from logloss.inference.moments import dot
+from logloss.inference.moments import Moments, dot
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
@@ -159,7 +159,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
     n_folds = max(min(n_folds, n_observations), 2)
     folds = folds_of(bins, summary, n_folds, random)
-    effect = 1.0 if summary.clusters is None else design_effect(bins.table, summary.n_rows, error_of)
+    effect = 1.0 if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
     kind = selected_method(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
@@ -193,13 +193,13 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     )
 
 
-def design_effect(table: ScoreTable, n_rows: int, error_of: ErrorOf) -> float:
+def design_effect(table: ScoreTable, moments: Moments, error_of: ErrorOf) -> float:
     """How many rows of clusters make one independent observation: the ratio of the variances of the mean loss."""
     if_zero, if_one = finite(table.if_zero), finite(table.if_one)
     zeros, ones = table.shares
     mean = dot(zeros, if_zero) + dot(ones, if_one)
-    plain, _ = error_of_rows(table, n_rows)(if_zero, if_one, mean)
-    clustered, _ = error_of(if_zero, if_one, mean)
+    plain = error_of_rows(table, moments)(if_zero, if_one, mean).error
+    clustered = error_of(if_zero, if_one, mean).error
     # Where all rows cost the same, or too much, clusters make no difference that could be seen.
     is_known = plain > 0 and math.isfinite(clustered) and math.isfinite(plain)
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
@@ -212,14 +212,12 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str, *,
     if reason == "infinite":
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
-    more, error, skewness = candidates.difference(NOTHING, method, error_of)
+    more, sampling = candidates.difference(NOTHING, method, error_of)
     if is_choice and AUTO in candidates.costs:
         # How sure the choice is shows in how far the two are apart.
         naive, (_, more) = more, candidates.gaps(NOTHING, AUTO)
-        error = math.hypot(error, more - naive)
-    if reason or not math.isfinite(error):
-        return Estimate(more, reason=reason or "the losses are too large")
-    return with_interval(more, error, skewness)
+        sampling = sampling._replace(error=math.hypot(sampling.error, more - naive))
+    return Estimate(more, reason=reason) if reason else with_interval(more, sampling)
 
 
 def _share(saves: Estimate, loss: float) -> Estimate:
@@ -237,9 +235,9 @@ def _table(candidates: CrossFit, methods: tuple[str, ...], error_of: ErrorOf) ->
     for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
-        more, error, _ = (
-            candidates.difference(NOTHING, method, error_of) if is_known else (math.nan, math.nan, math.nan)
+        more, sampling = (
+            candidates.difference(NOTHING, method, error_of) if is_known else (math.nan, SamplingError(math.nan))
         )
-        found.append((method, loss, more, error))
+        found.append((method, loss, more, sampling.error))
     names = ("method", "log_loss_nats", "saves_nats", "error_nats")
     return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})

@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from logloss.answers.estimate import SamplingError
 from logloss.calibration.bins import ScoreBins
 from logloss.calibration.map_fits import FitData, costs_of, fitted_map
 from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
@@ -76,13 +77,12 @@ class CrossFit:
         variance *= self.row * self.bins.n_effective
         return mean, math.sqrt(variance + self.by_chance(method, other))
 
-    def difference(self, method: str, other: str, error_of: ErrorOf) -> tuple[float, float, float]:
-        """(Mean cost of a method less that of another, its standard error, the skewness of the sum)."""
+    def difference(self, method: str, other: str, error_of: ErrorOf) -> tuple[float, SamplingError]:
+        """(Mean cost of a method less that of another, how it varies)."""
         gaps, mean = self.gaps(method, other)
-        error, skewness = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
-        both = math.hypot(error, math.sqrt(self.by_chance(method, other)))
-        # What fitting adds has no skewness that is known: it dilutes that of the mean.
-        return mean, both, skewness * (error / both) ** 3 if both > 0 else 0.0
+        sampling = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
+        both = math.hypot(sampling.error, math.sqrt(self.by_chance(method, other)))
+        return mean, sampling._replace(error=both)
 
 
 def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float = 1.0) -> CrossFit:

@@ -40,6 +40,8 @@ class Comparison(Answer):
         holds for all pairs at once.
     n_rows, n_dropped, n_clusters, n_periods : int
         Rows that take part, rows left out by missing="drop", clusters (or buckets of them), periods of `order`.
+    effective_rows, effective_clusters, cautions : float, float, tuple of str
+        As those of a `Measurement`.
     base_rate : float
         Mean label.
 
@@ -68,6 +70,9 @@ class Comparison(Answer):
     n_dropped: int
     n_clusters: int
     n_periods: int
+    effective_rows: float
+    effective_clusters: float
+    cautions: tuple[str, ...]
     base_rate: float
     sum_weight: float
     is_soft: bool
@@ -139,13 +144,15 @@ class Comparison(Answer):
         figures["pairs"] = pairs
         if self.cluster:
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
+            put(figures, "effective_clusters", self.effective_clusters)
         if self.order:
             figures |= {"order": self.order, "n_periods": self.n_periods}
         if self.contest.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.contest.groups]
         figures["furthest_apart"] = [jsonable(row) for row in self.contest.apart]
-        figures |= {"confidence": CONFIDENCE, "notes": list(self.notes)}
+        put(figures, "effective_rows", self.effective_rows)
+        figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions), "notes": list(self.notes)}
         return figures
 
 

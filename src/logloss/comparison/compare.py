@@ -16,6 +16,7 @@ from logloss.data.forecasters import bind_forecasters
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import positive_text
 from logloss.data.values import Value
+from logloss.inference.cautions import cautions_of
 from logloss.measurement.answer import first_impossible
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
     if len(names) == 2:
         change = first.lead if first.better == names[0] else negated(first.lead)
     (groups, periods), clusters = summary.keyed, summary.clusters
+    best = order[0]
+    moments = estimator.moments[best]
     return Comparison(
         names=names,
         log_losses=dict(zip(names, estimator.losses, strict=True)),
@@ -175,8 +178,11 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         n_dropped=summary.n_dropped,
         n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_groups,
-        base_rate=estimator.moments[0].quotient("a"),
-        sum_weight=estimator.moments[0].sum_weight(),
+        effective_rows=moments.effective_rows,
+        effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
+        cautions=cautions_of(moments, summary.losses[best].costliest.rows),
+        base_rate=moments.quotient("a"),
+        sum_weight=moments.sum_weight(),
         is_soft=summary.losses[0].is_soft,
         by=() if groups is None else groups.columns,
         cluster=() if clusters is None else clusters.columns,

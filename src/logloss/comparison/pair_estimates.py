@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import cached_property
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, Z, normal_quantile, student_quantile, with_interval
+from logloss.answers.estimate import Estimate, SamplingError, student_quantile, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
@@ -24,7 +24,8 @@ from logloss.comparison.pairwise import (
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.groups import GroupSums
-from logloss.inference.moments import ClusteredMoments, Moments, dot, error_of_deviations, moments_of
+from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
+from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
@@ -34,8 +35,8 @@ from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
 
 # (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
-# difference of the means) -> (its standard error, skewness).
-ErrorOfPair = Callable[[Influence, Influence, float], tuple[float, float]]
+# difference of the means) -> how it varies.
+ErrorOfPair = Callable[[Influence, Influence, float], SamplingError]
 
 
 def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse: int, n_rows: int) -> ErrorOfPair:
@@ -47,19 +48,14 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
     bins = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
     of_better, of_worse = bins if better < worse else bins[::-1]
 
-    def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
-        squares = cubes = 0.0
+    def error(mine: Influence, other: Influence, mean: float) -> SamplingError:
+        squares = 0.0
         for label in (0, 1):
             d = tables[worse].coarse_means(joint.level, label, other[label])[of_worse]
             d = d - tables[better].coarse_means(joint.level, label, mine[label])[of_better] - mean
-            rows = counts[:, label].astype(np.float64)
-            squares += dot(rows, d**2)
-            cubes += dot(rows, d**3)
-        if squares <= 0:
-            return 0.0, 0.0
+            squares += dot(counts[:, label].astype(np.float64), d**2)
         # Counts of rows: joint scores are kept of hard labels without weights only.
-        standard_error = math.sqrt(squares / n_rows / max(n_rows - 1, 1))
-        return standard_error, cubes / squares**1.5
+        return SamplingError(math.sqrt(squares / n_rows / max(n_rows - 1, 1)), n_rows - 1)
 
     return error
 
@@ -116,12 +112,13 @@ class PairEstimator:
             unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")
             course = replace(course, sequence=unknown, clear_since="", table=None) if course.n_periods else course
         # An interval for all pairs that would have to exclude 0, with the power asked for.
-        width = paired.quantile(self.level) + Z_OF_POWER
+        width = student_quantile(paired.sampling.degrees, self.level) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
         needed = None
-        if has_error and lead > 0 and paired.error > 0:
+        error = paired.sampling.error
+        if has_error and lead > 0 and error > 0:
             # Errors shrink with the root of the rows. Not a power: that of a float raises an error at infinity.
-            rows = n_rows * (width * paired.error / lead) * (width * paired.error / lead)
+            rows = n_rows * (width * error / lead) * (width * error / lead)
             needed = math.ceil(rows) if math.isfinite(rows) else None
         return Contest(
             self.names[better],
@@ -129,7 +126,7 @@ class PairEstimator:
             whole,
             paired.estimate(),
             at_once,
-            paired.error if has_error else math.nan,
+            error if has_error else math.nan,
             (n_better, n_worse, counts[3]),
             contrast.sum("cc") == 0 and not any(counts[1:3]),
             miscalibration,
@@ -138,7 +135,7 @@ class PairEstimator:
             no_evidence,
             course,
             needed,
-            width * paired.error if has_error else math.nan,
+            width * error if has_error else math.nan,
             self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),
@@ -148,20 +145,16 @@ class PairEstimator:
         """The mean difference over the rows that are possible for both."""
         mean = moments.quotient("c") if moments.weight else math.nan
         if not moments.weight:
-            return PairedDifference(mean, math.nan, 0.0, "no row is possible for both", normal_quantile)
+            return PairedDifference(mean, SamplingError(math.nan), "no row is possible for both")
         reason = self.moments[0].why_no_interval()
         if moments.n_rows < FEWEST_OF_GROUP:
             reason = reason or f"too few rows ({moments.n_rows})"
         if self.summary.clusters is None:
-            error = math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
-            return PairedDifference(mean, error, moments.skewness(), reason, normal_quantile)
+            return PairedDifference(mean, moments.error_of_loss(), reason)
         if not is_whole:
-            return PairedDifference(mean, math.nan, 0.0, reason or "infinite", normal_quantile)
-        grouped = ClusteredMoments(moments, self._totals(i, j, sign))
-        # Without the quantile of t that the covariance has in it: here it depends on the level.
-        error = math.sqrt(max(grouped.covariance("c", "c", "cc"), 0.0)) * Z / grouped.quantile
-        quantile = partial(student_quantile, grouped.n_clusters - 1)
-        return PairedDifference(mean, error, grouped.skewness(), reason, quantile)
+            return PairedDifference(mean, SamplingError(math.nan), reason or "infinite")
+        clustered_moments = ClusteredMoments(moments, self._totals(i, j, sign))
+        return PairedDifference(mean, clustered_moments.error_of_loss(), reason)
 
     def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
         """Weight and difference of the weighted losses of each cluster."""
@@ -197,36 +190,45 @@ class PairEstimator:
         """What the worse has more of miscalibration, and of discrimination."""
         mine, other = self.recalibrations[better], self.recalibrations[worse]
         # The uncertainty is that of the same labels: it cancels.
-        discrimination = mine.log_loss - other.log_loss
+        overfitting = self.overfitting[worse].nats - self.overfitting[better].nats
+        reason = self._why_no_parts(lead) or self.overfitting[better].reason
+        # What is not known of one is not known of any: labels and clusters are the same.
+        discrimination = mine.log_loss - other.log_loss - (0.0 if math.isnan(overfitting) else overfitting)
         miscalibration = lead + discrimination
-        reason = self._why_no_parts(lead)
         if reason:
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         if self.summary.clusters is None:
             error_of = joint_error(self.summary.joint[place], self.tables, better, worse, self.summary.n_rows)
         else:
             error_of = self._error_of_clusters(better, worse)
+        # Of the isotonic fits themselves, not of smooth ones: both overfit the same labels, and what they have in
+        # common of it cancels only so.
         ours, theirs = influences_of(mine), influences_of(other)
         with np.errstate(over="ignore", invalid="ignore"):
             lost = error_of(ours.miscalibration, theirs.miscalibration, miscalibration)
             saved = error_of(ours.discrimination, theirs.discrimination, discrimination)
-        if not (math.isfinite(lost[0]) and math.isfinite(saved[0])):
-            reason = "the losses are too large"
-            return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
-        return with_interval(miscalibration, *lost), with_interval(discrimination, *saved)
+        return with_interval(miscalibration, lost), with_interval(discrimination, saved)
+
+    @cached_property
+    def overfitting(self) -> list[Overfitting]:
+        """What the isotonic fit of each forecast overfits."""
+        return [
+            overfitting_of(table, self.summary.clusters, is_soft=self.summary.losses[0].is_soft)
+            for table in self.tables
+        ]
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
         """Errors of differences of means of functions of the two scores, with clusters as the observations."""
         sides = [(self.summary.losses[number].clusters, self.tables[number]) for number in (better, worse)]
-        quantile = self.moments[better].quantile  # type: ignore[attr-defined]
+        shares: Clusters = self.moments[better].clusters  # type: ignore[attr-defined]
 
-        def error(mine: Influence, other: Influence, mean: float) -> tuple[float, float]:
+        def error(mine: Influence, other: Influence, mean: float) -> SamplingError:
             added = []
             for (clusters, table), (zeros, ones) in zip(sides, (mine, other), strict=True):
                 # Each side about its own mean: clusters of other weights must not add a constant.
                 middle = dot(table.shares[0], zeros) + dot(table.shares[1], ones)
                 added.append(cluster_deviations(clusters, zeros - middle, ones - middle, table))  # type: ignore[arg-type]
-            return error_of_deviations(added[1] - added[0], quantile)
+            return shares.sampling_error(added[1] - added[0])
 
         return error
 

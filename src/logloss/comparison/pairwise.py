@@ -6,14 +6,13 @@ A contest is told from the side of the better one: its lead is the loss of the w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate, Z, untransformed
+from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, Z, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
 from logloss.inference.groups import sums_of_key
@@ -55,7 +54,8 @@ class Contest:
     is_identical : bool
         Whether the two cost the same in every row.
     miscalibration, discrimination : Estimate
-        What the worse has more of, or less: lead = miscalibration − discrimination.
+        What the worse has more of, or less, without what the isotonic fits overfit: lead = miscalibration −
+        discrimination.
     log_evidence : float
         Logarithm of the likelihood ratio of the better to the worse, in nats: 3.0 is 20 to 1. The ratio is a test of
         the worse one's probabilities that one may look at whenever one likes. nan with `evidence_reason`.
@@ -133,28 +133,18 @@ class PairSums:
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """The mean of a difference, its error and skewness, and the quantile of an interval that holds with some level."""
+    """The mean of a difference, and how it varies."""
 
     mean: float
-    error: float
-    skewness: float
+    sampling: SamplingError
     reason: str
-    quantile: Callable[[float], float]
 
     def estimate(self, level: float = CONFIDENCE, value: float | None = None) -> Estimate:
         """The mean (or another value of it) with its interval."""
         value = self.mean if value is None else value
         if self.reason:
             return Estimate(value, reason=self.reason)
-        # All rows differ by the same: nothing is uncertain.
-        if self.error == 0:
-            return Estimate(value, value, value)
-        width = self.quantile(level)
-        return Estimate(
-            value,
-            value - self.error * untransformed(width, self.skewness),
-            value - self.error * untransformed(-width, self.skewness),
-        )
+        return with_interval(value, self.sampling, level=level)
 
 
 def simultaneous_level(n_pairs: int) -> float:
@@ -186,6 +176,8 @@ class GroupPairSums:
             "cw": sums[squared + worse] - sums[squared + better],
             "cc": sums[squared + n_forecasts + place],
         }
+        # Third powers are not kept: (Σw²)² / Σw is what they are of equal weights, and less than they are of others.
+        self._sums["www"] = self._sums["ww"] ** 2 // self._sums["w"]
 
     def sum(self, name: str) -> int:
         """One of the sums, in units of 2^-6720."""

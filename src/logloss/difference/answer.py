@@ -29,9 +29,10 @@ class Difference(Answer):
         The move: uncertainty − discrimination + miscalibration (+ impossible). inf or −inf where rows that were given
         probability 0 are new, or gone; nan where both have some.
     uncertainty, discrimination, miscalibration : Estimate
-        The moves of the three parts. Impossible rows are left out of the miscalibration.
-    miscalibration_by_chance : float
-        What chance alone shows more of, since the numbers of rows differ; nan where it is not known.
+        The moves of the three parts: of discrimination and miscalibration without what the isotonic fits overfit, which
+        is more where there are fewer rows. Impossible rows are left out of the miscalibration.
+    overfitting : float
+        What the new fit overfits more than the old one; nan, and not taken from the parts, where it is not known.
     impossible : float
         What rows that were given probability 0 add: 0 or inf, −inf where they are gone, nan where both have some.
     mix, within : Estimate or None
@@ -42,6 +43,8 @@ class Difference(Answer):
         Population stability index of the scores on ten bins; nan with `psi_reason`.
     is_paired : bool
         Whether the same clusters were counted in both.
+    cautions : tuple of str
+        Those of the two measurements.
 
     Examples
     --------
@@ -58,7 +61,7 @@ class Difference(Answer):
     uncertainty: Estimate
     discrimination: Estimate
     miscalibration: Estimate
-    miscalibration_by_chance: float
+    overfitting: float
     impossible: float
     mix: Estimate | None
     within: Estimate | None
@@ -66,6 +69,7 @@ class Difference(Answer):
     psi: float
     psi_reason: str
     is_paired: bool
+    cautions: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,12 +92,13 @@ class Difference(Answer):
         put_estimate(figures, "uncertainty_change_nats", self.uncertainty)
         put_estimate(figures, "discrimination_change_nats", self.discrimination)
         put_estimate(figures, "miscalibration_change_nats", self.miscalibration)
-        put(figures, "miscalibration_by_chance_change_nats", self.miscalibration_by_chance, "not known of both")
+        put(figures, "overfitting_change_nats", self.overfitting, "not known of both")
         put(figures, "impossible_change_nats", self.impossible, "both have impossible rows")
         if self.mix is not None and self.within is not None and self.groups is not None:
             put_estimate(figures, "mix_change_nats", self.mix)
             put_estimate(figures, "within_change_nats", self.within)
             figures["groups"] = [jsonable(row) for row in self.groups]
         put(figures, "psi", self.psi, self.psi_reason)
-        figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE, "notes": list(self.notes)}
+        figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE}
+        figures |= {"cautions": list(self.cautions), "notes": list(self.notes)}
         return figures

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.data.values import Array
 from logloss.difference.answer import Difference
 from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
 from logloss.inference.moments import dot, moments_of
-from logloss.inference.recalibration import Recalibration, influences_of
+from logloss.inference.overfitting import overfitting_of
 from logloss.inference.score_table import score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.group_keys import coarser
+
+# Parts that come from the isotonic fit.
+ISOTONIC_PARTS = ("discrimination", "miscalibration")
 
 
 def diff(old: Measurement, new: Measurement) -> Difference:
@@ -54,11 +57,13 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     """
     _check(old, new)
     is_paired = old.cluster != () and old.cluster == new.cluster
-    before, after = _finite_parts(old), _finite_parts(new)
+    overfitting = _overfitting(old, new)
+    before, after = (_finite_parts(each, own) for each, own in zip((old, new), overfitting, strict=True))
     if is_paired:
         moves = _paired(old, new, {name: after[name] - before[name] for name in before})
     else:
-        moves = {name: _move(getattr(old, name), getattr(new, name), before[name], after[name]) for name in before}
+        mine, theirs = _parts(old), _parts(new)
+        moves = {name: _move(mine[name], theirs[name], before[name], after[name]) for name in before}
     groups = groups_of(old, new)
     # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
@@ -80,7 +85,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         uncertainty=moves["uncertainty"],
         discrimination=moves["discrimination"],
         miscalibration=moves["miscalibration"],
-        miscalibration_by_chance=new.miscalibration.by_chance - old.miscalibration.by_chance,
+        overfitting=new.discrimination.overfitting - old.discrimination.overfitting,
         impossible=impossible,
         mix=None if groups is None else groups.mix,
         within=None if groups is None else groups.within,
@@ -88,8 +93,14 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         psi=psi,
         psi_reason=psi_reason,
         is_paired=is_paired,
+        cautions=_cautions(old, new),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
+
+
+def _cautions(old: Measurement, new: Measurement) -> tuple[str, ...]:
+    """What is to be borne in mind of either."""
+    return tuple(f"{name}: {each}" for name, measured in (("old", old), ("new", new)) for each in measured.cautions)
 
 
 def _check(old: Measurement, new: Measurement) -> None:
@@ -105,8 +116,14 @@ def _check(old: Measurement, new: Measurement) -> None:
         )
 
 
-def _finite_parts(measured: Measurement) -> dict[str, float]:
-    """The loss and its parts as plain figures."""
+def _overfitting(old: Measurement, new: Measurement) -> tuple[float, float]:
+    """What the isotonic fits of both overfit; 0 where it is not known of both."""
+    found = old.discrimination.overfitting, new.discrimination.overfitting
+    return (0.0, 0.0) if any(map(math.isnan, found)) else found
+
+
+def _finite_parts(measured: Measurement, overfitting: float) -> dict[str, float]:
+    """The loss and its parts as plain figures, those that come from the isotonic fit without what this overfits."""
     summary = measured.summary
     # Impossible rows cost 0 here, and are told of apart: a move of the rest stays a number.
     loss = ratio(summary.sum("c"), summary.sum("w"))
@@ -114,9 +131,15 @@ def _finite_parts(measured: Measurement) -> dict[str, float]:
     return {
         "log_loss": loss,
         "uncertainty": float(measured.uncertainty),
-        "discrimination": float(measured.discrimination),
-        "miscalibration": loss - recalibrated,
+        "discrimination": measured.discrimination - overfitting,
+        "miscalibration": loss - recalibrated - overfitting,
     }
+
+
+def _parts(measured: Measurement) -> dict[str, Estimate]:
+    """The same with their intervals."""
+    excess = {name: getattr(measured, name).excess for name in ("discrimination", "miscalibration")}
+    return {"log_loss": measured.log_loss, "uncertainty": measured.uncertainty, **excess}
 
 
 def _move(old: Estimate, new: Estimate, before: float, after: float) -> Estimate:
@@ -139,29 +162,52 @@ def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dic
     # Names can be matched only where both sides have the same kind: clusters, or buckets of them.
     level = coarser(*(each.level for each in clusters))
     clusters = [each.coarsened(level) for each in clusters]
-    deviations = [_deviations(each, of) for each, of in zip(measured, clusters, strict=True)]
+    sides = [_Side.of(each, of) for each, of in zip(measured, clusters, strict=True)]
     places: dict[int, int] = {}
-    numbers = []
-    for of in clusters:
-        numbers.append(np.array([places.setdefault(name, len(places)) for name in of.names], np.int64))
-    n_clusters = len(places)
+    numbers = [np.array([places.setdefault(name, len(places)) for name in of.names], np.int64) for of in clusters]
     moves = {}
     for name, value in values.items():
+        reason = next((each.reasons[name] for each in sides if name in each.reasons), "")
+        if reason:
+            moves[name] = Estimate(value, reason=reason)
+            continue
         # A cluster of both sides moves both losses: what it adds to the one is taken from the other before squaring.
-        added = np.zeros(n_clusters)
-        np.add.at(added, numbers[1], deviations[1][name])
-        np.add.at(added, numbers[0], -deviations[0][name])
-        error = math.sqrt(dot(added, added) * n_clusters / max(n_clusters - 1, 1))
-        width = student_quantile(n_clusters - 1) * error
-        moves[name] = Estimate(value, value - width, value + width)
+        added = np.zeros(len(places))
+        np.add.at(added, numbers[1], sides[1].left_out[name])
+        np.add.at(added, numbers[0], -sides[0].left_out[name])
+        own = (each.own_error if name in ISOTONIC_PARTS else 0.0 for each in sides)
+        error = math.hypot(math.sqrt(dot(added, added)), *own)
+        # Of the side with fewer effective clusters: Welch's degrees are never fewer.
+        moves[name] = with_interval(value, SamplingError(error, min(each.degrees for each in sides)))
     return moves
 
 
-def _deviations(measured: Measurement, clusters: GroupedSummary) -> dict[str, Array]:
-    """What each cluster adds to each part beyond its share."""
-    table = score_table_of(measured.summary.scores)
-    deviations = {"log_loss": clustered(moments_of(measured.summary, table), clusters).deviations("c")}
-    for name, (zeros, ones) in influences_of(Recalibration(table))._asdict().items():
-        mean = float(getattr(measured, name))
-        deviations[name] = cluster_deviations(clusters, zeros - mean, ones - mean, table)
-    return deviations
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two measurements by the same clusters. left_out: how far each part moves where each cluster is left out;
+    reasons: why there is no such thing; own_error: what overfitting adds to the errors of the isotonic parts."""
+
+    left_out: dict[str, Array]
+    reasons: dict[str, str]
+    own_error: float
+    degrees: float
+
+    @classmethod
+    def of(cls, measured: Measurement, clusters: GroupedSummary) -> _Side:
+        """Of a measurement; clusters: at the level of both."""
+        summary = measured.summary
+        table = score_table_of(summary.scores)
+        moments = clustered(moments_of(summary, table), clusters)
+        # The entropy of the base rate moves by its slope.
+        deviations = {"log_loss": moments.deviations("c"), "uncertainty": moments.slope() * moments.deviations("a")}
+        overfitting = overfitting_of(table, clusters, is_soft=summary.is_soft)
+        reasons = {}
+        for name in ISOTONIC_PARTS:
+            if overfitting.influences is None:
+                reasons[name] = overfitting.reason
+                continue
+            zeros, ones = getattr(overfitting.influences, name)
+            mean = overfitting.mean_of(name)
+            deviations[name] = cluster_deviations(clusters, zeros - mean, ones - mean, table)
+        left_out = {name: moments.clusters.jackknifed(each) for name, each in deviations.items()}
+        return cls(left_out, reasons, overfitting.error, moments.degrees)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from logloss.answers.estimate import Z, logit
+from logloss.answers.estimate import SamplingError, logit, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -45,18 +45,19 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
     for rate in columns["base_rate"]:
         # Where a class does not occur, it costs nothing, even infinity.
         loss = sum(weight * mean for weight, mean in ((1 - rate, means[0]), (rate, means[1])) if weight > 0)
-        error = math.nan
+        sampling = SamplingError(math.nan)
         if not reason and math.isfinite(loss):
             with np.errstate(over="ignore"):
                 scaled = ((1 - rate) / mass[0] * (paid[0] - means[0]), rate / mass[1] * (paid[1] - means[1]))
             # Of a class that weighs next to nothing the error may be no number.
             is_finite = all(bool(np.isfinite(each).all()) for each in scaled)
-            error = error_of(*scaled, 0.0)[0] if is_finite else math.nan
+            sampling = error_of(*scaled, 0.0) if is_finite else sampling
         uncertainty = float(entropy(rate))
         columns["log_loss_nats"].append(loss)
         # A loss is never below 0, whatever the interval of its classes' means says.
-        columns["log_loss_nats_low"].append(math.nan if math.isnan(error) else max(loss - Z * error, 0.0))
-        columns["log_loss_nats_high"].append(loss + Z * error)
+        estimate = with_interval(loss, sampling, low=0.0)
+        columns["log_loss_nats_low"].append(estimate.low)
+        columns["log_loss_nats_high"].append(estimate.high)
         columns["log_loss_moved_nats"].append(_moved(table, rate, mass))
         columns["uncertainty_nats"].append(uncertainty)
         columns["skill"].append(1 - loss / uncertainty if uncertainty else math.nan)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, Z
+from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     CONVERGED,
@@ -49,7 +49,7 @@ def calibration_line(table: ScoreTable, error_of: ErrorOf, reason: str) -> tuple
         return Estimate(slope, reason=reason), Estimate(intercept, reason=reason)
     line = LogOddsMap(slope, slope, intercept)
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = [error_of(*values, 0.0)[0] for values in _influences(table, labels, line)]
+        errors = [error_of(*values, 0.0) for values in _influences(table, labels, line)]
     note = "" if _is_all_open(table) else WITHOUT_CERTAIN_ROWS
     return _estimate(slope, errors[0], note), _estimate(intercept, errors[1], note)
 
@@ -59,11 +59,11 @@ def _is_all_open(table: ScoreTable) -> bool:
     return bool(is_inside(*table.points.logs).all())
 
 
-def _estimate(value: float, error: float, note: str) -> Estimate:
+def _estimate(value: float, sampling: SamplingError, note: str) -> Estimate:
     """A coefficient with its interval, and which rows took no part."""
-    if not math.isfinite(error):
-        return Estimate(value, reason="the weights are too unequal")
-    return Estimate(value, value - Z * error, value + Z * error, note)
+    found = with_interval(value, sampling, reason="the weights are too unequal")
+    found.reason = found.reason or note
+    return found
 
 
 def _why_no_line(labels: ScoredLabels) -> str:

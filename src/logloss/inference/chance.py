@@ -7,7 +7,6 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -30,7 +29,7 @@ FEWEST_SHARED = 1 << 12
 MOST_DRAWN = 1 << 14
 # Up to so many rows, chance is computed over all outcomes.
 MOST_ENUMERATED = 20
-# Two outcomes of equal miscalibration differ by the rounding of sums of at most 20 terms of order one.
+# Two outcomes of equal miscalibration differ by the rounding of sums of at most 2^17 terms that add up to order one.
 TIE = 1e-12
 
 
@@ -104,22 +103,13 @@ def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, A
 def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     """Draws over the places, put together where there are more than so many."""
     runs = table.merged(most)
-    if_zero, if_one = (runs.mean(finite(table.points.costs(label))) for label in (0, 1))
-    if runs.is_merged and math.isfinite(miscalibration):
-        # What was found is compared at the coarseness of the draws.
-        recalibrated = float(pooled_entropy(runs.ones.copy(), runs.mass.copy()))
-        miscalibration = max(dot(runs.zeros, if_zero) + dot(runs.ones, if_one) - recalibrated, 0.0)
-    draw = partial(_shown_by_chance, runs, if_zero, if_one)
-    seeds = np.random.SeedSequence(_seed(table)).spawn(N_DRAWS)
-    # A seed for each draw: what is drawn does not depend on who draws it.
-    if len(runs.mass) < FEWEST_SHARED:
-        shown = np.array([draw(seed) for seed in seeds])
-    else:
-        with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
-            shown = np.array(list(pool.map(draw, seeds)))
-    # Recalibrated rows never cost more: below 0 is rounding.
-    shown = np.maximum(shown, 0.0)
-    as_much = int(np.count_nonzero(shown >= miscalibration))
+    costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
+    if math.isfinite(miscalibration):
+        # What was found is compared at the coarseness of the draws, and rounded as they are.
+        miscalibration = miscalibration_of(runs.ones, runs.mass, costs)
+    shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
+    # Of few places or rows many draws show what was found, to the rounding of its sums: those show as much.
+    as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
     return Chance(
         float(shown.mean()),
         float(np.quantile(shown, CONFIDENCE)),
@@ -129,27 +119,38 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     )
 
 
-def _shown_by_chance(runs: Runs, if_zero: Array, if_one: Array, seed: np.random.SeedSequence) -> float:
-    """The miscalibration of one draw of labels."""
-    mass, proba, trials = runs.mass, runs.proba, runs.trials
-    # The fastest of NumPy's generators to seed and to draw from.
-    random = np.random.Generator(np.random.SFC64(seed))
-    # One row at each place, as a rule of distinct scores: a comparison is 17 times as fast as a binomial draw.
-    if trials[0] == 1 and (trials == 1).all():
-        drawn = mass * (random.random(len(mass)) < proba)
-    else:
-        drawn = random.binomial(trials, proba) / trials * mass
-    loss = dot(drawn, if_one) + dot(mass - drawn, if_zero)
-    return loss - float(pooled_entropy(drawn, mass.copy()))
+def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
+    """The miscalibration of so many draws of labels from probabilities, of forecasts with these costs of 0 and of 1."""
+    seeds = np.random.SeedSequence(seed_of(table)).spawn(n_draws)
+
+    def draw(seed: np.random.SeedSequence) -> float:
+        # The fastest of NumPy's generators to seed and to draw from.
+        random = np.random.Generator(np.random.SFC64(seed))
+        return miscalibration_of(runs.drawn(proba, random) * runs.mass, runs.mass, costs)
+
+    # A seed for each draw: what is drawn does not depend on who draws it.
+    if len(runs.mass) < FEWEST_SHARED:
+        return np.array([draw(seed) for seed in seeds])
+    with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
+        return np.array(list(pool.map(draw, seeds)))
 
 
-def _seed(table: ScoreTable) -> int:
+def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:
+    """What masses of ones cost more at costs of 0 and of 1 than after their isotonic recalibration."""
+    loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
+    # Recalibrated rows never cost more: below 0 is rounding.
+    return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
+
+
+def seed_of(table: ScoreTable) -> int:
     """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
     digest = hashlib.sha256(table.points.values.tobytes())
-    if table.is_counted:
-        digest.update(table.counts.tobytes())
+    ones, rows = table.integers
+    unit = math.gcd(*map(int, (np.gcd.reduce(ones), np.gcd.reduce(rows))))
+    ones, rows = ones // unit, rows // unit
+    if int(rows.max()) < 1 << 63:
+        # Weights that are all equal draw as none.
+        digest.update(np.stack([ones, rows]).astype(np.int64).tobytes())
     else:
-        ones, rows = (column.tolist() for column in table.integers)
-        unit = math.gcd(*ones, *rows)
-        digest.update(repr([(one // unit, row // unit) for one, row in zip(ones, rows, strict=True)]).encode())
+        digest.update(repr([ones.tolist(), rows.tolist()]).encode())
     return int.from_bytes(digest.digest()[:16], "little")

@@ -1,4 +1,5 @@
-"""The parts of a log loss: uncertainty − discrimination + miscalibration, and what chance alone would show of the last.
+"""The parts of a log loss: uncertainty − discrimination + miscalibration; what chance alone would show of the last, and
+how much of the last two is overfitting.
 
 One isotonic fit (pool-adjacent-violators) serves every proper score. From a table it is exact. From bins it is bounded:
 a map that is constant in each bin is a monotone map, so that pooling whole bins costs at least as much as the best one;
@@ -15,21 +16,50 @@ from typing import Any
 
 from logloss.answers.estimate import Estimate, with_interval
 from logloss.inference.chance import Chance
-from logloss.inference.moments import NEXT_TO_NOTHING
-from logloss.inference.recalibration import Recalibration, influences_of
+from logloss.inference.overfitting import Overfitting
+from logloss.inference.recalibration import Recalibration
 from logloss.inference.variance import ErrorOf
 
 # Of the test of calibration, in step with intervals of 95 %.
 SIGNIFICANCE_LEVEL = 0.05
+# Why a part has no interval of its own: it grows by the overfitting of the isotonic fit, which depends on the size.
+OF_EXCESS = "its interval is that of `excess`"
 
 
-class Miscalibration(Estimate):
+class LossPart(Estimate):
+    """A part of the loss that comes from the isotonic fit, in nats: too large on average by what this overfits.
+
+    overfitting: by how much, at this size; nan where it is not known. excess: value − overfitting, the estimate of the
+    part of the population, with its interval.
+    """
+
+    excess: Estimate
+    overfitting: float
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with everything it knows."""
+        return _part, (type(self), float(self), dict(self.__dict__))
+
+
+class Discrimination(LossPart):
+    """The discrimination, in nats: what the predictions know of the labels.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> m = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
+    >>> round(m.discrimination, 4), round(m.discrimination.excess + m.discrimination.overfitting, 4)
+    (0.5623, 0.5623)
+    """
+
+
+class Miscalibration(LossPart):
     """The miscalibration, in nats, and what chance alone would show of it.
 
     by_chance: the mean of a calibrated forecaster with the same predictions; by_chance_95: what 95 in 100 of them stay
     below; p_value: the share of them that show as much as was found. All nan with `chance_reason` where they are not
-    available. beyond_chance: value − by_chance with its interval. lowest, highest: what is certain of the value; equal
-    to it where the scores were kept exactly.
+    available. excess: what is left without `overfitting`, with its interval. lowest, highest: what is certain of the
+    value; equal to it where the scores were kept exactly.
 
     Examples
     --------
@@ -44,7 +74,6 @@ class Miscalibration(Estimate):
     p_value: float
     chance_reason: str
     n_draws: int
-    beyond_chance: Estimate
     lowest: float
     highest: float
 
@@ -55,54 +84,51 @@ class Miscalibration(Estimate):
 
     @property
     def is_worth_repairing(self) -> bool:
-        """Whether it is significant, and what lies beyond chance has an interval above 0."""
-        return self.is_beyond_chance and self.beyond_chance.low > 0
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with everything it knows."""
-        return _miscalibration, (float(self), dict(self.__dict__))
+        """Whether it is significant, and the interval of its excess lies above 0."""
+        return self.is_beyond_chance and self.excess.low > 0
 
 
-def _miscalibration(value: float, known: dict[str, Any]) -> Miscalibration:
-    """A miscalibration with everything it knows."""
-    self = Miscalibration(value)
+def _part(kind: type[LossPart], value: float, known: dict[str, Any]) -> LossPart:
+    """A part with everything it knows."""
+    self = kind(value)
     self.__dict__.update(known)
     return self
 
 
 def decomposed(
-    recalibration: Recalibration, log_loss: float, chance: Chance, error_of: ErrorOf, reason: str
-) -> tuple[Estimate, Miscalibration]:
-    """(Discrimination, miscalibration) of a log loss, with intervals unless there is a reason why not."""
+    recalibration: Recalibration,
+    log_loss: float,
+    chance: Chance,
+    overfitting: Overfitting,
+    error_of: ErrorOf,
+    reason: str,
+) -> tuple[Discrimination, Miscalibration]:
+    """(Discrimination, miscalibration) of a log loss; their excess has an interval unless there is a reason why not."""
     recalibrated, uncertainty = recalibration.log_loss, recalibration.uncertainty
     # Entropy is concave: below 0 is the rounding of two sums.
-    discrimination = Estimate(max(uncertainty - recalibrated, 0.0), reason=reason)
-    miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=reason or "infinite")
+    discrimination = Discrimination(max(uncertainty - recalibrated, 0.0), reason=OF_EXCESS)
+    is_finite = math.isfinite(log_loss)
+    miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=OF_EXCESS if is_finite else "infinite")
     # From bins pooling whole bins costs at least as much as the best map: the value itself is the lower end.
     miscalibration.lowest = float(miscalibration)
     miscalibration.highest = max(log_loss - recalibration.least_log_loss, 0.0)
     miscalibration.by_chance, miscalibration.by_chance_95 = chance.mean, chance.high
     miscalibration.p_value, miscalibration.n_draws = chance.p_value, chance.n_draws
     miscalibration.chance_reason = chance.reason
-    miscalibration.beyond_chance = Estimate(miscalibration - chance.mean, reason=reason or chance.reason or "infinite")
-    if reason:
-        return discrimination, miscalibration
-    rate = recalibration.positive / recalibration.total
-    # Of integers: a class that is there may still have a share that rounds to 0 or 1.
-    if not 0 < rate < 1:
-        is_one_class = recalibration.positive in (0, recalibration.total)
-        return Estimate(discrimination, reason="one class" if is_one_class else NEXT_TO_NOTHING), miscalibration
-    influences = influences_of(recalibration)
-    error, skewness = error_of(*influences.discrimination, float(discrimination))
-    discrimination = with_interval(discrimination, error, skewness, low=0.0)
-    if math.isfinite(log_loss):
-        error, skewness = error_of(*influences.miscalibration, float(miscalibration))
-        if math.isnan(error):
-            miscalibration.reason = "the losses are too large"
-            return discrimination, miscalibration
-        shown = with_interval(float(miscalibration), error, skewness, low=0.0)
-        miscalibration.low, miscalibration.high, miscalibration.reason = shown.low, shown.high, ""
-        if not math.isnan(chance.mean):
-            # The mean of chance is taken as known: its own error is a fourteenth of the spread of the draws.
-            miscalibration.beyond_chance = with_interval(miscalibration - chance.mean, error, skewness)
+    discrimination.overfitting = miscalibration.overfitting = overfitting.nats
+    discrimination.excess = _excess(discrimination, overfitting, "discrimination", error_of, reason)
+    reason = reason if is_finite else "infinite"
+    miscalibration.excess = _excess(miscalibration, overfitting, "miscalibration", error_of, reason)
     return discrimination, miscalibration
+
+
+def _excess(part: float, overfitting: Overfitting, name: str, error_of: ErrorOf, reason: str) -> Estimate:
+    """A part without what is overfitting, with the interval of what is left."""
+    value = part - overfitting.nats
+    if reason or overfitting.influences is None:
+        return Estimate(value, reason=overfitting.reason or reason)
+    zeros, ones = getattr(overfitting.influences, name)
+    sampling = error_of(zeros, ones, overfitting.mean_of(name))
+    # What rows add to the part of the smooth recalibration, and what is overfitted, vary by themselves: the one is odd
+    # in what happens beyond expectation, the other even.
+    return with_interval(value, sampling._replace(error=math.hypot(sampling.error, overfitting.error)))

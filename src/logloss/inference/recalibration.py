@@ -116,9 +116,14 @@ class Influences(NamedTuple):
 
 def influences_of(recalibration: Recalibration) -> Influences:
     """What rows add to each part; what is impossible counts as costing nothing."""
-    table, (of_zeros, of_ones) = recalibration.table, recalibration.costs
+    return influences_at(recalibration.table, recalibration.positive / recalibration.total, recalibration.costs)
+
+
+def influences_at(table: ScoreTable, rate: float, costs: tuple[Array, Array]) -> Influences:
+    """The same of a base rate, and of what rows of 0 and of 1 cost at each place after some recalibration."""
+    of_zeros, of_ones = costs
     # A class that weighs next to nothing is there all the same.
-    rate = min(max(recalibration.positive / recalibration.total, LEAST_RATE), 1 - ROUNDING)
+    rate = min(max(rate, LEAST_RATE), 1 - ROUNDING)
     if_zero, if_one = -math.log1p(-rate), -math.log(rate)
     return Influences(
         (np.full(len(of_zeros), if_zero), np.full(len(of_ones), if_one)),

@@ -22,7 +22,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.inference.ranking import LossConcentration
 from logloss.inference.recalibration import Recalibration, isotonic_shares
-from logloss.inference.score_table import score_table_of, starts_of_runs
+from logloss.inference.score_table import effective_rows, score_table_of, starts_of_runs
 
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
@@ -62,16 +62,14 @@ def why_no_bands(m: Measurement) -> str:
 def consistency_band(m: Measurement) -> SmallTable:
     """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
     runs = score_table_of(m.summary.scores).merged(MOST_DRAWN)
-    proba, mass, trials = runs.proba, runs.mass, runs.trials
-    # Masses as whole numbers that the trials divide, so that a draw is pooled exactly.
-    unit = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64) // trials
-    whole = unit * trials
+    proba, mass = runs.proba, runs.mass
+    whole = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
     at = _points(proba, mass)
     # A seed of the number of rows: a page that is made twice is the same page.
     random = np.random.Generator(np.random.SFC64(m.n_rows))
     drawn = np.empty((N_DRAWS, len(at)))
     for number in range(N_DRAWS):
-        drawn[number] = isotonic_shares(random.binomial(trials, proba) * unit, whole)[at]
+        drawn[number] = isotonic_shares(np.rint(runs.drawn(proba, random) * whole).astype(np.int64), whole)[at]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     curve = isotonic_shares(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]
@@ -86,19 +84,19 @@ def confidence_band(m: Measurement) -> SmallTable:
 
     table = score_table_of(m.summary.scores)
     zeros, ones = table.shares
-    mass, effective = zeros + ones, table.effective_rows
+    mass = zeros + ones
     starts = starts_of_runs(mass, 2 * N_CELLS) if len(mass) > N_CELLS else np.arange(len(mass))
     ends = np.append(starts[1:], len(mass)) - 1
-    n = np.add.reduceat(effective, starts)
-    # Weighted rows as so many rows of equal weight, with the share of ones that they have.
-    k = n * np.add.reduceat(ones, starts) / np.add.reduceat(mass, starts)
-    n_cells = len(n)
+    n_cells = len(starts)
     # Bonferroni over n(n + 1) / 2 runs with two ends each.
     level = (1 - CONFIDENCE) / (n_cells * (n_cells + 1))
-    sums = [np.concatenate([[0.0], np.cumsum(each)]) for each in (n, k)]
-    of, positive = (each[None, 1:] - each[:-1, None] for each in sums)
     is_run = np.tri(n_cells, dtype=bool).T
-    of, positive = np.where(is_run, of, 1.0), np.where(is_run, np.clip(positive, 0.0, of), 0.0)
+    cells = (np.add.reduceat(each, starts) for each in (mass, ones, table.squares_of_rows))
+    # Added up from each cell on: the difference of two running sums would lose what is light beside what comes before.
+    mass_of, ones_of, squares_of = (np.cumsum(np.where(is_run, each, 0.0), axis=1) for each in cells)
+    # Weighted rows as so many rows of equal weight, with the share of ones that they have.
+    of = effective_rows(mass_of, squares_of)
+    positive = np.where(is_run, of * np.clip(ones_of / np.where(is_run, mass_of, 1.0), 0.0, 1.0), 0.0)
     # The quantile at no successes is 0, and at no failures 1.
     some, lacking = positive > 0, of - positive > 0
     low = np.where(some & is_run, betaincinv(np.where(some, positive, 1.0), of - positive + 1, level), 0.0)

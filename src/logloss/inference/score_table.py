@@ -19,6 +19,9 @@ from logloss.onepass.summaries import ScoreSummary
 from logloss.onepass.summaries.scores import LOGIT, bins_of
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
+# Of (Σw)² / Σw², both sums of at most 2^17 terms that are added in pairs, one after the other within a run of 2^10.
+ROUNDING_OF_ROWS = 1e-12
+
 
 @dataclass(frozen=True)
 class ScoreTable:
@@ -142,14 +145,6 @@ class ScoreTable:
         of_zeros, of_both, of_ones = self.squares
         return of_zeros + 2 * of_both + of_ones
 
-    @cached_property
-    def effective_rows(self) -> Array:
-        """How many rows of equal weight vary as much as those at each place; at least 1."""
-        if self.is_counted:
-            return self.counts.sum(axis=1).astype(np.float64)
-        zeros, ones = self.shares
-        return np.maximum(effective_rows(zeros + ones, self.squares_of_rows), 1.0)
-
     def merged(self, most: int) -> Runs:
         """Runs of neighbouring places, about `most` of them at most where there are more places."""
         zeros, ones = self.shares
@@ -162,7 +157,8 @@ class ScoreTable:
 class Runs:
     """Runs of neighbouring places of a table, for draws whose cost must not grow with the number of places.
 
-    zeros, ones, mass: shares of all mass; proba: the mean prediction; trials: effective rows, whole.
+    zeros, ones, mass: shares of all mass; proba: the mean prediction; rows: how many there are, of weighted ones how
+    many of equal weight vary as much.
     """
 
     def __init__(self, starts: Array | None, mass: Array, table: ScoreTable) -> None:
@@ -171,7 +167,8 @@ class Runs:
         self.is_merged = starts is not None
         self.zeros, self.ones, self.mass = self._sum(zeros), self._sum(ones), self._sum(mass)
         self.proba = self.mean(table.points.proba)
-        self.trials = np.maximum(np.rint(self._sum(table.effective_rows)), 1).astype(np.int64)
+        # Of the whole run: what each of its places counts for does not add up, where one of them outweighs the others.
+        self.rows = np.maximum(effective_rows(self.mass, self._sum(table.squares_of_rows)), 1.0)
 
     def _sum(self, values: Array) -> Array:
         return values if self._starts is None else np.add.reduceat(values, self._starts)
@@ -179,6 +176,19 @@ class Runs:
     def mean(self, values: Array) -> Array:
         """The mean of a function of the score in each run."""
         return values if self._starts is None else self._sum(values * self._mass) / self.mass
+
+    @cached_property
+    def has_single_rows(self) -> bool:
+        """Whether each run is one row."""
+        return bool((self.rows == 1).all())
+
+    def drawn(self, proba: Array, random: np.random.Generator) -> Array:
+        """The share of ones in each run in one draw of labels, each of them 1 with such a probability."""
+        # One row at each place, as a rule of distinct scores: a comparison is 17 times as fast as a binomial draw.
+        if self.has_single_rows:
+            return (random.random(len(proba)) < proba).astype(np.float64)
+        rows = whole_rows(self.rows, random)
+        return random.binomial(rows, proba) / rows
 
 
 def starts_of_runs(mass: Array, most: int) -> Array:
@@ -192,7 +202,20 @@ def effective_rows(mass: Array, squares: Array) -> Array:
 
     Kish (1965), Survey Sampling, section 11.7.
     """
-    return np.divide(mass**2, squares, out=np.zeros(len(mass)), where=squares > 0)
+    rows = np.divide(mass**2, squares, out=np.zeros(mass.shape), where=squares > 0)
+    # Of rows of equal weight it is their number, but for the rounding of three sums.
+    whole = np.rint(rows)
+    return np.where(np.abs(rows - whole) <= ROUNDING_OF_ROWS * whole, whole, rows)
+
+
+def whole_rows(rows: Array, random: np.random.Generator) -> Array:
+    """Whole numbers next to effective numbers of rows, 0 or at least 1, with 1 / rows as the mean of their inverses:
+    the mean label of so many rows varies as that of the weighted ones."""
+    below = np.floor(rows)
+    if np.array_equal(below, rows):
+        return below.astype(np.int64)
+    is_above = random.random(rows.shape) * rows < (below + 1) * (rows - below)
+    return (below + is_above).astype(np.int64)
 
 
 @dataclass(frozen=True)

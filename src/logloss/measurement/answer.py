@@ -17,10 +17,12 @@ from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
 from logloss.inference.base_rates import at_base_rates
 from logloss.inference.calibration_line import calibration_line
+from logloss.inference.cautions import cautions_of
 from logloss.inference.chance import Chance, chance_of
-from logloss.inference.decomposition import Miscalibration, decomposed
+from logloss.inference.decomposition import Discrimination, Miscalibration, decomposed
 from logloss.inference.groups import groups_table, margin
 from logloss.inference.moments import moments_of
+from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
@@ -44,11 +46,13 @@ class Measurement(Answer):
         Mean log loss, in [0, inf]; its interval is corrected for skewness.
     log_loss_of_possible : float
         The same over the rows whose loss is finite.
-    uncertainty, discrimination : Estimate
-        Entropy of the base rate, in [0, ln 2]: what saying it to every row costs; and what the predictions know of it.
+    uncertainty : Estimate
+        Entropy of the base rate, in [0, ln 2]: what saying it to every row costs.
+    discrimination : Discrimination
+        What the predictions know of it, ≥ 0; without what the isotonic fit overfits, and with an interval: `excess`.
     miscalibration : Miscalibration
-        What they get wrong about it, ≥ 0: log_loss = uncertainty − discrimination + miscalibration. Knows what chance
-        alone would show: `by_chance`, `by_chance_95`, `p_value`, `beyond_chance`.
+        What they get wrong about it, ≥ 0: log_loss = uncertainty − discrimination + miscalibration, and with `excess`
+        of both the same. Knows what chance alone would show: `by_chance`, `by_chance_95`, `p_value`.
     skill : Estimate
         1 − log_loss / uncertainty: the share of the uncertainty that is saved. At most 1; nan for one class.
     base_rate, mean_proba : Estimate, float
@@ -79,6 +83,11 @@ class Measurement(Answer):
         where a file of an older logloss does not say.
     negatives_kept : float
         The share of negatives that training kept, for which all forecasts were corrected; 1 for no correction.
+    effective_rows, effective_clusters : float
+        (Σw)² / Σw² of the weights of rows, or of clusters: of how many equal ones they vary as much. Of clusters that
+        of the rarer class where it is less; nan without `cluster`.
+    cautions : tuple of str
+        Where the data are too few for intervals to hold what they say, and why.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
@@ -96,7 +105,7 @@ class Measurement(Answer):
     log_loss: Estimate
     log_loss_of_possible: float
     uncertainty: Estimate
-    discrimination: Estimate
+    discrimination: Discrimination
     miscalibration: Miscalibration
     skill: Estimate
     base_rate: Estimate
@@ -121,6 +130,9 @@ class Measurement(Answer):
     unlabelled_mean_proba: float
     unlabelled_expected_log_loss: float
     n_clusters: int
+    effective_rows: float
+    effective_clusters: float
+    cautions: tuple[str, ...]
     n_scores: int
     is_exact: bool
     sum_weight: float
@@ -256,8 +268,7 @@ class Measurement(Answer):
             put(figures, "log_loss_of_possible_nats", self.log_loss_of_possible, "every row is impossible")
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
-        put_estimate(figures, "discrimination_nats", self.discrimination)
-        put_miscalibration(figures, self.miscalibration)
+        put_parts(figures, self.discrimination, self.miscalibration)
         put_estimate(figures, "skill", self.skill)
         put_estimate(figures, "base_rate", self.base_rate)
         put(figures, "mean_proba", self.mean_proba)
@@ -278,10 +289,12 @@ class Measurement(Answer):
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
         if self.cluster:
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
+            put(figures, "effective_clusters", self.effective_clusters)
         if self.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.groups]
-        figures["confidence"] = CONFIDENCE
+        put(figures, "effective_rows", self.effective_rows)
+        figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions)}
         figures["notes"] = list(self.notes)
         return figures
 
@@ -296,7 +309,8 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     reason, loss = moments.why_no_interval(), moments.log_loss()
     recalibration = Recalibration(table)
     chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
-    discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
+    overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
+    discrimination, miscalibration = decomposed(recalibration, loss, chance, overfitting, error_of, reason)
     slope, intercept = calibration_line(table, error_of, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
     z, z_reason = moments.expected_z(moments.expected_gap())
@@ -321,6 +335,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
         groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
+        effective_rows=moments.effective_rows,
+        effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
+        cautions=cautions_of(moments, summary.costliest.rows),
         n_rows=summary.n_rows,
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,
@@ -361,15 +378,18 @@ def first_impossible(summary: LossSummary, source: str) -> str:
     return "" if first is None else first.where(source)
 
 
-def put_miscalibration(figures: dict[str, Any], own: Miscalibration) -> None:
-    """What is known of miscalibration, and what chance alone would show."""
-    put_estimate(figures, "miscalibration_nats", own)
-    put(figures, "miscalibration_nats_lowest", own.lowest)
-    put(figures, "miscalibration_nats_highest", own.highest)
-    put(figures, "miscalibration_by_chance_nats", own.by_chance, own.chance_reason)
-    put(figures, "miscalibration_by_chance_95_nats", own.by_chance_95, own.chance_reason or "all outcomes")
-    put(figures, "miscalibration_p_value", own.p_value, own.chance_reason)
-    put_estimate(figures, "miscalibration_beyond_chance_nats", own.beyond_chance)
+def put_parts(figures: dict[str, Any], known: Discrimination, wrong: Miscalibration) -> None:
+    """What is known of discrimination and miscalibration, what chance alone would show, and what is overfitting."""
+    put(figures, "discrimination_nats", known)
+    put_estimate(figures, "discrimination_excess_nats", known.excess)
+    put(figures, "miscalibration_nats", wrong)
+    put(figures, "miscalibration_nats_lowest", wrong.lowest)
+    put(figures, "miscalibration_nats_highest", wrong.highest)
+    put(figures, "miscalibration_by_chance_nats", wrong.by_chance, wrong.chance_reason)
+    put(figures, "miscalibration_by_chance_95_nats", wrong.by_chance_95, wrong.chance_reason or "all outcomes")
+    put(figures, "miscalibration_p_value", wrong.p_value, wrong.chance_reason)
+    put_estimate(figures, "miscalibration_excess_nats", wrong.excess)
+    put(figures, "overfitting_nats", wrong.overfitting, wrong.excess.reason)
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:

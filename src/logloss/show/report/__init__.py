@@ -23,7 +23,7 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted")]
     first, *others = room.sentences(answer)
-    body += [page.paragraph(first, kind="lead"), *map(page.paragraph, others)]
+    body += [page.paragraph(first, kind="lead"), *map(page.paragraph, (*others, *cautions(answer)))]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
     body += [page.section(title, inside) for title, inside in room.sections(answer)]
     notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
@@ -35,7 +35,13 @@ def short_html(answer: Answer) -> str:
     """The short form for notebooks: the sentences and one table; needs no matplotlib."""
     room = ROOMS[answer.kind]
     rows, align = room.main_table(answer)
-    return page.short_paragraphs([room.head(answer), *room.sentences(answer)]) + page.short_table(rows, align)
+    paragraphs = [room.head(answer), *room.sentences(answer), *cautions(answer)]
+    return page.short_paragraphs(paragraphs) + page.short_table(rows, align)
+
+
+def cautions(answer: Answer) -> list[str]:
+    """What is to be borne in mind of the intervals of an answer that has some."""
+    return [f"Caution: {each}." for each in getattr(answer, "cautions", ())]
 
 
 def _figure(answer: Answer, kind: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
-from logloss.show.words.of_measurement import group_value, header_of_rows, shown, signed
+from logloss.show.words.of_measurement import caution_lines, group_value, header_of_rows, shown, signed
 from logloss.text import (
     adding_digits,
     columns,
@@ -32,7 +32,7 @@ def text_of(c: Comparison) -> str:
     """The whole comparison."""
     tables = ranking_rows(c), (parts_rows(c), "lrll"), (evidence_rows(c), "lll")
     paragraphs = [[sentence(c)], [header(c)], *(columns(*table, gap="   ") for table in tables)]
-    paragraphs += [group_lines(c), apart_lines(c)]
+    paragraphs += [caution_lines(c.cautions), group_lines(c), apart_lines(c)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 

@@ -7,7 +7,7 @@ import math
 from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
-from logloss.show.words.of_measurement import group_value, shown, signed
+from logloss.show.words.of_measurement import caution_lines, group_value, shown, signed
 from logloss.text import (
     MINUS,
     adding_digits,
@@ -31,7 +31,7 @@ UNEQUAL = 1.5
 def text_of(d: Difference) -> str:
     """The whole difference."""
     parts = [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
-    paragraphs = [[sentence(d), *warnings(d)], parts, groups_lines(d)]
+    paragraphs = [[sentence(d), *warnings(d)], parts, caution_lines(d.cautions), groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
@@ -98,13 +98,16 @@ def parts_rows(d: Difference) -> list[list[str]]:
 
 
 def remarks(d: Difference) -> list[str]:
-    """What chance makes of it where the numbers of rows differ, and how far the scores moved."""
+    """What the isotonic fits overfit where the numbers of rows differ, and how far the scores moved."""
     found = []
     sizes = sorted((d.old.n_rows, d.new.n_rows))
-    if not math.isnan(d.miscalibration_by_chance) and sizes[1] > UNEQUAL * sizes[0]:
+    if math.isnan(d.overfitting):
+        found.append("discrimination and miscalibration with what the isotonic fits overfit, which is not known")
+    elif sizes[1] > UNEQUAL * sizes[0]:
+        overfitted = " → ".join(fixed(each.discrimination.overfitting, 4) for each in (d.old, d.new))
         found.append(
-            f"of the miscalibration, chance alone makes {signed(d.miscalibration_by_chance, 4)}: "
-            f"{counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)}"
+            f"discrimination and miscalibration without the overfitting of the isotonic fits: {overfitted} "
+            f"({counted(d.old.n_rows, 'row')} → {count(d.new.n_rows)})"
         )
     if not math.isnan(d.psi):
         moved = "hardly moved" if d.psi < LITTLE else "moved" if d.psi < MUCH else "moved a lot"

@@ -44,6 +44,7 @@ def text_of(m: Measurement) -> str:
     for rows in tables:
         paragraphs.append(lines[: len(rows)])
         lines = lines[len(rows) :]
+    paragraphs.append(caution_lines(m.cautions))
     paragraphs.append(costliest_lines(m))
     if m.by:
         paragraphs += group_paragraphs(m)
@@ -83,6 +84,8 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
         kind = "bucket" if answer.has_buckets else "cluster"
         of_what = ", ".join(printable(name) for name in answer.cluster)
         independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
+        if answer.n_clusters - answer.effective_clusters > 0.05:
+            independent += f" ({fixed(answer.effective_clusters, 1)} effective)"
     return " · ".join([*said, f"intervals: 95 %, {independent}"])
 
 
@@ -118,21 +121,20 @@ def parts_rows(m: Measurement) -> list[list[str]]:
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, parts, least=5)
-    known = fixed(m.discrimination, digits), shown(m.discrimination, 4)
     rows = [
         ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
-        [f"{MINUS} discrimination", *known, "what the predictions know"],
+        [f"{MINUS} discrimination", fixed(m.discrimination, digits), "", "what the predictions know"],
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    return rows + chance_rows(m)
+    return rows + chance_rows(m) + excess_rows(m)
 
 
 def miscalibration_range(found: Any) -> str:
-    """Its interval, and what is certain of it where bins leave too much open."""
+    """What is certain of it where bins leave too much open."""
     if math.isfinite(found) and found.highest - found.lowest > WIDE * found:
         return f"between {significant(found.lowest, 3)} and {significant(found.highest, 3)} (bins)"
-    return shown(found, 4)
+    return ""
 
 
 def chance_rows(m: Measurement) -> list[list[str]]:
@@ -146,10 +148,18 @@ def chance_rows(m: Measurement) -> list[list[str]]:
     if math.isnan(found.by_chance_95):
         return [["  by chance alone", fixed(found.by_chance, digits), "over all outcomes", f"{who}: {p}"]]
     high = f"95 of 100 below {fixed(found.by_chance_95, digits)}"
-    rows = [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
-    beyond = found.beyond_chance
-    if beyond.has_interval:
-        rows.append(["  beyond chance", fixed(beyond, digits), interval(beyond.low, beyond.high, digits), ""])
+    return [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
+
+
+def excess_rows(m: Measurement) -> list[list[str]]:
+    """Discrimination and miscalibration without what the isotonic fit overfits, where they have an interval."""
+    parts = [("discrimination", m.discrimination), ("miscalibration", m.miscalibration)]
+    rows = []
+    for name, part in parts:
+        if part.excess.has_interval:
+            digits = 4 if abs(part.excess) >= 1e-3 else 6
+            said = f"{name} less {significant(part.overfitting, 2)} of overfitting"
+            rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), said])
     return rows
 
 
@@ -205,6 +215,11 @@ def expectation(m: Measurement) -> str:
     if abs(m.expected_z) < Z:
         return f"the truth cost {gap} {more}: within chance ({z})"
     return f"the truth cost {gap} {more}: {'over' if m.expected_gap > 0 else 'under'}-confident ({z})"
+
+
+def caution_lines(cautions: Sequence[str]) -> list[str]:
+    """What is to be borne in mind of the intervals."""
+    return [f"caution: {each}" for each in cautions]
 
 
 def costliest_lines(m: Measurement) -> list[str]:

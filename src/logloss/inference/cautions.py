@@ -1,0 +1,72 @@
+"""What is said where data are so few that intervals and p-values may not hold what they promise.
+
+>>> caution_of(2_000.0, 34.0, "positives", None)
+'intervals may be too narrow: 34 positives (below 50)'
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from logloss.inference.moments import ROUNDING, ClusteredMoments, Moments, effective_count
+from logloss.onepass.summaries import CostlyRow
+from logloss.text import counted
+
+# From so many on the coverage of intervals is simulated, and kept (docs/inference.md).
+FEWEST_ROWS, FEWEST_OF_RARER_CLASS, FEWEST_CLUSTERS = 500, 50, 10
+# Where so few rows make more than half of a variance, others that cost as much may not have turned up yet.
+MOST_CARRYING, LARGEST_SHARE = 10, 0.5
+
+
+def caution_of(rows: float, rarer: float, rarer_name: str, clusters: float | None) -> str:
+    """One sentence on what there is too little of; "" where nothing is.
+
+    rows, rarer, clusters: effective numbers of rows, of rows of the rarer class (nan where it is not known), and of
+    clusters (None where rows are independent). rarer_name: the rarer class in the plural.
+    """
+    numbers = {"rows": (rows, FEWEST_ROWS), rarer_name: (rarer, FEWEST_OF_RARER_CLASS)}
+    if clusters is not None:
+        numbers["clusters"] = clusters, FEWEST_CLUSTERS
+    too_few = {name: (number, least) for name, (number, least) in numbers.items() if number < least * (1 - ROUNDING)}
+    if not too_few:
+        return ""
+    named = ", ".join(f"{_named(number, name)} (below {least})" for name, (number, least) in too_few.items())
+    if "clusters" in too_few:
+        return f"{named}: no interval can be trusted"
+    return f"intervals may be too narrow: {named}"
+
+
+def _named(number: float, name: str) -> str:
+    """`34 positives`, `1 positive`, `33.9 effective positives`."""
+    return f"{effective_count(number)} {name.removesuffix('s') if round(number, 1) == 1 else name}"
+
+
+def cautions_of(moments: Moments, largest: Sequence[CostlyRow]) -> tuple[str, ...]:
+    """What is to be said of the intervals of a measurement. largest: the rows of the largest losses, in their order."""
+    if moments.why_no_interval():
+        return ()
+    number, name = moments.effective_of_rarer_class
+    too_few = caution_of(moments.effective_rows, number, name, moments.effective_clusters)
+    # Of fewer rows ten make up much of any variance.
+    carried = "" if moments.effective_rows < FEWEST_ROWS else caution_of_concentration(moments, largest)
+    return tuple(caution for caution in (too_few, carried) if caution)
+
+
+def caution_of_concentration(moments: Moments, largest: Sequence[CostlyRow]) -> str:
+    """One sentence where few rows carry the variance of the log loss; "" where they do not."""
+    of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
+    variance = of_rows.covariance("c", "c", "cc") / of_rows.inflation
+    loss, weight = of_rows.loss_of_possible(), of_rows.sum_weight()
+    if of_rows.summary.n_infinite or not 0 < variance < math.inf:
+        return ""
+    carried, left = 0.0, MOST_CARRYING
+    for row in largest:
+        taken = min(row.count, left)
+        carried += taken * (row.weight / weight * (row.cost - loss)) ** 2
+        left -= taken
+    if not carried > LARGEST_SHARE * variance:
+        return ""
+    rows = counted(MOST_CARRYING - left, "largest loss", "largest losses")
+    share = min(carried / variance, 1.0)
+    return f"the {rows} carry {100 * share:.0f}% of the variance of the log loss: its interval may be too narrow"
