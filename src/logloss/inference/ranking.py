@@ -8,9 +8,9 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, expit, logit, student_quantile
 from logloss.data.values import Array
-from logloss.inference.moments import NEXT_TO_NOTHING, dot
+from logloss.inference.moments import NEXT_TO_NOTHING, Moments, dot
 from logloss.inference.score_table import ScoreTable
-from logloss.inference.variance import ErrorOf
+from logloss.inference.variance import ErrorOf, error_of_rows
 from logloss.onepass.kernels.exact import ratio
 
 # Parts are said in thousandths at the finest.
@@ -21,7 +21,7 @@ THOUSAND = 1000
 TIED = 0.4
 
 
-def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:
+def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, reason: str) -> Estimate:
     """Probability that a row of 1 has a higher score than a row of 0, ties counting half, with its interval.
 
     Exact from a table, rounded once; from bins rows of one bin are ties. The standard error is DeLong's, from what
@@ -43,27 +43,18 @@ def area_under_curve(table: ScoreTable, error_of: ErrorOf, reason: str) -> Estim
         return Estimate(value, reason=NEXT_TO_NOTHING)
     below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
     # Over the mass of the rarer class, which may be next to nothing, at the end only.
-    of_zero, of_one = rarer / share_zero, rarer / share_one
-    none = np.zeros(len(below))
-    # What each row adds to the area, to the mass of 0 and to that of 1.
-    added = (((above - value) * of_zero, (below - value) * of_one), (none + of_zero, none), (none, none + of_one))
-    error, *of_classes = (error_of(*each, 0.0)[0] / rarer for each in added)
-    of_rows, *of_classes_of_rows = (_error_of_independent_rows(table, *each) / rarer for each in added)
-    if not math.isfinite(error) or min(*of_classes, *of_classes_of_rows) <= 0:
+    added = (above - value) * (rarer / share_zero), (below - value) * (rarer / share_one)
+    sampling = error_of(*added, 0.0)
+    error = sampling.error / rarer
+    if not math.isfinite(error):
         return Estimate(value, reason=NEXT_TO_NOTHING)
-    # The inverse square of the error of a mass, relative to it, is its effective number of rows, or clusters (Kish).
-    n_independent, n_rows = max(of_classes) ** -2, max(of_classes_of_rows) ** -2
-    # Rows of a cluster are worth as many independent ones as would vary as much (Korn and Graubard 1998, Survey
-    # Methodology 24, 193-201), and at least one.
-    worth = min(n_rows, n_rows * (of_rows / error) ** 2) if error > 0 else 0.0
-    return _drawn_to_half(value, error, max(worth, n_independent), student_quantile(n_independent - 1))
-
-
-def _error_of_independent_rows(table: ScoreTable, zeros: Array, ones: Array) -> float:
-    """The standard error of a sum to which rows add so much, whatever clusters they are in."""
-    of_zeros, of_both, of_ones = table.squares
-    variance = dot(of_zeros, zeros * zeros) + 2 * dot(of_both, zeros * ones) + dot(of_ones, ones * ones)
-    return math.sqrt(max(variance, 0.0))
+    # Rows that depend on each other are worth as many independent ones as would vary as much (Korn and Graubard 1998,
+    # Survey Methodology 24, 193-201), and at least one for each cluster.
+    n_rows, _ = moments.effective_of_rarer_class
+    of_rows = error_of_rows(table, moments)(*added, 0.0).error / rarer
+    worth = n_rows * min(of_rows / error, 1.0) ** 2 if error > 0 else 0.0
+    n_rarer = max(worth, min(n_rows, sampling.degrees + 1))
+    return _drawn_to_half(value, error, n_rarer, student_quantile(sampling.degrees))
 
 
 def _drawn_to_half(value: float, error: float, n_rarer: float, quantile: float) -> Estimate:
