@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 import logloss
@@ -280,21 +279,6 @@ def test_the_names_of_the_classes_do_not_matter():
     a, b = measure(y, p), measure(1 - y, 1 - p)
     for name in ("log_loss", "uncertainty", "discrimination", "miscalibration", "auc"):
         assert getattr(a, name) == pytest.approx(float(getattr(b, name)), abs=1e-15), name
-
-
-def test_the_area_and_its_error_are_those_of_delong():
-    """The structural components of every row, as DeLong, DeLong and Clarke-Pearson (1988) write them."""
-    y, z = over_confident(1_500, 7)
-    z = np.round(z, 1)
-    m = measure(y, y_logit=z)
-    assert m.auc == pytest.approx(roc_auc_score(y, z), abs=1e-13)
-    ones, zeros = z[y == 1], z[y == 0]
-    wins = (ones[:, None] > zeros) + 0.5 * (ones[:, None] == zeros)
-    variance = wins.mean(1).var(ddof=1) / len(ones) + wins.mean(0).var(ddof=1) / len(zeros)
-    width = 2 * stats.norm.ppf(0.975) * math.sqrt(variance) / (m.auc * (1 - m.auc))
-    found = math.log(m.auc.high / (1 - m.auc.high)) - math.log(m.auc.low / (1 - m.auc.low))
-    # One n − 1 for all rows, or one for each class: 1 in 500.
-    assert found == pytest.approx(width, rel=2e-3)
 
 
 def test_weighted_areas_are_those_of_scikit_learn():

@@ -26,7 +26,7 @@ from logloss.inference.logistic_line import (
     loss_at,
 )
 from logloss.inference.score_table import score_table_of
-from logloss.inference.variance import figures_of
+from logloss.inference.variance import error_of_classes, figures_of
 from logloss.onepass.summaries import scores
 
 KINDS = (SHIFT, TEMPERATURE, PLATT, BETA)
@@ -133,7 +133,9 @@ def test_slope_and_intercept_are_those_of_statsmodels_with_robust_errors():
     assert [intercept, slope] == pytest.approx(fit.params, abs=1e-9)
     half = [(each.high - each.low) / 2 for each in (intercept, slope)]
     wider = math.sqrt(3000 / 2999)
-    assert half == pytest.approx(stats.t.ppf(0.975, 2999) * wider * fit.bse, rel=1e-6)
+    # The rarer class decides on the degrees of freedom.
+    degrees = min(y.sum(), 3000 - y.sum()) - 1
+    assert half == pytest.approx(stats.t.ppf(0.975, degrees) * wider * fit.bse, rel=1e-6)
 
 
 def test_weights_enter_as_in_statsmodels():
@@ -150,7 +152,8 @@ def test_weights_enter_as_in_statsmodels():
     leverage = (w**3).sum() / (w.sum() * (w**2).sum())
     errors = np.sqrt(np.diag(bread @ meat @ bread) * 1999 / 2000) / (1 - leverage)
     half = [(each.high - each.low) / 2 for each in (intercept, slope)]
-    assert half == pytest.approx(stats.t.ppf(0.975, w.sum() ** 2 / (w**2).sum() - 1) * errors, rel=1e-6)
+    degrees = min(w[y == k].sum() ** 2 / (w[y == k] ** 2).sum() for k in (0, 1)) - 1
+    assert half == pytest.approx(stats.t.ppf(0.975, degrees) * errors, rel=1e-6)
 
 
 def test_clusters_make_the_interval_of_the_slope_wider():
@@ -225,8 +228,8 @@ def test_the_calibration_line_needs_no_rows(monkeypatch):
     monkeypatch.setattr(scores, "MOST_DISTINCT", 16)
     m = measure(y, y_logit=z)
     spread = score_table_of(m.summary.scores)
-    _, error_of = figures_of(m.summary, spread)
-    slope, _ = calibration_line(spread, error_of, "")
+    moments, error_of = figures_of(m.summary, spread)
+    slope, _ = calibration_line(spread, error_of_classes(error_of, moments), "")
     assert float(slope) == pytest.approx(float(exact), abs=1e-6)
     assert slope.low == pytest.approx(exact.low, abs=1e-5)
 

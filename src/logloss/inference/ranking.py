@@ -1,4 +1,7 @@
-"""How well scores rank the labels: the area under the ROC curve, and who pays the loss."""
+"""How well scores rank the labels: the area under the ROC curve, and who pays the loss.
+
+References: DeLong, DeLong and Clarke-Pearson (1988), doi:10.2307/2531595; Newcombe (2006), doi:10.1002/sim.2324.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,8 @@ from logloss.onepass.kernels.exact import ratio
 
 # Parts are said in thousandths at the finest.
 THOUSAND = 1000
-# How many rows that are tied with all others are added before the interval of an area is made. With 20 to 400 rows of
-# the rarer class and areas of 0.5 to 0.995, 0.25 lets 5 % of the intervals end above the truth, 0.5 8 % below it
-# (docs/decisions/0034-area-near-one.md).
+# How many rows that are tied with all others are added before the interval of an area is made: with less more intervals
+# end above an area of 0.9, with more below one of 0.995 (docs/decisions/0034-area-near-one.md).
 TIED = 0.4
 
 

@@ -58,7 +58,8 @@ class Measurement(Answer):
     base_rate, mean_proba : Estimate, float
         Mean label and mean prediction, in [0, 1]; `ratio` is mean_proba / base_rate.
     auc : Estimate
-        Probability that a positive row has a higher score than a negative one, in [0, 1].
+        Probability that a positive row has a higher score than a negative one, in [0, 1]. Where every positive row
+        has the higher score, the interval ends at 1.
     brier : Estimate
         Mean squared error of the predictions, in [0, 1].
     expected_log_loss : float

@@ -76,7 +76,7 @@ def measure(
     grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
     prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
     comes from bins, with certified bounds of the parts. Intervals of means use Hall's transformation of the studentised
-    mean, that of the AUC DeLong's variance in log-odds.
+    mean, that of the AUC DeLong's variance in log-odds, with a part of a row that is tied with all others.
 
     References
     ----------
