@@ -213,8 +213,8 @@ class PairEstimator:
     def overfitting(self) -> list[Overfitting]:
         """What the isotonic fit of each forecast overfits."""
         return [
-            overfitting_of(table, self.summary.clusters, is_soft=self.summary.losses[0].is_soft)
-            for table in self.tables
+            overfitting_of(table, each.clusters, is_soft=each.is_soft)
+            for each, table in zip(self.summary.losses, self.tables, strict=True)
         ]
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
