@@ -692,7 +692,7 @@ def test_summaries_of_other_settings_refuse_to_merge():
 @pytest.mark.slow
 @pytest.mark.parametrize("is_clustered", [False, True])
 def test_paired_intervals_hold_the_truth(is_clustered):
-    """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 40 of 5 rows that are equal."""
+    """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 120 of 5 rows that are equal."""
     rng = np.random.default_rng(SEED)
     logits = rng.normal(0, 1, 100_000)
     other = logits * 1.3 + 0.2
@@ -708,7 +708,7 @@ def test_paired_intervals_hold_the_truth(is_clustered):
         luck = rng.random(200)
         options = {}
         if is_clustered:
-            rows, luck, options = np.repeat(rows[:40], 5), np.repeat(luck[:40], 5), {"cluster": np.arange(200) // 5}
+            rows, luck, options = np.repeat(rows[:120], 5), np.repeat(luck[:120], 5), {"cluster": np.arange(600) // 5}
         y = (luck < truth[rows]).astype(np.uint8)
         contest = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).contest
         lead = contest.lead
