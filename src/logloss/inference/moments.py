@@ -90,6 +90,15 @@ class Moments:
         """Degrees of freedom of Student's t."""
         return self.effective_rows - 1
 
+    @property
+    def degrees_of_rarer_class(self) -> float:
+        """Degrees of freedom of what each class has a part of its own in, as the AUC: one less than the rarer has rows.
+
+        With clusters, than it has clusters.
+        """
+        clusters = self.effective_clusters
+        return (self.effective_of_rarer_class[0] if clusters is None else clusters) - 1
+
     @cached_property
     def quantile(self) -> float:
         """How many standard errors a 95 % interval reaches to either side."""

@@ -95,3 +95,12 @@ def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:
         return variance if table.is_counted else variance + 2 * dot(of_both, zeros * ones)
 
     return error
+
+
+def error_of_classes(error_of: ErrorOf, moments: Moments) -> ErrorOf:
+    """The same errors, of what has a part of each class by itself: the rarer one decides on the degrees of freedom."""
+
+    def error(zeros: Array, ones: Array, mean: float) -> SamplingError:
+        return error_of(zeros, ones, mean)._replace(degrees=moments.degrees_of_rarer_class)
+
+    return error

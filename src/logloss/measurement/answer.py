@@ -26,7 +26,7 @@ from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
-from logloss.inference.variance import figures_of
+from logloss.inference.variance import error_of_classes, figures_of
 from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
@@ -213,7 +213,7 @@ class Measurement(Answer):
         """
         table = score_table_of(self.summary.scores)
         moments, error_of = figures_of(self.summary, table)
-        return at_base_rates(table, error_of, moments.why_no_interval(), rates)
+        return at_base_rates(table, error_of_classes(error_of, moments), moments.why_no_interval(), rates)
 
     def merge(self, other: Measurement) -> Measurement:
         """The measurement of the rows of both, to the bit what measuring them together gives.
@@ -311,7 +311,8 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
     overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
     discrimination, miscalibration = decomposed(recalibration, loss, chance, overfitting, error_of, reason)
-    slope, intercept = calibration_line(table, error_of, reason)
+    of_classes = error_of_classes(error_of, moments)
+    slope, intercept = calibration_line(table, of_classes, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
@@ -323,7 +324,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         skill=moments.skill(loss, moments.uncertainty()),
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
-        auc=area_under_curve(table, error_of, reason),
+        auc=area_under_curve(table, moments, of_classes, reason),
         brier=moments.brier(),
         expected_log_loss=moments.expected_log_loss(),
         expected_gap=moments.expected_gap(),
