@@ -21,7 +21,7 @@ from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
-from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, group_keys
+from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -627,6 +627,7 @@ def narrow(request, monkeypatch):
     if request.param == "few":
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
         monkeypatch.setattr(contrast, "N_APART", 3)
