@@ -140,11 +140,12 @@ class ClusterSumsWorkspace:
     def _resume(self, kept: ClusterSums) -> None:
         """Begin with what a summary holds."""
         self._level = kept.level
+        # Hashes are numbered first, for a key to hold them; buckets are numbers as they are.
         self._clusters = Numbering(limit_at(kept.level))
-        self._clusters.numbers_of(kept.clusters)
         self._pairs = Numbering(limit_at(kept.level))
-        self._pairs.numbers_of(kept.totals.keys)
-        n_pairs = len(kept.totals.keys)
+        groups, places = kept.numbers
+        self._pairs.numbers_of(self._short(kept.clusters)[0][places] << GROUP_BITS | groups)
+        n_pairs = len(groups)
         # Rows whose weight of 1 is not yet among the sums, and the others.
         self._rows = with_room(np.zeros((0, 2), np.int64), n_pairs)
         self._rows[:n_pairs, 1] = kept.totals.counts[:, 0]
@@ -177,22 +178,32 @@ class ClusterSumsWorkspace:
     def _numbers_of(self, hashes: Ints, groups: Slots) -> Slots:
         """The number of each row's pair."""
         while True:
-            clusters, n_done = self._clusters.numbers_of(names_at(hashes, None, self._level))
+            clusters, n_done = self._short(names_at(hashes, None, self._level))
             if n_done == len(hashes):
-                pairs, n_done = self._pairs.numbers_of(clusters.astype(np.int64) << GROUP_BITS | groups)
+                pairs, n_done = self._pairs.numbers_of(clusters << GROUP_BITS | groups)
             if n_done == len(hashes):
                 return pairs
             # Numbers that this block was given, and that have no rows yet, are forgotten.
             self._resume(self.freeze().coarsened(next_level(self._level)))
 
+    def _short(self, names: Ints) -> tuple[Ints, int]:
+        """(What stands for each cluster in the key of a pair, for how many of them there is room)."""
+        if self._level is not None:
+            return names, len(names)
+        numbers, n_done = self._clusters.numbers_of(names)
+        return numbers.astype(np.int64), n_done
+
     def freeze(self) -> ClusterSums:
         """The sums of the rows that were added."""
-        codes, names = self._pairs.keys(), self._clusters.keys()
+        codes = self._pairs.keys()
         self._rows = with_room(self._rows, len(codes))
         rows = self._rows[: len(codes)]
         used = np.flatnonzero(rows.any(axis=1))
         self._weigh(rows)
-        clusters, places = np.unique(names[codes[used] >> GROUP_BITS], return_inverse=True)
+        own = codes[used] >> GROUP_BITS
+        clusters, places = np.unique(
+            own if self._level is not None else self._clusters.keys()[own], return_inverse=True
+        )
         keys = np.zeros(len(codes), np.int64)
         keys[used] = places << GROUP_BITS | codes[used] & GROUP_MASK
         totals = CountTable.of_slots(keys, rows.sum(axis=1, keepdims=True))
