@@ -18,7 +18,7 @@ from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
-from logloss.answers.estimate import CONFIDENCE
+from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
 from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
@@ -159,7 +159,7 @@ def test_groups_add_up_to_the_lead():
     for row in contest.groups:
         d = (losses_of(y, q) - losses_of(y, p))[by == row["by"]]
         assert row["lead_nats"] == pytest.approx(d.mean(), rel=NEAR)
-        width = 1.959964 * d.std(ddof=1) / math.sqrt(len(d))
+        width = student_quantile(len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
         assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=1e-6)
 
 

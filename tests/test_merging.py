@@ -123,10 +123,11 @@ def cluster_sums_of(block) -> ClusterSums:
     """Half as many groups as clusters."""
     workspace = ClusterSumsWorkspace(ClusterSums.empty(1))
     for piece in pieces_of(block):
-        weight = None if piece.sample_weight is None else scaled(piece.sample_weight)
-        losses = [piece.y_proba] if weight is None else [product_of(weight, scaled(piece.y_proba))]
-        hashes, groups = hashes_of(piece.cluster), clusters_of(piece) // 2
-        workspace.add(hashes, groups, losses, weight=weight, times=piece.counts)
+        weighted = []
+        if piece.sample_weight is not None:
+            weight = scaled(piece.sample_weight)
+            weighted = [weight, product_of(weight, scaled(piece.y_proba))]
+        workspace.add(hashes_of(piece.cluster), clusters_of(piece) // 2, [piece.y_proba], weighted, piece.counts)
     return workspace.freeze()
 
 

@@ -59,7 +59,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         moves = _paired(old, new, {name: after[name] - before[name] for name in before})
     else:
         moves = {name: _move(getattr(old, name), getattr(new, name), before[name], after[name]) for name in before}
-    groups = groups_of(old, new)
+    groups = groups_of(old, new, is_paired=is_paired)
     # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"

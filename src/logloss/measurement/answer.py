@@ -179,7 +179,9 @@ class Measurement(Answer):
             known = "none" if groups is None else ", ".join(groups.columns)
             raise DataError(f"margin() takes columns of `by`: {known}; got {', '.join(columns) or 'none'}.")
         moments = moments_of(self.summary, score_table_of(self.summary.scores))
-        return groups_table(margin(groups, columns), moments, is_soft=self.is_soft)
+        return groups_table(
+            margin(groups, columns), moments, is_soft=self.is_soft, has_clusters=self.summary.clusters is not None
+        )
 
     def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
         """What the same forecasts would cost at other base rates, if rows of each class stay what they are.
@@ -299,6 +301,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     discrimination, miscalibration = decomposed(recalibration, loss, chance, error_of, reason)
     slope, intercept = calibration_line(table, error_of, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    has_clusters = clusters is not None
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
@@ -320,7 +323,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         costliest=costliest_table(summary.costliest.rows),
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
-        groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
+        groups=None
+        if groups is None
+        else groups_table(groups, moments, is_soft=summary.is_soft, has_clusters=has_clusters),
         n_rows=summary.n_rows,
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,

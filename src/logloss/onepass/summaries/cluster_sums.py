@@ -156,24 +156,24 @@ class ClusterSumsWorkspace:
         self,
         hashes: Ints,
         groups: Slots,
-        losses: Sequence[Floats] | Sequence[Scaled],
-        *,
-        weight: Scaled | None,
+        losses: Sequence[Floats],
+        weighted: Sequence[Scaled],
         times: Ints | None,
     ) -> None:
-        """Take in rows; losses: of each forecast, 0 where infinite, or (with weights) weighted and scaled."""
+        """Take in rows; losses: of each forecast, 0 where infinite; weighted: where there are weights these, and the
+        weighted losses, scaled."""
         pairs = self._numbers_of(hashes, groups)
         n_pairs = self._pairs.n_known
         self._rows = with_room(self._rows, n_pairs)
-        column = np.full(len(pairs), weight is not None, np.uint8)
+        column = np.full(len(pairs), len(weighted) > 0, np.uint8)
         score_keys.tally_slots(column, pairs, times, self._rows)
-        if weight is not None:
-            for place, scaled in enumerate((weight, *losses)):
-                self._sums.add(place, *scaled, pairs, n_pairs, times)
+        for place, (mantissas, shifts) in enumerate(weighted):
+            self._sums.add(place, mantissas, shifts, pairs, n_pairs, times)
+        if weighted:
             return
         runs = long_runs_of(pairs, n_pairs)
         for place, values in enumerate(losses, 1):
-            self._sums.add_plain(place, values, pairs, n_pairs, times, runs)  # type: ignore[arg-type]
+            self._sums.add_plain(place, values, pairs, n_pairs, times, runs)
 
     def _numbers_of(self, hashes: Ints, groups: Slots) -> Slots:
         """The number of each row's pair."""

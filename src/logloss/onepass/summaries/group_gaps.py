@@ -87,12 +87,10 @@ class GapsByGroup:
         for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *unbounded)):
             self._count(column, numbers, n_keys, chosen, block.counts)
         weight, costs = losses.weight, losses.scaled_costs
-        weighted = [] if weight is None else [product_of(weight, cost) for cost in costs]
+        columns = [] if weight is None else [weight, *(product_of(weight, cost) for cost in costs)]
         if self._cluster_sums is not None and clusters is not None:
-            own = losses.costs if weight is None else weighted
-            self._cluster_sums.add(clusters, numbers, own, weight=weight, times=block.counts)
+            self._cluster_sums.add(clusters, numbers, losses.costs, columns, block.counts)
         if weight is not None:
-            columns = [weight, *weighted]
             if self._has_squares:
                 columns += [product_of(weight, weight), *(product_of(weight, weight, cost) for cost in costs)]
             columns += [product_of(weight, weight, square(gap)) for gap in gaps]

@@ -106,11 +106,11 @@ class LossesByGroup:
         else:
             losses.soft_surprisals(block.y_true.astype(np.float64), *forecast_of(block), costs)
         costs[np.isinf(costs)] = 0.0
-        if block.sample_weight is None:
-            sums.add(clusters, groups, [costs], weight=None, times=block.counts)
-            return
-        weight = scaled(block.sample_weight)
-        sums.add(clusters, groups, [product_of(weight, scaled(costs))], weight=weight, times=block.counts)
+        weighted = []
+        if block.sample_weight is not None:
+            weight = scaled(block.sample_weight)
+            weighted = [weight, product_of(weight, scaled(costs))]
+        sums.add(clusters, groups, [costs], weighted, block.counts)
 
     def _reach(self, n_groups: int) -> None:
         """Make room for so many groups."""

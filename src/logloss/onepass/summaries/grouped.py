@@ -182,8 +182,8 @@ class GroupedSummary:
         if level == self.level:
             return self
         if self.kind == GROUP:
-            own = {"scale": self.scale, "n_rows": self.n_rows, "level": level}
-            return replace(self.cleared(), **own, cells=None, cluster_sums=None)
+            none = replace(self.cleared(), cells=None, cluster_sums=None)
+            return replace(none, scale=self.scale, n_rows=self.n_rows, level=level)
         return replace(self.renamed(names_at(self.kind, self.names, level)), level=level)
 
     def renamed(self, names: Sequence[Any]) -> GroupedSummary:
