@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.data.values import Array
@@ -96,16 +96,14 @@ Slopes = tuple[Array, Array]
 
 
 def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
-    """A move with its interval, the two sides being independent samples: Welch's degrees of freedom."""
+    """A move with its interval, the two sides being independent samples."""
     found = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
     reason = next((why_too_few(n) for side, (_, n) in zip(sides, found, strict=True) if side.has_clusters), "")
-    variance = math.fsum(variance for variance, _ in found)
-    if reason or not math.isfinite(variance):
+    variances = [max(variance, 0.0) for variance, _ in found]
+    if reason or not math.isfinite(sum(variances)):
         return Estimate(value, reason=reason or TOO_LARGE)
-    parts = [(max(own, 0.0) / variance if variance > 0 else 0.5, n - 1) for own, n in found]
-    # Welch (1947), doi:10.1093/biomet/34.1-2.28: shares of the variance, squared, over degrees of freedom.
-    inverse = math.fsum(part * part / n for part, n in parts if n > 0)
-    return _around(value, math.sqrt(max(variance, 0.0)), 1 / inverse if inverse else 0.0)
+    degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, found, strict=True)))
+    return _around(value, math.sqrt(sum(variances)), degrees)
 
 
 def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:

@@ -95,8 +95,9 @@ class ClustersOfGroups:
             moved = (costs / of_group - means[self.groups] * self._shares) / (1.0 - self._shares)
             return np.sqrt(self.by_group(moved * moved))
 
-    def errors_of_added(self, costs: Array) -> Array:
-        """The standard error of what each group adds to the mean of all: share of the group times its distance."""
+    def variances_of_added(self, costs: Array) -> tuple[Array, Array]:
+        """The variance of what each group adds to the mean of all, which is its share times how far it lies from that:
+        from clusters with rows in the group, and from the others."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             mean = float(costs.sum())
             apart = costs - mean * self.weights
@@ -106,7 +107,7 @@ class ClustersOfGroups:
             common = share[self.groups] * of_cluster[self.clusters]
             common += added[self.groups] * self.of_cluster[self.clusters]
             inside = self.by_group((self.jackknife[self.clusters] * (apart - common)) ** 2)
-            return np.sqrt(inside + self._outside(share, added, of_cluster))
+            return inside, self._outside(share, added, of_cluster)
 
     def _outside(self, share: Array, added: Array, of_cluster: Array) -> Array:
         """Σ of the squares of what clusters without rows in a group add, for each group."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST
 from logloss.inference.chance import Chance, chance_of
@@ -71,6 +71,13 @@ class PowersAbout(NamedTuple):
     products: float
     weights: float
 
+    def of_squares(self, slope: float, constant: float) -> float:
+        """Σ w²(slope·(ℓ − m) + constant)², each row times the same."""
+        # Not a power: that of a float raises an error where the product is infinite.
+        found = slope * slope * self.squares + 2 * slope * constant * self.products
+        # Products are rounded: of equal losses the sum may be below 0.
+        return max(found + constant * constant * self.weights, 0.0)
+
 
 def powers_about(sums: Sums, c: int, w: int, total: int) -> PowersAbout:
     """Of some sums about the mean c / w, total the weight W of all rows."""
@@ -97,13 +104,15 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_
     cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
     rows: list[dict[str, Any]] = []
     groups = [Moments(GroupSums(grouped, number, is_soft=is_soft)) for number in range(grouped.n_groups)]
-    losses, added = _of_rows(groups, total)
+    losses = [moments.log_loss() for moments in groups]
     effective: list[dict[str, Any]] = [{}] * len(groups)
     if has_clusters:
-        losses, added, effective = _of_clusters(grouped, losses, is_finite=not total.summary.n_infinite)
+        losses, reaches, effective = _of_clusters(grouped, losses, is_finite=not total.summary.n_infinite)
+    else:
+        reaches = _reaches_of_rows(groups, losses, total)
     for number, (name, cell, moments) in enumerate(zip(grouped.names, cells, groups, strict=True)):
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
-        row |= _figures(moments, total, losses[number], added[number], effective[number])
+        row |= _figures(moments, total, losses[number], reaches[number], effective[number])
         if cell is not None:
             row |= _parts(grouped, cell, moments, has_clusters=has_clusters)
         rows.append(row)
@@ -146,26 +155,29 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
     return ratio(difference, total.weight * total.weight)
 
 
-def _of_rows(groups: Sequence[Moments], total: Moments) -> tuple[list[Estimate], list[float]]:
-    """(The loss of each group, half the width of the interval of what it adds), rows being independent."""
-    losses = [moments.log_loss() for moments in groups]
+def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], total: Moments) -> list[float]:
+    """Half the width of the interval of what each group adds, rows being independent."""
     if total.summary.n_infinite:
-        return losses, [math.nan] * len(groups)
+        return [math.nan] * len(groups)
     c, w = total.summary.sum("c"), total.weight
     powers = [powers_about(moments.summary, c, w, w) for moments in groups]
-    squares, products, weights = (math.fsum(column) for column in zip(*powers, strict=True))
-    quantile = student_quantile(effective_number(w, sum(moments.summary.sum("ww") for moments in groups)) - 1)
+    sums = [sum(column) for column in zip(*powers, strict=True)]
+    squares = [moments.summary.sum("ww") for moments in groups]
+    n_all = effective_number(w, sum(squares))
     reaches = []
-    for moments, loss, own in zip(groups, losses, powers, strict=True):
+    for moments, loss, own, square in zip(groups, losses, powers, squares, strict=True):
         # A row contributes w·((is of the group − share)·(loss − mean) − added) / W.
         share, added = ratio(moments.weight, w), _added(moments, total, loss)
-        variance = (1 - share) ** 2 * own.squares + share**2 * (squares - own.squares)
-        variance -= 2 * added * ((1 - share) * own.products - share * (products - own.products))
-        # Not a power: that of a float raises an error where the product is infinite.
-        variance += added * added * weights
-        is_known = loss.has_interval and math.isfinite(variance)
-        reaches.append(quantile * math.sqrt(max(variance, 0.0)) if is_known else math.nan)
-    return losses, reaches
+        inside = own.of_squares(1 - share, -added)
+        outside = PowersAbout(*(of_all - of_own for of_all, of_own in zip(sums, own, strict=True))).of_squares(
+            -share, -added
+        )
+        reach = math.nan
+        if loss.has_interval and math.isfinite(inside + outside):
+            degrees = welch_degrees((inside, effective_number(moments.weight, square) - 1), (outside, n_all - 1))
+            reach = student_quantile(degrees) * math.sqrt(inside + outside)
+        reaches.append(reach)
+    return reaches
 
 
 def _of_clusters(
@@ -177,15 +189,20 @@ def _of_clusters(
         unknown = [Estimate(loss, reason=loss.reason if not loss.has_interval else NOT_KEPT) for loss in losses]
         return unknown, [math.nan] * len(losses), [{"effective_clusters": math.nan}] * len(losses)
     clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
-    costs, of_all = clusters.costs(), clusters.effective_of_all
-    errors, errors_of_added = clusters.errors_of_means(costs), clusters.errors_of_added(costs)
+    costs, n_all = clusters.costs(), clusters.effective_of_all
+    columns = (clusters.effective, clusters.errors_of_means(costs), *clusters.variances_of_added(costs))
+    why_not_added = why_too_few(n_all)
     found, reaches = [], []
-    for loss, effective, error, of_added in zip(losses, clusters.effective, errors, errors_of_added, strict=True):
-        found.append(clustered_mean(loss, float(effective), float(error), lowest=0.0))
-        reach = student_quantile(of_all - 1) * float(of_added)
-        is_known = found[-1].has_interval and is_finite and not why_too_few(of_all) and math.isfinite(reach)
-        reaches.append(reach if is_known else math.nan)
-    return found, reaches, [{"effective_clusters": float(effective)} for effective in clusters.effective]
+    for loss, effective, error, inside, outside in zip(losses, *(column.tolist() for column in columns), strict=True):
+        mean, reach = clustered_mean(loss, effective, error, lowest=0.0), math.nan
+        if mean.has_interval and why_not_added:
+            mean = Estimate(mean, mean.low, mean.high, f"adds: {why_not_added}")
+        elif mean.has_interval and is_finite and math.isfinite(inside + outside):
+            degrees = welch_degrees((inside, effective - 1), (outside, n_all - 1))
+            reach = student_quantile(degrees) * math.sqrt(inside + outside)
+        found.append(mean)
+        reaches.append(reach)
+    return found, reaches, [{"effective_clusters": effective} for effective in clusters.effective.tolist()]
 
 
 def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: float = -math.inf) -> Estimate:
