@@ -18,10 +18,10 @@ from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
-from logloss.answers.estimate import CONFIDENCE
+from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
-from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, group_keys
+from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -174,7 +174,7 @@ def test_groups_add_up_to_the_lead():
     for row in contest.groups:
         d = (losses_of(y, q) - losses_of(y, p))[by == row["by"]]
         assert row["lead_nats"] == pytest.approx(d.mean(), rel=NEAR)
-        width = 1.959964 * d.std(ddof=1) / math.sqrt(len(d))
+        width = student_quantile(len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
         assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=1e-6)
 
 
@@ -643,6 +643,7 @@ def narrow(request, monkeypatch):
     if request.param == "few":
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
         monkeypatch.setattr(contrast, "N_APART", 3)

@@ -23,6 +23,7 @@ from logloss.comparison.pairwise import (
 )
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
+from logloss.inference.clustered_groups import ClustersOfGroups
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
@@ -30,7 +31,7 @@ from logloss.inference.recalibration import Influence, Recalibration, influences
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-from logloss.onepass.summaries import ComparisonSummary, pairs_of
+from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
 
@@ -251,13 +252,24 @@ class PairEstimator:
             return None
         if not grouped.names:
             return SmallTable({name: [] for name in (*grouped.columns, "rows", "lead_nats")})
-        rows = []
+        rows, clusters = [], self._clusters_of_groups(grouped, better, worse)
         for number, name in enumerate(grouped.names):
             columns = name if name != REST else REST * len(grouped.columns)
             row = dict(zip(grouped.columns, columns, strict=True))
             sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names))
-            rows.append(row | sums.figures(self.summary.losses[0].sum("w")))
+            rows.append(row | sums.figures(self.summary.losses[0].sum("w"), clusters=clusters[number]))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
+
+    def _clusters_of_groups(
+        self, grouped: GroupedSummary, better: int, worse: int
+    ) -> list[tuple[float, float]] | list[None]:
+        """How many clusters each group has in effect, and the standard error of the lead in it; None without any."""
+        if grouped.cluster_sums is None:
+            return [None] * grouped.n_groups
+        clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
+        # After the weight stand the losses of the forecasts.
+        errors = clusters.errors_of_means(clusters.costs(1 + worse) - clusters.costs(1 + better))
+        return list(zip(clusters.effective.tolist(), errors.tolist(), strict=True))
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""

@@ -191,7 +191,9 @@ class Measurement(Answer):
             known = "none" if groups is None else ", ".join(groups.columns)
             raise DataError(f"margin() takes columns of `by`: {known}; got {', '.join(columns) or 'none'}.")
         moments = moments_of(self.summary, score_table_of(self.summary.scores))
-        return groups_table(margin(groups, columns), moments, is_soft=self.is_soft)
+        return groups_table(
+            margin(groups, columns), moments, is_soft=self.is_soft, has_clusters=self.summary.clusters is not None
+        )
 
     def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
         """What the same forecasts would cost at other base rates, if rows of each class stay what they are.
@@ -314,6 +316,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     of_classes = error_of_classes(error_of, moments)
     slope, intercept = calibration_line(table, of_classes, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    has_clusters = clusters is not None
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
@@ -335,7 +338,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         costliest=costliest_table(summary.costliest.rows),
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
-        groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
+        groups=None
+        if groups is None
+        else groups_table(groups, moments, is_soft=summary.is_soft, has_clusters=has_clusters),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=cautions_of(moments, summary.costliest.rows),
