@@ -23,6 +23,7 @@ from logloss.comparison.pairwise import (
 )
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
+from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
@@ -137,10 +138,19 @@ class PairEstimator:
             course,
             needed,
             width * error if has_error else math.nan,
+            self._cautions(moments, contrast, sign),
             self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),
         )
+
+    def _cautions(self, moments: Moments, contrast: Contrast, sign: int) -> tuple[str, ...]:
+        """Where few rows carry the variance of the lead."""
+        if not moments.weight:
+            return ()
+        rows = [(sign * row.difference, row.first.weight, row.first.count) for row in contrast.apart]
+        told = caution_of_concentration(moments, rows, "largest difference", "largest differences", "the lead")
+        return (told,) if told else ()
 
     def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> PairedDifference:
         """The mean difference over the rows that are possible for both."""

@@ -67,6 +67,8 @@ class Contest:
         there is none to show.
     detectable : float
         The lead, in nats, that these rows would have shown 4 times in 5.
+    cautions : tuple of str
+        Where few rows carry the variance of the lead.
     groups, apart : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 
@@ -94,6 +96,7 @@ class Contest:
     course: Course
     rows_needed: int | None
     detectable: float
+    cautions: tuple[str, ...]
     groups: SmallTable | None
     apart: SmallTable
     # The rows of `apart`, which know their place.
