@@ -20,7 +20,7 @@ from logloss import onepass
 
 ROUNDING = 1e-10
 # Their own equality is that of every bit.
-COMPARES_ITSELF = {"CountTable", "SumTable", "Cells"}
+COMPARES_ITSELF = {"CountTable", "SumTable", "Cells", "ClusterSums"}
 
 
 def merging_classes() -> set[type]:

@@ -18,10 +18,10 @@ from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
-from logloss.answers.estimate import CONFIDENCE
+from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
-from logloss.onepass.summaries import ComparisonSummary, comparison, contrast, group_keys
+from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -174,7 +174,7 @@ def test_groups_add_up_to_the_lead():
     for row in contest.groups:
         d = (losses_of(y, q) - losses_of(y, p))[by == row["by"]]
         assert row["lead_nats"] == pytest.approx(d.mean(), rel=NEAR)
-        width = 1.959964 * d.std(ddof=1) / math.sqrt(len(d))
+        width = student_quantile(len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
         assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=1e-6)
 
 
@@ -630,7 +630,8 @@ def test_soft_labels_of_clusters_are_compared():
     y, p, q = drawn(SEED, 200)
     contest = logloss.compare(0.8 * y + 0.1, {"p": p, "q": q}, cluster=np.arange(200) // 4).contest
     assert contest.lead.has_interval
-    assert contest.miscalibration.has_interval
+    # What the isotonic fits overfit is known of labels that are drawn.
+    assert contest.miscalibration.reason == "soft labels"
 
 
 # Any cut.
@@ -642,6 +643,7 @@ def narrow(request, monkeypatch):
     if request.param == "few":
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
         monkeypatch.setattr(contrast, "N_APART", 3)
@@ -691,7 +693,7 @@ def test_summaries_of_other_settings_refuse_to_merge():
 @pytest.mark.slow
 @pytest.mark.parametrize("is_clustered", [False, True])
 def test_paired_intervals_hold_the_truth(is_clustered):
-    """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 40 of 5 rows that are equal."""
+    """400 samples: between 92 and 98 in 100 is three standard errors about 95. Clusters: 120 of 5 rows that are equal."""
     rng = np.random.default_rng(SEED)
     logits = rng.normal(0, 1, 100_000)
     other = logits * 1.3 + 0.2
@@ -707,7 +709,7 @@ def test_paired_intervals_hold_the_truth(is_clustered):
         luck = rng.random(200)
         options = {}
         if is_clustered:
-            rows, luck, options = np.repeat(rows[:40], 5), np.repeat(luck[:40], 5), {"cluster": np.arange(200) // 5}
+            rows, luck, options = np.repeat(rows[:120], 5), np.repeat(luck[:120], 5), {"cluster": np.arange(600) // 5}
         y = (luck < truth[rows]).astype(np.uint8)
         contest = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).contest
         lead = contest.lead

@@ -11,6 +11,7 @@ import pytest
 
 import logloss
 from logloss import DataError
+from logloss.answers.estimate import student_quantile
 from logloss.inference import chance
 
 SEED = 41
@@ -122,7 +123,8 @@ def test_groups_are_mix_and_within():
 
 
 def test_errors_of_mix_and_within_are_those_of_the_rows():
-    """By brute force: what each row's weight changes, by central differences (right to 1e-7), added in squares."""
+    """By brute force: what each row's weight changes, by central differences (right to 1e-7), added in squares; to first
+    order in 1 / n a row that is left out moves it by 1 + 1 / n of that. Welch's degrees of freedom."""
     rng = np.random.default_rng(SEED)
     sides = []
     for n_rows in (90, 110):
@@ -140,7 +142,7 @@ def test_errors_of_mix_and_within_are_those_of_the_rows():
         mix = (shares[1] - shares[0]) @ (losses[0] + losses[1]) / 2
         return np.array([mix, (shares[0] + shares[1]) / 2 @ (losses[1] - losses[0])])
 
-    variances = np.zeros(2)
+    variances = np.zeros((2, 2))
     for side in (0, 1):
         n_rows = len(sides[side][0])
         for row in range(n_rows):
@@ -149,10 +151,13 @@ def test_errors_of_mix_and_within_are_those_of_the_rows():
                 weights = [np.ones(len(each[0])) for each in sides]
                 weights[side][row] += step
                 ends.append(mix_and_within(weights))
-            variances += ((ends[0] - ends[1]) / 2e-5) ** 2 * n_rows / (n_rows - 1)
+            variances[side] += ((ends[0] - ends[1]) / 2e-5) ** 2 * (1 + 2 / n_rows)
     moved = logloss.diff(*(logloss.measure(y, p, by=group) for y, p, group in sides))
     widths = np.array([moved.mix.high - moved.mix, moved.within.high - moved.within])
-    assert widths == pytest.approx(1.959964 * np.sqrt(variances), rel=1e-6)
+    total = variances.sum(axis=0)
+    degrees = total**2 / (variances[0] ** 2 / 89 + variances[1] ** 2 / 109)
+    quantiles = np.array([student_quantile(each) for each in degrees])
+    assert widths == pytest.approx(quantiles * np.sqrt(total), rel=1e-6)
 
 
 def test_a_group_that_is_new_has_moved_in_share_only():

@@ -253,7 +253,11 @@ def test_weights_and_log_odds_of_every_size_are_measured_by_group_and_cluster(we
     figures = m.to_dict()
     for row in (figures, *figures["groups"]):
         low, high = row["log_loss_nats_low"], row["log_loss_nats_high"]
-        assert float(low) <= float(row["log_loss_nats"]) <= float(high)
+        if row is not figures and low is None:
+            # Eleven clusters, some of which outweigh the others.
+            assert row["reason"].startswith(("too few clusters (", "the losses are too large"))
+        else:
+            assert float(low) <= float(row["log_loss_nats"]) <= float(high)
     later = m.merge(measure(y, y_logit=z / 2, by=by, cluster=cluster, name="b"))
     moved = logloss.diff(m, later)
     assert moved.log_loss == later.log_loss - m.log_loss

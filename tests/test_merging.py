@@ -16,10 +16,12 @@ from test_summaries import MAKERS, PROBAS, feature_tables
 
 from logloss.data.checks.forecasts import Unlabelled
 from logloss.onepass.kernels import paired_losses
+from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (
     ColumnSummary,
     GroupedSummary,
     cells,
+    cluster_sums,
     contrast,
     features,
     group_keys,
@@ -27,6 +29,7 @@ from logloss.onepass.summaries import (
     scores,
 )
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
+from logloss.onepass.summaries.cluster_sums import ClusterSums, ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.features import DistinctValues, Levels, Range
@@ -35,7 +38,7 @@ from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
 from logloss.onepass.summaries.loss import UnlabelledSums
 from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace, bins_of, keys_of
-from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, product_of, scaled
 
 # Clusters of the tables that are drawn: whole numbers below.
 N_CLUSTERS = 9
@@ -116,6 +119,18 @@ def cells_of(shift: int, *, is_exact: bool) -> Callable[[Any], Cells]:
     return of
 
 
+def cluster_sums_of(block) -> ClusterSums:
+    """Half as many groups as clusters."""
+    workspace = ClusterSumsWorkspace(ClusterSums.empty(1))
+    for piece in pieces_of(block):
+        weighted = []
+        if piece.sample_weight is not None:
+            weight = scaled(piece.sample_weight)
+            weighted = [weight, product_of(weight, scaled(piece.y_proba))]
+        workspace.add(hashes_of(piece.cluster), clusters_of(piece) // 2, [piece.y_proba], weighted, piece.counts)
+    return workspace.freeze()
+
+
 def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
     """Rows and rows of 1; the sums of weight and of probability."""
 
@@ -180,6 +195,7 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
         COARSE_CELLS,
         lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
     ),
+    (ClusterSums, ""): Maker(grouped_tables(PROBAS), cluster_sums_of, ClusterSums.empty(1)),
     (GroupedSummary, "groups"): Maker(two_forecast_tables(PROBAS), gaps_of(BY), BY),
     (GroupedSummary, "periods"): Maker(two_forecast_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
     (GroupedSummary, "dates"): Maker(two_forecast_tables(PROBAS).map(with_dates), gaps_of(NUMBERS), NUMBERS),
@@ -227,6 +243,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(scores, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_CELLS", 4)
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
         monkeypatch.setattr(contrast, "N_APART", 2)

@@ -43,6 +43,7 @@ from logloss.onepass.summaries import (
     Trials,
     TrialSummary,
     cells,
+    cluster_sums,
     curvature,
     group_keys,
     grouped,
@@ -199,7 +200,7 @@ EMPTY = LossSummary.empty(
 )
 
 
-@pytest.fixture(params=["as they are", "scores", "cells", "groups", "detailed", "all"])
+@pytest.fixture(params=["as they are", "scores", "cells", "groups", "detailed", "pairs", "all"])
 def narrow(request, monkeypatch):
     """Limits so low that few rows pass them: each lossy step then happens at any place of a walk or a merge."""
     few = request.param
@@ -212,6 +213,8 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
     if few in ("detailed", "all"):
         monkeypatch.setattr(grouped, "MOST_DETAILED", 2)
+    if few in ("pairs", "all"):
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
 
 
 def assert_equal(a: LossSummary, b: LossSummary) -> None:
@@ -256,12 +259,15 @@ def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
     monkeypatch.setattr(scores, "MOST_DISTINCT", 500)
     monkeypatch.setattr(cells, "MOST_DISTINCT", 500)
     monkeypatch.setattr(group_keys, "MOST_GROUPS", 128)
+    monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 1_000)
     rng = np.random.default_rng(SEED)
     table = random_table(SEED, 4_000, kind)
     table = dataclasses.replace(table, by=rng.integers(0, 30, 4_000), cluster=rng.integers(0, 300, 4_000))
     whole = of_blocks([table.block()])
     assert whole.scores.is_binned
     assert whole.clusters.is_over
+    # 30 groups × 32 buckets.
+    assert whole.groups.cluster_sums.level == 59
     for _ in range(5):
         cuts = random_cuts(rng, table.n_rows, 24)
         pieces = [of_blocks([block]) for block in table.blocks(cuts)]

@@ -37,6 +37,16 @@ def student_quantile(degrees: float, level: float = CONFIDENCE) -> float:
     return x + sum(correction / degrees**power for power, correction in enumerate(corrections, 1))
 
 
+def welch_degrees(*parts: tuple[float, float]) -> float:
+    """Degrees of freedom of a sum of independent parts, each with its variance and its degrees; 1 at least.
+
+    Welch (1947), doi:10.1093/biomet/34.1-2.28.
+    """
+    variance = math.fsum(own for own, _ in parts)
+    shares = [own / variance if variance > 0 else 1.0 for own, _ in parts]
+    return 1 / math.fsum(share * share / max(n, 1.0) for share, (_, n) in zip(shares, parts, strict=True))
+
+
 # What the standard error of a 95 % interval is multiplied by.
 Z = normal_quantile()
 

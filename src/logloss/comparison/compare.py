@@ -180,7 +180,7 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         n_periods=0 if periods is None else periods.n_groups,
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
-        cautions=cautions_of(moments, summary.losses[best].costliest.rows),
+        cautions=(*cautions_of(moments, summary.losses[best].costliest.rows), *first.cautions),
         base_rate=moments.quotient("a"),
         sum_weight=moments.sum_weight(),
         is_soft=summary.losses[0].is_soft,

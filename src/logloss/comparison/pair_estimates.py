@@ -23,6 +23,8 @@ from logloss.comparison.pairwise import (
 )
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
+from logloss.inference.cautions import caution_of_concentration
+from logloss.inference.clustered_groups import ClustersOfGroups
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
@@ -30,7 +32,7 @@ from logloss.inference.recalibration import Influence, Recalibration, influences
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
-from logloss.onepass.summaries import ComparisonSummary, pairs_of
+from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
 
@@ -136,10 +138,19 @@ class PairEstimator:
             course,
             needed,
             width * error if has_error else math.nan,
+            self._cautions(moments, contrast, sign),
             self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),
         )
+
+    def _cautions(self, moments: Moments, contrast: Contrast, sign: int) -> tuple[str, ...]:
+        """Where few rows carry the variance of the lead."""
+        if not moments.weight:
+            return ()
+        rows = [(sign * row.difference, row.first.weight, row.first.count) for row in contrast.apart]
+        told = caution_of_concentration(moments, rows, "largest difference", "largest differences", "the lead")
+        return (told,) if told else ()
 
     def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> PairedDifference:
         """The mean difference over the rows that are possible for both."""
@@ -213,8 +224,8 @@ class PairEstimator:
     def overfitting(self) -> list[Overfitting]:
         """What the isotonic fit of each forecast overfits."""
         return [
-            overfitting_of(table, self.summary.clusters, is_soft=self.summary.losses[0].is_soft)
-            for table in self.tables
+            overfitting_of(table, each.clusters, is_soft=each.is_soft)
+            for each, table in zip(self.summary.losses, self.tables, strict=True)
         ]
 
     def _error_of_clusters(self, better: int, worse: int) -> ErrorOfPair:
@@ -251,13 +262,24 @@ class PairEstimator:
             return None
         if not grouped.names:
             return SmallTable({name: [] for name in (*grouped.columns, "rows", "lead_nats")})
-        rows = []
+        rows, clusters = [], self._clusters_of_groups(grouped, better, worse)
         for number, name in enumerate(grouped.names):
             columns = name if name != REST else REST * len(grouped.columns)
             row = dict(zip(grouped.columns, columns, strict=True))
             sums = GroupPairSums(grouped, number, (better, worse), place, len(self.names))
-            rows.append(row | sums.figures(self.summary.losses[0].sum("w")))
+            rows.append(row | sums.figures(self.summary.losses[0].sum("w"), clusters=clusters[number]))
         return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
+
+    def _clusters_of_groups(
+        self, grouped: GroupedSummary, better: int, worse: int
+    ) -> list[tuple[float, float]] | list[None]:
+        """How many clusters each group has in effect, and the standard error of the lead in it; None without any."""
+        if grouped.cluster_sums is None:
+            return [None] * grouped.n_groups
+        clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
+        # After the weight stand the losses of the forecasts.
+        errors = clusters.errors_of_means(clusters.costs(1 + worse) - clusters.costs(1 + better))
+        return list(zip(clusters.effective.tolist(), errors.tolist(), strict=True))
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, Z, with_interval
+from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, student_quantile, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
-from logloss.inference.groups import sums_of_key
+from logloss.inference.groups import clustered_mean, effective_number, sums_of_key
 from logloss.inference.moments import Moments
 from logloss.onepass.kernels.exact import of_count, ratio
 from logloss.onepass.summaries import ComparisonSummary, CostlyRow
 from logloss.onepass.summaries.contrast import Contrast
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import SUMS
-from logloss.text import significant
+from logloss.text import fixed, significant
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
 POWER = 0.8
@@ -67,6 +67,8 @@ class Contest:
         there is none to show.
     detectable : float
         The lead, in nats, that these rows would have shown 4 times in 5.
+    cautions : tuple of str
+        Where few rows carry the variance of the lead.
     groups, apart : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 
@@ -94,6 +96,7 @@ class Contest:
     course: Course
     rows_needed: int | None
     detectable: float
+    cautions: tuple[str, ...]
     groups: SmallTable | None
     apart: SmallTable
     # The rows of `apart`, which know their place.
@@ -183,8 +186,9 @@ class GroupPairSums:
         """One of the sums, in units of 2^-6720."""
         return self._sums[name]
 
-    def figures(self, total: int) -> dict[str, Any]:
-        """The row of a table."""
+    def figures(self, total: int, *, clusters: tuple[float, float] | None) -> dict[str, Any]:
+        """The row of a table; clusters: how many there are in effect, and the standard error of the lead that they
+        make; None where rows are independent."""
         moments = Moments(self)
         weight = moments.weight
         losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]
@@ -194,13 +198,12 @@ class GroupPairSums:
             lead = adds = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
         estimate = Estimate(lead, reason="infinite")
         if math.isfinite(lead):
-            estimate = Estimate(lead, reason=f"too few rows ({self.n_rows})")
-            if self.n_rows >= FEWEST_OF_GROUP:
-                # Groups have no third powers: the interval is symmetric, and for each group by itself.
-                width = Z * math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
-                estimate = Estimate(lead, lead - width, lead + width)
+            estimate = self._by_rows(moments, lead)
+            if clusters is not None:
+                estimate = clustered_mean(estimate, *clusters)
         return {
             "rows": self.n_rows,
+            **({} if clusters is None else {"effective_clusters": clusters[0]}),
             "better_nats": losses[0],
             "worse_nats": losses[1],
             "lead_nats": lead,
@@ -210,3 +213,14 @@ class GroupPairSums:
             "adds_nats": adds,
             "share": ratio(weight, total),
         }
+
+    def _by_rows(self, moments: Moments, lead: float) -> Estimate:
+        """The lead with the interval of independent rows, Kish's effective number of them."""
+        effective = effective_number(moments.weight, self._sums["ww"])
+        if effective < FEWEST_OF_GROUP:
+            is_plain = effective == self.n_rows
+            return Estimate(
+                lead, reason=f"too few rows ({self.n_rows if is_plain else f'{fixed(effective, 1)} effective'})"
+            )
+        width = student_quantile(effective - 1) * math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
+        return Estimate(lead, lead - width, lead + width)

@@ -64,7 +64,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     else:
         mine, theirs = _parts(old), _parts(new)
         moves = {name: _move(mine[name], theirs[name], before[name], after[name]) for name in before}
-    groups = groups_of(old, new)
+    groups = groups_of(old, new, is_paired=is_paired)
     # Parts are hashes of what was read: rows of both are no independent evidence of a move.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"

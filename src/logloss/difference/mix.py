@@ -13,20 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, Z
+from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.data.values import Array
-from logloss.inference.groups import GroupSums
-from logloss.inference.moments import dot, squares_about
+from logloss.inference.clustered_groups import NOT_KEPT, ClustersOfGroups, kish, why_too_few
+from logloss.inference.groups import GroupSums, effective_number, powers_about
+from logloss.inference.moments import dot
 from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.kernels.exact import ratio
+from logloss.onepass.summaries import GroupedSummary
+from logloss.onepass.summaries.cluster_sums import ClusterSums
+from logloss.onepass.summaries.group_keys import coarser
 
 # The convention for the index, whose usual marks of 0.1 and 0.25 are for ten bins.
 N_BINS = 10
 # Half a row stands in each bin, so that an empty one has a logarithm.
 HALF_A_ROW = 0.5
+TOO_LARGE = "the losses are too large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +44,98 @@ class Groups:
 
 
 class _Side:
-    """The groups of one measurement in the order of all names: shares, mean losses, and their squares and products."""
+    """The groups of one measurement in the order of all names: shares, mean losses, and what they scatter by."""
 
     def __init__(self, measured: Measurement, names: list[Any]) -> None:
-        grouped = measured.summary.groups
-        known: dict[Any, int] = {}
-        if grouped is not None:
-            known = {sorting(name): number for number, name in enumerate(grouped.names)}
+        # Both sides have groups: `groups_of`.
+        grouped: GroupedSummary = measured.summary.groups  # type: ignore[assignment]
+        places = {sorting(name): place for place, name in enumerate(names)}
+        self.places = np.array([places[sorting(name)] for name in grouped.names], np.int64)
+        self.n_places = len(names)
         total = measured.summary.sum("w")
-        self.n_rows = measured.n_rows
         self.share, self.loss, self.rows = np.zeros(len(names)), np.full(len(names), np.nan), [0] * len(names)
-        # Σ w²(ℓ − S)², Σ w²(ℓ − S) and Σ w² of each group over the square of all weight.
-        self.squares = np.zeros((3, len(names)))
-        for place, name in enumerate(names):
-            number = known.get(sorting(name))
-            if number is None:
-                continue
-            sums = GroupSums(grouped, number, is_soft=measured.is_soft)  # type: ignore[arg-type]
-            w, c, ww, cw = (sums.sum(key) for key in ("w", "c", "ww", "cw"))
+        # Of rows: of each group about its own mean, by `powers_about`.
+        self.powers = np.zeros((3, len(names)))
+        squares = 0
+        for number, place in enumerate(self.places.tolist()):
+            sums = GroupSums(grouped, number, is_soft=measured.is_soft)
+            w, c = sums.sum("w"), sums.sum("c")
             self.share[place], self.loss[place], self.rows[place] = ratio(w, total), ratio(c, w), sums.n_rows
-            square = total * total
-            self.squares[0, place] = ratio(squares_about(sums, c, w) << UNIT_EXPONENT, square * w * w)
-            self.squares[1, place] = ratio((cw * w - c * ww) << UNIT_EXPONENT, square * w)
-            self.squares[2, place] = ratio(ww << UNIT_EXPONENT, square)
+            self.powers[:, place] = powers_about(sums, c, w, total)
+            squares += sums.sum("ww")
+        self.has_clusters = bool(measured.cluster)
+        self.sums = grouped.cluster_sums
+        self.reason = "" if measured.n_infinite else why_no_interval(measured.log_loss)
+        self.effective = effective_number(total, squares)
+        if self.has_clusters:
+            self.reason = self.reason or ("" if self.sums is not None else NOT_KEPT)
 
-    def variance(self, of_loss: Array, of_share: Array) -> float:
-        """Of a function of shares and losses, given its derivatives in them."""
+    def clusters_at(self, level: int | None) -> ClustersOfGroups:
+        """The clusters, or their buckets at a level, of the groups of all names."""
+        # Asked for only where they are kept: `reason`.
+        sums: ClusterSums = self.sums  # type: ignore[assignment]
+        return ClustersOfGroups(sums.coarsened(level).renumbered(self.places), self.n_places)
+
+    def scatter(self, of_loss: Array, of_share: Array) -> tuple[float, float]:
+        """(Variance of a function of shares and losses, given its derivatives in them; effective observations)."""
+        if self.has_clusters and self.sums is not None:
+            clusters = self.clusters_at(self.sums.level)
+            moved = clusters.moved(clusters.costs(), of_loss, of_share)
+            return dot(moved, moved), clusters.effective_of_all
         held = self.share > 0
         with np.errstate(over="ignore", invalid="ignore"):
             alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
             # Shares add up to 1: a derivative counts less its mean.
             beta = of_share - dot(self.share, of_share)
-            terms = alpha**2 * self.squares[0] + 2 * alpha * beta * self.squares[1] + beta**2 * self.squares[2]
-        return float(terms[held].sum()) * self.n_rows / max(self.n_rows - 1, 1)
+            terms = alpha**2 * self.powers[0] + 2 * alpha * beta * self.powers[1] + beta**2 * self.powers[2]
+        return float(terms[held].sum()), self.effective
 
 
-def groups_of(old: Measurement, new: Measurement) -> Groups | None:
-    """Mix and within, where both have the same groups."""
+# Derivatives by the losses and by the shares of a side.
+Slopes = tuple[Array, Array]
+
+
+def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
+    """A move with its interval, the two sides being independent samples."""
+    found = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
+    reason = next((why_too_few(n) for side, (_, n) in zip(sides, found, strict=True) if side.has_clusters), "")
+    variances = [max(variance, 0.0) for variance, _ in found]
+    if reason or not math.isfinite(sum(variances)):
+        return Estimate(value, reason=reason or TOO_LARGE)
+    degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, found, strict=True)))
+    return _around(value, math.sqrt(sum(variances)), degrees)
+
+
+def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
+    """A move with its interval, clusters of both sides, matched by their hashes, being the observations."""
+    level = coarser(*(None if side.sums is None else side.sums.level for side in sides))
+    clusters = [side.clusters_at(level) for side in sides]
+    names = np.union1d(*(each.names for each in clusters))
+    moved, weights = np.zeros(len(names)), np.zeros(len(names))
+    for each, own in zip(clusters, slopes, strict=True):
+        at = np.searchsorted(names, each.names)
+        moved[at] += each.moved(each.costs(), *own)
+        weights[at] += each.of_cluster
+    effective, error = kish(weights), math.sqrt(dot(moved, moved))
+    reason = why_too_few(effective)
+    if reason or not math.isfinite(error):
+        return Estimate(value, reason=reason or TOO_LARGE)
+    return _around(value, error, effective - 1)
+
+
+def _around(value: float, error: float, n_degrees: float) -> Estimate:
+    """A value with the interval of Student's t."""
+    width = student_quantile(n_degrees) * error
+    return Estimate(value, value - width, value + width)
+
+
+def why_no_interval(loss: Estimate) -> str:
+    """Why a loss has none; "" where it has one."""
+    return "" if loss.has_interval else loss.reason
+
+
+def groups_of(old: Measurement, new: Measurement, *, is_paired: bool) -> Groups | None:
+    """Mix and within, where both have the same groups; is_paired: whether clusters may occur in both."""
     mine, theirs = old.summary.groups, new.summary.groups
     if mine is None or theirs is None or (mine.columns, mine.only) != (theirs.columns, theirs.only):
         return None
@@ -92,9 +152,13 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
     # Shares add up to 1: taking a constant from the losses changes no total, and each group's part then says something.
     middle = dot(share, loss)
     by_mix, by_loss = grown * (loss - middle), share * moved
-    # Derivatives of Σ Δs·S̄ and Σ s̄·ΔS by the losses and shares of each side; the two sides are independent.
-    of_mix = before.variance(grown / 2, -loss) + after.variance(grown / 2, loss)
-    of_within = before.variance(-share, moved / 2) + after.variance(share, moved / 2)
+    # Derivatives of Σ Δs·S̄ and Σ s̄·ΔS by the losses and shares of each side.
+    of_mix = (grown / 2, -loss), (grown / 2, loss)
+    of_within = (-share, moved / 2), (share, moved / 2)
+    mix, within = (
+        _move(float(parts.sum()), (before, after), slopes, is_paired=is_paired)
+        for parts, slopes in ((by_mix, of_mix), (by_loss, of_within))
+    )
     table: dict[str, list[Any]] = {}
     for j, column in enumerate(mine.columns):
         table[column] = [REST[0] if name == REST else name[j] for name in names]
@@ -108,14 +172,15 @@ def groups_of(old: Measurement, new: Measurement) -> Groups | None:
         "mix_nats": by_mix.tolist(),
         "within_nats": by_loss.tolist(),
     }
-    return Groups(_around(float(by_mix.sum()), of_mix), _around(float(by_loss.sum()), of_within), SmallTable(table))
+    return Groups(mix, within, SmallTable(table))
 
 
-def _around(value: float, variance: float) -> Estimate:
-    if not math.isfinite(variance):
-        return Estimate(value, reason="the losses are too large")
-    width = Z * math.sqrt(max(variance, 0.0))
-    return Estimate(value, value - width, value + width)
+def _move(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes], *, is_paired: bool) -> Estimate:
+    """A move with its interval, or why it has none."""
+    reason = sides[1].reason or sides[0].reason
+    if reason:
+        return Estimate(value, reason=reason)
+    return (_paired if is_paired else _independent)(value, sides, slopes)
 
 
 def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:

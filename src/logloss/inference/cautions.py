@@ -49,24 +49,32 @@ def cautions_of(moments: Moments, largest: Sequence[CostlyRow]) -> tuple[str, ..
     number, name = moments.effective_of_rarer_class
     too_few = caution_of(moments.effective_rows, number, name, moments.effective_clusters)
     # Of fewer rows ten make up much of any variance.
-    carried = "" if moments.effective_rows < FEWEST_ROWS else caution_of_concentration(moments, largest)
+    of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
+    rows = [(row.cost, row.weight, row.count) for row in largest]
+    carried = caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
     return tuple(caution for caution in (too_few, carried) if caution)
 
 
-def caution_of_concentration(moments: Moments, largest: Sequence[CostlyRow]) -> str:
-    """One sentence where few rows carry the variance of the log loss; "" where they do not."""
-    of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
-    variance = of_rows.covariance("c", "c", "cc") / of_rows.inflation
-    loss, weight = of_rows.loss_of_possible(), of_rows.sum_weight()
-    if of_rows.summary.n_infinite or not 0 < variance < math.inf:
+def caution_of_concentration(
+    moments: Moments, largest: Sequence[tuple[float, float, int]], one: str, several: str, of: str
+) -> str:
+    """One sentence where few rows carry the variance of a mean of `c`; "" where they do not.
+
+    largest: value, weight and count of the rows that are farthest out, in their order; one, several: what they are; of:
+    the mean.
+    """
+    variance = moments.covariance("c", "c", "cc") / moments.inflation
+    # Of few rows ten make up much of any variance, and a caution of the rows is given.
+    if moments.effective_rows < FEWEST_ROWS or not 0 < variance < math.inf:
         return ""
+    mean, weight = moments.quotient("c"), moments.sum_weight()
     carried, left = 0.0, MOST_CARRYING
-    for row in largest:
-        taken = min(row.count, left)
-        carried += taken * (row.weight / weight * (row.cost - loss)) ** 2
+    for value, own, times in largest:
+        taken = min(times, left)
+        # Where a value is infinite so is the mean, which has no interval.
+        carried += taken * (own / weight * (value - mean)) ** 2 if math.isfinite(value) else 0.0
         left -= taken
     if not carried > LARGEST_SHARE * variance:
         return ""
-    rows = counted(MOST_CARRYING - left, "largest loss", "largest losses")
-    share = min(carried / variance, 1.0)
-    return f"the {rows} carry {100 * share:.0f}% of the variance of the log loss: its interval may be too narrow"
+    rows, share = counted(MOST_CARRYING - left, one, several), min(carried / variance, 1.0)
+    return f"the {rows} carry {100 * share:.0f}% of the variance of {of}: its interval may be too narrow"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from logloss.answers.estimate import Z
+from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST
-from logloss.inference.chance import chance_of
-from logloss.inference.moments import Moments, squares_about
+from logloss.inference.chance import Chance, chance_of
+from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGroups, why_too_few
+from logloss.inference.moments import Moments, Sums, squares_about
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
@@ -61,35 +63,77 @@ def sums_of_key(table: SumTable, number: int) -> list[int]:
     return [sum(lane << (32 * j) for j, lane in enumerate(column)) << shift for column in lanes]
 
 
-def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool) -> SmallTable:
+class PowersAbout(NamedTuple):
+    """Σ w²(ℓ − m)², Σ w²(ℓ − m) and Σ w² of rows, each row times 1 + 2w / W, over W²: to first order what leaving each
+    out moves in a mean of weight W."""
+
+    squares: float
+    products: float
+    weights: float
+
+    def of_squares(self, slope: float, constant: float) -> float:
+        """Σ w²(slope·(ℓ − m) + constant)², each row times the same."""
+        # Not a power: that of a float raises an error where the product is infinite.
+        found = slope * slope * self.squares + 2 * slope * constant * self.products
+        # Products are rounded: of equal losses the sum may be below 0.
+        return max(found + constant * constant * self.weights, 0.0)
+
+
+def powers_about(sums: Sums, c: int, w: int, total: int) -> PowersAbout:
+    """Of some sums about the mean c / w, total the weight W of all rows."""
+    of = sums.sum
+    second = (squares_about(sums, c, w), of("cw") * w - c * of("ww"), of("ww"))
+    third = (of("ccw") * w * w - 2 * c * w * of("cww") + c * c * of("www"), of("cww") * w - c * of("www"), of("www"))
+    found = []
+    for power, (two, three) in enumerate(zip(second, third, strict=True)):
+        # A unit of 2^-6720 for each factor: below stands one more than above, and another one below weight³.
+        below = w ** (2 - power) * total * total
+        found.append(ratio(two << UNIT_EXPONENT, below) + 2 * ratio(three << 2 * UNIT_EXPONENT, below * total))
+    return PowersAbout(*found)
+
+
+def effective_number(weight: int, squares: int) -> float:
+    """Kish's effective number of rows, of the sum of their weights and of the squares of these."""
+    return ratio(weight * weight, squares << UNIT_EXPONENT) if squares else 0.0
+
+
+def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_clusters: bool) -> SmallTable:
     """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
+    if grouped.n_groups == 0:
+        return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
     cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
     rows: list[dict[str, Any]] = []
-    squares: list[float] = []
-    for number, (name, cell) in enumerate(zip(grouped.names, cells, strict=True)):
-        moments = Moments(GroupSums(grouped, number, is_soft=is_soft))
+    groups = [Moments(GroupSums(grouped, number, is_soft=is_soft)) for number in range(grouped.n_groups)]
+    losses = [moments.log_loss() for moments in groups]
+    effective: list[dict[str, Any]] = [{}] * len(groups)
+    if has_clusters:
+        losses, reaches, effective = _of_clusters(grouped, losses, is_finite=not total.summary.n_infinite)
+    else:
+        reaches = _reaches_of_rows(groups, losses, total)
+    for number, (name, cell, moments) in enumerate(zip(grouped.names, cells, groups, strict=True)):
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
-        rows.append(row | _figures(moments, total) | ({} if cell is None else _parts(grouped, cell, moments)))
-        squares.append(_squares_about(total, moments))
-    _add_intervals(rows, squares, total)
-    if not rows:
-        return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
+        row |= _figures(moments, total, losses[number], reaches[number], effective[number])
+        if cell is not None:
+            row |= _parts(grouped, cell, moments, has_clusters=has_clusters)
+        rows.append(row)
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
 
-def _figures(moments: Moments, total: Moments) -> dict[str, Any]:
-    """What a group costs and adds."""
-    # Rows are taken as independent here, those of clusters, too (docs/decisions/0010-groups-and-clusters.md).
-    loss, rate, mean = moments.log_loss(), moments.base_rate(), moments.quotient("p")
+def _figures(
+    moments: Moments, total: Moments, loss: Estimate, reach: float, effective: dict[str, Any]
+) -> dict[str, Any]:
+    """What a group costs and adds; reach: half the width of the interval of what it adds."""
+    rate, mean, added = moments.base_rate(), moments.quotient("p"), _added(moments, total, loss)
     return {
         "rows": moments.n_rows,
+        **effective,
         "log_loss_nats": float(loss),
         "log_loss_nats_low": loss.low,
         "log_loss_nats_high": loss.high,
         "reason": loss.reason,
-        "adds_nats": _added(moments, total, loss),
-        "adds_nats_low": math.nan,
-        "adds_nats_high": math.nan,
+        "adds_nats": added,
+        "adds_nats_low": added - reach,
+        "adds_nats_high": added + reach,
         "share": ratio(moments.weight, total.weight),
         "infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
@@ -111,30 +155,70 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
     return ratio(difference, total.weight * total.weight)
 
 
-def _squares_about(total: Moments, moments: Moments) -> float:
-    """Σ w²(c − S)² / W² over the rows of a group, S and W of all rows; nan if a loss is infinite."""
+def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], total: Moments) -> list[float]:
+    """Half the width of the interval of what each group adds, rows being independent."""
     if total.summary.n_infinite:
-        return math.nan
-    w = total.weight
-    return ratio(squares_about(moments.summary, total.summary.sum("c"), w) << UNIT_EXPONENT, w**4)
+        return [math.nan] * len(groups)
+    c, w = total.summary.sum("c"), total.weight
+    powers = [powers_about(moments.summary, c, w, w) for moments in groups]
+    sums = [sum(column) for column in zip(*powers, strict=True)]
+    squares = [moments.summary.sum("ww") for moments in groups]
+    n_all = effective_number(w, sum(squares))
+    reaches = []
+    for moments, loss, own, square in zip(groups, losses, powers, squares, strict=True):
+        # A row contributes w·((is of the group − share)·(loss − mean) − added) / W.
+        share, added = ratio(moments.weight, w), _added(moments, total, loss)
+        inside = own.of_squares(1 - share, -added)
+        outside = PowersAbout(*(of_all - of_own for of_all, of_own in zip(sums, own, strict=True))).of_squares(
+            -share, -added
+        )
+        reach = math.nan
+        if loss.has_interval and math.isfinite(inside + outside):
+            degrees = welch_degrees((inside, effective_number(moments.weight, square) - 1), (outside, n_all - 1))
+            reach = student_quantile(degrees) * math.sqrt(inside + outside)
+        reaches.append(reach)
+    return reaches
 
 
-def _add_intervals(rows: list[dict[str, Any]], squares: list[float], total: Moments) -> None:
-    """The intervals of what groups add: a row contributes w·((is of the group − share)·(c − S) − added) / W."""
-    all_squares = math.fsum(squares)
-    for row, own in zip(rows, squares, strict=True):
-        if row["reason"] or math.isnan(all_squares):
-            continue
-        share, added = row["share"], row["adds_nats"]
-        # Not a power: that of a float raises an error where the product is infinite.
-        variance = (1 - share) ** 2 * own + share**2 * (all_squares - own) - added * added / total.n_rows
-        if not math.isfinite(variance):
-            continue
-        reach = Z * math.sqrt(max(variance, 0.0))
-        row["adds_nats_low"], row["adds_nats_high"] = added - reach, added + reach
+def _of_clusters(
+    grouped: GroupedSummary, losses: Sequence[Estimate], *, is_finite: bool
+) -> tuple[list[Estimate], list[float], list[dict[str, Any]]]:
+    """(The loss of each group, half the width of the interval of what it adds, its effective clusters), clusters being
+    independent; losses: with intervals where there are rows enough."""
+    if grouped.cluster_sums is None:
+        unknown = [Estimate(loss, reason=loss.reason if not loss.has_interval else NOT_KEPT) for loss in losses]
+        return unknown, [math.nan] * len(losses), [{"effective_clusters": math.nan}] * len(losses)
+    clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
+    costs, n_all = clusters.costs(), clusters.effective_of_all
+    columns = (clusters.effective, clusters.errors_of_means(costs), *clusters.variances_of_added(costs))
+    why_not_added = why_too_few(n_all)
+    found, reaches = [], []
+    for loss, effective, error, inside, outside in zip(losses, *(column.tolist() for column in columns), strict=True):
+        mean, reach = clustered_mean(loss, effective, error, lowest=0.0), math.nan
+        if mean.has_interval and why_not_added:
+            mean = Estimate(mean, mean.low, mean.high, f"adds: {why_not_added}")
+        elif mean.has_interval and is_finite and math.isfinite(inside + outside):
+            degrees = welch_degrees((inside, effective - 1), (outside, n_all - 1))
+            reach = student_quantile(degrees) * math.sqrt(inside + outside)
+        found.append(mean)
+        reaches.append(reach)
+    return found, reaches, [{"effective_clusters": effective} for effective in clusters.effective.tolist()]
 
 
-def _parts(grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments) -> dict[str, Any]:
+def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: float = -math.inf) -> Estimate:
+    """A mean of so many effective clusters with its interval; where it has one of rows, or the reason against it."""
+    if not mean.has_interval:
+        return mean
+    reason = why_too_few(effective)
+    if reason or not math.isfinite(error):
+        return Estimate(mean, reason=reason or "the losses are too large")
+    reach = student_quantile(effective - 1) * error
+    return Estimate(mean, min(max(mean - reach, lowest), mean), mean + reach, mean.reason)
+
+
+def _parts(
+    grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
+) -> dict[str, Any]:
     """The miscalibration of a group, and what chance alone would show of it."""
     scores = None if grouped.cells is None else grouped.cells.scores
     counts, masses = cell
@@ -143,9 +227,16 @@ def _parts(grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: 
     loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
     # Of scores in coarse bins it is the least that it can be: the map is constant in each bin.
     excess = max(loss - recalibration.log_loss, 0.0)
-    most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
-    chance = chance_of(table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
-    return {"miscalibration_nats": excess, "by_chance_nats": chance.mean, "p_value": chance.p_value}
+    chance = Chance(reason=DEPENDENT)
+    if not has_clusters:
+        most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
+        chance = chance_of(table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
+    return {
+        "miscalibration_nats": excess,
+        "by_chance_nats": chance.mean,
+        "p_value": chance.p_value,
+        "chance_reason": chance.reason,
+    }
 
 
 def margin(grouped: GroupedSummary, columns: tuple[str, ...]) -> GroupedSummary:

@@ -421,7 +421,7 @@ class Clusters:
     """Clusters as the independent observations: what each one has of all weight, and what that makes of deviations.
 
     The jackknife leaves out each cluster in turn, which divides its deviation from a mean by 1 − its share
-    (MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2960). The interval is that of Student's t; its degrees of
+    (MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969). The interval is that of Student's t; its degrees of
     freedom are one less than the effective number of clusters.
     """
 
@@ -523,7 +523,7 @@ class ClusteredMoments(Moments):
 
     def brier(self) -> Estimate:
         """Mean squared error; its sums are not kept by cluster."""
-        return Estimate(self.plain.quotient("b"), reason="no interval: not kept by cluster")
+        return Estimate(self.plain.quotient("b"), reason=self.why_no_interval() or "not kept by cluster")
 
     def expected_log_loss(self) -> float:
         """Mean entropy of the predictions."""

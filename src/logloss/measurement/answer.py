@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from logloss.answers.answer import Answer
-from logloss.answers.estimate import CONFIDENCE, Estimate
+from logloss.answers.estimate import CONFIDENCE, Estimate, with_interval
 from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
@@ -21,12 +21,12 @@ from logloss.inference.cautions import cautions_of
 from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Discrimination, Miscalibration, decomposed
 from logloss.inference.groups import groups_table, margin
-from logloss.inference.moments import moments_of
+from logloss.inference.moments import Moments, moments_of
 from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
-from logloss.inference.variance import error_of_classes, figures_of
+from logloss.inference.variance import ErrorOf, error_of_classes, figures_of
 from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
@@ -192,7 +192,9 @@ class Measurement(Answer):
             known = "none" if groups is None else ", ".join(groups.columns)
             raise DataError(f"margin() takes columns of `by`: {known}; got {', '.join(columns) or 'none'}.")
         moments = moments_of(self.summary, score_table_of(self.summary.scores))
-        return groups_table(margin(groups, columns), moments, is_soft=self.is_soft)
+        return groups_table(
+            margin(groups, columns), moments, is_soft=self.is_soft, has_clusters=self.summary.clusters is not None
+        )
 
     def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
         """What the same forecasts would cost at other base rates, if rows of each class stay what they are.
@@ -315,6 +317,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     of_classes = error_of_classes(error_of, moments)
     slope, intercept = calibration_line(table, of_classes, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    has_clusters = clusters is not None
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
@@ -326,7 +329,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
         auc=area_under_curve(table, moments, of_classes, reason),
-        brier=moments.brier(),
+        brier=_brier(moments, table, error_of, reason),
         expected_log_loss=moments.expected_log_loss(),
         expected_gap=moments.expected_gap(),
         expected_z=z,
@@ -336,7 +339,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         costliest=costliest_table(summary.costliest.rows),
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
-        groups=None if groups is None else groups_table(groups, moments, is_soft=summary.is_soft),
+        groups=None
+        if groups is None
+        else groups_table(groups, moments, is_soft=summary.is_soft, has_clusters=has_clusters),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=cautions_of(moments, summary.costliest.rows),
@@ -372,6 +377,14 @@ def _chance(summary: LossSummary, table: ScoreTable, excess: float) -> Chance:
     if summary.clusters is not None:
         return Chance(reason="rows of a cluster depend on each other")
     return chance_of(table, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+
+
+def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:
+    """Mean squared error of the predictions: of clusters, of which its sums are not kept, from their scores."""
+    found = moments.brier()
+    if reason or moments.effective_clusters is None:
+        return found
+    return with_interval(found, error_of(table.of_zeros.proba**2, (1 - table.of_ones.proba) ** 2, found), low=0.0)
 
 
 def first_impossible(summary: LossSummary, source: str) -> str:

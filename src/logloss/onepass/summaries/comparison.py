@@ -14,6 +14,7 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.errors import DataError
 from logloss.onepass.kernels import paired_losses
+from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
@@ -62,11 +63,14 @@ class ComparisonSummary:
         # Rows, and those that are impossible under each forecast; of periods also those of infinite range of each pair.
         n_counts = 1 + n_forecasts
         clusters = GroupedSummary.empty(cluster, CLUSTER) if cluster else None
+        groups = GroupedSummary.empty_of(by, GROUP, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None
+        if groups is not None and cluster:
+            groups = groups.with_clusters(n_forecasts)
         return cls(
             (LossSummary.empty(clusters=clusters),) * n_forecasts,
             (Contrast(),) * n_pairs,
             (JointScores(limit),) * n_pairs,
-            GroupedSummary.empty_of(by, GROUP, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None,
+            groups,
             GroupedSummary.empty_of((order,), PERIOD, n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
         )
 
@@ -191,7 +195,8 @@ class ComparisonWorkspace:
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
-                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, self._gaps(losses), [])
+                clusters = hashes_of(block.cluster) if block.cluster else None
+                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, self._gaps(losses), [], clusters)
         if self.periods is not None:
             numbers = self.periods.numbers_of(block)
             if numbers is not None:

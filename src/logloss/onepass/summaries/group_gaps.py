@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.data.block import Block
+from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.tables import (
     CountTable,
@@ -18,14 +19,12 @@ from logloss.onepass.summaries.tables import (
     Slots,
     SumTable,
     SumWorkspace,
+    long_runs_of,
     product_of,
-    runs_of,
     scaled,
     with_room,
 )
 
-# Rows of a key in a block from which sorting them first is quicker.
-FEWEST_OF_A_RUN = 16
 # Squares of floats between them are what squares of their mantissas are.
 LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
 
@@ -69,6 +68,8 @@ class GapsByGroup:
         self._sums = SumWorkspace(kept.sums.n_columns)
         self._sums.take(kept.sums, kept.n_groups)
         self._plain = SumWorkspace(len(set(self._plain_of)))
+        sums = kept.cluster_sums
+        self._cluster_sums = None if sums is None else ClusterSumsWorkspace(sums)
 
     def add(
         self,
@@ -78,14 +79,18 @@ class GapsByGroup:
         losses: LossesOfBlock,
         gaps: Sequence[Floats],
         unbounded: Sequence[NDArray[np.bool_]],
+        clusters: Ints | None = None,
     ) -> None:
-        """Take in rows; gaps: what is squared, of each pair; unbounded: where that has no bound, which is counted."""
+        """Take in rows; gaps: what is squared, of each pair; unbounded: where that has no bound, which is counted;
+        clusters: their hashes, where groups have sums by cluster."""
         self._totals = with_room(self._totals, n_keys)
         for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *unbounded)):
             self._count(column, numbers, n_keys, chosen, block.counts)
         weight, costs = losses.weight, losses.scaled_costs
+        columns = [] if weight is None else [weight, *(product_of(weight, cost) for cost in costs)]
+        if self._cluster_sums is not None and clusters is not None:
+            self._cluster_sums.add(clusters, numbers, losses.costs, columns, block.counts)
         if weight is not None:
-            columns = [weight, *(product_of(weight, cost) for cost in costs)]
             if self._has_squares:
                 columns += [product_of(weight, weight), *(product_of(weight, weight, cost) for cost in costs)]
             columns += [product_of(weight, weight, square(gap)) for gap in gaps]
@@ -93,7 +98,7 @@ class GapsByGroup:
                 self._sums.add(column, *values, numbers, n_keys, block.counts)
             return
         # Sorted once for all columns: each then adds up a key's rows in registers.
-        runs = runs_of(numbers, n_keys) if block.n_rows >= FEWEST_OF_A_RUN * n_keys else None
+        runs = long_runs_of(numbers, n_keys)
         for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *map(plain_square, gaps))):
             if isinstance(plain, tuple):
                 self._plain.add(column, *plain, numbers, n_keys, block.counts)
@@ -122,6 +127,7 @@ class GapsByGroup:
             settings,
             totals=CountTable.of_slots(keys, self._totals),
             sums=self._sums.frozen(keys).merge(plain),
+            cluster_sums=None if self._cluster_sums is None else self._cluster_sums.freeze(),
         )
 
 

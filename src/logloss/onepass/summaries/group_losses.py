@@ -9,6 +9,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.summaries.cells import CellWorkspace
+from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import forecast_of, is_hard, weight_of
 from logloss.onepass.summaries.group_keys import CLUSTER
 from logloss.onepass.summaries.grouped import (
@@ -22,6 +23,7 @@ from logloss.onepass.summaries.grouped import (
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.summaries.tables import (
     CountTable,
+    Ints,
     Slots,
     SumTable,
     SumWorkspace,
@@ -62,10 +64,23 @@ class LossesByGroup:
         if kept.cells is not None:
             self._cells = CellWorkspace(self._scores, kept.shift, is_exact=kept.kind != CLUSTER)
             self._cells.take(kept.cells)
+        sums = kept.cluster_sums
+        self._cluster_sums = None if sums is None else ClusterSumsWorkspace(sums)
 
-    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
-        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores."""
+    def add(
+        self,
+        block: Block,
+        groups: Slots,
+        n_groups: int,
+        slots: Slots,
+        offsets: Slots | None,
+        clusters: Ints | None = None,
+    ) -> None:
+        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores; clusters: their
+        hashes, where groups have sums by cluster."""
         self._reach(n_groups)
+        if self._cluster_sums is not None and clusters is not None:
+            self._add_to_clusters(self._cluster_sums, block, groups, clusters)
         is_far = None
         if is_hard(block) and block.y_logit is not None:
             # Their losses, or the cubes of these, leave the short sums.
@@ -82,6 +97,20 @@ class LossesByGroup:
             self._cells = None
         if self._cells is not None:
             self._cells.add(block, groups, n_groups, slots, offsets)
+
+    def _add_to_clusters(self, sums: ClusterSumsWorkspace, block: Block, groups: Slots, clusters: Ints) -> None:
+        """Take in rows by group and cluster."""
+        costs = np.empty(block.n_rows)
+        if is_hard(block):
+            losses.surprisals(block.y_true, *forecast_of(block), costs)
+        else:
+            losses.soft_surprisals(block.y_true.astype(np.float64), *forecast_of(block), costs)
+        costs[np.isinf(costs)] = 0.0
+        weighted = []
+        if block.sample_weight is not None:
+            weight = scaled(block.sample_weight)
+            weighted = [weight, product_of(weight, scaled(costs))]
+        sums.add(clusters, groups, [costs], weighted, block.counts)
 
     def _reach(self, n_groups: int) -> None:
         """Make room for so many groups."""
@@ -133,4 +162,5 @@ class LossesByGroup:
             sums=SumTable.carried(used, lanes[:, :, used], -exact.SHORT_EXPONENT // 32),
             general=self._general.frozen(np.arange(n_keys)),
             cells=None if self._cells is None else self._cells.freeze(),
+            cluster_sums=None if self._cluster_sums is None else self._cluster_sums.freeze(),
         )

@@ -16,6 +16,7 @@ from logloss.data.block import Block
 from logloss.data.keys import GroupKey
 from logloss.errors import DataError
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells
+from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.contract import times_of
 from logloss.onepass.summaries.group_keys import (
     CLUSTER,
@@ -60,7 +61,8 @@ class GroupedSummary:
     rest (None: all). scale: of the scores in `cells`. level: how coarse the keys are. names: the keys in their order.
     totals: rows in the first column, above 0 for each key. sums: of rows with hard labels and no weights, in a
     comparison of all rows; general: of the others. cells: None where there are too many groups. A comparison has
-    neither general sums nor cells.
+    neither general sums nor cells. cluster_sums: of groups whose rows come in clusters; None where there are none, or
+    too many groups, or where a file of an older logloss had none.
     """
 
     columns: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class GroupedSummary:
     sums: SumTable = NO_SUMS
     general: SumTable = NO_GENERAL_SUMS
     cells: Cells | None = NO_CELLS
+    cluster_sums: ClusterSums | None = None
 
     @classmethod
     def empty(
@@ -95,11 +98,17 @@ class GroupedSummary:
         totals, sums = CountTable.empty(n_totals), SumTable.empty(n_sums)
         return cls(columns, kind, only, totals=totals, sums=sums, general=NONE_GENERAL, cells=None)
 
+    def with_clusters(self, n_losses: int) -> GroupedSummary:
+        """With sums of so many losses by group and cluster."""
+        return replace(self, cluster_sums=ClusterSums.empty(n_losses))
+
     def cleared(self) -> GroupedSummary:
         """The same settings without rows."""
+        n_totals, n_sums = self.totals.n_columns, self.sums.n_columns
+        empty = GroupedSummary.empty_of(self.columns, self.kind, n_totals, n_sums, self.only)
         if self.general.n_columns:
-            return GroupedSummary.empty(self.columns, self.kind, only=self.only)
-        return GroupedSummary.empty_of(self.columns, self.kind, self.totals.n_columns, self.sums.n_columns, self.only)
+            empty = GroupedSummary.empty(self.columns, self.kind, only=self.only)
+        return empty if self.cluster_sums is None else replace(empty, cluster_sums=self.cluster_sums.cleared())
 
     @property
     def is_hashed(self) -> bool:
@@ -142,6 +151,9 @@ class GroupedSummary:
         cells = None
         if mine.cells is not None and theirs.cells is not None and may_have_cells(self.kind, len(names)):
             cells = mine.cells.merge(theirs.cells, self.scale, self.shift)
+        of_clusters = None
+        if mine.cluster_sums is not None and theirs.cluster_sums is not None:
+            of_clusters = mine.cluster_sums.merge(theirs.cluster_sums)
         return replace(
             mine,
             n_rows=self.n_rows + other.n_rows,
@@ -150,6 +162,7 @@ class GroupedSummary:
             sums=mine.sums.merge(theirs.sums),
             general=mine.general.merge(theirs.general),
             cells=cells,
+            cluster_sums=of_clusters,
         )
 
     def _check(self, other: GroupedSummary) -> None:
@@ -169,7 +182,8 @@ class GroupedSummary:
         if level == self.level:
             return self
         if self.kind == GROUP:
-            return replace(self.cleared(), scale=self.scale, n_rows=self.n_rows, level=level, cells=None)
+            none = replace(self.cleared(), cells=None, cluster_sums=None)
+            return replace(none, scale=self.scale, n_rows=self.n_rows, level=level)
         return replace(self.renamed(names_at(self.kind, self.names, level)), level=level)
 
     def renamed(self, names: Sequence[Any]) -> GroupedSummary:
@@ -189,6 +203,7 @@ class GroupedSummary:
             sums=self.sums.renamed(numbers[self.sums.keys]),
             general=self.general.renamed(numbers[self.general.keys]),
             cells=None if self.cells is None else self.cells.renumbered(numbers),
+            cluster_sums=None if self.cluster_sums is None else self.cluster_sums.renumbered(numbers),
         )
 
     def __repr__(self) -> str:

@@ -17,7 +17,6 @@ from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
 from logloss.onepass.summaries.contract import (
     BlockwiseSummary,
-    Workspace,
     added,
     forecast_of,
     is_hard,
@@ -161,7 +160,9 @@ class LossSummary:
 
     @classmethod
     def empty(cls, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None) -> LossSummary:
-        """Of no rows, with its settings."""
+        """Of no rows, with its settings; where there are both, groups have sums by cluster."""
+        if groups is not None and clusters is not None:
+            groups = groups.with_clusters(1)
         return cls(groups=groups, clusters=clusters)
 
     @classmethod
@@ -169,11 +170,11 @@ class LossSummary:
         cls, block: Block, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None
     ) -> LossSummary:
         """Of the rows of a block."""
-        workspace = _LossWorkspace(groups, clusters)
+        workspace = cls.empty(groups, clusters).workspace()
         workspace.add(block)
         return workspace.freeze()
 
-    def workspace(self) -> Workspace:
+    def workspace(self) -> _LossWorkspace:
         """A new workspace with the same settings."""
         return _LossWorkspace(
             None if self.groups is None else self.groups.cleared(),
@@ -301,10 +302,10 @@ class _LossWorkspace:
             self.scores.add(block)
             return
         slots, offsets = self.scores.place(block)
-        for keyed, hashes in ((self.groups, None), (self.clusters, clusters)):
-            numbers = None if keyed is None else keyed.numbers_of(block, hashes)
+        for keyed in (self.groups, self.clusters):
+            numbers = None if keyed is None else keyed.numbers_of(block, clusters)
             if keyed is not None and numbers is not None:
-                keyed.sums.add(block, numbers, keyed.n_keys, slots, offsets)
+                keyed.sums.add(block, numbers, keyed.n_keys, slots, offsets, clusters)
 
     def _hash(
         self,

@@ -17,6 +17,7 @@ from logloss.show.words.of_measurement import (
     loss_rows,
     miscalibration_range,
     parts_rows,
+    remarks_of_groups,
 )
 from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
 
@@ -135,6 +136,7 @@ def _groups(m: Measurement) -> str:
             shown.append(
                 page.paragraph(f"The {MOST_LISTED} of {count(len(groups))} groups that add most to the loss, or least.")
             )
+    shown += [page.paragraph(remark[0].upper() + remark[1:] + ".") for remark in remarks_of_groups(m.groups)]
     return "\n".join(shown)
 
 

@@ -227,15 +227,15 @@ def group_lines(c: Comparison) -> list[str]:
     if n_left > 0:
         rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:N_GROUPS_SHOWN]
     better, worse = printable(c.contest.better), printable(c.contest.worse)
-    lines = [[*(printable(name) for name in c.by), "rows", better, worse, "lead", "[95 %]", "adds"]]
+    of_clusters = ["clusters"] if c.cluster else []
+    lines = [[*(printable(name) for name in c.by), "rows", *of_clusters, better, worse, "lead", "[95 %]", "adds"]]
     for row in rows:
         lead = Estimate(row["lead_nats"], row["lead_nats_low"], row["lead_nats_high"], row["reason"])
         cells = [group_value(row[name], [each[name] for each in groups]) for name in c.by]
-        cells += [count(row["rows"]), fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
+        cells += [count(row["rows"]), *(fixed(row["effective_clusters"], 1) for _ in of_clusters)]
+        cells += [fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
         lines.append([*cells, signed(lead, 4), shown(lead, 4), signed(row["adds_nats"], 5)])
-    found = columns(lines, "l" * len(c.by) + "rrrrlr")
-    if c.cluster:
-        found.append("intervals of groups take rows as independent")
+    found = columns(lines, "l" * len(c.by) + "r" * len(of_clusters) + "rrrrlr")
     if n_left > 0:
         found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `contest.groups`")
     return found

@@ -256,7 +256,24 @@ def group_lines(groups: SmallTable, by: tuple[str, ...]) -> list[str]:
     found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
     if len(groups) > N_GROUPS_SHOWN:
         found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
+    found += remarks_of_groups(groups)
     return found
+
+
+def remarks_of_groups(groups: SmallTable) -> list[str]:
+    """What the table does not say of itself: why there is no chance level, how clusters were counted."""
+    found = []
+    if "effective_clusters" in groups.column_names:
+        found.append("intervals count clusters; shown is their effective number, that of clusters of equal weight")
+    if "chance_reason" in groups.column_names:
+        reasons = listed(list(dict.fromkeys(filter(None, groups["chance_reason"]))))
+        found += [f"no chance level of groups: {reasons}"] if reasons and not has_chance(groups) else []
+    return found
+
+
+def has_chance(groups: SmallTable) -> bool:
+    """Whether of any group is known what chance alone would show."""
+    return "by_chance_nats" in groups.column_names and not all(map(math.isnan, groups["by_chance_nats"]))
 
 
 def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
@@ -266,21 +283,29 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
         rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:most]
     every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
-    head = [*(printable(name) for name in by), "rows", "log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
-    head += ["miscalibration", "(chance)", "p"] if has_parts else []
+    with_chance, of_clusters = (
+        has_chance(groups),
+        [] if "effective_clusters" not in groups.column_names else ["clusters"],
+    )
+    head = [*(printable(name) for name in by), "rows", *of_clusters]
+    head += ["log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
+    head += [*(["miscalibration"] if has_parts else []), *(["(chance)", "p"] if with_chance else [])]
     lines = [head]
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
         cells = [group_value(row[name], every[name]) for name in by]
-        cells += [count(row["rows"]), fixed(loss, 4), shown(loss, 4), fixed(row["adds_nats"], 4)]
+        cells += [count(row["rows"]), *(fixed(row["effective_clusters"], 1) for _ in of_clusters)]
+        ends = shown(loss, 4) + (f" {loss.reason}" if loss.has_interval and loss.reason else "")
+        cells += [fixed(loss, 4), ends, fixed(row["adds_nats"], 4)]
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
         if has_parts:
+            cells.append(fixed(row["miscalibration_nats"], 4))
+        if with_chance:
             chance = row["by_chance_nats"]
             p = "" if math.isnan(chance) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
-            cells += [fixed(row["miscalibration_nats"], 4), "" if math.isnan(chance) else f"({fixed(chance, 4)})"]
-            cells.append(p.replace("< ", "<"))
+            cells += ["" if math.isnan(chance) else f"({fixed(chance, 4)})", p.replace("< ", "<")]
         lines.append(cells)
-    align = "l" * len(by) + "rrlrrrr" + ("rrr" if has_parts else "")
+    align = "l" * len(by) + "r" * len(of_clusters) + "rrlrrrr" + "r" * has_parts + "rr" * with_chance
     return lines, align
 
 
