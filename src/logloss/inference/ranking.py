@@ -51,11 +51,13 @@ def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, rea
     if not math.isfinite(error):
         return Estimate(value, reason=NEXT_TO_NOTHING)
     # Rows that depend on each other are worth as many independent ones as would vary as much (Korn and Graubard 1998,
-    # Survey Methodology 24, 193-201), and at least one for each cluster.
+    # Survey Methodology 24, 193-201), and at least one for each cluster. As few clusters may have hidden how much they
+    # differ, the geometric mean of both counts; without clusters they are the same.
     n_rows, _ = moments.effective_of_rarer_class
+    n_independent = min(n_rows, sampling.degrees + 1)
     of_rows = error_of_rows(table, moments)(*added, 0.0).error / rarer
     worth = n_rows * min(of_rows / error, 1.0) ** 2 if error > 0 else 0.0
-    n_rarer = max(worth, min(n_rows, sampling.degrees + 1))
+    n_rarer = math.sqrt(n_independent * max(worth, n_independent))
     return _drawn_to_half(value, error, n_rarer, student_quantile(sampling.degrees))
 
 
