@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,8 @@ from logloss import DataError, measure
 from logloss.data.rows import PART_ROWS, Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run
-from logloss.onepass.summaries import LossSum, LossSummary
+from logloss.onepass.summaries import GroupedSummary, LossSum, LossSummary, cluster_sums
+from logloss.onepass.summaries.group_keys import CLUSTER
 
 SEED = 23
 
@@ -34,6 +36,25 @@ def test_threads_and_parts_change_no_bit(kind):
         for n_threads in (1, 2, 4, 8):
             results.add(run.map_and_merge(parts, LossSummary.empty(), n_threads=n_threads))
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft weighted", "counts"])
+def test_threads_and_parts_change_no_bit_of_sums_by_group_and_cluster(kind, monkeypatch):
+    """Hashes, then buckets of them at three levels."""
+    rng = np.random.default_rng(SEED)
+    table = random_table(SEED, 6_000, kind)
+    table = replace(table, by=rng.integers(0, 20, 6_000), cluster=rng.integers(0, 400, 6_000))
+    empty = LossSummary.empty(GroupedSummary.empty(("by",)), GroupedSummary.empty(("cluster",), CLUSTER))
+    levels = []
+    for limit in (1 << 16, 2_000, 1_000, 500):
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", limit)
+        results = []
+        for n_cuts in (0, 1, 30):
+            parts = table.parts(random_cuts(rng, table.n_rows, n_cuts))
+            results += [run.map_and_merge(parts, empty, n_threads=n_threads) for n_threads in (1, 2)]
+        assert all(result == results[0] for result in results)
+        levels.append(results[0].groups.cluster_sums.level)
+    assert levels == [None, 58, 59, 60]
 
 
 def test_rows_that_are_as_long_as_the_answer_come_in_their_order_and_are_told_of_once_they_are_used():

@@ -19,9 +19,9 @@ from logloss.measurement.record import SummaryRecord
 from logloss.onepass.kernels import exact, losses, score_keys
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import GROUP_MASK, MOST_CELLS, Cells
-from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.cluster_sums import names_at as clusters_at
+from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
 from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS, coarser
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
