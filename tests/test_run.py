@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,10 @@ from logloss import DataError, measure
 from logloss.data.rows import PART_ROWS, Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run
-from logloss.onepass.summaries import LossSum, LossSummary
+from logloss.onepass.kernels.hashing import hashes_of
+from logloss.onepass.summaries import GroupedSummary, LossSum, LossSummary, cluster_sums
+from logloss.onepass.summaries.cluster_sums import LEVELS
+from logloss.onepass.summaries.group_keys import CLUSTER
 
 SEED = 23
 
@@ -34,6 +38,29 @@ def test_threads_and_parts_change_no_bit(kind):
         for n_threads in (1, 2, 4, 8):
             results.add(run.map_and_merge(parts, LossSummary.empty(), n_threads=n_threads))
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("kind", ["hard", "soft weighted", "counts"])
+def test_threads_and_parts_change_no_bit_of_sums_by_group_and_cluster(kind, monkeypatch):
+    """Hashes, then buckets of them: always at the finest level that has few enough pairs."""
+    rng = np.random.default_rng(SEED)
+    table = random_table(SEED, 6_000, kind)
+    table = replace(table, by=rng.integers(0, 20, 6_000), cluster=rng.integers(0, 400, 6_000))
+    empty = LossSummary.empty(GroupedSummary.empty(("by",)), GroupedSummary.empty(("cluster",), CLUSTER))
+    block = table.block()
+    hashes, groups = hashes_of(block.cluster).view(np.uint64), block.by[0].values
+    n_pairs = [
+        len(set(zip((hashes >> np.uint64(level or 0)).tolist(), groups.tolist(), strict=True))) for level in LEVELS
+    ]
+    for limit in (1 << 16, 2_000, 1_000, 500):
+        monkeypatch.setattr(cluster_sums, "MOST_PAIRS", limit)
+        results = []
+        for n_cuts in (0, 1, 30):
+            parts = table.parts(random_cuts(rng, table.n_rows, n_cuts))
+            results += [run.map_and_merge(parts, empty, n_threads=n_threads) for n_threads in (1, 2)]
+        assert all(result == results[0] for result in results)
+        few_enough = [level for level, number in zip(LEVELS, n_pairs, strict=True) if number <= limit]
+        assert results[0].groups.cluster_sums.level == few_enough[0]
 
 
 def test_rows_that_are_as_long_as_the_answer_come_in_their_order_and_are_told_of_once_they_are_used():

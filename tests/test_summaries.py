@@ -18,6 +18,7 @@ from logloss.data.terms import Numbers
 from logloss.inference.moments import AllSums
 from logloss.inference.score_table import score_table_of
 from logloss.onepass.kernels import exact
+from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (
     ClassSummary,
     ColumnSummary,
@@ -274,6 +275,39 @@ def test_many_rows_past_the_limits_make_one_summary(kind, monkeypatch):
         rng.shuffle(pieces)
         assert_equal(merged(pieces, EMPTY), whole)
         assert_equal(of_blocks(table.blocks(cuts)), whole)
+
+
+@pytest.mark.parametrize("kind", ["hard", "hard logits", "counts", "weighted", "soft", "soft weighted"])
+@pytest.mark.parametrize("limit", [1 << 16, 150])
+def test_sums_by_group_and_cluster_are_what_they_say(kind, limit, monkeypatch):
+    """Rows, weight, and weight times loss, 0 where infinite, of every pair: exactly, as fractions. 7 groups, and 90 clusters
+    or 16 buckets of the leading four bits of their hashes."""
+    monkeypatch.setattr(cluster_sums, "MOST_PAIRS", limit)
+    rng = np.random.default_rng(SEED)
+    table = random_table(SEED, 800, kind)
+    table = dataclasses.replace(table, by=rng.integers(0, 7, 800), cluster=rng.integers(0, 90, 800))
+    if table.counts is not None:
+        table = table.take(table.counts > 0)
+    if table.y_proba is not None:
+        table.y_proba[:3] = 1 - np.round(table.y_true[:3])
+    block = table.block()
+    found = of_blocks([block]).groups.cluster_sums
+    alone = [LossSummary.of(table.take([row]).block()) for row in range(table.n_rows)]
+    names = hashes_of(block.cluster)
+    if limit < 1 << 16:
+        assert found.level == 60
+        names = (names.view(np.uint64) >> np.uint64(60)).astype(np.int64)
+    expected = {}
+    for name, group, one in zip(names.tolist(), block.by[0].values.tolist(), alone, strict=True):
+        total = expected.setdefault((name, group), [0, 0])
+        total[0] += one.sum("w")
+        total[1] += one.sum("c")
+    groups, places = found.numbers
+    pairs = list(zip(found.clusters[places].tolist(), groups.tolist(), strict=True))
+    shift = 32 * found.sums.first + exact.UNIT_EXPONENT
+    sums = [[value << shift for value in found.sums.integers(column)] for column in (0, 1)]
+    is_equal = dict(zip(pairs, map(list, zip(*sums, strict=True)), strict=True)) == expected
+    assert is_equal
 
 
 @pytest.mark.slow

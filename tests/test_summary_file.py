@@ -56,6 +56,8 @@ def kinds() -> dict[str, logloss.Measurement]:
         "an exact label": measure(y.astype(object) + 2**80, p, pos_label=2**80 + 1),
         "weighted groups": measure(soft, p, by=by, sample_weight=w),
         "clusters": measure(y, p, cluster=rng.integers(0, 99, len(y)), sample_weight=w),
+        "clusters of groups": measure(y, p, by=by, cluster=rng.integers(0, 99, len(y)), sample_weight=w),
+        "buckets of groups": measure(many, mp, by=np.arange(len(many)) % 7, cluster=np.arange(len(many))),
         "buckets": measure(many, mp, cluster=np.arange(len(many))),
         "bins": measure(many, mp, by=np.arange(len(many)) % 7),
         "too many groups": measure(many, mp, by=np.arange(len(many))),
@@ -175,7 +177,7 @@ def test_another_format_is_refused_by_name(monkeypatch):
         monkeypatch.setattr(summary_writing, "FORMAT_MAJOR", major)
         data = written(KINDS["hard"])
         monkeypatch.undo()
-        expected = rf"new\.logloss has format {major}\.0, written by logloss .*reads format 3\. {advice}"
+        expected = rf"new\.logloss has format {major}\.1, written by logloss .*reads format 3\. {advice}"
         with pytest.raises(DataError, match=expected):
             record_of_bytes(data, "new.logloss")
 
@@ -275,6 +277,14 @@ WRONG_FIELDS = [
     ("groups", "groups/n_rows", 7),
     ("groups", "groups/has_cells", False),
     ("groups", "groups/is_over", True),
+    ("clusters of groups", "groups/cluster_sums", None),
+    ("clusters of groups", "groups/cluster_sums", {"level": 53}),
+    ("clusters of groups", "groups/cluster_sums", {"level": 3}),
+    ("clusters of groups", "groups/cluster_sums", {}),
+    ("clusters of groups", "clusters", None),
+    ("clusters of groups", "limits/most_pairs", 3),
+    ("clusters of groups", "format", "3.0"),
+    ("groups", "groups/cluster_sums", {"level": None}),
     ("clusters", "clusters/names", [1.0]),
     ("clusters", "clusters/only", [[1]]),
     ("clusters", "clusters/is_over", True),
@@ -316,6 +326,16 @@ WRONG_CELLS = [
     ("groups", "groups: scores", "key", 2**62),
     ("clusters", "clusters: cell masses", "key", -1),
     ("clusters", "clusters: general", "digits", ["1"] * 13),
+    ("clusters of groups", "groups: clusters", "key", 7),
+    ("clusters of groups", "groups: cluster totals", "counts", [1_000]),
+    ("clusters of groups", "groups: cluster totals", "counts", [1, 2]),
+    ("clusters of groups", "groups: cluster totals", "key", -1),
+    ("clusters of groups", "groups: cluster totals", "key", 99 << 12),
+    ("clusters of groups", "groups: cluster sums", "digits", ["1", "1"]),
+    ("clusters of groups", "groups: cluster sums", "digits", ["1"]),
+    ("clusters of groups", "groups: cluster sums", "key", 4_095),
+    ("buckets of groups", "groups: clusters", "key", -1),
+    ("buckets of groups", "groups: cluster totals", "counts", [90_000]),
 ]
 
 
@@ -334,7 +354,7 @@ def test_a_table_that_cannot_be_is_refused_by_name(kind, section, column, value)
 
 
 @pytest.mark.parametrize("change", ["gone", "twice", "turned"])
-@pytest.mark.parametrize("kind", ["hard", "groups", "clusters", "weighted groups", "bins"])
+@pytest.mark.parametrize("kind", ["hard", "groups", "clusters", "weighted groups", "bins", "clusters of groups"])
 def test_no_row_of_the_table_is_missing_doubled_or_out_of_place(kind, change):
     """One row of each section; the sections add up to each other."""
     header, table = taken_apart(kind)
@@ -401,6 +421,27 @@ def test_text_of_a_file_is_not_obeyed(tmp_path):
         shown = [*repr(found).split("\n"), *found._repr_html_().split("\n")]
         assert [line for line in shown if not line.isprintable()] == []
         assert len(repr(found).split("\n")) == len(repr(KINDS["groups"]).split("\n"))
+
+
+def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
+    """Of format 3.0: never intervals that take rows as independent. Merged with one that has them, none is known."""
+    header, table = taken_apart("clusters of groups")
+    header["format"] = "3.0"
+    del header["groups"]["cluster_sums"], header["limits"]["most_pairs"], header["units"]["groups: cluster sums"]
+    is_older = [not name.startswith("groups: cluster") for name in table["section"].to_pylist()]
+    (tmp_path / "old.logloss").write_bytes(put_together(header, table.filter(pa.array(is_older))))
+    older, newer = load(tmp_path / "old.logloss"), KINDS["clusters of groups"]
+    assert older.log_loss == newer.log_loss
+    assert older.groups["log_loss_nats"] == newer.groups["log_loss_nats"]
+    assert all(map(np.isfinite, newer.groups["log_loss_nats_low"]))
+    for m in (older, older.merge(measure(*rows(900, 5)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))):
+        assert set(m.groups["reason"]) == {"no sums by cluster in the file: measure again"}
+        for name in ("log_loss_nats_low", "adds_nats_low", "p_value", "effective_clusters"):
+            assert not any(map(np.isfinite, m.groups[name]))
+    m.save(tmp_path / "merged.logloss")
+    assert load(tmp_path / "merged.logloss").summary == m.summary
+    moved = logloss.diff(older, measure(*rows(900, 6)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))
+    assert moved.within.reason == "no sums by cluster in the file: measure again"
 
 
 def test_infinity_is_a_group_like_others(tmp_path):

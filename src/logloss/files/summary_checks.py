@@ -14,12 +14,15 @@ import numpy as np
 
 from logloss.data.keys import GroupKey, sorting
 from logloss.data.rows import Array, FramePlace
+from logloss.inference.groups import GroupSums
 from logloss.measurement.record import SummaryRecord
 from logloss.onepass.kernels import exact, losses, score_keys
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import GROUP_MASK, MOST_CELLS, Cells
+from logloss.onepass.summaries.cluster_sums import ClusterSums
+from logloss.onepass.summaries.cluster_sums import names_at as clusters_at
 from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
-from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS
+from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS, coarser
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
 from logloss.onepass.summaries.scores import LOGIT, MOST_DISTINCT, N_BINS, OFFSET_MASS, PROBA
@@ -70,6 +73,8 @@ def faults_of(record: SummaryRecord) -> Iterator[str]:
     for grouped in (summary.groups, summary.clusters):
         if grouped is not None:
             yield from _faults_of_groups(grouped, summary)
+    if summary.groups is not None and summary.groups.cluster_sums is not None:
+        yield from _faults_of_cluster_sums(summary.groups.cluster_sums, summary.groups, summary.clusters)
 
 
 def _faults_of_sums(summary: LossSummary) -> Iterator[str]:
@@ -264,6 +269,63 @@ def _are_names(grouped: GroupedSummary) -> bool:
     if any(len(key) != len(grouped.columns) for key in keys if len(key) != 1):
         return False
     return all(sorting(a) < sorting(b) for a, b in pairwise(names))
+
+
+def _faults_of_cluster_sums(
+    sums: ClusterSums, groups: GroupedSummary, clusters: GroupedSummary | None
+) -> Iterator[str]:
+    """Sums by group and cluster that add up to those of the groups, and to the rows of the clusters."""
+    if clusters is None or groups.is_over:
+        yield "it has sums by cluster of groups that cannot have them"
+        return
+    n_bits = 64 if sums.level is None else 64 - sums.level
+    low, high = (-(1 << 63), (1 << 63) - 1) if sums.level is None else (0, (1 << n_bits) - 1)
+    own, places = sums.numbers
+    n_clusters, n_pairs = len(sums.clusters), len(own)
+    is_ordered = _ascend(sums.clusters, low, high) and _ascend(sums.totals.keys, 0, (n_clusters << GROUP_BITS) - 1)
+    has_all = np.array_equal(np.unique(places), np.arange(n_clusters))
+    if not (is_ordered and has_all and n_pairs and own.max() < len(groups.names)) or sums.is_too_large:
+        yield "its groups have sums by cluster that are out of order or out of range"
+        return
+    if not np.array_equal(sums.sums.keys, sums.totals.keys) or (sums.totals.counts < 1).any():
+        yield "its groups have sums of clusters without rows"
+        return
+    n_groups, rows = len(groups.names), sums.totals.counts[:, 0]
+    if _added(own, rows, n_groups) != groups.totals.counts[:, 0].tolist():
+        yield "rows by group and cluster do not add up to those of its groups"
+    level = coarser(sums.level, clusters.level)
+    mine, theirs = sums.coarsened(level), clusters_at(np.array(clusters.names), clusters.level, level)
+    names, at = np.unique(theirs, return_inverse=True)
+    of_clusters = _added(at, clusters.totals.counts[:, 0], len(names))
+    of_mine = _added(mine.numbers[1], mine.totals.counts[:, 0], len(mine.clusters))
+    if not np.array_equal(names, mine.clusters) or of_clusters != of_mine:
+        yield "rows by group and cluster do not add up to those of its clusters"
+    yield from _faults_of_weights(sums, groups)
+
+
+def _faults_of_weights(sums: ClusterSums, groups: GroupedSummary) -> Iterator[str]:
+    """Weights of clusters add up to those of their group, and losses nearly."""
+    totals = [[0] * len(groups.names) for _ in range(2)]
+    for column, total in enumerate(totals):
+        for group, value in zip(sums.numbers[0].tolist(), sums.sums.integers(column), strict=True):
+            total[group] += value
+    for number in range(len(groups.names)):
+        own = GroupSums(groups, number, is_soft=False)
+        weight, loss = (total[number] for total in totals)
+        if _in_units(weight, sums.sums.first) != own.sum("w"):
+            yield "weights by group and cluster do not add up to those of its groups"
+            return
+        if not _is_nearly(loss, sums.sums.first, own.sum("c"), own.n_rows):
+            yield "losses by group and cluster do not add up to those of its groups"
+            return
+
+
+def _added(places: Array, counts: Array, n_places: int) -> list[int]:
+    """Counts added up at their places, of whatever size."""
+    total = [0] * n_places
+    for place, count in zip(places.tolist(), counts.tolist(), strict=True):
+        total[place] += count
+    return total
 
 
 def _faults_of_cells(cells: Cells, grouped: GroupedSummary, summary: LossSummary, what: str) -> Iterator[str]:

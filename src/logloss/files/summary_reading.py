@@ -16,6 +16,7 @@ from logloss.files.schema import Reader, as_json
 from logloss.files.summary_checks import faults_of
 from logloss.files.summary_writing import (
     FORMAT_MAJOR,
+    FORMAT_MINOR,
     HEADER,
     LANE_BITS,
     MOST_BITS,
@@ -32,6 +33,7 @@ from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
 from logloss.onepass.summaries import CostliestSummary, CostlyRow, GroupedSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
+from logloss.onepass.summaries.cluster_sums import MOST_PAIRS, ClusterSums
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, OVER
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, N_HARD_SUMS, N_TOTALS
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
@@ -46,6 +48,7 @@ KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
     for kind in ("groups", "clusters")
     for part in ("totals", "sums", "general", "scores", "cells", "cell masses")
 }
+KNOWN |= {f"groups: {part}" for part in ("clusters", "cluster totals", "cluster sums")}
 
 
 def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
@@ -80,6 +83,7 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
                 f'{name} has a section that this logloss does not know: "{printable(str(unknown[0]))}". '
                 "Install a newer one."
             )
+        header = _as_of_now(header)
         said = Reader(name, RULES).of(header, Header, "the header")
         record = _record_of(said, _Sections(sections, said.units), name)
         fault = next(faults_of(record), "")
@@ -94,6 +98,17 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
     if fault:
         raise DataError(f"{name} is damaged: {fault}. Make it again.")
     return record
+
+
+def _as_of_now(header: dict[str, Any]) -> dict[str, Any]:
+    """The header as this logloss would write it: before 3.1 groups had no sums by cluster."""
+    if header["format"] != "3.0" or not isinstance(header.get("limits"), dict):
+        return header
+    groups = header.get("groups")
+    if isinstance(groups, dict):
+        groups = {**groups, "cluster_sums": None}
+    limits = {**header["limits"], "most_pairs": MOST_PAIRS}
+    return {**header, "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}", "limits": limits, "groups": groups}
 
 
 def _is_as_written(record: SummaryRecord, header: Mapping[str, Any], content: Sequence[bytes]) -> bool:
@@ -211,6 +226,14 @@ def _grouped_of(kind: str, said: GroupsHeader | ClustersHeader, sections: _Secti
         scores = sections.keys(f"{kind}: scores") if said.is_exact else None
         masses = sections.sums(f"{kind}: cell masses", N_CELL_MASSES)
         cells = Cells(scores, sections.counts(f"{kind}: cells", 2), masses)
+    cluster_sums = None
+    if isinstance(said, GroupsHeader) and said.cluster_sums is not None:
+        cluster_sums = ClusterSums(
+            said.cluster_sums.level,
+            sections.keys(f"{kind}: clusters"),
+            sections.counts(f"{kind}: cluster totals", 1),
+            sections.sums(f"{kind}: cluster sums", 2),
+        )
     return GroupedSummary(
         said.columns,
         of_key,
@@ -223,4 +246,5 @@ def _grouped_of(kind: str, said: GroupsHeader | ClustersHeader, sections: _Secti
         sections.sums(f"{kind}: sums", N_HARD_SUMS),
         sections.sums(f"{kind}: general", len(GENERAL_SUMS)),
         cells,
+        cluster_sums,
     )

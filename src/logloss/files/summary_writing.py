@@ -27,6 +27,7 @@ from logloss.measurement.answer import Measurement
 from logloss.measurement.record import HASH_BYTES, Parts, Question, SummaryRecord
 from logloss.onepass.kernels import exact
 from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary
+from logloss.onepass.summaries.cluster_sums import LEVELS, MOST_PAIRS
 from logloss.onepass.summaries.group_keys import MOST_GROUPS
 from logloss.onepass.summaries.grouped import MOST_DETAILED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
@@ -35,10 +36,15 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.version import __version__
 
 # 2: parts are known by the rows that they hold, no longer by the names of their files; keys by their exact values, and
-# clusters hashed so. 3: the header has the same fields in every file.
-FORMAT_MAJOR, FORMAT_MINOR = 3, 0
+# clusters hashed so. 3: the header has the same fields in every file. 3.1: groups have sums by cluster.
+FORMAT_MAJOR, FORMAT_MINOR = 3, 1
 HEADER = "logloss"
-LIMITS = {"most_distinct": MOST_DISTINCT, "most_groups": MOST_GROUPS, "most_detailed": MOST_DETAILED}
+LIMITS = {
+    "most_distinct": MOST_DISTINCT,
+    "most_groups": MOST_GROUPS,
+    "most_detailed": MOST_DETAILED,
+    "most_pairs": MOST_PAIRS,
+}
 N_LINES_KEPT = 3
 LANE_BITS = 32
 # No sum has more bits, and no table of sums more lanes: 256 MB.
@@ -91,10 +97,18 @@ class GroupedHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSumsHeader:
+    """At which level sums by group and cluster are kept."""
+
+    level: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class GroupsHeader(GroupedHeader):
-    """How groups are kept, and their names."""
+    """How groups are kept, and their names; cluster_sums: None where there are none."""
 
     names: tuple[GroupKey, ...]
+    cluster_sums: ClusterSumsHeader | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,7 @@ RULES = {
         Rule("names", lambda h: all(h.names), "names of a value at least"),
         Rule("only", lambda h: h.only is None or all(h.only), "names of a value at least"),
     ),
+    ClusterSumsHeader: (Rule("level", lambda h: h.level in LEVELS, "a level of buckets"),),
     Header: (
         Rule("limits", lambda h: h.limits == LIMITS, "the limits of this logloss"),
         Rule(
@@ -186,7 +201,7 @@ def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
         limits=LIMITS,
         summary=_rows_header(summary),
         scores=ScoresHeader(scores.scale, scores.is_binned, scores.n_rows),
-        groups=None if summary.groups is None else GroupsHeader(**_settings(summary.groups)),
+        groups=None if summary.groups is None else _groups_header(summary.groups),
         clusters=None if summary.clusters is None else ClustersHeader(**_settings(summary.clusters)),
         units=units,
     )
@@ -213,6 +228,12 @@ def _settings(grouped: GroupedSummary) -> dict[str, Any]:
     settings = {name: getattr(grouped, name) for name in ("columns", "only", "scale", "n_rows", "is_over", "names")}
     is_exact = grouped.cells is not None and grouped.cells.scores is not None
     return settings | {"has_cells": grouped.cells is not None, "is_exact": is_exact}
+
+
+def _groups_header(groups: GroupedSummary) -> GroupsHeader:
+    """How groups are kept."""
+    sums = groups.cluster_sums
+    return GroupsHeader(**_settings(groups), cluster_sums=None if sums is None else ClusterSumsHeader(sums.level))
 
 
 def _sums(summary: LossSummary) -> dict[str, Any]:
@@ -276,4 +297,8 @@ def _grouped(kind: str, grouped: GroupedSummary, units: dict[str, Whole]) -> lis
             found.append({"name": f"{kind}: scores", "key": grouped.cells.scores})
         found.append(_counts(f"{kind}: cells", grouped.cells.counts))
         found.append(_sum_table(f"{kind}: cell masses", grouped.cells.masses, units))
+    if grouped.cluster_sums is not None:
+        found.append({"name": f"{kind}: clusters", "key": grouped.cluster_sums.clusters})
+        found.append(_counts(f"{kind}: cluster totals", grouped.cluster_sums.totals))
+        found.append(_sum_table(f"{kind}: cluster sums", grouped.cluster_sums.sums, units))
     return found

@@ -124,6 +124,7 @@ def _figures(
 ) -> dict[str, Any]:
     """What a group costs and adds; reach: half the width of the interval of what it adds."""
     rate, mean, added = moments.base_rate(), moments.quotient("p"), _added(moments, total, loss)
+    ends = (math.nan, math.nan) if math.isnan(reach) else (added - reach, added + reach)
     return {
         "rows": moments.n_rows,
         **effective,
@@ -132,8 +133,8 @@ def _figures(
         "log_loss_nats_high": loss.high,
         "reason": loss.reason,
         "adds_nats": added,
-        "adds_nats_low": added - reach,
-        "adds_nats_high": added + reach,
+        "adds_nats_low": ends[0],
+        "adds_nats_high": ends[1],
         "share": ratio(moments.weight, total.weight),
         "infinite": moments.summary.n_infinite,
         "base_rate": float(rate),

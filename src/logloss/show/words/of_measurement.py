@@ -264,7 +264,7 @@ def remarks_of_groups(groups: SmallTable) -> list[str]:
     """What the table does not say of itself: why there is no chance level, how clusters were counted."""
     found = []
     if "effective_clusters" in groups.column_names:
-        found.append("intervals count clusters; shown is their effective number, that of clusters of equal weight")
+        found.append("clusters: their effective number, as many of equal weight; intervals count clusters, not rows")
     if "chance_reason" in groups.column_names:
         reasons = listed(list(dict.fromkeys(filter(None, groups["chance_reason"]))))
         found += [f"no chance level of groups: {reasons}"] if reasons and not has_chance(groups) else []
