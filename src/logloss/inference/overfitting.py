@@ -31,14 +31,14 @@ from logloss.inference.score_table import Runs, ScoreTable
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
-# The mean is known to a seventh of the spread of the draws, which is at most as large as the error of the parts.
-N_DRAWS = 50
+# The mean is known to a sixth of the spread of the draws, which is at most as large as the error of the parts.
+N_DRAWS = 40
 # Runs of places that are drawn, as for chance, to which the beta map is fitted, and cells of equal mass over which odds
 # are averaged.
 MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 14, 1 << 11, 1 << 9
-# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/3) of all rows, as wide as pools of
-# the isotonic fit are where g is ½, and at most half of them. Three times as wide, and what is found is right to 2 %
-# where the truth bends slowly, but 10 % too large where it bends fast; half as wide, and it is 7 % too small
+# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/3) of all rows, which shrinks as
+# the pools of the isotonic fit do, and at most half of them. Three times as wide, and what is found is right to 2 %
+# where the truth bends slowly, but 8 % too large where it bends fast; a third narrower, and it is 7 % too small
 # (docs/decisions/0033-excess-of-the-parts.md).
 WIDTH, LARGEST_WIDTH = 0.35, 0.5
 # Log-odds beyond say no more than these: e^-30 of a row.

@@ -164,7 +164,7 @@ def excess_rows(m: Measurement) -> list[list[str]]:
     for name, part in parts:
         if part.excess.has_interval:
             digits = 4 if abs(part.excess) >= 1e-3 else 6
-            said = f"{name} less {significant(part.overfitting, 2)} of overfitting"
+            said = f"without {significant(part.overfitting, 2)} of overfitting"
             rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), said])
     return rows
 
