@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score
 
 import logloss
 from logloss import measure
+from logloss.inference.chance import chance_of
 from logloss.inference.recalibration import Recalibration, influences_of
-from logloss.inference.score_table import effective_rows, score_table_of
+from logloss.inference.score_table import effective_rows, score_table_of, starts_of_runs, whole_rows
 from logloss.onepass.summaries import scores
 from logloss.show.explanation import ten_points
 
@@ -440,9 +441,71 @@ def test_places_are_merged_into_runs_that_hold_what_they_held():
     for name in ("zeros", "ones", "mass"):
         assert getattr(merged, name).sum() == pytest.approx(getattr(whole, name).sum(), rel=1e-13)
     assert merged.proba @ merged.mass == pytest.approx(whole.proba @ whole.mass, rel=1e-13)
-    # One row at each place, and about 60 in each run: of these weights as many as 48 of equal weight.
+    # One row at each place, and in each run as many as vary as much as its weights do together.
     assert whole.has_single_rows
-    assert merged.rows * 3_000 / 48 == pytest.approx(merged.mass * 3_000 * 60, rel=9)
+    weights = 1.0 + np.arange(3_000) % 7
+    starts = starts_of_runs(whole.mass, 100)
+    rows = np.add.reduceat(weights, starts) ** 2 / np.add.reduceat(weights**2, starts)
+    assert merged.rows == pytest.approx(rows, rel=1e-12)
+
+
+def test_whole_rows_vary_as_effective_ones_do():
+    """The mean of 1 / t is 1 / rows; whole numbers stay."""
+    effective = np.array([0.0, 1.0, 1.3, 2.5, 7.9, 12.0])
+    rng = np.random.default_rng(SEED)
+    drawn = np.stack([whole_rows(effective, rng) for _ in range(20_000)])
+    assert ((drawn >= np.floor(effective)) & (drawn <= np.ceil(effective))).all()
+    # Five standard errors of 20,000 draws, each at most half of 1 / 1 − 1 / 2.
+    assert (1 / drawn[:, 1:]).mean(axis=0) == pytest.approx(1 / effective[1:], abs=0.009)
+
+
+@pytest.mark.parametrize("weight", [2.0, 0.3])
+def test_equal_weights_draw_what_none_draw(weight):
+    y, z = over_confident(700, 3)
+    z = np.round(z, 1)
+    plain, weighted = (measure(y, y_logit=z, **more) for more in ({}, {"sample_weight": np.full(700, weight)}))
+    for name in ("by_chance", "by_chance_95", "p_value", "overfitting", "excess"):
+        one, other = getattr(plain.miscalibration, name), getattr(weighted.miscalibration, name)
+        # Sums of 700 weights are rounded.
+        assert one == pytest.approx(other, rel=1e-11), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [0.5, 1.0, 1.5])
+def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypatch):
+    """300 calibrated forecasters, 8 rows in each run: at most 37 p-values are up to 0.05, which 1 in 10^7 such samples
+    exceeds. Effective rows that were added up made it 80 and more."""
+    monkeypatch.setattr("logloss.inference.chance.MOST_DRAWN", 250)
+    rng = np.random.default_rng(SEED)
+    few = 0
+    for _ in range(300):
+        p = rng.beta(2, 3, 1_000)
+        table = score_table_of(
+            measure(rng.random(1_000) < p, p, sample_weight=rng.lognormal(0, spread, 1_000)).summary.scores
+        )
+        few += chance_of(table, None, 1.0, 1_000, is_soft=False, most=250).p_value <= 0.05
+    assert few <= 37
+
+
+def test_outcomes_that_tie_with_what_was_found_show_as_much():
+    """Ten rows at each of two scores: 121 outcomes, all known; the share that shows as much is drawn within 5 standard
+    errors. Without a tolerance half of the ties were lost to rounding."""
+    p = np.repeat([0.3, 0.6], 15)
+    for k, j in itertools.product((4, 5, 7), (8, 9, 10)):
+        y = np.concatenate([np.arange(15) < k, np.arange(15) < j])
+        found = measure(y, p).miscalibration
+        right = 0.0
+        for a, b in itertools.product(range(16), repeat=2):
+            shares = [Fraction(a, 15), Fraction(b, 15)]
+            pooled = shares if a < b else [Fraction(a + b, 30)] * 2
+            excess = 0.0
+            for share, pool, said in zip(shares, pooled, (0.3, 0.6), strict=True):
+                excess -= float(share) * math.log(said) + float(1 - share) * math.log1p(-said)
+                excess -= entropy_of(float(pool))
+            if excess / 2 >= found - 1e-9:
+                right += stats.binom.pmf(a, 15, 0.3) * stats.binom.pmf(b, 15, 0.6)
+        # The p-value of 200 draws counts what was found as one of them.
+        assert found.p_value == pytest.approx((1 + 200 * right) / 201, abs=5 * math.sqrt(right * (1 - right) / 200))
 
 
 def test_effective_rows_are_those_of_equal_weight():

@@ -574,6 +574,19 @@ def test_confidence_is_judged_in_words():
     assert "over-confident" in repr(measure(y, y_logit=3 * z))
     assert "under-confident" in repr(measure(y, y_logit=z / 3))
     assert "within chance" in repr(measure(y, y_logit=z))
+    assert "-confident" not in repr(measure(y, y_logit=z))
+
+
+@pytest.mark.parametrize("shift", [-1.0, 1.0])
+def test_a_shift_alone_is_neither_over_nor_under_confident(shift):
+    """The loss is far from what is expected of the forecasts; their slope is 1."""
+    rng = np.random.default_rng(SEED)
+    z = rng.normal(-1.0, 1.0, 20_000)
+    m = measure(rng.random(20_000) < 1 / (1 + np.exp(-z)), y_logit=z + shift)
+    assert abs(m.expected_z) > 10
+    for text in (repr(m), m.to_html()):
+        assert "more than chance" in text
+        assert "-confident" not in text
 
 
 def test_the_mean_of_a_measurement_is_log_loss():

@@ -31,15 +31,16 @@ from logloss.inference.score_table import Runs, ScoreTable
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
-# The mean is known to a seventh of the spread of the draws, which is at most as large as the error of the parts.
-N_DRAWS = 50
+# The mean is known to a sixth of the spread of the draws, which is at most as large as the error of the parts.
+N_DRAWS = 40
 # Runs of places that are drawn, as for chance, to which the beta map is fitted, and cells of equal mass over which odds
 # are averaged.
 MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 14, 1 << 11, 1 << 9
-# The kernel has h = (4·Σ g(1 − g))^(−1/3) of all rows as its standard deviation, at most half of them: where g is ½ it
-# shrinks as the pools of the isotonic fit do. Of 0.7 to 2.5 times as much each moves what is found by less than 3 %
-# where the truth bends slowly; where it bends fast the smaller is right.
-LARGEST_WIDTH = 0.5
+# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/3) of all rows, which shrinks as
+# the pools of the isotonic fit do, and at most half of them. Three times as wide, and what is found is right to 2 %
+# where the truth bends slowly, but 8 % too large where it bends fast; a third narrower, and it is 7 % too small
+# (docs/decisions/0033-excess-of-the-parts.md).
+WIDTH, LARGEST_WIDTH = 0.35, 0.5
 # Log-odds beyond say no more than these: e^-30 of a row.
 FARTHEST_LOGIT = 30.0
 # What all masses add up to about as integers, so that even one of 10^-18 has a share; pooled() takes sums below 2^62.
@@ -156,7 +157,8 @@ def _correction(runs: Runs, proba: Array, n_rows: float) -> Array:
     """In each cell, the log-odds of the labels nearby less those that are expected of them."""
     edges = np.concatenate([[0.0], np.cumsum(runs.mass)])
     at = np.linspace(0.0, edges[-1], N_CELLS + 1)
-    width = min((4 * n_rows * float(runs.mass @ (proba * (1 - proba)))) ** (-1 / 3), LARGEST_WIDTH)
+    information = 4 * n_rows * dot(runs.mass, proba * (1 - proba))
+    width = min(WIDTH * information ** (-1 / 3), LARGEST_WIDTH)
     ones, zeros, expected_ones, expected_zeros = (
         _averaged(np.diff(np.interp(at, edges, np.concatenate([[0.0], np.cumsum(masses)]))), width)
         for masses in (runs.ones, runs.zeros, runs.mass * proba, runs.mass * (1 - proba))

@@ -67,8 +67,8 @@ class Measurement(Answer):
         `expected_z` that gap in standard errors if the predictions are right (nan for soft labels).
     slope, intercept : Estimate
         Of the labels' log-odds on those of the forecasts (logistic regression, both at once): 1 and 0 for calibrated
-        forecasts; a slope below 1 says over-confident. Rows given exactly 0 or 1 take no part, and the reason says so;
-        nan where there is no such line.
+        forecasts; a slope below 1, its interval included, says over-confident. Rows given exactly 0 or 1 take no part,
+        and the reason says so; nan where there is no such line.
     costliest : SmallTable
         The rows that cost most: where they are, what was said, what was true, log loss in nats, weight.
     share_of_costliest_1_percent, share_of_costliest_10_percent : float

@@ -21,7 +21,7 @@ from logloss.inference.reliability import (
 from logloss.measurement import Measurement
 from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown
+from logloss.show.words.of_measurement import group_value, p_text, parts_rows, repair_text, shown
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
 
 # Pools that weigh less do not decide how much of the axes is shown.
@@ -224,10 +224,7 @@ def verdict(m: Measurement) -> str:
     if math.isnan(found.by_chance):
         return f"what chance alone would show is not available: {found.chance_reason}."
     chance = f"a calibrated forecaster would show {significant(found.by_chance, 2)} here"
-    p = p_text(found.p_value)
-    if not found.is_beyond_chance:
-        return f"{chance}: nothing to repair ({p})."
-    return f"{chance}: {'worth repairing' if found.is_worth_repairing else 'more than chance, if little'} ({p})."
+    return f"{chance}: {repair_text(found)} ({p_text(found.p_value)})."
 
 
 KINDS = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}

@@ -186,9 +186,10 @@ def chance_text(lesson: Lesson) -> str:
     if math.isnan(found.by_chance):
         return f"How much of it would be luck is not known here ({found.chance_reason})."
     cases = "fewer than 1" if found.p_value < 0.01 else number(round(100 * found.p_value))
-    verdict = (
-        "this is more than luck, and worth repairing" if found.is_beyond_chance else "there is nothing to repair here"
-    )
+    verdict = "there is nothing to repair here"
+    if found.is_beyond_chance:
+        worth = "and worth repairing" if found.is_worth_repairing else "if perhaps little"
+        verdict = f"this is more than luck, {worth}"
     return (
         f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} "
         f"of it by luck alone, and as much as was found here in {cases} of 100 cases: {verdict}."

@@ -14,6 +14,7 @@ from logloss.information import cross_entropy, entropy, kl_divergence, log_loss,
 from logloss.measurement import Measurement, measure
 from logloss.show.explanation.answer import Explanation
 from logloss.show.explanation.lesson import Names, lesson_of_points
+from logloss.show.words.of_measurement import repair_text
 from logloss.text import NATS_PER_BIT, adding_digits, columns, fixed
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
@@ -129,13 +130,12 @@ def _parts(measured: Measurement) -> str:
     """The three parts of the loss, and what chance alone would show."""
     uncertainty, loss = float(measured.uncertainty), float(measured.log_loss)
     discrimination, found = float(measured.discrimination), measured.miscalibration
-    verdict = "more than chance" if found.is_beyond_chance else "nothing to repair"
     digits = adding_digits(loss, [uncertainty, -discrimination, found], least=5)
     return (
         f"For later: {fixed(uncertainty, digits)} uncertainty − {fixed(discrimination, digits)} discrimination + "
         f"{fixed(found, digits)} miscalibration = {fixed(loss, digits)}.\n"
         f"With ten points a perfectly calibrated model would show {fixed(found.by_chance, 4)} of miscalibration "
-        f"by chance:\n{verdict}."
+        f"by chance:\n{repair_text(found)}."
     )
 
 

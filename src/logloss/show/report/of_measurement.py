@@ -11,6 +11,7 @@ from logloss.show.drawings.of_measurement import MOST_LISTED, percent, verdict
 from logloss.show.report import of_calibration
 from logloss.show.words.of_calibration import advice
 from logloss.show.words.of_measurement import (
+    confidence_text,
     forecast_rows,
     group_table,
     header,
@@ -18,6 +19,7 @@ from logloss.show.words.of_measurement import (
     miscalibration_range,
     parts_rows,
     remarks_of_groups,
+    within_or_more,
 )
 from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
 
@@ -86,6 +88,8 @@ def _miscalibration(m: Measurement) -> str:
 def _promise(m: Measurement) -> str:
     """What was said and happened, and what the predictions promised to cost."""
     said = f"On average {fixed(m.mean_proba, 4)} was said and {fixed(m.base_rate, 4)} happened."
+    if confidence_text(m):
+        said += f" By the slope of their log-odds the predictions are {confidence_text(m)}: {fixed(m.slope, 3)}, not 1."
     promised = f"The predictions promised to cost {nats(m.expected_log_loss)}"
     if math.isinf(m.expected_gap):
         return f"{said} {promised}; the truth cost infinitely more."
@@ -93,11 +97,7 @@ def _promise(m: Measurement) -> str:
     gap = f"{promised}; the truth cost {nats(abs(m.expected_gap))} {more}"
     if math.isnan(m.expected_z):
         return f"{said} {gap}."
-    if abs(m.expected_z) < 1.96:
-        return f"{said} {gap}, which is within chance."
-    return (
-        f"{said} {gap}: they are {'over' if m.expected_gap > 0 else 'under'}-confident (z = {fixed(m.expected_z, 1)})."
-    )
+    return f"{said} {gap}, which is {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})."
 
 
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:

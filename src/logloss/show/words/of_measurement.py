@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from logloss.answers.small_table import SmallTable
     from logloss.comparison import Comparison
     from logloss.data.values import Value
+    from logloss.inference.decomposition import Miscalibration
     from logloss.measurement import Measurement
 
 N_COSTLIEST_SHOWN = 3
@@ -144,11 +145,19 @@ def chance_rows(m: Measurement) -> list[list[str]]:
         return [["  by chance alone", "", "not available", found.chance_reason]]
     who = f"a calibrated forecaster, {counted(m.n_rows, 'row')}"
     digits = 4 if found.by_chance >= 1e-3 else 6
-    p = p_text(found.p_value)
-    if math.isnan(found.by_chance_95):
-        return [["  by chance alone", fixed(found.by_chance, digits), "over all outcomes", f"{who}: {p}"]]
     high = f"95 of 100 below {fixed(found.by_chance_95, digits)}"
-    return [["  by chance alone", fixed(found.by_chance, digits), high, f"{who}: {p}"]]
+    high = "over all outcomes" if math.isnan(found.by_chance_95) else high
+    said = f"{who}: {p_text(found.p_value)}, {repair_text(found)}"
+    return [["  by chance alone", fixed(found.by_chance, digits), high, said]]
+
+
+def repair_text(found: Miscalibration) -> str:
+    """What a miscalibration calls for, where it is known what chance would show: one verdict for all texts."""
+    if not found.is_beyond_chance:
+        return "nothing to repair"
+    if found.is_worth_repairing:
+        return "worth repairing"
+    return "more than chance, if little" if found.excess.has_interval else "more than chance"
 
 
 def excess_rows(m: Measurement) -> list[list[str]]:
@@ -158,7 +167,7 @@ def excess_rows(m: Measurement) -> list[list[str]]:
     for name, part in parts:
         if part.excess.has_interval:
             digits = 4 if abs(part.excess) >= 1e-3 else 6
-            said = f"{name} less {significant(part.overfitting, 2)} of overfitting"
+            said = f"without {significant(part.overfitting, 2)} of overfitting"
             rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), said])
     return rows
 
@@ -199,8 +208,15 @@ def line_text(m: Measurement) -> str:
         f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
         for each in (m.slope, m.intercept)
     )
+    slope += f" ({confidence_text(m)})" if confidence_text(m) else ""
     apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
     return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
+
+
+def confidence_text(m: Measurement) -> str:
+    """Whether the forecasts are too far from the base rate, or too near: where the interval of the slope excludes 1."""
+    # Not from the loss against the entropy of the forecasts: a shift alone moves that either way.
+    return "over-confident" if m.slope.high < 1 else "under-confident" if m.slope.low > 1 else ""
 
 
 def expectation(m: Measurement) -> str:
@@ -211,10 +227,12 @@ def expectation(m: Measurement) -> str:
     more = "more" if m.expected_gap > 0 else "less"
     if math.isnan(m.expected_z):
         return f"the truth cost {gap} {more} ({m.expected_reason})"
-    z = f"z = {fixed(m.expected_z, 1)}"
-    if abs(m.expected_z) < Z:
-        return f"the truth cost {gap} {more}: within chance ({z})"
-    return f"the truth cost {gap} {more}: {'over' if m.expected_gap > 0 else 'under'}-confident ({z})"
+    return f"the truth cost {gap} {more}: {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})"
+
+
+def within_or_more(m: Measurement) -> str:
+    """Whether the loss strays from the entropy of the predictions by more than chance lets it."""
+    return "within" if abs(m.expected_z) < Z else "more than"
 
 
 def caution_lines(cautions: Sequence[str]) -> list[str]:
