@@ -109,6 +109,18 @@ def test_equal_scores_rank_nothing_for_certain():
     assert ends(auc) == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.parametrize(("weight", "has_interval"), [(1e-100, True), (1e-200, False)])
+def test_a_class_that_weighs_next_to_nothing_has_its_variance_or_none(weight, has_interval):
+    y, z = sample(SEED, 40, 500, 1.0)
+    auc = measure(y, y_logit=z, sample_weight=np.where(y == 1, weight, 1.0)).auc
+    assert auc.has_interval == has_interval
+    assert auc.reason == ("" if has_interval else "the rarer class weighs next to nothing")
+    if has_interval:
+        plain = measure(y, y_logit=z).auc
+        # But for n / (n − 1), which is of the rows that weigh: 1 in 500.
+        assert auc.high - auc.low == pytest.approx(plain.high - plain.low, rel=0.005)
+
+
 def test_clusters_of_one_row_are_rows():
     y, z = sample(SEED, 40, 400, 2.0)
     rows, clusters = measure(y, y_logit=z).auc, measure(y, y_logit=z, cluster=np.arange(400)).auc

@@ -21,6 +21,8 @@ THOUSAND = 1000
 # How many rows that are tied with all others are added before the interval of an area is made: with less more intervals
 # end above an area of 0.9, with more below one of 0.995 (docs/decisions/0034-area-near-one.md).
 TIED = 0.4
+# Of a class with a smaller share of all mass the squares that its variance is made of are no floats.
+LIGHTEST_CLASS = 1e-140
 
 
 def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, reason: str) -> Estimate:
@@ -41,7 +43,7 @@ def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, rea
     total = mass_zero + mass_one
     share_zero, share_one = ratio(mass_zero, total), ratio(mass_one, total)
     rarer = min(share_zero, share_one)
-    if rarer == 0:
+    if rarer < LIGHTEST_CLASS:
         return Estimate(value, reason=NEXT_TO_NOTHING)
     below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
     # Over the mass of the rarer class, which may be next to nothing, at the end only.
