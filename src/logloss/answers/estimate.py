@@ -18,7 +18,7 @@ def normal_quantile(level: float = CONFIDENCE) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
-def student_quantile(n_degrees: int, level: float = CONFIDENCE) -> float:
+def student_quantile(n_degrees: float, level: float = CONFIDENCE) -> float:
     """The quantile of Student's t for an interval of this level."""
     from scipy.special import stdtrit
 
