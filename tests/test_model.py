@@ -85,6 +85,19 @@ def test_the_sandwich_is_that_of_statsmodels_for_the_working_regression():
     assert "errors     sandwich (HC3, 339.4 effective rows): right for weighted rows" in repr(model)
 
 
+def test_a_row_that_alone_determines_a_coefficient_says_nothing_of_the_errors_of_others():
+    """Its leverage is 1 and its residual 0, which soft labels make possible."""
+    rng = np.random.default_rng(24)
+    table = pd.DataFrame({"x": [*rng.normal(size=199), 0.0], "c": ["a", "b"] * 99 + ["b", "alone"]})
+    labels = rng.random(200)
+    whole = logloss.fit(table, labels, robust=True, reference={"c": "a"})
+    without = logloss.fit(table[:199], labels[:199], robust=True, reference={"c": "a"})
+    for name, error in without.errors.coefficients.items():
+        assert whole.errors.coefficients[name] == pytest.approx(error, rel=CLOSE)
+    # Where x is 0 its own coefficient is what its label says less the intercept.
+    assert whole.errors.coefficients["c = alone"] == pytest.approx(whole.errors.intercept, rel=CLOSE)
+
+
 def test_weighted_rows_have_the_errors_of_the_sandwich():
     """Of weights that do not repeat rows the information knows nothing: twice the weight is not twice the rows."""
     features, labels, weights = drawn(3)

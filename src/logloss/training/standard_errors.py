@@ -141,8 +141,8 @@ def _clustered(optimum: Optimum, unit: float) -> Errors | None:
 def _moves(problem: Problem, factor: Factor, summary: ClusterSummary, unit: float) -> tuple[Array, Array]:
     """(The step of the free coefficients without each cluster, directions in which one cluster alone determines them).
 
-    In coordinates in which the Hessian is 1 and a cluster's part of it K, the step is (1 − K)⁻¹ times its gradient; by
-    the pseudo-inverse where it alone determines a direction, as fixed effects of clusters do.
+    In coordinates in which the Hessian is 1 and a cluster's part of it K, the step is (1 − K)⁻¹ times its gradient; the
+    pseudo-inverse where it alone determines a direction, as with fixed effects of clusters.
     """
     free, half = problem.free, factor.half * math.sqrt(unit)
     row, column = np.maximum(free[:, None], free), np.minimum(free[:, None], free)
@@ -156,8 +156,8 @@ def _moves(problem: Problem, factor: Factor, summary: ClusterSummary, unit: floa
     values, vectors = np.linalg.eigh(parts[~is_small])
     left = 1.0 - values
     is_alone = left <= ALONE
-    turned = np.einsum("gij,gi->gj", vectors, steps[~is_small])
-    turned = np.where(is_alone, 0.0, turned) / np.where(is_alone, 1.0, left)
+    # Along what a cluster alone determines its gradient is 0, as that of all rows is.
+    turned = np.einsum("gij,gi->gj", vectors, steps[~is_small]) / np.where(is_alone, 1.0, left)
     steps[~is_small] = np.einsum("gij,gj->gi", vectors, turned)
     return steps @ half, vectors.transpose(0, 2, 1)[is_alone] @ half
 
@@ -187,7 +187,8 @@ def _errors(optimum: Optimum, kind: str, variances: Array, degrees: Array | floa
         is_dependent = _are_dependent(null)
         is_dependent[0] = (np.abs(back @ null) > SHARE * (np.abs(back) @ np.abs(null))).any()
         own[is_dependent] = math.nan
-    each = np.broadcast_to(degrees, own.shape)
+    # Of one cluster that knows all there is to know they are 0 but for rounding.
+    each = np.broadcast_to(np.maximum(degrees, 0.0), own.shape)
     return Errors(kind, float(own[0]), by_name(design, own), float(each[0]), by_name(design, each))
 
 

@@ -160,8 +160,9 @@ def _errors(model: LogisticModel) -> list[str]:
         return [f"errors     sandwich (HC3, {rows}): right for weighted rows, and if the model is not quite right"]
     of = listed([printable(name) for name in model.errors.cluster])
     clusters = counted(model.errors.n_clusters, "cluster")
-    if effective(model.errors.effective_clusters, "clusters") != clusters:
-        clusters += f", {effective(model.errors.effective_clusters, '').rstrip()}"
+    some = effective(model.errors.effective_clusters, "clusters")
+    if some != clusters:
+        clusters += f", {some.split()[0]} effective"
     degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
     how = "clusters left out in turn" + (", approximately" if model.errors.kind == CV3_OF_SHARES else "")
