@@ -114,7 +114,8 @@ def judged(answers: list[Answers], truth: Mapping[str, float]) -> Iterator[tuple
         given = [each.get(claim, math.nan) for each in answers]
         is_test = not any(isinstance(each, tuple) for each in given)
         known = [each for each in given if not math.isnan(each[0] if isinstance(each, tuple) else each)]
-        figures: Figures = {"repetitions": len(answers), "withheld_percent": 100 * (1 - len(known) / len(answers))}
+        withheld = 100 * (1 - len(known) / len(answers))
+        figures: Figures = {"repetitions": len(answers), "is_promised": is_enough, "withheld_percent": withheld}
         if len(known) < len(answers) / 2:
             yield claim, figures | {"verdict": "withheld"} | named(worth)
             continue
@@ -136,7 +137,7 @@ def judged(answers: list[Answers], truth: Mapping[str, float]) -> Iterator[tuple
         if verdict in ("too narrow", "too often") and is_cautioned:
             verdict = "flagged"
         name = "rejected_percent" if is_test else "coverage_percent"
-        figures |= {name: percent, "error": error, "verdict": verdict, "is_promised": is_enough}
+        figures |= {name: percent, "error": error, "verdict": verdict}
         yield claim, figures | ({} if is_test else {"truth": truth[claim]}) | named(worth)
 
 

@@ -5,27 +5,29 @@
     ranking                            areas under the curve with few positives
     pairs, moves                       differences of `compare`, terms of `diff`
     coefficients                       of `fit`
+    verdicts                           how many claims of the parts before it hold
 
 Each line is a claim: per cent of the 95 % intervals that hold the truth, or of p-values below 0.05, the standard error
 of that per cent, and the verdict. "holds" is 93 to 97 % of intervals and 3 to 6.5 % of p-values, within two errors;
 "flagged" is what does not hold where the answer has cautions; "withheld" is what has no interval more often than not.
-What is promised begins at 500 effective rows, 50 of the rarer class, and 10 effective clusters (`is_promised`). The
-program ends with 1 if a promise does not hold and nothing says so.
+What is promised begins at 500 effective rows, 50 of the rarer class, and 10 effective clusters (`is_promised`). 500
+repetitions take half an hour of one core, and know a coverage of 95 % to 1 %; `--repetitions 5000` takes hours.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+from collections import Counter
 from collections.abc import Callable
 
 import _honesty_fits
 import _honesty_measures
 import _honesty_pairs
 from _honesty_claims import Case, all_answers, judged
-from _record import CORES, Lines, record
+from _record import CORES, Figures, Lines, record
 
-FAULTS = ("too narrow", "too wide", "too often", "too rarely")
+# Every claim so far.
+JUDGED: list[Figures] = []
 
 
 def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
@@ -33,6 +35,7 @@ def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
     cases = [case for case in part() if case.n_rows <= asked.largest and asked.only in case.name]
     for case, answers in zip(cases, all_answers(part, cases, asked.repetitions, asked.workers), strict=True):
         for claim, figures in judged(answers, case.truth()):
+            JUDGED.append(figures)
             yield f"{case.name}: {claim}", figures
 
 
@@ -81,11 +84,16 @@ def coefficients(asked: argparse.Namespace) -> Lines:
     return claims(_honesty_fits.coefficients, asked)
 
 
+def verdicts(asked: argparse.Namespace) -> Lines:
+    """How many claims have which verdict, and between what their coverages lie."""
+    for is_promised, words in ((True, "promised"), (False, "not promised")):
+        lines = [figures for figures in JUDGED if figures["is_promised"] == is_promised]
+        counts = Counter(figures["verdict"] for figures in lines)
+        covered = [figures["coverage_percent"] for figures in lines if "coverage_percent" in figures]
+        ends = {"lowest_percent": min(covered), "highest_percent": max(covered)} if covered else {}
+        yield words, {"claims": len(lines), **{verdict.replace(" ", "_"): n for verdict, n in counts.items()}, **ends}
+
+
 if __name__ == "__main__":
-    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, coefficients)
-    sizes = {"repetitions": (500, 2), "largest": (50_000, 3000), "workers": (CORES, 1)}
-    figures = record(*parts, has_only=True, **sizes)
-    is_wrong = any(
-        line["verdict"] in FAULTS and line["is_promised"] for lines in figures.values() for line in lines.values()
-    )
-    sys.exit(int(is_wrong))
+    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, coefficients, verdicts)
+    record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))
