@@ -17,7 +17,6 @@ repetitions take half an hour of one core, and know a coverage of 95 % to 1 %; `
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Callable
 
 import _honesty_fits
@@ -26,6 +25,7 @@ import _honesty_pairs
 from _honesty_claims import Case, all_answers, judged
 from _record import CORES, Figures, Lines, record
 
+VERDICTS = ("holds", "withheld", "flagged", "too narrow", "too wide", "too often", "too rarely")
 # Every claim so far.
 JUDGED: list[Figures] = []
 
@@ -88,10 +88,10 @@ def verdicts(asked: argparse.Namespace) -> Lines:
     """How many claims have which verdict, and between what their coverages lie."""
     for is_promised, words in ((True, "promised"), (False, "not promised")):
         lines = [figures for figures in JUDGED if figures["is_promised"] == is_promised]
-        counts = Counter(figures["verdict"] for figures in lines)
+        counts = {verdict.replace(" ", "_"): sum(line["verdict"] == verdict for line in lines) for verdict in VERDICTS}
         covered = [figures["coverage_percent"] for figures in lines if "coverage_percent" in figures]
         ends = {"lowest_percent": min(covered), "highest_percent": max(covered)} if covered else {}
-        yield words, {"claims": len(lines), **{verdict.replace(" ", "_"): n for verdict, n in counts.items()}, **ends}
+        yield words, {"claims": len(lines), **counts, **ends}
 
 
 if __name__ == "__main__":
