@@ -23,11 +23,6 @@ LENGTH = math.hypot(*COEFFICIENTS)
 NAMES = ("intercept", "coefficient of rows", "coefficient of clusters")
 
 
-def interval(value: float, error: float, quantile: float) -> tuple[float, float]:
-    """The 95 % interval of a coefficient."""
-    return value - quantile * error, value + quantile * error
-
-
 def coefficients() -> list[Case]:
     """An intercept, the coefficient of a feature of rows, and one of a feature that rows of a cluster share."""
     ways: list[tuple[str, int, float, float, tuple[str, int] | None]] = []
@@ -57,10 +52,9 @@ def coefficients() -> list[Case]:
             model = logloss.fit(x, labels, **options, **weighting(w), leave_one_out=False)
             found: Answers = dict.fromkeys(NAMES, (math.nan, math.nan))
             if model.errors is not None:
-                errors = (model.errors.intercept, *model.errors.coefficients.values())
-                values = (model.intercept, *model.coefficients.values())
-                for name, value, error in zip(NAMES, values, errors, strict=True):
-                    found[name] = interval(value, error, model.errors.quantile)
+                places = ((model.intercept, None), *((value, name) for name, value in model.coefficients.items()))
+                margins = [(value, model.errors.margin(place)) for value, place in places]
+                found = {name: (value - m, value + m) for name, (value, m) in zip(NAMES, margins, strict=True)}
             return found | {CAUTIONED: bool(model.cautions)} | effective(labels, w, cluster)
 
         def truth(intercept: float = intercept, effect: float = EFFECT if clustering else 0.0) -> dict[str, float]:
