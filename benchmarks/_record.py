@@ -94,7 +94,9 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def options(text: str, parts: list[str], sizes: dict[str, tuple[int, int]], folder: bool) -> argparse.Namespace:
+def options(
+    text: str, parts: list[str], sizes: dict[str, tuple[int, int]], *, folder: bool, has_only: bool
+) -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=text.split("\n")[0])
     if folder:
@@ -102,6 +104,8 @@ def options(text: str, parts: list[str], sizes: dict[str, tuple[int, int]], fold
     elif len(parts) > 1:
         parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(parts)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="the same in seconds, with tiny sizes")
+    if has_only:
+        parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name has this in it")
     parser.add_argument("--json", nargs="?", type=pathlib.Path, const=True, metavar="PATH", help="keep the figures")
     for name, (usual, quick) in sizes.items():
         of = f"{usual:,}; with --quick {quick:,}"
@@ -113,15 +117,20 @@ def options(text: str, parts: list[str], sizes: dict[str, tuple[int, int]], fold
     asked.parts = getattr(asked, "parts", None) or parts
     if unknown := set(asked.parts) - set(parts):
         parser.error(f"{', '.join(unknown)} is none of the parts: {', '.join(parts)}")
-    if asked.json is True and (asked.quick or asked.parts != parts):
+    if asked.json is True and (asked.quick or asked.parts != parts or getattr(asked, "only", "")):
         parser.error("only all parts at their usual length are kept in results: name a file")
     return asked
 
 
-def record(*works: Callable[[argparse.Namespace], Lines], folder: bool = False, **sizes: tuple[int, int]) -> Figures:
+def record(
+    *works: Callable[[argparse.Namespace], Lines],
+    folder: bool = False,
+    has_only: bool = False,
+    **sizes: tuple[int, int],
+) -> Figures:
     """Run the functions of a program; {function: {case: figures}}, printed and, where asked for, written."""
     program = sys.modules[works[0].__module__]
-    asked = options(program.__doc__ or "", [work.__name__ for work in works], sizes, folder)
+    asked = options(program.__doc__ or "", [work.__name__ for work in works], sizes, folder=folder, has_only=has_only)
     began = time.perf_counter()
     figures: Figures = {}
     for work in works:

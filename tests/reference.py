@@ -650,6 +650,14 @@ def segment_sums(a: Sequence[int], c: Floats, x: Sequence[Floats], shape: tuple[
     return found
 
 
+def product_sums(a: Sequence[int], c: Floats, x: Sequence[Floats], shape: tuple[int, int]) -> list[list[float]]:
+    found = [[0.0] * shape[1] for _ in range(shape[0])]
+    for code, weight, row in zip(a, c, x, strict=True):
+        products = [weight * first * second for j, first in enumerate(row) for second in row[: j + 1]]
+        found[code] = [total + each for total, each in zip(found[code], products, strict=True)]
+    return found
+
+
 def cross_tab(a: Sequence[int], b: Sequence[int], c: Floats, shape: tuple[int, int]) -> list[list[float]]:
     pairs = list(zip(a, b, c, strict=True))
     return [

@@ -237,6 +237,17 @@ def test_segment_sums_equal_their_twin(width, rows):
     assert out.tolist() == reference.segment_sums(codes.tolist(), weights.tolist(), numbers.tolist(), out.shape)
 
 
+@pytest.mark.parametrize("width", [0, 1, 3])
+@given(st.lists(st.tuples(CODES, NUMBERS, NUMBERS), max_size=12))
+def test_product_sums_equal_their_twin(width, rows):
+    codes = np.array([row[0] for row in rows], np.int32)
+    weights = np.array([row[1] for row in rows], np.float64)
+    numbers = np.array([[row[2] + j for j in range(width)] for row in rows], np.float64).reshape(len(rows), width)
+    out = np.zeros((4, width * (width + 1) // 2))
+    by_group.product_sums(codes, weights, numbers, out)
+    assert out.tolist() == reference.product_sums(codes.tolist(), weights.tolist(), numbers.tolist(), out.shape)
+
+
 @given(st.lists(st.tuples(CODES, CODES, NUMBERS), max_size=12))
 def test_cross_tab_equals_its_twin(rows):
     first, second = (np.array([row[j] for row in rows], np.int32) for j in (0, 1))

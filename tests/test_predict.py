@@ -503,8 +503,8 @@ def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, 
         category["reference"] += 1 if category["reference"] == 0 else -1
     else:
         name = next(iter(fields["coefficients"]))
-        fields["errors"] = {"kind": "sandwich", "intercept": 1.0, "coefficients": {name: 1.0}, "cluster": []}
-        fields["errors"]["n_clusters"] = 0
+        fields["errors"] = {"kind": "HC3", "intercept": 1.0, "coefficients": {name: 1.0}, "intercept_degrees": 9.0}
+        fields["errors"] |= {"degrees": {name: 9.0}, "cluster": [], "n_clusters": 0, "effective_clusters": 0.0}
     content = {name: value for name, value in fields.items() if name not in document.HEAD}
     path.write_bytes(document.document_bytes("model", content))
     with pytest.raises(logloss.DataError, match=rf"model\.json must have .* in .*{CONTRADICTED.get(field, field)}"):
@@ -523,7 +523,7 @@ def test_text_of_a_model_is_not_obeyed(model, tmp_path):
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "18446744073709551616", "9" * 5_000])
 def test_numbers_beyond_ours_are_refused(number, model, tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"logloss": "model", "format": "2.0", "n_rows": ' + number + "}")
+    path.write_text('{"logloss": "model", "format": "3.0", "n_rows": ' + number + "}")
     with pytest.raises(logloss.DataError, match=r"cannot read model\.json: .* is no number of ours"):
         logloss.load(path)
 
@@ -539,7 +539,7 @@ def test_documents_of_other_kinds_and_formats_are_refused_by_name(model, tmp_pat
     path = tmp_path / "model.json"
     model.save(path)
     text = path.read_text()
-    path.write_text(text.replace('"format": "2.0"', '"format": "1.0"'))
+    path.write_text(text.replace('"format": "3.0"', '"format": "1.0"'))
     with pytest.raises(logloss.DataError, match=r"model\.json has format 1\.0, and this is logloss"):
         logloss.load(path)
     path.write_bytes(document.document_bytes("recipe", {}))

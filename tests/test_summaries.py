@@ -21,6 +21,7 @@ from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (
     ClassSummary,
+    ClusterSummary,
     ColumnSummary,
     Combinations,
     ComparisonSummary,
@@ -30,7 +31,6 @@ from logloss.onepass.summaries import (
     DependenceSummary,
     ExactPlane,
     Face,
-    GradientSummary,
     GroupedSummary,
     LeftOutSummary,
     LossSum,
@@ -44,8 +44,8 @@ from logloss.onepass.summaries import (
     Trials,
     TrialSummary,
     cells,
+    cluster_scores,
     cluster_sums,
-    curvature,
     group_keys,
     grouped,
     scores,
@@ -115,10 +115,10 @@ MAKERS = {
         CurvatureSummary.empty(POINT),
         lambda block: CurvatureSummary.of(block, POINT),
     ),
-    GradientSummary: (
+    ClusterSummary: (
         clustered_feature_tables(),
-        GradientSummary.empty(POINT),
-        lambda block: GradientSummary.of(block, POINT),
+        ClusterSummary.empty(POINT, INVERSE),
+        lambda block: ClusterSummary.of(block, POINT, INVERSE),
     ),
     LeftOutSummary: (
         feature_tables(),
@@ -150,15 +150,29 @@ def test_every_summary_obeys_the_laws(cls):
 
 
 def test_gradients_of_too_many_clusters_obey_the_laws_in_buckets(monkeypatch):
-    monkeypatch.setattr(curvature, "MOST_GROUPS", 2)
-    test_every_summary_obeys_the_laws(GradientSummary)
+    monkeypatch.setattr(cluster_scores, "MOST_GROUPS", 2)
+    test_every_summary_obeys_the_laws(ClusterSummary)
     rng = np.random.default_rng(SEED)
     table = Table(np.array([0, 1, 1, 0, 1]), features=rng.normal(size=(5, 2)), cluster=np.arange(5))
-    found = GradientSummary.of(table.block(), POINT)
+    found = ClusterSummary.of(table.block(), POINT, INVERSE)
     assert found.has_buckets
     total = CurvatureSummary.of(table.block(), POINT)
-    # What buckets hold together is the gradient of all rows.
+    # What buckets hold together is the gradient, and the Hessian, of all rows.
     assert found.sums.sum(axis=0) == pytest.approx(total.gradient, rel=1e-12)
+    assert found.hessians.sum(axis=0) == pytest.approx(total.hessian[np.tril_indices(3)], rel=1e-12)
+    assert found.shares.sum(axis=0) == pytest.approx(np.diag(INVERSE.T @ total.hessian @ INVERSE), rel=1e-12)
+
+
+@pytest.mark.parametrize("most_groups", [2, 4096])
+def test_hessians_of_too_many_clusters_are_not_kept_however_rows_come(monkeypatch, most_groups):
+    """Of three coefficients: six numbers for each cluster, two of which are kept."""
+    monkeypatch.setattr(cluster_scores, "MOST_GROUPS", most_groups)
+    monkeypatch.setattr(cluster_scores, "MOST_NUMBERS", 11)
+    test_every_summary_obeys_the_laws(ClusterSummary)
+    one = Table(np.array([0, 1]), features=np.ones((2, 2)), cluster=np.zeros(2))
+    assert ClusterSummary.of(one.block(), POINT, INVERSE).hessians is not None
+    two = dataclasses.replace(one, cluster=np.arange(2))
+    assert ClusterSummary.of(two.block(), POINT, INVERSE).hessians is None
 
 
 @pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
@@ -170,7 +184,7 @@ def test_every_summary_is_frozen(cls):
 def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
-    of_features = (ColumnSummary, CurvatureSummary, GradientSummary, LeftOutSummary, MarginSummary, SampleSummary)
+    of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
     if cls in (*of_features, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is ComparisonSummary:

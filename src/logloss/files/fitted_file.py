@@ -23,13 +23,13 @@ from logloss.training.certificate import Certificate
 from logloss.training.leave_one_out import NewRows
 from logloss.training.model import LogisticModel
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import Errors
+from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
 COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats")
-# Kinds of standard errors, and ways to leave rows out.
-KINDS = ("information", "sandwich", "clustered")
+# Kinds of errors of clusters, and ways to leave rows out.
+OF_CLUSTERS = (CV3, CV3_OF_SHARES)
 WAYS = ("refits", "steps", "sampled steps")
 
 
@@ -117,6 +117,13 @@ def _are_errors_of(model: LogisticModel) -> bool:
     return model.errors is None or tuple(model.errors.coefficients) == model.design.names
 
 
+def _are_of_clusters(errors: Errors) -> bool:
+    """Whether the effective number of clusters is one: by one rounding, it may exceed their number."""
+    if not errors.cluster:
+        return errors.effective_clusters == 0
+    return 1 - NEAR <= errors.effective_clusters <= errors.n_clusters * (1 + NEAR)
+
+
 def _are_directions_of(model: LogisticModel) -> bool:
     return model.separation is None or all(len(each) == model.design.width for each in model.separation.directions)
 
@@ -153,8 +160,14 @@ RULES = {
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),
-        Rule("cluster", lambda e: (e.kind == KINDS[-1]) == bool(e.cluster), "columns of clusters where errors are so"),
+        Rule(
+            "cluster", lambda e: (e.kind in OF_CLUSTERS) == bool(e.cluster), "columns of clusters where errors are so"
+        ),
         Rule("n_clusters", lambda e: not e.cluster or e.n_clusters >= 2, "two clusters or more"),
+        Rule("effective_clusters", _are_of_clusters, "1 or more, at most all clusters"),
+        Rule("intercept_degrees", lambda e: e.intercept_degrees >= 0, "a number of at least 0"),
+        Rule("degrees", lambda e: e.degrees.keys() == e.coefficients.keys(), "one for each coefficient"),
+        Rule("degrees", lambda e: all(each >= 0 for each in e.degrees.values()), "numbers of at least 0"),
         Rule("intercept", lambda e: not e.intercept < 0, "a number of at least 0"),
         Rule("coefficients", lambda e: not any(each < 0 for each in e.coefficients.values()), "numbers of at least 0"),
     ),

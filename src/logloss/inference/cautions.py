@@ -31,13 +31,13 @@ def caution_of(rows: float, rarer: float, rarer_name: str, clusters: float | Non
     too_few = {name: (number, least) for name, (number, least) in numbers.items() if number < least * (1 - ROUNDING)}
     if not too_few:
         return ""
-    named = ", ".join(f"{_named(number, name)} (below {least})" for name, (number, least) in too_few.items())
+    named = ", ".join(f"{effective(number, name)} (below {least})" for name, (number, least) in too_few.items())
     if "clusters" in too_few:
         return f"{named}: no interval can be trusted"
     return f"intervals may be too narrow: {named}"
 
 
-def _named(number: float, name: str) -> str:
+def effective(number: float, name: str) -> str:
     """`34 positives`, `1 positive`, `33.9 effective positives`."""
     return f"{effective_count(number)} {name.removesuffix('s') if round(number, 1) == 1 else name}"
 

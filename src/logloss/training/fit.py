@@ -27,6 +27,7 @@ from logloss.data.rows import Array, Roles, is_unnamed_index, positive_text
 from logloss.data.source import Source
 from logloss.data.values import Value
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
+from logloss.inference.cautions import caution_of
 from logloss.text import counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.interruptible import told_of_waiting
@@ -36,7 +37,7 @@ from logloss.training.optimum import Optimum, find_optimum, first_point
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import collinear, errors_at
+from logloss.training.standard_errors import Errors, collinear, errors_at
 
 # Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
 # Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4 %, of its standard error.
@@ -97,13 +98,14 @@ def fit(
     {sample_weight}
     {counts}
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        Rows with equal values depend on each other: standard errors take clusters, not rows, as independent.
+        Rows with equal values depend on each other: standard errors take clusters, not rows, as independent (the
+        jackknife CV3, with as many degrees of freedom as there are effective clusters, less one).
     {pos_label}
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
     robust : bool, optional
-        Whether standard errors are those of the sandwich, which do not need the model to be right; if left out, they
-        are where `sample_weight` is given.
+        Whether standard errors are those of the sandwich (HC3), which do not need the model to be right; if left out,
+        they are where `sample_weight` is given.
     leave_one_out : bool
         Whether to say what new rows may cost: `model.new_rows`.
     {header}
@@ -136,8 +138,9 @@ def fit(
     Cost: one walk to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each and
     O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
     on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
-    Without a penalty one more walk may form the information matrix, another one the sandwich. What new rows may cost
-    takes a refit for each of up to 1,000 rows, one more walk up to 200,000, a random sample beyond.
+    Without a penalty one more walk may form the information matrix, another one the sandwich or the parts of clusters.
+    What new rows may cost takes a refit for each of up to 1,000 rows, one more walk up to 200,000, a random sample
+    beyond.
 
     References
     ----------
@@ -261,6 +264,9 @@ def fitted_model(
     separation = _separation(optimum, named)
     _warn(optimum, separation)
     is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
+    errors = None
+    if is_near and problem.l2 == 0:
+        errors = errors_at(optimum, is_robust=is_robust, effective_rows=learned.effective_rows)
     return LogisticModel(
         intercept=intercept,
         coefficients=named,
@@ -276,7 +282,8 @@ def fitted_model(
         values=now.coefficients / design.scale,
         separation=separation,
         sum_weight=problem.sum_weight,
-        errors=errors_at(optimum, is_robust=is_robust) if is_near and problem.l2 == 0 else None,
+        errors=errors,
+        cautions=_cautions(learned, errors),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
@@ -287,6 +294,17 @@ def fitted_model(
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
     )
+
+
+def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
+    """What there is too little of for the intervals of coefficients to hold, where there are any."""
+    if errors is None:
+        return ()
+    zeros, ones = learned.effective_rows_of_classes
+    rarer_name = "positives" if ones <= zeros else "negatives"
+    clusters = errors.effective_clusters if errors.cluster else None
+    said = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
+    return (said,) if said else ()
 
 
 def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Why figures are undefined.
 DEPENDENT, PENALISED = "columns depend on each other", "under a penalty they mean nothing"
+ALONE = "columns depend on each other, or one cluster alone determines it"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 
@@ -63,6 +64,9 @@ class LogisticModel(Answer):
         and their mean label.
     errors : Errors or None
         Standard errors; None under a penalty, which makes them wrong, and where classes are separated.
+    cautions : tuple of str
+        Where standard errors are given, but there are too few rows (500), rows of the rarer class (50) or clusters (10)
+        for their intervals to hold what they promise: which, and how many; effective numbers, by Kish's formula.
     separation : Separation or None
         Why no finite coefficients are best, where none are.
     collinear : tuple of str
@@ -112,6 +116,7 @@ class LogisticModel(Answer):
     n_dropped: int = 0
     source: str = ""
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
     def log_likelihood(self) -> float:
@@ -265,10 +270,13 @@ class LogisticModel(Answer):
         figures["coefficients"] = jsonable(self.coefficients)
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            put(figures, "intercept_error", self.errors.intercept, DEPENDENT)
+            put(figures, "intercept_error", self.errors.intercept, ALONE if self.errors.cluster else DEPENDENT)
+            put(figures, "intercept_degrees", self.errors.intercept_degrees)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
+            figures["coefficient_degrees"] = jsonable(self.errors.degrees)
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
+                figures["effective_clusters"] = self.errors.effective_clusters
         figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive
@@ -290,6 +298,7 @@ class LogisticModel(Answer):
             "is_separated": self.separation is not None,
             "n_passes": len(self.passes),
             "notes": list(self.notes),
+            "cautions": list(self.cautions),
         }
         if self.separation is not None:
             figures["separated_by"] = list(self.separation.columns)

@@ -133,6 +133,7 @@ class Problem:
         residual_unit: float = 0.0,
         is_careful: bool = False,
         is_level: bool = False,
+        inverse: Array | None = None,
         blocks: Sequence[Block] = (),
     ) -> CurvatureSummary:
         """Loss, gradient and Hessian at some coefficients; the options are those of `Point`."""
@@ -140,7 +141,7 @@ class Problem:
         from logloss.onepass.summaries import CurvatureSummary, Point
 
         empty = CurvatureSummary.empty(
-            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level)
+            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level, inverse)
         )
         if blocks or self.is_partial:
             return self.summarised(empty, blocks)

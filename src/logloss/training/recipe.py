@@ -53,6 +53,21 @@ class Learned:
         return self.columns.sum_positive / self.columns.sum_weight
 
     @property
+    def effective_rows(self) -> float:
+        """Kish's effective number of rows, (Σw)² / Σw²: as many as there are where none has a weight."""
+        columns = self.columns
+        return (columns.sum_weight / math.hypot(columns.norm_of_zeros, columns.norm_of_ones)) ** 2
+
+    @property
+    def effective_rows_of_classes(self) -> tuple[float, float]:
+        """The same of the rows that are 0, and 1; a soft label is so much of a row of each."""
+        columns = self.columns
+        sums = columns.sum_weight - columns.sum_positive, columns.sum_positive
+        norms = columns.norm_of_zeros, columns.norm_of_ones
+        zeros, ones = ((total / norm) ** 2 if norm > 0 else 0.0 for total, norm in zip(sums, norms, strict=True))
+        return zeros, ones
+
+    @property
     def n_positive(self) -> int | None:
         """How many rows are positive; None where labels are soft or rows have weights."""
         is_counted = self.roles.sample_weight is None and ("soft", True) not in self.columns.coding

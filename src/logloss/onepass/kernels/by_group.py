@@ -118,3 +118,18 @@ def cross_tab(a, b, c, out):
     """out[a_i, b_i] += c_i. Cost: O(n_rows)."""
     for i in range(a.shape[0]):
         out[a[i], b[i]] += c[i]
+
+
+@compiled
+def product_sums(a, c, x, out):
+    """out[a_i, j(j + 1)/2 + k] += c_i x_ij x_ik for k ≤ j. Cost: O(n_rows · n_columns² / 2), less where x is 0."""
+    for i in range(a.shape[0]):
+        own = out[a[i]]
+        start = 0
+        for j in range(x.shape[1]):
+            scaled = c[i] * x[i, j]
+            # Levels of categories are spread out into zeros.
+            if scaled != 0.0:
+                for k in range(j + 1):
+                    own[start + k] += scaled * x[i, k]
+            start += j + 1

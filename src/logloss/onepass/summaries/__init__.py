@@ -18,10 +18,11 @@ LossSummary: n_rows=2  log_loss=0.6931 nats
 from __future__ import annotations
 
 from logloss.onepass.summaries.classes import ClassSummary, Face
+from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.costliest import CostliestSummary, CostlyRow
-from logloss.onepass.summaries.curvature import CurvatureSummary, GradientSummary, Point, Trials, TrialSummary
+from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
@@ -34,6 +35,7 @@ from logloss.onepass.summaries.sides import ExactPlane, SideSummary
 __all__ = [
     "ALL",
     "ClassSummary",
+    "ClusterSummary",
     "ColumnSummary",
     "Combinations",
     "ComparisonSummary",
@@ -43,7 +45,6 @@ __all__ = [
     "DependenceSummary",
     "ExactPlane",
     "Face",
-    "GradientSummary",
     "GroupedSummary",
     "LeftOutSummary",
     "Levels",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -13,10 +13,11 @@ from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group, exact, losses
-from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
-from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.text import count, significant
+
+# What a row leaves of a direction of the information, below which it alone determines it.
+ALONE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Point:
 
     wants_hessian: whether the Hessian is asked for. is_single: whether its products of numbers may be formed in
     single precision, as is good enough for steps.
-    residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, which is how
-    much the rows' gradients vary.
+    residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, each residual
+    over 1 − the row's leverage: how much the rows' gradients vary. inverse: of the Hessian, which leverages need, 0 for
+    coefficients that are not free.
     is_careful: whether the sizes that bound the rounding are those of each row, or of features that are 1 at most.
     is_level: whether each row is divided by its norm, so that outliers weigh no more than others: rows that depend on
     each other then still do.
@@ -41,6 +43,7 @@ class Point:
     residual_unit: float = 0.0
     is_careful: bool = False
     is_level: bool = False
+    inverse: Array | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -151,10 +154,8 @@ class _CurvatureWorkspace:
         """The sums of the rows of a block."""
         n_dense = self.design.n_dense
         for start, stop, piece, own, _ in residuals_of(block, coded, self.point, self.limbs):
-            unit = self.point.residual_unit
-            if unit:
-                # A row that stands for several has as many gradients, each of one.
-                own[1] = (own[0] / unit) ** 2 / (1.0 if block.counts is None else block.counts[start:stop])
+            if self.point.residual_unit:
+                own[1] = self.jackknifed_squares(coded, block, start, piece, own)
             if self.design.has_outliers:
                 has_part = (own != 0).any(axis=0)
                 np.maximum(self.largest, np.abs(piece[has_part]).max(axis=0, initial=0.0), out=self.largest)
@@ -171,6 +172,18 @@ class _CurvatureWorkspace:
             self.add_sizes(coded, own, piece, start, None if block.offset is None else block.offset[start:stop])
             if self.point.wants_hessian:
                 self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
+
+    def jackknifed_squares(self, coded: Coded, block: Block, start: int, piece: Array, own: Array) -> Array:
+        """The squared residuals of some rows, each over 1 − leverage: HC3 (MacKinnon & White 1985)."""
+        stop = start + len(piece)
+        # A row that stands for several has as many gradients, each of one, and the leverage of one.
+        counts = 1.0 if block.counts is None else block.counts[start:stop]
+        inverse = self.point.inverse
+        own_share = 0.0 if inverse is None else own[1] / counts * leverages(coded, start, stop, piece, inverse)
+        left = 1.0 - own_share + np.zeros(stop - start)
+        # A row that alone determines a coefficient is met exactly, whatever its label: it says nothing of errors.
+        residuals = np.where(left > ALONE, own[0], 0.0) / self.point.residual_unit / np.maximum(left, ALONE)
+        return residuals**2 / counts
 
     def add_sizes(self, coded: Coded, own: Array, piece: Array, start: int, offset: Array | None) -> None:
         """What bounds the rounding of the gradient of some rows."""
@@ -256,83 +269,27 @@ def residuals_of(
         yield start, stop, piece, own, logits
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class GradientSummary(BlockwiseSummary):
-    """The gradient of the summed loss over the rows of each cluster. Floating: laws hold to rounding.
-
-    keys: hashes of the clusters, ascending, while there are at most MOST_GROUPS; beyond that numbers of buckets that
-    are unions of clusters (`has_buckets`). sums: shape (n_keys, width), in the solver's coordinates.
-    """
-
-    point: Point
-    n_rows: int = 0
-    coding: frozenset[Any] = frozenset()
-    has_buckets: bool = False
-    keys: Any = None
-    sums: Any = None
-
-    @classmethod
-    def empty(cls, point: Point) -> GradientSummary:
-        """Of no rows. point: its residual_unit is the unit of the residuals."""
-        return cls(point, keys=np.zeros(0, np.int64), sums=np.zeros((0, point.design.width)))
-
-    def merge(self, other: GradientSummary) -> GradientSummary:
-        """Of the rows of both."""
-        mine, theirs = self, other
-        if self.has_buckets != other.has_buckets:
-            mine, theirs = self.in_buckets(), other.in_buckets()
-        keys = np.concatenate([mine.keys, theirs.keys])
-        sums = np.concatenate([mine.sums, theirs.sums])
-        found = GradientSummary(
-            self.point,
-            self.n_rows + other.n_rows,
-            self.coding | other.coding,
-            mine.has_buckets,
-            *_together(keys, sums),
-        )
-        # Too many clusters stay too many in every larger set of rows.
-        return found.in_buckets() if len(found.keys) > MOST_GROUPS else found
-
-    def in_buckets(self) -> GradientSummary:
-        """The same by the first bits of the hashes."""
-        if self.has_buckets:
-            return self
-        keys = (self.keys.view(np.uint64) >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
-        return GradientSummary(self.point, self.n_rows, self.coding, True, *_together(keys, self.sums))
-
-    def of_block(self, block: Block) -> GradientSummary:
-        """Of the rows of a block."""
-        point, design = self.point, self.point.design
-        distinct, codes = np.unique(hashes_of(block.cluster), return_inverse=True)
-        codes = codes.astype(np.int32)
-        sums = np.zeros((len(distinct), design.width))
-        dense = np.zeros((len(distinct), design.n_dense))
-        crossed = [np.zeros((len(distinct), span.stop - span.start)) for span in design.spans]
-        coded = design.coded(block.features)
-        for start, stop, piece, (residuals, _), _ in residuals_of(block, coded, point):
-            own = residuals / point.residual_unit if point.residual_unit else residuals
-            mine = codes[start:stop]
-            sums[:, 0] += np.bincount(mine, weights=own, minlength=len(distinct))
-            if design.n_dense:
-                by_group.segment_sums(mine, own, piece, dense)
-            for levels, out in zip(coded.codes, crossed, strict=True):
-                by_group.cross_tab(mine, levels[start:stop], own, out)
-        sums[:, 1 : 1 + design.n_dense] = dense / design.scale[1 : 1 + design.n_dense]
-        for span, out in zip(design.spans, crossed, strict=True):
-            sums[:, span] = out
-        n_rows = times_of(block)
-        return GradientSummary(point, n_rows, block.coding, False, distinct, sums)
-
-    def __repr__(self) -> str:
-        return f"GradientSummary: n_rows={count(self.n_rows)}  n_clusters={count(len(self.keys))}"
+def with_intercept(coded: Coded, start: int, stop: int, piece: Array) -> Array:
+    """1 and the numbers of some rows in the solver's coordinates, shape (n_rows, 1 + n_dense)."""
+    dense = np.empty((stop - start, 1 + coded.design.n_dense))
+    dense[:, 0] = 1.0
+    np.divide(piece, coded.design.scale[1 : 1 + coded.design.n_dense], out=dense[:, 1:])
+    return dense
 
 
-def _together(keys: Array, sums: Array) -> tuple[Array, Array]:
-    """(The distinct keys, ascending, the sums of each)."""
-    distinct, places = np.unique(keys, return_inverse=True)
-    total = np.zeros((len(distinct), sums.shape[1]))
-    np.add.at(total, places, sums)
-    return distinct, total
+def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array) -> Array:
+    """xᵀ H⁻¹ x of some rows, shape (n_rows,), without spreading out their codes."""
+    design = coded.design
+    n_dense = design.n_dense
+    dense = with_intercept(coded, start, stop, piece)
+    found = np.einsum("ij,ij->i", dense @ inverse[: 1 + n_dense, : 1 + n_dense], dense)
+    codes = [each[start:stop] for each in coded.codes]
+    for j, (span, mine) in enumerate(zip(design.spans, codes, strict=True)):
+        found += 2.0 * np.einsum("ij,ij->i", dense, inverse[span, : 1 + n_dense][mine])
+        for other, theirs in zip(design.spans[:j], codes[:j], strict=True):
+            found += 2.0 * inverse[span, other][mine, theirs]
+        found += np.diag(inverse[span, span])[mine]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

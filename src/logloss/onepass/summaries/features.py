@@ -228,6 +228,9 @@ class ColumnSummary(BlockwiseSummary):
     categories: frozenset[int] = frozenset()
     sample: SampleSummary = field(default_factory=SampleSummary.empty)
     unnamed: frozenset[int] = frozenset()
+    # Roots of Σ w² of the shares of rows that are 0 and 1: no square of a weight leaves the range of numbers.
+    norm_of_zeros: float = 0.0
+    norm_of_ones: float = 0.0
 
     def workspace(self) -> Workspace:
         """A new workspace with the same settings."""
@@ -262,6 +265,8 @@ class ColumnSummary(BlockwiseSummary):
             self.categories,
             self.sample.merge(other.sample),
             self.unnamed,
+            math.hypot(self.norm_of_zeros, other.norm_of_zeros),
+            math.hypot(self.norm_of_ones, other.norm_of_ones),
         )
 
     def __repr__(self) -> str:
@@ -311,12 +316,24 @@ class _ColumnWorkspace:
                 self.summary.categories,
                 self.summary.sample,
                 self.summary.unnamed,
+                *_norms(block, mass),
             )
         )
 
     def freeze(self) -> ColumnSummary:
         """The summary of the blocks that were added."""
         return replace(self.summary, sample=self.sample.freeze())
+
+
+def _norms(block: Block, mass: Array) -> tuple[float, float]:
+    """The roots of Σ w² of the shares of rows that are 0, and 1."""
+    if block.sample_weight is None:
+        ones = float(np.sum(mass * block.y_true))
+        return math.sqrt(max(float(np.sum(mass)) - ones, 0.0)), math.sqrt(ones)
+    largest = float(block.sample_weight.max()) or 1.0
+    squares = mass / largest * (block.sample_weight / largest)
+    ones = float(np.sum(squares * block.y_true))
+    return largest * math.sqrt(max(float(np.sum(squares)) - ones, 0.0)), largest * math.sqrt(ones)
 
 
 def _levels(column: Column, mass: Array) -> Levels:

@@ -9,18 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded, Design
 from logloss.data.rows import Array, Place
 from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
-from logloss.onepass.summaries.curvature import Point, residuals_of
+from logloss.onepass.summaries.curvature import ALONE, Point, leverages, residuals_of
 from logloss.text import count, significant
 
 # A row whose weight in its own prediction is less than this share of what it would have to be to hold back a separation
 # is not looked at; of the others so many are.
 SUSPICIOUS, MOST_SUSPECTS = 0.5, 20
-# What a row leaves of a direction of the information, below which it alone determines it.
-ALONE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,20 +106,3 @@ def _suspects(block: Block, start: int, own: Array, missed: Array) -> list[Suspe
     return [
         Suspect(float(needed[i] / own[i]), block.place.name, row, block.place.remembered(row)) for i, row in numbers
     ]
-
-
-def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array) -> Array:
-    """xᵀ H⁻¹ x of some rows, shape (n_rows,), without spreading out their codes."""
-    design: Design = coded.design
-    n_dense = design.n_dense
-    dense = np.empty((stop - start, 1 + n_dense))
-    dense[:, 0] = 1.0
-    np.divide(piece, design.scale[1 : 1 + n_dense], out=dense[:, 1:])
-    found = np.einsum("ij,ij->i", dense @ inverse[: 1 + n_dense, : 1 + n_dense], dense)
-    codes = [each[start:stop] for each in coded.codes]
-    for j, (span, mine) in enumerate(zip(design.spans, codes, strict=True)):
-        found += 2.0 * np.einsum("ij,ij->i", dense, inverse[span, : 1 + n_dense][mine])
-        for other, theirs in zip(design.spans[:j], codes[:j], strict=True):
-            found += 2.0 * inverse[span, other][mine, theirs]
-        found += np.diag(inverse[span, span])[mine]
-    return found

@@ -62,8 +62,7 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
         low = high = math.nan
         far = abs(value) * sizes[name]
         if model.errors is not None:
-            error = model.errors.coefficients[name]
-            reach = model.errors.quantile * error
+            error, reach = model.errors.coefficients[name], model.errors.margin(name)
             low, high = value - reach, value + reach
             far = abs(value) / error if error > 0 else 0.0
         against = model.design.references.get(name, "")

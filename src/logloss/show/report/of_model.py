@@ -5,7 +5,7 @@ from __future__ import annotations
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_model import coefficient_rows, head_of, left_out, remarks_of
-from logloss.text import NATS_PER_BIT, count, counted, fixed, listed, printable
+from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, printable
 from logloss.training.model import LogisticModel
 
 # Letters of the labels before the remarks of a model.
@@ -55,7 +55,7 @@ def _fit(model: LogisticModel) -> str:
 
 def _doubts(model: LogisticModel) -> list[str]:
     """What must be known before its coefficients are read."""
-    found = []
+    found = [f"{capital(caution)}." for caution in model.cautions]
     if model.new_rows is not None and model.new_rows.n_infinite:
         n = counted(model.new_rows.n_infinite, "row")
         found.append(f"Without any of {n} the others are separated, so that such new rows may cost infinitely much.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+from logloss.inference.cautions import effective
 from logloss.information import entropy
 from logloss.text import LONGEST_NAMED, columns, count, counted, fixed, listed, printable, printable_lines, significant
 from logloss.training.model import NOT_USED, LogisticModel
+from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
 
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
@@ -70,7 +72,8 @@ def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
         rows.append([*_row(model, name, model.coefficients[name], error, has_odds=True), said])
     names = ["", "coefficient", "odds ratio", ""]
     if model.errors is not None:
-        names = ["", "coefficient", "std. error", "z", "odds ratio", "[95 %]", ""]
+        statistic = "z" if model.errors.kind == INFORMATION else "t"
+        names = ["", "coefficient", "std. error", statistic, "odds ratio", "[95 %]", ""]
     return [names, *rows], "l" + "r" * (len(names) - 3) + "ll"
 
 
@@ -81,14 +84,14 @@ def _row(model: LogisticModel, name: str, value: float, error: float | None, *, 
         return [printable(name), significant(value), odds]
     if not error > 0:
         return [printable(name), significant(value), "not known", "", odds, ""]
-    reach = model.errors.quantile * error
+    reach = model.errors.margin(name) if has_odds else 0.0
     between = f"[{odds_ratio(value - reach)}, {odds_ratio(value + reach)}]" if has_odds else ""
     return [printable(name), significant(value), significant(error), fixed(value / error, 1), odds, between]
 
 
 def remarks_of(model: LogisticModel) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
-    lines = [*_loss(model), _fit(model)]
+    lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model), _fit(model)]
     if model.l2:
         lines.append("errors     not shown: a penalty makes them wrong; l2=0 gives them")
     elif model.separation is None:
@@ -150,12 +153,21 @@ def _errors(model: LogisticModel) -> list[str]:
     if model.errors is None:
         is_far = model.l2 == 0 and model.separation is None
         return ["errors     not shown: the fit stopped too far from its optimum"] if is_far else []
-    if model.errors.kind == "information":
+    if model.errors.kind == INFORMATION:
         return []
-    if model.errors.kind == "clustered":
-        of = listed([printable(name) for name in model.errors.cluster])
-        return [f"errors     clustered: {counted(model.errors.n_clusters, 'cluster')} of {of} independent, not rows"]
-    return ["errors     sandwich: right for weighted rows, and if the model is not quite right"]
+    if model.errors.kind == HC3:
+        rows = effective(model.errors.intercept_degrees + 1, "rows")
+        return [f"errors     sandwich (HC3, {rows}): right for weighted rows, and if the model is not quite right"]
+    of = listed([printable(name) for name in model.errors.cluster])
+    clusters = counted(model.errors.n_clusters, "cluster")
+    some = effective(model.errors.effective_clusters, "clusters")
+    if some != clusters:
+        clusters += f", {some.split()[0]} effective"
+    degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
+    ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
+    how = "clusters left out in turn" + (", approximately" if model.errors.kind == CV3_OF_SHARES else "")
+    said = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
+    return [f"errors     {said}"]
 
 
 def odds_ratio(value: float) -> str:

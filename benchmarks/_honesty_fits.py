@@ -1,0 +1,68 @@
+"""Cases of `fit`: coefficients of rows that are independent, weighted, or share clusters.
+
+Features are normal. With an effect that clusters share the labels given the features follow no logistic line, but that
+of least expected log loss still points where the truth points (the features are normal about it): one equation in its
+length and one in its intercept.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from _honesty_claims import CAUTIONED, Answers, Case, effective
+from _honesty_measures import CLUSTERINGS, EFFECT, cluster_of_rows, weighting
+from _honesty_populations import Normal, line_of
+from scipy.special import expit
+
+import logloss
+
+COEFFICIENTS = (1.0, -0.5)
+LENGTH = math.hypot(*COEFFICIENTS)
+NAMES = ("intercept", "coefficient of rows", "coefficient of clusters")
+
+
+def coefficients() -> list[Case]:
+    """An intercept, the coefficient of a feature of rows, and one of a feature that rows of a cluster share."""
+    ways: list[tuple[str, int, float, float, tuple[str, int] | None]] = []
+    ways += [(f"rows, intercept {b}", n, b, 0.0, None) for b, n in ((0.0, 500), (-3.0, 2000), (-5.0, 20_000))]
+    ways += [(f"weights, σ {s}", n, -1.0, s, None) for s in (1.0, 1.5) for n in (500, 5000)]
+    ways += [(f"{n:,} {kind} clusters", 0, -1.0, 0.0, (kind, n)) for kind, n in CLUSTERINGS]
+    cases = []
+    for name, n, intercept, sigma, clustering in ways:
+        cluster = None if clustering is None else cluster_of_rows(*clustering)
+        n_rows = n or len(cluster)
+
+        def ask(
+            random: np.random.Generator,
+            n_rows: int = n_rows,
+            intercept: float = intercept,
+            sigma: float = sigma,
+            cluster: Any = cluster,
+        ) -> Answers:
+            x = random.standard_normal((n_rows, 2))
+            effect, options = 0.0, {}
+            if cluster is not None:
+                n_clusters = int(cluster.max()) + 1
+                x[:, 1] = random.standard_normal(n_clusters)[cluster]
+                effect, options = EFFECT * random.standard_normal(n_clusters)[cluster], {"cluster": cluster}
+            labels = (random.random(n_rows) < expit(intercept + x @ COEFFICIENTS + effect)).astype(np.uint8)
+            w = random.lognormal(0, sigma, n_rows) if sigma else None
+            model = logloss.fit(x, labels, **options, **weighting(w), leave_one_out=False)
+            found: Answers = dict.fromkeys(NAMES, (math.nan, math.nan))
+            if model.errors is not None:
+                places = ((model.intercept, None), *((value, name) for name, value in model.coefficients.items()))
+                margins = [(value, model.errors.margin(place)) for value, place in places]
+                found = {name: (value - m, value + m) for name, (value, m) in zip(NAMES, margins, strict=True)}
+            return found | {CAUTIONED: bool(model.cautions)} | effective(labels, w, cluster)
+
+        def truth(intercept: float = intercept, effect: float = EFFECT if clustering else 0.0) -> dict[str, float]:
+            # The forecast is the linear predictor without its intercept: the line's slope is the length's factor.
+            index = Normal(lambda z: intercept + LENGTH * z, scores=lambda z: LENGTH * z, effect=effect)
+            factor, at = line_of(index.grid())
+            return dict(zip(NAMES, (at, *(factor * each for each in COEFFICIENTS)), strict=True))
+
+        size = "" if clustering else f", {n_rows:,} rows"
+        cases.append(Case(f"{name}{size}", n_rows, ask, truth))
+    return cases
