@@ -311,7 +311,7 @@ def test_what_one_cluster_alone_determines_has_no_error():
     expected = jackknifed(refits[:, 1], model.coefficients["x"])
     assert model.errors.coefficients["x"] == pytest.approx(expected, rel=1e-6)
     assert model.to_dict()["intercept_error_reason"].endswith("one cluster alone determines it")
-    assert "not known" in repr(model)
+    assert "; not known where one cluster alone determines a coefficient" in repr(model)
 
 
 def test_errors_of_clusters_do_not_depend_on_collinear_columns():

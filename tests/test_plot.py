@@ -210,7 +210,7 @@ def test_coefficients_are_drawn_as_odds_ratios(model):
     table = logloss.drawing(model, "coefficients").table("coefficients")
     own = [model.coefficients[name] for name in table["name"]]
     assert table["coefficient"] == own
-    reach = [model.errors.quantile * model.errors.coefficients[name] for name in table["name"]]
+    reach = [model.errors.margin(name) for name in table["name"]]
     assert table["low"] == pytest.approx([value - width for value, width in zip(own, reach, strict=True)])
     ax = model.plot("coefficients")
     assert ax.lines[-2].get_xdata().tolist() == pytest.approx(np.exp(own).tolist())

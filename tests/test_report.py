@@ -230,6 +230,7 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     assert f"The model predicts y = 1 from 1 column: it costs {model.log_loss:.4f} nats" in text
     assert f"about {model.new_rows.log_loss:.4f} on new ones" in text
     assert "it is proved that no other is better by more than" in text
+    assert "Intervals may be too narrow: 300 rows (below 500)." in text
     apart = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     assert "No finite coefficients are best: x can tell rows apart" in " ".join(read(apart.to_html()).text)
 

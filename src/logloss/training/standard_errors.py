@@ -115,7 +115,7 @@ def _clustered(optimum: Optimum, unit: float) -> Errors | None:
     if n_clusters < 2:
         return None
     shares = summary.shares / np.where(total > 0, total, 1.0)
-    is_alone = np.zeros(len(centre), dtype=bool)
+    is_alone = (shares > 1.0 - ALONE).any(axis=0)
     if summary.hessians is None:
         kind, moves = CV3_OF_SHARES, summary.sums[:, problem.free] @ reach / np.maximum(1.0 - shares, ALONE)
     else:

@@ -167,6 +167,8 @@ def _errors(model: LogisticModel) -> list[str]:
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
     how = "clusters left out in turn" + (", approximately" if model.errors.kind == CV3_OF_SHARES else "")
     said = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
+    if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
+        said += "; not known where one cluster alone determines a coefficient"
     return [f"errors     {said}"]
 
 
