@@ -266,12 +266,10 @@ def test_groups_that_are_not_listed_have_sums_by_cluster_together():
 def test_margins_count_clusters():
     y, p, group, cluster, _ = clustered_rows()
     by = {"site": group, "day": np.arange(len(y)) % 4}
-    found = measure(y, p, by=by, cluster=cluster).margin("site").to_dict()
-    expected = measure(y, p, by={"site": group}, cluster=cluster).groups.to_dict()
-    assert found.keys() == expected.keys()
-    for name, column in found.items():
-        # Pairs that are put together in another order.
-        assert column == (pytest.approx(expected[name], rel=1e-12, nan_ok=True) if name != "site" else expected[name])
+    found = measure(y, p, by=by, cluster=cluster).margin("site")
+    expected = measure(y, p, by={"site": group}, cluster=cluster).groups
+    assert found.to_dict() == expected.to_dict()
+    assert all(map(math.isfinite, found["log_loss_nats_low"]))
 
 
 def test_too_many_groups_have_no_sums_by_cluster():
