@@ -202,14 +202,14 @@ def test_errors_of_mix_and_within_with_clusters_are_those_of_the_clusters(is_pai
     ]
     found = logloss.diff(*months)
     assert found.is_paired == is_paired
+    variances, own = (moved**2).sum(axis=1), 1 / (share**2).sum(axis=1) - 1
+    total = variances.sum(axis=0)
+    # Welch's degrees of freedom.
+    degrees = total**2 / (variances[0] ** 2 / own[0] + variances[1] ** 2 / own[1])
     if is_paired:
         total = (moved.sum(axis=0) ** 2).sum(axis=0)
-        degrees = np.repeat(4 / (share.sum(axis=0) ** 2).sum() - 1, 2)
-    else:
-        variances = (moved**2).sum(axis=1)
-        total = variances.sum(axis=0)
-        own = 1 / (share**2).sum(axis=1) - 1
-        degrees = total**2 / (variances[0] ** 2 / own[0] + variances[1] ** 2 / own[1])
+        # Three in ten clusters are in both.
+        degrees = np.minimum(degrees, 4 / (share.sum(axis=0) ** 2).sum() - 1)
     quantiles = np.array([student_quantile(each) for each in degrees])
     # Central differences are right to 1e-7.
     assert [found.mix.high - found.mix, found.within.high - found.within] == pytest.approx(
@@ -217,16 +217,19 @@ def test_errors_of_mix_and_within_with_clusters_are_those_of_the_clusters(is_pai
     )
 
 
-def test_few_clusters_leave_a_move_of_groups_without_an_interval():
+@pytest.mark.parametrize("names", [("user", "user"), ("user", "visitor")])
+def test_few_clusters_of_either_side_leave_a_move_of_groups_without_an_interval(names):
     few, many = (
-        month(seed, 600, by=lambda rng, n: rng.integers(0, 2, n), cluster=lambda _, n, of=of: np.arange(n) % of)
-        for seed, of in ((1, 9), (2, 90))
+        month(
+            seed, 600, by=lambda rng, n: rng.integers(0, 2, n), cluster=lambda _, n, k=k, of=of: {k: np.arange(n) % of}
+        )
+        for seed, k, of in ((1, names[0], 9), (2, names[1], 90))
     )
-    for moved in (logloss.diff(few, many), logloss.diff(many, few)):
-        # 18 of 90 are in both: all together are as good as 32.7 of equal weight.
-        assert moved.within.has_interval
-    alone = logloss.diff(few, month(3, 600, by=lambda rng, n: rng.integers(0, 2, n)))
-    assert alone.within.reason == alone.mix.reason == "too few clusters (9.0 effective)"
+    # Of rows: no clusters at all on the other side.
+    alone = month(3, 600, by=lambda rng, n: rng.integers(0, 2, n))
+    for moved in (logloss.diff(few, many), logloss.diff(many, few), logloss.diff(few, alone)):
+        assert moved.within.reason == moved.mix.reason == "too few clusters (9.0 effective)"
+    assert logloss.diff(alone, many).within.has_interval
 
 
 def test_intervals_within_groups_hold_the_truth_with_clusters():

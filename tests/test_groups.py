@@ -255,6 +255,31 @@ def test_the_groups_of_clusters_say_how_they_were_counted():
     assert text[-1] == "no chance level of groups: rows of a cluster depend on each other"
 
 
+def test_groups_that_are_not_listed_have_sums_by_cluster_together():
+    y, p, group, cluster, _ = clustered_rows()
+    found = measure(y, p, by=group, groups=["b"], cluster=cluster).groups
+    expected = measure(y, p, by=np.where(group == "b", "b", "others"), cluster=cluster).groups
+    for name in ("effective_clusters", "log_loss_nats_low", "adds_nats_high"):
+        assert found[name] == expected[name]
+
+
+def test_margins_count_clusters():
+    y, p, group, cluster, _ = clustered_rows()
+    by = {"site": group, "day": np.arange(len(y)) % 4}
+    found = measure(y, p, by=by, cluster=cluster).margin("site")
+    expected = measure(y, p, by={"site": group}, cluster=cluster).groups
+    assert found.to_dict() == expected.to_dict()
+    assert all(map(math.isfinite, found["log_loss_nats_low"]))
+
+
+def test_too_many_groups_have_no_sums_by_cluster():
+    y, p, _ = rows(10_000)
+    m = measure(y, p, by=np.arange(len(y)) % 5_000, cluster=np.arange(len(y)) % 50)
+    assert m.summary.groups.cluster_sums is None
+    assert m.has_too_many_groups
+    assert m.merge(measure(y, p, by=np.arange(len(y)) % 5, cluster=np.arange(len(y)), name="b")).has_too_many_groups
+
+
 def test_rows_of_a_cluster_do_not_narrow_the_interval_of_a_group():
     """Twenty copies of each row in one cluster are one observation, in groups and what they add, too."""
     y, p, rng = rows(1_000)

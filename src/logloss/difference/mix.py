@@ -8,6 +8,7 @@ Reference: Kitagawa (1955), doi:10.1080/01621459.1955.10501299.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +66,12 @@ class _Side:
             squares += sums.sum("ww")
         self.has_clusters = bool(measured.cluster)
         self.sums = grouped.cluster_sums
-        self.reason = "" if measured.n_infinite else why_no_interval(measured.log_loss)
         self.effective = effective_number(total, squares)
-        if self.has_clusters:
-            self.reason = self.reason or ("" if self.sums is not None else NOT_KEPT)
+        loss = measured.log_loss
+        # Of infinite losses the finite rest moves.
+        self.reason = "" if loss.has_interval or measured.n_infinite else loss.reason
+        if self.has_clusters and self.sums is None:
+            self.reason = self.reason or NOT_KEPT
 
     def clusters_at(self, level: int | None) -> ClustersOfGroups:
         """The clusters, or their buckets at a level, of the groups of all names."""
@@ -98,12 +101,10 @@ Slopes = tuple[Array, Array]
 def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
     """A move with its interval, the two sides being independent samples."""
     found = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
-    reason = next((why_too_few(n) for side, (_, n) in zip(sides, found, strict=True) if side.has_clusters), "")
     variances = [max(variance, 0.0) for variance, _ in found]
-    if reason or not math.isfinite(sum(variances)):
-        return Estimate(value, reason=reason or TOO_LARGE)
     degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, found, strict=True)))
-    return _around(value, math.sqrt(sum(variances)), degrees)
+    numbers = [n for side, (_, n) in zip(sides, found, strict=True) if side.has_clusters]
+    return _around(value, sum(variances), degrees, numbers)
 
 
 def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
@@ -111,27 +112,25 @@ def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slop
     level = coarser(*(None if side.sums is None else side.sums.level for side in sides))
     clusters = [side.clusters_at(level) for side in sides]
     names = np.union1d(*(each.names for each in clusters))
-    moved, weights = np.zeros(len(names)), np.zeros(len(names))
-    for each, own in zip(clusters, slopes, strict=True):
-        at = np.searchsorted(names, each.names)
-        moved[at] += each.moved(each.costs(), *own)
+    moved, weights, variances = np.zeros(len(names)), np.zeros(len(names)), []
+    for each, slope in zip(clusters, slopes, strict=True):
+        at, own = np.searchsorted(names, each.names), each.moved(each.costs(), *slope)
+        moved[at] += own
         weights[at] += each.of_cluster
-    effective, error = kish(weights), math.sqrt(dot(moved, moved))
-    reason = why_too_few(effective)
-    if reason or not math.isfinite(error):
+        variances.append(dot(own, own))
+    numbers = [each.effective_of_all for each in clusters]
+    # As if they were independent, where that is fewer: few clusters of one side may make nearly all of the variance.
+    degrees = min(kish(weights) - 1, welch_degrees(*((v, n - 1) for v, n in zip(variances, numbers, strict=True))))
+    return _around(value, dot(moved, moved), degrees, numbers)
+
+
+def _around(value: float, variance: float, degrees: float, numbers: Sequence[float]) -> Estimate:
+    """A value with the interval of Student's t; numbers: of effective clusters of the sides that have some."""
+    reason = next(filter(None, map(why_too_few, numbers)), "")
+    if reason or not math.isfinite(variance):
         return Estimate(value, reason=reason or TOO_LARGE)
-    return _around(value, error, effective - 1)
-
-
-def _around(value: float, error: float, n_degrees: float) -> Estimate:
-    """A value with the interval of Student's t."""
-    width = student_quantile(n_degrees) * error
+    width = student_quantile(degrees) * math.sqrt(variance)
     return Estimate(value, value - width, value + width)
-
-
-def why_no_interval(loss: Estimate) -> str:
-    """Why a loss has none; "" where it has one."""
-    return "" if loss.has_interval else loss.reason
 
 
 def groups_of(old: Measurement, new: Measurement, *, is_paired: bool) -> Groups | None:

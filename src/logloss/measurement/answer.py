@@ -74,7 +74,8 @@ class Measurement(Answer):
     share_of_costliest_1_percent, share_of_costliest_10_percent : float
         The share of the whole loss that the costliest rows bear; nan where it is not known.
     groups : SmallTable or None
-        What each group of `by` costs and adds (`margin` puts some of several columns together).
+        What each group of `by` costs and adds (`margin` puts some of several columns together). With `cluster` its
+        intervals count clusters, of which each has `effective_clusters`: as many of equal weight.
     n_rows, n_ones, n_infinite, n_dropped, n_clusters : int
         Rows that take part, rows with label 1, rows that were given probability 0, rows left out by missing="drop",
         clusters (or, where there are more than 4,096, the buckets that they share: `has_buckets`).
