@@ -25,7 +25,7 @@ N_DRAWS = 200
 N_THREADS = 2
 # Draws over fewer places are sooner made by one thread than handed to two.
 FEWEST_SHARED = 1 << 12
-# More places are put together before chance is drawn: what it shows of miscalibration changes by about 1 %.
+# More places are put together before chance is drawn: of 50,000 rows draws then show 4 % less, which is put back.
 MOST_DRAWN = 1 << 14
 # Up to so many rows, chance is computed over all outcomes.
 MOST_ENUMERATED = 20
@@ -110,9 +110,10 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
     # Of few places or rows many draws show what was found, to the rounding of its sums: those show as much.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
+    more = saved_within(runs, table)
     return Chance(
-        float(shown.mean()),
-        float(np.quantile(shown, CONFIDENCE)),
+        float(shown.mean()) + more,
+        float(np.quantile(shown, CONFIDENCE)) + more,
         # What was found is one of the draws: never 0, which 200 draws cannot show (Phipson and Smyth 2010).
         (1 + as_much) / (1 + N_DRAWS),
         N_DRAWS,
@@ -133,6 +134,15 @@ def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Ar
         return np.array([draw(seed) for seed in seeds])
     with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
         return np.array(list(pool.map(draw, seeds)))
+
+
+def saved_within(runs: Runs, table: ScoreTable) -> float:
+    """What the isotonic fit of all places saves beyond that of runs: overfitting, as there is nothing to know of places
+    so near to each other. So it belongs to what draws over the runs show."""
+    if not runs.is_merged:
+        return 0.0
+    zeros, ones = table.shares
+    return float(pooled_entropy(runs.ones.copy(), runs.mass.copy()) - pooled_entropy(ones.copy(), zeros + ones))
 
 
 def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:

@@ -23,11 +23,11 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
-from logloss.inference.chance import draws_of, seed_of
+from logloss.inference.chance import draws_of, saved_within, seed_of
 from logloss.inference.logistic_line import BETA, ScoredLabels, fitted, is_inside
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
-from logloss.inference.score_table import Runs, ScoreTable
+from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
@@ -36,11 +36,13 @@ N_DRAWS = 40
 # Runs of places that are drawn, as for chance, to which the beta map is fitted, and cells of equal mass over which odds
 # are averaged.
 MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 14, 1 << 11, 1 << 9
-# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/3) of all rows, which shrinks as
-# the pools of the isotonic fit do, and at most half of them. Three times as wide, and what is found is right to 2 %
-# where the truth bends slowly, but 8 % too large where it bends fast; a third narrower, and it is 7 % too small
+# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/5) of all rows, the rate at which
+# kernels are best, and at most half of them. Three times as wide, and of 1,000 rows what is found is right to 2 % where
+# the truth bends slowly, but 8 % too large where it bends fast; a third narrower, and it is 7 % too small
 # (docs/decisions/0033-excess-of-the-parts.md).
-WIDTH, LARGEST_WIDTH = 0.35, 0.5
+WIDTH, LARGEST_WIDTH = 0.15, 0.5
+# Runs of coarse bins, 1 / 32 of all information each, over which clusters are drawn.
+MOST_COARSE = 64
 # Log-odds beyond say no more than these: e^-30 of a row.
 FARTHEST_LOGIT = 30.0
 # What all masses add up to about as integers, so that even one of 10^-18 has a share; pooled() takes sums below 2^62.
@@ -72,7 +74,7 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
     if not 0 < positive / total < 1:
         return Overfitting(reason="one class" if positive in (0, total) else NEXT_TO_NOTHING)
     zeros, ones = table.shares
-    smooth = smooth_recalibration(table)
+    smooth = smooth_recalibration(table, clusters)
     best = isotonic_of(smooth, zeros + ones)
     influences = influences_at(table, positive / total, (-np.log1p(-best), -np.log(best)))
     means = tuple(dot(zeros, if_zero) + dot(ones, if_one) for if_zero, if_one in influences)
@@ -81,66 +83,101 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
     best = isotonic_of(proba, runs.mass)
     draws = draws_of(table, runs, proba, (-np.log1p(-best), -np.log(best)), N_DRAWS)
     # Of the draws, and of their mean.
-    nats, error = float(draws.mean()), float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
+    nats, error = float(draws.mean()) + saved_within(runs, table), float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
     if clusters is not None:
-        more, of_more = _more_of_clusters(clusters, table, smooth)
+        more, of_more = _more_of_clusters(clusters, table, smooth, nats)
         nats, error = nats + more, math.hypot(error, of_more)
     return Overfitting(nats, error, influences, means)
 
 
-def _more_of_clusters(clusters: GroupedSummary, table: ScoreTable, proba: Array) -> tuple[float, float]:
-    """(By how much more is overfitted because rows of a cluster depend on each other, the error of that).
+@dataclass(frozen=True, slots=True)
+class CoarseBins:
+    """Runs of coarse bins, of which alone clusters are known: what the labels of each cluster were beyond expectation,
+    shape (n_clusters, n_bins); mass, expected share of ones; variance of what is beyond if rows are independent."""
 
-    Over coarse bins, of which alone the clusters are known: what all labels of a cluster were beyond expectation keeps
-    or changes its sign together (wild cluster bootstrap: Cameron, Gelbach and Miller 2008, doi:10.1162/rest.90.3.414),
-    against bins that vary as independent rows do. The difference, not the ratio: what a cluster has in common over
-    many scores is overfitted alike in wide bins and in narrow pools.
-    """
-    coarse = table.coarse(clusters.shift)
-    held, place = np.unique(coarse, return_inverse=True)
-    mass, expected, variance = (
-        np.bincount(place, each)
-        for each in (
-            sum(table.shares),
-            sum(table.shares) * proba,
-            table.squares_of_rows * proba * (1 - proba),
-        )
+    beyond: Array
+    mass: Array
+    share: Array
+    variance: Array
+
+    @property
+    def design_effect(self) -> float:
+        """How much more what is beyond expectation varies than that of independent rows; at least 1."""
+        size = self.mass * self.share * (1 - self.share)
+        return max(float(((self.beyond**2).sum(axis=0) / size).sum() / (self.variance / size).sum()), 1.0)
+
+
+def _coarse_bins(clusters: GroupedSummary, table: ScoreTable, proba: Array) -> CoarseBins:
+    """What is known of clusters where so much is expected at each place."""
+    beyond = cluster_sums(clusters, -proba, 1 - proba, table)
+    mass, squares = sum(table.shares), table.squares_of_rows
+    places = table.coarse(clusters.shift)
+    columns = np.stack(
+        [
+            np.bincount(places, each, minlength=beyond.shape[1])
+            for each in (mass, mass * proba, squares * proba * (1 - proba), mass * proba * (1 - proba))
+        ]
     )
-    beyond = cluster_sums(clusters, -proba, 1 - proba, table)[:, held]
-    weights = cluster_sums(clusters, np.ones(len(proba)), np.ones(len(proba)), table).sum(axis=1)
-    n_clusters = weights.sum() ** 2 / (weights**2).sum()
+    is_held = columns[3] > 0
+    beyond, columns = beyond[:, is_held], columns[:, is_held]
+    # Of about equal information, so that one surprise among few rows does not stand for all clusters.
+    starts = starts_of_runs(columns[3], MOST_COARSE)
+    mass, expected, variance, _ = np.add.reduceat(columns, starts, axis=1)
+    return CoarseBins(np.add.reduceat(beyond, starts, axis=1), mass, expected / mass, variance)
+
+
+def _more_of_clusters(clusters: GroupedSummary, table: ScoreTable, proba: Array, of_rows: float) -> tuple[float, float]:
+    """(By how much more is overfitted than of independent rows, the error of that).
+
+    What all labels of a cluster were beyond expectation keeps or changes its sign together (wild cluster bootstrap:
+    Cameron, Gelbach and Miller 2008, doi:10.1162/rest.90.3.414), against bins that vary as independent rows do. What a
+    cluster has in common over many scores is overfitted alike in wide bins and in narrow pools: the difference counts.
+    What it has in common at one score is overfitted more in narrow pools, if less than in proportion to what rows are:
+    halfway between difference and ratio, it was found within a fifth of the truth.
+    """
+    bins = _coarse_bins(clusters, table, proba)
+    ones = np.ones(len(proba))
+    weights = cluster_sums(clusters, ones, ones, table)
+    in_all, squares = weights.sum(axis=1), float((weights.sum(axis=1) ** 2).sum())
+    n_clusters = float(in_all.sum()) ** 2 / squares
+    # The share of all pairs of rows of one cluster that are in one bin.
+    concentration = float((weights**2).sum()) / squares
     random = np.random.Generator(np.random.SFC64(seed_of(table)))
-    signs = random.choice([-1.0, 1.0], (N_DRAWS, len(beyond)))
-    together = signs @ beyond * math.sqrt(n_clusters / (n_clusters - 1)) if n_clusters > 1 else signs @ beyond
-    apart = random.standard_normal((N_DRAWS, len(held))) * np.sqrt(variance)
-    share = expected / mass
-    # Half of χ², to which the loss that is saved comes near.
-    curvature = mass / (2 * share * (1 - share))
-    best = isotonic_of(share, mass)
-    saved = [
-        [_squares_saved(share + each / mass, mass, best, curvature) for each in kind] for kind in (together, apart)
-    ]
-    more = float(np.mean(saved[0]) - np.mean(saved[1]))
-    return max(more, 0.0), float(np.std(saved[0], ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
+    signs = random.choice([-1.0, 1.0], (N_DRAWS, len(in_all)))
+    together = signs @ bins.beyond * math.sqrt(n_clusters / (n_clusters - 1) if n_clusters > 1 else 1.0)
+    apart = random.standard_normal((N_DRAWS, len(bins.mass))) * np.sqrt(bins.variance)
+    best = isotonic_of(bins.share, bins.mass)
+    saved, alone = (np.array([_squares_saved(bins, each, best) for each in kind]) for kind in (together, apart))
+    mean = float(alone.mean())
+    unit = 1 + concentration / 2 * (of_rows / mean - 1) if mean > 0 else 1.0
+    error = float(saved.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
+    return unit * max(float(saved.mean()) - mean, 0.0), unit * error
 
 
-def _squares_saved(shares: Array, mass: Array, best: Array, curvature: Array) -> float:
-    """By how much less an isotonic fit misses shares than the best map does."""
+def _squares_saved(bins: CoarseBins, beyond: Array, best: Array) -> float:
+    """Half of the χ² by which an isotonic fit misses drawn shares less than the best map does: about the loss saved."""
+    shares = bins.share + beyond / bins.mass
     low, high = float(shares.min()), float(shares.max())
     # Drawn shares may lie beyond 0 and 1: an isotonic fit moves and stretches with what it is fitted to.
-    fit = low + (high - low) * isotonic_of((shares - low) / (high - low), mass) if high > low else shares
-    return float(curvature @ ((shares - best) ** 2 - (shares - fit) ** 2))
+    fit = low + (high - low) * isotonic_of((shares - low) / (high - low), bins.mass) if high > low else shares
+    return dot(bins.mass / (2 * bins.share * (1 - bins.share)), (shares - best) ** 2 - (shares - fit) ** 2)
 
 
-def smooth_recalibration(table: ScoreTable) -> Array:
+def smooth_recalibration(table: ScoreTable, clusters: GroupedSummary | None = None) -> Array:
     """A smooth estimate of P(1) at each place, in (0, 1); it need not rise everywhere."""
     runs = table.merged(MOST_FITTED)
     log_one, log_zero = (_within_reach(each, table) for each in table.points.logs)
-    line = fitted(ScoredLabels(runs.mean(log_one), runs.mean(log_zero), runs.zeros, runs.ones), BETA)
+    # The share of a very light place may be 0.
+    labels = ScoredLabels(runs.mean(log_one), runs.mean(log_zero), runs.zeros, runs.ones).taken(runs.mass > 0)
+    line = fitted(labels, BETA)
     log_odds = np.clip(line.log_odds(log_one, log_zero), -FARTHEST_LOGIT, FARTHEST_LOGIT)
     cumulative = np.cumsum(sum(table.shares))
     ranks = (cumulative - sum(table.shares) / 2) / cumulative[-1]
-    correction = _correction(runs, runs.mean(expit(log_odds)), 1 / float(table.squares_of_rows.sum()))
+    expected, n_rows = expit(log_odds), 1 / float(table.squares_of_rows.sum())
+    if clusters is not None:
+        # A kernel as narrow as for independent rows would follow what clusters have in common.
+        n_rows /= _coarse_bins(clusters, table, expected).design_effect
+    correction = _correction(runs, runs.mean(expected), n_rows)
     log_odds += np.interp(ranks, (np.arange(N_CELLS) + 0.5) / N_CELLS, correction)
     return expit(np.clip(log_odds, -FARTHEST_LOGIT, FARTHEST_LOGIT))
 
@@ -158,7 +195,7 @@ def _correction(runs: Runs, proba: Array, n_rows: float) -> Array:
     edges = np.concatenate([[0.0], np.cumsum(runs.mass)])
     at = np.linspace(0.0, edges[-1], N_CELLS + 1)
     information = 4 * n_rows * dot(runs.mass, proba * (1 - proba))
-    width = min(WIDTH * information ** (-1 / 3), LARGEST_WIDTH)
+    width = min(WIDTH * information ** (-1 / 5), LARGEST_WIDTH)
     ones, zeros, expected_ones, expected_zeros = (
         _averaged(np.diff(np.interp(at, edges, np.concatenate([[0.0], np.cumsum(masses)]))), width)
         for masses in (runs.ones, runs.zeros, runs.mass * proba, runs.mass * (1 - proba))
