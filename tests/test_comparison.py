@@ -195,7 +195,8 @@ def test_the_lead_in_weighted_groups_has_as_many_degrees_of_freedom_as_effective
         mine = by == row["by"]
         own = w[mine] / w[mine].sum()
         d = (losses_of(y, q) - losses_of(y, p))[mine]
-        width = student_quantile(1 / (own @ own) - 1) * math.sqrt((own * (d - own @ d)) @ (own * (d - own @ d)))
+        left_out = own * (d - own @ d) / (1 - own)
+        width = student_quantile(1 / (own @ own) - 1) * math.sqrt(left_out @ left_out)
         assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=0.03)
     few = logloss.compare(y, {"p": p, "q": q}, by=by, sample_weight=np.where(np.arange(400) < 30, 1, 1e-9)).contest
     assert few.groups["reason"] == ["too few rows (15.0 effective)"] * 2
