@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
+from logloss.inference.moments import effective_count
 from logloss.text import (
     LONGEST_NAMED,
     MINUS,
@@ -86,7 +87,7 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
         of_what = ", ".join(printable(name) for name in answer.cluster)
         independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
         if answer.n_clusters - answer.effective_clusters > 0.05:
-            independent += f" ({fixed(answer.effective_clusters, 1)} effective)"
+            independent += f" ({effective_count(answer.effective_clusters)})"
     return " · ".join([*said, f"intervals: 95 %, {independent}"])
 
 
