@@ -53,6 +53,13 @@ def test_quantiles_are_those_of_scipy():
     assert normal_quantile(0.8) == pytest.approx(scipy.stats.norm.ppf(0.9), rel=1e-14)
     assert student_quantile(7) == pytest.approx(scipy.stats.t.ppf(0.975, 7), rel=1e-12)
     assert student_quantile(7, 0.8) == pytest.approx(scipy.stats.t.ppf(0.9, 7), rel=1e-12)
+    # From 60 degrees on a series; at the level of 300 pairs at once it has fewer digits.
+    for degrees in (60.0, 61.7, 200.0, 1e6):
+        assert student_quantile(degrees) == pytest.approx(scipy.stats.t.ppf(0.975, degrees), rel=1e-9)
+        level = 0.95 ** (1 / 300)
+        assert student_quantile(degrees, level) == pytest.approx(scipy.stats.t.ppf((1 + level) / 2, degrees), rel=1e-6)
+    assert student_quantile(math.inf) == Z
+    assert student_quantile(0.3) == student_quantile(1)
 
 
 def test_an_estimate_travels_with_its_interval():

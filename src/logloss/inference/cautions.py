@@ -51,8 +51,9 @@ def cautions_of(moments: Moments, largest: Sequence[CostlyRow]) -> tuple[str, ..
     # Of fewer rows ten make up much of any variance.
     of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
     rows = [(row.cost, row.weight, row.count) for row in largest]
-    carried = caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
-    return tuple(caution for caution in (too_few, carried) if caution)
+    told = too_few, caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
+    # An infinite loss has no interval that could be too narrow.
+    return tuple(caution for caution in (told[:1] if moments.summary.n_infinite else told) if caution)
 
 
 def caution_of_concentration(
