@@ -211,6 +211,13 @@ def test_the_page_of_a_hard_answer_tells_the_truth(name):
 
 
 @pytest.mark.slow
+def test_a_page_says_how_groups_with_clusters_were_counted():
+    y, p = np.tile([1, 0, 1, 1, 0], 60), np.tile([0.7, 0.4, 0.6, 0.9, 0.2], 60)
+    text = " ".join(read(logloss.measure(y, p, by=np.arange(300) % 2, cluster=np.arange(300) // 5).to_html()).text)
+    assert "Clusters: their effective number, as many of equal weight; intervals count clusters, not rows." in text
+    assert "No chance level of groups: rows of a cluster depend on each other." in text
+
+
 def test_thousands_of_groups_make_a_page_of_ordinary_size():
     labels, proba = forecasts(12_000)
     names = np.array([f"{number} {'long name ' * 20}" for number in range(4_000)])
