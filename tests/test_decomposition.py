@@ -488,25 +488,22 @@ def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypa
     assert few <= 37
 
 
-def test_outcomes_that_tie_with_what_was_found_show_as_much():
-    """Ten rows at each of two scores: 121 outcomes, all known; the share that shows as much is drawn within 5 standard
-    errors. Without a tolerance half of the ties were lost to rounding."""
-    p = np.repeat([0.3, 0.6], 15)
-    for k, j in itertools.product((4, 5, 7), (8, 9, 10)):
-        y = np.concatenate([np.arange(15) < k, np.arange(15) < j])
-        found = measure(y, p).miscalibration
-        right = 0.0
-        for a, b in itertools.product(range(16), repeat=2):
-            shares = [Fraction(a, 15), Fraction(b, 15)]
-            pooled = shares if a < b else [Fraction(a + b, 30)] * 2
-            excess = 0.0
-            for share, pool, said in zip(shares, pooled, (0.3, 0.6), strict=True):
-                excess -= float(share) * math.log(said) + float(1 - share) * math.log1p(-said)
-                excess -= entropy_of(float(pool))
-            if excess / 2 >= found - 1e-9:
-                right += stats.binom.pmf(a, 15, 0.3) * stats.binom.pmf(b, 15, 0.6)
-        # The p-value of 200 draws counts what was found as one of them.
-        assert found.p_value == pytest.approx((1 + 200 * right) / 201, abs=5 * math.sqrt(right * (1 - right) / 200))
+@pytest.mark.parametrize(("n", "said", "ones"), [(12, (0.1, 0.4), (1, 5)), (17, (0.45, 0.55), (7, 9))])
+def test_outcomes_that_tie_with_what_was_found_show_as_much(n, said, ones):
+    """So many rows at each of two scores: all outcomes are known, many show what was found, to rounding. The share that
+    shows as much is drawn within five standard errors."""
+    found = measure(np.concatenate([np.arange(n) < k for k in ones]), np.repeat(said, n)).miscalibration
+    right = 0.0
+    for drawn in itertools.product(range(n + 1), repeat=2):
+        shares = [k / n for k in drawn] if drawn[0] < drawn[1] else [sum(drawn) / (2 * n)] * 2
+        excess = 0.0
+        for k, p, share in zip(drawn, said, shares, strict=True):
+            excess -= (k * math.log(p) + (n - k) * math.log1p(-p)) / (2 * n) + entropy_of(share) / 2
+        chance = math.prod(stats.binom.pmf(k, n, p) for k, p in zip(drawn, said, strict=True))
+        right += chance if excess >= found - 1e-9 else 0.0
+    # What was found is one of the 201; where all show as much no draw may be lost.
+    error = math.sqrt(max(right * (1 - right), 0.0) / 200)
+    assert found.p_value == pytest.approx((1 + 200 * right) / 201, abs=5 * error + 1e-9)
 
 
 def test_effective_rows_are_those_of_equal_weight():

@@ -3,9 +3,9 @@ by. It makes discrimination and miscalibration too large by the same amount.
 
 Labels are drawn anew from a smooth recalibration of the forecasts, and the isotonic fit of each draw is judged against
 the best isotonic map of that recalibration. Not from the isotonic fit itself: its flat pools hide the slope that makes
-a new fit overfit (Kosorok 2008, doi:10.1214/193940307000000202: its bootstrap is inconsistent). The smooth one is a
-beta map, whose odds are corrected by those of the labels over those that it expects, each averaged with a Gaussian
-kernel over ranks.
+a new fit overfit (Sen, Banerjee and Woodroofe 2010, doi:10.1214/09-AOS777: the bootstrap from a monotone fit is
+inconsistent, that from a smooth one is not). The smooth one is a beta map, whose odds are corrected by those of the
+labels over those that it expects, each averaged with a Gaussian kernel over ranks.
 
 >>> import logloss
 >>> from logloss.inference.score_table import score_table_of
