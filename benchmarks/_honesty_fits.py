@@ -20,7 +20,7 @@ import logloss
 
 COEFFICIENTS = (1.0, -0.5)
 LENGTH = math.hypot(*COEFFICIENTS)
-NAMES = ("intercept", "coefficient of rows", "coefficient of clusters")
+NAMES = ("intercept of a fit", "coefficient of rows", "coefficient of clusters")
 
 
 def coefficients() -> list[Case]:

@@ -83,8 +83,9 @@ def pairs() -> list[Case]:
                     CAUTIONED: bool(c.cautions),
                 }
                 if noises == EQUAL:
-                    # Called settled is rejected: as a p-value of 0 or 1.
-                    found["two equals called settled"] = 0.0 if pair.is_settled else 1.0
+                    # Called settled is rejected: as a p-value of 0 or 1, where there is an interval to tell.
+                    called = 0.0 if pair.is_settled else 1.0
+                    found["two equals called settled"] = called if pair.lead.has_interval else math.nan
                 return found | effective(labels, w, cluster)
 
             def truth(noises: Any = noises) -> dict[str, float]:

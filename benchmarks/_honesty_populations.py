@@ -190,8 +190,8 @@ POPULATIONS: dict[str, Normal | Table] = {
     "shifted": Normal(beta_scores, lambda logit: logit + 0.4),
     "ratings": _ratings(1.0),
     "over-confident ratings": _ratings(1.4),
-    # 3 in 1,000 rows are given one in a million, and 3 in 10 of these happen.
-    "rare extreme losses": Table(((0.003, float(logit(1e-6)), 0.3),), Normal(beta_scores)),
+    # 3 in 1,000 rows are given one in a million, and half of these happen: most of the variance of the loss.
+    "rare extreme losses": Table(((0.003, float(logit(1e-6)), 0.5),), Normal(beta_scores)),
     # Forecasts rise with z where the truth rises and falls.
     "non-monotone truth": Normal(lambda z: -0.5 + z + 1.5 * np.sin(2 * z), scores=lambda z: -0.5 + z),
     "base rate 0.002": Normal(lambda z: -6.9 + 1.2 * z, lambda logit: 1.2 * logit + 1.4),

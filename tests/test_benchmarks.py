@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -101,7 +102,6 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 
 
 # The table of docs/inference.md stands between these.
-INFERENCE = ROOT / "docs" / "inference.md"
 MARKS = "<!-- coverage: `python tests/test_benchmarks.py` writes it from the record -->", "<!-- end of coverage -->"
 
 
@@ -169,7 +169,7 @@ def test_a_quick_record_never_takes_the_place_of_a_kept_one():
 
 @pytest.mark.parametrize(("document", "sentence", "figures"), QUOTED)
 def test_documents_quote_the_figures_of_the_records(document, sentence, figures):
-    """Who measures again corrects what is said."""
+    """Who measures again corrects what is said: python tests/test_benchmarks.py."""
     text = " ".join((ROOT / document).read_text(encoding="utf-8").split())
     assert sentence.format(*map(figure, figures)) in text
 
@@ -208,8 +208,9 @@ def percents_of(claims: list[dict]) -> str:
 
 def test_the_coverage_of_the_documents_is_that_of_the_record():
     """Else: python tests/test_benchmarks.py."""
-    _, _, rest = INFERENCE.read_text(encoding="utf-8").partition(MARKS[0])
-    assert rest.partition(MARKS[1])[0] == f"\n{coverage_of_claims()}"
+    text = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
+    assert MARKS[0] in text
+    assert renewed("docs/inference.md", text) == text
 
 
 # What README promises without a figure.
@@ -258,7 +259,23 @@ def test_a_worker_that_is_killed_changes_no_bit():
         assert (disturbed["wrong"], disturbed["killed"]) == (0, record("faults")["sizes"]["faults"])
 
 
+def renewed(document: str, text: str) -> str:
+    """A document with the figures of the records in the sentences that quote them, and the table of coverage."""
+    for name, sentence, figures in QUOTED:
+        if name != document:
+            continue
+        words = [r"\s+".join(map(re.escape, re.split(r"\s+", part))) for part in re.split(r"\{[^}]*\}", sentence)]
+        # The sentence may be broken into lines: only what stands for its figures is replaced.
+        pattern = "".join(f"({word})" + r"[\d.,]+" * (k < len(words) - 1) for k, word in enumerate(words))
+        formats = re.findall(r"\{[^}]*\}", sentence)
+        shown = [each.format(figure(path)) for each, path in zip(formats, figures, strict=True)]
+        kept = [rf"\g<{k + 1}>{value}" for k, value in enumerate([*shown, ""])]
+        text = re.sub(pattern, "".join(kept), text)
+    before, mark, rest = text.partition(MARKS[0])
+    return f"{before}{mark}\n{coverage_of_claims()}{MARKS[1]}{rest.partition(MARKS[1])[2]}" if mark else text
+
+
 if __name__ == "__main__":
-    before, _, after = INFERENCE.read_text(encoding="utf-8").partition(MARKS[0])
-    rest = after.partition(MARKS[1])[2]
-    INFERENCE.write_text(f"{before}{MARKS[0]}\n{coverage_of_claims()}{MARKS[1]}{rest}", encoding="utf-8")
+    for name in sorted({name for name, _, _ in QUOTED}):
+        path = ROOT / name
+        path.write_text(renewed(name, path.read_text(encoding="utf-8")), encoding="utf-8")
