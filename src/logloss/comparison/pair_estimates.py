@@ -25,8 +25,9 @@ from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups
+from logloss.inference.clusters import ClusteredMoments, Clusters
 from logloss.inference.groups import GroupSums
-from logloss.inference.moments import ClusteredMoments, Clusters, Moments, dot, moments_of
+from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
 from logloss.inference.score_table import ScoreTable, score_table_of

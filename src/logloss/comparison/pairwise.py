@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, student_quantile, with_interval
+from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
-from logloss.inference.groups import clustered_mean, effective_number, sums_of_key
-from logloss.inference.moments import Moments
+from logloss.inference.groups import clustered_mean, sums_of_key
+from logloss.inference.moments import Moments, effective_count
 from logloss.onepass.kernels.exact import of_count, ratio
 from logloss.onepass.summaries import ComparisonSummary, CostlyRow
 from logloss.onepass.summaries.contrast import Contrast
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import SUMS
-from logloss.text import fixed, significant
+from logloss.text import significant
 
 # With how much certainty a planned number of rows shows a difference as large as the one that was found.
 POWER = 0.8
@@ -216,11 +216,6 @@ class GroupPairSums:
 
     def _by_rows(self, moments: Moments, lead: float) -> Estimate:
         """The lead with the interval of independent rows, Kish's effective number of them."""
-        effective = effective_number(moments.weight, self._sums["ww"])
-        if effective < FEWEST_OF_GROUP:
-            is_plain = effective == self.n_rows
-            return Estimate(
-                lead, reason=f"too few rows ({self.n_rows if is_plain else f'{fixed(effective, 1)} effective'})"
-            )
-        width = student_quantile(effective - 1) * math.sqrt(max(moments.covariance("c", "c", "cc"), 0.0))
-        return Estimate(lead, lead - width, lead + width)
+        if moments.effective_rows < FEWEST_OF_GROUP:
+            return Estimate(lead, reason=f"too few rows ({effective_count(moments.effective_rows)})")
+        return with_interval(lead, moments.sampling_error("c"))

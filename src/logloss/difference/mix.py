@@ -18,8 +18,9 @@ from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST, sorting
 from logloss.data.values import Array
-from logloss.inference.clustered_groups import NOT_KEPT, ClustersOfGroups, kish, why_too_few
-from logloss.inference.groups import GroupSums, effective_number, powers_about
+from logloss.inference.clustered_groups import NOT_KEPT, ClustersOfGroups, why_too_few
+from logloss.inference.clusters import effective_number
+from logloss.inference.groups import GroupSums, powers_about
 from logloss.inference.moments import dot
 from logloss.inference.score_table import score_table_of
 from logloss.measurement import Measurement
@@ -57,16 +58,14 @@ class _Side:
         self.share, self.loss, self.rows = np.zeros(len(names)), np.full(len(names), np.nan), [0] * len(names)
         # Of rows: of each group about its own mean, by `powers_about`.
         self.powers = np.zeros((3, len(names)))
-        squares = 0
         for number, place in enumerate(self.places.tolist()):
             sums = GroupSums(grouped, number, is_soft=measured.is_soft)
             w, c = sums.sum("w"), sums.sum("c")
             self.share[place], self.loss[place], self.rows[place] = ratio(w, total), ratio(c, w), sums.n_rows
             self.powers[:, place] = powers_about(sums, c, w, total)
-            squares += sums.sum("ww")
         self.has_clusters = bool(measured.cluster)
         self.sums = grouped.cluster_sums
-        self.effective = effective_number(total, squares)
+        self.effective = measured.effective_rows
         loss = measured.log_loss
         # Of infinite losses the finite rest moves.
         self.reason = "" if loss.has_interval or measured.n_infinite else loss.reason
@@ -120,7 +119,9 @@ def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slop
         variances.append(dot(own, own))
     numbers = [each.effective_of_all for each in clusters]
     # As if they were independent, where that is fewer: few clusters of one side may make nearly all of the variance.
-    degrees = min(kish(weights) - 1, welch_degrees(*((v, n - 1) for v, n in zip(variances, numbers, strict=True))))
+    degrees = min(
+        effective_number(weights) - 1, welch_degrees(*((v, n - 1) for v, n in zip(variances, numbers, strict=True)))
+    )
     return _around(value, dot(moved, moved), degrees, numbers)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from logloss.inference.moments import ROUNDING, ClusteredMoments, Moments, effective_count
+from logloss.inference.clusters import ClusteredMoments
+from logloss.inference.moments import ROUNDING, Moments, effective_count
 from logloss.onepass.summaries import CostlyRow
 from logloss.text import counted
 

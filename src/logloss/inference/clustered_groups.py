@@ -15,8 +15,9 @@ from functools import cached_property
 import numpy as np
 
 from logloss.data.values import Array
+from logloss.inference.clusters import effective_number
+from logloss.inference.moments import effective_count
 from logloss.onepass.summaries.cluster_sums import ClusterSums
-from logloss.text import fixed
 
 # With fewer, t with their number less one is not wide enough (docs/decisions/0031-clusters-of-groups.md).
 FEWEST_CLUSTERS = 10
@@ -26,13 +27,7 @@ DEPENDENT = "rows of a cluster depend on each other"
 
 def why_too_few(effective: float) -> str:
     """The reason why so many clusters have no interval; "" if there are enough."""
-    return "" if effective >= FEWEST_CLUSTERS else f"too few clusters ({fixed(effective, 1)} effective)"
-
-
-def kish(weights: Array) -> float:
-    """The effective number of weights; 0 if there are none."""
-    total, squares = float(weights.sum()), float(np.einsum("i,i", weights, weights))
-    return total * total / squares if squares > 0 else 0.0
+    return "" if effective >= FEWEST_CLUSTERS else f"too few clusters ({effective_count(effective)})"
 
 
 class ClustersOfGroups:
@@ -79,7 +74,7 @@ class ClustersOfGroups:
     @property
     def effective_of_all(self) -> float:
         """Kish's effective number of all clusters."""
-        return kish(self.of_cluster)
+        return effective_number(self.of_cluster)
 
     @cached_property
     def jackknife(self) -> Array:

@@ -92,11 +92,6 @@ def powers_about(sums: Sums, c: int, w: int, total: int) -> PowersAbout:
     return PowersAbout(*found)
 
 
-def effective_number(weight: int, squares: int) -> float:
-    """Kish's effective number of rows, of the sum of their weights and of the squares of these."""
-    return ratio(weight * weight, squares << UNIT_EXPONENT) if squares else 0.0
-
-
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_clusters: bool) -> SmallTable:
     """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
     if grouped.n_groups == 0:
@@ -163,10 +158,8 @@ def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], tota
     c, w = total.summary.sum("c"), total.weight
     powers = [powers_about(moments.summary, c, w, w) for moments in groups]
     sums = [sum(column) for column in zip(*powers, strict=True)]
-    squares = [moments.summary.sum("ww") for moments in groups]
-    n_all = effective_number(w, sum(squares))
     reaches = []
-    for moments, loss, own, square in zip(groups, losses, powers, squares, strict=True):
+    for moments, loss, own in zip(groups, losses, powers, strict=True):
         # A row contributes w·((is of the group − share)·(loss − mean) − added) / W.
         share, added = ratio(moments.weight, w), _added(moments, total, loss)
         inside = own.of_squares(1 - share, -added)
@@ -175,7 +168,7 @@ def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], tota
         )
         reach = math.nan
         if loss.has_interval and math.isfinite(inside + outside):
-            degrees = welch_degrees((inside, effective_number(moments.weight, square) - 1), (outside, n_all - 1))
+            degrees = welch_degrees((inside, moments.degrees), (outside, total.degrees))
             reach = student_quantile(degrees) * math.sqrt(inside + outside)
         reaches.append(reach)
     return reaches

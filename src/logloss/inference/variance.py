@@ -9,8 +9,9 @@ import numpy as np
 
 from logloss.answers.estimate import SamplingError
 from logloss.data.values import Array
+from logloss.inference.clusters import ClusteredMoments
 from logloss.inference.groups import GroupSums
-from logloss.inference.moments import ClusteredMoments, Moments, dot, moments_of
+from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.score_table import ScoreTable
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK

@@ -311,14 +311,10 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     table = score_table_of(summary.scores)
     moments, error_of = figures_of(summary, table)
     reason, loss = moments.why_no_interval(), moments.log_loss()
-    recalibration = Recalibration(table)
-    chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
-    overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
-    discrimination, miscalibration = decomposed(recalibration, loss, chance, overfitting, error_of, reason)
+    discrimination, miscalibration = _isotonic_parts(summary, table, loss, error_of, reason)
     of_classes = error_of_classes(error_of, moments)
     slope, intercept = calibration_line(table, of_classes, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
-    has_clusters = clusters is not None
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
@@ -340,9 +336,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         costliest=costliest_table(summary.costliest.rows),
         share_of_costliest_1_percent=_share(summary, table, 0.01),
         share_of_costliest_10_percent=_share(summary, table, 0.1),
-        groups=None
-        if groups is None
-        else groups_table(groups, moments, is_soft=summary.is_soft, has_clusters=has_clusters),
+        groups=_groups(summary, moments),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=cautions_of(moments, summary.costliest.rows),
@@ -371,6 +365,23 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         notes=record.notes,
         record=record,
     )
+
+
+def _isotonic_parts(
+    summary: LossSummary, table: ScoreTable, loss: float, error_of: ErrorOf, reason: str
+) -> tuple[Discrimination, Miscalibration]:
+    """The parts of a loss that come from the isotonic fit."""
+    recalibration = Recalibration(table)
+    chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
+    overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
+    return decomposed(recalibration, loss, chance, overfitting, error_of, reason)
+
+
+def _groups(summary: LossSummary, moments: Moments) -> SmallTable | None:
+    """What each group costs; None without groups."""
+    if summary.groups is None:
+        return None
+    return groups_table(summary.groups, moments, is_soft=summary.is_soft, has_clusters=summary.clusters is not None)
 
 
 def _chance(summary: LossSummary, table: ScoreTable, excess: float) -> Chance:
