@@ -35,7 +35,7 @@ UNBOUNDED = (
     "dependent",
     "adds",
     "gap",
-    "beyond",
+    "excess",
     "lead",
     "moved",
     "change",

@@ -613,7 +613,7 @@ def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
     code, out, _ = run("diff", *paths, "-o", tmp_path / "moved.json")
     assert code == 0
     assert run("show", tmp_path / "moved.json")[1] == out
-    assert out.startswith("log loss 0.693147 → 0.356675: down 0.336472 [0.3365, 0.3365]")
+    assert out.startswith("log loss 0.69315 → 0.35667: down 0.33647 [0.3365, 0.3365]")
     code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
     assert code == 1
     assert json.loads(out)["psi"] > 0

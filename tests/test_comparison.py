@@ -21,6 +21,7 @@ from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
+from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
 
 SEED = 31
@@ -182,7 +183,7 @@ def test_errors_of_the_lead_in_groups_are_the_jackknife_of_clusters():
         reach = student_quantile(effective - 1) * math.sqrt(((left_out - lead.sum() / weight.sum()) ** 2).sum())
         assert row["effective_clusters"] == pytest.approx(effective, rel=1e-9)
         assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(reach, rel=1e-9)
-    assert groups["reason"][2] == f"too few clusters ({groups['effective_clusters'][2]:.1f} effective)"
+    assert groups["reason"][2] == f"too few clusters ({effective_count(groups['effective_clusters'][2])})"
 
 
 def test_the_lead_in_weighted_groups_has_as_many_degrees_of_freedom_as_effective_rows():

@@ -248,3 +248,21 @@ def test_one_score_that_is_far_away_does_not_hide_the_others(far, kind):
     ]
     assert lines[0].a == pytest.approx(lines[1].a, rel=1e-9)
     assert lines[0].c == pytest.approx(lines[1].c, rel=1e-9)
+
+
+def test_a_cluster_may_know_more_of_the_slope_than_it_has_rows():
+    """The errors are those of fits without each cluster in turn, by statsmodels: one of twenty has all large log-odds."""
+    rng = np.random.default_rng(11)
+    cluster = np.arange(2_000) % 20
+    z = np.where(cluster == 0, 3.0, 0.15) * rng.normal(0, 1, 2_000)
+    y = (rng.random(2_000) < expit(0.8 * z + np.where(cluster == 0, 0.5, 0.0))).astype(np.uint8)
+    slope, intercept = measured_line(y, y_logit=z, cluster=cluster)
+    design = sm.add_constant(z)
+    family = sm.families.Binomial()
+    fits = [sm.GLM(y[kept], design[kept], family=family).fit().params for kept in (cluster != k for k in range(20))]
+    whole = sm.GLM(y, design, family=family).fit().params
+    errors = np.sqrt(((np.array(fits) - whole) ** 2).sum(axis=0))
+    half = [(each.high - each.low) / 2 for each in (intercept, slope)]
+    # One Newton step, and scores that count as the mean of their coarse bin: some per cent. The sandwich has half of the
+    # error of the slope.
+    assert half == pytest.approx(stats.t.ppf(0.975, 19) * errors, rel=0.1)

@@ -114,9 +114,10 @@ def plainly(table: Table) -> dict[str, float]:
     of_rate = half * error_of(w * (y - rate)) / (rate * (1 - rate))
     found["base_rate.low"] = 1 / (1 + math.exp(of_rate + slope))
     found["base_rate.high"] = 1 / (1 + math.exp(-of_rate + slope))
-    variance = error_of(w * (y - rate)) ** 2
-    of_u = half * math.sqrt(slope**2 * variance + (variance / (rate * (1 - rate))) ** 2 / 2)
-    found["uncertainty.low"], found["uncertainty.high"] = max(u - of_u, 0), min(u + of_u, LN2)
+    rates = found["base_rate.low"], found["base_rate.high"]
+    ends = [-(r * math.log(r) + (1 - r) * math.log1p(-r)) for r in rates]
+    found["uncertainty.low"] = min(ends)
+    found["uncertainty.high"] = LN2 if rates[0] <= 0.5 <= rates[1] else max(ends)
     return found
 
 

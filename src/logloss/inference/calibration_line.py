@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,21 +22,32 @@ from logloss.inference.logistic_line import (
     root_mean_square,
 )
 from logloss.inference.moments import dot
+from logloss.inference.recalibration import Influence
 from logloss.inference.score_table import ScoreTable
 from logloss.inference.variance import ErrorOf
 
 # Of a class with a smaller share of all mass the slope would be rounding.
 LEAST_SHARE = 1e-12
 
+# Of the determinant of the information, below which what is left without a cluster is rounding.
+LEAST_LEFT = 1e-9
+
 # What is said where some forecasts are 0 or 1.
 WITHOUT_CERTAIN_ROWS = "without rows given 0 or 1"
 
 
-def calibration_line(table: ScoreTable, error_of: ErrorOf, reason: str) -> tuple[Estimate, Estimate]:
+# What rows of 0, and of 1, at each place add -> what those of each cluster add up to.
+SumsOfClusters = Callable[[Array, Array], Array]
+
+
+def calibration_line(
+    table: ScoreTable, error_of: ErrorOf, reason: str, sums_of: SumsOfClusters | None = None
+) -> tuple[Estimate, Estimate]:
     """(Slope, intercept) of the labels' log-odds on those of the forecasts, 1 and 0 if these are calibrated.
 
     Logistic regression with errors that hold whether or not the line is right. Rows given 0 or 1 take no part: where
-    they are right they would change nothing. nan, with the reason, where there is no line.
+    they are right they would change nothing. nan, with the reason, where there is no line. sums_of: where rows come in
+    clusters.
     """
     labels = labels_inside(table)
     why = _why_no_line(labels)
@@ -48,8 +61,12 @@ def calibration_line(table: ScoreTable, error_of: ErrorOf, reason: str) -> tuple
     if reason:
         return Estimate(slope, reason=reason), Estimate(intercept, reason=reason)
     line = LogOddsMap(slope, slope, intercept)
+    scores = _LineScores.of(table, labels, line)
     with np.errstate(over="ignore", invalid="ignore"):
-        errors = [error_of(*values, 0.0) for values in _influences(table, labels, line)]
+        errors = [error_of(*values, 0.0) for values in scores.influences()]
+        if sums_of is not None and all(math.isfinite(each.error) for each in errors):
+            moved = scores.moved_by_clusters(sums_of)
+            errors = [each._replace(error=math.sqrt(dot(own, own))) for each, own in zip(errors, moved, strict=True)]
     note = "" if _is_all_open(table) else WITHOUT_CERTAIN_ROWS
     return _estimate(slope, errors[0], note), _estimate(intercept, errors[1], note)
 
@@ -85,33 +102,70 @@ def _why_no_line(labels: ScoredLabels) -> str:
     return ""
 
 
-def _influences(table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> list[tuple[Array, Array]]:
-    """What a row of 0, and of 1, at each place adds to the slope, and to the intercept, times all mass."""
-    centre = dot(labels.mass, labels.logit) / float(labels.mass.sum())
-    # Centred and scaled as in the fit: of scores near 1e5 the determinant would be rounding.
-    moved = labels.logit - centre
-    scale = float(np.abs(moved).max())
-    moved = moved / scale
-    said = np.exp(-costs(line.log_odds(labels.log_one, labels.log_zero), 1))
-    curvature = labels.mass * said * (1 - said)
-    hessian = np.array(
-        [[dot(curvature, moved * moved), dot(curvature, moved)], [dot(curvature, moved), float(curvature.sum())]]
-    )
-    # Singular where all that weighs has one score, or is certain: then no error is known.
-    inverse = np.linalg.inv(hessian) if np.linalg.det(hessian) > 0 else np.full((2, 2), math.nan)
-    slopes, intercepts = [], []
-    for label, points in enumerate((table.of_zeros, table.of_ones)):
-        log_one, log_zero = points.logs
-        # Rows given 0 or 1 add nothing, but keep their place in the arrays.
-        inside = is_inside(log_one, log_zero)
-        logit = np.where(inside, log_one + log_zero, centre)
-        odds = line.log_odds(logit, np.zeros(len(logit)))
-        missed = np.where(inside, -np.expm1(-costs(odds, label)) * (2 * label - 1), 0.0)
-        x = (logit - centre) / scale
-        # The sandwich: the inverse Hessian times the score of a row; its squares are added up by rows or clusters
-        # (Huber 1967; White 1982, doi:10.2307/1912526).
-        of_slope = (inverse[0, 0] * x + inverse[0, 1]) * missed / scale
-        of_height = (inverse[1, 0] * x + inverse[1, 1]) * missed
-        slopes.append(of_slope)
-        intercepts.append(of_height - of_slope * centre)
-    return [(slopes[0], slopes[1]), (intercepts[0], intercepts[1])]
+@dataclass(frozen=True)
+class _LineScores:
+    """What rows add to the score of a line and to its information, of each label at each place, per unit of mass; x:
+    log-odds less their centre, in units of their scale, in which the information is."""
+
+    x: tuple[Array, Array]
+    missed: tuple[Array, Array]
+    curvature: tuple[Array, Array]
+    information: Array
+    centre: float
+    scale: float
+
+    @classmethod
+    def of(cls, table: ScoreTable, labels: ScoredLabels, line: LogOddsMap) -> _LineScores:
+        """At a line."""
+        centre = dot(labels.mass, labels.logit) / float(labels.mass.sum())
+        # Centred and scaled as in the fit: of scores near 1e5 the determinant would be rounding.
+        moved = labels.logit - centre
+        scale = float(np.abs(moved).max())
+        moved = moved / scale
+        said = np.exp(-costs(line.log_odds(labels.log_one, labels.log_zero), 1))
+        bent = labels.mass * said * (1 - said)
+        information = np.array([[dot(bent, moved * moved), dot(bent, moved)], [dot(bent, moved), float(bent.sum())]])
+        columns: list[tuple[Array, Array, Array]] = []
+        for label, points in enumerate((table.of_zeros, table.of_ones)):
+            log_one, log_zero = points.logs
+            # Rows given 0 or 1 add nothing, but keep their place in the arrays.
+            inside = is_inside(log_one, log_zero)
+            logit = np.where(inside, log_one + log_zero, centre)
+            odds = line.log_odds(logit, np.zeros(len(logit)))
+            other = -np.expm1(-costs(odds, label))
+            missed = np.where(inside, other * (2 * label - 1), 0.0)
+            columns.append(((logit - centre) / scale, missed, np.where(inside, other * (1 - other), 0.0)))
+        zeros, ones = columns
+        return cls((zeros[0], ones[0]), (zeros[1], ones[1]), (zeros[2], ones[2]), information, centre, scale)
+
+    def as_found(self, of_slope: Array, of_height: Array) -> tuple[Array, Array]:
+        """The same of slope and intercept of the log-odds as they are."""
+        of_slope = of_slope / self.scale
+        return of_slope, of_height - of_slope * self.centre
+
+    def influences(self) -> tuple[Influence, Influence]:
+        """What a row of 0, and of 1, at each place adds to the slope, and to the intercept, times all mass.
+
+        The sandwich: the inverse information times the score of a row; its squares are added up by rows (Huber 1967;
+        White 1982, doi:10.2307/1912526).
+        """
+        # Singular where all that weighs has one score, or is certain: then no error is known.
+        is_regular = np.linalg.det(self.information) > 0
+        inverse = np.linalg.inv(self.information) if is_regular else np.full((2, 2), math.nan)
+        (of_slope, of_intercept), (other_slope, other_intercept) = (
+            self.as_found((inverse[0, 0] * x + inverse[0, 1]) * missed, (inverse[1, 0] * x + inverse[1, 1]) * missed)
+            for x, missed in zip(self.x, self.missed, strict=True)
+        )
+        return (of_slope, other_slope), (of_intercept, other_intercept)
+
+    def moved_by_clusters(self, sums_of: SumsOfClusters) -> tuple[Array, Array]:
+        """By how much slope and intercept move where each cluster in turn is left out, in one Newton step: a cluster
+        may have more of what is known of the slope than it has rows."""
+        score = [sums_of(*(m * x**power for x, m in zip(self.x, self.missed, strict=True))) for power in (1, 0)]
+        own = [sums_of(*(c * x**power for x, c in zip(self.x, self.curvature, strict=True))) for power in (2, 1, 0)]
+        left = self.information - np.stack([np.stack(own[:2], -1), np.stack(own[1:], -1)], -1)
+        # A cluster that alone tells the slope leaves nothing: it counts as if it told nothing, as by the sandwich.
+        is_regular = np.linalg.det(left) > LEAST_LEFT * np.linalg.det(self.information)
+        left[~is_regular] = self.information
+        of_slope, of_height = np.linalg.solve(left, np.stack(score, -1)[:, :, None])[:, :, 0].T
+        return self.as_found(of_slope, of_height)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from logloss.answers.estimate import Estimate, with_interval
+from logloss.answers.estimate import Estimate, student_quantile
 from logloss.inference.chance import Chance
 from logloss.inference.overfitting import Overfitting
 from logloss.inference.recalibration import Recalibration
@@ -131,4 +131,10 @@ def _excess(part: float, overfitting: Overfitting, name: str, error_of: ErrorOf,
     sampling = error_of(zeros, ones, overfitting.mean_of(name))
     # What rows add to the part of the smooth recalibration, and what is overfitted, vary by themselves: the one is odd
     # in what happens beyond expectation, the other even.
-    return with_interval(value, sampling._replace(error=math.hypot(sampling.error, overfitting.error)))
+    reach = student_quantile(sampling.degrees) * math.hypot(sampling.error, overfitting.error)
+    if not math.isfinite(reach):
+        return Estimate(value, reason="the losses are too large")
+    # The parts are squares of how far q is from p, and from the base rate: their errors grow with their roots, so that
+    # the interval is symmetric in the root, which moves both of its ends up. Next to 0 by no more than a quarter of it.
+    shift = reach * reach / (4 * max(value, reach)) if reach > 0 else 0.0
+    return Estimate(value, value - reach + shift, value + reach + shift)

@@ -12,6 +12,7 @@ import numpy as np
 from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST
+from logloss.inference.cautions import caution_of
 from logloss.inference.chance import Chance, chance_of
 from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.moments import Moments, Sums, squares_about
@@ -127,6 +128,9 @@ def _figures(
         "log_loss_nats_low": loss.low,
         "log_loss_nats_high": loss.high,
         "reason": loss.reason,
+        "caution": caution_of(moments.effective_rows, *moments.effective_of_rarer_class, None)
+        if loss.has_interval
+        else "",
         "adds_nats": added,
         "adds_nats_low": ends[0],
         "adds_nats_high": ends[1],

@@ -227,7 +227,7 @@ class Moments:
         return math.log(self.weight - positive) - math.log(positive)
 
     def uncertainty(self) -> Estimate:
-        """Entropy of the base rate, from the rarer class, whose share has all its digits; second-order delta method."""
+        """Entropy of the base rate, from the rarer class, whose share has all its digits, with the interval of that."""
         positive = self.summary.sum("a")
         rarer = ratio(min(positive, self.weight - positive), self.weight)
         value = entropy(rarer)
@@ -235,16 +235,15 @@ class Moments:
             return Estimate(value, reason="one class")
         if self.n_rows < 2:
             return Estimate(value, reason="one row")
-        if rarer == 0:
+        reach = self.quantile * self.error_of_log_odds()
+        if rarer == 0 or not math.isfinite(reach):
             return Estimate(value, reason=NEXT_TO_NOTHING)
-        # Of H at a normal rate: (H′σ)² + (H″σ²)² / 2, H″ = −1 / (rate·(1 − rate)). At one half only the second is left.
-        of_log_odds = self.error_of_log_odds()
-        of_rate = of_log_odds * rarer * (1 - rarer)
-        error = math.hypot(self.slope() * of_rate, of_log_odds * of_rate / math.sqrt(2))
-        if not math.isfinite(error):
-            return Estimate(value, reason=NEXT_TO_NOTHING)
-        # The entropy of nearly ½ may round to the float above ln 2.
-        return with_interval(value, SamplingError(error, self.degrees), low=0.0, high=max(math.log(2), value))
+        # The entropy rises with the share of the rarer class up to one half, which the interval may hold. The delta
+        # method misses there, and where the share is uncertain: its error is least where the entropy is most.
+        centre = -abs(self.slope())
+        low, high = (entropy(expit(min(end, 0.0))) for end in (centre - reach, centre + reach))
+        # min and max: what comes back from rounded log-odds may lie beside the value.
+        return Estimate(value, min(low, value), max(high, value))
 
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from logloss.answers.answer import Answer
@@ -26,7 +27,7 @@ from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
-from logloss.inference.variance import ErrorOf, error_of_classes, figures_of
+from logloss.inference.variance import ErrorOf, cluster_deviations, error_of_classes, figures_of
 from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
@@ -313,8 +314,9 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     reason, loss = moments.why_no_interval(), moments.log_loss()
     discrimination, miscalibration = _isotonic_parts(summary, table, loss, error_of, reason)
     of_classes = error_of_classes(error_of, moments)
-    slope, intercept = calibration_line(table, of_classes, reason)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    sums_of = None if clusters is None else partial(cluster_deviations, clusters, table=table)
+    slope, intercept = calibration_line(table, of_classes, reason, sums_of)
     z, z_reason = moments.expected_z(moments.expected_gap())
     return Measurement(
         log_loss=loss,
