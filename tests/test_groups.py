@@ -236,21 +236,10 @@ def test_few_clusters_of_a_group_have_no_interval_and_it_is_said():
 def test_the_groups_of_clusters_say_how_they_were_counted():
     y, p, group, cluster, _ = clustered_rows()
     text = repr(measure(y, p, by=group, cluster=cluster)).splitlines()
-    assert text[-6].split() == [
-        "by",
-        "rows",
-        "clusters",
-        "log",
-        "loss",
-        "[95",
-        "%]",
-        "adds",
-        "base",
-        "rate",
-        "said",
-        "ratio",
-        "miscalibration",
-    ]
+    head = "by rows clusters log loss [95 %] adds base rate said ratio miscalibration"
+    assert text[-7].split() == head.split()
+    few = "fewer than 500 effective rows or 50 of the rarer class may be too narrow"
+    assert text[-3] == f"caution: intervals of 1 group with {few}"
     assert text[-2] == "clusters: their effective number, as many of equal weight; intervals count clusters, not rows"
     assert text[-1] == "no chance level of groups: rows of a cluster depend on each other"
 
