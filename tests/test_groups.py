@@ -238,8 +238,8 @@ def test_the_groups_of_clusters_say_how_they_were_counted():
     text = repr(measure(y, p, by=group, cluster=cluster)).splitlines()
     head = "by rows clusters log loss [95 %] adds base rate said ratio miscalibration"
     assert text[-7].split() == head.split()
-    few = "fewer than 500 effective rows or 50 of the rarer class may be too narrow"
-    assert text[-3] == f"caution: intervals of 1 group with {few}"
+    few = "too few effective rows, or too few of the rarer class"
+    assert text[-3] == f"caution: intervals of 1 group may be too narrow: {few}"
     assert text[-2] == "clusters: their effective number, as many of equal weight; intervals count clusters, not rows"
     assert text[-1] == "no chance level of groups: rows of a cluster depend on each other"
 

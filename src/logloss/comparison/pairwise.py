@@ -15,6 +15,7 @@ import numpy as np
 from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import Course
+from logloss.inference.cautions import caution_of
 from logloss.inference.groups import clustered_mean, sums_of_key
 from logloss.inference.moments import Moments, effective_count
 from logloss.onepass.kernels.exact import of_count, ratio
@@ -210,6 +211,7 @@ class GroupPairSums:
             "lead_nats_low": estimate.low,
             "lead_nats_high": estimate.high,
             "reason": estimate.reason,
+            "caution": caution_of(moments.effective_rows, math.nan, "", None) if estimate.has_interval else "",
             "adds_nats": adds,
             "share": ratio(weight, total),
         }

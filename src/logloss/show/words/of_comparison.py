@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
-from logloss.show.words.of_measurement import caution_lines, group_value, header_of_rows, shown, signed
+from logloss.show.words.of_measurement import (
+    caution_lines,
+    group_value,
+    header_of_rows,
+    remarks_of_groups,
+    shown,
+    signed,
+)
 from logloss.text import (
     adding_digits,
     columns,
@@ -238,7 +245,7 @@ def group_lines(c: Comparison) -> list[str]:
     found = columns(lines, "l" * len(c.by) + "r" * len(of_clusters) + "rrrrlr")
     if n_left > 0:
         found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `contest.groups`")
-    return found
+    return found + remarks_of_groups(groups)
 
 
 def apart_lines(c: Comparison) -> list[str]:

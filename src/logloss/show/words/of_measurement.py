@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
-from logloss.inference.cautions import FEWEST_OF_RARER_CLASS, FEWEST_ROWS
 from logloss.inference.moments import effective_count
 from logloss.text import (
     LONGEST_NAMED,
@@ -285,8 +284,8 @@ def remarks_of_groups(groups: SmallTable) -> list[str]:
     found = []
     n_few = sum(map(bool, groups["caution"])) if "caution" in groups.column_names else 0
     if n_few:
-        few = f"{count(FEWEST_ROWS)} effective rows or {FEWEST_OF_RARER_CLASS} of the rarer class"
-        found.append(f"caution: intervals of {counted(n_few, 'group')} with fewer than {few} may be too narrow")
+        few = "too few effective rows, or too few of the rarer class"
+        found.append(f"caution: intervals of {counted(n_few, 'group')} may be too narrow: {few}")
     if "effective_clusters" in groups.column_names:
         found.append("clusters: their effective number, as many of equal weight; intervals count clusters, not rows")
     if "chance_reason" in groups.column_names:
