@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import Z, student_quantile
+from logloss.answers.estimate import student_quantile
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.training.certificate import Factor
@@ -71,7 +71,7 @@ class Errors:
         """Half the width of the 95 % interval of a coefficient; of the intercept where none is named."""
         error = self.intercept if name is None else self.coefficients[name]
         degrees = self.intercept_degrees if name is None else self.degrees[name]
-        return error * (Z if math.isinf(degrees) else student_quantile(degrees))
+        return error * student_quantile(degrees)
 
 
 def errors_at(optimum: Optimum, *, is_robust: bool, effective_rows: float) -> Errors | None:
