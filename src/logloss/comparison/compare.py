@@ -93,7 +93,8 @@ def compare(
     Cost: one pass; for two forecasts about twice that of measuring one, three to four times with `order` or `by`, seven
     with `cluster`. Every two forecasts are compared, which of 5 are 10 pairs. Memory does not grow with the number of
     rows: up to 32,768 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
-    order, cut or number of threads.
+    order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
+    Hall's transformation, else with Student's t and effective numbers (docs/inference.md).
 
     References
     ----------

@@ -45,7 +45,9 @@ def diff(old: Measurement, new: Measurement) -> Difference:
 
     Notes
     -----
-    Cost: some ms; no rows are read. Two that share a part of their rows have no intervals.
+    Cost: some ms; no rows are read. Two that share a part of their rows have no intervals. Discrimination and
+    miscalibration are compared without what their isotonic fits overfit, which is more of fewer rows, so that two sizes
+    of one population do not differ (docs/inference.md).
 
     Examples
     --------

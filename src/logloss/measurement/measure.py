@@ -75,8 +75,12 @@ def measure(
     Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the chance level; memory does not
     grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
     prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
-    comes from bins, with certified bounds of the parts. Intervals of means use Hall's transformation of the studentised
-    mean, that of the AUC DeLong's variance in log-odds, with a part of a row that is tied with all others.
+    comes from bins, with certified bounds of the parts.
+
+    The interval of the loss of rows without weights and clusters uses Hall's transformation of the studentised mean.
+    The others are those of Student's t, with one degree of freedom less than there are effective rows or clusters;
+    clusters are left out in turn. Where the data are too few for them `cautions` says so. Each formula, and how often it
+    holds the truth, is in docs/inference.md.
 
     References
     ----------
