@@ -79,8 +79,8 @@ def measure(
 
     The interval of the loss of rows without weights and clusters uses Hall's transformation of the studentised mean.
     The others are those of Student's t, with one degree of freedom less than there are effective rows or clusters;
-    clusters are left out in turn. Where the data are too few for them `cautions` says so. Each formula, and how often it
-    holds the truth, is in docs/inference.md.
+    clusters are left out in turn. Where the data are too few for them `cautions` says so. Each formula, and how often
+    it holds the truth, is in docs/inference.md.
 
     References
     ----------
