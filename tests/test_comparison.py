@@ -167,6 +167,27 @@ def test_parts_have_the_errors_of_the_clusters():
         assert found.high - found.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 149) * error, rel=0.15)
 
 
+def test_few_clusters_settle_nothing():
+    """Whatever the interval of the lead: the sentence, the verdict and the caution say the same."""
+    y, p, _ = drawn(SEED, 2_000)
+    worse = np.full(2_000, 0.5)
+    few, enough = (logloss.compare(y, {"p": p, "q": worse}, cluster=np.arange(2_000) % k) for k in (6, 60))
+    assert few.lead.low > 0
+    assert (few.contest.is_settled, enough.contest.is_settled) == (False, True)
+    assert repr(few).splitlines()[0].endswith("which settles nothing: too few clusters (6)")
+    assert few.cautions == ("6 clusters (below 10): no interval can be trusted",)
+    assert repr(enough).startswith("p is better than q by")
+
+
+def test_groups_of_few_clusters_are_printed_with_their_reason():
+    y, p, q = drawn(SEED, 2_000)
+    found = logloss.compare(y, {"p": p, "q": q}, by=np.arange(2_000) % 2, cluster=np.arange(2_000) % 14)
+    text = repr(found)
+    assert found.contest.groups["reason"] == ["too few clusters (7)"] * 2
+    assert text.count("too few clusters (7)") == 2
+    assert "intervals count clusters, not rows" in text
+
+
 def test_errors_of_the_lead_in_groups_are_the_jackknife_of_clusters():
     """Each cluster left out in turn, by brute force; a group of few has no interval."""
     y, p, q = drawn(SEED, 900)

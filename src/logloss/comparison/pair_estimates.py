@@ -24,7 +24,7 @@ from logloss.comparison.pairwise import (
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
-from logloss.inference.clustered_groups import ClustersOfGroups
+from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import Moments, dot, moments_of
@@ -103,7 +103,9 @@ class PairEstimator:
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
         lead, reason = self._lead(better, worse, n_better, n_worse, counts[3])
         whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
-        at_once = paired.estimate(self.level, lead) if not reason else Estimate(lead, reason=reason)
+        # What decides whether the two can be told apart is not made of clusters too few for it.
+        undecided = reason or why_too_few(self.moments[better].effective_clusters)
+        at_once = paired.estimate(self.level, lead) if not undecided else Estimate(lead, reason=undecided)
         miscalibration, discrimination = self._parts(better, worse, place, lead)
         log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows

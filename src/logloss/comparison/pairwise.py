@@ -47,7 +47,8 @@ class Contest:
     lead_of_possible : Estimate
         The same over the rows that were possible for both: it may be below 0.
     simultaneous : Estimate
-        The lead with an interval that holds for all pairs of the comparison at once (Šidák).
+        The lead with an interval that holds for all pairs of the comparison at once (Šidák); none of fewer than ten
+        effective clusters, which settle nothing.
     error : float
         Standard error of the lead; nan where it is not known.
     impossible : tuple of int

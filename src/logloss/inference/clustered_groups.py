@@ -15,19 +15,20 @@ from functools import cached_property
 import numpy as np
 
 from logloss.data.values import Array
+from logloss.inference.cautions import FEWEST_CLUSTERS
 from logloss.inference.clusters import effective_number
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 
-# With fewer, t with their number less one is not wide enough (docs/decisions/0031-clusters-of-groups.md).
-FEWEST_CLUSTERS = 10
 NOT_KEPT = "no sums by cluster in the file: measure again"
 DEPENDENT = "rows of a cluster depend on each other"
 
 
-def why_too_few(effective: float) -> str:
-    """The reason why so many clusters have no interval; "" if there are enough."""
-    return "" if effective >= FEWEST_CLUSTERS else f"too few clusters ({effective_count(effective)})"
+def why_too_few(effective: float | None) -> str:
+    """The reason why so many clusters have no interval; "" if there are enough, or rows are independent."""
+    return (
+        "" if effective is None or effective >= FEWEST_CLUSTERS else f"too few clusters ({effective_count(effective)})"
+    )
 
 
 class ClustersOfGroups:

@@ -9,6 +9,7 @@ from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
 from logloss.show.words.of_measurement import (
     caution_lines,
+    decimal,
     group_value,
     header_of_rows,
     remarks_of_groups,
@@ -60,6 +61,8 @@ def sentence(c: Comparison) -> str:
         return f"{better} is ahead of {worse} by {lead}; no interval: {contest.lead.reason}"
     lead = f"{lead} {interval(interval_of.low, interval_of.high, digits)}"
     of_many = f", for all {counted(len(c.contests), 'pair')} at once" if len(c.contests) > 1 else ""
+    if contest.simultaneous.reason:
+        return f"{better} is ahead of {worse} by {lead}, which settles nothing: {contest.simultaneous.reason}"
     if not contest.is_settled:
         among = f"of {len(c.names)}, " if len(c.names) > 2 else ""
         return f"{among}{better} and {worse} cannot be told apart: {better} is ahead by {lead}{of_many}{needed(c)}"
@@ -239,7 +242,7 @@ def group_lines(c: Comparison) -> list[str]:
     for row in rows:
         lead = Estimate(row["lead_nats"], row["lead_nats_low"], row["lead_nats_high"], row["reason"])
         cells = [group_value(row[name], [each[name] for each in groups]) for name in c.by]
-        cells += [count(row["rows"]), *(fixed(row["effective_clusters"], 1) for _ in of_clusters)]
+        cells += [count(row["rows"]), *(decimal(row["effective_clusters"]) for _ in of_clusters)]
         cells += [fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
         lines.append([*cells, signed(lead, 4), shown(lead, 4), signed(row["adds_nats"], 5)])
     found = columns(lines, "l" * len(c.by) + "r" * len(of_clusters) + "rrrrlr")

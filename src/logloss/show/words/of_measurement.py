@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
-from logloss.inference.moments import effective_count
+from logloss.inference.moments import ROUNDING, effective_count
 from logloss.text import (
     LONGEST_NAMED,
     MINUS,
@@ -317,7 +317,7 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
         cells = [group_value(row[name], every[name]) for name in by]
-        cells += [count(row["rows"]), *(fixed(row["effective_clusters"], 1) for _ in of_clusters)]
+        cells += [count(row["rows"]), *(decimal(row["effective_clusters"]) for _ in of_clusters)]
         ends = shown(loss, 4) + (f" {loss.reason}" if loss.has_interval and loss.reason else "")
         cells += [fixed(loss, 4), ends, fixed(row["adds_nats"], 4)]
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
@@ -330,6 +330,11 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
         lines.append(cells)
     align = "l" * len(by) + "r" * len(of_clusters) + "rrlrrrr" + "r" * has_parts + "rr" * with_chance
     return lines, align
+
+
+def decimal(number: float) -> str:
+    """An effective number with one decimal, never rounded up, as where it is named as too few."""
+    return "nan" if math.isnan(number) else fixed(math.floor(number * 10 + ROUNDING) / 10, 1)
 
 
 def group_value(value: Value, others: Sequence[Value]) -> str:
