@@ -169,9 +169,9 @@ def test_parts_have_the_errors_of_the_clusters():
 
 def test_few_clusters_settle_nothing():
     """Whatever the interval of the lead: the sentence, the verdict and the caution say the same."""
-    y, p, _ = drawn(SEED, 2_000)
-    worse = np.full(2_000, 0.5)
-    few, enough = (logloss.compare(y, {"p": p, "q": worse}, cluster=np.arange(2_000) % k) for k in (6, 60))
+    y, p, _ = drawn(SEED, 2_100)
+    worse = np.full(2_100, 0.5)
+    few, enough = (logloss.compare(y, {"p": p, "q": worse}, cluster=np.arange(2_100) % k) for k in (6, 60))
     assert few.lead.low > 0
     assert (few.contest.is_settled, enough.contest.is_settled) == (False, True)
     assert repr(few).splitlines()[0].endswith("which settles nothing: too few clusters (6)")
@@ -180,8 +180,8 @@ def test_few_clusters_settle_nothing():
 
 
 def test_groups_of_few_clusters_are_printed_with_their_reason():
-    y, p, q = drawn(SEED, 2_000)
-    found = logloss.compare(y, {"p": p, "q": q}, by=np.arange(2_000) % 2, cluster=np.arange(2_000) % 14)
+    y, p, q = drawn(SEED, 2_100)
+    found = logloss.compare(y, {"p": p, "q": q}, by=np.arange(2_100) % 2, cluster=np.arange(2_100) % 14)
     text = repr(found)
     assert found.contest.groups["reason"] == ["too few clusters (7)"] * 2
     assert text.count("too few clusters (7)") == 2
