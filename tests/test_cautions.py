@@ -111,3 +111,9 @@ def test_a_difference_has_the_cautions_of_both():
     assert moved.cautions
     assert all(f"caution: {each}" in repr(moved) for each in moved.cautions)
     assert moved.to_dict()["cautions"] == list(moved.cautions)
+
+
+def test_one_row_that_is_possible_for_both_needs_no_caution():
+    """Of a single row there is no variance."""
+    found = compare([1, 0], {"p": [0.8, 1.0], "q": [0.6, 1.0]})
+    assert found.cautions == ()

@@ -65,9 +65,11 @@ def caution_of_concentration(
     largest: value, weight and count of the rows that are farthest out, in their order; one, several: what they are; of:
     the mean.
     """
-    variance = moments.covariance("c", "c", "cc") / moments.inflation
     # Of few rows ten make up much of any variance, and a caution of the rows is given.
-    if moments.effective_rows < FEWEST_ROWS or not 0 < variance < math.inf:
+    if moments.effective_rows < FEWEST_ROWS:
+        return ""
+    variance = moments.covariance("c", "c", "cc") / moments.inflation
+    if not 0 < variance < math.inf:
         return ""
     mean, weight = moments.quotient("c"), moments.sum_weight()
     carried, left = 0.0, MOST_CARRYING
