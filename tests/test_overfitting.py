@@ -172,3 +172,9 @@ def test_clusters_of_repeated_rows_overfit_as_one_of_each():
     clustered = measure(y[copies], near, cluster=copies).miscalibration.overfitting
     assert rows < one / 3
     assert one / 2 < clustered < 3 / 2 * one
+
+
+def test_log_odds_whose_squares_are_no_floats_are_smoothed():
+    """Warnings are errors: of forecasts that are all as good as 0 or 1 nothing leaves the floats."""
+    m = measure([0, 1], y_logit=[-np.inf, -1.7e308])
+    assert 0 <= m.discrimination.overfitting < 1

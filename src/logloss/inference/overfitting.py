@@ -24,7 +24,7 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.chance import draws_of, saved_within, seed_of
-from logloss.inference.logistic_line import BETA, ScoredLabels, fitted, is_inside
+from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
 from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
@@ -186,7 +186,8 @@ def _within_reach(logs: Array, table: ScoreTable) -> Array:
     """Logarithms, of forecasts of 0 and 1 those of the outermost others."""
     inside = is_inside(*table.points.logs)
     if not inside.any():
-        return np.where(np.isfinite(logs), logs, np.copysign(1.0, logs))
+        finite = np.clip(logs, -AS_GOOD_AS_INFINITE, AS_GOOD_AS_INFINITE)
+        return np.where(np.isfinite(logs), finite, np.copysign(1.0, logs))
     return np.clip(logs, logs[inside].min(), logs[inside].max())
 
 
