@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from logloss import compare, diff, measure
+from logloss import calibrate, compare, diff, measure
 from logloss.inference.cautions import caution_of
 
 SEED = 20261129
@@ -117,3 +117,20 @@ def test_one_row_that_is_possible_for_both_needs_no_caution():
     """Of a single row there is no variance."""
     found = compare([1, 0], {"p": [0.8, 1.0], "q": [0.6, 1.0]})
     assert found.cautions == ()
+
+
+def test_of_too_few_clusters_no_text_gives_a_verdict():
+    """Beside "no interval can be trusted" nothing is called over-confident, moved by chance, or worth repairing."""
+    y, p = rows(3_000)
+    logit = 2.5 * np.log(p / (1 - p))
+    few, enough = (measure(y, y_logit=logit, cluster=np.arange(3_000) % k, name=str(k)) for k in (6, 60))
+    assert few.slope.high < 1
+    assert "over-confident" in repr(enough)
+    assert "over-confident" not in repr(few) + few.to_html()
+    assert calibrate(enough).is_worthwhile
+    saved = calibrate(few)
+    assert not saved.is_worthwhile
+    assert saved.saves.reason.startswith("too few clusters (")
+    moved = diff(measure(y, p, cluster=np.arange(3_000) % 6, name="old"), few)
+    assert repr(moved).count("too few clusters to tell") == 2
+    assert "may be chance" not in repr(moved)

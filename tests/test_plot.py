@@ -336,7 +336,7 @@ def test_the_waterfall_leads_from_the_old_loss_to_the_new():
     bars = d.plot().patches
     assert [bar.get_width() for bar in bars] == pytest.approx(moves)
     ends = [(row["low_end_nats"] - row["from_nats"], row["high_end_nats"] - row["from_nats"]) for row in rows[1:4]]
-    assert ends[1] == pytest.approx((-d.discrimination.high, -d.discrimination.low), nan_ok=True)
+    assert ends[1] == pytest.approx((-d.discrimination.high, -d.discrimination.low))
 
 
 def test_an_infinite_move_is_said_and_not_drawn():

@@ -19,6 +19,7 @@ from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
 from logloss.errors import DataError
+from logloss.inference.clustered_groups import why_too_few
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import Moments, dot
 from logloss.inference.recalibration import Recalibration, finite
@@ -163,7 +164,9 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
     kind = selected_method(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
-    reason = "infinite" if math.isinf(loss) else moments.why_no_interval()
+    # Of too few clusters no interval can be trusted, nor a promise that is made of one.
+    reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
+    reason = "infinite" if math.isinf(loss) else reason
     saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
     # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
     fit = fitted_map(kind, FitData.of_table(bins))

@@ -155,12 +155,7 @@ def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> f
 def seed_of(table: ScoreTable) -> int:
     """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
     digest = hashlib.sha256(table.points.values.tobytes())
-    ones, rows = table.integers
-    unit = math.gcd(*map(int, (np.gcd.reduce(ones), np.gcd.reduce(rows))))
-    ones, rows = ones // unit, rows // unit
-    if int(rows.max()) < 1 << 63:
-        # Weights that are all equal draw as none.
-        digest.update(np.stack([ones, rows]).astype(np.int64).tobytes())
-    else:
-        digest.update(repr([ones.tolist(), rows.tolist()]).encode())
+    # Shares, so that equal weights draw as none; with half of their digits, so that weights which a unit of 1e-3 has
+    # rounded draw as before.
+    digest.update(np.stack(table.shares).astype(np.float32).tobytes())
     return int.from_bytes(digest.digest()[:16], "little")

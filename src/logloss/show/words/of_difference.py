@@ -7,6 +7,7 @@ import math
 from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
+from logloss.inference.cautions import FEWEST_CLUSTERS
 from logloss.show.words.of_measurement import caution_lines, group_value, shown, signed
 from logloss.text import (
     MINUS,
@@ -86,8 +87,8 @@ def parts_rows(d: Difference) -> list[list[str]]:
     parts = [
         ("  uncertainty", d.uncertainty, happened),
         # The term of the sum: a part that is taken away and has become smaller adds.
-        (f"{MINUS} discrimination", less, chance_or(less, known)),
-        ("+ miscalibration", d.miscalibration, chance_or(d.miscalibration, ratio)),
+        (f"{MINUS} discrimination", less, verdict(d, less, known)),
+        ("+ miscalibration", d.miscalibration, verdict(d, d.miscalibration, ratio)),
     ]
     lines = [[name, signed(part, digits), shown(part, 4), said] for name, part, said in parts]
     if not math.isfinite(d.log_loss):
@@ -115,8 +116,10 @@ def remarks(d: Difference) -> list[str]:
     return found
 
 
-def chance_or(move: Estimate, told: str) -> str:
-    """Whether chance alone might have made it."""
+def verdict(d: Difference, move: Estimate, told: str) -> str:
+    """Whether chance alone might have made it, or clusters are too few to say."""
+    if any(measured.effective_clusters < FEWEST_CLUSTERS for measured in (d.old, d.new)):
+        return "too few clusters to tell"
     return "may be chance" if move.has_interval and move.low <= 0 <= move.high else told
 
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
+from logloss.inference.cautions import FEWEST_CLUSTERS
 from logloss.inference.moments import ROUNDING, effective_count
 from logloss.text import (
     LONGEST_NAMED,
@@ -216,7 +217,10 @@ def line_text(m: Measurement) -> str:
 
 def confidence_text(m: Measurement) -> str:
     """Whether the forecasts are too far from the base rate, or too near: where the interval of the slope excludes 1."""
-    # Not from the loss against the entropy of the forecasts: a shift alone moves that either way.
+    # Not from the loss against the entropy of the forecasts: a shift alone moves that either way. Of too few clusters,
+    # whose intervals cannot be trusted, nothing is said.
+    if m.effective_clusters < FEWEST_CLUSTERS:
+        return ""
     return "over-confident" if m.slope.high < 1 else "under-confident" if m.slope.low > 1 else ""
 
 
