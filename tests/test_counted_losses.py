@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import Table, random_table, tables
 from test_losses import CUBES, PLAIN_KINDS, counts_of, forecast_of, fraction_of, new_tally, parts_of
 
-from logloss.inference.moments import AllSums
 from logloss.inference.score_table import score_table_of
+from logloss.inference.sums import AllSums
 from logloss.onepass import summaries
 from logloss.onepass.kernels import counted_losses, exact, losses, products
 from logloss.onepass.summaries import loss as of_loss

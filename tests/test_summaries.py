@@ -15,8 +15,8 @@ from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, ra
 
 from logloss.data.design import Design
 from logloss.data.terms import Numbers
-from logloss.inference.moments import AllSums
 from logloss.inference.score_table import score_table_of
+from logloss.inference.sums import AllSums
 from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (

@@ -28,6 +28,7 @@ from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import ErrorOf, cluster_deviations, error_of_classes, figures_of
+from logloss.measurement.fields import put_parts, put_unlabelled
 from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
@@ -405,30 +406,6 @@ def first_impossible(summary: LossSummary, source: str) -> str:
     """Where the first row is that was given probability 0 and happened; "" if there is none."""
     first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
     return "" if first is None else first.where(source)
-
-
-def put_parts(figures: dict[str, Any], known: Discrimination, wrong: Miscalibration) -> None:
-    """What is known of discrimination and miscalibration, what chance alone would show, and what is overfitting."""
-    put(figures, "discrimination_nats", known)
-    put_estimate(figures, "discrimination_excess_nats", known.excess)
-    put(figures, "miscalibration_nats", wrong)
-    put(figures, "miscalibration_nats_lowest", wrong.lowest)
-    put(figures, "miscalibration_nats_highest", wrong.highest)
-    put(figures, "miscalibration_by_chance_nats", wrong.by_chance, wrong.chance_reason)
-    put(figures, "miscalibration_by_chance_95_nats", wrong.by_chance_95, wrong.chance_reason or "all outcomes")
-    put(figures, "miscalibration_p_value", wrong.p_value, wrong.chance_reason)
-    put_estimate(figures, "miscalibration_excess_nats", wrong.excess)
-    put(figures, "overfitting_nats", wrong.overfitting, wrong.excess.reason)
-
-
-def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
-    """What is known of rows without a label yet."""
-    reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
-    figures["n_unlabelled"] = m.n_unlabelled
-    if m.n_unlabelled is None:
-        figures["n_unlabelled_reason"] = reason
-    put(figures, "unlabelled_mean_proba", m.unlabelled_mean_proba, reason)
-    put(figures, "unlabelled_expected_log_loss_nats", m.unlabelled_expected_log_loss, reason)
 
 
 def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:

@@ -1,0 +1,60 @@
+"""Every sum of a summary, wherever it is kept: row by row, or in the spread of the labels over the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.inference.score_table import ScoreTable
+from logloss.onepass.kernels import counted_losses, exact
+from logloss.onepass.summaries import LossSummary
+from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
+
+
+class AllSums:
+    """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
+
+    def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
+
+        self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
+        self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
+        self._summary = summary
+        self._sums = dict(zip(SUMS, summary.general, strict=True))
+        if summary.n_hard[0]:
+            for name, more in _sums_of_counts(table).items():
+                self._sums[name] += more
+        # These are kept row by row, whatever has become of the scores (docs/decisions/0009-means-and-errors.md).
+        self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
+
+    def sum(self, name: str) -> int:
+        """One of the sums, in units of 2^-6720."""
+        return self._sums[name]
+
+
+def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
+    """The sums of counted rows: the far side of ½ is summed as its mirror image, where its digits are."""
+    totals = dict.fromkeys(SUMS, 0)
+    for label, points in enumerate((table.of_zeros, table.of_ones)):
+        for side in (0, 1):
+            rows = table.counts[:, label].copy()
+            rows[(points.values > 0 if points.is_far is None else points.is_far) != side] = 0
+            held = np.flatnonzero(rows)
+            if len(held) == 0:
+                continue
+            limbs, tally = exact.new_limbs(12), np.array([0, 0, 0, -1])
+            values = np.ascontiguousarray(points.values[held])
+            logits = values if points.is_far is None else None
+            is_mirrored = side == 1 and logits is None
+            labels = np.full(len(held), label ^ is_mirrored, np.uint8)
+            counted_losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
+            of_limbs = [exact.as_integer(limb) for limb in limbs]
+            sums = {name: sum(of_limbs[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
+            if is_mirrored:
+                # The labels were turned round.
+                sums["ca"] = sums["c"] - sums["ca"]
+            number = exact.of_count(int(rows.sum()))
+            sums |= {"ww": number, "www": number}
+            if label:
+                sums |= {"aw": number, "aa": number}
+            for name, more in sums.items():
+                totals[name] += more
+    return totals
