@@ -474,3 +474,11 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
             buffer = io.BytesIO()
             plot(answer, kind).figure.savefig(buffer, format=form)
             assert buffer.getvalue().startswith(beginning), kind
+
+
+def test_a_reason_in_the_legend_leaves_room_for_the_axes():
+    """What is wider than its figure makes the axes small where the figure is saved."""
+    y, p = np.array([1, 0, 1, 0, 1] * 40), np.array([0.8, 0.3, 0.6, 0.4, 0.7] * 40)
+    ax = logloss.measure(y, p, cluster=np.arange(200) % 40).plot("reliability")
+    ax.figure.canvas.draw()
+    assert ax.get_tightbbox().width <= ax.figure.bbox.width

@@ -71,8 +71,10 @@ def reliability(ax: Axes, drawing: Drawing) -> None:
         ax.plot([], [], " ", label=f"no bands: {figures['bands_reason']}")
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     shown = sorted(handles, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-    # Above the axes: inside, a curve of few rows can run anywhere.
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "borderaxespad": 0.2}
+    # Above the axes: inside, a curve of few rows can run anywhere. A reason is as long as two names: beside another it
+    # would leave no room for the axes.
+    n_columns = 1 if figures["bands_reason"] else 2
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": n_columns, "borderaxespad": 0.2}
     ax.legend([handles[name] for name in shown], shown, handlelength=1.6, columnspacing=1.2, **place)
 
 
