@@ -1,0 +1,195 @@
+r"""A confidence sequence for the lead of one forecast over another, and evidence by betting, from sums of periods.
+
+Before a period both forecasts and all weights are fixed; then the period's lead X (the sum of w·d over its rows, d being
+the difference of the two losses) lies between its least possible value and that plus its range R = Σ w·\|r − s\|, with
+r and s the logits. Nothing is assumed of how rows of a period depend on each other, and nothing of how one period
+depends on those before it.
+
+**The sequence.** For every x̂ that is fixed before the period, c the largest that x̂ − X can be, and 0 ≤ λ < 1/c,
+exp(λ(X − E X) − ψ(λ, c)·(X − x̂)²) has an expectation of at most 1, ψ(λ, c) = (−log(1 − λc) − λc)/c² (Fan, Grama and
+Liu 2015, doi:10.1214/EJP.v20-3496; Howard, Ramdas, McAuliffe and Sekhon 2021, doi:10.1214/20-AOS1991, theorem 4); and
+so has exp(λ(X − E X) − λ²R²/8) for every λ (Hoeffding). Products over periods are supermartingales, and so is a mean of
+them over fixed λ; one whose λc reaches 1 counts as 0 from there on. With probability 1 − α/2 the mean stays below 2/α
+**at all times**, which bounds Σ(X − E X) from above, and that of −X from below. What the interval holds is the mean of
+E X over the periods so far (Choe and Ramdas 2024, doi:10.1287/opre.2021.0792).
+
+Where rows of a period are independent, given the forecasts, each row is a period of its own as far as the sums of the
+period tell: Σ(w·d)² stands in place of (X − x̂)², and no row's range is larger than the root of Σ(w·\|r − s\|)².
+
+**The evidence.** If one forecast is better in no period, E X ≤ 0 in each, and Π(1 + λX) is a supermartingale for every
+λ ≤ 1/\|least possible X\| that is fixed before the period; so is a mean over fixed λ, each kept below that bound. It is
+20 or more at any time with probability 0.05 at most (Henzi and Ziegel 2022, doi:10.1093/biomet/asab047; Waudby-Smith
+and Ramdas 2024, doi:10.1093/jrsssb/qkad009).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from logloss.data.values import Array
+
+# λ in units of 1/R of the first period in which the two forecasts differ: each half of the one before. Its first values
+# are for a first period that is unusually large, its last ones for one that is small, and for differences so slight
+# that 10^10 periods are needed.
+HALVINGS = np.arange(-6, 26)
+# Where most weight lies: a forecast that is right has its fastest growth at λ = ½ per nat, which is 1/8 of the bound for
+# two that are a quarter of a nat apart. Weights fall with the square of the distance, so that none is out of reach.
+LIKELIEST, SPREAD = 3.0, 4.0
+# What is left to the bound that looks at no outcome: it is the narrower one only in the first periods.
+SHARE_OF_HOEFFDING = 0.1
+# A bet never risks more than this part of what it holds: at 1 a single period could lose all of it.
+LARGEST_STAKE = 0.9
+# Newton's steps towards a boundary, from above: more change no digit.
+N_STEPS = 12
+# Periods for which all λ are held at once: 32 KiB an array for each of some 60.
+PIECE_PERIODS = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodLeads:
+    """Of each period, in any common unit of weight: weights (above 0), leads, their ranges and least possible values;
+    and where rows of a period are independent the sums of squares of their leads and of their ranges."""
+
+    weights: Array
+    leads: Array
+    ranges: Array
+    least: Array
+    squares: Array | None = None
+    squares_of_ranges: Array | None = None
+
+    @property
+    def first(self) -> int:
+        """The first period in which the two differ; −1 if there is none."""
+        differing = np.flatnonzero(self.ranges > 0)
+        return int(differing[0]) if len(differing) else -1
+
+    @property
+    def guess(self) -> Array:
+        """A lead of each period from those before: the mean so far, as if the period had been seen once with 0."""
+        if self.squares is not None:
+            # Of each row: 0 lies between its two possible leads.
+            return np.zeros(len(self.leads))
+        before, so_far = np.cumsum(self.leads) - self.leads, np.cumsum(self.weights)
+        return np.clip(self.weights * before / so_far, self.least, self.least + self.ranges)
+
+    def largest_miss(self, guess: Array, side: int) -> Array:
+        """By how much a guess can be too large (side 1), or too small (−1)."""
+        largest = guess - self.least if side > 0 else self.least + self.ranges - guess
+        if self.squares_of_ranges is None:
+            return largest
+        # Of each row, with a guess of 0.
+        return np.minimum(largest, np.sqrt(self.squares_of_ranges))
+
+    @property
+    def most_variance(self) -> Array:
+        """The largest variance that a period can have (Hoeffding): a quarter of the square of its range."""
+        return (self.ranges**2 if self.squares_of_ranges is None else self.squares_of_ranges) / 4
+
+
+def rates_of(leads: PeriodLeads) -> tuple[Array, Array]:
+    """(The λ that are mixed, the logarithms of their weights)."""
+    weights = 1 / (SPREAD + (HALVINGS - LIKELIEST) ** 2)
+    unit = leads.ranges[leads.first]
+    if leads.squares_of_ranges is not None:
+        unit = min(unit, math.sqrt(leads.squares_of_ranges[leads.first]))
+    return 0.5**HALVINGS / unit, np.log(weights / weights.sum())
+
+
+def psi(scaled: Array) -> Array:
+    """(−log(1 − x) − x) / x², and ½ at 0; inf from 1 on."""
+    x = np.minimum(scaled, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Where x is small the difference would lose its digits: the series to x⁷ is right to 1 ULP below 0.01.
+        series = 0.5 + x * (1 / 3 + x * (1 / 4 + x * (1 / 5 + x * (1 / 6 + x * (1 / 7 + x * (1 / 8 + x / 9))))))
+        return np.where(x < 0.01, series, (-np.log1p(-x) - x) / (x * x))
+
+
+def sequence_of(leads: PeriodLeads, alpha: float) -> tuple[Array, Array, Array]:
+    """(Mean lead so far, low, high) after each period: the ends hold for all periods at once, with 1 − alpha."""
+    so_far = np.cumsum(leads.weights)
+    mean = np.cumsum(leads.leads) / so_far
+    if leads.first < 0:
+        return mean, np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
+    with np.errstate(over="ignore"):
+        # Periods that weigh next to nothing say nothing.
+        below, above = (_boundary(leads, side, alpha / 2) / so_far for side in (1, -1))
+    # Before the two differ there is nothing to see.
+    below[: leads.first] = above[: leads.first] = np.inf
+    return mean, mean - below, mean + above
+
+
+def _boundary(leads: PeriodLeads, side: int, alpha: float) -> Array:
+    """How far Σ(X − E X) is above 0 at most (side 1), or below (−1), but for a probability of alpha."""
+    rates, log_weights = rates_of(leads)
+    guess, most = leads.guess, leads.most_variance
+    bounds = leads.largest_miss(guess, side)
+    squared = (leads.leads - guess) ** 2 if leads.squares is None else leads.squares
+    empirical = log_weights + math.log1p(-SHARE_OF_HOEFFDING)
+    both_rates = np.concatenate([rates, rates])[:, None]
+    found, paid = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
+    for start in range(0, len(bounds), PIECE_PERIODS):
+        piece = slice(start, start + PIECE_PERIODS)
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_empirical = rates[:, None] ** 2 * psi(rates[:, None] * bounds[piece])
+            of_empirical = np.where(np.isfinite(of_empirical), of_empirical * squared[piece], np.inf)
+            of_hoeffding = rates[:, None] ** 2 / 2 * most[piece]
+        so_far = paid + np.cumsum(np.stack([of_empirical, of_hoeffding]), axis=2)
+        paid = so_far[:, :, -1:]
+        heads = np.concatenate(
+            [empirical[:, None] - so_far[0], (log_weights + math.log(SHARE_OF_HOEFFDING))[:, None] - so_far[1]]
+        )
+        found[piece] = _crossing(heads, both_rates, math.log(1 / alpha))
+    return found
+
+
+def _crossing(heads: Array, rates: Array, level: float) -> Array:
+    """Where log Σ exp(head + rate·s) reaches a level, by column: convex in s, so that Newton's steps from above never
+    pass below it."""
+    # Where one term alone reaches the level, so has the sum.
+    with np.errstate(invalid="ignore"):
+        s = ((level - heads) / rates).min(axis=0)
+    for _ in range(N_STEPS):
+        terms = heads + rates * s
+        most = terms.max(axis=0)
+        shares = np.exp(terms - most)
+        total = shares.sum(axis=0)
+        excess = most + np.log(total) - level
+        step = np.maximum(excess, 0.0) * total / (rates * shares).sum(axis=0)
+        s = s - step
+        if not (step > 1e-12 * s).any():
+            break
+    return s
+
+
+def log_evidence_of(leads: PeriodLeads) -> Array:
+    """Logarithm of the evidence, after each period, that the lead is above 0 in some period: nats; 3.0 is 20 to 1."""
+    if leads.first < 0:
+        return np.zeros(len(leads.leads))
+    rates, log_weights = rates_of(leads)
+    found, won = np.empty(len(leads.leads)), np.zeros((len(rates), 1))
+    for start in range(0, len(found), PIECE_PERIODS):
+        piece = slice(start, start + PIECE_PERIODS)
+        so_far = won + np.cumsum(_log_factors(leads, rates[:, None], piece), axis=1)
+        won = so_far[:, -1:]
+        terms = log_weights[:, None] + so_far
+        most = terms.max(axis=0)
+        found[piece] = most + np.log(np.exp(terms - most).sum(axis=0))
+    return found
+
+
+def _log_factors(leads: PeriodLeads, rates: Array, piece: slice) -> Array:
+    """The logarithm of what each λ wins in each period."""
+    won = leads.leads[piece]
+    if leads.squares is None:
+        with np.errstate(divide="ignore"):
+            most = LARGEST_STAKE / -leads.least[piece]
+        return np.log1p(np.minimum(rates, most) * won)
+    # Rows are not kept: of each the bound exp(λd − ψd²) ≤ 1 + λd, with the λ that every row of the period can bear.
+    bounds = leads.largest_miss(np.zeros(len(leads.leads)), 1)[piece]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = np.minimum(rates, LARGEST_STAKE / bounds)
+        won = rates * won - rates**2 * psi(rates * bounds) * leads.squares[piece]
+    return np.where(bounds > 0, won, 0.0)
