@@ -27,6 +27,7 @@ from logloss.onepass.summaries import ComparisonSummary, cluster_sums, compariso
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
 NEAR = 1e-12
+SUMS_OF_PERIOD = ComparisonSummary.empty(2, order="order").periods.sums.n_columns
 
 
 def drawn(seed: int, n_rows: int, noise: float = 0.4):
@@ -444,7 +445,7 @@ def test_dates_are_periods_however_they_are_written():
 
 def test_too_many_periods_are_put_together(monkeypatch):
     """Numbers in periods of the least power of two that is enough; texts by their first letters."""
-    monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 4 * 20)
+    monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 20 * SUMS_OF_PERIOD)
     y, p, q = drawn(SEED, 100)
     # Exactly as many as are kept.
     numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).contest.course
@@ -703,7 +704,7 @@ def narrow(request, monkeypatch):
     """Limits so low that few rows pass them."""
     if request.param == "few":
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
-        monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 16)
+        monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 4 * SUMS_OF_PERIOD)
         monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)

@@ -109,9 +109,7 @@ class PairEstimator:
         miscalibration, discrimination = self._parts(better, worse, place, lead)
         log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows
-        course = sequential_analysis(
-            self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
-        )
+        course = sequential_analysis(self.summary, (i, j), sign, lead)
         if self.summary.clusters is not None:
             # The rows of a period do not come one by one.
             unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")

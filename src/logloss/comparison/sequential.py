@@ -24,10 +24,10 @@ import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
 from logloss.answers.small_table import SmallTable
+from logloss.comparison.period_sums import PeriodSums
 from logloss.data.values import Array
 from logloss.inference.moments import dot
-from logloss.onepass.kernels.exact import ratio
-from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import value_text
 
 ALPHA = 1 - CONFIDENCE
@@ -106,23 +106,17 @@ def boundary(variance: Array, rho: Array) -> Array:
     return np.sqrt(square)
 
 
-def sequential_analysis(
-    periods: GroupedSummary | None, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
-) -> Course:
-    """The course of a lead: sign × (loss of the first of the pair − that of the second).
-
-    of_range: the column of the sums with the squares of the pair's ranges, and of the counts of those without bound.
-    """
+def sequential_analysis(summary: ComparisonSummary, pair: tuple[int, int], sign: int, lead: float) -> Course:
+    """The course of a lead: sign × (loss of the first of the pair − that of the second)."""
+    periods = summary.periods
     if periods is None:
         return Course()
-    of_pair = [1 + number for number in pair]
-    counts = periods.totals.counts
-    infinite = counts[:, of_pair]
-    n_unbounded = int(counts[:, of_range].sum())
-    names = [period_text(name) for name in periods.names]
-    weights, leads, variances, total = _relative(periods, of_pair, of_range, sign)
+    sums = PeriodSums.of(summary, pair, sign)
+    weights, leads, variances = sums.weights, sums.leads, sums.squares_of_range / 4
+    n_unbounded = int(sums.n_unbounded.sum())
+    names = [period_text(name) for name in sums.names]
     reason = ""
-    if infinite.any():
+    if sums.n_infinite.any():
         reason = "infinite"
     elif not weights.all():
         reason = "the weights are too far apart"
@@ -131,14 +125,14 @@ def sequential_analysis(
     if reason:
         return Course(len(names), periods.is_over, Estimate(lead, reason=reason), Estimate(lead, reason=reason))
     dependent, n_lags = newey_west(leads, weights, lead)
-    evidence = np.cumsum(leads) * float(total / Fraction(greatest_weight))
+    evidence = np.cumsum(leads) * float(sums.total / Fraction(summary.greatest_weight))
     if n_unbounded:
         reason = f"one of them said 0 or 1 in {n_unbounded:,} rows, the other did not: no bound to what it could lose"
         return Course(len(names), periods.is_over, Estimate(lead, reason=reason), dependent, n_lags)
-    means, lows, highs = sequence_of(weights, leads, variances, counts[:, 0])
+    means, lows, highs = sequence_of(weights, leads, variances, sums.n_rows)
     is_clear = (lows > 0) & (evidence >= LOG_OF_20)
     first = int(np.argmax(is_clear)) if is_clear.any() else -1
-    columns = {"period": names, "rows": counts[:, 0].tolist(), "lead_nats": means.tolist()}
+    columns = {"period": names, "rows": sums.n_rows.tolist(), "lead_nats": means.tolist()}
     columns |= {"low": lows.tolist(), "high": highs.tolist(), "log_evidence_nats": evidence.tolist()}
     last = Estimate(lead, float(lows[-1]), float(highs[-1]))
     if not math.isfinite(last.high):
@@ -155,30 +149,6 @@ def period_text(name: float | str) -> str:
     if stamp is None:
         return name
     return stamp["date"] if stamp["midnight"] else stamp["date"] + stamp["time"]
-
-
-def _relative(
-    periods: GroupedSummary, of_pair: list[int], of_range: int, sign: int
-) -> tuple[Array, Array, Array, Fraction]:
-    """(Share of all weight, lead over all weight, V over its square) of each period, and all weight.
-
-    The sums are integers in units of u = 2^(32·first); V has the square of a weight as its unit.
-    """
-    table = periods.sums
-    weights = table.integers(0)
-    total = sum(weights)
-    first, second = (table.integers(column) for column in of_pair)
-    ranges = table.integers(of_range)
-    shift = 32 * table.first
-    # (v·u) / (total·u)² = v / (total²·u), and V is a quarter of it.
-    up, down = max(0, -shift), max(0, shift)
-    square = 4 * total * total << down
-    columns = (
-        np.array([value / total for value in weights]),
-        np.array([sign * (a - b) / total for a, b in zip(first, second, strict=True)]),
-        np.array([ratio(value << up, square) for value in ranges]),
-    )
-    return *columns, Fraction(total << down, 1 << up)
 
 
 def sequence_of(weights: Array, leads: Array, variances: Array, n_rows: Array) -> tuple[Array, Array, Array]:

@@ -56,6 +56,18 @@ def losses_and_logits(y, p, q, z, losses, logits):
         logits[i] = logit
 
 
+@compiled
+def losses_if(p, q, z, if_one, if_zero):
+    """What each row would cost if 1 happened, and if 0 did. Cost: 2 ns a row, 4 from logits."""
+    for i in range(p.shape[0]):
+        if z is not None:
+            if_one[i], if_zero[i] = softplus_pair(np.float64(z[i]))
+        else:
+            one = np.float64(p[i])
+            if_one[i] = surprisal_of_one(one)
+            if_zero[i] = surprisal_of_zero(one) if q is None else surprisal_of_one(np.float64(q[i]))
+
+
 @inlined
 def difference(a, b):
     """a − b of losses, 0 where one of them is infinite."""

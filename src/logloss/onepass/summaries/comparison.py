@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -17,16 +16,13 @@ from logloss.onepass.kernels import paired_losses
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
+from logloss.onepass.summaries.group_gaps import SUMS_OF_PAIR, GapsByGroup, LossesOfBlock, PairsOfBlock
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
 from logloss.onepass.summaries.scores import bins_of, keys_of
 from logloss.onepass.summaries.tables import Floats
 from logloss.text import count, listed, significant
-
-# Losses and logits of each forecast.
-Seen = Sequence[tuple[Floats, Floats]]
 
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
 MOST_JOINT, LEAST_JOINT = 1 << 15, 1 << 10
@@ -66,12 +62,13 @@ class ComparisonSummary:
         groups = GroupedSummary.empty_of(by, GROUP, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None
         if groups is not None and cluster:
             groups = groups.with_clusters(n_forecasts)
+        n_sums = 1 + n_forecasts + len(SUMS_OF_PAIR[PERIOD]) * n_pairs
         return cls(
             (LossSummary.empty(clusters=clusters),) * n_forecasts,
             (Contrast(),) * n_pairs,
             (JointScores(limit),) * n_pairs,
             groups,
-            GroupedSummary.empty_of((order,), PERIOD, n_counts + n_pairs, 1 + n_forecasts + n_pairs) if order else None,
+            GroupedSummary.empty_of((order,), PERIOD, n_counts + n_pairs, n_sums) if order else None,
         )
 
     @classmethod
@@ -144,6 +141,24 @@ def pairs_of(n_forecasts: int) -> list[tuple[int, int]]:
     return list(combinations(range(n_forecasts), 2))
 
 
+def bounds_of(
+    one: Floats, zero: Floats, other_one: Floats, other_zero: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """(How far below 0, how far above 0 the first forecast's loss less the other's can be; where that has no bound).
+
+    Of what each costs if 1 happens, and if 0 does. 0 lies between, though rounding, and P(0) from a column of its own,
+    may put both differences on one side of it by a little. Without a bound both are 0.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Equal infinities are no difference.
+        if_one = np.where(one == other_one, 0.0, one - other_one)
+        if_zero = np.where(zero == other_zero, 0.0, zero - other_zero)
+        below = np.maximum(-np.minimum(if_one, if_zero), 0.0)
+        above = np.maximum(np.maximum(if_one, if_zero), 0.0)
+        is_out = np.isinf(below + above)
+    return np.where(is_out, 0.0, below), np.where(is_out, 0.0, above), is_out
+
+
 class ComparisonWorkspace:
     """What one worker adds blocks to."""
 
@@ -154,9 +169,7 @@ class ComparisonWorkspace:
         self.joint = [JointWorkspace(each) for each in settings.joint]
         n_forecasts, n_pairs = len(settings.losses), len(self.pairs)
         self.groups, self.periods = (
-            None
-            if each is None
-            else GroupWorkspace(each, GapsByGroup(n_forecasts, n_pairs, has_squares=each.kind == GROUP))
+            None if each is None else GroupWorkspace(each, GapsByGroup(n_forecasts, n_pairs, each.kind))
             for each in settings.keyed
         )
         self.greatest_weight = 0.0
@@ -188,34 +201,44 @@ class ComparisonWorkspace:
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
         if self.groups is not None or self.periods is not None:
-            self._add_by_key(block, seen, LossesOfBlock.of(block, [losses for losses, _ in seen]))
+            self._add_by_key(block, LossesOfBlock.of(block, [losses for losses, _ in seen]))
 
-    def _add_by_key(self, block: Block, seen: Seen, losses: LossesOfBlock) -> None:
+    def _add_by_key(self, block: Block, losses: LossesOfBlock) -> None:
         """Take in rows under their group and period."""
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
                 clusters = hashes_of(block.cluster) if block.cluster else None
-                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, self._gaps(losses), [], clusters)
+                pairs = PairsOfBlock([], self._differences(losses), [])
+                self.groups.sums.add(block, numbers, self.groups.n_keys, losses, pairs, clusters)
         if self.periods is not None:
             numbers = self.periods.numbers_of(block)
             if numbers is not None:
-                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, *self._ranges(seen))
+                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, self._bounded(block, losses))
 
-    def _gaps(self, losses: LossesOfBlock) -> list[Floats]:
+    def _differences(self, losses: LossesOfBlock) -> list[Floats]:
         """How far each two losses are apart, 0 where one of them is infinite."""
         costs, impossible = losses.costs, losses.impossible
         return [np.where(impossible[i] | impossible[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
 
-    def _ranges(self, seen: Seen) -> tuple[list[Floats], list[NDArray[np.bool_]]]:
-        """(How far each two losses could have been apart, whatever had happened; where that has no bound)."""
-        ranges = []
-        for i, j in self.pairs:
-            r, s = seen[i][1], seen[j][1]
-            with np.errstate(invalid="ignore", over="ignore"):
-                ranges.append(np.where(r == s, 0.0, np.abs(r - s)))
-        unbounded = [np.isinf(each) for each in ranges]
-        return [np.where(is_out, 0.0, each) for is_out, each in zip(unbounded, ranges, strict=True)], unbounded
+    def _bounded(self, block: Block, losses: LossesOfBlock) -> PairsOfBlock:
+        """How far below and above 0 each difference could have been, whatever had happened; where that has no bound."""
+        sides = []
+        for proba, of_zero, logit in block.forecasts:
+            if_one, if_zero = np.empty(block.n_rows), np.empty(block.n_rows)
+            paired_losses.losses_if(logit if proba is None else proba, of_zero, logit, if_one, if_zero)
+            sides.append((if_one, if_zero))
+        bounds = [bounds_of(*sides[i], *sides[j]) for i, j in self.pairs]
+        below, above, unbounded = (
+            [each[0] for each in bounds],
+            [each[1] for each in bounds],
+            [each[2] for each in bounds],
+        )
+        ranges = [low + high for low, high in zip(below, above, strict=True)]
+        differences = [
+            np.where(is_out, 0.0, each) for each, is_out in zip(self._differences(losses), unbounded, strict=True)
+        ]
+        return PairsOfBlock([*below, *above], [*differences, *ranges], unbounded)
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""

@@ -1,4 +1,10 @@
-"""What a comparison adds up of each group or period: the losses of every forecast, and how far each two are apart."""
+"""What a comparison adds up of each group or period: the losses of every forecast, and what is of each two of them.
+
+d      loss of the first of a pair less that of the second, in a row: of one of two values that both forecasts fix
+       beforehand, one for each label, with 0 between them
+below  how far below 0 the lesser of the two lies        above  how far above 0 the greater one does
+range  below + above: |r − s|, with r and s the logits
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
+from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.tables import (
     CountTable,
@@ -27,6 +34,14 @@ from logloss.onepass.summaries.tables import (
 
 # Squares of floats between them are what squares of their mantissas are.
 LEAST_SQUARE, GREATEST_SQUARE = 2.0**-1000, 2.0**1000
+# What is summed of each pair, with w the weight: of groups Σ (w·d)²; of periods Σ w·below, Σ w·above, Σ (w·d)² and
+# Σ (w·range)², rows without a bound of the range left out.
+SUMS_OF_PAIR = {GROUP: ("squares",), PERIOD: ("below", "above", "squares", "squares_of_range")}
+
+
+def column_of_pair(name: str, place: int, n_forecasts: int, n_pairs: int) -> int:
+    """Where a sum of a pair stands among those of a period: after the weight and the losses."""
+    return 1 + n_forecasts + SUMS_OF_PAIR[PERIOD].index(name) * n_pairs + place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +64,28 @@ class LossesOfBlock:
         return cls(costs, impossible, scaled(block.sample_weight), [scaled(cost) for cost in costs])
 
 
-class GapsByGroup:
-    """Losses and gaps by number of the group or period.
+@dataclass(frozen=True, slots=True)
+class PairsOfBlock:
+    """Of each pair what is summed as it stands, what is summed squared, and which rows are only counted."""
 
-    has_squares: whether weights are also summed squared, as the errors of groups need them. Of rows without weights the
-    distinct sums are fewer: `plain` says which of those each sum is.
+    summed: Sequence[Floats]
+    squared: Sequence[Floats]
+    counted: Sequence[NDArray[np.bool_]]
+
+
+class GapsByGroup:
+    """Losses, and sums of each pair, by number of the group or period.
+
+    kind: of groups weights are also summed squared, as their errors need them. Of rows without weights the distinct
+    sums are fewer: `plain` says which of those each sum is.
     """
 
-    def __init__(self, n_forecasts: int, n_pairs: int, *, has_squares: bool) -> None:
-        self._has_squares = has_squares
-        weighted, pairs = tuple(range(1 + n_forecasts)), tuple(range(1 + n_forecasts, 1 + n_forecasts + n_pairs))
-        self._plain_of = (*weighted, *weighted, *pairs) if has_squares else (*weighted, *pairs)
+    def __init__(self, n_forecasts: int, n_pairs: int, kind: str) -> None:
+        self._has_squares = kind == GROUP
+        n_plain = 1 + n_forecasts
+        weighted = tuple(range(n_plain))
+        pairs = tuple(range(n_plain, n_plain + len(SUMS_OF_PAIR[kind]) * n_pairs))
+        self._plain_of = (*weighted, *weighted, *pairs) if self._has_squares else (*weighted, *pairs)
 
     def resume(self, kept: GroupedSummary) -> None:
         """Begin with what a summary holds."""
@@ -77,14 +103,12 @@ class GapsByGroup:
         numbers: Slots,
         n_keys: int,
         losses: LossesOfBlock,
-        gaps: Sequence[Floats],
-        unbounded: Sequence[NDArray[np.bool_]],
+        pairs: PairsOfBlock,
         clusters: Ints | None = None,
     ) -> None:
-        """Take in rows; gaps: what is squared, of each pair; unbounded: where that has no bound, which is counted;
-        clusters: their hashes, where groups have sums by cluster."""
+        """Take in rows; clusters: their hashes, where groups have sums by cluster."""
         self._totals = with_room(self._totals, n_keys)
-        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *unbounded)):
+        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *pairs.counted)):
             self._count(column, numbers, n_keys, chosen, block.counts)
         weight, costs = losses.weight, losses.scaled_costs
         columns = [] if weight is None else [weight, *(product_of(weight, cost) for cost in costs)]
@@ -93,13 +117,15 @@ class GapsByGroup:
         if weight is not None:
             if self._has_squares:
                 columns += [product_of(weight, weight), *(product_of(weight, weight, cost) for cost in costs)]
-            columns += [product_of(weight, weight, square(gap)) for gap in gaps]
+            columns += [product_of(weight, scaled(each)) for each in pairs.summed]
+            columns += [product_of(weight, weight, square(each)) for each in pairs.squared]
             for column, values in enumerate(columns):
                 self._sums.add(column, *values, numbers, n_keys, block.counts)
             return
         # Sorted once for all columns: each then adds up a key's rows in registers.
         runs = long_runs_of(numbers, n_keys)
-        for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *map(plain_square, gaps))):
+        squares = map(plain_square, pairs.squared)
+        for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *pairs.summed, *squares)):
             if isinstance(plain, tuple):
                 self._plain.add(column, *plain, numbers, n_keys, block.counts)
             else:

@@ -32,7 +32,7 @@ GROUP, CLUSTER, PERIOD = "group", "cluster", "period"
 GROUP_BITS = 12
 MOST_GROUPS = 1 << GROUP_BITS
 # Sums of all periods together, so that the size does not grow with the number of forecasts.
-MOST_PERIOD_SUMS = 1 << 17
+MOST_PERIOD_SUMS = 1 << 18
 # The bits of a hash that its bucket does not depend on.
 BUCKET_SHIFT = 52
 # The one level at which groups, and clusters, are too many: nothing is kept, or buckets.
