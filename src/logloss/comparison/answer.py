@@ -171,6 +171,8 @@ def put_contest(figures: dict[str, Any], contest: Contest) -> None:
     course = contest.course
     put_estimate(figures, "sequence_nats", course.sequence)
     put_estimate(figures, "dependent_nats", course.dependent)
+    figures["n_cosines"] = course.n_cosines
+    put(figures, "effective_periods", course.effective_periods, course.dependent.reason)
     figures["clear_since"] = course.clear_since or None
     figures["rows_needed"] = contest.rows_needed
     put(figures, "detectable_nats", contest.detectable, contest.lead.reason)

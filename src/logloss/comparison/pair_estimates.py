@@ -109,8 +109,10 @@ class PairEstimator:
         miscalibration, discrimination = self._parts(better, worse, place, lead)
         log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows
+        error = math.nan if paired.reason or not math.isfinite(lead) else paired.sampling.error
+        of_range = 1 + len(self.names) + place
         course = sequential_analysis(
-            self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
+            self.summary.periods, (i, j), of_range, sign, lead, self.summary.greatest_weight, error
         )
         if self.summary.clusters is not None:
             # The rows of a period do not come one by one.
@@ -141,7 +143,7 @@ class PairEstimator:
             course,
             needed,
             width * error if has_error else math.nan,
-            self._cautions(moments, contrast, sign),
+            (*self._cautions(moments, contrast, sign), *course.cautions),
             self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),

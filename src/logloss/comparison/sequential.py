@@ -10,22 +10,22 @@ Nothing is clipped and no range is assumed. ρ must be fixed before the outcomes
 10^8 rows (PLANNED_ROWS) as far apart as those of the first period in which the two forecasts differ.
 
 References: Robbins (1970), doi:10.1214/aoms/1177696786; Howard, Ramdas, McAuliffe and Sekhon (2021),
-doi:10.1214/20-AOS1991; Newey and West (1987), doi:10.2307/1913610, and their rule of thumb of 1994.
+doi:10.1214/20-AOS1991.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
+from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.small_table import SmallTable
+from logloss.comparison.autocorrelation import cautions_of_periods, long_run
 from logloss.data.values import Array
-from logloss.inference.moments import dot
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.text import value_text
@@ -40,8 +40,6 @@ N_STEPS = 12
 LARGEST = 1e100
 # Evidence of 20 to 1, as convincing as a test at 5 %.
 LOG_OF_20 = math.log(20.0)
-# Fewer periods say nothing of how they depend on each other.
-FEWEST_PERIODS = 10
 # A time stamp as Arrow and NumPy write it, with nothing but zeros after the second.
 TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:00)|\d\d:\d\d:\d\d))(?:\.0+)?")
 
@@ -59,9 +57,13 @@ class Course:
     sequence : Estimate
         The lead with an interval that holds at all periods at once, however often one looks; for each pair by itself.
     dependent : Estimate
-        The lead with an interval that lets neighbouring periods depend on each other (Newey–West).
-    n_lags : int
-        How many periods apart they may.
+        The lead with an interval that lets neighbouring periods depend on each other (equally weighted cosines).
+    n_cosines : int
+        How many cosines its variance is estimated from: the degrees of freedom of its Student's t.
+    effective_periods : float
+        How many independent periods of equal weight would vary as much, by an estimate from those cosines.
+    cautions : tuple of str
+        Where that interval, or the lead's own, may be too narrow: periods too few or too autocorrelated.
     clear_since : str
         The first period after which the sequence left no doubt which one is better and the evidence was 20 to 1 or
         more; "" if there is none.
@@ -82,9 +84,11 @@ class Course:
     is_coarse: bool = False
     sequence: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
     dependent: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
-    n_lags: int = 0
+    n_cosines: int = 0
+    effective_periods: float = math.nan
     clear_since: str = ""
     table: SmallTable | None = field(default=None, repr=False)
+    cautions: tuple[str, ...] = ()
 
 
 def boundary(variance: Array, rho: Array) -> Array:
@@ -107,11 +111,18 @@ def boundary(variance: Array, rho: Array) -> Array:
 
 
 def sequential_analysis(
-    periods: GroupedSummary | None, pair: tuple[int, int], of_range: int, sign: int, lead: float, greatest_weight: float
+    periods: GroupedSummary | None,
+    pair: tuple[int, int],
+    of_range: int,
+    sign: int,
+    lead: float,
+    greatest_weight: float,
+    error: float,
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
     of_range: the column of the sums with the squares of the pair's ranges, and of the counts of those without bound.
+    error: the standard error of the lead of independent rows, or clusters; nan if it has none.
     """
     if periods is None:
         return Course()
@@ -128,13 +139,21 @@ def sequential_analysis(
         reason = "the weights are too far apart"
     elif not (variances.max() < LARGEST and np.abs(leads).max() < LARGEST):
         reason = "their log-odds are too far apart"
+    course = Course(len(names), periods.is_over, Estimate(lead, reason=reason), Estimate(lead, reason=reason))
     if reason:
-        return Course(len(names), periods.is_over, Estimate(lead, reason=reason), Estimate(lead, reason=reason))
-    dependent, n_lags = newey_west(leads, weights, lead)
+        return course
+    found = long_run(leads, weights)
+    course = replace(
+        course,
+        dependent=found.estimate(lead),
+        n_cosines=int(found.sampling.degrees),
+        effective_periods=found.effective_periods,
+        cautions=cautions_of_periods(found, len(names), error),
+    )
     evidence = np.cumsum(leads) * float(total / Fraction(greatest_weight))
     if n_unbounded:
         reason = f"one of them said 0 or 1 in {n_unbounded:,} rows, the other did not: no bound to what it could lose"
-        return Course(len(names), periods.is_over, Estimate(lead, reason=reason), dependent, n_lags)
+        return replace(course, sequence=Estimate(lead, reason=reason))
     means, lows, highs = sequence_of(weights, leads, variances, counts[:, 0])
     is_clear = (lows > 0) & (evidence >= LOG_OF_20)
     first = int(np.argmax(is_clear)) if is_clear.any() else -1
@@ -144,7 +163,7 @@ def sequential_analysis(
     if not math.isfinite(last.high):
         last = Estimate(lead, 0.0, 0.0) if not variances.any() else Estimate(lead, reason="no two rows differ enough")
     since = names[first] if first >= 0 else ""
-    return Course(len(names), periods.is_over, last, dependent, n_lags, since, SmallTable(columns))
+    return replace(course, sequence=last, clear_since=since, table=SmallTable(columns))
 
 
 def period_text(name: float | str) -> str:
@@ -198,21 +217,3 @@ def sequence_of(weights: Array, leads: Array, variances: Array, n_rows: Array) -
     # Before the two differ there is nothing to see.
     width[:first] = np.inf
     return mean, mean - width, mean + width
-
-
-def newey_west(leads: Array, weights: Array, lead: float) -> tuple[Estimate, int]:
-    """The mean lead with an interval that lets neighbouring periods depend on each other, and for how many lags.
-
-    Bartlett's weights; ⌊4(T/100)^(2/9)⌋ lags; t with T − 1 degrees of freedom.
-    """
-    n_periods = len(leads)
-    n_lags = math.floor(4 * (n_periods / 100) ** (2 / 9))
-    if n_periods < FEWEST_PERIODS:
-        return Estimate(lead, reason=f"too few periods ({n_periods})"), n_lags
-    deviations = leads - weights * (leads.sum() / weights.sum())
-    variance = dot(deviations, deviations)
-    for lag in range(1, n_lags + 1):
-        variance += 2 * (1 - lag / (n_lags + 1)) * dot(deviations[lag:], deviations[:-lag])
-    error = math.sqrt(max(variance, 0.0) * n_periods / (n_periods - 1))
-    width = student_quantile(n_periods - 1) * error
-    return Estimate(lead, lead - width, lead + width), n_lags

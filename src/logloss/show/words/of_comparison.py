@@ -203,14 +203,21 @@ def evidence_rows(c: Comparison) -> list[list[str]]:
         if not course.sequence.has_interval:
             told = f"none: {course.sequence.reason}"
         lines.append(["always valid", _ends(course.sequence, digits), told])
-        told = f"neighbouring periods may depend on each other (Newey–West, {counted(course.n_lags, 'lag')})"
-        if not course.dependent.has_interval:
-            told = f"none: {course.dependent.reason}"
-        lines.append(["dependence", _ends(course.dependent, digits), told])
+        lines.append(["autocorrelation", _ends(course.dependent, digits), autocorrelation_text(contest)])
     if math.isfinite(contest.detectable):
         power = f"what {counted(c.n_rows, 'row')} show 4 times in 5"
         lines.append(["detectable", fixed(contest.detectable, digits), power])
     return lines
+
+
+def autocorrelation_text(contest: Contest) -> str:
+    """What the interval of dependent periods assumes, and whether it may be too narrow."""
+    course = contest.course
+    if not course.dependent.has_interval:
+        return f"none: {course.dependent.reason}"
+    periods = f"{count(course.n_periods)} of them are worth {significant(course.effective_periods, 2)} independent ones"
+    caution = "; see the caution" if course.cautions else ""
+    return f"neighbouring periods may depend on each other: {periods} ({counted(course.n_cosines, 'cosine')}){caution}"
 
 
 def _ends(estimate: Estimate, digits: int) -> str:
