@@ -110,21 +110,21 @@ def test_errors_of_equal_clusters_are_those_of_statsmodels():
     assert contest.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
 
 
-def test_the_error_of_dependent_periods_is_that_of_statsmodels():
-    """Weighted least squares of period means on a constant, Bartlett's weights, the same lags."""
-    y, p, q = drawn(SEED, 700)
-    day = np.sort(np.random.default_rng(SEED).integers(0, 120, 700))
-    found = logloss.compare(y, {"p": p, "q": q}, order=day).contest.course
-    d = losses_of(y, q) - losses_of(y, p)
-    days, place = np.unique(day, return_inverse=True)
-    rows, sums = np.bincount(place), np.bincount(place, d)
-    fit = sm.WLS(sums / rows, np.ones(len(days)), weights=rows).fit(
-        cov_type="HAC", cov_kwds={"maxlags": found.n_lags, "use_correction": True}
-    )
-    assert found.n_lags == math.floor(4 * (len(days) / 100) ** (2 / 9))
-    width = scipy.stats.t.ppf(0.975, len(days) - 1) * float(fit.bse[0])
-    # use_correction multiplies by T / (T − 1), as we do.
-    assert found.dependent.high - found.dependent == pytest.approx(width, rel=1e-9)
+def test_the_error_of_dependent_periods_is_that_of_a_regression_on_cosines():
+    """Coefficients of statsmodels' least squares: cosines of type II are orthogonal to each other and to a constant."""
+    y, p, q = drawn(SEED, 2400)
+    day = np.arange(2400) // 20
+    contest = logloss.compare(y, {"p": p, "q": q}, order=day).contest
+    sign = 1 if contest.better == "p" else -1
+    means = sign * (losses_of(y, q) - losses_of(y, p)).reshape(120, 20).mean(axis=1)
+    place = math.pi * (np.arange(120) + 0.5) / 120
+    # ⌊0.4·120^(2/3)⌋ = ⌊9.73⌋
+    fit = sm.OLS(means, sm.add_constant(np.column_stack([np.cos(place * j) for j in range(1, 10)]))).fit()
+    # Λ_j = √(T/2) times the coefficient; Ω is the mean of their squares, the error √(Ω/T).
+    error = math.sqrt(float((fit.params[1:] ** 2).mean()) / 2)
+    found = contest.course
+    assert (found.n_cosines, found.cautions) == (9, ())
+    assert found.dependent.high - found.dependent == pytest.approx(scipy.stats.t.ppf(0.975, 9) * error, rel=1e-9)
 
 
 def test_parts_have_the_errors_of_the_rows():

@@ -167,10 +167,14 @@ def put_contest(figures: dict[str, Any], contest: Contest) -> None:
     figures["is_identical"] = contest.is_identical
     put_estimate(figures, "more_miscalibration_nats", contest.miscalibration)
     put_estimate(figures, "more_discrimination_nats", contest.discrimination)
-    put(figures, "log_evidence_nats", contest.log_evidence, contest.evidence_reason)
     course = contest.course
     put_estimate(figures, "sequence_nats", course.sequence)
     put_estimate(figures, "dependent_nats", course.dependent)
-    figures["clear_since"] = course.clear_since or None
+    figures["n_cosines"] = course.n_cosines
+    put(figures, "effective_periods", course.effective_periods, course.dependent.reason)
+    put(figures, "log_evidence_nats", course.log_evidence, course.sequence.reason)
+    figures["first_excluded"] = course.first_excluded or None
+    figures["is_first_for_better"] = course.is_first_for_better
+    figures["still_excludes"] = course.still_excludes
     figures["rows_needed"] = contest.rows_needed
     put(figures, "detectable_nats", contest.detectable, contest.lead.reason)

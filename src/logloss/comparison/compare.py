@@ -207,7 +207,7 @@ def ranking_of(order: list[str], losses: dict[str, Estimate], contests: tuple[Co
             "behind_nats": [float(each) for each in behind],
             "behind_nats_low": [each.low for each in behind],
             "behind_nats_high": [each.high for each in behind],
-            "log_evidence_nats": [math.nan if each is None else each.log_evidence for each in first],
-            "clear_since": ["" if each is None else each.course.clear_since for each in first],
+            "first_excluded": ["" if each is None else each.course.first_excluded for each in first],
+            "still_excludes": [each is not None and each.course.still_excludes for each in first],
         }
     )

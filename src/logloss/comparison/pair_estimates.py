@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +19,7 @@ from logloss.comparison.pairwise import (
     PairSums,
     simultaneous_level,
 )
-from logloss.comparison.sequential import sequential_analysis
+from logloss.comparison.sequential import DEPENDENT, sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
@@ -32,7 +30,7 @@ from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
@@ -66,8 +64,8 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 class PairEstimator:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
-        self.summary, self.names = summary, names
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], within: str = DEPENDENT) -> None:
+        self.summary, self.names, self.within = summary, names, within
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.
         self.level = simultaneous_level(len(self.pairs))
@@ -107,13 +105,11 @@ class PairEstimator:
         undecided = reason or why_too_few(self.moments[better].effective_clusters)
         at_once = paired.estimate(self.level, lead) if not undecided else Estimate(lead, reason=undecided)
         miscalibration, discrimination = self._parts(better, worse, place, lead)
-        log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows
-        course = sequential_analysis(self.summary, (i, j), sign, lead)
-        if self.summary.clusters is not None:
-            # The rows of a period do not come one by one.
-            unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")
-            course = replace(course, sequence=unknown, clear_since="", table=None) if course.n_periods else course
+        error = math.nan if paired.reason or not math.isfinite(lead) else paired.sampling.error
+        course = sequential_analysis(
+            self.summary, (i, j), sign, lead, error=error, within=self.within, n_pairs=len(self.pairs)
+        )
         # An interval for all pairs that would have to exclude 0, with the power asked for.
         width = student_quantile(paired.sampling.degrees, self.level) + Z_OF_POWER
         has_error = not paired.reason and math.isfinite(lead)
@@ -134,12 +130,10 @@ class PairEstimator:
             contrast.sum("cc") == 0 and not any(counts[1:3]),
             miscalibration,
             discrimination,
-            log_evidence,
-            no_evidence,
             course,
             needed,
             width * error if has_error else math.nan,
-            self._cautions(moments, contrast, sign),
+            (*self._cautions(moments, contrast, sign), *course.cautions),
             self._groups(better, worse, place),
             self._apart(contrast, sign),
             tuple(row.first for row in contrast.apart),
@@ -187,16 +181,6 @@ class PairEstimator:
         mine, other = (self.summary.losses[number] for number in (better, worse))
         # One integer, rounded once: the difference of two rounded losses would lose digits.
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
-
-    def _evidence(self, lead: float) -> tuple[float, str]:
-        """Σ of the differences, the heaviest row counting as one."""
-        if self.summary.clusters is not None:
-            return math.nan, "rows of a cluster depend on each other"
-        if math.isnan(lead):
-            return math.nan, "both losses are infinite"
-        # Exactly: sums of weights and their greatest may leave the floats, their ratio does not.
-        weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
-        return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
 
     def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""

@@ -58,12 +58,9 @@ class Contest:
     miscalibration, discrimination : Estimate
         What the worse has more of, or less, without what the isotonic fits overfit: lead = miscalibration −
         discrimination.
-    log_evidence : float
-        Logarithm of the likelihood ratio of the better to the worse, in nats: 3.0 is 20 to 1. The ratio is a test of
-        the worse one's probabilities that one may look at whenever one likes. nan with `evidence_reason`.
     course : Course
-        What `order=` shows: the error with neighbouring periods dependent, a confidence sequence, since when it was
-        clear.
+        What `order=` shows: a confidence sequence and when it first excluded 0, evidence by betting, the interval with
+        neighbouring periods dependent.
     rows_needed : int or None
         How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
         there is none to show.
@@ -93,8 +90,6 @@ class Contest:
     is_identical: bool
     miscalibration: Estimate
     discrimination: Estimate
-    log_evidence: float
-    evidence_reason: str
     course: Course
     rows_needed: int | None
     detectable: float

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_comparison import lead_digits, odds, ranking_rows
+from logloss.show.words.of_comparison import condition, excluded_text, lead_digits, odds, ranking_rows
 from logloss.show.words.of_measurement import group_value, signed
 from logloss.text import counted, interval, printable
 
@@ -52,27 +52,20 @@ def lead(c: Comparison) -> Drawing:
         values = every[name]
         columns[name] = [values[number] for number in chosen]
     periods = every["period"]
-    since = periods.index(course.clear_since) + 1 if course.clear_since in periods else math.nan
-    last = every[len(every) - 1]
+    first = periods.index(course.first_excluded) + 1 if course.first_excluded in periods else math.nan
     said = (
-        f"After each of {counted(course.n_periods, 'period')} of {printable(c.order)}: how far {better} is ahead of "
-        f"{worse} so far. The band holds the lead at all times together with 95 %: look whenever you like"
+        f"How far {better} is ahead of {worse} so far, period by period. The confidence sequence {condition(c)}; it "
+        f"{excluded_text(c.contest)}."
     )
-    if course.clear_since:
-        said += f"; with evidence of 20 to 1 it first lay above 0 at {printable(course.clear_since)}."
-    elif last["low"] <= 0 <= last["high"]:
-        said += "; at the end it still holds 0."
-    else:
-        said += "."
     digits = lead_digits(c.contest.lead)
-    rows = [["after", "rows", "lead so far", "always valid", "evidence"]]
+    rows = [["after", "rows", "lead so far", "confidence sequence", "evidence"]]
     step = max(1, math.ceil(len(every) / MOST_LISTED))
     for number in sorted({*range(0, len(every), step), len(every) - 1}):
         row = every[number]
         ends = interval(row["low"], row["high"], digits) if math.isfinite(row["high"]) else "without limit"
         cells = [printable(str(row["period"])), f"{row['rows']:,}", signed(row["lead_nats"], digits), ends]
         rows.append([*cells, odds(row["log_evidence_nats"])])
-    figures = {"order": printable(c.order, 40), "clear_at": since, "clear_since": course.clear_since}
+    figures = {"order": printable(c.order, 40), "first_at": first, "first_excluded": course.first_excluded}
     return Drawing("lead", title, said, {"course": SmallTable(columns)}, figures | view(every), rows)
 
 

@@ -40,14 +40,14 @@ def lead(ax: Axes, drawing: Drawing) -> None:
     # What leaves the axes by far needs no exact place.
     reach = 3 * (high - low)
     band = [np.clip(np.array(course[name]), low - reach, high + reach) for name in ("low", "high")]
-    ax.fill_between(number, *band, color=BAND, linewidth=0, label="always valid: 95 %")
+    ax.fill_between(number, *band, color=BAND, linewidth=0, label="95 % confidence sequence")
     ax.plot(
         number, np.clip(course["lead_nats"], low - reach, high + reach), color=BLUE, linewidth=1.6, label="lead so far"
     )
     ax.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    if math.isfinite(figures["clear_at"]):
-        clear = {"color": ORANGE, "linewidth": 1.2, "linestyle": (0, (4, 2))}
-        ax.axvline(figures["clear_at"], label=f"clear since {cut(figures['clear_since'], 16)}", **clear)
+    if math.isfinite(figures["first_at"]):
+        first = {"color": ORANGE, "linewidth": 1.2, "linestyle": (0, (4, 2))}
+        ax.axvline(figures["first_at"], label=f"first excluded 0: {cut(figures['first_excluded'], 16)}", **first)
     ax.set_xlim(number[0], number[-1] if len(number) > 1 else number[0] + 1)
     ax.set_ylim(low, high)
     longest = max(len(str(name)) for name in course["period"])

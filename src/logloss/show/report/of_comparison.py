@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 from logloss.comparison import Comparison
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_comparison import (
     evidence_rows,
+    excluded_text,
     header,
     lead_digits,
-    odds,
     parts_rows,
     ranking_rows,
     sentence,
@@ -63,13 +61,17 @@ def sections(c: Comparison) -> list[tuple[str, str]]:
 
 def _pairs(c: Comparison) -> str:
     """Every two forecasts."""
-    rows = [["better", "worse", "lead (nats)", "95 % by itself", "95 % for all pairs", "evidence"]]
+    is_ordered = c.contest.course.n_periods > 0
+    sequence = ["confidence sequence"] if is_ordered else []
+    rows = [["better", "worse", "lead (nats)", "95 % by itself", "95 % for all pairs", *sequence]]
     for contest in c.contests[:MOST_LISTED]:
         digits = lead_digits(contest.lead)
         both = [shown(each, digits) for each in (contest.lead, contest.simultaneous)]
-        evidence = "" if math.isnan(contest.log_evidence) else odds(contest.log_evidence)
-        rows.append([printable(contest.better), printable(contest.worse), fixed(contest.lead, digits), *both, evidence])
-    return page.table(rows, "llrllr", label="All pairs")
+        course = contest.course
+        sequence = [excluded_text(contest)] if course.n_periods and course.sequence.has_interval else [""]
+        names = [printable(contest.better), printable(contest.worse)]
+        rows.append([*names, fixed(contest.lead, digits), *both, *(sequence if is_ordered else [])])
+    return page.table(rows, "llrll" + "l" * is_ordered, label="All pairs")
 
 
 def remarks(c: Comparison) -> str:
@@ -77,7 +79,14 @@ def remarks(c: Comparison) -> str:
     said = [
         "Differences are taken row by row, so that what makes a row hard for all forecasts cancels. Losses are −log of "
         "the probability given to what happened, natural logarithms, in nats per row. Nothing was clipped.",
-        "Evidence of 20 to 1 is a likelihood ratio: had the worse one's probabilities been right, a bet on those of "
-        "the better one would have won that much with a chance of 1 in 20 at most, however often one looked.",
     ]
+    if c.contest.course.n_periods:
+        said.append(
+            "The confidence sequence may be looked at after every period: at all of them together it holds the mean of "
+            "what the lead of each period was to be expected to be, with 95 %. It needs that all forecasts and weights "
+            "of a period precede its outcomes, and nothing else, but independent rows of a period where these were "
+            "asked for. Evidence is an e-value, half of what bets against “the better one is better in no period” have "
+            "won: where that is so, it is ever 20 to 1 with a chance of 1 in 20 at most. One good period is enough to "
+            "refute that, so that it may be large while the sequence still holds 0."
+        )
     return page.paragraphs(said)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
+from logloss.comparison.sequential import INDEPENDENT
 from logloss.show.words.of_measurement import (
     caution_lines,
     decimal,
@@ -29,6 +31,7 @@ from logloss.text import (
 )
 
 N_APART_SHOWN = 3
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 N_GROUPS_SHOWN = 20
 # Nats of evidence from which it is written as a power of ten.
 MANY_NATS = math.log(1e6)
@@ -71,13 +74,23 @@ def sentence(c: Comparison) -> str:
 
 
 def since(contest: Contest) -> str:
-    """Since when it was clear, where the rows have an order."""
+    """When the sequence first excluded 0, where the rows have an order."""
     course = contest.course
-    if course.clear_since:
-        return f"; clear since {printable(course.clear_since)}{'…' if course.is_coarse else ''}"
     if course.n_periods and course.sequence.has_interval:
-        return "; not yet clear to someone who looks after every period"
+        return f"; the confidence sequence {excluded_text(contest)}"
     return ""
+
+
+def excluded_text(contest: Contest) -> str:
+    """`first excluded 0 on 2011-09-27 and still does`."""
+    course = contest.course
+    if not course.first_excluded:
+        return "does not exclude 0"
+    period = printable(course.first_excluded)
+    at = f"on {period}" if DATE.fullmatch(course.first_excluded) else f"at {period}"
+    at += "…" if course.is_coarse else ""
+    of_other = "" if course.is_first_for_better else f", in favour of {printable(contest.worse)},"
+    return f"first excluded 0 {at}{of_other} and {'still does' if course.still_excludes else 'no longer does'}"
 
 
 def needed(c: Comparison) -> str:
@@ -134,9 +147,9 @@ def header(c: Comparison) -> str:
 
 def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
     """The forecasts from the best to the worst, and how the columns are aligned."""
-    is_ordered = any(row["clear_since"] for row in c.ranking)
+    is_ordered = any(row["first_excluded"] for row in c.ranking)
     at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
-    lines = [["", "log loss", "[95 %]", "behind", at_once, *(["clear since"] if is_ordered else [])]]
+    lines = [["", "log loss", "[95 %]", "behind", at_once, *(["sequence first excluded 0"] if is_ordered else [])]]
     for number, row in enumerate(c.ranking):
         name = row["forecast"]
         loss = c.log_losses[name]
@@ -148,7 +161,8 @@ def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
             behind = Estimate(row["behind_nats"], row["behind_nats_low"], row["behind_nats_high"])
             cells += ["" if math.isnan(behind) else fixed(behind, digits)]
             cells += [interval(behind.low, behind.high, digits) if behind.has_interval else ""]
-        lines.append(cells + ([printable(row["clear_since"])] if is_ordered else []))
+        still = "" if not row["first_excluded"] else ", still does" if row["still_excludes"] else ", no longer does"
+        lines.append(cells + ([printable(row["first_excluded"]) + still] if is_ordered else []))
     return lines, "lrlrl" + ("l" if is_ordered else "")
 
 
@@ -188,29 +202,45 @@ def evidence_rows(c: Comparison) -> list[list[str]]:
     """How sure it is to people who look once, every day, or with suspicion."""
     contest, course = c.contest, c.contest.course
     if contest.is_identical:
-        return [["evidence", "1 to 1: no row tells them apart", ""]]
+        return [["evidence", "none: no row tells them apart", ""]]
     better, worse = printable(contest.better), printable(contest.worse)
     digits = lead_digits(contest.lead)
     lines = []
-    if not math.isnan(contest.log_evidence):
-        about = f"against the probabilities of {worse}, as a bet on those of {better}"
-        lines.append(["evidence", odds(contest.log_evidence), about])
     if course.n_periods:
-        what = f"{counted(course.n_periods, 'period')} of {printable(c.order)}"
-        coarse = " (neighbours put together)" if course.is_coarse else ""
-        alone = ", of this pair alone" if len(c.contests) > 1 else ""
-        told = f"holds after each of {what}{coarse}, however often one looks{alone}"
+        told = f"{excluded_text(contest)}; {condition(c)}"
         if not course.sequence.has_interval:
             told = f"none: {course.sequence.reason}"
-        lines.append(["always valid", _ends(course.sequence, digits), told])
-        told = f"neighbouring periods may depend on each other (Newey–West, {counted(course.n_lags, 'lag')})"
-        if not course.dependent.has_interval:
-            told = f"none: {course.dependent.reason}"
-        lines.append(["dependence", _ends(course.dependent, digits), told])
+        lines.append(["confidence sequence", _ends(course.sequence, digits), told])
+        if not math.isnan(course.log_evidence):
+            about = f"an e-value against another claim: that {better} is better than {worse} in no period"
+            lines.append(["evidence", odds(course.log_evidence), about])
+        lines.append(["autocorrelation", _ends(course.dependent, digits), autocorrelation_text(contest)])
     if math.isfinite(contest.detectable):
         power = f"what {counted(c.n_rows, 'row')} show 4 times in 5"
         lines.append(["detectable", fixed(contest.detectable, digits), power])
     return lines
+
+
+def condition(c: Comparison) -> str:
+    """When the sequence holds, and what it assumes."""
+    course = c.contest.course
+    what = f"{counted(course.n_periods, 'period')} of {printable(c.order)}"
+    joined = ", neighbours put together," if course.is_coarse else ""
+    of_pairs = f", for all {counted(len(c.contests), 'pair')} at once" if len(c.contests) > 1 else ""
+    rows = " and its rows are independent given them" if c.within == INDEPENDENT else ""
+    return (
+        f"holds after each of {what}{joined} at once{of_pairs}, if all forecasts of a period precede its outcomes{rows}"
+    )
+
+
+def autocorrelation_text(contest: Contest) -> str:
+    """What the interval of dependent periods assumes, and whether it may be too narrow."""
+    course = contest.course
+    if not course.dependent.has_interval:
+        return f"none: {course.dependent.reason}"
+    periods = f"{count(course.n_periods)} of them are worth {significant(course.effective_periods, 2)} independent ones"
+    caution = "; see the caution" if course.cautions else ""
+    return f"neighbouring periods may depend on each other: {periods} ({counted(course.n_cosines, 'cosine')}){caution}"
 
 
 def _ends(estimate: Estimate, digits: int) -> str:
