@@ -22,7 +22,7 @@ from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.pairwise import simultaneous_level
 from logloss.inference.moments import effective_count
-from logloss.onepass.summaries import ComparisonSummary, cluster_sums, comparison, contrast, group_keys
+from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -705,6 +705,7 @@ def narrow(request, monkeypatch):
     if request.param == "few":
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 4)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 4 * SUMS_OF_PERIOD)
+        monkeypatch.setattr(cluster_periods, "MOST_CLUSTERS", 3)
         monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)

@@ -21,6 +21,7 @@ from logloss.onepass.summaries import (
     ColumnSummary,
     GroupedSummary,
     cells,
+    cluster_periods,
     cluster_sums,
     contrast,
     features,
@@ -29,11 +30,12 @@ from logloss.onepass.summaries import (
     scores,
 )
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
+from logloss.onepass.summaries.cluster_periods import ClusterPeriods, ClusterPeriodsWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSums, ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.features import DistinctValues, Levels, Range
-from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock
+from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock, PairsOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
 from logloss.onepass.summaries.loss import UnlabelledSums
@@ -131,17 +133,23 @@ def cluster_sums_of(block) -> ClusterSums:
     return workspace.freeze()
 
 
+def cluster_periods_of(block) -> ClusterPeriods:
+    workspace = ClusterPeriodsWorkspace()
+    workspace.add(hashes_of(block.cluster), block.order)
+    return workspace.freeze()
+
+
 def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
     """Rows and rows of 1; the sums of weight and of probability."""
 
     def of(block) -> GroupedSummary:
-        workspace = GroupWorkspace(empty, GapsByGroup(1, 0, has_squares=False))
+        workspace = GroupWorkspace(empty, GapsByGroup(1, 0, PERIOD))
         for piece in pieces_of(block):
             numbers = workspace.numbers_of(piece)
             if numbers is not None:
                 losses = LossesOfBlock.of(piece, [piece.forecasts[0][0]])
                 losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
-                workspace.sums.add(piece, numbers, workspace.n_keys, losses, [], [])
+                workspace.sums.add(piece, numbers, workspace.n_keys, losses, PairsOfBlock([], [], []))
         return workspace.freeze()
 
     return of
@@ -195,6 +203,8 @@ MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
         COARSE_CELLS,
         lambda a, b: a.merge(b, PROBA, CLUSTERS_SHIFT),
     ),
+    (ClusterPeriods, ""): Maker(two_forecast_tables(PROBAS), cluster_periods_of, ClusterPeriods()),
+    (ClusterPeriods, "dates"): Maker(two_forecast_tables(PROBAS).map(with_dates), cluster_periods_of, ClusterPeriods()),
     (ClusterSums, ""): Maker(grouped_tables(PROBAS), cluster_sums_of, ClusterSums.empty(1)),
     (GroupedSummary, "groups"): Maker(two_forecast_tables(PROBAS), gaps_of(BY), BY),
     (GroupedSummary, "periods"): Maker(two_forecast_tables(PROBAS), gaps_of(NUMBERS), NUMBERS),
@@ -243,6 +253,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(scores, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_DISTINCT", 3)
         monkeypatch.setattr(cells, "MOST_CELLS", 4)
+        monkeypatch.setattr(cluster_periods, "MOST_CLUSTERS", 2)
         monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)

@@ -120,6 +120,6 @@ def test_zero_and_what_happened_lie_between_the_bounds(table):
     assert np.array_equal(turned.leads, -found.leads)
     is_whole = ~found.n_infinite.any(axis=1) & (found.n_unbounded == 0)
     losses = sum(each.sum("c") / each.sum("w") for each in summary.losses)
-    slack = ROUNDING * (losses + found.ranges) + SUBNORMAL
+    slack = ROUNDING * losses + ROUNDING * found.ranges + SUBNORMAL
     assert (found.leads >= found.least - slack)[is_whole].all()
     assert (found.leads <= found.least + found.ranges + slack)[is_whole].all()

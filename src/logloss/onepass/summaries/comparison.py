@@ -14,6 +14,7 @@ from logloss.data.keys import GroupKey
 from logloss.errors import DataError
 from logloss.onepass.kernels import paired_losses
 from logloss.onepass.kernels.hashing import hashes_of
+from logloss.onepass.summaries.cluster_periods import ClusterPeriods, ClusterPeriodsWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.group_gaps import SUMS_OF_PAIR, GapsByGroup, LossesOfBlock, PairsOfBlock
@@ -33,7 +34,8 @@ class ComparisonSummary:
     """Everything that a comparison reports, of the same rows for every forecast.
 
     losses: one for each forecast, with its clusters; contrasts, joint: one for each pair, in the order of `pairs_of`.
-    groups, periods: sums of the losses by name. greatest_weight: of any row (1 where there are none).
+    groups, periods: sums of the losses by name. greatest_weight: of any row (1 where there are none). cluster_periods:
+    which periods clusters lie in; None without clusters or periods.
     """
 
     losses: tuple[LossSummary, ...] = ()
@@ -42,6 +44,7 @@ class ComparisonSummary:
     groups: GroupedSummary | None = None
     periods: GroupedSummary | None = None
     greatest_weight: float = 0.0
+    cluster_periods: ClusterPeriods | None = None
 
     @classmethod
     def empty(
@@ -69,6 +72,7 @@ class ComparisonSummary:
             (JointScores(limit),) * n_pairs,
             groups,
             GroupedSummary.empty_of((order,), PERIOD, n_counts + n_pairs, n_sums) if order else None,
+            cluster_periods=ClusterPeriods() if cluster and order else None,
         )
 
     @classmethod
@@ -97,6 +101,9 @@ class ComparisonSummary:
             groups,
             periods,
             max(self.greatest_weight, other.greatest_weight),
+            None
+            if self.cluster_periods is None or other.cluster_periods is None
+            else self.cluster_periods.merge(other.cluster_periods),
         )
 
     @property
@@ -108,6 +115,11 @@ class ComparisonSummary:
     def clusters(self) -> GroupedSummary | None:
         """Sums and scores by cluster, of the first forecast."""
         return self.losses[0].clusters
+
+    @property
+    def clusters_in_one_period(self) -> bool | None:
+        """Whether each cluster lies in one period; None where there are too many to know, and without one of both."""
+        return None if self.cluster_periods is None else self.cluster_periods.are_single
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -172,6 +184,7 @@ class ComparisonWorkspace:
             None if each is None else GroupWorkspace(each, GapsByGroup(n_forecasts, n_pairs, each.kind))
             for each in settings.keyed
         )
+        self.cluster_periods = None if settings.cluster_periods is None else ClusterPeriodsWorkspace()
         self.greatest_weight = 0.0
 
     def add(self, block: Block) -> None:
@@ -205,16 +218,18 @@ class ComparisonWorkspace:
 
     def _add_by_key(self, block: Block, losses: LossesOfBlock) -> None:
         """Take in rows under their group and period."""
+        clusters = hashes_of(block.cluster) if block.cluster else None
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
-                clusters = hashes_of(block.cluster) if block.cluster else None
                 pairs = PairsOfBlock([], self._differences(losses), [])
                 self.groups.sums.add(block, numbers, self.groups.n_keys, losses, pairs, clusters)
         if self.periods is not None:
             numbers = self.periods.numbers_of(block)
             if numbers is not None:
                 self.periods.sums.add(block, numbers, self.periods.n_keys, losses, self._bounded(block, losses))
+            if self.cluster_periods is not None and clusters is not None and block.order is not None:
+                self.cluster_periods.add(clusters, block.order)
 
     def _differences(self, losses: LossesOfBlock) -> list[Floats]:
         """How far each two losses are apart, 0 where one of them is infinite."""
@@ -250,4 +265,5 @@ class ComparisonWorkspace:
             groups,
             periods,
             self.greatest_weight,
+            None if self.cluster_periods is None else self.cluster_periods.freeze(),
         )
