@@ -1,61 +1,140 @@
-"""What the sequences and the evidence of `compare` hold, by simulation; its intervals are in honesty.py.
+"""What the confidence sequence and the evidence of `compare` hold, and how soon they see a difference, by simulation.
 
-How often the truth leaves the sequence after any period; how often the evidence against the truth reaches 20 to 1; how
-often two equally good forecasters are called clearly different.
+    peeking      per cent of the runs in which looking after every period misleads
+    detection    rows until the sequence excludes 0, and until the evidence is 20 to 1, over those that a test of fixed
+                 size needs to see the difference 4 times in 5
+
+In a run with a shock, all rows of a period share a normal one in their log-odds, that no forecaster knows.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from functools import partial
+from multiprocessing import Pool
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from _record import Lines, record
+from _record import CORES, Lines, record
 from _samples import expected_loss, labels_of
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import logloss
 
-N_PERIODS, ROWS_OF_A_PERIOD = 200, 3
+KINDS = ("fair", "biased", "extreme", "fair, weighted")
+# (Periods, rows of each, standard deviation of the shock that they share).
+SERIES = ((200, 3, 0.0), (60, 100, 0.0), (60, 100, 0.5), (20, 1000, 0.2))
+# Nodes at which a normal shock is averaged over.
+NODES, MASSES = np.polynomial.hermite_e.hermegauss(30)
+BASE_RATES = (0.5, 0.1, 0.02, 0.002)
+# Of what one forecast knows of the log-odds and the other does not.
+NOISE = 0.5
+Z_OF_FIXED = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
 
-def misled(random: np.random.Generator, kind: str) -> tuple[bool, bool, bool]:
-    """Whether the truth left the sequence, one was called clear, and the evidence refuted the truth."""
-    n_rows = N_PERIODS * ROWS_OF_A_PERIOD
-    a = random.normal(0, 1, n_rows)
-    b = a + random.normal(0, 0.5, n_rows)
+def averaged(truth: Any, shock: float) -> Any:
+    """The chance of a 1 before the shock is known."""
+    if not shock:
+        return truth
+    shifted = expit(logit(truth)[:, None] + shock * NODES)
+    return shifted @ MASSES / MASSES.sum()
+
+
+def drawn(random: np.random.Generator, truth: Any, periods: Any, shock: float) -> Any:
+    """Labels, of which those of a period share a shock."""
+    moved = random.normal(0, shock, int(periods[-1]) + 1)[periods] if shock else 0.0
+    return labels_of(random, expit(logit(truth) + moved))
+
+
+def misled(seed: int, kind: str, series: tuple[int, int, float]) -> tuple[bool, bool, bool]:
+    """Whether the truth left the sequence, 0 did, and the evidence refuted what is true."""
+    n_periods, n_rows, shock = series
+    random = np.random.default_rng(np.random.SeedSequence([seed, KINDS.index(kind), SERIES.index(series)]))
+    periods = np.repeat(np.arange(n_periods), n_rows)
+    a = random.normal(0, 1, len(periods))
+    b = a + random.normal(0, NOISE, len(periods))
     if kind == "extreme":
-        a, b = np.full(n_rows, 18.4), np.full(n_rows, -18.4)
+        a, b = np.full(len(a), 18.4), np.full(len(a), -18.4)
     # Where this is true, both are equally good.
     truth = (np.logaddexp(0, a) - np.logaddexp(0, b)) / (a - b)
     if kind == "biased":
-        truth = np.clip(truth + random.uniform(-0.3, 0.3, n_rows), 0.01, 0.99)
-    options: dict[str, Any] = {"order": np.repeat(np.arange(N_PERIODS), ROWS_OF_A_PERIOD)}
+        truth = np.clip(truth + random.uniform(-0.3, 0.3, len(a)), 0.01, 0.99)
+    options: dict[str, Any] = {"order": periods}
+    weight = np.ones(len(a))
     if kind == "fair, weighted":
-        options["sample_weight"] = random.lognormal(0, 0.7, n_rows)
-    weight = options.get("sample_weight", np.ones(n_rows))
-    pair = logloss.compare(labels_of(random, truth), y_logit={"a": a, "b": b}, **options).contest
-    table = pair.course.table
-    gain = weight * (expected_loss(truth, b) - expected_loss(truth, a)) * (1 if pair.better == "a" else -1)
-    expected = (np.cumsum(gain) / np.cumsum(weight))[ROWS_OF_A_PERIOD - 1 :: ROWS_OF_A_PERIOD]
-    has_left = (np.array(table["low"]) > expected) | (np.array(table["high"]) < expected)
-    # The evidence against a is put to the test where a is the truth.
-    second = logloss.compare(labels_of(random, expit(a)), y_logit={"a": a, "b": b}, **options).contest
-    evidence = np.array(second.course.table["log_evidence_nats"]) * (-1 if second.better == "a" else 1)
-    return bool(has_left.any()), pair.course.clear_since != "", bool((evidence >= math.log(20)).any())
+        options["sample_weight"] = weight = random.lognormal(0, 0.7, len(a))
+    table, sign = course_of(drawn(random, truth, periods, shock), a, b, options)
+    likely = averaged(truth, shock)
+    lead = np.bincount(periods, weight * (expected_loss(likely, b) - expected_loss(likely, a)))
+    expected = sign * np.cumsum(lead) / np.cumsum(np.bincount(periods, weight))
+    low, high = np.array(table["low"]), np.array(table["high"])
+    has_left = (low > expected) | (high < expected)
+    # Where a is the truth b is better in no period. With a shock it is what was likely before: a's own forecast is not.
+    table, sign = course_of(drawn(random, expit(a), periods, shock), averaged_logit(a, shock), b, options)
+    refuted = sign < 0 and max(table["log_evidence_nats"]) >= math.log(20)
+    return bool(has_left.any()), bool(((low > 0) | (high < 0)).any()), refuted
+
+
+def averaged_logit(a: Any, shock: float) -> Any:
+    """The forecast that is right before the shock is known."""
+    return logit(averaged(expit(a), shock)) if shock else a
+
+
+def course_of(labels: Any, a: Any, b: Any, options: dict[str, Any]) -> tuple[Any, int]:
+    """(The periods of the contest, 1 if a leads, −1 if b)."""
+    pair = logloss.compare(labels, y_logit={"a": a, "b": b}, **options).contest
+    return pair.course.table, 1 if pair.better == "a" else -1
 
 
 def peeking(asked: argparse.Namespace) -> Lines:
     """Per cent of the runs in which looking after every period misleads."""
-    random = np.random.default_rng(2)
-    for kind in ("fair", "biased", "extreme", "fair, weighted"):
-        runs = [misled(random, kind) for _ in range(asked.runs)]
-        left, clear, refuted = (float(100 * np.mean(each)) for each in zip(*runs, strict=True))
-        figures = {"truth_left_percent": left, "truth_refuted_percent": refuted}
-        # One of the biased ones is better.
-        yield kind, figures if kind == "biased" else figures | {"called_clear_percent": clear}
+    with Pool(asked.workers) as pool:
+        for series in SERIES[: asked.series]:
+            for kind in KINDS:
+                runs = pool.map(partial(misled, kind=kind, series=series), range(asked.runs), chunksize=10)
+                left, excluded, refuted = (float(100 * np.mean(each)) for each in zip(*runs, strict=True))
+                figures = {"truth_left_percent": left, "truth_refuted_percent": refuted}
+                name = f"{kind}, {series[0]} periods of {series[1]:,} rows, shock {series[2]:g}"
+                # One of the biased ones is better.
+                yield name, figures if kind == "biased" else figures | {"excluded_0_percent": excluded}
+
+
+def seen(seed: int, base_rate: float, n_rows: int) -> tuple[float, float, float]:
+    """Rows until the sequence excludes 0, rows until the evidence is 20 to 1, the lead over its standard deviation."""
+    random = np.random.default_rng(np.random.SeedSequence([seed, int(1 / base_rate)]))
+    a = logit(base_rate) + random.normal(0, 1, n_rows)
+    b = a + random.normal(0, NOISE, n_rows)
+    pair = logloss.compare(labels_of(random, expit(a)), y_logit={"a": a, "b": b}, order=np.arange(n_rows)).contest
+    rows = np.cumsum(pair.course.table["rows"])
+    low, evidence = (np.array(pair.course.table[name]) for name in ("low", "log_evidence_nats"))
+    places = [np.flatnonzero(each) for each in (low > 0, evidence >= math.log(20))]
+    found = [float(rows[place[0]]) if len(place) and pair.better == "a" else math.inf for place in places]
+    return found[0], found[1], float(pair.lead) / (pair.error * math.sqrt(n_rows))
+
+
+def detection(asked: argparse.Namespace) -> Lines:
+    """Rows until a difference is seen."""
+    with Pool(asked.workers) as pool:
+        for base_rate in BASE_RATES:
+            # Some ten times as many as a test of fixed size needs.
+            n_rows = int(min(5_000 / base_rate**0.75, asked.largest))
+            runs = pool.map(partial(seen, base_rate=base_rate, n_rows=n_rows), range(asked.detections), chunksize=1)
+            sequence, evidence, effect = (np.array(each) for each in zip(*runs, strict=True))
+            fixed = (Z_OF_FIXED / float(effect.mean())) ** 2
+            yield (
+                f"base rate {base_rate:g}",
+                {
+                    "rows_of_a_fixed_test": fixed,
+                    "rows_of_the_sequence": float(np.median(sequence)),
+                    "rows_of_the_evidence": float(np.median(evidence)),
+                    "sequence_over_fixed": float(np.median(sequence)) / fixed,
+                    "evidence_over_fixed": float(np.median(evidence)) / fixed,
+                },
+            )
 
 
 if __name__ == "__main__":
-    record(peeking, runs=(1000, 2))
+    options = {"runs": (2000, 2), "series": (4, 1), "detections": (60, 2), "largest": (600_000, 3000)}
+    record(peeking, detection, **options, workers=(CORES, 1))

@@ -133,9 +133,7 @@ def test_evidence_of_independent_rows_is_below_1_on_average():
     for outcome in itertools.product([0, 1], repeat=4):
         best = np.array(outcome).reshape(2, 2)
         rows = least + gaps * best
-        leads = PeriodLeads(
-            np.full(2, 2.0), rows.sum(1), gaps.sum(1), least.sum(1), (rows**2).sum(1), (gaps**2).sum(1)
-        )
+        leads = PeriodLeads(np.full(2, 2.0), rows.sum(1), gaps.sum(1), least.sum(1), (rows**2).sum(1), (gaps**2).sum(1))
         mean += float(np.prod(np.where(best, shares, 1 - shares))) * math.exp(log_evidence_of(leads)[-1])
     assert 0.8 < mean <= 1 + ROUNDED
 

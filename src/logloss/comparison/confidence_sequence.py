@@ -1,8 +1,8 @@
 r"""A confidence sequence for the lead of one forecast over another, and evidence by betting, from sums of periods.
 
-Before a period both forecasts and all weights are fixed; then the period's lead X (the sum of w·d over its rows, d being
-the difference of the two losses) lies between its least possible value and that plus its range R = Σ w·\|r − s\|, with
-r and s the logits. Nothing is assumed of how rows of a period depend on each other, and nothing of how one period
+Before a period both forecasts and all weights are fixed; then the period's lead X (the sum of w·d over its rows, d
+being the difference of the two losses) lies between its least possible value and that plus its range R = Σ w·\|r − s\|,
+with r and s the logits. Nothing is assumed of how rows of a period depend on each other, and nothing of how one period
 depends on those before it.
 
 **The sequence.** For every x̂ that is fixed before the period, c the largest that x̂ − X can be, and 0 ≤ λ < 1/c,
@@ -35,8 +35,8 @@ from logloss.data.values import Array
 # are for a first period that is unusually large, its last ones for one that is small, and for differences so slight
 # that 10^10 periods are needed.
 HALVINGS = np.arange(-6, 26)
-# Where most weight lies: a forecast that is right has its fastest growth at λ = ½ per nat, which is 1/8 of the bound for
-# two that are a quarter of a nat apart. Weights fall with the square of the distance, so that none is out of reach.
+# Where most weight lies: a forecast that is right has its fastest growth at λ = ½ per nat, which is 1/8 of the bound
+# for two that are a quarter of a nat apart. Weights fall with the square of the distance, so that none is out of reach.
 LIKELIEST, SPREAD = 3.0, 4.0
 # What is left to the bound that looks at no outcome: it is the narrower one only in the first periods.
 SHARE_OF_HOEFFDING = 0.1

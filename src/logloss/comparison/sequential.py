@@ -32,9 +32,9 @@ TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:
 class Course:
     """What the order of the rows shows of a lead.
 
-    The sequence and the evidence assume that all forecasts and weights of a period precede its outcomes, and nothing
-    else: not of how rows of a period depend on each other (but where `within="independent"` says that they do not, given
-    the forecasts), nor periods on those before.
+    The sequence and the evidence assume that all forecasts and weights of a period precede its outcomes. Rows of a
+    period may depend on each other in any way (but with `within="independent"`, given the forecasts, in none), and
+    periods on those before.
 
     Attributes
     ----------
