@@ -144,8 +144,9 @@ def test_the_lead_of_a_pilot_is_not_taken_for_the_true_one(pilot):
 
 
 def test_how_uncertain_the_pilot_is_is_told(pilot):
-    """The upper 95 % limit of a standard deviation of normal values with 3,999 degrees of freedom."""
-    limit = math.sqrt(3999 / scipy.stats.chi2.ppf(0.05, 3999))
+    """The upper 95 % limit of a standard deviation with as many degrees of freedom as there are positives."""
+    n_positive = forecasts(4000)[0].sum()
+    limit = math.sqrt(n_positive / scipy.stats.chi2.ppf(0.05, n_positive))
     found = logloss.plan(pilot, difference=0.003)
     upper = logloss.plan(std=found.std * limit, difference=0.003)
     assert abs(found.rows_needed_high - upper.rows_needed) <= 1

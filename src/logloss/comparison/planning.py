@@ -2,8 +2,7 @@
 
 What varies is the difference of the two losses in a row. Its standard deviation is a guess, or that of a pilot (its
 standard error times the root of its rows, so that clusters and autocorrelation are in it), or what the two forecasts
-themselves say: where the probability of 1 is θ and the forecasts are p and q, the difference log(q/p) has the
-probability θ and log((1 − q)/(1 − p)) the rest, so that its mean and variance need no outcome.
+themselves expect.
 """
 
 from __future__ import annotations
@@ -14,24 +13,18 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
-
 from logloss.answers.answer import Answer
-from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
-from logloss.answers.figures import jsonable, number_of_json, put, put_estimate
+from logloss.answers.estimate import CONFIDENCE, Estimate
+from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.autocorrelation import is_much_wider
 from logloss.comparison.power import POWER, Shown, Spread, simultaneous_level, whole_rows
-from logloss.data.values import Array
+from logloss.comparison.spreads import Known, known_of_forecasts, known_of_pilot
 from logloss.errors import DataError
 from logloss.inference.cautions import FEWEST_CLUSTERS, FEWEST_ROWS
-from logloss.information import kl_divergence
-from logloss.text import printable, value_text
+from logloss.text import value_text
 
 # The powers whose rows are listed beside the one that is asked for.
 POWERS = (0.5, 0.8, 0.9, 0.95)
-# What the probability of 1 may be: that of the first forecast, of the second, or half of each.
-TRUTHS = {"first": 0.0, "halfway": 0.5, "second": 1.0}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -229,10 +222,11 @@ def plan(
             f"{value_text(asked.margin)}: no number of rows shows it."
         )
     if std is not None:
-        return _plan_of(asked, _Known(Spread(_number("std", std, 0.0)), "guess"))
+        return _plan_of(asked, Known(Spread(_number("std", std, 0.0)), "guess"))
     if forecasts is not None:
-        return _plan_of(asked, _of_forecasts(forecasts, asked))
-    return _plan_of(asked, _of_pilot(pilot, pair))
+        is_named = not (math.isnan(asked.difference) and math.isnan(asked.margin))
+        return _plan_of(asked, known_of_forecasts(forecasts, asked.shown(1), is_named=is_named))
+    return _plan_of(asked, known_of_pilot(pilot, pair))
 
 
 class _Asked(NamedTuple):
@@ -246,23 +240,12 @@ class _Asked(NamedTuple):
     n_pairs: float
 
     def shown(self, n_pairs: int) -> Shown:
-        """What each interval is to show."""
-        return Shown(simultaneous_level(n_pairs, self.confidence), self.power)
+        """What each interval is to show; n_pairs: how many there are if none was asked for."""
+        return Shown(simultaneous_level(self.pairs(n_pairs), self.confidence), self.power)
 
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of the differences. upper: the spread at the upper limit of its standard deviation."""
-
-    spread: Spread
-    std_from: str
-    difference: float = math.nan
-    upper: Spread | None = None
-    lead: Estimate = Estimate(math.nan, reason="no pilot")  # noqa: RUF009
-    n_pairs: int = 1
-    truths: SmallTable | None = None
-    is_clustered: bool = False
-    cautions: tuple[str, ...] = ()
+    def pairs(self, n_pairs: int) -> int:
+        """For how many pairs intervals are to hold."""
+        return n_pairs if math.isnan(self.n_pairs) else int(self.n_pairs)
 
 
 def _number(name: str, value: float | None, above: float = -math.inf, below: float = math.inf) -> float:
@@ -283,9 +266,9 @@ def _whole(name: str, value: int | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _plan_of(asked: _Asked, known: _Known) -> Plan:
+def _plan_of(asked: _Asked, known: Known) -> Plan:
     """The plan."""
-    n_pairs = known.n_pairs if math.isnan(asked.n_pairs) else int(asked.n_pairs)
+    n_pairs = asked.pairs(known.n_pairs)
     shown, is_margin = asked.shown(n_pairs), not math.isnan(asked.margin)
     difference, source = asked.difference, "asked"
     if math.isnan(difference):
@@ -336,126 +319,9 @@ def _plan_of(asked: _Asked, known: _Known) -> Plan:
     )
 
 
-def _few(rows: int | None, known: _Known) -> tuple[str, ...]:
+def _few(rows: int | None, known: Known) -> tuple[str, ...]:
     """What is said of so few rows that intervals may not hold."""
     least, what = (FEWEST_CLUSTERS, "clusters") if known.is_clustered else (FEWEST_ROWS, "rows")
     if rows is None or rows / known.spread.observation_rows >= least:
         return ()
     return (f"of fewer than {least} {what} an interval may be too narrow, and the power not what it says",)
-
-
-def _of_forecasts(forecasts: Mapping[str, Any], asked: _Asked) -> _Known:
-    """Mean and variance of the difference that two forecasts expect, if either is right or the mean of both."""
-    if not isinstance(forecasts, Mapping) or len(forecasts) != 2:
-        raise DataError("`forecasts` must be a dict of two arrays: the probabilities of the first and of the second.")
-    p, q = (_probabilities(name, values) for name, values in forecasts.items())
-    if p.shape != q.shape or p.ndim != 1 or not len(p):
-        raise DataError(f"`forecasts` must hold two arrays of one length, at least 1; got {p.shape} and {q.shape}.")
-    moments = {name: _expected(p, q, (1 - share) * p + share * q) for name, share in TRUTHS.items()}
-    if not any(std > 0 for _, std in moments.values()):
-        raise DataError("the two forecasts are the same in every row: nothing differs.")
-    # For a difference that is named any of them may be right: the one that varies most.
-    is_expected = math.isnan(asked.difference) and math.isnan(asked.margin)
-    std = moments["second"][1] if is_expected else max(std for _, std in moments.values())
-    shown = asked.shown(1 if math.isnan(asked.n_pairs) else int(asked.n_pairs))
-    rows = [whole_rows(shown.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
-    means, stds = zip(*moments.values(), strict=True)
-    table = SmallTable({"truth": list(TRUTHS), "difference_nats": means, "std_nats": stds, "rows": rows})
-    return _Known(Spread(std), "forecasts", moments["second"][0], truths=table)
-
-
-def _probabilities(name: str, values: Any) -> Array:
-    """The probabilities of a forecast, none of them 0 or 1."""
-    of = f'the probabilities of "{printable(name)}" must'
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{of} be numbers: {error}.") from error
-    outside = ~((array > 0) & (array < 1))
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise DataError(
-            f"{of} lie between 0 and 1, which they may not be: their loss has no finite variance; got "
-            f"{value_text(float(array.flat[row]))} at {row}."
-        )
-    return array
-
-
-def _expected(p: Array, q: Array, truth: Array) -> tuple[float, float]:
-    """(Mean, standard deviation) of the loss of p less that of q, where the probability of 1 is the truth."""
-    if_one, if_zero = np.log(q) - np.log(p), np.log1p(-q) - np.log1p(-p)
-    # As divergences, which lose no digits where the two are near each other.
-    means = kl_divergence(truth, p) - kl_divergence(truth, q)
-    mean = float(means.mean())
-    squares = truth * (if_one - mean) ** 2 + (1 - truth) * (if_zero - mean) ** 2
-    return mean, math.sqrt(float(squares.mean()))
-
-
-def _of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> _Known:
-    """What a pilot shows of a pair."""
-    kind = getattr(pilot, "saved", getattr(pilot, "kind", ""))
-    if not isinstance(pilot, Answer) or kind != "comparison":
-        raise DataError(f"`pilot` must be what `compare` gives, or a saved one; got a {type(pilot).__name__}.")
-    figures = pilot.to_dict()
-    try:
-        return _of_figures(figures, _row_of(figures, pair), is_first=pair is None)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"the saved comparison lacks a figure, or one is no number ({error}): compare again."
-        ) from error
-
-
-def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first: bool) -> _Known:
-    """The same of its figures; row: those of the pair. is_first: it is the one that the cautions are about."""
-    value, low, high = (number_of_json(row[f"lead_nats{end}"]) for end in ("", "_low", "_high"))
-    lead = Estimate(value, low, high)
-    if row["is_identical"]:
-        raise DataError("the two forecasts of the pilot cost the same in every row: nothing differs.")
-    if not math.isfinite(lead):
-        raise DataError(
-            "the difference of the pilot is infinite: a forecast of 0 or 1 was wrong. Plan with forecasts that give "
-            "neither, or with `std`."
-        )
-    error, is_clustered = number_of_json(row["standard_error_nats"]), "n_clusters" in figures
-    observations = number_of_json(row["effective_observations"])
-    if not error > 0:
-        reason = row.get("standard_error_nats_reason") or "it does not vary"
-        raise DataError(
-            f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
-        )
-    # Of periods that depend on each other, where that is more than chance.
-    n_cosines, width = row["n_cosines"], number_of_json(row["dependent_nats_high"]) - lead
-    if width > 0 and is_much_wider(width / student_quantile(n_cosines) / error, n_cosines):
-        error, observations, is_clustered = width / student_quantile(n_cosines), n_cosines + 1.0, True
-    spread = Spread.of_error(error, figures["n_rows"], observations)
-    n_forecasts = figures["n_forecasts"]
-    return _Known(
-        spread,
-        "pilot",
-        float(lead),
-        Spread(spread.std * _upper(observations - 1), spread.observation_rows),
-        lead,
-        n_forecasts * (n_forecasts - 1) // 2,
-        is_clustered=is_clustered,
-        cautions=tuple(figures["cautions"]) if is_first else (),
-    )
-
-
-def _upper(degrees: float) -> float:
-    """By how much a standard deviation of normal values with so many degrees of freedom may be too small, 95 in 100."""
-    from scipy.special import chdtri
-
-    return math.sqrt(degrees / float(chdtri(degrees, 0.95))) if degrees > 0 else math.inf
-
-
-def _row_of(figures: Mapping[str, Any], pair: tuple[str, str] | None) -> Mapping[str, Any]:
-    """The figures of a pair; of the best and the runner-up if none is named."""
-    if pair is None:
-        return figures
-    found = [row for row in figures["pairs"] if {row["better"], row["worse"]} == set(pair)]
-    if not found:
-        names = ", ".join(printable(name) for row in figures["ranking"] for name in [row["forecast"]])
-        raise DataError(f"`pair` must name two forecasts of the pilot ({names}); got {', '.join(map(str, pair))}.")
-    return dict(found[0])
