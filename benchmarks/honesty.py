@@ -4,6 +4,7 @@
     p_values                           calibrated forecasters called miscalibrated
     ranking                            areas under the curve with few positives
     pairs, moves                       differences of `compare`, terms of `diff`
+    periods, plans                     leads that are autocorrelated, rows that `plan` names
     coefficients                       of `fit`
     verdicts                           how many claims of the parts before it hold
 
@@ -22,6 +23,7 @@ from collections.abc import Callable
 import _honesty_fits
 import _honesty_measures
 import _honesty_pairs
+import _honesty_time
 from _honesty_claims import Case, all_answers, judged
 from _record import CORES, Figures, Lines, record
 
@@ -79,6 +81,16 @@ def moves(asked: argparse.Namespace) -> Lines:
     return claims(_honesty_pairs.moves, asked)
 
 
+def periods(asked: argparse.Namespace) -> Lines:
+    """Periods that depend on each other."""
+    return claims(_honesty_time.periods, asked)
+
+
+def plans(asked: argparse.Namespace) -> Lines:
+    """Rows that were planned."""
+    return claims(_honesty_time.plans, asked)
+
+
 def coefficients(asked: argparse.Namespace) -> Lines:
     """Of fits."""
     return claims(_honesty_fits.coefficients, asked)
@@ -95,5 +107,5 @@ def verdicts(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, coefficients, verdicts)
+    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, periods, plans, coefficients, verdicts)
     record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

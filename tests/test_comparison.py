@@ -20,7 +20,7 @@ import logloss
 from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
-from logloss.comparison.pairwise import simultaneous_level
+from logloss.comparison.power import simultaneous_level
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
 
@@ -633,9 +633,12 @@ def test_how_many_rows_would_settle_it_is_what_power_says():
     y, p, q = drawn(SEED, 3000, noise=0.12)
     contest = logloss.compare(y, {"p": p, "q": q}).contest
     d = losses_of(y, q) - losses_of(y, p)
-    needed = ((1.959964 + 0.841621) * d.std(ddof=1) / d.mean()) ** 2
-    assert contest.rows_needed == pytest.approx(needed, rel=1e-3)
-    assert contest.detectable == pytest.approx((1.959964 + 0.841621) * contest.error, rel=1e-6)
+    of_t_test = sm.stats.TTestPower()
+    needed = of_t_test.solve_power(effect_size=d.mean() / d.std(ddof=1), alpha=0.05, power=0.8)
+    # Rounded up, and a formula that is right to a row.
+    assert abs(contest.rows_needed - needed) < 2
+    detectable = of_t_test.solve_power(nobs=3000, alpha=0.05, power=0.8) * d.std(ddof=1)
+    assert contest.detectable == pytest.approx(detectable, rel=1e-5)
 
 
 # Text.

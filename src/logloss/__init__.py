@@ -19,6 +19,7 @@ for _kind, _file in {
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
+    "plan": "saved_answer:save_answer",
 }.items():
     register(
         _kind,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, Contest, Course, compare
+    from logloss.comparison import Comparison, Contest, Course, Plan, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -85,6 +86,8 @@ _HOMES = {
     "compare": "comparison",
     "Comparison": "comparison",
     "Contest": "comparison",
+    "plan": "comparison",
+    "Plan": "comparison",
     "diff": "difference",
     "Difference": "difference",
     "Course": "comparison",
@@ -128,6 +131,7 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "Plan",
     "Separation",
     "SeparationWarning",
     "SmallTable",
@@ -144,6 +148,7 @@ __all__ = [
     "load",
     "log_loss",
     "measure",
+    "plan",
     "surprisal",
 ]
 

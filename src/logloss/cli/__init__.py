@@ -17,8 +17,9 @@ from logloss.cli.exit_codes import main
 from logloss.cli.fit_command import fit, predict
 from logloss.cli.measure_command import measure, merge, show
 from logloss.cli.options import cli
+from logloss.cli.plan_command import plan
 
-for command in (demo, measure, merge, show, fit, predict, calibrate, compare, diff):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

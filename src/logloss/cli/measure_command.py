@@ -100,7 +100,7 @@ def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
 @everywhere
 @given_outputs
 def show(outputs: Outputs, file: str) -> None:
-    """Show what a summary, a model, a calibration, a comparison or a difference says."""
+    """Show what a summary, a model, a calibration, a comparison, a difference or a plan says."""
     outputs.check(file)
 
     from logloss.files.load import load

@@ -1,4 +1,4 @@
-"""Which of several forecasts is better, and how sure that is; and why the loss of one has moved.
+"""Which of several forecasts is better, how sure that is, and how many rows would show it.
 
 >>> import logloss
 >>> y, old, new = [1, 0, 1, 1] * 25, [0.5] * 100, [0.8, 0.4, 0.6, 0.9] * 25
@@ -12,6 +12,7 @@ from __future__ import annotations
 from logloss.comparison.answer import Comparison
 from logloss.comparison.compare import compare
 from logloss.comparison.pairwise import Contest
+from logloss.comparison.planning import Plan, plan
 from logloss.comparison.sequential import Course
 
-__all__ = ["Comparison", "Contest", "Course", "compare"]
+__all__ = ["Comparison", "Contest", "Course", "Plan", "compare", "plan"]

@@ -162,6 +162,7 @@ def put_contest(figures: dict[str, Any], contest: Contest) -> None:
     put_estimate(figures, "lead_for_all_pairs_nats", contest.simultaneous)
     put(figures, "lead_of_possible_nats", contest.lead_of_possible, "no row is possible for both")
     put(figures, "standard_error_nats", contest.error, contest.lead.reason)
+    put(figures, "effective_observations", contest.observations)
     names = ("n_impossible_for_best_only", "n_impossible_for_other_only", "n_impossible_for_both")
     figures |= dict(zip(names, contest.impossible, strict=True))
     figures["is_identical"] = contest.is_identical

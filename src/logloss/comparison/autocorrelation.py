@@ -4,10 +4,10 @@ What the periods 1 … T deviate, z_t = lead_t − w_t·mean, is projected on th
 Λ_j = √(2/T)·Σ z_t cos(πj(t − ½)/T). Each is nearly normal with the variance that the slow part of the series has, and
 nearly independent of the others: the mean of their squares estimates that variance with B degrees of freedom.
 
-That mean is too small where the spectrum still rises below the frequencies of the cosines. So a(1 + b/(1 + (j/c)²)), the
-spectrum of an autoregression of the first order (or of one under noise) near frequency 0, is fitted to the squares of the
-first 4·B cosines by Whittle's likelihood. Where it explains them clearly better than a level, and rises much towards 0,
-its value at 0 takes the place of the mean.
+That mean is too small where the spectrum still rises below the frequencies of the cosines. So a(1 + b/(1 + (j/c)²)),
+the spectrum of an autoregression of the first order (or of one under noise) near frequency 0, is fitted to the squares
+of the first 4·B cosines by Whittle's likelihood. Where it explains them clearly better than a level, and rises much
+towards 0, its value at 0 takes the place of the mean.
 
 References: Lazarus, Lewis, Stock and Watson (2018), doi:10.1080/07350015.2018.1506926, whose rule is B = ⌊0.4·T^(2/3)⌋;
 Whittle (1953), doi:10.1007/BF02590998. How often it holds: docs/inference.md.
@@ -149,7 +149,7 @@ def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) ->
             f"{periods_text(n_periods, found.worth)} (below {ENOUGH_PERIODS}) cannot show whether the lead changes "
             "slowly: the interval with autocorrelation may be too narrow"
         )
-    if not found.reason and error_of_rows > 0 and _is_much_wider(error / error_of_rows, n_cosines):
+    if not found.reason and error_of_rows > 0 and is_much_wider(error / error_of_rows, n_cosines):
         told.append(
             "rows of a period, or neighbouring periods, depend on each other: the standard error of the lead is "
             f"{significant(error, 2)}, not {significant(error_of_rows, 2)}, and the interval beside the lead too narrow"
@@ -157,7 +157,7 @@ def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) ->
     return tuple(told)
 
 
-def _is_much_wider(ratio: float, n_cosines: float) -> bool:
+def is_much_wider(ratio: float, n_cosines: float) -> bool:
     """Whether a standard error of so many cosines is more than another by more than chance makes it."""
     from scipy.special import chdtri
 

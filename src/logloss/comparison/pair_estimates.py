@@ -8,17 +8,16 @@ from functools import cached_property
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, student_quantile, with_interval
+from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
-    Z_OF_POWER,
     Contest,
     GroupPairSums,
     PairedDifference,
     PairSums,
-    simultaneous_level,
 )
+from logloss.comparison.power import Shown, Spread, simultaneous_level, whole_rows
 from logloss.comparison.sequential import DEPENDENT, sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
@@ -110,29 +109,24 @@ class PairEstimator:
         course = sequential_analysis(
             self.summary, (i, j), sign, lead, error=error, within=self.within, n_pairs=len(self.pairs)
         )
-        # An interval for all pairs that would have to exclude 0, with the power asked for.
-        width = student_quantile(paired.sampling.degrees, self.level) + Z_OF_POWER
-        has_error = not paired.reason and math.isfinite(lead)
-        needed = None
-        error = paired.sampling.error
-        if has_error and lead > 0 and error > 0:
-            # Errors shrink with the root of the rows. Not a power: that of a float raises an error at infinity.
-            rows = n_rows * (width * error / lead) * (width * error / lead)
-            needed = math.ceil(rows) if math.isfinite(rows) else None
+        # An interval for all pairs would have to exclude 0.
+        observations = min(paired.sampling.degrees + 1, n_rows)
+        spread, shown = Spread.of_error(error, n_rows, observations), Shown(self.level)
         return Contest(
             self.names[better],
             self.names[worse],
             whole,
             paired.estimate(),
             at_once,
-            error if has_error else math.nan,
+            error,
+            observations,
             (n_better, n_worse, counts[3]),
             contrast.sum("cc") == 0 and not any(counts[1:3]),
             miscalibration,
             discrimination,
             course,
-            needed,
-            width * error if has_error else math.nan,
+            whole_rows(shown.rows(lead, spread)) if error > 0 else None,
+            shown.detectable(spread, n_rows),
             (*self._cautions(moments, contrast, sign), *course.cautions),
             self._groups(better, worse, place),
             self._apart(contrast, sign),

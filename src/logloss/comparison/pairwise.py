@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,6 @@ from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import SUMS
 from logloss.text import significant
 
-# With how much certainty a planned number of rows shows a difference as large as the one that was found.
-POWER = 0.8
-Z_OF_POWER = NormalDist().inv_cdf(POWER)
 # Groups of fewer rows have no interval.
 FEWEST_OF_GROUP = 20
 
@@ -51,6 +47,8 @@ class Contest:
         effective clusters, which settle nothing.
     error : float
         Standard error of the lead; nan where it is not known.
+    observations : float
+        How many independent observations it is made of: effective rows, or effective clusters.
     impossible : tuple of int
         Rows that happened and were impossible for the better only, the worse only, both.
     is_identical : bool
@@ -65,7 +63,7 @@ class Contest:
         How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
         there is none to show.
     detectable : float
-        The lead, in nats, that these rows would have shown 4 times in 5.
+        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them.
     cautions : tuple of str
         Where few rows carry the variance of the lead.
     groups, apart : SmallTable
@@ -86,6 +84,7 @@ class Contest:
     lead_of_possible: Estimate
     simultaneous: Estimate
     error: float
+    observations: float
     impossible: tuple[int, int, int]
     is_identical: bool
     miscalibration: Estimate
@@ -145,14 +144,6 @@ class PairedDifference:
         if self.reason:
             return Estimate(value, reason=self.reason)
         return with_interval(value, self.sampling, level=level)
-
-
-def simultaneous_level(n_pairs: int) -> float:
-    """The level of each of so many intervals with which all hold 95 times in 100, whatever they have in common.
-
-    Šidák (1967), doi:10.1080/01621459.1967.10482935: of normal estimates with any correlation.
-    """
-    return math.exp(math.log(CONFIDENCE) / n_pairs)
 
 
 class GroupPairSums:

@@ -27,14 +27,15 @@ def load(path: StrPath) -> Any:
     Parameters
     ----------
     path : str or path
-        The file of a summary, a model, a calibration, a comparison or a difference; what it is, is read from the file.
+        The file of a summary, a model, a calibration, a comparison, a difference or a plan; what it is, is read from
+        the file.
 
     Returns
     -------
     Measurement, LogisticModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
-        and calibrations are those that were saved, to the bit; comparisons and differences have the words and figures
-        that they had.
+        and calibrations are those that were saved, to the bit; comparisons, differences and plans have the words and
+        figures that they had.
 
     Raises
     ------
@@ -70,6 +71,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "calibration": fitted_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
+    "plan": answer_of_fields,
 }
 
 

@@ -22,14 +22,14 @@ KINDS: dict[type, tuple[str, ...]] = {
     str: ("source", "positive", "best", "runner_up", "order"),
     float: ("base_rate", "sum_weight", "psi", "confidence"),
 }
-MAKERS = {"comparison": "compare", "difference": "diff"}
+MAKERS = {"comparison": "compare", "difference": "diff", "plan": "plan"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SavedAnswer(Answer):
-    """What a comparison or a difference said: it prints as it did, and has the same figures.
+    """What a comparison, a difference or a plan said: it prints as it did, and has the same figures.
 
-    saved: "comparison" or "difference". text: what it printed. figures: what `to_dict` gave.
+    saved: "comparison", "difference" or "plan". text: what it printed. figures: what `to_dict` gave.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from typing import Any
 
 from logloss.answers.answer import Answer
 from logloss.errors import DataError
-from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model
+from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
 from logloss.show.drawings.picture import Drawing as Drawing
 
 ROOMS = {
@@ -15,6 +15,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "plan": of_plan,
 }
 
 
@@ -28,13 +29,13 @@ def drawing(answer: Answer, kind: str | None = None) -> Drawing:
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, Calibration, Comparison or Difference
+    answer : Measurement, LogisticModel, Calibration, Comparison, Difference or Plan
         Whose picture.
     kind : str, optional
         Of a measurement "reliability", "parts", "costliest" or, with `by`, "groups"; of a model "coefficients",
         "passes" or, with one or two columns of numbers, "boundary"; of a calibration "map" or "saves"; of a comparison
-        "ranking", with `order` "lead", with `by` "groups"; of a difference "waterfall". The first that it has if left
-        out.
+        "ranking", with `order` "lead", with `by` "groups"; of a difference "waterfall"; of a plan "power". The first
+        that it has if left out.
 
     Returns
     -------
@@ -64,6 +65,6 @@ def _room(answer: Answer) -> Any:
     """The module that knows the pictures of such an answer."""
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
-        names = "Measurement, LogisticModel, Calibration, Comparison, Difference"
+        names = "Measurement, LogisticModel, Calibration, Comparison, Difference, Plan"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

@@ -12,7 +12,7 @@ from logloss.show.drawings import drawing
 try:
     from matplotlib.axes import Axes
 
-    from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model
+    from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
     from logloss.show.plot.inline_svg import inline_svg as inline_svg
     from logloss.show.plot.style import new_axes, say, settings
 except ImportError as error:
@@ -26,6 +26,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "plan": of_plan,
 }
 FORMATS = ("pdf", "svg", "png")
 

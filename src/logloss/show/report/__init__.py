@@ -7,7 +7,7 @@ import os
 from logloss.answers.answer import Answer
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
-from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model
+from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
 
 ROOMS = {
     "measurement": of_measurement,
@@ -15,6 +15,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "plan": of_plan,
 }
 
 

@@ -1,0 +1,165 @@
+"""How much the difference of two losses varies: as a pilot shows it, or as the two forecasts themselves expect it.
+
+Where the probability of 1 is θ and the forecasts are p and q, the difference log(q/p) has the probability θ and
+log((1 − q)/(1 − p)) the rest, so that its mean and variance need no outcome.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.answers.answer import Answer
+from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.figures import number_of_json
+from logloss.answers.small_table import SmallTable
+from logloss.comparison.autocorrelation import is_much_wider
+from logloss.comparison.power import Shown, Spread, whole_rows
+from logloss.data.values import Array
+from logloss.errors import DataError
+from logloss.information import kl_divergence
+from logloss.text import printable, value_text
+
+# What the probability of 1 may be: that of the first forecast, of the second, or half of each.
+TRUTHS = {"first": 0.0, "halfway": 0.5, "second": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the differences. upper: the spread at the upper limit of its standard deviation."""
+
+    spread: Spread
+    std_from: str
+    difference: float = math.nan
+    upper: Spread | None = None
+    lead: Estimate = Estimate(math.nan, reason="no pilot")  # noqa: RUF009
+    n_pairs: int = 1
+    truths: SmallTable | None = None
+    is_clustered: bool = False
+    cautions: tuple[str, ...] = ()
+
+
+def known_of_forecasts(forecasts: Mapping[str, Any], shown: Shown, *, is_named: bool) -> Known:
+    """Mean and variance of the difference that two forecasts expect, if either is right or the mean of both.
+
+    is_named: whether the difference that is planned for is another one, named by who asks.
+    """
+    if not isinstance(forecasts, Mapping) or len(forecasts) != 2:
+        raise DataError("`forecasts` must be a dict of two arrays: the probabilities of the first and of the second.")
+    p, q = (_probabilities(name, values) for name, values in forecasts.items())
+    if p.shape != q.shape or p.ndim != 1 or not len(p):
+        raise DataError(f"`forecasts` must hold two arrays of one length, at least 1; got {p.shape} and {q.shape}.")
+    moments = {name: _expected(p, q, (1 - share) * p + share * q) for name, share in TRUTHS.items()}
+    if not any(std > 0 for _, std in moments.values()):
+        raise DataError("the two forecasts are the same in every row: nothing differs.")
+    # For a difference that is named any of them may be right: the one that varies most.
+    std = max(std for _, std in moments.values()) if is_named else moments["second"][1]
+    rows = [whole_rows(shown.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
+    means, stds = zip(*moments.values(), strict=True)
+    table = SmallTable({"truth": list(TRUTHS), "difference_nats": means, "std_nats": stds, "rows": rows})
+    return Known(Spread(std), "forecasts", moments["second"][0], truths=table)
+
+
+def _probabilities(name: str, values: Any) -> Array:
+    """The probabilities of a forecast, none of them 0 or 1."""
+    of = f'the probabilities of "{printable(name)}" must'
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{of} be numbers: {error}.") from error
+    outside = ~((array > 0) & (array < 1))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            f"{of} lie between 0 and 1, which they may not be: their loss has no finite variance; got "
+            f"{value_text(float(array.flat[row]))} at {row}."
+        )
+    return array
+
+
+def _expected(p: Array, q: Array, truth: Array) -> tuple[float, float]:
+    """(Mean, standard deviation) of the loss of p less that of q, where the probability of 1 is the truth."""
+    if_one, if_zero = np.log(q) - np.log(p), np.log1p(-q) - np.log1p(-p)
+    # As divergences, which lose no digits where the two are near each other.
+    means = kl_divergence(truth, p) - kl_divergence(truth, q)
+    mean = float(means.mean())
+    squares = truth * (if_one - mean) ** 2 + (1 - truth) * (if_zero - mean) ** 2
+    return mean, math.sqrt(float(squares.mean()))
+
+
+def known_of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> Known:
+    """What a pilot shows of a pair."""
+    kind = getattr(pilot, "saved", getattr(pilot, "kind", ""))
+    if not isinstance(pilot, Answer) or kind != "comparison":
+        raise DataError(f"`pilot` must be what `compare` gives, or a saved one; got a {type(pilot).__name__}.")
+    figures = pilot.to_dict()
+    try:
+        return _of_figures(figures, _row_of(figures, pair), is_first=pair is None)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"the saved comparison lacks a figure, or one is no number ({error}): compare again."
+        ) from error
+
+
+def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first: bool) -> Known:
+    """The same of its figures; row: those of the pair. is_first: it is the one that the cautions are about."""
+    value, low, high = (number_of_json(row[f"lead_nats{end}"]) for end in ("", "_low", "_high"))
+    lead = Estimate(value, low, high)
+    if row["is_identical"]:
+        raise DataError("the two forecasts of the pilot cost the same in every row: nothing differs.")
+    if not math.isfinite(lead):
+        raise DataError(
+            "the difference of the pilot is infinite: a forecast of 0 or 1 was wrong. Plan with forecasts that give "
+            "neither, or with `std`."
+        )
+    error, is_clustered = number_of_json(row["standard_error_nats"]), "n_clusters" in figures
+    observations = number_of_json(row["effective_observations"])
+    if not error > 0:
+        reason = row.get("standard_error_nats_reason") or "it does not vary"
+        raise DataError(
+            f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
+        )
+    # Of periods that depend on each other, where that is more than chance.
+    n_cosines, width = row["n_cosines"], number_of_json(row["dependent_nats_high"]) - lead
+    if width > 0 and is_much_wider(width / student_quantile(n_cosines) / error, n_cosines):
+        error, observations, is_clustered = width / student_quantile(n_cosines), n_cosines + 1.0, True
+    spread = Spread.of_error(error, figures["n_rows"], observations)
+    n_forecasts, rate = figures["n_forecasts"], number_of_json(figures["base_rate"])
+    return Known(
+        spread,
+        "pilot",
+        float(lead),
+        Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.observation_rows),
+        lead,
+        n_forecasts * (n_forecasts - 1) // 2,
+        is_clustered=is_clustered,
+        cautions=tuple(figures["cautions"]) if is_first else (),
+    )
+
+
+def _upper(degrees: float) -> float:
+    """By how much a standard deviation with so many degrees of freedom may be too small, 95 times in 100.
+
+    Of a pilot, the observations of the rarer class: where positives are rare, few rows have large differences. With one
+    less than the number of rows, as of normal values, it holds 60 to 66 times at a base rate of 0.02, so 93 to 100.
+    """
+    from scipy.special import chdtri
+
+    return math.sqrt(degrees / float(chdtri(degrees, 0.95))) if degrees > 0 else math.inf
+
+
+def _row_of(figures: Mapping[str, Any], pair: tuple[str, str] | None) -> Mapping[str, Any]:
+    """The figures of a pair; of the best and the runner-up if none is named."""
+    if pair is None:
+        return figures
+    found = [row for row in figures["pairs"] if {row["better"], row["worse"]} == set(pair)]
+    if not found:
+        names = ", ".join(printable(name) for row in figures["ranking"] for name in [row["forecast"]])
+        raise DataError(f"`pair` must name two forecasts of the pilot ({names}); got {', '.join(map(str, pair))}.")
+    return dict(found[0])

@@ -1,0 +1,314 @@
+"""How many rows show what: the formula beside exact power, plans of every kind, and bad input by its words."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy.special import expit
+from scipy.stats import binom
+from statsmodels.stats.power import NormalIndPower, TTestPower
+
+import logloss
+from logloss import DataError
+from logloss.comparison.power import Shown, Spread, simultaneous_level
+from logloss.onepass.kernels.losses import soft_surprisals
+
+SEED = 5
+
+
+def forecasts(n_rows, seed=SEED):
+    """Labels, a forecast with noise, and one with less."""
+    random = np.random.default_rng(seed)
+    z = random.normal(-1, 1, n_rows)
+    labels = (random.random(n_rows) < expit(z)).astype(int)
+    return labels, {"old": expit(z + random.normal(0, 0.6, n_rows)), "new": expit(z + random.normal(0, 0.2, n_rows))}
+
+
+def differences(labels, of):
+    losses = {}
+    for name, p in of.items():
+        losses[name] = np.empty(len(labels))
+        soft_surprisals(labels.astype(float), p, None, None, losses[name])
+    return losses["old"] - losses["new"]
+
+
+@pytest.fixture(scope="module")
+def pilot():
+    return logloss.compare(*forecasts(4000))
+
+
+# The formula.
+
+
+@pytest.mark.parametrize("effect", [0.8, 0.3, 0.05, 0.001])
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_the_rows_of_a_plan_are_those_of_the_t_test(effect, power, alpha):
+    """Within a row of the exact power, and more than the normal test needs by what t needs; both of statsmodels."""
+    found = logloss.plan(std=1.0, difference=effect, power=power, confidence=1 - alpha)
+    # To show the wrong forecast as the better one is no power: one tail.
+    asked = {"effect_size": effect, "alpha": alpha / 2, "power": power, "alternative": "larger"}
+    exact = TTestPower().solve_power(**asked)
+    assert -1 < found.rows_needed - exact < 2
+    # ratio=0: one sample; its formula has no term for Student's t.
+    normal = NormalIndPower(ddof=0).solve_power(**asked, ratio=0)
+    assert found.rows_needed - normal == pytest.approx(scipy.stats.norm.ppf(1 - alpha / 2) ** 2 / 2, abs=1.01)
+
+
+def test_a_margin_is_one_sided():
+    """Half of 5 %: the lower end of the same interval."""
+    found = logloss.plan(std=1.0, margin=0.1)
+    exact = TTestPower().solve_power(effect_size=0.1, alpha=0.025, power=0.8, alternative="larger")
+    assert -1 < found.rows_needed - exact < 2
+    assert "must lie above −margin: one-sided at 2.5 %" in repr(found)
+    # What is taken for granted moves the distance.
+    assert (
+        logloss.plan(std=1.0, margin=0.1, difference=-0.05).rows_needed
+        == logloss.plan(std=1.0, difference=0.05).rows_needed
+    )
+
+
+def test_rows_difference_and_power_are_one_formula_read_three_ways():
+    shown, spread = Shown(0.98, 0.9), Spread(0.3, 12.5)
+    rows = shown.rows(0.01, spread)
+    assert shown.detectable(spread, rows) == pytest.approx(0.01, rel=1e-12)
+    assert shown.power_of(0.01, spread, rows) == pytest.approx(0.9, rel=1e-12)
+
+
+def test_too_few_rows_show_nothing():
+    assert Shown().detectable(Spread(1.0), 1) == math.inf
+    assert Shown().power_of(9.0, Spread(1.0), 1) == 0.0
+    assert repr(logloss.plan(std=0.1, n_rows=1)).startswith("1 row shows nothing: too few")
+
+
+def test_pairs_at_once_take_more_rows():
+    three = logloss.plan(std=0.1, difference=0.01, n_pairs=3)
+    alone = logloss.plan(std=0.1, difference=0.01, confidence=simultaneous_level(3))
+    assert three.rows_needed == alone.rows_needed > logloss.plan(std=0.1, difference=0.01).rows_needed
+    assert "for all 3 pairs at once" in repr(three)
+
+
+def test_rows_that_there_are():
+    found = logloss.plan(std=0.1, n_rows=1000, difference=0.005)
+    exact = TTestPower()
+    assert found.power_reached == pytest.approx(exact.power(0.05, 1000, 0.05), abs=1e-3)
+    assert found.detectable == pytest.approx(0.1 * exact.solve_power(nobs=1000, alpha=0.05, power=0.8), rel=1e-3)
+    assert logloss.plan(std=0.1, n_rows=1000).rows_needed is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base_rate", [0.5, 0.02])
+def test_the_power_is_what_is_promised(base_rate):
+    """400 samples of as many rows as `forecasts` and `difference` plan for: 80 % within 3 points, once in 10^6 seeds."""
+    random = np.random.default_rng(SEED)
+
+    def drawn(n_rows):
+        z = math.log(base_rate / (1 - base_rate)) + random.normal(0, 0.7, n_rows)
+        return z, {"old": expit(z + 0.5), "new": expit(z)}
+
+    planned = logloss.plan(forecasts=drawn(400_000)[1])
+    n_shown = 0
+    for _ in range(400):
+        z, of = drawn(planned.rows_needed)
+        d = differences((random.random(len(z)) < expit(z)).astype(int), of)
+        n_shown += scipy.stats.ttest_1samp(d, 0).pvalue < 0.05 and d.mean() > 0
+    assert binom.ppf(1e-6, 400, 0.77) <= n_shown <= binom.isf(1e-6, 400, 0.83)
+
+
+# A pilot.
+
+
+def test_a_pilot_says_what_compare_says(pilot):
+    found = logloss.plan(pilot)
+    assert found.rows_needed == pilot.contest.rows_needed
+    assert logloss.plan(pilot, n_rows=4000).detectable == pytest.approx(pilot.contest.detectable, rel=1e-12)
+    d = differences(*forecasts(4000))
+    assert found.std == pytest.approx(d.std(ddof=1), rel=1e-9)
+    assert (found.difference_from, found.difference) == ("pilot", float(pilot.lead))
+
+
+def test_the_lead_of_a_pilot_is_not_taken_for_the_true_one(pilot):
+    found = logloss.plan(pilot)
+    assert "the pilot's, which is not the true one" in repr(found)
+    low, high = (logloss.plan(pilot, difference=end).rows_needed for end in (pilot.lead.low, pilot.lead.high))
+    assert (found.rows_needed_if_low, found.rows_needed_if_high) == (low, high)
+    # Power of the difference that was found says no more than its p-value does.
+    assert math.isnan(logloss.plan(pilot, n_rows=9000).power_reached)
+    few = logloss.compare(*forecasts(120))
+    assert few.lead.low < 0 < few.lead
+    assert "and no number at its lower one" in repr(logloss.plan(few))
+
+
+def test_how_uncertain_the_pilot_is_is_told(pilot):
+    """The upper 95 % limit of a standard deviation with as many degrees of freedom as there are positives."""
+    n_positive = forecasts(4000)[0].sum()
+    limit = math.sqrt(n_positive / scipy.stats.chi2.ppf(0.05, n_positive))
+    found = logloss.plan(pilot, difference=0.003)
+    upper = logloss.plan(std=found.std * limit, difference=0.003)
+    assert abs(found.rows_needed_high - upper.rows_needed) <= 1
+    small = logloss.plan(logloss.compare(*forecasts(120)), difference=0.003)
+    assert small.rows_needed_high > 1.2 * small.rows_needed
+    assert any("120 rows (below 500)" in each for each in small.cautions)
+
+
+def test_a_saved_pilot_is_as_good(pilot, tmp_path):
+    pilot.save(tmp_path / "pilot.json")
+    assert logloss.plan(logloss.load(tmp_path / "pilot.json")).to_dict() == logloss.plan(pilot).to_dict()
+
+
+def test_clusters_count_as_they_do_in_the_pilot():
+    """Rows that stand ten times are worth a tenth."""
+    labels, of = forecasts(500)
+    alone = logloss.plan(logloss.compare(labels, of), difference=0.01)
+    tenfold = {name: np.repeat(p, 10) for name, p in of.items()}
+    together = logloss.plan(
+        logloss.compare(np.repeat(labels, 10), tenfold, cluster=np.repeat(np.arange(500), 10)), difference=0.01
+    )
+    assert together.observation_rows == pytest.approx(10)
+    # The jackknife of 500 equal clusters is a factor of G / (G − 1) away.
+    assert together.rows_needed == pytest.approx(10 * alone.rows_needed * 500 / 499, rel=1e-3)
+
+
+def test_autocorrelation_counts_where_it_is_more_than_chance():
+    random = np.random.default_rng(SEED)
+    day, z = np.repeat(np.arange(200), 50), random.normal(0, 1, 10_000)
+    shock = np.repeat(random.normal(0, 0.8, 200), 50)
+    labels = (random.random(10_000) < expit(z + shock)).astype(int)
+    of = {"old": expit(z), "new": expit(z + 0.3)}
+    plain, ordered = logloss.compare(labels, of), logloss.compare(labels, of, order=day)
+    ratio = (logloss.plan(ordered, difference=0.01).std / logloss.plan(plain, difference=0.01).std) ** 2
+    course = ordered.contest.course
+    error = (course.dependent.high - course.dependent) / scipy.stats.t.ppf(0.975, course.n_cosines)
+    assert ratio == pytest.approx((error / plain.contest.error) ** 2, rel=1e-6)
+    assert ratio > 1.5
+
+
+def test_another_pair_of_the_pilot():
+    labels, of = forecasts(2000)
+    three = logloss.compare(labels, of | {"half": np.full(2000, 0.5)})
+    found = logloss.plan(three, pair=("half", "old"))
+    assert found.difference == float(three.between("old", "half").lead)
+    assert found.rows_needed == three.between("old", "half").rows_needed
+    assert found.n_pairs == 3
+    with pytest.raises(DataError, match=r"`pair` must name two forecasts of the pilot \(.*\); got old, old"):
+        logloss.plan(three, pair=("old", "old"))
+
+
+# Forecasts alone.
+
+
+def test_forecasts_without_outcomes_expect_what_outcomes_show():
+    """Beside 200 draws of labels: mean and variance within 5 errors of the simulation."""
+    _, of = forecasts(3000)
+    found = logloss.plan(forecasts=of)
+    random = np.random.default_rng(SEED)
+    for row, share in zip(found.truths, (0.0, 0.5, 1.0), strict=True):
+        truth = (1 - share) * of["old"] + share * of["new"]
+        d = np.concatenate([differences((random.random(3000) < truth).astype(int), of) for _ in range(200)])
+        assert row["difference_nats"] == pytest.approx(d.mean(), abs=5 * d.std() / math.sqrt(len(d)))
+        error = math.sqrt(float(((d - d.mean()) ** 2).var()) / len(d)) / (2 * d.std())
+        assert row["std_nats"] == pytest.approx(d.std(), abs=5 * error)
+    assert found.truths["difference_nats"][0] < 0 < found.truths["difference_nats"][2]
+    assert found.difference == found.truths["difference_nats"][2]
+    # For a difference that is named any truth may hold: the one that varies most is planned for.
+    assert logloss.plan(forecasts=of, difference=0.01).std == max(found.truths["std_nats"])
+
+
+# What is made of it.
+
+
+def test_the_curve_passes_through_the_power_that_is_asked_for(pilot):
+    for found in (logloss.plan(pilot), logloss.plan(std=0.1, margin=0.004, n_rows=3000)):
+        shown = logloss.drawing(found)
+        curve = shown.table("curve")
+        assert np.interp(found.rows_needed, curve["rows"], curve["power"]) == pytest.approx(0.8, abs=2e-3)
+        assert sorted(curve["power"]) == curve["power"]
+    assert "n_rows" in shown.figures
+    assert logloss.drawing(logloss.plan(std=0.1, n_rows=10)).reason
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"std": 0.1, "difference": 0.01},
+        {"std": 0.1, "margin": 0.01, "difference": 0.001, "n_rows": 20},
+        {"std": 0.1, "n_rows": 1},
+        {"std": 0.1, "difference": 1e-200},
+        {"forecasts": {"a": [0.5, 0.5], "b": [0.4, 0.7]}},
+    ],
+)
+def test_every_plan_has_its_words_figures_and_page(options, tmp_path):
+    found = logloss.plan(**options)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
+    for text in (repr(found), found._repr_html_(), found.to_html()):
+        assert "nan" not in text
+        assert "None" not in text
+    found.save(tmp_path / "plan.json")
+    assert repr(logloss.load(tmp_path / "plan.json")) == repr(found)
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "one of `pilot`, `std` and `forecasts`"),
+        ({"std": 0.1, "forecasts": {}}, "one of `pilot`, `std` and `forecasts`"),
+        ({"std": 0.1}, "name the smallest `difference` worth detecting"),
+        ({"std": 0.0, "difference": 0.1}, "`std` must be a number above 0; got 0"),
+        ({"std": math.inf, "difference": 0.1}, "`std` must be a number above 0; got inf"),
+        ({"std": math.nan, "difference": 0.1}, "`std` must be a number above 0; got nan"),
+        ({"std": "1", "difference": 0.1}, '`std` must be a number above 0; got "1"'),
+        ({"std": 0.1, "difference": 0.0}, "`difference` must lie above 0"),
+        ({"std": 0.1, "difference": -1.0}, "`difference` must lie above 0"),
+        ({"std": 0.1, "margin": 0.0}, "`margin` must be a number above 0; got 0"),
+        ({"std": 0.1, "margin": 0.01, "difference": -0.02}, "is not within a `margin` of 0.01"),
+        ({"std": 0.1, "difference": 0.1, "power": 1.0}, "`power` must be a number between 0 and 1; got 1"),
+        ({"std": 0.1, "difference": 0.1, "power": 0.0}, "`power` must be a number between 0 and 1; got 0"),
+        ({"std": 0.1, "difference": 0.1, "confidence": 95}, "`confidence` must be a number between 0 and 1; got 95"),
+        ({"std": 0.1, "difference": 0.1, "n_rows": 0}, "`n_rows` must be a whole number above 0; got 0"),
+        ({"std": 0.1, "difference": 0.1, "n_pairs": 1.5}, "`n_pairs` must be a whole number above 0; got 1.5"),
+        ({"std": 0.1, "difference": 0.1, "pair": ("a", "b")}, "`pair` names two forecasts of a `pilot`"),
+        ({"pilot": 3}, "`pilot` must be what `compare` gives"),
+        ({"pilot": logloss.measure([1, 0], [0.5, 0.5])}, "`pilot` must be what `compare` gives"),
+        ({"forecasts": {"a": [0.5]}}, "a dict of two arrays"),
+        ({"forecasts": {"a": [0.5], "b": [0.5, 0.6]}}, "two arrays of one length"),
+        ({"forecasts": {"a": [], "b": []}}, "two arrays of one length"),
+        ({"forecasts": {"a": [0.5, 0.5], "b": [0.5, 1.0]}}, 'the probabilities of "b" must lie between 0 and 1'),
+        ({"forecasts": {"a": [0.5], "b": ["x"]}}, 'the probabilities of "b" must be numbers'),
+        ({"forecasts": {"a": [0.5, 0.4], "b": [0.5, 0.4]}}, "the same in every row"),
+    ],
+)
+def test_what_cannot_be_planned_is_told(options, words):
+    with pytest.raises(DataError, match=words.replace("(", r"\(")):
+        logloss.plan(**options)
+
+
+def test_pilots_that_say_nothing_are_told():
+    labels, of = forecasts(100)
+    wrong = of["old"].copy()
+    wrong[0] = 1.0 - labels[0]
+    for pair, words in (
+        ({"a": of["old"], "b": of["old"]}, "cost the same in every row"),
+        ({"a": of["old"], "b": wrong}, "the difference of the pilot is infinite"),
+        ({"a": wrong, "b": wrong * 1.0}, "cost the same in every row|infinite"),
+    ):
+        with pytest.raises(DataError, match=words):
+            logloss.plan(logloss.compare(labels, pair))
+    few = logloss.compare(labels[:10], {name: p[:10] for name, p in of.items()})
+    with pytest.raises(DataError, match=r"no standard error \(too few positives \(4\)\)"):
+        logloss.plan(few)
+
+
+def test_a_saved_pilot_whose_figures_were_changed_is_refused(pilot, tmp_path):
+    from logloss.files.saved_answer import SavedAnswer
+
+    figures = pilot.to_dict()
+    for name, value in (("n_rows", None), ("pairs", 3), ("n_forecasts", "two")):
+        with pytest.raises(DataError, match="lacks a figure, or one is no number"):
+            logloss.plan(SavedAnswer("comparison", "", figures | {name: value}), pair=("old", "new"))
