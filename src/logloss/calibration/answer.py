@@ -44,7 +44,8 @@ class Calibration(Answer):
         Before, and expected after, in nats per row.
     gap : float
         No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
-        also where the rows are known from bins only.
+        also where the rows are known from bins only. An isotonic map is meant for new rows: what its lines between
+        pools cost these rows more than the pools would is part of it.
     candidates : SmallTable
         The methods that were tried, from the simplest: cross-fitted log loss, what each saves, its standard error.
     negatives_kept : float

@@ -83,8 +83,8 @@ def calibrate(
     method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
         "mixture" is (1 − ε)·p + ε·base rate, which no forecast of exactly 0 or 1 costs infinity; "shift" adds to the
         log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for either side; "isotonic" may be
-        any map that never decreases. "auto" chooses the simplest of them, "nothing" included, whose cross-fitted log
-        loss is within one standard error of the least.
+        any map that never decreases: centred isotonic regression, which rises between pools of scores. "auto" chooses
+        the simplest of them, "nothing" included, whose cross-fitted log loss is within one standard error of the least.
     n_folds : int ≥ 2
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
@@ -113,6 +113,8 @@ def calibrate(
     ----------
     Platt, J. (1999). Probabilistic outputs for support vector machines. Advances in Large Margin Classifiers, 61-74.
     Kull, M., Silva Filho, T. & Flach, P. (2017). Beta calibration. PMLR 54, 623-631.
+    Oron, A. P. & Flournoy, N. (2017). Centered isotonic regression. Statistics in Biopharmaceutical Research 9(3),
+    258-267. doi:10.1080/19466315.2017.1286256.
 
     Examples
     --------

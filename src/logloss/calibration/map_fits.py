@@ -30,6 +30,8 @@ from logloss.inference.recalibration import pooled
 
 # Masses are whole numbers of this part of all mass where shares are compared.
 UNIT_OF_MASS = 2.0**-60
+# Shares of at most 2^17 places, each of them two rounded quotients, sum up to this of their units.
+ROUNDING_OF_MASSES = 1 << 18
 # Labels of p = 0 and p = 1: masses of (0, 1).
 Pair = tuple[float, float]
 
@@ -168,42 +170,59 @@ def _half_a_row_more(masses: Pair, row: float) -> float:
 
 
 def _isotonic(data: FitData) -> ScoreMap:
-    """The isotonic fit of the data and of one row more at either end, half 0 and half 1: no block is at 0 or 1, so
-    that none can cost infinity, and blocks between are as they would be without."""
-    score = data.logit
+    """Centred isotonic regression (Oron and Flournoy 2017, doi:10.1080/19466315.2017.1286256): the pools of an isotonic
+    fit, each at its median score, with lines between them.
+
+    One row more at either end, half 0 and half 1, keeps every pool away from 0 and 1, so that none can cost infinity;
+    pools between are as they would be without.
+    """
     masses = [data.at_zero or (0.0, 0.0), data.at_one or (0.0, 0.0)]
     zeros, ones = (
         np.concatenate([[masses[0][k]], each, [masses[1][k]]]) for k, each in ((0, data.zeros), (1, data.ones))
     )
-    places = np.concatenate([[-math.inf], score, [math.inf]])
+    places = np.concatenate([[-math.inf], data.logit, [math.inf]])
     held = zeros + ones > 0
     if not held.any():
         return ScoreMap(ISOTONIC, knots=(0.0,), values=(0.5,), at_zero=0.0, at_one=0.0)
     zeros, ones, places = zeros[held], ones[held], places[held]
+    of_rows = np.where(np.isfinite(places), zeros + ones, 0.0)
     # Half a row of each class at both ends, for whatever class lies there.
     for end in (0, -1):
         zeros[end] += data.row / 2
         ones[end] += data.row / 2
-    whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones)]
+    whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones, of_rows)]
     kept = whole[1] > 0
     pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
-    places = places[kept]
     values = pool_ones / pool_rows
-    first = np.concatenate([[0], last[:-1] + 1])
-    knots, values_at_knots = np.stack([places[first], places[last]], axis=1).ravel(), np.repeat(values, 2)
-    # A block of one score has one knot; what p = 0 and p = 1 become stands apart.
-    single = np.concatenate([[True], knots[1:] > knots[:-1]])
-    inside = single & np.isfinite(knots)
-    if not inside.any():
+    knots, is_inside_pool = _medians(places[kept], whole[2][kept], last)
+    at_knots = values[is_inside_pool]
+    if not len(knots):
         # Only 0 and 1 were seen: what lies between them is between what they become.
-        knots, values_at_knots, inside = np.zeros(1), np.array([(values[0] + values[-1]) / 2]), np.ones(1, bool)
+        knots, at_knots = np.zeros(1), np.array([(values[0] + values[-1]) / 2])
     return ScoreMap(
         ISOTONIC,
-        knots=tuple(knots[inside].tolist()),
-        values=tuple(values_at_knots[inside].tolist()),
+        knots=tuple(knots.tolist()),
+        values=tuple(at_knots.tolist()),
         at_zero=logit(float(values[0])),
         at_one=logit(float(values[-1])),
     )
+
+
+def _medians(places: Array, rows: Array, last: Array) -> tuple[Array, Array]:
+    """(The median place of the rows of each pool that has any, whether it has), of the last place of each pool.
+
+    The paper has the mean, which one score of −1e5 would carry off; like the fit itself a median needs only the order.
+    """
+    below = np.cumsum(rows)
+    ends = below[last]
+    starts = np.concatenate([[0], ends[:-1]])
+    has_rows = ends > starts
+    # Twice the running number where half of a pool lies below; where that is between two places, their middle.
+    half = (starts + ends)[has_rows]
+    near = np.minimum(ROUNDING_OF_MASSES, (ends - starts)[has_rows] // 2)
+    lower = places[np.searchsorted(2 * below, half - near)]
+    upper = places[np.searchsorted(2 * below, half + near, side="right")]
+    return lower / 2 + upper / 2, has_rows
 
 
 def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:
