@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from logloss import measure
-from logloss.calibration.map_fits import bounds_of
+from logloss.calibration.certified_gap import bounds_of
 from logloss.inference.calibration_line import calibration_line
 from logloss.inference.logistic_line import (
     BETA,

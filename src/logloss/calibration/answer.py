@@ -13,7 +13,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.estimate import Estimate, expit
 from logloss.answers.figures import put, put_estimate
 from logloss.answers.small_table import SmallTable
-from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
+from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
 from logloss.data.columns import as_column
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -31,10 +31,12 @@ class Calibration(Answer):
     Attributes
     ----------
     method : str
-        "nothing", "shift", "temperature", "platt", "beta" or "isotonic". `asked` is what was asked for, as "auto".
+        "nothing", "mixture", "shift", "temperature", "platt", "beta" or "isotonic". `asked` is what was asked for, as
+        "auto".
     parameters : dict
         What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
-        temperature 1 / a. `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
+        temperature 1 / a; of a mixture `epsilon` and `base_rate`, its probability being (1 − ε)·p + ε·base rate.
+        `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
     saves : Estimate
         Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
         others. inf where the loss was infinite. `saves_share` is that over the log loss.
@@ -42,7 +44,8 @@ class Calibration(Answer):
         Before, and expected after, in nats per row.
     gap : float
         No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
-        also where the rows are known from bins only.
+        also where the rows are known from bins only. An isotonic map is meant for new rows: what its lines between
+        pools cost these rows more than the pools would is part of it.
     candidates : SmallTable
         The methods that were tried, from the simplest: cross-fitted log loss, what each saves, its standard error.
     negatives_kept : float
@@ -51,6 +54,8 @@ class Calibration(Answer):
         Rows that it was fitted to, and folds of the cross-fitting.
     has_zero, has_one : bool
         Whether forecasts of exactly 0, and 1, were among the rows.
+    share_certain : float
+        The share of the weight that such forecasts have.
 
     Examples
     --------
@@ -75,6 +80,7 @@ class Calibration(Answer):
     is_exact: bool
     has_zero: bool
     has_one: bool
+    share_certain: float
     source: str
     positive: str
     notes: tuple[str, ...] = ()
@@ -95,15 +101,17 @@ class Calibration(Answer):
         named: dict[str, Any] = {}
         if self.method == ISOTONIC:
             named |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
+        elif self.method == MIXTURE:
+            named |= {"epsilon": self.map.epsilon, "base_rate": self.map.base_rate}
         elif self.method != NOTHING:
             named |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
         if self.method == "temperature":
             named["temperature"] = 1 / self.map.a if self.map.a else math.inf
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
-        for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
-            log_odds = getattr(self.map, name)
-            if is_seen and log_odds is not None:
-                named[name] = expit(log_odds)
+        ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf]))
+        for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):
+            if is_seen and self.method != NOTHING:
+                named[name] = expit(float(log_odds))
         return named
 
     def apply(self, y_proba: Any) -> Any:

@@ -12,8 +12,9 @@ from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
-from logloss.calibration.map_fits import FitData, certified_gap, fitted_map
-from logloss.calibration.maps import METHODS, NOTHING
+from logloss.calibration.certified_gap import certified_gap
+from logloss.calibration.map_fits import FitData, fitted_map
+from logloss.calibration.maps import METHODS, MIXTURE, NOTHING
 from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, selected_method
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
@@ -79,10 +80,11 @@ def calibrate(
     {negatives_kept}
     {missing}
     {header}
-    method : {"auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic"}
-        "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for either side;
-        "isotonic" may be any map that never decreases. "auto" chooses the simplest of them, "nothing" included, whose
-        cross-fitted log loss is within one standard error of the least.
+    method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
+        "mixture" is (1 − ε)·p + ε·base rate, which no forecast of exactly 0 or 1 costs infinity; "shift" adds to the
+        log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for either side; "isotonic" may be
+        any map that never decreases: centred isotonic regression, which rises between pools of scores. "auto" chooses
+        the simplest of them, "nothing" included, whose cross-fitted log loss is within one standard error of the least.
     n_folds : int ≥ 2
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
@@ -104,12 +106,15 @@ def calibrate(
     -----
     Cost: that of measuring, and 0.1 to 0.4 s whatever the number of rows.
     Fits have Platt's targets: one row more of each class, of effective rows (Σw)² / Σw². Forecasts of exactly 0 and 1
-    become (s + ½) / (n + 1), or the nearest score's probability.
+    become (s + ½) / (n + 1), or the nearest score's probability. Where there are any, "auto" never does nothing: one
+    wrong one would cost new rows infinity, also if none was wrong so far. A mixture's ε counts half a row as wrong.
 
     References
     ----------
     Platt, J. (1999). Probabilistic outputs for support vector machines. Advances in Large Margin Classifiers, 61-74.
     Kull, M., Silva Filho, T. & Flach, P. (2017). Beta calibration. PMLR 54, 623-631.
+    Oron, A. P. & Flournoy, N. (2017). Centered isotonic regression. Statistics in Biopharmaceutical Research 9(3),
+    258-267. doi:10.1080/19466315.2017.1286256.
 
     Examples
     --------
@@ -155,7 +160,10 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     summary = record.summary
     bins = score_bins_of(summary)
     moments, error_of = figures_of(summary, bins.table)
-    methods = METHODS if method == AUTO else tuple(dict.fromkeys((NOTHING, method)))
+    methods = tuple(dict.fromkeys((NOTHING, method)))
+    if method == AUTO:
+        # A mixture is what keeps certain forecasts from costing infinity: without any there is no need of it.
+        methods = tuple(each for each in METHODS if each != MIXTURE or not bins.inside.all())
     # No more than there are independent observations; cross-fitting needs two: of a single row one of them is empty.
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
     n_folds = max(min(n_folds, n_observations), 2)
@@ -190,6 +198,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
         is_exact=bins.table.is_exact,
         has_zero=bool((edges[0] <= -AS_GOOD_AS_INFINITE).any()),
         has_one=bool((edges[1] >= AS_GOOD_AS_INFINITE).any()),
+        share_certain=float(bins.masses[:, ~bins.inside].sum()),
         source=record.source,
         positive=record.question.positive,
         notes=record.notes,

@@ -13,25 +13,29 @@ from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, cos
 from logloss.onepass.kernels import losses
 
 # From the simplest: of two that are as good, the simpler one is chosen.
-METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
-NOTHING, ISOTONIC = METHODS[0], METHODS[-1]
+METHODS = ("nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic")
+NOTHING, MIXTURE, ISOTONIC = METHODS[0], METHODS[1], METHODS[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreMap:
     """What a score becomes.
 
-    method: one of METHODS. a, b, c: its log-odds are a·log p − b·log(1 − p) + c. knots, values: of an isotonic map,
-    log-odds of the score in ascending order and the probability there; in between it is interpolated, beyond the ends
-    it is constant. at_zero, at_one: the log-odds that p = 0 and p = 1 become where such scores were seen (else None:
-    the limit of the map). lowest, highest: the finite log-odds that were seen: beyond them nothing falls below
-    `at_zero` or rises above `at_one`, so that the map never decreases.
+    method: one of METHODS. a, b, c: its log-odds are a·log p − b·log(1 − p) + c. epsilon, base_rate: of a mixture,
+    whose probability is (1 − epsilon)·p + epsilon·base_rate. knots, values: of an isotonic map, the median
+    log-odds of the score of each pool in ascending order, and the probability there; in between it is interpolated,
+    beyond the ends it is constant.
+    at_zero, at_one: the log-odds that p = 0 and p = 1 become where either was seen (else None: the limit of the map).
+    lowest, highest: the finite log-odds that were seen: beyond them nothing falls below `at_zero` or rises above
+    `at_one`, so that the map never decreases.
     """
 
     method: str
     a: float = 1.0
     b: float = 1.0
     c: float = 0.0
+    epsilon: float = 0.0
+    base_rate: float = 0.5
     knots: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
     at_zero: float | None = None
@@ -41,14 +45,16 @@ class ScoreMap:
 
     @property
     def line(self) -> LogOddsMap:
-        """The map without what it makes of p = 0 and p = 1; not of an isotonic one."""
+        """The map without what it makes of p = 0 and p = 1; not of a mixture or an isotonic one."""
         return LogOddsMap(self.a, self.b, self.c)
 
     def log_odds(self, log_one: Array, log_zero: Array) -> Array:
         """The log-odds that scores become, given as log p and −log(1 − p)."""
-        if self.method == NOTHING:
-            return log_one + log_zero
         score = log_one + log_zero
+        if self.epsilon > 0:
+            return mixed(log_one, self.epsilon, self.base_rate) - mixed(-log_zero, self.epsilon, 1 - self.base_rate)
+        if self.method in (NOTHING, MIXTURE):
+            return score
         if self.method == ISOTONIC:
             proba = np.interp(score, self.knots, self.values)
             becomes = logit(proba)
@@ -79,6 +85,12 @@ class ScoreMap:
             if limit is not None and is_there.any():
                 proba[is_there] = expit(limit)
         return proba
+
+
+def mixed(log_proba: Array, epsilon: float, rate: float) -> Array:
+    """log((1 − epsilon)·p + epsilon·rate) of log p."""
+    kept = math.log1p(-epsilon) if epsilon < 1 else -math.inf
+    return np.logaddexp(log_proba + kept, math.log(epsilon) + math.log(rate))
 
 
 def logs_of_proba(proba: Array) -> tuple[Array, Array]:

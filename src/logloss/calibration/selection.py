@@ -15,14 +15,14 @@ import numpy as np
 from logloss.answers.estimate import SamplingError
 from logloss.calibration.bins import ScoreBins
 from logloss.calibration.map_fits import FitData, costs_of, fitted_map
-from logloss.calibration.maps import ISOTONIC, METHODS, NOTHING
+from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, NOTHING
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.variance import ErrorOf
 
 AUTO = "auto"
 # How many numbers each map is made of; an isotonic one: its blocks.
-N_PARAMETERS = {NOTHING: 0, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
+N_PARAMETERS = {NOTHING: 0, MIXTURE: 1, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
     each = [without(fold) for fold in range(len(folds))]
     costs = {m: _averaged_over_folds(folds, [one[m] for one in each]) for m in methods}
     cross_fit = CrossFit(bins, costs, n_parameters, bins.masses, row)
-    alternatives = tuple(m for m in methods if math.isfinite(cross_fit.log_loss(m)))
+    safe = methods if bins.inside.all() else tuple(m for m in methods if m != NOTHING)
+    alternatives = tuple(m for m in safe if math.isfinite(cross_fit.log_loss(m)))
     if len(alternatives) < 2:
         return cross_fit
     # For the choice of a fold: each other fold judged by maps that saw neither of the two.
@@ -138,7 +139,9 @@ def _averaged_over_folds(folds: Array, costs: list[Array]) -> Array:
 
 def selected_method(candidates: CrossFit) -> str:
     """The simplest method that costs at most one standard error more than the one that costs least."""
-    losses = {method: candidates.log_loss(method) for method in METHODS if method in candidates.costs}
+    # Where a forecast was exactly 0 or 1, doing nothing may cost new rows infinity, whatever it cost these.
+    safe = METHODS if candidates.bins.inside.all() else tuple(method for method in METHODS if method != NOTHING)
+    losses = {method: candidates.log_loss(method) for method in safe if method in candidates.costs}
     best = min(losses, key=lambda method: losses[method])
     # The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), on paired differences.
     for method, loss in losses.items():

@@ -12,7 +12,7 @@ from logloss.cli.outputs import Outputs, given_outputs
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
 
-METHODS = ["auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic"]
+METHODS = ["auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"]
 
 
 @click.command()

@@ -46,7 +46,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     estimator : classifier, optional
         With `predict_proba`, or a `decision_function` whose values are taken for log-odds; scikit-learn's
         LogisticRegression if left out.
-    method : {"auto", "nothing", "shift", "temperature", "platt", "beta", "isotonic"}
+    method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
         As in `logloss.calibrate`.
     cv : int, splitter, iterable, or "prefit"
         Folds, as elsewhere in scikit-learn; of a number no more than the rarer class has rows. "prefit": the classifier

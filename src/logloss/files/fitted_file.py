@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from logloss.calibration.answer import Calibration
-from logloss.calibration.maps import METHODS, ScoreMap
+from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.terms import Category, Numbers
@@ -131,7 +131,7 @@ def _are_directions_of(model: LogisticModel) -> bool:
 def _is_rising(found: ScoreMap) -> bool:
     """Whether knots rise, and values with them; only isotonic maps have any."""
     is_rising = all(a < b for a, b in pairwise(found.knots)) and all(a <= b for a, b in pairwise(found.values))
-    return is_rising and len(found.knots) == len(found.values) and bool(found.knots) == (found.method == METHODS[-1])
+    return is_rising and len(found.knots) == len(found.values) and bool(found.knots) == (found.method == ISOTONIC)
 
 
 def _is_difference(c: Calibration) -> bool:
@@ -210,6 +210,12 @@ RULES = {
         Rule("a", lambda m: _is_slope(m.a), "a finite number of at least 0"),
         Rule("b", lambda m: _is_slope(m.b), "a finite number of at least 0"),
         Rule("c", lambda m: math.isfinite(m.c), "a finite number"),
+        Rule(
+            "epsilon",
+            lambda m: 0 <= m.epsilon <= 1 and bool(m.epsilon) <= (m.method == MIXTURE),
+            "a share, of a mixture only,",
+        ),
+        Rule("base_rate", lambda m: 0 < m.base_rate < 1, "a share between 0 and 1"),
         Rule("knots", _is_rising, "knots that rise, of an isotonic map only, with a value that rises at each"),
         Rule("values", lambda m: all(0 < value < 1 for value in m.values), "numbers between 0 and 1"),
         Rule("at_zero", lambda m: m.at_zero is None or math.isfinite(m.at_zero), "finite log-odds, or null"),
@@ -220,6 +226,7 @@ RULES = {
         Rule("asked", lambda c: c.asked in ("auto", *METHODS), "a method"),
         Rule("n_rows", lambda c: c.n_rows >= 1, "a whole number of at least 1"),
         Rule("log_loss", lambda c: not c.log_loss < 0, "a number of at least 0"),
+        Rule("share_certain", lambda c: 0 <= c.share_certain <= 1 + NEAR, "a share from 0 to 1"),
         Rule("gap", lambda c: not c.gap < 0, "a number of at least 0"),
         Rule("saves", _is_difference, "what lies between log_loss and log_loss_after"),
         Rule("candidates", lambda c: c.candidates.column_names == COLUMNS, f"the columns {', '.join(COLUMNS)}"),

@@ -12,6 +12,7 @@ from logloss.text import counted, fixed, significant
 # What each map does, from the simplest.
 WHAT = {
     "nothing": "leaves what was said",
+    "mixture": "mixes what was said with the base rate",
     "shift": "moves all log-odds by the same",
     "temperature": "stretches log-odds about one half",
     "platt": "stretches and moves log-odds",

@@ -15,6 +15,8 @@ def text_of(c: Calibration) -> str:
 
 def advice(c: Calibration, command: str) -> str:
     """What recalibrating is expected to save, and the command that does it; or that there is nothing to repair."""
+    if c.method == "mixture" and not c.is_worthwhile:
+        return f"{why_mixed(c)}:\n  {command}" if command else f"{why_mixed(c)}."
     if not c.is_worthwhile:
         if c.method != "nothing" and not c.saves.has_interval:
             return f"Whether recalibrating would save anything cannot be said: {c.saves.reason}."
@@ -28,6 +30,13 @@ def advice(c: Calibration, command: str) -> str:
     return f"{said}:\n  {command}" if command else f"{said}."
 
 
+def why_mixed(c: Calibration) -> str:
+    """Why it is not left at what was said, though nothing is saved."""
+    return (
+        f"{significant(100 * c.share_certain, 2)} % of the forecasts are exactly 0 or 1: one wrong one costs infinity"
+    )
+
+
 def described(c: Calibration) -> str:
     """The map in words."""
     a, b, shift = c.map.a, c.map.b, c.map.c
@@ -39,6 +48,8 @@ def described(c: Calibration) -> str:
         return f"Platt: slope {significant(a)}, intercept {significant(shift)}"
     if c.method == "beta":
         return f"beta: a {significant(a)}, b {significant(b)}, c {significant(shift)}"
+    if c.method == "mixture":
+        return f"mixture: {significant(c.map.epsilon)} of the base rate {significant(c.map.base_rate)}"
     if c.method == "isotonic":
         return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
     return "nothing to repair"
@@ -55,6 +66,8 @@ def _head(c: Calibration) -> list[str]:
     for name, value in (("at_zero", 0), ("at_one", 1)):
         if name in c.parameters:
             lines.append(f"what was said to be exactly {value} becomes {significant(c.parameters[name])}")
+    if c.has_zero or c.has_one:
+        lines.append(why_mixed(c))
     return lines
 
 
