@@ -21,6 +21,7 @@ from logloss.comparison.pairwise import (
     PairSums,
     simultaneous_level,
 )
+from logloss.comparison.period_rules import CHANGING
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
@@ -66,8 +67,8 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 class PairEstimator:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
-        self.summary, self.names = summary, names
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], within: str) -> None:
+        self.summary, self.names, self.within = summary, names, within
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.
         self.level = simultaneous_level(len(self.pairs))
@@ -110,9 +111,11 @@ class PairEstimator:
         log_evidence, no_evidence = self._evidence(lead)
         n_rows = self.summary.n_rows
         course = sequential_analysis(self.summary, (i, j), sign, lead)
-        if self.summary.clusters is not None:
-            # The rows of a period do not come one by one.
-            unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")
+        withheld = "rows of a cluster depend on each other" if self.summary.clusters is not None else ""
+        if self.within == CHANGING:
+            withheld = "forecasts change within a period"
+        if withheld:
+            unknown = Estimate(course.sequence, reason=withheld)
             course = replace(course, sequence=unknown, clear_since="", table=None) if course.n_periods else course
         # An interval for all pairs that would have to exclude 0, with the power asked for.
         width = student_quantile(paired.sampling.degrees, self.level) + Z_OF_POWER
