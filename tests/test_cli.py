@@ -577,6 +577,42 @@ def test_comparing_says_who_is_better_and_since_when(run, rivals):
     assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
 
 
+def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
+    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new")
+    assert json.loads(run(*words, "--order", "day", "--json")[1])["within"] == "dependent"
+    code, out, _ = run(*words, "--order", "day", "--within", "changing")
+    assert code == 0
+    assert "none: forecasts change within a period" in out
+    # By their words: a value that is none, no periods to speak of, two that do not go together.
+    code, _, err = run(*words, "--order", "day", "--within", "games")
+    assert (code, "'games' is not one of 'dependent', 'independent', 'changing'" in err) == (2, True)
+    code, _, err = run(*words, "--within", "independent")
+    assert (code, "name the periods with `order`" in err) == (3, True)
+    code, _, err = run(*words, "--order", "day", "--within", "independent", "--cluster", "team")
+    assert (code, "`cluster` that some do" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "said"),
+    [
+        (["2024-01-01"] * 100, 0, "1 period"),
+        (list(range(100)), 0, "100 periods"),
+        (["", *["2024-01-01"] * 99], 3, 'column "day" must hold a value; row 0'),
+        ([f"{1 + k % 28}.{1 + k // 28}.2024" for k in range(100)], 3, "Write dates with the year first"),
+        ([f"0{1 + k // 50}/01/{2024 - k // 50}" for k in range(100)], 3, '"01/01/2024" sorts before "02/01/2023"'),
+        (["2024-01-01", *range(99)], 3, "`order` must hold numbers, or text"),
+    ],
+)
+def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code, said):
+    path = tmp_path / "days.csv"
+    lines = RIVALS.splitlines()
+    rows = [",".join((*line.split(",")[:3], str(day))) for line, day in zip(lines[1:], days, strict=True)]
+    path.write_text("\n".join(["y,old,new,day", *rows]))
+    found = run("compare", path, "-y", "y", "-p", "old", "-p", "new", "--order", "day")
+    assert found[0] == code
+    assert said in found[1] + found[2]
+
+
 def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
     from logloss import compare
 

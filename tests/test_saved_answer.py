@@ -54,6 +54,7 @@ def test_what_is_read_is_what_was_said(kind, tmp_path):
         ("ranking", [{}, 3], "texts or rows of figures in ranking"),
         ("by", [["g"]], "texts or rows of figures in by"),
         ("order", {"a": 1}, "a text in order"),
+        ("within", 1, "a text in within"),
         ("by", {"a": 1}, "a figure, a text or a table in by"),
     ],
 )

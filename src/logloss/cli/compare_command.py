@@ -14,7 +14,7 @@ from logloss.text import counted
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true", "y_probas", "y_logits", "sample_weight", "counts", "pos_label", "by_lead", "cluster", "order")
-@rows("missing", "no_header")
+@rows("within", "missing", "no_header")
 @saves_words
 @fails_if
 @seen

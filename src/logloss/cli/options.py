@@ -44,6 +44,13 @@ OPTIONS: dict[str, Function] = {
     "by_lead": _column("--by", say="Column of groups (repeatable): where the lead comes from.", several=True),
     "cluster": _column("--cluster", say="Column whose equal values depend on each other.", several=True),
     "order": _column("--order", say="Column of dates or numbers: since when it was clear who is better."),
+    "within": click.option(
+        "--within",
+        type=click.Choice(["dependent", "independent", "changing"]),
+        help="What is known of the rows of a period of --order, whose forecasts and weights all precede its outcomes. "
+        "dependent (if left out): they may depend on each other in any way; independent: they do not, given the "
+        "forecasts: a narrower sequence; changing: forecasts change within a period: no sequence is valid.",
+    ),
     "negatives_kept": click.option(
         "--negatives-kept", type=float, metavar="R", help="Share of negatives that training kept, in (0, 1]."
     ),

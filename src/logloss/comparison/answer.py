@@ -44,6 +44,8 @@ class Comparison(Answer):
         As those of a `Measurement`.
     base_rate : float
         Mean label.
+    within : str
+        What was said of the rows of one period of `order`; "" without it.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class Comparison(Answer):
     by: tuple[str, ...]
     cluster: tuple[str, ...]
     order: str
+    within: str
     has_buckets: bool
     has_too_many_groups: bool
     source: str
@@ -146,7 +149,7 @@ class Comparison(Answer):
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
             put(figures, "effective_clusters", self.effective_clusters)
         if self.order:
-            figures |= {"order": self.order, "n_periods": self.n_periods}
+            figures |= {"order": self.order, "n_periods": self.n_periods, "within": self.within}
         if self.contest.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.contest.groups]

@@ -11,6 +11,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import Contest
+from logloss.comparison.period_rules import DEPENDENT, check_names, check_within
 from logloss.data.block import Block
 from logloss.data.forecasters import bind_forecasters
 from logloss.data.request import RowOptions, described
@@ -37,6 +38,7 @@ def compare(
     by: Any = None,
     cluster: Any = None,
     order: Any = None,
+    within: str = DEPENDENT,
     missing: str = "error",
     header: bool = True,
     name: str = "",
@@ -68,6 +70,12 @@ def compare(
         What makes groups: where the lead comes from.
     {cluster}
     {order}
+    within : {"dependent", "independent", "changing"}
+        What is known of the rows of one period, on which the sequence that holds at all periods at once rests.
+        "dependent": they may depend on each other in any way, as games of one day do, but all forecasts and weights of
+        the period are made before any of its outcomes is known. "independent": besides, given the forecasts, its
+        outcomes do not depend on each other; the sequence is narrower. "changing": forecasts change within a period, as
+        those made during a game do; no sequence is valid, and none is shown.
     missing : {"error", "drop"}
         What to do with rows in which something is missing, for whichever forecast: they are left out for all alike.
     {header}
@@ -92,7 +100,7 @@ def compare(
     -----
     Cost: one pass; for two forecasts about twice that of measuring one, three to four times with `order` or `by`, seven
     with `cluster`. Every two forecasts are compared, which of 5 are 10 pairs. Memory does not grow with the number of
-    rows: up to 32,768 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
+    rows: up to 37,449 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
     order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
     Hall's transformation, else with Student's t and effective numbers (docs/inference.md).
 
@@ -132,15 +140,19 @@ def compare(
         engine=engine,
         progress=progress,
     )
+    check_within(within, asked)
     with placed(data, asked) as table:
         source, roles = bind_forecasters(table, forecasts, asked)
         empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
         summary = walk(source, roles, empty, progress=progress)
+    if summary.periods is not None:
+        check_names(summary.periods.names)
     said = {
         "source": source.name or name,
         "positive": positive_text(roles),
         "notes": source.notes,
         "order": roles.order or "",
+        "within": "" if roles.order is None else within,
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
@@ -149,7 +161,7 @@ def compare(
 
 def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
     """The comparison that a summary makes."""
-    estimator = PairEstimator(summary, names)
+    estimator = PairEstimator(summary, names, said["within"])
     # From the best down: the first contest is that of the best and the runner-up.
     order = estimator.order()
     contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))

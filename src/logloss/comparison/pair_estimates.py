@@ -18,7 +18,7 @@ from logloss.comparison.pairwise import (
     PairSums,
 )
 from logloss.comparison.power import Shown, Spread, simultaneous_level, whole_rows
-from logloss.comparison.sequential import DEPENDENT, sequential_analysis
+from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
@@ -63,7 +63,7 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 class PairEstimator:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], within: str = DEPENDENT) -> None:
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], within: str) -> None:
         self.summary, self.names, self.within = summary, names, within
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.

@@ -15,13 +15,12 @@ from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import cautions_of_periods, long_run
 from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
+from logloss.comparison.period_rules import CHANGING, INDEPENDENT
 from logloss.comparison.period_sums import PeriodSums
 from logloss.data.values import Array
 from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import value_text
 
-# What is known of the rows of a period.
-DEPENDENT, INDEPENDENT, CHANGING = "dependent", "independent", "changing"
 # Of a range over all weight, and of a lead: beyond it, squares and multiples would leave the floats.
 LARGEST = 1e100
 # A time stamp as Arrow and NumPy write it, with nothing but zeros after the second.
@@ -164,8 +163,6 @@ def _why_no_sequence(summary: ComparisonSummary, within: str, n_unbounded: int) 
     if within == CHANGING:
         return "forecasts change within a period, as its outcomes become known"
     if summary.clusters is not None:
-        if within == INDEPENDENT:
-            return "rows of a cluster depend on each other, and so do rows of a period"
         if summary.clusters_in_one_period is None:
             return "with so many clusters it is not known whether each lies in one period"
         if not summary.clusters_in_one_period:

@@ -55,8 +55,8 @@ class RowOptions:
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: intervals take clusters, not rows, as independent.
     order : name of a column, or array of shape (n_rows,), optional
-        Numbers, dates, or text that sorts like dates: rows with equal values are one period. It must be what was known
-        before the outcomes; the outcomes of a period may not depend on each other.
+        Numbers, dates, or text that sorts like dates: rows with equal values are one period, and periods follow each
+        other. All forecasts and weights of a period must be known before any of its outcomes.
     offset : array of shape (n_rows,), or name of a column, optional
         Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
     negatives_kept : float in (0, 1]

@@ -19,7 +19,7 @@ NUMBERS = ("_nats", "_bits", "_nats_low", "_nats_high", "_bits_low", "_bits_high
 KINDS: dict[type, tuple[str, ...]] = {
     int: ("n_", "rows_"),
     bool: ("is_", "has_"),
-    str: ("source", "positive", "best", "runner_up", "order"),
+    str: ("source", "positive", "best", "runner_up", "order", "within"),
     float: ("base_rate", "sum_weight", "psi", "confidence"),
 }
 MAKERS = {"comparison": "compare", "difference": "diff", "plan": "plan"}
@@ -100,7 +100,7 @@ def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
 def _check_figure(reader: Reader, figure: str, value: object) -> None:
     """Refuse what no figure of this name can be; its name says what it is."""
     kind = next((kind for kind, starts in KINDS.items() if figure.startswith(starts)), None)
-    kind = float if kind is None and figure.endswith(NUMBERS) else kind
+    kind = float if figure.endswith(NUMBERS) else kind
     if value is None or figure.endswith("reason"):
         if isinstance(value, list | dict):
             raise reader.wrong(figure, "a text", value)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
 from logloss.comparison import Comparison, Contest
-from logloss.comparison.sequential import INDEPENDENT
+from logloss.comparison.period_rules import INDEPENDENT
 from logloss.show.words.of_measurement import (
     caution_lines,
     decimal,
