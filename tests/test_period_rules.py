@@ -59,7 +59,7 @@ def test_what_cannot_be_is_refused_by_its_words(options, message):
 def test_text_that_does_not_sort_like_time_is_refused(names):
     assert names == sorted(names)
     with pytest.raises(DataError, match="Write dates with the year first"):
-        check_names(names)
+        check_names(names, "`order`")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_text_that_does_not_sort_like_time_is_refused(names):
     ],
 )
 def test_text_that_sorts_like_time_is_taken(names):
-    check_names(names)
+    check_names(names, "`order`")
 
 
 def test_what_was_said_of_periods_is_kept():

@@ -36,16 +36,17 @@ def check_within(within: str, asked: RowOptions) -> None:
         )
 
 
-def check_names(names: Sequence[Any]) -> None:
-    """Refuse periods whose names, in ascending order, are text that does not follow each other in time."""
+def check_names(names: Sequence[Any], order: str) -> None:
+    """Refuse periods whose names, in ascending order, are text that does not follow each other in time; order: what
+    messages call the column."""
     if not names or not isinstance(names[0], str):
         return
     if not names[0].strip():
-        raise DataError("`order` must hold a value in every row; some hold text without a letter.")
+        raise DataError(f"{order} must hold a value in every row; some hold text without a letter.")
     for before, after in pairwise(names):
         if is_reversed(before, after):
             raise DataError(
-                f'`order` must hold numbers, or text that sorts like dates; "{printable(before)}" sorts before '
+                f'{order} must hold numbers, or text that sorts like dates; "{printable(before)}" sorts before '
                 f'"{printable(after)}". Write dates with the year first (2024-01-31), numbers as numbers.'
             )
 
