@@ -21,8 +21,8 @@ DEPENDENT, INDEPENDENT, CHANGING = WITHIN = ("dependent", "independent", "changi
 # A year that stands by itself. A number within text: not what follows a point, since .25 comes before .5.
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 NUMBER = re.compile(r"((?<![.\d])\d+)")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July")
-MONTHS += ("August", "September", "October", "November", "December")
+FIRST_HALF = ("January", "February", "March", "April", "May", "June")
+MONTHS = (*FIRST_HALF, "July", "August", "September", "October", "November", "December")
 MONTH = re.compile("|".join(rf"(\b{name[:3]}(?:{name[3:]})?\b)" for name in MONTHS), re.IGNORECASE)
 
 
