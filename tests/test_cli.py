@@ -600,7 +600,7 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
         (["", *["2024-01-01"] * 99], 3, 'column "day" must hold a value; row 0'),
         ([f"{1 + k % 28}.{1 + k // 28}.2024" for k in range(100)], 3, "Write dates with the year first"),
         ([f"0{1 + k // 50}/01/{2024 - k // 50}" for k in range(100)], 3, '"01/01/2024" sorts before "02/01/2023"'),
-        (["2024-01-01", *range(99)], 3, "`order` must hold numbers, or text"),
+        (["2024-01-01", *range(99)], 3, 'column "day" must hold numbers, or text'),
     ],
 )
 def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code, said):

@@ -35,6 +35,18 @@ def test_losses_and_logits_equal_their_twin(table):
         assert logit == row[1] or abs(logit - row[1]) <= 3 * 2.0**-52 * max(abs(row[1]), 1.0)
 
 
+@given(tables(("hard", "hard logits", "pair"), min_rows=1))
+def test_losses_if_are_those_of_each_label(table):
+    """To the bit: a difference that happened is one of the two that could have."""
+    if_one, if_zero = np.empty(table.n_rows), np.empty(table.n_rows)
+    paired_losses.losses_if(*forecast_of(table), if_one, if_zero)
+    for label, found in ((1, if_one), (0, if_zero)):
+        losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
+        labels = np.full(table.n_rows, label, np.uint8)
+        paired_losses.losses_and_logits(labels, *forecast_of(table), losses, logits)
+        assert found.tolist() == losses.tolist()
+
+
 def pair_of(table):
     """Losses and logits of the two forecasts of a table of two forecasts, and its counts (at least one each)."""
     found = []

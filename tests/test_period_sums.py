@@ -88,6 +88,16 @@ def test_sums_are_those_of_the_rows_of_each_period():
             assert not found.n_unbounded.any()
 
 
+def test_a_row_that_stands_several_times_is_as_many_rows():
+    rng = np.random.default_rng(SEED)
+    y, p, q, day, times = rng.integers(0, 2, 40), rng.random(40), rng.random(40), np.arange(40) // 8, np.arange(1, 41)
+    counted = sums_of(y, {"forecasts": {"a": p, "b": q}}, day, counts=times)
+    y, p, q, day = (np.repeat(each, times) for each in (y, p, q, day))
+    repeated = sums_of(y, {"forecasts": {"a": p, "b": q}}, day)
+    for name in PeriodSums.__dataclass_fields__:
+        assert np.array_equal(getattr(counted, name), getattr(repeated, name)), name
+
+
 def test_rows_without_a_bound_are_counted_and_add_nothing():
     """Where one said 0 or 1 and the other did not; where both said the same, nothing was at stake."""
     y = np.array([1, 1, 0, 1, 0])

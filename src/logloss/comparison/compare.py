@@ -145,8 +145,8 @@ def compare(
         source, roles = bind_forecasters(table, forecasts, asked)
         empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
         summary = walk(source, roles, empty, progress=progress)
-    if summary.periods is not None:
-        check_names(summary.periods.names)
+    if summary.periods is not None and roles.order is not None:
+        check_names(summary.periods.names, roles.spoken(roles.order))
     said = {
         "source": source.name or name,
         "positive": positive_text(roles),
