@@ -119,27 +119,31 @@ def test_a_weight_of_two_is_the_row_twice_in_the_map_but_for_how_many_rows_there
     assert counted.map == repeated.map
 
 
-@pytest.mark.parametrize("has_counts", [False, True])
-def test_isotonic_has_the_pools_of_scikit_learn_each_at_the_median_of_its_scores(has_counts):
-    """With half a row of each class more at either end: the same data given to scikit-learn, with weights."""
-    p, y = np.clip(np.round(P, 2), 0.01, 0.99), Y
-    counts = np.random.default_rng(6).integers(1, 4, len(y)) if has_counts else None
-    c = calibrate(y, p, counts=counts, method="isotonic")
-    if has_counts:
-        p, y = np.repeat(p, counts), np.repeat(y, counts)
-    low, high = p.min(), p.max()
-    x = np.concatenate([p, [low, low, high, high]])
-    t = np.concatenate([y, [0, 1, 0, 1]])
-    w = np.concatenate([np.ones(len(y)), np.full(4, 0.5)])
-    theirs = IsotonicRegression().fit(x, t, sample_weight=w)
+@pytest.mark.parametrize("kind", ["rows", "counts", "weights", "shares"])
+def test_isotonic_has_the_pools_of_scikit_learn_each_at_the_middle_of_its_scores(kind):
+    """With half a row of each class more at either end, of effective rows: the same data given to scikit-learn. Of
+    each row four times the middle half are whole rows."""
+    p, y, w = np.clip(np.round(P, 2), 0.01, 0.99), Y.astype(float), np.ones(len(Y), int)
+    arguments = {}
+    if kind == "shares":
+        y = np.random.default_rng(6).integers(0, 5, len(y)) * y / 4
+    elif kind != "rows":
+        w = np.random.default_rng(6).integers(1, 4, len(y))
+        arguments = {"counts": w} if kind == "counts" else {"sample_weight": w.astype(float)}
+    c = calibrate(y, p, **arguments, method="isotonic")
+    row = (w**2).sum() / w.sum() if kind == "weights" else 1.0
+    x = np.concatenate([p, np.repeat([p.min(), p.max()], 2)])
+    added = np.concatenate([w, np.full(4, row / 2)])
+    theirs = IsotonicRegression().fit(x, np.concatenate([y, [0, 1, 0, 1]]), sample_weight=added)
     # Scikit-learn keeps means in floats: values of one pool agree to a few units.
     pool = np.round(theirs.predict(p), 12)
     values = np.unique(pool)
-    medians = [np.median(logit(p[pool == value])) for value in values]
-    assert c.map.knots == pytest.approx(medians, abs=1e-12)
+    four = [np.sort(np.repeat(logit(p), 4 * w)[np.repeat(pool, 4 * w) == value]) for value in values]
+    middles = [each[len(each) // 4 : 3 * len(each) // 4].mean() for each in four]
+    assert c.map.knots == pytest.approx(middles, abs=1e-12)
     assert c.map.values == pytest.approx(values, abs=1e-11)
     at = np.linspace(0.001, 0.999, 500)
-    assert c.apply(at) == pytest.approx(np.interp(logit(at), medians, values), abs=1e-11)
+    assert c.apply(at) == pytest.approx(np.interp(logit(at), middles, values), abs=1e-11)
 
 
 def test_isotonic_rises_between_its_first_and_its_last_pool():
@@ -150,13 +154,14 @@ def test_isotonic_rises_between_its_first_and_its_last_pool():
 
 
 def test_one_far_score_leaves_the_others_where_they_are():
-    """The median of a pool, not its mean: a score of −1e5 in the lowest one would carry that off."""
+    """The middle half of a pool counts: a score of −1e5 in the lowest one would carry the mean of all off."""
     z = logit(P)
     lowest = np.argmin(z)
     far = z.copy()
     far[lowest] = -1e5
     plain, other = (calibrate(Y, y_logit=each, method="isotonic") for each in (z, far))
-    assert other.map == plain.map
+    assert other.map.knots == pytest.approx(plain.map.knots, abs=1e-12)
+    assert other.map.values == plain.map.values
 
 
 def test_isotonic_is_constant_beyond_the_scores_that_were_seen():

@@ -30,8 +30,6 @@ from logloss.inference.recalibration import pooled
 
 # Masses are whole numbers of this part of all mass where shares are compared.
 UNIT_OF_MASS = 2.0**-60
-# Shares of at most 2^17 places, each of them two rounded quotients, sum up to this of their units.
-ROUNDING_OF_MASSES = 1 << 18
 # Labels of p = 0 and p = 1: masses of (0, 1).
 Pair = tuple[float, float]
 
@@ -171,7 +169,7 @@ def _half_a_row_more(masses: Pair, row: float) -> float:
 
 def _isotonic(data: FitData) -> ScoreMap:
     """Centred isotonic regression (Oron and Flournoy 2017, doi:10.1080/19466315.2017.1286256): the pools of an isotonic
-    fit, each at its median score, with lines between them.
+    fit, each at the middle of its scores, with lines between them.
 
     One row more at either end, half 0 and half 1, keeps every pool away from 0 and 1, so that none can cost infinity;
     pools between are as they would be without.
@@ -194,8 +192,8 @@ def _isotonic(data: FitData) -> ScoreMap:
     kept = whole[1] > 0
     pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
     values = pool_ones / pool_rows
-    knots, is_inside_pool = _medians(places[kept], whole[2][kept], last)
-    at_knots = values[is_inside_pool]
+    knots, has_rows = _centres(places[kept], whole[2][kept], np.concatenate([[0], last[:-1] + 1]), last)
+    at_knots = values[has_rows]
     if not len(knots):
         # Only 0 and 1 were seen: what lies between them is between what they become.
         knots, at_knots = np.zeros(1), np.array([(values[0] + values[-1]) / 2])
@@ -208,21 +206,24 @@ def _isotonic(data: FitData) -> ScoreMap:
     )
 
 
-def _medians(places: Array, rows: Array, last: Array) -> tuple[Array, Array]:
-    """(The median place of the rows of each pool that has any, whether it has), of the last place of each pool.
+def _centres(places: Array, rows: Array, first: Array, last: Array) -> tuple[Array, Array]:
+    """(Where the rows of each pool lie, of those that have any; whether it has): the mean of their middle half.
 
-    The paper has the mean, which one score of −1e5 would carry off; like the fit itself a median needs only the order.
+    The paper has the mean, which one score of −1e5 would carry off; a median falls on one of few distinct scores. rows:
+    whole numbers; first, last: places of each pool.
     """
-    below = np.cumsum(rows)
-    ends = below[last]
-    starts = np.concatenate([[0], ends[:-1]])
-    has_rows = ends > starts
-    # Twice the running number where half of a pool lies below; where that is between two places, their middle.
-    half = (starts + ends)[has_rows]
-    near = np.minimum(ROUNDING_OF_MASSES, (ends - starts)[has_rows] // 2)
-    lower = places[np.searchsorted(2 * below, half - near)]
-    upper = places[np.searchsorted(2 * below, half + near, side="right")]
-    return lower / 2 + upper / 2, has_rows
+    running = np.concatenate([[0], np.cumsum(rows)])
+    start, end = running[first], running[last + 1]
+    n_places = last + 1 - first
+    # Quarters of rows, so that all numbers stay whole.
+    low, high = (np.repeat(each, n_places) for each in (3 * start + end, start + 3 * end))
+    middle = np.clip(4 * running[1:], low, high) - np.clip(4 * running[:-1], low, high)
+    has_rows = end > start
+    sums = np.add.reduceat(middle * np.where(middle > 0, places, 0.0), first)[has_rows]
+    # A mean of equal numbers is that number, whatever is rounded.
+    inside = np.where(rows > 0, places, math.nan)
+    least, most = (extreme.reduceat(inside, first)[has_rows] for extreme in (np.fmin, np.fmax))
+    return np.clip(sums / np.add.reduceat(middle, first)[has_rows], least, most), has_rows
 
 
 def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:

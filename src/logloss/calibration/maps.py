@@ -22,9 +22,9 @@ class ScoreMap:
     """What a score becomes.
 
     method: one of METHODS. a, b, c: its log-odds are a·log p − b·log(1 − p) + c. epsilon, base_rate: of a mixture,
-    whose probability is (1 − epsilon)·p + epsilon·base_rate. knots, values: of an isotonic map, the median
-    log-odds of the score of each pool in ascending order, and the probability there; in between it is interpolated,
-    beyond the ends it is constant.
+    whose probability is (1 − epsilon)·p + epsilon·base_rate. knots, values: of an isotonic map, the
+    log-odds of the score in the middle of each pool, in ascending order, and the probability there; in between it is
+    interpolated, beyond the ends it is constant.
     at_zero, at_one: the log-odds that p = 0 and p = 1 become where either was seen (else None: the limit of the map).
     lowest, highest: the finite log-odds that were seen: beyond them nothing falls below `at_zero` or rises above
     `at_one`, so that the map never decreases.
