@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -32,6 +33,22 @@ def java_is_missing() -> bool:
     is_missing = found is None or int(found[1]) < OLDEST_JAVA
     assert not (is_missing and os.environ.get("LOGLOSS_TEST_ENGINES")), "Spark must be tested here, and needs Java"
     return is_missing
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Where tests are run side by side, those of a file stay together: workers that meet the same kernels at the same time
+    each compile them, and each makes what the file's tests share. What takes longest begins first."""
+    if not hasattr(config, "workerinput"):
+        return
+    first: dict[str, int] = {}
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        is_program = item.path.stem == "test_benchmarks" and item.get_closest_marker("slow") is not None
+        if group is None and not is_program:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        first[item.nodeid] = 0 if group is not None else 1 if is_program else 2
+    items.sort(key=lambda item: first[item.nodeid])
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from logloss.data.block import Block
+from logloss.data.checks.reading import read_only
 from logloss.data.columns import as_column
 from logloss.data.rows import Column, Forecaster, Place, Roles, Rows
 from logloss.data.source import BlockPart, MemoryPart
@@ -27,7 +28,8 @@ SHARES = (0.0, 5e-324, 1 / 3, 0.5, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Table:
-    """Some rows, a column for each role; None where the role is not played."""
+    """Some rows, a column for each role; None where the role is not played. Read-only, as blocks are: kernels are tested as
+    they are compiled for them."""
 
     y_true: Any
     y_proba: Any = None
@@ -40,6 +42,11 @@ class Table:
     cluster: Any = None
     second_forecast: Any = None
     order: Any = None
+
+    def __post_init__(self) -> None:
+        for name, array in self._arrays.items():
+            if isinstance(array, np.ndarray):
+                object.__setattr__(self, name, read_only(array))
 
     @property
     def n_rows(self) -> int:

@@ -318,6 +318,7 @@ def test_labels_that_are_shares_are_fitted_as_the_rows_they_stand_for():
     assert soft.map.a == pytest.approx(hard.map.a, abs=0.01)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(tables(min_rows=1), st.sampled_from(FITTED + ("auto",)))
 def test_whatever_is_lawful_is_calibrated(table, method):

@@ -715,6 +715,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(contrast, "N_APART", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("hard", "pair", "counts", "weighted", "soft weighted"), ("hard logits",)])
 def test_any_cut_and_tree_gives_the_same_summary_past_every_limit(narrow, kinds):
     """Periods grow, pairs of bins become coarse, groups are given up, clusters share buckets, at any place."""
@@ -784,6 +785,7 @@ def test_paired_intervals_hold_the_truth(is_clustered):
     assert 0.92 <= held / 400 <= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fair", "biased", "extreme"])
 def test_looking_every_day_raises_no_false_alarm_too_often(kind):
     """2,000 runs of 300 periods: at most 5 in 100 leave the sequence at any time."""

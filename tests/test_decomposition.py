@@ -339,6 +339,7 @@ def area(y, p, w) -> Fraction:
     return won / total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_weights", [False, True])
 @pytest.mark.parametrize("seed", range(30))
 def test_the_auc_is_the_share_of_pairs_rounded_once(seed, has_weights):

@@ -230,6 +230,7 @@ def test_few_clusters_of_either_side_leave_a_move_of_groups_without_an_interval(
     assert logloss.diff(alone, many).within.has_interval
 
 
+@pytest.mark.slow
 def test_intervals_within_groups_hold_the_truth_with_clusters():
     """Of 300 pairs of samples of 30 clusters, each in one group, those of rows held the truth, no move, 49 in 100. Of 94 in
     100 fewer than 260 hold less than once in a million times (binomial)."""

@@ -125,6 +125,7 @@ def assert_bounds_hold(model, problem, l2):
     return gaps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
 def test_the_certificate_is_never_below_the_true_gap(seed):
     """At every pass, not at the last alone: whoever stops early reads it, too."""
@@ -139,6 +140,7 @@ def test_the_certificate_is_never_below_the_true_gap(seed):
     assert model.certificate.nats_per_row < 1e-15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_certificate_without_a_penalty_is_never_below_the_true_gap(seed):
     features, labels, weights, counts, _ = small_problem(seed)

@@ -300,6 +300,7 @@ def test_what_groups_add_has_the_errors_of_weighted_rows():
         assert row["adds_nats_high"] - row["adds_nats"] == pytest.approx(reach, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_of_groups_with_clusters_hold_the_truth():
     """Of 400 samples of 30 clusters, each in one group, those of rows held 52 in 100. Of 94 in 100 fewer than 350 hold
     less than once in a million times (binomial)."""

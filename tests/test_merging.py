@@ -262,6 +262,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(features, "MOST_LEVELS", 3)
 
 
+@pytest.mark.slow
 @PARTS
 def test_every_part_of_a_summary_obeys_the_laws(maker, narrow):
     @settings(max_examples=40)

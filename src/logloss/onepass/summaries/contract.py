@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.checks.forecasts import Unlabelled
+from logloss.data.checks.reading import read_only
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 
@@ -91,7 +92,7 @@ def pieces_of(block: Block) -> list[Block]:
     if not is_whole.any():
         return [block]
     hard = block.taken(is_whole)
-    return [replace(hard, y_true=hard.y_true.astype(np.uint8)), block.taken(~is_whole)]
+    return [replace(hard, y_true=read_only(hard.y_true.astype(np.uint8))), block.taken(~is_whole)]
 
 
 class BlockwiseSummary:

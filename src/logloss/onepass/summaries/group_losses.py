@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.checks.reading import read_only
 from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.summaries.cells import CellWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
@@ -104,7 +105,7 @@ class LossesByGroup:
         if is_hard(block):
             losses.surprisals(block.y_true, *forecast_of(block), costs)
         else:
-            losses.soft_surprisals(block.y_true.astype(np.float64), *forecast_of(block), costs)
+            losses.soft_surprisals(read_only(block.y_true.astype(np.float64)), *forecast_of(block), costs)
         costs[np.isinf(costs)] = 0.0
         weighted = []
         if block.sample_weight is not None:
@@ -133,7 +134,7 @@ class LossesByGroup:
     def _add_general(self, block: Block, groups: Slots, n_groups: int) -> None:
         n_rows = block.n_rows
         costs, proba = np.empty(n_rows), np.empty(n_rows)
-        label = block.y_true.astype(np.float64)
+        label = read_only(block.y_true.astype(np.float64))
         losses.soft_surprisals(label, *forecast_of(block), costs)
         losses.probabilities(*forecast_of(block), proba)
         is_infinite = np.isinf(costs)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.checks.forecasts import Unlabelled
+from logloss.data.checks.reading import read_only
 from logloss.errors import DataError
 from logloss.onepass.kernels import counted_losses, exact, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
@@ -109,7 +110,7 @@ class UnlabelledSums:
         limbs, tally = exact.new_limbs(N_GENERAL_LIMBS), np.array([0, 0, 0, -1])
         forecast = forecast_of(rows)
         # Whatever the label, prediction and entropy are what they are.
-        labels = np.zeros(len(forecast[0]))
+        labels = read_only(np.zeros(len(forecast[0])))
         weighted_losses.general_sums(labels, *forecast, rows.sample_weight, rows.counts, limbs, tally)
         sums = (exact.as_integer(limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h"))
         return cls(int(tally[0]), *sums)
@@ -275,7 +276,8 @@ class _LossWorkspace:
         if block.unlabelled is not None:
             more = UnlabelledSums.of(block.unlabelled)
             self.unlabelled = self.unlabelled.merge(more)
-            self._hash(block, block.unlabelled, np.full(len(forecast_of(block.unlabelled)[0]), np.nan), 0, more.n_rows)
+            labels = read_only(np.full(len(forecast_of(block.unlabelled)[0]), np.nan))
+            self._hash(block, block.unlabelled, labels, 0, more.n_rows)
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
