@@ -13,6 +13,7 @@ import scipy.stats
 import statsmodels.api as sm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from strategies import KINDS, cut_tables, two_forecast_tables
 
@@ -20,6 +21,7 @@ import logloss
 from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
+from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
 from logloss.comparison.power import simultaneous_level
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
@@ -338,63 +340,77 @@ def test_models_predict_whatever_table_is_compared_by_names(form, tmp_path):
 # The course.
 
 
-def by_hand(y, p, q, day, weight=None):
-    """Lead so far, half-width and log evidence after each period, row by row, as the definition says."""
-    weight = np.ones(len(y)) if weight is None else weight
-    lead = variance = mass = log_evidence = 0.0
-    rhos, found = [], []
-    for value in sorted(set(day.tolist())):
-        rows = np.flatnonzero(day == value)
-        spread = [(math.log(p[i] / (1 - p[i])) - math.log(q[i] / (1 - q[i]))) * weight[i] for i in rows]
-        added = math.fsum(x * x for x in spread) / 4
-        if not rhos and added > 0:
-            planned = [added / len(rows) * 10.0**k for k in range(-3, 9)]
-            rhos = [v / (2 * math.log(20) + math.log(1 + 2 * math.log(20))) for v in planned]
-        variance += added
-        for i in rows:
-            d = float(losses_of(y[i : i + 1], q[i : i + 1])[0] - losses_of(y[i : i + 1], p[i : i + 1])[0])
-            lead += weight[i] * d
-            log_evidence += weight[i] / weight.max() * d
-            mass += weight[i]
-        width = math.inf
-        if rhos:
-            # Where the mean of the mixtures reaches 20, by halving.
-            low, high = 0.0, 1e6 * math.sqrt(variance)
-            for _ in range(200):
-                middle = (low + high) / 2
-                logs = [0.5 * math.log(r / (variance + r)) + middle**2 / (2 * (variance + r)) for r in rhos]
-                mean = sum(math.exp(min(x, 700)) for x in logs) / len(logs)
-                low, high = (middle, high) if mean < 20 else (low, middle)
-            width = high / mass
-        found.append((lead / mass, width, log_evidence))
-    return found
-
-
-@pytest.mark.parametrize("is_weighted", [False, True])
-def test_the_sequence_and_the_evidence_are_those_of_the_definition(is_weighted):
+def test_the_course_is_made_of_the_sums_of_periods():
+    """The mean so far, row by row; the sequence and the evidence of arrays: tests/test_confidence_sequence.py."""
     y, p, q = drawn(SEED, 90)
     q[:7] = p[:7]
     day = np.arange(90) // 5
-    weight = np.random.default_rng(SEED).gamma(2, 1, 90) if is_weighted else None
-    found = logloss.compare(y, {"p": p, "q": q}, order=day, sample_weight=weight)
-    sign = 1 if found.best == "p" else -1
-    table = found.contest.course.table
-    for row, (lead, width, evidence) in zip(table, by_hand(y, p, q, day, weight), strict=True):
-        assert row["lead_nats"] == pytest.approx(sign * lead, rel=1e-9, abs=1e-15)
-        assert (row["high"] - row["low"]) / 2 == pytest.approx(width, rel=1e-9)
-        assert row["log_evidence_nats"] == pytest.approx(sign * evidence, rel=1e-9, abs=1e-15)
-    assert found.contest.log_evidence == pytest.approx(sign * evidence, rel=1e-9)
+    for weight in (None, np.random.default_rng(SEED).gamma(2, 1, 90)):
+        found = logloss.compare(y, {"p": p, "q": q}, order=day, sample_weight=weight)
+        w = np.ones(90) if weight is None else weight
+        sign = 1 if found.best == "p" else -1
+        r, s = logit(p), logit(q)
+        if_zero = w * sign * (np.logaddexp(0, s) - np.logaddexp(0, r))
+        if_one = if_zero - w * sign * (s - r)
+        of_periods = [np.bincount(day, each) for each in (w, np.where(y == 1, if_one, if_zero), w * np.abs(r - s))]
+        least = np.bincount(day, np.minimum(if_zero, if_one))
+        leads = PeriodLeads(*of_periods, least, float(w[:5].sum()) / 5)
+        mean, low, high = sequence_of(leads, 0.05)
+        table = found.contest.course.table
+        # Logarithms of odds, and sums, in another order.
+        for name, expected in (("lead_nats", mean), ("low", low), ("high", high)):
+            assert np.array(table[name]) == pytest.approx(expected, rel=1e-9, abs=1e-14)
+        expected = log_evidence_of(leads) - math.log(2)
+        assert np.array(table["log_evidence_nats"]) == pytest.approx(expected, rel=1e-9)
+        assert found.contest.course.log_evidence == table["log_evidence_nats"][-1]
 
 
-def test_the_width_of_the_sequence_does_not_know_the_outcomes():
-    """Its parameter is fixed by the forecasts: other labels, the same widths."""
-    y, p, q = drawn(SEED, 100)
-    day = np.arange(100)
+def test_what_the_sequence_first_excluded_and_whether_it_still_does():
+    """One is far better for 400 days, then the other for as many, and for longer."""
+    rng = np.random.default_rng(SEED)
+    truth = expit(rng.normal(0, 2, 2000))
+    y = (rng.random(2000) < truth).astype(np.uint8)
+    a, b = truth.copy(), np.full(2000, 0.5)
+    a[400:], b[400:] = b[400:], truth[400:]
+    early, late = (logloss.compare(y[:n], {"a": a[:n], "b": b[:n]}, order=np.arange(n)) for n in (400, 2000))
+    assert (early.best, late.best) == ("a", "b")
+    courses = early.contest.course, late.contest.course
+    first = courses[0].first_excluded
+    assert first == courses[1].first_excluded != ""
+    assert [course.still_excludes for course in courses] == [True, False]
+    assert [course.is_first_for_better for course in courses] == [True, False]
+    assert f"the confidence sequence first excluded 0 at {first} and still does" in repr(early)
+    assert f"first excluded 0 at {first}, in favour of a, and no longer does" in repr(late)
+
+
+def test_a_first_period_without_a_real_difference_does_not_set_the_scale():
+    """Forecasts that rounding alone sets apart on the first day."""
+    y, p, q = drawn(SEED, 2000)
+    one = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).contest.course.sequence
+    q[:3] = np.nextafter(p[:3], 1)
+    other = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).contest.course.sequence
+    # The likeliest rate is another, but near.
+    assert other.high - other.low < 1.1 * (one.high - one.low)
+
+
+def test_clusters_that_lie_in_one_period_have_a_sequence():
+    y, p, q = drawn(SEED, 300)
+    day = np.arange(300) // 10
+    plain, clustered = (
+        logloss.compare(y, {"p": p, "q": q}, order=day, cluster=cluster).contest.course
+        for cluster in (None, np.arange(300) // 5)
+    )
+    assert (plain.sequence.low, plain.log_evidence) == (clustered.sequence.low, clustered.log_evidence)
+
+
+def test_rows_said_to_be_independent_make_a_narrower_sequence():
+    y, p, q = drawn(SEED, 6000)
     widths = []
-    for labels in (y, 1 - y):
-        table = logloss.compare(labels, {"p": p, "q": q}, order=day).contest.course.table
-        widths.append([high - low for low, high in zip(table["low"], table["high"], strict=True)])
-    assert widths[0] == pytest.approx(widths[1], rel=NEAR)
+    for within in ("dependent", "independent"):
+        found = logloss.compare(y, {"p": p, "q": q}, order=np.arange(6000) // 50, within=within)
+        widths.append(found.contest.course.sequence.high - found.contest.course.sequence.low)
+        assert ("its rows are independent given them" in repr(found)) == (within == "independent")
+    assert widths[1] < 0.7 * widths[0]
 
 
 def test_later_rows_do_not_change_what_was_said_before():
@@ -483,9 +499,10 @@ def _table(y, p, q):
 
 def test_rows_that_depend_on_each_other_have_no_sequence():
     y, p, q = drawn(SEED, 100)
-    contest = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) // 2).contest
+    contest = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) % 50).contest
     assert not contest.course.sequence.has_interval
-    assert contest.course.sequence.reason == contest.evidence_reason == "rows of a cluster depend on each other"
+    assert contest.course.sequence.reason == "clusters go on from one period to the next"
+    assert math.isnan(contest.course.log_evidence)
     assert contest.course.dependent.has_interval
 
 
@@ -497,13 +514,13 @@ def test_identical_forecasters_differ_by_nothing(options):
     y, p, _ = drawn(SEED, 60)
     found = logloss.compare(y, {"p": p, "q": p.astype(np.float64)}, **options)
     contest = found.contest
-    assert (found.lead, contest.log_evidence, contest.rows_needed) == (0.0, 0.0, None)
-    assert math.exp(contest.log_evidence) == 1.0
+    assert (found.lead, contest.rows_needed) == (0.0, None)
+    assert contest.course.log_evidence == 0.0 or "order" not in options
     assert contest.is_identical
     assert (found.lead.low, found.lead.high) == (0.0, 0.0)
     assert (contest.miscalibration, contest.discrimination) == (0.0, 0.0)
     assert repr(found).startswith("p and q cost the same in every row\n")
-    assert "1 to 1" in repr(found)
+    assert "no row tells them apart" in repr(found)
 
 
 def test_two_infinite_losses_have_no_difference_and_it_is_said():
@@ -528,7 +545,6 @@ def test_one_infinite_loss_is_without_limit():
     assert math.isinf(found.lead)
     assert found.lead > 0
     assert found.change == -math.inf
-    assert found.contest.log_evidence == math.inf
     text = repr(found)
     assert text.startswith(
         "b is better than a without limit: a gave probability 0 to 20 rows that happened (first: row 2)"
@@ -546,7 +562,9 @@ def test_a_pair_without_impossible_rows_does_not_suffer_from_a_third():
     mine, theirs = three.between("p", "q"), two.between("p", "q")
     assert mine.lead == theirs.lead
     assert (mine.lead.low, mine.lead.high) == (theirs.lead.low, theirs.lead.high)
-    assert mine.course.sequence.low == theirs.course.sequence.low
+    # For all three pairs at once.
+    assert mine.course.sequence.low < theirs.course.sequence.low
+    assert mine.course.table["lead_nats"] == theirs.course.table["lead_nats"]
     assert three.ranking["forecast"][-1] == "bad"
 
 
@@ -556,7 +574,7 @@ def test_forecasts_of_0_and_1_leave_no_bound_and_it_is_said():
     found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).contest
     assert found.lead == pytest.approx(math.log(2))
     assert found.course.sequence.reason.startswith("one of them said 0 or 1 in 60 rows, the other did not")
-    assert found.course.clear_since == ""
+    assert found.course.first_excluded == ""
 
 
 def test_forecasts_near_0_and_1_keep_their_losses():
@@ -649,7 +667,8 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     day = np.arange(3000) // 10
     text = repr(logloss.compare(y, {"p": p, "q": q}, order=day, by=day % 3))
     first = text.splitlines()[0]
-    assert re.fullmatch(r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; clear since \d+", first)
+    said = r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; the confidence sequence "
+    assert re.fullmatch(said + r"(first excluded 0 at \d+ and still does|does not exclude 0)", first)
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
         for name in ("  discrimination", "+ miscalibration", "= lead over q")
@@ -797,11 +816,11 @@ def test_looking_every_day_raises_no_false_alarm_too_often(kind):
     fair = (np.logaddexp(0, r) - np.logaddexp(0, s)) / (r - s)
     truth = fair if kind != "biased" else np.clip(fair + rng.uniform(-0.3, 0.3, n_periods), 0.01, 0.99)
     expected = np.cumsum(np.logaddexp(0, r) - np.logaddexp(0, s) - truth * (r - s)) / np.arange(1, n_periods + 1)
-    variances, weights = (r - s) ** 2 / 4 / n_periods**2, np.full(n_periods, 1 / n_periods)
+    of_zero = np.logaddexp(0, r) - np.logaddexp(0, s)
+    ranges, least = np.abs(r - s), np.minimum(of_zero, of_zero - (r - s))
     alarms = 0
     for _ in range(n_runs):
         y = rng.random(n_periods) < truth
-        leads = (np.logaddexp(0, r) - np.logaddexp(0, s) - y * (r - s)) / n_periods
-        _, low, high = sequential.sequence_of(weights, leads, variances, np.ones(n_periods))
+        _, low, high = sequence_of(PeriodLeads(np.ones(n_periods), of_zero - y * (r - s), ranges, least, 1.0), 0.05)
         alarms += bool(((low > expected) | (high < expected)).any())
     assert alarms / n_runs <= 1 - CONFIDENCE

@@ -32,7 +32,7 @@ def drawn(seed, n_periods=12, *, by_rows=False):
     least = -ranges * random.random(n_periods)
     leads = least + ranges * random.random(n_periods)
     squares = {"squares": leads**2, "squares_of_ranges": ranges**2} if by_rows else {}
-    return PeriodLeads(random.lognormal(0, 0.5, n_periods), leads, ranges, least, **squares)
+    return PeriodLeads(random.lognormal(0, 0.5, n_periods), leads, ranges, least, 0.7, **squares)
 
 
 @pytest.mark.parametrize("x", [0.0, 1e-9, 1e-3, 0.009999, 0.01, 0.3, 0.99, 1 - 1e-12])
@@ -105,7 +105,9 @@ def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
 
 def test_the_unit_of_weights_changes_nothing():
     leads = drawn(5)
-    scaled = PeriodLeads(*(each * 1024.0 for each in (leads.weights, leads.leads, leads.ranges, leads.least)))
+    scaled = PeriodLeads(
+        *(each * 1024.0 for each in (leads.weights, leads.leads, leads.ranges, leads.least, leads.row))
+    )
     for mine, other in zip(sequence_of(leads, 0.05), sequence_of(scaled, 0.05), strict=True):
         assert mine == pytest.approx(other, rel=1e-12)
     assert log_evidence_of(leads) == pytest.approx(log_evidence_of(scaled), rel=1e-12)
@@ -120,7 +122,7 @@ def test_evidence_is_1_on_average_whatever_happens_within_a_period():
     for outcome in itertools.product([0, 1], repeat=3):
         best = np.array(outcome)
         chance = float(np.prod(np.where(best, shares, 1 - shares)))
-        evidence = log_evidence_of(PeriodLeads(np.ones(3), least + ranges * best, ranges, least))
+        evidence = log_evidence_of(PeriodLeads(np.ones(3), least + ranges * best, ranges, least, 1.0))
         mean += chance * math.exp(evidence[-1])
     assert mean == pytest.approx(1, abs=ROUNDED)
 
@@ -133,23 +135,27 @@ def test_evidence_of_independent_rows_is_below_1_on_average():
     for outcome in itertools.product([0, 1], repeat=4):
         best = np.array(outcome).reshape(2, 2)
         rows = least + gaps * best
-        leads = PeriodLeads(np.full(2, 2.0), rows.sum(1), gaps.sum(1), least.sum(1), (rows**2).sum(1), (gaps**2).sum(1))
+        leads = PeriodLeads(
+            np.full(2, 2.0), rows.sum(1), gaps.sum(1), least.sum(1), 1.0, (rows**2).sum(1), (gaps**2).sum(1)
+        )
         mean += float(np.prod(np.where(best, shares, 1 - shares))) * math.exp(log_evidence_of(leads)[-1])
     assert 0.8 < mean <= 1 + ROUNDED
 
 
 def test_a_stake_is_never_the_whole():
     """A period at its least, at any rate: what is left is positive."""
-    leads = PeriodLeads(np.ones(40), np.full(40, -5.0), np.full(40, 6.0), np.full(40, -5.0))
+    leads = PeriodLeads(np.ones(40), np.full(40, -5.0), np.full(40, 6.0), np.full(40, -5.0), 1.0)
     assert log_evidence_of(leads)[-1] >= 40 * math.log1p(-LARGEST_STAKE) - math.log(len(HALVINGS))
 
 
 def test_nothing_is_seen_before_the_two_differ():
-    leads = PeriodLeads(np.ones(3), np.array([0.0, 0.1, 0.1]), np.array([0.0, 0.2, 0.2]), np.array([0.0, -0.1, -0.1]))
+    leads = PeriodLeads(
+        np.ones(3), np.array([0.0, 0.1, 0.1]), np.array([0.0, 0.2, 0.2]), np.array([0.0, -0.1, -0.1]), 1.0
+    )
     _, low, high = sequence_of(leads, 0.05)
     assert (low[0], high[0]) == (-math.inf, math.inf)
     assert np.isfinite(low[1:]).all()
-    same = PeriodLeads(np.ones(2), np.zeros(2), np.zeros(2), np.zeros(2))
+    same = PeriodLeads(np.ones(2), np.zeros(2), np.zeros(2), np.zeros(2), 1.0)
     assert not np.isfinite(sequence_of(same, 0.05)[1]).any()
     assert log_evidence_of(same).tolist() == [0, 0]
 

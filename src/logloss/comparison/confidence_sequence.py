@@ -31,13 +31,15 @@ import numpy as np
 
 from logloss.data.values import Array
 
-# λ in units of 1/R of the first period in which the two forecasts differ: each half of the one before. Its first values
-# are for a first period that is unusually large, its last ones for one that is small, and for differences so slight
-# that 10^10 periods are needed.
-HALVINGS = np.arange(-6, 26)
-# Where most weight lies: a forecast that is right has its fastest growth at λ = ½ per nat, which is 1/8 of the bound
-# for two that are a quarter of a nat apart. Weights fall with the square of the distance, so that none is out of reach.
-LIKELIEST, SPREAD = 3.0, 4.0
+# Each λ is half of the one before. The first ones are for a first period that is unusually large, and for forecasts
+# that hardly differ; the last ones for rows of later periods that depend on each other much more than those of it.
+HALVINGS = np.arange(-10, 23)
+# The likeliest λ. A forecast that is right has its fastest growth at ½ per nat, if rows are independent; where rows of
+# a period depend on each other, at a part of the bound 1/R. Both are fixed by the forecasts, the bound by those of the
+# first period in which they differ: where that is next to nothing, by rounding say, the other holds.
+PER_NAT, OF_BOUND = 1 / 4, 1 / 8
+# Weights fall with the square of the distance from the likeliest, so that none is out of reach.
+SPREAD = 4.0
 # What is left to the bound that looks at no outcome: it is the narrower one only in the first periods.
 SHARE_OF_HOEFFDING = 0.1
 # A bet never risks more than this part of what it holds: at 1 a single period could lose all of it.
@@ -51,12 +53,14 @@ PIECE_PERIODS = 1 << 12
 @dataclass(frozen=True, slots=True)
 class PeriodLeads:
     """Of each period, in any common unit of weight: weights (above 0), leads, their ranges and least possible values;
-    and where rows of a period are independent the sums of squares of their leads and of their ranges."""
+    and where rows of a period are independent the sums of squares of their leads and of their ranges. row: the weight
+    of a row of the first period."""
 
     weights: Array
     leads: Array
     ranges: Array
     least: Array
+    row: float
     squares: Array | None = None
     squares_of_ranges: Array | None = None
 
@@ -91,11 +95,11 @@ class PeriodLeads:
 
 def rates_of(leads: PeriodLeads) -> tuple[Array, Array]:
     """(The λ that are mixed, the logarithms of their weights)."""
-    weights = 1 / (SPREAD + (HALVINGS - LIKELIEST) ** 2)
-    unit = leads.ranges[leads.first]
+    bound = leads.ranges[leads.first]
     if leads.squares_of_ranges is not None:
-        unit = min(unit, math.sqrt(leads.squares_of_ranges[leads.first]))
-    return 0.5**HALVINGS / unit, np.log(weights / weights.sum())
+        bound = min(bound, math.sqrt(leads.squares_of_ranges[leads.first]))
+    weights = 1 / (SPREAD + HALVINGS.astype(np.float64) ** 2)
+    return 0.5**HALVINGS * min(PER_NAT / leads.row, OF_BOUND / bound), np.log(weights / weights.sum())
 
 
 def psi(scaled: Array) -> Array:
@@ -185,7 +189,7 @@ def _log_factors(leads: PeriodLeads, rates: Array, piece: slice) -> Array:
     won = leads.leads[piece]
     if leads.squares is None:
         with np.errstate(divide="ignore"):
-            most = LARGEST_STAKE / -leads.least[piece]
+            most = LARGEST_STAKE / np.abs(leads.least[piece])
         return np.log1p(np.minimum(rates, most) * won)
     # Rows are not kept: of each the bound exp(λd − ψd²) ≤ 1 + λd, with the λ that every row of the period can bear.
     bounds = leads.largest_miss(np.zeros(len(leads.leads)), 1)[piece]

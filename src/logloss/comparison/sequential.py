@@ -21,7 +21,8 @@ from logloss.data.values import Array
 from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import value_text
 
-# Of a range over all weight, and of a lead: beyond it, squares and multiples would leave the floats.
+# Of a range over all weight, and of a lead, and of a range over the weight of a row of the first period: beyond it,
+# squares and multiples would leave the floats.
 LARGEST = 1e100
 # A time stamp as Arrow and NumPy write it, with nothing but zeros after the second.
 TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:00)|\d\d:\d\d:\d\d))(?:\.0+)?")
@@ -124,7 +125,8 @@ def sequential_analysis(
     reason = _why_no_sequence(summary, within, int(sums.n_unbounded.sum()))
     if reason:
         return replace(course, sequence=Estimate(lead, reason=reason))
-    leads = PeriodLeads(sums.weights, sums.leads, sums.ranges, sums.least)
+    row = float(sums.weights[0] / sums.n_rows[0])
+    leads = PeriodLeads(sums.weights, sums.leads, sums.ranges, sums.least, row)
     if within == INDEPENDENT:
         leads = replace(leads, squares=sums.squares, squares_of_ranges=sums.squares_of_range)
     means, lows, highs = sequence_of(leads, (1 - CONFIDENCE) / n_pairs)
@@ -153,7 +155,10 @@ def _why_nothing(sums: PeriodSums) -> str:
         return "infinite"
     if not sums.weights.all():
         return "the weights are too far apart"
-    if not (sums.ranges.max() < LARGEST and np.abs(sums.leads).max() < LARGEST):
+    row = float(sums.weights[0] / sums.n_rows[0])
+    if row * LARGEST < 1:
+        return "the weights are too far apart"
+    if not (sums.ranges.max() < LARGEST * min(row, 1.0) and np.abs(sums.leads).max() < LARGEST):
         return "their log-odds are too far apart"
     return ""
 
@@ -161,7 +166,7 @@ def _why_nothing(sums: PeriodSums) -> str:
 def _why_no_sequence(summary: ComparisonSummary, within: str, n_unbounded: int) -> str:
     """Why there is no sequence, and no evidence."""
     if within == CHANGING:
-        return "forecasts change within a period, as its outcomes become known"
+        return "forecasts change within a period"
     if summary.clusters is not None:
         if summary.clusters_in_one_period is None:
             return "with so many clusters it is not known whether each lies in one period"
