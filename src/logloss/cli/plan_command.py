@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from logloss.cli.options import everywhere, fails_if, saves_words, seen
-from logloss.cli.outputs import Outputs, given_outputs
+from logloss.cli.outputs import Outputs, as_usage, given_outputs
 
 
 @click.command()
@@ -44,4 +44,10 @@ def plan(outputs: Outputs, pilot: str | None, **words: Any) -> None:
     from logloss import comparison
     from logloss.files.load import load
 
-    outputs.deliver(comparison.plan(load(pilot) if pilot else None, **words))
+    if pilot is not None:
+        outputs.deliver(comparison.plan(load(pilot), **words))
+        return
+    # Without a file there is no data that could be wrong.
+    with as_usage():
+        planned = comparison.plan(**words)
+    outputs.deliver(planned)

@@ -38,8 +38,8 @@ class Contest:
         The two forecasts; in the order given where their losses are equal.
     lead : Estimate
         Loss of the worse less that of the better: 0 or more, inf if only the worse called something impossible that
-        happened, nan if both did. Its interval is paired, corrected for skewness, and takes clusters as independent
-        where there are some.
+        happened, nan if both did. Its interval is paired, corrected for skewness, and takes rows as independent,
+        or clusters where there are some, also with `order=`: a caution says where periods show that they are not.
     lead_of_possible : Estimate
         The same over the rows that were possible for both: it may be below 0.
     simultaneous : Estimate
@@ -68,7 +68,8 @@ class Contest:
     detectable : float
         The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them.
     cautions : tuple of str
-        Where few rows carry the variance of the lead.
+        Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring periods
+        depend on each other, so that the intervals of the lead are too narrow.
     groups, apart : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 
