@@ -27,8 +27,9 @@ from logloss.text import count, counted, significant
 
 # Of fewer there would be a single cosine, and a variance with one degree of freedom.
 FEWEST_PERIODS = 12
-# Where autocorrelation leaves fewer, the mean is known from hardly one stretch of the series.
-FEWEST_EFFECTIVE = 3.0
+# Where autocorrelation leaves fewer, the mean is known from hardly more than one stretch of the series. Not 3: series
+# that leave few have the widest intervals, which hold; without them 92 % of the others do, of 50 periods with 0.5.
+FEWEST_EFFECTIVE = 1.5
 # Below, a slow component hides in the noise: one that makes a fifth of the variance and lasts for 100 periods shows in
 # 28 % of series of 100 periods, in 65 % of 200, in all of 1,000.
 ENOUGH_PERIODS = 100

@@ -68,8 +68,8 @@ class Contest:
     detectable : float
         The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them.
     cautions : tuple of str
-        Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring periods
-        depend on each other, so that the intervals of the lead are too narrow.
+        Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring
+        periods depend on each other, so that the intervals of the lead are too narrow.
     groups, apart : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 
