@@ -18,6 +18,7 @@ from logloss.cli.outputs import Outputs, as_usage, given_outputs
     "--margin", type=float, metavar="M", help="Non-inferiority: show that the new one is worse by less than M."
 )
 @click.option("--rows", "n_rows", type=int, metavar="N", help="Rows that there will be: what they show.")
+@click.option("--base-rate", type=float, metavar="B", help="Share of positives to come, where a guess cannot know it.")
 @click.option("--power", type=float, default=0.8, show_default=True, help="Probability with which it is to be shown.")
 @click.option(
     "--confidence",
@@ -39,6 +40,8 @@ def plan(outputs: Outputs, pilot: str | None, **words: Any) -> None:
     PILOT is a comparison that `logloss compare … -o PILOT` has written; without one, guess with --std. What a pilot
     happened to show is not the true difference: name the smallest worth detecting.
     """
+    if (pilot is None) == (words["std"] is None):
+        raise click.UsageError("name a PILOT, or guess how much the difference varies: --std S.")
     outputs.check(*([pilot] if pilot else []))
 
     from logloss import comparison

@@ -40,6 +40,7 @@ class Known:
     n_pairs: int = 1
     truths: SmallTable | None = None
     is_clustered: bool = False
+    base_rate: float = math.nan
     cautions: tuple[str, ...] = ()
 
 
@@ -61,7 +62,7 @@ def known_of_forecasts(forecasts: Mapping[str, Any], shown: Shown, *, is_named: 
     rows = [whole_rows(shown.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
     means, stds = zip(*moments.values(), strict=True)
     table = SmallTable({"truth": list(TRUTHS), "difference_nats": means, "std_nats": stds, "rows": rows})
-    return Known(Spread(std), "forecasts", moments["second"][0], truths=table)
+    return Known(Spread(std), "forecasts", moments["second"][0], truths=table, base_rate=float(q.mean()))
 
 
 def _probabilities(name: str, values: Any) -> Array:
@@ -120,7 +121,7 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
         )
     error, is_clustered = number_of_json(row["standard_error_nats"]), "n_clusters" in figures
     observations = number_of_json(row["effective_observations"])
-    if not error > 0:
+    if not (error > 0 and observations >= 1 and figures["n_rows"] >= 1):
         reason = row.get("standard_error_nats_reason") or "it does not vary"
         raise DataError(
             f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
@@ -137,8 +138,9 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
         float(lead),
         Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.observation_rows),
         lead,
-        n_forecasts * (n_forecasts - 1) // 2,
+        max(n_forecasts * (n_forecasts - 1) // 2, 1),
         is_clustered=is_clustered,
+        base_rate=rate,
         cautions=tuple(figures["cautions"]) if is_first else (),
     )
 
