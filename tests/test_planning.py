@@ -185,6 +185,8 @@ def test_autocorrelation_counts_where_it_is_more_than_chance():
     error = (course.dependent.high - course.dependent) / scipy.stats.t.ppf(0.975, course.n_cosines)
     assert ratio == pytest.approx((error / plain.contest.error) ** 2, rel=1e-6)
     assert ratio > 1.5
+    assert logloss.plan(ordered).rows_needed == ordered.contest.rows_needed > plain.contest.rows_needed
+    assert logloss.plan(ordered, n_rows=10_000).detectable == pytest.approx(ordered.contest.detectable, rel=1e-9)
 
 
 def test_another_pair_of_the_pilot():

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, with_interval
+from logloss.answers.estimate import Estimate, SamplingError, student_quantile, with_interval
 from logloss.data.values import Array
 from logloss.inference.moments import ROUNDING, dot
 from logloss.text import count, counted, significant
@@ -159,7 +159,7 @@ def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) ->
             f"{periods_text(n_periods, found.worth)} (below {ENOUGH_PERIODS}) cannot show whether the lead changes "
             "slowly: the interval with autocorrelation may be too narrow"
         )
-    if not found.reason and error_of_rows > 0 and is_much_wider(error / error_of_rows, n_cosines):
+    if not found.reason and error_of_rows > 0 and _is_much_wider(error / error_of_rows, n_cosines):
         told.append(
             "rows of a period, or neighbouring periods, depend on each other: the standard error of the lead is "
             f"{significant(error, 2)}, not {significant(error_of_rows, 2)}, and the interval beside the lead too narrow"
@@ -167,7 +167,19 @@ def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) ->
     return tuple(told)
 
 
-def is_much_wider(ratio: float, n_cosines: float) -> bool:
+def with_periods(error: float, observations: float, width: float, n_cosines: int) -> tuple[float, float]:
+    """(Standard error, independent observations) that new rows are planned with: those of dependent periods where these
+    vary more than chance makes them.
+
+    width: half that of the interval of dependent periods, nan where there is none; n_cosines: its degrees of freedom.
+    """
+    if not (width > 0 and error > 0):
+        return error, observations
+    of_periods = width / student_quantile(n_cosines)
+    return (of_periods, n_cosines + 1.0) if _is_much_wider(of_periods / error, n_cosines) else (error, observations)
+
+
+def _is_much_wider(ratio: float, n_cosines: float) -> bool:
     """Whether a standard error of so many cosines is more than another by more than chance makes it."""
     from scipy.special import chdtri
 

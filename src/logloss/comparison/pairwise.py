@@ -66,7 +66,8 @@ class Contest:
         How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
         there is none to show.
     detectable : float
-        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them.
+        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them, with the error of
+        dependent periods where a caution says that they vary more than rows explain.
     cautions : tuple of str
         Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring
         periods depend on each other, so that the intervals of the lead are too narrow.
