@@ -205,7 +205,7 @@ def plan(
     --------
     >>> import logloss
     >>> print(repr(logloss.plan(std=0.1, difference=0.005)).splitlines()[0])
-    3,142 rows show a difference of 0.005000 nats per row with a power of 80 %
+    3,142 rows show a difference of 0.005 nats per row with a power of 80 %
     """
     if sum(each is not None for each in (pilot, std, forecasts)) != 1:
         raise DataError("plan() takes one of `pilot`, `std` and `forecasts`: how much the difference varies.")
