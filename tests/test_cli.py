@@ -657,6 +657,24 @@ def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
     assert run("diff", paths[0], csv)[0] == 3
 
 
+def test_a_plan_before_the_data_and_after_a_pilot(run, rivals, csv, tmp_path):
+    code, out, err = run("plan", "--std", 0.1, "--difference", 0.005, "-o", tmp_path / "plan.json")
+    assert (code, err) == (0, "")
+    assert out.startswith("3,142 rows show a difference of 0.005 nats per row with a power of 80 %\n")
+    assert run("show", tmp_path / "plan.json")[1] == out
+    assert run("plan", "--std", 0.1, "--margin", 0.005, "--fail-if", "rows_needed > 3000")[0] == 1
+    pilot = tmp_path / "pilot.json"
+    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "-o", pilot, "--quiet")[0] == 0
+    code, out, _ = run("plan", pilot, "--difference", 0.2, "--rows", 100, "--power", 0.9, "--pairs", 3, "--json")
+    figures = json.loads(out)
+    assert (code, figures["std_from"], figures["n_pairs"], figures["n_rows"]) == (0, "pilot", 3, 100)
+    assert run("plan", pilot, "--pair", "new", "old", "--json")[0] == 0
+    assert run("plan", pilot, "--pair", "new", "other")[0] == 3
+    assert run("plan")[0] == run("plan", "--std", 0.1)[0] == run("plan", "--std", 0, "--margin", 1)[0] == 2
+    assert run("plan", tmp_path / "none.json")[0] == 2
+    assert run("plan", csv, "--margin", 0.1)[0] == 3
+
+
 def forecasts(tmp_path, slope):
     """600 forecasts whose labels follow their log-odds, times a slope."""
     random = np.random.default_rng(5)

@@ -27,8 +27,9 @@ def cases(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
     import _honesty_measures
     import _honesty_pairs
+    import _honesty_time
 
-    parts = {**vars(_honesty_measures), **vars(_honesty_pairs)}
+    parts = {**vars(_honesty_measures), **vars(_honesty_pairs), **vars(_honesty_time)}
     return lambda part: {case.name: case for case in parts[part]()}
 
 
@@ -74,6 +75,19 @@ def test_another_number_of_rows_is_no_change(cases):
     claims = "move of miscalibration", "move of discrimination"
     found = misses(cases("moves")["unchanged, 20,000 and 500 rows"], 14, *claims)
     assert max(found.values()) <= most(14, MISSES), found
+
+
+def test_neighbouring_periods_may_depend_on_each_other(cases):
+    """Newey and West's estimate holds 70 %."""
+    found = misses(cases("periods")["AR(1), 0.9, 200 periods"], 150, "lead of dependent periods")
+    assert found["lead of dependent periods"] <= most(150, MISSES)
+
+
+@pytest.mark.parametrize("name", ["a difference, base rate 0.1", "a margin, base rate 0.5"])
+def test_rows_that_were_planned_show_what_they_were_planned_for(cases, name):
+    """With a power of 95 %."""
+    found = misses(cases("plans")[name], 60, "what was planned is shown")
+    assert found["what was planned is shown"] <= most(60, MISSES)
 
 
 def test_one_heavy_row_does_not_decide_which_forecast_is_better():

@@ -185,6 +185,8 @@ def test_autocorrelation_counts_where_it_is_more_than_chance():
     error = (course.dependent.high - course.dependent) / scipy.stats.t.ppf(0.975, course.n_cosines)
     assert ratio == pytest.approx((error / plain.contest.error) ** 2, rel=1e-6)
     assert ratio > 1.5
+    assert logloss.plan(ordered).rows_needed == ordered.contest.rows_needed > plain.contest.rows_needed
+    assert logloss.plan(ordered, n_rows=10_000).detectable == pytest.approx(ordered.contest.detectable, rel=1e-9)
 
 
 def test_another_pair_of_the_pilot():
@@ -218,6 +220,19 @@ def test_forecasts_without_outcomes_expect_what_outcomes_show():
     assert logloss.plan(forecasts=of, difference=0.01).std == max(found.truths["std_nats"])
 
 
+def test_few_rows_of_the_rarer_class_are_told():
+    """Ten positives in a hundred rows: `compare` shows no interval, so that no number of these rows shows anything."""
+    for found in (
+        logloss.plan(std=0.1, difference=0.02, base_rate=0.1),
+        logloss.plan(forecasts={"a": np.full(100, 0.05), "b": np.full(100, 0.1)}, difference=0.05),
+        logloss.plan(logloss.compare(*forecasts(400)), difference=0.1),
+    ):
+        assert sum("of the rarer class are expected: below 50 the power" in each for each in found.cautions) == 1
+    told = logloss.plan(std=0.1, difference=0.02, base_rate=0.1).cautions
+    assert told[1].startswith("about 20 rows of the rarer class are expected")
+    assert logloss.plan(std=0.1, difference=0.005, base_rate=0.1).cautions == ()
+
+
 # What is made of it.
 
 
@@ -238,6 +253,7 @@ def test_the_curve_passes_through_the_power_that_is_asked_for(pilot):
         {"std": 0.1, "margin": 0.01, "difference": 0.001, "n_rows": 20},
         {"std": 0.1, "n_rows": 1},
         {"std": 0.1, "difference": 1e-200},
+        {"std": 1e-9, "margin": 1.0, "power": 0.01},
         {"forecasts": {"a": [0.5, 0.5], "b": [0.4, 0.7]}},
     ],
 )
@@ -268,6 +284,7 @@ def test_every_plan_has_its_words_figures_and_page(options, tmp_path):
         ({"std": 0.1, "difference": -1.0}, "`difference` must lie above 0"),
         ({"std": 0.1, "margin": 0.0}, "`margin` must be a number above 0; got 0"),
         ({"std": 0.1, "margin": 0.01, "difference": -0.02}, "is not within a `margin` of 0.01"),
+        ({"std": 0.1, "difference": 0.1, "base_rate": 0}, "`base_rate` must be a number between 0 and 1; got 0"),
         ({"std": 0.1, "difference": 0.1, "power": 1.0}, "`power` must be a number between 0 and 1; got 1"),
         ({"std": 0.1, "difference": 0.1, "power": 0.0}, "`power` must be a number between 0 and 1; got 0"),
         ({"std": 0.1, "difference": 0.1, "confidence": 95}, "`confidence` must be a number between 0 and 1; got 95"),
@@ -309,6 +326,6 @@ def test_a_saved_pilot_whose_figures_were_changed_is_refused(pilot, tmp_path):
     from logloss.files.saved_answer import SavedAnswer
 
     figures = pilot.to_dict()
-    for name, value in (("n_rows", None), ("pairs", 3), ("n_forecasts", "two")):
+    for name, value in (("n_rows", None), ("pairs", 3), ("n_forecasts", "two"), ("n_rows", "x")):
         with pytest.raises(DataError, match="lacks a figure, or one is no number"):
             logloss.plan(SavedAnswer("comparison", "", figures | {name: value}), pair=("old", "new"))

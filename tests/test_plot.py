@@ -466,7 +466,8 @@ except logloss.MissingPackage as error:
 @pytest.mark.parametrize(("form", "beginning"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
 def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared, form, beginning):
     moved = logloss.diff(measured, logloss.measure(*forecasts(900, seed=4), name="later"))
-    answers = (measured, model, compared, logloss.calibrate(measured), moved)
+    planned = logloss.plan(std=0.1, difference=0.01, n_rows=500)
+    answers = (measured, model, compared, logloss.calibrate(measured), moved, planned)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:

@@ -283,6 +283,15 @@ def test_the_report_of_a_difference_begins_with_the_move():
     assert "up without limit" in " ".join(read(apart.to_html()).text)
 
 
+def test_the_report_of_a_plan_begins_with_the_rows():
+    planned = logloss.plan(forecasts={HOSTILE[0]: [0.3, 0.6], "b": [0.4, 0.5]})
+    text = " ".join(read(planned.to_html()).text)
+    said = repr(planned).splitlines()[0]
+    assert f"{said}." in text
+    assert text.index(said) < text.index("Power and number of rows") < text.index("What the forecasts expect")
+    assert "<script" not in planned._repr_html_()
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run the command in this process: (exit code, stderr)."""

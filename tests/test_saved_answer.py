@@ -20,6 +20,7 @@ def answers():
     asked = {"y_true": "y", "by": "g"}
     return {
         "comparison": logloss.compare(table, y_proba=["p", "q"], order="t", **asked),
+        "plan": logloss.plan(forecasts={"p": p, "q": q}, n_rows=300),
         "difference": logloss.diff(*(logloss.measure(table, y_proba=name, **asked) for name in "pq")),
     }
 

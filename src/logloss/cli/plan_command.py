@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from logloss.cli.options import everywhere, fails_if, saves_words, seen
-from logloss.cli.outputs import Outputs, given_outputs
+from logloss.cli.outputs import Outputs, as_usage, given_outputs
 
 
 @click.command()
@@ -18,6 +18,7 @@ from logloss.cli.outputs import Outputs, given_outputs
     "--margin", type=float, metavar="M", help="Non-inferiority: show that the new one is worse by less than M."
 )
 @click.option("--rows", "n_rows", type=int, metavar="N", help="Rows that there will be: what they show.")
+@click.option("--base-rate", type=float, metavar="B", help="Share of positives to come, where a guess cannot know it.")
 @click.option("--power", type=float, default=0.8, show_default=True, help="Probability with which it is to be shown.")
 @click.option(
     "--confidence",
@@ -39,9 +40,17 @@ def plan(outputs: Outputs, pilot: str | None, **words: Any) -> None:
     PILOT is a comparison that `logloss compare … -o PILOT` has written; without one, guess with --std. What a pilot
     happened to show is not the true difference: name the smallest worth detecting.
     """
+    if (pilot is None) == (words["std"] is None):
+        raise click.UsageError("name a PILOT, or guess how much the difference varies: --std S.")
     outputs.check(*([pilot] if pilot else []))
 
     from logloss import comparison
     from logloss.files.load import load
 
-    outputs.deliver(comparison.plan(load(pilot) if pilot else None, **words))
+    if pilot is not None:
+        outputs.deliver(comparison.plan(load(pilot), **words))
+        return
+    # Without a file there is no data that could be wrong.
+    with as_usage():
+        planned = comparison.plan(**words)
+    outputs.deliver(planned)

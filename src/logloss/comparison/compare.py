@@ -102,12 +102,17 @@ def compare(
     with `cluster`. Every two forecasts are compared, which of 5 are 10 pairs. Memory does not grow with the number of
     rows: up to 37,449 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
     order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
-    Hall's transformation, else with Student's t and effective numbers (docs/inference.md).
+    Hall's transformation, else with Student's t and effective numbers (docs/inference.md). With `order` they still take
+    rows (or clusters) as independent; `course.dependent` is the interval that lets rows of a period, and neighbouring
+    periods, depend on each other, and a caution says where it shows that the others are too narrow.
 
     References
     ----------
     Hall, P. (1992). On the removal of skewness by transformation. J. R. Stat. Soc. B 54(1), 221-228.
     doi:10.1111/j.2517-6161.1992.tb01876.x
+
+    Lazarus, E., Lewis, D. J., Stock, J. H. and Watson, M. W. (2018). HAR inference: recommendations for practice.
+    J. Bus. Econ. Stat. 36(4), 541-559. doi:10.1080/07350015.2018.1506926
 
     Howard, S. R., Ramdas, A., McAuliffe, J. and Sekhon, J. (2021). Time-uniform, nonparametric, nonasymptotic
     confidence sequences. Ann. Statist. 49(2), 1055-1080. doi:10.1214/20-AOS1991

@@ -10,6 +10,7 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
+from logloss.comparison.autocorrelation import with_periods
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
     Contest,
@@ -111,7 +112,8 @@ class PairEstimator:
         )
         # An interval for all pairs would have to exclude 0.
         observations = min(paired.sampling.degrees + 1, n_rows)
-        spread, shown = Spread.of_error(error, n_rows, observations), Shown(self.level)
+        of_periods = with_periods(error, observations, course.dependent.high - lead, course.n_cosines)
+        spread, shown = Spread.of_error(of_periods[0], n_rows, of_periods[1]), Shown(self.level)
         return Contest(
             self.names[better],
             self.names[worse],

@@ -38,8 +38,8 @@ class Contest:
         The two forecasts; in the order given where their losses are equal.
     lead : Estimate
         Loss of the worse less that of the better: 0 or more, inf if only the worse called something impossible that
-        happened, nan if both did. Its interval is paired, corrected for skewness, and takes clusters as independent
-        where there are some.
+        happened, nan if both did. Its interval is paired, corrected for skewness, and takes rows as independent,
+        or clusters where there are some, also with `order=`: a caution says where periods show that they are not.
     lead_of_possible : Estimate
         The same over the rows that were possible for both: it may be below 0.
     simultaneous : Estimate
@@ -63,9 +63,11 @@ class Contest:
         How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
         there is none to show.
     detectable : float
-        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them.
+        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them, with the error of
+        dependent periods where a caution says that they vary more than rows explain.
     cautions : tuple of str
-        Where few rows carry the variance of the lead.
+        Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring
+        periods depend on each other, so that the intervals of the lead are too narrow.
     groups, apart : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 

@@ -20,8 +20,9 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison.power import POWER, Shown, Spread, simultaneous_level, whole_rows
 from logloss.comparison.spreads import Known, known_of_forecasts, known_of_pilot
 from logloss.errors import DataError
-from logloss.inference.cautions import FEWEST_CLUSTERS, FEWEST_ROWS
-from logloss.text import value_text
+from logloss.inference.cautions import FEWEST_CLUSTERS, FEWEST_OF_RARER_CLASS, FEWEST_ROWS
+from logloss.inference.moments import FEWEST_OF_RARER_CLASS as FEWEST_FOR_INTERVAL
+from logloss.text import significant, value_text
 
 # The powers whose rows are listed beside the one that is asked for.
 POWERS = (0.5, 0.8, 0.9, 0.95)
@@ -143,6 +144,7 @@ def plan(
     difference: float | None = None,
     margin: float | None = None,
     n_rows: int | None = None,
+    base_rate: float | None = None,
     power: float = POWER,
     confidence: float = CONFIDENCE,
     n_pairs: int | None = None,
@@ -171,6 +173,9 @@ def plan(
         Plan for non-inferiority instead: that the new forecast is worse by less than this.
     n_rows : int, > 0, optional
         Rows that there will be: what they show is said, too.
+    base_rate : float, in (0, 1), optional
+        Share of positives to come, for a caution where few rows of the rarer class are expected; that of the pilot, or
+        what the second forecast expects, if left out.
     power : float, in (0, 1)
         The probability with which it is to be shown.
     confidence : float, in (0, 1)
@@ -193,14 +198,14 @@ def plan(
     Notes
     -----
     Cost: no rows are read; with `forecasts` one pass over them in memory. n = ((q + z)·σ/δ)² + q²/2, with the normal
-    quantiles q of the interval and z of the power (docs/inference.md). Differences of rare events are skewed: the power
-    is simulated to hold within 3 points from 20 expected rows of the rarer class on.
+    quantiles q of the interval and z of the power (docs/inference.md). Differences of rare events are skewed: from 50
+    expected rows of the rarer class on, the power that was simulated is within 3 points of what is promised.
 
     Examples
     --------
     >>> import logloss
     >>> print(repr(logloss.plan(std=0.1, difference=0.005)).splitlines()[0])
-    3,142 rows show a difference of 0.005000 nats per row with a power of 80 %
+    3,142 rows show a difference of 0.005 nats per row with a power of 80 %
     """
     if sum(each is not None for each in (pilot, std, forecasts)) != 1:
         raise DataError("plan() takes one of `pilot`, `std` and `forecasts`: how much the difference varies.")
@@ -210,6 +215,7 @@ def plan(
         difference=_number("difference", difference),
         margin=_number("margin", margin, 0.0),
         n_rows=_whole("n_rows", n_rows),
+        base_rate=_number("base_rate", base_rate, 0.0, 1.0),
         power=_number("power", power, 0.0, 1.0),
         confidence=_number("confidence", confidence, 0.0, 1.0),
         n_pairs=_whole("n_pairs", n_pairs),
@@ -235,6 +241,7 @@ class _Asked(NamedTuple):
     difference: float
     margin: float
     n_rows: float
+    base_rate: float
     power: float
     confidence: float
     n_pairs: float
@@ -315,13 +322,23 @@ def _plan_of(asked: _Asked, known: Known) -> Plan:
         rows_needed_if_high=needed(ends[1]),
         by_power=SmallTable({"power": powers, "rows": [needed(distance, power=each) for each in powers]}),
         truths=known.truths,
-        cautions=(*known.cautions, *_few(rows if n_rows is None else n_rows, known)),
+        cautions=(*known.cautions, *_few(rows if n_rows is None else n_rows, known, asked.base_rate)),
     )
 
 
-def _few(rows: int | None, known: Known) -> tuple[str, ...]:
-    """What is said of so few rows that intervals may not hold."""
-    least, what = (FEWEST_CLUSTERS, "clusters") if known.is_clustered else (FEWEST_ROWS, "rows")
-    if rows is None or rows / known.spread.observation_rows >= least:
+def _few(rows: int | None, known: Known, base_rate: float) -> tuple[str, ...]:
+    """What is said of so few rows, or rows of the rarer class, that intervals may not hold or not be shown."""
+    if rows is None:
         return ()
-    return (f"of fewer than {least} {what} an interval may be too narrow, and the power not what it says",)
+    told = []
+    least, what = (FEWEST_CLUSTERS, "clusters") if known.is_clustered else (FEWEST_ROWS, "rows")
+    if rows / known.spread.observation_rows < least:
+        told.append(f"of fewer than {least} {what} an interval may be too narrow, and the power not what it says")
+    rate = known.base_rate if math.isnan(base_rate) else base_rate
+    rarer = rows * min(rate, 1 - rate)
+    if rarer < FEWEST_OF_RARER_CLASS:
+        told.append(
+            f"about {significant(rarer, 2)} rows of the rarer class are expected: below {FEWEST_OF_RARER_CLASS} the "
+            f"power may not be what it says, and below {FEWEST_FOR_INTERVAL} `compare` shows no interval"
+        )
+    return tuple(told)

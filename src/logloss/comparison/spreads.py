@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from logloss.answers.answer import Answer
-from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.estimate import Estimate
 from logloss.answers.figures import number_of_json
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.autocorrelation import is_much_wider
+from logloss.comparison.autocorrelation import with_periods
 from logloss.comparison.power import Shown, Spread, whole_rows
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -40,6 +40,7 @@ class Known:
     n_pairs: int = 1
     truths: SmallTable | None = None
     is_clustered: bool = False
+    base_rate: float = math.nan
     cautions: tuple[str, ...] = ()
 
 
@@ -61,7 +62,7 @@ def known_of_forecasts(forecasts: Mapping[str, Any], shown: Shown, *, is_named: 
     rows = [whole_rows(shown.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
     means, stds = zip(*moments.values(), strict=True)
     table = SmallTable({"truth": list(TRUTHS), "difference_nats": means, "std_nats": stds, "rows": rows})
-    return Known(Spread(std), "forecasts", moments["second"][0], truths=table)
+    return Known(Spread(std), "forecasts", moments["second"][0], truths=table, base_rate=float(q.mean()))
 
 
 def _probabilities(name: str, values: Any) -> Array:
@@ -120,16 +121,14 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
         )
     error, is_clustered = number_of_json(row["standard_error_nats"]), "n_clusters" in figures
     observations = number_of_json(row["effective_observations"])
-    if not error > 0:
+    if not (error > 0 and observations >= 1 and figures["n_rows"] >= 1):
         reason = row.get("standard_error_nats_reason") or "it does not vary"
         raise DataError(
             f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
         )
-    # Of periods that depend on each other, where that is more than chance.
-    n_cosines, width = row["n_cosines"], number_of_json(row["dependent_nats_high"]) - lead
-    if width > 0 and is_much_wider(width / student_quantile(n_cosines) / error, n_cosines):
-        error, observations, is_clustered = width / student_quantile(n_cosines), n_cosines + 1.0, True
-    spread = Spread.of_error(error, figures["n_rows"], observations)
+    width = number_of_json(row["dependent_nats_high"]) - lead
+    planned, observations = with_periods(error, observations, width, row["n_cosines"])
+    spread = Spread.of_error(planned, figures["n_rows"], observations)
     n_forecasts, rate = figures["n_forecasts"], number_of_json(figures["base_rate"])
     return Known(
         spread,
@@ -137,8 +136,9 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
         float(lead),
         Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.observation_rows),
         lead,
-        n_forecasts * (n_forecasts - 1) // 2,
-        is_clustered=is_clustered,
+        max(n_forecasts * (n_forecasts - 1) // 2, 1),
+        is_clustered=is_clustered or planned > error,
+        base_rate=rate,
         cautions=tuple(figures["cautions"]) if is_first else (),
     )
 

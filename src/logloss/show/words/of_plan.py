@@ -37,7 +37,7 @@ def _of_rows(p: Plan) -> str:
     what = (
         f"a difference of {least} nats per row" if math.isnan(p.margin) else f"non-inferiority at a margin of {least}"
     )
-    found = f"{rows} show {what} with a power of {percent(p.power)}"
+    found = f"{rows} show{'s' if p.n_rows == 1 else ''} {what} with a power of {percent(p.power)}"
     return found if math.isnan(p.power_reached) else f"{found}, and what is planned for with {percent(p.power_reached)}"
 
 
@@ -46,10 +46,11 @@ def _rows(rows: int | None) -> str:
 
 
 def _claim(p: Plan) -> str:
-    """`show a difference of 0.0050 nats per row`."""
+    """`show a difference of 0.005 nats per row`."""
+    ending = "s" if p.rows_needed in (None, 1) else ""
     if math.isnan(p.margin):
-        return f"show a difference of {asked_text(p.difference)} nats per row"
-    return f"show that the new forecast is worse by less than {asked_text(p.margin)} nats per row"
+        return f"show{ending} a difference of {asked_text(p.difference)} nats per row"
+    return f"show{ending} that the new forecast is worse by less than {asked_text(p.margin)} nats per row"
 
 
 def percent(share: float) -> str:
