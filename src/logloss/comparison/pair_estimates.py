@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -26,6 +26,7 @@ from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
+from logloss.inference.folds import FoldLosses, with_training
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
@@ -37,6 +38,7 @@ from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_o
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
 
+BOTH_WAYS = "models of folds were trained on rows that others judge"
 # (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
 # difference of the means) -> how it varies.
 ErrorOfPair = Callable[[Influence, Influence, float], SamplingError]
@@ -66,8 +68,8 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 class PairEstimator:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...]) -> None:
-        self.summary, self.names = summary, names
+    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], folds: Sequence[FoldLosses] = ()) -> None:
+        self.summary, self.names, self.folds = summary, names, folds
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.
         self.level = simultaneous_level(len(self.pairs))
@@ -78,6 +80,9 @@ class PairEstimator:
             for each, table in zip(summary.losses, self.tables, strict=True)
         ]
         self.losses = [each.log_loss() for each in self.moments]
+        if folds:
+            summaries = [each.summary() for each in folds]
+            self.losses = list(map(with_training, self.losses, self.moments, summaries))
         self.of_possible = [each.loss_of_possible() for each in self.moments]
 
     def order(self) -> list[int]:
@@ -88,6 +93,12 @@ class PairEstimator:
             return float(self.losses[number]), math.inf if math.isnan(without) else without, number
 
         return sorted(range(len(self.names)), key=rank)
+
+    def excess_parts(self, number: int) -> tuple[float, float]:
+        """(Discrimination, miscalibration) of a forecast, without what the isotonic fit overfits."""
+        own = self.recalibrations[number]
+        recalibrated = own.log_loss + self.overfitting[number].nats
+        return own.uncertainty - recalibrated, float(self.losses[number]) - recalibrated
 
     def contest(self, better: int, worse: int) -> Contest:
         """One forecast against a worse one."""
@@ -101,6 +112,7 @@ class PairEstimator:
         counts = contrast.counts
         n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
+        paired = self._with_training(paired, better, worse) if self.folds else paired
         lead, reason = self._lead(better, worse, n_better, n_worse, counts[3])
         whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
         # What decides whether the two can be told apart is not made of clusters too few for it.
@@ -112,9 +124,9 @@ class PairEstimator:
         course = sequential_analysis(
             self.summary.periods, (i, j), 1 + len(self.names) + place, sign, lead, self.summary.greatest_weight
         )
-        if self.summary.clusters is not None:
+        if self.summary.clusters is not None or self._why_no_evidence():
             # The rows of a period do not come one by one.
-            unknown = Estimate(course.sequence, reason="rows of a cluster depend on each other")
+            unknown = Estimate(course.sequence, reason=self._why_no_evidence())
             course = replace(course, sequence=unknown, clear_since="", table=None) if course.n_periods else course
         # An interval for all pairs that would have to exclude 0, with the power asked for.
         width = student_quantile(paired.sampling.degrees, self.level) + Z_OF_POWER
@@ -192,13 +204,26 @@ class PairEstimator:
 
     def _evidence(self, lead: float) -> tuple[float, str]:
         """Σ of the differences, the heaviest row counting as one."""
-        if self.summary.clusters is not None:
-            return math.nan, "rows of a cluster depend on each other"
+        if self._why_no_evidence():
+            return math.nan, self._why_no_evidence()
         if math.isnan(lead):
             return math.nan, "both losses are infinite"
         # Exactly: sums of weights and their greatest may leave the floats, their ratio does not.
         weight = Fraction(self.summary.losses[0].sum("w"), 1 << UNIT_EXPONENT)
         return lead * float(weight / Fraction(self.summary.greatest_weight)), ""
+
+    def _why_no_evidence(self) -> str:
+        """Why the rows are no course of bets, each placed before its outcome; "" if they are."""
+        if self.summary.clusters is not None:
+            return "rows of a cluster depend on each other"
+        # Of rows in the order of time each model has seen none of what it judges later.
+        return BOTH_WAYS if self.folds and not self.folds[0].is_forward else ""
+
+    def _with_training(self, paired: PairedDifference, better: int, worse: int) -> PairedDifference:
+        """The same with an error that knows of other rows of training, where folds had models of their own."""
+        folds = self.folds[worse].less(self.folds[better]).summary()
+        reason = paired.reason or folds.why_no_interval
+        return PairedDifference(paired.mean, paired.sampling if reason else folds.widened(paired.sampling), reason)
 
     def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""
