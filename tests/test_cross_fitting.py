@@ -78,6 +78,23 @@ def test_compared_estimators_have_the_same_folds():
         assert row["miscalibration_excess_nats"] == pytest.approx(own.miscalibration.excess, abs=1e-12)
 
 
+def test_a_given_forecast_may_stand_beside_estimators():
+    frame = FRAME[["a", "b", "c", "won"]].assign(market=0.2 + 0.6 * (X[:, 0] > 0))
+    found = compare(frame, {"plain": PLAIN, "market": "market"}, y_true="won", cv=FIVE)
+    right = compare(Y, {"plain": out_of_fold(PLAIN, FIVE), "market": frame["market"].to_numpy()})
+    assert found.log_losses == right.log_losses
+    assert found.notes == ("features: a, b, c",)
+    market = measure(frame, "market", y_true="won").log_loss
+    assert (found.log_losses["market"].low, found.log_losses["market"].high) == (market.low, market.high)
+    alone = compare(frame, {"market": "market", "plain": PLAIN}, y_true="won", cv=FIVE, leave_two_out=False)
+    assert (alone.log_losses["market"].low, alone.log_losses["market"].high) == (market.low, market.high)
+    assert alone.folds.method == "Nadeau-Bengio"
+    # In the order of time all are judged by the same rows.
+    in_time = compare(Y, {"plain": PLAIN, "market": frame["market"].tolist()}, X=X, order=DAYS, cv=5)
+    assert in_time.n_rows == 200
+    assert in_time.log_losses["market"] == log_loss(Y[40:], frame["market"][40:])
+
+
 def test_a_lead_is_the_loss_of_one_less_that_of_the_other_and_so_are_its_folds():
     found = compare(Y, {"plain": PLAIN, "bayes": GaussianNB()}, X=X, cv=5)
     plain = compare(Y, {"plain": out_of_fold(PLAIN, FIVE), "bayes": out_of_fold(GaussianNB(), FIVE)})
@@ -383,7 +400,11 @@ def test_what_is_refused_is_named(case):
     ("forecasts", "options", "message"),
     [
         ({"a": PLAIN}, {"cv": 3}, "two forecasts or more"),
-        ({"a": PLAIN, "b": Y / 2}, {"cv": 3}, '"b" is ndarray'),
+        ({"a": X[:, 0], "b": Y / 2}, {"cv": 3}, '"a" is ndarray'),
+        ({"a": PLAIN, "b": Y[:9] / 2}, {"cv": 3}, '"b" must be one probability of 1 for each of 240 rows; it holds 9'),
+        ({"a": PLAIN, "b": Y * 2}, {"cv": 3}, r'"b" must give probabilities in \[0, 1\]; row \d+ got 2'),
+        ({"a": PLAIN, "b": "won"}, {"cv": 3}, '"b" names the column "won", but no table is given'),
+        ({"a": PLAIN, "b": 7}, {"cv": 3}, '"b" is int'),
         (None, {"cv": 3, "y_proba": {"a": PLAIN, "b": PLAIN}}, "with `cv` the forecasts are estimators"),
         ({"a": PLAIN, "b": PLAIN}, {}, "`X` says what estimators are trained on"),
         ({"a": PLAIN, "b": LinearSVC()}, {"cv": 3}, '"b" has no `predict_proba`'),

@@ -63,7 +63,7 @@ def compare(
         Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
         columns, as in `measure`. With a table, a model predicts them from the columns that it knows by name: what `fit`
         returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns. With `cv`,
-        estimators of scikit-learn, which are trained anew in each fold.
+        estimators of scikit-learn, which are trained anew in each fold; probabilities may stand beside them.
     {y_true}
     y_proba : list of names of columns, or dict, optional
         Of a table, the columns that hold probabilities of 1; a dict gives other names: ``{"old": "p", "new": "q"}``.
@@ -190,6 +190,8 @@ def comparison_of(
 ) -> Comparison:
     """The comparison that a summary makes; folds: of each forecast, where cross-validation made them."""
     estimator = PairEstimator(summary, names, folds)
+    # Of a given forecast more is known than of models.
+    of_models = min(folds, key=lambda each: each.without is not None).summary() if folds else None
     # From the best down: the first contest is that of the best and the runner-up.
     order = estimator.order()
     contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
@@ -216,7 +218,7 @@ def comparison_of(
         contests=contests,
         ranking=ranking_of(estimator, order, contests),
         n_rows=summary.n_rows,
-        n_dropped=summary.n_dropped - (folds[0].n_left_out if folds else 0),
+        n_dropped=summary.n_dropped - (0 if of_models is None else of_models.n_left_out),
         n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_groups,
         effective_rows=moments.effective_rows,
@@ -224,7 +226,7 @@ def comparison_of(
         cautions=(
             *cautions_of(moments, summary.losses[best].costliest.rows),
             *first.cautions,
-            *told_of(folds[0].summary() if folds else None),
+            *told_of(of_models),
         ),
         base_rate=moments.quotient("a"),
         sum_weight=moments.sum_weight(),
@@ -233,7 +235,7 @@ def comparison_of(
         cluster=() if clusters is None else clusters.columns,
         has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
-        folds=folds[0].summary() if folds else None,
+        folds=of_models,
         summary=summary,
         **said,
     )

@@ -21,10 +21,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from logloss.data.columns import as_column
 from logloss.data.request import RowOptions
 from logloss.data.values import Array
 from logloss.errors import DataError
-from logloss.estimators.modelled_rows import ModelledRows, modelled_rows
+from logloss.estimators.modelled_rows import ModelledRows, column_of, modelled_rows
 from logloss.estimators.splits import Split, cluster_caution, is_forward, splits_of
 from logloss.inference.folds import FoldLosses, OutOfFold
 from logloss.information import surprisal
@@ -42,13 +43,47 @@ class Scores(NamedTuple):
 
 
 def cross_fitted(data: Any, estimators: Mapping[str, Any], asked: RowOptions) -> dict[str, OutOfFold]:
-    """What each estimator says of rows that it was not trained on, in the same folds for all."""
+    """What each estimator says of rows that it was not trained on, in the same folds for all.
+
+    Beside estimators, what is given as an array, or as the name of a column, is a forecast that nobody trains.
+    """
+    trains = {name: hasattr(each, "fit") or not is_forecast(each) for name, each in estimators.items()}
     for name, estimator in estimators.items():
-        check_estimator(name, estimator)
-    rows = modelled_rows(data, asked)
+        if trains[name] or not any(trains.values()):
+            check_estimator(name, estimator)
+    rows = modelled_rows(data, asked, [each for each in estimators.values() if isinstance(each, str)])
+    given = {name: _given(name, each, data, asked, rows) for name, each in estimators.items() if not trains[name]}
     splits = splits_of(asked.cv, rows)
     pairs = pairs_of_folds(splits, rows) if asked.leave_two_out else []
-    return {name: _of_estimator(name, estimator, rows, splits, pairs) for name, estimator in estimators.items()}
+    return {
+        name: _of_estimator(name, each, rows, splits, pairs) if trains[name] else _of_given(given[name], rows, splits)
+        for name, each in estimators.items()
+    }
+
+
+def is_forecast(given: Any) -> bool:
+    """Whether it is an array, or the name of a column, and no estimator."""
+    return isinstance(given, str | list | tuple) or hasattr(given, "__array__")
+
+
+def _given(name: str, forecast: Any, data: Any, asked: RowOptions, rows: ModelledRows) -> Array:
+    """Probabilities that were given beside estimators, shape (n_rows,), nan where a row takes no part."""
+    if isinstance(forecast, str):
+        if asked.y_true is None:
+            raise DataError(f'"{printable(name)}" names the column "{forecast}", but no table is given. Pass an array.')
+        column = column_of(data, forecast)
+    else:
+        column = as_column(forecast, name)
+    if len(column.values) != rows.n_rows or column.categories is not None:
+        raise DataError(
+            f'"{printable(name)}" must be one probability of 1 for each of {count(rows.n_rows)} rows; it holds '
+            f"{count(len(column.values))} {'texts' if column.categories is not None else 'numbers'}."
+        )
+    values = np.full(rows.n_rows, np.nan)
+    known = column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
+    values[rows.taking_part] = known[rows.taking_part]
+    _check_bounds(values[rows.taking_part], rows.taking_part, f'"{printable(name)}"', "")
+    return values
 
 
 def check_estimator(name: str, estimator: Any) -> None:
@@ -91,18 +126,39 @@ def _of_estimator(
             said = _of_positive(name, model, rows, test, where)
             without[left_out, test] = surprisal(rows.codes[test], said)  # type: ignore[index]
     judged = np.flatnonzero(fold >= 0)
+    own = surprisal(rows.codes[judged], probabilities[judged])
+    losses = _losses(rows, splits, fold, own, None if without is None else without[:, judged])
+    return OutOfFold(probabilities, losses, (*rows.notes, *_remarks(name, estimator, rows)))
+
+
+def _losses(
+    rows: ModelledRows, splits: Sequence[Split], fold: Array, losses: Array, without: Array | None
+) -> FoldLosses:
+    """Losses of the rows that are in a fold."""
+    judged = np.flatnonzero(fold >= 0)
     weight = np.ones(rows.n_rows) if rows.weight is None else rows.weight
-    losses = FoldLosses(
+    return FoldLosses(
         fold=fold[judged],
         weight=weight[judged],
-        losses=surprisal(rows.codes[judged], probabilities[judged]),
-        without=None if without is None else without[:, judged],
+        losses=losses,
+        without=without,
         n_train=float(np.mean([len(train) for train, _ in splits])),
         n_left_out=len(rows.taking_part) - len(judged),
         is_forward=is_forward(splits),
         caution="" if rows.cluster is None else cluster_caution(splits, rows.cluster),
     )
-    return OutOfFold(probabilities, losses, (*rows.notes, *_remarks(name, estimator, rows)))
+
+
+def _of_given(given: Array, rows: ModelledRows, splits: Sequence[Split]) -> OutOfFold:
+    """A given forecast in the same folds: it does not vary with the rows of training."""
+    fold = np.full(rows.n_rows, -1)
+    for number, (_, test) in enumerate(splits):
+        fold[test] = number
+    judged = np.flatnonzero(fold >= 0)
+    probabilities = np.where(fold >= 0, given, np.nan)
+    losses = surprisal(rows.codes[judged], probabilities[judged])
+    without = np.tile(losses, (len(splits), 1))
+    return OutOfFold(probabilities, _losses(rows, splits, fold, losses, without), ())
 
 
 def _remarks(name: str, estimator: Any, rows: ModelledRows) -> list[str]:
@@ -134,14 +190,19 @@ def _of_positive(name: str, model: Any, rows: ModelledRows, test: Array, where: 
             f"{', '.join(map(value_text, classes))} and gave an array of shape {found.shape}."
         )
     values = found[:, classes.index(rows.positive)]
+    _check_bounds(values, test, said, f"in {where} ")
+    return values
+
+
+def _check_bounds(values: Array, numbers: Array, said: str, where: str) -> None:
+    """Refuse what is no probability; numbers: of the rows."""
     is_wrong = ~((values >= 0) & (values <= 1))
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
         raise DataError(
-            f"{said} must give probabilities in [0, 1]; in {where} row {count(int(test[row]))} got "
+            f"{said} must give probabilities in [0, 1]; {where}row {count(int(numbers[row]))} got "
             f"{value_text(float(values[row]))}."
         )
-    return values
 
 
 def pairs_of_folds(splits: Sequence[Split], rows: ModelledRows) -> list[tuple[int, int, Array]]:

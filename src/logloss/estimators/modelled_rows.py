@@ -50,8 +50,11 @@ class ModelledRows:
         return len(self.codes)
 
 
-def modelled_rows(data: Any, asked: RowOptions) -> ModelledRows:
-    """The rows that the arguments of a verb describe, each checked as the verb checks it."""
+def modelled_rows(data: Any, asked: RowOptions, forecasts: Sequence[str] = ()) -> ModelledRows:
+    """The rows that the arguments of a verb describe, each checked as the verb checks it.
+
+    forecasts: columns that are forecasts beside estimators, and so no features unless these are named.
+    """
     exclude = (asked.exclude,) if isinstance(asked.exclude, str) else tuple(asked.exclude)
     _refuse_options(data, asked, exclude)
     X = asked.X
@@ -72,7 +75,7 @@ def modelled_rows(data: Any, asked: RowOptions) -> ModelledRows:
         raise DataError(f"classifiers are trained on two classes; all rows are of one ({positive_text(roles)}?).")
     labels = _labels_of(source.column(roles.y_true), roles, codes)
     if X is None:
-        names, notes = _features_of(data, roles, asked.features, (*exclude, *name))
+        names, notes = _features_of(data, roles, asked.features, (*exclude, *name, *forecasts))
         X = _columns_of(data, names)
     else:
         X, notes = _given_features(X, n_rows), ()
@@ -140,10 +143,15 @@ def _order_of(asked: RowOptions, data: Any) -> tuple[Column | None, tuple[str, .
         return as_column(asked.order, "order"), ()
     if asked.y_true is None:
         raise DataError(f'`order` names the column "{asked.order}", but no table is given. Pass an array.')
+    return column_of(data, asked.order), (asked.order,)
+
+
+def column_of(data: Any, name: str) -> Column:
+    """A column of a table in memory."""
     source = as_source(data)
-    if asked.order not in source.column_names or not isinstance(source, ColumnSource):
-        raise unknown_column(asked.order, source.column_names)
-    return source.column(asked.order), (asked.order,)
+    if name not in source.column_names or not isinstance(source, ColumnSource):
+        raise unknown_column(name, source.column_names)
+    return source.column(name)
 
 
 def _labels_of(column: Column, roles: Roles, codes: Array) -> Array:

@@ -103,19 +103,22 @@ class Folds:
         the moves, the variance V grows by J = (k − 1)/k·(Σ(G − Ḡ)² + 2·max(Σ(A − Ā)(G − Ḡ), 0)). Part of that is noise
         of the rows by which G is known, (k − 1)/k·ΣN of Σ(G − Ḡ)²: for its sake alone V never grows beyond Nadeau and
         Bengio's (2003, section 3) V·(1 + n / n_train), which is what it is where there are no such models. Student's t
-        has Welch's degrees, k − 1 of what was added.
+        has Welch's degrees, k − 1 of what the jackknife adds.
         """
         variance = sampling.error * sampling.error
         if self.is_forward or not 0 < variance < math.inf:
             return sampling
         most = variance * self.n_rows / self.n_train
-        if not self.moves:
-            return SamplingError(math.sqrt(variance + most), sampling.degrees, _diluted(sampling, variance + most))
-        more = self._of_training(most)
+        more = self._of_training(most) if self.moves else most
         if not more > 0:
             return sampling
-        degrees = welch_degrees((variance, sampling.degrees), (more, self.n_folds - 1))
-        return SamplingError(math.sqrt(variance + more), degrees, _diluted(sampling, variance + more))
+        degrees = sampling.degrees
+        # The correction is known as well as the variance that it multiplies.
+        if more != most:
+            degrees = welch_degrees((variance, sampling.degrees), (more, self.n_folds - 1))
+        whole = variance + more
+        # Σd³ is that of the judging rows, and is divided by a power of a larger Σd².
+        return SamplingError(math.sqrt(whole), degrees, sampling.skewness * (variance / whole) ** 1.5)
 
     def _of_training(self, most: float) -> float:
         """What the rows of training add to a variance; most: how much of it noise may make."""
@@ -128,11 +131,6 @@ class Folds:
         own = float(moves @ moves)
         without_noise = left * (max(own - left * math.fsum(self.noises), 0.0) + common)
         return max(without_noise, min(left * (own + common), most))
-
-
-def _diluted(sampling: SamplingError, variance: float) -> float:
-    """The skewness of a mean whose variance has grown by what is not skewed."""
-    return sampling.skewness * (sampling.error * sampling.error / variance) ** 1.5
 
 
 @dataclass(frozen=True, slots=True)
