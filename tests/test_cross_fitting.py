@@ -244,6 +244,16 @@ def test_folds_in_the_order_of_time_are_judged_by_models_of_earlier_periods(days
     assert (mine.log_loss.low, mine.log_loss.high) == (plain.low, plain.high)
 
 
+def test_a_row_without_a_period_is_refused_or_left_out():
+    days = DAYS.astype(float)
+    days[3] = np.nan
+    with pytest.raises(DataError, match="`order` must hold a value in each row; row 3 holds nothing"):
+        measure(Y, PLAIN, X=X, order=days, cv=4)
+    mine = measure(Y, PLAIN, X=X, order=days, cv=4, missing="drop")
+    some = np.arange(N) != 3
+    assert mine.log_loss == measure(Y[some], PLAIN, X=X[some], order=days[some], cv=4).log_loss
+
+
 def test_folds_in_the_order_of_time_keep_their_evidence():
     models = {"two": PLAIN, "bayes": GaussianNB()}
     found = compare(FRAME, models, y_true="won", features=["a", "b"], order="day", cv=5)
@@ -376,6 +386,7 @@ REFUSED = {
     "nan": (Y, NoNumber(), {"X": X, "cv": 3}, r"probabilities in \[0, 1\]; in fold 1 of 3 row \d+ got nan"),
     "few clusters": (Y, PLAIN, {"X": X, "cv": 5, "cluster": DAYS % 3}, "the rarer class is in 3; got 5"),
     "few periods": (Y, PLAIN, {"X": X, "cv": 5, "order": DAYS % 5}, "need 6 periods at least.*`order` has 5"),
+    "another order": (Y, PLAIN, {"X": X, "cv": 5, "order": DAYS[:9]}, "`order` has 9 rows"),
     "names without a table": (Y, PLAIN, {"X": X, "cv": 5, "order": "day"}, "no table is given"),
     "X without cv": (Y, Y / 2, {"X": X}, "pass `cv=`, too"),
     "features without cv": (FRAME, "a", {"y_true": "won", "features": ["a"]}, "pass `cv=`, too"),

@@ -134,7 +134,7 @@ def compare(
     >>> table = {"won": [0, 0, 1, 0, 0, 1, 1, 1] * 25, "rating": [0.0, 1.0, 2.0, 3.0] * 50}
     >>> models = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
     >>> logloss.compare(table, models, y_true="won", cv=5).best
-    'logistic'
+    'bayes'
     """
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk

@@ -12,7 +12,7 @@ from sklearn.utils.validation import _num_samples
 from logloss.data.binding import bind, features_matrix
 from logloss.data.block import Block
 from logloss.data.checks.labels import judge_coding
-from logloss.data.columns import as_column
+from logloss.data.columns import as_column, check_lengths
 from logloss.data.forecasters import is_elsewhere
 from logloss.data.request import RowOptions
 from logloss.data.rows import Column, Roles, positive_text, unknown_column
@@ -67,6 +67,8 @@ def modelled_rows(data: Any, asked: RowOptions, forecasts: Sequence[str] = ()) -
     checked = _Checked(len(source.column(roles.y_true).values))
     blocks_in_order(source, roles, checked.add)
     judge_coding(frozenset(checked.coding), roles)
+    if order is not None:
+        _require_order(order, checked, asked.missing)
     taking_part = np.flatnonzero(checked.takes_part)
     if checked.is_soft:
         raise DataError("classifiers are trained on two classes; `y_true` holds shares. Train on rows of 0 and 1.")
@@ -109,6 +111,19 @@ class _Checked:
         self.codes[numbers] = block.y_true == 1
         self.weight[numbers] = 1.0 if block.sample_weight is None else block.sample_weight
         self.takes_part[numbers] = True
+
+
+def _require_order(order: Column, checked: _Checked, missing: str) -> None:
+    """Each row that takes part has a place in the order."""
+    check_lengths({"`order`": len(order.values), "the table": len(checked.codes)})
+    lacks = np.isnan(order.values) if order.values.dtype.kind == "f" else np.zeros(len(order.values), dtype=bool)
+    lacks = (lacks if order.missing is None else lacks | order.missing) & checked.takes_part
+    if lacks.any() and missing != "drop":
+        raise DataError(
+            f"`order` must hold a value in each row; row {count(int(np.argmax(lacks)))} holds nothing. "
+            'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+        )
+    checked.takes_part[lacks] = False
 
 
 def _refuse_options(data: Any, asked: RowOptions, exclude: Sequence[str]) -> None:
