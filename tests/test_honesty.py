@@ -78,10 +78,10 @@ def test_another_number_of_rows_is_no_change(cases):
 
 
 def test_estimators_in_folds_are_judged_as_others_trained_like_them(cases):
-    """The interval of given forecasts misses the expected lead of a model that overfits by far in half of the samples."""
+    """The interval of given forecasts misses the expected lead of a model that overfits by far in a fifth of the samples."""
     case = cases("folds")["overfitted by far, twenty features, 100 rows"]
-    found = misses(case, 60, "loss in folds", "difference in folds")
-    assert max(found.values()) <= most(60, MISSES), found
+    found = misses(case, 200, "loss in folds", "difference in folds")
+    assert max(found.values()) <= most(200, MISSES), found
 
 
 def test_models_in_the_order_of_time_are_judged_for_themselves(cases):
