@@ -6,6 +6,7 @@
     pairs, moves                       differences of `compare`, terms of `diff`
     periods, plans                     leads that are autocorrelated, rows that `plan` names
     coefficients                       of `fit`
+    folds                              losses and differences of estimators with `cv=`
     verdicts                           how many claims of the parts before it hold
 
 Each line is a claim: per cent of the 95 % intervals that hold the truth, or of p-values below 0.05, the standard error
@@ -21,6 +22,7 @@ import argparse
 from collections.abc import Callable
 
 import _honesty_fits
+import _honesty_folds
 import _honesty_measures
 import _honesty_pairs
 import _honesty_time
@@ -96,6 +98,11 @@ def coefficients(asked: argparse.Namespace) -> Lines:
     return claims(_honesty_fits.coefficients, asked)
 
 
+def folds(asked: argparse.Namespace) -> Lines:
+    """Estimators in folds."""
+    return claims(_honesty_folds.folds, asked)
+
+
 def verdicts(asked: argparse.Namespace) -> Lines:
     """How many claims have which verdict, and between what their coverages lie."""
     for is_promised, words in ((True, "promised"), (False, "not promised")):
@@ -107,5 +114,5 @@ def verdicts(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, periods, plans, coefficients, verdicts)
-    record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))
+    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, periods, plans, coefficients, folds)
+    record(*parts, verdicts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

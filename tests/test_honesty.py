@@ -25,11 +25,12 @@ MISSES, REJECTIONS, RARELY = 0.07, 0.065, 1e-6
 def cases(monkeypatch):
     """The cases of a part of the program by name."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    import _honesty_folds
     import _honesty_measures
     import _honesty_pairs
     import _honesty_time
 
-    parts = {**vars(_honesty_measures), **vars(_honesty_pairs), **vars(_honesty_time)}
+    parts = {**vars(_honesty_measures), **vars(_honesty_pairs), **vars(_honesty_time), **vars(_honesty_folds)}
     return lambda part: {case.name: case for case in parts[part]()}
 
 
@@ -88,6 +89,19 @@ def test_rows_that_were_planned_show_what_they_were_planned_for(cases, name):
     """With a power of 95 %."""
     found = misses(cases("plans")[name], 60, "what was planned is shown")
     assert found["what was planned is shown"] <= most(60, MISSES)
+
+
+def test_estimators_in_folds_are_judged_as_others_trained_like_them(cases):
+    """The interval of given forecasts misses the expected lead of a model that overfits by far in a fifth of the samples."""
+    case = cases("folds")["overfitted by far, twenty features, 100 rows"]
+    found = misses(case, 200, "loss in folds", "difference in folds")
+    assert max(found.values()) <= most(200, MISSES), found
+
+
+def test_models_in_the_order_of_time_are_judged_for_themselves(cases):
+    case = cases("folds")["in time, five features and two, 600 rows"]
+    found = misses(case, 40, "loss of models in time", "difference of models in time")
+    assert max(found.values()) <= most(40, MISSES), found
 
 
 def test_one_heavy_row_does_not_decide_which_forecast_is_better():

@@ -177,7 +177,7 @@ def test_another_format_is_refused_by_name(monkeypatch):
         monkeypatch.setattr(summary_writing, "FORMAT_MAJOR", major)
         data = written(KINDS["hard"])
         monkeypatch.undo()
-        expected = rf"new\.logloss has format {major}\.1, written by logloss .*reads format 3\. {advice}"
+        expected = rf"new\.logloss has format {major}\.2, written by logloss .*reads format 3\. {advice}"
         with pytest.raises(DataError, match=expected):
             record_of_bytes(data, "new.logloss")
 
@@ -427,6 +427,7 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     """Of format 3.0: never intervals that take rows as independent. Merged with one that has them, none is known."""
     header, table = taken_apart("clusters of groups")
     header["format"] = "3.0"
+    del header["folds"]
     del header["groups"]["cluster_sums"], header["limits"]["most_pairs"], header["units"]["groups: cluster sums"]
     is_older = [not name.startswith("groups: cluster") for name in table["section"].to_pylist()]
     (tmp_path / "old.logloss").write_bytes(put_together(header, table.filter(pa.array(is_older))))

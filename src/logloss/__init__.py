@@ -29,6 +29,7 @@ for _kind, _file in {
         page="logloss.show.report:to_html",
         save=f"logloss.files.{_file}",
         sklearn="logloss.estimators:as_sklearn",
+        cross_fit="logloss.estimators:cross_fitted",
     )
 register(
     "saved",

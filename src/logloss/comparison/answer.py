@@ -11,6 +11,7 @@ from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.pairwise import Contest
 from logloss.errors import DataError
+from logloss.inference.folds import Folds
 from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import listed, printable
 
@@ -36,8 +37,8 @@ class Comparison(Answer):
     contests : tuple of Contest
         Of every two, from the best down.
     ranking : SmallTable
-        The forecasts from the best to the worst: loss with interval, and how far behind the best with an interval that
-        holds for all pairs at once.
+        The forecasts from the best to the worst: loss with interval, how far behind the best with an interval that
+        holds for all pairs at once, discrimination and miscalibration without what the isotonic fits overfit.
     n_rows, n_dropped, n_clusters, n_periods : int
         Rows that take part, rows left out by missing="drop", clusters (or buckets of them), periods of `order`.
     effective_rows, effective_clusters, cautions : float, float, tuple of str
@@ -46,6 +47,8 @@ class Comparison(Answer):
         Mean label.
     within : str
         What was said of the rows of one period of `order`; "" without it.
+    folds : Folds or None
+        As that of a `Measurement`, of the losses and the leads; those of parts and of groups are of these predictions.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Comparison(Answer):
     source: str
     positive: str
     notes: tuple[str, ...] = ()
+    folds: Folds | None = None
     summary: ComparisonSummary = field(default=None, compare=False)  # type: ignore[assignment]
 
     def between(self, first: str, second: str) -> Contest:
@@ -155,6 +159,7 @@ class Comparison(Answer):
             figures["groups"] = [jsonable(row) for row in self.contest.groups]
         figures["furthest_apart"] = [jsonable(row) for row in self.contest.apart]
         put(figures, "effective_rows", self.effective_rows)
+        figures |= {} if self.folds is None else self.folds.figures
         figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions), "notes": list(self.notes)}
         return figures
 

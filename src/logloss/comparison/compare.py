@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, negated
@@ -13,12 +13,14 @@ from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import Contest
 from logloss.comparison.period_rules import DEPENDENT, check_names, check_within
 from logloss.data.block import Block
-from logloss.data.forecasters import bind_forecasters
+from logloss.data.forecasters import bind_forecasters, estimators_of
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import positive_text
 from logloss.data.values import Value
 from logloss.inference.cautions import cautions_of
+from logloss.inference.folds import FoldLosses, OutOfFold, told_of
 from logloss.measurement.answer import first_impossible
+from logloss.measurement.out_of_fold import cross_fitted, judged_by
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ComparisonSummary
@@ -39,6 +41,11 @@ def compare(
     cluster: Any = None,
     order: Any = None,
     within: str = DEPENDENT,
+    cv: Any = None,
+    X: Any = None,
+    features: Any = None,
+    exclude: str | Sequence[str] = (),
+    leave_two_out: bool = True,
     missing: str = "error",
     header: bool = True,
     name: str = "",
@@ -57,7 +64,8 @@ def compare(
     forecasts : dict of arrays, columns or models, optional
         Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
         columns, as in `measure`. With a table, a model predicts them from the columns that it knows by name: what `fit`
-        returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns.
+        returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns. With `cv`,
+        estimators of scikit-learn, which are trained anew in each fold; probabilities may stand beside them.
     {y_true}
     y_proba : list of names of columns, or dict, optional
         Of a table, the columns that hold probabilities of 1; a dict gives other names: ``{"old": "p", "new": "q"}``.
@@ -76,6 +84,11 @@ def compare(
         the period are made before any of its outcomes is known. "independent": besides, given the forecasts, its
         outcomes do not depend on each other; the sequence is narrower. "changing": forecasts change within a period, as
         those made during a game do; no sequence is valid, and none is shown.
+    {cv}
+    {X}
+    {features}
+    {exclude}
+    {leave_two_out}
     missing : {"error", "drop"}
         What to do with rows in which something is missing, for whichever forecast: they are left out for all alike.
     {header}
@@ -104,7 +117,9 @@ def compare(
     order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
     Hall's transformation, else with Student's t and effective numbers (docs/inference.md). With `order` they still take
     rows (or clusters) as independent; `course.dependent` is the interval that lets rows of a period, and neighbouring
-    periods, depend on each other, and a caution says where it shows that the others are too narrow.
+    periods, depend on each other, and a caution says where it shows that the others are too narrow. With `cv` the cost
+    is that of the fits, and intervals of losses and leads are those of models trained on about as many rows as those of
+    the folds were, over new rows of training and of judging; of folds in the order of time those of these very models.
 
     References
     ----------
@@ -124,6 +139,15 @@ def compare(
     >>> found = logloss.compare(table, y_true="won", y_proba=["old", "new"])
     >>> print(repr(found).splitlines()[0])
     new is better than old by 0.3556 nats per row [0.3209, 0.3911]
+
+    Estimators of scikit-learn, trained and judged in the same five folds:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> table = {"won": [0, 0, 1, 0, 0, 1, 1, 1] * 25, "rating": [0.0, 1.0, 2.0, 3.0] * 50}
+    >>> models = {"logistic": LogisticRegression(), "bayes": GaussianNB()}
+    >>> logloss.compare(table, models, y_true="won", cv=5).best
+    'bayes'
     """
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
@@ -139,6 +163,11 @@ def compare(
         by=by,
         cluster=cluster,
         order=order,
+        cv=cv,
+        X=X,
+        features=features,
+        exclude=exclude,
+        leave_two_out=leave_two_out,
         missing=missing,
         header=header,
         name=name,
@@ -146,6 +175,10 @@ def compare(
         progress=progress,
     )
     check_within(within, asked)
+    judged = cross_fitted(data, estimators_of(forecasts, asked), asked)
+    if judged:
+        asked = judged_by(asked, next(iter(judged.values())).losses.n_left_out)
+        forecasts = {name: each.probabilities for name, each in judged.items()}
     with placed(data, asked) as table:
         source, roles = bind_forecasters(table, forecasts, asked)
         empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
@@ -155,18 +188,27 @@ def compare(
     said = {
         "source": source.name or name,
         "positive": positive_text(roles),
-        "notes": source.notes,
+        "notes": tuple(dict.fromkeys((*source.notes, *(note for each in judged.values() for note in each.notes)))),
         "order": roles.order or "",
         "within": "" if roles.order is None else within,
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
-    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), said)
+    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), said, _losses(judged))
 
 
-def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any]) -> Comparison:
-    """The comparison that a summary makes."""
-    estimator = PairEstimator(summary, names, said["within"])
+def _losses(judged: Mapping[str, OutOfFold]) -> tuple[FoldLosses, ...]:
+    """What the models of folds cost, of each estimator."""
+    return tuple(each.losses for each in judged.values())
+
+
+def comparison_of(
+    summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any], folds: Sequence[FoldLosses] = ()
+) -> Comparison:
+    """The comparison that a summary makes; folds: of each forecast, where cross-validation made them."""
+    estimator = PairEstimator(summary, names, said["within"], folds)
+    # Of a given forecast more is known than of models.
+    of_models = min(folds, key=lambda each: each.without is not None).summary() if folds else None
     # From the best down: the first contest is that of the best and the runner-up.
     order = estimator.order()
     contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
@@ -191,14 +233,18 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         change=change,
         contest=first,
         contests=contests,
-        ranking=ranking_of([names[k] for k in order], dict(zip(names, estimator.losses, strict=True)), contests),
+        ranking=ranking_of(estimator, order, contests),
         n_rows=summary.n_rows,
-        n_dropped=summary.n_dropped,
+        n_dropped=summary.n_dropped - (0 if of_models is None else of_models.n_left_out),
         n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_groups,
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
-        cautions=(*cautions_of(moments, summary.losses[best].costliest.rows), *first.cautions),
+        cautions=(
+            *cautions_of(moments, summary.losses[best].costliest.rows),
+            *first.cautions,
+            *told_of(of_models),
+        ),
         base_rate=moments.quotient("a"),
         sum_weight=moments.sum_weight(),
         is_soft=summary.losses[0].is_soft,
@@ -206,24 +252,28 @@ def comparison_of(summary: ComparisonSummary, names: tuple[str, ...], said: dict
         cluster=() if clusters is None else clusters.columns,
         has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
+        folds=of_models,
         summary=summary,
         **said,
     )
 
 
-def ranking_of(order: list[str], losses: dict[str, Estimate], contests: tuple[Contest, ...]) -> SmallTable:
+def ranking_of(estimator: PairEstimator, order: Sequence[int], contests: tuple[Contest, ...]) -> SmallTable:
     """The forecasts from the best to the worst."""
     behind = [Estimate(0.0, 0.0, 0.0), *(contest.simultaneous for contest in contests[: len(order) - 1])]
     first = [None, *contests[: len(order) - 1]]
+    losses, parts = [estimator.losses[k] for k in order], [estimator.excess_parts(k) for k in order]
     return SmallTable(
         {
-            "forecast": order,
-            "log_loss_nats": [float(losses[name]) for name in order],
-            "log_loss_nats_low": [losses[name].low for name in order],
-            "log_loss_nats_high": [losses[name].high for name in order],
+            "forecast": [estimator.names[k] for k in order],
+            "log_loss_nats": [float(each) for each in losses],
+            "log_loss_nats_low": [each.low for each in losses],
+            "log_loss_nats_high": [each.high for each in losses],
             "behind_nats": [float(each) for each in behind],
             "behind_nats_low": [each.low for each in behind],
             "behind_nats_high": [each.high for each in behind],
+            "discrimination_excess_nats": [each[0] for each in parts],
+            "miscalibration_excess_nats": [each[1] for each in parts],
             "first_excluded": ["" if each is None else each.course.first_excluded for each in first],
             "still_excludes": [each is not None and each.course.still_excludes for each in first],
         }

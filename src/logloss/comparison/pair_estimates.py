@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
+from logloss.inference.folds import FoldLosses, with_training
 from logloss.inference.groups import GroupSums
 from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
@@ -35,6 +36,7 @@ from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_o
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.costliest import values_of
 
+BOTH_WAYS = "models of folds were trained on rows that others judge"
 # (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
 # difference of the means) -> how it varies.
 ErrorOfPair = Callable[[Influence, Influence, float], SamplingError]
@@ -64,8 +66,10 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 class PairEstimator:
     """Makes the contests of a summary."""
 
-    def __init__(self, summary: ComparisonSummary, names: tuple[str, ...], within: str) -> None:
-        self.summary, self.names, self.within = summary, names, within
+    def __init__(
+        self, summary: ComparisonSummary, names: tuple[str, ...], within: str, folds: Sequence[FoldLosses] = ()
+    ) -> None:
+        self.summary, self.names, self.within, self.folds = summary, names, within, folds
         self.pairs = pairs_of(len(names))
         # All pairs, not only those with the best: any two may be asked for with `between`.
         self.level = simultaneous_level(len(self.pairs))
@@ -76,6 +80,9 @@ class PairEstimator:
             for each, table in zip(summary.losses, self.tables, strict=True)
         ]
         self.losses = [each.log_loss() for each in self.moments]
+        if folds:
+            summaries = [each.summary() for each in folds]
+            self.losses = list(map(with_training, self.losses, self.moments, summaries))
         self.of_possible = [each.loss_of_possible() for each in self.moments]
 
     def order(self) -> list[int]:
@@ -86,6 +93,12 @@ class PairEstimator:
             return float(self.losses[number]), math.inf if math.isnan(without) else without, number
 
         return sorted(range(len(self.names)), key=rank)
+
+    def excess_parts(self, number: int) -> tuple[float, float]:
+        """(Discrimination, miscalibration) of a forecast, without what the isotonic fit overfits."""
+        own = self.recalibrations[number]
+        recalibrated = own.log_loss + self.overfitting[number].nats
+        return own.uncertainty - recalibrated, float(self.losses[number]) - recalibrated
 
     def contest(self, better: int, worse: int) -> Contest:
         """One forecast against a worse one."""
@@ -99,6 +112,7 @@ class PairEstimator:
         counts = contrast.counts
         n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
+        paired = self._with_training(paired, better, worse) if self.folds else paired
         lead, reason = self._lead(better, worse, n_better, n_worse, counts[3])
         whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
         # What decides whether the two can be told apart is not made of clusters too few for it.
@@ -108,7 +122,15 @@ class PairEstimator:
         n_rows = self.summary.n_rows
         error = math.nan if paired.reason or not math.isfinite(lead) else paired.sampling.error
         course = sequential_analysis(
-            self.summary, (i, j), sign, lead, error=error, within=self.within, n_pairs=len(self.pairs)
+            self.summary,
+            (i, j),
+            sign,
+            lead,
+            error=error,
+            within=self.within,
+            n_pairs=len(self.pairs),
+            # Of rows in the order of time each model has seen none of what it judges later.
+            withheld=BOTH_WAYS if self.folds and not self.folds[0].is_forward else "",
         )
         # An interval for all pairs would have to exclude 0.
         observations = min(paired.sampling.degrees + 1, n_rows)
@@ -177,6 +199,12 @@ class PairEstimator:
         mine, other = (self.summary.losses[number] for number in (better, worse))
         # One integer, rounded once: the difference of two rounded losses would lose digits.
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
+
+    def _with_training(self, paired: PairedDifference, better: int, worse: int) -> PairedDifference:
+        """The same with an error that knows of other rows of training, where folds had models of their own."""
+        folds = self.folds[worse].less(self.folds[better]).summary()
+        reason = paired.reason or folds.why_no_interval
+        return PairedDifference(paired.mean, paired.sampling if reason else folds.widened(paired.sampling), reason)
 
     def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""

@@ -99,11 +99,12 @@ def sequential_analysis(
     error: float,
     within: str,
     n_pairs: int,
+    withheld: str = "",
 ) -> Course:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
     error: the standard error of the lead of independent rows, or clusters; nan if it has none. within: what is known of
-    the rows of a period. n_pairs: for how many pairs the sequence holds at once.
+    the rows of a period. n_pairs: for how many pairs the sequence holds at once. withheld: why there is none.
     """
     periods = summary.periods
     if periods is None:
@@ -122,7 +123,7 @@ def sequential_analysis(
         effective_periods=found.effective_periods,
         cautions=cautions_of_periods(found, len(names), error),
     )
-    reason = _why_no_sequence(summary, within, int(sums.n_unbounded.sum()))
+    reason = withheld or _why_no_sequence(summary, within, int(sums.n_unbounded.sum()))
     if reason:
         return replace(course, sequence=Estimate(lead, reason=reason))
     row = float(sums.weights[0] / sums.n_rows[0])

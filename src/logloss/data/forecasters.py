@@ -85,6 +85,17 @@ def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Sour
     return source, with_texts(source, roles)
 
 
+def estimators_of(forecasts: Any, asked: RowOptions) -> dict[str, Any]:
+    """The forecasts of `compare` by name where `cv` says that they are estimators; none without it."""
+    if asked.cv is None:
+        return {}
+    if asked.y_proba is not None:
+        raise DataError('with `cv` the forecasts are estimators: {"logistic": LogisticRegression(), …}, not columns.')
+    given = _named_forecasts(forecasts, "y_proba", has_table=False)
+    _check_names([each.name for each in given])
+    return {each.name: each.value for each in given}
+
+
 def _order_of(asked: RowOptions, source: Source) -> tuple[str | None, Column | None]:
     """(What the column is called that puts rows in order, the column itself where it is an array beside the table)."""
     if asked.order is None:
@@ -150,7 +161,7 @@ def _predicted(given: Given, table: Any, missing: str) -> Given:
     if table is None or is_elsewhere(table):
         raise DataError(
             f'"{printable(given.name)}" is a model: it needs the table in memory, with `y_true=` as a name. '
-            "Or pass its predictions."
+            "Or pass its predictions; or, of an estimator, `cv=` and `X=` to train it in folds."
         )
     if hasattr(model, "predictor"):
         return Given(given.name, "y_logit", model.predictor.logits(table, None, missing))
@@ -158,7 +169,7 @@ def _predicted(given: Given, table: Any, missing: str) -> Given:
     if features is None:
         raise DataError(
             f'"{printable(given.name)}" is a model that does not know the names of its features '
-            "(`feature_names_in_`). Pass its predictions."
+            "(`feature_names_in_`). Pass its predictions, or `cv=` to train it in folds."
         )
     known = list(map(str, names_of(table) or ()))
     lacking = [printable(str(name)) for name in features if str(name) not in known]

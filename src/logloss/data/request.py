@@ -57,6 +57,20 @@ class RowOptions:
     order : name of a column, or array of shape (n_rows,), optional
         Numbers, dates, or text that sorts like dates: rows with equal values are one period, and periods follow each
         other. All forecasts and weights of a period must be known before any of its outcomes.
+    cv : int, splitter of scikit-learn, or iterable of (training rows, test rows), optional
+        The forecasts are estimators of scikit-learn; copies of each are trained in folds, and judged by rows that they
+        have not seen. A number: stratified folds, shuffled with a fixed seed; with `cluster` of whole clusters; with
+        `order` of whole periods, each judged by models of all earlier ones. Rows in no fold are left out.
+    X : array of shape (n_rows, n_features), or frame, optional
+        With `cv`, the features that estimators are trained on, as they take them.
+    features : list of names of columns, optional
+        With `cv` and a table, the columns that estimators are trained on, instead of all that have no other part.
+    exclude : list of names of columns, optional
+        With `cv` and a table, columns that they are not trained on.
+    leave_two_out : bool
+        With `cv`, whether models without every two folds are trained, too, up to 10 folds: k(k − 1)/2 more fits, from
+        which the interval knows how the loss varies with the rows of training. Without them it is about 1.5 times as
+        wide as that of given forecasts (Nadeau and Bengio's), which is wide enough unless models overfit by far.
     offset : array of shape (n_rows,), or name of a column, optional
         Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
     negatives_kept : float in (0, 1]
@@ -87,6 +101,11 @@ class RowOptions:
     groups: Sequence[Value | Sequence[Value]] | None = None
     cluster: Any = None
     order: Any = None
+    cv: Any = None
+    X: Any = None
+    features: Any = None
+    exclude: str | Sequence[str] = ()
+    leave_two_out: bool = True
     offset: Any = None
     negatives_kept: float = 1.0
     missing: str = "error"
@@ -112,7 +131,8 @@ class RowOptions:
 
 
 # Once: of small arrays asking a dataclass for its fields is a tenth of the time.
-SETTINGS = ("negatives_kept", "missing", "header", "name", "engine", "progress")
+OF_FOLDS = ("cv", "X", "features", "exclude", "leave_two_out")
+SETTINGS = ("negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
 GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTINGS)
 
 

@@ -9,6 +9,7 @@ from logloss.errors import MissingPackage
 
 try:
     from logloss.estimators.calibrator import Calibrator as Calibrator
+    from logloss.estimators.cross_fitting import cross_fitted as cross_fitted
     from logloss.estimators.export import as_sklearn as as_sklearn
     from logloss.estimators.logistic import LogisticRegression as LogisticRegression
 except ImportError as error:

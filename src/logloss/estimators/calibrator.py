@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import BaseCrossValidator, check_cv
-from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
 )
 
 from logloss.answers.estimate import expit
 from logloss.calibration import calibrate
 from logloss.data.rows import Array
 from logloss.data.source import warn_of_order
+from logloss.estimators.cross_fitting import Scores, fold_scores, scores_of, trained
 
 PREFIT = "prefit"
-
-
-class Scores(NamedTuple):
-    """What a classifier says of rows: probabilities of the second class, or log-odds."""
-
-    values: Array
-    is_logit: bool
 
 
 class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -113,11 +106,11 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if isinstance(self.cv, str) and self.cv == PREFIT:
             self.estimator_ = estimator
             self.classes_ = np.asarray(estimator.classes_)
-            scores = _scores_of(estimator, X)
+            scores = scores_of(estimator, X)
         else:
             self.classes_, codes = np.unique(labels, return_inverse=True)
             scores = self._cross_fitted(estimator, X, labels, codes, weight)
-            self.estimator_ = _trained(clone(estimator), X, labels, weight)
+            self.estimator_ = trained(clone(estimator), X, labels, weight)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
@@ -145,9 +138,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         cv = min(self.cv, fewest) if isinstance(self.cv, int) else self.cv
         values, is_logit, is_seen = np.empty(len(y)), False, np.zeros(len(y), dtype=bool)
         for train, test in check_cv(cv, y, classifier=True).split(X, y):
-            part = None if weight is None else weight[train]
-            fold = _trained(clone(estimator), _safe_indexing(X, train), _safe_indexing(y, train), part)
-            values[test], is_logit = _scores_of(fold, _safe_indexing(X, test))
+            values[test], is_logit = fold_scores(estimator, X, y, weight, train, test)
             is_seen[test] = True
         if not is_seen.all():
             raise ValueError("`cv` must put each row into one test fold; some are in none.")
@@ -156,7 +147,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> Array:
         """Calibrated probabilities of both classes, shape (n_rows, 2)."""
         check_is_fitted(self)
-        scores = _scores_of(self.estimator_, X)
+        scores = scores_of(self.estimator_, X)
         if not scores.is_logit:
             one = np.asarray(self.calibration_.apply(scores.values))
             return np.stack([1 - one, one], axis=1)
@@ -174,16 +165,3 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         tags.input_tags = get_tags(self._estimator()).input_tags
         return tags
-
-
-def _scores_of(estimator: ClassifierMixin, X: Any) -> Scores:
-    if hasattr(estimator, "predict_proba"):
-        return Scores(np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1], False)
-    return Scores(np.asarray(estimator.decision_function(X), dtype=np.float64), True)
-
-
-def _trained(estimator: ClassifierMixin, X: Any, y: Array, weight: Array | None) -> ClassifierMixin:
-    """A classifier, trained with weights where it takes them."""
-    if weight is not None and has_fit_parameter(estimator, "sample_weight"):
-        return estimator.fit(X, y, sample_weight=weight)
-    return estimator.fit(X, y)

@@ -101,14 +101,16 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
 
 
 def _as_of_now(header: dict[str, Any]) -> dict[str, Any]:
-    """The header as this logloss would write it: before 3.1 groups had no sums by cluster."""
-    if header["format"] != "3.0" or not isinstance(header.get("limits"), dict):
+    """The header as this logloss would write it: before 3.1 groups had no sums by cluster, before 3.2 no folds."""
+    if header["format"] not in ("3.0", "3.1") or not isinstance(header.get("limits"), dict):
         return header
+    now = {**header, "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}", "folds": None}
+    if header["format"] == "3.1":
+        return now
     groups = header.get("groups")
     if isinstance(groups, dict):
         groups = {**groups, "cluster_sums": None}
-    limits = {**header["limits"], "most_pairs": MOST_PAIRS}
-    return {**header, "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}", "limits": limits, "groups": groups}
+    return {**now, "limits": {**header["limits"], "most_pairs": MOST_PAIRS}, "groups": groups}
 
 
 def _is_as_written(record: SummaryRecord, header: Mapping[str, Any], content: Sequence[bytes]) -> bool:
@@ -201,7 +203,7 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
     if any(len(each) != HASH_BYTES for each in hashes) or found["counts"].shape[1] != 1:
         raise DataError(f"{name} is damaged: its parts are no parts. Make it again.")
     parts = Parts.listed(hashes, found["group"], found["counts"][:, 0].tolist())
-    return SummaryRecord(summary, header.question, parts, header.source, header.notes)
+    return SummaryRecord(summary, header.question, parts, header.source, header.notes, header.folds)
 
 
 def _costly_rows(section: Mapping[str, Any] | None) -> tuple[CostlyRow, ...]:

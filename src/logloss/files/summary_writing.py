@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from logloss.data.values import Value, written_value
 from logloss.errors import DataError
 from logloss.files.schema import Rule, Whole, as_json
 from logloss.files.storage import StrPath, write_atomically
+from logloss.inference.folds import Folds
 from logloss.inference.score_table import edges_of
 from logloss.measurement.answer import Measurement
 from logloss.measurement.record import HASH_BYTES, Parts, Question, SummaryRecord
@@ -36,8 +38,9 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.version import __version__
 
 # 2: parts are known by the rows that they hold, no longer by the names of their files; keys by their exact values, and
-# clusters hashed so. 3: the header has the same fields in every file. 3.1: groups have sums by cluster.
-FORMAT_MAJOR, FORMAT_MINOR = 3, 1
+# clusters hashed so. 3: the header has the same fields in every file. 3.1: groups have sums by cluster. 3.2: the folds
+# of out-of-fold forecasts.
+FORMAT_MAJOR, FORMAT_MINOR = 3, 2
 HEADER = "logloss"
 LIMITS = {
     "most_distinct": MOST_DISTINCT,
@@ -127,6 +130,7 @@ class Header:
     question: Question
     source: str
     notes: tuple[str, ...]
+    folds: Folds | None
     limits: dict[str, int]
     summary: RowsHeader
     scores: ScoresHeader
@@ -136,6 +140,7 @@ class Header:
     sha256: str = ""
 
 
+OF_EACH_FOLD, SHARES = "one number of each fold", "one share above 0 of each fold"
 # What reading relies on; what a summary as a whole must be is in `summary_checks`.
 RULES = {
     RowsHeader: (Rule("coding", lambda h: all(kind in CODINGS for kind, _ in h.coding), "ways to write labels"),),
@@ -144,6 +149,13 @@ RULES = {
         Rule("only", lambda h: h.only is None or all(h.only), "names of a value at least"),
     ),
     ClusterSumsHeader: (Rule("level", lambda h: h.level in LEVELS, "a level of buckets"),),
+    Folds: (
+        Rule("n_train", lambda f: 0 < f.n_train < math.inf, "a number above 0"),
+        Rule("shares", lambda f: len(f.shares) == f.n_folds > 0 and all(share > 0 for share in f.shares), SHARES),
+        Rule("losses", lambda f: len(f.losses) == f.n_folds, OF_EACH_FOLD),
+        Rule("moves", lambda f: len(f.moves) in (0, f.n_folds), OF_EACH_FOLD),
+        Rule("noises", lambda f: len(f.noises) == len(f.moves), OF_EACH_FOLD),
+    ),
     Header: (
         Rule("limits", lambda h: h.limits == LIMITS, "the limits of this logloss"),
         Rule(
@@ -198,6 +210,7 @@ def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
         question=record.question,
         source=record.source,
         notes=record.notes,
+        folds=record.folds,
         limits=LIMITS,
         summary=_rows_header(summary),
         scores=ScoresHeader(scores.scale, scores.is_binned, scores.n_rows),

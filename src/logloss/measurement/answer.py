@@ -21,6 +21,7 @@ from logloss.inference.calibration_line import calibration_line
 from logloss.inference.cautions import cautions_of
 from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Discrimination, Miscalibration, decomposed
+from logloss.inference.folds import Folds, told_of, with_training
 from logloss.inference.groups import groups_table, margin
 from logloss.inference.moments import Moments, moments_of
 from logloss.inference.overfitting import overfitting_of
@@ -92,6 +93,9 @@ class Measurement(Answer):
         of the rarer class where it is less; nan without `cluster`.
     cautions : tuple of str
         Where the data are too few for intervals to hold what they say, and why.
+    folds : Folds or None
+        Where `cv` made the predictions: `n_folds`, and of what the loss is estimated, its interval included
+        (`estimand`), and how that was made (`method`). Every other interval is one of these very predictions.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
@@ -152,6 +156,7 @@ class Measurement(Answer):
     source: str
     positive: str
     notes: tuple[str, ...] = ()
+    folds: Folds | None = None
     record: SummaryRecord = field(default=None, compare=False)  # type: ignore[assignment]
 
     @property
@@ -300,6 +305,7 @@ class Measurement(Answer):
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.groups]
         put(figures, "effective_rows", self.effective_rows)
+        figures |= {} if self.folds is None else self.folds.figures
         figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions)}
         figures["notes"] = list(self.notes)
         return figures
@@ -312,7 +318,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     summary, question = record.summary, record.question
     table = score_table_of(summary.scores)
     moments, error_of = figures_of(summary, table)
-    reason, loss = moments.why_no_interval(), moments.log_loss()
+    reason, loss = moments.why_no_interval(), with_training(moments.log_loss(), moments, record.folds)
     discrimination, miscalibration = _isotonic_parts(summary, table, loss, error_of, reason)
     of_classes = error_of_classes(error_of, moments)
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
@@ -342,11 +348,11 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         groups=_groups(summary, moments),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
-        cautions=cautions_of(moments, summary.costliest.rows),
+        cautions=(*cautions_of(moments, summary.costliest.rows), *told_of(record.folds)),
         n_rows=summary.n_rows,
         n_ones=summary.n_ones,
         n_infinite=summary.n_infinite,
-        n_dropped=summary.n_dropped,
+        n_dropped=summary.n_dropped - (0 if record.folds is None else record.folds.n_left_out),
         n_unlabelled=None if unlabelled is None else unlabelled.n_rows,
         unlabelled_mean_proba=math.nan if unlabelled is None else unlabelled.mean_proba,
         unlabelled_expected_log_loss=math.nan if unlabelled is None else unlabelled.expected_log_loss,
@@ -366,6 +372,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         source=record.source,
         positive=question.positive,
         notes=record.notes,
+        folds=record.folds,
         record=record,
     )
 

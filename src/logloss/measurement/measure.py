@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
+from logloss.errors import DataError
 from logloss.measurement.answer import Measurement, measurement_of
+from logloss.measurement.out_of_fold import cross_fitted, judged_by, refuse_estimator
 from logloss.measurement.record import summarise
 
 
@@ -25,6 +28,12 @@ def measure(
     by: Any = None,
     groups: Sequence[Value | Sequence[Value]] | None = None,
     cluster: Any = None,
+    order: Any = None,
+    cv: Any = None,
+    X: Any = None,
+    features: Any = None,
+    exclude: str | Sequence[str] = (),
+    leave_two_out: bool = True,
     negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
@@ -42,7 +51,10 @@ def measure(
     data : array of shape (n_rows,), or table
         Labels, as in `log_loss`. If `y_true` is given: a data frame, an Arrow table or dataset, the path, list, glob
         or folder of Parquet or CSV files, or a frame of Dask or Spark.
-    {y_proba}
+    y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, or estimator, optional
+        Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
+        sorted order of the labels, or the names of the column of 0 and of the column of 1. With `cv`, an estimator of
+        scikit-learn, copies of which are trained in folds.
     {y_true}
     {y_logit}
     {sample_weight}
@@ -51,6 +63,14 @@ def measure(
     {by}
     {groups}
     {cluster}
+    order : name of a column, or array of shape (n_rows,), optional
+        With `cv`: numbers, dates, or text that sorts like dates; rows with equal values are one period, and folds are
+        runs of periods.
+    {cv}
+    {X}
+    {features}
+    {exclude}
+    {leave_two_out}
     {negatives_kept}
     {missing}
     {header}
@@ -75,12 +95,16 @@ def measure(
     Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the chance level; memory does not
     grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
     prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
-    comes from bins, with certified bounds of the parts.
+    comes from bins, with certified bounds of the parts. With `cv` the cost is that of the fits.
 
     The interval of the loss of rows without weights and clusters uses Hall's transformation of the studentised mean.
     The others are those of Student's t, with one degree of freedom less than there are effective rows or clusters;
     clusters are left out in turn. Where the data are too few for them `cautions` says so. Each formula, and how often
     it holds the truth, is in docs/inference.md.
+
+    With `cv` the loss and its interval are those of a model trained on about as many rows as those of the folds were,
+    over new rows of training and of judging; of folds in the order of time those of these very models. `folds` says
+    which, and docs/inference.md how. All other intervals are those of the probabilities as they are.
 
     References
     ----------
@@ -93,6 +117,14 @@ def measure(
     >>> m = logloss.measure({"won": [1, 0, 1], "p": [0.8, 0.3, 0.6]}, y_true="won", y_proba="p")
     >>> round(m.log_loss, 4)
     0.3635
+
+    An estimator of scikit-learn, judged by rows that it has not seen:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> x, y = [[0.0], [1.0], [2.0], [3.0]] * 50, [0, 0, 1, 0, 0, 1, 1, 1] * 25
+    >>> m = logloss.measure(y, LogisticRegression(), X=x, cv=5)
+    >>> m.folds.estimand
+    'a model trained on about 160 rows like these'
     """
     asked = RowOptions(
         y_proba=y_proba,
@@ -104,6 +136,12 @@ def measure(
         by=by,
         groups=groups,
         cluster=cluster,
+        order=order,
+        cv=cv,
+        X=X,
+        features=features,
+        exclude=exclude,
+        leave_two_out=leave_two_out,
         negatives_kept=negatives_kept,
         missing=missing,
         header=header,
@@ -111,4 +149,16 @@ def measure(
         engine=engine,
         progress=progress,
     )
-    return measurement_of(summarise(data, asked))
+    if cv is None:
+        if order is not None:
+            raise DataError(
+                "`order` makes folds of periods: pass `cv=`, too. Forecasts are compared over time by `compare`."
+            )
+        refuse_estimator("", y_proba)
+    judged = cross_fitted(data, {"": y_proba}, asked)
+    if not judged:
+        return measurement_of(summarise(data, asked))
+    (own,) = judged.values()
+    asked = replace(judged_by(asked, own.losses.n_left_out), y_proba=own.probabilities, order=None)
+    record = summarise(data, asked, own.losses.summary())
+    return measurement_of(replace(record, notes=(*record.notes, *own.notes)))

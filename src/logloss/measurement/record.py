@@ -21,6 +21,7 @@ from logloss.data.request import RowOptions
 from logloss.data.rows import positive_text
 from logloss.data.values import typed
 from logloss.errors import DataError
+from logloss.inference.folds import Folds
 from logloss.text import counted, listed, printable, value_text
 
 if TYPE_CHECKING:
@@ -151,23 +152,32 @@ def _hash(name: str, sums: Sequence[int]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SummaryRecord:
-    """A summary with what it answers, the parts it is made of, where they are from and how they were read."""
+    """A summary with what it answers, the parts it is made of, where they are from and how they were read.
+
+    folds: those whose models were judged, where the forecasts are out-of-fold.
+    """
 
     summary: LossSummary
     question: Question
     parts: Parts
     source: str = ""
     notes: tuple[str, ...] = ()
+    folds: Folds | None = None
 
     def merge(self, other: SummaryRecord) -> SummaryRecord:
         """The record of the rows of both; DataError if they share a part or do not answer the same question."""
+        if self.folds is not None or other.folds is not None:
+            raise DataError(
+                "out-of-fold probabilities do not merge: how much the loss varies with the rows of training is known "
+                "of one cross-validation only. Measure all rows with `cv=`, or predictions of one model."
+            )
         question, parts = self.question.merge(other.question), self.parts.union(other.parts)
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
         return SummaryRecord(self.summary.merge(other.summary), question, parts, parts.text, notes)
 
 
-def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
-    """One walk over the rows, and what a measurement is made of."""
+def summarise(data: Any, asked: RowOptions, folds: Folds | None = None) -> SummaryRecord:
+    """One walk over the rows, and what a measurement is made of; folds: those of out-of-fold forecasts."""
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
@@ -190,7 +200,7 @@ def summarise(data: Any, asked: RowOptions) -> SummaryRecord:
         roles.negatives_kept,
     )
     parts = Parts.of(summary.pieces, asked.name)
-    return SummaryRecord(summary, question, parts, source.name or asked.name, source.notes)
+    return SummaryRecord(summary, question, parts, source.name or asked.name, source.notes, folds)
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:

@@ -32,6 +32,7 @@ from logloss.text import (
 
 N_APART_SHOWN = 3
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+PARTS = ("discrimination_excess_nats", "miscalibration_excess_nats")
 N_GROUPS_SHOWN = 20
 # Nats of evidence from which it is written as a power of ten.
 MANY_NATS = math.log(1e6)
@@ -149,11 +150,16 @@ def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
     """The forecasts from the best to the worst, and how the columns are aligned."""
     is_ordered = any(row["first_excluded"] for row in c.ranking)
     at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
-    lines = [["", "log loss", "[95 %]", "behind", at_once, *(["sequence first excluded 0"] if is_ordered else [])]]
+    # Of models that were trained in the same folds the question is what makes one better.
+    has_parts = c.folds is not None
+    parts = ["discrimination", "miscalibration"] if has_parts else []
+    sequence = ["sequence first excluded 0"] if is_ordered else []
+    lines = [["", "log loss", "[95 %]", *parts, "behind", at_once, *sequence]]
     for number, row in enumerate(c.ranking):
         name = row["forecast"]
         loss = c.log_losses[name]
         cells = [printable(name), fixed(loss, 4), _loss_interval(c, name)]
+        cells += [fixed(row[part], 4) for part in PARTS] if has_parts else []
         if number == 0:
             cells += ["", ""]
         else:
@@ -163,7 +169,7 @@ def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
             cells += [interval(behind.low, behind.high, digits) if behind.has_interval else ""]
         still = "" if not row["first_excluded"] else ", still does" if row["still_excludes"] else ", no longer does"
         lines.append(cells + ([printable(row["first_excluded"]) + still] if is_ordered else []))
-    return lines, "lrlrl" + ("l" if is_ordered else "")
+    return lines, "lrl" + ("rr" if has_parts else "") + "rl" + ("l" if is_ordered else "")
 
 
 def _loss_interval(c: Comparison, name: str) -> str:

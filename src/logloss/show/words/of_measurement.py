@@ -82,6 +82,8 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
     said += more
     if answer.is_soft:
         said.append("soft labels")
+    if answer.folds is not None:
+        said.append(answer.folds.text)
     independent = "rows independent"
     if answer.cluster:
         kind = "bucket" if answer.has_buckets else "cluster"

@@ -1,0 +1,43 @@
+"""Estimators where a verb takes forecasts: with `cv=` their out-of-fold probabilities are measured and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from logloss.answers.answer import render
+from logloss.data.request import RowOptions
+from logloss.errors import DataError
+from logloss.inference.folds import OutOfFold
+from logloss.text import printable
+
+# What stands beside `cv`, and says nothing without it.
+BESIDE_CV = ("X", "features", "exclude")
+
+
+def cross_fitted(data: Any, estimators: Mapping[str, Any], asked: RowOptions) -> dict[str, OutOfFold]:
+    """What each estimator says of rows that it was not trained on; empty without `cv`, and where nobody asks for it."""
+    if asked.cv is None:
+        for name in BESIDE_CV:
+            value = getattr(asked, name)
+            if value is not None and not (name == "exclude" and len(value) == 0):
+                raise DataError(f"`{name}` says what estimators are trained on, in folds: pass `cv=`, too.")
+        return {}
+    found: dict[str, OutOfFold] = render("measurement", "cross_fit")(data, estimators, asked)
+    return found
+
+
+def refuse_estimator(name: str, forecast: Any) -> None:
+    """Refuse an estimator where probabilities are expected, and say what makes some."""
+    if hasattr(forecast, "predict_proba"):
+        said = f'"{printable(name)}"' if name else "`y_proba`"
+        raise DataError(
+            f"{said} is an estimator ({type(forecast).__name__}). Pass `cv=5` and `X=` (or a table) to train it in "
+            "folds and judge what it says of rows that it has not seen; or pass its predictions of new rows."
+        )
+
+
+def judged_by(asked: RowOptions, n_left_out: int) -> RowOptions:
+    """What is asked of the rows once they have forecasts: those in no fold have none. All else of them was checked."""
+    return replace(asked, cv=None, X=None, missing="drop" if n_left_out else asked.missing)
