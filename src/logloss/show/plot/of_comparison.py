@@ -47,7 +47,7 @@ def lead(ax: Axes, drawing: Drawing) -> None:
     ax.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     if math.isfinite(figures["first_at"]):
         first = {"color": ORANGE, "linewidth": 1.2, "linestyle": (0, (4, 2))}
-        ax.axvline(figures["first_at"], label=f"first excluded 0: {cut(figures['first_excluded'], 16)}", **first)
+        ax.axvline(figures["first_at"], label="first excluded 0", **first)
     ax.set_xlim(number[0], number[-1] if len(number) > 1 else number[0] + 1)
     ax.set_ylim(low, high)
     longest = max(len(str(name)) for name in course["period"])
