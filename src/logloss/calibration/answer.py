@@ -13,7 +13,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.estimate import Estimate, expit
 from logloss.answers.figures import put, put_estimate
 from logloss.answers.small_table import SmallTable
-from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
+from logloss.calibration.maps import ISOTONIC, NOTHING, ScoreMap, StackedMap, logs_of_logit, logs_of_proba
 from logloss.data.columns import as_column
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -31,20 +31,28 @@ class Calibration(Answer):
     Attributes
     ----------
     method : str
-        "nothing", "shift", "temperature", "platt", "beta" or "isotonic". `asked` is what was asked for, as "auto".
+        "nothing", "shift", "temperature", "platt", "beta" or "isotonic"; "stack" of a mean of several in log-odds.
+        `asked` is what was asked for, as "auto".
+    shares : dict
+        The share of each method in the map.
     parameters : dict
         What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
-        temperature 1 / a. `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
+        temperature 1 / a; of a stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
     saves : Estimate
         Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
-        others. inf where the loss was infinite. `saves_share` is that over the log loss.
+        others, the shares of a stack as well. inf where the loss was infinite. `saves_share` is that over the log loss.
+    is_worthwhile : bool
+        Whether the interval of `saves` excludes 0. If not, no improvement is shown on these rows, which does not mean
+        that there is none. Of answers that are picked because it does, what they promise is too much on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float
         No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
-        also where the rows are known from bins only.
+        also where the rows are known from bins only. Of a stack: it costs them at most this more than the best maps of
+        its methods do on average.
     candidates : SmallTable
-        The methods that were tried, from the simplest: cross-fitted log loss, what each saves, its standard error.
+        The methods that were tried, from the simplest: cross-fitted log loss, what each saves by itself, the standard
+        error of that, its share in the map.
     negatives_kept : float
         The share of negatives that training kept: its correction is part of the map; 1 if there is none.
     n_rows, n_folds : int
@@ -61,7 +69,7 @@ class Calibration(Answer):
     """
 
     kind: ClassVar[str] = "calibration"
-    map: ScoreMap
+    map: ScoreMap | StackedMap
     asked: str
     saves: Estimate
     saves_share: Estimate
@@ -85,24 +93,30 @@ class Calibration(Answer):
         return self.map.method
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The share of each method in the map."""
+        if isinstance(self.map, ScoreMap):
+            return {self.method: 1.0}
+        return {each.method: share for share, each in zip(self.map.shares, self.map.maps, strict=True)}
+
+    @property
     def is_worthwhile(self) -> bool:
-        """Whether it is certain to save something, as far as an interval of 95 % is certain."""
+        """Whether the interval of what it saves, of 95 %, excludes 0."""
         return self.method != NOTHING and (math.isinf(self.saves) or self.saves.low > 0)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the map is made of."""
         named: dict[str, Any] = {}
-        if self.method == ISOTONIC:
-            named |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
-        elif self.method != NOTHING:
-            named |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
-        if self.method == "temperature":
-            named["temperature"] = 1 / self.map.a if self.map.a else math.inf
+        if isinstance(self.map, ScoreMap):
+            named |= _numbers_of(self.map)
+        else:
+            for each in self.map.maps:
+                named |= {f"{each.method}_{name}": value for name, value in _numbers_of(each).items()}
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
-        for name, is_seen in (("at_zero", self.has_zero), ("at_one", self.has_one)):
-            log_odds = getattr(self.map, name)
-            if is_seen and log_odds is not None:
+        ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf])).tolist()
+        for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):
+            if is_seen and self.method != NOTHING:
                 named[name] = expit(log_odds)
         return named
 
@@ -194,6 +208,7 @@ class Calibration(Answer):
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         figures |= {"method": self.method, "asked": self.asked, "n_rows": self.n_rows, "n_folds": self.n_folds}
+        figures |= {f"share_{method}": share for method, share in self.shares.items()}
         for name, value in self.parameters.items():
             if isinstance(value, list):
                 figures[name] = value
@@ -210,6 +225,18 @@ class Calibration(Answer):
             put(figures, f"log_loss_{row['method']}_nats", row["log_loss_nats"])
         figures["notes"] = list(self.notes)
         return figures
+
+
+def _numbers_of(fit: ScoreMap) -> dict[str, Any]:
+    """What one map is made of."""
+    if fit.method == NOTHING:
+        return {}
+    if fit.method == ISOTONIC:
+        return {"knots_logit": list(fit.knots), "values": list(fit.values)}
+    named: dict[str, Any] = {"a": fit.a, "b": fit.b, "c": fit.c}
+    if fit.method == "temperature":
+        named["temperature"] = 1 / fit.a if fit.a else math.inf
+    return named
 
 
 def _numbers(values: Any, name: str) -> tuple[Array, tuple[int, ...]]:

@@ -179,9 +179,9 @@ def _isotonic(data: FitData) -> ScoreMap:
     )
 
 
-def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:
-    """What a map costs rows of 0 and of 1 at each bin, shape (2, n)."""
-    return np.stack([costs(fit.log_odds(bins.log_one[label], bins.log_zero[label]), label) for label in (0, 1)])
+def log_odds_of(fit: ScoreMap, bins: ScoreBins) -> Array:
+    """The log-odds that a map gives rows of 0 and of 1 at each bin, shape (2, n)."""
+    return np.stack([fit.log_odds(bins.log_one[label], bins.log_zero[label]) for label in (0, 1)])
 
 
 @dataclass(frozen=True)
