@@ -5,6 +5,7 @@
     ranking                            areas under the curve with few positives
     pairs, moves                       differences of `compare`, terms of `diff`
     coefficients                       of `fit`
+    repair, promises                   intervals of what `calibrate` says it saves; whether that is found on average
     verdicts                           how many claims of the parts before it hold
 
 Each line is a claim: per cent of the 95 % intervals that hold the truth, or of p-values below 0.05, the standard error
@@ -22,12 +23,15 @@ from collections.abc import Callable
 import _honesty_fits
 import _honesty_measures
 import _honesty_pairs
-from _honesty_claims import Case, all_answers, judged
+import _honesty_repair
+from _honesty_claims import PROMISED, Case, all_answers, judged
 from _record import CORES, Figures, Lines, record
 
 VERDICTS = ("holds", "withheld", "flagged", "too narrow", "too wide", "too often", "too rarely")
 # Every claim so far.
 JUDGED: list[Figures] = []
+# Of each case of `repair`, whether what was promised was found.
+BIASES: dict[str, Figures] = {}
 
 
 def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
@@ -37,6 +41,8 @@ def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
         for claim, figures in judged(answers, case.truth()):
             JUDGED.append(figures)
             yield f"{case.name}: {claim}", figures
+        if PROMISED in answers[0]:
+            BIASES[case.name] = _honesty_repair.bias_of(answers)
 
 
 def rows(asked: argparse.Namespace) -> Lines:
@@ -84,6 +90,16 @@ def coefficients(asked: argparse.Namespace) -> Lines:
     return claims(_honesty_fits.coefficients, asked)
 
 
+def repair(asked: argparse.Namespace) -> Lines:
+    """What `calibrate` promises."""
+    return claims(_honesty_repair.repair, asked)
+
+
+def promises(_: argparse.Namespace) -> Lines:
+    """Promised less found, of the cases of `repair`."""
+    yield from BIASES.items()
+
+
 def verdicts(asked: argparse.Namespace) -> Lines:
     """How many claims have which verdict, and between what their coverages lie."""
     for is_promised, words in ((True, "promised"), (False, "not promised")):
@@ -95,5 +111,5 @@ def verdicts(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, coefficients, verdicts)
+    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, coefficients, repair, promises, verdicts)
     record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

@@ -217,7 +217,7 @@ class Calibration(Answer):
         put_estimate(figures, "saves_nats", self.saves)
         put_estimate(figures, "saves_share", self.saves_share)
         put(figures, "log_loss_nats", self.log_loss)
-        put(figures, "log_loss_after_nats", self.log_loss_after)
+        put(figures, "log_loss_after_nats", self.log_loss_after, self.saves.reason)
         put(figures, "gap_nats", self.gap)
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"is_exact": self.is_exact, "is_worthwhile": self.is_worthwhile}

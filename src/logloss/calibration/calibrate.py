@@ -167,14 +167,15 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     # Of too few clusters no interval can be trusted, nor a promise that is made of one.
     reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
     reason = "infinite" if math.isinf(loss) else reason
-    if n_observations < 2:
-        reason = f"one {'row' if summary.clusters is None else 'cluster'}: none is left to judge a map by"
     saves = saving(candidates, method, error_of, reason)
+    if n_observations < 2 and method != NOTHING:
+        only = "row" if summary.clusters is None else "cluster"
+        saves = Estimate(math.nan, reason=f"there is one {only}, and no other to judge a map by")
     # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
     fit = fitted_stack(candidates.shares_of(method), FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
     after = loss - float(saves)
-    if not after > loss * ALL_SAVED:
+    if not (math.isnan(saves) or after > loss * ALL_SAVED):
         # Nothing but rounding is left of the difference.
         after = candidates.log_loss(method)
     return Calibration(
