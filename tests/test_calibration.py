@@ -18,8 +18,8 @@ from strategies import tables
 
 import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
-from logloss.calibration.calibrate import SEED
 from logloss.calibration.bins import folds_of, score_bins_of
+from logloss.calibration.calibrate import SEED
 from logloss.calibration.maps import METHODS
 from logloss.calibration.selection import N_PARAMETERS, cross_fitted, stacking_shares
 from logloss.files.document import document_bytes, document_of
@@ -385,7 +385,9 @@ def test_numbers_that_two_maps_share_are_counted_by_the_shares_of_both():
     m = measure(Y[:300], P[:300])
     bins = score_bins_of(m.summary)
     fit = cross_fitted(bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)), ("nothing", "beta"))
-    fit = replace(fit, n_parameters=N_PARAMETERS, shares={"nothing": 0.4, "shift": 0.2, "temperature": 0.1, "platt": 0.3})
+    fit = replace(
+        fit, n_parameters=N_PARAMETERS, shares={"nothing": 0.4, "shift": 0.2, "temperature": 0.1, "platt": 0.3}
+    )
     k = (0.2 + 0.3) ** 2 + (0.1 + 0.3) ** 2
     assert fit.by_chance("auto") == pytest.approx(2 * k / 300**2, rel=1e-9)
     assert fit.by_chance("beta") == pytest.approx(2 * 3 / 300**2, rel=1e-9)

@@ -37,7 +37,8 @@ class Calibration(Answer):
         The share of each method in the map.
     parameters : dict
         What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
-        temperature 1 / a; of a stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
+        temperature 1 / a; of a stack those of each of its maps, with its method before their names. `at_zero` and
+        `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
     saves : Estimate
         Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
         others, the shares of a stack as well. inf where the loss was infinite. `saves_share` is that over the log loss.

@@ -214,7 +214,7 @@ def design_effect(table: ScoreTable, moments: Moments, error_of: ErrorOf) -> flo
 def gap_of(fit: ScoreMap | StackedMap, table: ScoreTable) -> float:
     """How much less, at most, the best maps of the same methods could cost the very rows, in nats per row.
 
-    Of a stack the mean over its maps: costs are convex in the log-odds, so that it costs at most what they do on average.
+    Of a stack the mean over its maps: costs are convex in log-odds, so that it costs at most what they do on average.
     """
     recalibration = Recalibration(table)
     if isinstance(fit, ScoreMap):
@@ -251,9 +251,7 @@ def _table(candidates: CrossFit, asked: str, methods: tuple[str, ...], error_of:
     for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
-        more, sampling = (
-            candidates.saving(method, error_of) if is_known else (math.nan, SamplingError(math.nan))
-        )
+        more, sampling = candidates.saving(method, error_of) if is_known else (math.nan, SamplingError(math.nan))
         found.append((method, loss, more, sampling.error, shares.get(method, 0.0)))
     names = ("method", "log_loss_nats", "saves_nats", "error_nats", "share")
     return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})

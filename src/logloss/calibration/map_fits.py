@@ -65,7 +65,9 @@ class FitData:
     def of_bins(cls, bins: ScoreBins, masses: Array) -> FitData:
         """Of the bins with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
         logs = bins.log_one[0], bins.log_zero[0]
-        return cls._of(bins.labels_of(masses), logs, bins.logit, masses, bins)
+        data = cls._of(bins.labels_of(masses), logs, bins.logit, masses, bins)
+        logit, zeros, ones = bins.inside_as_known(masses)
+        return replace(data, logit=logit, zeros=zeros, ones=ones)
 
     @classmethod
     def of_table(cls, bins: ScoreBins) -> FitData:

@@ -70,7 +70,7 @@ class CrossFit:
     def by_chance(self, method: str) -> float:
         """The variance of what a method is said to save that comes from fitting it.
 
-        Of k numbers fitted to n rows, what seems to be saved, less what is, is k / n − χ² / n with k degrees of freedom:
+        Of k numbers fitted to n rows, what seems to be saved, less what is, is (χ² − k) / n with k degrees of freedom:
         its variance is 2k / n². In a stack each number counts by the square of the shares of the maps that have it.
         """
         shares = self.shares_of(method)
@@ -136,7 +136,9 @@ def fitted_stack(shares: Mapping[str, float], data: FitData) -> ScoreMap | Stack
     return maps[0] if len(maps) == 1 else StackedMap(tuple(shares.values()), maps)
 
 
-def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float | None = None) -> CrossFit:
+def cross_fitted(
+    bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float | None = None
+) -> CrossFit:
     """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their stack.
 
     design_effect: how many rows of clusters make one independent observation, at least 1; None if rows are independent.
@@ -179,7 +181,7 @@ def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, des
             inner = {m: _averaged_over_folds(folds[others], [pair[m] for pair in pairs]) for m in alternatives}
             stacks.append(stacked(_shares_from(folds[others], inner, row), one))
         judged[AUTO] = _judged(folds, bins.masses, stacks, stacked(shares, of_all))
-    found, excess = ({m: values[k] for m, values in judged.items()} for k in (0, 1))
+    found, excess = {m: each[0] for m, each in judged.items()}, {m: each[1] for m, each in judged.items()}
     has_equal_rows = design_effect is None and bins.table.is_counted
     return CrossFit(bins, found, excess, shares, n_parameters, bins.masses, row, has_equal_rows)
 

@@ -10,7 +10,7 @@ from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_calibration import advice, described, shares_text
+from logloss.show.words.of_calibration import advice, described, percents, shares_text
 from logloss.text import fixed, significant
 
 # Points of the map, and every which one is listed.
@@ -54,7 +54,7 @@ def saves(c: Calibration) -> Drawing:
     rows = [["map", "log loss", "saves (nats)", "std. error", "share"]]
     for row in table:
         cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
-        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, fixed(row["share"], 2)])
+        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
     title = "What each map saves"
     if not any(math.isfinite(value) for value in keys["saves_nats"]):
         reason = c.saves.reason or "the loss is infinite, so that any map that makes it finite saves without limit"

@@ -36,10 +36,19 @@ def _saves_text(c: Calibration) -> str:
     return f"{fixed(c.saves, digits)} nats per row {interval(c.saves.low, c.saves.high, digits)}"
 
 
+def percents(c: Calibration) -> dict[str, str]:
+    """The share of each method of the map in per cent, the largest first; as printed they add up to 100."""
+    whole = {method: math.floor(100 * share) for method, share in c.shares.items()}
+    # Those that lose most by being cut off are rounded up (Hamilton's method).
+    by_rest = sorted(whole, key=lambda method: whole[method] - 100 * c.shares[method])
+    for method in by_rest[: 100 - sum(whole.values())]:
+        whole[method] += 1
+    return {method: f"{whole[method]} %" for method in sorted(whole, key=lambda method: -c.shares[method])}
+
+
 def shares_text(c: Calibration) -> str:
-    """The methods of the map with their shares, the largest first."""
-    falling = sorted(c.shares.items(), key=lambda item: -item[1])
-    return ", ".join(f"{method} {fixed(100 * share, 0)} %" for method, share in falling)
+    """The methods of the map with their shares."""
+    return ", ".join(f"{method} {share}" for method, share in percents(c).items())
 
 
 def described(c: Calibration) -> str:
@@ -76,7 +85,7 @@ def _head(c: Calibration) -> list[str]:
 
 def _saving(c: Calibration) -> list[str]:
     """What it is expected to save."""
-    if c.method == "nothing":
+    if c.method == "nothing" or math.isnan(c.saves):
         return [f"log loss  {fixed(c.log_loss, 4)} nats: {advice(c, '')}"]
     spread = interval(c.saves.low, c.saves.high, 4) if c.saves.has_interval else c.saves.reason
     share = ""
@@ -101,7 +110,7 @@ def _tried(c: Calibration) -> list[str]:
         return []
     rows = [["", "log loss", "saves", "std. error", "asked for" if c.asked == c.method else "share in the map"]]
     for row in c.candidates:
-        said = f"{fixed(100 * row['share'], 0)} %" if row["share"] else ""
+        said = percents(c).get(row["method"], "")
         saves = ["" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("saves_nats", "error_nats")]
         rows.append([row["method"], fixed(row["log_loss_nats"], 4), *saves, said])
     return columns(rows, "lrrrr", gap="   ")
