@@ -27,8 +27,9 @@ def cases(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
     import _honesty_measures
     import _honesty_pairs
+    import _honesty_repair
 
-    parts = {**vars(_honesty_measures), **vars(_honesty_pairs)}
+    parts = {**vars(_honesty_measures), **vars(_honesty_pairs), **vars(_honesty_repair)}
     return lambda part: {case.name: case for case in parts[part]()}
 
 
@@ -74,6 +75,20 @@ def test_another_number_of_rows_is_no_change(cases):
     claims = "move of miscalibration", "move of discrimination"
     found = misses(cases("moves")["unchanged, 20,000 and 500 rows"], 14, *claims)
     assert max(found.values()) <= most(14, MISSES), found
+
+
+@pytest.mark.parametrize(
+    "name", ["over-confident, base rate 0.5, 500 rows", "over-confident, base rate 0.5, 30 equal clusters"]
+)
+def test_what_a_calibration_saves_is_found_in_the_population(cases, name):
+    """Five errors are left once in a million means; of clusters, folds that shared rows promised six errors too much."""
+    import _honesty_repair
+
+    found = answers(cases("repair")[name], 60)
+    assert not any(math.isnan(each["saves"][0]) for each in found)
+    assert sum(not each["saves"][0] <= 0 <= each["saves"][1] for each in found) <= most(60, MISSES)
+    bias = _honesty_repair.bias_of(found)
+    assert abs(bias["bias"]) <= max(5 * bias["error"], _honesty_repair.UNSEEN)
 
 
 def test_one_heavy_row_does_not_decide_which_forecast_is_better():
