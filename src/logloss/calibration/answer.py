@@ -1,4 +1,4 @@
-"""A calibration: the map, what it is expected to save, and how it was chosen; printable, and a small JSON file."""
+"""A calibration: the map, what it is expected to save, and how it was made; printable, and a small JSON file."""
 
 from __future__ import annotations
 

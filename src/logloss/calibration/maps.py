@@ -12,7 +12,7 @@ from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, costs
 from logloss.onepass.kernels import losses
 
-# From the simplest: of two that are as good, the simpler one is chosen.
+# From the simplest.
 METHODS = ("nothing", "shift", "temperature", "platt", "beta", "isotonic")
 NOTHING, ISOTONIC = METHODS[0], METHODS[-1]
 STACK = "stack"
