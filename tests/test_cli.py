@@ -669,7 +669,8 @@ def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):
     code, out, _ = run("show", made)
     assert (code, out) == (0, first)
     figures = json.loads(run("show", made, "--json")[1])
-    assert figures["method"] == "temperature"
+    assert figures["method"] == "stack"
+    assert figures["share_temperature"] > figures.get("share_nothing", 0.0)
     assert run("show", made, "--fail-if", "saves_nats < 0")[0] == 0
     assert run("show", made, "--fail-if", "saves_nats > 0")[0] == 1
     assert run("show", summary)[1].rstrip().endswith(f"  logloss calibrate {summary} -o calibration.json")
