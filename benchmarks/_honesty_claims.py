@@ -29,6 +29,8 @@ PER_TASK = 20
 # The answer says so itself where its data are too few.
 CAUTIONED = "cautioned"
 ROWS, RARER, CLUSTERS = "effective rows", "effective rows of the rarer class", "effective clusters"
+# What a repair promises and what is found: no claim of one sample (_honesty_repair.py).
+PROMISED = "promised less found"
 
 # (low, high) of each interval, the p-value of each test, and what CAUTIONED, ROWS, RARER and CLUSTERS name.
 Answers = dict[str, Any]
@@ -109,7 +111,7 @@ def judged(answers: list[Answers], truth: Mapping[str, float]) -> Iterator[tuple
     )
     is_cautioned = float(np.mean([bool(each.get(CAUTIONED)) for each in answers])) >= 0.5
     for claim in dict.fromkeys(name for each in answers for name in each):
-        if claim in (CAUTIONED, ROWS, RARER, CLUSTERS):
+        if claim in (CAUTIONED, ROWS, RARER, CLUSTERS, PROMISED):
             continue
         given = [each.get(claim, math.nan) for each in answers]
         is_test = not any(isinstance(each, tuple) for each in given)

@@ -3,23 +3,28 @@
 Logits are normal; the truth is a function of them (as they are, over-confident, moved, bent, reversed). What a map
 saves on new data is taken from a large sample of scores with known probabilities, without noise of labels. A promise
 is unbiased if the mean of (promised − found) is 0 within a few of its standard errors. The certified gap of a map that
-was fitted to bins is compared with what its own kind could have cost less on the very rows. `maps` and `certain` are
-about what maps cost new rows more than could be: _calibrating_maps.py.
+was fitted to bins is compared with what its own kind could have cost less on the very rows. `choices` says how much
+more the map of each method costs other rows than the best of all methods for that sample, also on tables of real
+forecasts where the folder that LOGLOSS_DATA names has them. `maps` and `certain` are about what maps cost new rows more
+than could be: _calibrating_maps.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import pathlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow.csv
 from _calibrating_maps import certain, maps
 from _record import Figures, Lines, record
 from _samples import expected_loss, labels_of
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import logloss
 
@@ -34,6 +39,9 @@ TRUTHS: dict[str, Truth] = {
 }
 SIZES = (200, 1000, 10_000)
 KINDS = ("shift", "temperature", "platt", "beta")
+METHODS = ("nothing", *KINDS, "isotonic", "auto")
+# Games of FiveThirtyEight (CC BY 4.0): their forecast and whether it happened.
+TABLES, FORECAST, OUTCOME = ("nba_games", "mlb_games", "march_madness_in_game"), "prob1", "prob1_outcome"
 
 
 def sample(truth: Truth, random: np.random.Generator, n_rows: int) -> tuple[Any, Any]:
@@ -48,13 +56,13 @@ def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int
     new = random.normal(-0.5, 1.5, n_new)
     proba = expit(truth(new))
     before = expected_loss(proba, new).mean()
-    promised, found, held, methods = [], [], [], Counter()
+    promised, found, held, shares = [], [], [], Counter()
     for _ in range(repetitions):
         logits, labels = sample(truth, random, n_rows)
         c = logloss.calibrate(labels, y_logit=logits, method=method, random=random)
         promised.append(float(c.saves))
         found.append(before - expected_loss(proba, c.apply_logit(new)).mean())
-        methods[c.method] += 1
+        shares.update({name: share / repetitions for name, share in c.shares.items()})
         if c.saves.has_interval:
             held.append(c.saves.low <= found[-1] <= c.saves.high)
     more = np.array(promised) - np.array(found)
@@ -63,7 +71,7 @@ def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int
     figures |= {"spread": float(more.std(ddof=1)), "intervals": len(held)}
     if held:
         figures["held_percent"] = float(100 * np.mean(held))
-    return figures | {f"chose_{name}": n for name, n in methods.items() if method == "auto"}
+    return figures | {f"share_{name}": share for name, share in shares.items() if method == "auto"}
 
 
 def promises(asked: argparse.Namespace) -> Lines:
@@ -73,6 +81,33 @@ def promises(asked: argparse.Namespace) -> Lines:
             for method in ("auto", "platt", "isotonic"):
                 figures = promise(truth, n_rows, method, asked.repetitions, asked.rows // 3)
                 yield f"{n_rows} rows, {name}, {method}", figures
+
+
+def tables(n_rows: int) -> Iterator[tuple[str, Any, Any]]:
+    """Log-odds and labels: drawn ones, and what was forecast of games, without those that ended in a draw."""
+    for name, truth in TRUTHS.items():
+        yield name, *sample(truth, np.random.default_rng(2), n_rows)
+    for name in TABLES:
+        path = pathlib.Path(os.environ.get("LOGLOSS_DATA", "")) / f"forecasts_{name}.csv"
+        if path.exists():
+            table = pyarrow.csv.read_csv(path)
+            proba, happened = (table[column].to_numpy().astype(float) for column in (FORECAST, OUTCOME))
+            is_hard = (happened == 0) | (happened == 1)
+            yield name, logit(proba[is_hard]), happened[is_hard].astype(np.uint8)
+
+
+def choices(asked: argparse.Namespace) -> Lines:
+    """How far behind the best map of each sample: nats per row, on average over samples."""
+    for n_rows in [size for size in SIZES[:2] if size <= asked.largest]:
+        for name, logits, labels in tables(asked.rows // 3):
+            random, behind = np.random.default_rng(3), []
+            for _ in range(asked.repetitions):
+                order = random.permutation(len(labels))
+                own, other = order[:n_rows], order[n_rows : n_rows + 20_000]
+                maps = [logloss.calibrate(labels[own], y_logit=logits[own], method=method) for method in METHODS]
+                losses = [logloss.log_loss(labels[other], y_logit=c.apply_logit(logits[other])) for c in maps]
+                behind.append(np.array(losses) - min(losses[:-1]))
+            yield f"{n_rows} rows, {name}", dict(zip(METHODS, np.mean(behind, axis=0).tolist(), strict=True))
 
 
 def true_gap(kind: str, logits: Any, labels: Any, c: logloss.Calibration) -> float:
@@ -106,4 +141,4 @@ def gaps(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(gaps, promises, maps, certain, repetitions=(60, 2), largest=(50_000, 200), rows=(300_000, 80_000))
+    record(gaps, choices, promises, maps, certain, repetitions=(60, 2), largest=(10_000, 200), rows=(300_000, 80_000))

@@ -7,6 +7,7 @@
     periods, plans                     leads that are autocorrelated, rows that `plan` names
     coefficients                       of `fit`
     folds                              losses and differences of estimators with `cv=`
+    repair, promises                   intervals of what `calibrate` says it saves; whether that is found on average
     verdicts                           how many claims of the parts before it hold
 
 Each line is a claim: per cent of the 95 % intervals that hold the truth, or of p-values below 0.05, the standard error
@@ -25,13 +26,16 @@ import _honesty_fits
 import _honesty_folds
 import _honesty_measures
 import _honesty_pairs
+import _honesty_repair
 import _honesty_time
-from _honesty_claims import Case, all_answers, judged
+from _honesty_claims import PROMISED, Case, all_answers, judged
 from _record import CORES, Figures, Lines, record
 
 VERDICTS = ("holds", "withheld", "flagged", "too narrow", "too wide", "too often", "too rarely")
 # Every claim so far.
 JUDGED: list[Figures] = []
+# Of each case of `repair`, whether what was promised was found.
+BIASES: dict[str, Figures] = {}
 
 
 def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
@@ -41,6 +45,8 @@ def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
         for claim, figures in judged(answers, case.truth()):
             JUDGED.append(figures)
             yield f"{case.name}: {claim}", figures
+        if PROMISED in answers[0]:
+            BIASES[case.name] = _honesty_repair.bias_of(answers)
 
 
 def rows(asked: argparse.Namespace) -> Lines:
@@ -103,6 +109,16 @@ def folds(asked: argparse.Namespace) -> Lines:
     return claims(_honesty_folds.folds, asked)
 
 
+def repair(asked: argparse.Namespace) -> Lines:
+    """What `calibrate` promises."""
+    return claims(_honesty_repair.repair, asked)
+
+
+def promises(_: argparse.Namespace) -> Lines:
+    """Promised less found, of the cases of `repair`."""
+    yield from BIASES.items()
+
+
 def verdicts(asked: argparse.Namespace) -> Lines:
     """How many claims have which verdict, and between what their coverages lie."""
     for is_promised, words in ((True, "promised"), (False, "not promised")):
@@ -114,5 +130,6 @@ def verdicts(asked: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, periods, plans, coefficients, folds)
-    record(*parts, verdicts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))
+    parts = (rows, weights, clusters, groups, p_values, ranking, pairs, moves, periods, plans, coefficients)
+    parts = (*parts, folds, repair, promises, verdicts)
+    record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

@@ -700,13 +700,15 @@ def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path
     assert shown.startswith("Calibration  ")
 
 
-def test_measuring_says_when_there_is_nothing_to_repair(run, tmp_path, csv):
+def test_measuring_says_when_no_improvement_is_shown(run, tmp_path, csv):
     _, out, _ = run("measure", forecasts(tmp_path, 1.0), "-y", "y", "-p", "p")
-    assert out.rstrip().endswith("Nothing to repair: no recalibration is expected to save more than chance.")
+    assert "No improvement by recalibrating is shown on " in out
+    assert "rows: it is expected to save " in out
+    assert "othing to repair" not in out
     assert "scores" in out
     assert "calibrated: 1 and 0" in out
     _, out, _ = run("measure", csv, "-y", "y", "-p", "p", "--json")
-    assert "Nothing to repair" not in out
+    assert "No improvement" not in out
 
 
 def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):
@@ -721,7 +723,8 @@ def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):
     code, out, _ = run("show", made)
     assert (code, out) == (0, first)
     figures = json.loads(run("show", made, "--json")[1])
-    assert figures["method"] == "temperature"
+    assert figures["method"] == "stack"
+    assert figures["share_temperature"] > figures.get("share_nothing", 0.0)
     assert run("show", made, "--fail-if", "saves_nats < 0")[0] == 0
     assert run("show", made, "--fail-if", "saves_nats > 0")[0] == 1
     assert run("show", summary)[1].rstrip().endswith(f"  logloss calibrate {summary} -o calibration.json")

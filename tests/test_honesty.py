@@ -28,9 +28,11 @@ def cases(monkeypatch):
     import _honesty_folds
     import _honesty_measures
     import _honesty_pairs
+    import _honesty_repair
     import _honesty_time
 
-    parts = {**vars(_honesty_measures), **vars(_honesty_pairs), **vars(_honesty_time), **vars(_honesty_folds)}
+    programs = (_honesty_measures, _honesty_pairs, _honesty_time, _honesty_folds, _honesty_repair)
+    parts = {name: part for program in programs for name, part in vars(program).items()}
     return lambda part: {case.name: case for case in parts[part]()}
 
 
@@ -102,6 +104,20 @@ def test_models_in_the_order_of_time_are_judged_for_themselves(cases):
     case = cases("folds")["in time, five features and two, 600 rows"]
     found = misses(case, 40, "loss of models in time", "difference of models in time")
     assert max(found.values()) <= most(40, MISSES), found
+
+
+@pytest.mark.parametrize(
+    "name", ["over-confident, base rate 0.5, 500 rows", "over-confident, base rate 0.5, 30 equal clusters"]
+)
+def test_what_a_calibration_saves_is_found_in_the_population(cases, name):
+    """Five errors are left once in a million means; of clusters, folds that shared rows promised six errors too much."""
+    import _honesty_repair
+
+    found = answers(cases("repair")[name], 60)
+    assert not any(math.isnan(each["saves"][0]) for each in found)
+    assert sum(not each["saves"][0] <= 0 <= each["saves"][1] for each in found) <= most(60, MISSES)
+    bias = _honesty_repair.bias_of(found)
+    assert abs(bias["bias"]) <= max(5 * bias["error"], _honesty_repair.UNSEEN)
 
 
 def test_one_heavy_row_does_not_decide_which_forecast_is_better():

@@ -190,7 +190,7 @@ HARD = {
     "two infinite": ([1, 1, 0], [0.0, 0.0, 0.2], {}, "2 of 3 rows were given probability 0 (first: row 0)"),
     "perfect": ([1, 0], [1.0, 0.0], {}, "Your log loss is 0.0000 nats"),
     "soft": ([0.5, 1.0, 0.1], [0.4, 0.9, 0.2], {}, "what chance alone would show is not available: soft labels."),
-    "constant": ([0, 1] * 100, [0.5] * 200, {}, "nothing to repair"),
+    "constant": ([0, 1] * 100, [0.5] * 200, {}, "no more than chance"),
     "clusters": (
         [0, 1] * 100,
         [0.3, 0.6] * 100,

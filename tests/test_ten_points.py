@@ -30,7 +30,7 @@ def lesson():
         "0.6931 → 0.4049 → 0.3467 → 0.3339 → 0.3329",
         "without it 0.3052",
         "0.61086 uncertainty − 0.47223 discrimination + 0.19428 miscalibration = 0.33291",
-        "would show 0.2459 of miscalibration by chance:\nnothing to repair.",
+        "would show 0.2459 of miscalibration by chance:\nno more than chance.",
     ],
 )
 def test_the_lesson_says(lesson, figure):

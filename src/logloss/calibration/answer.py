@@ -1,4 +1,4 @@
-"""A calibration: the map, what it is expected to save, and how it was chosen; printable, and a small JSON file."""
+"""A calibration: the map, what it is expected to save, and how it was made; printable, and a small JSON file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from logloss.answers.answer import Answer
 from logloss.answers.estimate import Estimate, expit
 from logloss.answers.figures import put, put_estimate
 from logloss.answers.small_table import SmallTable
-from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap, logs_of_logit, logs_of_proba
+from logloss.calibration.maps import (
+    ISOTONIC,
+    MIXTURE,
+    NOTHING,
+    ScoreMap,
+    StackedMap,
+    logs_of_logit,
+    logs_of_proba,
+)
 from logloss.data.columns import as_column
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -31,23 +39,31 @@ class Calibration(Answer):
     Attributes
     ----------
     method : str
-        "nothing", "mixture", "shift", "temperature", "platt", "beta" or "isotonic". `asked` is what was asked for, as
-        "auto".
+        "nothing", "mixture", "shift", "temperature", "platt", "beta" or "isotonic"; "stack" of a mean of several in
+        log-odds. `asked` is what was asked for, as "auto".
+    shares : dict
+        The share of each method in the map.
     parameters : dict
         What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
-        temperature 1 / a; of a mixture `epsilon` and `base_rate`, its probability being (1 − ε)·p + ε·base rate.
-        `at_zero` and `at_one` are what p = 0 and p = 1 become, where such forecasts were seen.
+        temperature 1 / a; of a mixture `epsilon` and `base_rate`, its probability being (1 − ε)·p + ε·base rate; of a
+        stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0 and
+        p = 1 become, where such forecasts were seen.
     saves : Estimate
         Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
-        others. inf where the loss was infinite. `saves_share` is that over the log loss.
+        others, the shares of a stack as well. inf where the loss was infinite. `saves_share` is that over the log loss.
+    is_worthwhile : bool
+        Whether the interval of `saves` excludes 0. If not, no improvement is shown on these rows, which does not mean
+        that there is none. Of answers that are picked because it does, what they promise is too much on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float
         No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
         also where the rows are known from bins only. An isotonic map is meant for new rows: what its lines between
-        pools cost these rows more than the pools would is part of it.
+        pools cost these rows more than the pools would is part of it. Of a stack: it costs them at most this more than
+        the best maps of its methods do on average.
     candidates : SmallTable
-        The methods that were tried, from the simplest: cross-fitted log loss, what each saves, its standard error.
+        The methods that were tried, from the simplest: cross-fitted log loss, what each saves by itself, the standard
+        error of that, its share in the map.
     negatives_kept : float
         The share of negatives that training kept: its correction is part of the map; 1 if there is none.
     n_rows, n_folds : int
@@ -66,7 +82,7 @@ class Calibration(Answer):
     """
 
     kind: ClassVar[str] = "calibration"
-    map: ScoreMap
+    map: ScoreMap | StackedMap
     asked: str
     saves: Estimate
     saves_share: Estimate
@@ -91,27 +107,31 @@ class Calibration(Answer):
         return self.map.method
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The share of each method in the map."""
+        if isinstance(self.map, ScoreMap):
+            return {self.method: 1.0}
+        return {each.method: share for share, each in zip(self.map.shares, self.map.maps, strict=True)}
+
+    @property
     def is_worthwhile(self) -> bool:
-        """Whether it is certain to save something, as far as an interval of 95 % is certain."""
+        """Whether the interval of what it saves, of 95 %, excludes 0."""
         return self.method != NOTHING and (math.isinf(self.saves) or self.saves.low > 0)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What the map is made of."""
         named: dict[str, Any] = {}
-        if self.method == ISOTONIC:
-            named |= {"knots_logit": list(self.map.knots), "values": list(self.map.values)}
-        elif self.method == MIXTURE:
-            named |= {"epsilon": self.map.epsilon, "base_rate": self.map.base_rate}
-        elif self.method != NOTHING:
-            named |= {"a": self.map.a, "b": self.map.b, "c": self.map.c}
-        if self.method == "temperature":
-            named["temperature"] = 1 / self.map.a if self.map.a else math.inf
+        if isinstance(self.map, ScoreMap):
+            named |= _numbers_of(self.map)
+        else:
+            for each in self.map.maps:
+                named |= {f"{each.method}_{name}": value for name, value in _numbers_of(each).items()}
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
-        ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf]))
+        ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf])).tolist()
         for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):
             if is_seen and self.method != NOTHING:
-                named[name] = expit(float(log_odds))
+                named[name] = expit(log_odds)
         return named
 
     def apply(self, y_proba: Any) -> Any:
@@ -202,6 +222,7 @@ class Calibration(Answer):
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         figures |= {"method": self.method, "asked": self.asked, "n_rows": self.n_rows, "n_folds": self.n_folds}
+        figures |= {f"share_{method}": share for method, share in self.shares.items()}
         for name, value in self.parameters.items():
             if isinstance(value, list):
                 figures[name] = value
@@ -210,7 +231,7 @@ class Calibration(Answer):
         put_estimate(figures, "saves_nats", self.saves)
         put_estimate(figures, "saves_share", self.saves_share)
         put(figures, "log_loss_nats", self.log_loss)
-        put(figures, "log_loss_after_nats", self.log_loss_after)
+        put(figures, "log_loss_after_nats", self.log_loss_after, self.saves.reason)
         put(figures, "gap_nats", self.gap)
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"is_exact": self.is_exact, "is_worthwhile": self.is_worthwhile}
@@ -218,6 +239,20 @@ class Calibration(Answer):
             put(figures, f"log_loss_{row['method']}_nats", row["log_loss_nats"])
         figures["notes"] = list(self.notes)
         return figures
+
+
+def _numbers_of(fit: ScoreMap) -> dict[str, Any]:
+    """What one map is made of."""
+    if fit.method == NOTHING:
+        return {}
+    if fit.method == ISOTONIC:
+        return {"knots_logit": list(fit.knots), "values": list(fit.values)}
+    if fit.method == MIXTURE:
+        return {"epsilon": fit.epsilon, "base_rate": fit.base_rate}
+    named: dict[str, Any] = {"a": fit.a, "b": fit.b, "c": fit.c}
+    if fit.method == "temperature":
+        named["temperature"] = 1 / fit.a if fit.a else math.inf
+    return named
 
 
 def _numbers(values: Any, name: str) -> tuple[Array, tuple[int, ...]]:

@@ -29,7 +29,8 @@ class ScoreBins:
     part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
     where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
     of 0, of 1, and of soft ones, shape (3, n). squares: sums of the squares of the masses of rows, shape (2, n).
-    bin_of: the bin of each place of the table.
+    bin_of: the bin of each place of the table. coarse: where there are clusters, the coarse bin of each, in which the
+    labels of a cluster are known.
     """
 
     table: ScoreTable
@@ -41,6 +42,7 @@ class ScoreBins:
     rows: Array
     squares: Array
     n_effective: float
+    coarse: Array | None = None
 
     @property
     def n_bins(self) -> int:
@@ -72,6 +74,21 @@ class ScoreBins:
         none = np.zeros(kept.shape[1])
         log_one, log_zero = (np.concatenate(list(each[:, inside])) for each in (self.log_one, self.log_zero))
         return ScoredLabels(log_one, log_zero, np.concatenate([kept[0], none]), np.concatenate([none, kept[1]]))
+
+    def inside_as_known(self, masses: Array) -> tuple[Array, Array, Array]:
+        """(Log-odds, masses of 0, masses of 1) of the bins inside, as fine as it is known which rows are in which fold.
+
+        Within a coarse bin the rows of a fold are taken to lie as all do: a map that followed single places would have
+        seen the rows that judge it.
+        """
+        inside, logit = self.inside, self.logit
+        logit, (zeros, ones) = logit[inside], masses[:, inside]
+        if self.coarse is None or not len(logit):
+            return logit, zeros, ones
+        edge = np.flatnonzero(np.diff(self.coarse[inside], prepend=-1))
+        mass = self.masses[:, inside].sum(axis=0)
+        centre = np.add.reduceat(mass * logit, edge) / np.add.reduceat(mass, edge)
+        return centre, np.add.reduceat(zeros, edge), np.add.reduceat(ones, edge)
 
     def at_places(self, values: Array) -> Array:
         """A value of each bin at each place of the table."""
@@ -115,6 +132,7 @@ def score_bins_of(summary: LossSummary) -> ScoreBins:
         np.stack([_rows(mass, np.add.reduceat(each, edge)) for mass, each in zip(sums, squares, strict=True)]),
         np.stack([np.add.reduceat(each, edge) for each in (of_zeros + of_both, of_both + of_ones)]),
         1.0 / float(table.squares_of_rows.sum()),
+        None if summary.clusters is None else table.coarse(summary.clusters.shift)[edge],
     )
 
 

@@ -13,9 +13,9 @@ from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.certified_gap import certified_gap
-from logloss.calibration.map_fits import FitData, fitted_map
-from logloss.calibration.maps import METHODS, MIXTURE, NOTHING
-from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, selected_method
+from logloss.calibration.map_fits import FitData
+from logloss.calibration.maps import METHODS, MIXTURE, NOTHING, ScoreMap, StackedMap
+from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, fitted_stack
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
@@ -31,7 +31,7 @@ from logloss.text import listed, value_text
 if TYPE_CHECKING:
     from logloss.inference.score_table import ScoreTable
 
-# docs/decisions/0017-which-map.md: with the choice made anew for each, 45 pairs of folds are fitted.
+# docs/decisions/0039-an-average-of-maps.md: with the shares found anew for each, 45 pairs of folds are fitted.
 N_FOLDS = 10
 # Any number: that it is fixed gives the same rows the same answer.
 SEED = 20_140_214
@@ -81,10 +81,11 @@ def calibrate(
     {missing}
     {header}
     method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
-        "mixture" is (1 − ε)·p + ε·base rate, which no forecast of exactly 0 or 1 costs infinity; "shift" adds to the
-        log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for either side; "isotonic" may be
-        any map that never decreases: centred isotonic regression, which rises between pools of scores. "auto" chooses
-        the simplest of them, "nothing" included, whose cross-fitted log loss is within one standard error of the least.
+        "nothing" changes nothing; "mixture" is (1 − ε)·p + ε·base rate, which no forecast of exactly 0 or 1 costs
+        infinity; "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for
+        either side; "isotonic" may be any map that never decreases: centred isotonic regression, which rises between
+        pools of scores. "auto" is their mean in log-odds, with shares ∝ exp(−n·loss / 2), the loss cross-fitted: of few
+        rows it changes little, of many only the best is left. A map that is named is used as it is.
     n_folds : int ≥ 2
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
@@ -168,21 +169,23 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
     n_folds = max(min(n_folds, n_observations), 2)
     folds = folds_of(bins, summary, n_folds, random)
-    effect = 1.0 if summary.clusters is None else design_effect(bins.table, moments, error_of)
+    effect = None if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
-    kind = selected_method(candidates) if method == AUTO else method
     loss = float(moments.log_loss())
     # Of too few clusters no interval can be trusted, nor a promise that is made of one.
     reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
     reason = "infinite" if math.isinf(loss) else reason
-    saves = saving(candidates, kind, error_of, reason, is_choice=method == AUTO)
+    saves = saving(candidates, method, error_of, reason)
+    if n_observations < 2 and method != NOTHING:
+        only = "row" if summary.clusters is None else "cluster"
+        saves = Estimate(math.nan, reason=f"there is one {only}, and no other to judge a map by")
     # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
-    fit = fitted_map(kind, FitData.of_table(bins))
+    fit = fitted_stack(candidates.shares_of(method), FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
     after = loss - float(saves)
-    if not after > loss * ALL_SAVED:
+    if not (math.isnan(saves) or after > loss * ALL_SAVED):
         # Nothing but rounding is left of the difference.
-        after = candidates.log_loss(kind)
+        after = candidates.log_loss(method)
     return Calibration(
         map=fit,
         asked=method,
@@ -190,8 +193,8 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
         saves_share=_share(saves, loss),
         log_loss=loss,
         log_loss_after=after,
-        gap=certified_gap(fit, bins.table, Recalibration(bins.table)),
-        candidates=_table(candidates, methods, error_of),
+        gap=gap_of(fit, bins.table),
+        candidates=_table(candidates, method, methods, error_of),
         negatives_kept=record.question.negatives_kept,
         n_rows=summary.n_rows,
         n_folds=n_folds,
@@ -217,18 +220,27 @@ def design_effect(table: ScoreTable, moments: Moments, error_of: ErrorOf) -> flo
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
 
 
-def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str, *, is_choice: bool) -> Estimate:
-    """What a method saves on new rows, with its interval; of a choice: what choosing anew for each fold saves."""
+def gap_of(fit: ScoreMap | StackedMap, table: ScoreTable) -> float:
+    """How much less, at most, the best maps of the same methods could cost the very rows, in nats per row.
+
+    Of a stack the mean over its maps: costs are convex in log-odds, so that it costs at most what they do on average.
+    """
+    recalibration = Recalibration(table)
+    if isinstance(fit, ScoreMap):
+        return certified_gap(fit, table, recalibration)
+    return math.fsum(
+        share * certified_gap(each, table, recalibration) for share, each in zip(fit.shares, fit.maps, strict=True)
+    )
+
+
+def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) -> Estimate:
+    """What a method saves on new rows, with its interval."""
     if method == NOTHING:
-        return Estimate(0.0, reason="nothing to repair")
+        return Estimate(0.0, reason="nothing is changed")
     if reason == "infinite":
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
-    more, sampling = candidates.difference(NOTHING, method, error_of)
-    if is_choice and AUTO in candidates.costs:
-        # How sure the choice is shows in how far the two are apart.
-        naive, (_, more) = more, candidates.gaps(NOTHING, AUTO)
-        sampling = sampling._replace(error=math.hypot(sampling.error, more - naive))
+    more, sampling = candidates.saving(method, error_of)
     return Estimate(more, reason=reason) if reason else with_interval(more, sampling)
 
 
@@ -240,16 +252,15 @@ def _share(saves: Estimate, loss: float) -> Estimate:
     return Estimate(saves / loss, saves.low / loss, saves.high / loss, saves.reason)
 
 
-def _table(candidates: CrossFit, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
-    """Each method, from the simplest: its cross-fitted log loss, what it saves, the standard error of that."""
+def _table(candidates: CrossFit, asked: str, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
+    """Each method, from the simplest: its log loss expected of new rows, what it saves, the standard error of that, its
+    share in the map."""
     found = []
-    before = candidates.log_loss(NOTHING)
+    before, shares = candidates.log_loss(NOTHING), candidates.shares_of(asked)
     for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
-        more, sampling = (
-            candidates.difference(NOTHING, method, error_of) if is_known else (math.nan, SamplingError(math.nan))
-        )
-        found.append((method, loss, more, sampling.error))
-    names = ("method", "log_loss_nats", "saves_nats", "error_nats")
+        more, sampling = candidates.saving(method, error_of) if is_known else (math.nan, SamplingError(math.nan))
+        found.append((method, loss, more, sampling.error, shares.get(method, 0.0)))
+    names = ("method", "log_loss_nats", "saves_nats", "error_nats", "share")
     return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})

@@ -21,7 +21,6 @@ from logloss.inference.logistic_line import (
     AS_GOOD_AS_INFINITE,
     LogOddsMap,
     ScoredLabels,
-    costs,
     fitted,
     is_inside,
     labels_inside,
@@ -54,7 +53,9 @@ class FitData:
     def of_bins(cls, bins: ScoreBins, masses: Array) -> FitData:
         """Of the bins with some masses: those of all folds but one. That p = 0 occurs is known of all rows."""
         logs = bins.log_one[0], bins.log_zero[0]
-        return cls._of(bins.labels_of(masses), logs, bins.logit, masses, bins)
+        data = cls._of(bins.labels_of(masses), logs, bins.logit, masses, bins)
+        logit, zeros, ones = bins.inside_as_known(masses)
+        return replace(data, logit=logit, zeros=zeros, ones=ones)
 
     @classmethod
     def of_table(cls, bins: ScoreBins) -> FitData:
@@ -226,6 +227,6 @@ def _centres(places: Array, rows: Array, first: Array, last: Array) -> tuple[Arr
     return np.clip(sums / np.add.reduceat(middle, first)[has_rows], least, most), has_rows
 
 
-def costs_of(fit: ScoreMap, bins: ScoreBins) -> Array:
-    """What a map costs rows of 0 and of 1 at each bin, shape (2, n)."""
-    return np.stack([costs(fit.log_odds(bins.log_one[label], bins.log_zero[label]), label) for label in (0, 1)])
+def log_odds_of(fit: ScoreMap, bins: ScoreBins) -> Array:
+    """The log-odds that a map gives rows of 0 and of 1 at each bin, shape (2, n)."""
+    return np.stack([fit.log_odds(bins.log_one[label], bins.log_zero[label]) for label in (0, 1)])

@@ -12,9 +12,10 @@ from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, costs
 from logloss.onepass.kernels import losses
 
-# From the simplest: of two that are as good, the simpler one is chosen.
+# From the simplest.
 METHODS = ("nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic")
 NOTHING, MIXTURE, ISOTONIC = METHODS[0], METHODS[1], METHODS[-1]
+STACK = "stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class ScoreMap:
     at_one: float | None = None
     lowest: float = -math.inf
     highest: float = math.inf
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """The least and the greatest finite log-odds that it was fitted to; infinite where it does not know."""
+        return (self.knots[0], self.knots[-1]) if self.knots else (self.lowest, self.highest)
 
     @property
     def line(self) -> LogOddsMap:
@@ -91,6 +97,37 @@ def mixed(log_proba: Array, epsilon: float, rate: float) -> Array:
     """log((1 − epsilon)·p + epsilon·rate) of log p."""
     kept = math.log1p(-epsilon) if epsilon < 1 else -math.inf
     return np.logaddexp(log_proba + kept, math.log(epsilon) + math.log(rate))
+
+
+@dataclass(frozen=True, slots=True)
+class StackedMap:
+    """A weighted mean of maps, in log-odds: as none of them decreases, it does not. shares: above 0, of sum 1."""
+
+    shares: tuple[float, ...]
+    maps: tuple[ScoreMap, ...]
+
+    @property
+    def method(self) -> str:
+        """What it is called."""
+        return STACK
+
+    @property
+    def seen(self) -> tuple[float, float]:
+        """The least and the greatest finite log-odds that a map of it knows of."""
+        ends = [each.seen for each in self.maps]
+        known = [[end for end in pair if math.isfinite(end)] for pair in zip(*ends, strict=True)]
+        return min(known[0], default=-math.inf), max(known[1], default=math.inf)
+
+    def log_odds(self, log_one: Array, log_zero: Array) -> Array:
+        """The log-odds that scores become, given as log p and −log(1 − p)."""
+        total = np.zeros(np.shape(log_one))
+        for share, each in zip(self.shares, self.maps, strict=True):
+            total = total + share * each.log_odds(log_one, log_zero)
+        return total
+
+    def probabilities(self, log_one: Array, log_zero: Array) -> Array:
+        """The probabilities that scores become."""
+        return expit(self.log_odds(log_one, log_zero))
 
 
 def logs_of_proba(proba: Array) -> tuple[Array, Array]:

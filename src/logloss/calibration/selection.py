@@ -1,12 +1,20 @@
-"""Choosing a map by what it costs on rows that it was not fitted to.
+"""Averaging maps by what they cost on rows that they were not fitted to.
 
-What a choice is expected to save is judged with the choice made anew for each fold, without its rows: of several maps
-the one that did best did so by luck, too.
+The stack is the mean of the maps in log-odds, "nothing" among them, with shares that fall with the cross-fitted log
+loss: ∝ exp(−½·n·loss), n the number of independent observations. Where the data cannot tell, all have a part in it,
+and what it changes is little; where they can, only the best is left. No test decides.
+
+What the stack is expected to save is judged with the shares found anew for each fold, without its rows: of several
+maps the one that did best did so by luck, too.
+
+References: Yao, Vehtari, Simpson and Gelman (2018), doi:10.1214/17-BA1091, section 3.4 (pseudo-BMA); Grünwald and van
+Ommen (2017), doi:10.1214/17-BA1085 (why a power below 1); Burman (1989), doi:10.1093/biomet/76.3.503.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,141 +22,197 @@ import numpy as np
 
 from logloss.answers.estimate import SamplingError
 from logloss.calibration.bins import ScoreBins
-from logloss.calibration.map_fits import FitData, costs_of, fitted_map
-from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, NOTHING
+from logloss.calibration.map_fits import FitData, fitted_map, log_odds_of
+from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap, StackedMap
 from logloss.data.values import Array
+from logloss.inference.logistic_line import costs
 from logloss.inference.moments import dot
 from logloss.inference.variance import ErrorOf
 
 AUTO = "auto"
 # How many numbers each map is made of; an isotonic one: its blocks.
 N_PARAMETERS = {NOTHING: 0, MIXTURE: 1, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
+# The power of the likelihood of rows left out. Of 200 to 1,000 rows ¼, ⅓, ½ and 0.7 are within 3 of 10,000 nats of each
+# other, 1 costs 1 to 4 more (docs/decisions/0039).
+POWER = 0.5
+# A map with less is left out: nobody could see its part.
+LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class CrossFit:
     """What maps of each method cost on rows that they were not fitted to.
 
-    costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the choice. n_parameters: what
-    each map is made of. masses: of 0 and 1 that judge. row: the mass of an independent observation.
+    costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the stack. excess: by how much maps
+    fitted without a fold cost all rows more than the one fitted to all: cross-fitted losses are too high by that
+    (Burman). shares: of each method in the stack. n_parameters: what each map is made of. masses: of 0 and 1 that
+    judge. row: the mass of an independent observation. has_equal_rows: whether rows are independent, with one weight
+    and a label of 0 or 1.
     """
 
     bins: ScoreBins
     costs: dict[str, Array]
+    excess: dict[str, float]
+    shares: dict[str, float]
     n_parameters: dict[str, int]
     masses: Array
     row: float
+    has_equal_rows: bool
 
     def log_loss(self, method: str) -> float:
-        """On average, in nats; infinite where the impossible happened, 0 of no rows."""
-        held = self.masses > 0
-        if not held.any():
-            return 0.0
-        return dot(self.masses[held], self.costs[method][held]) / float(self.masses.sum())
+        """Expected of new rows, in nats; infinite where the impossible happened, 0 of no rows."""
+        return mean_cost(self.masses, self.costs[method]) - self.excess[method]
 
-    def gaps(self, method: str, other: str) -> tuple[Array, float]:
-        """(What a method costs more than another at each bin, that on average)."""
-        held = self.masses > 0
-        mine, theirs = (np.where(held, self.costs[name], 0.0) for name in (method, other))
-        gaps = mine - theirs
-        return gaps, float((self.masses * gaps).sum() / self.masses.sum())
+    def shares_of(self, method: str) -> dict[str, float]:
+        """The methods that one is made of."""
+        return self.shares if method == AUTO else {method: 1.0}
 
-    def by_chance(self, method: str, other: str) -> float:
-        """The variance of the difference of two maps that comes from fitting them.
+    def by_chance(self, method: str) -> float:
+        """The variance of what a method is said to save that comes from fitting it.
 
-        Of k numbers more, fitted to n rows, what seems to be saved, less what is, is k / n − χ² / n with k degrees of
-        freedom: its variance is 2k / n².
+        Of k numbers fitted to n rows, what seems to be saved, less what is, is (χ² − k) / n with k degrees of freedom:
+        its variance is 2k / n². In a stack each number counts by the square of the shares of the maps that have it.
         """
-        more = abs(self.n_parameters.get(method, 0) - self.n_parameters.get(other, 0))
+        shares = self.shares_of(method)
+        n_numbers = sum(
+            shares[one] * shares[other] * n_shared(one, other, self.n_parameters) for one in shares for other in shares
+        )
         # One over the number of independent observations that judge.
         share = self.row / float(self.masses.sum())
-        return 2 * more * (share * share)
+        return 2 * n_numbers * (share * share)
 
-    def error_from_bins(self, method: str, other: str) -> tuple[float, float]:
-        """(Mean cost of a method less that of another, its standard error), from bins."""
-        gaps, mean = self.gaps(method, other)
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = self.bins.squares * np.divide(
-                self.masses, self.bins.masses, out=np.zeros(self.masses.shape), where=self.bins.masses > 0
-            )
-            # One after the other: the square of a share next to nothing is 0.
-            total = float(self.masses.sum())
-            variance = float((squares * (gaps - mean) ** 2).sum()) / total / total
-        variance *= self.row * self.bins.n_effective
-        return mean, math.sqrt(variance + self.by_chance(method, other))
-
-    def difference(self, method: str, other: str, error_of: ErrorOf) -> tuple[float, SamplingError]:
-        """(Mean cost of a method less that of another, how it varies)."""
-        gaps, mean = self.gaps(method, other)
+    def saving(self, method: str, error_of: ErrorOf) -> tuple[float, SamplingError]:
+        """(What a method costs less than doing nothing, how that varies)."""
+        held = self.masses > 0
+        before, after = (np.where(held, self.costs[name], 0.0) for name in (NOTHING, method))
+        gaps = before - after
+        mean = float((self.masses * gaps).sum() / self.masses.sum())
         sampling = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
-        both = math.hypot(sampling.error, math.sqrt(self.by_chance(method, other)))
-        return mean, sampling._replace(error=both)
+        both = math.hypot(sampling.error, math.sqrt(self.by_chance(method)))
+        saves = mean + self.excess[method]
+        if not self.has_equal_rows:
+            return saves, sampling._replace(error=both)
+        # Of rows of equal weight the third moment is known, too; what comes from fitting adds nothing to it.
+        deviations = gaps - mean
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares, cubes = (float((self.masses * deviations**power).sum()) for power in (2, 3))
+        skewness = 0.0
+        if squares > 0 and math.isfinite(cubes) and both > 0:
+            skewness = cubes / squares**1.5 * math.sqrt(self.row) * (sampling.error / both) ** 3
+        return saves, SamplingError(both, skewness=skewness)
 
 
-def cross_fitted(bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float = 1.0) -> CrossFit:
-    """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their choice.
+def mean_cost(masses: Array, cost: Array) -> float:
+    """The mean of what is paid at each bin; infinite where the impossible happened, 0 of no rows."""
+    held = masses > 0
+    return dot(masses[held], cost[held]) / float(masses.sum()) if held.any() else 0.0
 
-    design_effect: how many rows make one independent observation, at least 1.
+
+def n_shared(one: str, other: str, n_parameters: Mapping[str, int]) -> int:
+    """How many numbers two maps have in common: the larger ones contain the smaller, but a shift is no temperature, and
+    neither is a mixture."""
+    is_apart = {one, other} == {"shift", "temperature"} or (MIXTURE in (one, other) and one != other)
+    return 0 if is_apart else min(n_parameters[one], n_parameters[other])
+
+
+def stacking_shares(losses: Mapping[str, float], n_observations: float) -> dict[str, float]:
+    """The share of each method in the stack, from what it costs rows that it was not fitted to."""
+    least = min(losses.values())
+    if not math.isfinite(least):
+        # No rows were held out, or none of the maps could have been: nothing is known of any.
+        return {method: 1 / len(losses) for method in losses}
+    weights = {method: math.exp(-POWER * n_observations * (loss - least)) for method, loss in losses.items()}
+    most = max(weights.values())
+    kept = {method: weight for method, weight in weights.items() if weight >= LEAST_SHARE * most}
+    return {method: weight / sum(kept.values()) for method, weight in kept.items()}
+
+
+def stacked(shares: Mapping[str, float], log_odds: Mapping[str, Array]) -> Array:
+    """The mean of the log-odds that maps give, by their shares."""
+    return np.asarray(sum(share * log_odds[method] for method, share in shares.items()))
+
+
+def fitted_stack(shares: Mapping[str, float], data: FitData) -> ScoreMap | StackedMap:
+    """The maps of the stack, fitted to data."""
+    maps = tuple(fitted_map(method, data) for method in shares)
+    return maps[0] if len(maps) == 1 else StackedMap(tuple(shares.values()), maps)
+
+
+def cross_fitted(
+    bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float | None = None
+) -> CrossFit:
+    """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their stack.
+
+    design_effect: how many rows of clusters make one independent observation, at least 1; None if rows are independent.
     """
     everything = FitData.of_bins(bins, bins.masses)
     whole = {method: fitted_map(method, everything) for method in methods}
     # Newton's steps begin at the fit to all rows, of which the other folds say nearly the same.
     starts = {m: None if m in (NOTHING, ISOTONIC) else f.line for m, f in whole.items()}
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
-    row = design_effect / bins.n_effective
-    # Doing nothing is fitted to nothing: one cost for all folds.
-    same = {NOTHING: costs_of(whole[NOTHING], bins)} if NOTHING in whole else {}
+    row = (design_effect or 1.0) / bins.n_effective
+    of_all = {method: log_odds_of(fit, bins) for method, fit in whole.items()}
+    # Doing nothing is fitted to nothing: one map for all folds.
+    same = {NOTHING: of_all[NOTHING]}
 
     def without(*left_out: int) -> dict[str, Array]:
-        """What maps cost that are fitted to the other folds."""
+        """The log-odds of maps that are fitted to the other folds."""
         masses = np.maximum(bins.masses - folds[list(left_out)].sum(axis=0), 0.0)
         # What is left of a subtraction is not a row.
         masses[masses < 1e-9 * bins.masses] = 0.0
         data = FitData.of_bins(bins, masses)
-        fits = {m: fitted_map(m, data, starts[m]) for m in methods if m not in same}
-        return {m: same[m] if m in same else costs_of(fits[m], bins) for m in methods}
+        return same | {m: log_odds_of(fitted_map(m, data, starts[m]), bins) for m in methods if m not in same}
 
     each = [without(fold) for fold in range(len(folds))]
-    costs = {m: _averaged_over_folds(folds, [one[m] for one in each]) for m in methods}
-    cross_fit = CrossFit(bins, costs, n_parameters, bins.masses, row)
-    safe = methods if bins.inside.all() else tuple(m for m in methods if m != NOTHING)
-    alternatives = tuple(m for m in safe if math.isfinite(cross_fit.log_loss(m)))
-    if len(alternatives) < 2:
-        return cross_fit
-    # For the choice of a fold: each other fold judged by maps that saw neither of the two.
-    pairs = {pair: without(*pair) for pair in combinations(range(len(folds)), 2)}
-    picked = []
-    for fold, one in enumerate(each):
-        others = [other for other in range(len(folds)) if other != fold]
-        inner = {
-            m: _averaged_over_folds(folds[others], [pairs[min(fold, o), max(fold, o)][m] for o in others])
-            for m in alternatives
+    judged = {m: _judged(folds, bins.masses, [one[m] for one in each], of_all[m]) for m in methods if m not in same}
+    judged[NOTHING] = costs_at(same[NOTHING]), 0.0
+    # One forecast of exactly 0 or 1 that is wrong among new rows would cost infinity, also if none was wrong so far.
+    alternatives = tuple(m for m in methods if m != NOTHING or bins.inside.all())
+    shares: dict[str, float] = {}
+    if len(methods) > 2:
+        shares = _shares_from(folds, {m: judged[m][0] for m in alternatives}, row)
+        # For the shares of a fold: each other fold judged by maps that saw neither of the two.
+        of_pairs = {
+            pair: {m: costs_at(odds) for m, odds in without(*pair).items()}
+            for pair in combinations(range(len(folds)), 2)
         }
-        picked.append(one[selected_method(CrossFit(bins, inner, n_parameters, folds[others].sum(axis=0), row))])
-    costs[AUTO] = _averaged_over_folds(folds, picked)
-    return cross_fit
+        stacks = []
+        for fold, one in enumerate(each):
+            others = [other for other in range(len(folds)) if other != fold]
+            pairs = [of_pairs[min(fold, other), max(fold, other)] for other in others]
+            inner = {m: _averaged_over_folds(folds[others], [pair[m] for pair in pairs]) for m in alternatives}
+            stacks.append(stacked(_shares_from(folds[others], inner, row), one))
+        judged[AUTO] = _judged(folds, bins.masses, stacks, stacked(shares, of_all))
+    found, excess = {m: each[0] for m, each in judged.items()}, {m: each[1] for m, each in judged.items()}
+    has_equal_rows = design_effect is None and bins.table.is_counted
+    return CrossFit(bins, found, excess, shares, n_parameters, bins.masses, row, has_equal_rows)
 
 
-def _averaged_over_folds(folds: Array, costs: list[Array]) -> Array:
+def costs_at(log_odds: Array) -> Array:
+    """What rows of 0 and of 1 cost at log-odds, shape (2, n)."""
+    return np.stack([costs(log_odds[label], label) for label in (0, 1)])
+
+
+def _shares_from(folds: Array, costs_of_methods: dict[str, Array], row: float) -> dict[str, float]:
+    """Shares from what some folds paid."""
+    masses = folds.sum(axis=0)
+    losses = {method: mean_cost(masses, cost) for method, cost in costs_of_methods.items()}
+    return stacking_shares(losses, float(masses.sum()) / row)
+
+
+def _judged(folds: Array, masses: Array, of_folds: Sequence[Array], of_all: Array) -> tuple[Array, float]:
+    """(What each bin pays on average with the maps that did not see it, how much more these cost all rows than the map
+    that saw all)."""
+    of_each = [costs_at(log_odds) for log_odds in of_folds]
+    weights = folds.sum(axis=(1, 2)) / folds.sum()
+    more = sum(weight * mean_cost(masses, cost) for weight, cost in zip(weights.tolist(), of_each, strict=True))
+    excess = more - mean_cost(masses, costs_at(of_all))
+    return _averaged_over_folds(folds, of_each), excess if math.isfinite(excess) else 0.0
+
+
+def _averaged_over_folds(folds: Array, costs_of_folds: Sequence[Array]) -> Array:
     """Costs of each fold as those of all of them: at each bin the mean over its rows."""
     masses = folds.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        total = sum(np.where(fold > 0, fold * cost, 0.0) for fold, cost in zip(folds, costs, strict=True))
+        total = sum(np.where(fold > 0, fold * cost, 0.0) for fold, cost in zip(folds, costs_of_folds, strict=True))
     return np.divide(total, masses, out=np.zeros(masses.shape), where=masses > 0)
-
-
-def selected_method(candidates: CrossFit) -> str:
-    """The simplest method that costs at most one standard error more than the one that costs least."""
-    # Where a forecast was exactly 0 or 1, doing nothing may cost new rows infinity, whatever it cost these.
-    safe = METHODS if candidates.bins.inside.all() else tuple(method for method in METHODS if method != NOTHING)
-    losses = {method: candidates.log_loss(method) for method in safe if method in candidates.costs}
-    best = min(losses, key=lambda method: losses[method])
-    # The one-standard-error rule (Breiman, Friedman, Olshen and Stone 1984), on paired differences.
-    for method, loss in losses.items():
-        if method == best:
-            break
-        if math.isfinite(loss):
-            more, error = candidates.error_from_bins(method, best)
-            if more <= error:
-                return method
-    return best

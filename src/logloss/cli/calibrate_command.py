@@ -19,7 +19,9 @@ METHODS = ["auto", "nothing", "mixture", "shift", "temperature", "platt", "beta"
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|SUMMARY")
 @rows("y_true_or_summary", "y_proba", "y_logit", "sample_weight", "counts", "pos_label", "cluster", "negatives_kept")
 @rows("missing", "no_header")
-@click.option("--method", type=click.Choice(METHODS), default="auto", help="auto: the simplest that is good enough.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default="auto", help="auto: the mean of all, by what each repairs."
+)
 @click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-fitting.")
 @output("CALIBRATION", "Write the calibration, as JSON.")
 @fails_if

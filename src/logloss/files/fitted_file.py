@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from logloss.calibration.answer import Calibration
-from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap
+from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.terms import Category, Numbers
@@ -27,7 +27,7 @@ from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
-COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats")
+COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats", "share")
 # Kinds of errors of clusters, and ways to leave rows out.
 OF_CLUSTERS = (CV3, CV3_OF_SHARES)
 WAYS = ("refits", "steps", "sampled steps")
@@ -140,6 +140,18 @@ def _is_difference(c: Calibration) -> bool:
     return not math.isfinite(saved) or abs(saved - c.saves) <= NEAR * max(1.0, c.log_loss)
 
 
+def _are_shares(found: StackedMap) -> bool:
+    """Whether there is one above 0 for each map, and they add up to 1, by their roundings."""
+    is_one = abs(math.fsum(found.shares) - 1) <= NEAR
+    return is_one and len(found.shares) == len(found.maps) and all(share > 0 for share in found.shares)
+
+
+def _are_in_table(c: Calibration) -> bool:
+    """Whether the shares of the candidates are those of the map."""
+    named = dict(zip(c.candidates["method"], c.candidates["share"], strict=True))
+    return {method: share for method, share in named.items() if share != 0} == c.shares
+
+
 def _is_slope(value: float) -> bool:
     return 0 <= value < math.inf
 
@@ -221,6 +233,10 @@ RULES = {
         Rule("at_zero", lambda m: m.at_zero is None or math.isfinite(m.at_zero), "finite log-odds, or null"),
         Rule("at_one", lambda m: m.at_one is None or math.isfinite(m.at_one), "finite log-odds, or null"),
     ),
+    StackedMap: (
+        Rule("shares", _are_shares, "a share above 0 of each map, 1 together"),
+        Rule("maps", lambda m: len({each.method for each in m.maps}) == len(m.maps) > 1, "maps of several methods"),
+    ),
     Calibration: (
         Rule("negatives_kept", lambda c: 0 < c.negatives_kept <= 1, "a share in (0, 1]"),
         Rule("asked", lambda c: c.asked in ("auto", *METHODS), "a method"),
@@ -231,5 +247,6 @@ RULES = {
         Rule("saves", _is_difference, "what lies between log_loss and log_loss_after"),
         Rule("candidates", lambda c: c.candidates.column_names == COLUMNS, f"the columns {', '.join(COLUMNS)}"),
         Rule("candidates", lambda c: set(c.candidates["method"]) <= set(METHODS), "known methods"),
+        Rule("candidates", _are_in_table, "the shares of the map"),
     ),
 }

@@ -51,8 +51,8 @@ def fields_of(kind: type) -> dict[str, Any]:
 
 
 def kind_of_column(name: str) -> type:
-    """What a column of a small table holds, by its name: numbers that have a unit, or texts."""
-    return float if name.endswith("_nats") else str
+    """What a column of a small table holds, by its name: numbers that have a unit, shares, or texts."""
+    return float if name.endswith("_nats") or name == "share" else str
 
 
 def as_json(value: object, kind: object) -> Any:

@@ -10,7 +10,7 @@ from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_calibration import advice, described
+from logloss.show.words.of_calibration import advice, described, percents, shares_text
 from logloss.text import fixed, significant
 
 # Points of the map, and every which one is listed.
@@ -21,9 +21,7 @@ NEAR_AN_END, FARTHEST_LOGIT = 0.1, 9.2
 
 def map_of(c: Calibration) -> Drawing:
     """What each probability becomes."""
-    low, high = c.map.lowest, c.map.highest
-    if c.map.knots:
-        low, high = c.map.knots[0], c.map.knots[-1]
+    low, high = c.map.seen
     is_logit = (math.isfinite(high) and expit(high) < NEAR_AN_END) or (
         math.isfinite(low) and expit(low) > 1 - NEAR_AN_END
     )
@@ -52,19 +50,20 @@ def saves(c: Calibration) -> Drawing:
     """What each map that was tried is expected to save."""
     table = c.candidates
     keys = {"method": table["method"], "saves_nats": table["saves_nats"], "error_nats": table["error_nats"]}
-    rows = [["map", "log loss", "saves (nats)", "std. error"]]
+    keys["share"] = table["share"]
+    rows = [["map", "log loss", "saves (nats)", "std. error", "share"]]
     for row in table:
         cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
-        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells])
+        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
     title = "What each map saves"
     if not any(math.isfinite(value) for value in keys["saves_nats"]):
         reason = c.saves.reason or "the loss is infinite, so that any map that makes it finite saves without limit"
         return not_drawn("saves", title, reason, rows)
     sentence = (
         f"{advice(c, '')} Right of the line a map lowers the loss of rows that it was not fitted to, from the simplest "
-        f"map to the most flexible; lines are one standard error. The filled one is used: {c.method}."
+        f"map to the most flexible; lines are one standard error. Filled ones are used: {shares_text(c)}."
     )
-    return Drawing("saves", title, sentence, {"candidates": SmallTable(keys)}, {"method": c.method}, rows)
+    return Drawing("saves", title, sentence, {"candidates": SmallTable(keys)}, {}, rows)
 
 
 KINDS = {"map": map_of, "saves": saves}

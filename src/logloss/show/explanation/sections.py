@@ -186,7 +186,7 @@ def chance_text(lesson: Lesson) -> str:
     if math.isnan(found.by_chance):
         return f"How much of it would be luck is not known here ({found.chance_reason})."
     cases = "fewer than 1" if found.p_value < 0.01 else number(round(100 * found.p_value))
-    verdict = "there is nothing to repair here"
+    verdict = "it may all be luck"
     if found.is_beyond_chance:
         worth = "and worth repairing" if found.is_worth_repairing else "if perhaps little"
         verdict = f"this is more than luck, {worth}"

@@ -41,7 +41,7 @@ def map_of(ax: Axes, drawing: Drawing) -> None:
 
 
 def saves(ax: Axes, drawing: Drawing) -> None:
-    """What each map is expected to save, with one standard error; the chosen one filled."""
+    """What each map is expected to save, with one standard error; the ones that are used filled."""
     rows = list(drawing.table("candidates"))
     name_rows(ax, [row["method"] for row in rows])
     for number, row in enumerate(rows):
@@ -49,7 +49,7 @@ def saves(ax: Axes, drawing: Drawing) -> None:
         if not math.isfinite(value):
             continue
         whisker(ax, number, value - error, value + error, color=BLUE)
-        inside = BLUE if row["method"] == drawing.figures["method"] else "white"
+        inside = BLUE if row["share"] > 0 else "white"
         ax.plot([value], [number], "o", color=BLUE, markerfacecolor=inside, markersize=5, zorder=4)
     ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     ax.margins(x=0.06)

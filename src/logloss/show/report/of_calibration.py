@@ -6,7 +6,7 @@ import math
 
 from logloss.calibration import Calibration
 from logloss.show import page
-from logloss.show.words.of_calibration import advice, described
+from logloss.show.words.of_calibration import advice, described, percents
 from logloss.text import counted, fixed, significant
 
 # What each map does, from the simplest.
@@ -39,20 +39,23 @@ def sentences(c: Calibration) -> list[str]:
     """The answer, and what the map is."""
     if c.method == "nothing":
         return [advice(c, "")]
+    what = WHAT.get(c.method, "is the mean, in log-odds, of maps by how well they repair rows that they have not seen")
+    if math.isnan(c.saves):
+        return [advice(c, ""), f"The map: {described(c)}; it {what}."]
     after = (
         f" The loss was {fixed(c.log_loss, 4)} nats per row, and {fixed(c.log_loss_after, 4)} is expected of new rows"
     )
-    return [advice(c, ""), f"The map: {described(c)}; it {WHAT[c.method]}.{after}."]
+    return [advice(c, ""), f"The map: {described(c)}; it {what}.{after}."]
 
 
 def main_table(c: Calibration) -> tuple[list[list[str]], str]:
     """The maps that were tried, and how the columns of their table are aligned."""
-    rows = [["map", "log loss", "saves (nats)", "std. error", "", ""]]
+    rows = [["map", "log loss", "saves (nats)", "std. error", "", "share"]]
     for row in c.candidates:
         cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
-        mark = "used" if row["method"] == c.method else ""
-        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], mark])
-    return rows, "lrrrll"
+        share = percents(c).get(row["method"], "")
+        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], share])
+    return rows, "lrrrlr"
 
 
 def sections(c: Calibration) -> list[tuple[str, str]]:
@@ -68,8 +71,9 @@ def sections(c: Calibration) -> list[tuple[str, str]]:
 def remarks(c: Calibration) -> str:
     """What its words mean."""
     said = [
-        "What a map saves is judged by cross-fitting: each fold by maps that were fitted to the others. Of maps that "
-        "are equally good within one standard error the simplest is used.",
+        "What a map saves is judged by cross-fitting: each fold by maps that were fitted to the others. Maps are "
+        "averaged in log-odds, with shares that fall with their cross-fitted log loss: where the rows cannot tell "
+        "which is best, all have a part, doing nothing among them.",
     ]
     if not c.is_exact:
         said.append(f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from logloss.calibration import Calibration
+from logloss.calibration.maps import ScoreMap
 from logloss.text import LONGEST_NAMED, columns, counted, fixed, interval, printable, printable_lines, significant
 
 
@@ -14,19 +15,20 @@ def text_of(c: Calibration) -> str:
 
 
 def advice(c: Calibration, command: str) -> str:
-    """What recalibrating is expected to save, and the command that does it; or that there is nothing to repair."""
-    if c.method == "mixture" and not c.is_worthwhile:
+    """What recalibrating is expected to save, and the command that does it; or that no improvement is shown."""
+    if not c.is_worthwhile and "mixture" in c.shares:
         return f"{why_mixed(c)}:\n  {command}" if command else f"{why_mixed(c)}."
     if not c.is_worthwhile:
-        if c.method != "nothing" and not c.saves.has_interval:
+        rows = counted(c.n_rows, "row")
+        if c.method == "nothing":
+            return f"No map was tried on {rows}." if c.asked == c.method else f"No map improves {rows}."
+        if not c.saves.has_interval:
             return f"Whether recalibrating would save anything cannot be said: {c.saves.reason}."
-        return "Nothing to repair: no recalibration is expected to save more than chance."
+        return f"No improvement by recalibrating is shown on {rows}: it is expected to save {_saves_text(c)}."
     if math.isinf(c.saves):
         said = f"Recalibrating makes the loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
     else:
-        digits = 4 if c.saves >= 1e-3 else 6
-        saves = f"{fixed(c.saves, digits)} nats per row {interval(c.saves.low, c.saves.high, digits)}"
-        said = f"Recalibrating is expected to save {saves}, {fixed(100 * c.saves_share, 1)} % of the loss"
+        said = f"Recalibrating is expected to save {_saves_text(c)}, {fixed(100 * c.saves_share, 1)} % of the loss"
     return f"{said}:\n  {command}" if command else f"{said}."
 
 
@@ -37,8 +39,31 @@ def why_mixed(c: Calibration) -> str:
     )
 
 
+def _saves_text(c: Calibration) -> str:
+    """What it saves, with its interval."""
+    digits = 4 if max(abs(c.saves.low), abs(c.saves.high)) >= 1e-3 else 6
+    return f"{fixed(c.saves, digits)} nats per row {interval(c.saves.low, c.saves.high, digits)}"
+
+
+def percents(c: Calibration) -> dict[str, str]:
+    """The share of each method of the map in per cent, the largest first; as printed they add up to 100."""
+    whole = {method: math.floor(100 * share) for method, share in c.shares.items()}
+    # Those that lose most by being cut off are rounded up (Hamilton's method).
+    by_rest = sorted(whole, key=lambda method: whole[method] - 100 * c.shares[method])
+    for method in by_rest[: 100 - sum(whole.values())]:
+        whole[method] += 1
+    return {method: f"{whole[method]} %" for method in sorted(whole, key=lambda method: -c.shares[method])}
+
+
+def shares_text(c: Calibration) -> str:
+    """The methods of the map with their shares."""
+    return ", ".join(f"{method} {share}" for method, share in percents(c).items())
+
+
 def described(c: Calibration) -> str:
     """The map in words."""
+    if not isinstance(c.map, ScoreMap):
+        return f"stack: {shares_text(c)}"
     a, b, shift = c.map.a, c.map.b, c.map.c
     if c.method == "shift":
         return f"shift of the log-odds by {significant(shift)}"
@@ -52,7 +77,7 @@ def described(c: Calibration) -> str:
         return f"mixture: {significant(c.map.epsilon)} of the base rate {significant(c.map.base_rate)}"
     if c.method == "isotonic":
         return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
-    return "nothing to repair"
+    return "nothing is changed"
 
 
 def _head(c: Calibration) -> list[str]:
@@ -73,8 +98,8 @@ def _head(c: Calibration) -> list[str]:
 
 def _saving(c: Calibration) -> list[str]:
     """What it is expected to save."""
-    if c.method == "nothing":
-        return [f"log loss  {fixed(c.log_loss, 4)} nats: no map is expected to save more than chance"]
+    if c.method == "nothing" or math.isnan(c.saves):
+        return [f"log loss  {fixed(c.log_loss, 4)} nats: {advice(c, '')}"]
     spread = interval(c.saves.low, c.saves.high, 4) if c.saves.has_interval else c.saves.reason
     share = ""
     if math.isfinite(c.saves_share):
@@ -87,6 +112,8 @@ def _saving(c: Calibration) -> list[str]:
     lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
     if not c.is_exact:
         lines.append(f"certified: from bins, within {significant(c.gap, 2)} nats per row of the best of its kind")
+    if c.saves.has_interval and not c.is_worthwhile:
+        lines.append(f"no improvement is shown on {counted(c.n_rows, 'row')}: the interval of what it saves holds 0")
     return lines
 
 
@@ -94,10 +121,9 @@ def _tried(c: Calibration) -> list[str]:
     """The methods that were tried."""
     if len(c.candidates) < 2:
         return []
-    rows = [["", "log loss", "saves", "std. error", ""]]
+    rows = [["", "log loss", "saves", "std. error", "asked for" if c.asked == c.method else "share in the map"]]
     for row in c.candidates:
-        said = "asked for" if c.asked == c.method else "chosen: the simplest within one standard error of the best"
-        said = said if row["method"] == c.method else ""
+        said = percents(c).get(row["method"], "")
         saves = ["" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("saves_nats", "error_nats")]
         rows.append([row["method"], fixed(row["log_loss_nats"], 4), *saves, said])
-    return columns(rows, "lrrrl", gap="   ")
+    return columns(rows, "lrrrr", gap="   ")

@@ -218,7 +218,9 @@ def evidence_rows(c: Comparison) -> list[list[str]]:
             told = f"none: {course.sequence.reason}"
         lines.append(["confidence sequence", _ends(course.sequence, digits), told])
         if not math.isnan(course.log_evidence):
-            about = f"an e-value against “{better} is better than {worse} in no period”, which says more than a lead of 0"
+            about = (
+                f"an e-value against “{better} is better than {worse} in no period”, which says more than a lead of 0"
+            )
             lines.append(["evidence", odds(course.log_evidence), about])
         lines.append(["autocorrelation", _ends(course.dependent, digits), autocorrelation_text(contest)])
     if math.isfinite(contest.detectable):

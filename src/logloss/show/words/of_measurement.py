@@ -158,7 +158,7 @@ def chance_rows(m: Measurement) -> list[list[str]]:
 def repair_text(found: Miscalibration) -> str:
     """What a miscalibration calls for, where it is known what chance would show: one verdict for all texts."""
     if not found.is_beyond_chance:
-        return "nothing to repair"
+        return "no more than chance"
     if found.is_worth_repairing:
         return "worth repairing"
     return "more than chance, if little" if found.excess.has_interval else "more than chance"
