@@ -29,6 +29,8 @@ from logloss.inference.recalibration import pooled
 
 # Masses are whole numbers of this part of all mass where shares are compared.
 UNIT_OF_MASS = 2.0**-60
+# Shares of ones that differ by less are one: of a row in 10^5 the unit of mass is 10^-13.
+ONE_SHARE = 1e-11
 # Labels of p = 0 and p = 1: masses of (0, 1).
 Pair = tuple[float, float]
 
@@ -192,6 +194,11 @@ def _isotonic(data: FitData) -> ScoreMap:
     whole = [np.rint(each / UNIT_OF_MASS).astype(np.int64) for each in (ones, zeros + ones, of_rows)]
     kept = whole[1] > 0
     pool_ones, pool_rows, last = pooled(whole[0][kept], whole[1][kept])
+    # Pools with one share of ones are one pool, whatever rounding made of the masses: its middle is another place.
+    is_last = np.append(np.diff(pool_ones / pool_rows) > ONE_SHARE, True)
+    starts = np.concatenate([[0], np.flatnonzero(is_last)[:-1] + 1])
+    pool_ones, pool_rows = (np.add.reduceat(each, starts) for each in (pool_ones, pool_rows))
+    last = last[is_last]
     values = pool_ones / pool_rows
     knots, has_rows = _centres(places[kept], whole[2][kept], np.concatenate([[0], last[:-1] + 1]), last)
     at_knots = values[has_rows]
