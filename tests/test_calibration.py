@@ -449,6 +449,22 @@ def test_rows_of_a_cluster_are_in_one_fold():
         assert ((folds[:, label, alone] > 0).sum(axis=0) == 1).all()
 
 
+def test_an_isotonic_map_of_folds_follows_no_single_place_of_clusters():
+    """A score's rows are shared out among the folds as those of its coarse bin are: places would be on both sides."""
+    plain, clustered = (
+        score_bins_of(measure(Y, P, **options).summary) for options in ({}, {"cluster": np.arange(2000) % 50})
+    )
+    assert plain.inside_as_known(plain.masses)[0] == pytest.approx(np.sort(logit(P)), abs=1e-12)
+    places, zeros, ones = clustered.inside_as_known(clustered.masses)
+    assert len(places) == len(np.unique(clustered.coarse)) < 60
+    assert (np.diff(places) > 0).all()
+    assert (zeros.sum(), ones.sum()) == pytest.approx(clustered.masses.sum(axis=1).tolist(), abs=1e-12)
+    # Labels that nothing can tell, and as many isotonic blocks as there are runs of them: no promise.
+    y = np.random.default_rng(5).permutation(Y)
+    c = calibrate(y, np.full(2000, Y.mean()) + 1e-3 * (P - 0.5), cluster=np.arange(2000) % 50, method="isotonic")
+    assert c.saves < 0
+
+
 def test_clusters_make_a_promise_less_certain():
     p, y = np.repeat(P[:300], 20), np.repeat(Y[:300], 20)
     plain = calibrate(y, p, method="platt")
