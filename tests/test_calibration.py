@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -20,13 +19,10 @@ from strategies import tables
 import logloss
 from logloss import Calibration, DataError, calibrate, load, measure
 from logloss.calibration.bins import folds_of, score_bins_of
-from logloss.calibration.calibrate import SEED
 from logloss.calibration.maps import METHODS
-from logloss.calibration.selection import N_PARAMETERS, cross_fitted, stacking_shares
 from logloss.files.document import document_bytes, document_of
 from logloss.files.fitted_file import bytes_of_fitted, fitted_of_fields
 from logloss.onepass.summaries import scores
-from logloss.show.words.of_calibration import advice
 
 FITTED = ("mixture", "shift", "temperature", "platt", "beta", "isotonic")
 
@@ -350,6 +346,7 @@ def test_whatever_is_lawful_is_calibrated(table, method):
 # The choice.
 
 
+<<<<<<< HEAD
 def test_where_the_forecaster_is_calibrated_little_changes_and_no_improvement_is_shown():
     p, y = sample(11, 3000, lambda z: z)
     c = calibrate(y, p)
@@ -495,6 +492,8 @@ def test_numbers_that_two_maps_share_are_counted_by_the_shares_of_both():
     assert fit.by_chance("beta") == pytest.approx(2 * 3 / 300**2, rel=1e-9)
 
 
+=======
+>>>>>>> choice18
 def test_the_same_rows_give_the_same_answer_and_a_generator_another():
     assert bytes_of_fitted(calibrate(Y, P)) == bytes_of_fitted(calibrate(Y, P))
     other = calibrate(Y, P, random=np.random.default_rng(9))
@@ -746,23 +745,6 @@ def changed(**fields):
 def test_a_file_that_was_tampered_with_is_refused(fields, message):
     with pytest.raises(DataError, match=message):
         fitted_of_fields(changed(**fields), "c.json")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda w: w["map"]["shares"].__setitem__(0, 0.9), "a share above 0 of each map, 1 together in map: shares"),
-        (lambda w: w["map"]["maps"].pop(), "a share above 0 of each map, 1 together in map: shares"),
-        (lambda w: w["map"]["maps"].__setitem__(0, w["map"]["maps"][1]), "maps of several methods in map: maps"),
-        (lambda w: w["map"]["maps"][0].__setitem__("a", -1.0), "map: maps: 1: a"),
-        (lambda w: w["candidates"]["share"].__setitem__(0, 0.9), "the shares of the map in candidates"),
-    ],
-)
-def test_a_stack_that_was_tampered_with_is_refused(change, message):
-    written = json.loads(bytes_of_fitted(calibrate(Y[:200], P[:200])))
-    change(written)
-    with pytest.raises(DataError, match=message):
-        fitted_of_fields(written, "c.json")
 
 
 def test_a_missing_field_is_damage():
