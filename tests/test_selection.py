@@ -91,8 +91,10 @@ def test_of_many_rows_only_maps_that_can_repair_it_are_left(truth, methods):
 
 def test_the_candidates_are_there_from_the_simplest_with_their_shares():
     c = calibrate(Y, P)
-    assert c.candidates["method"] == list(METHODS)
-    assert [row["share"] for row in c.candidates] == [c.shares.get(method, 0.0) for method in METHODS]
+    # Without forecasts of exactly 0 or 1 a mixture repairs nothing that others do not.
+    tried = [method for method in METHODS if method != "mixture"]
+    assert c.candidates["method"] == tried
+    assert [row["share"] for row in c.candidates] == [c.shares.get(method, 0.0) for method in tried]
     largest = max(c.shares, key=c.shares.get)
     assert repr(c).startswith(f"Calibration  stack: {largest} {100 * c.shares[largest]:.0f} %, ")
     assert c.to_dict()[f"share_{largest}"] == c.shares[largest]
