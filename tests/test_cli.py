@@ -572,7 +572,7 @@ def test_comparing_says_who_is_better_and_since_when(run, rivals):
     code, out, err = run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--by", "team")
     assert code == 0
     assert out.startswith("new is better than old by 0.3365 nats per row")
-    assert "; clear since 2024-01-0" in out.splitlines()[0]
+    assert "; the confidence sequence first excluded 0 on 2024-01-" in out.splitlines()[0]
     assert err.startswith("1 pair compared in one walk · ")
     assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
 
