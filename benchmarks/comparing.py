@@ -29,6 +29,8 @@ SERIES = ((200, 3, 0.0), (60, 100, 0.0), (60, 100, 0.5), (20, 1000, 0.2))
 # Nodes at which a normal shock is averaged over.
 NODES, MASSES = np.polynomial.hermite_e.hermegauss(30)
 BASE_RATES = (0.5, 0.1, 0.02, 0.002)
+# Of fewer no difference is seen.
+FEWEST_POSITIVES = 100
 # Of what one forecast knows of the log-odds and the other does not.
 NOISE = 0.5
 Z_OF_FIXED = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
@@ -120,6 +122,8 @@ def detection(asked: argparse.Namespace) -> Lines:
         for base_rate in BASE_RATES:
             # Some ten times as many as a test of fixed size needs.
             n_rows = int(min(5_000 / base_rate**0.75, asked.largest))
+            if n_rows * base_rate < FEWEST_POSITIVES:
+                continue
             runs = pool.map(partial(seen, base_rate=base_rate, n_rows=n_rows), range(asked.detections), chunksize=1)
             sequence, evidence, effect = (np.array(each) for each in zip(*runs, strict=True))
             fixed = (Z_OF_FIXED / float(effect.mean())) ** 2

@@ -232,13 +232,13 @@ def evidence_rows(c: Comparison) -> list[list[str]]:
 def condition(c: Comparison) -> str:
     """When the sequence holds, and what it assumes."""
     course = c.contest.course
-    what = f"{counted(course.n_periods, 'period')} of {printable(c.order)}"
-    joined = ", neighbours put together," if course.is_coarse else ""
+    what = f"each of {counted(course.n_periods, 'period')} of {printable(c.order)} at once"
+    if course.n_periods == 1:
+        what = f"the one period of {printable(c.order)}"
+    joined = ", neighbours put together" if course.is_coarse else ""
     of_pairs = f", for all {counted(len(c.contests), 'pair')} at once" if len(c.contests) > 1 else ""
     rows = " and its rows are independent given them" if c.within == INDEPENDENT else ""
-    return (
-        f"holds after each of {what}{joined} at once{of_pairs}, if all forecasts of a period precede its outcomes{rows}"
-    )
+    return f"holds after {what}{joined}{of_pairs}, if all forecasts of a period precede its outcomes{rows}"
 
 
 def autocorrelation_text(contest: Contest) -> str:
