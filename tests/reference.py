@@ -583,6 +583,11 @@ def losses_and_logits(y: Floats, p: Floats, q: Floats | None, z: Floats | None) 
     return found
 
 
+def losses_if(p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float, float]]:
+    """(What each row would cost if 1 happened, if 0 did)."""
+    return [costs(float(p[i]), at(q, i), at(z, i)) for i in range(len(p))]
+
+
 def count_contrast(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) -> list[int]:
     """Rows possible under both; impossible under the first only, the second only, both; of infinite range."""
     found = [0] * 5

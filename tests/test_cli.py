@@ -557,7 +557,7 @@ def test_many_tiny_summaries_merge(run, tmp_path):
 
 
 RIVALS = "y,old,new,day,team\n" + "".join(
-    f"{k % 2},{0.5},{0.7 if k % 2 else 0.3},2024-01-{1 + k // 10:02},{'ab'[k // 2 % 2]}\n" for k in range(100)
+    f"{k % 2},{0.5},{0.7 if k % 2 else 0.3},2024-01-{1 + k // 4:02},{'ab'[k // 2 % 2]}\n" for k in range(100)
 )
 
 

@@ -45,6 +45,9 @@ def test_losses_if_are_those_of_each_label(table):
         labels = np.full(table.n_rows, label, np.uint8)
         paired_losses.losses_and_logits(labels, *forecast_of(table), losses, logits)
         assert found.tolist() == losses.tolist()
+    # Each of them is right to 1 ULP.
+    for *found, twin in zip(if_one.tolist(), if_zero.tolist(), reference.losses_if(*forecast_of(table)), strict=True):
+        assert all(ulps_apart(own, other) <= 2 for own, other in zip(found, twin, strict=True))
 
 
 def pair_of(table):

@@ -276,7 +276,7 @@ def test_what_maps_save_is_drawn_with_one_standard_error(measured):
 @pytest.fixture(scope="module")
 def compared():
     labels, proba = forecasts(3_000, seed=8)
-    forecasters = {"truth": proba, "half": np.full(3_000, 0.5), "shy": 0.25 + proba / 2}
+    forecasters = {"truth": proba, "half": np.full(3_000, 0.5), "shy": 0.45 + proba / 10}
     order, by = np.arange(3_000) // 10, np.arange(3_000) % 3
     return logloss.compare(labels, forecasters, order=order, by=by)
 

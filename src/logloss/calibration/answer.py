@@ -217,8 +217,8 @@ class Calibration(Answer):
         Examples
         --------
         >>> import logloss
-        >>> logloss.calibrate([1, 0] * 50, [0.5, 0.5] * 50).to_dict()["method"]
-        'nothing'
+        >>> logloss.calibrate([1, 0] * 50, [0.4, 0.5] * 50, method="platt").to_dict()["method"]
+        'platt'
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         figures |= {"method": self.method, "asked": self.asked, "n_rows": self.n_rows, "n_folds": self.n_folds}

@@ -99,7 +99,9 @@ def rates_of(leads: PeriodLeads) -> tuple[Array, Array]:
     if leads.squares_of_ranges is not None:
         bound = min(bound, math.sqrt(leads.squares_of_ranges[leads.first]))
     weights = 1 / (SPREAD + HALVINGS.astype(np.float64) ** 2)
-    return 0.5**HALVINGS * min(PER_NAT / leads.row, OF_BOUND / bound), np.log(weights / weights.sum())
+    # The bound may be next to nothing, and its inverse beyond the floats.
+    likeliest = PER_NAT / max(leads.row, PER_NAT / OF_BOUND * bound)
+    return 0.5**HALVINGS * likeliest, np.log(weights / weights.sum())
 
 
 def psi(scaled: Array) -> Array:
@@ -188,12 +190,12 @@ def _log_factors(leads: PeriodLeads, rates: Array, piece: slice) -> Array:
     """The logarithm of what each λ wins in each period."""
     won = leads.leads[piece]
     if leads.squares is None:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             most = LARGEST_STAKE / np.abs(leads.least[piece])
         return np.log1p(np.minimum(rates, most) * won)
     # Rows are not kept: of each the bound exp(λd − ψd²) ≤ 1 + λd, with the λ that every row of the period can bear.
     bounds = leads.largest_miss(np.zeros(len(leads.leads)), 1)[piece]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         rates = np.minimum(rates, LARGEST_STAKE / bounds)
         won = rates * won - rates**2 * psi(rates * bounds) * leads.squares[piece]
     return np.where(bounds > 0, won, 0.0)

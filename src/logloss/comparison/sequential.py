@@ -73,7 +73,7 @@ class Course:
     >>> found = logloss.compare([1, 0] * 50, {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}, order=range(100))
     >>> course = found.between("a", "b").course
     >>> course.n_periods, course.first_excluded, course.still_excludes
-    (100, '16', True)
+    (100, '18', True)
     """
 
     n_periods: int = 0
