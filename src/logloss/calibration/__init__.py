@@ -3,7 +3,7 @@
 >>> import logloss
 >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
 >>> c.method, c.apply([0.9]).round(2).tolist()
-('shift', [0.66])
+('stack', [0.66])
 """
 
 from __future__ import annotations
