@@ -14,11 +14,11 @@ from test_calibration import P, Y, by_scipy, sample
 import logloss
 from logloss import DataError, calibrate, measure
 from logloss.calibration.bins import folds_of, score_bins_of
-from logloss.calibration.calibrate import SEED
 from logloss.calibration.maps import METHODS
 from logloss.calibration.selection import N_PARAMETERS, cross_fitted, stacking_shares
 from logloss.files.fitted_file import bytes_of_fitted, fitted_of_fields
-from logloss.show.words.of_calibration import advice
+from logloss.inference.chance import seed_of
+from logloss.show.words.of_calibration import advice, percents
 
 
 def test_where_the_forecaster_is_calibrated_little_changes_and_no_improvement_is_shown():
@@ -56,7 +56,8 @@ def test_shares_are_those_of_cross_fitted_losses_of_rows():
     """Every score of 400 is a bin of its own, so that folds are of rows; maps are fitted to the others by name."""
     p, y = P[:400], Y[:400]
     m = measure(y, p)
-    folds = folds_of(score_bins_of(m.summary), m.summary, 10, np.random.default_rng(SEED))
+    bins = score_bins_of(m.summary)
+    folds = folds_of(bins, m.summary, 10, np.random.default_rng(seed_of(bins.table)))
     fold = folds.sum(axis=1).argmax(axis=0)[p.argsort().argsort()]
     costs = {method: np.empty(400) for method in METHODS}
     for k in range(10):
@@ -96,7 +97,10 @@ def test_the_candidates_are_there_from_the_simplest_with_their_shares():
     assert c.candidates["method"] == tried
     assert [row["share"] for row in c.candidates] == [c.shares.get(method, 0.0) for method in tried]
     largest = max(c.shares, key=c.shares.get)
-    assert repr(c).startswith(f"Calibration  stack: {largest} {100 * c.shares[largest]:.0f} %, ")
+    assert repr(c).startswith(f"Calibration  stack: {largest} ")
+    printed = {method: int(percent[:-2]) for method, percent in percents(c).items()}
+    assert sum(printed.values()) == 100
+    assert all(abs(printed[method] - 100 * share) < 1 for method, share in c.shares.items())
     assert c.to_dict()[f"share_{largest}"] == c.shares[largest]
 
 

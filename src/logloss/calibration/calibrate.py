@@ -20,6 +20,7 @@ from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
 from logloss.errors import DataError
+from logloss.inference.chance import seed_of
 from logloss.inference.clustered_groups import why_too_few
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import Moments, dot
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 # docs/decisions/0039-an-average-of-maps.md: with the shares found anew for each, 45 pairs of folds are fitted.
 N_FOLDS = 10
-# Any number: that it is fixed gives the same rows the same answer.
-SEED = 20_140_214
 # Of a loss of which less is left than this, the difference of two floats says nothing.
 ALL_SAVED = 2.0**-30
 
@@ -89,7 +88,7 @@ def calibrate(
     n_folds : int ≥ 2
         Folds of the cross-fitting.
     random : numpy.random.Generator, optional
-        What draws the folds; a fixed seed if left out, so that the same rows give the same answer.
+        What draws the folds; a seed made of the rows if left out, so that the same ones give the same answer.
     {engine}
     {progress}
 
@@ -152,11 +151,10 @@ def calibrate(
         )
     else:
         record = data.record
-    random = np.random.default_rng(SEED) if random is None else random
     return calibrated(record, method=method, n_folds=n_folds, random=random)
 
 
-def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.random.Generator) -> Calibration:
+def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.random.Generator | None) -> Calibration:
     """The calibration that a summary makes."""
     summary = record.summary
     bins = score_bins_of(summary)
@@ -168,6 +166,9 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     # No more than there are independent observations; cross-fitting needs two: of a single row one of them is empty.
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
     n_folds = max(min(n_folds, n_observations), 2)
+    # Made of the rows: the same ones have the same answer. A fixed seed would deal out the classes to the folds of all
+    # samples alike, and their luck would be a bias.
+    random = np.random.default_rng(seed_of(bins.table)) if random is None else random
     folds = folds_of(bins, summary, n_folds, random)
     effect = None if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
