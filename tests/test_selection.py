@@ -157,15 +157,15 @@ def test_what_is_said_to_be_saved_is_corrected_for_the_rows_that_folds_lack():
     assert float(c.saves) == pytest.approx(c.log_loss - c.log_loss_after, abs=1e-12)
 
 
-def test_numbers_that_two_maps_share_are_counted_by_the_shares_of_both():
-    """A shift and a temperature have none in common, Platt's has both; 2k / n² of n rows."""
+def test_what_fitting_a_stack_adds_to_the_variance_is_the_mean_of_what_its_maps_add():
+    """2k / n² of n rows."""
     m = measure(Y[:300], P[:300])
     bins = score_bins_of(m.summary)
     fit = cross_fitted(bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)), ("nothing", "beta"))
     fit = replace(
         fit, n_parameters=N_PARAMETERS, shares={"nothing": 0.4, "shift": 0.2, "temperature": 0.1, "platt": 0.3}
     )
-    k = (0.2 + 0.3) ** 2 + (0.1 + 0.3) ** 2
+    k = 0.2 + 0.1 + 2 * 0.3
     assert fit.by_chance("auto") == pytest.approx(2 * k / 300**2, rel=1e-9)
     assert fit.by_chance("beta") == pytest.approx(2 * 3 / 300**2, rel=1e-9)
 

@@ -71,12 +71,9 @@ class CrossFit:
         """The variance of what a method is said to save that comes from fitting it.
 
         Of k numbers fitted to n rows, what seems to be saved, less what is, is (χ² − k) / n with k degrees of freedom:
-        its variance is 2k / n². In a stack each number counts by the square of the shares of the maps that have it.
+        its variance is 2k / n². Of a stack k is the mean of its maps': at most as much as their mean varies.
         """
-        shares = self.shares_of(method)
-        n_numbers = sum(
-            shares[one] * shares[other] * n_shared(one, other, self.n_parameters) for one in shares for other in shares
-        )
+        n_numbers = sum(share * self.n_parameters[one] for one, share in self.shares_of(method).items())
         # One over the number of independent observations that judge.
         share = self.row / float(self.masses.sum())
         return 2 * n_numbers * (share * share)
@@ -106,13 +103,6 @@ def mean_cost(masses: Array, cost: Array) -> float:
     """The mean of what is paid at each bin; infinite where the impossible happened, 0 of no rows."""
     held = masses > 0
     return dot(masses[held], cost[held]) / float(masses.sum()) if held.any() else 0.0
-
-
-def n_shared(one: str, other: str, n_parameters: Mapping[str, int]) -> int:
-    """How many numbers two maps have in common: the larger ones contain the smaller, but a shift is no temperature, and
-    neither is a mixture."""
-    is_apart = {one, other} == {"shift", "temperature"} or (MIXTURE in (one, other) and one != other)
-    return 0 if is_apart else min(n_parameters[one], n_parameters[other])
 
 
 def stacking_shares(losses: Mapping[str, float], n_observations: float) -> dict[str, float]:
