@@ -77,7 +77,8 @@ def misled(seed: int, kind: str, series: tuple[int, int, float]) -> tuple[bool, 
     low, high = np.array(table["low"]), np.array(table["high"])
     has_left = (low > expected) | (high < expected)
     # Where a is the truth b is better in no period. With a shock it is what was likely before: a's own forecast is not.
-    table, sign = course_of(drawn(random, expit(a), periods, shock), averaged_logit(a, shock), b, options)
+    right = averaged_logit(a, shock)
+    table, sign = course_of(drawn(random, expit(a), periods, shock), right, right + (b - a), options)
     refuted = sign < 0 and max(table["log_evidence_nats"]) >= math.log(20)
     return bool(has_left.any()), bool(((low > 0) | (high < 0)).any()), refuted
 
