@@ -33,6 +33,7 @@ NEAR = 1e-12
 UNBOUNDED = (
     "sequence",
     "dependent",
+    "log_evidence",
     "adds",
     "gap",
     "excess",
