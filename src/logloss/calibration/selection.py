@@ -61,7 +61,8 @@ class CrossFit:
 
     def log_loss(self, method: str) -> float:
         """Expected of new rows, in nats; infinite where the impossible happened, 0 of no rows."""
-        return mean_cost(self.masses, self.costs[method]) - self.excess[method]
+        # Of a handful of rows what folds lack can be more than all that is lost.
+        return max(mean_cost(self.masses, self.costs[method]) - self.excess[method], 0.0)
 
     def shares_of(self, method: str) -> dict[str, float]:
         """The methods that one is made of."""
@@ -86,7 +87,8 @@ class CrossFit:
         mean = float((self.masses * gaps).sum() / self.masses.sum())
         sampling = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
         both = math.hypot(sampling.error, math.sqrt(self.by_chance(method)))
-        saves = mean + self.excess[method]
+        # No more than there is to lose.
+        saves = min(mean + self.excess[method], self.log_loss(NOTHING))
         if not self.has_equal_rows:
             return saves, sampling._replace(error=both)
         # Of rows of equal weight the third moment is known, too; what comes from fitting adds nothing to it.
