@@ -22,8 +22,7 @@ from _samples import expected_loss, labels_of
 from scipy.special import expit, logit
 
 import logloss
-from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of
-from logloss.comparison.period_sums import PeriodSums
+from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
 
 KINDS = ("fair", "biased", "extreme", "moved", "moved, weighted")
 # (Periods, rows of each, standard deviation of the shock that they share).
@@ -68,39 +67,27 @@ def misled(seed: int, kind: str, series: tuple[int, int, float]) -> tuple[bool, 
     truth = (np.logaddexp(0, a) - np.logaddexp(0, b)) / (a - b)
     if kind == "biased":
         truth = np.clip(truth + random.uniform(-0.3, 0.3, len(a)), 0.01, 0.99)
-    options: dict[str, Any] = {"order": periods}
-    weight = np.ones(len(a))
-    if kind == "moved, weighted":
-        options["sample_weight"] = weight = random.lognormal(0, 0.7, len(a))
-    table, sign = course_of(drawn(random, truth, periods, shock), a, b, options)
+    weight = random.lognormal(0, 0.7, len(a)) if kind == "moved, weighted" else np.ones(len(a))
     likely = averaged(truth, shock)
     lead = np.bincount(periods, weight * (expected_loss(likely, b) - expected_loss(likely, a)))
-    expected = sign * np.cumsum(lead) / np.cumsum(np.bincount(periods, weight))
-    low, high = np.array(table["low"]), np.array(table["high"])
+    expected = np.cumsum(lead) / np.cumsum(np.bincount(periods, weight))
+    _, low, high = sequence_of(leads_of(drawn(random, truth, periods, shock), a, b, weight, periods), 0.05)
     has_left = (low > expected) | (high < expected)
     # Where a is the truth b is better in no period. With a shock it is what was likely before: a's own forecast is not.
-    right = averaged_logit(a, shock)
-    evidence = evidence_for_second(drawn(random, expit(a), periods, shock), right, right + (b - a), options)
+    right = logit(averaged(expit(a), shock)) if shock else a
+    leads = leads_of(drawn(random, expit(a), periods, shock), right + (b - a), right, weight, periods)
+    # Half, as it is shown: who leads is named by the data.
+    evidence = log_evidence_of(leads) - math.log(2)
     return bool(has_left.any()), bool(((low > 0) | (high < 0)).any()), bool(evidence.max() >= math.log(20))
 
 
-def averaged_logit(a: Any, shock: float) -> Any:
-    """The forecast that is right before the shock is known."""
-    return logit(averaged(expit(a), shock)) if shock else a
-
-
-def course_of(labels: Any, a: Any, b: Any, options: dict[str, Any]) -> tuple[Any, int]:
-    """(The periods of the contest, 1 if a leads, −1 if b)."""
-    pair = logloss.compare(labels, y_logit={"a": a, "b": b}, **options).contest
-    return pair.course.table, 1 if pair.better == "a" else -1
-
-
-def evidence_for_second(labels: Any, a: Any, b: Any, options: dict[str, Any]) -> Any:
-    """The logarithm of the evidence that b is better in some period, after each; whoever leads then."""
-    sums = PeriodSums.of(logloss.compare(labels, y_logit={"a": a, "b": b}, **options).summary, (0, 1), 1)
-    row = float(sums.weights[0] / sums.n_rows[0])
-    # Half, as it is shown: who leads is named by the data.
-    return log_evidence_of(PeriodLeads(sums.weights, sums.leads, sums.ranges, sums.least, row)) - math.log(2)
+def leads_of(labels: Any, a: Any, b: Any, weight: Any, periods: Any) -> PeriodLeads:
+    """The sums of periods of the lead of a over b, log-odds, as `compare` makes them (tests/test_comparison.py)."""
+    if_zero = weight * (np.logaddexp(0, b) - np.logaddexp(0, a))
+    if_one = if_zero - weight * (b - a)
+    parts = weight, np.where(labels == 1, if_one, if_zero), weight * np.abs(a - b), np.minimum(if_zero, if_one)
+    n_rows = int((periods == periods[0]).sum())
+    return PeriodLeads(*(np.bincount(periods, each) for each in parts), float(weight[:n_rows].sum()) / n_rows)
 
 
 def peeking(asked: argparse.Namespace) -> Lines:
