@@ -25,7 +25,7 @@ and Ramdas 2024, doi:10.1093/jrsssb/qkad009).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -174,6 +174,15 @@ def log_evidence_of(leads: PeriodLeads) -> Array:
     """Logarithm of the evidence, after each period, that the lead is above 0 in some period: nats; 3.0 is 20 to 1."""
     if leads.first < 0:
         return np.zeros(len(leads.leads))
+    if leads.squares is not None:
+        # Bets on rows win more where periods have many, bets on periods where they have few: half is put on each.
+        on_periods = replace(leads, squares=None, squares_of_ranges=None)
+        return np.logaddexp(_log_wealth(leads), _log_wealth(on_periods)) - math.log(2)
+    return _log_wealth(leads)
+
+
+def _log_wealth(leads: PeriodLeads) -> Array:
+    """The logarithm of what bets of all rates together are worth after each period."""
     rates, log_weights = rates_of(leads)
     found, won = np.empty(len(leads.leads)), np.zeros((len(rates), 1))
     for start in range(0, len(found), PIECE_PERIODS):
