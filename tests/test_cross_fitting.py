@@ -341,7 +341,7 @@ def test_it_says_and_saves_of_what_the_loss_is(tmp_path):
         mine.merge(measure(1 - Y, 1 - X[:, 0] ** 0 / 2))
     found = compare(Y, {"a": PLAIN, "b": GaussianNB()}, X=X, cv=5)
     assert found.to_dict()["estimand"] == figures["estimand"]
-    assert "discrimination   miscalibration" in str(found)
+    assert "excess discrimination   excess miscalibration" in str(found)
     found.save(tmp_path / "c.logloss")
     assert repr(logloss.load(tmp_path / "c.logloss")) == repr(found)
     assert figures["estimand"] in found.to_html()
@@ -443,3 +443,21 @@ def test_damaged_folds_in_a_file_are_refused(tmp_path):
         damaged = bytes_of_record(replace(record, folds=replace(record.folds, **{field: value})))
         with pytest.raises(DataError, match=message):
             record_of_bytes(damaged, "a.logloss")
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "arrow", "dict"])
+def test_a_column_that_only_tells_rows_apart_is_no_feature_unless_it_is_named(form):
+    """As in `fit`: neither the order of the rows nor what is missing matters."""
+    import pyarrow
+
+    frame = pd.DataFrame({"id": np.arange(200) + 17, "x": X[:200, 0], "won": Y[:200]}).sample(frac=1, random_state=1)
+    forms = {
+        "pandas": frame,
+        "polars": pl.from_pandas(frame),
+        "arrow": pyarrow.Table.from_pandas(frame),
+        "dict": {name: frame[name].to_numpy() for name in frame},
+    }
+    with pytest.raises(DataError, match=r'column "id" looks like an identifier: .* exclude=\["id"\]'):
+        measure(forms[form], PLAIN, y_true="won", cv=3)
+    assert measure(forms[form], PLAIN, y_true="won", cv=3, exclude="id").notes[0] == "features: x"
+    assert measure(forms[form], PLAIN, y_true="won", cv=3, features=["id", "x"]).n_rows == 200

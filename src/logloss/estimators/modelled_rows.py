@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from logloss.data.binding import bind, features_matrix
@@ -21,6 +22,7 @@ from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.onepass.run import blocks_in_order
 from logloss.text import count, listed, printable
+from logloss.training.recipe import refuse_identifiers
 
 N_SHOWN = 20
 
@@ -79,6 +81,11 @@ def modelled_rows(data: Any, asked: RowOptions, forecasts: Sequence[str] = ()) -
     if X is None:
         names, notes = _features_of(data, roles, asked.features, (*exclude, *name, *forecasts))
         X = _columns_of(data, names)
+        if asked.features is None:
+            of_rows = _safe_indexing(X, taking_part)
+            named = dict(zip(names, of_rows.T, strict=True)) if isinstance(of_rows, np.ndarray) else of_rows
+            # What is missing is the estimator's business.
+            refuse_identifiers(*bind(codes[taking_part], RowOptions(missing="indicator"), features=named))
     else:
         X, notes = _given_features(X, n_rows), ()
         warn_of_order({"`X`": X, "the table" if asked.y_true is not None else "`y_true`": data})

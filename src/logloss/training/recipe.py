@@ -207,6 +207,18 @@ def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
     return middles, np.where(n_other > 0, sizes[n_other // 4, places], 0.0)
 
 
+def refuse_identifiers(source: Source, roles: Roles) -> None:
+    """Refuse features, none of which anybody has named, one of which tells rows apart instead of describing them."""
+    from logloss.onepass.run import walk
+    from logloss.onepass.summaries import ALL, ColumnSummary
+
+    codes = frozenset(roles.features.index(name) for name in roles.categories)
+    # No rows are drawn: only what is counted of each column is looked at.
+    empty = ColumnSummary.empty(codes, 1, ALL, frozenset(range(len(roles.features))))
+    for j, column in walk(source, roles, empty).columns.items():
+        refuse_identifier(roles.features[j], column)
+
+
 def refuse_identifier(name: str, column: Kept) -> None:
     """Refuse a column that nobody has named and that tells rows apart instead of describing them.
 

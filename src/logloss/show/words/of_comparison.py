@@ -152,7 +152,7 @@ def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
     at_once = f"[95 %, all {len(c.contests)} pairs at once]" if len(c.contests) > 1 else "[95 %]"
     # Of models that were trained in the same folds the question is what makes one better.
     has_parts = c.folds is not None
-    parts = ["discrimination", "miscalibration"] if has_parts else []
+    parts = ["excess discrimination", "excess miscalibration"] if has_parts else []
     sequence = ["sequence first excluded 0"] if is_ordered else []
     lines = [["", "log loss", "[95 %]", *parts, "behind", at_once, *sequence]]
     for number, row in enumerate(c.ranking):
