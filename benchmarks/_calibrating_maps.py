@@ -166,17 +166,17 @@ def mean_cost(proba: Any, truth: Any) -> float:
     return float((of_one + np.where(truth < 1, (1 - truth) * of_zero, 0)).mean())
 
 
-def certain(asked: argparse.Namespace) -> Lines:
+def certain(requested: argparse.Namespace) -> Lines:
     """Forecasts of exactly 0 and 1: samples in which none is wrong, in how many of them new rows cost infinity, and
     nats per row more than the mixture with the best ε and the base rate of the population costs."""
     for n_rows, repetitions in ((200, 60), (1000, 25), (5000, 10)):
         for name, make in CERTAIN.items():
-            if n_rows > asked.largest:
+            if n_rows > requested.largest:
                 continue
             random = np.random.default_rng(n_rows)
             figures = {"none_wrong": 0, "auto_infinite": 0}
             more: dict[str, list[float]] = {"mixture": [], "auto": []}
-            for _ in range(min(repetitions, asked.repetitions)):
+            for _ in range(min(repetitions, requested.repetitions)):
                 p, truth = make(random)
                 rows = random.integers(0, len(p), n_rows)
                 said, labels = p[rows], labels_of(random, truth[rows])
@@ -193,18 +193,18 @@ def certain(asked: argparse.Namespace) -> Lines:
             yield f"{n_rows} rows, {name}", {**figures, **means}
 
 
-def maps(asked: argparse.Namespace) -> Lines:
+def maps(requested: argparse.Namespace) -> Lines:
     """Nats per row that maps cost new rows more than the truth does, by population, size and map."""
     for n_rows, repetitions in SIZES.items():
         for name, scores in SCORES.items():
-            if n_rows > asked.largest:
+            if n_rows > requested.largest:
                 continue
             random = np.random.default_rng(n_rows)
             new = scores.draw(random, 20_000)
             truth = scores.truth(new)
             least = expected_loss(expit(truth), truth).mean()
             more: dict[str, list[float]] = {}
-            for _ in range(min(repetitions, asked.repetitions)):
+            for _ in range(min(repetitions, requested.repetitions)):
                 logits = scores.draw(random, n_rows)
                 labels = labels_of(random, expit(scores.truth(logits)))
                 for kind, becomes in maps_of(logits, labels).items():

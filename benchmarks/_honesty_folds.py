@@ -124,9 +124,9 @@ class Folded:
             return told
         told |= {"loss in folds": ends(found.log_losses["a"]), "difference in folds": change}
         if "equal" in self.name:
-            has_interval = found.contest.lead.has_interval
+            has_interval = found.pair.delta.has_interval
             told["two equals in folds called settled"] = (
-                (not found.contest.is_settled) + 0.0 if has_interval else math.nan
+                (not found.pair.is_significant) + 0.0 if has_interval else math.nan
             )
         return told
 

@@ -157,7 +157,7 @@ def groups() -> list[Case]:
             first = m.groups.to_dict()
             found: Answers = {
                 "group's log loss": (first["log_loss_nats_low"][0], first["log_loss_nats_high"][0]),
-                "what a group adds": (first["adds_nats_low"][0], first["adds_nats_high"][0]),
+                "what a group adds": (first["contribution_nats_low"][0], first["contribution_nats_high"][0]),
                 "p-value of a group's miscalibration": first["p_value"][0],
                 CAUTIONED: bool(m.cautions),
             }
@@ -166,8 +166,8 @@ def groups() -> list[Case]:
 
         def truth(effect: float = EFFECT if options else 0.0) -> dict[str, float]:
             losses = group_losses(effect)
-            adds = GROUP_SHARES[0] * (losses[0] - float(np.dot(GROUP_SHARES, losses)))
-            return {"group's log loss": float(losses[0]), "what a group adds": float(adds)}
+            contribution = GROUP_SHARES[0] * (losses[0] - float(np.dot(GROUP_SHARES, losses)))
+            return {"group's log loss": float(losses[0]), "what a group adds": float(contribution)}
 
         words = f"{n_clusters:,} {kind} clusters" if n_clusters else "independent rows"
         cases.append(Case(f"groups, {words}", len(cluster), ask, truth))
@@ -198,7 +198,7 @@ def p_values() -> list[Case]:
 def ranking() -> list[Case]:
     """Areas under binormal curves, Φ(μ / √2), with few positives; their number is given, or drawn."""
     cases = []
-    for area, n_ones, n_rows, is_drawn in (
+    for area, n_positive, n_rows, is_drawn in (
         (0.976, 20, 2020, False),
         (0.948, 20, 2020, False),
         (0.976, 50, 5050, False),
@@ -212,20 +212,20 @@ def ranking() -> list[Case]:
         def ask(
             random: np.random.Generator,
             area: float = area,
-            n_ones: int = n_ones,
+            n_positive: int = n_positive,
             n_rows: int = n_rows,
             is_drawn: bool = is_drawn,
         ) -> Answers:
             labels = np.zeros(n_rows, np.uint8)
-            labels[:n_ones] = 1
+            labels[:n_positive] = 1
             if is_drawn:
-                labels = (random.random(n_rows) < n_ones / n_rows).astype(np.uint8)
-            logits = random.standard_normal(n_rows) + labels * distance(area) + logit(n_ones / n_rows)
+                labels = (random.random(n_rows) < n_positive / n_rows).astype(np.uint8)
+            logits = random.standard_normal(n_rows) + labels * distance(area) + logit(n_positive / n_rows)
             m = logloss.measure(labels, y_logit=logits)
             return {"AUC": ends(m.auc), CAUTIONED: bool(m.cautions)} | effective(labels)
 
         # To the digits shown: the distance is that of this very area.
-        words = f"about {n_ones} positives drawn" if is_drawn else f"{n_ones} positives"
+        words = f"about {n_positive} positives drawn" if is_drawn else f"{n_positive} positives"
         cases.append(
             Case(
                 f"AUC {area}, {words}, {n_rows:,} rows",

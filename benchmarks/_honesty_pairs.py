@@ -48,10 +48,10 @@ def noisy(noise: float) -> dict[str, float]:
     return {"log loss": loss, "miscalibration": loss - recalibrated, "discrimination": uncertainty - recalibrated}
 
 
-def oriented(contest: Any, estimate: Any) -> tuple[float, float]:
+def oriented(pair: Any, estimate: Any) -> tuple[float, float]:
     """The interval of b's figure less a's, whichever is better."""
     low, high = ends(estimate)
-    return (low, high) if contest.better == "a" else (-high, -low)
+    return (low, high) if pair.better == "a" else (-high, -low)
 
 
 def pairs() -> list[Case]:
@@ -75,17 +75,17 @@ def pairs() -> list[Case]:
                 labels, forecasts, options = paired_rows(random, n_rows, noises, cluster)
                 w = random.lognormal(0, sigma, n_rows) if sigma else None
                 c = logloss.compare(labels, y_logit=forecasts, **options, **weighting(w))
-                pair = c.contest
+                pair = c.pair
                 found: Answers = {
-                    "difference": oriented(pair, pair.lead),
+                    "difference": oriented(pair, pair.delta),
                     "difference of miscalibration": oriented(pair, pair.miscalibration),
                     "difference of discrimination": oriented(pair, pair.discrimination),
                     CAUTIONED: bool(c.cautions),
                 }
                 if noises == EQUAL:
                     # Called settled is rejected: as a p-value of 0 or 1, where there is an interval to tell.
-                    called = 0.0 if pair.is_settled else 1.0
-                    found["two equals called settled"] = called if pair.lead.has_interval else math.nan
+                    called = 0.0 if pair.is_significant else 1.0
+                    found["two equals called settled"] = called if pair.delta.has_interval else math.nan
                 return found | effective(labels, w, cluster)
 
             def truth(noises: Any = noises) -> dict[str, float]:

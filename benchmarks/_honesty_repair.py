@@ -99,19 +99,29 @@ def case_of(forecaster: Forecaster, name: str, n_rows: int, cluster: Any) -> Cas
         labels, scores = forecaster.sample(random, n_rows, cluster, grid)
         c = logloss.calibrate(labels, y_logit=scores, cluster=cluster)
         found = before - grid.mean(expected_loss(grid.truth, c.apply_logit(grid.forecast)))
-        low, high = ends(c.saves)
+        low, high = ends(c.expected_reduction)
         # What the best map of all would have saved of these rows beyond what it does: 0 on average, known, and most of
         # why a promise varies.
         own = forecaster.given(scores)
         luck = expected_loss(labels, scores) - expected_loss(labels, np.log(own) - np.log1p(-own))
-        more = float(c.saves) - found
+        more = float(c.expected_reduction) - found
         return {
-            "saves": (low - found, high - found),
-            PROMISED: (float(c.saves), found, more - float(luck.mean() - (before - least)), c.is_worthwhile),
-            CAUTIONED: not c.saves.has_interval,
+            "expected_reduction": (low - found, high - found),
+            PROMISED: (
+                float(c.expected_reduction),
+                found,
+                more - float(luck.mean() - (before - least)),
+                c.is_worthwhile,
+            ),
+            CAUTIONED: not c.expected_reduction.has_interval,
         } | effective(labels, None, cluster)
 
-    return Case(f"{forecaster.shape}, base rate {forecaster.base_rate}, {name}", n_rows, ask, lambda: {"saves": 0.0})
+    return Case(
+        f"{forecaster.shape}, base rate {forecaster.base_rate}, {name}",
+        n_rows,
+        ask,
+        lambda: {"expected_reduction": 0.0},
+    )
 
 
 def bias_of(answers: list[Answers]) -> Figures:

@@ -89,12 +89,12 @@ def periods() -> list[Case]:
                 labels = 0.5 + SMALL * series(random, n)
                 weights = {"sample_weight": random.lognormal(0, sigma, n)} if sigma else {}
                 halves = {"a": np.full(n, -0.5), "b": np.full(n, 0.5)}
-                contest = logloss.compare(labels, y_logit=halves, order=np.arange(n), **weights).contest
-                low, high = ends(contest.course.dependent)
-                interval = (low, high) if contest.better == "b" else (-high, -low)
+                pair = logloss.compare(labels, y_logit=halves, order=np.arange(n), **weights).pair
+                low, high = ends(pair.sequential.autocorrelation_robust)
+                interval = (low, high) if pair.better == "b" else (-high, -low)
                 # Of few periods rows are few, too: what is promised begins at the number of periods.
                 worth = 500 * n / ENOUGH_PERIODS
-                told = bool(contest.course.cautions)
+                told = bool(pair.sequential.cautions)
                 return {"lead of dependent periods": interval, CAUTIONED: told, ROWS: worth}
 
             name = f"{words}, {n_periods:,} periods"
@@ -128,16 +128,16 @@ def plans() -> list[Case]:
         def better(random: np.random.Generator, base_rate: float = base_rate) -> Answers:
             # As the forecasts expect it: b is the truth, which has no noise.
             n = logloss.plan(forecasts=drawn(random, 100_000, base_rate, (0.8, 0.0))[1], power=0.95).rows_needed or 0
-            contest = compared(random, n, base_rate, (0.8, 0.0)).contest
-            return hit(contest.better == "b" and contest.lead.low > 0, n, base_rate)
+            pair = compared(random, n, base_rate, (0.8, 0.0)).pair
+            return hit(pair.better == "b" and pair.delta.low > 0, n, base_rate)
 
         def as_good(random: np.random.Generator, base_rate: float = base_rate, margin: float = margin) -> Answers:
             # From a pilot: the noises are as large as each other.
             pilot = compared(random, 5000, base_rate, (0.4, 0.4))
             n = logloss.plan(pilot, margin=margin, power=0.95).rows_needed or 0
-            contest = compared(random, n, base_rate, (0.4, 0.4)).contest
+            pair = compared(random, n, base_rate, (0.4, 0.4)).pair
             # b is worse by less than the margin.
-            worst = contest.lead.low if contest.better == "b" else -contest.lead.high
+            worst = pair.delta.low if pair.better == "b" else -pair.delta.high
             return hit(worst > -margin, n, base_rate)
 
         for words, ask in (("a difference", better), ("a margin", as_good)):

@@ -110,16 +110,16 @@ def options(
     for name, (usual, quick) in sizes.items():
         of = f"{usual:,}; with --quick {quick:,}"
         parser.add_argument(f"--{name}", type=lambda word: int(float(word)), metavar="N", help=of)
-    asked = parser.parse_args()
+    requested = parser.parse_args()
     for name, of_mode in sizes.items():
-        if getattr(asked, name) is None:
-            setattr(asked, name, of_mode[asked.quick])
-    asked.parts = getattr(asked, "parts", None) or parts
-    if unknown := set(asked.parts) - set(parts):
+        if getattr(requested, name) is None:
+            setattr(requested, name, of_mode[requested.quick])
+    requested.parts = getattr(requested, "parts", None) or parts
+    if unknown := set(requested.parts) - set(parts):
         parser.error(f"{', '.join(unknown)} is none of the parts: {', '.join(parts)}")
-    if asked.json is True and (asked.quick or asked.parts != parts or getattr(asked, "only", "")):
+    if requested.json is True and (requested.quick or requested.parts != parts or getattr(requested, "only", "")):
         parser.error("only all parts at their usual length are kept in results: name a file")
-    return asked
+    return requested
 
 
 def record(
@@ -130,25 +130,31 @@ def record(
 ) -> Figures:
     """Run the functions of a program; {function: {case: figures}}, printed and, where asked for, written."""
     program = sys.modules[works[0].__module__]
-    asked = options(program.__doc__ or "", [work.__name__ for work in works], sizes, folder=folder, has_only=has_only)
+    requested = options(
+        program.__doc__ or "", [work.__name__ for work in works], sizes, folder=folder, has_only=has_only
+    )
     began = time.perf_counter()
     figures: Figures = {}
     for work in works:
-        if work.__name__ not in asked.parts:
+        if work.__name__ not in requested.parts:
             continue
         print(f"{work.__name__}:")
         own = figures[work.__name__] = {}
-        for case, line in work(asked):
+        for case, line in work(requested):
             line = own[case] = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in line.items()}
             print(f"  {case:32}", *(f" {name} {shown(value)}" for name, value in line.items()), flush=True)
-    if asked.json:
+    if requested.json:
         kept = {
             **circumstances(),
-            "quick": asked.quick,
-            "sizes": {name: getattr(asked, name) for name in sizes},
+            "quick": requested.quick,
+            "sizes": {name: getattr(requested, name) for name in sizes},
             "seconds": round(time.perf_counter() - began, 1),
             "figures": figures,
         }
-        path = HERE / "results" / f"{pathlib.Path(program.__file__).stem}.json" if asked.json is True else asked.json
+        path = (
+            HERE / "results" / f"{pathlib.Path(program.__file__).stem}.json"
+            if requested.json is True
+            else requested.json
+        )
         path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return figures

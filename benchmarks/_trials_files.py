@@ -78,20 +78,22 @@ def saved_kinds(folder: pathlib.Path, seed: int) -> dict[str, bytes]:
     """A file of each kind that is saved."""
     rng = np.random.default_rng(seed)
     table, other = rows(rng), rows(rng)
-    asked: dict[str, Any] = {"y_true": "y", "y_proba": "p"}
+    requested: dict[str, Any] = {"y_true": "y", "y_proba": "p"}
     late = table.set_column(0, "y", pa.array([None if k % 7 == 0 else y for k, y in enumerate(table["y"].to_pylist())]))
     found = {
-        "summary": logloss.measure(table, **asked),
-        "summary of groups": logloss.measure(table, **asked, by=["g", "c"]),
-        "summary of clusters": logloss.measure(table, **asked, cluster="c", sample_weight="w"),
-        "summary with late labels": logloss.measure(late, **asked, missing="drop"),
+        "summary": logloss.measure(table, **requested),
+        "summary of groups": logloss.measure(table, **requested, by=["g", "c"]),
+        "summary of clusters": logloss.measure(table, **requested, cluster="c", sample_weight="w"),
+        "summary with late labels": logloss.measure(late, **requested, missing="drop"),
         "model": logloss.fit(table, "y", features=["x", "g"]),
         "model with a penalty": logloss.fit(table, "y", features=["x", "q"], l2=1.0),
         "model of separated classes": logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]),
         "calibration": logloss.calibrate(table, y_true="y", y_proba="p", method="platt"),
         "isotonic calibration": logloss.calibrate(table, y_true="y", y_proba="p", method="isotonic"),
         "comparison": logloss.compare(table, y_true="y", y_proba=["p", "q"], by="g"),
-        "difference": logloss.diff(logloss.measure(table, **asked, by="g"), logloss.measure(other, **asked, by="g")),
+        "difference": logloss.diff(
+            logloss.measure(table, **requested, by="g"), logloss.measure(other, **requested, by="g")
+        ),
     }
     return {kind: saved(answer, folder) for kind, answer in found.items()}
 
@@ -115,10 +117,10 @@ def parquet_kinds(seed: int) -> dict[str, tuple[bytes, dict[str, Any]]]:
         ),
     }
     found = {}
-    for kind, (own, options, asked) in ways.items():
+    for kind, (own, options, requested) in ways.items():
         stream = io.BytesIO()
         pq.write_table(own, stream, row_group_size=200, **{"write_page_checksum": True, **options})
-        found[kind] = stream.getvalue(), {"y_true": "y", "y_proba": "p", **ASKED[asked]}
+        found[kind] = stream.getvalue(), {"y_true": "y", "y_proba": "p", **ASKED[requested]}
     return found
 
 
@@ -342,9 +344,9 @@ def shown(path: pathlib.Path) -> str:
     return "\n".join([repr(found), advised, short, json.dumps(found.to_dict(), sort_keys=True, allow_nan=False)])
 
 
-def measured(path: pathlib.Path, asked: dict[str, Any]) -> str:
+def measured(path: pathlib.Path, requested: dict[str, Any]) -> str:
     """All that is said of rows."""
-    found = logloss.measure(path, **asked)
+    found = logloss.measure(path, **requested)
     return "\n".join([repr(found), json.dumps(found.to_dict(), sort_keys=True), repr(found.parts.hashes.tolist())])
 
 
@@ -360,18 +362,24 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
         for kind, data in kept.items():
             path.write_bytes(data)
             right[kind] = shown(path)
-        for kind, (data, asked) in inputs.items():
+        for kind, (data, requested) in inputs.items():
             path.write_bytes(data)
-            right[kind] = measured(path, asked)
+            right[kind] = measured(path, requested)
         places = {kind: checked_places(data) for kind, (data, _) in inputs.items()}
         every = [(kind, way) for kind in kept for way in ("bytes", "fields")] + [(kind, "rows") for kind in inputs]
         for kind, way in itertools.islice(itertools.cycle(every), n_trials):
             if way == "rows":
-                data, asked = inputs[kind]
+                data, requested = inputs[kind]
                 broken, changed = damaged(data, rng)
                 # Bytes have moved, or one that was changed lies in a page that has a checksum.
                 is_checked = changed is not None and any(at in place for at in changed for place in places[kind])
-                trials.one(kind, broken, lambda asked=asked: measured(path, asked), right[kind], is_checked=is_checked)
+                trials.one(
+                    kind,
+                    broken,
+                    lambda requested=requested: measured(path, requested),
+                    right[kind],
+                    is_checked=is_checked,
+                )
                 continue
             data = kept[kind]
             if way == "bytes":

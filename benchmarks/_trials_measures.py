@@ -33,15 +33,15 @@ NEAR = 1e-12
 UNBOUNDED = (
     "sequence",
     "dependent",
-    "log_evidence",
-    "adds",
+    "log_e_value",
+    "contribution",
     "gap",
     "excess",
-    "lead",
+    "delta",
     "moved",
     "change",
     "more_",
-    "saves",
+    "expected_reduction",
     "mix",
     "within",
     "less",
@@ -297,7 +297,7 @@ def merged(table: Table, rng: np.random.Generator) -> None:
     everywhere, again = m.to_dict(), table.measured().to_dict()
     expect(again == everywhere, "the same call", difference(again, everywhere))
     other = table.taken(rng.permutation(len(table.y_true))).measured().to_dict()
-    where = ("costliest", "first_infinite", "source")
+    where = ("largest_losses", "first_infinite", "source")
     expect(
         without(other, *where) == without(everywhere, *where), "another order:", difference(other, everywhere, *where)
     )
@@ -331,7 +331,7 @@ def repeated(table: Table, rng: np.random.Generator) -> None:
     for name in names:
         a, b = float(getattr(twice, name)), float(getattr(weighted, name))
         expect(is_near(a, b, 1e-9) or abs(a - b) < 1e-12 or (math.isnan(a) and math.isnan(b)), name, "weighted", a, b)
-    where = ("costliest", "first_infinite")
+    where = ("largest_losses", "first_infinite")
     expect(
         without(twice.to_dict(), *where) == without(counted.to_dict(), *where),
         "counts:",
@@ -368,7 +368,7 @@ def perfect(table: Table, rng: np.random.Generator) -> None:
     paid[-1] = 0.25
     one = logloss.measure(labels, paid)
     if n_rows >= 100:
-        expect(one.share_of_costliest_1_percent == 1, "one row pays all", one.share_of_costliest_1_percent)
+        expect(one.loss_share_of_top_1_percent == 1, "one row pays all", one.loss_share_of_top_1_percent)
     for m in (best, worst, sure, usual, one):
         in_domain(m.to_dict())
         shown(m)
@@ -397,12 +397,12 @@ def answered(table: Table, rng: np.random.Generator) -> None:
     halves = [table.taken(np.arange(a, n_rows, 2)).measured(name) for a, name in ((0, "old"), (1, "new"))][
         : 1 + (n_rows > 1)
     ]
-    asked: list[Callable[[], Any]] = [lambda: logloss.calibrate(m), lambda: m.at_base_rates()]
+    requested: list[Callable[[], Any]] = [lambda: logloss.calibrate(m), lambda: m.at_base_rates()]
     if len(halves) == 2:
-        asked.append(lambda: logloss.diff(*halves))
+        requested.append(lambda: logloss.diff(*halves))
     if table.by is not None:
-        asked.append(lambda: m.margin("b"))
-    for ask in asked[int(rng.integers(0, 2)) :: 2] if n_rows > 60 else asked:
+        requested.append(lambda: m.margin("b"))
+    for ask in requested[int(rng.integers(0, 2)) :: 2] if n_rows > 60 else requested:
         try:
             answer = ask()
         except DataError:

@@ -38,10 +38,10 @@ def bare_read(labels, forecasts, pool) -> int:
     return sum(pool.map(lambda cut: sum_of_bits(labels[slice(*cut)], bits[slice(*cut)]), itertools.pairwise(cuts)))
 
 
-def of_one(asked: argparse.Namespace) -> Lines:
+def of_one(requested: argparse.Namespace) -> Lines:
     """One forecast."""
     random = np.random.default_rng(1)
-    proba = random.random(asked.rows)
+    proba = random.random(requested.rows)
     labels = labels_of(random, proba)
     log_odds = logit(proba)
     with ThreadPoolExecutor(CORES) as pool:
@@ -53,38 +53,38 @@ def of_one(asked: argparse.Namespace) -> Lines:
                 "measure, probabilities": lambda: logloss.measure(labels, proba),
                 "measure, logits": lambda: logloss.measure(labels, y_logit=log_odds),
             },
-            asked.rounds,
+            requested.rounds,
         )
     for name, times in seconds.items():
         yield name, {"ms": 1e3 * statistics.median(times), "of_a_read": ratio(times, seconds["bare read of the bytes"])}
     beside = {"theirs": lambda: metrics.log_loss(labels, proba), "ours": lambda: logloss.log_loss(labels, proba)}
-    seconds = turns(beside, max(1, asked.rounds // 5))
+    seconds = turns(beside, max(1, requested.rounds // 5))
     ms = 1e3 * statistics.median(seconds["theirs"])
     yield "scikit-learn's log_loss", {"ms": ms, "of_ours": ratio(seconds["theirs"], seconds["ours"])}
 
 
-def of_two(asked: argparse.Namespace) -> Lines:
+def of_two(requested: argparse.Namespace) -> Lines:
     """Two forecasts, and what groups, clusters and an order add."""
     random = np.random.default_rng(1)
-    proba = random.random(asked.rows)
+    proba = random.random(requested.rows)
     labels = labels_of(random, proba)
-    forecasts = {"a": proba, "b": expit(logit(proba) + random.normal(0, 0.3, asked.rows))}
-    keys = {name: random.integers(0, n, asked.rows) for name, n in (("order", 1000), ("by", 30), ("cluster", 3000))}
+    forecasts = {"a": proba, "b": expit(logit(proba) + random.normal(0, 0.3, requested.rows))}
+    keys = {name: random.integers(0, n, requested.rows) for name, n in (("order", 1000), ("by", 30), ("cluster", 3000))}
     work = {"measure": lambda: logloss.measure(labels, proba), "compare": lambda: logloss.compare(labels, forecasts)}
     work |= {f"compare, {name}=": partial(logloss.compare, labels, forecasts, **{name: keys[name]}) for name in keys}
-    seconds = turns(work, max(1, asked.rounds // 3))
+    seconds = turns(work, max(1, requested.rounds // 3))
     for name, times in seconds.items():
         yield name, {"ms": 1e3 * statistics.median(times), "of_measure": ratio(times, seconds["measure"])}
 
 
-def of_summary(asked: argparse.Namespace) -> Lines:
+def of_summary(requested: argparse.Namespace) -> Lines:
     """Calibrations from a measurement."""
     random = np.random.default_rng(5)
-    log_odds = random.normal(-0.5, 1.5, asked.rows)
+    log_odds = random.normal(-0.5, 1.5, requested.rows)
     measured = logloss.measure(labels_of(random, expit(0.75 * log_odds)), expit(log_odds))
     methods = ("auto", "shift", "temperature", "platt", "beta", "isotonic")
     work = {name: partial(logloss.calibrate, measured, method=name) for name in methods}
-    for name, times in turns(work, max(1, asked.rounds // 3)).items():
+    for name, times in turns(work, max(1, requested.rounds // 3)).items():
         yield f"calibrate, {name}", {"ms": 1e3 * statistics.median(times)}
 
 

@@ -39,7 +39,7 @@ TRUTHS: dict[str, Truth] = {
 }
 SIZES = (200, 1000, 10_000)
 KINDS = ("shift", "temperature", "platt", "beta")
-METHODS = ("nothing", *KINDS, "isotonic", "auto")
+METHODS = ("identity", *KINDS, "isotonic", "auto")
 # Games of FiveThirtyEight (CC BY 4.0): their forecast and whether it happened.
 TABLES, FORECAST, OUTCOME = ("nba_games", "mlb_games", "march_madness_in_game"), "prob1", "prob1_outcome"
 
@@ -60,11 +60,11 @@ def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int
     for _ in range(repetitions):
         logits, labels = sample(truth, random, n_rows)
         c = logloss.calibrate(labels, y_logit=logits, method=method, random=random)
-        promised.append(float(c.saves))
+        promised.append(float(c.expected_reduction))
         found.append(before - expected_loss(proba, c.apply_logit(new)).mean())
         shares.update({name: share / repetitions for name, share in c.shares.items()})
-        if c.saves.has_interval:
-            held.append(c.saves.low <= found[-1] <= c.saves.high)
+        if c.expected_reduction.has_interval:
+            held.append(c.expected_reduction.low <= found[-1] <= c.expected_reduction.high)
     more = np.array(promised) - np.array(found)
     figures: Figures = {"promised": float(np.mean(promised)), "found": float(np.mean(found))}
     figures |= {"bias": float(more.mean()), "error": float(more.std(ddof=1) / np.sqrt(repetitions))}
@@ -74,12 +74,12 @@ def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int
     return figures | {f"share_{name}": share for name, share in shares.items() if method == "auto"}
 
 
-def promises(asked: argparse.Namespace) -> Lines:
+def promises(requested: argparse.Namespace) -> Lines:
     """Nats per row saved, by size, truth and method."""
-    for n_rows in [size for size in SIZES if size <= asked.largest]:
+    for n_rows in [size for size in SIZES if size <= requested.largest]:
         for name, truth in TRUTHS.items():
             for method in ("auto", "platt", "isotonic"):
-                figures = promise(truth, n_rows, method, asked.repetitions, asked.rows // 3)
+                figures = promise(truth, n_rows, method, requested.repetitions, requested.rows // 3)
                 yield f"{n_rows} rows, {name}, {method}", figures
 
 
@@ -91,23 +91,23 @@ def tables(n_rows: int) -> Iterator[tuple[str, Any, Any]]:
         path = pathlib.Path(os.environ.get("LOGLOSS_DATA", "")) / f"forecasts_{name}.csv"
         if path.exists():
             table = pyarrow.csv.read_csv(path)
-            proba, happened = (table[column].to_numpy().astype(float) for column in (FORECAST, OUTCOME))
-            is_hard = (happened == 0) | (happened == 1)
-            yield name, logit(proba[is_hard]), happened[is_hard].astype(np.uint8)
+            proba, observed = (table[column].to_numpy().astype(float) for column in (FORECAST, OUTCOME))
+            is_hard = (observed == 0) | (observed == 1)
+            yield name, logit(proba[is_hard]), observed[is_hard].astype(np.uint8)
 
 
-def choices(asked: argparse.Namespace) -> Lines:
+def choices(requested: argparse.Namespace) -> Lines:
     """How far behind the best map of each sample: nats per row, on average over samples."""
-    for n_rows in [size for size in SIZES[:2] if size <= asked.largest]:
-        for name, logits, labels in tables(asked.rows // 3):
-            random, behind = np.random.default_rng(3), []
-            for _ in range(asked.repetitions):
+    for n_rows in [size for size in SIZES[:2] if size <= requested.largest]:
+        for name, logits, labels in tables(requested.rows // 3):
+            random, delta_to_best = np.random.default_rng(3), []
+            for _ in range(requested.repetitions):
                 order = random.permutation(len(labels))
                 own, other = order[:n_rows], order[n_rows : n_rows + 20_000]
                 maps = [logloss.calibrate(labels[own], y_logit=logits[own], method=method) for method in METHODS]
                 losses = [logloss.log_loss(labels[other], y_logit=c.apply_logit(logits[other])) for c in maps]
-                behind.append(np.array(losses) - min(losses[:-1]))
-            yield f"{n_rows} rows, {name}", dict(zip(METHODS, np.mean(behind, axis=0).tolist(), strict=True))
+                delta_to_best.append(np.array(losses) - min(losses[:-1]))
+            yield f"{n_rows} rows, {name}", dict(zip(METHODS, np.mean(delta_to_best, axis=0).tolist(), strict=True))
 
 
 def true_gap(kind: str, logits: Any, labels: Any, c: logloss.Calibration) -> float:
@@ -129,11 +129,11 @@ def true_gap(kind: str, logits: Any, labels: Any, c: logloss.Calibration) -> flo
     return loss(first)[0] - float(minimize(loss, first, jac=True, bounds=bounds, options=options).fun)
 
 
-def gaps(asked: argparse.Namespace) -> Lines:
+def gaps(requested: argparse.Namespace) -> Lines:
     """Certified and true gaps, in nats per row."""
     random = np.random.default_rng(3)
     for name, truth in TRUTHS.items():
-        logits, labels = sample(truth, random, asked.rows)
+        logits, labels = sample(truth, random, requested.rows)
         measured = logloss.measure(labels, y_logit=logits)
         for kind in KINDS:
             c = logloss.calibrate(measured, method=kind)

@@ -22,7 +22,7 @@ from _samples import expected_loss, labels_of
 from scipy.special import expit, logit
 
 import logloss
-from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
+from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
 
 KINDS = ("fair", "biased", "extreme", "moved", "moved, weighted")
 # (Periods, rows of each, standard deviation of the shock that they share).
@@ -69,33 +69,33 @@ def misled(seed: int, kind: str, series: tuple[int, int, float]) -> tuple[bool, 
         truth = np.clip(truth + random.uniform(-0.3, 0.3, len(a)), 0.01, 0.99)
     weight = random.lognormal(0, 0.7, len(a)) if kind == "moved, weighted" else np.ones(len(a))
     likely = averaged(truth, shock)
-    lead = np.bincount(periods, weight * (expected_loss(likely, b) - expected_loss(likely, a)))
-    expected = np.cumsum(lead) / np.cumsum(np.bincount(periods, weight))
-    _, low, high = sequence_of(leads_of(drawn(random, truth, periods, shock), a, b, weight, periods), 0.05)
+    delta = np.bincount(periods, weight * (expected_loss(likely, b) - expected_loss(likely, a)))
+    expected = np.cumsum(delta) / np.cumsum(np.bincount(periods, weight))
+    _, low, high = sequence_of(deltas_of(drawn(random, truth, periods, shock), a, b, weight, periods), 0.05)
     has_left = (low > expected) | (high < expected)
     # Where a is the truth b is better in no period. With a shock it is what was likely before: a's own forecast is not.
     right = logit(averaged(expit(a), shock)) if shock else a
-    leads = leads_of(drawn(random, expit(a), periods, shock), right + (b - a), right, weight, periods)
+    deltas = deltas_of(drawn(random, expit(a), periods, shock), right + (b - a), right, weight, periods)
     # Half, as it is shown: who leads is named by the data.
-    evidence = log_evidence_of(leads) - math.log(2)
-    return bool(has_left.any()), bool(((low > 0) | (high < 0)).any()), bool(evidence.max() >= math.log(20))
+    e_value = log_e_value_of(deltas) - math.log(2)
+    return bool(has_left.any()), bool(((low > 0) | (high < 0)).any()), bool(e_value.max() >= math.log(20))
 
 
-def leads_of(labels: Any, a: Any, b: Any, weight: Any, periods: Any) -> PeriodLeads:
+def deltas_of(labels: Any, a: Any, b: Any, weight: Any, periods: Any) -> PeriodDeltas:
     """The sums of periods of the lead of a over b, log-odds, as `compare` makes them (tests/test_comparison.py)."""
     if_zero = weight * (np.logaddexp(0, b) - np.logaddexp(0, a))
     if_one = if_zero - weight * (b - a)
     parts = weight, np.where(labels == 1, if_one, if_zero), weight * np.abs(a - b), np.minimum(if_zero, if_one)
     n_rows = int((periods == periods[0]).sum())
-    return PeriodLeads(*(np.bincount(periods, each) for each in parts), float(weight[:n_rows].sum()) / n_rows)
+    return PeriodDeltas(*(np.bincount(periods, each) for each in parts), float(weight[:n_rows].sum()) / n_rows)
 
 
-def peeking(asked: argparse.Namespace) -> Lines:
+def peeking(requested: argparse.Namespace) -> Lines:
     """Per cent of the runs in which looking after every period misleads."""
-    with Pool(asked.workers) as pool:
-        for series in SERIES[: asked.series]:
+    with Pool(requested.workers) as pool:
+        for series in SERIES[: requested.series]:
             for kind in KINDS:
-                runs = pool.map(partial(misled, kind=kind, series=series), range(asked.runs), chunksize=10)
+                runs = pool.map(partial(misled, kind=kind, series=series), range(requested.runs), chunksize=10)
                 left, excluded, refuted = (float(100 * np.mean(each)) for each in zip(*runs, strict=True))
                 figures = {"truth_left_percent": left, "truth_refuted_percent": refuted}
                 name = f"{kind}, {series[0]} periods of {series[1]:,} rows, shock {series[2]:g}"
@@ -108,33 +108,33 @@ def seen(seed: int, base_rate: float, n_rows: int) -> tuple[float, float, float]
     random = np.random.default_rng(np.random.SeedSequence([seed, int(1 / base_rate)]))
     a = logit(base_rate) + random.normal(0, 1, n_rows)
     b = a + random.normal(0, NOISE, n_rows)
-    pair = logloss.compare(labels_of(random, expit(a)), y_logit={"a": a, "b": b}, order=np.arange(n_rows)).contest
-    rows = np.cumsum(pair.course.table["rows"])
-    low, evidence = (np.array(pair.course.table[name]) for name in ("low", "log_evidence_nats"))
-    places = [np.flatnonzero(each) for each in (low > 0, evidence >= math.log(20))]
+    pair = logloss.compare(labels_of(random, expit(a)), y_logit={"a": a, "b": b}, order=np.arange(n_rows)).pair
+    rows = np.cumsum(pair.sequential.table["rows"])
+    low, e_value = (np.array(pair.sequential.table[name]) for name in ("low", "log_e_value"))
+    places = [np.flatnonzero(each) for each in (low > 0, e_value >= math.log(20))]
     found = [float(rows[place[0]]) if len(place) and pair.better == "a" else math.inf for place in places]
-    return found[0], found[1], float(pair.lead) / (pair.error * math.sqrt(n_rows))
+    return found[0], found[1], float(pair.delta) / (pair.error * math.sqrt(n_rows))
 
 
-def detection(asked: argparse.Namespace) -> Lines:
+def detection(requested: argparse.Namespace) -> Lines:
     """Rows until a difference is seen."""
-    with Pool(asked.workers) as pool:
+    with Pool(requested.workers) as pool:
         for base_rate in BASE_RATES:
             # Some ten times as many as a test of fixed size needs.
-            n_rows = int(min(5_000 / base_rate**0.75, asked.largest))
+            n_rows = int(min(5_000 / base_rate**0.75, requested.largest))
             if n_rows * base_rate < FEWEST_POSITIVES:
                 continue
-            runs = pool.map(partial(seen, base_rate=base_rate, n_rows=n_rows), range(asked.detections), chunksize=1)
-            sequence, evidence, effect = (np.array(each) for each in zip(*runs, strict=True))
+            runs = pool.map(partial(seen, base_rate=base_rate, n_rows=n_rows), range(requested.detections), chunksize=1)
+            sequence, e_value, effect = (np.array(each) for each in zip(*runs, strict=True))
             fixed = (Z_OF_FIXED / float(effect.mean())) ** 2
             yield (
                 f"base rate {base_rate:g}",
                 {
                     "rows_of_a_fixed_test": fixed,
                     "rows_of_the_sequence": float(np.median(sequence)),
-                    "rows_of_the_evidence": float(np.median(evidence)),
+                    "rows_of_the_evidence": float(np.median(e_value)),
                     "sequence_over_fixed": float(np.median(sequence)) / fixed,
-                    "evidence_over_fixed": float(np.median(evidence)) / fixed,
+                    "evidence_over_fixed": float(np.median(e_value)) / fixed,
                 },
             )
 

@@ -54,9 +54,9 @@ class Disturbed:
 
     def walked(self, engine: Any) -> LossSummary:
         """The pass of `measure`, without what this process makes of it."""
-        asked = RowOptions(y_true="y", y_proba="p", by="country", cluster="cluster", engine=engine)
-        with placed(self.path, asked) as table:
-            source, roles = bind(table, asked)
+        requested = RowOptions(y_true="y", y_proba="p", by="country", cluster="cluster", engine=engine)
+        with placed(self.path, requested) as table:
+            source, roles = bind(table, requested)
             groups = GroupedSummary.empty(roles.by)
             clusters = GroupedSummary.empty(roles.cluster, CLUSTER)
             return walk(source, roles, LossSummary.empty(groups, clusters))
@@ -117,19 +117,19 @@ class Disturbed:
 
 
 @contextmanager
-def rows(asked: argparse.Namespace) -> Iterator[str]:
+def rows(requested: argparse.Namespace) -> Iterator[str]:
     """The files."""
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
-        yield files_of(pathlib.Path(name) / "rows", asked.rows, 60, len(FEATURES), has_keys=True)
+        yield files_of(pathlib.Path(name) / "rows", requested.rows, 60, len(FEATURES), has_keys=True)
 
 
-def dask(asked: argparse.Namespace) -> Lines:
+def dask(requested: argparse.Namespace) -> Lines:
     """Workers of Dask, with a nanny."""
     from distributed import Client
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
-    with rows(asked) as path, Client(**options) as client:
+    with rows(requested) as path, Client(**options) as client:
 
         def ready() -> None:
             try:
@@ -144,10 +144,10 @@ def dask(asked: argparse.Namespace) -> Lines:
             answers = client.run(os.getpid, on_error="return").values()
             return [each for each in answers if isinstance(each, int)]
 
-        yield from Disturbed(path, client, workers).outcomes(asked.faults, ready)
+        yield from Disturbed(path, client, workers).outcomes(requested.faults, ready)
 
 
-def spark(asked: argparse.Namespace) -> Lines:
+def spark(requested: argparse.Namespace) -> Lines:
     """Executors of Spark, and the Python processes below them."""
     from pyspark.sql import SparkSession
 
@@ -177,9 +177,9 @@ def spark(asked: argparse.Namespace) -> Lines:
         # Until both have registered, no task goes to the new one.
         session.range(0, 8, 1, 8).mapInArrow(lambda batches: batches, "id long").collect()
 
-    with rows(asked) as path:
+    with rows(requested) as path:
         yield from Disturbed(path, session, lambda: [pid for pids in below() for pid in pids]).outcomes(
-            asked.faults, ready
+            requested.faults, ready
         )
     session.stop()
 

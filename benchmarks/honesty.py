@@ -38,10 +38,10 @@ JUDGED: list[Figures] = []
 BIASES: dict[str, Figures] = {}
 
 
-def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
+def claims(part: Callable[[], list[Case]], requested: argparse.Namespace) -> Lines:
     """The claims of all cases of a part."""
-    cases = [case for case in part() if case.n_rows <= asked.largest and asked.only in case.name]
-    for case, answers in zip(cases, all_answers(part, cases, asked.repetitions, asked.workers), strict=True):
+    cases = [case for case in part() if case.n_rows <= requested.largest and requested.only in case.name]
+    for case, answers in zip(cases, all_answers(part, cases, requested.repetitions, requested.workers), strict=True):
         for claim, figures in judged(answers, case.truth()):
             JUDGED.append(figures)
             yield f"{case.name}: {claim}", figures
@@ -49,69 +49,69 @@ def claims(part: Callable[[], list[Case]], asked: argparse.Namespace) -> Lines:
             BIASES[case.name] = _honesty_repair.bias_of(answers)
 
 
-def rows(asked: argparse.Namespace) -> Lines:
+def rows(requested: argparse.Namespace) -> Lines:
     """Independent rows."""
-    return claims(_honesty_measures.rows, asked)
+    return claims(_honesty_measures.rows, requested)
 
 
-def weights(asked: argparse.Namespace) -> Lines:
+def weights(requested: argparse.Namespace) -> Lines:
     """Lognormal weights."""
-    return claims(_honesty_measures.weights, asked)
+    return claims(_honesty_measures.weights, requested)
 
 
-def clusters(asked: argparse.Namespace) -> Lines:
+def clusters(requested: argparse.Namespace) -> Lines:
     """Equal and unequal clusters."""
-    return claims(_honesty_measures.clusters, asked)
+    return claims(_honesty_measures.clusters, requested)
 
 
-def groups(asked: argparse.Namespace) -> Lines:
+def groups(requested: argparse.Namespace) -> Lines:
     """Groups across clusters."""
-    return claims(_honesty_measures.groups, asked)
+    return claims(_honesty_measures.groups, requested)
 
 
-def p_values(asked: argparse.Namespace) -> Lines:
+def p_values(requested: argparse.Namespace) -> Lines:
     """Calibrated forecasters."""
-    return claims(_honesty_measures.p_values, asked)
+    return claims(_honesty_measures.p_values, requested)
 
 
-def ranking(asked: argparse.Namespace) -> Lines:
+def ranking(requested: argparse.Namespace) -> Lines:
     """Few positives."""
-    return claims(_honesty_measures.ranking, asked)
+    return claims(_honesty_measures.ranking, requested)
 
 
-def pairs(asked: argparse.Namespace) -> Lines:
+def pairs(requested: argparse.Namespace) -> Lines:
     """Two forecasts of the same rows."""
-    return claims(_honesty_pairs.pairs, asked)
+    return claims(_honesty_pairs.pairs, requested)
 
 
-def moves(asked: argparse.Namespace) -> Lines:
+def moves(requested: argparse.Namespace) -> Lines:
     """Two sets of rows."""
-    return claims(_honesty_pairs.moves, asked)
+    return claims(_honesty_pairs.moves, requested)
 
 
-def periods(asked: argparse.Namespace) -> Lines:
+def periods(requested: argparse.Namespace) -> Lines:
     """Periods that depend on each other."""
-    return claims(_honesty_time.periods, asked)
+    return claims(_honesty_time.periods, requested)
 
 
-def plans(asked: argparse.Namespace) -> Lines:
+def plans(requested: argparse.Namespace) -> Lines:
     """Rows that were planned."""
-    return claims(_honesty_time.plans, asked)
+    return claims(_honesty_time.plans, requested)
 
 
-def coefficients(asked: argparse.Namespace) -> Lines:
+def coefficients(requested: argparse.Namespace) -> Lines:
     """Of fits."""
-    return claims(_honesty_fits.coefficients, asked)
+    return claims(_honesty_fits.coefficients, requested)
 
 
-def folds(asked: argparse.Namespace) -> Lines:
+def folds(requested: argparse.Namespace) -> Lines:
     """Estimators in folds."""
-    return claims(_honesty_folds.folds, asked)
+    return claims(_honesty_folds.folds, requested)
 
 
-def repair(asked: argparse.Namespace) -> Lines:
+def repair(requested: argparse.Namespace) -> Lines:
     """What `calibrate` promises."""
-    return claims(_honesty_repair.repair, asked)
+    return claims(_honesty_repair.repair, requested)
 
 
 def promises(_: argparse.Namespace) -> Lines:
@@ -119,7 +119,7 @@ def promises(_: argparse.Namespace) -> Lines:
     yield from BIASES.items()
 
 
-def verdicts(asked: argparse.Namespace) -> Lines:
+def verdicts(requested: argparse.Namespace) -> Lines:
     """How many claims have which verdict, and between what their coverages lie."""
     for is_promised, words in ((True, "promised"), (False, "not promised")):
         lines = [figures for figures in JUDGED if figures["is_promised"] == is_promised]

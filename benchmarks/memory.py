@@ -56,20 +56,20 @@ def walked(verb: str, small: str, path: str, n_rows: int, n_features: int) -> Fi
     return figures
 
 
-def memory(asked: argparse.Namespace) -> Lines:
+def memory(requested: argparse.Namespace) -> Lines:
     """All sizes."""
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         for n_features, sizes in ((4, (100, 10, 1)), (20, (10,))):
             small = files_of(root / f"small {n_features}", 10_000, 1, n_features)
-            for n_rows in (asked.rows // size for size in sizes):
+            for n_rows in (requested.rows // size for size in sizes):
                 path = files_of(root / str(n_rows), n_rows, max(1, n_rows // 10**6), n_features)
                 for verb in ("measure", "fit") if n_features == 4 else ("fit",):
                     case = f"{verb}, {n_rows:,} rows" + (f" of {n_features} features" if verb == "fit" else "")
                     yield case, in_own_process(walked, verb, small, path, n_rows, n_features)
                 # 10^8 rows are large enough to be missed by others.
                 shutil.rmtree(path)
-        n_rows = asked.rows // 10
+        n_rows = requested.rows // 10
         path = files_of(root / "one", n_rows, 1)
         yield f"measure, {n_rows:,} rows in one file", in_own_process(walked, "measure", small, path, n_rows, 0)
 

@@ -46,14 +46,14 @@ def answers(n_rows: int) -> Iterator[tuple[str, Any]]:
     yield "explanation of 10 points", logloss.explain([*range(10)], [0, 0, 0, 1, 0, 1, 0, 1, 1, 1])
 
 
-def pages(asked: argparse.Namespace) -> Lines:
+def pages(requested: argparse.Namespace) -> Lines:
     """Sizes and times."""
     began = time.perf_counter()
     logloss.measure([1, 0], [0.6, 0.5]).to_html()
     yield "the first page of a process", {"seconds": time.perf_counter() - began}
-    for name, answer in answers(asked.rows):
+    for name, answer in answers(requested.rows):
         times = []
-        for _ in range(asked.rounds):
+        for _ in range(requested.rounds):
             began = time.perf_counter()
             page = answer.to_html()
             times.append(time.perf_counter() - began)

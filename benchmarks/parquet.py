@@ -18,10 +18,10 @@ from _samples import files_of
 import logloss
 
 
-def parquet(asked: argparse.Namespace) -> Lines:
+def parquet(requested: argparse.Namespace) -> Lines:
     """Milliseconds, and the ratios."""
     with tempfile.TemporaryDirectory() as name:
-        path = files_of(pathlib.Path(name) / "rows", asked.rows, 10, has_keys=True)
+        path = files_of(pathlib.Path(name) / "rows", requested.rows, 10, has_keys=True)
         query = f"select avg(case when y = 1 then -ln(p) else -ln(1 - p) end) from '{path}/*.parquet'"
         seconds = turns(
             {
@@ -29,7 +29,7 @@ def parquet(asked: argparse.Namespace) -> Lines:
                 "measure": lambda: logloss.measure(path, y_true="y", y_proba="p"),
                 "measure by country": lambda: logloss.measure(path, y_true="y", y_proba="p", by="country"),
             },
-            asked.rounds,
+            requested.rounds,
         )
     for case, times in seconds.items():
         yield case, {"ms": 1e3 * statistics.median(times), "of_duckdb": ratio(times, seconds["DuckDB's avg(-ln)"])}

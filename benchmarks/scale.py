@@ -55,7 +55,7 @@ def metered(call: Callable[[], Any], used: list[float]) -> None:
     used.append(processor_seconds() - before)
 
 
-def engines(asked: argparse.Namespace) -> Lines:
+def engines(requested: argparse.Namespace) -> Lines:
     """Seconds and efficiencies."""
     from distributed import Client
     from pyspark.sql import SparkSession
@@ -69,12 +69,12 @@ def engines(asked: argparse.Namespace) -> Lines:
         Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
         contextlib.closing(_Stopped(builder.getOrCreate())) as spark,
     ):
-        path = files_of(pathlib.Path(name) / "rows", asked.rows, max(1, asked.rows // 10**6), len(FEATURES))
+        path = files_of(pathlib.Path(name) / "rows", requested.rows, max(1, requested.rows // 10**6), len(FEATURES))
         calls = {
             "measure": partial(logloss.measure, path, y_true="y", y_proba="p"),
             "fit": partial(logloss.fit, path, "y", features=FEATURES),
         }
-        for verb, rounds in (("measure", asked.rounds), ("fit", max(1, asked.rounds // 3))):
+        for verb, rounds in (("measure", requested.rounds), ("fit", max(1, requested.rounds // 3))):
             used: dict[str, list[float]] = {"threads": [], "Dask": [], "Spark": []}
             work = {
                 name: partial(metered, partial(calls[verb], engine=engine), used[name])
@@ -89,7 +89,9 @@ def engines(asked: argparse.Namespace) -> Lines:
                 yield f"{verb}, {name}", figures
         yield "fit", {"passes": len(calls["fit"]().passes)}
         tasks = spark.session.range(0, 8, 1, 8)
-        empty = turns({"": lambda: tasks.mapInArrow(lambda batches: batches, "id long").collect()}, asked.rounds)[""]
+        empty = turns({"": lambda: tasks.mapInArrow(lambda batches: batches, "id long").collect()}, requested.rounds)[
+            ""
+        ]
         yield "a pass of Spark over nothing in 8 tasks", {"seconds": statistics.median(empty)}
 
 
@@ -103,10 +105,10 @@ class _Stopped:
         self.session.stop()
 
 
-def traffic(asked: argparse.Namespace) -> Lines:
+def traffic(requested: argparse.Namespace) -> Lines:
     """Bytes that are pickled."""
     with tempfile.TemporaryDirectory() as name:
-        path = files_of(pathlib.Path(name) / "rows", asked.rows, 10, has_keys=True)
+        path = files_of(pathlib.Path(name) / "rows", requested.rows, 10, has_keys=True)
         for case, keys in (("measure", {}), ("by groups and clusters", {"by": "country", "cluster": "cluster"})):
             source, roles = bind(path, RowOptions(y_true="y", y_proba="p", **keys))
             parts = parts_of(source, roles)

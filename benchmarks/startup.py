@@ -28,17 +28,17 @@ def seconds(*arguments: str, rounds: int, environment: dict[str, str] | None = N
     return {"seconds": statistics.median(times)}
 
 
-def startup(asked: argparse.Namespace) -> Lines:
+def startup(requested: argparse.Namespace) -> Lines:
     """Whole processes."""
-    yield "bare interpreter", seconds("-c", "pass", rounds=asked.rounds)
-    yield "import logloss", seconds("-c", "import logloss", rounds=asked.rounds)
-    yield "logloss --help", seconds("-m", "logloss", "--help", rounds=asked.rounds)
+    yield "bare interpreter", seconds("-c", "pass", rounds=requested.rounds)
+    yield "import logloss", seconds("-c", "import logloss", rounds=requested.rounds)
+    yield "logloss --help", seconds("-m", "logloss", "--help", rounds=requested.rounds)
     fresh, later = [], []
-    for _ in range(max(1, asked.rounds // 3)):
+    for _ in range(max(1, requested.rounds // 3)):
         with tempfile.TemporaryDirectory() as cache:
             environment = {**os.environ, "LOGLOSS_CACHE_DIR": cache}
             fresh.append(seconds("-c", FIRST_CALL, rounds=1, environment=environment)["seconds"])
-            later.append(seconds("-c", FIRST_CALL, rounds=asked.rounds, environment=environment)["seconds"])
+            later.append(seconds("-c", FIRST_CALL, rounds=requested.rounds, environment=environment)["seconds"])
     yield "first compiled call", {"seconds": statistics.median(fresh)}
     yield "the same, compiled before", {"seconds": statistics.median(later)}
 

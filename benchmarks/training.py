@@ -267,24 +267,24 @@ def held_out(table: Table) -> Figures:
     return figures
 
 
-def drawn(asked: argparse.Namespace) -> Lines:
+def drawn(requested: argparse.Namespace) -> Lines:
     """The tables that are drawn."""
-    yield from compared("plain", plain(asked.rows), asked.rounds)
-    yield from compared("ordinary", plain(asked.rows, is_ordinary=True), asked.rounds)
-    yield from compared("mixed", mixed(asked.rows // 10), asked.rounds)
+    yield from compared("plain", plain(requested.rows), requested.rounds)
+    yield from compared("ordinary", plain(requested.rows, is_ordinary=True), requested.rounds)
+    yield from compared("mixed", mixed(requested.rows // 10), requested.rounds)
 
 
-def real(asked: argparse.Namespace) -> Lines:
+def real(requested: argparse.Namespace) -> Lines:
     """The tables of the folder."""
     tables = {"adult": adult, "covtype": covtype, "KDD'99": kdd, "fertility": fertility}
     tables |= {"car insurance": car_insurance, "lectures": lectures, "higgs": higgs}
-    for name, make in tables.items() if asked.folder else ():
+    for name, make in tables.items() if requested.folder else ():
         try:
-            table = make(asked.folder)
+            table = make(requested.folder)
         except FileNotFoundError as error:
             print(f"  {name}: left out, {error.filename} is absent")
             continue
-        yield from compared(name, table, asked.rounds)
+        yield from compared(name, table, requested.rounds)
 
 
 if __name__ == "__main__":

@@ -34,15 +34,15 @@ def task(kind: str, n_trials: int, seed: int) -> dict[str, Any]:
     return counts | {"failures": [f"seed {seed}: {text}" for text in counts["failures"]]}
 
 
-def trials(kind: str, asked: argparse.Namespace) -> Lines:
+def trials(kind: str, requested: argparse.Namespace) -> Lines:
     """All trials of a kind: counts added up, the first failures as text, seconds."""
     began = time.perf_counter()
-    sizes = [min(PER_TASK, asked.trials - start) for start in range(0, asked.trials, PER_TASK)]
-    tasks = [(kind, size, asked.seed * 10_000 + number) for number, size in enumerate(sizes)]
-    if len(tasks) == 1 or asked.workers == 1:
+    sizes = [min(PER_TASK, requested.trials - start) for start in range(0, requested.trials, PER_TASK)]
+    tasks = [(kind, size, requested.seed * 10_000 + number) for number, size in enumerate(sizes)]
+    if len(tasks) == 1 or requested.workers == 1:
         answers = list(itertools.starmap(task, tasks))
     else:
-        with multiprocessing.get_context("spawn").Pool(asked.workers) as pool:
+        with multiprocessing.get_context("spawn").Pool(requested.workers) as pool:
             answers = pool.starmap(task, tasks, chunksize=1)
     failures = [text for answer in answers for text in answer.pop("failures")]
     peak = {"peak_mib": max(answer.pop("peak_mib") for answer in answers)} if "peak_mib" in answers[0] else {}
@@ -52,24 +52,24 @@ def trials(kind: str, asked: argparse.Namespace) -> Lines:
     yield "trials", {**counts, **peak, "seconds": time.perf_counter() - began, "failures": failures[:20]}
 
 
-def fits(asked: argparse.Namespace) -> Lines:
+def fits(requested: argparse.Namespace) -> Lines:
     """Bounds and separations."""
-    return trials("fits", asked)
+    return trials("fits", requested)
 
 
-def frames(asked: argparse.Namespace) -> Lines:
+def frames(requested: argparse.Namespace) -> Lines:
     """Forms of the same rows."""
-    return trials("frames", asked)
+    return trials("frames", requested)
 
 
-def measures(asked: argparse.Namespace) -> Lines:
+def measures(requested: argparse.Namespace) -> Lines:
     """Figures of small tables."""
-    return trials("measures", asked)
+    return trials("measures", requested)
 
 
-def files(asked: argparse.Namespace) -> Lines:
+def files(requested: argparse.Namespace) -> Lines:
     """Damage."""
-    return trials("files", asked)
+    return trials("files", requested)
 
 
 if __name__ == "__main__":

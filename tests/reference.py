@@ -193,8 +193,8 @@ def deposit_powers(x: float, count: int) -> tuple[Fraction, Fraction]:
 def tally(y: Floats, losses: Floats, counts: Sequence[int]) -> list[int]:
     """Rows, rows of 1, infinite rows, place of the first of these."""
     infinite = [i for i, loss in enumerate(losses) if loss == math.inf]
-    n_ones = sum(n for label, n in zip(y, counts, strict=True) if label == 1)
-    return [sum(counts), n_ones, sum(counts[i] for i in infinite), infinite[0] if infinite else -1]
+    n_positive = sum(n for label, n in zip(y, counts, strict=True) if label == 1)
+    return [sum(counts), n_positive, sum(counts[i] for i in infinite), infinite[0] if infinite else -1]
 
 
 def hard_sums(
@@ -331,14 +331,14 @@ def pooled_entropy(ones: Floats, rows: Floats) -> float:
     return math.fsum(float(b) * entropies([float(a / b)])[0] for a, b in pools)
 
 
-def chance_of_all(
+def null_distribution_of_all(
     scores: Sequence[int], w: Floats, p: Floats, if_one: Floats, if_zero: Floats, observed: float
 ) -> tuple[float, float]:
     """Mean miscalibration over all labels, and the probability of as much as was observed."""
     mean = share = 0.0
     for labels in itertools.product((0, 1), repeat=len(p)):
-        chance = math.prod(x if label else 1 - x for x, label in zip(p, labels, strict=True))
-        if chance == 0:
+        null_distribution = math.prod(x if label else 1 - x for x, label in zip(p, labels, strict=True))
+        if null_distribution == 0:
             continue
         loss = math.fsum(
             weight * (one if label else zero)
@@ -349,8 +349,8 @@ def chance_of_all(
             masses[score][0] += weight * label
             masses[score][1] += weight
         excess = loss - pooled_entropy(*zip(*masses, strict=True))
-        mean += chance * excess
-        share += chance if excess >= observed else 0.0
+        mean += null_distribution * excess
+        share += null_distribution if excess >= observed else 0.0
     return mean, share
 
 

@@ -38,8 +38,8 @@ def test_the_squares_are_those_of_the_transforms_as_they_are_defined():
 @pytest.mark.parametrize(("n_periods", "expected"), [(12, 2), (50, 5), (200, 13), (1000, 40)])
 def test_there_are_as_many_cosines_as_the_rule_of_the_paper_has(n_periods, expected):
     """1,000^(2/3) is 100 exactly, and 99.99… as a float."""
-    leads = np.random.default_rng(SEED).normal(size=n_periods)
-    assert long_run(leads, ones(n_periods)).sampling.degrees == expected
+    deltas = np.random.default_rng(SEED).normal(size=n_periods)
+    assert long_run(deltas, ones(n_periods)).sampling.degrees == expected
 
 
 def test_unequal_weights_have_the_cosines_of_as_many_equal_ones():
@@ -52,8 +52,8 @@ def test_unequal_weights_have_the_cosines_of_as_many_equal_ones():
 
 @pytest.mark.parametrize("scale", [1e-200, 1e90])
 def test_the_unit_of_the_leads_changes_the_error_alone(scale):
-    leads = np.random.default_rng(SEED).normal(size=60)
-    one, other = long_run(leads, ones(60)), long_run(leads * scale, ones(60))
+    deltas = np.random.default_rng(SEED).normal(size=60)
+    one, other = long_run(deltas, ones(60)), long_run(deltas * scale, ones(60))
     assert other.sampling.error == pytest.approx(one.sampling.error * scale, rel=1e-12)
     assert other.effective_periods == pytest.approx(one.effective_periods, rel=1e-12)
 
@@ -102,7 +102,7 @@ def test_intervals_of_independent_and_of_dependent_periods_hold():
     random = np.random.default_rng(SEED)
     for phi, least in ((0.0, 0.93), (0.5, 0.93), (0.9, 0.90)):
         series = autoregressive(random, 1000, 200, phi)
-        found = [long_run(leads, ones(200)) for leads in series]
+        found = [long_run(deltas, ones(200)) for deltas in series]
         width = np.array([each.sampling.error * scipy.stats.t.ppf(0.975, each.sampling.degrees) for each in found])
         # Where there is none the interval counts as missing.
         held = np.abs(series.sum(axis=1)) <= np.nan_to_num(width)
@@ -115,9 +115,9 @@ def test_intervals_of_unequal_periods_hold():
     held = 0
     for _ in range(1000):
         weights = random.permuted(np.repeat([9.0, 1.0], [20, 180]))
-        leads = weights * random.standard_normal(200)
-        found = long_run(leads, weights)
-        estimate = found.estimate(float(leads.sum() / weights.sum()))
+        deltas = weights * random.standard_normal(200)
+        found = long_run(deltas, weights)
+        estimate = found.estimate(float(deltas.sum() / weights.sum()))
         held += estimate.low <= 0 <= estimate.high
     assert held >= binom.ppf(RARELY, 1000, 0.93)
 
@@ -127,7 +127,7 @@ def test_slow_changes_are_told_and_independent_periods_are_not_called_slow():
 
     def told(phi):
         series = autoregressive(random, 500, 200, phi)
-        return sum(long_run(leads, ones(200)).is_rising for leads in series)
+        return sum(long_run(deltas, ones(200)).is_rising for deltas in series)
 
     # At least 95 % and at most 6 %: each fails once in 10^6 seeds.
     assert told(0.9) >= binom.ppf(RARELY, 500, 0.95)
@@ -137,14 +137,14 @@ def test_slow_changes_are_told_and_independent_periods_are_not_called_slow():
 def test_the_worth_of_an_autoregression_is_that_of_theory():
     """T(1 − φ)/(1 + φ) independent periods: a third of 3,000 for φ = 0.5; the median of 60 series is right to 5 errors."""
     series = autoregressive(np.random.default_rng(SEED), 60, 3000, 0.5)
-    worth = np.median([long_run(leads, ones(3000)).effective_periods for leads in series])
+    worth = np.median([long_run(deltas, ones(3000)).effective_periods for deltas in series])
     # Relative error of one: √(2/83); of a median of 60, 1.25/√60 of that. The spectrum's mean is 0.97 of its peak.
     assert worth == pytest.approx(1000 / 0.97, rel=5 * 1.25 * math.sqrt(2 / 83 / 60))
 
 
 def test_shocks_that_rows_share_are_told_beside_the_lead():
-    leads = np.random.default_rng(SEED).normal(size=144) / 144
-    found = long_run(leads, ones(144))
+    deltas = np.random.default_rng(SEED).normal(size=144) / 144
+    found = long_run(deltas, ones(144))
     error = found.sampling.error
     assert cautions_of_periods(found, 144, error) == ()
     (told,) = cautions_of_periods(found, 144, error / 3)

@@ -434,7 +434,7 @@ def reviews():
 def test_a_comparison_makes_a_label(reviews, test, labels):
     m = measure(reviews, y_true=test, y_proba="p")
     assert m.log_loss == log_loss(labels, reviews["p"])
-    assert m.n_ones == sum(labels)
+    assert m.n_positive == sum(labels)
 
 
 def test_the_comparison_is_echoed(reviews):
@@ -444,7 +444,7 @@ def test_the_comparison_is_echoed(reviews):
 
 def test_a_column_of_exactly_that_name_wins(reviews):
     table = {**reviews, "stars >= 4": [0, 0, 0, 1]}
-    assert measure(table, y_true="stars >= 4", y_proba="p").n_ones == 1
+    assert measure(table, y_true="stars >= 4", y_proba="p").n_positive == 1
 
 
 def test_text_is_compared_as_text_and_numbers_as_numbers(reviews):
@@ -458,7 +458,7 @@ def test_text_is_compared_as_text_and_numbers_as_numbers(reviews):
 
 
 def test_numbers_written_as_text_can_be_compared():
-    assert measure({"stars": ["5", "3"], "p": [0.5, 0.5]}, y_true="stars >= 4", y_proba="p").n_ones == 1
+    assert measure({"stars": ["5", "3"], "p": [0.5, 0.5]}, y_true="stars >= 4", y_proba="p").n_positive == 1
 
 
 def test_nothing_is_not_unequal_to_something():

@@ -107,7 +107,7 @@ def test_the_scale_of_the_weights_changes_nothing(method):
     first, other = (calibrate(Y[:300], P[:300], sample_weight=w * k, method=method) for k in (1.0, 1e-3))
     assert first.method == other.method
     assert other.apply(P) == pytest.approx(first.apply(P), rel=1e-7)
-    assert float(other.saves) == pytest.approx(float(first.saves), abs=1e-9)
+    assert float(other.expected_reduction) == pytest.approx(float(first.expected_reduction), abs=1e-9)
 
 
 @pytest.mark.parametrize("method", FITTED)
@@ -179,8 +179,8 @@ def test_no_map_gives_an_infinite_loss_to_the_rows_it_was_made_of(method):
     assert math.isinf(measure(y, p).log_loss)
     after = measure(y, c.apply(p))
     assert math.isfinite(after.log_loss)
-    assert math.isinf(c.saves)
-    assert c.saves.reason == "the loss was infinite"
+    assert math.isinf(c.expected_reduction)
+    assert c.expected_reduction.reason == "the loss was infinite"
     assert math.isfinite(c.log_loss_after)
     assert c.is_worthwhile
     assert "inf" in repr(c)
@@ -241,7 +241,7 @@ def test_a_mixture_is_right_to_the_last_places_of_its_logarithms():
 def test_certain_forecasts_that_were_all_right_cost_new_rows_no_infinity(n_zero, n_one, method):
     """The next one may be wrong; so may one of the end that was not seen."""
     c = calibrate(*certain(n_zero, n_one)[::-1], method=method)
-    assert c.method != "nothing"
+    assert c.method != "identity"
     assert math.isfinite(logloss.log_loss([1, 0], c.apply([0.0, 1.0])))
     assert c.share_certain == pytest.approx((n_zero + n_one) / (180 + n_zero + n_one), abs=1e-15)
     assert "of the forecasts are exactly 0 or 1: one wrong one costs infinity" in repr(c)
@@ -249,7 +249,7 @@ def test_certain_forecasts_that_were_all_right_cost_new_rows_no_infinity(n_zero,
 
 def test_nothing_asked_by_name_leaves_certain_forecasts_alone():
     p, y = certain()
-    c = calibrate(y, p, method="nothing")
+    c = calibrate(y, p, method="identity")
     assert c.apply(p).tolist() == p.tolist()
     assert c.parameters == {}
 
@@ -301,7 +301,7 @@ def test_one_class_and_a_single_row_have_a_map():
         for method in ("auto", *FITTED):
             c = calibrate(y, p, method=method)
             assert np.isfinite(measure([0, 1], c.apply([0.2, 0.7])).log_loss)
-            assert not c.saves.has_interval
+            assert not c.expected_reduction.has_interval
 
 
 def test_labels_that_are_shares_are_fitted_as_the_rows_they_stand_for():
@@ -339,7 +339,7 @@ def test_whatever_is_lawful_is_calibrated(table, method):
     assert not np.isnan(said).any()
     # Logarithms of equal shares, by NumPy and by C, may differ in the last place.
     assert (said[1:] >= said[:-1] - 1e-15 * np.minimum(np.abs(said[:-1]), 1e9)).all()
-    if c.method != "nothing" and "no other to judge" not in c.saves.reason:
+    if c.method != "identity" and "no other to judge" not in c.expected_reduction.reason:
         assert math.isfinite(c.log_loss_after)
 
 
@@ -349,8 +349,8 @@ def test_whatever_is_lawful_is_calibrated(table, method):
 def test_the_same_rows_give_the_same_answer_and_a_generator_another():
     assert bytes_of_fitted(calibrate(Y, P)) == bytes_of_fitted(calibrate(Y, P))
     other = calibrate(Y, P, random=np.random.default_rng(9))
-    assert float(other.saves) != float(calibrate(Y, P).saves)
-    assert float(other.saves) == pytest.approx(float(calibrate(Y, P).saves), abs=0.002)
+    assert float(other.expected_reduction) != float(calibrate(Y, P).expected_reduction)
+    assert float(other.expected_reduction) == pytest.approx(float(calibrate(Y, P).expected_reduction), abs=0.002)
 
 
 def test_cross_fitting_is_that_of_rows():
@@ -365,7 +365,7 @@ def test_cross_fitting_is_that_of_rows():
         total += logloss.log_loss(Y[test], fold.apply(P[test])) * len(test)
     found = dict(zip(c.candidates["method"], c.candidates["log_loss_nats"], strict=True))
     assert found["platt"] == pytest.approx(total / len(P), abs=1.2e-3)
-    assert found["nothing"] == pytest.approx(logloss.log_loss(Y, P), abs=1e-12)
+    assert found["identity"] == pytest.approx(logloss.log_loss(Y, P), abs=1e-12)
 
 
 def test_folds_hold_each_row_once():
@@ -406,9 +406,11 @@ def test_clusters_make_a_promise_less_certain():
     p, y = np.repeat(P[:300], 20), np.repeat(Y[:300], 20)
     plain = calibrate(y, p, method="platt")
     clustered = calibrate(y, p, cluster=np.repeat(np.arange(300), 20), method="platt")
-    assert clustered.saves.high - clustered.saves.low > 3 * (plain.saves.high - plain.saves.low)
+    assert clustered.expected_reduction.high - clustered.expected_reduction.low > 3 * (
+        plain.expected_reduction.high - plain.expected_reduction.low
+    )
     # Rows alone would take the same 20 labels for 20 witnesses.
-    assert float(clustered.saves) < float(plain.saves)
+    assert float(clustered.expected_reduction) < float(plain.expected_reduction)
 
 
 # Promises, by simulation.
@@ -428,8 +430,8 @@ def promises(n_rows, truth, method, repetitions):
         y = (random.random(n_rows) < expit(truth(z))).astype(np.uint8)
         c = calibrate(y, y_logit=z, method=method, random=random)
         found = cost(new) - cost(c.apply_logit(new))
-        more.append(float(c.saves) - found)
-        held.append(c.saves.low <= found <= c.saves.high)
+        more.append(float(c.expected_reduction) - found)
+        held.append(c.expected_reduction.low <= found <= c.expected_reduction.high)
     return np.mean(more), np.std(more, ddof=1) / math.sqrt(repetitions), np.mean(held)
 
 
@@ -583,7 +585,7 @@ def changed(**fields):
         ({"notes": [1]}, "a list of texts"),
         ({"n_rows": 10**30}, "a whole number of at least 0 in n_rows"),
         ({"n_rows": 0}, "a whole number of at least 1 in n_rows"),
-        ({"asked": "spline"}, "a method in asked"),
+        ({"requested": "spline"}, "a method in asked"),
         ({"map__method": ["isotonic"]}, "a text in map: method"),
         ({"candidates__method": [["isotonic"]]}, "a list of texts in candidates: method"),
         ({"log_loss": -0.5}, "at least 0 in log_loss"),
@@ -601,7 +603,7 @@ def test_a_file_that_was_tampered_with_is_refused(fields, message):
 
 def test_a_missing_field_is_damage():
     written = changed()
-    del written["saves"]
+    del written["expected_reduction"]
     with pytest.raises(DataError, match='the file has no "saves"'):
         fitted_of_fields(written, "c.json")
 
@@ -632,7 +634,7 @@ def test_a_calibration_can_be_pickled():
     c = calibrate(Y, P)
     back = pickle.loads(pickle.dumps(c))
     assert back == c
-    assert back.saves.low == c.saves.low
+    assert back.expected_reduction.low == c.expected_reduction.low
 
 
 # Training without some of the negatives.
@@ -652,7 +654,7 @@ def test_negatives_kept_moves_the_log_odds_by_its_logarithm():
 
 def test_a_calibration_remembers_the_correction_of_its_measurement(tmp_path):
     m = measure(Y, P, negatives_kept=0.25)
-    c = calibrate(m, method="nothing")
+    c = calibrate(m, method="identity")
     c.save(tmp_path / "c.json")
     said = load(tmp_path / "c.json").apply([0.5, 0.0, 1.0])
     assert said == pytest.approx([0.2, 0.0, 1.0], abs=1e-15)

@@ -58,7 +58,7 @@ def test_what_naive_bayes_gets_wrong_is_repaired_on_new_rows():
     before = log_loss(labels, GaussianNB().fit(X, Y).predict_proba(new)[:, 1])
     fit = Calibrator(GaussianNB()).fit(X, Y)
     after = log_loss(labels, fit.predict_proba(new)[:, 1])
-    assert fit.calibration_.saves.low < before - after < fit.calibration_.saves.high
+    assert fit.calibration_.expected_reduction.low < before - after < fit.calibration_.expected_reduction.high
     assert before - after > 0.01
 
 

@@ -130,7 +130,7 @@ def test_of_too_few_clusters_no_text_gives_a_verdict():
     assert calibrate(enough).is_worthwhile
     saved = calibrate(few)
     assert not saved.is_worthwhile
-    assert saved.saves.reason.startswith("too few clusters (")
+    assert saved.expected_reduction.reason.startswith("too few clusters (")
     moved = diff(measure(y, p, cluster=np.arange(3_000) % 6, name="old"), few)
     assert repr(moved).count("too few clusters to tell") == 2
     assert "may be chance" not in repr(moved)

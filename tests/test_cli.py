@@ -186,7 +186,7 @@ def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "predicted"),
     [
         (["-y", "y"], "name the forecast: -p COL"),
         (["-y", "y", "-p", "p", "-z", "z"], "(one of them)"),
@@ -244,7 +244,7 @@ def test_what_the_disk_refuses_leaves_with_four(run, csv, monkeypatch):
 def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):
     path = tmp_path / "evil.csv"
     path.write_text("y,p\x1b[31m,\u202eq\n1,0.5,a\n0,1.5,b\n")
-    _, out, err = run("measure", path, "-y", "y", "-p", "nothing")
+    _, out, err = run("measure", path, "-y", "y", "-p", "identity")
     assert "\x1b" not in out + err
     assert "\u202e" not in out + err
 
@@ -353,9 +353,9 @@ def test_a_group_of_numbers_may_be_named(run, tmp_path):
 def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
     more = tmp_path / "more.csv"
     more.write_text("y,p\n1,0.7\n0,0.1\n")
-    asked = ("-y", "y", "-p", "p")
-    _, first, _ = run("measure", csv, *asked, "-o", tmp_path / "a.logloss")
-    run("measure", more, *asked, "-o", tmp_path / "b.logloss")
+    requested = ("-y", "y", "-p", "p")
+    _, first, _ = run("measure", csv, *requested, "-o", tmp_path / "a.logloss")
+    run("measure", more, *requested, "-o", tmp_path / "b.logloss")
     assert run("show", tmp_path / "a.logloss")[:2] == (0, first)
     code, out, _ = run("merge", tmp_path / "a.logloss", tmp_path / "b.logloss", "-o", tmp_path / "ab.logloss", "--json")
     assert code == 0
@@ -367,7 +367,7 @@ def test_a_summary_is_written_shown_and_merged(run, csv, tmp_path):
     assert code == 3
     assert "ab.logloss" in err
     assert "both hold preds.csv (1 part, 4 rows)" in err
-    run("measure", csv, *asked, "--name", "again", "-o", tmp_path / "again.logloss")
+    run("measure", csv, *requested, "--name", "again", "-o", tmp_path / "again.logloss")
     code, out, _ = run("merge", tmp_path / "ab.logloss", tmp_path / "again.logloss", "--json")
     assert (code, json.loads(out)["n_rows"]) == (0, 10)
     assert run("show", tmp_path / "ab.logloss", "--fail-if", "log_loss_nats > 0.1")[0] == 1
@@ -398,12 +398,12 @@ def test_a_hostile_file_is_wrong_data_and_its_text_is_not_obeyed(run, tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_walk(run, csv, tmp_path):
-    asked = ("measure", csv, "-y", "y", "-p", "p", "-o")
-    code, out, err = run(*asked, tmp_path / "no" / "a.logloss")
+    requested = ("measure", csv, "-y", "y", "-p", "p", "-o")
+    code, out, err = run(*requested, tmp_path / "no" / "a.logloss")
     assert (code, out) == (4, "")
     assert "there is no folder" in err
-    assert run(*asked, tmp_path)[0] == 4
-    code, _, err = run(*asked, csv)
+    assert run(*requested, tmp_path)[0] == 4
+    code, _, err = run(*requested, csv)
     assert code == 2
     assert "would overwrite what is read" in err
     assert pathlib.Path(csv).read_text() == ROWS
@@ -506,7 +506,7 @@ def test_an_output_beside_the_rows_that_is_none_of_them_is_written(run, inputs):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="redirections of POSIX")
 @pytest.mark.parametrize(
-    ("words", "file", "said"),
+    ("words", "file", "predicted"),
     [
         ("measure preds.csv -y y -p p --html x", "x", "x would overwrite what is written to standard output"),
         ("measure preds.csv -y y -p p", "preds.csv", "standard output would overwrite what is read"),
@@ -593,7 +593,7 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
 
 
 @pytest.mark.parametrize(
-    ("days", "code", "said"),
+    ("days", "code", "predicted"),
     [
         (["2024-01-01"] * 100, 0, "1 period"),
         (list(range(100)), 0, "100 periods"),
@@ -724,9 +724,9 @@ def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):
     assert (code, out) == (0, first)
     figures = json.loads(run("show", made, "--json")[1])
     assert figures["method"] == "stack"
-    assert figures["share_temperature"] > figures.get("share_nothing", 0.0)
-    assert run("show", made, "--fail-if", "saves_nats < 0")[0] == 0
-    assert run("show", made, "--fail-if", "saves_nats > 0")[0] == 1
+    assert figures["share_temperature"] > figures.get("share_identity", 0.0)
+    assert run("show", made, "--fail-if", "expected_reduction_nats < 0")[0] == 0
+    assert run("show", made, "--fail-if", "expected_reduction_nats > 0")[0] == 1
     assert run("show", summary)[1].rstrip().endswith(f"  logloss calibrate {summary} -o calibration.json")
 
 
@@ -799,12 +799,12 @@ def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path):
     summary = tmp_path / "a.logloss"
     for output in (summary, out):
         output.write_text("old")
-    asked = {
+    requested = {
         summary: ("measure", path, "-y", "y", "-p", "p", "-o", summary),
         out: ("predict", model, path, "-o", out),
     }
     for n_bytes, when in ((1 << 10, "Name a file in another folder"), (1 << 17, "What was there before still is")):
-        for output, words in asked.items():
+        for output, words in requested.items():
             done = limited(n_bytes, *words)
             assert (done.returncode, done.stdout) == (4, "")
             assert done.stderr.startswith(f'logloss: cannot write "{output}": File too large.')

@@ -21,7 +21,7 @@ import logloss
 from logloss import DataError
 from logloss.answers.estimate import CONFIDENCE, student_quantile
 from logloss.comparison import sequential
-from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
+from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
 from logloss.comparison.power import simultaneous_level
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
@@ -53,13 +53,13 @@ def test_the_lead_and_its_error_are_those_of_the_paired_t_test():
     found = logloss.compare(y, {"p": p, "q": q})
     d = losses_of(y, q) - losses_of(y, p)
     paired = scipy.stats.ttest_rel(losses_of(y, q), losses_of(y, p))
-    contest = found.between("q", "p")
-    assert (contest.better, contest.worse) == ("p", "q")
-    assert found.lead == pytest.approx(d.mean(), rel=NEAR)
-    assert found.lead / contest.error == pytest.approx(paired.statistic, rel=1e-10)
+    pair = found.between("q", "p")
+    assert (pair.better, pair.worse) == ("p", "q")
+    assert found.delta == pytest.approx(d.mean(), rel=NEAR)
+    assert found.delta / pair.error == pytest.approx(paired.statistic, rel=1e-10)
     # Hall's transformation moves the ends by the skewness over √n, not the width.
     plain = paired.confidence_interval()
-    assert found.lead.high - found.lead.low == pytest.approx(plain.high - plain.low, rel=0.01)
+    assert found.delta.high - found.delta.low == pytest.approx(plain.high - plain.low, rel=0.01)
 
 
 def test_each_loss_is_what_measure_gives():
@@ -79,60 +79,62 @@ def test_each_loss_is_what_measure_gives():
 def test_weighted_errors_are_those_of_the_weighted_mean():
     y, p, q = drawn(SEED, 300)
     w = np.random.default_rng(SEED).gamma(1, 1, 300)
-    contest = logloss.compare(y, {"p": p, "q": q}, sample_weight=w).contest
+    pair = logloss.compare(y, {"p": p, "q": q}, sample_weight=w).pair
     d = losses_of(y, q) - losses_of(y, p)
     mean = float(w @ d / w.sum())
     # The jackknife's 1 − w/W for each row, on average over the squares of the weights.
     leverage = float((w**3).sum() / (w.sum() * (w**2).sum()))
     error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 299 / 300) / (1 - leverage)
-    assert contest.lead == pytest.approx(mean, rel=NEAR)
-    assert contest.error == pytest.approx(error, rel=1e-10)
+    assert pair.delta == pytest.approx(mean, rel=NEAR)
+    assert pair.error == pytest.approx(error, rel=1e-10)
 
 
 def test_clustered_errors_are_those_of_the_jackknife():
     """Each cluster left out in turn; t with one degree less than Kish's number of clusters."""
     y, p, q = drawn(SEED, 600)
     cluster = np.random.default_rng(SEED).zipf(1.6, 600) % 60
-    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    pair = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).pair
     d = losses_of(y, q) - losses_of(y, p)
     sizes = np.array([np.count_nonzero(cluster == name) for name in np.unique(cluster)])
     left_out = np.array([d[cluster != name].mean() for name in np.unique(cluster)])
-    assert contest.error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
-    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * contest.error
-    assert contest.lead.high - contest.lead.low == pytest.approx(2 * width, rel=1e-6)
+    assert pair.error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
+    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * pair.error
+    assert pair.delta.high - pair.delta.low == pytest.approx(2 * width, rel=1e-6)
 
 
 def test_errors_of_equal_clusters_are_those_of_statsmodels():
     y, p, q = drawn(SEED, 600)
     cluster = np.arange(600) % 60
-    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    pair = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).pair
     d = losses_of(y, q) - losses_of(y, p)
     fit = sm.OLS(d, np.ones(600)).fit(cov_type="cluster", cov_kwds={"groups": cluster})
     # For one coefficient statsmodels multiplies squares by G / (G − 1), we by its square.
-    assert contest.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
+    assert pair.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
 
 
 def test_the_error_of_dependent_periods_is_that_of_a_regression_on_cosines():
     """Coefficients of statsmodels' least squares: cosines of type II are orthogonal to each other and to a constant."""
     y, p, q = drawn(SEED, 2400)
     day = np.arange(2400) // 20
-    contest = logloss.compare(y, {"p": p, "q": q}, order=day).contest
-    sign = 1 if contest.better == "p" else -1
+    pair = logloss.compare(y, {"p": p, "q": q}, order=day).pair
+    sign = 1 if pair.better == "p" else -1
     means = sign * (losses_of(y, q) - losses_of(y, p)).reshape(120, 20).mean(axis=1)
     place = math.pi * (np.arange(120) + 0.5) / 120
     # ⌊0.4·120^(2/3)⌋ = ⌊9.73⌋
     fit = sm.OLS(means, sm.add_constant(np.column_stack([np.cos(place * j) for j in range(1, 10)]))).fit()
     # Λ_j = √(T/2) times the coefficient; Ω is the mean of their squares, the error √(Ω/T).
     error = math.sqrt(float((fit.params[1:] ** 2).mean()) / 2)
-    found = contest.course
+    found = pair.sequential
     assert (found.n_cosines, found.cautions) == (9, ())
-    assert found.dependent.high - found.dependent == pytest.approx(scipy.stats.t.ppf(0.975, 9) * error, rel=1e-9)
+    assert found.autocorrelation_robust.high - found.autocorrelation_robust == pytest.approx(
+        scipy.stats.t.ppf(0.975, 9) * error, rel=1e-9
+    )
 
 
 def test_parts_have_the_errors_of_the_rows():
     """By brute force: isotonic fits of scikit-learn, what each row adds to each part, a paired error."""
     y, p, q = drawn(SEED, 400)
-    contest = logloss.compare(y, {"p": p, "q": q}).contest
+    pair = logloss.compare(y, {"p": p, "q": q}).pair
     of_q, of_p = (logloss.measure(y, each).miscalibration.overfitting for each in (q, p))
     overfitting = of_q - of_p
     parts = {}
@@ -142,19 +144,19 @@ def test_parts_have_the_errors_of_the_rows():
             recalibrated = np.where(y == 1, -np.log(fit), -np.log1p(-fit))
         recalibrated[~np.isfinite(recalibrated)] = 0
         parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(400, y.mean())) - recalibrated
-    for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
+    for found, part in ((pair.miscalibration, 0), (pair.discrimination, 1)):
         d = parts["q"][part] - parts["p"][part]
         assert found == pytest.approx(d.mean() - overfitting, rel=1e-9)
         # Rows of one bin, 2^-10.4 of log-odds wide at most, count as their mean: some thousandths of the spread.
         assert found.high - found.low == pytest.approx(2 * 1.965927 * d.std(ddof=1) / 20, rel=0.02)
-    assert contest.miscalibration - contest.discrimination == pytest.approx(contest.lead, abs=1e-15)
+    assert pair.miscalibration - pair.discrimination == pytest.approx(pair.delta, abs=1e-15)
 
 
 def test_parts_have_the_errors_of_the_clusters():
     """The same by brute force, added up by cluster; the miscalibration and discrimination of one place in four bins."""
     y, p, q = drawn(SEED, 900)
     cluster = np.arange(900) // 6
-    contest = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).contest
+    pair = logloss.compare(y, {"p": p, "q": q}, cluster=cluster).pair
     parts = {}
     for name, forecast in (("p", p), ("q", q)):
         fit = IsotonicRegression(y_min=0, y_max=1).fit_transform(forecast, y)
@@ -162,7 +164,7 @@ def test_parts_have_the_errors_of_the_clusters():
             recalibrated = np.where(y == 1, -np.log(fit), -np.log1p(-fit))
         recalibrated[~np.isfinite(recalibrated)] = 0
         parts[name] = losses_of(y, forecast) - recalibrated, losses_of(y, np.full(900, y.mean())) - recalibrated
-    for found, part in ((contest.miscalibration, 0), (contest.discrimination, 1)):
+    for found, part in ((pair.miscalibration, 0), (pair.discrimination, 1)):
         d = parts["q"][part] - parts["p"][part]
         added = np.bincount(cluster, d - d.mean()) / 900
         error = math.sqrt(float(added @ added)) * 150 / 149
@@ -175,8 +177,8 @@ def test_few_clusters_settle_nothing():
     y, p, _ = drawn(SEED, 2_100)
     worse = np.full(2_100, 0.5)
     few, enough = (logloss.compare(y, {"p": p, "q": worse}, cluster=np.arange(2_100) % k) for k in (6, 60))
-    assert few.lead.low > 0
-    assert (few.contest.is_settled, enough.contest.is_settled) == (False, True)
+    assert few.delta.low > 0
+    assert (few.pair.is_significant, enough.pair.is_significant) == (False, True)
     # Positives are not spread evenly: as many of equal weight are a little fewer than six.
     assert 5.5 < few.effective_clusters < 6
     number = effective_count(few.effective_clusters)
@@ -189,7 +191,7 @@ def test_groups_of_few_clusters_are_printed_with_their_reason():
     y, p, q = drawn(SEED, 2_100)
     found = logloss.compare(y, {"p": p, "q": q}, by=np.arange(2_100) % 2, cluster=np.arange(2_100) % 14)
     text = repr(found)
-    assert found.contest.groups["reason"] == ["too few clusters (7)"] * 2
+    assert found.pair.groups["reason"] == ["too few clusters (7)"] * 2
     assert text.count("too few clusters (7)") == 2
     assert "intervals count clusters, not rows" in text
 
@@ -199,17 +201,17 @@ def test_errors_of_the_lead_in_groups_are_the_jackknife_of_clusters():
     y, p, q = drawn(SEED, 900)
     cluster, w = np.arange(900) % 90 // 2, np.random.default_rng(SEED).gamma(2, 1, 900)
     by = np.where(cluster < 6, "few", np.array(["a", "b"])[np.arange(900) % 2])
-    groups = logloss.compare(y, {"p": p, "q": q}, by=by, cluster=cluster, sample_weight=w).contest.groups
+    groups = logloss.compare(y, {"p": p, "q": q}, by=by, cluster=cluster, sample_weight=w).pair.groups
     assert groups["by"] == ["a", "b", "few"]
     for row in list(groups)[:2]:
         mine = by == row["by"]
-        d = np.abs(row["lead_nats"]) / row["lead_nats"] * (losses_of(y, q) - losses_of(y, p))
-        weight, lead = (np.bincount(cluster[mine], each[mine])[6:] for each in (w, w * d))
-        left_out = (lead.sum() - lead) / (weight.sum() - weight)
+        d = np.abs(row["delta_nats"]) / row["delta_nats"] * (losses_of(y, q) - losses_of(y, p))
+        weight, delta = (np.bincount(cluster[mine], each[mine])[6:] for each in (w, w * d))
+        left_out = (delta.sum() - delta) / (weight.sum() - weight)
         effective = weight.sum() ** 2 / (weight**2).sum()
-        reach = student_quantile(effective - 1) * math.sqrt(((left_out - lead.sum() / weight.sum()) ** 2).sum())
+        reach = student_quantile(effective - 1) * math.sqrt(((left_out - delta.sum() / weight.sum()) ** 2).sum())
         assert row["effective_clusters"] == pytest.approx(effective, rel=1e-9)
-        assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(reach, rel=1e-9)
+        assert row["delta_nats_high"] - row["delta_nats"] == pytest.approx(reach, rel=1e-9)
     assert groups["reason"][2] == f"too few clusters ({effective_count(groups['effective_clusters'][2])})"
 
 
@@ -218,37 +220,37 @@ def test_the_lead_in_weighted_groups_has_as_many_degrees_of_freedom_as_effective
     1 / 26 moves an error by 2 %."""
     y, p, q = drawn(SEED, 400)
     by, w = np.arange(400) % 2, np.where(np.arange(400) < 52, 1.0, 1e-3)
-    contest = logloss.compare(y, {"p": p, "q": q}, by=by, sample_weight=w).contest
-    for row in contest.groups:
+    pair = logloss.compare(y, {"p": p, "q": q}, by=by, sample_weight=w).pair
+    for row in pair.groups:
         mine = by == row["by"]
         own = w[mine] / w[mine].sum()
         d = (losses_of(y, q) - losses_of(y, p))[mine]
         left_out = own * (d - own @ d) / (1 - own)
         width = student_quantile(1 / (own @ own) - 1) * math.sqrt(left_out @ left_out)
-        assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=0.03)
-    few = logloss.compare(y, {"p": p, "q": q}, by=by, sample_weight=np.where(np.arange(400) < 30, 1, 1e-9)).contest
+        assert row["delta_nats_high"] - row["delta_nats"] == pytest.approx(width, rel=0.03)
+    few = logloss.compare(y, {"p": p, "q": q}, by=by, sample_weight=np.where(np.arange(400) < 30, 1, 1e-9)).pair
     assert few.groups["reason"] == ["too few rows (15.0 effective)"] * 2
 
 
 def test_groups_add_up_to_the_lead():
     y, p, q = drawn(SEED, 600)
     by = np.array(["a", "b", "c"])[np.arange(600) % 3]
-    contest = logloss.compare(y, {"p": p, "q": q}, by=by).contest
-    assert math.fsum(contest.groups["adds_nats"]) == pytest.approx(contest.lead, rel=NEAR)
-    for row in contest.groups:
+    pair = logloss.compare(y, {"p": p, "q": q}, by=by).pair
+    assert math.fsum(pair.groups["contribution_nats"]) == pytest.approx(pair.delta, rel=NEAR)
+    for row in pair.groups:
         d = (losses_of(y, q) - losses_of(y, p))[by == row["by"]]
-        assert row["lead_nats"] == pytest.approx(d.mean(), rel=NEAR)
+        assert row["delta_nats"] == pytest.approx(d.mean(), rel=NEAR)
         width = student_quantile(len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
-        assert row["lead_nats_high"] - row["lead_nats"] == pytest.approx(width, rel=1e-6)
+        assert row["delta_nats_high"] - row["delta_nats"] == pytest.approx(width, rel=1e-6)
 
 
 def test_the_rows_furthest_apart_are_found():
     y, p, q = drawn(SEED, 300)
     d = losses_of(y, q) - losses_of(y, p)
-    apart = logloss.compare(y, {"p": p, "q": q}).contest.apart
+    apart = logloss.compare(y, {"p": p, "q": q}).pair.apart
     order = np.argsort(-np.abs(d), kind="stable")[:10]
     assert apart["row"] == order.tolist()
-    assert apart["lead_nats"] == pytest.approx(d[order].tolist(), rel=1e-9)
+    assert apart["delta_nats"] == pytest.approx(d[order].tolist(), rel=1e-9)
 
 
 def test_counts_are_repeated_rows():
@@ -260,7 +262,7 @@ def test_counts_are_repeated_rows():
         *(np.repeat(x, n) for x in (y,)), {"p": np.repeat(p, n), "q": np.repeat(q, n)}, order=np.repeat(day, n)
     ).to_dict()
     # Where the rows are that are furthest apart is another matter.
-    assert len(counted.pop("furthest_apart")) == len(repeated.pop("furthest_apart")) == 10
+    assert len(counted.pop("largest_differences")) == len(repeated.pop("largest_differences")) == 10
     assert counted == repeated
 
 
@@ -269,7 +271,13 @@ def test_scaling_all_weights_changes_nothing_that_is_reported(scale):
     y, p, q = drawn(SEED, 200)
     w, day = np.random.default_rng(SEED).gamma(1, 1, 200), np.arange(200) // 3
     one, other = (logloss.compare(y, {"p": p, "q": q}, sample_weight=w * k, order=day).to_dict() for k in (1.0, scale))
-    for name in ("lead_nats", "lead_nats_low", "sequence_nats_low", "dependent_nats_high", "log_evidence_nats"):
+    for name in (
+        "delta_nats",
+        "delta_nats_low",
+        "confidence_sequence_nats_low",
+        "delta_autocorrelation_robust_nats_high",
+        "log_e_value",
+    ):
         assert one[name] == pytest.approx(other[name], rel=1e-10), name
 
 
@@ -278,7 +286,7 @@ def test_log_odds_and_two_columns_are_forecasts_too():
     plain = logloss.compare(y, {"p": p, "q": q})
     both = logloss.compare(y, {"p": np.column_stack([1 - p, p])}, y_logit={"q": np.log(q / (1 - q))})
     # A logit of q has lost the last digits of q.
-    assert both.lead == pytest.approx(plain.lead, rel=1e-9)
+    assert both.delta == pytest.approx(plain.delta, rel=1e-9)
     assert both.names == ("p", "q")
 
 
@@ -354,15 +362,15 @@ def test_the_course_is_made_of_the_sums_of_periods():
         if_one = if_zero - w * sign * (s - r)
         of_periods = [np.bincount(day, each) for each in (w, np.where(y == 1, if_one, if_zero), w * np.abs(r - s))]
         least = np.bincount(day, np.minimum(if_zero, if_one))
-        leads = PeriodLeads(*of_periods, least, float(w[:5].sum()) / 5)
-        mean, low, high = sequence_of(leads, 0.05)
-        table = found.contest.course.table
+        deltas = PeriodDeltas(*of_periods, least, float(w[:5].sum()) / 5)
+        mean, low, high = sequence_of(deltas, 0.05)
+        table = found.pair.sequential.table
         # Logarithms of odds, and sums, in another order.
-        for name, expected in (("lead_nats", mean), ("low", low), ("high", high)):
+        for name, expected in (("delta_nats", mean), ("low", low), ("high", high)):
             assert np.array(table[name]) == pytest.approx(expected, rel=1e-9, abs=1e-14)
-        expected = log_evidence_of(leads) - math.log(2)
-        assert np.array(table["log_evidence_nats"]) == pytest.approx(expected, rel=1e-9)
-        assert found.contest.course.log_evidence == table["log_evidence_nats"][-1]
+        expected = log_e_value_of(deltas) - math.log(2)
+        assert np.array(table["log_e_value"]) == pytest.approx(expected, rel=1e-9)
+        assert found.pair.sequential.log_e_value == table["log_e_value"][-1]
 
 
 def test_what_the_sequence_first_excluded_and_whether_it_still_does():
@@ -374,11 +382,11 @@ def test_what_the_sequence_first_excluded_and_whether_it_still_does():
     a[400:], b[400:] = b[400:], truth[400:]
     early, late = (logloss.compare(y[:n], {"a": a[:n], "b": b[:n]}, order=np.arange(n)) for n in (400, 2000))
     assert (early.best, late.best) == ("a", "b")
-    courses = early.contest.course, late.contest.course
-    first = courses[0].first_excluded
-    assert first == courses[1].first_excluded != ""
-    assert [course.still_excludes for course in courses] == [True, False]
-    assert [course.is_first_for_better for course in courses] == [True, False]
+    analyses = early.pair.sequential, late.pair.sequential
+    first = analyses[0].first_excluded
+    assert first == analyses[1].first_excluded != ""
+    assert [sequential.still_excluded for sequential in analyses] == [True, False]
+    assert [sequential.is_first_for_better for sequential in analyses] == [True, False]
     assert f"the confidence sequence first excluded 0 at {first} and still does" in repr(early)
     assert f"first excluded 0 at {first}, in favour of a, and no longer does" in repr(late)
 
@@ -386,9 +394,9 @@ def test_what_the_sequence_first_excluded_and_whether_it_still_does():
 def test_a_first_period_without_a_real_difference_does_not_set_the_scale():
     """Forecasts that rounding alone sets apart on the first day."""
     y, p, q = drawn(SEED, 2000)
-    one = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).contest.course.sequence
+    one = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).pair.sequential.confidence_sequence
     q[:3] = np.nextafter(p[:3], 1)
-    other = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).contest.course.sequence
+    other = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).pair.sequential.confidence_sequence
     # The likeliest rate is another, but near.
     assert other.high - other.low < 1.1 * (one.high - one.low)
 
@@ -397,10 +405,13 @@ def test_clusters_that_lie_in_one_period_have_a_sequence():
     y, p, q = drawn(SEED, 300)
     day = np.arange(300) // 10
     plain, clustered = (
-        logloss.compare(y, {"p": p, "q": q}, order=day, cluster=cluster).contest.course
+        logloss.compare(y, {"p": p, "q": q}, order=day, cluster=cluster).pair.sequential
         for cluster in (None, np.arange(300) // 5)
     )
-    assert (plain.sequence.low, plain.log_evidence) == (clustered.sequence.low, clustered.log_evidence)
+    assert (plain.confidence_sequence.low, plain.log_e_value) == (
+        clustered.confidence_sequence.low,
+        clustered.log_e_value,
+    )
 
 
 def test_rows_said_to_be_independent_make_a_narrower_sequence():
@@ -408,7 +419,7 @@ def test_rows_said_to_be_independent_make_a_narrower_sequence():
     widths = []
     for within in ("dependent", "independent"):
         found = logloss.compare(y, {"p": p, "q": q}, order=np.arange(6000) // 50, within=within)
-        widths.append(found.contest.course.sequence.high - found.contest.course.sequence.low)
+        widths.append(found.pair.sequential.confidence_sequence.high - found.pair.sequential.confidence_sequence.low)
         assert ("its rows are independent given them" in repr(found)) == (within == "independent")
     assert widths[1] < 0.7 * widths[0]
 
@@ -420,7 +431,7 @@ def test_later_rows_do_not_change_what_was_said_before():
     whole = logloss.compare(y, {"p": p, "q": q}, order=day).between("p", "q")
     part = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=day[:80]).between("p", "q")
     assert whole.better == part.better
-    early, late = part.course.table.to_dict(), whole.course.table.to_dict()
+    early, late = part.sequential.table.to_dict(), whole.sequential.table.to_dict()
     assert early.keys() == late.keys()
     assert len(early["period"]) == 40
     for name in ("period", "rows"):
@@ -436,7 +447,7 @@ def test_the_order_of_the_rows_in_the_table_does_not_matter():
     shuffle = np.random.default_rng(SEED).permutation(150)
     one = logloss.compare(y, {"p": p, "q": q}, order=day).to_dict()
     other = logloss.compare(y[shuffle], {"p": p[shuffle], "q": q[shuffle]}, order=day[shuffle]).to_dict()
-    assert {**one, "furthest_apart": 0, "pairs": 0} == {**other, "furthest_apart": 0, "pairs": 0}
+    assert {**one, "largest_differences": 0, "pairs": 0} == {**other, "largest_differences": 0, "pairs": 0}
 
 
 def test_dates_are_periods_however_they_are_written():
@@ -446,14 +457,16 @@ def test_dates_are_periods_however_they_are_written():
     y, p, q = drawn(SEED, 60)
     days = pd.date_range("2024-01-01", periods=20).repeat(3)
     texts = days.strftime("%Y-%m-%d").tolist()
-    found = [logloss.compare(y, {"p": p, "q": q}, order=order).contest.course for order in (texts, days.to_numpy())]
+    found = [logloss.compare(y, {"p": p, "q": q}, order=order).pair.sequential for order in (texts, days.to_numpy())]
     frame = pd.DataFrame({"y": y, "p": p, "q": q, "day": days})
     table = pa.table({"y": y, "p": p, "q": q, "day": pa.array(days.date, pa.date32())})
     found += [
-        logloss.compare(each, y_true="y", y_proba=["p", "q"], order="day").contest.course for each in (frame, table)
+        logloss.compare(each, y_true="y", y_proba=["p", "q"], order="day").pair.sequential for each in (frame, table)
     ]
     assert {each.n_periods for each in found} == {20}
-    assert {round(float(each.sequence.low), 9) for each in found} == {round(float(found[0].sequence.low), 9)}
+    assert {round(float(each.confidence_sequence.low), 9) for each in found} == {
+        round(float(found[0].confidence_sequence.low), 9)
+    }
     assert {each.table["period"][0] for each in found} == {"2024-01-01"}
     assert sequential.period_text("2024-01-01 06:00:00.000000") == "2024-01-01 06:00:00"
     assert sequential.period_text("2024-01-01 06:00:00.500") == "2024-01-01 06:00:00.500"
@@ -464,11 +477,11 @@ def test_too_many_periods_are_put_together(monkeypatch):
     monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 20 * SUMS_OF_PERIOD)
     y, p, q = drawn(SEED, 100)
     # Exactly as many as are kept.
-    numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).contest.course
+    numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).pair.sequential
     assert numbers.is_coarse
     assert numbers.table["period"] == [str(k) for k in range(0, 80, 4)]
     texts = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(100)]
-    dates = logloss.compare(y, {"p": p, "q": q}, order=texts).contest.course
+    dates = logloss.compare(y, {"p": p, "q": q}, order=texts).pair.sequential
     assert dates.is_coarse
     assert dates.table["period"] == sorted({text[:9] for text in texts})
 
@@ -499,11 +512,11 @@ def _table(y, p, q):
 
 def test_rows_that_depend_on_each_other_have_no_sequence():
     y, p, q = drawn(SEED, 100)
-    contest = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) % 50).contest
-    assert not contest.course.sequence.has_interval
-    assert contest.course.sequence.reason == "clusters go on from one period to the next"
-    assert math.isnan(contest.course.log_evidence)
-    assert contest.course.dependent.has_interval
+    pair = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) % 50).pair
+    assert not pair.sequential.confidence_sequence.has_interval
+    assert pair.sequential.confidence_sequence.reason == "clusters go on from one period to the next"
+    assert math.isnan(pair.sequential.log_e_value)
+    assert pair.sequential.autocorrelation_robust.has_interval
 
 
 # Traps.
@@ -513,12 +526,12 @@ def test_rows_that_depend_on_each_other_have_no_sequence():
 def test_identical_forecasters_differ_by_nothing(options):
     y, p, _ = drawn(SEED, 60)
     found = logloss.compare(y, {"p": p, "q": p.astype(np.float64)}, **options)
-    contest = found.contest
-    assert (found.lead, contest.rows_needed) == (0.0, None)
-    assert contest.course.log_evidence == 0.0 or "order" not in options
-    assert contest.is_identical
-    assert (found.lead.low, found.lead.high) == (0.0, 0.0)
-    assert (contest.miscalibration, contest.discrimination) == (0.0, 0.0)
+    pair = found.pair
+    assert (found.delta, pair.rows_needed) == (0.0, None)
+    assert pair.sequential.log_e_value == 0.0 or "order" not in options
+    assert pair.is_identical
+    assert (found.delta.low, found.delta.high) == (0.0, 0.0)
+    assert (pair.miscalibration, pair.discrimination) == (0.0, 0.0)
     assert repr(found).startswith("p and q cost the same in every row\n")
     assert "no row tells them apart" in repr(found)
 
@@ -527,30 +540,30 @@ def test_two_infinite_losses_have_no_difference_and_it_is_said():
     y = np.array([1, 0, 1] * 20)
     a, b = np.array([0.5, 0.5, 0.0] * 20), np.array([0.4, 1.0, 0.4] * 20)
     found = logloss.compare(y, {"a": a, "b": b}, order=np.arange(60))
-    contest = found.contest
-    assert math.isnan(found.lead)
-    assert contest.impossible == (20, 20, 0)
-    assert contest.lead_of_possible == pytest.approx(-math.log(0.4) + math.log(0.5))
+    pair = found.pair
+    assert math.isnan(found.delta)
+    assert pair.impossible == (20, 20, 0)
+    assert pair.delta_where_finite == pytest.approx(-math.log(0.4) + math.log(0.5))
     assert repr(found).startswith("a and b both gave probability 0 to what happened, in 20 and 20 rows")
     figures = found.to_dict()
-    assert figures["lead_nats"] is None
-    assert figures["lead_nats_reason"] == "both losses are infinite"
-    assert figures["log_evidence_nats"] is None
+    assert figures["delta_nats"] is None
+    assert figures["delta_nats_reason"] == "both losses are infinite"
+    assert figures["log_e_value"] is None
 
 
 def test_one_infinite_loss_is_without_limit():
     y = np.array([1, 0, 1] * 20)
     found = logloss.compare(y, {"a": np.array([0.5, 0.5, 0.0] * 20), "b": np.full(60, 0.4)}, by=y)
     assert found.best == "b"
-    assert math.isinf(found.lead)
-    assert found.lead > 0
+    assert math.isinf(found.delta)
+    assert found.delta > 0
     assert found.change == -math.inf
     text = repr(found)
     assert text.startswith(
         "b is better than a without limit: a gave probability 0 to 20 rows that happened (first: row 2)"
     )
     assert "Without these rows a is ahead by 0.0204" in text
-    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["lead_nats"] == "inf"
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["delta_nats"] == "inf"
 
 
 def test_a_pair_without_impossible_rows_does_not_suffer_from_a_third():
@@ -560,30 +573,32 @@ def test_a_pair_without_impossible_rows_does_not_suffer_from_a_third():
     three = logloss.compare(y, {"p": p, "bad": bad, "q": q}, order=np.arange(200))
     two = logloss.compare(y, {"p": p, "q": q}, order=np.arange(200))
     mine, theirs = three.between("p", "q"), two.between("p", "q")
-    assert mine.lead == theirs.lead
-    assert (mine.lead.low, mine.lead.high) == (theirs.lead.low, theirs.lead.high)
+    assert mine.delta == theirs.delta
+    assert (mine.delta.low, mine.delta.high) == (theirs.delta.low, theirs.delta.high)
     # For all three pairs at once.
-    assert mine.course.sequence.low < theirs.course.sequence.low
-    assert mine.course.table["lead_nats"] == theirs.course.table["lead_nats"]
+    assert mine.sequential.confidence_sequence.low < theirs.sequential.confidence_sequence.low
+    assert mine.sequential.table["delta_nats"] == theirs.sequential.table["delta_nats"]
     assert three.ranking["forecast"][-1] == "bad"
 
 
 def test_forecasts_of_0_and_1_leave_no_bound_and_it_is_said():
     """None of them was wrong, but what one could have lost has no bound."""
     y = np.array([0, 1] * 30)
-    found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).contest
-    assert found.lead == pytest.approx(math.log(2))
-    assert found.course.sequence.reason.startswith("one of them said 0 or 1 in 60 rows, the other did not")
-    assert found.course.first_excluded == ""
+    found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).pair
+    assert found.delta == pytest.approx(math.log(2))
+    assert found.sequential.confidence_sequence.reason.startswith(
+        "one of them said 0 or 1 in 60 rows, the other did not"
+    )
+    assert found.sequential.first_excluded == ""
 
 
 def test_forecasts_near_0_and_1_keep_their_losses():
     """−log(1e-8) is 18.4: nothing is clipped, whatever the range."""
     y = np.array([1, 0] * 40)
     wrong = np.where(y == 1, 1e-8, 1 - 1e-8)
-    contest = logloss.compare(y, {"wrong": wrong, "half": np.full(80, 0.5)}, order=np.arange(80)).contest
-    assert contest.better == "half"
-    assert contest.lead == pytest.approx(-math.log(1e-8) - math.log(2), rel=1e-8)
+    pair = logloss.compare(y, {"wrong": wrong, "half": np.full(80, 0.5)}, order=np.arange(80)).pair
+    assert pair.better == "half"
+    assert pair.delta == pytest.approx(-math.log(1e-8) - math.log(2), rel=1e-8)
 
 
 def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
@@ -599,7 +614,7 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "predicted"),
     [
         (([1, 0], {"a": [0.5, 0.5]}), 'comparing needs two forecasts or more; got one, "a"'),
         (([1, 0], None), "comparing needs two forecasts or more; got none"),
@@ -635,28 +650,28 @@ def test_many_are_ranked_with_intervals_that_hold_at_once():
     half = np.full(2000, 0.5)
     found = logloss.compare(y, {"half": half, "q": q, "p": p})
     assert found.ranking["forecast"] == ["p", "q", "half"]
-    assert found.ranking["behind_nats"][0] == 0.0
+    assert found.ranking["delta_to_best_nats"][0] == 0.0
     assert simultaneous_level(3) == pytest.approx(0.95 ** (1 / 3))
-    contest = found.between("half", "p")
-    assert contest.simultaneous.low < contest.lead.low
+    pair = found.between("half", "p")
+    assert pair.simultaneous.low < pair.delta.low
     wider = scipy.stats.norm.ppf(0.5 + simultaneous_level(3) / 2) / scipy.stats.norm.ppf(0.975)
-    ratio = (contest.simultaneous.high - contest.simultaneous.low) / (contest.lead.high - contest.lead.low)
+    ratio = (pair.simultaneous.high - pair.simultaneous.low) / (pair.delta.high - pair.delta.low)
     assert ratio == pytest.approx(wider, rel=0.01)
     assert repr(found).startswith("p is the best of 3, better than q by ")
-    assert len(found.contests) == 3
+    assert len(found.pairs) == 3
 
 
 def test_how_many_rows_would_settle_it_is_what_power_says():
     """Drawn anew at the number that is named, the lead is found 4 times in 5."""
     y, p, q = drawn(SEED, 3000, noise=0.12)
-    contest = logloss.compare(y, {"p": p, "q": q}).contest
+    pair = logloss.compare(y, {"p": p, "q": q}).pair
     d = losses_of(y, q) - losses_of(y, p)
     of_t_test = sm.stats.TTestPower()
     needed = of_t_test.solve_power(effect_size=d.mean() / d.std(ddof=1), alpha=0.05, power=0.8)
     # Rounded up, and a formula that is right to a row.
-    assert abs(contest.rows_needed - needed) < 2
-    detectable = of_t_test.solve_power(nobs=3000, alpha=0.05, power=0.8) * d.std(ddof=1)
-    assert contest.detectable == pytest.approx(detectable, rel=1e-5)
+    assert abs(pair.rows_needed - needed) < 2
+    detectable_difference = of_t_test.solve_power(nobs=3000, alpha=0.05, power=0.8) * d.std(ddof=1)
+    assert pair.detectable_difference == pytest.approx(detectable_difference, rel=1e-5)
 
 
 # Text.
@@ -688,7 +703,7 @@ def test_what_cannot_be_told_apart_is_said_with_what_would_tell():
 
 def test_few_positives_have_no_interval():
     found = logloss.compare([1, 0, 0, 1], {"a": [0.6, 0.3, 0.3, 0.7], "b": [0.5] * 4})
-    assert found.lead.reason == "too few positives (2)"
+    assert found.delta.reason == "too few positives (2)"
     assert "no interval: too few positives (2)" in repr(found)
 
 
@@ -712,10 +727,10 @@ def test_whatever_the_rows_are_they_are_told_in_words_and_in_json(table):
 
 def test_soft_labels_of_clusters_are_compared():
     y, p, q = drawn(SEED, 200)
-    contest = logloss.compare(0.8 * y + 0.1, {"p": p, "q": q}, cluster=np.arange(200) // 4).contest
-    assert contest.lead.has_interval
+    pair = logloss.compare(0.8 * y + 0.1, {"p": p, "q": q}, cluster=np.arange(200) // 4).pair
+    assert pair.delta.has_interval
     # What the isotonic fits overfit is known of labels that are drawn.
-    assert contest.miscalibration.reason == "soft labels"
+    assert pair.miscalibration.reason == "soft labels"
 
 
 # Any cut.
@@ -731,7 +746,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(comparison, "MOST_JOINT", 3)
         monkeypatch.setattr(comparison, "LEAST_JOINT", 3)
-        monkeypatch.setattr(contrast, "N_APART", 3)
+        monkeypatch.setattr(contrast, "N_LARGEST_DIFFERENCES", 3)
 
 
 @pytest.mark.slow
@@ -797,9 +812,9 @@ def test_paired_intervals_hold_the_truth(is_clustered):
         if is_clustered:
             rows, luck, options = np.repeat(rows[:120], 5), np.repeat(luck[:120], 5), {"cluster": np.arange(600) // 5}
         y = (luck < truth[rows]).astype(np.uint8)
-        contest = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).contest
-        lead = contest.lead
-        low, high = (lead.low, lead.high) if contest.better == "a" else (-lead.high, -lead.low)
+        pair = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).pair
+        delta = pair.delta
+        low, high = (delta.low, delta.high) if pair.better == "a" else (-delta.high, -delta.low)
         held += low <= right <= high
     assert 0.92 <= held / 400 <= 0.98
 
@@ -821,6 +836,6 @@ def test_looking_every_day_raises_no_false_alarm_too_often(kind):
     alarms = 0
     for _ in range(n_runs):
         y = rng.random(n_periods) < truth
-        _, low, high = sequence_of(PeriodLeads(np.ones(n_periods), of_zero - y * (r - s), ranges, least, 1.0), 0.05)
+        _, low, high = sequence_of(PeriodDeltas(np.ones(n_periods), of_zero - y * (r - s), ranges, least, 1.0), 0.05)
         alarms += bool(((low > expected) | (high < expected)).any())
     assert alarms / n_runs <= 1 - CONFIDENCE

@@ -14,8 +14,8 @@ from logloss.comparison.confidence_sequence import (
     HALVINGS,
     LARGEST_STAKE,
     SHARE_OF_HOEFFDING,
-    PeriodLeads,
-    log_evidence_of,
+    PeriodDeltas,
+    log_e_value_of,
     psi,
     rates_of,
     sequence_of,
@@ -30,9 +30,9 @@ def drawn(seed, n_periods=12, *, by_rows=False):
     random = np.random.default_rng(seed)
     ranges = random.lognormal(0, 1, n_periods)
     least = -ranges * random.random(n_periods)
-    leads = least + ranges * random.random(n_periods)
-    squares = {"squares": leads**2, "squares_of_ranges": ranges**2} if by_rows else {}
-    return PeriodLeads(random.lognormal(0, 0.5, n_periods), leads, ranges, least, 0.7, **squares)
+    deltas = least + ranges * random.random(n_periods)
+    squares = {"squares": deltas**2, "squares_of_ranges": ranges**2} if by_rows else {}
+    return PeriodDeltas(random.lognormal(0, 0.5, n_periods), deltas, ranges, least, 0.7, **squares)
 
 
 @pytest.mark.parametrize("x", [0.0, 1e-9, 1e-3, 0.009999, 0.01, 0.3, 0.99, 1 - 1e-12])
@@ -54,26 +54,26 @@ def test_no_guess_and_no_chance_make_the_mean_of_a_term_exceed_1():
     for share, guess, rate in itertools.product(
         np.linspace(0, 1, 21), np.linspace(least, least + width, 7), np.linspace(0.01, 0.99, 12)
     ):
-        outcomes, chances = np.array([least, least + width]), np.array([1 - share, share])
-        mean = float(outcomes @ chances)
+        outcomes, null_distributions = np.array([least, least + width]), np.array([1 - share, share])
+        mean = float(outcomes @ null_distributions)
         for side in (1, -1):
             largest = guess - least if side > 0 else least + width - guess
             if largest == 0:
                 continue
             at = rate / largest
             grown = np.exp(side * at * (outcomes - mean) - at**2 * psi(np.array([rate])) * (outcomes - guess) ** 2)
-            assert float(grown @ chances) <= 1 + ROUNDED
+            assert float(grown @ null_distributions) <= 1 + ROUNDED
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
 def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
-    leads = drawn(3, by_rows=by_rows)
-    mean, low, high = sequence_of(leads, 0.05)
-    rates, log_weights = rates_of(leads)
+    deltas = drawn(3, by_rows=by_rows)
+    mean, low, high = sequence_of(deltas, 0.05)
+    rates, log_weights = rates_of(deltas)
     weights = np.exp(log_weights)
     assert weights.sum() == pytest.approx(1)
     for last in (0, 4, 11):
-        so_far, total = leads.weights[: last + 1].sum(), leads.leads[: last + 1].sum()
+        so_far, total = deltas.weights[: last + 1].sum(), deltas.deltas[: last + 1].sum()
         for side, end in ((1, low), (-1, high)):
 
             def mixed(s, last=last, side=side):
@@ -81,8 +81,8 @@ def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
                 for rate, weight in zip(rates, weights, strict=True):
                     paid = plain = before = 0.0
                     for t in range(last + 1):
-                        a, r, m = leads.leads[t], leads.ranges[t], leads.least[t]
-                        guess = 0.0 if by_rows else leads.weights[t] * before / leads.weights[: t + 1].sum()
+                        a, r, m = deltas.deltas[t], deltas.ranges[t], deltas.least[t]
+                        guess = 0.0 if by_rows else deltas.weights[t] * before / deltas.weights[: t + 1].sum()
                         guess = min(max(guess, m), m + r)
                         before += a
                         largest = guess - m if side > 0 else m + r - guess
@@ -104,13 +104,13 @@ def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
 
 
 def test_the_unit_of_weights_changes_nothing():
-    leads = drawn(5)
-    scaled = PeriodLeads(
-        *(each * 1024.0 for each in (leads.weights, leads.leads, leads.ranges, leads.least, leads.row))
+    deltas = drawn(5)
+    scaled = PeriodDeltas(
+        *(each * 1024.0 for each in (deltas.weights, deltas.deltas, deltas.ranges, deltas.least, deltas.row))
     )
-    for mine, other in zip(sequence_of(leads, 0.05), sequence_of(scaled, 0.05), strict=True):
+    for mine, other in zip(sequence_of(deltas, 0.05), sequence_of(scaled, 0.05), strict=True):
         assert mine == pytest.approx(other, rel=1e-12)
-    assert log_evidence_of(leads) == pytest.approx(log_evidence_of(scaled), rel=1e-12)
+    assert log_e_value_of(deltas) == pytest.approx(log_e_value_of(scaled), rel=1e-12)
 
 
 def test_evidence_is_1_on_average_whatever_happens_within_a_period():
@@ -121,9 +121,9 @@ def test_evidence_is_1_on_average_whatever_happens_within_a_period():
     mean = 0.0
     for outcome in itertools.product([0, 1], repeat=3):
         best = np.array(outcome)
-        chance = float(np.prod(np.where(best, shares, 1 - shares)))
-        evidence = log_evidence_of(PeriodLeads(np.ones(3), least + ranges * best, ranges, least, 1.0))
-        mean += chance * math.exp(evidence[-1])
+        null_distribution = float(np.prod(np.where(best, shares, 1 - shares)))
+        e_value = log_e_value_of(PeriodDeltas(np.ones(3), least + ranges * best, ranges, least, 1.0))
+        mean += null_distribution * math.exp(e_value[-1])
     assert mean == pytest.approx(1, abs=ROUNDED)
 
 
@@ -135,35 +135,35 @@ def test_evidence_of_independent_rows_is_below_1_on_average():
     for outcome in itertools.product([0, 1], repeat=4):
         best = np.array(outcome).reshape(2, 2)
         rows = least + gaps * best
-        leads = PeriodLeads(
+        deltas = PeriodDeltas(
             np.full(2, 2.0), rows.sum(1), gaps.sum(1), least.sum(1), 1.0, (rows**2).sum(1), (gaps**2).sum(1)
         )
-        mean += float(np.prod(np.where(best, shares, 1 - shares))) * math.exp(log_evidence_of(leads)[-1])
+        mean += float(np.prod(np.where(best, shares, 1 - shares))) * math.exp(log_e_value_of(deltas)[-1])
     assert 0.8 < mean <= 1 + ROUNDED
 
 
 def test_a_stake_is_never_the_whole():
     """A period at its least, at any rate: what is left is positive."""
-    leads = PeriodLeads(np.ones(40), np.full(40, -5.0), np.full(40, 6.0), np.full(40, -5.0), 1.0)
-    assert log_evidence_of(leads)[-1] >= 40 * math.log1p(-LARGEST_STAKE) - math.log(len(HALVINGS))
+    deltas = PeriodDeltas(np.ones(40), np.full(40, -5.0), np.full(40, 6.0), np.full(40, -5.0), 1.0)
+    assert log_e_value_of(deltas)[-1] >= 40 * math.log1p(-LARGEST_STAKE) - math.log(len(HALVINGS))
 
 
 def test_nothing_is_seen_before_the_two_differ():
-    leads = PeriodLeads(
+    deltas = PeriodDeltas(
         np.ones(3), np.array([0.0, 0.1, 0.1]), np.array([0.0, 0.2, 0.2]), np.array([0.0, -0.1, -0.1]), 1.0
     )
-    _, low, high = sequence_of(leads, 0.05)
+    _, low, high = sequence_of(deltas, 0.05)
     assert (low[0], high[0]) == (-math.inf, math.inf)
     assert np.isfinite(low[1:]).all()
-    same = PeriodLeads(np.ones(2), np.zeros(2), np.zeros(2), np.zeros(2), 1.0)
+    same = PeriodDeltas(np.ones(2), np.zeros(2), np.zeros(2), np.zeros(2), 1.0)
     assert not np.isfinite(sequence_of(same, 0.05)[1]).any()
-    assert log_evidence_of(same).tolist() == [0, 0]
+    assert log_e_value_of(same).tolist() == [0, 0]
 
 
 def test_many_periods_are_taken_in_pieces(monkeypatch):
-    leads = drawn(9, 50)
-    whole = *sequence_of(leads, 0.05), log_evidence_of(leads)
+    deltas = drawn(9, 50)
+    whole = *sequence_of(deltas, 0.05), log_e_value_of(deltas)
     monkeypatch.setattr("logloss.comparison.confidence_sequence.PIECE_PERIODS", 7)
-    for mine, other in zip((*sequence_of(leads, 0.05), log_evidence_of(leads)), whole, strict=True):
+    for mine, other in zip((*sequence_of(deltas, 0.05), log_e_value_of(deltas)), whole, strict=True):
         # Sums in another order.
         assert mine == pytest.approx(other, rel=1e-12)

@@ -98,8 +98,8 @@ def test_a_given_forecast_may_stand_beside_estimators():
 def test_a_lead_is_the_loss_of_one_less_that_of_the_other_and_so_are_its_folds():
     found = compare(Y, {"plain": PLAIN, "bayes": GaussianNB()}, X=X, cv=5)
     plain = compare(Y, {"plain": out_of_fold(PLAIN, FIVE), "bayes": out_of_fold(GaussianNB(), FIVE)})
-    assert found.lead == plain.lead
-    assert found.lead.high - found.lead.low > plain.lead.high - plain.lead.low
+    assert found.delta == plain.delta
+    assert found.delta.high - found.delta.low > plain.delta.high - plain.delta.low
 
 
 def test_estimators_are_cloned_and_the_result_says_if_they_were_trained():
@@ -256,10 +256,10 @@ def test_folds_in_the_order_of_time_keep_their_evidence():
     models = {"two": PLAIN, "bayes": GaussianNB()}
     found = compare(FRAME, models, y_true="won", features=["a", "b"], order="day", cv=5)
     assert (found.n_rows, found.n_dropped, found.n_periods, found.folds.n_left_out) == (200, 0, 20, 40)
-    assert not np.isnan(found.contest.course.log_evidence)
+    assert not np.isnan(found.pair.sequential.log_e_value)
     mixed = compare(FRAME, models, y_true="won", features=["a", "b"], order="day", cv=KFold(5))
-    assert mixed.contest.course.sequence.reason == "models of folds were trained on rows that others judge"
-    assert np.isnan(mixed.contest.course.log_evidence)
+    assert mixed.pair.sequential.confidence_sequence.reason == "models of folds were trained on rows that others judge"
+    assert np.isnan(mixed.pair.sequential.log_e_value)
 
 
 def test_given_pairs_of_rows_are_numbers_or_masks():
@@ -321,8 +321,8 @@ def test_a_loss_that_is_infinite_without_two_folds_has_no_interval():
     assert found.log_loss == pytest.approx(np.log(2))
     assert found.log_loss.reason == "infinite where two folds are left out"
     both = compare(Y, {"certain": Certain(), "plain": PLAIN}, X=X, cv=5)
-    assert both.lead.reason == "infinite where two folds are left out"
-    assert not both.contest.is_settled
+    assert both.delta.reason == "infinite where two folds are left out"
+    assert not both.pair.is_significant
 
 
 def test_it_says_and_saves_of_what_the_loss_is(tmp_path):

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import logloss
 from logloss import measure
-from logloss.inference.chance import chance_of
+from logloss.inference.null_distribution import null_distribution_of
 from logloss.inference.recalibration import Recalibration, influences_of
 from logloss.inference.score_table import effective_rows, score_table_of, starts_of_runs, whole_rows
 from logloss.onepass.summaries import scores
@@ -138,7 +138,7 @@ def test_the_parts_of_the_ten_points_are_the_published_ones():
     assert m.uncertainty == pytest.approx(0.610864302054893, abs=1e-14)
     assert m.discrimination == pytest.approx(0.472234865942904, abs=1e-14)
     assert m.miscalibration == pytest.approx(0.194281973838401, abs=1e-14)
-    assert m.miscalibration.by_chance == pytest.approx(0.245865, abs=5e-7)
+    assert m.miscalibration.expected_if_calibrated == pytest.approx(0.245865, abs=5e-7)
     assert m.miscalibration.p_value == pytest.approx(0.753, abs=5e-4)
 
 
@@ -198,7 +198,7 @@ def test_one_row_is_measured():
     assert m.miscalibration == m.log_loss == 2 * LN2
     # Of two outcomes, what happened has the larger excess: its probability.
     assert m.miscalibration.p_value == 0.25
-    assert m.miscalibration.by_chance == pytest.approx(entropy_of(0.25), abs=1e-15)
+    assert m.miscalibration.expected_if_calibrated == pytest.approx(entropy_of(0.25), abs=1e-15)
 
 
 def test_an_infinite_row_spoils_the_miscalibration_only():
@@ -218,8 +218,8 @@ def test_certain_and_right_costs_nothing():
 
 def test_soft_labels_have_no_chance_level_and_say_so():
     m = measure(np.linspace(0, 1, 30), np.linspace(0.1, 0.9, 30))
-    assert math.isnan(m.miscalibration.by_chance)
-    assert m.miscalibration.chance_reason == "soft labels"
+    assert math.isnan(m.miscalibration.expected_if_calibrated)
+    assert m.miscalibration.expected_if_calibrated_reason == "soft labels"
     assert "by chance alone" in repr(m)
     assert "not available" in repr(m)
     assert m.to_dict()["miscalibration_p_value"] is None
@@ -242,7 +242,7 @@ def test_the_scale_of_the_weights_changes_nothing(factor):
     for name in ("discrimination", "miscalibration"):
         assert getattr(a, name) == pytest.approx(float(getattr(b, name)), rel=1e-12)
     # The same labels are drawn, whatever the unit has rounded.
-    assert a.miscalibration.by_chance == pytest.approx(b.miscalibration.by_chance, rel=1e-12)
+    assert a.miscalibration.expected_if_calibrated == pytest.approx(b.miscalibration.expected_if_calibrated, rel=1e-12)
     assert a.miscalibration.p_value == b.miscalibration.p_value
 
 
@@ -324,7 +324,7 @@ def _as_proba(y, z):
 def test_chance_does_not_depend_on_threads_or_rows(monkeypatch):
     y, z = over_confident(500, 9)
     first = measure(y, y_logit=z).miscalibration.__dict__
-    monkeypatch.setattr("logloss.inference.chance.N_THREADS", 1)
+    monkeypatch.setattr("logloss.inference.null_distribution.N_THREADS", 1)
     order = np.random.default_rng(1).permutation(500)
     assert measure(y[order], y_logit=z[order]).miscalibration.__dict__ == first
 
@@ -375,7 +375,7 @@ def test_one_row_that_pays_for_all_bears_all(has_weights):
     y[7], p[7] = 1, 0.3
     weights = {"sample_weight": np.full(200, 0.1)} if has_weights else {}
     m = measure(y, p, **weights)
-    assert (m.share_of_costliest_1_percent, m.share_of_costliest_10_percent) == (1, 1)
+    assert (m.loss_share_of_top_1_percent, m.loss_share_of_top_10_percent) == (1, 1)
 
 
 def test_chance_over_all_outcomes_has_the_same_bits_for_any_order():
@@ -388,7 +388,7 @@ def test_chance_over_all_outcomes_has_the_same_bits_for_any_order():
         for _ in range(6):
             order = rng.permutation(n)
             m = measure(y[order], p[order], sample_weight=w[order]).miscalibration
-            found.add((float(m), m.by_chance, m.p_value))
+            found.add((float(m), m.expected_if_calibrated, m.p_value))
         assert len(found) == 1
 
 
@@ -398,7 +398,7 @@ def test_what_is_drawn_does_not_depend_on_the_unit_of_weights():
     one, other = (measure(y, p, sample_weight=w * unit).miscalibration for unit in (1.0, 2.0**-9))
     # The same labels are drawn; squares of weights are floats.
     assert one.p_value == other.p_value
-    assert one.by_chance == pytest.approx(other.by_chance, rel=1e-12)
+    assert one.expected_if_calibrated == pytest.approx(other.expected_if_calibrated, rel=1e-12)
 
 
 @pytest.mark.parametrize("given", [{}, {"sample_weight": 0.5 + np.arange(40) % 3}])
@@ -424,13 +424,13 @@ def test_miscalibration_says_whether_it_is_more_than_chance():
     random = np.random.default_rng(SEED + 1)
     p = random.uniform(0.05, 0.95, 2_000)
     right, wrong = (measure(random.random(2_000) < truth, p).miscalibration for truth in (p, 0.5 + (p - 0.5) / 2))
-    assert (right.is_beyond_chance, right.is_worth_repairing) == (False, False)
-    assert (wrong.is_beyond_chance, wrong.is_worth_repairing) == (True, True)
+    assert (right.is_significant, right.is_worth_recalibrating) == (False, False)
+    assert (wrong.is_significant, wrong.is_worth_recalibrating) == (True, True)
     assert wrong.p_value <= 0.05 < right.p_value
     few = measure([1, 0] * 8, [0.01, 0.99] * 8).miscalibration
-    assert (few.is_beyond_chance, few.is_worth_repairing) == (True, False)
+    assert (few.is_significant, few.is_worth_recalibrating) == (True, False)
     unknown = measure([0.5, 0.25], [0.4, 0.3]).miscalibration
-    assert (unknown.is_beyond_chance, unknown.is_worth_repairing) == (False, False)
+    assert (unknown.is_significant, unknown.is_worth_recalibrating) == (False, False)
 
 
 def test_places_are_merged_into_runs_that_hold_what_they_held():
@@ -466,7 +466,7 @@ def test_equal_weights_draw_what_none_draw(weight):
     y, z = over_confident(700, 3)
     z = np.round(z, 1)
     plain, weighted = (measure(y, y_logit=z, **more) for more in ({}, {"sample_weight": np.full(700, weight)}))
-    for name in ("by_chance", "by_chance_95", "p_value", "overfitting", "excess"):
+    for name in ("expected_if_calibrated", "quantile_95_if_calibrated", "p_value", "overfitting", "excess"):
         one, other = getattr(plain.miscalibration, name), getattr(weighted.miscalibration, name)
         # Sums of 700 weights are rounded.
         assert one == pytest.approx(other, rel=1e-11), name
@@ -477,7 +477,7 @@ def test_equal_weights_draw_what_none_draw(weight):
 def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypatch):
     """300 calibrated forecasters, 8 rows in each run: at most 37 p-values are up to 0.05, which 1 in 10^7 such samples
     exceeds. Effective rows that were added up made it 80 and more."""
-    monkeypatch.setattr("logloss.inference.chance.MOST_DRAWN", 250)
+    monkeypatch.setattr("logloss.inference.null_distribution.MOST_DRAWN", 250)
     rng = np.random.default_rng(SEED)
     few = 0
     for _ in range(300):
@@ -485,11 +485,11 @@ def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypa
         table = score_table_of(
             measure(rng.random(1_000) < p, p, sample_weight=rng.lognormal(0, spread, 1_000)).summary.scores
         )
-        few += chance_of(table, None, 1.0, 1_000, is_soft=False, most=250).p_value <= 0.05
+        few += null_distribution_of(table, None, 1.0, 1_000, is_soft=False, most=250).p_value <= 0.05
     assert few <= 37
 
 
-@pytest.mark.parametrize(("n", "said", "ones"), [(12, (0.1, 0.4), (1, 5)), (17, (0.45, 0.55), (7, 9))])
+@pytest.mark.parametrize(("n", "predicted", "ones"), [(12, (0.1, 0.4), (1, 5)), (17, (0.45, 0.55), (7, 9))])
 def test_outcomes_that_tie_with_what_was_found_show_as_much(n, said, ones):
     """So many rows at each of two scores: all outcomes are known, many show what was found, to rounding. The share that
     shows as much is drawn within five standard errors."""
@@ -500,8 +500,8 @@ def test_outcomes_that_tie_with_what_was_found_show_as_much(n, said, ones):
         excess = 0.0
         for k, p, share in zip(drawn, said, shares, strict=True):
             excess -= (k * math.log(p) + (n - k) * math.log1p(-p)) / (2 * n) + entropy_of(share) / 2
-        chance = math.prod(stats.binom.pmf(k, n, p) for k, p in zip(drawn, said, strict=True))
-        right += chance if excess >= found - 1e-9 else 0.0
+        null_distribution = math.prod(stats.binom.pmf(k, n, p) for k, p in zip(drawn, said, strict=True))
+        right += null_distribution if excess >= found - 1e-9 else 0.0
     # What was found is one of the 201; where all show as much no draw may be lost.
     error = math.sqrt(max(right * (1 - right), 0.0) / 200)
     assert found.p_value == pytest.approx((1 + 200 * right) / 201, abs=5 * error + 1e-9)

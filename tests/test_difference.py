@@ -15,7 +15,7 @@ from logloss import DataError
 from logloss.answers.estimate import Estimate, student_quantile
 from logloss.data.request import RowOptions
 from logloss.difference.mix import groups_of
-from logloss.inference import chance
+from logloss.inference import null_distribution
 from logloss.measurement.record import summarise
 
 SEED = 41
@@ -87,7 +87,7 @@ def test_errors_of_independent_samples_add_in_squares(months):
 def test_intervals_hold_the_truth(monkeypatch):
     """200 pairs of months from one population: the move is 0 in 90 to 99 of 100 (three standard errors)."""
     # The chance level is not what is tested.
-    monkeypatch.setattr(chance, "N_DRAWS", 2)
+    monkeypatch.setattr(null_distribution, "N_DRAWS", 2)
     rng = np.random.default_rng(SEED)
 
     def sample():
@@ -240,8 +240,8 @@ def test_intervals_within_groups_hold_the_truth_with_clusters():
         cluster = np.repeat(np.arange(30), rng.integers(20, 61, 30))
         y = (rng.random(len(cluster)) < 1 / (1 + np.exp(-rng.normal(0, 1, 30)[cluster]))).astype(np.uint8)
         # Only what `groups_of` reads: the other figures of a measurement take longer than the sums.
-        asked = RowOptions(y_proba=np.full(len(y), 2 / 3), by=cluster % 2, cluster=cluster)
-        summary = summarise(y, asked).summary
+        requested = RowOptions(y_proba=np.full(len(y), 2 / 3), by=cluster % 2, cluster=cluster)
+        summary = summarise(y, requested).summary
         own = {"summary": summary, "n_rows": len(y), "is_soft": False, "n_infinite": 0, "cluster": ("cluster",)}
         return SimpleNamespace(**own, effective_rows=math.nan, log_loss=Estimate(0.5, 0.4, 0.6))
 
@@ -279,7 +279,7 @@ def test_new_impossible_rows_stand_apart():
     assert moved.log_loss == moved.impossible == math.inf
     assert moved.uncertainty == 0.0
     # What is left is the loss of the other rows, over all rows.
-    rest = (79 / 80) * new.log_loss_of_possible - float(old.log_loss)
+    rest = (79 / 80) * new.log_loss_where_finite - float(old.log_loss)
     assert moved.uncertainty - moved.discrimination + moved.miscalibration == pytest.approx(rest, abs=1e-15)
     text = repr(moved)
     assert text.startswith(

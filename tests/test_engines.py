@@ -38,7 +38,7 @@ pytestmark = [
 ]
 MEASURED = {"y_true": "y", "y_proba": "p", "by": "g", "cluster": "c"}
 # What a frame does not know of its rows: their numbers, and the name of the files.
-UNKNOWN = {"costliest", "source"}
+UNKNOWN = {"largest_losses", "source"}
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +104,7 @@ def without(figures, names=UNKNOWN):
 
 
 def costs(measured):
-    return [(row["said"], row["label"], row["log_loss_nats"]) for row in measured.costliest]
+    return [(row["predicted"], row["observed"], row["log_loss_nats"]) for row in measured.largest_losses]
 
 
 def test_files_are_measured_to_the_same_bits(engine, folder):
@@ -130,12 +130,12 @@ def test_keys_are_exact_on_every_engine(engine, tmp_path):
     table["fine"] = pa.array([value.scaleb(-20) for value in ids], pa.decimal128(38, 20))
     pq.write_table(pa.table(table), tmp_path / "rows.parquet", row_group_size=30)
     for column in ("id", "large", "fine"):
-        asked = {"y_true": "y", "y_proba": "p", "by": column, "cluster": column}
-        here = logloss.measure(str(tmp_path), **asked)
+        requested = {"y_true": "y", "y_proba": "p", "by": column, "cluster": column}
+        here = logloss.measure(str(tmp_path), **requested)
         assert (len(here.groups), here.n_clusters) == (100, 100)
         for there in (
-            logloss.measure(str(tmp_path), **asked, engine=engine),
-            logloss.measure(frame_of(engine, str(tmp_path)), **asked),
+            logloss.measure(str(tmp_path), **requested, engine=engine),
+            logloss.measure(frame_of(engine, str(tmp_path)), **requested),
         ):
             assert there.summary.groups.names == here.summary.groups.names
             assert there.summary.clusters.names == here.summary.clusters.names
@@ -143,20 +143,20 @@ def test_keys_are_exact_on_every_engine(engine, tmp_path):
 
 def test_a_row_of_a_frame_is_named_by_its_values(engine, folder, tmp_path):
     measured = logloss.measure(frame_of(engine, folder), y_true="y", y_proba="p", by="g")
-    worst = measured.costliest[0]
+    worst = measured.largest_losses[0]
     assert worst["row"] is None
-    assert worst["values"].startswith(f"y = {worst['label']:g}, p = {worst['said']!r}, g = ")
+    assert worst["values"].startswith(f"y = {worst['observed']:g}, p = {worst['predicted']!r}, g = ")
     assert worst["values"] in repr(measured)
     measured.save(tmp_path / "frame.logloss")
-    assert logloss.load(tmp_path / "frame.logloss").costliest[0]["values"] == worst["values"]
+    assert logloss.load(tmp_path / "frame.logloss").largest_losses[0]["values"] == worst["values"]
 
 
 def test_fits_have_the_certificate_of_one_machine(engine, folder):
-    asked = {"features": ["x0", "x1", "g"], "cluster": "c"}
-    here = logloss.fit(folder, "y", **asked)
-    of_files = logloss.fit(folder, "y", **asked, engine=engine)
-    assert of_files.new_rows.log_loss == pytest.approx(here.new_rows.log_loss, rel=1e-9)
-    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **asked, leave_one_out=False)):
+    requested = {"features": ["x0", "x1", "g"], "cluster": "c"}
+    here = logloss.fit(folder, "y", **requested)
+    of_files = logloss.fit(folder, "y", **requested, engine=engine)
+    assert of_files.out_of_sample.log_loss == pytest.approx(here.out_of_sample.log_loss, rel=1e-9)
+    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **requested, leave_one_out=False)):
         assert model.certificate.is_proven
         assert model.certificate.nats_per_row <= 1e-12
         # Each gap is below 1e-12 nats a row: a step of at most √(2e-12·6,000) ≈ 1e-4 standard errors of about 0.04.
@@ -179,10 +179,10 @@ def test_a_model_is_measured_to_the_same_bits(engine, folder, table, tmp_path):
 
 def test_comparing_and_calibrating_are_the_same_walk(engine, folder):
     """All their figures are made of counted summaries, so that even their words are the same."""
-    asked = {"y_true": "y", "y_logit": ["x0", "x1"], "by": "g", "order": "c"}
-    assert repr(logloss.compare(folder, **asked, engine=engine)) == repr(logloss.compare(folder, **asked))
-    asked = {"y_true": "y", "y_logit": "x0"}
-    assert repr(logloss.calibrate(folder, **asked, engine=engine)) == repr(logloss.calibrate(folder, **asked))
+    requested = {"y_true": "y", "y_logit": ["x0", "x1"], "by": "g", "order": "c"}
+    assert repr(logloss.compare(folder, **requested, engine=engine)) == repr(logloss.compare(folder, **requested))
+    requested = {"y_true": "y", "y_logit": "x0"}
+    assert repr(logloss.calibrate(folder, **requested, engine=engine)) == repr(logloss.calibrate(folder, **requested))
 
 
 def test_rows_of_a_frame_are_shown_by_their_values_in_a_comparison(engine, folder):
@@ -190,13 +190,13 @@ def test_rows_of_a_frame_are_shown_by_their_values_in_a_comparison(engine, folde
     compared = logloss.compare(frame_of(engine, folder), y_true="y", y_logit=["x0", "x1"])
     measured = logloss.measure(frame_of(engine, folder), y_true="y", y_logit="x0")
     assert "a row of the frame" not in repr(compared) + compared.to_html()
-    rows = compared.contest.apart.to_dict()
-    assert set(rows["row"]) == {None} == set(measured.costliest.to_dict()["row"])
-    for named in (rows["values"], measured.costliest.to_dict()["values"]):
+    rows = compared.pair.apart.to_dict()
+    assert set(rows["row"]) == {None} == set(measured.largest_losses.to_dict()["row"])
+    for named in (rows["values"], measured.largest_losses.to_dict()["values"]):
         assert all(text.startswith("y = ") and "x0 = " in text for text in named)
     assert rows["values"][0] in repr(compared)
-    here = logloss.compare(folder, y_true="y", y_logit=["x0", "x1"]).contest.apart.to_dict()
-    assert here["lead_nats"] == rows["lead_nats"]
+    here = logloss.compare(folder, y_true="y", y_logit=["x0", "x1"]).pair.apart.to_dict()
+    assert here["delta_nats"] == rows["delta_nats"]
     assert "values" not in here
 
 

@@ -201,7 +201,7 @@ def test_a_class_without_weight_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("options", "labels", "weights", "said"),
+    ("options", "labels", "weights", "predicted"),
     [
         ({"C": 0.0}, GREEN, None, "`C` must be a number above 0, or inf for no penalty; got 0.0."),
         ({"C": np.nan}, GREEN, None, "`C` must be a number above 0"),

@@ -756,8 +756,8 @@ def test_levels_of_one_class_are_counted_before_any_program(monkeypatch):
     monkeypatch.setattr(separation, "_by_program", lambda *others: (None, None, False))
     model, _ = separated({"k": levels, "x": values}, labels)
     _, codes = np.unique(levels, return_inverse=True)
-    n_each, n_ones = np.bincount(codes), np.bincount(codes, labels)
-    is_pure = (n_ones == 0) | (n_ones == n_each)
+    n_each, n_positive = np.bincount(codes), np.bincount(codes, labels)
+    is_pure = (n_positive == 0) | (n_positive == n_each)
     assert model.separation.n_divided == n_each[is_pure].sum()
     assert model.certificate.is_proven
     mixed = ~is_pure[codes]

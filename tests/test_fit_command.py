@@ -156,7 +156,7 @@ def test_fail_if_holds_for_a_model(run, csv):  # noqa: F811
     words = ("fit", csv, "-y", "label", "--pos-label", "yes")
     assert run(*words, "--fail-if", "log_loss_nats > 0.9")[0] == 0
     assert run(*words, "--fail-if", "log_loss_nats > 0.1")[0] == 1
-    assert run(*words, "--fail-if", "log_loss_on_new_rows_nats > 0.1")[0] == 1
+    assert run(*words, "--fail-if", "log_loss_out_of_sample_nats > 0.1")[0] == 1
     code, _, err = run(*words, "--fail-if", "logloss > 1")
     assert code == 2
     assert "Did you mean log_loss_nats?" in err
@@ -171,7 +171,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "predicted"),
     [
         (["fit", "CSV"], 2, "--y-true"),
         (["fit", "CSV", "-y", "label", "--features", "age", "--exclude", "pay"], 2, "give one of the two"),

@@ -66,7 +66,7 @@ def test_what_groups_add_adds_up_to_nothing():
     y, p, rng = rows(2_000)
     m = measure(y, p, by=rng.integers(0, 20, len(y)), sample_weight=rng.gamma(1, 1, len(y)))
     # 20 terms below 0.1, each rounded once.
-    assert sum(m.groups["adds_nats"]) == pytest.approx(0, abs=20 * 2**-56)
+    assert sum(m.groups["contribution_nats"]) == pytest.approx(0, abs=20 * 2**-56)
     whole = sum(share * loss for share, loss in zip(m.groups["share"], m.groups["log_loss_nats"], strict=True))
     assert whole == pytest.approx(m.log_loss, rel=20 * 2**-53)
 
@@ -122,7 +122,7 @@ def test_an_infinite_row_is_in_its_group_only():
     m = measure([1, 0, 1, 0], [0.0, 0.5, 0.5, 0.5], by=["a", "a", "b", "b"])
     assert m.groups["log_loss_nats"] == [math.inf, math.log(2)]
     assert m.groups["infinite"] == [1, 0]
-    assert m.groups["adds_nats"] == [math.inf, -math.inf]
+    assert m.groups["contribution_nats"] == [math.inf, -math.inf]
 
 
 def test_clustered_errors_are_those_of_the_sums_of_clusters():
@@ -170,7 +170,7 @@ def test_errors_of_groups_are_the_jackknife_of_clusters(weighted):
         assert row["log_loss_nats"] - row["log_loss_nats_low"] == pytest.approx(reach, rel=1e-9)
         assert row["reason"] == ""
         assert math.isnan(row["p_value"])
-        assert row["chance_reason"] == "rows of a cluster depend on each other"
+        assert row["expected_if_calibrated_reason"] == "rows of a cluster depend on each other"
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -193,8 +193,8 @@ def test_errors_of_what_groups_add_are_the_jackknife_of_clusters(weighted):
         error = math.sqrt(np.square(moved).sum())
         # The quantile of t lies between those of the group's clusters and of all: they differ by 2 %.
         reach = student_quantile(row["effective_clusters"] - 1) * error
-        assert row["adds_nats"] == pytest.approx(added(every, mine), rel=1e-9)
-        assert row["adds_nats_high"] - row["adds_nats"] == pytest.approx(reach, rel=0.06)
+        assert row["contribution_nats"] == pytest.approx(added(every, mine), rel=1e-9)
+        assert row["contribution_nats_high"] - row["contribution_nats"] == pytest.approx(reach, rel=0.06)
 
 
 def test_errors_of_what_groups_add_are_those_of_the_contributions():
@@ -222,15 +222,15 @@ def test_few_clusters_of_a_group_have_no_interval_and_it_is_said():
     few, many = measure(y, p, by=group, cluster=cluster).groups
     assert few["reason"] == f"too few clusters ({few['effective_clusters']:.1f} effective)"
     assert few["effective_clusters"] < 8
-    assert all(math.isnan(few[f"{name}_nats_low"]) for name in ("log_loss", "adds"))
-    assert many["adds_nats_low"] < many["adds_nats"] < many["adds_nats_high"]
+    assert all(math.isnan(few[f"{name}_nats_low"]) for name in ("log_loss", "contribution"))
+    assert many["contribution_nats_low"] < many["contribution_nats"] < many["contribution_nats_high"]
     # One cluster outweighs the others of all rows, but not of one of the groups.
     heavy = measure(
         y, p, by=np.where(cluster == 0, "a", "b"), cluster=cluster, sample_weight=np.where(cluster, 1, 99.0)
     )
     assert heavy.groups["reason"][1].startswith("adds: too few clusters (")
     assert heavy.groups["log_loss_nats_low"][1] < heavy.groups["log_loss_nats"][1]
-    assert math.isnan(heavy.groups["adds_nats_low"][1])
+    assert math.isnan(heavy.groups["contribution_nats_low"][1])
 
 
 def test_the_groups_of_clusters_say_how_they_were_counted():
@@ -248,7 +248,7 @@ def test_groups_that_are_not_listed_have_sums_by_cluster_together():
     y, p, group, cluster, _ = clustered_rows()
     found = measure(y, p, by=group, groups=["b"], cluster=cluster).groups
     expected = measure(y, p, by=np.where(group == "b", "b", "others"), cluster=cluster).groups
-    for name in ("effective_clusters", "log_loss_nats_low", "adds_nats_high"):
+    for name in ("effective_clusters", "log_loss_nats_low", "contribution_nats_high"):
         assert found[name] == expected[name]
 
 
@@ -277,7 +277,7 @@ def test_rows_of_a_cluster_do_not_narrow_the_interval_of_a_group():
     twenty = measure(
         *(np.repeat(each, 20) for each in (y, p)), by=np.repeat(group, 20), cluster=np.arange(20_000) // 20
     )
-    for name in ("log_loss_nats_low", "log_loss_nats_high", "adds_nats_low", "adds_nats_high"):
+    for name in ("log_loss_nats_low", "log_loss_nats_high", "contribution_nats_low", "contribution_nats_high"):
         # Sums of twenty equal terms, divided by twenty times as much.
         assert twenty.groups[name] == pytest.approx(once[name], rel=1e-9)
 
@@ -297,7 +297,7 @@ def test_what_groups_add_has_the_errors_of_weighted_rows():
         inside, outside = squares[mine].sum(), squares[~mine].sum()
         degrees = (inside + outside) ** 2 / (inside**2 / (own - 1) + outside**2 / (effective - 1))
         reach = student_quantile(degrees) * math.sqrt(inside + outside)
-        assert row["adds_nats_high"] - row["adds_nats"] == pytest.approx(reach, rel=1e-9)
+        assert row["contribution_nats_high"] - row["contribution_nats"] == pytest.approx(reach, rel=1e-9)
 
 
 @pytest.mark.slow
@@ -385,7 +385,7 @@ def test_tables_of_an_answer_go_to_every_frame():
     y, p, rng = rows(500)
     m = logloss.measure(y, p, by=rng.choice(["a", None], len(y)))
     assert m.groups.to_pandas()["rows"].sum() == m.groups.to_polars()["rows"].sum() == 500
-    assert m.costliest.to_pandas().shape == (20, 5)
+    assert m.largest_losses.to_pandas().shape == (20, 5)
 
 
 @pytest.mark.slow
@@ -397,10 +397,10 @@ def test_what_a_group_adds_has_an_interval_as_wide_as_it_scatters():
         group, proba = rng.integers(0, 3, 1_000), rng.random(1_000)
         labels = (rng.random(1_000) < np.where(group == 0, 0.5, proba)).astype(int)
         row = measure(labels, proba, by=group).groups[0]
-        added.append(row["adds_nats"])
-        reach.append((row["adds_nats_high"] - row["adds_nats_low"]) / (2 * 1.959964))
+        added.append(row["contribution_nats"])
+        reach.append((row["contribution_nats_high"] - row["contribution_nats_low"]) / (2 * 1.959964))
         # ∫ −log of a uniform p is 1 nat for a coin, ½ for a calibrated forecaster: a third adds (1 − 2/3)/3.
-        held += row["adds_nats_low"] <= (1 - 2 / 3) / 3 <= row["adds_nats_high"]
+        held += row["contribution_nats_low"] <= (1 - 2 / 3) / 3 <= row["contribution_nats_high"]
     assert np.std(added) == pytest.approx(np.mean(reach), rel=0.12)
     assert held >= 300 * 0.91
 

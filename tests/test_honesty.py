@@ -114,8 +114,10 @@ def test_what_a_calibration_saves_is_found_in_the_population(cases, name):
     import _honesty_repair
 
     found = answers(cases("repair")[name], 60)
-    assert not any(math.isnan(each["saves"][0]) for each in found)
-    assert sum(not each["saves"][0] <= 0 <= each["saves"][1] for each in found) <= most(60, MISSES)
+    assert not any(math.isnan(each["expected_reduction"][0]) for each in found)
+    assert sum(not each["expected_reduction"][0] <= 0 <= each["expected_reduction"][1] for each in found) <= most(
+        60, MISSES
+    )
     bias = _honesty_repair.bias_of(found)
     assert abs(bias["bias"]) <= max(5 * bias["error"], _honesty_repair.UNSEEN)
 
@@ -128,9 +130,9 @@ def test_one_heavy_row_does_not_decide_which_forecast_is_better():
         truth = random.normal(0, 1, n_rows)
         labels = (random.random(n_rows) < expit(truth)).astype(int)
         noisy = {name: truth + random.normal(0, 0.6, n_rows) for name in "ab"}
-        lead = logloss.compare(labels, y_logit=noisy, sample_weight=weights).contest.lead
-        assert lead.has_interval
-        n_wrong += not lead.low <= 0 <= lead.high
+        delta = logloss.compare(labels, y_logit=noisy, sample_weight=weights).pair.delta
+        assert delta.has_interval
+        n_wrong += not delta.low <= 0 <= delta.high
     assert n_wrong <= most(n, MISSES)
 
 

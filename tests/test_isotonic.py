@@ -60,7 +60,7 @@ def test_chance_of_all_equals_its_twin(rows):
         if_one, if_zero = -np.log(p), -np.log1p(-p)
     w = w / w.sum()
     # No outcome lies at the bound: it is between two of them but by accident.
-    found = isotonic.chance_of_all(scores, w, p, if_one, if_zero, 0.12345)
-    expected = reference.chance_of_all(scores, w, p, if_one, if_zero, 0.12345)
+    found = isotonic.null_distribution_of_all(scores, w, p, if_one, if_zero, 0.12345)
+    expected = reference.null_distribution_of_all(scores, w, p, if_one, if_zero, 0.12345)
     # 64 outcomes, each a product of six factors: 2^-45.
     assert found == pytest.approx(expected, rel=2.0**-45, abs=2.0**-48)

@@ -39,7 +39,7 @@ def by_hand(features, labels, weights=None, counts=None, **options):
 @pytest.mark.parametrize("l2", [0.0, 2.0])
 def test_small_tables_are_refitted_without_each_row(l2):
     features, labels = drawn(40)
-    new = logloss.fit(features, labels, l2=l2).new_rows
+    new = logloss.fit(features, labels, l2=l2).out_of_sample
     assert (new.kind, new.n_rows, new.n_infinite) == ("refits", 40, 0)
     # Both sides are certified; a half squared decrement of 1e-20 a row moves a logit by less than 1e-9.
     assert new.log_loss == pytest.approx(by_hand(features, labels, l2=l2), abs=1e-9)
@@ -50,10 +50,10 @@ def test_a_row_is_left_out_with_its_weight_and_one_of_its_counts():
     features, labels = drawn(30, width=2)
     rng = np.random.default_rng(SEED)
     weights, counts = rng.gamma(1.0, 1.0, 30), rng.integers(1, 4, 30)
-    new = logloss.fit(features, labels, l2=0.5, sample_weight=weights).new_rows
+    new = logloss.fit(features, labels, l2=0.5, sample_weight=weights).out_of_sample
     assert new.log_loss == pytest.approx(by_hand(features, labels, weights, l2=0.5), abs=1e-9)
-    counted = logloss.fit(features, labels, l2=0.5, counts=counts).new_rows
-    copies = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts), l2=0.5).new_rows
+    counted = logloss.fit(features, labels, l2=0.5, counts=counts).out_of_sample
+    copies = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts), l2=0.5).out_of_sample
     assert counted.log_loss == pytest.approx(copies.log_loss, abs=1e-9)
 
 
@@ -61,29 +61,29 @@ def test_rows_without_which_the_others_are_separated_cost_without_limit():
     """Two points hold the ten together: without either a line divides the rest."""
     x, y = [-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6], [0, 0, 1, 0, 1, 1, 1, 1, 1, 1]
     model = logloss.fit(x, y)
-    assert (model.new_rows.log_loss, model.new_rows.n_infinite) == (math.inf, 2)
-    assert model.new_rows.first_infinite == "row 2"
+    assert (model.out_of_sample.log_loss, model.out_of_sample.n_infinite) == (math.inf, 2)
+    assert model.out_of_sample.first_infinite == "row 2"
     assert "inf on new rows" in repr(model)
     assert "without any of 2 rows (first: row 2) the others are separated" in repr(model)
-    assert model.to_dict()["log_loss_on_new_rows_nats"] == "inf"
+    assert model.to_dict()["log_loss_out_of_sample_nats"] == "inf"
 
 
 def test_the_only_row_of_a_class_leaves_none_behind():
     model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 0], l2=1.0)
-    assert model.new_rows.n_infinite == 1
-    assert model.new_rows.first_infinite == "row 2"
+    assert model.out_of_sample.n_infinite == 1
+    assert model.out_of_sample.first_infinite == "row 2"
 
 
 def test_one_step_is_near_to_a_refit_on_a_thousand_rows(monkeypatch):
     """The step's own error is of second order in the leverages, here about 0.004 each."""
     features, labels = drawn(900)
-    exact = logloss.fit(features, labels).new_rows
+    exact = logloss.fit(features, labels).out_of_sample
     monkeypatch.setattr(recipe, "KEPT_WHOLE", 10)
     monkeypatch.setattr(leave_one_out, "KEPT_WHOLE", 10)
     model = logloss.fit(features, labels)
-    assert model.new_rows.kind == "steps"
+    assert model.out_of_sample.kind == "steps"
     increase = exact.log_loss - model.log_loss
-    assert model.new_rows.log_loss - model.log_loss == pytest.approx(increase, rel=0.02)
+    assert model.out_of_sample.log_loss - model.log_loss == pytest.approx(increase, rel=0.02)
     # What theory says of it: about one parameter per row, in nats twice the half of it that fitting gains.
     assert increase == pytest.approx(2 * model.estimation_error, rel=0.2)
 
@@ -101,20 +101,20 @@ def test_steps_see_categories_as_columns_of_zeros_and_ones(monkeypatch):
     labels = (rng.random(n_rows) < 1 / (1 + np.exp(-0.05 * (frame.age - 40) - (frame.city == "b")))).astype(int)
     wide = pd.get_dummies(frame, drop_first=True).astype(float)
     narrow_model, wide_model = logloss.fit(frame, labels), logloss.fit(wide, labels)
-    assert narrow_model.new_rows.kind == wide_model.new_rows.kind == "steps"
-    assert narrow_model.new_rows.log_loss == pytest.approx(wide_model.new_rows.log_loss, abs=1e-12)
+    assert narrow_model.out_of_sample.kind == wide_model.out_of_sample.kind == "steps"
+    assert narrow_model.out_of_sample.log_loss == pytest.approx(wide_model.out_of_sample.log_loss, abs=1e-12)
 
 
 def test_a_sample_of_a_large_table_says_what_all_of_it_does(monkeypatch):
     features, labels = drawn(60_000)
     whole = logloss.fit(features, labels)
-    assert whole.new_rows.kind == "steps"
+    assert whole.out_of_sample.kind == "steps"
     monkeypatch.setattr(leave_one_out, "SAMPLED_FROM", 50_000)
     model = logloss.fit(features, labels)
-    assert (model.new_rows.kind, model.new_rows.n_rows) == ("sampled steps", 6_000)
-    increase = whole.new_rows.log_loss - whole.log_loss
+    assert (model.out_of_sample.kind, model.out_of_sample.n_rows) == ("sampled steps", 6_000)
+    increase = whole.out_of_sample.log_loss - whole.log_loss
     # Of 6,000 rows the mean of something whose spread is twice its size: four standard errors are a tenth.
-    assert model.new_rows.log_loss - model.log_loss == pytest.approx(increase, rel=0.1)
+    assert model.out_of_sample.log_loss - model.log_loss == pytest.approx(increase, rel=0.1)
 
 
 def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():
@@ -124,17 +124,17 @@ def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():
     labels = (rng.random(2_000) < 0.4).astype(int)
     labels[:13] = np.arange(13) == 7
     model = logloss.fit({"city": city}, labels)
-    assert model.new_rows.kind == "steps"
-    assert (model.new_rows.log_loss, model.new_rows.n_infinite) == (math.inf, 1)
-    assert model.new_rows.first_infinite == "row 7"
-    assert math.isfinite(model.new_rows.log_loss_of_possible)
+    assert model.out_of_sample.kind == "steps"
+    assert (model.out_of_sample.log_loss, model.out_of_sample.n_infinite) == (math.inf, 1)
+    assert model.out_of_sample.first_infinite == "row 7"
+    assert math.isfinite(model.out_of_sample.log_loss_where_finite)
 
 
 def test_the_only_positive_row_of_many_may_be_left_out():
     """The others hold no row of the positive class, which in a table of their own would be refused."""
     values = np.random.default_rng(SEED).normal(size=2_000)
     labels = np.where(np.arange(2_000) == 7, "yes", "no")
-    new = logloss.fit(values, labels, pos_label="yes").new_rows
+    new = logloss.fit(values, labels, pos_label="yes").out_of_sample
     assert (new.log_loss, new.n_infinite, new.first_infinite) == (math.inf, 1, "row 7")
 
 
@@ -146,11 +146,11 @@ def test_nothing_is_suspected_where_nothing_is_wrong(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(leave_one_out, "refit_without", refuse)
-    assert math.isfinite(logloss.fit(features, labels).new_rows.log_loss)
+    assert math.isfinite(logloss.fit(features, labels).out_of_sample.log_loss)
     assert leftout.SUSPICIOUS < 1
 
 
 def test_new_rows_are_not_asked_of_a_separated_table():
     with pytest.warns(logloss.SeparationWarning):
-        assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]).new_rows is None
-    assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], leave_one_out=False).new_rows is None
+        assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]).out_of_sample is None
+    assert logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], leave_one_out=False).out_of_sample is None

@@ -29,7 +29,7 @@ SEED = 41
 LN2 = math.log(2)
 KINDS = ("hard", "hard logits", "soft", "weighted", "soft weighted", "counts", "soft counts")
 ESTIMATES = ("log_loss", "uncertainty", "skill", "base_rate", "brier")
-PLAIN = ("mean_proba", "expected_log_loss", "expected_gap", "expected_z", "log_loss_of_possible", "ratio")
+PLAIN = ("mean_proba", "expected_log_loss", "log_loss_minus_expected", "expected_z", "log_loss_where_finite", "ratio")
 
 
 def measured(table: Table) -> Measurement:
@@ -76,12 +76,12 @@ def plainly(table: Table) -> dict[str, float]:
     rate, s = found["base_rate"], found["log_loss"]
     found["uncertainty"] = -(rate * math.log(rate) + (1 - rate) * math.log1p(-rate))
     found["skill"] = 1 - s / found["uncertainty"]
-    found["expected_gap"] = s - found["expected_log_loss"]
-    found["log_loss_of_possible"] = s
+    found["log_loss_minus_expected"] = s - found["expected_log_loss"]
+    found["log_loss_where_finite"] = s
     found["ratio"] = found["mean_proba"] / rate
     is_soft = not np.isin(y, (0, 1)).all()
     spread = math.sqrt((w**2 * p * (1 - p) * z**2).sum()) / total
-    found["expected_z"] = math.nan if is_soft else found["expected_gap"] / spread
+    found["expected_z"] = math.nan if is_soft else found["log_loss_minus_expected"] / spread
 
     # The jackknife's 1 − w/W for each row, on average over the squares of the weights; (n − 1)/n of equal ones.
     leverage = (w**3).sum() / (total * (w**2).sum())
@@ -159,9 +159,9 @@ def test_the_ten_points_are_under_confident():
     """The penalised fit: gap −.0945, z −.603; at the maximum of the likelihood the gap is 0."""
     x, y = np.array(TEN_POINTS["x"]), np.array(TEN_POINTS["y"])
     penalised, likeliest = (measure(y, y_logit=f["intercept"] + f["slope"] * x) for f in TEN_POINTS["fits"])
-    assert penalised.expected_gap == pytest.approx(-0.094466, abs=1e-6)
+    assert penalised.log_loss_minus_expected == pytest.approx(-0.094466, abs=1e-6)
     assert penalised.expected_z == pytest.approx(-0.603, abs=1e-3)
-    assert abs(likeliest.expected_gap) < 1e-14
+    assert abs(likeliest.log_loss_minus_expected) < 1e-14
 
 
 # Laws of what is reported.
@@ -311,16 +311,16 @@ def test_halls_transformation_is_inverted(x, skewness):
     assert abs(math.fsum(terms) - x) <= 1e-8 * max(1.0, *map(abs, terms))
 
 
-@pytest.mark.parametrize(("n_ones", "n_zeros", "reason"), [
+@pytest.mark.parametrize(("n_positive", "n_zeros", "reason"), [
     (19, 500, "too few positives (19)"),
     (500, 19, "too few negatives (19)"),
     (0, 40, "too few positives (0)"),
     (5, 5, "too few positives (5)"),
     (20, 20, ""),
 ])  # fmt: skip
-def test_few_rows_of_a_class_have_no_interval_of_the_loss_and_say_why(n_ones, n_zeros, reason):
+def test_few_rows_of_a_class_have_no_interval_of_the_loss_and_say_why(n_positive, n_zeros, reason):
     rng = np.random.default_rng(SEED)
-    m = measure([1] * n_ones + [0] * n_zeros, rng.uniform(0.1, 0.9, n_ones + n_zeros))
+    m = measure([1] * n_positive + [0] * n_zeros, rng.uniform(0.1, 0.9, n_positive + n_zeros))
     assert FEWEST_OF_RARER_CLASS == 20
     for estimate in (m.log_loss, m.brier):
         assert estimate.reason == reason
@@ -386,8 +386,8 @@ def test_intervals_of_skewed_losses_cover(n_rows, base_rate, capsys):
 def test_infinity_comes_with_its_rows_and_what_is_left():
     m = measure([1, 0, 0, 0], [1, 1, 0, 0])
     assert (float(m.log_loss), m.n_infinite, m.first_infinite) == (math.inf, 1, "row 1")
-    assert (m.log_loss_of_possible, m.log_loss.reason, float(m.skill)) == (0.0, "infinite", -math.inf)
-    assert (m.expected_gap, math.isnan(m.expected_z)) == (math.inf, True)
+    assert (m.log_loss_where_finite, m.log_loss.reason, float(m.skill)) == (0.0, "infinite", -math.inf)
+    assert (m.log_loss_minus_expected, math.isnan(m.expected_z)) == (math.inf, True)
     said = repr(m)
     assert "1 of 4 rows was given probability 0 (first: row 1); 0.0000 without it" in said
     many = measure([0, 0, 1, 1, 1], [1.0, 1.0, 1.0, 0.5, 0.0])
@@ -396,13 +396,13 @@ def test_infinity_comes_with_its_rows_and_what_is_left():
 
 def test_the_mean_of_the_possible_is_weighted():
     m = measure([1, 1, 0], [0.0, 0.5, 0.75], sample_weight=[5, 1, 3])
-    assert m.log_loss_of_possible == pytest.approx((LN2 + 3 * math.log(4)) / 4, abs=1e-15)
+    assert m.log_loss_where_finite == pytest.approx((LN2 + 3 * math.log(4)) / 4, abs=1e-15)
 
 
 def test_nothing_possible_has_no_mean():
     m = measure([1, 1], [0.0, 0.0])
-    assert math.isnan(m.log_loss_of_possible)
-    assert m.to_dict()["log_loss_of_possible_nats"] is None
+    assert math.isnan(m.log_loss_where_finite)
+    assert m.to_dict()["log_loss_where_finite_nats"] is None
     assert "without" not in repr(m)
 
 
@@ -537,7 +537,7 @@ def test_json_is_strict_and_has_units_in_its_names():
     assert figures_of["log_loss_bits"] == m.log_loss / LN2
     assert figures_of["log_loss_nats_low"] == m.log_loss.low
     assert figures_of["confidence"] == CONFIDENCE == 0.95
-    assert figures_of["n_positive"] == m.n_ones
+    assert figures_of["n_positive"] == m.n_positive
 
 
 def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
@@ -641,7 +641,7 @@ def test_calls_side_by_side_have_the_same_bits(n_rows):
 
     def figures(order):
         found = measure(y[order], p[order], sample_weight=w[order], by=np.arange(n_rows)[order] % 3).to_dict()
-        del found["costliest"]
+        del found["largest_losses"]
         return json.dumps(found)
 
     with ThreadPoolExecutor(4) as pool:

@@ -257,7 +257,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(cluster_sums, "MOST_PAIRS", 5)
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
-        monkeypatch.setattr(contrast, "N_APART", 2)
+        monkeypatch.setattr(contrast, "N_LARGEST_DIFFERENCES", 2)
         monkeypatch.setattr(features, "MOST_KEPT", 2)
         monkeypatch.setattr(features, "MOST_LEVELS", 3)
 

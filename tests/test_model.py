@@ -434,5 +434,5 @@ def test_a_fit_that_stopped_far_from_its_optimum_has_no_errors():
     features, labels, _ = drawn(17)
     with pytest.warns(logloss.ConvergenceWarning, match="stopped after 1 pass: "):
         model = logloss.fit(features, labels, max_passes=1)
-    assert (model.errors, model.new_rows) == (None, None)
+    assert (model.errors, model.out_of_sample) == (None, None)
     assert "errors     not shown: the fit stopped too far from its optimum" in repr(model)

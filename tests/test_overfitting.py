@@ -40,10 +40,10 @@ def test_overfitting_is_that_of_all_outcomes(n_rows, shares):
     best = isotonic_regression(proba, weights=n_rows).x
     mean = 0.0
     for ones in itertools.product(*(range(n + 1) for n in n_rows)):
-        chance = math.prod(stats.binom.pmf(k, n, g) for k, n, g in zip(ones, n_rows, proba, strict=True))
+        null_distribution = math.prod(stats.binom.pmf(k, n, g) for k, n, g in zip(ones, n_rows, proba, strict=True))
         fit = isotonic_regression(np.divide(ones, n_rows), weights=n_rows).x
         for k, n, g, f in zip(ones, n_rows, best, fit, strict=True):
-            mean += chance * (-k * math.log(g) - (n - k) * math.log1p(-g) - n * entropy_of(f))
+            mean += null_distribution * (-k * math.log(g) - (n - k) * math.log1p(-g) - n * entropy_of(f))
     found = overfitting_of(table)
     assert found.nats == pytest.approx(mean / sum(n_rows), abs=5 * found.error / math.sqrt(overfitting.N_DRAWS))
 
@@ -103,7 +103,7 @@ BENDS = {
 @pytest.mark.parametrize("name", BENDS)
 def test_intervals_of_the_excess_hold_the_population(name, spread, monkeypatch):
     """Of 200 samples at least 165 where 93 % should: fewer has a chance of 5e-7."""
-    monkeypatch.setattr("logloss.inference.chance.N_DRAWS", 2)
+    monkeypatch.setattr("logloss.inference.null_distribution.N_DRAWS", 2)
     rng = np.random.default_rng(SEED)
     right = population(BENDS[name])
     held = [0, 0]

@@ -95,7 +95,7 @@ def test_what_was_said_of_periods_is_kept():
 
 
 def test_forecasts_that_change_within_a_period_have_no_sequence():
-    course = compared(order=range(N), within="changing").contest.course
-    assert not course.sequence.has_interval
-    assert course.sequence.reason == "forecasts change within a period"
-    assert compared(order=range(N)).contest.course.sequence.has_interval
+    sequential = compared(order=range(N), within="changing").pair.sequential
+    assert not sequential.confidence_sequence.has_interval
+    assert sequential.confidence_sequence.reason == "forecasts change within a period"
+    assert compared(order=range(N)).pair.sequential.confidence_sequence.has_interval

@@ -53,7 +53,7 @@ def test_what_a_period_could_have_been_is_right_at_every_end_of_the_scale(r, s, 
     gap, ranged = float(abs(differences[y])), abs(r - s)
     assert abs(4 * found.least[0] - float(min(*differences, 0))) <= slack
     assert abs(4 * found.ranges[0] - ranged) <= slack
-    assert abs(4 * found.leads[0] - float(differences[y])) <= slack
+    assert abs(4 * found.deltas[0] - float(differences[y])) <= slack
     assert abs(16 * found.squares[0] - gap**2) <= (2 * gap + slack) * slack
     assert abs(16 * found.squares_of_range[0] - ranged**2) <= (2 * ranged + slack) * slack
     assert found.total == 4
@@ -75,7 +75,7 @@ def test_sums_are_those_of_the_rows_of_each_period():
             total = weights.sum()
             for name, rows in (
                 ("weights", weights / total),
-                ("leads", weights * d / total),
+                ("deltas", weights * d / total),
                 ("least", weights * low / total),
                 ("ranges", weights * ranges / total),
                 ("squares", (weights * d / total) ** 2),
@@ -127,9 +127,9 @@ def test_zero_and_what_happened_lie_between_the_bounds(table):
         turned.least, -(found.least + found.ranges), rtol=1e-15, atol=ROUNDING * found.ranges + SUBNORMAL
     )
     assert np.array_equal(turned.ranges, found.ranges)
-    assert np.array_equal(turned.leads, -found.leads)
+    assert np.array_equal(turned.deltas, -found.deltas)
     is_whole = ~found.n_infinite.any(axis=1) & (found.n_unbounded == 0)
     losses = sum(each.sum("c") / each.sum("w") for each in summary.losses)
     slack = ROUNDING * losses + ROUNDING * found.ranges + SUBNORMAL
-    assert (found.leads >= found.least - slack)[is_whole].all()
-    assert (found.leads <= found.least + found.ranges + slack)[is_whole].all()
+    assert (found.deltas >= found.least - slack)[is_whole].all()
+    assert (found.deltas <= found.least + found.ranges + slack)[is_whole].all()

@@ -51,11 +51,11 @@ def test_the_rows_of_a_plan_are_those_of_the_t_test(effect, power, alpha):
     """Within a row of the exact power, and more than the normal test needs by what t needs; both of statsmodels."""
     found = logloss.plan(std=1.0, difference=effect, power=power, confidence=1 - alpha)
     # To show the wrong forecast as the better one is no power: one tail.
-    asked = {"effect_size": effect, "alpha": alpha / 2, "power": power, "alternative": "larger"}
-    exact = TTestPower().solve_power(**asked)
+    requested = {"effect_size": effect, "alpha": alpha / 2, "power": power, "alternative": "larger"}
+    exact = TTestPower().solve_power(**requested)
     assert -1 < found.rows_needed - exact < 2
     # ratio=0: one sample; its formula has no term for Student's t.
-    normal = NormalIndPower(ddof=0).solve_power(**asked, ratio=0)
+    normal = NormalIndPower(ddof=0).solve_power(**requested, ratio=0)
     assert found.rows_needed - normal == pytest.approx(scipy.stats.norm.ppf(1 - alpha / 2) ** 2 / 2, abs=1.01)
 
 
@@ -75,12 +75,12 @@ def test_a_margin_is_one_sided():
 def test_rows_difference_and_power_are_one_formula_read_three_ways():
     shown, spread = Shown(0.98, 0.9), Spread(0.3, 12.5)
     rows = shown.rows(0.01, spread)
-    assert shown.detectable(spread, rows) == pytest.approx(0.01, rel=1e-12)
+    assert shown.detectable_difference(spread, rows) == pytest.approx(0.01, rel=1e-12)
     assert shown.power_of(0.01, spread, rows) == pytest.approx(0.9, rel=1e-12)
 
 
 def test_too_few_rows_show_nothing():
-    assert Shown().detectable(Spread(1.0), 1) == math.inf
+    assert Shown().detectable_difference(Spread(1.0), 1) == math.inf
     assert Shown().power_of(9.0, Spread(1.0), 1) == 0.0
     assert repr(logloss.plan(std=0.1, n_rows=1)).startswith("1 row shows nothing: too few")
 
@@ -96,7 +96,9 @@ def test_rows_that_there_are():
     found = logloss.plan(std=0.1, n_rows=1000, difference=0.005)
     exact = TTestPower()
     assert found.power_reached == pytest.approx(exact.power(0.05, 1000, 0.05), abs=1e-3)
-    assert found.detectable == pytest.approx(0.1 * exact.solve_power(nobs=1000, alpha=0.05, power=0.8), rel=1e-3)
+    assert found.detectable_difference == pytest.approx(
+        0.1 * exact.solve_power(nobs=1000, alpha=0.05, power=0.8), rel=1e-3
+    )
     assert logloss.plan(std=0.1, n_rows=1000).rows_needed is None
 
 
@@ -124,22 +126,24 @@ def test_the_power_is_what_is_promised(base_rate):
 
 def test_a_pilot_says_what_compare_says(pilot):
     found = logloss.plan(pilot)
-    assert found.rows_needed == pilot.contest.rows_needed
-    assert logloss.plan(pilot, n_rows=4000).detectable == pytest.approx(pilot.contest.detectable, rel=1e-12)
+    assert found.rows_needed == pilot.pair.rows_needed
+    assert logloss.plan(pilot, n_rows=4000).detectable_difference == pytest.approx(
+        pilot.pair.detectable_difference, rel=1e-12
+    )
     d = differences(*forecasts(4000))
     assert found.std == pytest.approx(d.std(ddof=1), rel=1e-9)
-    assert (found.difference_from, found.difference) == ("pilot", float(pilot.lead))
+    assert (found.difference_from, found.difference) == ("pilot", float(pilot.delta))
 
 
 def test_the_lead_of_a_pilot_is_not_taken_for_the_true_one(pilot):
     found = logloss.plan(pilot)
     assert "the pilot's, which is not the true one" in repr(found)
-    low, high = (logloss.plan(pilot, difference=end).rows_needed for end in (pilot.lead.low, pilot.lead.high))
+    low, high = (logloss.plan(pilot, difference=end).rows_needed for end in (pilot.delta.low, pilot.delta.high))
     assert (found.rows_needed_if_low, found.rows_needed_if_high) == (low, high)
     # Power of the difference that was found says no more than its p-value does.
     assert math.isnan(logloss.plan(pilot, n_rows=9000).power_reached)
     few = logloss.compare(*forecasts(120))
-    assert few.lead.low < 0 < few.lead
+    assert few.delta.low < 0 < few.delta
     assert "and no number at its lower one" in repr(logloss.plan(few))
 
 
@@ -181,19 +185,23 @@ def test_autocorrelation_counts_where_it_is_more_than_chance():
     of = {"old": expit(z), "new": expit(z + 0.3)}
     plain, ordered = logloss.compare(labels, of), logloss.compare(labels, of, order=day)
     ratio = (logloss.plan(ordered, difference=0.01).std / logloss.plan(plain, difference=0.01).std) ** 2
-    course = ordered.contest.course
-    error = (course.dependent.high - course.dependent) / scipy.stats.t.ppf(0.975, course.n_cosines)
-    assert ratio == pytest.approx((error / plain.contest.error) ** 2, rel=1e-6)
+    sequential = ordered.pair.sequential
+    error = (sequential.autocorrelation_robust.high - sequential.autocorrelation_robust) / scipy.stats.t.ppf(
+        0.975, sequential.n_cosines
+    )
+    assert ratio == pytest.approx((error / plain.pair.error) ** 2, rel=1e-6)
     assert ratio > 1.5
-    assert logloss.plan(ordered).rows_needed == ordered.contest.rows_needed > plain.contest.rows_needed
-    assert logloss.plan(ordered, n_rows=10_000).detectable == pytest.approx(ordered.contest.detectable, rel=1e-9)
+    assert logloss.plan(ordered).rows_needed == ordered.pair.rows_needed > plain.pair.rows_needed
+    assert logloss.plan(ordered, n_rows=10_000).detectable_difference == pytest.approx(
+        ordered.pair.detectable_difference, rel=1e-9
+    )
 
 
 def test_another_pair_of_the_pilot():
     labels, of = forecasts(2000)
     three = logloss.compare(labels, of | {"half": np.full(2000, 0.5)})
     found = logloss.plan(three, pair=("half", "old"))
-    assert found.difference == float(three.between("old", "half").lead)
+    assert found.difference == float(three.between("old", "half").delta)
     assert found.rows_needed == three.between("old", "half").rows_needed
     assert found.n_pairs == 3
     with pytest.raises(DataError, match=r"`pair` must name two forecasts of the pilot \(.*\); got old, old"):

@@ -124,12 +124,12 @@ def test_the_confidence_band_is_that_of_all_runs():
 def test_no_band_is_drawn_where_none_holds(options, reason):
     labels, proba = forecasts(200)
     drawing = logloss.drawing(logloss.measure(labels if options else labels * 0.9, proba, **options), "reliability")
-    assert set(drawing.tables) == {"pools", "said"}
+    assert set(drawing.tables) == {"pools", "predicted"}
     assert drawing.sentence.endswith(f"No bands are drawn: {reason}.")
 
 
 def test_the_strip_holds_all_rows(measured):
-    said = logloss.drawing(measured, "reliability").table("said")
+    said = logloss.drawing(measured, "reliability").table("predicted")
     assert sum(said["share_of_ones"]) == pytest.approx(measured.base_rate, abs=ROUNDING)
     assert sum(said["share_of_zeros"]) == pytest.approx(1 - measured.base_rate, abs=ROUNDING)
 
@@ -167,11 +167,11 @@ def test_who_pays_is_what_sorted_losses_say():
     labels, proba = forecasts(1_000, seed=5)
     m = logloss.measure(labels, proba)
     costs = np.sort(logloss.surprisal(labels, proba))[::-1]
-    payers = reliability.costliest_shares(m)
-    wanted = [costs[: round(1_000 * share)].sum() / costs.sum() for share in payers["share_of_rows"]]
-    assert payers["share_of_loss"] == pytest.approx(wanted, abs=ROUNDING)
-    shares = dict(zip(payers["share_of_rows"], payers["share_of_loss"], strict=True))
-    assert (shares[0.01], shares[0.1]) == (m.share_of_costliest_1_percent, m.share_of_costliest_10_percent)
+    concentration = reliability.loss_concentration(m)
+    wanted = [costs[: round(1_000 * share)].sum() / costs.sum() for share in concentration["share_of_rows"]]
+    assert concentration["share_of_loss"] == pytest.approx(wanted, abs=ROUNDING)
+    shares = dict(zip(concentration["share_of_rows"], concentration["share_of_loss"], strict=True))
+    assert (shares[0.01], shares[0.1]) == (m.loss_share_of_top_1_percent, m.loss_share_of_top_10_percent)
 
 
 @pytest.mark.parametrize(
@@ -185,16 +185,16 @@ def test_who_pays_is_what_sorted_losses_say():
 )
 def test_where_nobody_can_be_said_to_pay_that_is_said(labels, proba, reason):
     m = logloss.measure(labels, proba)
-    assert logloss.drawing(m, "costliest").sentence == f"Nothing is drawn: {reason}."
-    assert [text.get_text() for text in m.plot("costliest").texts] == [f"Nothing is drawn: {reason}."]
+    assert logloss.drawing(m, "largest_losses").sentence == f"Nothing is drawn: {reason}."
+    assert [text.get_text() for text in m.plot("largest_losses").texts] == [f"Nothing is drawn: {reason}."]
 
 
 def test_groups_are_drawn_with_their_intervals(measured):
     table = logloss.drawing(measured, "groups").table("groups")
-    assert table["adds_nats"] == sorted(measured.groups["adds_nats"], reverse=True)
+    assert table["contribution_nats"] == sorted(measured.groups["contribution_nats"], reverse=True)
     points = measured.plot("groups").lines[-2].get_xydata()
-    assert points[:, 0].tolist() == table["adds_nats"]
-    assert all(row["adds_nats_low"] < row["adds_nats"] < row["adds_nats_high"] for row in table)
+    assert points[:, 0].tolist() == table["contribution_nats"]
+    assert all(row["contribution_nats_low"] < row["contribution_nats"] < row["contribution_nats_high"] for row in table)
 
 
 def test_of_many_groups_those_that_move_the_loss_are_drawn():
@@ -246,11 +246,11 @@ def test_the_boundary_runs_over_the_values_of_training_and_a_file_keeps_them(tmp
         assert found["proba"] == pytest.approx(each.predict_proba(found["x"]).tolist(), abs=ROUNDING)
 
 
-@pytest.mark.parametrize("method", ["temperature", "beta", "isotonic", "nothing"])
+@pytest.mark.parametrize("method", ["temperature", "beta", "isotonic", "identity"])
 def test_a_map_is_drawn_as_what_it_makes_of_probabilities(measured, method):
     c = logloss.calibrate(measured, method=method)
     table = logloss.drawing(c, "map").table("map")
-    assert table["becomes"] == pytest.approx([c.apply(p) for p in table["said"]], abs=ROUNDING)
+    assert table["becomes"] == pytest.approx([c.apply(p) for p in table["predicted"]], abs=ROUNDING)
     assert c.plot("map").lines[1].get_xydata().tolist() == [
         list(each) for each in zip(*table.to_dict().values(), strict=True)
     ]
@@ -266,9 +266,11 @@ def test_a_map_of_rare_events_is_drawn_in_log_odds():
 
 def test_what_maps_save_is_drawn_with_one_standard_error(measured):
     c = logloss.calibrate(measured)
-    rows = list(logloss.drawing(c, "saves").table("candidates"))
-    assert [row["saves_nats"] for row in rows] == pytest.approx(c.candidates["saves_nats"], nan_ok=True)
-    dots = [line for line in c.plot("saves").lines if line.get_marker() == "o"]
+    rows = list(logloss.drawing(c, "expected_reduction").table("candidates"))
+    assert [row["expected_reduction_nats"] for row in rows] == pytest.approx(
+        c.candidates["expected_reduction_nats"], nan_ok=True
+    )
+    dots = [line for line in c.plot("expected_reduction").lines if line.get_marker() == "o"]
     filled = [line.get_ydata()[0] for line in dots if line.get_markerfacecolor() != "white"]
     assert [rows[int(number)]["method"] for number in filled] == list(c.shares)
 
@@ -286,38 +288,38 @@ def test_the_ranking_is_drawn_as_what_each_costs_more_than_the_best(compared):
     assert rows["forecast"] == list(compared.ranking["forecast"]) == ["truth", "shy", "half"]
     ax = compared.plot("ranking")
     dots = next(line for line in ax.lines if line.get_marker() == "o")
-    assert dots.get_xdata().tolist() == compared.ranking["behind_nats"]
+    assert dots.get_xdata().tolist() == compared.ranking["delta_to_best_nats"]
     assert [text.get_text() for text in ax.texts if text.get_text() != "log loss"] == [
         f"{loss:.4f}" for loss in compared.ranking["log_loss_nats"]
     ]
 
 
 def test_the_lead_is_drawn_with_its_sequence(compared):
-    course = compared.contest.course
-    drawing = logloss.drawing(compared, "lead")
-    drawn = lines_of(compared.plot("lead"))
-    lead = drawn["lead so far"]
-    assert lead[-1].tolist() == [300, course.table["lead_nats"][-1]]
-    clear = course.table["period"].index(course.first_excluded) + 1
+    sequential = compared.pair.sequential
+    drawing = logloss.drawing(compared, "delta")
+    drawn = lines_of(compared.plot("delta"))
+    delta = drawn["lead so far"]
+    assert delta[-1].tolist() == [300, sequential.table["delta_nats"][-1]]
+    clear = sequential.table["period"].index(sequential.first_excluded) + 1
     assert drawn["first excluded 0"][:, 0].tolist() == [clear, clear]
-    assert len(drawing.table("course")) == 300
+    assert len(drawing.table("sequential")) == 300
     assert len(drawing.numbers) <= 62
-    later = [row for row in drawing.table("course") if row["number"] > 30]
+    later = [row for row in drawing.table("sequential") if row["number"] > 30]
     low, high = drawing.figures["view_low"], drawing.figures["view_high"]
     assert all(low <= row["low"] <= row["high"] <= high for row in later)
 
 
 def test_the_lead_in_groups_is_drawn(compared):
     rows = logloss.drawing(compared, "groups").table("groups")
-    own = {str(row["by"]): row["lead_nats"] for row in compared.contest.groups}
-    assert dict(zip(rows["group"], rows["lead_nats"], strict=True)) == own
+    own = {str(row["by"]): row["delta_nats"] for row in compared.pair.groups}
+    assert dict(zip(rows["group"], rows["delta_nats"], strict=True)) == own
 
 
 def test_without_an_order_there_is_no_lead_to_draw():
     c = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.6, 0.5] * 20})
     assert kinds(c) == ["ranking"]
-    assert logloss.drawing(c, "lead").sentence == "Nothing is drawn: no column orders the rows (order=)."
-    assert c.plot("lead").texts[0].get_text() == "Nothing is drawn: no column orders the rows (order=)."
+    assert logloss.drawing(c, "delta").sentence == "Nothing is drawn: no column orders the rows (order=)."
+    assert c.plot("delta").texts[0].get_text() == "Nothing is drawn: no column orders the rows (order=)."
 
 
 def test_an_infinite_lead_is_an_arrow():

@@ -465,7 +465,7 @@ def rewritten(path, **changes):
         ({"passes": []}, "at least one pass in passes"),
         ({"errors": {"kind": "guess"}}, 'errors has no "intercept"'),
         ({"separation": {"columns": []}}, 'separation has no "is_complete"'),
-        ({"new_rows": 3}, "an object in new_rows"),
+        ({"out_of_sample": 3}, "an object in out_of_sample"),
         ({"version": None}, "must say the version that wrote it"),
     ],
 )

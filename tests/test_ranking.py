@@ -19,10 +19,10 @@ from logloss.measurement.record import summarise
 SEED = 20261129
 
 
-def sample(seed: int, n_ones: int, n_rows: int, shift: float, spread: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def sample(seed: int, n_positive: int, n_rows: int, shift: float, spread: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Normal scores of which those of 1 are shifted, and spread otherwise."""
     rng = np.random.default_rng(seed)
-    y = (np.arange(n_rows) < n_ones).astype(np.uint8)
+    y = (np.arange(n_rows) < n_positive).astype(np.uint8)
     return y, np.where(y == 1, shift + spread * rng.standard_normal(n_rows), rng.standard_normal(n_rows))
 
 
@@ -46,9 +46,9 @@ def by_pairs(y, z, w) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("has_weights", [False, True])
-@pytest.mark.parametrize(("n_ones", "n_rows", "shift"), [(25, 600, 2.8), (300, 500, 1.0), (200, 400, 0.0)])
-def test_the_interval_of_the_area_is_that_of_its_pairs(n_ones, n_rows, shift, has_weights):
-    y, z = sample(SEED, n_ones, n_rows, shift)
+@pytest.mark.parametrize(("n_positive", "n_rows", "shift"), [(25, 600, 2.8), (300, 500, 1.0), (200, 400, 0.0)])
+def test_the_interval_of_the_area_is_that_of_its_pairs(n_positive, n_rows, shift, has_weights):
+    y, z = sample(SEED, n_positive, n_rows, shift)
     # Ties, within and between the classes.
     z = np.round(z, 1)
     w = np.random.default_rng(1).lognormal(0, 0.3, n_rows) if has_weights else np.ones(n_rows)
@@ -82,8 +82,8 @@ def test_only_the_proportions_of_weights_count():
 def test_ends_lie_about_the_area_and_in_the_unit_interval():
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        n_ones, n_rows = int(rng.integers(20, 60)), int(rng.integers(120, 400))
-        y, z = sample(seed, n_ones, n_rows, rng.uniform(-6, 6), rng.uniform(0.1, 3))
+        n_positive, n_rows = int(rng.integers(20, 60)), int(rng.integers(120, 400))
+        y, z = sample(seed, n_positive, n_rows, rng.uniform(-6, 6), rng.uniform(0.1, 3))
         auc = measure(y, y_logit=z).auc
         assert 0 <= auc.low <= auc <= auc.high <= 1
         assert auc.low < auc.high
@@ -92,13 +92,13 @@ def test_ends_lie_about_the_area_and_in_the_unit_interval():
 def test_an_area_of_one_has_an_interval_that_ends_there():
     """Of 20 and of 200 rows of 1 that all lie above: up to 40 % wider than Clopper and Pearson's for a share, n of n."""
     reached = []
-    for n_ones in (20, 200):
-        y, _ = sample(SEED, n_ones, 2_000, 0.0)
+    for n_positive in (20, 200):
+        y, _ = sample(SEED, n_positive, 2_000, 0.0)
         auc, other = measure(y, y_logit=10.0 * y - 5).auc, measure(1 - y, y_logit=10.0 * y - 5).auc
         assert (auc, auc.high, auc.reason) == (1.0, 1.0, "")
         assert (other, other.low) == (0.0, 0.0)
         assert other.high == pytest.approx(1 - auc.low, rel=1e-12)
-        exact = 1 - 0.025 ** (1 / n_ones)
+        exact = 1 - 0.025 ** (1 / n_positive)
         assert exact < 1 - auc.low < 1.4 * exact
         reached.append(1 - auc.low)
     assert reached[1] < reached[0] / 8
@@ -143,15 +143,17 @@ def area_of(y, z, weights=None):
     return area_under_curve(table, moments, error_of_classes(error_of, moments), moments.why_no_interval())
 
 
-@pytest.mark.parametrize(("n_ones", "n_rows", "weighted"), [(25, 600, False), (50, 1_000, False), (100, 1_000, True)])
-def test_intervals_of_large_areas_reach_the_truth(n_ones, n_rows, weighted):
+@pytest.mark.parametrize(
+    ("n_positive", "n_rows", "weighted"), [(25, 600, False), (50, 1_000, False), (100, 1_000, True)]
+)
+def test_intervals_of_large_areas_reach_the_truth(n_positive, n_rows, weighted):
     """300 samples; scores of 1 spread twice as widely. The normal interval in log-odds with DeLong's error reaches the
     area in 237, 256 and 258 of them. Where 94 % do in the long run, fewer than 259 do with a probability of 4e-7."""
     rng = np.random.default_rng(SEED)
     shift = stats.norm.ppf(0.976) * math.sqrt(5)
     held = 0
     for seed in range(300):
-        y, z = sample(seed, n_ones, n_rows, shift, 2.0)
+        y, z = sample(seed, n_positive, n_rows, shift, 2.0)
         auc = area_of(y, z, rng.lognormal(0, 0.7, n_rows) if weighted else None)
         held += auc.low <= 0.976 <= auc.high
     assert held >= 259

@@ -64,8 +64,8 @@ def test_a_path_may_be_spelled_in_any_way(extra, root, tmp_path, monkeypatch):
     shutil.copy(path, copy)
     pq.write_table(pq.read_table(path), tmp_path / "rewritten.parquet", row_group_size=1_000, compression="none")
     monkeypatch.chdir(root / "day=1")
-    asked = ASKED | EXTRAS[extra]
-    first = measure(path, **asked)
+    requested = ASKED | EXTRAS[extra]
+    first = measure(path, **requested)
     assert len(first.parts) == 6
     for spelled in (
         "a.parquet",
@@ -77,7 +77,7 @@ def test_a_path_may_be_spelled_in_any_way(extra, root, tmp_path, monkeypatch):
         ds.dataset(str(path)),
         tmp_path / "rewritten.parquet",
     ):
-        other = measure(spelled, **asked)
+        other = measure(spelled, **requested)
         assert other.parts.hashes.tolist() == first.parts.hashes.tolist()
         with pytest.raises(DataError, match=r"both hold .*a\.parquet.*\(6 parts, 6,000 rows|\(6 parts, 12,"):
             first.merge(other)
@@ -86,15 +86,15 @@ def test_a_path_may_be_spelled_in_any_way(extra, root, tmp_path, monkeypatch):
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_rows_are_the_same_in_a_text_file_in_memory_and_in_any_order(extra, table, tmp_path):
     """Single precision, too: a float32 is the number that it is."""
-    asked = ASKED | EXTRAS[extra]
+    requested = ASKED | EXTRAS[extra]
     frame = table.to_pandas()
     frame.to_csv(tmp_path / "a.csv", index=False)
     kinds = [table, frame, tmp_path / "a.csv", frame.sample(frac=1, random_state=SEED), dict(frame.items())]
-    hashes = [measure(kind, **asked).parts.hashes.tolist() for kind in kinds]
+    hashes = [measure(kind, **requested).parts.hashes.tolist() for kind in kinds]
     assert hashes[1:] == hashes[:-1]
     short = frame.assign(p=frame["p"].astype(np.float32), y=frame["y"] == 1)
     wide = short.assign(p=short["p"].astype(np.float64), y=frame["y"].astype(float))
-    assert measure(short, **asked).parts == measure(wide, **asked).parts
+    assert measure(short, **requested).parts == measure(wide, **requested).parts
 
 
 def test_a_row_group_is_found_within_a_larger_list_of_files(table, root, tmp_path):
@@ -117,11 +117,11 @@ def test_what_is_no_part_of_the_question_tells_nothing_and_what_is_does(table):
 @pytest.mark.parametrize("name", ["y", "p", "w", "n", "g"])
 def test_each_role_tells_rows_from_others(name, table):
     """One value of 6,000 is another one."""
-    asked = ASKED | {"sample_weight": "w", "counts": "n", "cluster": "g"}
+    requested = ASKED | {"sample_weight": "w", "counts": "n", "cluster": "g"}
     values = table[name].to_pylist()
     values[17] = {"y": 1 - table["y"][17].as_py(), "g": "d", "n": 7}.get(name, 0.25)
     other = table.set_column(table.schema.names.index(name), name, pa.array(values))
-    assert measure(table, **asked).merge(measure(other, **asked)).summary.n_hard == (0, 0, 0)
+    assert measure(table, **requested).merge(measure(other, **requested)).summary.n_hard == (0, 0, 0)
 
 
 def test_arrays_in_memory_are_not_counted_twice_unless_they_are_named():
@@ -138,11 +138,11 @@ def test_arrays_in_memory_are_not_counted_twice_unless_they_are_named():
 
 
 def test_a_file_may_have_a_name_of_its_own(root):
-    asked = ASKED | {"by": "g"}
-    both = measure(root, **asked, name="a").merge(measure(root, **asked))
+    requested = ASKED | {"by": "g"}
+    both = measure(root, **requested, name="a").merge(measure(root, **requested))
     assert both.n_rows == 12_000
     with pytest.raises(DataError, match="must not share rows"):
-        both.merge(measure(root, **asked, name="a"))
+        both.merge(measure(root, **requested, name="a"))
 
 
 def test_rows_without_a_label_are_not_counted_twice():

@@ -98,7 +98,7 @@ def test_a_report_begins_with_the_answer(measured):
     assert (
         f"Your log loss is {loss:.4f} nats ({loss / np.log(2):.4f} bits), between {loss.low:.4f} and {loss.high:.4f}. "
         f"Always saying the base rate would cost {measured.uncertainty:.4f}. {found:.4f} is miscalibration; "
-        f"a calibrated forecaster would show {found.by_chance:.2g} here: worth repairing (p < 0.005)."
+        f"a calibrated forecaster would show {found.expected_if_calibrated:.2g} here: worth repairing (p < 0.005)."
     ) in text
     assert text.index("Your log loss") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
 
@@ -109,7 +109,7 @@ def test_every_picture_has_its_sentence_and_its_numbers(measured):
     assert found.tags.count("desc") == 4
     shown = measured.to_html()
     assert shown.count('role="img" aria-labelledby=') == 4
-    for kind in ("reliability", "parts", "costliest", "groups"):
+    for kind in ("reliability", "parts", "largest_losses", "groups"):
         assert logloss.drawing(measured, kind).sentence in " ".join(found.text)
 
 
@@ -235,7 +235,7 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     model = logloss.fit({"x": x, "y": labels}, "y")
     text = " ".join(read(model.to_html()).text)
     assert f"The model predicts y = 1 from 1 column: it costs {model.log_loss:.4f} nats" in text
-    assert f"about {model.new_rows.log_loss:.4f} on new ones" in text
+    assert f"about {model.out_of_sample.log_loss:.4f} on new ones" in text
     assert "it is proved that no other is better by more than" in text
     assert "Intervals may be too narrow: 300 rows (below 500)." in text
     apart = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
@@ -254,7 +254,7 @@ def test_the_page_of_a_hard_calibration_is_whole(name):
 def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
     c = logloss.calibrate(measured)
     text = " ".join(read(c.to_html()).text)
-    said = f"Recalibrating is expected to save {c.saves:.4f} nats per row"
+    said = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
     assert said in text
     assert text.index(said) < text.index("What probabilities become") < text.index("Maps that were tried")
     assert said in " ".join(read(measured.to_html()).text)
@@ -264,7 +264,7 @@ def test_the_report_of_a_comparison_begins_with_who_is_better():
     labels, proba = forecasts(2_000)
     c = logloss.compare(labels, {"a": proba, HOSTILE[0]: np.full(2_000, 0.5), "c": proba**1.5}, order=range(2_000))
     text = " ".join(read(c.to_html()).text)
-    assert f"c is the best of 3, better than a by {c.lead:.4f} nats per row" in text
+    assert f"c is the best of 3, better than a by {c.delta:.4f} nats per row" in text
     assert text.index("c is the best") < text.index("Pictures") < text.index("All pairs")
     assert "Log losses: c " in text
     assert "<script" not in c._repr_html_()
@@ -328,7 +328,10 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     assert run("show", model, "--plot", tmp_path / "f.svg", "--picture", "passes")[0] == 0
     assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "parts")[0] == 0
     assert run("compare", csv, "-y", "y", "-p", "p", "-p", "y", "--html", report, "--plot", tmp_path / "f.pdf")[0] == 0
-    assert run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "saves")[0] == 0
+    assert (
+        run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "expected_reduction")[0]
+        == 0
+    )
     assert run("diff", summary, summary, "--html", report, "--plot", tmp_path / "f.svg")[0] == 0
     assert "Why the log loss moved" in report.read_text(encoding="utf-8")
     sizes = [(tmp_path / f"f.{form}").stat().st_size for form in ("pdf", "svg", "png")]
@@ -336,7 +339,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "predicted"),
     [
         (["--plot", "f.gif"], "a picture is written to a file that ends in .pdf, .svg or .png; got f.gif."),
         (["--picture", "parts"], "--picture says what --plot FIGURE writes; name that file, too."),
@@ -360,14 +363,14 @@ def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, tmp_path):
     for kind, answer in hostile.items():
         pages.append(tmp_path / f"{kind}.html")
         answer.to_html(pages[-1])
-    heard, asked = [], []
+    heard, requested = [], []
     with browsers.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             tab = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme).new_page()
             tab.on("console", lambda message: heard.append(message.text))
             tab.on("pageerror", lambda error: heard.append(str(error)))
-            tab.on("request", lambda request: asked.append(request.url))
+            tab.on("request", lambda request: requested.append(request.url))
             for path in pages:
                 tab.goto(path.as_uri())
                 tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -375,4 +378,4 @@ def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, tmp_path):
             assert tab.pdf().startswith(b"%PDF")
         browser.close()
     assert heard == []
-    assert asked == 2 * [path.as_uri() for path in pages]
+    assert requested == 2 * [path.as_uri() for path in pages]

@@ -107,7 +107,7 @@ def test_impossible_rows_are_named_by_their_place_in_the_whole():
     for n_threads in (1, 4):
         table = Table(y, p)
         summary = run.walk(source_of(table), table.roles, LossSummary.empty(), n_threads=n_threads)
-        assert (summary.n_infinite, summary.costliest.rows[0].row) == (2, 700_001)
+        assert (summary.n_infinite, summary.largest_losses.rows[0].row) == (2, 700_001)
     assert measure(y, p).first_infinite == "row 700,001"
 
 

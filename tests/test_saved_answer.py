@@ -17,11 +17,11 @@ def answers():
     rng = np.random.default_rng(SEED)
     p, q = rng.random(200), rng.random(200)
     table = {"y": (rng.random(200) < p).astype(int), "p": p, "q": q, "g": np.arange(200) % 3, "t": np.arange(200) // 20}
-    asked = {"y_true": "y", "by": "g"}
+    requested = {"y_true": "y", "by": "g"}
     return {
-        "comparison": logloss.compare(table, y_proba=["p", "q"], order="t", **asked),
+        "comparison": logloss.compare(table, y_proba=["p", "q"], order="t", **requested),
         "plan": logloss.plan(forecasts={"p": p, "q": q}, n_rows=300),
-        "difference": logloss.diff(*(logloss.measure(table, y_proba=name, **asked) for name in "pq")),
+        "difference": logloss.diff(*(logloss.measure(table, y_proba=name, **requested) for name in "pq")),
     }
 
 
@@ -44,13 +44,13 @@ def test_what_is_read_is_what_was_said(kind, tmp_path):
         ("notes", 3, "a list of texts in notes"),
         ("n_rows", 1.5, "a whole number of at least 0 in n_rows"),
         ("n_rows", -3, "a whole number of at least 0 in n_rows"),
-        ("lead_nats", "far", "a number in lead_nats"),
-        ("lead_nats_low", True, "a number in lead_nats_low"),
+        ("delta_nats", "far", "a number in delta_nats"),
+        ("delta_nats_low", True, "a number in delta_nats_low"),
         ("is_identical", 1, "true or false in is_identical"),
         ("best", ["p"], "a text in best"),
         ("source", 1, "a text in source"),
         ("base_rate", "nine", "a number in base_rate"),
-        ("ranking", [{"lead_nats": "x"}], "a number in lead_nats"),
+        ("ranking", [{"delta_nats": "x"}], "a number in delta_nats"),
         ("ranking", [{"forecast": {}}], "a figure or a text in ranking: forecast"),
         ("ranking", [{}, 3], "texts or rows of figures in ranking"),
         ("by", [["g"]], "texts or rows of figures in by"),

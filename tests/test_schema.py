@@ -58,7 +58,7 @@ WHOLE = Everything(
     None,
     ((1, "a"), (None,)),
     Estimate(0.5, 0.25, 1.0, "few rows"),
-    SmallTable({"method": ["inf"], "saves_nats": [math.inf]}),
+    SmallTable({"method": ["inf"], "expected_reduction_nats": [math.inf]}),
 )
 RULES = {Circle: (Rule("radius", lambda c: c.radius > 0, "a number above 0"),)}
 
@@ -99,7 +99,10 @@ def test_an_array_is_read_to_the_bit():
         ({"best": {"kind": "circle", "radius": 0.0}}, "a number above 0 in best: radius; got 0"),
         ({"other": 3}, "an object in other"),
         ({"gain": {"value": 0.5, "low": 0.6, "high": 1.0, "reason": ""}}, "an interval around its value in gain"),
-        ({"tried": {"method": ["a"], "saves_nats": ["a"]}}, "a list of numbers in tried: saves_nats"),
+        (
+            {"tried": {"method": ["a"], "expected_reduction_nats": ["a"]}},
+            "a list of numbers in tried: expected_reduction_nats",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(fields, message):

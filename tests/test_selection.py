@@ -17,18 +17,18 @@ from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.maps import METHODS
 from logloss.calibration.selection import N_PARAMETERS, cross_fitted, stacking_shares
 from logloss.files.fitted_file import bytes_of_fitted, fitted_of_fields
-from logloss.inference.chance import seed_of
+from logloss.inference.null_distribution import seed_of
 from logloss.show.words.of_calibration import advice, percents
 
 
 def test_where_the_forecaster_is_calibrated_little_changes_and_no_improvement_is_shown():
     p, y = sample(11, 3000, lambda z: z)
     c = calibrate(y, p)
-    assert c.shares["nothing"] > 0.1
+    assert c.shares["identity"] > 0.1
     # What the map costs more than the truth, in nats: by theory about 1 / n.
     q = c.apply(p)
     assert np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) < 1e-3
-    assert c.saves.low < 0 < c.saves.high
+    assert c.expected_reduction.low < 0 < c.expected_reduction.high
     assert not c.is_worthwhile
     assert "no improvement is shown on 3,000 rows: the interval of what it saves holds 0" in repr(c)
     assert "nothing to repair" not in (repr(c) + c.to_html()).lower()
@@ -47,9 +47,9 @@ def test_the_stack_is_the_mean_of_its_maps_in_log_odds():
 
 def test_shares_fall_with_half_the_loss_of_all_rows():
     """A hundredth of a nat on 200 rows is one factor e; less than a hundredth of the largest is left out."""
-    shares = stacking_shares({"nothing": 0.61, "platt": 0.60, "isotonic": 0.70, "beta": math.inf}, 200)
-    assert list(shares) == ["nothing", "platt"]
-    assert shares["platt"] / shares["nothing"] == pytest.approx(math.e)
+    shares = stacking_shares({"identity": 0.61, "platt": 0.60, "isotonic": 0.70, "beta": math.inf}, 200)
+    assert list(shares) == ["identity", "platt"]
+    assert shares["platt"] / shares["identity"] == pytest.approx(math.e)
 
 
 def test_shares_are_those_of_cross_fitted_losses_of_rows():
@@ -113,7 +113,7 @@ def test_a_method_that_is_named_is_used_as_it_is():
 def test_of_forecasts_of_0_and_1_doing_nothing_has_no_part():
     """None of them was wrong, but one of new rows may be."""
     c = calibrate(np.append(Y[:200], [0, 1]), np.append(P[:200], [0.0, 1.0]))
-    assert "nothing" not in c.shares
+    assert "identity" not in c.shares
     assert math.isfinite(logloss.log_loss([1, 0], c.apply([0.0, 1.0])))
     assert c.parameters["at_zero"] == c.apply(0.0) > 0
 
@@ -122,9 +122,9 @@ def test_of_forecasts_of_0_and_1_doing_nothing_has_no_part():
 def test_of_one_row_or_cluster_nothing_is_promised(options):
     n = 200 if options else 1
     c = calibrate(Y[:n], P[:n], **options)
-    assert math.isnan(c.saves)
+    assert math.isnan(c.expected_reduction)
     reason = f"there is one {'cluster' if options else 'row'}, and no other to judge a map by"
-    assert c.saves.reason == reason
+    assert c.expected_reduction.reason == reason
     assert advice(c, "") == f"Whether recalibrating would save anything cannot be said: {reason}."
     assert not c.is_worthwhile
 
@@ -133,8 +133,8 @@ def test_folds_that_lose_a_class_have_maps_and_too_few_of_it_are_said():
     y = np.zeros(60, int)
     y[7] = 1
     c = calibrate(y, P[:60])
-    assert math.isfinite(c.saves)
-    assert c.saves.reason == "too few positives (1)"
+    assert math.isfinite(c.expected_reduction)
+    assert c.expected_reduction.reason == "too few positives (1)"
     assert calibrate(y[:8], P[:8], n_folds=50).n_folds == 8
 
 
@@ -144,30 +144,30 @@ def test_what_is_said_to_be_saved_is_corrected_for_the_rows_that_folds_lack():
 
     m = measure(Y[:300], P[:300])
     bins = score_bins_of(m.summary)
-    found = cross_fitted(bins, folds_of(bins, m.summary, 10, np.random.default_rng(1)), ("nothing", "isotonic"))
+    found = cross_fitted(bins, folds_of(bins, m.summary, 10, np.random.default_rng(1)), ("identity", "isotonic"))
     p, y, costs = P[:300], Y[:300], []
     for seed in range(5):
         for train, _ in KFold(10, shuffle=True, random_state=seed).split(p):
             costs.append(logloss.log_loss(y, calibrate(y[train], p[train], method="isotonic").apply(p)))
     right = np.mean(costs) - logloss.log_loss(y, calibrate(y, p, method="isotonic").apply(p))
-    assert found.excess["nothing"] == 0
+    assert found.excess["identity"] == 0
     # Of five splits it varies by a sixth.
     assert found.excess["isotonic"] == pytest.approx(right, rel=0.5)
     c = calibrate(m, method="isotonic")
-    assert float(c.saves) == pytest.approx(c.log_loss - c.log_loss_after, abs=1e-12)
+    assert float(c.expected_reduction) == pytest.approx(c.log_loss - c.log_loss_after, abs=1e-12)
 
 
 def test_what_fitting_a_stack_adds_to_the_variance_is_the_mean_of_what_its_maps_add():
     """2k / n² of n rows."""
     m = measure(Y[:300], P[:300])
     bins = score_bins_of(m.summary)
-    fit = cross_fitted(bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)), ("nothing", "beta"))
+    fit = cross_fitted(bins, folds_of(bins, m.summary, 2, np.random.default_rng(1)), ("identity", "beta"))
     fit = replace(
-        fit, n_parameters=N_PARAMETERS, shares={"nothing": 0.4, "shift": 0.2, "temperature": 0.1, "platt": 0.3}
+        fit, n_parameters=N_PARAMETERS, shares={"identity": 0.4, "shift": 0.2, "temperature": 0.1, "platt": 0.3}
     )
     k = 0.2 + 0.1 + 2 * 0.3
-    assert fit.by_chance("auto") == pytest.approx(2 * k / 300**2, rel=1e-9)
-    assert fit.by_chance("beta") == pytest.approx(2 * 3 / 300**2, rel=1e-9)
+    assert fit.expected_if_calibrated("auto") == pytest.approx(2 * k / 300**2, rel=1e-9)
+    assert fit.expected_if_calibrated("beta") == pytest.approx(2 * 3 / 300**2, rel=1e-9)
 
 
 def test_an_isotonic_map_of_folds_follows_no_single_place_of_clusters():
@@ -183,7 +183,7 @@ def test_an_isotonic_map_of_folds_follows_no_single_place_of_clusters():
     # Labels that nothing can tell, and as many isotonic blocks as there are runs of them: no promise.
     y = np.random.default_rng(5).permutation(Y)
     c = calibrate(y, np.full(2000, Y.mean()) + 1e-3 * (P - 0.5), cluster=np.arange(2000) % 50, method="isotonic")
-    assert c.saves < 0
+    assert c.expected_reduction < 0
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ from logloss.onepass.summaries import (
     ColumnSummary,
     Combinations,
     ComparisonSummary,
-    CostliestSummary,
-    CostlyRow,
     CurvatureSummary,
     DependenceSummary,
     ExactPlane,
     Face,
     GroupedSummary,
+    LargeLoss,
+    LargestLossesSummary,
     LeftOutSummary,
     LossSum,
     LossSummary,
@@ -96,7 +96,7 @@ MAKERS = {
     LossSum: (tables(HARD), LossSum.empty(), LossSum.of),
     LossSummary: (tables(PROBAS), LossSummary.empty(), LossSummary.of),
     ScoreSummary: (tables(PROBAS), ScoreSummary.empty(), ScoreSummary.of),
-    CostliestSummary: (tables(KINDS), CostliestSummary.empty(), CostliestSummary.of),
+    LargestLossesSummary: (tables(KINDS), LargestLossesSummary.empty(), LargestLossesSummary.of),
     GroupedSummary: (
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
@@ -372,8 +372,8 @@ def test_any_order_gives_the_same_sums(table_and_cuts, random):
     random.shuffle(order)
     shuffled = merged(map(LossSummary.of, table.take(order).blocks(cuts)))
     whole = LossSummary.of(table.block())
-    assert dataclasses.replace(shuffled, costliest=whole.costliest) == whole
-    assert [row.cost for row in shuffled.costliest.rows] == [row.cost for row in whole.costliest.rows]
+    assert dataclasses.replace(shuffled, largest_losses=whole.largest_losses) == whole
+    assert [row.cost for row in shuffled.largest_losses.rows] == [row.cost for row in whole.largest_losses.rows]
 
 
 @pytest.mark.slow
@@ -392,7 +392,7 @@ def test_two_hundred_cuts_orders_and_merge_trees_have_one_result(kind, capsys):
                 left = forest.pop(int(rng.integers(len(forest))))
                 forest.append(left.merge(forest.pop(int(rng.integers(len(forest))))))
             # Where the costliest rows are depends on the order that was drawn.
-            results.add(dataclasses.replace(forest[0], costliest=CostliestSummary()))
+            results.add(dataclasses.replace(forest[0], largest_losses=LargestLossesSummary()))
     with capsys.disabled():
         print(f"\n  {kind}: {len(results)} distinct result of 40 orders and cuts × 5 merge trees (seed {SEED})")
     assert len(results) == 1
@@ -404,7 +404,7 @@ def test_counts_are_repeated_rows_in_every_sum(table, k):
     counted = dataclasses.replace(table, counts=np.full(table.n_rows, k))
     repeated = table.take(np.repeat(np.arange(table.n_rows), k))
     of_counted, of_repeated = LossSummary.of(counted.block()), LossSummary.of(repeated.block())
-    assert dataclasses.replace(of_counted, costliest=of_repeated.costliest) == of_repeated
+    assert dataclasses.replace(of_counted, largest_losses=of_repeated.largest_losses) == of_repeated
 
 
 def test_a_summary_of_ten_billion_rows_is_exact():
@@ -450,8 +450,8 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
 
 def test_the_costliest_rows_are_the_same_whatever_is_merged_first():
     """The cost first, then the name of the file, then the row."""
-    rows = [CostlyRow(1.0, "a", 9, 0.5, 1), CostlyRow(2.0, "b", 1, 0.5, 1), CostlyRow(1.0, "a", 10, 0.5, 1)]
-    a, b, c = (CostliestSummary(1, (row,)) for row in rows)
+    rows = [LargeLoss(1.0, "a", 9, 0.5, 1), LargeLoss(2.0, "b", 1, 0.5, 1), LargeLoss(1.0, "a", 10, 0.5, 1)]
+    a, b, c = (LargestLossesSummary(1, (row,)) for row in rows)
     assert c.merge(b).merge(a).rows == a.merge(b.merge(c)).rows == (rows[1], rows[0], rows[2])
 
 
@@ -461,7 +461,7 @@ def test_impossible_rows_do_not_poison_the_sums():
     assert summary.n_infinite == 2
     assert summary.log_loss == math.inf
     assert exact.rounded(summary.sum("c"), 1) == math.log(2)
-    assert [row.row for row in summary.costliest.rows if math.isinf(row.cost)] == [0, 2]
+    assert [row.row for row in summary.largest_losses.rows if math.isinf(row.cost)] == [0, 2]
 
 
 def test_no_rows_have_no_mean():

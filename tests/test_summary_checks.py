@@ -16,12 +16,12 @@ from logloss.measurement.record import summarise
 SEED = 9
 
 
-def kept(**asked):
+def kept(**requested):
     rng = np.random.default_rng(SEED)
     p = rng.random(300)
     y = (rng.random(300) < p).astype(int)
     table = {"y": y, "p": p, "w": rng.gamma(1, 1, 300), "g": rng.integers(0, 4, 300)}
-    return summarise(table, RowOptions(y_true="y", y_proba="p", **asked))
+    return summarise(table, RowOptions(y_true="y", y_proba="p", **requested))
 
 
 @settings(max_examples=150)
@@ -29,15 +29,15 @@ def kept(**asked):
 def test_nothing_is_said_of_what_rows_have_made(table):
     """Extreme weights, forecasts and shares included."""
     names = ("y_proba", "y_logit", "sample_weight", "counts")
-    asked = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
+    requested = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
     if table.y_proba_of_zero is not None:
-        asked["y_proba"] = np.column_stack([table.y_proba_of_zero, table.y_proba])
+        requested["y_proba"] = np.column_stack([table.y_proba_of_zero, table.y_proba])
     if (table.counts is not None and not table.counts.any()) or (
         table.sample_weight is not None and not table.sample_weight.any()
     ):
         return
     by = {"by": np.arange(table.n_rows) % 3, "cluster": np.arange(table.n_rows) % 5}
-    assert list(faults_of(summarise(table.y_true, RowOptions(**asked, **by)))) == []
+    assert list(faults_of(summarise(table.y_true, RowOptions(**requested, **by)))) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_nothing_is_said_of_what_rows_have_made(table):
         ({"n_hard": (300, 299, 0)}, "more rows with hard labels of a kind"),
         ({"hard": (1, 1 << 7000, 1)}, "sums are larger than its rows"),
         ({"general": (1,) * 20}, "sums are of other rows"),
-        ({"n_ones": 299}, "totals of its groups do not add up"),
+        ({"n_positive": 299}, "totals of its groups do not add up"),
     ],
 )
 def test_numbers_that_no_rows_have_are_named(changes, words):

@@ -125,11 +125,11 @@ def test_months_merge_to_the_whole_to_the_bit(tmp_path):
     for k, name in enumerate(names):
         part = slice(1_000 * k, 1_000 * (k + 1))
         pd.DataFrame({"y": y[part], "p": p[part], "site": site[part]}).to_parquet(tmp_path / name)
-    asked = {"y_true": "y", "y_proba": "p", "by": "site"}
-    whole = measure(tmp_path, **asked)
+    requested = {"y_true": "y", "y_proba": "p", "by": "site"}
+    whole = measure(tmp_path, **requested)
     months = []
     for name in names:
-        measure(tmp_path / name, **asked).save(tmp_path / f"{name}.logloss")
+        measure(tmp_path / name, **requested).save(tmp_path / f"{name}.logloss")
         months.append(load(tmp_path / f"{name}.logloss"))
     merged = months[2].merge(months[0]).merge(months[3].merge(months[1]))
     assert merged.summary == whole.summary
@@ -205,9 +205,9 @@ def test_other_programs_can_read_it(tmp_path):
     query = f"select sum(counts[1]), sum(counts[2]), min(lower), max(upper) from read_parquet('{path}') where section = 'scores'"
     zeros, ones, low, high = duckdb.sql(query).fetchall()[0]
     assert zeros + ones == 1_500
-    assert ones == KINDS["hard"].n_ones
+    assert ones == KINDS["hard"].n_positive
     assert 0 <= low < high <= 1
-    assert set(pd.read_parquet(path).section) == {"sums", "parts", "costliest", "scores"}
+    assert set(pd.read_parquet(path).section) == {"sums", "parts", "largest_losses", "scores"}
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -243,14 +243,14 @@ WRONG_FIELDS = [
     ("hard", "summary/n_rows", 1.5),
     ("hard", "summary/n_rows", HUGE),
     ("hard", "summary/n_rows", 1_501),
-    ("hard", "summary/n_ones", -3),
-    ("hard", "summary/n_ones", True),
+    ("hard", "summary/n_positive", -3),
+    ("hard", "summary/n_positive", True),
     ("hard", "summary/n_dropped", "many"),
     ("hard", "summary/n_hard", [1_500, 2, 0]),
     ("hard", "summary/n_hard", [1_500, 2]),
     ("hard", "summary/coding", [["value", [1]]]),
     ("hard", "summary/coding", 7),
-    ("hard", "summary/n_costliest", 20),
+    ("hard", "summary/n_largest_losses", 20),
     ("hard", "summary/unlabelled", [1, "0", "0", "0"]),
     ("hard", "summary/unlabelled", ["1", 0]),
     ("hard", "scores/scale", "logit"),
@@ -313,10 +313,10 @@ WRONG_CELLS = [
     ("hard", "scores", "lower", 2.0),
     ("hard", "scores", "section", "more"),
     ("hard", "scores", "group", "more"),
-    ("hard", "costliest", "upper", float("nan")),
-    ("hard", "costliest", "digits", ["0x1p+9", "0x1p-1", "0x1p+0", "0x1p+0", "", "1", "0", ""]),
-    ("hard", "costliest", "digits", ["0x1p+99999", "0x1p-1", "0x1p+0", "0x1p+0", "", "1", "0", ""]),
-    ("hard", "costliest", "key", -7),
+    ("hard", "largest_losses", "upper", float("nan")),
+    ("hard", "largest_losses", "digits", ["0x1p+9", "0x1p-1", "0x1p+0", "0x1p+0", "", "1", "0", ""]),
+    ("hard", "largest_losses", "digits", ["0x1p+99999", "0x1p-1", "0x1p+0", "0x1p+0", "", "1", "0", ""]),
+    ("hard", "largest_losses", "key", -7),
     ("weighted", "scores: masses", "digits", ["1"] * 6),
     ("weighted", "scores: masses", "digits", ["f" * 3_000] * 6),
     ("groups", "groups: totals", "counts", [10, 2, 0, 10, 2, 0]),
@@ -437,7 +437,7 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     assert all(map(np.isfinite, newer.groups["log_loss_nats_low"]))
     for m in (older, older.merge(measure(*rows(900, 5)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))):
         assert set(m.groups["reason"]) == {"no sums by cluster in the file: measure again"}
-        for name in ("log_loss_nats_low", "adds_nats_low", "p_value", "effective_clusters"):
+        for name in ("log_loss_nats_low", "contribution_nats_low", "p_value", "effective_clusters"):
             assert not any(map(np.isfinite, m.groups[name]))
     m.save(tmp_path / "merged.logloss")
     assert load(tmp_path / "merged.logloss").summary == m.summary

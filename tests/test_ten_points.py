@@ -60,11 +60,11 @@ def test_a_bar_is_as_long_as_its_cost(lesson):
 def test_chance_is_exact_over_all_outcomes():
     """Reference: enumeration of the 2^10 outcomes with another program, to the digits that it printed."""
     figures = ten_points.ten_points_figures()
-    assert figures["miscalibration_by_chance_nats"] == pytest.approx(0.245865, abs=5e-7)
+    assert figures["miscalibration_expected_if_calibrated_nats"] == pytest.approx(0.245865, abs=5e-7)
     assert figures["miscalibration_p_value"] == pytest.approx(0.753, abs=5e-4)
     unpenalised = ten_points.fit(ten_points.X, ten_points.IS_GREEN).predict_proba(ten_points.X)
     measured = logloss.measure(ten_points.IS_GREEN, unpenalised)
-    assert measured.miscalibration.by_chance == pytest.approx(0.208784, abs=5e-7)
+    assert measured.miscalibration.expected_if_calibrated == pytest.approx(0.208784, abs=5e-7)
 
 
 POINTS = "x,colour\n1,red\n2.5,green\n3,red\n4,green\n0.5,red\n"

@@ -193,20 +193,20 @@ def test_classes_and_comparisons_are_exact_from_every_source(kind, tmp_path):
         values, high = [EXACT, EXACT + 1] * (N_ROWS // 2), EXACT + 1
     for name, column in sources(values, tmp_path).items():
         for pos_label in (high, str(high), Decimal(high)):
-            assert measure(column, P, pos_label=pos_label).n_ones == N_ROWS // 2, name
+            assert measure(column, P, pos_label=pos_label).n_positive == N_ROWS // 2, name
         table = (
             pa.table({"v": column, "p": P}) if isinstance(column, pa.Array | pa.ChunkedArray) else {"v": column, "p": P}
         )
-        for test, n_ones in ((f"v >= {high}", 30), (f"v == {high}", 30), (f"v < {high}", 30), (f"v > {high}", 0)):
-            assert measure(table, y_true=test, y_proba="p").n_ones == n_ones, (name, test)
+        for test, n_positive in ((f"v >= {high}", 30), (f"v == {high}", 30), (f"v < {high}", 30), (f"v > {high}", 0)):
+            assert measure(table, y_true=test, y_proba="p").n_positive == n_positive, (name, test)
 
 
 @pytest.mark.parametrize("low", [EXACT, 2**64, Decimal("9007199254740993.25")])
 def test_classes_of_a_text_file_are_exact(low, tmp_path):
     high = low + 1
     pacsv.write_csv(pa.table({"y": [str(low), str(high)] * 3, "p": [0.2, 0.7] * 3}), tmp_path / "t.csv")
-    assert measure(tmp_path / "t.csv", y_true="y", y_proba="p", pos_label=high).n_ones == 3
-    assert measure(tmp_path / "t.csv", y_true=f"y >= {high}", y_proba="p").n_ones == 3
+    assert measure(tmp_path / "t.csv", y_true="y", y_proba="p", pos_label=high).n_positive == 3
+    assert measure(tmp_path / "t.csv", y_true=f"y >= {high}", y_proba="p").n_positive == 3
 
 
 def test_keys_of_a_text_file_are_text(tmp_path):

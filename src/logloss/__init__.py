@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, Contest, Course, Plan, compare, plan
+    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -86,12 +86,12 @@ _HOMES = {
     "Drawing": "show.drawings",
     "compare": "comparison",
     "Comparison": "comparison",
-    "Contest": "comparison",
+    "PairwiseComparison": "comparison",
     "plan": "comparison",
     "Plan": "comparison",
     "diff": "difference",
     "Difference": "difference",
-    "Course": "comparison",
+    "SequentialAnalysis": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -117,9 +117,9 @@ __all__ = [
     "Calibration",
     "Calibrator",
     "Comparison",
-    "Contest",
+    "PairwiseComparison",
     "ConvergenceWarning",
-    "Course",
+    "SequentialAnalysis",
     "DataError",
     "Difference",
     "Drawing",

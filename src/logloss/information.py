@@ -99,7 +99,7 @@ def log_loss(
     from logloss.onepass.summaries import LossSum, LossSummary
 
     nats = unit_in_nats(unit)
-    asked = RowOptions(
+    requested = RowOptions(
         y_proba=y_proba,
         y_logit=y_logit,
         sample_weight=sample_weight,
@@ -107,7 +107,7 @@ def log_loss(
         pos_label=pos_label,
         missing=missing,
     )
-    source, roles = bind(y_true, asked)
+    source, roles = bind(y_true, requested)
     is_plain = roles.sample_weight is None and roles.counts is None and not may_be_soft(source, roles)
     return float(walk(source, roles, LossSum() if is_plain else LossSummary()).log_loss / nats)
 

@@ -18,7 +18,7 @@ class SmallTable(Sequence[dict[str, Any]]):
     --------
     >>> import logloss
     >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-    >>> m.costliest[0]["row"], m.costliest.to_dict()["label"]
+    >>> m.largest_losses[0]["row"], m.largest_losses.to_dict()["observed"]
     (1, [0.0, 1.0, 1.0, 1.0])
     """
 

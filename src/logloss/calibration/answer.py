@@ -14,9 +14,9 @@ from logloss.answers.estimate import Estimate, expit
 from logloss.answers.figures import put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.maps import (
+    IDENTITY,
     ISOTONIC,
     MIXTURE,
-    NOTHING,
     ScoreMap,
     StackedMap,
     logs_of_logit,
@@ -48,12 +48,13 @@ class Calibration(Answer):
         temperature 1 / a; of a mixture `epsilon` and `base_rate`, its probability being (1 − ε)·p + ε·base rate; of a
         stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0 and
         p = 1 become, where such forecasts were seen.
-    saves : Estimate
+    expected_reduction : Estimate
         Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
-        others, the shares of a stack as well. inf where the loss was infinite. `saves_share` is that over the log loss.
+        others, the shares of a stack as well. inf where the loss was infinite. `expected_reduction_share` is that over
+        the log loss.
     is_worthwhile : bool
-        Whether the interval of `saves` excludes 0. If not, no improvement is shown on these rows, which does not mean
-        that there is none. Of answers that are picked because it does, what they promise is too much on average.
+        Whether the interval of `expected_reduction` excludes 0. If not, no improvement is shown on these rows,
+        which does not mean that there is none. Of answers that are picked because it does, what they promise is too much on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float
@@ -77,15 +78,15 @@ class Calibration(Answer):
     --------
     >>> import logloss
     >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
-    >>> round(c.saves, 3), c.saves.low > 0
+    >>> round(c.expected_reduction, 3), c.expected_reduction.low > 0
     (0.089, True)
     """
 
     kind: ClassVar[str] = "calibration"
     map: ScoreMap | StackedMap
-    asked: str
-    saves: Estimate
-    saves_share: Estimate
+    requested: str
+    expected_reduction: Estimate
+    expected_reduction_share: Estimate
     log_loss: float
     log_loss_after: float
     gap: float
@@ -116,7 +117,7 @@ class Calibration(Answer):
     @property
     def is_worthwhile(self) -> bool:
         """Whether the interval of what it saves, of 95 %, excludes 0."""
-        return self.method != NOTHING and (math.isinf(self.saves) or self.saves.low > 0)
+        return self.method != IDENTITY and (math.isinf(self.expected_reduction) or self.expected_reduction.low > 0)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Calibration(Answer):
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
         ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf])).tolist()
         for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):
-            if is_seen and self.method != NOTHING:
+            if is_seen and self.method != IDENTITY:
                 named[name] = expit(log_odds)
         return named
 
@@ -162,7 +163,7 @@ class Calibration(Answer):
             hint = "If it holds log-odds, use apply_logit."
             raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
         # By way of logarithms and back the last digit may change: doing nothing must change nothing.
-        if self.method == NOTHING and self.negatives_kept == 1:
+        if self.method == IDENTITY and self.negatives_kept == 1:
             return _shaped(values, shape)
         return _shaped(self._mapped(values, logs_of_proba, 0.5, self.map.probabilities), shape)
 
@@ -221,17 +222,17 @@ class Calibration(Answer):
         'platt'
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
-        figures |= {"method": self.method, "asked": self.asked, "n_rows": self.n_rows, "n_folds": self.n_folds}
+        figures |= {"method": self.method, "requested": self.requested, "n_rows": self.n_rows, "n_folds": self.n_folds}
         figures |= {f"share_{method}": share for method, share in self.shares.items()}
         for name, value in self.parameters.items():
             if isinstance(value, list):
                 figures[name] = value
             else:
                 put(figures, name, value)
-        put_estimate(figures, "saves_nats", self.saves)
-        put_estimate(figures, "saves_share", self.saves_share)
+        put_estimate(figures, "expected_reduction_nats", self.expected_reduction)
+        put_estimate(figures, "expected_reduction_share", self.expected_reduction_share)
         put(figures, "log_loss_nats", self.log_loss)
-        put(figures, "log_loss_after_nats", self.log_loss_after, self.saves.reason)
+        put(figures, "log_loss_after_nats", self.log_loss_after, self.expected_reduction.reason)
         put(figures, "gap_nats", self.gap)
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"is_exact": self.is_exact, "is_worthwhile": self.is_worthwhile}
@@ -243,7 +244,7 @@ class Calibration(Answer):
 
 def _numbers_of(fit: ScoreMap) -> dict[str, Any]:
     """What one map is made of."""
-    if fit.method == NOTHING:
+    if fit.method == IDENTITY:
         return {}
     if fit.method == ISOTONIC:
         return {"knots_logit": list(fit.knots), "values": list(fit.values)}

@@ -14,16 +14,16 @@ from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.certified_gap import certified_gap
 from logloss.calibration.map_fits import FitData
-from logloss.calibration.maps import METHODS, MIXTURE, NOTHING, ScoreMap, StackedMap
+from logloss.calibration.maps import IDENTITY, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, fitted_stack
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
 from logloss.errors import DataError
-from logloss.inference.chance import seed_of
 from logloss.inference.clustered_groups import why_too_few
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import Moments, dot
+from logloss.inference.null_distribution import seed_of
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
@@ -95,7 +95,7 @@ def calibrate(
     Returns
     -------
     Calibration
-        `apply` maps probabilities; `saves` is what it is expected to save; `save` writes it.
+        `apply` maps probabilities; `expected_reduction` is what it is expected to save; `save` writes it.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def calibrate(
         raise DataError(f"`method` must be {listed([AUTO, *METHODS])}; got {value_text(method)}.")
     if n_folds < 2:
         raise DataError(f"`n_folds` must be at least 2; got {n_folds}.")
-    asked = RowOptions(
+    requested = RowOptions(
         y_proba=y_proba,
         y_true=y_true,
         y_logit=y_logit,
@@ -142,9 +142,9 @@ def calibrate(
         progress=progress,
     )
     if not isinstance(data, Measurement):
-        record = summarise(data, asked)
-    elif asked.given:
-        raise DataError(f"a measurement is complete: leave out {listed([f'`{name}`' for name in asked.given])}.")
+        record = summarise(data, requested)
+    elif requested.given:
+        raise DataError(f"a measurement is complete: leave out {listed([f'`{name}`' for name in requested.given])}.")
     elif negatives_kept != 1:
         raise DataError(
             "the scores of a measurement are placed already: measure with `negatives_kept`, and calibrate that."
@@ -159,7 +159,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     summary = record.summary
     bins = score_bins_of(summary)
     moments, error_of = figures_of(summary, bins.table)
-    methods = tuple(dict.fromkeys((NOTHING, method)))
+    methods = tuple(dict.fromkeys((IDENTITY, method)))
     if method == AUTO:
         # A mixture is what keeps certain forecasts from costing infinity: without any there is no need of it.
         methods = tuple(each for each in METHODS if each != MIXTURE or not bins.inside.all())
@@ -176,22 +176,22 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     # Of too few clusters no interval can be trusted, nor a promise that is made of one.
     reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
     reason = "infinite" if math.isinf(loss) else reason
-    saves = saving(candidates, method, error_of, reason)
-    if n_observations < 2 and method != NOTHING:
+    expected_reduction = saving(candidates, method, error_of, reason)
+    if n_observations < 2 and method != IDENTITY:
         only = "row" if summary.clusters is None else "cluster"
-        saves = Estimate(math.nan, reason=f"there is one {only}, and no other to judge a map by")
+        expected_reduction = Estimate(math.nan, reason=f"there is one {only}, and no other to judge a map by")
     # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
     fit = fitted_stack(candidates.shares_of(method), FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
-    after = loss - float(saves)
-    if not (math.isnan(saves) or after > loss * ALL_SAVED):
+    after = loss - float(expected_reduction)
+    if not (math.isnan(expected_reduction) or after > loss * ALL_SAVED):
         # Nothing but rounding is left of the difference.
         after = candidates.log_loss(method)
     return Calibration(
         map=fit,
-        asked=method,
-        saves=saves,
-        saves_share=_share(saves, loss),
+        requested=method,
+        expected_reduction=expected_reduction,
+        expected_reduction_share=_share(expected_reduction, loss),
         log_loss=loss,
         log_loss_after=after,
         gap=gap_of(fit, bins.table),
@@ -236,7 +236,7 @@ def gap_of(fit: ScoreMap | StackedMap, table: ScoreTable) -> float:
 
 def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) -> Estimate:
     """What a method saves on new rows, with its interval."""
-    if method == NOTHING:
+    if method == IDENTITY:
         return Estimate(0.0, reason="nothing is changed")
     if reason == "infinite":
         is_finite = math.isfinite(candidates.log_loss(method))
@@ -245,23 +245,28 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) ->
     return Estimate(more, reason=reason) if reason else with_interval(more, sampling)
 
 
-def _share(saves: Estimate, loss: float) -> Estimate:
+def _share(expected_reduction: Estimate, loss: float) -> Estimate:
     """A saving as a share of the loss."""
     # The loss is taken as known: beside that of the difference its error does not count.
-    if not math.isfinite(loss) or loss == 0 or not math.isfinite(saves):
+    if not math.isfinite(loss) or loss == 0 or not math.isfinite(expected_reduction):
         return Estimate(math.nan, reason="the loss was infinite" if math.isinf(loss) else "there was no loss")
-    return Estimate(saves / loss, saves.low / loss, saves.high / loss, saves.reason)
+    return Estimate(
+        expected_reduction / loss,
+        expected_reduction.low / loss,
+        expected_reduction.high / loss,
+        expected_reduction.reason,
+    )
 
 
-def _table(candidates: CrossFit, asked: str, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
+def _table(candidates: CrossFit, requested: str, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
     """Each method, from the simplest: its log loss expected of new rows, what it saves, the standard error of that, its
     share in the map."""
     found = []
-    before, shares = candidates.log_loss(NOTHING), candidates.shares_of(asked)
+    before, shares = candidates.log_loss(IDENTITY), candidates.shares_of(requested)
     for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
         more, sampling = candidates.saving(method, error_of) if is_known else (math.nan, SamplingError(math.nan))
         found.append((method, loss, more, sampling.error, shares.get(method, 0.0)))
-    names = ("method", "log_loss_nats", "saves_nats", "error_nats", "share")
+    names = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
     return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.calibration.map_fits import certain_labels, epsilon_of
-from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap
+from logloss.calibration.maps import IDENTITY, ISOTONIC, MIXTURE, ScoreMap
 from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     CONVERGED,
@@ -137,7 +137,7 @@ def _means(table: ScoreTable, label: int, unit: float, edges: list[Logs]) -> tup
 def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration) -> float:
     """How much less, at most, any map of the same method could cost the very rows, in nats per row; of mixtures with
     the same base rate."""
-    if fit.method == NOTHING:
+    if fit.method == IDENTITY:
         return 0.0
     bounds = bounds_of(table)
     edges = _edge_costs(fit, table)

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.calibration.bins import ScoreBins
-from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap, logs_of_logit
+from logloss.calibration.maps import IDENTITY, ISOTONIC, MIXTURE, ScoreMap, logs_of_logit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     AS_GOOD_AS_INFINITE,
@@ -95,8 +95,8 @@ def certain_labels(logs: tuple[Array, Array], masses: Array) -> tuple[Pair | Non
 
 def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> ScoreMap:
     """The map of a method that costs the data least."""
-    if method == NOTHING:
-        return ScoreMap(NOTHING)
+    if method == IDENTITY:
+        return ScoreMap(IDENTITY)
     if method == MIXTURE:
         return _mixture(data)
     if method == ISOTONIC:

@@ -13,8 +13,8 @@ from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, LogOddsMap, cos
 from logloss.onepass.kernels import losses
 
 # From the simplest.
-METHODS = ("nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic")
-NOTHING, MIXTURE, ISOTONIC = METHODS[0], METHODS[1], METHODS[-1]
+METHODS = ("identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic")
+IDENTITY, MIXTURE, ISOTONIC = METHODS[0], METHODS[1], METHODS[-1]
 STACK = "stack"
 
 
@@ -59,7 +59,7 @@ class ScoreMap:
         score = log_one + log_zero
         if self.epsilon > 0:
             return mixed(log_one, self.epsilon, self.base_rate) - mixed(-log_zero, self.epsilon, 1 - self.base_rate)
-        if self.method in (NOTHING, MIXTURE):
+        if self.method in (IDENTITY, MIXTURE):
             return score
         if self.method == ISOTONIC:
             proba = np.interp(score, self.knots, self.values)

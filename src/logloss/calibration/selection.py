@@ -23,7 +23,7 @@ import numpy as np
 from logloss.answers.estimate import SamplingError
 from logloss.calibration.bins import ScoreBins
 from logloss.calibration.map_fits import FitData, fitted_map, log_odds_of
-from logloss.calibration.maps import ISOTONIC, MIXTURE, NOTHING, ScoreMap, StackedMap
+from logloss.calibration.maps import IDENTITY, ISOTONIC, MIXTURE, ScoreMap, StackedMap
 from logloss.data.values import Array
 from logloss.inference.logistic_line import costs
 from logloss.inference.moments import dot
@@ -31,7 +31,7 @@ from logloss.inference.variance import ErrorOf
 
 AUTO = "auto"
 # How many numbers each map is made of; an isotonic one: its blocks.
-N_PARAMETERS = {NOTHING: 0, MIXTURE: 1, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
+N_PARAMETERS = {IDENTITY: 0, MIXTURE: 1, "shift": 1, "temperature": 1, "platt": 2, "beta": 3}
 # The power of the likelihood of rows left out. Of 200 to 1,000 rows ¼, ⅓, ½ and 0.7 are within 3 of 10,000 nats of each
 # other, 1 costs 1 to 4 more (docs/decisions/0039).
 POWER = 0.5
@@ -68,7 +68,7 @@ class CrossFit:
         """The methods that one is made of."""
         return self.shares if method == AUTO else {method: 1.0}
 
-    def by_chance(self, method: str) -> float:
+    def expected_if_calibrated(self, method: str) -> float:
         """The variance of what a method is said to save that comes from fitting it.
 
         Of k numbers fitted to n rows, what seems to be saved, less what is, is (χ² − k) / n with k degrees of freedom:
@@ -82,15 +82,15 @@ class CrossFit:
     def saving(self, method: str, error_of: ErrorOf) -> tuple[float, SamplingError]:
         """(What a method costs less than doing nothing, how that varies)."""
         held = self.masses > 0
-        before, after = (np.where(held, self.costs[name], 0.0) for name in (NOTHING, method))
+        before, after = (np.where(held, self.costs[name], 0.0) for name in (IDENTITY, method))
         gaps = before - after
         mean = float((self.masses * gaps).sum() / self.masses.sum())
         sampling = error_of(self.bins.at_places(gaps[0]), self.bins.at_places(gaps[1]), mean)
-        both = math.hypot(sampling.error, math.sqrt(self.by_chance(method)))
+        both = math.hypot(sampling.error, math.sqrt(self.expected_if_calibrated(method)))
         # No more than there is to lose.
-        saves = min(mean + self.excess[method], self.log_loss(NOTHING))
+        expected_reduction = min(mean + self.excess[method], self.log_loss(IDENTITY))
         if not self.has_equal_rows:
-            return saves, sampling._replace(error=both)
+            return expected_reduction, sampling._replace(error=both)
         # Of rows of equal weight the third moment is known, too; what comes from fitting adds nothing to it.
         deviations = gaps - mean
         with np.errstate(over="ignore", invalid="ignore"):
@@ -98,7 +98,7 @@ class CrossFit:
         skewness = 0.0
         if squares > 0 and math.isfinite(cubes) and both > 0:
             skewness = cubes / squares**1.5 * math.sqrt(self.row) * (sampling.error / both) ** 3
-        return saves, SamplingError(both, skewness=skewness)
+        return expected_reduction, SamplingError(both, skewness=skewness)
 
 
 def mean_cost(masses: Array, cost: Array) -> float:
@@ -140,12 +140,12 @@ def cross_fitted(
     everything = FitData.of_bins(bins, bins.masses)
     whole = {method: fitted_map(method, everything) for method in methods}
     # Newton's steps begin at the fit to all rows, of which the other folds say nearly the same.
-    starts = {m: None if m in (NOTHING, ISOTONIC) else f.line for m, f in whole.items()}
+    starts = {m: None if m in (IDENTITY, ISOTONIC) else f.line for m, f in whole.items()}
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
     row = (design_effect or 1.0) / bins.n_effective
     of_all = {method: log_odds_of(fit, bins) for method, fit in whole.items()}
     # Doing nothing is fitted to nothing: one map for all folds.
-    same = {NOTHING: of_all[NOTHING]}
+    same = {IDENTITY: of_all[IDENTITY]}
 
     def without(*left_out: int) -> dict[str, Array]:
         """The log-odds of maps that are fitted to the other folds."""
@@ -157,9 +157,9 @@ def cross_fitted(
 
     each = [without(fold) for fold in range(len(folds))]
     judged = {m: _judged(folds, bins.masses, [one[m] for one in each], of_all[m]) for m in methods if m not in same}
-    judged[NOTHING] = costs_at(same[NOTHING]), 0.0
+    judged[IDENTITY] = costs_at(same[IDENTITY]), 0.0
     # One forecast of exactly 0 or 1 that is wrong among new rows would cost infinity, also if none was wrong so far.
-    alternatives = tuple(m for m in methods if m != NOTHING or bins.inside.all())
+    alternatives = tuple(m for m in methods if m != IDENTITY or bins.inside.all())
     shares: dict[str, float] = {}
     if len(methods) > 2:
         shares = _shares_from(folds, {m: judged[m][0] for m in alternatives}, row)

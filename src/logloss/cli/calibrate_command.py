@@ -12,7 +12,7 @@ from logloss.cli.outputs import Outputs, given_outputs
 if TYPE_CHECKING:
     from logloss.measurement import Measurement
 
-METHODS = ["auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"]
+METHODS = ["auto", "identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic"]
 
 
 @click.command()
@@ -43,9 +43,9 @@ def calibrate(
 
     from logloss import calibration
 
-    asked = keywords(words)
+    requested = keywords(words)
     if y_true is None:
-        named = {*asked, *(["y_proba"] if y_proba else []), *([] if y_logit is None else ["y_logit"])}
+        named = {*requested, *(["y_proba"] if y_proba else []), *([] if y_logit is None else ["y_logit"])}
         measured = measurement_in(files, has_columns=bool(named - {"missing", "header"}))
         made = calibration.calibrate(measured, method=method, n_folds=folds)
     else:
@@ -53,10 +53,10 @@ def calibrate(
             raise click.UsageError(
                 "name the forecast: -p COL for probabilities (twice for P(0), P(1)), or -z COL for log-odds."
             )
-        asked |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
+        requested |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
         table = outputs.opened(files, no_header=words["no_header"])
         with outputs.bar(table) as progress:
-            made = calibration.calibrate(table, **asked, method=method, n_folds=folds, progress=progress)
+            made = calibration.calibrate(table, **requested, method=method, n_folds=folds, progress=progress)
     outputs.deliver(made, "")
 
 

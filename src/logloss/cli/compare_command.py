@@ -13,7 +13,7 @@ from logloss.text import counted
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@rows("y_true", "y_probas", "y_logits", "sample_weight", "counts", "pos_label", "by_lead", "cluster", "order")
+@rows("y_true", "y_probas", "y_logits", "sample_weight", "counts", "pos_label", "by_delta", "cluster", "order")
 @rows("within", "missing", "no_header")
 @saves_words
 @fails_if
@@ -30,11 +30,11 @@ def compare(
 
     from logloss import comparison
 
-    asked = keywords(words | {"y_proba": y_proba, "y_logit": y_logit})
+    requested = keywords(words | {"y_proba": y_proba, "y_logit": y_logit})
     table = outputs.opened(files, no_header=words["no_header"])
     with outputs.bar(table) as progress:
-        compared = comparison.compare(table, **asked, progress=progress)
-    outputs.deliver(compared, f"{counted(len(compared.contests), 'pair')} compared in one walk")
+        compared = comparison.compare(table, **requested, progress=progress)
+    outputs.deliver(compared, f"{counted(len(compared.pairs), 'pair')} compared in one walk")
 
 
 @click.command()

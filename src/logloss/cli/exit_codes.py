@@ -66,11 +66,11 @@ def run() -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        said = "\n".join(printable(line, LONGEST) for line in error.format_message().split("\n"))
+        clause = "\n".join(printable(line, LONGEST) for line in error.format_message().split("\n"))
         context = error.ctx if isinstance(error, click.UsageError) else None
         if context is not None:
             to_stderr(context.get_usage())
-        to_stderr(f"Error: {said}")
+        to_stderr(f"Error: {clause}")
         return USAGE
     except (BrokenPipeError, SystemExit):
         # Whoever read the rows or the help has enough; click makes of a broken pipe the latter.
@@ -93,7 +93,7 @@ def failed(error: Exception, wants_traceback: bool) -> int:
         import traceback
 
         to_stderr("".join(traceback.format_exception(error)))
-    code, said = OUR_FAULT, str(error) or type(error).__name__
+    code, clause = OUR_FAULT, str(error) or type(error).__name__
     if isinstance(error, SourceNotFound):
         code = USAGE
     elif isinstance(error, DataError):
@@ -101,9 +101,9 @@ def failed(error: Exception, wants_traceback: bool) -> int:
     elif isinstance(error, LogLossError | OSError | MemoryError):
         code = COULD_NOT
     else:
-        said = f"internal error, our fault: {type(error).__name__}: {error}. "
-        said += "Run again with --debug and report what it shows."
-    to_stderr(f"logloss: {printable(said, LONGEST)}")
+        clause = f"internal error, our fault: {type(error).__name__}: {error}. "
+        clause += "Run again with --debug and report what it shows."
+    to_stderr(f"logloss: {printable(clause, LONGEST)}")
     return code
 
 

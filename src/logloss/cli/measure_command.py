@@ -52,19 +52,19 @@ def measure(
 
     from logloss import measurement
 
-    asked = keywords(words)
+    requested = keywords(words)
     if group:
-        asked["groups"] = [key for value in group for key in typed(value)]
+        requested["groups"] = [key for value in group for key in typed(value)]
     table = outputs.opened(files, no_header=words["no_header"], summary=outputs.output)
     with outputs.bar(table) as progress:
         if model is not None:
             from logloss.files.load import load_as
             from logloss.training.model import LogisticModel
 
-            measured = load_as(LogisticModel, model).measure(table, y_true, progress=progress, **asked)
+            measured = load_as(LogisticModel, model).measure(table, y_true, progress=progress, **requested)
         else:
-            asked |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
-            measured = measurement.measure(table, **asked, progress=progress)
+            requested |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
+            measured = measurement.measure(table, **requested, progress=progress)
     if outputs.output is not None:
         command = calibrating(outputs.output)
     elif model is not None:

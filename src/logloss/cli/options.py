@@ -41,7 +41,7 @@ OPTIONS: dict[str, Function] = {
         "--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1."
     ),
     "by": _column("--by", say="Column of groups (repeatable): what each costs and adds.", several=True),
-    "by_lead": _column("--by", say="Column of groups (repeatable): where the lead comes from.", several=True),
+    "by_delta": _column("--by", say="Column of groups (repeatable): where the lead comes from.", several=True),
     "cluster": _column("--cluster", say="Column whose equal values depend on each other.", several=True),
     "order": _column("--order", say="Column of dates or numbers: since when it was clear who is better."),
     "within": click.option(

@@ -267,14 +267,14 @@ def calibrating_rows(files: tuple[str, ...], forecast: Mapping[str, Any], words:
     """The command that calibrates rows by reading them again; "" where they were standard input, which is gone."""
     if "-" in files:
         return ""
-    said = {**forecast, "-w": words["sample_weight"]}
-    said |= {f"--{name.replace('_', '-')}": words[name] for name in ("counts", "pos_label", "cluster")}
+    clause = {**forecast, "-w": words["sample_weight"]}
+    clause |= {f"--{name.replace('_', '-')}": words[name] for name in ("counts", "pos_label", "cluster")}
     if words["negatives_kept"] not in (None, 1):
-        said["--negatives-kept"] = f"{words['negatives_kept']:g}"
+        clause["--negatives-kept"] = f"{words['negatives_kept']:g}"
     if words["missing"] != "error":
-        said["--missing"] = words["missing"]
+        clause["--missing"] = words["missing"]
     named = list(files)
-    for option, value in said.items():
+    for option, value in clause.items():
         values = value if isinstance(value, tuple) else (value,)
         named += [word for each in values if each for word in (option, each)]
     named += ["--no-header"] if words["no_header"] else []

@@ -3,7 +3,7 @@
 >>> import logloss
 >>> y, old, new = [1, 0, 1, 1] * 25, [0.5] * 100, [0.8, 0.4, 0.6, 0.9] * 25
 >>> found = logloss.compare(y, {"old": old, "new": new})
->>> found.best, round(found.lead, 4)
+>>> found.best, round(found.delta, 4)
 ('new', 0.3556)
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from logloss.comparison.answer import Comparison
 from logloss.comparison.compare import compare
-from logloss.comparison.pairwise import Contest
+from logloss.comparison.pairwise import PairwiseComparison
 from logloss.comparison.planning import Plan, plan
-from logloss.comparison.sequential import Course
+from logloss.comparison.sequential import SequentialAnalysis
 
-__all__ = ["Comparison", "Contest", "Course", "Plan", "compare", "plan"]
+__all__ = ["Comparison", "PairwiseComparison", "SequentialAnalysis", "Plan", "compare", "plan"]

@@ -9,7 +9,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.pairwise import Contest
+from logloss.comparison.pairwise import PairwiseComparison
 from logloss.errors import DataError
 from logloss.inference.folds import Folds
 from logloss.onepass.summaries import ComparisonSummary
@@ -28,13 +28,13 @@ class Comparison(Answer):
         The mean log loss of each, as `measure` gives it.
     best, runner_up : str
         The two with the least loss.
-    lead : Estimate
+    delta : Estimate
         Loss of the runner-up less that of the best, with its paired interval.
     change : Estimate
         Of two forecasts only: loss of the second less that of the first; below 0 where the second is better.
-    contest : Contest
+    pair : PairwiseComparison
         All that is known of the best and the runner-up; `between` gives that of any two.
-    contests : tuple of Contest
+    pairs : tuple of PairwiseComparison
         Of every two, from the best down.
     ranking : SmallTable
         The forecasts from the best to the worst: loss with interval, how far behind the best with an interval that
@@ -61,15 +61,15 @@ class Comparison(Answer):
     kind: ClassVar[str] = "comparison"
     names: tuple[str, ...]
     log_losses: dict[str, Estimate]
-    log_losses_of_possible: dict[str, float]
+    log_losses_where_finite: dict[str, float]
     n_infinite: dict[str, int]
     first_infinite: dict[str, str]
     best: str
     runner_up: str
-    lead: Estimate
+    delta: Estimate
     change: Estimate
-    contest: Contest
-    contests: tuple[Contest, ...]
+    pair: PairwiseComparison
+    pairs: tuple[PairwiseComparison, ...]
     ranking: SmallTable
     n_rows: int
     n_dropped: int
@@ -95,7 +95,7 @@ class Comparison(Answer):
     folds: Folds | None = None
     summary: ComparisonSummary = field(default=None, compare=False)  # type: ignore[assignment]
 
-    def between(self, first: str, second: str) -> Contest:
+    def between(self, first: str, second: str) -> PairwiseComparison:
         """The contest of two of the forecasts, in whichever order they are named.
 
         Parameters
@@ -105,7 +105,7 @@ class Comparison(Answer):
 
         Returns
         -------
-        Contest
+        PairwiseComparison
             Told from the side of the better one.
 
         Raises
@@ -120,9 +120,9 @@ class Comparison(Answer):
         >>> found.between("a", "b").better
         'b'
         """
-        for contest in self.contests:
-            if {contest.better, contest.worse} == {first, second}:
-                return contest
+        for pair in self.pairs:
+            if {pair.better, pair.worse} == {first, second}:
+                return pair
         known = listed([printable(name) for name in self.names], 16)
         raise DataError(f'between() takes two of the forecasts: {known}; got "{first}" and "{second}".')
 
@@ -132,7 +132,7 @@ class Comparison(Answer):
         Examples
         --------
         >>> import logloss
-        >>> logloss.compare([1, 0], {"a": [0.5, 0.5], "b": [0.5, 0.5]}).to_dict()["lead_nats"]
+        >>> logloss.compare([1, 0], {"a": [0.5, 0.5], "b": [0.5, 0.5]}).to_dict()["delta_nats"]
         0.0
         """
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
@@ -140,13 +140,13 @@ class Comparison(Answer):
         put(figures, "base_rate", self.base_rate)
         put(figures, "sum_weight", self.sum_weight)
         figures |= {"best": self.best, "runner_up": self.runner_up}
-        put_contest(figures, self.contest)
+        put_pair(figures, self.pair)
         put_estimate(figures, "change_nats", self.change)
         figures["ranking"] = [jsonable(row) for row in self.ranking]
         pairs = []
-        for contest in self.contests:
-            row: dict[str, Any] = {"better": contest.better, "worse": contest.worse}
-            put_contest(row, contest)
+        for pair in self.pairs:
+            row: dict[str, Any] = {"better": pair.better, "worse": pair.worse}
+            put_pair(row, pair)
             pairs.append(row)
         figures["pairs"] = pairs
         if self.cluster:
@@ -154,36 +154,36 @@ class Comparison(Answer):
             put(figures, "effective_clusters", self.effective_clusters)
         if self.order:
             figures |= {"order": self.order, "n_periods": self.n_periods, "within": self.within}
-        if self.contest.groups is not None:
+        if self.pair.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
-            figures["groups"] = [jsonable(row) for row in self.contest.groups]
-        figures["furthest_apart"] = [jsonable(row) for row in self.contest.apart]
+            figures["groups"] = [jsonable(row) for row in self.pair.groups]
+        figures["largest_differences"] = [jsonable(row) for row in self.pair.largest_differences]
         put(figures, "effective_rows", self.effective_rows)
         figures |= {} if self.folds is None else self.folds.figures
         figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions), "notes": list(self.notes)}
         return figures
 
 
-def put_contest(figures: dict[str, Any], contest: Contest) -> None:
+def put_pair(figures: dict[str, Any], pair: PairwiseComparison) -> None:
     """The figures of one contest."""
-    put_estimate(figures, "lead_nats", contest.lead)
-    put_estimate(figures, "lead_for_all_pairs_nats", contest.simultaneous)
-    put(figures, "lead_of_possible_nats", contest.lead_of_possible, "no row is possible for both")
-    put(figures, "standard_error_nats", contest.error, contest.lead.reason)
-    put(figures, "effective_observations", contest.observations)
-    names = ("n_impossible_for_best_only", "n_impossible_for_other_only", "n_impossible_for_both")
-    figures |= dict(zip(names, contest.impossible, strict=True))
-    figures["is_identical"] = contest.is_identical
-    put_estimate(figures, "more_miscalibration_nats", contest.miscalibration)
-    put_estimate(figures, "more_discrimination_nats", contest.discrimination)
-    course = contest.course
-    put_estimate(figures, "sequence_nats", course.sequence)
-    put_estimate(figures, "dependent_nats", course.dependent)
-    figures["n_cosines"] = course.n_cosines
-    put(figures, "effective_periods", course.effective_periods, course.dependent.reason)
-    put(figures, "log_evidence_nats", course.log_evidence, course.sequence.reason)
-    figures["first_excluded"] = course.first_excluded or None
-    figures["is_first_for_better"] = course.is_first_for_better
-    figures["still_excludes"] = course.still_excludes
-    figures["rows_needed"] = contest.rows_needed
-    put(figures, "detectable_nats", contest.detectable, contest.lead.reason)
+    put_estimate(figures, "delta_nats", pair.delta)
+    put_estimate(figures, "delta_simultaneous_nats", pair.simultaneous)
+    put(figures, "delta_where_finite_nats", pair.delta_where_finite, "no row is possible for both")
+    put(figures, "standard_error_nats", pair.error, pair.delta.reason)
+    put(figures, "effective_observations", pair.observations)
+    names = ("n_infinite_for_best_only", "n_infinite_for_other_only", "n_infinite_for_both")
+    figures |= dict(zip(names, pair.impossible, strict=True))
+    figures["is_identical"] = pair.is_identical
+    put_estimate(figures, "miscalibration_delta_nats", pair.miscalibration)
+    put_estimate(figures, "discrimination_delta_nats", pair.discrimination)
+    sequential = pair.sequential
+    put_estimate(figures, "confidence_sequence_nats", sequential.confidence_sequence)
+    put_estimate(figures, "delta_autocorrelation_robust_nats", sequential.autocorrelation_robust)
+    figures["n_cosines"] = sequential.n_cosines
+    put(figures, "effective_periods", sequential.effective_periods, sequential.autocorrelation_robust.reason)
+    put(figures, "log_e_value", sequential.log_e_value, sequential.confidence_sequence.reason)
+    figures["first_excluded"] = sequential.first_excluded or None
+    figures["is_first_for_better"] = sequential.is_first_for_better
+    figures["still_excluded"] = sequential.still_excluded
+    figures["rows_needed"] = pair.rows_needed
+    put(figures, "detectable_difference_nats", pair.detectable_difference, pair.delta.reason)

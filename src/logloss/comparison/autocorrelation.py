@@ -70,12 +70,12 @@ class LongRun(NamedTuple):
         """Whether the spectrum rises towards frequency 0 faster than the cosines follow."""
         return self.share <= LARGEST_SHARE
 
-    def estimate(self, lead: float) -> Estimate:
+    def estimate(self, delta: float) -> Estimate:
         """The lead with its interval."""
-        return Estimate(lead, reason=self.reason) if self.reason else with_interval(lead, self.sampling)
+        return Estimate(delta, reason=self.reason) if self.reason else with_interval(delta, self.sampling)
 
 
-def long_run(leads: Array, weights: Array) -> LongRun:
+def long_run(deltas: Array, weights: Array) -> LongRun:
     """The standard error of Σ leads / Σ weights. leads, weights: sums of each period in their order, (n_periods,)."""
     total = weights.sum()
     worth = float(total * total / dot(weights, weights))
@@ -85,9 +85,9 @@ def long_run(leads: Array, weights: Array) -> LongRun:
     n_cosines = math.floor(0.4 * worth ** (2 / 3) + 1e-9)
     unknown = SamplingError(math.nan, n_cosines)
     if worth < FEWEST_PERIODS * (1 - ROUNDING):
-        return LongRun(unknown, worth, worth, 1.0, f"too few periods ({periods_text(len(leads), worth)})")
-    mean = float(leads.sum() / total)
-    deviations = (leads - weights * mean) / total
+        return LongRun(unknown, worth, worth, 1.0, f"too few periods ({periods_text(len(deltas), worth)})")
+    mean = float(deltas.sum() / total)
+    deviations = (deltas - weights * mean) / total
     scale = float(np.abs(deviations).max())
     # Of periods that all have the same lead the deviations are what rounding leaves.
     if scale * total <= ROUNDING * abs(mean) * weights.max():
@@ -98,9 +98,9 @@ def long_run(leads: Array, weights: Array) -> LongRun:
     variance = level * max(at_zero, 1.0) if share <= LARGEST_SHARE else level
     effective = min(worth, worth * float(squares.mean()) / variance)
     if effective < FEWEST_EFFECTIVE:
-        few = f"{count(len(leads))} periods are worth {significant(effective, 2)}"
+        few = f"{count(len(deltas))} periods are worth {significant(effective, 2)}"
         return LongRun(unknown, worth, effective, share, f"too autocorrelated ({few})")
-    return LongRun(SamplingError(scale * math.sqrt(len(leads) * variance), n_cosines), worth, effective, share)
+    return LongRun(SamplingError(scale * math.sqrt(len(deltas) * variance), n_cosines), worth, effective, share)
 
 
 def periods_text(n_periods: int, worth: float) -> str:

@@ -10,7 +10,7 @@ from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import PairEstimator
-from logloss.comparison.pairwise import Contest
+from logloss.comparison.pairwise import PairwiseComparison
 from logloss.comparison.period_rules import DEPENDENT, check_names, check_within
 from logloss.data.block import Block
 from logloss.data.forecasters import bind_forecasters, estimators_of
@@ -19,7 +19,7 @@ from logloss.data.rows import positive_text
 from logloss.data.values import Value
 from logloss.inference.cautions import cautions_of
 from logloss.inference.folds import FoldLosses, OutOfFold, told_of
-from logloss.measurement.answer import first_impossible
+from logloss.measurement.answer import first_infinite_row
 from logloss.measurement.out_of_fold import cross_fitted, judged_by
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def compare(
     rows: up to 37,449 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
     order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
     Hall's transformation, else with Student's t and effective numbers (docs/inference.md). With `order` they still take
-    rows (or clusters) as independent; `course.dependent` is the interval that lets rows of a period, and neighbouring
-    periods, depend on each other, and a caution says where it shows that the others are too narrow. With `cv` the cost
+    rows (or clusters) as independent; `sequential.autocorrelation_robust` is the interval that lets rows of a
+    period, and neighbouring periods, depend on each other, and a caution says where it shows that the others are too narrow. With `cv` the cost
     is that of the fits, and intervals of losses and leads are those of models trained on about as many rows as those of
     the folds were, over new rows of training and of judging; of folds in the order of time those of these very models.
 
@@ -153,7 +153,7 @@ def compare(
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ComparisonSummary
 
-    asked = RowOptions(
+    requested = RowOptions(
         y_true=y_true,
         y_proba=y_proba,
         y_logit=y_logit,
@@ -174,18 +174,18 @@ def compare(
         engine=engine,
         progress=progress,
     )
-    check_within(within, asked)
-    judged = cross_fitted(data, estimators_of(forecasts, asked), asked)
+    check_within(within, requested)
+    judged = cross_fitted(data, estimators_of(forecasts, requested), requested)
     if judged:
-        asked = judged_by(asked, next(iter(judged.values())).losses.n_left_out)
+        requested = judged_by(requested, next(iter(judged.values())).losses.n_left_out)
         forecasts = {name: each.probabilities for name, each in judged.items()}
-    with placed(data, asked) as table:
-        source, roles = bind_forecasters(table, forecasts, asked)
+    with placed(data, requested) as table:
+        source, roles = bind_forecasters(table, forecasts, requested)
         empty = ComparisonSummary.empty(len(roles.forecasters), by=roles.by, cluster=roles.cluster, order=roles.order)
         summary = walk(source, roles, empty, progress=progress)
     if summary.periods is not None and roles.order is not None:
         check_names(summary.periods.names, roles.spoken(roles.order))
-    said = {
+    clause = {
         "source": source.name or name,
         "positive": positive_text(roles),
         "notes": tuple(dict.fromkeys((*source.notes, *(note for each in judged.values() for note in each.notes)))),
@@ -194,7 +194,7 @@ def compare(
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
-    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), said, _losses(judged))
+    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), clause, _losses(judged))
 
 
 def _losses(judged: Mapping[str, OutOfFold]) -> tuple[FoldLosses, ...]:
@@ -203,37 +203,37 @@ def _losses(judged: Mapping[str, OutOfFold]) -> tuple[FoldLosses, ...]:
 
 
 def comparison_of(
-    summary: ComparisonSummary, names: tuple[str, ...], said: dict[str, Any], folds: Sequence[FoldLosses] = ()
+    summary: ComparisonSummary, names: tuple[str, ...], clause: dict[str, Any], folds: Sequence[FoldLosses] = ()
 ) -> Comparison:
     """The comparison that a summary makes; folds: of each forecast, where cross-validation made them."""
-    estimator = PairEstimator(summary, names, said["within"], folds)
+    estimator = PairEstimator(summary, names, clause["within"], folds)
     # Of a given forecast more is known than of models.
     of_models = min(folds, key=lambda each: each.without is not None).summary() if folds else None
     # From the best down: the first contest is that of the best and the runner-up.
     order = estimator.order()
-    contests = tuple(estimator.contest(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
-    first = contests[0]
+    pairs = tuple(estimator.pair(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
+    first = pairs[0]
     change = Estimate(math.nan, reason="more than two forecasts")
     if len(names) == 2:
-        change = first.lead if first.better == names[0] else negated(first.lead)
+        change = first.delta if first.better == names[0] else negated(first.delta)
     (groups, periods), clusters = summary.keyed, summary.clusters
     best = order[0]
     moments = estimator.moments[best]
     return Comparison(
         names=names,
         log_losses=dict(zip(names, estimator.losses, strict=True)),
-        log_losses_of_possible=dict(zip(names, estimator.of_possible, strict=True)),
+        log_losses_where_finite=dict(zip(names, estimator.where_finite, strict=True)),
         n_infinite={name: each.n_infinite for name, each in zip(names, summary.losses, strict=True)},
         first_infinite={
-            name: first_impossible(each, said["source"]) for name, each in zip(names, summary.losses, strict=True)
+            name: first_infinite_row(each, clause["source"]) for name, each in zip(names, summary.losses, strict=True)
         },
         best=first.better,
         runner_up=first.worse,
-        lead=first.lead,
+        delta=first.delta,
         change=change,
-        contest=first,
-        contests=contests,
-        ranking=ranking_of(estimator, order, contests),
+        pair=first,
+        pairs=pairs,
+        ranking=ranking_of(estimator, order, pairs),
         n_rows=summary.n_rows,
         n_dropped=summary.n_dropped - (0 if of_models is None else of_models.n_left_out),
         n_clusters=0 if clusters is None else clusters.n_groups,
@@ -241,7 +241,7 @@ def comparison_of(
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=(
-            *cautions_of(moments, summary.losses[best].costliest.rows),
+            *cautions_of(moments, summary.losses[best].largest_losses.rows),
             *first.cautions,
             *told_of(of_models),
         ),
@@ -254,14 +254,14 @@ def comparison_of(
         has_too_many_groups=groups is not None and groups.is_over,
         folds=of_models,
         summary=summary,
-        **said,
+        **clause,
     )
 
 
-def ranking_of(estimator: PairEstimator, order: Sequence[int], contests: tuple[Contest, ...]) -> SmallTable:
+def ranking_of(estimator: PairEstimator, order: Sequence[int], pairs: tuple[PairwiseComparison, ...]) -> SmallTable:
     """The forecasts from the best to the worst."""
-    behind = [Estimate(0.0, 0.0, 0.0), *(contest.simultaneous for contest in contests[: len(order) - 1])]
-    first = [None, *contests[: len(order) - 1]]
+    delta_to_best = [Estimate(0.0, 0.0, 0.0), *(pair.simultaneous for pair in pairs[: len(order) - 1])]
+    first = [None, *pairs[: len(order) - 1]]
     losses, parts = [estimator.losses[k] for k in order], [estimator.excess_parts(k) for k in order]
     return SmallTable(
         {
@@ -269,12 +269,12 @@ def ranking_of(estimator: PairEstimator, order: Sequence[int], contests: tuple[C
             "log_loss_nats": [float(each) for each in losses],
             "log_loss_nats_low": [each.low for each in losses],
             "log_loss_nats_high": [each.high for each in losses],
-            "behind_nats": [float(each) for each in behind],
-            "behind_nats_low": [each.low for each in behind],
-            "behind_nats_high": [each.high for each in behind],
+            "delta_to_best_nats": [float(each) for each in delta_to_best],
+            "delta_to_best_nats_low": [each.low for each in delta_to_best],
+            "delta_to_best_nats_high": [each.high for each in delta_to_best],
             "discrimination_excess_nats": [each[0] for each in parts],
             "miscalibration_excess_nats": [each[1] for each in parts],
-            "first_excluded": ["" if each is None else each.course.first_excluded for each in first],
-            "still_excludes": [each is not None and each.course.still_excludes for each in first],
+            "first_excluded": ["" if each is None else each.sequential.first_excluded for each in first],
+            "still_excluded": [each is not None and each.sequential.still_excluded for each in first],
         }
     )

@@ -51,13 +51,13 @@ PIECE_PERIODS = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodLeads:
+class PeriodDeltas:
     """Of each period, in any common unit of weight: weights (above 0), leads, their ranges and least possible values;
     and where rows of a period are independent the sums of squares of their leads and of their ranges. row: the weight
     of a row of the first period."""
 
     weights: Array
-    leads: Array
+    deltas: Array
     ranges: Array
     least: Array
     row: float
@@ -75,8 +75,8 @@ class PeriodLeads:
         """A lead of each period from those before: the mean so far, as if the period had been seen once with 0."""
         if self.squares is not None:
             # Of each row: 0 lies between its two possible leads.
-            return np.zeros(len(self.leads))
-        before, so_far = np.cumsum(self.leads) - self.leads, np.cumsum(self.weights)
+            return np.zeros(len(self.deltas))
+        before, so_far = np.cumsum(self.deltas) - self.deltas, np.cumsum(self.weights)
         return np.clip(self.weights * before / so_far, self.least, self.least + self.ranges)
 
     def largest_miss(self, guess: Array, side: int) -> Array:
@@ -93,14 +93,14 @@ class PeriodLeads:
         return (self.ranges**2 if self.squares_of_ranges is None else self.squares_of_ranges) / 4
 
 
-def rates_of(leads: PeriodLeads) -> tuple[Array, Array]:
+def rates_of(deltas: PeriodDeltas) -> tuple[Array, Array]:
     """(The λ that are mixed, the logarithms of their weights)."""
-    bound = leads.ranges[leads.first]
-    if leads.squares_of_ranges is not None:
-        bound = min(bound, math.sqrt(leads.squares_of_ranges[leads.first]))
+    bound = deltas.ranges[deltas.first]
+    if deltas.squares_of_ranges is not None:
+        bound = min(bound, math.sqrt(deltas.squares_of_ranges[deltas.first]))
     weights = 1 / (SPREAD + HALVINGS.astype(np.float64) ** 2)
     # The bound may be next to nothing, and its inverse beyond the floats.
-    likeliest = PER_NAT / max(leads.row, PER_NAT / OF_BOUND * bound)
+    likeliest = PER_NAT / max(deltas.row, PER_NAT / OF_BOUND * bound)
     return 0.5**HALVINGS * likeliest, np.log(weights / weights.sum())
 
 
@@ -113,26 +113,26 @@ def psi(scaled: Array) -> Array:
         return np.where(x < 0.01, series, (-np.log1p(-x) - x) / (x * x))
 
 
-def sequence_of(leads: PeriodLeads, alpha: float) -> tuple[Array, Array, Array]:
+def sequence_of(deltas: PeriodDeltas, alpha: float) -> tuple[Array, Array, Array]:
     """(Mean lead so far, low, high) after each period: the ends hold for all periods at once, with 1 − alpha."""
-    so_far = np.cumsum(leads.weights)
-    mean = np.cumsum(leads.leads) / so_far
-    if leads.first < 0:
+    so_far = np.cumsum(deltas.weights)
+    mean = np.cumsum(deltas.deltas) / so_far
+    if deltas.first < 0:
         return mean, np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
     with np.errstate(over="ignore"):
         # Periods that weigh next to nothing say nothing.
-        below, above = (_boundary(leads, side, alpha / 2) / so_far for side in (1, -1))
+        below, above = (_boundary(deltas, side, alpha / 2) / so_far for side in (1, -1))
     # Before the two differ there is nothing to see.
-    below[: leads.first] = above[: leads.first] = np.inf
+    below[: deltas.first] = above[: deltas.first] = np.inf
     return mean, mean - below, mean + above
 
 
-def _boundary(leads: PeriodLeads, side: int, alpha: float) -> Array:
+def _boundary(deltas: PeriodDeltas, side: int, alpha: float) -> Array:
     """How far Σ(X − E X) is above 0 at most (side 1), or below (−1), but for a probability of alpha."""
-    rates, log_weights = rates_of(leads)
-    guess, most = leads.guess, leads.most_variance
-    bounds = leads.largest_miss(guess, side)
-    squared = (leads.leads - guess) ** 2 if leads.squares is None else leads.squares
+    rates, log_weights = rates_of(deltas)
+    guess, most = deltas.guess, deltas.most_variance
+    bounds = deltas.largest_miss(guess, side)
+    squared = (deltas.deltas - guess) ** 2 if deltas.squares is None else deltas.squares
     empirical = log_weights + math.log1p(-SHARE_OF_HOEFFDING)
     both_rates = np.concatenate([rates, rates])[:, None]
     found, paid = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
@@ -170,24 +170,24 @@ def _crossing(heads: Array, rates: Array, level: float) -> Array:
     return s
 
 
-def log_evidence_of(leads: PeriodLeads) -> Array:
+def log_e_value_of(deltas: PeriodDeltas) -> Array:
     """Logarithm of the evidence, after each period, that the lead is above 0 in some period: nats; 3.0 is 20 to 1."""
-    if leads.first < 0:
-        return np.zeros(len(leads.leads))
-    if leads.squares is not None:
+    if deltas.first < 0:
+        return np.zeros(len(deltas.deltas))
+    if deltas.squares is not None:
         # Bets on rows win more where periods have many, bets on periods where they have few: half is put on each.
-        on_periods = replace(leads, squares=None, squares_of_ranges=None)
-        return np.logaddexp(_log_wealth(leads), _log_wealth(on_periods)) - math.log(2)
-    return _log_wealth(leads)
+        on_periods = replace(deltas, squares=None, squares_of_ranges=None)
+        return np.logaddexp(_log_wealth(deltas), _log_wealth(on_periods)) - math.log(2)
+    return _log_wealth(deltas)
 
 
-def _log_wealth(leads: PeriodLeads) -> Array:
+def _log_wealth(deltas: PeriodDeltas) -> Array:
     """The logarithm of what bets of all rates together are worth after each period."""
-    rates, log_weights = rates_of(leads)
-    found, won = np.empty(len(leads.leads)), np.zeros((len(rates), 1))
+    rates, log_weights = rates_of(deltas)
+    found, won = np.empty(len(deltas.deltas)), np.zeros((len(rates), 1))
     for start in range(0, len(found), PIECE_PERIODS):
         piece = slice(start, start + PIECE_PERIODS)
-        so_far = won + np.cumsum(_log_factors(leads, rates[:, None], piece), axis=1)
+        so_far = won + np.cumsum(_log_factors(deltas, rates[:, None], piece), axis=1)
         won = so_far[:, -1:]
         terms = log_weights[:, None] + so_far
         most = terms.max(axis=0)
@@ -195,16 +195,16 @@ def _log_wealth(leads: PeriodLeads) -> Array:
     return found
 
 
-def _log_factors(leads: PeriodLeads, rates: Array, piece: slice) -> Array:
+def _log_factors(deltas: PeriodDeltas, rates: Array, piece: slice) -> Array:
     """The logarithm of what each λ wins in each period."""
-    won = leads.leads[piece]
-    if leads.squares is None:
+    won = deltas.deltas[piece]
+    if deltas.squares is None:
         with np.errstate(divide="ignore", over="ignore"):
-            most = LARGEST_STAKE / np.abs(leads.least[piece])
+            most = LARGEST_STAKE / np.abs(deltas.least[piece])
         return np.log1p(np.minimum(rates, most) * won)
     # Rows are not kept: of each the bound exp(λd − ψd²) ≤ 1 + λd, with the λ that every row of the period can bear.
-    bounds = leads.largest_miss(np.zeros(len(leads.leads)), 1)[piece]
+    bounds = deltas.largest_miss(np.zeros(len(deltas.deltas)), 1)[piece]
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         rates = np.minimum(rates, LARGEST_STAKE / bounds)
-        won = rates * won - rates**2 * psi(rates * bounds) * leads.squares[piece]
+        won = rates * won - rates**2 * psi(rates * bounds) * deltas.squares[piece]
     return np.where(bounds > 0, won, 0.0)

@@ -13,10 +13,10 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import with_periods
 from logloss.comparison.pairwise import (
     FEWEST_OF_GROUP,
-    Contest,
     GroupPairSums,
     PairedDifference,
     PairSums,
+    PairwiseComparison,
 )
 from logloss.comparison.power import Shown, Spread, simultaneous_level, whole_rows
 from logloss.comparison.sequential import sequential_analysis
@@ -34,7 +34,7 @@ from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
-from logloss.onepass.summaries.costliest import values_of
+from logloss.onepass.summaries.largest_losses import values_of
 
 BOTH_WAYS = "models of folds were trained on rows that others judge"
 # (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
@@ -83,13 +83,13 @@ class PairEstimator:
         if folds:
             summaries = [each.summary() for each in folds]
             self.losses = list(map(with_training, self.losses, self.moments, summaries))
-        self.of_possible = [each.loss_of_possible() for each in self.moments]
+        self.where_finite = [each.loss_where_finite() for each in self.moments]
 
     def order(self) -> list[int]:
         """The forecasts from the best to the worst: by their losses, infinite ones by those of what was possible."""
 
         def rank(number: int) -> tuple[float, float, int]:
-            without = self.of_possible[number]
+            without = self.where_finite[number]
             return float(self.losses[number]), math.inf if math.isnan(without) else without, number
 
         return sorted(range(len(self.names)), key=rank)
@@ -100,7 +100,7 @@ class PairEstimator:
         recalibrated = own.log_loss + self.overfitting[number].nats
         return own.uncertainty - recalibrated, float(self.losses[number]) - recalibrated
 
-    def contest(self, better: int, worse: int) -> Contest:
+    def pair(self, better: int, worse: int) -> PairwiseComparison:
         """One forecast against a worse one."""
         i, j = min(better, worse), max(better, worse)
         place = self.pairs.index((i, j))
@@ -113,19 +113,19 @@ class PairEstimator:
         n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
         paired = self._with_training(paired, better, worse) if self.folds else paired
-        lead, reason = self._lead(better, worse, n_better, n_worse, counts[3])
-        whole = paired.estimate(value=lead) if not reason else Estimate(lead, reason=reason)
+        delta, reason = self._lead(better, worse, n_better, n_worse, counts[3])
+        whole = paired.estimate(value=delta) if not reason else Estimate(delta, reason=reason)
         # What decides whether the two can be told apart is not made of clusters too few for it.
         undecided = reason or why_too_few(self.moments[better].effective_clusters)
-        at_once = paired.estimate(self.level, lead) if not undecided else Estimate(lead, reason=undecided)
-        miscalibration, discrimination = self._parts(better, worse, place, lead)
+        at_once = paired.estimate(self.level, delta) if not undecided else Estimate(delta, reason=undecided)
+        miscalibration, discrimination = self._parts(better, worse, place, delta)
         n_rows = self.summary.n_rows
-        error = math.nan if paired.reason or not math.isfinite(lead) else paired.sampling.error
-        course = sequential_analysis(
+        error = math.nan if paired.reason or not math.isfinite(delta) else paired.sampling.error
+        sequential = sequential_analysis(
             self.summary,
             (i, j),
             sign,
-            lead,
+            delta,
             error=error,
             within=self.within,
             n_pairs=len(self.pairs),
@@ -134,9 +134,11 @@ class PairEstimator:
         )
         # An interval for all pairs would have to exclude 0.
         observations = min(paired.sampling.degrees + 1, n_rows)
-        of_periods = with_periods(error, observations, course.dependent.high - lead, course.n_cosines)
+        of_periods = with_periods(
+            error, observations, sequential.autocorrelation_robust.high - delta, sequential.n_cosines
+        )
         spread, shown = Spread.of_error(of_periods[0], n_rows, of_periods[1]), Shown(self.level)
-        return Contest(
+        return PairwiseComparison(
             self.names[better],
             self.names[worse],
             whole,
@@ -148,20 +150,20 @@ class PairEstimator:
             contrast.sum("cc") == 0 and not any(counts[1:3]),
             miscalibration,
             discrimination,
-            course,
-            whole_rows(shown.rows(lead, spread)) if error > 0 else None,
-            shown.detectable(spread, n_rows),
-            (*self._cautions(moments, contrast, sign), *course.cautions),
+            sequential,
+            whole_rows(shown.rows(delta, spread)) if error > 0 else None,
+            shown.detectable_difference(spread, n_rows),
+            (*self._cautions(moments, contrast, sign), *sequential.cautions),
             self._groups(better, worse, place),
             self._apart(contrast, sign),
-            tuple(row.first for row in contrast.apart),
+            tuple(row.first for row in contrast.largest_differences),
         )
 
     def _cautions(self, moments: Moments, contrast: Contrast, sign: int) -> tuple[str, ...]:
         """Where few rows carry the variance of the lead."""
         if not moments.weight:
             return ()
-        rows = [(sign * row.difference, row.first.weight, row.first.count) for row in contrast.apart]
+        rows = [(sign * row.difference, row.first.weight, row.first.count) for row in contrast.largest_differences]
         told = caution_of_concentration(moments, rows, "largest difference", "largest differences", "the lead")
         return (told,) if told else ()
 
@@ -206,15 +208,15 @@ class PairEstimator:
         reason = paired.reason or folds.why_no_interval
         return PairedDifference(paired.mean, paired.sampling if reason else folds.widened(paired.sampling), reason)
 
-    def _parts(self, better: int, worse: int, place: int, lead: float) -> tuple[Estimate, Estimate]:
+    def _parts(self, better: int, worse: int, place: int, delta: float) -> tuple[Estimate, Estimate]:
         """What the worse has more of miscalibration, and of discrimination."""
         mine, other = self.recalibrations[better], self.recalibrations[worse]
         # The uncertainty is that of the same labels: it cancels.
         overfitting = self.overfitting[worse].nats - self.overfitting[better].nats
-        reason = self._why_no_parts(lead) or self.overfitting[better].reason
+        reason = self._why_no_parts(delta) or self.overfitting[better].reason
         # What is not known of one is not known of any: labels and clusters are the same.
         discrimination = mine.log_loss - other.log_loss - (0.0 if math.isnan(overfitting) else overfitting)
-        miscalibration = lead + discrimination
+        miscalibration = delta + discrimination
         if reason:
             return Estimate(miscalibration, reason=reason), Estimate(discrimination, reason=reason)
         if self.summary.clusters is None:
@@ -252,10 +254,10 @@ class PairEstimator:
 
         return error
 
-    def _why_no_parts(self, lead: float) -> str:
+    def _why_no_parts(self, delta: float) -> str:
         """Why the parts of the lead have no interval."""
         reason = self.moments[0].why_no_interval()
-        if reason or not math.isfinite(lead):
+        if reason or not math.isfinite(delta):
             return reason or "infinite"
         # Labels are the same for all forecasts: the first stands for them.
         if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
@@ -270,7 +272,7 @@ class PairEstimator:
         if grouped is None:
             return None
         if not grouped.names:
-            return SmallTable({name: [] for name in (*grouped.columns, "rows", "lead_nats")})
+            return SmallTable({name: [] for name in (*grouped.columns, "rows", "delta_nats")})
         rows, clusters = [], self._clusters_of_groups(grouped, better, worse)
         for number, name in enumerate(grouped.names):
             columns = name if name != REST else REST * len(grouped.columns)
@@ -292,17 +294,17 @@ class PairEstimator:
 
     def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
         """The rows where the two were furthest apart."""
-        rows = contrast.apart
+        rows = contrast.largest_differences
         pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
         mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return SmallTable(
             {
                 "source": [row.name for row in mine],
                 "row": [row.number for row in mine],
-                "label": [row.label for row in mine],
-                "said_by_better": [row.said for row in mine],
-                "said_by_worse": [row.said for row in other],
-                "lead_nats": [sign * row.difference for row in rows],
+                "observed": [row.observed for row in mine],
+                "predicted_by_better": [row.predicted for row in mine],
+                "predicted_by_worse": [row.predicted for row in other],
+                "delta_nats": [sign * row.difference for row in rows],
                 **values_of(mine),
             }
         )

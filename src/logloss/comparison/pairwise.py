@@ -13,12 +13,12 @@ import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
-from logloss.comparison.sequential import Course
+from logloss.comparison.sequential import SequentialAnalysis
 from logloss.inference.cautions import caution_of
 from logloss.inference.groups import clustered_mean, sums_of_key
 from logloss.inference.moments import Moments, effective_count
 from logloss.onepass.kernels.exact import of_count, ratio
-from logloss.onepass.summaries import ComparisonSummary, CostlyRow
+from logloss.onepass.summaries import ComparisonSummary, LargeLoss
 from logloss.onepass.summaries.contrast import Contrast
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.loss import SUMS
@@ -29,18 +29,18 @@ FEWEST_OF_GROUP = 20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Contest:
+class PairwiseComparison:
     """Two forecasts on the same rows, told from the side of the better one. Differences are in nats per row.
 
     Attributes
     ----------
     better, worse : str
         The two forecasts; in the order given where their losses are equal.
-    lead : Estimate
+    delta : Estimate
         Loss of the worse less that of the better: 0 or more, inf if only the worse called something impossible that
         happened, nan if both did. Its interval is paired, corrected for skewness, and takes rows as independent,
         or clusters where there are some, also with `order=`: a caution says where periods show that they are not.
-    lead_of_possible : Estimate
+    delta_where_finite : Estimate
         The same over the rows that were possible for both: it may be below 0.
     simultaneous : Estimate
         The lead with an interval that holds for all pairs of the comparison at once (Šidák); none of fewer than ten
@@ -49,26 +49,26 @@ class Contest:
         Standard error of the lead; nan where it is not known.
     observations : float
         How many independent observations it is made of: effective rows, or effective clusters.
-    impossible : tuple of int
+    n_infinite : tuple of int
         Rows that happened and were impossible for the better only, the worse only, both.
     is_identical : bool
         Whether the two cost the same in every row.
     miscalibration, discrimination : Estimate
         What the worse has more of, or less, without what the isotonic fits overfit: lead = miscalibration −
         discrimination.
-    course : Course
+    sequential : SequentialAnalysis
         What `order=` shows: a confidence sequence and when it first excluded 0, evidence by betting, the interval with
         neighbouring periods dependent.
     rows_needed : int or None
         How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
         there is none to show.
-    detectable : float
+    detectable_difference : float
         The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them, with the error of
         dependent periods where a caution says that they vary more than rows explain.
     cautions : tuple of str
         Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring
         periods depend on each other, so that the intervals of the lead are too narrow.
-    groups, apart : SmallTable
+    groups, largest_differences : SmallTable
         The lead by group of `by`, and the rows where the two were furthest apart.
 
     Examples
@@ -76,14 +76,14 @@ class Contest:
     >>> import logloss
     >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
     >>> contest = found.between("old", "new")
-    >>> contest.better, round(contest.lead, 4)
+    >>> contest.better, round(contest.delta, 4)
     ('new', 0.3556)
     """
 
     better: str
     worse: str
-    lead: Estimate
-    lead_of_possible: Estimate
+    delta: Estimate
+    delta_where_finite: Estimate
     simultaneous: Estimate
     error: float
     observations: float
@@ -91,23 +91,25 @@ class Contest:
     is_identical: bool
     miscalibration: Estimate
     discrimination: Estimate
-    course: Course
+    sequential: SequentialAnalysis
     rows_needed: int | None
-    detectable: float
+    detectable_difference: float
     cautions: tuple[str, ...]
     groups: SmallTable | None
-    apart: SmallTable
+    largest_differences: SmallTable
     # The rows of `apart`, which know their place.
-    places: tuple[CostlyRow, ...] = field(default=(), compare=False)
+    places: tuple[LargeLoss, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
-        ends = f" [{significant(self.lead.low)}, {significant(self.lead.high)}]" if self.lead.has_interval else ""
-        return f"Contest: {self.better} ahead of {self.worse} by {significant(self.lead)} nats per row{ends}"
+        ends = f" [{significant(self.delta.low)}, {significant(self.delta.high)}]" if self.delta.has_interval else ""
+        return (
+            f"PairwiseComparison: {self.better} ahead of {self.worse} by {significant(self.delta)} nats per row{ends}"
+        )
 
     @property
-    def is_settled(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the interval for all pairs at once leaves no doubt which one is better."""
-        return math.isinf(self.lead) or self.simultaneous.low > 0
+        return math.isinf(self.delta) or self.simultaneous.low > 0
 
 
 class PairSums:
@@ -116,7 +118,7 @@ class PairSums:
     def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
-        self.n_ones, self.n_infinite, self.is_soft = any_loss.n_ones, 0, any_loss.is_soft
+        self.n_positive, self.n_infinite, self.is_soft = any_loss.n_positive, 0, any_loss.is_soft
         # Rows without weights are counted, not summed: each adds one to every power of the weight.
         hard = of_count(any_loss.n_hard[0])
         self._sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
@@ -157,7 +159,7 @@ class GroupPairSums:
         sums = sums_of_key(grouped.sums, number)
         counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
-        self.n_rows, self.n_ones, self.n_infinite, self.is_soft = counts[0], 0, 0, False
+        self.n_rows, self.n_positive, self.n_infinite, self.is_soft = counts[0], 0, 0, False
         self.impossible = counts[1 + better], counts[1 + worse]
         self.costs = sums[1 + better], sums[1 + worse]
         # Weight, losses, weight², weight times losses, squares of the differences.
@@ -182,13 +184,13 @@ class GroupPairSums:
         moments = Moments(self)
         weight = moments.weight
         losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]
-        lead, adds = moments.quotient("c"), ratio(self._sums["c"], total)
+        delta, contribution = moments.quotient("c"), ratio(self._sums["c"], total)
         # Impossible for both is undefined, for one infinitely in favour of the other.
         if any(self.impossible):
-            lead = adds = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
-        estimate = Estimate(lead, reason="infinite")
-        if math.isfinite(lead):
-            estimate = self._by_rows(moments, lead)
+            delta = contribution = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
+        estimate = Estimate(delta, reason="infinite")
+        if math.isfinite(delta):
+            estimate = self._by_rows(moments, delta)
             if clusters is not None:
                 estimate = clustered_mean(estimate, *clusters)
         return {
@@ -196,17 +198,17 @@ class GroupPairSums:
             **({} if clusters is None else {"effective_clusters": clusters[0]}),
             "better_nats": losses[0],
             "worse_nats": losses[1],
-            "lead_nats": lead,
-            "lead_nats_low": estimate.low,
-            "lead_nats_high": estimate.high,
+            "delta_nats": delta,
+            "delta_nats_low": estimate.low,
+            "delta_nats_high": estimate.high,
             "reason": estimate.reason,
             "caution": caution_of(moments.effective_rows, math.nan, "", None) if estimate.has_interval else "",
-            "adds_nats": adds,
+            "contribution_nats": contribution,
             "share": ratio(weight, total),
         }
 
-    def _by_rows(self, moments: Moments, lead: float) -> Estimate:
+    def _by_rows(self, moments: Moments, delta: float) -> Estimate:
         """The lead with the interval of independent rows, Kish's effective number of them."""
         if moments.effective_rows < FEWEST_OF_GROUP:
-            return Estimate(lead, reason=f"too few rows ({effective_count(moments.effective_rows)})")
-        return with_interval(lead, moments.sampling_error("c"))
+            return Estimate(delta, reason=f"too few rows ({effective_count(moments.effective_rows)})")
+        return with_interval(delta, moments.sampling_error("c"))

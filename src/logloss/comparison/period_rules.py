@@ -26,13 +26,13 @@ MONTHS = (*FIRST_HALF, "July", "August", "September", "October", "November", "De
 MONTH = re.compile("|".join(rf"(\b{name[:3]}(?:{name[3:]})?\b)" for name in MONTHS), re.IGNORECASE)
 
 
-def check_within(within: str, asked: RowOptions) -> None:
+def check_within(within: str, requested: RowOptions) -> None:
     """Refuse what cannot be known of the rows of a period."""
     if within not in WITHIN:
         raise DataError(f"`within` must be {' or '.join(map(value_text, WITHIN))}; got {within!r}.")
-    if within != DEPENDENT and asked.order is None:
+    if within != DEPENDENT and requested.order is None:
         raise DataError("`within` says what is known of the rows of one period; name the periods with `order`.")
-    if within == INDEPENDENT and asked.cluster is not None:
+    if within == INDEPENDENT and requested.cluster is not None:
         raise DataError(
             '`within="independent"` says that rows of a period do not depend on each other, `cluster` that some do. '
             "Leave out the one that is not so."

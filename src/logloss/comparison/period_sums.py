@@ -29,7 +29,7 @@ class PeriodSums:
     names: tuple[Any, ...]
     total: Fraction
     weights: Array
-    leads: Array
+    deltas: Array
     least: Array
     ranges: Array
     squares: Array

@@ -50,12 +50,12 @@ class Plan(Answer):
     observation_rows : float
         How many rows there are to one independent observation, as in the pilot: of a cluster, of a stretch of periods,
         or of unequal weights; 1 where rows are independent.
-    n_rows, detectable, power_reached : int or None, float, float
+    n_rows, detectable_difference, power_reached : int or None, float, float
         Rows that were named, the difference that they show with the power asked for (with a margin the least one), and
         the power with which they show the difference planned for; None and nan where no rows were named.
     power, confidence, n_pairs, level : float, float, int, float
         What was asked: level is that of the interval of each pair.
-    pilot_lead : Estimate
+    pilot_delta : Estimate
         The difference of the pilot with its interval; nan without a pilot.
     rows_needed_if_low, rows_needed_if_high : int or None
         Rows needed if the true difference is the lower, or the upper, end of the pilot's interval.
@@ -84,13 +84,13 @@ class Plan(Answer):
     std_from: str
     observation_rows: float
     n_rows: int | None
-    detectable: float
+    detectable_difference: float
     power_reached: float
     power: float
     confidence: float
     n_pairs: int
     level: float
-    pilot_lead: Estimate
+    pilot_delta: Estimate
     rows_needed_if_low: int | None
     rows_needed_if_high: int | None
     by_power: SmallTable
@@ -124,10 +124,10 @@ class Plan(Answer):
         put(figures, "margin_nats", self.margin, "a difference is to be shown")
         put(figures, "std_nats", self.std)
         figures |= {"std_from": self.std_from, "observation_rows": self.observation_rows, "n_rows": self.n_rows}
-        put(figures, "detectable_nats", self.detectable, "no rows were named")
+        put(figures, "detectable_difference_nats", self.detectable_difference, "no rows were named")
         put(figures, "power_reached", self.power_reached, "no rows were named, or no difference")
         figures |= {"power": self.power, "confidence": self.confidence, "n_pairs": self.n_pairs, "level": self.level}
-        put_estimate(figures, "pilot_lead_nats", self.pilot_lead)
+        put_estimate(figures, "pilot_delta_nats", self.pilot_delta)
         figures |= {"rows_needed_if_low": self.rows_needed_if_low, "rows_needed_if_high": self.rows_needed_if_high}
         figures["by_power"] = [jsonable(row) for row in self.by_power]
         if self.truths is not None:
@@ -211,7 +211,7 @@ def plan(
         raise DataError("plan() takes one of `pilot`, `std` and `forecasts`: how much the difference varies.")
     if pair is not None and pilot is None:
         raise DataError("`pair` names two forecasts of a `pilot`; there is none.")
-    asked = _Asked(
+    requested = _Asked(
         difference=_number("difference", difference),
         margin=_number("margin", margin, 0.0),
         n_rows=_whole("n_rows", n_rows),
@@ -220,19 +220,19 @@ def plan(
         confidence=_number("confidence", confidence, 0.0, 1.0),
         n_pairs=_whole("n_pairs", n_pairs),
     )
-    if math.isnan(asked.margin) and asked.difference <= 0:
+    if math.isnan(requested.margin) and requested.difference <= 0:
         raise DataError(f"`difference` must lie above 0: the smallest worth detecting; got {value_text(difference)}.")
-    if not math.isnan(asked.margin) and asked.difference + asked.margin <= 0:
+    if not math.isnan(requested.margin) and requested.difference + requested.margin <= 0:
         raise DataError(
-            f"a forecast that is worse by {value_text(-asked.difference)} is not within a `margin` of "
-            f"{value_text(asked.margin)}: no number of rows shows it."
+            f"a forecast that is worse by {value_text(-requested.difference)} is not within a `margin` of "
+            f"{value_text(requested.margin)}: no number of rows shows it."
         )
     if std is not None:
-        return _plan_of(asked, Known(Spread(_number("std", std, 0.0)), "guess"))
+        return _plan_of(requested, Known(Spread(_number("std", std, 0.0)), "guess"))
     if forecasts is not None:
-        is_named = not (math.isnan(asked.difference) and math.isnan(asked.margin))
-        return _plan_of(asked, known_of_forecasts(forecasts, asked.shown(1), is_named=is_named))
-    return _plan_of(asked, known_of_pilot(pilot, pair))
+        is_named = not (math.isnan(requested.difference) and math.isnan(requested.margin))
+        return _plan_of(requested, known_of_forecasts(forecasts, requested.shown(1), is_named=is_named))
+    return _plan_of(requested, known_of_pilot(pilot, pair))
 
 
 class _Asked(NamedTuple):
@@ -273,56 +273,56 @@ def _whole(name: str, value: int | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _plan_of(asked: _Asked, known: Known) -> Plan:
+def _plan_of(requested: _Asked, known: Known) -> Plan:
     """The plan."""
-    n_pairs = asked.pairs(known.n_pairs)
-    shown, is_margin = asked.shown(n_pairs), not math.isnan(asked.margin)
-    difference, source = asked.difference, "asked"
+    n_pairs = requested.pairs(known.n_pairs)
+    shown, is_margin = requested.shown(n_pairs), not math.isnan(requested.margin)
+    difference, source = requested.difference, "requested"
     if math.isnan(difference):
         # What a pilot happened to show is no reason for the power of rows that are there already.
-        is_known = known.std_from == "forecasts" or math.isnan(asked.n_rows)
+        is_known = known.std_from == "forecasts" or math.isnan(requested.n_rows)
         difference, source = (known.difference if is_known else math.nan), known.std_from
-        difference, source = (0.0, "asked") if is_margin else (difference, source)
+        difference, source = (0.0, "requested") if is_margin else (difference, source)
     if math.isnan(difference):
         source = ""
-        if math.isnan(asked.n_rows):
+        if math.isnan(requested.n_rows):
             raise DataError(
                 "name the smallest `difference` worth detecting, or a `margin`, or `n_rows` that there are."
             )
     if source == "pilot" and difference == 0:
         raise DataError("the two forecasts of the pilot cost the same: name the smallest `difference` worth detecting.")
-    distance = difference + asked.margin if is_margin else difference
+    distance = difference + requested.margin if is_margin else difference
 
-    def needed(distance: float, spread: Spread | None = known.spread, power: float = asked.power) -> int | None:
+    def needed(distance: float, spread: Spread | None = known.spread, power: float = requested.power) -> int | None:
         is_known = spread is not None and not math.isnan(distance)
         return whole_rows(shown._replace(power=power).rows(distance, spread)) if is_known and spread else None
 
-    powers = sorted({*POWERS, asked.power})
-    rows, n_rows = needed(distance), None if math.isnan(asked.n_rows) else int(asked.n_rows)
-    detectable = math.nan if n_rows is None else shown.detectable(known.spread, n_rows)
-    ends = (known.lead.low, known.lead.high) if source == "pilot" else (math.nan, math.nan)
+    powers = sorted({*POWERS, requested.power})
+    rows, n_rows = needed(distance), None if math.isnan(requested.n_rows) else int(requested.n_rows)
+    detectable_difference = math.nan if n_rows is None else shown.detectable_difference(known.spread, n_rows)
+    ends = (known.delta.low, known.delta.high) if source == "pilot" else (math.nan, math.nan)
     return Plan(
         rows_needed=rows,
         rows_needed_high=needed(distance, known.upper),
         difference=difference,
         difference_from=source,
-        margin=asked.margin,
+        margin=requested.margin,
         std=known.spread.of_rows,
         std_from=known.std_from,
         observation_rows=known.spread.observation_rows,
         n_rows=n_rows,
-        detectable=detectable - difference if is_margin else detectable,
+        detectable_difference=detectable_difference - difference if is_margin else detectable_difference,
         power_reached=math.nan if n_rows is None else shown.power_of(distance, known.spread, n_rows),
-        power=asked.power,
-        confidence=asked.confidence,
+        power=requested.power,
+        confidence=requested.confidence,
         n_pairs=n_pairs,
         level=shown.level,
-        pilot_lead=known.lead,
+        pilot_delta=known.delta,
         rows_needed_if_low=needed(ends[0]),
         rows_needed_if_high=needed(ends[1]),
         by_power=SmallTable({"power": powers, "rows": [needed(distance, power=each) for each in powers]}),
         truths=known.truths,
-        cautions=(*known.cautions, *_few(rows if n_rows is None else n_rows, known, asked.base_rate)),
+        cautions=(*known.cautions, *_few(rows if n_rows is None else n_rows, known, requested.base_rate)),
     )
 
 

@@ -63,7 +63,7 @@ class Shown(NamedTuple):
         # Not a power: that of a float raises an error at infinity.
         return (ratio * ratio + self.of_student) * spread.observation_rows
 
-    def detectable(self, spread: Spread, n_rows: float) -> float:
+    def detectable_difference(self, spread: Spread, n_rows: float) -> float:
         """The difference that so many rows show; inf where they are too few for any."""
         left = n_rows / spread.observation_rows - self.of_student
         return max(self.reach, 0.0) * spread.std / math.sqrt(left) if left > 0 else math.inf

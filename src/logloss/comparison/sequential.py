@@ -14,7 +14,7 @@ import numpy as np
 from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import cautions_of_periods, long_run
-from logloss.comparison.confidence_sequence import PeriodLeads, log_evidence_of, sequence_of
+from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
 from logloss.comparison.period_rules import CHANGING, INDEPENDENT
 from logloss.comparison.period_sums import PeriodSums
 from logloss.data.values import Array
@@ -29,7 +29,7 @@ TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class SequentialAnalysis:
     """What the order of the rows shows of a lead.
 
     The sequence and the evidence assume that all forecasts and weights of a period precede its outcomes. Rows of a
@@ -42,10 +42,10 @@ class Course:
         How many periods there are; 0 without `order=`.
     is_coarse : bool
         Whether periods are longer than one value of `order`, since there were too many.
-    sequence : Estimate
+    confidence_sequence : Estimate
         The lead with an interval that holds at all periods, and for all pairs of the comparison, at once, however often
         one looks. What it holds is the mean of what the lead of each period was to be expected to be before it.
-    dependent : Estimate
+    autocorrelation_robust : Estimate
         The lead with an interval that lets neighbouring periods depend on each other (equally weighted cosines).
     n_cosines : int
         How many cosines its variance is estimated from: the degrees of freedom of its Student's t.
@@ -57,9 +57,9 @@ class Course:
         The first period after which the sequence excluded 0; "" if there is none.
     is_first_for_better : bool
         Whether it did so in favour of the forecast that is the better one now.
-    still_excludes : bool
+    still_excluded : bool
         Whether the sequence excludes 0 after the last period, in favour of the same forecast as at first.
-    log_evidence : float
+    log_e_value : float
         Logarithm of an e-value, in nats (3.0 is 20 to 1): evidence against the better one's being better in no period,
         halved since the data chose which is the better one. At most 5 times in 100 it ever is 20 to 1 or more where
         that is so. nan with the reason of the sequence.
@@ -71,21 +71,21 @@ class Course:
     --------
     >>> import logloss
     >>> found = logloss.compare([1, 0] * 50, {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}, order=range(100))
-    >>> course = found.between("a", "b").course
-    >>> course.n_periods, course.first_excluded, course.still_excludes
+    >>> course = found.between("a", "b").sequential
+    >>> course.n_periods, course.first_excluded, course.still_excluded
     (100, '18', True)
     """
 
     n_periods: int = 0
     is_coarse: bool = False
-    sequence: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
-    dependent: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
+    confidence_sequence: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
+    autocorrelation_robust: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
     n_cosines: int = 0
     effective_periods: float = math.nan
     first_excluded: str = ""
     is_first_for_better: bool = False
-    still_excludes: bool = False
-    log_evidence: float = math.nan
+    still_excluded: bool = False
+    log_e_value: float = math.nan
     table: SmallTable | None = field(default=None, repr=False)
     cautions: tuple[str, ...] = ()
 
@@ -94,13 +94,13 @@ def sequential_analysis(
     summary: ComparisonSummary,
     pair: tuple[int, int],
     sign: int,
-    lead: float,
+    delta: float,
     *,
     error: float,
     within: str,
     n_pairs: int,
     withheld: str = "",
-) -> Course:
+) -> SequentialAnalysis:
     """The course of a lead: sign × (loss of the first of the pair − that of the second).
 
     error: the standard error of the lead of independent rows, or clusters; nan if it has none. within: what is known of
@@ -108,44 +108,46 @@ def sequential_analysis(
     """
     periods = summary.periods
     if periods is None:
-        return Course()
+        return SequentialAnalysis()
     sums = PeriodSums.of(summary, pair, sign)
     names = [period_text(name) for name in sums.names]
     reason = _why_nothing(sums)
-    course = Course(len(names), periods.is_over, Estimate(lead, reason=reason), Estimate(lead, reason=reason))
+    sequential = SequentialAnalysis(
+        len(names), periods.is_over, Estimate(delta, reason=reason), Estimate(delta, reason=reason)
+    )
     if reason:
-        return course
-    found = long_run(sums.leads, sums.weights)
-    course = replace(
-        course,
-        dependent=found.estimate(lead),
+        return sequential
+    found = long_run(sums.deltas, sums.weights)
+    sequential = replace(
+        sequential,
+        autocorrelation_robust=found.estimate(delta),
         n_cosines=int(found.sampling.degrees),
         effective_periods=found.effective_periods,
         cautions=cautions_of_periods(found, len(names), error),
     )
     reason = withheld or _why_no_sequence(summary, within, int(sums.n_unbounded.sum()))
     if reason:
-        return replace(course, sequence=Estimate(lead, reason=reason))
+        return replace(sequential, confidence_sequence=Estimate(delta, reason=reason))
     row = float(sums.weights[0] / sums.n_rows[0])
-    leads = PeriodLeads(sums.weights, sums.leads, sums.ranges, sums.least, row)
+    deltas = PeriodDeltas(sums.weights, sums.deltas, sums.ranges, sums.least, row)
     if within == INDEPENDENT:
-        leads = replace(leads, squares=sums.squares, squares_of_ranges=sums.squares_of_range)
-    means, lows, highs = sequence_of(leads, (1 - CONFIDENCE) / n_pairs)
+        deltas = replace(deltas, squares=sums.squares, squares_of_ranges=sums.squares_of_range)
+    means, lows, highs = sequence_of(deltas, (1 - CONFIDENCE) / n_pairs)
     # The forecast that leads was not named beforehand: of the two tests that there are, one for each, this is one.
-    evidence = log_evidence_of(leads) - math.log(2)
-    columns = {"period": names, "rows": sums.n_rows.tolist(), "lead_nats": means.tolist()}
-    columns |= {"low": lows.tolist(), "high": highs.tolist(), "log_evidence_nats": evidence.tolist()}
-    last = Estimate(lead, float(lows[-1]), float(highs[-1]))
-    if leads.first < 0:
-        last, evidence = Estimate(lead, 0.0, 0.0), np.zeros(1)
+    e_value = log_e_value_of(deltas) - math.log(2)
+    columns = {"period": names, "rows": sums.n_rows.tolist(), "delta_nats": means.tolist()}
+    columns |= {"low": lows.tolist(), "high": highs.tolist(), "log_e_value": e_value.tolist()}
+    last = Estimate(delta, float(lows[-1]), float(highs[-1]))
+    if deltas.first < 0:
+        last, e_value = Estimate(delta, 0.0, 0.0), np.zeros(1)
     first, favours = _first_excluded(lows, highs)
     return replace(
-        course,
-        sequence=last,
+        sequential,
+        confidence_sequence=last,
         first_excluded=names[first] if first >= 0 else "",
         is_first_for_better=favours > 0,
-        still_excludes=bool(lows[-1] > 0 if favours > 0 else highs[-1] < 0) and first >= 0,
-        log_evidence=float(evidence[-1]),
+        still_excluded=bool(lows[-1] > 0 if favours > 0 else highs[-1] < 0) and first >= 0,
+        log_e_value=float(e_value[-1]),
         table=SmallTable(columns),
     )
 
@@ -159,7 +161,7 @@ def _why_nothing(sums: PeriodSums) -> str:
     row = float(sums.weights[0] / sums.n_rows[0])
     if row * LARGEST < 1:
         return "the weights are too far apart"
-    if not (sums.ranges.max() < LARGEST * min(row, 1.0) and np.abs(sums.leads).max() < LARGEST):
+    if not (sums.ranges.max() < LARGEST * min(row, 1.0) and np.abs(sums.deltas).max() < LARGEST):
         return "their log-odds are too far apart"
     return ""
 

@@ -36,7 +36,7 @@ class Known:
     std_from: str
     difference: float = math.nan
     upper: Spread | None = None
-    lead: Estimate = Estimate(math.nan, reason="no pilot")  # noqa: RUF009
+    delta: Estimate = Estimate(math.nan, reason="no pilot")  # noqa: RUF009
     n_pairs: int = 1
     truths: SmallTable | None = None
     is_clustered: bool = False
@@ -110,11 +110,11 @@ def known_of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> Known:
 
 def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first: bool) -> Known:
     """The same of its figures; row: those of the pair. is_first: it is the one that the cautions are about."""
-    value, low, high = (number_of_json(row[f"lead_nats{end}"]) for end in ("", "_low", "_high"))
-    lead = Estimate(value, low, high)
+    value, low, high = (number_of_json(row[f"delta_nats{end}"]) for end in ("", "_low", "_high"))
+    delta = Estimate(value, low, high)
     if row["is_identical"]:
         raise DataError("the two forecasts of the pilot cost the same in every row: nothing differs.")
-    if not math.isfinite(lead):
+    if not math.isfinite(delta):
         raise DataError(
             "the difference of the pilot is infinite: a forecast of 0 or 1 was wrong. Plan with forecasts that give "
             "neither, or with `std`."
@@ -126,16 +126,16 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
         raise DataError(
             f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
         )
-    width = number_of_json(row["dependent_nats_high"]) - lead
+    width = number_of_json(row["delta_autocorrelation_robust_nats_high"]) - delta
     planned, observations = with_periods(error, observations, width, row["n_cosines"])
     spread = Spread.of_error(planned, figures["n_rows"], observations)
     n_forecasts, rate = figures["n_forecasts"], number_of_json(figures["base_rate"])
     return Known(
         spread,
         "pilot",
-        float(lead),
+        float(delta),
         Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.observation_rows),
-        lead,
+        delta,
         max(n_forecasts * (n_forecasts - 1) // 2, 1),
         is_clustered=is_clustered or planned > error,
         base_rate=rate,

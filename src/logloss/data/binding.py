@@ -28,7 +28,7 @@ KeyColumns = dict[str, dict[str, Column | None]]
 
 def bind(
     data: Any,
-    asked: RowOptions,
+    requested: RowOptions,
     *,
     features: Any = None,
     exclude: Sequence[str] = (),
@@ -41,43 +41,43 @@ def bind(
     and an array may stand for a column while the table is in memory. features: OTHERS are all columns of the table
     that hold numbers, bools or text, have no other role, and are not to be excluded. also: other columns to keep.
     """
-    asked.check(has_features=features is not None)
-    if asked.y_true is None and isinstance(data, str | os.PathLike | Source):
+    requested.check(has_features=features is not None)
+    if requested.y_true is None and isinstance(data, str | os.PathLike | Source):
         name = f'"{os.fspath(data)}"' if isinstance(data, str | os.PathLike) else data.name or "the table"
         raise DataError(f'name the label column of {name}: y_true="…".')
-    if asked.y_proba is None and asked.y_logit is None and features is None:
+    if requested.y_proba is None and requested.y_logit is None and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
-    warn_of_order(_beside_each_other(data, asked) | {"`X`": features})
-    n_rows = len(data) if asked.y_true is None and hasattr(data, "__len__") else None
-    keys = {"by": _keys(asked.by, "by", n_rows), "cluster": _keys(asked.cluster, "cluster", n_rows)}
-    if asked.y_true is None:
-        source, roles = _bind_arrays(data, asked, features, keys)
+    warn_of_order(_beside_each_other(data, requested) | {"`X`": features})
+    n_rows = len(data) if requested.y_true is None and hasattr(data, "__len__") else None
+    keys = {"by": _keys(requested.by, "by", n_rows), "cluster": _keys(requested.cluster, "cluster", n_rows)}
+    if requested.y_true is None:
+        source, roles = _bind_arrays(data, requested, features, keys)
     else:
-        table = as_source(data, header=asked.header)
-        source, roles = _bind_table(table, asked, features, keys, exclude=exclude, also=also)
+        table = as_source(data, header=requested.header)
+        source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=also)
     roles = replace(
         roles,
         categories=_categories(categories, roles.features),
         by=tuple(keys["by"]),
         cluster=tuple(keys["cluster"]),
-        pos_label=asked.pos_label,
-        missing=asked.missing,
-        negatives_kept=asked.negatives_kept,
+        pos_label=requested.pos_label,
+        missing=requested.missing,
+        negatives_kept=requested.negatives_kept,
     )
     return source, with_texts(source, roles)
 
 
-def _values_of(asked: RowOptions) -> dict[str, Any]:
+def _values_of(requested: RowOptions) -> dict[str, Any]:
     """What was given of one value a row beside the label."""
     roles = ("y_proba", "y_logit", "sample_weight", "counts", "offset")
-    return {role: value for role, value in asked.given.items() if role in roles}
+    return {role: value for role, value in requested.given.items() if role in roles}
 
 
-def _beside_each_other(data: Any, asked: RowOptions) -> dict[str, Any]:
+def _beside_each_other(data: Any, requested: RowOptions) -> dict[str, Any]:
     """What was given of one value a row, by the words that name it in messages."""
-    arguments = {"`y_true`": data} if asked.y_true is None else {"the table": data, "`y_true`": asked.y_true}
-    keyed = {"by": asked.by, "cluster": asked.cluster}
-    arguments |= {f"`{role}`": value for role, value in {**_values_of(asked), **keyed}.items()}
+    arguments = {"`y_true`": data} if requested.y_true is None else {"the table": data, "`y_true`": requested.y_true}
+    keyed = {"by": requested.by, "cluster": requested.cluster}
+    arguments |= {f"`{role}`": value for role, value in {**_values_of(requested), **keyed}.items()}
     for role, value in keyed.items():
         if isinstance(value, Mapping):
             arguments |= {f'`{role}` "{printable(str(name))}"': values for name, values in value.items()}
@@ -86,7 +86,7 @@ def _beside_each_other(data: Any, asked: RowOptions) -> dict[str, Any]:
 
 def _bind_table(
     source: Source,
-    asked: RowOptions,
+    requested: RowOptions,
     features: Any,
     keys: KeyColumns,
     *,
@@ -94,8 +94,8 @@ def _bind_table(
     also: Sequence[str],
 ) -> tuple[Source, Roles]:
     """The source of a table and of the arrays beside it; the columns of their roles."""
-    names, arrays = _names_and_arrays({"y_true": asked.y_true, **_values_of(asked)})
-    label_test = _label_test(asked.y_true, source)
+    names, arrays = _names_and_arrays({"y_true": requested.y_true, **_values_of(requested)})
+    label_test = _label_test(requested.y_true, source)
     if label_test is not None:
         names["y_true"] = label_test.column
     key_names = [name for key in keys.values() for name, column in key.items() if column is None]
@@ -115,7 +115,7 @@ def _bind_table(
         source = with_arrays(source, (*names.values(), *features, *key_names, *also), beside)
     if "y_proba_of_zero" in arrays and isinstance(source, MemorySource):
         labels = source.column(names.get("y_true", own.get("y_true", "")))
-        if label_test is None and first_class_is_positive(labels, asked.pos_label):
+        if label_test is None and first_class_is_positive(labels, requested.pos_label):
             own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
     return source, Roles(**columns, features=features, label_test=label_test)
@@ -152,13 +152,13 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
     return {role: as_column(given, role)}
 
 
-def _bind_arrays(y_true: Any, asked: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
-    named, columns = _names_and_arrays({"y_true": y_true, **_values_of(asked)}, has_table=False)
+def _bind_arrays(y_true: Any, requested: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
+    named, columns = _names_and_arrays({"y_true": y_true, **_values_of(requested)}, has_table=False)
     for role, name in named.items():
         raise DataError(
             f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
         )
-    if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], asked.pos_label):
+    if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], requested.pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
     own: dict[str, Any] = {role: role for role in columns}
     features = {} if features is None else feature_columns(features)

@@ -43,25 +43,25 @@ class Given:
         return isinstance(self.value, str) or pair
 
 
-def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Source, Roles]:
+def bind_forecasters(data: Any, forecasts: Any, requested: RowOptions) -> tuple[Source, Roles]:
     """The source and the roles that the arguments of `compare` describe; y_proba and y_logit are several columns."""
-    if forecasts is not None and asked.y_proba is not None:
+    if forecasts is not None and requested.y_proba is not None:
         raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
-    has_table = asked.y_true is not None
+    has_table = requested.y_true is not None
     given = [
-        *_named_forecasts(asked.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
-        *_named_forecasts(asked.y_logit, "y_logit", has_table=has_table),
+        *_named_forecasts(requested.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
+        *_named_forecasts(requested.y_logit, "y_logit", has_table=has_table),
     ]
     _check_names([each.name for each in given])
     if has_table and any(hasattr(each.value, "predictor") for each in given):
-        data, given = _scored(data, given, asked)
-    first, *rest = (_predicted(each, data if has_table else None, asked.missing) for each in given)
+        data, given = _scored(data, given, requested)
+    first, *rest = (_predicted(each, data if has_table else None, requested.missing) for each in given)
     others_beside = {f'"{printable(each.name)}"': each.value for each in rest}
-    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": asked.order})
+    warn_of_order({"the table" if has_table else "`y_true`": data, **others_beside, "`order`": requested.order})
     also = [name for each in rest if each.is_named for name in _names_in(each.value)] if has_table else []
-    also += [asked.order] if has_table and isinstance(asked.order, str) else []
+    also += [requested.order] if has_table and isinstance(requested.order, str) else []
     own: Any = list(first.value) if isinstance(first.value, tuple) and first.is_named else first.value
-    alone = replace(asked, **{"y_proba": None, "y_logit": None, first.role: own})
+    alone = replace(requested, **{"y_proba": None, "y_logit": None, first.role: own})
     source, roles = bind(data, alone, also=also)
     if not has_table:
         for each in rest:
@@ -73,10 +73,10 @@ def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Sour
     forecasters, beside = _renamed(first, roles, source)
     labels = source.column(roles.y_true) if isinstance(source, MemorySource) else None
     for each in rest:
-        forecaster, columns = _forecaster(each, source, labels, asked.pos_label)
+        forecaster, columns = _forecaster(each, source, labels, requested.pos_label)
         forecasters.append(forecaster)
         beside |= columns
-    order, column = _order_of(asked, source)
+    order, column = _order_of(requested, source)
     if order is not None and column is not None:
         beside[order] = column
     roles = replace(roles, y_proba=None, y_proba_of_zero=None, y_logit=None, order=order)
@@ -85,29 +85,29 @@ def bind_forecasters(data: Any, forecasts: Any, asked: RowOptions) -> tuple[Sour
     return source, with_texts(source, roles)
 
 
-def estimators_of(forecasts: Any, asked: RowOptions) -> dict[str, Any]:
+def estimators_of(forecasts: Any, requested: RowOptions) -> dict[str, Any]:
     """The forecasts of `compare` by name where `cv` says that they are estimators; none without it."""
-    if asked.cv is None:
+    if requested.cv is None:
         return {}
-    if asked.y_proba is not None:
+    if requested.y_proba is not None:
         raise DataError('with `cv` the forecasts are estimators: {"logistic": LogisticRegression(), …}, not columns.')
     given = _named_forecasts(forecasts, "y_proba", has_table=False)
     _check_names([each.name for each in given])
     return {each.name: each.value for each in given}
 
 
-def _order_of(asked: RowOptions, source: Source) -> tuple[str | None, Column | None]:
+def _order_of(requested: RowOptions, source: Source) -> tuple[str | None, Column | None]:
     """(What the column is called that puts rows in order, the column itself where it is an array beside the table)."""
-    if asked.order is None:
+    if requested.order is None:
         return None, None
-    if not isinstance(asked.order, str):
+    if not isinstance(requested.order, str):
         name = "order" if "order" not in source.column_names else "order[array]"
-        return name, as_column(asked.order, "order")
-    if asked.y_true is None:
-        raise DataError(f'`order` names the column "{asked.order}", but no table is given. Pass an array.')
-    if asked.order not in source.column_names:
-        raise unknown_column(asked.order, source.column_names)
-    return asked.order, None
+        return name, as_column(requested.order, "order")
+    if requested.y_true is None:
+        raise DataError(f'`order` names the column "{requested.order}", but no table is given. Pass an array.')
+    if requested.order not in source.column_names:
+        raise unknown_column(requested.order, source.column_names)
+    return requested.order, None
 
 
 def _named_forecasts(forecasts: Any, role: str, *, has_table: bool) -> list[Given]:
@@ -135,9 +135,9 @@ def is_elsewhere(table: object) -> bool:
     )
 
 
-def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any, list[Given]]:
+def _scored(table: Any, given: Sequence[Given], requested: RowOptions) -> tuple[Any, list[Given]]:
     """The table with a column for each model of ours among the forecasts, and the forecasts as such columns."""
-    source = as_source(table, header=asked.header)
+    source = as_source(table, header=requested.header)
     if isinstance(source, ColumnSource):
         # In memory, arrays stand beside the columns.
         return table, list(given)
@@ -148,7 +148,7 @@ def _scored(table: Any, given: Sequence[Given], asked: RowOptions) -> tuple[Any,
             columns.append(each)
             continue
         own = _unused_name(each.name, table)
-        table = predictor.scored(table, own, asked.missing)
+        table = predictor.scored(table, own, requested.missing)
         columns.append(Given(each.name, "y_logit", own))
     return table, columns
 

@@ -33,7 +33,7 @@ class Difference(Answer):
         is more where there are fewer rows. Impossible rows are left out of the miscalibration.
     overfitting : float
         What the new fit overfits more than the old one; nan, and not taken from the parts, where it is not known.
-    impossible : float
+    n_infinite : float
         What rows that were given probability 0 add: 0 or inf, −inf where they are gone, nan where both have some.
     mix, within : Estimate or None
         Where both have the same groups: what their shares did, and what their losses did. They add up to the move.
@@ -93,7 +93,7 @@ class Difference(Answer):
         put_estimate(figures, "discrimination_change_nats", self.discrimination)
         put_estimate(figures, "miscalibration_change_nats", self.miscalibration)
         put(figures, "overfitting_change_nats", self.overfitting, "not known of both")
-        put(figures, "impossible_change_nats", self.impossible, "both have impossible rows")
+        put(figures, "infinite_change_nats", self.impossible, "both have impossible rows")
         if self.mix is not None and self.within is not None and self.groups is not None:
             put_estimate(figures, "mix_change_nats", self.mix)
             put_estimate(figures, "within_change_nats", self.within)

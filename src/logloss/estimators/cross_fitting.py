@@ -42,7 +42,7 @@ class Scores(NamedTuple):
     is_logit: bool
 
 
-def cross_fitted(data: Any, estimators: Mapping[str, Any], asked: RowOptions) -> dict[str, OutOfFold]:
+def cross_fitted(data: Any, estimators: Mapping[str, Any], requested: RowOptions) -> dict[str, OutOfFold]:
     """What each estimator says of rows that it was not trained on, in the same folds for all.
 
     Beside estimators, what is given as an array, or as the name of a column, is a forecast that nobody trains.
@@ -51,10 +51,10 @@ def cross_fitted(data: Any, estimators: Mapping[str, Any], asked: RowOptions) ->
     for name, estimator in estimators.items():
         if trains[name] or not any(trains.values()):
             check_estimator(name, estimator)
-    rows = modelled_rows(data, asked, [each for each in estimators.values() if isinstance(each, str)])
-    given = {name: _given(name, each, data, asked, rows) for name, each in estimators.items() if not trains[name]}
-    splits = splits_of(asked.cv, rows)
-    pairs = pairs_of_folds(splits, rows) if asked.leave_two_out else []
+    rows = modelled_rows(data, requested, [each for each in estimators.values() if isinstance(each, str)])
+    given = {name: _given(name, each, data, requested, rows) for name, each in estimators.items() if not trains[name]}
+    splits = splits_of(requested.cv, rows)
+    pairs = pairs_of_folds(splits, rows) if requested.leave_two_out else []
     return {
         name: _of_estimator(name, each, rows, splits, pairs) if trains[name] else _of_given(given[name], rows, splits)
         for name, each in estimators.items()
@@ -66,10 +66,10 @@ def is_forecast(given: Any) -> bool:
     return isinstance(given, str | list | tuple) or hasattr(given, "__array__")
 
 
-def _given(name: str, forecast: Any, data: Any, asked: RowOptions, rows: ModelledRows) -> Array:
+def _given(name: str, forecast: Any, data: Any, requested: RowOptions, rows: ModelledRows) -> Array:
     """Probabilities that were given beside estimators, shape (n_rows,), nan where a row takes no part."""
     if isinstance(forecast, str):
-        if asked.y_true is None:
+        if requested.y_true is None:
             raise DataError(f'"{printable(name)}" names the column "{forecast}", but no table is given. Pass an array.')
         column = column_of(data, forecast)
     else:
@@ -88,23 +88,23 @@ def _given(name: str, forecast: Any, data: Any, asked: RowOptions, rows: Modelle
 
 def check_estimator(name: str, estimator: Any) -> None:
     """Refuse what cannot be trained anew in each fold, or gives no probabilities."""
-    said = f'"{printable(name)}"' if name else "the estimator"
+    clause = f'"{printable(name)}"' if name else "the estimator"
     if hasattr(estimator, "predictor"):
         raise DataError(
-            f"{said} is a model that `logloss.fit` made, which is not trained anew: `cv` takes estimators, such as "
+            f"{clause} is a model that `logloss.fit` made, which is not trained anew: `cv` takes estimators, such as "
             "logloss.LogisticRegression(C=…). Without `cv` its predictions are compared as they are."
         )
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
         got = f"the class {estimator.__name__}" if isinstance(estimator, type) else type(estimator).__name__
         raise DataError(
-            f"`cv` trains estimators of scikit-learn in folds; {said} is {got}. Pass an estimator, such as "
+            f"`cv` trains estimators of scikit-learn in folds; {clause} is {got}. Pass an estimator, such as "
             "LogisticRegression(), or leave out `cv`: forecasts that are given need no folds."
         )
     if type(estimator).__name__ == "FrozenEstimator":
-        raise DataError(f"{said} is frozen: it would not be trained anew, and has seen the rows. Pass what it holds.")
+        raise DataError(f"{clause} is frozen: it would not be trained anew, and has seen the rows. Pass what it holds.")
     if not hasattr(estimator, "predict_proba"):
         raise DataError(
-            f"{said} has no `predict_proba` ({type(estimator).__name__}). Put it into logloss.Calibrator, or "
+            f"{clause} has no `predict_proba` ({type(estimator).__name__}). Put it into logloss.Calibrator, or "
             "sklearn.calibration.CalibratedClassifierCV, which make probabilities of scores."
         )
 
@@ -123,8 +123,8 @@ def _of_estimator(
         model = trained_on(estimator, rows.X, rows.labels, rows.weight, train)
         for kept, left_out in ((first, second), (second, first)):
             test = splits[kept][1]
-            said = _of_positive(name, model, rows, test, where)
-            without[left_out, test] = surprisal(rows.codes[test], said)  # type: ignore[index]
+            clause = _of_positive(name, model, rows, test, where)
+            without[left_out, test] = surprisal(rows.codes[test], clause)  # type: ignore[index]
     judged = np.flatnonzero(fold >= 0)
     own = surprisal(rows.codes[judged], probabilities[judged])
     losses = _losses(rows, splits, fold, own, None if without is None else without[:, judged])
@@ -163,14 +163,16 @@ def _of_given(given: Array, rows: ModelledRows, splits: Sequence[Split]) -> OutO
 
 def _remarks(name: str, estimator: Any, rows: ModelledRows) -> list[str]:
     """What is to be said of how an estimator was trained."""
-    said, remarks = printable(name) or "the estimator", []
+    clause, remarks = printable(name) or "the estimator", []
     try:
         check_is_fitted(estimator)
-        remarks.append(f"{said} was trained before; in each fold a copy was trained anew, and it is as it was")
+        remarks.append(f"{clause} was trained before; in each fold a copy was trained anew, and it is as it was")
     except (NotFittedError, TypeError):
         pass
     if rows.weight is not None and weight_parameter(estimator) is None:
-        remarks.append(f"{said} takes no sample_weight: its models were trained without weights, and judged with them")
+        remarks.append(
+            f"{clause} takes no sample_weight: its models were trained without weights, and judged with them"
+        )
     return remarks
 
 
@@ -181,26 +183,26 @@ def _probabilities(name: str, estimator: Any, rows: ModelledRows, train: Array, 
 
 def _of_positive(name: str, model: Any, rows: ModelledRows, test: Array, where: str) -> Array:
     """What a trained model says of the positive class of some rows."""
-    said = f'"{printable(name)}"' if name else "the estimator"
+    clause = f'"{printable(name)}"' if name else "the estimator"
     found = np.asarray(model.predict_proba(_safe_indexing(rows.X, test)), dtype=np.float64)
     classes = np.asarray(getattr(model, "classes_", rows.classes)).tolist()
     if rows.positive not in classes or found.ndim != 2 or found.shape != (len(test), len(classes)):
         raise DataError(
-            f"{said} must give a probability of each class; in {where} it knows the classes "
+            f"{clause} must give a probability of each class; in {where} it knows the classes "
             f"{', '.join(map(value_text, classes))} and gave an array of shape {found.shape}."
         )
     values = found[:, classes.index(rows.positive)]
-    _check_bounds(values, test, said, f"in {where} ")
+    _check_bounds(values, test, clause, f"in {where} ")
     return values
 
 
-def _check_bounds(values: Array, numbers: Array, said: str, where: str) -> None:
+def _check_bounds(values: Array, numbers: Array, clause: str, where: str) -> None:
     """Refuse what is no probability; numbers: of the rows."""
     is_wrong = ~((values >= 0) & (values <= 1))
     if is_wrong.any():
         row = int(np.argmax(is_wrong))
         raise DataError(
-            f"{said} must give probabilities in [0, 1]; {where}row {count(int(numbers[row]))} got "
+            f"{clause} must give probabilities in [0, 1]; {where}row {count(int(numbers[row]))} got "
             f"{value_text(float(values[row]))}."
         )
 

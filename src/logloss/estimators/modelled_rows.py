@@ -52,25 +52,25 @@ class ModelledRows:
         return len(self.codes)
 
 
-def modelled_rows(data: Any, asked: RowOptions, forecasts: Sequence[str] = ()) -> ModelledRows:
+def modelled_rows(data: Any, requested: RowOptions, forecasts: Sequence[str] = ()) -> ModelledRows:
     """The rows that the arguments of a verb describe, each checked as the verb checks it.
 
     forecasts: columns that are forecasts beside estimators, and so no features unless these are named.
     """
-    exclude = (asked.exclude,) if isinstance(asked.exclude, str) else tuple(asked.exclude)
-    _refuse_options(data, asked, exclude)
-    X = asked.X
-    n_rows = _num_samples(data) if asked.y_true is None else as_source(data).n_rows
+    exclude = (requested.exclude,) if isinstance(requested.exclude, str) else tuple(requested.exclude)
+    _refuse_options(data, requested, exclude)
+    X = requested.X
+    n_rows = _num_samples(data) if requested.y_true is None else as_source(data).n_rows
     # Any forecast: none is made yet, and all else of the rows is judged before the first model is trained.
-    source, roles = bind(data, replace(asked, y_proba=np.full(n_rows, 0.5), order=None))
+    source, roles = bind(data, replace(requested, y_proba=np.full(n_rows, 0.5), order=None))
     if not isinstance(source, ColumnSource):
         raise _elsewhere()
-    order, name = _order_of(asked, data)
+    order, name = _order_of(requested, data)
     checked = _Checked(len(source.column(roles.y_true).values))
     blocks_in_order(source, roles, checked.add)
     judge_coding(frozenset(checked.coding), roles)
     if order is not None:
-        _require_order(order, checked, asked.missing)
+        _require_order(order, checked, requested.missing)
     taking_part = np.flatnonzero(checked.takes_part)
     if checked.is_soft:
         raise DataError("classifiers are trained on two classes; `y_true` holds shares. Train on rows of 0 and 1.")
@@ -79,16 +79,16 @@ def modelled_rows(data: Any, asked: RowOptions, forecasts: Sequence[str] = ()) -
         raise DataError(f"classifiers are trained on two classes; all rows are of one ({positive_text(roles)}?).")
     labels = _labels_of(source.column(roles.y_true), roles, codes)
     if X is None:
-        names, notes = _features_of(data, roles, asked.features, (*exclude, *name, *forecasts))
+        names, notes = _features_of(data, roles, requested.features, (*exclude, *name, *forecasts))
         X = _columns_of(data, names)
-        if asked.features is None:
+        if requested.features is None:
             of_rows = _safe_indexing(X, taking_part)
             named = dict(zip(names, of_rows.T, strict=True)) if isinstance(of_rows, np.ndarray) else of_rows
             # What is missing is the estimator's business.
             refuse_identifiers(*bind(codes[taking_part], RowOptions(missing="indicator"), features=named))
     else:
         X, notes = _given_features(X, n_rows), ()
-        warn_of_order({"`X`": X, "the table" if asked.y_true is not None else "`y_true`": data})
+        warn_of_order({"`X`": X, "the table" if requested.y_true is not None else "`y_true`": data})
     return ModelledRows(
         X=X,
         labels=labels,
@@ -133,21 +133,21 @@ def _require_order(order: Column, checked: _Checked, missing: str) -> None:
     checked.takes_part[lacks] = False
 
 
-def _refuse_options(data: Any, asked: RowOptions, exclude: Sequence[str]) -> None:
+def _refuse_options(data: Any, requested: RowOptions, exclude: Sequence[str]) -> None:
     """What does not go with training in folds."""
     for name in ("y_logit", "counts"):
-        if getattr(asked, name) is not None:
+        if getattr(requested, name) is not None:
             hint = "Repeat the rows, and name in `cluster` what they share." if name == "counts" else ""
             raise DataError(f"`{name}` does not go with `cv`, which makes the forecasts of estimators. {hint}".rstrip())
-    if asked.negatives_kept != 1:
+    if requested.negatives_kept != 1:
         raise DataError("`negatives_kept` does not go with `cv`: the models of folds are trained on all rows.")
-    if asked.engine is not None or (asked.y_true is not None and is_elsewhere(data)):
+    if requested.engine is not None or (requested.y_true is not None and is_elsewhere(data)):
         raise _elsewhere()
-    if asked.y_true is None and asked.X is None:
+    if requested.y_true is None and requested.X is None:
         raise DataError("`cv` trains estimators: pass their features as `X`, or a table and `y_true=` as a name.")
-    if asked.X is not None and (asked.features is not None or exclude):
+    if requested.X is not None and (requested.features is not None or exclude):
         raise DataError("pass the features as `X`, or name columns of the table (`features`, `exclude`), not both.")
-    if asked.features is not None and exclude:
+    if requested.features is not None and exclude:
         raise DataError("`exclude` leaves out columns of a table of which all others are used; name them or exclude.")
 
 
@@ -157,15 +157,15 @@ def _elsewhere() -> DataError:
     )
 
 
-def _order_of(asked: RowOptions, data: Any) -> tuple[Column | None, tuple[str, ...]]:
+def _order_of(requested: RowOptions, data: Any) -> tuple[Column | None, tuple[str, ...]]:
     """(The column that puts rows in order, its name where it is one of the table)."""
-    if asked.order is None:
+    if requested.order is None:
         return None, ()
-    if not isinstance(asked.order, str):
-        return as_column(asked.order, "order"), ()
-    if asked.y_true is None:
-        raise DataError(f'`order` names the column "{asked.order}", but no table is given. Pass an array.')
-    return column_of(data, asked.order), (asked.order,)
+    if not isinstance(requested.order, str):
+        return as_column(requested.order, "order"), ()
+    if requested.y_true is None:
+        raise DataError(f'`order` names the column "{requested.order}", but no table is given. Pass an array.')
+    return column_of(data, requested.order), (requested.order,)
 
 
 def column_of(data: Any, name: str) -> Column:

@@ -45,8 +45,8 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     try:
         fields = parsed(data)
     except (ValueError, RecursionError) as error:
-        said = printable(str(error), 200)
-        raise DataError(f"cannot read {name}: {said}. The file is damaged or no JSON; make it again.") from error
+        clause = printable(str(error), 200)
+        raise DataError(f"cannot read {name}: {clause}. The file is damaged or no JSON; make it again.") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("logloss"), str):
         raise DataError(f'{name} must be a file that `save` or `-o` has written; it has no field "logloss".')
     version = fields.get("format", "")

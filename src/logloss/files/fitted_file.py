@@ -20,14 +20,14 @@ from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
-from logloss.training.leave_one_out import NewRows
+from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
-COLUMNS = ("method", "log_loss_nats", "saves_nats", "error_nats", "share")
+COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
 # Kinds of errors of clusters, and ways to leave rows out.
 OF_CLUSTERS = (CV3, CV3_OF_SHARES)
 WAYS = ("refits", "steps", "sampled steps")
@@ -52,8 +52,8 @@ def fitted_of_fields(fields: Mapping[str, Any], name: str) -> LogisticModel | Ca
     except (TypeError, ValueError, IndexError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
-        said = printable(str(error), 200)
-        raise DataError(f"{name} must hold a {kind.kind}; a field does not fit: {said}. Make it again.") from error
+        clause = printable(str(error), 200)
+        raise DataError(f"{name} must hold a {kind.kind}; a field does not fit: {clause}. Make it again.") from error
 
 
 def _is_finite(values: Array) -> bool:
@@ -137,7 +137,7 @@ def _is_rising(found: ScoreMap) -> bool:
 def _is_difference(c: Calibration) -> bool:
     """Whether what it saves is the difference of the losses."""
     saved = c.log_loss - c.log_loss_after
-    return not math.isfinite(saved) or abs(saved - c.saves) <= NEAR * max(1.0, c.log_loss)
+    return not math.isfinite(saved) or abs(saved - c.expected_reduction) <= NEAR * max(1.0, c.log_loss)
 
 
 def _are_shares(found: StackedMap) -> bool:
@@ -188,10 +188,10 @@ RULES = {
             "directions", lambda s: bool(s.directions) and all(map(_is_finite, s.directions)), "directions, all finite"
         ),
     ),
-    NewRows: (
+    OutOfSample: (
         Rule("kind", lambda n: n.kind in WAYS, f"one of {', '.join(WAYS)}"),
         Rule("log_loss", lambda n: not n.log_loss < 0, "a number of at least 0"),
-        Rule("log_loss_of_possible", lambda n: not n.log_loss_of_possible < 0, "a number of at least 0"),
+        Rule("log_loss_where_finite", lambda n: not n.log_loss_where_finite < 0, "a number of at least 0"),
         Rule("n_infinite", lambda n: n.n_infinite <= n.n_rows, "at most all rows"),
     ),
     LogisticModel: (
@@ -239,12 +239,12 @@ RULES = {
     ),
     Calibration: (
         Rule("negatives_kept", lambda c: 0 < c.negatives_kept <= 1, "a share in (0, 1]"),
-        Rule("asked", lambda c: c.asked in ("auto", *METHODS), "a method"),
+        Rule("requested", lambda c: c.requested in ("auto", *METHODS), "a method"),
         Rule("n_rows", lambda c: c.n_rows >= 1, "a whole number of at least 1"),
         Rule("log_loss", lambda c: not c.log_loss < 0, "a number of at least 0"),
         Rule("share_certain", lambda c: 0 <= c.share_certain <= 1 + NEAR, "a share from 0 to 1"),
         Rule("gap", lambda c: not c.gap < 0, "a number of at least 0"),
-        Rule("saves", _is_difference, "what lies between log_loss and log_loss_after"),
+        Rule("expected_reduction", _is_difference, "what lies between log_loss and log_loss_after"),
         Rule("candidates", lambda c: c.candidates.column_names == COLUMNS, f"the columns {', '.join(COLUMNS)}"),
         Rule("candidates", lambda c: set(c.candidates["method"]) <= set(METHODS), "known methods"),
         Rule("candidates", _are_in_table, "the shares of the map"),

@@ -17,13 +17,13 @@ from logloss.data.rows import Array, FramePlace
 from logloss.inference.groups import GroupSums
 from logloss.measurement.record import SummaryRecord
 from logloss.onepass.kernels import exact, losses, score_keys
-from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary, ScoreSummary
+from logloss.onepass.summaries import GroupedSummary, LargestLossesSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import GROUP_MASK, MOST_CELLS, Cells
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.cluster_sums import names_at as clusters_at
-from logloss.onepass.summaries.costliest import N_COSTLIEST, UNNUMBERED
 from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS, coarser
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED
+from logloss.onepass.summaries.largest_losses import N_LARGEST, UNNUMBERED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
 from logloss.onepass.summaries.scores import LOGIT, MOST_DISTINCT, N_BINS, OFFSET_MASS, PROBA
 from logloss.onepass.summaries.tables import CountTable, SumTable
@@ -45,17 +45,17 @@ def faults_of(record: SummaryRecord) -> Iterator[str]:
     """What does not hold, in words; nothing where all does."""
     summary, question, parts = record.summary, record.question, record.parts
     n_hard, n_hard_ones, n_hard_infinite = summary.n_hard
-    if not (summary.n_rows >= 1 and max(summary.n_ones, summary.n_infinite) <= summary.n_rows):
+    if not (summary.n_rows >= 1 and max(summary.n_positive, summary.n_infinite) <= summary.n_rows):
         yield "there are more rows of a kind than rows"
     if not (n_hard <= summary.n_rows and max(n_hard_ones, n_hard_infinite) <= n_hard):
         yield "there are more rows with hard labels than rows"
-    if n_hard_ones > summary.n_ones or n_hard_infinite > summary.n_infinite:
+    if n_hard_ones > summary.n_positive or n_hard_infinite > summary.n_infinite:
         yield "there are more rows with hard labels of a kind than rows of it"
     if not 0 < question.negatives_kept <= 1:
         yield "negatives_kept is no share in (0, 1]"
     if question.positive_value not in ("", question.positive):
         yield "what counts as positive is said in two ways"
-    if not question.has_counts and len(summary.costliest.rows) != min(N_COSTLIEST, summary.n_rows):
+    if not question.has_counts and len(summary.largest_losses.rows) != min(N_LARGEST, summary.n_rows):
         yield "its costliest rows are not as many as there must be"
     late = summary.unlabelled
     if late is not None and not max(late.proba, late.entropy) <= late.weight:
@@ -69,7 +69,7 @@ def faults_of(record: SummaryRecord) -> Iterator[str]:
         yield "its parts are out of order"
     yield from _faults_of_sums(summary)
     yield from _faults_of_scores(summary.scores, summary)
-    yield from _faults_of_costliest(summary.costliest, summary)
+    yield from _faults_of_largest_losses(summary.largest_losses, summary)
     for grouped in (summary.groups, summary.clusters):
         if grouped is not None:
             yield from _faults_of_groups(grouped, summary)
@@ -139,8 +139,8 @@ def _faults_of_counts(table: CountTable, summary: LossSummary, what: str) -> Ite
     counts = table.counts
     if (counts < 0).any() or (counts[:, :2] == 0).all(axis=1).any():
         yield f"counts of its {what} are below 0, or of no row"
-    n_zeros, n_ones = _total(counts[:, 0]), _total(counts[:, 1])
-    if n_zeros + n_ones != summary.n_hard[0] or n_ones != summary.n_hard[1]:
+    n_zeros, n_positive = _total(counts[:, 0]), _total(counts[:, 1])
+    if n_zeros + n_positive != summary.n_hard[0] or n_positive != summary.n_hard[1]:
         yield f"labels of its {what} do not add up to those of its rows"
 
 
@@ -177,17 +177,17 @@ def _is_sum(values: list[int], first: int, total: int) -> bool:
     return sum(values) << shift == total if shift >= 0 else sum(values) == total << -shift
 
 
-def _faults_of_costliest(costliest: CostliestSummary, summary: LossSummary) -> Iterator[str]:
+def _faults_of_largest_losses(largest_losses: LargestLossesSummary, summary: LossSummary) -> Iterator[str]:
     """Rows that cost what they say, the costliest first."""
-    rows = costliest.rows
-    if costliest.n_rows != summary.n_rows or not 1 <= len(rows) <= min(N_COSTLIEST, summary.n_rows):
+    rows = largest_losses.rows
+    if largest_losses.n_rows != summary.n_rows or not 1 <= len(rows) <= min(N_LARGEST, summary.n_rows):
         yield "its costliest rows are not as many as there must be"
         return
     is_logit = summary.scores.scale == LOGIT
     for row in rows:
         is_forecast = not math.isnan(row.forecast) if is_logit else 0 <= row.forecast <= 1
         is_of_zero = row.of_zero is None or (0 <= row.of_zero <= 1 and not is_logit)
-        is_counted = 1 <= row.count <= summary.n_rows and 0 < row.weight < math.inf and 0 <= row.label <= 1
+        is_counted = 1 <= row.count <= summary.n_rows and 0 < row.weight < math.inf and 0 <= row.observed <= 1
         if row.is_logit != is_logit or not (is_forecast and is_of_zero and is_counted):
             yield "a costliest row has a forecast, label or weight that cannot be"
             return
@@ -197,12 +197,12 @@ def _faults_of_costliest(costliest: CostliestSummary, summary: LossSummary) -> I
     for row in rows:
         forecast, of_zero = np.array([row.forecast]), None if row.of_zero is None else np.array([row.of_zero])
         cost = np.empty(1)
-        losses.soft_surprisals(np.array([row.label]), forecast, of_zero, forecast if is_logit else None, cost)
-        if not (row.cost == cost[0] or abs(row.cost - cost[0]) <= NEAR_LOSS * cost[0]):
+        losses.soft_surprisals(np.array([row.observed]), forecast, of_zero, forecast if is_logit else None, cost)
+        if not (row.log_loss == cost[0] or abs(row.log_loss - cost[0]) <= NEAR_LOSS * cost[0]):
             yield "a costliest row does not cost what it says"
     if any(a.rank > b.rank for a, b in pairwise(rows)):
         yield "its costliest rows are out of order"
-    n_infinite = sum(row.count for row in rows if math.isinf(row.cost))
+    n_infinite = sum(row.count for row in rows if math.isinf(row.log_loss))
     if n_infinite > summary.n_infinite or (summary.n_infinite > 0) != (n_infinite > 0):
         yield "its costliest rows and the number of infinite ones do not go together"
 
@@ -232,7 +232,7 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
     # Rows with hard labels and log-odds that leave the short sums are summed with the others.
     n_far, n_far_ones, n_far_infinite = (a - b for a, b in zip(summary.n_hard, totals[3:], strict=True))
     are_far = n_far == n_far_ones == 0 or (grouped.scale == LOGIT and 0 <= n_far_ones <= n_far)
-    is_whole = totals[:3] == [summary.n_rows, summary.n_ones, summary.n_infinite] and n_far_infinite == 0
+    is_whole = totals[:3] == [summary.n_rows, summary.n_positive, summary.n_infinite] and n_far_infinite == 0
     if (counts < 0).any() or not (are_far and is_whole):
         yield f"totals of its {what} do not add up to those of its rows"
     if (counts[:, :1] < counts[:, 1:3]).any() or (counts[:, :3] < counts[:, 3:]).any() or (counts[:, 0] < 1).any():

@@ -30,7 +30,7 @@ from logloss.files.summary_writing import (
     header_and_table,
 )
 from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
-from logloss.onepass.summaries import CostliestSummary, CostlyRow, GroupedSummary, LossSummary, ScoreSummary
+from logloss.onepass.summaries import GroupedSummary, LargeLoss, LargestLossesSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
 from logloss.onepass.summaries.cluster_sums import MOST_PAIRS, ClusterSums
@@ -43,7 +43,7 @@ from logloss.text import printable
 from logloss.version import __version__
 
 HEXADECIMAL = re.compile("0|[1-9a-f][0-9a-f]*")
-KNOWN = {"sums", "parts", "costliest", "scores", "scores: masses"} | {
+KNOWN = {"sums", "parts", "largest_losses", "scores", "scores: masses"} | {
     f"{kind}: {part}"
     for kind in ("groups", "clusters")
     for part in ("totals", "sums", "general", "scores", "cells", "cell masses")
@@ -84,8 +84,8 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
                 "Install a newer one."
             )
         header = _as_of_now(header)
-        said = Reader(name, RULES).of(header, Header, "the header")
-        record = _record_of(said, _Sections(sections, said.units), name)
+        clause = Reader(name, RULES).of(header, Header, "the header")
+        record = _record_of(clause, _Sections(sections, clause.units), name)
         fault = next(faults_of(record), "")
         if not fault and not _is_as_written(record, header, content):
             fault = "its sections do not go together"
@@ -120,8 +120,8 @@ def _is_as_written(record: SummaryRecord, header: Mapping[str, Any], content: Se
     anew, expected = header_and_table(record)
     # As text: 1, 1.0 and true are equal, and not the same.
     headers = (as_json(anew, Header), header)
-    said = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in headers)
-    return content_of(expected) == content and len(set(said)) == 1
+    clause = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in headers)
+    return content_of(expected) == content and len(set(clause)) == 1
 
 
 class _Sections:
@@ -184,7 +184,7 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
     late = rows.unlabelled
     summary = LossSummary(
         rows.n_rows,
-        rows.n_ones,
+        rows.n_positive,
         rows.n_infinite,
         rows.n_dropped,
         rows.is_soft,
@@ -193,7 +193,7 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
         tuple(sums[: len(HARD_SUMS)]),
         tuple(sums[len(HARD_SUMS) :]),
         scores,
-        CostliestSummary(rows.n_costliest, _costly_rows(sections.sections.get("costliest"))),
+        LargestLossesSummary(rows.n_largest_losses, _largest_loss_rows(sections.sections.get("largest_losses"))),
         None if header.groups is None else _grouped_of("groups", header.groups, sections),
         None if header.clusters is None else _grouped_of("clusters", header.clusters, sections),
         unlabelled=None if late is None else UnlabelledSums(late[0], *map(_sum_of, late[1:])),
@@ -206,7 +206,7 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
     return SummaryRecord(summary, header.question, parts, header.source, header.notes, header.folds)
 
 
-def _costly_rows(section: Mapping[str, Any] | None) -> tuple[CostlyRow, ...]:
+def _largest_loss_rows(section: Mapping[str, Any] | None) -> tuple[LargeLoss, ...]:
     if section is None:
         return ()
     rows = []
@@ -216,34 +216,34 @@ def _costly_rows(section: Mapping[str, Any] | None) -> tuple[CostlyRow, ...]:
         line = int(digits[7]) if digits[7] else None
         place = RememberedPlace(name, row, line) if len(digits) < 9 else FramePlace(name, digits[8])
         rows.append(
-            CostlyRow(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place)
+            LargeLoss(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place)
         )
     return tuple(rows)
 
 
-def _grouped_of(kind: str, said: GroupsHeader | ClustersHeader, sections: _Sections) -> GroupedSummary:
-    of_key = CLUSTER if isinstance(said, ClustersHeader) else GROUP
+def _grouped_of(kind: str, clause: GroupsHeader | ClustersHeader, sections: _Sections) -> GroupedSummary:
+    of_key = CLUSTER if isinstance(clause, ClustersHeader) else GROUP
     cells = None
-    if said.has_cells:
-        scores = sections.keys(f"{kind}: scores") if said.is_exact else None
+    if clause.has_cells:
+        scores = sections.keys(f"{kind}: scores") if clause.is_exact else None
         masses = sections.sums(f"{kind}: cell masses", N_CELL_MASSES)
         cells = Cells(scores, sections.counts(f"{kind}: cells", 2), masses)
     cluster_sums = None
-    if isinstance(said, GroupsHeader) and said.cluster_sums is not None:
+    if isinstance(clause, GroupsHeader) and clause.cluster_sums is not None:
         cluster_sums = ClusterSums(
-            said.cluster_sums.level,
+            clause.cluster_sums.level,
             sections.keys(f"{kind}: clusters"),
             sections.counts(f"{kind}: cluster totals", 1),
             sections.sums(f"{kind}: cluster sums", 2),
         )
     return GroupedSummary(
-        said.columns,
+        clause.columns,
         of_key,
-        said.only,
-        said.scale,
-        said.n_rows,
-        OVER[of_key] if said.is_over else None,
-        said.names,
+        clause.only,
+        clause.scale,
+        clause.n_rows,
+        OVER[of_key] if clause.is_over else None,
+        clause.names,
         sections.counts(f"{kind}: totals", N_TOTALS),
         sections.sums(f"{kind}: sums", N_HARD_SUMS),
         sections.sums(f"{kind}: general", len(GENERAL_SUMS)),

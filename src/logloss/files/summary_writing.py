@@ -28,7 +28,7 @@ from logloss.inference.score_table import edges_of
 from logloss.measurement.answer import Measurement
 from logloss.measurement.record import HASH_BYTES, Parts, Question, SummaryRecord
 from logloss.onepass.kernels import exact
-from logloss.onepass.summaries import CostliestSummary, GroupedSummary, LossSummary
+from logloss.onepass.summaries import GroupedSummary, LargestLossesSummary, LossSummary
 from logloss.onepass.summaries.cluster_sums import LEVELS, MOST_PAIRS
 from logloss.onepass.summaries.group_keys import MOST_GROUPS
 from logloss.onepass.summaries.grouped import MOST_DETAILED
@@ -67,13 +67,13 @@ class RowsHeader:
     those that cost infinitely much. unlabelled: a number of rows, and their sums as hexadecimal integers."""
 
     n_rows: int
-    n_ones: int
+    n_positive: int
     n_infinite: int
     n_dropped: int
     is_soft: bool
     coding: tuple[tuple[str, Value], ...]
     n_hard: tuple[int, int, int]
-    n_costliest: int
+    n_largest_losses: int
     unlabelled: tuple[int, str, str, str] | None
 
 
@@ -169,8 +169,8 @@ RULES = {
 
 def checksum(header: Mapping[str, Any], content: Sequence[bytes]) -> str:
     """SHA-256 of the header, the checksum apart, and of the table."""
-    said = json.dumps({key: value for key, value in header.items() if key != "sha256"}, sort_keys=True)
-    digest = hashlib.sha256(said.encode())
+    clause = json.dumps({key: value for key, value in header.items() if key != "sha256"}, sort_keys=True)
+    digest = hashlib.sha256(clause.encode())
     for piece in content:
         digest.update(len(piece).to_bytes(8, "little"))
         digest.update(piece)
@@ -199,7 +199,7 @@ def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
     summary, scores = record.summary, record.summary.scores
     units: dict[str, Whole] = {}
     edges = edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned)
-    sections = [_sums(summary), _parts(record.parts), _costliest(summary.costliest)]
+    sections = [_sums(summary), _parts(record.parts), _largest_losses(summary.largest_losses)]
     sections += [_counts("scores", scores.counts) | edges, _sum_table("scores: masses", scores.masses, units)]
     for kind, grouped in (("groups", summary.groups), ("clusters", summary.clusters)):
         if grouped is not None:
@@ -225,13 +225,13 @@ def _rows_header(summary: LossSummary) -> RowsHeader:
     late = summary.unlabelled
     return RowsHeader(
         summary.n_rows,
-        summary.n_ones,
+        summary.n_positive,
         summary.n_infinite,
         summary.n_dropped,
         summary.is_soft,
         tuple(sorted(summary.coding, key=lambda pair: repr([pair[0], written_value(pair[1])]))),
         summary.n_hard,
-        summary.costliest.n_rows,
+        summary.largest_losses.n_rows,
         None if late is None else (late.n_rows, f"{late.weight:x}", f"{late.proba:x}", f"{late.entropy:x}"),
     )
 
@@ -267,17 +267,17 @@ def _parts(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _costliest(costliest: CostliestSummary) -> dict[str, Any]:
-    rows = costliest.rows
-    infinite = next((k for k, row in enumerate(rows) if row.cost == float("inf")), -1)
+def _largest_losses(largest_losses: LargestLossesSummary) -> dict[str, Any]:
+    rows = largest_losses.rows
+    infinite = next((k for k, row in enumerate(rows) if row.log_loss == float("inf")), -1)
     lines = [row.place.line(row.row) if k < N_LINES_KEPT or k == infinite else None for k, row in enumerate(rows)]
-    floats = [(row.cost, row.forecast, row.label, row.weight, row.of_zero) for row in rows]
+    floats = [(row.log_loss, row.forecast, row.observed, row.weight, row.of_zero) for row in rows]
     return {
-        "name": "costliest",
+        "name": "largest_losses",
         "key": np.array([row.row for row in rows], np.int64),
         "group": [row.name for row in rows],
-        "lower": [row.said for row in rows],
-        "upper": [row.said for row in rows],
+        "lower": [row.predicted for row in rows],
+        "upper": [row.predicted for row in rows],
         "digits": [
             ["" if value is None else value.hex() for value in found]
             + [str(row.count), str(int(row.is_logit)), "" if line is None else str(line)]

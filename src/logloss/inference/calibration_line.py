@@ -122,8 +122,8 @@ class _LineScores:
         moved = labels.logit - centre
         scale = float(np.abs(moved).max())
         moved = moved / scale
-        said = np.exp(-costs(line.log_odds(labels.log_one, labels.log_zero), 1))
-        bent = labels.mass * said * (1 - said)
+        predicted = np.exp(-costs(line.log_odds(labels.log_one, labels.log_zero), 1))
+        bent = labels.mass * predicted * (1 - predicted)
         information = np.array([[dot(bent, moved * moved), dot(bent, moved)], [dot(bent, moved), float(bent.sum())]])
         columns: list[tuple[Array, Array, Array]] = []
         for label, points in enumerate((table.of_zeros, table.of_ones)):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from logloss.inference.clusters import ClusteredMoments
 from logloss.inference.moments import ROUNDING, Moments, effective_count
-from logloss.onepass.summaries import CostlyRow
+from logloss.onepass.summaries import LargeLoss
 from logloss.text import counted
 
 # From so many on the coverage of intervals is simulated, and kept (docs/inference.md).
@@ -43,7 +43,7 @@ def effective(number: float, name: str) -> str:
     return f"{effective_count(number)} {name.removesuffix('s') if round(number, 1) == 1 else name}"
 
 
-def cautions_of(moments: Moments, largest: Sequence[CostlyRow]) -> tuple[str, ...]:
+def cautions_of(moments: Moments, largest: Sequence[LargeLoss]) -> tuple[str, ...]:
     """What is to be said of the intervals of a measurement. largest: the rows of the largest losses, in their order."""
     if moments.why_no_interval():
         return ()
@@ -51,7 +51,7 @@ def cautions_of(moments: Moments, largest: Sequence[CostlyRow]) -> tuple[str, ..
     too_few = caution_of(moments.effective_rows, number, name, moments.effective_clusters)
     # Of fewer rows ten make up much of any variance.
     of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
-    rows = [(row.cost, row.weight, row.count) for row in largest]
+    rows = [(row.log_loss, row.weight, row.count) for row in largest]
     told = too_few, caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
     # An infinite loss has no interval that could be too narrow.
     return tuple(caution for caution in (told[:1] if moments.summary.n_infinite else told) if caution)

@@ -138,9 +138,9 @@ class ClusteredMoments(Moments):
         """Mean entropy of the predictions."""
         return self.plain.expected_log_loss()
 
-    def expected_gap(self) -> float:
+    def log_loss_minus_expected(self) -> float:
         """Loss minus mean entropy of the predictions."""
-        return self.plain.expected_gap()
+        return self.plain.log_loss_minus_expected()
 
     def expected_z(self, gap: float) -> tuple[float, str]:
         """Not known: the rows of a cluster share what happens."""

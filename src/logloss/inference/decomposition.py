@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from logloss.answers.estimate import Estimate, student_quantile
-from logloss.inference.chance import Chance
+from logloss.inference.null_distribution import NullDistribution
 from logloss.inference.overfitting import Overfitting
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.variance import ErrorOf
@@ -56,36 +56,38 @@ class Discrimination(LossPart):
 class Miscalibration(LossPart):
     """The miscalibration, in nats, and what chance alone would show of it.
 
-    by_chance: the mean of a calibrated forecaster with the same predictions; by_chance_95: what 95 in 100 of them stay
-    below; p_value: the share of them that show as much as was found. All nan with `chance_reason` where they are not
-    available. excess: what is left without `overfitting`, with its interval. lowest, highest: what is certain of the
-    value; equal to it where the scores were kept exactly.
+    expected_if_calibrated, quantile_95_if_calibrated: mean and 95th percentile of its null distribution, that of
+    perfectly calibrated predictions with the same values. p_value: the probability of one as large or larger
+    under that distribution. All are nan, with `expected_if_calibrated_reason`, where it is not available. excess: the
+    miscalibration less `overfitting`, with its interval. lowest, highest: bounds on the value; equal to it where the
+    scores were kept exactly.
 
     Examples
     --------
     >>> import logloss
     >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-    >>> round(m.miscalibration, 4), round(m.miscalibration.by_chance, 4), round(m.miscalibration.p_value, 2)
+    >>> found = m.miscalibration
+    >>> round(found, 4), round(found.expected_if_calibrated, 4), round(found.p_value, 2)
     (0.3375, 0.3975, 0.84)
     """
 
-    by_chance: float
-    by_chance_95: float
+    expected_if_calibrated: float
+    quantile_95_if_calibrated: float
     p_value: float
-    chance_reason: str
+    expected_if_calibrated_reason: str
     n_draws: int
     lowest: float
     highest: float
 
     @property
-    def is_beyond_chance(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether it is significant at 5 %: fewer than 1 in 20 calibrated forecasters would show as much."""
         return self.p_value <= SIGNIFICANCE_LEVEL
 
     @property
-    def is_worth_repairing(self) -> bool:
+    def is_worth_recalibrating(self) -> bool:
         """Whether it is significant, and the interval of its excess lies above 0."""
-        return self.is_beyond_chance and self.excess.low > 0
+        return self.is_significant and self.excess.low > 0
 
 
 def _part(kind: type[LossPart], value: float, known: dict[str, Any]) -> LossPart:
@@ -98,7 +100,7 @@ def _part(kind: type[LossPart], value: float, known: dict[str, Any]) -> LossPart
 def decomposed(
     recalibration: Recalibration,
     log_loss: float,
-    chance: Chance,
+    null_distribution: NullDistribution,
     overfitting: Overfitting,
     error_of: ErrorOf,
     reason: str,
@@ -112,9 +114,12 @@ def decomposed(
     # From bins pooling whole bins costs at least as much as the best map: the value itself is the lower end.
     miscalibration.lowest = float(miscalibration)
     miscalibration.highest = max(log_loss - recalibration.least_log_loss, 0.0)
-    miscalibration.by_chance, miscalibration.by_chance_95 = chance.mean, chance.high
-    miscalibration.p_value, miscalibration.n_draws = chance.p_value, chance.n_draws
-    miscalibration.chance_reason = chance.reason
+    miscalibration.expected_if_calibrated, miscalibration.quantile_95_if_calibrated = (
+        null_distribution.mean,
+        null_distribution.high,
+    )
+    miscalibration.p_value, miscalibration.n_draws = null_distribution.p_value, null_distribution.n_draws
+    miscalibration.expected_if_calibrated_reason = null_distribution.reason
     discrimination.overfitting = miscalibration.overfitting = overfitting.nats
     discrimination.excess = _excess(discrimination, overfitting, "discrimination", error_of, reason)
     reason = reason if is_finite else "infinite"

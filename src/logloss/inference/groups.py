@@ -13,9 +13,9 @@ from logloss.answers.estimate import Estimate, student_quantile, welch_degrees
 from logloss.answers.small_table import SmallTable
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of
-from logloss.inference.chance import Chance, chance_of
 from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.moments import Moments, Sums, squares_about
+from logloss.inference.null_distribution import NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
@@ -39,7 +39,7 @@ class GroupSums:
     def __init__(self, grouped: GroupedSummary, number: int, *, is_soft: bool) -> None:
 
         totals = grouped.totals.counts[np.searchsorted(grouped.totals.keys, number)].tolist()
-        self.n_rows, self.n_ones, self.n_infinite = totals[:3]
+        self.n_rows, self.n_positive, self.n_infinite = totals[:3]
         self.is_soft = is_soft
         self._totals = totals
         self._hard = sums_of_key(grouped.sums, number)
@@ -131,9 +131,9 @@ def _figures(
         "caution": caution_of(moments.effective_rows, *moments.effective_of_rarer_class, None)
         if loss.has_interval
         else "",
-        "adds_nats": added,
-        "adds_nats_low": ends[0],
-        "adds_nats_high": ends[1],
+        "contribution_nats": added,
+        "contribution_nats_low": ends[0],
+        "contribution_nats_high": ends[1],
         "share": ratio(moments.weight, total.weight),
         "infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
@@ -226,15 +226,17 @@ def _parts(
     loss = math.inf if moments.summary.n_infinite else moments.quotient("c")
     # Of scores in coarse bins it is the least that it can be: the map is constant in each bin.
     excess = max(loss - recalibration.log_loss, 0.0)
-    chance = Chance(reason=DEPENDENT)
+    null_distribution = NullDistribution(reason=DEPENDENT)
     if not has_clusters:
         most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
-        chance = chance_of(table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most)
+        null_distribution = null_distribution_of(
+            table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most
+        )
     return {
         "miscalibration_nats": excess,
-        "by_chance_nats": chance.mean,
-        "p_value": chance.p_value,
-        "chance_reason": chance.reason,
+        "expected_if_calibrated_nats": null_distribution.mean,
+        "p_value": null_distribution.p_value,
+        "expected_if_calibrated_reason": null_distribution.reason,
     }
 
 

@@ -37,7 +37,7 @@ class Sums(Protocol):
     @property
     def n_rows(self) -> int: ...
     @property
-    def n_ones(self) -> int: ...
+    def n_positive(self) -> int: ...
     @property
     def n_infinite(self) -> int: ...
     @property
@@ -70,7 +70,7 @@ class Moments:
         """The sum of the weights."""
         return rounded(self.weight, 1)
 
-    def loss_of_possible(self) -> float:
+    def loss_where_finite(self) -> float:
         """Mean loss of the rows whose loss is finite; nan if there are none."""
         possible = self.weight - self.summary.sum("w_infinite")
         return ratio(self.summary.sum("c"), possible) if possible else math.nan
@@ -283,7 +283,7 @@ class Moments:
         """Mean entropy of the predictions."""
         return self.quotient("h")
 
-    def expected_gap(self) -> float:
+    def log_loss_minus_expected(self) -> float:
         """Loss minus mean entropy of the predictions."""
         if self.summary.n_infinite:
             return math.inf
@@ -339,8 +339,8 @@ class BinnedMoments(Moments):
     @property
     def effective_of_rarer_class(self) -> tuple[float, str]:  # type: ignore[override]
         """(Rows of the rarer class, what they are called)."""
-        n_ones, n_zeros = self.summary.n_ones, self.n_rows - self.summary.n_ones
-        return (float(n_ones), "positives") if n_ones <= n_zeros else (float(n_zeros), "negatives")
+        n_positive, n_zeros = self.summary.n_positive, self.n_rows - self.summary.n_positive
+        return (float(n_positive), "positives") if n_positive <= n_zeros else (float(n_zeros), "negatives")
 
     @property
     def is_weighted(self) -> bool:
@@ -369,8 +369,8 @@ class BinnedMoments(Moments):
 
     def error_of_log_odds(self) -> float:
         """Standard error of the log-odds of the base rate."""
-        n_ones, n_rows = self.summary.n_ones, self.n_rows
-        return math.sqrt(n_rows / n_ones * (n_rows / (n_rows - n_ones)) / max(n_rows - 1, 1))
+        n_positive, n_rows = self.summary.n_positive, self.n_rows
+        return math.sqrt(n_rows / n_positive * (n_rows / (n_rows - n_positive)) / max(n_rows - 1, 1))
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of the deviations of the losses from their mean; 0 if all are equal."""
@@ -384,14 +384,14 @@ class BinnedMoments(Moments):
         points = (self.table.of_zeros, self.table.of_ones)
         return self._mean([point.entropy for point in points])
 
-    def expected_gap(self) -> float:
+    def log_loss_minus_expected(self) -> float:
         """Loss minus mean entropy of the predictions."""
         return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
 
     def gap_in_errors(self) -> float:
         """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
         variance = self._mean([point.variance for point in (self.table.of_zeros, self.table.of_ones)]) / self.n_rows
-        return self.expected_gap() / math.sqrt(variance) if variance > 0 else math.nan
+        return self.log_loss_minus_expected() / math.sqrt(variance) if variance > 0 else math.nan
 
 
 def dot(a: Array, b: Array) -> float:

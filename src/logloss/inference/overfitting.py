@@ -23,9 +23,9 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
-from logloss.inference.chance import draws_of, saved_within, seed_of
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
 from logloss.inference.moments import NEXT_TO_NOTHING, dot
+from logloss.inference.null_distribution import draws_of, saved_within, seed_of
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
 from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
 from logloss.inference.variance import cluster_sums

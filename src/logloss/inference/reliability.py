@@ -139,7 +139,7 @@ def prediction_quantiles(m: Measurement, shares: Sequence[float]) -> list[float]
     return table.points.proba[np.minimum(at, len(cumulative) - 1)].tolist()
 
 
-def costliest_shares(m: Measurement) -> SmallTable:
+def loss_concentration(m: Measurement) -> SmallTable:
     """What share of the loss the costliest rows bear, for growing shares of the rows; hard labels, no infinite loss."""
     concentration = LossConcentration(score_table_of(m.summary.scores))
     return SmallTable({"share_of_rows": list(PARTS), "share_of_loss": [concentration.share(part) for part in PARTS]})

@@ -15,7 +15,7 @@ class AllSums:
 
     def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
 
-        self.n_rows, self.n_ones = summary.n_rows, summary.n_ones
+        self.n_rows, self.n_positive = summary.n_rows, summary.n_positive
         self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
         self._summary = summary
         self._sums = dict(zip(SUMS, summary.general, strict=True))

@@ -19,11 +19,11 @@ from logloss.errors import DataError
 from logloss.inference.base_rates import at_base_rates
 from logloss.inference.calibration_line import calibration_line
 from logloss.inference.cautions import cautions_of
-from logloss.inference.chance import Chance, chance_of
 from logloss.inference.decomposition import Discrimination, Miscalibration, decomposed
 from logloss.inference.folds import Folds, told_of, with_training
 from logloss.inference.groups import groups_table, margin
 from logloss.inference.moments import Moments, moments_of
+from logloss.inference.null_distribution import NullDistribution, null_distribution_of
 from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
@@ -34,7 +34,7 @@ from logloss.measurement.record import Parts, Question, SummaryRecord
 from logloss.text import NATS_PER_BIT
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import CostlyRow, LossSummary
+    from logloss.onepass.summaries import LargeLoss, LossSummary
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,7 +47,7 @@ class Measurement(Answer):
     ----------
     log_loss : Estimate
         Mean log loss, in [0, inf]; its interval is corrected for skewness.
-    log_loss_of_possible : float
+    log_loss_where_finite : float
         The same over the rows whose loss is finite.
     uncertainty : Estimate
         Entropy of the base rate, in [0, ln 2]: what saying it to every row costs.
@@ -55,7 +55,8 @@ class Measurement(Answer):
         What the predictions know of it, ≥ 0; without what the isotonic fit overfits, and with an interval: `excess`.
     miscalibration : Miscalibration
         What they get wrong about it, ≥ 0: log_loss = uncertainty − discrimination + miscalibration, and with `excess`
-        of both the same. Knows what chance alone would show: `by_chance`, `by_chance_95`, `p_value`.
+        of both the same. Knows what chance alone would show: `expected_if_calibrated`, `quantile_95_if_calibrated`,
+        `p_value`.
     skill : Estimate
         1 − log_loss / uncertainty: the share of the uncertainty that is saved. At most 1; nan for one class.
     base_rate, mean_proba : Estimate, float
@@ -66,20 +67,20 @@ class Measurement(Answer):
     brier : Estimate
         Mean squared error of the predictions, in [0, 1].
     expected_log_loss : float
-        Mean entropy of the predictions: what they promise to cost. `expected_gap` is log_loss − expected_log_loss,
-        `expected_z` that gap in standard errors if the predictions are right (nan for soft labels).
+        Mean entropy of the predictions: what they promise to cost. `log_loss_minus_expected` is log_loss −
+        expected_log_loss, `expected_z` that gap in standard errors if the predictions are right (nan for soft labels).
     slope, intercept : Estimate
         Of the labels' log-odds on those of the forecasts (logistic regression, both at once): 1 and 0 for calibrated
         forecasts; a slope below 1, its interval included, says over-confident. Rows given exactly 0 or 1 take no part,
         and the reason says so; nan where there is no such line.
-    costliest : SmallTable
+    largest_losses : SmallTable
         The rows that cost most: where they are, what was said, what was true, log loss in nats, weight.
-    share_of_costliest_1_percent, share_of_costliest_10_percent : float
+    loss_share_of_top_1_percent, loss_share_of_top_10_percent : float
         The share of the whole loss that the costliest rows bear; nan where it is not known.
     groups : SmallTable or None
         What each group of `by` costs and adds (`margin` puts some of several columns together). With `cluster` its
         intervals count clusters, of which each has `effective_clusters`: as many of equal weight.
-    n_rows, n_ones, n_infinite, n_dropped, n_clusters : int
+    n_rows, n_positive, n_infinite, n_dropped, n_clusters : int
         Rows that take part, rows with label 1, rows that were given probability 0, rows left out by missing="drop",
         clusters (or, where there are more than 4,096, the buckets that they share: `has_buckets`).
     n_unlabelled : int or None
@@ -111,7 +112,7 @@ class Measurement(Answer):
 
     kind: ClassVar[str] = "measurement"
     log_loss: Estimate
-    log_loss_of_possible: float
+    log_loss_where_finite: float
     uncertainty: Estimate
     discrimination: Discrimination
     miscalibration: Miscalibration
@@ -121,17 +122,17 @@ class Measurement(Answer):
     auc: Estimate
     brier: Estimate
     expected_log_loss: float
-    expected_gap: float
+    log_loss_minus_expected: float
     expected_z: float
     expected_reason: str
     slope: Estimate
     intercept: Estimate
-    costliest: SmallTable
-    share_of_costliest_1_percent: float
-    share_of_costliest_10_percent: float
+    largest_losses: SmallTable
+    loss_share_of_top_1_percent: float
+    loss_share_of_top_10_percent: float
     groups: SmallTable | None
     n_rows: int
-    n_ones: int
+    n_positive: int
     n_infinite: int
     n_dropped: int
     n_unlabelled: int | None
@@ -272,11 +273,11 @@ class Measurement(Answer):
         figures |= {"n_rows": self.n_rows, "n_infinite": self.n_infinite, "n_dropped": self.n_dropped}
         put(figures, "sum_weight", self.sum_weight)
         if not self.is_soft:
-            figures["n_positive"] = self.n_ones
+            figures["n_positive"] = self.n_positive
         put_estimate(figures, "log_loss_nats", self.log_loss)
         put(figures, "log_loss_bits", self.log_loss / NATS_PER_BIT)
         if self.n_infinite:
-            put(figures, "log_loss_of_possible_nats", self.log_loss_of_possible, "every row is impossible")
+            put(figures, "log_loss_where_finite_nats", self.log_loss_where_finite, "every row is impossible")
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
         put_parts(figures, self.discrimination, self.miscalibration)
@@ -287,7 +288,7 @@ class Measurement(Answer):
         put_estimate(figures, "auc", self.auc)
         put_estimate(figures, "brier", self.brier)
         put(figures, "expected_log_loss_nats", self.expected_log_loss)
-        put(figures, "expected_gap_nats", self.expected_gap)
+        put(figures, "log_loss_minus_expected_nats", self.log_loss_minus_expected)
         put(figures, "expected_z", self.expected_z, self.expected_reason)
         put_estimate(figures, "slope", self.slope)
         put_estimate(figures, "intercept", self.intercept)
@@ -295,7 +296,7 @@ class Measurement(Answer):
         for part in (1, 10):
             share = getattr(self, f"share_of_costliest_{part}_percent")
             put(figures, f"share_of_costliest_{part}_percent", share, "not known of soft labels and infinite losses")
-        figures["costliest"] = [jsonable(row) for row in self.costliest]
+        figures["largest_losses"] = [jsonable(row) for row in self.largest_losses]
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
         if self.cluster:
@@ -324,10 +325,10 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
     sums_of = None if clusters is None else partial(cluster_deviations, clusters, table=table)
     slope, intercept = calibration_line(table, of_classes, reason, sums_of)
-    z, z_reason = moments.expected_z(moments.expected_gap())
+    z, z_reason = moments.expected_z(moments.log_loss_minus_expected())
     return Measurement(
         log_loss=loss,
-        log_loss_of_possible=moments.loss_of_possible(),
+        log_loss_where_finite=moments.loss_where_finite(),
         uncertainty=moments.uncertainty(),
         discrimination=discrimination,
         miscalibration=miscalibration,
@@ -337,20 +338,20 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         auc=area_under_curve(table, moments, of_classes, reason),
         brier=_brier(moments, table, error_of, reason),
         expected_log_loss=moments.expected_log_loss(),
-        expected_gap=moments.expected_gap(),
+        log_loss_minus_expected=moments.log_loss_minus_expected(),
         expected_z=z,
         expected_reason=z_reason,
         slope=slope,
         intercept=intercept,
-        costliest=costliest_table(summary.costliest.rows),
-        share_of_costliest_1_percent=_share(summary, table, 0.01),
-        share_of_costliest_10_percent=_share(summary, table, 0.1),
+        largest_losses=largest_losses_table(summary.largest_losses.rows),
+        loss_share_of_top_1_percent=_share(summary, table, 0.01),
+        loss_share_of_top_10_percent=_share(summary, table, 0.1),
         groups=_groups(summary, moments),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
-        cautions=(*cautions_of(moments, summary.costliest.rows), *told_of(record.folds)),
+        cautions=(*cautions_of(moments, summary.largest_losses.rows), *told_of(record.folds)),
         n_rows=summary.n_rows,
-        n_ones=summary.n_ones,
+        n_positive=summary.n_positive,
         n_infinite=summary.n_infinite,
         n_dropped=summary.n_dropped - (0 if record.folds is None else record.folds.n_left_out),
         n_unlabelled=None if unlabelled is None else unlabelled.n_rows,
@@ -368,7 +369,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         cluster=() if clusters is None else clusters.columns,
         has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
-        first_infinite=first_impossible(summary, record.source),
+        first_infinite=first_infinite_row(summary, record.source),
         source=record.source,
         positive=question.positive,
         notes=record.notes,
@@ -382,9 +383,9 @@ def _isotonic_parts(
 ) -> tuple[Discrimination, Miscalibration]:
     """The parts of a loss that come from the isotonic fit."""
     recalibration = Recalibration(table)
-    chance = _chance(summary, table, max(loss - recalibration.log_loss, 0.0))
+    null_distribution = _null_distribution(summary, table, max(loss - recalibration.log_loss, 0.0))
     overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
-    return decomposed(recalibration, loss, chance, overfitting, error_of, reason)
+    return decomposed(recalibration, loss, null_distribution, overfitting, error_of, reason)
 
 
 def _groups(summary: LossSummary, moments: Moments) -> SmallTable | None:
@@ -394,11 +395,11 @@ def _groups(summary: LossSummary, moments: Moments) -> SmallTable | None:
     return groups_table(summary.groups, moments, is_soft=summary.is_soft, has_clusters=summary.clusters is not None)
 
 
-def _chance(summary: LossSummary, table: ScoreTable, excess: float) -> Chance:
+def _null_distribution(summary: LossSummary, table: ScoreTable, excess: float) -> NullDistribution:
     """What chance alone would show of an excess over the recalibrated loss."""
     if summary.clusters is not None:
-        return Chance(reason="rows of a cluster depend on each other")
-    return chance_of(table, summary.costliest, excess, summary.n_rows, is_soft=summary.is_soft)
+        return NullDistribution(reason="rows of a cluster depend on each other")
+    return null_distribution_of(table, summary.largest_losses, excess, summary.n_rows, is_soft=summary.is_soft)
 
 
 def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:
@@ -409,9 +410,9 @@ def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) 
     return with_interval(found, error_of(table.of_zeros.proba**2, (1 - table.of_ones.proba) ** 2, found), low=0.0)
 
 
-def first_impossible(summary: LossSummary, source: str) -> str:
+def first_infinite_row(summary: LossSummary, source: str) -> str:
     """Where the first row is that was given probability 0 and happened; "" if there is none."""
-    first = next((row for row in summary.costliest.rows if math.isinf(row.cost)), None)
+    first = next((row for row in summary.largest_losses.rows if math.isinf(row.log_loss)), None)
     return "" if first is None else first.where(source)
 
 
@@ -420,16 +421,16 @@ def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
     return math.nan if summary.is_soft or summary.n_infinite else LossConcentration(table).share(part)
 
 
-def costliest_table(rows: Sequence[CostlyRow]) -> SmallTable:
+def largest_losses_table(rows: Sequence[LargeLoss]) -> SmallTable:
     """The costliest rows as a table."""
-    from logloss.onepass.summaries.costliest import values_of
+    from logloss.onepass.summaries.largest_losses import values_of
 
     columns: dict[str, list[Any]] = {
         "source": [row.name for row in rows],
         "row": [row.number for row in rows],
-        "said": [row.said for row in rows],
-        "label": [row.label for row in rows],
-        "log_loss_nats": [row.cost for row in rows],
+        "predicted": [row.predicted for row in rows],
+        "observed": [row.observed for row in rows],
+        "log_loss_nats": [row.log_loss for row in rows],
     }
     columns |= values_of(rows)
     if any(row.weight != 1 for row in rows):

@@ -18,9 +18,19 @@ def put_parts(figures: dict[str, Any], known: Discrimination, wrong: Miscalibrat
     put(figures, "miscalibration_nats", wrong)
     put(figures, "miscalibration_nats_lowest", wrong.lowest)
     put(figures, "miscalibration_nats_highest", wrong.highest)
-    put(figures, "miscalibration_by_chance_nats", wrong.by_chance, wrong.chance_reason)
-    put(figures, "miscalibration_by_chance_95_nats", wrong.by_chance_95, wrong.chance_reason or "all outcomes")
-    put(figures, "miscalibration_p_value", wrong.p_value, wrong.chance_reason)
+    put(
+        figures,
+        "miscalibration_expected_if_calibrated_nats",
+        wrong.expected_if_calibrated,
+        wrong.expected_if_calibrated_reason,
+    )
+    put(
+        figures,
+        "miscalibration_quantile_95_if_calibrated_nats",
+        wrong.quantile_95_if_calibrated,
+        wrong.expected_if_calibrated_reason or "all outcomes",
+    )
+    put(figures, "miscalibration_p_value", wrong.p_value, wrong.expected_if_calibrated_reason)
     put_estimate(figures, "miscalibration_excess_nats", wrong.excess)
     put(figures, "overfitting_nats", wrong.overfitting, wrong.excess.reason)
 

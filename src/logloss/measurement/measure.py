@@ -126,7 +126,7 @@ def measure(
     >>> m.folds.estimand
     'a model trained on about 160 rows like these'
     """
-    asked = RowOptions(
+    requested = RowOptions(
         y_proba=y_proba,
         y_true=y_true,
         y_logit=y_logit,
@@ -155,10 +155,10 @@ def measure(
                 "`order` makes folds of periods: pass `cv=`, too. Forecasts are compared over time by `compare`."
             )
         refuse_estimator("", y_proba)
-    judged = cross_fitted(data, {"": y_proba}, asked)
+    judged = cross_fitted(data, {"": y_proba}, requested)
     if not judged:
-        return measurement_of(summarise(data, asked))
+        return measurement_of(summarise(data, requested))
     (own,) = judged.values()
-    asked = replace(judged_by(asked, own.losses.n_left_out), y_proba=own.probabilities, order=None)
-    record = summarise(data, asked, own.losses.summary())
+    requested = replace(judged_by(requested, own.losses.n_left_out), y_proba=own.probabilities, order=None)
+    record = summarise(data, requested, own.losses.summary())
     return measurement_of(replace(record, notes=(*record.notes, *own.notes)))

@@ -16,28 +16,28 @@ from logloss.text import printable
 BESIDE_CV = ("X", "features", "exclude")
 
 
-def cross_fitted(data: Any, estimators: Mapping[str, Any], asked: RowOptions) -> dict[str, OutOfFold]:
+def cross_fitted(data: Any, estimators: Mapping[str, Any], requested: RowOptions) -> dict[str, OutOfFold]:
     """What each estimator says of rows that it was not trained on; empty without `cv`, and where nobody asks for it."""
-    if asked.cv is None:
+    if requested.cv is None:
         for name in BESIDE_CV:
-            value = getattr(asked, name)
+            value = getattr(requested, name)
             if value is not None and not (name == "exclude" and len(value) == 0):
                 raise DataError(f"`{name}` says what estimators are trained on, in folds: pass `cv=`, too.")
         return {}
-    found: dict[str, OutOfFold] = render("measurement", "cross_fit")(data, estimators, asked)
+    found: dict[str, OutOfFold] = render("measurement", "cross_fit")(data, estimators, requested)
     return found
 
 
 def refuse_estimator(name: str, forecast: Any) -> None:
     """Refuse an estimator where probabilities are expected, and say what makes some."""
     if hasattr(forecast, "predict_proba"):
-        said = f'"{printable(name)}"' if name else "`y_proba`"
+        clause = f'"{printable(name)}"' if name else "`y_proba`"
         raise DataError(
-            f"{said} is an estimator ({type(forecast).__name__}). Pass `cv=5` and `X=` (or a table) to train it in "
+            f"{clause} is an estimator ({type(forecast).__name__}). Pass `cv=5` and `X=` (or a table) to train it in "
             "folds and judge what it says of rows that it has not seen; or pass its predictions of new rows."
         )
 
 
-def judged_by(asked: RowOptions, n_left_out: int) -> RowOptions:
+def judged_by(requested: RowOptions, n_left_out: int) -> RowOptions:
     """What is asked of the rows once they have forecasts: those in no fold have none. All else of them was checked."""
-    return replace(asked, cv=None, X=None, missing="drop" if n_left_out else asked.missing)
+    return replace(requested, cv=None, X=None, missing="drop" if n_left_out else requested.missing)

@@ -176,21 +176,21 @@ class SummaryRecord:
         return SummaryRecord(self.summary.merge(other.summary), question, parts, parts.text, notes)
 
 
-def summarise(data: Any, asked: RowOptions, folds: Folds | None = None) -> SummaryRecord:
+def summarise(data: Any, requested: RowOptions, folds: Folds | None = None) -> SummaryRecord:
     """One walk over the rows, and what a measurement is made of; folds: those of out-of-fold forecasts."""
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
     from logloss.onepass.summaries.group_keys import CLUSTER
 
-    with placed(data, asked) as table:
-        source, roles = bind(table, asked)
-        only = None if asked.groups is None else listed_groups(asked.groups, len(roles.by))
+    with placed(data, requested) as table:
+        source, roles = bind(table, requested)
+        only = None if requested.groups is None else listed_groups(requested.groups, len(roles.by))
         empty = LossSummary.empty(
             GroupedSummary.empty(roles.by, only=only) if roles.by else None,
             GroupedSummary.empty(roles.cluster, CLUSTER) if roles.cluster else None,
         )
-        summary = walk(source, roles, empty, progress=asked.progress)
+        summary = walk(source, roles, empty, progress=requested.progress)
     question = Question(
         positive_text(roles),
         "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
@@ -199,8 +199,8 @@ def summarise(data: Any, asked: RowOptions, folds: Folds | None = None) -> Summa
         roles.counts is not None,
         roles.negatives_kept,
     )
-    parts = Parts.of(summary.pieces, asked.name)
-    return SummaryRecord(summary, question, parts, source.name or asked.name, source.notes, folds)
+    parts = Parts.of(summary.pieces, requested.name)
+    return SummaryRecord(summary, question, parts, source.name or requested.name, source.notes, folds)
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:

@@ -104,9 +104,9 @@ def isolated(value: str, longest: int) -> str:
     return RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", text(value, longest))
 
 
-def paragraph(said: str, *, kind: str = "") -> str:
-    """A sentence or several, plain text of any length; kind: `lead`, `muted`."""
-    return f"<p{_class(kind)}>{isolated(said, len(said))}</p>"
+def paragraph(clause: str, *, kind: str = "") -> str:
+    """A sentence or several, plain text of any length; kind: `delta`, `muted`."""
+    return f"<p{_class(kind)}>{isolated(clause, len(clause))}</p>"
 
 
 def paragraphs(lines: Sequence[str]) -> str:
@@ -140,8 +140,8 @@ def figure(
     """
     named = identifier(title, svg)
     head, _, rest = svg[svg.index("<svg") :].partition(">")
-    said = text(sentence, len(sentence))
-    spoken = f'<title id="{named}-t">{text(title)}</title><desc id="{named}-d">{said}</desc>'
+    clause = text(sentence, len(sentence))
+    spoken = f'<title id="{named}-t">{text(title)}</title><desc id="{named}-d">{clause}</desc>'
     picture = f'{head} role="img" aria-labelledby="{named}-t" aria-describedby="{named}-d">{spoken}{rest.strip()}'
     return "\n".join(
         [
@@ -157,8 +157,8 @@ def figure(
 
 def words(title: str, sentence: str, below: str = "") -> str:
     """What stands in the place of a picture that cannot be drawn: why."""
-    said = isolated(sentence, len(sentence))
-    return f"<figure>\n<h3>{isolated(title, LONGEST)}</h3>\n<figcaption>{said}</figcaption>\n{below}\n</figure>"
+    clause = isolated(sentence, len(sentence))
+    return f"<figure>\n<h3>{isolated(title, LONGEST)}</h3>\n<figcaption>{clause}</figcaption>\n{below}\n</figure>"
 
 
 def numbers(rows: Sequence[Sequence[str]], align: str = "", *, title: str, note: str = "") -> str:

@@ -31,7 +31,7 @@ from logloss.inference.cautions import caution_of
 from logloss.text import counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.interruptible import told_of_waiting
-from logloss.training.leave_one_out import new_rows_of
+from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import Optimum, find_optimum, first_point
 from logloss.training.problem import TOLERANCE, Problem
@@ -107,7 +107,7 @@ def fit(
         Whether standard errors are those of the sandwich (HC3), which do not need the model to be right; if left out,
         they are where `sample_weight` is given.
     leave_one_out : bool
-        Whether to say what new rows may cost: `model.new_rows`.
+        Whether to say what new rows may cost: `model.out_of_sample`.
     {header}
     tolerance : float > 0
         Asked of the certificate, in nats per row.
@@ -166,7 +166,7 @@ def fit(
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
-    asked = RowOptions(
+    requested = RowOptions(
         y_true=y_true if is_table else None,
         offset=offset,
         sample_weight=sample_weight,
@@ -178,12 +178,12 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    with placed(data, asked, is_repeated=True) as table:
+    with placed(data, requested, is_repeated=True) as table:
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
-            source, roles = bind(table, asked, features=names, exclude=exclude, categories=categories)
+            source, roles = bind(table, requested, features=names, exclude=exclude, categories=categories)
         else:
-            source, roles = bind(y_true, asked, features=table, categories=categories)
+            source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
             raise DataError(
                 f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}."
@@ -208,7 +208,7 @@ def fit(
                 learned,
                 sample,
                 is_robust=roles.sample_weight is not None if robust is None else robust,
-                wants_new_rows=leave_one_out,
+                wants_out_of_sample=leave_one_out,
                 offset=offset if isinstance(offset, str) else "",
                 notes=(*notes, *_lost_orders(source, learned.design, reference or {})),
             )
@@ -249,7 +249,7 @@ def fitted_model(
     sample: Block | None,
     *,
     is_robust: bool,
-    wants_new_rows: bool,
+    wants_out_of_sample: bool,
     offset: str,
     notes: tuple[str, ...],
 ) -> LogisticModel:
@@ -289,7 +289,7 @@ def fitted_model(
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,
-        new_rows=new_rows_of(optimum, learned, sample) if is_near and wants_new_rows else None,
+        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and wants_out_of_sample else None,
         n_dropped=learned.columns.n_dropped,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
@@ -303,8 +303,8 @@ def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
     zeros, ones = learned.effective_rows_of_classes
     rarer_name = "positives" if ones <= zeros else "negatives"
     clusters = errors.effective_clusters if errors.cluster else None
-    said = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
-    return (said,) if said else ()
+    clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
+    return (clause,) if clause else ()
 
 
 def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:

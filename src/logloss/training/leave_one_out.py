@@ -42,23 +42,23 @@ MOST_VALUES_SEARCHED = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class NewRows:
+class OutOfSample:
     """The loss of rows under the fit to all others.
 
-    log_loss: nats per row, inf where leaving a row out separates the rest; log_loss_of_possible: without such rows.
+    log_loss: nats per row, inf where leaving a row out separates the rest; log_loss_where_finite: without such rows.
     kind: "refits", "steps" (one Newton step for each), or "sampled steps". n_rows: how many were left out in turn.
     n_infinite, first_infinite: rows without which the others are separated or of one class, and where the first is.
 
     Examples
     --------
     >>> import logloss
-    >>> new = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).new_rows
+    >>> new = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).out_of_sample
     >>> new.n_rows, new.n_infinite
     (4, 0)
     """
 
     log_loss: float
-    log_loss_of_possible: float
+    log_loss_where_finite: float
     kind: str
     n_rows: int
     n_infinite: int = 0
@@ -107,7 +107,7 @@ class SourceWithout(SourceAround):
         return [PartWithout(part, self.place, self.row) for part in self.source.parts(columns, texts)]
 
 
-def new_rows_of(optimum: Optimum, learned: Learned, sample: Block | None) -> NewRows | None:
+def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -> OutOfSample | None:
     """What new rows may cost; None where the fit has no information matrix to step with.
 
     sample: a random sample of the rows, if one was drawn to begin with.
@@ -151,7 +151,7 @@ def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: flo
     return None if optimum.directions else optimum.evaluation.coefficients
 
 
-def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> NewRows:
+def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> OutOfSample:
     """One Newton step for each row."""
     from logloss.onepass.summaries import LeftOutSummary
 
@@ -173,18 +173,18 @@ def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> NewRows:
     kind = "steps" if sample is None else "sampled steps"
     n_infinite = len(guilty) + summary.n_alone
     first = guilty[0].place.where(guilty[0].row) if guilty else ""
-    return NewRows(math.inf if n_infinite else log_loss, log_loss, kind, summary.n_rows, n_infinite, first)
+    return OutOfSample(math.inf if n_infinite else log_loss, log_loss, kind, summary.n_rows, n_infinite, first)
 
 
-def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequence[Block]) -> NewRows:
+def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequence[Block]) -> OutOfSample:
     """The fit to all rows but one, for each of them."""
     from logloss.information import surprisal
 
     rows = KeptRows.of(pieces, optimum.problem.design)
     at = optimum.evaluation.coefficients
-    logits, is_settled = _settled(rows, optimum.problem.penalty, at, inverse)
+    logits, is_significant = _settled(rows, optimum.problem.penalty, at, inverse)
     infinite = []
-    for i in np.flatnonzero(~is_settled).tolist():
+    for i in np.flatnonzero(~is_significant).tolist():
         rate = _rate_without(learned, rows, i)
         has_both = ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE
         refit = refit_without(optimum.problem, at, *rows.places[i], rate) if has_both else None
@@ -200,9 +200,9 @@ def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequen
     total = float(mass[is_possible].sum())
     possible = float(mass[is_possible] @ costs[is_possible]) / total if total else math.nan
     if not infinite:
-        return NewRows(possible, possible, "refits", n_rows)
+        return OutOfSample(possible, possible, "refits", n_rows)
     place, row = min((rows.places[i] for i in infinite), key=lambda each: (each[0].name, each[1]))
-    return NewRows(math.inf, possible, "refits", n_rows, len(infinite), place.where(row))
+    return OutOfSample(math.inf, possible, "refits", n_rows, len(infinite), place.where(row))
 
 
 def _rate_without(learned: Learned, rows: KeptRows, i: int) -> float:
@@ -262,7 +262,7 @@ def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> t
     curve = weights / (2.0 + 2.0 * np.cosh(np.minimum(np.abs(base), LARGEST_LOGIT)))
     reached = inverse @ vectors.T
     left = 1.0 - curve * np.einsum("ij,ji->i", vectors, reached)
-    is_settled = np.zeros(len(labels), dtype=bool)
+    is_significant = np.zeros(len(labels), dtype=bool)
     rows = np.flatnonzero(left > LEAST_LEFT)
     before = np.full(len(labels), np.inf)
     for _ in range(MOST_STEPS):
@@ -278,11 +278,11 @@ def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> t
         steps += reached[:, rows] * own
         decrements = 0.5 * np.einsum("ij,ij->j", slopes, steps)
         points[:, rows] = mine - steps
-        is_settled[rows[decrements <= SETTLED * len(labels)]] = True
+        is_significant[rows[decrements <= SETTLED * len(labels)]] = True
         # Whatever does not shrink any more needs a matrix of its own.
         is_going = (decrements > SETTLED * len(labels)) & (decrements < SHRINKING * before[rows])
         before[rows] = decrements
         rows = rows[is_going]
         if not len(rows):
             break
-    return np.einsum("ij,ji->i", vectors, points) + offsets, is_settled
+    return np.einsum("ij,ji->i", vectors, points) + offsets, is_significant

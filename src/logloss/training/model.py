@@ -24,7 +24,7 @@ from logloss.data.rows import Array
 from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
-from logloss.training.leave_one_out import NewRows
+from logloss.training.leave_one_out import OutOfSample
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
@@ -73,7 +73,7 @@ class LogisticModel(Answer):
         Coefficients that the columns cannot tell apart; the answer is the shortest one (in units of each spread).
     n_dependent : int
         By how many coefficients there are too many.
-    new_rows : NewRows or None
+    out_of_sample : OutOfSample or None
         What a new row may cost: the loss of each row under a fit to the others. None where classes are separated, and
         where it was not asked for.
     n_dropped : int
@@ -112,7 +112,7 @@ class LogisticModel(Answer):
     n_positive: int | None = None
     positive_value: str = ""
     offset: str = ""
-    new_rows: NewRows | None = None
+    out_of_sample: OutOfSample | None = None
     n_dropped: int = 0
     source: str = ""
     notes: tuple[str, ...] = ()
@@ -234,9 +234,9 @@ class LogisticModel(Answer):
             logits = self.predictor.logits(X, offset, options.get("missing", "error"))
             return measure(X, y_true=y_true, y_logit=logits, **options)
         predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
-        asked = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
-        with placed(X, asked) as table:
-            scored = ScoredSource(as_source(table, header=asked.header), predictor, options.get("missing", "error"))
+        requested = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
+        with placed(X, requested) as table:
+            scored = ScoredSource(as_source(table, header=requested.header), predictor, options.get("missing", "error"))
             return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
 
     def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
@@ -282,11 +282,11 @@ class LogisticModel(Answer):
             figures["n_positive"] = self.n_positive
         figures["base_rate"] = self.base_rate
         put(figures, "log_loss_nats", self.log_loss)
-        if self.new_rows is not None:
-            put(figures, "log_loss_on_new_rows_nats", self.new_rows.log_loss)
-            possible = self.new_rows.log_loss_of_possible
-            put(figures, "log_loss_on_new_rows_of_possible_nats", possible, "every row is impossible")
-            figures["new_rows_kind"] = self.new_rows.kind
+        if self.out_of_sample is not None:
+            put(figures, "log_loss_out_of_sample_nats", self.out_of_sample.log_loss)
+            possible = self.out_of_sample.log_loss_where_finite
+            put(figures, "log_loss_out_of_sample_where_finite_nats", possible, "every row is impossible")
+            figures["out_of_sample_kind"] = self.out_of_sample.kind
         put(figures, "log_likelihood_nats", self.log_likelihood)
         put(figures, "aic", self.aic, PENALISED)
         put(figures, "bic", self.bic, PENALISED)

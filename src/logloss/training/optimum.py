@@ -19,7 +19,7 @@ from logloss.training.evaluation import Evaluation, PassHistory, Rank
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
-from logloss.training.solver import best_point, is_settled, line_search, solve
+from logloss.training.solver import best_point, is_significant, line_search, solve
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
@@ -166,7 +166,7 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         separating = find_directions(problem, state.evaluation.coefficients)
         if separating.directions:
             return _on_face(problem, separating, state.evaluation.coefficients, state.history, max_passes)
-    if state.n_passes < max_passes and not is_settled(problem, state.evaluation):
+    if state.n_passes < max_passes and not is_significant(problem, state.evaluation):
         history = replace(state.history, is_separation_checked=True)
         state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
     return Optimum(problem, state.evaluation, state.history.known_rank, state.history.passes, separating)

@@ -72,7 +72,7 @@ def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int)
     while (
         state.n_passes < last_pass
         and not state.is_stopped
-        and not is_settled(problem, state.evaluation)
+        and not is_significant(problem, state.evaluation)
         and not _suspects_separation(problem, state)
     ):
         state = _step(problem, state, last_pass)
@@ -158,7 +158,7 @@ def _suspects_separation(problem: Problem, state: SolverState) -> bool:
     return state.n_slow_passes >= MOST_SLOW_PASSES and not is_excluded
 
 
-def is_settled(problem: Problem, now: Evaluation) -> bool:
+def is_significant(problem: Problem, now: Evaluation) -> bool:
     """Whether the answer is certified and its digits are all there."""
     if not now.bound <= problem.tolerance * problem.sum_weight:
         return False

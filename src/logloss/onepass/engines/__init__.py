@@ -26,7 +26,7 @@ KINDS = ("dask", "spark")
 
 
 @contextmanager
-def placed(data: Any, asked: RowOptions, *, is_repeated: bool = False) -> Iterator[Any]:
+def placed(data: Any, requested: RowOptions, *, is_repeated: bool = False) -> Iterator[Any]:
     """What a verb is to walk over: `data` itself, or a source whose walks an engine does.
 
     data: a frame of Dask or Spark, or, with an engine, an Arrow dataset or the paths of files that every worker finds
@@ -34,12 +34,12 @@ def placed(data: Any, asked: RowOptions, *, is_repeated: bool = False) -> Iterat
     is_repeated: whether a frame's columns are to be held in memory.
     """
     kind = kind_of_frame(data)
-    if asked.engine is None and not kind:
+    if requested.engine is None and not kind:
         yield data
         return
-    engine = _opened(asked.engine, kind, data)
+    engine = _opened(requested.engine, kind, data)
     try:
-        yield _source(data, kind, engine, header=asked.header, is_repeated=is_repeated)
+        yield _source(data, kind, engine, header=requested.header, is_repeated=is_repeated)
     finally:
         engine.close()
 

@@ -69,10 +69,10 @@ def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
                 surprisals(labels[:length], ones[:length], None, ones[:length], losses)
             else:
                 surprisals(labels[:length], ones[:length], None, None, losses)
-            n_ones = n_infinite = 0
+            n_positive = n_infinite = 0
             for i in range(length):
                 is_infinite = losses[i] == INFINITY
-                n_ones += labels[i]
+                n_positive += labels[i]
                 n_infinite += is_infinite
                 c = 0.0 if is_infinite | (losses[i] < LEAST_GROUPED) else losses[i]
                 one = probability_of(ones[i]) if z is not None else ones[i]
@@ -85,7 +85,7 @@ def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
                 scratch[5 * STRIDE + i] = 0.0 if one < LEAST_GROUPED else one
             if n is None:
                 tallies[group, 0] += length
-                tallies[group, 1] += n_ones
+                tallies[group, 1] += n_positive
                 tallies[group, 2] += n_infinite
             else:
                 for i in range(length):

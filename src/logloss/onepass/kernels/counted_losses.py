@@ -107,10 +107,10 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
         losses, probas, briers = scratch[:length], scratch[STRIDE : STRIDE + length], scratch[2 * STRIDE :]
         surprisals(labels, ones, zeros, logits, losses)
         most = 0.0
-        n_ones = 0
+        n_positive = 0
         for i in range(length):
             most = max(most, losses[i])
-            n_ones += labels[i]
+            n_positive += labels[i]
         # Once the list is full, few slices hold a row for it.
         if most >= least:
             n_kept, least = keep_largest(losses, start, least, n_kept, kept)
@@ -131,7 +131,7 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
             deposit_columns(scratch, 3, length, n, start, limbs)
             continue
         tally[0] += length
-        tally[1] += n_ones
+        tally[1] += n_positive
         if z is None:
             deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
         else:
@@ -181,10 +181,10 @@ def hard_sums(y, p, q, z, n, limbs, tally):
         forecast_parts(p[start:stop], part_of(q, start, stop), part_of(z, start, stop), parts)
         labels = y[start:stop]
         special = 0
-        n_ones = 0
+        n_positive = 0
         for i in range(length):
             is_one = labels[i] != 0
-            n_ones += is_one
+            n_positive += is_one
             if_one, if_zero, proba = parts[IF_ONE + i], parts[IF_ZERO + i], parts[PROBA + i]
             loss = if_one if is_one else if_zero
             # Losses that cannot be cubed count as 0 here and follow below: they are rare, and this loop has no branch.
@@ -217,7 +217,7 @@ def hard_sums(y, p, q, z, n, limbs, tally):
                     deposit_powers(loss, count, limbs)
         if n is None:
             tally[0] += length
-            tally[1] += n_ones
+            tally[1] += n_positive
         else:
             for i in range(length):
                 tally[0] += n[start + i]

@@ -73,7 +73,7 @@ def pooled_entropy(ones, rows):
 
 
 @compiled
-def chance_of_all(scores, w, p, if_one, if_zero, observed):
+def null_distribution_of_all(scores, w, p, if_one, if_zero, observed):
     """Miscalibration over all 2^n labels of n rows, each row a 1 with probability p: (mean, share ≥ observed).
 
     scores: the number of each row's score, ascending, equal for equal scores; w: weights, which add up
@@ -84,21 +84,21 @@ def chance_of_all(scores, w, p, if_one, if_zero, observed):
     ones, rows = np.empty(n_scores), np.empty(n_scores)
     mean = share = 0.0
     for number in range(1 << n):
-        chance = 1.0
+        probability = 1.0
         loss = 0.0
         for j in range(n_scores):
             ones[j] = rows[j] = 0.0
         for i in range(n):
             is_one = (number >> i) & 1
-            chance *= p[i] if is_one else 1.0 - p[i]
+            probability *= p[i] if is_one else 1.0 - p[i]
             # What is impossible has no share in the mean, even where its loss is infinite.
-            if chance == 0.0:
+            if probability == 0.0:
                 break
             loss += w[i] * (if_one[i] if is_one else if_zero[i])
             rows[scores[i]] += w[i]
             ones[scores[i]] += w[i] * is_one
-        if chance > 0.0:
+        if probability > 0.0:
             excess = loss - pooled_entropy(ones, rows)
-            mean += chance * excess
-            share += chance if excess >= observed else 0.0
+            mean += probability * excess
+            share += probability if excess >= observed else 0.0
     return mean, share

@@ -21,10 +21,10 @@ from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
-from logloss.onepass.summaries.costliest import CostliestSummary, CostlyRow
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
@@ -39,8 +39,8 @@ __all__ = [
     "ColumnSummary",
     "Combinations",
     "ComparisonSummary",
-    "CostliestSummary",
-    "CostlyRow",
+    "LargestLossesSummary",
+    "LargeLoss",
     "CurvatureSummary",
     "DependenceSummary",
     "ExactPlane",

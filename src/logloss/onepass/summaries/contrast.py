@@ -11,8 +11,8 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_keys
 from logloss.onepass.summaries.contract import added, is_hard, weight_of
-from logloss.onepass.summaries.costliest import CostlyRow, row_of
 from logloss.onepass.summaries.group_keys import finest
+from logloss.onepass.summaries.largest_losses import LargeLoss, row_of
 from logloss.onepass.summaries.tables import CountTable, Floats, Ints, Numbering, are_few, with_room
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
@@ -22,7 +22,7 @@ CONTRAST_SUMS = ("c", "cw", "cc", "cww", "ccw", "ccc", "range", "out_w", "out_ww
 HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3, 4), (5,), (), (), ())
 WEIGHTED_LIMBS = ((0,), (1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11,), (12,), (13, 14), (15, 16))
 # Rows that are kept of those where two forecasts are furthest apart.
-N_APART = 10
+N_LARGEST_DIFFERENCES = 10
 # Bits of the bin of the second forecast in the key of a pair of bins.
 BIN_BITS = 20
 # From here on all bins are one: there are fewer than 2^17 of probabilities and of logits.
@@ -30,16 +30,16 @@ COARSEST = 18
 
 
 @dataclass(frozen=True, slots=True)
-class RowApart:
+class LargeDifference:
     """A row of which two forecasts had very different losses."""
 
-    first: CostlyRow
-    second: CostlyRow
+    first: LargeLoss
+    second: LargeLoss
 
     @property
     def difference(self) -> float:
         """The loss of the first less that of the second, in nats; 0 where both are infinite."""
-        return 0.0 if self.first.cost == self.second.cost else self.first.cost - self.second.cost
+        return 0.0 if self.first.log_loss == self.second.log_loss else self.first.log_loss - self.second.log_loss
 
     @property
     def rank(self) -> tuple[Any, ...]:
@@ -57,12 +57,14 @@ class Contrast:
 
     counts: tuple[int, ...] = (0,) * paired_losses.N_TALLIES
     sums: tuple[int, ...] = (0,) * len(CONTRAST_SUMS)
-    apart: tuple[RowApart, ...] = ()
+    largest_differences: tuple[LargeDifference, ...] = ()
 
     def merge(self, other: Contrast) -> Contrast:
         """Of the rows of both."""
-        apart = sorted(self.apart + other.apart, key=lambda row: row.rank)[:N_APART]
-        return Contrast(added(self.counts, other.counts), added(self.sums, other.sums), tuple(apart))
+        largest_differences = sorted(self.largest_differences + other.largest_differences, key=lambda row: row.rank)[
+            :N_LARGEST_DIFFERENCES
+        ]
+        return Contrast(added(self.counts, other.counts), added(self.sums, other.sums), tuple(largest_differences))
 
     def sum(self, name: str) -> int:
         """One of CONTRAST_SUMS, in units of 2^-6720."""
@@ -76,7 +78,7 @@ class ContrastWorkspace:
         self.hard = exact.new_limbs(paired_losses.N_CONTRAST)
         self.weighted: Ints | None = None
         self.tallies = np.zeros((2, paired_losses.N_TALLIES), np.int64)
-        self.apart: list[RowApart] = []
+        self.largest_differences: list[LargeDifference] = []
 
     def add(
         self, block: Block, first: tuple[Floats, Floats], second: tuple[Floats, Floats], pair: tuple[int, int]
@@ -97,19 +99,26 @@ class ContrastWorkspace:
         """Keep the rows that are furthest apart."""
         with np.errstate(invalid="ignore"):
             gaps = np.abs(first - second)
-        least = abs(self.apart[-1].difference) if len(self.apart) == N_APART else 0.0
+        least = (
+            abs(self.largest_differences[-1].difference)
+            if len(self.largest_differences) == N_LARGEST_DIFFERENCES
+            else 0.0
+        )
         # nan where both are infinite: they are as far apart as each other.
         if not np.fmax.reduce(gaps, initial=0.0) > 0 or np.fmax.reduce(gaps, initial=0.0) < least:
             return
         gaps = np.where(np.isnan(gaps), 0.0, gaps)
-        kept = counted_losses.room_for_largest(N_APART, least)
+        kept = counted_losses.room_for_largest(N_LARGEST_DIFFERENCES, least)
         n_kept, _ = counted_losses.keep_largest(gaps, 0, least, 0, kept)
         chosen = [place for gap, place in kept[:n_kept].tolist() if gap > 0]
         one, other = (block.forecasts[number] for number in pair)
         found = [
-            RowApart(row_of(block, one, float(first[k]), k), row_of(block, other, float(second[k]), k)) for k in chosen
+            LargeDifference(row_of(block, one, float(first[k]), k), row_of(block, other, float(second[k]), k))
+            for k in chosen
         ]
-        self.apart = sorted(self.apart + found, key=lambda row: row.rank)[:N_APART]
+        self.largest_differences = sorted(self.largest_differences + found, key=lambda row: row.rank)[
+            :N_LARGEST_DIFFERENCES
+        ]
 
     def freeze(self) -> Contrast:
         """The contrast of the rows that were added."""
@@ -122,7 +131,7 @@ class ContrastWorkspace:
             sums = [
                 total + sum(weighted[k] for k in places) for total, places in zip(sums, WEIGHTED_LIMBS, strict=True)
             ]
-        return Contrast(tuple(self.tallies.sum(axis=0).tolist()), tuple(sums), tuple(self.apart))
+        return Contrast(tuple(self.tallies.sum(axis=0).tolist()), tuple(sums), tuple(self.largest_differences))
 
 
 @dataclass(frozen=True, slots=True)

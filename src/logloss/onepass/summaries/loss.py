@@ -24,9 +24,9 @@ from logloss.onepass.summaries.contract import (
     merged,
     pieces_of,
 )
-from logloss.onepass.summaries.costliest import CostliestSummary, CostliestWorkspace
 from logloss.onepass.summaries.group_losses import losses_workspace
 from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.largest_losses import LargestLossesSummary, LargestLossesWorkspace
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
 from logloss.onepass.summaries.tables import Ints
 from logloss.text import count, listed, significant
@@ -64,7 +64,7 @@ HARD_SUMS = ("c", "p", "b")
 # The part that rows are of, by its number and name, and what tells them from others: how many there are, how many more
 # have no label yet, and the two sums of their hashes.
 RowsOfPart = tuple[tuple[int, str], tuple[int, int, int, int]]
-NO_SCORES, NONE_COSTLY = ScoreSummary.empty(), CostliestSummary.empty()
+NO_SCORES, NO_LARGEST_LOSSES = ScoreSummary.empty(), LargestLossesSummary.empty()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -144,7 +144,7 @@ class LossSummary:
     """
 
     n_rows: int = 0
-    n_ones: int = 0
+    n_positive: int = 0
     n_infinite: int = 0
     n_dropped: int = 0
     is_soft: bool = False
@@ -153,7 +153,7 @@ class LossSummary:
     hard: tuple[int, ...] = (0,) * len(HARD_SUMS)
     general: tuple[int, ...] = (0,) * len(SUMS)
     scores: ScoreSummary = NO_SCORES
-    costliest: CostliestSummary = NONE_COSTLY
+    largest_losses: LargestLossesSummary = NO_LARGEST_LOSSES
     groups: GroupedSummary | None = None
     clusters: GroupedSummary | None = None
     pieces: tuple[RowsOfPart, ...] = ()
@@ -189,7 +189,7 @@ class LossSummary:
             other,
             is_soft=or_,
             scores=ScoreSummary.merge,
-            costliest=CostliestSummary.merge,
+            largest_losses=LargestLossesSummary.merge,
             groups=lambda *_: merged_groups(self, other, "groups"),
             clusters=lambda *_: merged_groups(self, other, "clusters"),
             pieces=merged_pieces,
@@ -263,7 +263,7 @@ class _LossWorkspace:
         self.coding: frozenset[Any] = frozenset()
         self.unlabelled = NO_UNLABELLED
         self.scores = ScoreWorkspace()
-        self.costliest = CostliestWorkspace()
+        self.largest_losses = LargestLossesWorkspace()
         self.groups = losses_workspace(groups, self.scores)
         self.clusters = losses_workspace(clusters, self.scores)
         self.pieces: dict[tuple[int, str], tuple[int, int, int, int]] = {}
@@ -287,15 +287,15 @@ class _LossWorkspace:
         tally = np.array([0, 0, 0, -1])
         forecast = forecast_of(block)
         if is_hard(block):
-            kept = self.costliest.room()
+            kept = self.largest_losses.room()
             counted_losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, kept)
-            self.costliest.take(block, kept)
+            self.largest_losses.take(block, kept)
             self.n_hard = added(self.n_hard, numbers_of(tally))
         else:
             weighted_losses.general_sums(
                 block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally
             )
-            self.costliest.add(block)
+            self.largest_losses.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)
         clusters = None if self.clusters is None else hashes_of(block.cluster)
@@ -340,7 +340,7 @@ class _LossWorkspace:
             tuple(exact.as_integer(limbs) for limbs in self.hard),
             tuple(sum(general[k] for k in places) for places in GENERAL_LIMBS),
             self.scores.freeze(),
-            self.costliest.freeze(),
+            self.largest_losses.freeze(),
             None if self.groups is None else self.groups.freeze(),
             None if self.clusters is None else self.clusters.freeze(),
             tuple(sorted(self.pieces.items())),

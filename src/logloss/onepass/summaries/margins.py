@@ -137,20 +137,20 @@ class DependenceSummary(BlockwiseSummary):
 
     def of_block(self, block: Block) -> DependenceSummary:
         """Of the rows of a block that lie in the face."""
-        asked = self.combinations
-        block = on_face(block, asked.design, asked.face)
-        coded = asked.design.coded(block.features)
+        requested = self.combinations
+        block = on_face(block, requested.design, requested.face)
+        coded = requested.design.coded(block.features)
         left, slopes = np.zeros(self.left.shape), np.zeros(self.slopes.shape)
-        sizes = np.abs(asked.vectors)
+        sizes = np.abs(requested.vectors)
         for start, stop in pieces(block.n_rows):
             rows = spread_out(coded, start, stop)
-            own = rows @ asked.vectors
+            own = rows @ requested.vectors
             terms = np.abs(rows) @ sizes
             left = np.maximum(left, (np.abs(own) / np.where(terms > 0, terms, 1.0)).max(axis=0))
             # Each row counts alike: far ones would drown what the others leave.
             norms = coded.norms(start, stop)
             slopes += rows.T @ (own if norms is None else own / norms[:, None] ** 2)
-        return DependenceSummary(asked, block.n_rows, left, slopes, block.coding)
+        return DependenceSummary(requested, block.n_rows, left, slopes, block.coding)
 
     def __repr__(self) -> str:
         return f"DependenceSummary: n_rows={count(self.n_rows)}  n_combinations={count(len(self.left))}"

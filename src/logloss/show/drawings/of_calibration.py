@@ -27,46 +27,55 @@ def map_of(c: Calibration) -> Drawing:
     )
     if is_logit:
         low, high = max(low, -FARTHEST_LOGIT), min(high, FARTHEST_LOGIT)
-        said = [float(expit(value)) for value in np.linspace(low, max(high, low + 1), N_POINTS)]
+        clause = [float(expit(value)) for value in np.linspace(low, max(high, low + 1), N_POINTS)]
     else:
-        said = np.linspace(0.0, 1.0, N_POINTS).tolist()
-    becomes = c.apply(np.array(said)).tolist()
-    found = SmallTable({"said": said, "becomes": becomes})
-    middle = int(np.argmax(np.abs(np.array(becomes) - said)))
+        clause = np.linspace(0.0, 1.0, N_POINTS).tolist()
+    becomes = c.apply(np.array(clause)).tolist()
+    found = SmallTable({"predicted": clause, "becomes": becomes})
+    middle = int(np.argmax(np.abs(np.array(becomes) - clause)))
     sentence = f"{described(c).capitalize()}. "
-    if becomes[middle] == said[middle]:
+    if becomes[middle] == clause[middle]:
         sentence += "What was said stays as it is: the line is the diagonal."
     else:
         sentence += (
-            f"Below the diagonal probabilities become smaller, above it greater: {significant(said[middle], 2)} "
+            f"Below the diagonal probabilities become smaller, above it greater: {significant(clause[middle], 2)} "
             f"becomes {significant(becomes[middle], 2)}."
         )
-    rows = [["said", "becomes"]]
-    rows += [[significant(row["said"]), significant(row["becomes"])] for row in list(found)[::LISTED]]
+    rows = [["predicted", "becomes"]]
+    rows += [[significant(row["predicted"]), significant(row["becomes"])] for row in list(found)[::LISTED]]
     return Drawing("map", "What probabilities become", sentence, {"map": found}, {"is_logit": is_logit}, rows)
 
 
-def saves(c: Calibration) -> Drawing:
+def expected_reduction(c: Calibration) -> Drawing:
     """What each map that was tried is expected to save."""
     table = c.candidates
-    keys = {"method": table["method"], "saves_nats": table["saves_nats"], "error_nats": table["error_nats"]}
+    keys = {
+        "method": table["method"],
+        "expected_reduction_nats": table["expected_reduction_nats"],
+        "error_nats": table["error_nats"],
+    }
     keys["share"] = table["share"]
     rows = [["map", "log loss", "saves (nats)", "std. error", "share"]]
     for row in table:
-        cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
+        cells = [
+            "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
+        ]
         rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
     title = "What each map saves"
-    if not any(math.isfinite(value) for value in keys["saves_nats"]):
-        reason = c.saves.reason or "the loss is infinite, so that any map that makes it finite saves without limit"
-        return not_drawn("saves", title, reason, rows)
+    if not any(math.isfinite(value) for value in keys["expected_reduction_nats"]):
+        reason = (
+            c.expected_reduction.reason
+            or "the loss is infinite, so that any map that makes it finite saves without limit"
+        )
+        return not_drawn("expected_reduction", title, reason, rows)
     sentence = (
         f"{advice(c, '')} Right of the line a map lowers the loss of rows that it was not fitted to, from the simplest "
         f"map to the most flexible; lines are one standard error. Filled ones are used: {shares_text(c)}."
     )
-    return Drawing("saves", title, sentence, {"candidates": SmallTable(keys)}, {}, rows)
+    return Drawing("expected_reduction", title, sentence, {"candidates": SmallTable(keys)}, {}, rows)
 
 
-KINDS = {"map": map_of, "saves": saves}
+KINDS = {"map": map_of, "expected_reduction": expected_reduction}
 
 
 def kinds(c: Calibration) -> list[str]:

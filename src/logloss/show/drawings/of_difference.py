@@ -44,11 +44,11 @@ def waterfall(d: Difference) -> Drawing:
     moves = {name: sign * move for name, sign, move in terms}
     name = max(moves, key=lambda name: abs(moves[name]))
     words = {"uncertainty": "the base rate", "discrimination": "what the predictions know"}
-    said = (
+    clause = (
         "Each bar begins where the last one ended; those that run to the right make the loss greater. "
         f"What moved it most is {words.get(name, name)}: {'+' if moves[name] > 0 else ''}{fixed(moves[name], 4)} nats."
     )
-    return Drawing("waterfall", title, said, {"parts": table}, {"digits": 4}, rows)
+    return Drawing("waterfall", title, clause, {"parts": table}, {"digits": 4}, rows)
 
 
 KINDS = {"waterfall": waterfall}

@@ -12,8 +12,8 @@ from logloss.answers.small_table import SmallTable
 from logloss.inference.reliability import (
     confidence_band,
     consistency_band,
-    costliest_shares,
     isotonic_curve,
+    loss_concentration,
     prediction_histogram,
     prediction_quantiles,
     why_no_bands,
@@ -21,7 +21,7 @@ from logloss.inference.reliability import (
 from logloss.measurement import Measurement
 from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_measurement import group_value, p_text, parts_rows, repair_text, shown
+from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown, verdict_text
 from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
 
 # Pools that weigh less do not decide how much of the axes is shown.
@@ -30,7 +30,7 @@ LEAST_POOL = 0.005
 NEAR_AN_END = 0.1
 # The axes in log-odds end here: p = 10^-6 is drawn where 10^-9 would be, too.
 FARTHEST_LOGIT = 13.8
-N_CELLS_OF_SAID = 40
+N_CELLS_OF_PREDICTED = 40
 # Most groups that are drawn, and most pools that are listed.
 MOST_GROUPS, MOST_LISTED = 24, 200
 # Shares of the rows whose share of the loss is listed.
@@ -45,7 +45,7 @@ def reliability(m: Measurement) -> Drawing:
     is_logit = most < NEAR_AN_END or least > 1 - NEAR_AN_END
     low, high = (0.0, 1.0) if is_logit else view(pools)
     reason = why_no_bands(m)
-    tables = {"pools": pools, "said": prediction_histogram(m, cells(m, is_logit=is_logit, low=low, high=high))}
+    tables = {"pools": pools, "predicted": prediction_histogram(m, cells(m, is_logit=is_logit, low=low, high=high))}
     figures: dict[str, Any] = {"low": low, "high": high, "is_logit": is_logit, "bands_reason": reason}
     figures |= {"base_rate": float(m.base_rate), "outside": math.nan}
     if not reason:
@@ -72,19 +72,19 @@ def _of_reliability(pools: SmallTable, figures: dict[str, Any]) -> str:
         if far["highest"] - far["lowest"] < 0.02
         else f"{significant(far['lowest'], 2)} to {significant(far['highest'], 2)}"
     )
-    said = (
+    clause = (
         "Where the curve runs below the diagonal, less happened than was said; above it, more. "
         f"Of the rows that were given {between}, {percent(far['rate'])} were positive."
     )
     if figures["bands_reason"]:
-        return f"{said} No bands are drawn: {figures['bands_reason']}."
-    said += " The grey band holds the curves of 95 of 100 calibrated forecasters at each prediction"
+        return f"{clause} No bands are drawn: {figures['bands_reason']}."
+    clause += " The grey band holds the curves of 95 of 100 calibrated forecasters at each prediction"
     left = figures["outside"]
     if left == 0:
-        said += "; this curve stays inside."
+        clause += "; this curve stays inside."
     else:
-        said += f"; this curve is outside it for {percent(left)} of the rows."
-    return f"{said} Between the dashed lines lies the whole true curve, with 95 % confidence."
+        clause += f"; this curve is outside it for {percent(left)} of the rows."
+    return f"{clause} Between the dashed lines lies the whole true curve, with 95 % confidence."
 
 
 def outside(band: SmallTable) -> float:
@@ -105,39 +105,44 @@ def view(pools: SmallTable) -> tuple[float, float]:
 def cells(m: Measurement, *, is_logit: bool, low: float, high: float) -> list[float]:
     """Edges of the cells of the distribution, equally wide as drawn."""
     if not is_logit:
-        return np.linspace(low, high, N_CELLS_OF_SAID + 1).tolist()
+        return np.linspace(low, high, N_CELLS_OF_PREDICTED + 1).tolist()
     least, most = prediction_quantiles(m, [0.0, 1.0])
     ends = [min(max(logit(p), -FARTHEST_LOGIT), FARTHEST_LOGIT) if 0 < p < 1 else None for p in (least, most)]
     start = -FARTHEST_LOGIT if ends[0] is None else math.floor(ends[0])
     stop = FARTHEST_LOGIT if ends[1] is None else math.ceil(ends[1])
-    edges = np.linspace(start, max(stop, start + 1), N_CELLS_OF_SAID + 1)
+    edges = np.linspace(start, max(stop, start + 1), N_CELLS_OF_PREDICTED + 1)
     return [0.0, *(float(expit(edge)) for edge in edges[1:-1]), 1.0]
 
 
 def parts(m: Measurement) -> Drawing:
     """From what the base rate leaves open to the loss."""
     terms = [("discrimination", -1.0, m.discrimination), ("miscalibration", 1.0, m.miscalibration)]
-    found = levels_table(("uncertainty", m.uncertainty), terms, ("log loss", m.log_loss))
+    columns_of_parts = levels_table(("uncertainty", m.uncertainty), terms, ("log loss", m.log_loss))
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, [m.uncertainty, -m.discrimination, m.miscalibration], least=4)
     rows = [["part", "nats per row", "95 %"]]
     rows += [[cell.strip() for cell in row[:3]] for row in parts_rows(m)]
-    chance = m.miscalibration
-    figures = {"by_chance_nats": chance.by_chance, "by_chance_95_nats": chance.by_chance_95, "digits": digits}
-    wrong = f"adds {fixed(chance, digits)} again: {fixed(m.log_loss, digits)}"
+    found = m.miscalibration
+    figures = {
+        "expected_if_calibrated_nats": found.expected_if_calibrated,
+        "quantile_95_if_calibrated_nats": found.quantile_95_if_calibrated,
+        "digits": digits,
+    }
+    wrong = f"adds {fixed(found, digits)} again: {fixed(m.log_loss, digits)}"
     if m.n_infinite:
         wrong = "adds infinitely much"
     sentence = (
         f"The base rate alone leaves {fixed(m.uncertainty, digits)} nats open. What the predictions know takes "
         f"{fixed(m.discrimination, digits)} away; what they get wrong about it {wrong}."
     )
-    if not math.isnan(chance.by_chance):
-        sentence += f" The line in the third bar marks what chance alone would add: {significant(chance.by_chance, 2)}."
-    return Drawing("parts", "The parts of the loss", sentence, {"parts": found}, figures, rows)
+    if not math.isnan(found.expected_if_calibrated):
+        expected = significant(found.expected_if_calibrated, 2)
+        sentence += f" The line in the third bar marks what chance alone would add: {expected}."
+    return Drawing("parts", "The parts of the loss", sentence, {"parts": columns_of_parts}, figures, rows)
 
 
-def costliest(m: Measurement) -> Drawing:
+def largest_losses(m: Measurement) -> Drawing:
     """What share of the loss the costliest rows bear."""
     title = "Who pays the loss"
     reason = ""
@@ -150,8 +155,8 @@ def costliest(m: Measurement) -> Drawing:
     elif not m.log_loss > 0:
         reason = "there is no loss to share"
     if reason:
-        return not_drawn("costliest", title, reason)
-    found = costliest_shares(m)
+        return not_drawn("largest_losses", title, reason)
+    found = loss_concentration(m)
     shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
     half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
     sentence = (
@@ -161,7 +166,7 @@ def costliest(m: Measurement) -> Drawing:
     figures = {"share_1_percent": shares[0.01], "share_10_percent": shares[0.1]}
     rows = [["share of the rows, the costliest first", "share of the loss"]]
     rows += [[percent(part), percent(shares[part])] for part in SHARES_LISTED]
-    return Drawing("costliest", title, sentence, {"payers": found}, figures, rows)
+    return Drawing("largest_losses", title, sentence, {"concentration": found}, figures, rows)
 
 
 def groups(m: Measurement) -> Drawing:
@@ -172,21 +177,40 @@ def groups(m: Measurement) -> Drawing:
     if m.groups is None or not len(m.groups):
         reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "no groups were asked for (by=)"
         return not_drawn("groups", title, reason)
-    every = sorted(m.groups, key=lambda row: -abs(row["adds_nats"]))
+    every = sorted(m.groups, key=lambda row: -abs(row["contribution_nats"]))
     # As one text, so that null, "", 1 and "1" can be told apart.
     values = {name: m.groups[name] for name in m.by}
     names = [" · ".join(group_value(row[name], values[name]) for name in m.by) for row in every[:MOST_LISTED]]
     listed_ones = [{**row, "group": printable(name, 40)} for row, name in zip(every, names, strict=False)]
     chosen = listed_ones[:MOST_GROUPS]
-    chosen.sort(key=lambda row: -row["adds_nats"])
-    keys = ["group", "rows", "share", "log_loss_nats", "adds_nats", "adds_nats_low", "adds_nats_high"]
+    chosen.sort(key=lambda row: -row["contribution_nats"])
+    keys = [
+        "group",
+        "rows",
+        "share",
+        "log_loss_nats",
+        "contribution_nats",
+        "contribution_nats_low",
+        "contribution_nats_high",
+    ]
     found = SmallTable({key: [row[key] for row in chosen] for key in keys})
     sentence = _of_groups(m, len(every), chosen)
     rows = [["group", "rows", "log loss", "95 %", "adds (nats)", "95 %"]]
     for row in listed_ones:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
-        adds = Estimate(row["adds_nats"], row["adds_nats_low"], row["adds_nats_high"], row["reason"])
-        rows.append([row["group"], count(row["rows"]), fixed(loss, 4), shown(loss, 4), fixed(adds, 5), shown(adds, 5)])
+        contribution = Estimate(
+            row["contribution_nats"], row["contribution_nats_low"], row["contribution_nats_high"], row["reason"]
+        )
+        rows.append(
+            [
+                row["group"],
+                count(row["rows"]),
+                fixed(loss, 4),
+                shown(loss, 4),
+                fixed(contribution, 5),
+                shown(contribution, 5),
+            ]
+        )
     note = "Those that add most, or take most away, first."
     if len(every) > MOST_LISTED:
         note += f" {MOST_LISTED} of {count(len(every))}."
@@ -197,18 +221,18 @@ def groups(m: Measurement) -> Drawing:
 def _of_groups(m: Measurement, n_groups: int, chosen: list[dict[str, Any]]) -> str:
     """What to see in them."""
     if m.n_infinite:
-        names = listed([row["group"] for row in chosen if row["adds_nats"] == math.inf], 3)
+        names = listed([row["group"] for row in chosen if row["contribution_nats"] == math.inf], 3)
         return f"The loss is infinite because of {names}; beside that, what the others add cannot be seen."
     top = chosen[0]
-    said = (
+    clause = (
         "Right of the line a group costs more than all rows do on average, left of it less, each times its share of "
-        f"the rows; together they add 0. {top['group']} adds most: {fixed(top['adds_nats'], 4)} nats"
+        f"the rows; together they add 0. {top['group']} adds most: {fixed(top['contribution_nats'], 4)} nats"
     )
-    if not math.isnan(top["adds_nats_low"]):
-        said += f" {interval(top['adds_nats_low'], top['adds_nats_high'], 4)}"
+    if not math.isnan(top["contribution_nats_low"]):
+        clause += f" {interval(top['contribution_nats_low'], top['contribution_nats_high'], 4)}"
     if n_groups > len(chosen):
-        said += f". Drawn are the {len(chosen)} of {count(n_groups)} groups that move the loss most"
-    return said + "."
+        clause += f". Drawn are the {len(chosen)} of {count(n_groups)} groups that move the loss most"
+    return clause + "."
 
 
 def percent(share: float) -> str:
@@ -221,13 +245,13 @@ def percent(share: float) -> str:
 def verdict(m: Measurement) -> str:
     """Whether the miscalibration is worth repairing, against what chance alone would show."""
     found = m.miscalibration
-    if math.isnan(found.by_chance):
-        return f"what chance alone would show is not available: {found.chance_reason}."
-    chance = f"a calibrated forecaster would show {significant(found.by_chance, 2)} here"
-    return f"{chance}: {repair_text(found)} ({p_text(found.p_value)})."
+    if math.isnan(found.expected_if_calibrated):
+        return f"what chance alone would show is not available: {found.expected_if_calibrated_reason}."
+    expected = f"a calibrated forecaster would show {significant(found.expected_if_calibrated, 2)} here"
+    return f"{expected}: {verdict_text(found)} ({p_text(found.p_value)})."
 
 
-KINDS = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}
+KINDS = {"reliability": reliability, "parts": parts, "largest_losses": largest_losses, "groups": groups}
 
 
 def kinds(m: Measurement) -> list[str]:

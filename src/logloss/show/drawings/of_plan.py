@@ -26,13 +26,13 @@ def power(p: Plan) -> Drawing:
     table = SmallTable(
         {"rows": n_rows, "power": [shown.power_of(p.shown_difference, p.spread, each) for each in n_rows]}
     )
-    said = f"With how much certainty a number of rows shows it: {percent(p.power)} with {p.rows_needed:,} rows."
+    clause = f"With how much certainty a number of rows shows it: {percent(p.power)} with {p.rows_needed:,} rows."
     figures = {"rows_needed": p.rows_needed, "power": p.power}
     if p.n_rows is not None and not math.isnan(p.power_reached):
         figures |= {"n_rows": p.n_rows, "power_reached": p.power_reached}
     if math.isnan(p.margin):
-        said = f"{said} A true difference of {asked_text(p.difference)} nats per row is taken for granted."
-    return Drawing("power", title, said, {"curve": table}, figures, rows)
+        clause = f"{clause} A true difference of {asked_text(p.difference)} nats per row is taken for granted."
+    return Drawing("power", title, clause, {"curve": table}, figures, rows)
 
 
 KINDS = {"power": power}

@@ -65,7 +65,7 @@ class Explanation(Answer):
             put(figures, "intercept", last.intercept)
             put(figures, "coefficient", last.slope)
             put(figures, "certificate_nats_per_row", last.bound)
-            put(figures, "log_loss_on_new_rows_nats", lesson.new_points, "not asked for")
+            put(figures, "log_loss_out_of_sample_nats", lesson.new_points, "not asked for")
             figures |= {"l2": lesson.model.l2, "n_passes": len(lesson.frames)}
         return figures
 

@@ -109,8 +109,8 @@ def _points_of(
     if isinstance(y_true, str):
         if feature is None:
             raise DataError('name the column of numbers that is shown: feature="…" (in the shell -x).')
-        asked = RowOptions(y_true=y_true, pos_label=pos_label, header=header)
-        source, roles = bind(data, asked, features=[feature])
+        requested = RowOptions(y_true=y_true, pos_label=pos_label, header=header)
+        source, roles = bind(data, requested, features=[feature])
     else:
         source, roles = bind(y_true, RowOptions(pos_label=pos_label), features={feature or "x": data})
     found = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))

@@ -83,8 +83,10 @@ def _two_curves(lesson: LessonOfPools) -> str:
     dots, top = [], 4.0
     if len(lesson.pools) <= MOST_ON_CURVES:
         for pool in lesson.pools:
-            one, zero = (float(cost) for cost in surprisal([1, 0], [pool.said, pool.said]))
-            dots += [(pool.said, label, cost) for label, cost in ((1, one), (0, zero)) if label == 1 or pool.share < 1]
+            one, zero = (float(cost) for cost in surprisal([1, 0], [pool.predicted, pool.predicted]))
+            dots += [
+                (pool.predicted, label, cost) for label, cost in ((1, one), (0, zero)) if label == 1 or pool.share < 1
+            ]
         top = max(top, 1.1 * max(cost for *_, cost in dots if math.isfinite(cost)))
     sees = "The further a prediction is from ½, the less it costs if it is right, and the more if it is wrong."
     if dots:
@@ -102,7 +104,7 @@ def _mean(lesson: LessonOfPools) -> str:
     )
     rows = [["group", f"share of all {names.noun}s", "said (mean)", "mean cost (nats)", "adds (nats)"]]
     rows += [
-        [count(k), fixed(pool.mass, 4), fixed(pool.said, 4), fixed(pool.cost, 4), fixed(pool.mass * pool.cost, 4)]
+        [count(k), fixed(pool.mass, 4), fixed(pool.predicted, 4), fixed(pool.cost, 4), fixed(pool.mass * pool.cost, 4)]
         for k, pool in enumerate(lesson.pools, 1)
     ]
     sees = f"From left to right, what was said rises. The dashed line is the mean, {fixed(loss, 4)}."

@@ -29,27 +29,27 @@ def hatched(element: Element, name: str) -> Element:
     return element
 
 
-def areas(lesson: Lesson, said: ConstantForecast) -> Element:
+def areas(lesson: Lesson, predicted: ConstantForecast) -> Element:
     """Left what the positive and the negative ones pay; right the same area levelled out: entropy and KL."""
     rate = lesson.rate
     costs = [cost for each in lesson.constant_forecasts for cost in (each.if_positive, each.if_negative)]
     top = 1.03 * max(cost for cost in costs if math.isfinite(cost))
     left = Axes((0.0, 1.0), (0.0, top), width=177.0, height=250.0)
     right = Axes((0.0, 1.0), (0.0, top), left=248.0, width=177.0, height=250.0)
-    all_of = said.cross_entropy
+    all_of = predicted.cross_entropy
     positive, negative = cut(lesson.names.positive, 7), cut(lesson.names.negative, 7)
     bottom = left.top + left.height
-    of_positive = f"{positive}: {fixed(rate, 4)} × {fixed(said.if_positive, 4)}"
-    of_negative = f"{negative}: {fixed(1 - rate, 4)} × {fixed(said.if_negative, 4)}"
+    of_positive = f"{positive}: {fixed(rate, 4)} × {fixed(predicted.if_positive, 4)}"
+    of_negative = f"{negative}: {fixed(1 - rate, 4)} × {fixed(predicted.if_negative, 4)}"
     blocks = [
-        left.bar((0, rate), (0, said.if_positive), "pos-bar", of_positive),
-        left.bar((rate, 1), (0, said.if_negative), "neg-bar", of_negative),
+        left.bar((0, rate), (0, predicted.if_positive), "pos-bar", of_positive),
+        left.bar((rate, 1), (0, predicted.if_negative), "neg-bar", of_negative),
     ]
     sides = [(f"{positive} {fixed(rate, 2)}", "of-pos small", 0.0)]
     sides.append((f"{negative} {fixed(1 - rate, 2)}", "of-neg small", 1.0))
     tank = [
         right.bar((0, 1), (0, lesson.entropy), "own", f"entropy {fixed(lesson.entropy, 4)}"),
-        hatched(right.bar((0, 1), (lesson.entropy, all_of), "kl", f"KL {fixed(said.kl, 4)}"), "hatch-areas"),
+        hatched(right.bar((0, 1), (lesson.entropy, all_of), "kl", f"KL {fixed(predicted.kl, 4)}"), "hatch-areas"),
     ]
     level = Element(
         "line", class_="mean", x1=left.left, x2=right.left + right.width, y1=right.up(all_of), y2=right.up(all_of)
@@ -58,7 +58,7 @@ def areas(lesson: Lesson, said: ConstantForecast) -> Element:
         right.text(0.5, all_of, f"{fixed(all_of, 4)} in all", dy=-8, kind="strong"),
         right.text(0.5, lesson.entropy / 2, f"entropy {fixed(lesson.entropy, 4)}", dy=5, kind="on-own"),
         *below(left, sides),
-        *below(right, [(f"KL {fixed(said.kl, 4)}", "of-kl", 0.6)]),
+        *below(right, [(f"KL {fixed(predicted.kl, 4)}", "of-kl", 0.6)]),
         hatched(Element("rect", x=right.across(0.12), y=bottom + 7, width=11, height=11), "hatch-areas"),
         Element("text", "what each class pays", x=left.left + left.width, y=bottom + 36, text_anchor="end"),
         Element("text", "the same area, levelled", x=right.left + right.width, y=bottom + 36, text_anchor="end"),
@@ -72,12 +72,12 @@ def below(axes: Axes, words: list[tuple[str, str, float]]) -> list[Element]:
     anchors = {0.0: "start", 1.0: "end"}
     y = axes.top + axes.height + 17
     return [
-        Element("text", said, class_=kind, x=axes.across(x), y=y, text_anchor=anchors.get(x, "middle"))
-        for said, kind, x in words
+        Element("text", predicted, class_=kind, x=axes.across(x), y=y, text_anchor=anchors.get(x, "middle"))
+        for predicted, kind, x in words
     ]
 
 
-def valley(lesson: Lesson, said: ConstantForecast) -> Element:
+def valley(lesson: Lesson, predicted: ConstantForecast) -> Element:
     """What saying p costs, for every p: entropy below, KL above, and none of it where p is the truth."""
     top = max(1.8, 1.3 * lesson.entropy)
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
@@ -88,7 +88,7 @@ def valley(lesson: Lesson, said: ConstantForecast) -> Element:
     )
     costs = cross_entropy(rate, grid)
     line = [(p, c) for p, c in zip(grid.tolist(), costs.tolist(), strict=True) if c <= top]
-    p, all_of = said.proba, said.cross_entropy
+    p, all_of = predicted.proba, predicted.cross_entropy
     anchor = "end" if p > 0.5 else "start"
     over = [*line, (line[-1][0], top), (1.0, top)] if line[-1][0] > rate else line
     marks = [
@@ -108,20 +108,20 @@ def valley(lesson: Lesson, said: ConstantForecast) -> Element:
     return drawn(ABOVE + 200 + BELOW, hatch("hatch-valley"), *marks[:2], frame, *marks[2:])
 
 
-def tangent(lesson: Lesson, said: ConstantForecast) -> Element:
+def tangent(lesson: Lesson, predicted: ConstantForecast) -> Element:
     """A prediction is a straight line over the curve of entropy and touches it at its own share."""
     top = 1.6
     axes = Axes((0.0, 1.0), (0.0, top), height=200.0)
-    rate, own, all_of = lesson.rate, lesson.entropy, said.cross_entropy
+    rate, own, all_of = lesson.rate, lesson.entropy, predicted.cross_entropy
     side, anchor = inside_of(rate)
     marks = [
         axes.frame(f"share of {cut(lesson.names.positive, 30)}", "mean cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1]),
         axes.area(share_curve(), "own-pale"),
         axes.line(share_curve(), "own-line"),
-        axes.span(*_within(said.if_negative, said.if_positive, top), "kl-line"),
+        axes.span(*_within(predicted.if_negative, predicted.if_positive, top), "kl-line"),
         axes.span((rate, rate), (0, own), "own-thick"),
         axes.span((rate, rate), (own, all_of), "kl-thick"),
-        axes.ring(said.proba, float(entropy(said.proba)), "hole", 4.5),
+        axes.ring(predicted.proba, float(entropy(predicted.proba)), "hole", 4.5),
         axes.ring(rate, own, "own-dot", 5.0),
         axes.ring(rate, all_of, "now", 7.0),
         axes.text(rate, 0, f"the truth: {fixed(rate, 2)}", anchor=anchor, dx=10 * side, dy=-8, kind="inside"),
@@ -147,16 +147,18 @@ def stairs(lesson: Lesson) -> Element:
     quarters = [0, 0.25, 0.5, 0.75, 1]
     steps = []
     for pool in lesson.pools:
-        says = f"said {fixed(pool.said, 4)}, happened {fixed(pool.share, 4)}"
-        ring = axes.ring(pool.said, pool.share, "own-dot", 3 + 9 * math.sqrt(pool.mass))
+        says = f"said {fixed(pool.predicted, 4)}, happened {fixed(pool.share, 4)}"
+        ring = axes.ring(pool.predicted, pool.share, "own-dot", 3 + 9 * math.sqrt(pool.mass))
         ring.children.append(Element("title", says))
         steps += [
-            axes.span((pool.said, pool.said), (pool.said, pool.share), "kl-thick"),
+            axes.span((pool.predicted, pool.predicted), (pool.predicted, pool.share), "kl-thick"),
             axes.span((pool.lowest, pool.highest), (pool.share, pool.share), "own-thick"),
             ring,
         ]
-    said = f"probability of {cut(lesson.names.positive, 20)} that was said"
-    frame = axes.frame(said, f"share that was {cut(lesson.names.positive, 20)}", x_ticks=quarters, y_ticks=quarters)
+    predicted = f"probability of {cut(lesson.names.positive, 20)} that was said"
+    frame = axes.frame(
+        predicted, f"share that was {cut(lesson.names.positive, 20)}", x_ticks=quarters, y_ticks=quarters
+    )
     return drawn(ABOVE + 230 + BELOW, frame, axes.span((0, 1), (0, 1), "diagonal"), Element("g", *steps))
 
 
@@ -175,10 +177,10 @@ def pooled(lesson: Lesson, *, in_parts: bool = True) -> Element:
             blocks.append(axes.bar((start, end), (0, pool.entropy), "own", says))
             blocks.append(hatched(axes.bar((start, end), (pool.entropy, cost), "kl", says), "hatch-pools"))
         else:
-            says = f"said {fixed(pool.said, 4)}, pays {fixed(pool.cost, 4)}"
+            says = f"said {fixed(pool.predicted, 4)}, pays {fixed(pool.cost, 4)}"
             blocks.append(axes.bar((start, end), (0, cost), "whole", says))
         if is_named:
-            words = fixed(pool.share if in_parts else pool.said, 2)
+            words = fixed(pool.share if in_parts else pool.predicted, 2)
             blocks.append(axes.text((start + end) / 2, 0.0, words, dy=16, kind="small"))
         start = end
     loss = float(lesson.measured.log_loss)

@@ -21,7 +21,7 @@ from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
 
 # The predictions through which the slider moves, if the truth does not lie beyond them.
-FIRST_SAID, LAST_SAID = 0.1, 0.9
+FIRST_PREDICTED, LAST_PREDICTED = 0.1, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Pool:
 
     mass: float
     lowest: float
-    said: float
+    predicted: float
     highest: float
     share: float
     cost: float
@@ -112,7 +112,7 @@ class Lesson:
         zeros, ones = table.shares
         with np.errstate(invalid="ignore"):
             costs = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
-        said = np.asarray(table.points.proba, np.float64)
+        predicted = np.asarray(table.points.proba, np.float64)
         found, start = [], 0
         for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
             here = slice(start, int(end) + 1)
@@ -121,9 +121,9 @@ class Lesson:
             found.append(
                 Pool(
                     mass=mass,
-                    lowest=float(said[start]),
-                    said=math.fsum(masses * said[here]) / math.fsum(masses),
-                    highest=float(said[int(end)]),
+                    lowest=float(predicted[start]),
+                    predicted=math.fsum(masses * predicted[here]) / math.fsum(masses),
+                    highest=float(predicted[int(end)]),
                     share=int(pool_ones) / int(pool_rows),
                     cost=math.fsum(costs[here]) / mass if np.isfinite(costs[here]).all() else math.inf,
                 )
@@ -140,10 +140,10 @@ class Lesson:
     def constant_forecasts(self) -> tuple[ConstantForecast, ...]:
         """What saying p to all costs, for each p of the slider; the share of positives is one of them."""
         # Hundredths, the share itself, and beyond the hundredths where it lies there.
-        steps = [round(k / 100, 2) for k in range(round(100 * FIRST_SAID), round(100 * LAST_SAID) + 1)]
+        steps = [round(k / 100, 2) for k in range(round(100 * FIRST_PREDICTED), round(100 * LAST_PREDICTED) + 1)]
         rarer = min(self.rate, 1 - self.rate)
-        if 0 < rarer < FIRST_SAID:
-            beyond = [float(p) for p in np.geomspace(rarer / 4, FIRST_SAID, 24)[:-1]]
+        if 0 < rarer < FIRST_PREDICTED:
+            beyond = [float(p) for p in np.geomspace(rarer / 4, FIRST_PREDICTED, 24)[:-1]]
             steps += beyond if self.rate < 0.5 else [1 - p for p in beyond]
         return tuple(self.constant_forecast(p) for p in sorted({*steps, self.rate}))
 
@@ -185,7 +185,7 @@ class LessonOfPoints(Lesson):
         return np.where(self.labels, self.proba, 1 - self.proba)
 
     @property
-    def costliest(self) -> int:
+    def largest_losses(self) -> int:
         """Which point pays most."""
         return int(np.argmax(self.costs))
 
@@ -204,7 +204,7 @@ class LessonOfPoints(Lesson):
     @property
     def new_points(self) -> float:
         """What each point would cost a curve that was fitted to the others, in the mean; nan if that is not known."""
-        return math.nan if self.model.new_rows is None else self.model.new_rows.log_loss
+        return math.nan if self.model.out_of_sample is None else self.model.out_of_sample.log_loss
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def curve(lesson: LessonOfPoints) -> Element:
     last = lesson.frames[-1]
     stemmed = zip(lesson.x, last.proba, strict=True) if lesson.n <= MOST_LARGE else ()
     stems = [axes.span((x, x), (0, p), "stem") for x, p in stemmed]
-    worst = lesson.costliest
+    worst = lesson.largest_losses
     x, p = lesson.x[worst], last.proba[worst]
     # Over a curve that rises there is room on the left.
     side = -1 if last.slope > 0 else 1

@@ -153,7 +153,7 @@ def formula(intercept: float, slope: float, feature: str) -> str:
 
 def _curve(lesson: LessonOfPoints) -> str:
     """The fitted curve."""
-    names, last, worst = lesson.names, lesson.frames[-1], lesson.costliest
+    names, last, worst = lesson.names, lesson.frames[-1], lesson.largest_losses
     text = (
         f"Doubt can be said in numbers. The curve gives each place on the line a probability of {names.positive}: "
         f"{formula(last.intercept, last.slope, names.feature)}. Near 1 it is almost sure of {names.positive}, near 0 "
@@ -175,7 +175,7 @@ def _curve(lesson: LessonOfPoints) -> str:
 
 def _given(lesson: LessonOfPoints) -> str:
     """The bars."""
-    names, worst = lesson.names, lesson.costliest
+    names, worst = lesson.names, lesson.largest_losses
     text = (
         f"Judge the curve by what happened. A {names.positive} {names.noun} was given p. A {names.negative} one was "
         "given the rest, 1 − p. This bar, the probability that was given to what the "
@@ -194,7 +194,7 @@ def _given(lesson: LessonOfPoints) -> str:
 
 def _costs(lesson: LessonOfPoints) -> str:
     """Bars become costs, and their mean is the loss."""
-    names, worst, costs = lesson.names, lesson.costliest, lesson.costs
+    names, worst, costs = lesson.names, lesson.largest_losses, lesson.costs
     total, loss = float(costs.sum()), float(lesson.measured.log_loss)
     product = float(np.exp(-costs.sum()))
     text = (

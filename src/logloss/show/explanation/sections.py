@@ -112,7 +112,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
         f"Move p to {share}: the striped part vanishes, there and nowhere else. Whoever is judged by log loss does "
         "best by saying what they believe. That is why it is used to train forecasters, and to judge them."
     )
-    rows = _said_rows(lesson)
+    rows = _predicted_rows(lesson)
     figures = [
         page.figure(
             slider.picture(lambda one: kl_pictures.areas(lesson, one), lesson.constant_forecasts, "areas"),
@@ -146,7 +146,7 @@ def cross_entropy_part(lesson: Lesson) -> tuple[str, Slider]:
     return part("kl", "Cross-entropy = entropy + KL", *content), slider
 
 
-def _said_rows(lesson: Lesson) -> list[list[str]]:
+def _predicted_rows(lesson: Lesson) -> list[list[str]]:
     """What saying p to all costs, for some p."""
     names = lesson.names
     rows = [
@@ -171,28 +171,29 @@ def _line_rows(lesson: Lesson, one: ConstantForecast) -> list[list[str]]:
 
 def pool_rows(lesson: Lesson) -> list[list[str]]:
     """The pools as a table."""
-    happened = f"share that was {lesson.names.positive}"
-    rows = [["group", f"share of all {lesson.names.noun}s", "said (mean)", happened, "entropy", "on top", "mean cost"]]
+    observed = f"share that was {lesson.names.positive}"
+    rows = [["group", f"share of all {lesson.names.noun}s", "said (mean)", observed, "entropy", "on top", "mean cost"]]
     for k, pool in enumerate(lesson.pools, 1):
-        values = (pool.mass, pool.said, pool.share, pool.entropy, pool.excess, pool.cost)
+        values = (pool.mass, pool.predicted, pool.share, pool.entropy, pool.excess, pool.cost)
         rows.append([count(k), *(fixed(value, 4) for value in values)])
     return rows
 
 
-def chance_text(lesson: Lesson) -> str:
+def null_distribution_text(lesson: Lesson) -> str:
     """Whether the miscalibration that is found is more than luck."""
     found, n = lesson.measured.miscalibration, lesson.measured.n_rows
     what = f"{number(n)} {lesson.names.noun}s"
-    if math.isnan(found.by_chance):
-        return f"How much of it would be luck is not known here ({found.chance_reason})."
+    if math.isnan(found.expected_if_calibrated):
+        return f"How much of it would be luck is not known here ({found.expected_if_calibrated_reason})."
     cases = "fewer than 1" if found.p_value < 0.01 else number(round(100 * found.p_value))
     verdict = "it may all be luck"
-    if found.is_beyond_chance:
-        worth = "and worth repairing" if found.is_worth_repairing else "if perhaps little"
+    if found.is_significant:
+        worth = "and worth repairing" if found.is_worth_recalibrating else "if perhaps little"
         verdict = f"this is more than luck, {worth}"
     return (
-        f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show {fixed(found.by_chance, 4)} "
-        f"of it by luck alone, and as much as was found here in {cases} of 100 cases: {verdict}."
+        f"Is it worth it? With {what}, forecasts that are perfectly calibrated would show "
+        f"{fixed(found.expected_if_calibrated, 4)} of it by luck alone, and as much as was found here in "
+        f"{cases} of 100 cases: {verdict}."
     )
 
 
@@ -239,7 +240,7 @@ def calibration_part(lesson: Lesson, opening: str) -> str:
             note="Entropy, what comes on top, and mean cost in nats.",
         ),
     ]
-    texts = [paragraph(text), page.figures(*figures), paragraph(sums), paragraph(chance_text(lesson))]
+    texts = [paragraph(text), page.figures(*figures), paragraph(sums), paragraph(null_distribution_text(lesson))]
     return part("calibration", "Calibration removes the last term", *texts)
 
 

@@ -14,7 +14,7 @@ from logloss.information import cross_entropy, entropy, kl_divergence, log_loss,
 from logloss.measurement import Measurement, measure
 from logloss.show.explanation.answer import Explanation
 from logloss.show.explanation.lesson import Names, lesson_of_points
-from logloss.show.words.of_measurement import repair_text
+from logloss.show.words.of_measurement import verdict_text
 from logloss.text import NATS_PER_BIT, adding_digits, columns, fixed
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
@@ -99,7 +99,7 @@ def _prices(model: LogisticModel, measured: Measurement) -> str:
 
 def _of_new_points(model: LogisticModel) -> float:
     """Mean cost of each point under the curve that is fitted to the other nine."""
-    return math.nan if model.new_rows is None else model.new_rows.log_loss
+    return math.nan if model.out_of_sample is None else model.out_of_sample.log_loss
 
 
 def _identity(measured: Measurement) -> str:
@@ -134,8 +134,8 @@ def _parts(measured: Measurement) -> str:
     return (
         f"For later: {fixed(uncertainty, digits)} uncertainty − {fixed(discrimination, digits)} discrimination + "
         f"{fixed(found, digits)} miscalibration = {fixed(loss, digits)}.\n"
-        f"With ten points a perfectly calibrated model would show {fixed(found.by_chance, 4)} of miscalibration "
-        f"by chance:\n{repair_text(found)}."
+        f"With ten points a perfectly calibrated model would show {fixed(found.expected_if_calibrated, 4)} of "
+        f"miscalibration by chance:\n{verdict_text(found)}."
     )
 
 

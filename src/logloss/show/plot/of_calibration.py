@@ -18,20 +18,20 @@ TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 def map_of(ax: Axes, drawing: Drawing) -> None:
     """What each probability becomes, beside the diagonal."""
     table = drawing.table("map")
-    said, becomes = np.array(table["said"]), np.array(table["becomes"])
+    clause, becomes = np.array(table["predicted"]), np.array(table["becomes"])
     low, high = 0.0, 1.0
     if drawing.figures["is_logit"]:
-        ends = np.concatenate([said, becomes])
+        ends = np.concatenate([clause, becomes])
         ends = ends[(ends > 0) & (ends < 1)]
         low, high = (logit(float(p)) for p in (ends.min(), ends.max()))
         with np.errstate(divide="ignore"):
-            said, becomes = (np.clip(logit(p), low, high) for p in (said, becomes))
+            clause, becomes = (np.clip(logit(p), low, high) for p in (clause, becomes))
         inside = [p for p in TICKS if low <= logit(p) <= high]
         places, names = [logit(p) for p in inside], [f"{p:.4f}".rstrip("0") for p in inside]
         ax.set_xticks(places, names)
         ax.set_yticks(places, names)
     ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    ax.plot(said, becomes, color=BLUE, linewidth=1.8)
+    ax.plot(clause, becomes, color=BLUE, linewidth=1.8)
     room = 0.02 * (high - low)
     ax.set_xlim(low - room, high + room)
     ax.set_ylim(low - room, high + room)
@@ -40,12 +40,12 @@ def map_of(ax: Axes, drawing: Drawing) -> None:
     ax.set_ylabel("becomes")
 
 
-def saves(ax: Axes, drawing: Drawing) -> None:
+def expected_reduction(ax: Axes, drawing: Drawing) -> None:
     """What each map is expected to save, with one standard error; the ones that are used filled."""
     rows = list(drawing.table("candidates"))
     name_rows(ax, [row["method"] for row in rows])
     for number, row in enumerate(rows):
-        value, error = row["saves_nats"], row["error_nats"]
+        value, error = row["expected_reduction_nats"], row["error_nats"]
         if not math.isfinite(value):
             continue
         whisker(ax, number, value - error, value + error, color=BLUE)
@@ -57,7 +57,7 @@ def saves(ax: Axes, drawing: Drawing) -> None:
     ax.set_xlabel("saves (nats per row)")
 
 
-DRAWN = {"map": map_of, "saves": saves}
+DRAWN = {"map": map_of, "expected_reduction": expected_reduction}
 
 
 def height_mm(drawing: Drawing) -> float:

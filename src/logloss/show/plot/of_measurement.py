@@ -52,12 +52,12 @@ def reliability(ax: Axes, drawing: Drawing) -> None:
         ax.step(ends[0], lowest, where="post", label="true curve: 95 %", **dashes)
         ax.step(ends[1], highest, where="pre", **dashes)
     pools = tables["pools"]
-    said = axis.at([end for pool in pools for end in (pool["lowest"], pool["highest"])])
-    happened = axis.at([rate for rate in pools["rate"] for _ in range(2)])
-    ax.plot(said, happened, color=BLUE, linewidth=1.8, label="what happened", zorder=4)
+    clause = axis.at([end for pool in pools for end in (pool["lowest"], pool["highest"])])
+    observed = axis.at([rate for rate in pools["rate"] for _ in range(2)])
+    ax.plot(clause, observed, color=BLUE, linewidth=1.8, label="what happened", zorder=4)
     if len(pools) <= 2:
-        ax.plot(said, happened, "o", color=BLUE, markersize=4, zorder=4)
-    _strip(ax, axis, tables["said"])
+        ax.plot(clause, observed, "o", color=BLUE, markersize=4, zorder=4)
+    _strip(ax, axis, tables["predicted"])
     size = high - low
     ax.set_xlim(low - 0.02 * size, high + 0.02 * size)
     ax.set_ylim(low - (STRIP + 2 * GAP) * size, high + 0.02 * size)
@@ -85,7 +85,7 @@ class Axis:
         self.is_logit = drawing.figures["is_logit"]
         self.low, self.high = drawing.figures["low"], drawing.figures["high"]
         if self.is_logit:
-            edges = drawing.tables["said"]
+            edges = drawing.tables["predicted"]
             self.low, self.high = (logit(p) for p in (edges["to"][0], edges["from"][-1]))
             size = self.high - self.low
             # A cell more at each end: the first and the last hold all that lies beyond.
@@ -111,13 +111,13 @@ class Axis:
         return [logit(p) for p in inside], [f"{p:.6f}".rstrip("0") for p in inside]
 
 
-def _strip(ax: Axes, axis: Axis, said: Any) -> None:
+def _strip(ax: Axes, axis: Axis, clause: Any) -> None:
     """How the predictions lie: the positives dark, the others on top of them."""
     size = axis.high - axis.low
     floor = axis.low - (STRIP + GAP) * size
-    ones, zeros = np.array(said["share_of_ones"]), np.array(said["share_of_zeros"])
+    ones, zeros = np.array(clause["share_of_ones"]), np.array(clause["share_of_zeros"])
     tallest = float((ones + zeros).max()) or 1.0
-    edges = np.append(axis.at(said["from"]), axis.at(said["to"][-1:]))
+    edges = np.append(axis.at(clause["from"]), axis.at(clause["to"][-1:]))
     scale = STRIP * size / tallest
     for share, color in ((ones + zeros, BAND), (ones, MUTED)):
         # One area for all cells: a bar for each would be half of the whole file.
@@ -130,18 +130,18 @@ def parts(ax: Axes, drawing: Drawing) -> None:
     """From what the base rate leaves open to the loss, and what chance alone would add."""
     table = drawing.table("parts")
     draw_levels(ax, table, drawing.figures["digits"])
-    chance = drawing.figures["by_chance_nats"]
-    if math.isfinite(chance):
-        place = table["from_nats"][2] + chance
+    expected = drawing.figures["expected_if_calibrated_nats"]
+    if math.isfinite(expected):
+        place = table["from_nats"][2] + expected
         ax.plot([place, place], [1.62, 2.38], color=INK, linewidth=1.2, zorder=5)
         words = {"textcoords": "offset points", "va": "bottom", "fontsize": SMALL}
         ax.annotate("by chance", (place, 1.62), (1, 2), **words)
 
 
-def costliest(ax: Axes, drawing: Drawing) -> None:
+def largest_losses(ax: Axes, drawing: Drawing) -> None:
     """The share of the loss over the share of rows, the costliest first."""
-    payers = drawing.table("payers")
-    rows, loss = (100 * np.array(payers[name]) for name in ("share_of_rows", "share_of_loss"))
+    concentration = drawing.table("concentration")
+    rows, loss = (100 * np.array(concentration[name]) for name in ("share_of_rows", "share_of_loss"))
     ax.fill_between(rows, rows, loss, color=PALE, linewidth=0)
     ax.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     ax.plot(rows, loss, color=BLUE, linewidth=1.8)
@@ -161,19 +161,19 @@ def groups(ax: Axes, drawing: Drawing) -> None:
     """What each group adds, with intervals."""
     rows = drawing.table("groups")
     name_rows(ax, rows["group"])
-    adds = np.array(rows["adds_nats"])
-    if not np.isfinite(adds).all():
-        finite = np.where(np.isfinite(adds), 0.0, np.nan)
-        ax.plot(finite, range(len(adds)), "o", color=BLUE, markersize=4)
-        for row, value in enumerate(adds):
+    contribution = np.array(rows["contribution_nats"])
+    if not np.isfinite(contribution).all():
+        finite = np.where(np.isfinite(contribution), 0.0, np.nan)
+        ax.plot(finite, range(len(contribution)), "o", color=BLUE, markersize=4)
+        for row, value in enumerate(contribution):
             if value == math.inf:
                 ax.annotate("→ ∞", (0, row), ha="left", va="center", color=ORANGE)
     else:
-        whiskers(ax, adds, rows["adds_nats_low"], rows["adds_nats_high"], color=BLUE)
+        whiskers(ax, contribution, rows["contribution_nats_low"], rows["contribution_nats_high"], color=BLUE)
     from_zero(ax, f"adds to the loss of {fixed(drawing.figures['log_loss_nats'], 4)} (nats per row)")
 
 
-DRAWN = {"reliability": reliability, "parts": parts, "costliest": costliest, "groups": groups}
+DRAWN = {"reliability": reliability, "parts": parts, "largest_losses": largest_losses, "groups": groups}
 
 
 def height_mm(drawing: Drawing) -> float:

@@ -10,10 +10,10 @@ from logloss.show.plot.style import BLUE, INK, MUTED
 
 def power(ax: Axes, drawing: Drawing) -> None:
     """A curve that rises, and where it reaches the power that is asked for."""
-    curve, needed, asked = drawing.table("curve"), drawing.figures["rows_needed"], drawing.figures["power"]
+    curve, needed, requested = drawing.table("curve"), drawing.figures["rows_needed"], drawing.figures["power"]
     ax.plot(curve["rows"], curve["power"], color=BLUE, zorder=2)
-    ax.plot([0, needed, needed], [asked, asked, 0], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.plot([needed], [asked], "o", color=INK, markersize=4, zorder=4)
+    ax.plot([0, needed, needed], [requested, requested, 0], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    ax.plot([needed], [requested], "o", color=INK, markersize=4, zorder=4)
     if "n_rows" in drawing.figures:
         ax.plot([drawing.figures["n_rows"]], [drawing.figures["power_reached"]], "D", color=INK, markersize=4, zorder=4)
     ax.set_ylim(0, 1.02)

@@ -11,7 +11,7 @@ from logloss.text import counted, fixed, significant
 
 # What each map does, from the simplest.
 WHAT = {
-    "nothing": "leaves what was said",
+    "identity": "leaves what was said",
     "mixture": "mixes what was said with the base rate",
     "shift": "moves all log-odds by the same",
     "temperature": "stretches log-odds about one half",
@@ -29,18 +29,18 @@ def title(c: Calibration) -> str:
 def head(c: Calibration) -> str:
     """What it was fitted to."""
     of = f" of {c.source}" if c.source else ""
-    said = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}", f"{counted(c.n_folds, 'fold')}"]
+    clause = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}", f"{counted(c.n_folds, 'fold')}"]
     if c.negatives_kept != 1:
-        said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
-    return " · ".join(said)
+        clause.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
+    return " · ".join(clause)
 
 
 def sentences(c: Calibration) -> list[str]:
     """The answer, and what the map is."""
-    if c.method == "nothing":
+    if c.method == "identity":
         return [advice(c, "")]
     what = WHAT.get(c.method, "is the mean, in log-odds, of maps by how well they repair rows that they have not seen")
-    if math.isnan(c.saves):
+    if math.isnan(c.expected_reduction):
         return [advice(c, ""), f"The map: {described(c)}; it {what}."]
     after = (
         f" The loss was {fixed(c.log_loss, 4)} nats per row, and {fixed(c.log_loss_after, 4)} is expected of new rows"
@@ -52,7 +52,9 @@ def main_table(c: Calibration) -> tuple[list[list[str]], str]:
     """The maps that were tried, and how the columns of their table are aligned."""
     rows = [["map", "log loss", "saves (nats)", "std. error", "", "share"]]
     for row in c.candidates:
-        cells = ["" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("saves_nats", "error_nats")]
+        cells = [
+            "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
+        ]
         share = percents(c).get(row["method"], "")
         rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], share])
     return rows, "lrrrlr"
@@ -70,11 +72,13 @@ def sections(c: Calibration) -> list[tuple[str, str]]:
 
 def remarks(c: Calibration) -> str:
     """What its words mean."""
-    said = [
+    clause = [
         "What a map saves is judged by cross-fitting: each fold by maps that were fitted to the others. Maps are "
         "averaged in log-odds, with shares that fall with their cross-fitted log loss: where the rows cannot tell "
         "which is best, all have a part, doing nothing among them.",
     ]
     if not c.is_exact:
-        said.append(f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified.")
-    return page.paragraphs(said)
+        clause.append(
+            f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified."
+        )
+    return page.paragraphs(clause)

@@ -6,13 +6,13 @@ from logloss.comparison import Comparison
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_comparison import (
-    evidence_rows,
+    delta_digits,
     excluded_text,
     header,
-    lead_digits,
     parts_rows,
     ranking_rows,
     sentence,
+    sequential_rows,
 )
 from logloss.show.words.of_measurement import shown, signed
 from logloss.text import fixed, listed, printable
@@ -39,21 +39,21 @@ def sentences(c: Comparison) -> list[str]:
 def sections(c: Comparison) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     found = [("Ranking", page.table(*main_table(c), label="Ranking"))]
-    better, worse = printable(c.contest.better), printable(c.contest.worse)
+    better, worse = printable(c.pair.better), printable(c.pair.worse)
     if rows := parts_rows(c):
         rows = [["", "nats per row", "95 %", ""], *([cell.strip() for cell in row] for row in rows)]
         found.append(("What the lead is made of", page.table(rows, "lrll", label="Parts of the lead")))
-    if rows := evidence_rows(c):
+    if rows := sequential_rows(c):
         rows = [["", "", ""], *rows]
         found.append(
             (f"How sure it is that {better} is better than {worse}", page.table(rows, "lll", label="Evidence"))
         )
-    if len(c.contests) > 1:
+    if len(c.pairs) > 1:
         found.append(("All pairs", _pairs(c)))
     lines = [["row", f"{better} said", f"{worse} said", "was", "lead (nats)"]]
-    for row, place in zip(c.contest.apart, c.contest.places, strict=False):
-        said = [fixed(row["said_by_better"], 4), fixed(row["said_by_worse"], 4)]
-        lines.append([place.where(c.source), *said, f"{row['label']:g}", signed(row["lead_nats"], 3)])
+    for row, place in zip(c.pair.largest_differences, c.pair.places, strict=False):
+        clause = [fixed(row["predicted_by_better"], 4), fixed(row["predicted_by_worse"], 4)]
+        lines.append([place.where(c.source), *clause, f"{row['observed']:g}", signed(row["delta_nats"], 3)])
     if len(lines) > 1:
         found.append(("Rows where they were furthest apart", page.table(lines[:21], label="Furthest apart")))
     return found
@@ -61,27 +61,29 @@ def sections(c: Comparison) -> list[tuple[str, str]]:
 
 def _pairs(c: Comparison) -> str:
     """Every two forecasts."""
-    is_ordered = c.contest.course.n_periods > 0
+    is_ordered = c.pair.sequential.n_periods > 0
     sequence = ["confidence sequence"] if is_ordered else []
     rows = [["better", "worse", "lead (nats)", "95 % by itself", "95 % for all pairs", *sequence]]
-    for contest in c.contests[:MOST_LISTED]:
-        digits = lead_digits(contest.lead)
-        both = [shown(each, digits) for each in (contest.lead, contest.simultaneous)]
-        course = contest.course
-        sequence = [excluded_text(contest)] if course.n_periods and course.sequence.has_interval else [""]
-        names = [printable(contest.better), printable(contest.worse)]
-        rows.append([*names, fixed(contest.lead, digits), *both, *(sequence if is_ordered else [])])
+    for pair in c.pairs[:MOST_LISTED]:
+        digits = delta_digits(pair.delta)
+        both = [shown(each, digits) for each in (pair.delta, pair.simultaneous)]
+        sequential = pair.sequential
+        sequence = (
+            [excluded_text(pair)] if sequential.n_periods and sequential.confidence_sequence.has_interval else [""]
+        )
+        names = [printable(pair.better), printable(pair.worse)]
+        rows.append([*names, fixed(pair.delta, digits), *both, *(sequence if is_ordered else [])])
     return page.table(rows, "llrll" + "l" * is_ordered, label="All pairs")
 
 
 def remarks(c: Comparison) -> str:
     """What its words mean."""
-    said = [
+    clause = [
         "Differences are taken row by row, so that what makes a row hard for all forecasts cancels. Losses are −log of "
         "the probability given to what happened, natural logarithms, in nats per row. Nothing was clipped.",
     ]
-    if c.contest.course.n_periods:
-        said.append(
+    if c.pair.sequential.n_periods:
+        clause.append(
             "The confidence sequence may be looked at after every period: at all of them together it holds the mean of "
             "what the lead of each period was to be expected to be, with 95 %. It needs that all forecasts and weights "
             "of a period precede its outcomes, and nothing else, but independent rows of a period where these were "
@@ -89,4 +91,4 @@ def remarks(c: Comparison) -> str:
             "won: where that is so, it is ever 20 to 1 with a chance of 1 in 20 at most. One good period is enough to "
             "refute that, so that it may be large while the sequence still holds 0."
         )
-    return page.paragraphs(said)
+    return page.paragraphs(clause)

@@ -59,10 +59,10 @@ def sections(d: Difference) -> list[tuple[str, str]]:
 
 def remarks(d: Difference) -> str:
     """What chance and the scores did, and what the words mean."""
-    said = [f"{capital(each)}." for each in remarks_of(d)]
-    said.append(
+    clause = [f"{capital(each)}." for each in remarks_of(d)]
+    clause.append(
         "The move of the loss is the move of the uncertainty (the entropy of the base rate) less that of the "
         "discrimination (what the predictions know) plus that of the miscalibration (what they get wrong about "
         "it), to the digit."
     )
-    return page.paragraphs(said)
+    return page.paragraphs(clause)

@@ -38,10 +38,10 @@ def title(m: Measurement) -> str:
 
 def sentences(m: Measurement) -> list[str]:
     """The answer: what it costs against the base rate, whether that can be repaired; promises; who pays."""
-    share = m.share_of_costliest_10_percent
+    share = m.loss_share_of_top_10_percent
     is_known = m.n_rows >= 10 and not math.isnan(share)
-    payers = [f"The costliest 10 % of the rows pay {percent(share)} of the loss."] if is_known else []
-    return [" ".join([_loss(m), _base_rate(m), _miscalibration(m)]), _promise(m), *payers]
+    concentration = [f"The costliest 10 % of the rows pay {percent(share)} of the loss."] if is_known else []
+    return [" ".join([_loss(m), _base_rate(m), _miscalibration(m)]), _promise(m), *concentration]
 
 
 def nats(value: float) -> str:
@@ -55,24 +55,24 @@ def _loss(m: Measurement) -> str:
         rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')}"
         was, them = ("was", "it") if m.n_infinite == 1 else ("were", "them")
         without = ""
-        if not math.isnan(m.log_loss_of_possible):
-            without = f" Without {them} it would be {nats(m.log_loss_of_possible)} nats."
+        if not math.isnan(m.log_loss_where_finite):
+            without = f" Without {them} it would be {nats(m.log_loss_where_finite)} nats."
         return f"Your log loss is infinite: {rows} {was} given probability 0 (first: {m.first_infinite}).{without}"
-    said = f"Your log loss is {nats(m.log_loss)} nats ({nats(m.log_loss / NATS_PER_BIT)} bits)"
+    clause = f"Your log loss is {nats(m.log_loss)} nats ({nats(m.log_loss / NATS_PER_BIT)} bits)"
     if not m.log_loss.has_interval:
-        return f"{said}, without an interval: {m.log_loss.reason}."
-    return f"{said}, between {nats(m.log_loss.low)} and {nats(m.log_loss.high)}."
+        return f"{clause}, without an interval: {m.log_loss.reason}."
+    return f"{clause}, between {nats(m.log_loss.low)} and {nats(m.log_loss.high)}."
 
 
 def _base_rate(m: Measurement) -> str:
     """What saying the base rate to every row would cost."""
-    said = f"Always saying the base rate would cost {nats(m.uncertainty)}."
+    clause = f"Always saying the base rate would cost {nats(m.uncertainty)}."
     if math.isnan(m.skill):
-        return f"{said} All labels are alike, so that there is nothing to know."
+        return f"{clause} All labels are alike, so that there is nothing to know."
     if m.skill < 0:
         is_sure = math.isinf(m.skill) or (m.skill.has_interval and m.skill.high < 0)
-        said += f" That is less: these predictions are worse than none{'' if is_sure else ', if only by chance'}."
-    return said
+        clause += f" That is less: these predictions are worse than none{'' if is_sure else ', if only by chance'}."
+    return clause
 
 
 def _miscalibration(m: Measurement) -> str:
@@ -87,35 +87,37 @@ def _miscalibration(m: Measurement) -> str:
 
 def _promise(m: Measurement) -> str:
     """What was said and happened, and what the predictions promised to cost."""
-    said = f"On average {fixed(m.mean_proba, 4)} was said and {fixed(m.base_rate, 4)} happened."
+    clause = f"On average {fixed(m.mean_proba, 4)} was said and {fixed(m.base_rate, 4)} happened."
     if confidence_text(m):
-        said += f" By the slope of their log-odds the predictions are {confidence_text(m)}: {fixed(m.slope, 3)}, not 1."
+        clause += (
+            f" By the slope of their log-odds the predictions are {confidence_text(m)}: {fixed(m.slope, 3)}, not 1."
+        )
     promised = f"The predictions promised to cost {nats(m.expected_log_loss)}"
-    if math.isinf(m.expected_gap):
-        return f"{said} {promised}; the truth cost infinitely more."
-    more = "more" if m.expected_gap > 0 else "less"
-    gap = f"{promised}; the truth cost {nats(abs(m.expected_gap))} {more}"
+    if math.isinf(m.log_loss_minus_expected):
+        return f"{clause} {promised}; the truth cost infinitely more."
+    more = "more" if m.log_loss_minus_expected > 0 else "less"
+    gap = f"{promised}; the truth cost {nats(abs(m.log_loss_minus_expected))} {more}"
     if math.isnan(m.expected_z):
-        return f"{said} {gap}."
-    return f"{said} {gap}, which is {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})."
+        return f"{clause} {gap}."
+    return f"{clause} {gap}, which is {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})."
 
 
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
     rows = [["", "", "95 %", ""]]
     for row in (*loss_rows(m), *parts_rows(m), *forecast_rows(m)):
-        name, value, between, said = (cell.strip() for cell in row)
+        name, value, between, clause = (cell.strip() for cell in row)
         # What is no figure but words stands where words run on.
-        rows.append([name, "", value, said] if len(value) > LONGEST_FIGURE else [name, value, between, said])
+        rows.append([name, "", value, clause] if len(value) > LONGEST_FIGURE else [name, value, between, clause])
     return rows, "lrll"
 
 
 def sections(m: Measurement) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     found = [("Figures", page.table(*main_table(m), label="Figures"))]
-    lines = [["where", "said", "was", "nats"]]
-    for row in m.summary.costliest.rows[:20]:
-        lines.append([row.where(m.source), fixed(row.said, 4), f"{row.label:g}", fixed(row.cost, 3)])
+    lines = [["where", "predicted", "was", "nats"]]
+    for row in m.summary.largest_losses.rows[:20]:
+        lines.append([row.where(m.source), fixed(row.predicted, 4), f"{row.observed:g}", fixed(row.log_loss, 3)])
     found.append(("Costliest rows", page.table(lines, label="Costliest rows")))
     if m.by:
         found.append(("Groups", _groups(m)))
@@ -147,7 +149,7 @@ def remarks(m: Measurement) -> str:
         if m.is_exact
         else f"Predictions were put into {counted(m.n_scores, 'bin')}: loss and rates are exact, the parts are bounded."
     )
-    said = [
+    clause = [
         f"{kept} Nothing was clipped.",
         "Losses are −log of the probability given to what happened, natural logarithms, in nats per row; "
         "1 bit is 0.6931 nats. "
@@ -155,4 +157,4 @@ def remarks(m: Measurement) -> str:
         "miscalibration (what they get wrong about it: the loss that an isotonic recalibration of the same predictions "
         "would save). Intervals hold 95 %.",
     ]
-    return page.paragraphs(said)
+    return page.paragraphs(clause)

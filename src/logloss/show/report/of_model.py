@@ -28,14 +28,16 @@ def sentences(model: LogisticModel) -> list[str]:
     """The answer: what it costs on these rows and on new ones, against the base rate; how near it is to the best."""
     alone = float(entropy(model.base_rate))
     loss = f"{fixed(model.log_loss, 4)} nats ({fixed(model.log_loss / NATS_PER_BIT, 4)} bits)"
-    said = f"The model predicts {printable(model.positive)} from {counted(len(model.design.read), 'column')}: it costs "
-    said += f"{loss} a row on the rows it was trained on"
-    if model.new_rows is not None:
-        said += f", and about {fixed(model.new_rows.log_loss, 4)} on new ones"
-    said += f". Always saying the base rate would cost {fixed(alone, 4)}"
+    clause = (
+        f"The model predicts {printable(model.positive)} from {counted(len(model.design.read), 'column')}: it costs "
+    )
+    clause += f"{loss} a row on the rows it was trained on"
+    if model.out_of_sample is not None:
+        clause += f", and about {fixed(model.out_of_sample.log_loss, 4)} on new ones"
+    clause += f". Always saying the base rate would cost {fixed(alone, 4)}"
     if alone > 0 and not model.has_offset:
-        said += f": {fixed(100 * (1 - model.log_loss / alone), 1)} % of that is saved"
-    return [f"{said}.", " ".join([_fit(model), *_doubts(model)])]
+        clause += f": {fixed(100 * (1 - model.log_loss / alone), 1)} % of that is saved"
+    return [f"{clause}.", " ".join([_fit(model), *_doubts(model)])]
 
 
 def _fit(model: LogisticModel) -> str:
@@ -56,8 +58,8 @@ def _fit(model: LogisticModel) -> str:
 def _doubts(model: LogisticModel) -> list[str]:
     """What must be known before its coefficients are read."""
     found = [f"{capital(caution)}." for caution in model.cautions]
-    if model.new_rows is not None and model.new_rows.n_infinite:
-        n = counted(model.new_rows.n_infinite, "row")
+    if model.out_of_sample is not None and model.out_of_sample.n_infinite:
+        n = counted(model.out_of_sample.n_infinite, "row")
         found.append(f"Without any of {n} the others are separated, so that such new rows may cost infinitely much.")
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])

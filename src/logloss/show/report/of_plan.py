@@ -41,10 +41,10 @@ def sections(p: Plan) -> list[tuple[str, str]]:
 
 def remarks(p: Plan) -> str:
     """What its words mean."""
-    said = [
+    clause = [
         "n = ((q + z)·σ/δ)² + q²/2 rows, with q the normal quantile of the interval, z that of the power, σ the "
         "standard deviation of the difference of the two losses in a row, and δ the true difference (with a margin: "
         "the two together). Where rows depend on each other, n counts independent observations.",
         "The power is that of new rows, drawn the same way, if the true difference is the one that is planned for.",
     ]
-    return page.paragraphs(said)
+    return page.paragraphs(clause)

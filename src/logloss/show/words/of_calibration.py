@@ -20,16 +20,17 @@ def advice(c: Calibration, command: str) -> str:
         return f"{why_mixed(c)}:\n  {command}" if command else f"{why_mixed(c)}."
     if not c.is_worthwhile:
         rows = counted(c.n_rows, "row")
-        if c.method == "nothing":
-            return f"No map was tried on {rows}." if c.asked == c.method else f"No map improves {rows}."
-        if not c.saves.has_interval:
-            return f"Whether recalibrating would save anything cannot be said: {c.saves.reason}."
+        if c.method == "identity":
+            return f"No map was tried on {rows}." if c.requested == c.method else f"No map improves {rows}."
+        if not c.expected_reduction.has_interval:
+            return f"Whether recalibrating would save anything cannot be said: {c.expected_reduction.reason}."
         return f"No improvement by recalibrating is shown on {rows}: it is expected to save {_saves_text(c)}."
-    if math.isinf(c.saves):
-        said = f"Recalibrating makes the loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
+    if math.isinf(c.expected_reduction):
+        clause = f"Recalibrating makes the loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
     else:
-        said = f"Recalibrating is expected to save {_saves_text(c)}, {fixed(100 * c.saves_share, 1)} % of the loss"
-    return f"{said}:\n  {command}" if command else f"{said}."
+        share = fixed(100 * c.expected_reduction_share, 1)
+        clause = f"Recalibrating is expected to save {_saves_text(c)}, {share} % of the loss"
+    return f"{clause}:\n  {command}" if command else f"{clause}."
 
 
 def why_mixed(c: Calibration) -> str:
@@ -41,8 +42,9 @@ def why_mixed(c: Calibration) -> str:
 
 def _saves_text(c: Calibration) -> str:
     """What it saves, with its interval."""
-    digits = 4 if max(abs(c.saves.low), abs(c.saves.high)) >= 1e-3 else 6
-    return f"{fixed(c.saves, digits)} nats per row {interval(c.saves.low, c.saves.high, digits)}"
+    digits = 4 if max(abs(c.expected_reduction.low), abs(c.expected_reduction.high)) >= 1e-3 else 6
+    ends = interval(c.expected_reduction.low, c.expected_reduction.high, digits)
+    return f"{fixed(c.expected_reduction, digits)} nats per row {ends}"
 
 
 def percents(c: Calibration) -> dict[str, str]:
@@ -84,10 +86,10 @@ def _head(c: Calibration) -> list[str]:
     """What it is and what it is made of."""
     of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
     positive = printable(c.positive, LONGEST_NAMED)
-    said = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {positive}"]
+    clause = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {positive}"]
     if c.negatives_kept != 1:
-        said.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
-    lines = [" · ".join(said)]
+        clause.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
+    lines = [" · ".join(clause)]
     for name, value in (("at_zero", 0), ("at_one", 1)):
         if name in c.parameters:
             lines.append(f"what was said to be exactly {value} becomes {significant(c.parameters[name])}")
@@ -98,21 +100,25 @@ def _head(c: Calibration) -> list[str]:
 
 def _saving(c: Calibration) -> list[str]:
     """What it is expected to save."""
-    if c.method == "nothing" or math.isnan(c.saves):
+    if c.method == "identity" or math.isnan(c.expected_reduction):
         return [f"log loss  {fixed(c.log_loss, 4)} nats: {advice(c, '')}"]
-    spread = interval(c.saves.low, c.saves.high, 4) if c.saves.has_interval else c.saves.reason
+    spread = (
+        interval(c.expected_reduction.low, c.expected_reduction.high, 4)
+        if c.expected_reduction.has_interval
+        else c.expected_reduction.reason
+    )
     share = ""
-    if math.isfinite(c.saves_share):
-        share = f"{fixed(100 * c.saves_share, 1)} % of the loss"
+    if math.isfinite(c.expected_reduction_share):
+        share = f"{fixed(100 * c.expected_reduction_share, 1)} % of the loss"
     rows = [
         ["log loss", f"{fixed(c.log_loss, 4)} nats", "", "as it is"],
         ["recalibrated", fixed(c.log_loss_after, 4), "", f"expected of new rows: {counted(c.n_folds, 'fold')}"],
-        ["saves", fixed(c.saves, 4), spread, share],
+        ["expected_reduction", fixed(c.expected_reduction, 4), spread, share],
     ]
     lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
     if not c.is_exact:
         lines.append(f"certified: from bins, within {significant(c.gap, 2)} nats per row of the best of its kind")
-    if c.saves.has_interval and not c.is_worthwhile:
+    if c.expected_reduction.has_interval and not c.is_worthwhile:
         lines.append(f"no improvement is shown on {counted(c.n_rows, 'row')}: the interval of what it saves holds 0")
     return lines
 
@@ -121,9 +127,19 @@ def _tried(c: Calibration) -> list[str]:
     """The methods that were tried."""
     if len(c.candidates) < 2:
         return []
-    rows = [["", "log loss", "saves", "std. error", "asked for" if c.asked == c.method else "share in the map"]]
+    rows = [
+        [
+            "",
+            "log loss",
+            "expected_reduction",
+            "std. error",
+            "asked for" if c.requested == c.method else "share in the map",
+        ]
+    ]
     for row in c.candidates:
-        said = percents(c).get(row["method"], "")
-        saves = ["" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("saves_nats", "error_nats")]
-        rows.append([row["method"], fixed(row["log_loss_nats"], 4), *saves, said])
+        clause = percents(c).get(row["method"], "")
+        expected_reduction = [
+            "" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("expected_reduction_nats", "error_nats")
+        ]
+        rows.append([row["method"], fixed(row["log_loss_nats"], 4), *expected_reduction, clause])
     return columns(rows, "lrrrr", gap="   ")

@@ -31,7 +31,7 @@ UNEQUAL = 1.5
 
 def text_of(d: Difference) -> str:
     """The whole difference."""
-    parts = [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {said}" for said in remarks(d))]
+    parts = [*columns(parts_rows(d), "lrll", gap="   "), *(f"  {clause}" for clause in remarks(d))]
     paragraphs = [[sentence(d), *warnings(d)], parts, caution_lines(d.cautions), groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
@@ -64,14 +64,14 @@ def _digits(d: Difference) -> int:
 
 def warnings(d: Difference) -> list[str]:
     """What must be known before the figures are read."""
-    said = []
+    clause = []
     for name, measured in (("old", d.old), ("new", d.new)):
         if measured.n_infinite:
             n_rows = f"{count(measured.n_infinite)} of {counted(measured.n_rows, 'row')}"
-            said.append(f"  in the {name} one, {n_rows} given probability 0 (first: {measured.first_infinite})")
+            clause.append(f"  in the {name} one, {n_rows} given probability 0 (first: {measured.first_infinite})")
     if d.is_paired:
-        said.append("  intervals: clusters that occur in both are counted once")
-    return said
+        clause.append("  intervals: clusters that occur in both are counted once")
+    return clause
 
 
 def parts_rows(d: Difference) -> list[list[str]]:
@@ -80,17 +80,17 @@ def parts_rows(d: Difference) -> list[list[str]]:
     rate = d.old.base_rate, d.new.base_rate
     nearer = "nearer to" if abs(rate[1] - 0.5) < abs(rate[0] - 0.5) else "farther from"
     same = "as before" if rate[0] == rate[1] else f"{nearer} a coin"
-    happened = f"base rate {fixed(rate[0], 4)} → {fixed(rate[1], 4)}, {same}"
+    observed = f"base rate {fixed(rate[0], 4)} → {fixed(rate[1], 4)}, {same}"
     known = "more is known" if d.discrimination > 0 else "less is known"
     ratio = f"said ÷ happened {fixed(d.old.ratio, 2)} → {fixed(d.new.ratio, 2)}"
     less = negated(d.discrimination)
     parts = [
-        ("  uncertainty", d.uncertainty, happened),
+        ("  uncertainty", d.uncertainty, observed),
         # The term of the sum: a part that is taken away and has become smaller adds.
         (f"{MINUS} discrimination", less, verdict(d, less, known)),
         ("+ miscalibration", d.miscalibration, verdict(d, d.miscalibration, ratio)),
     ]
-    lines = [[name, signed(part, digits), shown(part, 4), said] for name, part, said in parts]
+    lines = [[name, signed(part, digits), shown(part, 4), clause] for name, part, clause in parts]
     if not math.isfinite(d.log_loss):
         impossible = signed(d.impossible, digits) if not math.isnan(d.impossible) else "not defined"
         lines.append(["+ impossible rows", impossible, "", f"{count(d.old.n_infinite)} → {count(d.new.n_infinite)}"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from logloss.inference.decomposition import Miscalibration
     from logloss.measurement import Measurement
 
-N_COSTLIEST_SHOWN = 3
+N_LARGEST_SHOWN = 3
 N_GROUPS_SHOWN = 20
 # From this width of what is certain of it, over its value, the miscalibration is written as a range.
 WIDE = 0.25
@@ -48,7 +48,7 @@ def text_of(m: Measurement) -> str:
         paragraphs.append(lines[: len(rows)])
         lines = lines[len(rows) :]
     paragraphs.append(caution_lines(m.cautions))
-    paragraphs.append(costliest_lines(m))
+    paragraphs.append(largest_losses_lines(m))
     if m.by:
         paragraphs += group_paragraphs(m)
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
@@ -72,18 +72,18 @@ def header(m: Measurement) -> str:
 def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> str:
     """The rows of an answer. left_out: what became of those in which something is missing."""
     of = f" of {printable(answer.source, LONGEST_NAMED)}" if answer.source else ""
-    said = [f"{counted(answer.n_rows, 'row')}{of}", f"positive: {printable(answer.positive, LONGEST_NAMED)}"]
+    clause = [f"{counted(answer.n_rows, 'row')}{of}", f"positive: {printable(answer.positive, LONGEST_NAMED)}"]
     if answer.n_dropped:
-        said.append(f"{counted(answer.n_dropped, 'row')} {left_out}: something missing")
+        clause.append(f"{counted(answer.n_dropped, 'row')} {left_out}: something missing")
     if answer.has_weights:
-        said.append(f"weights sum to {significant(answer.sum_weight, 6)}")
+        clause.append(f"weights sum to {significant(answer.sum_weight, 6)}")
     if answer.has_counts:
-        said.append("counts as repeated rows")
-    said += more
+        clause.append("counts as repeated rows")
+    clause += more
     if answer.is_soft:
-        said.append("soft labels")
+        clause.append("soft labels")
     if answer.folds is not None:
-        said.append(answer.folds.text)
+        clause.append(answer.folds.text)
     independent = "rows independent"
     if answer.cluster:
         kind = "bucket" if answer.has_buckets else "cluster"
@@ -91,7 +91,7 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
         independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
         if answer.n_clusters - answer.effective_clusters > 0.05:
             independent += f" ({effective_count(answer.effective_clusters)})"
-    return " · ".join([*said, f"intervals: 95 %, {independent}"])
+    return " · ".join([*clause, f"intervals: 95 %, {independent}"])
 
 
 def loss_rows(m: Measurement) -> list[list[str]]:
@@ -101,13 +101,13 @@ def loss_rows(m: Measurement) -> list[list[str]]:
         was = "was" if m.n_infinite == 1 else "were"
         rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')} {was}"
         them = "it" if m.n_infinite == 1 else "them"
-        is_some = not math.isnan(m.log_loss_of_possible)
-        without = f"; {fixed(m.log_loss_of_possible, 4)} without {them}" if is_some else ""
+        is_some = not math.isnan(m.log_loss_where_finite)
+        without = f"; {fixed(m.log_loss_where_finite, 4)} without {them}" if is_some else ""
         first = ["log loss", "inf", f"{rows} given probability 0 (first: {m.first_infinite}){without}", ""]
     else:
         first = ["log loss", f"{fixed(m.log_loss, 4)} nats", shown(m.log_loss, 4), bits]
-    said = f"the loss of saying {fixed(m.base_rate, 4)} to every row"
-    base = ["base rate alone", fixed(m.uncertainty, 4), shown(m.uncertainty, 4), said]
+    clause = f"the loss of saying {fixed(m.base_rate, 4)} to every row"
+    base = ["base rate alone", fixed(m.uncertainty, 4), shown(m.uncertainty, 4), clause]
     if math.isnan(m.skill):
         skill = ["skill", "not defined", "", m.skill.reason]
     else:
@@ -132,7 +132,7 @@ def parts_rows(m: Measurement) -> list[list[str]]:
         ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    return rows + chance_rows(m) + excess_rows(m)
+    return rows + null_distribution_rows(m) + excess_rows(m)
 
 
 def miscalibration_range(found: Any) -> str:
@@ -142,24 +142,24 @@ def miscalibration_range(found: Any) -> str:
     return ""
 
 
-def chance_rows(m: Measurement) -> list[list[str]]:
+def null_distribution_rows(m: Measurement) -> list[list[str]]:
     """What calibrated forecasters with the same predictions show."""
     found = m.miscalibration
-    if math.isnan(found.by_chance):
-        return [["  by chance alone", "", "not available", found.chance_reason]]
+    if math.isnan(found.expected_if_calibrated):
+        return [["  by chance alone", "", "not available", found.expected_if_calibrated_reason]]
     who = f"a calibrated forecaster, {counted(m.n_rows, 'row')}"
-    digits = 4 if found.by_chance >= 1e-3 else 6
-    high = f"95 of 100 below {fixed(found.by_chance_95, digits)}"
-    high = "over all outcomes" if math.isnan(found.by_chance_95) else high
-    said = f"{who}: {p_text(found.p_value)}, {repair_text(found)}"
-    return [["  by chance alone", fixed(found.by_chance, digits), high, said]]
+    digits = 4 if found.expected_if_calibrated >= 1e-3 else 6
+    high = f"95 of 100 below {fixed(found.quantile_95_if_calibrated, digits)}"
+    high = "over all outcomes" if math.isnan(found.quantile_95_if_calibrated) else high
+    clause = f"{who}: {p_text(found.p_value)}, {verdict_text(found)}"
+    return [["  by chance alone", fixed(found.expected_if_calibrated, digits), high, clause]]
 
 
-def repair_text(found: Miscalibration) -> str:
+def verdict_text(found: Miscalibration) -> str:
     """What a miscalibration calls for, where it is known what chance would show: one verdict for all texts."""
-    if not found.is_beyond_chance:
+    if not found.is_significant:
         return "no more than chance"
-    if found.is_worth_repairing:
+    if found.is_worth_recalibrating:
         return "worth repairing"
     return "more than chance, if little" if found.excess.has_interval else "more than chance"
 
@@ -171,8 +171,8 @@ def excess_rows(m: Measurement) -> list[list[str]]:
     for name, part in parts:
         if part.excess.has_interval:
             digits = 4 if abs(part.excess) >= 1e-3 else 6
-            said = f"without {significant(part.overfitting, 2)} of overfitting"
-            rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), said])
+            clause = f"without {significant(part.overfitting, 2)} of overfitting"
+            rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), clause])
     return rows
 
 
@@ -186,8 +186,8 @@ def p_text(p_value: float) -> str:
 
 def forecast_rows(m: Measurement) -> list[list[str]]:
     """What was said on average, what that promised, and how well it tells 1 from 0."""
-    happened = f"what happened ({fixed(m.base_rate, 4)})"
-    times = f"{fixed(m.ratio, 3)} × {happened}" if m.base_rate else "nothing happened: no row is positive"
+    observed = f"what happened ({fixed(m.base_rate, 4)})"
+    times = f"{fixed(m.ratio, 3)} × {observed}" if m.base_rate else "nothing happened: no row is positive"
     auc = ["AUC", "not defined", m.auc.reason, ""]
     if not math.isnan(m.auc):
         auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
@@ -228,10 +228,10 @@ def confidence_text(m: Measurement) -> str:
 
 def expectation(m: Measurement) -> str:
     """What the promise and the truth say together."""
-    if math.isinf(m.expected_gap):
+    if math.isinf(m.log_loss_minus_expected):
         return "the truth cost infinitely more"
-    gap = significant(abs(m.expected_gap), 3)
-    more = "more" if m.expected_gap > 0 else "less"
+    gap = significant(abs(m.log_loss_minus_expected), 3)
+    more = "more" if m.log_loss_minus_expected > 0 else "less"
     if math.isnan(m.expected_z):
         return f"the truth cost {gap} {more} ({m.expected_reason})"
     return f"the truth cost {gap} {more}: {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})"
@@ -247,20 +247,28 @@ def caution_lines(cautions: Sequence[str]) -> list[str]:
     return [f"caution: {each}" for each in cautions]
 
 
-def costliest_lines(m: Measurement) -> list[str]:
+def largest_losses_lines(m: Measurement) -> list[str]:
     """The rows that cost most, and how much of the loss the costliest tenth bears."""
     rows = []
-    for number, row in enumerate(m.summary.costliest.rows[:N_COSTLIEST_SHOWN]):
+    for number, row in enumerate(m.summary.largest_losses.rows[:N_LARGEST_SHOWN]):
         where, _, of = printable(row.shown(m.source), LONGEST_NAMED).partition(" ")
         if not row.place.is_numbered:
             where, of = printable(row.shown(row.name), LONGEST_NAMED), ""
         name, unit = ("costliest rows", " nats") if number == 0 else ("", "     ")
-        rows.append([name, where, of, f"said {fixed(row.said, 4)}, was {row.label:g}", f"{fixed(row.cost, 3)}{unit}"])
+        rows.append(
+            [
+                name,
+                where,
+                of,
+                f"said {fixed(row.predicted, 4)}, was {row.observed:g}",
+                f"{fixed(row.log_loss, 3)}{unit}",
+            ]
+        )
     first = columns([row[:2] for row in rows], "lr", gap="   ")
     last = columns([row[2:] for row in rows], "llr", gap="   ")
     lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
-    if m.n_rows >= 10 and not math.isnan(m.share_of_costliest_10_percent):
-        share = fixed(100 * m.share_of_costliest_10_percent, 0)
+    if m.n_rows >= 10 and not math.isnan(m.loss_share_of_top_10_percent):
+        share = fixed(100 * m.loss_share_of_top_10_percent, 0)
         lines.append(" " * (len("costliest rows") + 3) + f"the costliest 10 % of rows pay {share} % of the loss")
     return lines
 
@@ -294,47 +302,49 @@ def remarks_of_groups(groups: SmallTable) -> list[str]:
         found.append(f"caution: intervals of {counted(n_few, 'group')} may be too narrow: {few}")
     if "effective_clusters" in groups.column_names:
         found.append("clusters: their effective number, as many of equal weight; intervals count clusters, not rows")
-    if "chance_reason" in groups.column_names:
-        reasons = listed(list(dict.fromkeys(filter(None, groups["chance_reason"]))))
-        found += [f"no chance level of groups: {reasons}"] if reasons and not has_chance(groups) else []
+    if "expected_if_calibrated_reason" in groups.column_names:
+        reasons = listed(list(dict.fromkeys(filter(None, groups["expected_if_calibrated_reason"]))))
+        found += [f"no chance level of groups: {reasons}"] if reasons and not has_null_distribution(groups) else []
     return found
 
 
-def has_chance(groups: SmallTable) -> bool:
+def has_null_distribution(groups: SmallTable) -> bool:
     """Whether of any group is known what chance alone would show."""
-    return "by_chance_nats" in groups.column_names and not all(map(math.isnan, groups["by_chance_nats"]))
+    return "expected_if_calibrated_nats" in groups.column_names and not all(
+        map(math.isnan, groups["expected_if_calibrated_nats"])
+    )
 
 
 def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
     """A table of groups, of many those that add most, and how its columns are aligned."""
     rows = list(groups)
     if len(rows) > most:
-        rows = sorted(rows, key=lambda row: -abs(row["adds_nats"]))[:most]
+        rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:most]
     every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
-    with_chance, of_clusters = (
-        has_chance(groups),
+    with_null_distribution, of_clusters = (
+        has_null_distribution(groups),
         [] if "effective_clusters" not in groups.column_names else ["clusters"],
     )
     head = [*(printable(name) for name in by), "rows", *of_clusters]
-    head += ["log loss", "[95 %]", "adds", "base rate", "said", "ratio"]
-    head += [*(["miscalibration"] if has_parts else []), *(["(chance)", "p"] if with_chance else [])]
+    head += ["log loss", "[95 %]", "contribution", "base rate", "predicted", "ratio"]
+    head += [*(["miscalibration"] if has_parts else []), *(["(chance)", "p"] if with_null_distribution else [])]
     lines = [head]
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
         cells = [group_value(row[name], every[name]) for name in by]
         cells += [count(row["rows"]), *(decimal(row["effective_clusters"]) for _ in of_clusters)]
         ends = shown(loss, 4) + (f" {loss.reason}" if loss.has_interval and loss.reason else "")
-        cells += [fixed(loss, 4), ends, fixed(row["adds_nats"], 4)]
+        cells += [fixed(loss, 4), ends, fixed(row["contribution_nats"], 4)]
         cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
         if has_parts:
             cells.append(fixed(row["miscalibration_nats"], 4))
-        if with_chance:
-            chance = row["by_chance_nats"]
-            p = "" if math.isnan(chance) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
-            cells += ["" if math.isnan(chance) else f"({fixed(chance, 4)})", p.replace("< ", "<")]
+        if with_null_distribution:
+            expected = row["expected_if_calibrated_nats"]
+            p = "" if math.isnan(expected) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
+            cells += ["" if math.isnan(expected) else f"({fixed(expected, 4)})", p.replace("< ", "<")]
         lines.append(cells)
-    align = "l" * len(by) + "r" * len(of_clusters) + "rrlrrrr" + "r" * has_parts + "rr" * with_chance
+    align = "l" * len(by) + "r" * len(of_clusters) + "rrlrrrr" + "r" * has_parts + "rr" * with_null_distribution
     return lines, align
 
 

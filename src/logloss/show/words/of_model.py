@@ -30,13 +30,13 @@ def head_of(model: LogisticModel) -> str:
     share = f"mean label {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
         share = f"{count(model.n_positive)} {printable(model.positive_value, LONGEST_NAMED) or 'positive'}"
-    said = [
+    clause = [
         f"LogisticModel  P({printable(model.positive, LONGEST_NAMED)}) from {counted(len(model.design.read), 'column')}"
     ]
-    said.append(f"{counted(model.n_rows, 'row')}, {share}")
+    clause.append(f"{counted(model.n_rows, 'row')}, {share}")
     if model.n_dropped:
-        said.append(f"{counted(model.n_dropped, 'row')} left out: something missing")
-    return " · ".join([*said, penalty])
+        clause.append(f"{counted(model.n_dropped, 'row')} left out: something missing")
+    return " · ".join([*clause, penalty])
 
 
 def shown_of(model: LogisticModel) -> list[str]:
@@ -68,8 +68,8 @@ def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
     rows = [[*_row(model, "intercept", model.intercept, error, has_odds=False), ""]]
     for name in shown_of(model):
         error = None if model.errors is None else model.errors.coefficients[name]
-        said = f"against {against[name]}" if name in against else ""
-        rows.append([*_row(model, name, model.coefficients[name], error, has_odds=True), said])
+        clause = f"against {against[name]}" if name in against else ""
+        rows.append([*_row(model, name, model.coefficients[name], error, has_odds=True), clause])
     names = ["", "coefficient", "odds ratio", ""]
     if model.errors is not None:
         statistic = "z" if model.errors.kind == INFORMATION else "t"
@@ -108,29 +108,29 @@ def remarks_of(model: LogisticModel) -> list[str]:
 
 def _note(note: str) -> str:
     """What was noticed about the rows: above all which columns were left out."""
-    label, _, said = note.partition(": ")
-    return f"{NOT_USED}   {said}" if label == NOT_USED else f"note       {note}"
+    label, _, clause = note.partition(": ")
+    return f"{NOT_USED}   {clause}" if label == NOT_USED else f"note       {note}"
 
 
 def _loss(model: LogisticModel) -> list[str]:
     """What rows cost, these and new ones."""
-    alone, new = entropy(model.base_rate), model.new_rows
-    said = [f"log loss   {fixed(model.log_loss, 4)} on these rows"]
+    alone, new = entropy(model.base_rate), model.out_of_sample
+    clause = [f"log loss   {fixed(model.log_loss, 4)} on these rows"]
     more = []
     if new is not None:
         how = {"refits": "leave-one-out", "steps": "leave-one-out"}.get(new.kind, "leave-one-out of a sample")
-        said.append(f"{fixed(new.log_loss, 4)} on new rows ({how})")
+        clause.append(f"{fixed(new.log_loss, 4)} on new rows ({how})")
         if new.n_infinite:
             which = "1 row" if new.n_infinite == 1 else f"any of {counted(new.n_infinite, 'row')}"
             first = f" ({'' if new.n_infinite == 1 else 'first: '}{new.first_infinite})" if new.first_infinite else ""
             more = [
                 f"new rows   inf: without {which}{first} the others are separated; "
-                f"{fixed(new.log_loss_of_possible, 4)} but for {'it' if new.n_infinite == 1 else 'them'}"
+                f"{fixed(new.log_loss_where_finite, 4)} but for {'it' if new.n_infinite == 1 else 'them'}"
             ]
-    said.append(f"base rate alone {fixed(alone, 4)}")
+    clause.append(f"base rate alone {fixed(alone, 4)}")
     if alone > 0 and not model.has_offset:
-        said.append(f"skill {fixed(100 * (1 - model.log_loss / alone), 1)} %")
-    return [" · ".join(said), *more]
+        clause.append(f"skill {fixed(100 * (1 - model.log_loss / alone), 1)} %")
+    return [" · ".join(clause), *more]
 
 
 def _fit(model: LogisticModel) -> str:
@@ -138,14 +138,14 @@ def _fit(model: LogisticModel) -> str:
     found = model.certificate
     within = f"certified within {found.nats_per_row:.0e} nats per row of the best"
     passes = counted(len(model.passes), "pass", "passes")
-    said = f"fit        {passes}, {within if found.is_proven else 'not certified: no bound is proved'}"
+    clause = f"fit        {passes}, {within if found.is_proven else 'not certified: no bound is proved'}"
     if model.separation is not None:
         named = listed([printable(name) for name in model.separation.columns]) or "intercept"
-        return f"{said}; separated by {named}: shown is the limit"
+        return f"{clause}; separated by {named}: shown is the limit"
     if model.l2 == 0:
-        said += f" (estimation error about {model.estimation_error:.0e})"
-        said += "; not separated" if found.is_proven else ""
-    return said
+        clause += f" (estimation error about {model.estimation_error:.0e})"
+        clause += "; not separated" if found.is_proven else ""
+    return clause
 
 
 def _errors(model: LogisticModel) -> list[str]:
@@ -166,10 +166,10 @@ def _errors(model: LogisticModel) -> list[str]:
     degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
     how = "clusters left out in turn" + (", approximately" if model.errors.kind == CV3_OF_SHARES else "")
-    said = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
+    clause = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
     if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
-        said += "; not known where one cluster alone determines a coefficient"
-    return [f"errors     {said}"]
+        clause += "; not known where one cluster alone determines a coefficient"
+    return [f"errors     {clause}"]
 
 
 def odds_ratio(value: float) -> str:

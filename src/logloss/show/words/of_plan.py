@@ -31,9 +31,9 @@ def sentences(p: Plan) -> list[str]:
 
 def _of_rows(p: Plan) -> str:
     """What the rows that were named show."""
-    if math.isinf(p.detectable):
+    if math.isinf(p.detectable_difference):
         return f"{counted(p.n_rows or 0, 'row')} show{'s' if p.n_rows == 1 else ''} nothing: too few"
-    rows, least = counted(p.n_rows or 0, "row"), significant(max(p.detectable, 0.0))
+    rows, least = counted(p.n_rows or 0, "row"), significant(max(p.detectable_difference, 0.0))
     what = (
         f"a difference of {least} nats per row" if math.isnan(p.margin) else f"non-inferiority at a margin of {least}"
     )
@@ -91,18 +91,18 @@ def asked_text(value: float) -> str:
 
 def origin(p: Plan) -> str:
     """Where the difference that is planned for is from, and what that means."""
-    if p.difference_from == "asked":
+    if p.difference_from == "requested":
         if math.isnan(p.margin):
             return "the smallest worth detecting, as asked"
         return "how much better the new forecast is taken to be" if p.difference else "the two are taken to be as good"
     if p.difference_from == "forecasts":
         return "what is expected if the second forecast is right; name the smallest worth detecting"
-    ends = interval(p.pilot_lead.low, p.pilot_lead.high, 4) if p.pilot_lead.has_interval else "unknown"
+    ends = interval(p.pilot_delta.low, p.pilot_delta.high, 4) if p.pilot_delta.has_interval else "unknown"
     if p.rows_needed_if_low is None:
         span = f"{_rows(p.rows_needed_if_high)} at its upper end, and no number at its lower one"
     else:
         span = f"{count(p.rows_needed_if_high or 0)} to {_rows(p.rows_needed_if_low)} at its ends"
-    span = f"{ends}: {span}" if p.pilot_lead.has_interval else ends
+    span = f"{ends}: {span}" if p.pilot_delta.has_interval else ends
     return f"the pilot's, which is not the true one ({span}); name the smallest worth detecting"
 
 

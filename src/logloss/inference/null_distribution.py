@@ -16,8 +16,8 @@ from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
 from logloss.inference.score_table import Runs, ScoreTable
 from logloss.onepass.kernels import losses, score_keys
-from logloss.onepass.kernels.isotonic import chance_of_all, pooled_entropy
-from logloss.onepass.summaries import CostliestSummary
+from logloss.onepass.kernels.isotonic import null_distribution_of_all, pooled_entropy
+from logloss.onepass.summaries import LargestLossesSummary
 
 # The mean is known to a fourteenth of the spread of the draws, p-values to 1/201.
 N_DRAWS = 200
@@ -34,7 +34,7 @@ TIE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class NullDistribution:
     """What calibrated forecasters with the same predictions show: mean, 95 % point, share of as much as observed."""
 
     mean: float = math.nan
@@ -44,42 +44,44 @@ class Chance:
     reason: str = ""
 
 
-def chance_of(
+def null_distribution_of(
     table: ScoreTable,
-    costliest: CostliestSummary | None,
+    largest_losses: LargestLossesSummary | None,
     miscalibration: float,
     n_rows: int,
     *,
     is_soft: bool,
     most: int = MOST_DRAWN,
-) -> Chance:
+) -> NullDistribution:
     """What calibrated forecasters show: over all outcomes of few rows, else by draws that depend on the table only.
 
     costliest: the rows themselves, where there are few; without them few rows with weights are drawn, too.
     """
     if is_soft:
-        return Chance(reason="soft labels")
-    if n_rows <= MOST_ENUMERATED and (costliest is not None or table.is_counted):
-        return _enumerated(table, costliest, miscalibration)
+        return NullDistribution(reason="soft labels")
+    if n_rows <= MOST_ENUMERATED and (largest_losses is not None or table.is_counted):
+        return _enumerated(table, largest_losses, miscalibration)
     return _drawn(table, miscalibration, most)
 
 
-def _enumerated(table: ScoreTable, costliest: CostliestSummary | None, miscalibration: float) -> Chance:
+def _enumerated(
+    table: ScoreTable, largest_losses: LargestLossesSummary | None, miscalibration: float
+) -> NullDistribution:
     """All outcomes of few rows."""
-    if costliest is None or table.is_counted:
+    if largest_losses is None or table.is_counted:
         numbers = np.repeat(np.arange(len(table.counts)), table.counts.sum(axis=1))
         columns = table.points.proba, table.points.costs(1), table.points.costs(0)
         proba, if_one, if_zero = (column[numbers] for column in columns)
         shares = np.full(len(numbers), 1 / len(numbers))
     else:
-        numbers, shares, proba, if_one, if_zero = _rows_of(costliest)
-    mean, p_value = chance_of_all(numbers, shares, proba, if_one, if_zero, miscalibration - TIE)
-    return Chance(mean, p_value=min(p_value, 1.0), n_draws=1 << len(numbers))
+        numbers, shares, proba, if_one, if_zero = _rows_of(largest_losses)
+    mean, p_value = null_distribution_of_all(numbers, shares, proba, if_one, if_zero, miscalibration - TIE)
+    return NullDistribution(mean, p_value=min(p_value, 1.0), n_draws=1 << len(numbers))
 
 
-def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, Array]:
+def _rows_of(largest_losses: LargestLossesSummary) -> tuple[Array, Array, Array, Array, Array]:
     """(Number of the score, share of all mass, P(1), cost of a 1, cost of a 0) of each row, in ascending order."""
-    rows = [row for row in costliest.rows for _ in range(row.count)]
+    rows = [row for row in largest_losses.rows for _ in range(row.count)]
     forecast = np.array([row.forecast for row in rows])
     is_logit = rows[0].is_logit
     of_zero = None if rows[0].of_zero is None else np.array([row.of_zero for row in rows])
@@ -100,7 +102,7 @@ def _rows_of(costliest: CostliestSummary) -> tuple[Array, Array, Array, Array, A
     return numbers, weights / weights.sum(), np.exp(-if_one)[order], if_one[order], if_zero[order]
 
 
-def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
+def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribution:
     """Draws over the places, put together where there are more than so many."""
     runs = table.merged(most)
     costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
@@ -111,7 +113,7 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> Chance:
     # Of few places or rows many draws show what was found, to the rounding of its sums: those show as much.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
     more = saved_within(runs, table)
-    return Chance(
+    return NullDistribution(
         float(shown.mean()) + more,
         float(np.quantile(shown, CONFIDENCE)) + more,
         # What was found is one of the draws: never 0, which 200 draws cannot show (Phipson and Smyth 2010).

@@ -18,20 +18,20 @@ from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, ti
 from logloss.text import count, significant
 
 # How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
-N_COSTLIEST = 20
+N_LARGEST = 20
 # The number of a row that is named by its values: equal ones must rank equally, however the rows are cut.
 UNNUMBERED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class CostlyRow:
+class LargeLoss:
     """One row: what it cost in nats, where it is, what was said of it (P(1), or its log-odds) and what it was."""
 
-    cost: float
+    log_loss: float
     name: str
     row: int
     forecast: float
-    label: float
+    observed: float
     weight: float = 1.0
     count: int = 1
     of_zero: float | None = None
@@ -39,7 +39,7 @@ class CostlyRow:
     place: Place = field(default=Place(), compare=False)
 
     @property
-    def said(self) -> float:
+    def predicted(self) -> float:
         """P(1) as it was said."""
         if not self.is_logit:
             return self.forecast
@@ -63,19 +63,19 @@ class CostlyRow:
     def rank(self) -> tuple[Any, ...]:
         """The key of the order: the costliest first; rows of tables without a name may have equal numbers."""
         of_zero = -1.0 if self.of_zero is None else self.of_zero
-        more = (self.forecast, self.label, self.weight, self.count, of_zero, self.is_logit)
-        return -self.cost, self.name, self.row, *more
+        more = (self.forecast, self.observed, self.weight, self.count, of_zero, self.is_logit)
+        return -self.log_loss, self.name, self.row, *more
 
 
-def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> CostlyRow:
+def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> LargeLoss:
     """A row of a block as one forecast saw it; where rows have no lasting numbers, with its values."""
     proba, of_zero, logit = forecast
-    said: Any = proba if logit is None else logit
-    return CostlyRow(
+    predicted: Any = proba if logit is None else logit
+    return LargeLoss(
         cost,
         block.place.name,
         block.row(index) if block.place.is_numbered else UNNUMBERED,
-        float(said[index]),
+        float(predicted[index]),
         float(block.y_true[index]),
         1.0 if block.sample_weight is None else float(block.sample_weight[index]),
         1 if block.counts is None else int(block.counts[index]),
@@ -85,44 +85,44 @@ def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> CostlyR
     )
 
 
-def values_of(rows: Sequence[CostlyRow]) -> dict[str, list[str]]:
+def values_of(rows: Sequence[LargeLoss]) -> dict[str, list[str]]:
     """A column of the values that name rows, where some rows have no lasting numbers; nothing where all have."""
     return {} if all(row.place.is_numbered for row in rows) else {"values": [row.shown(row.name) for row in rows]}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CostliestSummary(BlockwiseSummary):
-    """The costliest N_COSTLIEST rows; all of them where there are no more."""
+class LargestLossesSummary(BlockwiseSummary):
+    """The costliest N_LARGEST rows; all of them where there are no more."""
 
     n_rows: int = 0
-    rows: tuple[CostlyRow, ...] = ()
+    rows: tuple[LargeLoss, ...] = ()
     is_floating: ClassVar[bool] = False
 
-    def workspace(self) -> CostliestWorkspace:
+    def workspace(self) -> LargestLossesWorkspace:
         """A new workspace."""
-        return CostliestWorkspace()
+        return LargestLossesWorkspace()
 
-    def merge(self, other: CostliestSummary) -> CostliestSummary:
+    def merge(self, other: LargestLossesSummary) -> LargestLossesSummary:
         """Of the rows of both."""
         rows = sorted(self.rows + other.rows, key=lambda row: row.rank)
-        return CostliestSummary(self.n_rows + other.n_rows, tuple(rows[:N_COSTLIEST]))
+        return LargestLossesSummary(self.n_rows + other.n_rows, tuple(rows[:N_LARGEST]))
 
     def __repr__(self) -> str:
-        most = significant(self.rows[0].cost) if self.rows else "nan"
-        return f"CostliestSummary: n_rows={count(self.n_rows)}  the costliest {most} nats"
+        most = significant(self.rows[0].log_loss) if self.rows else "nan"
+        return f"LargestLossesSummary: n_rows={count(self.n_rows)}  the costliest {most} nats"
 
 
-class CostliestWorkspace:
+class LargestLossesWorkspace:
     """The costliest rows so far."""
 
     def __init__(self) -> None:
         self.n_rows = 0
-        self.rows: list[CostlyRow] = []
+        self.rows: list[LargeLoss] = []
 
     def room(self) -> NDArray[Any]:
         """Room for a kernel that looks for the costliest rows of a block."""
-        is_full = len(self.rows) == N_COSTLIEST
-        return counted_losses.room_for_largest(N_COSTLIEST, self.rows[-1].cost if is_full else -1.0)
+        is_full = len(self.rows) == N_LARGEST
+        return counted_losses.room_for_largest(N_LARGEST, self.rows[-1].log_loss if is_full else -1.0)
 
     def add(self, block: Block) -> None:
         """Take in a block."""
@@ -140,8 +140,8 @@ class CostliestWorkspace:
         forecast = forecast_of(block)
         found = [row_of(block, forecast, cost, place) for cost, place in kept.tolist() if place >= 0]
         if found:
-            self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_COSTLIEST]
+            self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_LARGEST]
 
-    def freeze(self) -> CostliestSummary:
+    def freeze(self) -> LargestLossesSummary:
         """The summary of the blocks that were added."""
-        return CostliestSummary(self.n_rows, tuple(self.rows))
+        return LargestLossesSummary(self.n_rows, tuple(self.rows))
