@@ -54,7 +54,8 @@ class Calibration(Answer):
         the log loss.
     is_worthwhile : bool
         Whether the interval of `expected_reduction` excludes 0. If not, no improvement is shown on these rows,
-        which does not mean that there is none. Of answers that are picked because it does, what they promise is too much on average.
+        which does not mean that there is none. Of answers that are picked because it does, what they promise is too
+        much on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float

@@ -117,7 +117,8 @@ def compare(
     order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
     Hall's transformation, else with Student's t and effective numbers (docs/inference.md). With `order` they still take
     rows (or clusters) as independent; `sequential.autocorrelation_robust` is the interval that lets rows of a
-    period, and neighbouring periods, depend on each other, and a caution says where it shows that the others are too narrow. With `cv` the cost
+    period, and neighbouring periods, depend on each other, and a caution says where it shows that the others are too
+    narrow. With `cv` the cost
     is that of the fits, and intervals of losses and leads are those of models trained on about as many rows as those of
     the folds were, over new rows of training and of judging; of folds in the order of time those of these very models.
 
