@@ -67,8 +67,18 @@ def adding_digits(total: float, members: Sequence[float], least: int = 4) -> int
 
 
 def interval(low: float, high: float, digits: int) -> str:
-    """`[0.6096, 0.6289]`."""
-    return f"[{fixed(low, digits)}, {fixed(high, digits)}]"
+    """`0.6096–0.6289`, which stands under a heading "95% CI" or after these words."""
+    return f"{fixed(low, digits)}–{fixed(high, digits)}"
+
+
+def confidence(low: float, high: float, digits: int) -> str:
+    """`95% CI 0.6096–0.6289`."""
+    return f"95% CI {interval(low, high, digits)}"
+
+
+def percent(share: float, digits: int) -> str:
+    """`9.3%` of a share of 0.093."""
+    return f"{fixed(100 * share, digits)}%"
 
 
 def value_text(value: Any) -> str:
