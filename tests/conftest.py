@@ -28,8 +28,8 @@ OLDEST_JAVA = 17
 def java_is_missing() -> bool:
     """Whether there is no Java that runs Spark. Where `.ci/run` asks for engines, missing is an error."""
     java = shutil.which("java")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True).stderr if java else ""
-    found = re.search(r'version "(\d+)', said)
+    message = subprocess.run([java, "-version"], capture_output=True, text=True).stderr if java else ""
+    found = re.search(r'version "(\d+)', message)
     is_missing = found is None or int(found[1]) < OLDEST_JAVA
     assert not (is_missing and os.environ.get("LOGLOSS_TEST_ENGINES")), "Spark must be tested here, and needs Java"
     return is_missing

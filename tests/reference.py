@@ -167,9 +167,9 @@ def divergences(q: Floats, p: Floats) -> list[float]:
     with mpmath.workprec(1200):
         for a, b in zip(q, p, strict=True):
             total = mpmath.mpf(0)
-            for truth, said in ((mpmath.mpf(a), mpmath.mpf(b)), (1 - mpmath.mpf(a), 1 - mpmath.mpf(b))):
+            for truth, message in ((mpmath.mpf(a), mpmath.mpf(b)), (1 - mpmath.mpf(a), 1 - mpmath.mpf(b))):
                 if truth > 0:
-                    total += truth * mpmath.log(truth / said) if said > 0 else mpmath.inf
+                    total += truth * mpmath.log(truth / message) if message > 0 else mpmath.inf
             found.append(float(total))
     return found
 

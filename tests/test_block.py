@@ -37,8 +37,8 @@ def block_of(first_row=0, place=None, **columns) -> Block:
 
 
 def test_a_probability_above_one_is_named_with_its_row_and_a_way_out():
-    said = refused([0, 1, 1], [0.5, 1.2, 1.3])
-    assert said == (
+    message = refused([0, 1, 1], [0.5, 1.2, 1.3])
+    assert message == (
         "`y_proba` must lie in [0, 1]; row 1 has 1.2 (2 such rows in this block). "
         "If it holds log-odds, pass it as `y_logit`."
     )
@@ -108,9 +108,9 @@ def test_inputs_are_never_changed():
 
 def test_two_columns_that_do_not_add_up_to_one_are_refused_and_never_renormalised():
     """scikit-learn only warns (scikit-learn#24515, PR#25299)."""
-    said = refused([1], [[0.2, 0.3]])
-    assert "must add up to 1 within 1e-6; row 0 has 0.3." in said
-    assert "Beside it stands 0.2: together 0.5. Nothing is renormalised." in said
+    message = refused([1], [[0.2, 0.3]])
+    assert "must add up to 1 within 1e-6; row 0 has 0.3." in message
+    assert "Beside it stands 0.2: together 0.5. Nothing is renormalised." in message
 
 
 def test_two_columns_may_miss_one_by_the_rounding_of_float32():
@@ -169,23 +169,23 @@ def test_any_real_logit_is_taken_and_only_nan_is_refused():
 
 
 def test_one_forecast_is_not_given_twice():
-    said = refused([1], [0.5], y_logit=[0.0])
-    assert said == "pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast."
+    message = refused([1], [0.5], y_logit=[0.0])
+    assert message == "pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast."
 
 
 @pytest.mark.parametrize("verb", [log_loss, measure, surprisal])
 def test_a_missing_forecast_is_asked_for(verb):
-    said = refused([1, 0], verb=verb)
-    assert "`y_proba`" in said
-    assert "`y_logit`" in said
+    message = refused([1, 0], verb=verb)
+    assert "`y_proba`" in message
+    assert "`y_logit`" in message
 
 
 # Missing values.
 
 
 def test_nan_and_none_are_one_thing_and_an_error_with_a_way_out():
-    said = refused([1, np.nan, 0, np.nan], [0.5] * 4)
-    assert said == (
+    message = refused([1, np.nan, 0, np.nan], [0.5] * 4)
+    assert message == (
         "`y_true` must hold a value; row 1 has none (2 such rows in this block). "
         'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
     )
@@ -209,8 +209,8 @@ def test_a_bad_value_after_dropped_rows_is_named_by_its_own_number():
 
 
 def test_all_rows_missing_is_an_error_that_says_so():
-    said = refused([np.nan, np.nan], [0.5, 0.5], missing="drop")
-    assert said == "expected at least one row with every value; all 2 rows lack one."
+    message = refused([np.nan, np.nan], [0.5, 0.5], missing="drop")
+    assert message == "expected at least one row with every value; all 2 rows lack one."
 
 
 def test_missing_is_error_or_drop():
@@ -255,9 +255,9 @@ def test_what_lies_beneath_a_mask_is_never_looked_at(role, beneath):
 
 @pytest.mark.parametrize("weight", [-0.5, -5e-324, np.inf, -np.inf])
 def test_negative_and_infinite_weights_are_refused(weight):
-    said = refused([1, 0], [0.5, 0.5], sample_weight=[1, weight])
-    assert said.startswith("`sample_weight` must be finite and at least 0; row 1 has ")
-    assert said.endswith("A row of weight 0 counts as no row.")
+    message = refused([1, 0], [0.5, 0.5], sample_weight=[1, weight])
+    assert message.startswith("`sample_weight` must be finite and at least 0; row 1 has ")
+    assert message.endswith("A row of weight 0 counts as no row.")
 
 
 def test_weight_zero_hides_whatever_else_the_row_holds():
@@ -266,16 +266,16 @@ def test_weight_zero_hides_whatever_else_the_row_holds():
 
 
 def test_all_weights_zero_is_an_error_that_says_so():
-    said = refused([1, 0], [0.5, 0.5], sample_weight=[0, 0])
-    assert said == "expected at least one row with a weight above 0; all 2 rows have weight 0."
+    message = refused([1, 0], [0.5, 0.5], sample_weight=[0, 0])
+    assert message == "expected at least one row with a weight above 0; all 2 rows have weight 0."
 
 
 @pytest.mark.parametrize("count", [-1, 0.5, 2.0**60, np.inf])
 def test_counts_are_whole_and_not_negative(count):
-    said = refused([1, 0], [0.5, 0.5], counts=[1, count])
-    assert said.startswith("`counts` must hold whole numbers from 0 to 2^")
-    assert "; row 1 has " in said
-    assert said.endswith("Weights that are not whole numbers are `sample_weight`.")
+    message = refused([1, 0], [0.5, 0.5], counts=[1, count])
+    assert message.startswith("`counts` must hold whole numbers from 0 to 2^")
+    assert "; row 1 has " in message
+    assert message.endswith("Weights that are not whole numbers are `sample_weight`.")
 
 
 def test_counts_never_overflow():
@@ -293,9 +293,9 @@ def test_counts_never_overflow():
 @pytest.mark.parametrize("role", ["sample_weight", "counts"])
 def test_text_that_reads_as_nan_is_no_number(role):
     """A weight of nan would make the row vanish, or the mean nan."""
-    said = refused([1, 0], [0.5, 0.25], **{role: np.array([1, "nan"], object)})
-    assert f"`{role}` must hold " in said
-    assert "row 1" in said
+    message = refused([1, 0], [0.5, 0.25], **{role: np.array([1, "nan"], object)})
+    assert f"`{role}` must hold " in message
+    assert "row 1" in message
 
 
 # Labels.
@@ -331,14 +331,14 @@ def test_labels_of_a_block_are_bytes_where_all_are_hard():
 
 @pytest.mark.parametrize("labels", [[0, 2], [1, 2], [-1, 0], [-1, 0.5], [0, 1, -1], [0.5, 1.5], [-2, 1], [0, np.inf]])
 def test_other_numbers_are_not_labels(labels):
-    said = refused(labels, [0.5] * len(labels))
-    assert said.startswith("`y_true` must be 0 or 1")
+    message = refused(labels, [0.5] * len(labels))
+    assert message.startswith("`y_true` must be 0 or 1")
 
 
 def test_a_wrong_label_is_named_with_its_row():
-    said = refused([0, 1, 3, 4], [0.5] * 4)
-    assert said.startswith("`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (2 such rows")
-    assert 'Two classes with other names need `pos_label=`; y_true="stars >= 4" makes a label by comparison.' in said
+    message = refused([0, 1, 3, 4], [0.5] * 4)
+    assert message.startswith("`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (2 such rows")
+    assert 'Two classes with other names need `pos_label=`; y_true="stars >= 4" makes a label by comparison.' in message
 
 
 def test_two_other_classes_are_asked_for_the_positive_one():
@@ -346,8 +346,8 @@ def test_two_other_classes_are_asked_for_the_positive_one():
 
 
 def test_text_labels_need_the_positive_one():
-    said = refused(["spam", "ham", "spam"], [0.5] * 3)
-    assert said == (
+    message = refused(["spam", "ham", "spam"], [0.5] * 3)
+    assert message == (
         '`y_true` must be 0 or 1, or two classes with `pos_label`; found 2 values: "ham", "spam". '
         "Say which one is positive: `pos_label=`."
     )
@@ -356,8 +356,8 @@ def test_text_labels_need_the_positive_one():
 
 
 def test_a_third_class_is_refused_with_what_was_found():
-    said = refused(["a", "b", "c", "a"], [0.5] * 4, pos_label="a")
-    assert said == (
+    message = refused(["a", "b", "c", "a"], [0.5] * 4, pos_label="a")
+    assert message == (
         '`y_true` must be 0 or 1, or two classes with `pos_label`; found 3 values: "a", "b", "c". '
         'A comparison such as y_true="stars >= 4" makes two classes of many.'
     )
@@ -448,10 +448,10 @@ def test_a_column_of_exactly_that_name_wins(reviews):
 
 
 def test_text_is_compared_as_text_and_numbers_as_numbers(reviews):
-    said = refused(reviews, verb=measure, y_true="stars == 'many'", y_proba="p")
-    assert said == "column \"stars\" holds numbers and cannot be compared with text (stars == 'many')."
-    said = refused(reviews, verb=measure, y_true="label > 'a'", y_proba="p")
-    assert said == "text can be compared with == or != only; column \"label\" holds text (label > 'a')."
+    message = refused(reviews, verb=measure, y_true="stars == 'many'", y_proba="p")
+    assert message == "column \"stars\" holds numbers and cannot be compared with text (stars == 'many')."
+    message = refused(reviews, verb=measure, y_true="label > 'a'", y_proba="p")
+    assert message == "text can be compared with == or != only; column \"label\" holds text (label > 'a')."
     assert 'column "label" must hold numbers; row 0 has "normal."' in refused(
         reviews, verb=measure, y_true="label > 3", y_proba="p"
     )
@@ -463,10 +463,10 @@ def test_numbers_written_as_text_can_be_compared():
 
 def test_nothing_is_not_unequal_to_something():
     """A missing label must not pass a `!=`."""
-    said = refused({"label": ["a", None], "p": [0.5, 0.5]}, verb=measure, y_true="label != 'b'", y_proba="p")
-    assert 'column "label" must hold a value; row 1 has none.' in said
-    said = refused({"stars": [5.0, np.nan], "p": [0.5, 0.5]}, verb=measure, y_true="stars != 4", y_proba="p")
-    assert 'column "stars" must hold a value; row 1 has none.' in said
+    message = refused({"label": ["a", None], "p": [0.5, 0.5]}, verb=measure, y_true="label != 'b'", y_proba="p")
+    assert 'column "label" must hold a value; row 1 has none.' in message
+    message = refused({"stars": [5.0, np.nan], "p": [0.5, 0.5]}, verb=measure, y_true="stars != 4", y_proba="p")
+    assert 'column "stars" must hold a value; row 1 has none.' in message
 
 
 def test_comparisons_are_read_from_text():
@@ -496,8 +496,8 @@ def test_things_that_are_no_column_are_refused(labels, words):
 
 def test_text_probabilities_are_named_by_the_row_that_is_no_number(tmp_path):
     (tmp_path / "rows.csv").write_text("y,p\n1,0.5\n0,0.25\n1,half\n")
-    said = refused(str(tmp_path / "rows.csv"), verb=measure, y_true="y", y_proba="p")
-    assert said == 'column "p" must hold numbers; row 2 (line 4) of rows.csv has "half".'
+    message = refused(str(tmp_path / "rows.csv"), verb=measure, y_true="y", y_proba="p")
+    assert message == 'column "p" must hold numbers; row 2 (line 4) of rows.csv has "half".'
 
 
 @pytest.mark.parametrize(
@@ -509,9 +509,9 @@ def test_text_in_memory_is_no_number(text, role):
     given = {role: text} if role in ("y_proba", "y_logit") else {"y_proba": [0.5, 0.5], role: text}
     row, value = (1, "0.2") if not isinstance(text[0], str) else (0, "0.9")
     for verb in (log_loss, measure):
-        said = refused([1, 0], verb=verb, **given)
-        assert said.startswith(f'`{role}` must hold numbers; row {row} has "{value}"')
-        assert said.endswith("It is text: make numbers of it first.")
+        message = refused([1, 0], verb=verb, **given)
+        assert message.startswith(f'`{role}` must hold numbers; row {row} has "{value}"')
+        assert message.endswith("It is text: make numbers of it first.")
     frame = pd.DataFrame({"y": [1, 0], "p": [0.5, 0.5], "text": text})
     named = {"y_proba": "p", role: "text"} if role != "y_logit" else {role: "text"}
     if all(isinstance(each, str) for each in text):
@@ -519,8 +519,8 @@ def test_text_in_memory_is_no_number(text, role):
 
 
 def test_text_labels_need_their_positive_class():
-    said = refused(["1", "0"], [0.5, 0.5])
-    assert said.endswith('found 2 values: "0", "1". Say which one is positive: `pos_label=`.')
+    message = refused(["1", "0"], [0.5, 0.5])
+    assert message.endswith('found 2 values: "0", "1". Say which one is positive: `pos_label=`.')
     assert log_loss(["1", "0"], [0.5, 0.5], pos_label="1") == LN2
 
 

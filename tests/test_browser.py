@@ -111,7 +111,7 @@ def opened(browser, files):
     assert heard == []
 
 
-def said(page, name):
+def message(page, name):
     """What is read aloud beside a slider."""
     return page.locator(f"#{name}-box .live").inner_text()
 
@@ -134,17 +134,17 @@ def test_the_slider_moves_what_is_said_and_kl_vanishes_at_the_truth(opened, file
     assert_at_frame(page, moves, first)
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert said(page, "say") == sentences[first + 1]
+    assert message(page, "say") == sentences[first + 1]
     assert_at_frame(page, moves, first + 1)
     truth = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Saying 0.7 "))
     slider.fill(str(truth))
-    assert said(page, "say") == "Saying 0.7 where 0.7 is true costs 0.6109 = 0.6109 entropy + 0.0000 KL."
+    assert message(page, "say") == "Saying 0.7 where 0.7 is true costs 0.6109 = 0.6109 entropy + 0.0000 KL."
     assert slider.get_attribute("aria-valuetext") == "p = 0.7"
     assert_at_frame(page, moves, truth)
     half = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Saying 0.5 "))
     slider.fill(str(half))
     both, own = logloss.cross_entropy(0.7, 0.5), logloss.entropy(0.7)
-    assert f"costs {both:.6f} = {own:.6f} entropy + {both - own:.6f} KL." in said(page, "say")
+    assert f"costs {both:.6f} = {own:.6f} entropy + {both - own:.6f} KL." in message(page, "say")
 
 
 def test_training_is_replayed_pass_by_pass(opened, files):
@@ -155,15 +155,15 @@ def test_training_is_replayed_pass_by_pass(opened, files):
     slider.focus()
     page.keyboard.press("Home")
     for k, each in enumerate(model.passes):
-        assert f"Pass {k + 1} of {len(model.passes)}" in said(page, "pass")
-        assert f"costs {each.log_loss:.4f} nats" in said(page, "pass")
+        assert f"Pass {k + 1} of {len(model.passes)}" in message(page, "pass")
+        assert f"costs {each.log_loss:.4f} nats" in message(page, "pass")
         assert_at_frame(page, moves, k)
         page.keyboard.press("ArrowRight")
     page.clock.install()
     page.get_by_role("button", name="Play").click()
-    assert said(page, "pass").startswith("Pass 1 of ")
+    assert message(page, "pass").startswith("Pass 1 of ")
     page.clock.run_for(60_000)
-    assert said(page, "pass").startswith(f"Pass {len(model.passes)} of ")
+    assert message(page, "pass").startswith(f"Pass {len(model.passes)} of ")
 
 
 def test_without_script_every_picture_and_number_is_there(opened, files):

@@ -272,9 +272,9 @@ def test_no_map_ever_decreases(method, truth):
     y = np.concatenate([y, [1, 0, 0, 1]])
     c = calibrate(y, p, method=method)
     grid = np.concatenate([[0.0, 5e-324, 1e-300], expit(np.linspace(-30, 30, 4001)), [1 - 2.0**-53, 1.0]])
-    said = c.apply(np.sort(grid))
+    message = c.apply(np.sort(grid))
     # The last bit of a logistic function may fall.
-    assert (np.diff(said) >= -2e-16).all()
+    assert (np.diff(message) >= -2e-16).all()
     assert (np.diff(c.apply_logit(np.linspace(-900, 900, 4001))) >= -1e-12).all()
 
 
@@ -335,10 +335,10 @@ def test_whatever_is_lawful_is_calibrated(table, method):
     json.loads(json.dumps(c.to_dict(), allow_nan=False))
     assert bytes_of_fitted(fitted_of_fields(document_of(bytes_of_fitted(c), "c"), "c")) == bytes_of_fitted(c)
     z = np.array([-math.inf, -1e300, -800.0, -40.0, -1.0, -1e-300, 0.0, 1e-5, 1.0, 40.0, 1e60, math.inf])
-    said = c.apply_logit(z)
-    assert not np.isnan(said).any()
+    message = c.apply_logit(z)
+    assert not np.isnan(message).any()
     # Logarithms of equal shares, by NumPy and by C, may differ in the last place.
-    assert (said[1:] >= said[:-1] - 1e-15 * np.minimum(np.abs(said[:-1]), 1e9)).all()
+    assert (message[1:] >= message[:-1] - 1e-15 * np.minimum(np.abs(message[:-1]), 1e9)).all()
     if c.method != "identity" and "no other to judge" not in c.expected_reduction.reason:
         assert math.isfinite(c.log_loss_after)
 
@@ -507,7 +507,7 @@ def test_probabilities_next_to_0_and_1_keep_their_digits():
     [
         (lambda c: c.apply([0.2, 1.2]), r"`y_proba` must lie in \[0, 1\]; row 1 has 1\.2\. .*apply_logit"),
         (lambda c: c.apply(["a"]), "`y_proba` must hold numbers"),
-        (lambda c: calibrate(Y, P, method="spline"), '`method` must be auto, nothing, mixture, .*; got "spline"'),
+        (lambda c: calibrate(Y, P, method="spline"), '`method` must be auto, identity, mixture, .*; got "spline"'),
         (lambda c: calibrate(Y, P, n_folds=1), "`n_folds` must be at least 2; got 1"),
         (lambda c: calibrate(measure(Y, P), P), "a measurement is complete: leave out `y_proba`"),
         (lambda c: calibrate(measure(Y, P), negatives_kept=0.1), "measure with `negatives_kept`"),
@@ -560,7 +560,7 @@ def changed(**fields):
     ("fields", "message"),
     [
         ({"surprise": 1}, "c.json holds fields that are not known: surprise"),
-        ({"map__method": "spline"}, 'one of the methods nothing, .* in map: method; got "spline"'),
+        ({"map__method": "spline"}, 'one of the methods identity, .* in map: method; got "spline"'),
         ({"map__extra": 1}, 'holds "extra" in map'),
         ({"map__a": -1}, "map: a"),
         ({"map__a": None}, "map: a; got None"),
@@ -580,19 +580,19 @@ def changed(**fields):
         ({"is_exact": 1}, "true or false in is_exact"),
         ({"source": 3}, "a text in source"),
         ({"negatives_kept": 0}, "a share in"),
-        ({"saves__low": "x"}, "a number in saves: low"),
+        ({"expected_reduction__low": "x"}, "a number in expected_reduction: low"),
         ({"candidates__method": ["spline"]}, "differ in length"),
         ({"notes": [1]}, "a list of texts"),
         ({"n_rows": 10**30}, "a whole number of at least 0 in n_rows"),
         ({"n_rows": 0}, "a whole number of at least 1 in n_rows"),
-        ({"requested": "spline"}, "a method in asked"),
+        ({"requested": "spline"}, "a method in requested"),
         ({"map__method": ["isotonic"]}, "a text in map: method"),
         ({"candidates__method": [["isotonic"]]}, "a list of texts in candidates: method"),
         ({"log_loss": -0.5}, "at least 0 in log_loss"),
         ({"log_loss": [0.5]}, "a number in log_loss"),
-        ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in saves"),
+        ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in expected_reduction"),
         ({"candidates": {"method": ["platt"]}}, "the columns method, log_loss_nats, .* in candidates"),
-        ({"saves__low": 9.0}, "an interval around its value in saves"),
+        ({"expected_reduction__low": 9.0}, "an interval around its value in expected_reduction"),
         ({"map__kind": "line"}, "scoremap or stackedmap in map: kind"),
     ],
 )
@@ -604,7 +604,7 @@ def test_a_file_that_was_tampered_with_is_refused(fields, message):
 def test_a_missing_field_is_damage():
     written = changed()
     del written["expected_reduction"]
-    with pytest.raises(DataError, match='the file has no "saves"'):
+    with pytest.raises(DataError, match='the file has no "expected_reduction"'):
         fitted_of_fields(written, "c.json")
 
 
@@ -656,8 +656,8 @@ def test_a_calibration_remembers_the_correction_of_its_measurement(tmp_path):
     m = measure(Y, P, negatives_kept=0.25)
     c = calibrate(m, method="identity")
     c.save(tmp_path / "c.json")
-    said = load(tmp_path / "c.json").apply([0.5, 0.0, 1.0])
-    assert said == pytest.approx([0.2, 0.0, 1.0], abs=1e-15)
+    message = load(tmp_path / "c.json").apply([0.5, 0.0, 1.0])
+    assert message == pytest.approx([0.2, 0.0, 1.0], abs=1e-15)
 
 
 def test_what_is_repaired_is_not_clipped_to_0():

@@ -46,9 +46,9 @@ def test_it_is_the_map_of_what_the_classifier_says_of_rows_it_has_not_seen():
     unseen = cross_val_predict(GaussianNB(), X, Y, cv=StratifiedKFold(5), method="predict_proba")[:, 1]
     right = calibrate((Y == "yes").astype(int), unseen, method="platt")
     assert mine.calibration_ == right
-    said = right.apply(GaussianNB().fit(X, Y).predict_proba(X)[:, 1])
-    assert mine.predict_proba(X)[:, 1].tolist() == said.tolist()
-    assert (mine.predict(X) == np.where(said > 0.5, "yes", "no")).all()
+    message = right.apply(GaussianNB().fit(X, Y).predict_proba(X)[:, 1])
+    assert mine.predict_proba(X)[:, 1].tolist() == message.tolist()
+    assert (mine.predict(X) == np.where(message > 0.5, "yes", "no")).all()
     assert mine.classes_.tolist() == ["no", "yes"]
 
 

@@ -17,8 +17,8 @@ def test_nothing_is_said_where_there_is_enough():
 
 def test_what_is_too_little_is_named_with_its_figure():
     assert caution_of(2_000.0, 34.0, "positives", None) == "intervals may be too narrow: 34 positives (below 50)"
-    said = caution_of(499.98, 1.0, "negatives", 12.5)
-    assert said == "intervals may be too narrow: 499.9 effective rows (below 500), 1 negative (below 50)"
+    message = caution_of(499.98, 1.0, "negatives", 12.5)
+    assert message == "intervals may be too narrow: 499.9 effective rows (below 500), 1 negative (below 50)"
 
 
 def test_of_few_clusters_no_interval_can_be_trusted():

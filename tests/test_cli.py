@@ -186,7 +186,7 @@ def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "predicted"),
+    ("words", "message"),
     [
         (["-y", "y"], "name the forecast: -p COL"),
         (["-y", "y", "-p", "p", "-z", "z"], "(one of them)"),
@@ -196,10 +196,10 @@ def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
         (["-p", "p"], "--y-true"),
     ],
 )
-def test_usage_errors_leave_with_two(run, csv, words, said):
+def test_usage_errors_leave_with_two(run, csv, words, message):
     code, _, err = run("measure", csv, *words)
     assert code == 2
-    assert said in err
+    assert message in err
 
 
 def test_a_missing_file_is_a_usage_error(run):
@@ -506,7 +506,7 @@ def test_an_output_beside_the_rows_that_is_none_of_them_is_written(run, inputs):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="redirections of POSIX")
 @pytest.mark.parametrize(
-    ("words", "file", "predicted"),
+    ("words", "file", "message"),
     [
         ("measure preds.csv -y y -p p --html x", "x", "x would overwrite what is written to standard output"),
         ("measure preds.csv -y y -p p", "preds.csv", "standard output would overwrite what is read"),
@@ -514,12 +514,12 @@ def test_an_output_beside_the_rows_that_is_none_of_them_is_written(run, inputs):
         ("predict m.json d -o -", "d/1.parquet", "standard output would overwrite what is read"),
     ],
 )
-def test_what_goes_to_standard_output_takes_the_place_of_no_file(inputs, words, file, said):
+def test_what_goes_to_standard_output_takes_the_place_of_no_file(inputs, words, file, message):
     """`>> FILE`: what `> FILE` empties is lost before the command begins."""
     with open(file, "ab") as out:
         done = subprocess.run([sys.executable, "-m", "logloss", *words.split()], stdout=out, stderr=subprocess.PIPE)
     assert done.returncode == 2
-    assert said in done.stderr.decode()
+    assert message in done.stderr.decode()
     if file == "x":
         pathlib.Path(file).unlink()
 
@@ -593,7 +593,7 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
 
 
 @pytest.mark.parametrize(
-    ("days", "code", "predicted"),
+    ("days", "code", "message"),
     [
         (["2024-01-01"] * 100, 0, "1 period"),
         (list(range(100)), 0, "100 periods"),
@@ -603,14 +603,14 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
         (["2024-01-01", *range(99)], 3, 'column "day" must hold numbers, or text'),
     ],
 )
-def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code, said):
+def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code, message):
     path = tmp_path / "days.csv"
     lines = RIVALS.splitlines()
     rows = [",".join((*line.split(",")[:3], str(day))) for line, day in zip(lines[1:], days, strict=True)]
     path.write_text("\n".join(["y,old,new,day", *rows]))
     found = run("compare", path, "-y", "y", "-p", "old", "-p", "new", "--order", "day")
     assert found[0] == code
-    assert said in found[1] + found[2]
+    assert message in found[1] + found[2]
 
 
 def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
@@ -691,9 +691,9 @@ def forecasts(tmp_path, slope):
 def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path):
     path = forecasts(tmp_path, 0.4)
     _, out, _ = run("measure", path, "-y", "y", "-p", "p", "--negatives-kept", "0.9")
-    *_, said, command = out.rstrip().splitlines()
-    assert said.startswith("Recalibrating is expected to save 0.")
-    assert said.endswith("% of the loss:")
+    *_, message, command = out.rstrip().splitlines()
+    assert message.startswith("Recalibrating is expected to save 0.")
+    assert message.endswith("% of the loss:")
     assert command == f"  logloss calibrate {path} -y y -p p --negatives-kept 0.9 -o calibration.json"
     code, shown, _ = run(*command.split()[1:-1], tmp_path / "c.json")
     assert code == 0

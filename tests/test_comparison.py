@@ -614,7 +614,7 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "predicted"),
+    ("arguments", "message"),
     [
         (([1, 0], {"a": [0.5, 0.5]}), 'comparing needs two forecasts or more; got one, "a"'),
         (([1, 0], None), "comparing needs two forecasts or more; got none"),
@@ -625,8 +625,8 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
         (([1, 0], 3.0), "the forecasts must be a dict of names and arrays"),
     ],
 )
-def test_wrong_arguments_are_refused_with_the_way_out(arguments, said):
-    with pytest.raises(DataError, match=re.escape(said)):
+def test_wrong_arguments_are_refused_with_the_way_out(arguments, message):
+    with pytest.raises(DataError, match=re.escape(message)):
         logloss.compare(*arguments)
 
 
@@ -682,8 +682,8 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     day = np.arange(3000) // 10
     text = repr(logloss.compare(y, {"p": p, "q": q}, order=day, by=day % 3))
     first = text.splitlines()[0]
-    said = r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; the confidence sequence "
-    assert re.fullmatch(said + r"(first excluded 0 at \d+ and still does|does not exclude 0)", first)
+    message = r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; the confidence sequence "
+    assert re.fullmatch(message + r"(first excluded 0 at \d+ and still does|does not exclude 0)", first)
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
         for name in ("  discrimination", "+ miscalibration", "= lead over q")

@@ -143,12 +143,12 @@ def test_labels_reach_the_estimator_as_they_came(labels):
     positive = labels[Y == 1].tolist()[0]
     weighted = LogisticRegression(class_weight={labels[Y == 1][0]: 3.0, labels[Y == 0][0]: 1.0})
     mine = measure(labels, weighted, X=X, cv=KFold(4), pos_label=positive)
-    said = np.empty(N)
+    message = np.empty(N)
     for train, test in KFold(4).split(X):
         # Not cross_val_predict, which numbers the classes.
         model = clone(weighted).fit(X[train], labels[train])
-        said[test] = model.predict_proba(X[test])[:, model.classes_.tolist().index(positive)]
-    assert mine.log_loss == log_loss(Y, said)
+        message[test] = model.predict_proba(X[test])[:, model.classes_.tolist().index(positive)]
+    assert mine.log_loss == log_loss(Y, message)
     assert mine.base_rate == Y.mean()
 
 
@@ -160,12 +160,12 @@ def test_minus_one_and_one_are_labels_too():
 def test_weights_go_to_the_fit_and_to_the_measurement(model):
     w = RANDOM.lognormal(size=N)
     scaled = [name for name in model.get_params() if name == "steps"]
-    said = np.empty(N)
+    message = np.empty(N)
     for train, test in FIVE.split(X, Y):
         fit = {"pipeline__logisticregression__sample_weight": w[train]} if scaled else {"sample_weight": w[train]}
-        said[test] = clone(model).fit(X[train], Y[train], **fit).predict_proba(X[test])[:, 1]
+        message[test] = clone(model).fit(X[train], Y[train], **fit).predict_proba(X[test])[:, 1]
     mine = measure(Y, model, X=X, cv=FIVE, sample_weight=w)
-    assert mine.summary == measure(Y, said, sample_weight=w).summary
+    assert mine.summary == measure(Y, message, sample_weight=w).summary
     assert mine.log_loss.high - mine.log_loss.low > 0
     assert compare(Y, {"a": model, "b": GaussianNB()}, X=X, cv=FIVE, sample_weight=w).log_losses["a"] == mine.log_loss
 
@@ -210,8 +210,8 @@ def test_rows_without_a_label_are_left_out_and_counted():
 def test_clusters_stay_whole():
     mine = measure(FRAME, PLAIN, y_true="won", features=["a"], cluster="user", cv=4)
     splitter = StratifiedGroupKFold(4, shuffle=True, random_state=0)
-    said = out_of_fold(PLAIN, splitter, features=X[:, :1], groups=USERS)
-    assert mine.summary == measure(FRAME, said, y_true="won", cluster="user").summary
+    message = out_of_fold(PLAIN, splitter, features=X[:, :1], groups=USERS)
+    assert mine.summary == measure(FRAME, message, y_true="won", cluster="user").summary
     assert mine.folds.caution == ""
     # A splitter is given them, and one that pays no heed is told of.
     assert measure(Y, PLAIN, X=X, cluster=USERS, cv=GroupKFold(4)).folds.caution == ""
@@ -225,12 +225,12 @@ def test_folds_in_the_order_of_time_are_judged_by_models_of_earlier_periods(days
     frame = FRAME.iloc[shuffled].reset_index(drop=True)
     own = days if isinstance(days, str) else np.asarray(days)[shuffled]
     mine = measure(frame, PLAIN, y_true="won", features=["a", "b"], order=own, cv=5)
-    said = np.full(N, np.nan)
+    message = np.full(N, np.nan)
     for train, test in TimeSeriesSplit(5).split(np.arange(24)):
         old, new = np.isin(frame["day"], train), np.isin(frame["day"], test)
         model = clone(PLAIN).fit(frame.loc[old, ["a", "b"]], frame["won"][old])
-        said[new] = model.predict_proba(frame.loc[new, ["a", "b"]])[:, 1]
-    assert mine.log_loss == log_loss(frame["won"][~np.isnan(said)], said[~np.isnan(said)])
+        message[new] = model.predict_proba(frame.loc[new, ["a", "b"]])[:, 1]
+    assert mine.log_loss == log_loss(frame["won"][~np.isnan(message)], message[~np.isnan(message)])
     assert (mine.n_rows, mine.folds.n_left_out, mine.n_dropped) == (200, 40, 0)
     assert mine.folds.is_forward
     assert mine.folds.method == "rows"
@@ -238,7 +238,7 @@ def test_folds_in_the_order_of_time_are_judged_by_models_of_earlier_periods(days
         mine
     )
     # Its interval is that of the rows.
-    plain = measure(frame, said, y_true="won", missing="drop").log_loss
+    plain = measure(frame, message, y_true="won", missing="drop").log_loss
     assert (mine.log_loss.low, mine.log_loss.high) == (plain.low, plain.high)
 
 
@@ -285,14 +285,14 @@ def test_models_without_two_folds_are_those_of_scikit_learn():
     """By hand: the loss of each fold's rows by a model that has seen neither them nor another fold."""
     splits = list(FIVE.split(X, Y))
     found = measure(Y, PLAIN, X=X, cv=FIVE).folds
-    said = out_of_fold(PLAIN, FIVE)
+    message = out_of_fold(PLAIN, FIVE)
     for left_out, (_, gone) in enumerate(splits):
         moved = []
         for number, (train, test) in enumerate(splits):
             if number != left_out:
                 model = clone(PLAIN).fit(X[np.setdiff1d(train, gone)], Y[np.setdiff1d(train, gone)])
                 after = logloss.surprisal(Y[test], model.predict_proba(X[test])[:, 1])
-                moved += (after - logloss.surprisal(Y[test], said[test])).tolist()
+                moved += (after - logloss.surprisal(Y[test], message[test])).tolist()
         assert found.moves[left_out] == pytest.approx(np.mean(moved), abs=1e-14)
         assert found.noises[left_out] == pytest.approx(np.var(moved) / len(moved), rel=1e-10)
     assert measure(Y, PLAIN, X=X, cv=FIVE, leave_two_out=False).folds.moves == ()

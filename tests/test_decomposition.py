@@ -489,18 +489,18 @@ def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypa
     assert few <= 37
 
 
-@pytest.mark.parametrize(("n", "predicted", "ones"), [(12, (0.1, 0.4), (1, 5)), (17, (0.45, 0.55), (7, 9))])
-def test_outcomes_that_tie_with_what_was_found_show_as_much(n, said, ones):
+@pytest.mark.parametrize(("n", "message", "ones"), [(12, (0.1, 0.4), (1, 5)), (17, (0.45, 0.55), (7, 9))])
+def test_outcomes_that_tie_with_what_was_found_show_as_much(n, message, ones):
     """So many rows at each of two scores: all outcomes are known, many show what was found, to rounding. The share that
     shows as much is drawn within five standard errors."""
-    found = measure(np.concatenate([np.arange(n) < k for k in ones]), np.repeat(said, n)).miscalibration
+    found = measure(np.concatenate([np.arange(n) < k for k in ones]), np.repeat(message, n)).miscalibration
     right = 0.0
     for drawn in itertools.product(range(n + 1), repeat=2):
         shares = [k / n for k in drawn] if drawn[0] < drawn[1] else [sum(drawn) / (2 * n)] * 2
         excess = 0.0
-        for k, p, share in zip(drawn, said, shares, strict=True):
+        for k, p, share in zip(drawn, message, shares, strict=True):
             excess -= (k * math.log(p) + (n - k) * math.log1p(-p)) / (2 * n) + entropy_of(share) / 2
-        null_distribution = math.prod(stats.binom.pmf(k, n, p) for k, p in zip(drawn, said, strict=True))
+        null_distribution = math.prod(stats.binom.pmf(k, n, p) for k, p in zip(drawn, message, strict=True))
         right += null_distribution if excess >= found - 1e-9 else 0.0
     # What was found is one of the 201; where all show as much no draw may be lost.
     error = math.sqrt(max(right * (1 - right), 0.0) / 200)

@@ -364,11 +364,11 @@ def test_a_worker_without_logloss_says_how_to_install_it(module):
     )
     call = travel.carried(logloss.__version__ if module == "None" else "0.0.1")
     done = subprocess.run([sys.executable, "-c", code], input=cloudpickle.dumps(call), capture_output=True, check=True)
-    said = str(travel.opened(done.stdout).error)
-    assert ("cannot import logloss" if module == "None" else f"has logloss {logloss.__version__}") in said
-    assert f"pip install logloss=={logloss.__version__}" in said
+    message = str(travel.opened(done.stdout).error)
+    assert ("cannot import logloss" if module == "None" else f"has logloss {logloss.__version__}") in message
+    assert f"pip install logloss=={logloss.__version__}" in message
     # An answer of such a worker is the answer of all.
-    assert str(travel.opened(travel.merge_answers([done.stdout, done.stdout])).error) == said
+    assert str(travel.opened(travel.merge_answers([done.stdout, done.stdout])).error) == message
 
 
 def test_workers_of_dask_without_logloss_say_so(dask_client, folder):

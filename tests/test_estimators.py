@@ -185,10 +185,10 @@ def test_the_corrected_intercept_gives_the_probabilities_of_the_rows_as_they_cam
 
 
 def test_balanced_classes_need_no_warning():
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as message:
         warnings.simplefilter("always")
         logloss.LogisticRegression(class_weight="balanced").fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])
-    assert said == []
+    assert message == []
 
 
 def test_a_class_without_weight_is_refused():
@@ -201,7 +201,7 @@ def test_a_class_without_weight_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("options", "labels", "weights", "predicted"),
+    ("options", "labels", "weights", "message"),
     [
         ({"C": 0.0}, GREEN, None, "`C` must be a number above 0, or inf for no penalty; got 0.0."),
         ({"C": np.nan}, GREEN, None, "`C` must be a number above 0"),
@@ -215,8 +215,8 @@ def test_a_class_without_weight_is_refused():
         ({}, GREEN, np.ones(9), "inconsistent numbers of samples"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(options, labels, weights, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_fitted_is_refused(options, labels, weights, message):
+    with pytest.raises(ValueError, match=message):
         logloss.LogisticRegression(**options).fit(POINTS, labels, sample_weight=weights)
 
 

@@ -136,8 +136,8 @@ def test_a_signal_leaves_the_old_file_and_nothing_half_written(tmp_path, name, i
         while is_fed and process.poll() is None and time.monotonic() < until:
             process.stdin.write(b"0.5\n" * 50_000)
     assert process.wait(timeout=20) == 128 + number
-    said = "interrupted" if name == "SIGINT" else f"ended by {name}"
-    assert process.stderr.read().decode() == f"logloss: {said}\n"
+    message = "interrupted" if name == "SIGINT" else f"ended by {name}"
+    assert process.stderr.read().decode() == f"logloss: {message}\n"
     process.stderr.close()
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()

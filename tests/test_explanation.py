@@ -251,9 +251,9 @@ def area(mark):
 
 
 def test_kl_vanishes_exactly_where_prediction_meets_truth(page, again):
-    said = next(one for one in moves_of(page)["say"] if one[0].startswith("say-said"))[2]
+    message = next(one for one in moves_of(page)["say"] if one[0].startswith("say-said"))[2]
     found = []
-    for sentence in said:
+    for sentence in message:
         p, q, whole, _, kl = map(float, re.findall(r"\d+(?:\.\d+)?", sentence))
         assert q == again.rate
         assert whole == pytest.approx(cross_entropy(q, p), abs=HALF)

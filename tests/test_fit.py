@@ -502,9 +502,9 @@ def separated(*arguments, **options):
 
 def test_separated_labels_are_said_to_be():
     for labels, values in ((X > 0, X), (X <= 0, X), ([0, 1], [1.0, 2.0])):
-        model, said = separated(values, labels)
-        assert said.startswith('the labels are separated: "x" can tell all rows apart without fault')
-        assert "Pass l2=" in said
+        model, message = separated(values, labels)
+        assert message.startswith('the labels are separated: "x" can tell all rows apart without fault')
+        assert "Pass l2=" in message
         assert model.separation.is_complete
         assert model.separation.columns == ("x",)
         assert (model.log_loss, abs(slope(model))) == (0.0, math.inf)
@@ -517,12 +517,12 @@ def test_the_loss_of_partly_separated_labels_is_its_greatest_lower_bound():
 
     statsmodels (#39, #2282) and scikit-learn answer with a slope of about 10 to 20 and do not say why.
     """
-    model, said = separated([0.0] * 6 + [1.0] * 4, [0, 1, 0, 1, 0, 0, 1, 1, 1, 1])
+    model, message = separated([0.0] * 6 + [1.0] * 4, [0, 1, 0, 1, 0, 0, 1, 1, 1, 1])
     assert model.intercept == pytest.approx(-math.log(2), rel=1e-15)
     assert slope(model) == math.inf
     assert model.log_loss == pytest.approx(0.381908500976888, rel=1e-14)
-    assert "can tell 4 rows apart" in said
-    assert "as near to 0.3819 as one likes" in said
+    assert "can tell 4 rows apart" in message
+    assert "as near to 0.3819 as one likes" in message
     assert not model.separation.is_complete
     assert model.predict_proba([0.0, 1.0, -1.0]) == pytest.approx([1 / 3, 1.0, 0.0])
 
@@ -545,8 +545,8 @@ def test_a_level_without_a_positive_row_separates():
     """As in `y ~ city` where no row of one city is positive: that level goes to minus infinity, the others stay."""
     city = ["Bern"] * 6 + ["Chur"] * 4 + ["Genf"] * 5
     labels = [0, 1, 1, 0, 1, 0] + [0] * 4 + [1, 0, 0, 1, 1]
-    model, said = separated({"city": city}, labels)
-    assert '"city = Chur" can tell 4 rows apart' in said
+    model, message = separated({"city": city}, labels)
+    assert '"city = Chur" can tell 4 rows apart' in message
     assert model.coefficients == {"city = Chur": -math.inf, "city = Genf": pytest.approx(math.log(1.5))}
     assert model.intercept == pytest.approx(0.0, abs=1e-15)
 
@@ -665,8 +665,8 @@ def test_a_column_that_separates_is_seen_beside_a_value_that_is_far_away():
         [0, 1, 2, 3, 4, 5, 6, -1e18],
         [0, 1e-12, 2e-12, 3e-12, 1, 1e6, 1e12, -9e9],
     ):
-        model, said = separated(np.array(values, dtype=float), [0, 0, 0, 0, 1, 1, 1, 0])
-        assert '"x" can tell all rows apart' in said
+        model, message = separated(np.array(values, dtype=float), [0, 0, 0, 0, 1, 1, 1, 0])
+        assert '"x" can tell all rows apart' in message
         assert model.separation.is_complete
         assert model.log_loss == 0.0
         assert model.predict_proba(values).tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
@@ -817,12 +817,12 @@ def test_ctrl_c_does_not_wait_for_a_linear_program():
 def test_a_fit_that_is_stopped_early_says_how_far_it_is():
     with pytest.warns(logloss.ConvergenceWarning) as caught:
         model = logloss.fit(X, Y, max_passes=2)
-    said = str(caught[0].message)
-    assert said.startswith(
+    message = str(caught[0].message)
+    assert message.startswith(
         "stopped after 2 passes: not certified: the next step alone is expected to gain 0.06 nats per row; asked for "
         "was 1e-12."
     )
-    assert "Raise `max_passes`" in said
+    assert "Raise `max_passes`" in message
     assert len(model.passes) == 2
     with pytest.warns(logloss.ConvergenceWarning, match="stopped after 3 passes"):
         logloss.fit(X, Y, l2=1.0, max_passes=3)

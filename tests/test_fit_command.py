@@ -171,7 +171,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "predicted"),
+    ("words", "code", "message"),
     [
         (["fit", "CSV"], 2, "--y-true"),
         (["fit", "CSV", "-y", "label", "--features", "age", "--exclude", "pay"], 2, "give one of the two"),
@@ -196,10 +196,10 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         (["merge", "MODEL"], 3, "it holds a document, of a model or a calibration"),
     ],
 )
-def test_wrong_words_are_answered_in_words(run, csv, model_file, tmp_path, monkeypatch, words, code, said):  # noqa: F811
+def test_wrong_words_are_answered_in_words(run, csv, model_file, tmp_path, monkeypatch, words, code, message):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     found, _, err = run(*({"CSV": csv, "MODEL": model_file}.get(word, word) for word in words))
-    assert said in err
+    assert message in err
     assert found == code
     assert "Traceback" not in err
 

@@ -407,7 +407,7 @@ def test_what_a_group_adds_has_an_interval_as_wide_as_it_scatters():
 
 def test_what_a_group_adds_has_no_interval_where_the_loss_has_none():
     groups = measure([1, 0, 1, 0], [0.0, 0.4, 0.6, 0.5], by=list("aabb")).groups
-    assert all(math.isnan(value) for name in ("low", "high") for value in groups[f"adds_nats_{name}"])
+    assert all(math.isnan(value) for name in ("low", "high") for value in groups[f"contribution_nats_{name}"])
 
 
 @pytest.mark.parametrize("share", [0.3, 1 / 3, 0.9, 5e-324, 1 - 2.0**-53])

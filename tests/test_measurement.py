@@ -388,8 +388,8 @@ def test_infinity_comes_with_its_rows_and_what_is_left():
     assert (float(m.log_loss), m.n_infinite, m.first_infinite) == (math.inf, 1, "row 1")
     assert (m.log_loss_where_finite, m.log_loss.reason, float(m.skill)) == (0.0, "infinite", -math.inf)
     assert (m.log_loss_minus_expected, math.isnan(m.expected_z)) == (math.inf, True)
-    said = repr(m)
-    assert "1 of 4 rows was given probability 0 (first: row 1); 0.0000 without it" in said
+    message = repr(m)
+    assert "1 of 4 rows was given probability 0 (first: row 1); 0.0000 without it" in message
     many = measure([0, 0, 1, 1, 1], [1.0, 1.0, 1.0, 0.5, 0.0])
     assert "3 of 5 rows were given probability 0 (first: row 0); 0.3466 without them" in repr(many)
 
@@ -558,8 +558,8 @@ def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
     ({"counts": [2000, 1]}, ["2,001 rows", "counts as repeated rows"]),
 ])  # fmt: skip
 def test_the_header_says_what_was_measured(arguments, words):
-    said = repr(measure([1, 0], [0.5, 0.5], **arguments))
-    assert [each for each in words if each not in said] == []
+    message = repr(measure([1, 0], [0.5, 0.5], **arguments))
+    assert [each for each in words if each not in message] == []
 
 
 def test_the_positive_class_is_echoed():

@@ -129,9 +129,9 @@ def test_no_band_is_drawn_where_none_holds(options, reason):
 
 
 def test_the_strip_holds_all_rows(measured):
-    said = logloss.drawing(measured, "reliability").table("predicted")
-    assert sum(said["share_of_ones"]) == pytest.approx(measured.base_rate, abs=ROUNDING)
-    assert sum(said["share_of_zeros"]) == pytest.approx(1 - measured.base_rate, abs=ROUNDING)
+    message = logloss.drawing(measured, "reliability").table("predicted")
+    assert sum(message["share_of_ones"]) == pytest.approx(measured.base_rate, abs=ROUNDING)
+    assert sum(message["share_of_zeros"]) == pytest.approx(1 - measured.base_rate, abs=ROUNDING)
 
 
 def test_rare_events_are_drawn_in_log_odds():
@@ -347,7 +347,7 @@ def test_an_infinite_move_is_said_and_not_drawn():
 
 
 def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
-    message = r'a Measurement has no picture "pie"\. It has: reliability, parts, costliest, groups\.'
+    message = r'a Measurement has no picture "pie"\. It has: reliability, parts, largest_losses, groups\.'
     with pytest.raises(DataError, match=message):
         measured.plot("pie")
 

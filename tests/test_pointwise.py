@@ -57,9 +57,9 @@ def test_the_known_losses_are_known_rightly():
         for row in KNOWN["of_logit"]:
             u = mpmath.mpf(float(row["z"])) * (-1 if row["y"] else 1)
             if abs(u) < 750:
-                exact, said = mpmath.log1p(mpmath.exp(u)), mpmath.mpf(row["loss"])
+                exact, message = mpmath.log1p(mpmath.exp(u)), mpmath.mpf(row["loss"])
                 # Below the least normal float, a loss is written as the float it is rounded to.
-                if abs(exact - said) > max(1e-16 * exact, mpmath.mpf(2) ** -1075):
+                if abs(exact - message) > max(1e-16 * exact, mpmath.mpf(2) ** -1075):
                     wrong.append(row)
     assert wrong == []
 

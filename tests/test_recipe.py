@@ -320,9 +320,9 @@ def test_what_is_no_feature_is_listed_by_name_in_every_printed_model(form, tmp_p
     forms |= {"parquet": lambda: str(tmp_path / "rows.parquet")}
     model = logloss.fit(forms[form](), "label")
     assert model.design.columns == ("age", "city", "pay", "new")
-    for said in (repr(model), model._repr_html_(), model.to_html(), str(model.to_dict()["notes"])):
+    for message in (repr(model), model._repr_html_(), model.to_html(), str(model.to_dict()["notes"])):
         for name in names if form != "dict" else [n for n in names if n != "nothing"]:
-            assert f"{name} (" in said
+            assert f"{name} (" in message
     assert "city (excluded)" in repr(logloss.fit(people(), "label", exclude=["city"]))
 
 

@@ -204,9 +204,9 @@ HARD = {
 
 @pytest.mark.parametrize("name", HARD)
 def test_the_page_of_a_hard_answer_tells_the_truth(name):
-    labels, proba, options, said = HARD[name]
+    labels, proba, options, message = HARD[name]
     found = read(logloss.measure(labels, proba, **options).to_html())
-    assert said in " ".join(found.text)
+    assert message in " ".join(found.text)
     assert "nan" not in " ".join(found.text)
 
 
@@ -254,10 +254,10 @@ def test_the_page_of_a_hard_calibration_is_whole(name):
 def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
     c = logloss.calibrate(measured)
     text = " ".join(read(c.to_html()).text)
-    said = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
-    assert said in text
-    assert text.index(said) < text.index("What probabilities become") < text.index("Maps that were tried")
-    assert said in " ".join(read(measured.to_html()).text)
+    message = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
+    assert message in text
+    assert text.index(message) < text.index("What probabilities become") < text.index("Maps that were tried")
+    assert message in " ".join(read(measured.to_html()).text)
 
 
 def test_the_report_of_a_comparison_begins_with_who_is_better():
@@ -275,9 +275,9 @@ def test_the_report_of_a_difference_begins_with_the_move():
     old, new = (logloss.measure(*forecasts(800, seed=seed), by=names) for seed in (1, 2))
     d = logloss.diff(old, new)
     text = " ".join(read(d.to_html()).text)
-    said = repr(d).splitlines()[0].removeprefix("l")
-    assert f"L{said}." in text
-    assert text.index(said) < text.index("What moved the loss") < text.index("Groups")
+    message = repr(d).splitlines()[0].removeprefix("l")
+    assert f"L{message}." in text
+    assert text.index(message) < text.index("What moved the loss") < text.index("Groups")
     assert "<script" not in d._repr_html_()
     apart = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
     assert "up without limit" in " ".join(read(apart.to_html()).text)
@@ -286,9 +286,9 @@ def test_the_report_of_a_difference_begins_with_the_move():
 def test_the_report_of_a_plan_begins_with_the_rows():
     planned = logloss.plan(forecasts={HOSTILE[0]: [0.3, 0.6], "b": [0.4, 0.5]})
     text = " ".join(read(planned.to_html()).text)
-    said = repr(planned).splitlines()[0]
-    assert f"{said}." in text
-    assert text.index(said) < text.index("Power and number of rows") < text.index("What the forecasts expect")
+    message = repr(planned).splitlines()[0]
+    assert f"{message}." in text
+    assert text.index(message) < text.index("Power and number of rows") < text.index("What the forecasts expect")
     assert "<script" not in planned._repr_html_()
 
 
@@ -339,7 +339,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "predicted"),
+    ("words", "message"),
     [
         (["--plot", "f.gif"], "a picture is written to a file that ends in .pdf, .svg or .png; got f.gif."),
         (["--picture", "parts"], "--picture says what --plot FIGURE writes; name that file, too."),
@@ -347,11 +347,11 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
         (["--html", "preds.csv"], "preds.csv would overwrite what is read. Name another file."),
     ],
 )
-def test_a_report_that_cannot_be_written_is_refused_as_usage(run, csv, monkeypatch, words, said):
+def test_a_report_that_cannot_be_written_is_refused_as_usage(run, csv, monkeypatch, words, message):
     monkeypatch.chdir(csv.parent)
     code, err = run("measure", "preds.csv", "-y", "y", "-p", "p", *words)
     assert code == 2
-    assert said in err
+    assert message in err
 
 
 def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, tmp_path):

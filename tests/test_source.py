@@ -51,22 +51,22 @@ def test_two_names_are_a_pair():
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones(table):
-    said = refused(lambda: measure(table, y_true="clickd", y_proba="score"))
-    assert said == 'no column "clickd". The table has: clicked, score, weight. Did you mean "clicked"?'
-    said = refused(lambda: measure(table, y_true="clicked", y_proba="zzz"))
-    assert said == 'no column "zzz". The table has: clicked, score, weight.'
+    message = refused(lambda: measure(table, y_true="clickd", y_proba="score"))
+    assert message == 'no column "clickd". The table has: clicked, score, weight. Did you mean "clicked"?'
+    message = refused(lambda: measure(table, y_true="clicked", y_proba="zzz"))
+    assert message == 'no column "zzz". The table has: clicked, score, weight.'
 
 
 def test_names_of_columns_cannot_command_a_terminal():
-    said = refused(lambda: measure({"a\x1b[31m": [1], "p": [0.5]}, y_true="b\x1b]0;x", y_proba="p"))
-    assert "\x1b" not in said
+    message = refused(lambda: measure({"a\x1b[31m": [1], "p": [0.5]}, y_true="b\x1b]0;x", y_proba="p"))
+    assert "\x1b" not in message
 
 
 def test_lengths_that_differ_are_both_named(table):
-    said = refused(lambda: log_loss(np.ones(1000), np.full(999, 0.5)))
-    assert said == "`y_true` has 1,000 rows and `y_proba` has 999. They must describe the same rows."
-    said = refused(lambda: measure(table, y_true="clicked", y_proba=[0.5, 0.5]))
-    assert said == 'column "clicked" has 3 rows and `y_proba` has 2. They must describe the same rows.'
+    message = refused(lambda: log_loss(np.ones(1000), np.full(999, 0.5)))
+    assert message == "`y_true` has 1,000 rows and `y_proba` has 999. They must describe the same rows."
+    message = refused(lambda: measure(table, y_true="clicked", y_proba=[0.5, 0.5]))
+    assert message == 'column "clicked" has 3 rows and `y_proba` has 2. They must describe the same rows.'
     assert "has 2 rows" in refused(lambda: log_loss([1, 0], [0.5, 0.5], sample_weight=[1]))
 
 
@@ -77,14 +77,16 @@ def test_no_rows_are_an_error_that_says_so():
 
 
 def test_names_need_a_table():
-    said = refused(lambda: log_loss([1, 0], "score"))
-    assert said == '`y_proba` is the name "score", but no table is given. Pass the table first and `y_true=` as a name.'
+    message = refused(lambda: log_loss([1, 0], "score"))
+    assert (
+        message == '`y_proba` is the name "score", but no table is given. Pass the table first and `y_true=` as a name.'
+    )
     assert refused(lambda: measure("preds.csv")) == 'name the label column of "preds.csv": y_true="…".'
 
 
 def test_things_that_are_no_table_are_refused_with_what_is():
-    said = refused(lambda: measure(object(), y_true="y", y_proba="p"))
-    assert said == (
+    message = refused(lambda: measure(object(), y_true="y", y_proba="p"))
+    assert message == (
         "cannot read a table from object. Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or "
         "CSV files."
     )
@@ -206,8 +208,8 @@ def test_the_same_labels_in_another_order_are_a_warning_that_names_both(verb):
     frame, shuffled = given()
     with pytest.warns(UserWarning, match="the same index in another order; rows are taken by position") as caught:
         call(frame, shuffled)
-    [said] = {str(each.message) for each in caught if "same index" in str(each.message)}
-    assert said.startswith(names)
+    [message] = {str(each.message) for each in caught if "same index" in str(each.message)}
+    assert message.startswith(names)
     # Equal, of other labels, or without any: nothing is to be said.
     with warnings.catch_warnings(action="error"):
         for other in (frame, frame.copy(), shuffled.reset_index(drop=True), frame.set_index(frame.index + 100)):

@@ -373,7 +373,7 @@ def test_any_order_gives_the_same_sums(table_and_cuts, random):
     shuffled = merged(map(LossSummary.of, table.take(order).blocks(cuts)))
     whole = LossSummary.of(table.block())
     assert dataclasses.replace(shuffled, largest_losses=whole.largest_losses) == whole
-    assert [row.cost for row in shuffled.largest_losses.rows] == [row.cost for row in whole.largest_losses.rows]
+    assert [row.log_loss for row in shuffled.largest_losses.rows] == [row.log_loss for row in whole.largest_losses.rows]
 
 
 @pytest.mark.slow
@@ -461,7 +461,7 @@ def test_impossible_rows_do_not_poison_the_sums():
     assert summary.n_infinite == 2
     assert summary.log_loss == math.inf
     assert exact.rounded(summary.sum("c"), 1) == math.log(2)
-    assert [row.row for row in summary.largest_losses.rows if math.isinf(row.cost)] == [0, 2]
+    assert [row.row for row in summary.largest_losses.rows if math.isinf(row.log_loss)] == [0, 2]
 
 
 def test_no_rows_have_no_mean():

@@ -294,8 +294,8 @@ class Measurement(Answer):
         put_estimate(figures, "intercept", self.intercept)
         put_unlabelled(figures, self)
         for part in (1, 10):
-            share = getattr(self, f"share_of_costliest_{part}_percent")
-            put(figures, f"share_of_costliest_{part}_percent", share, "not known of soft labels and infinite losses")
+            share = getattr(self, f"loss_share_of_top_{part}_percent")
+            put(figures, f"loss_share_of_top_{part}_percent", share, "not known of soft labels and infinite losses")
         figures["largest_losses"] = [jsonable(row) for row in self.largest_losses]
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
