@@ -247,10 +247,10 @@ def test_groups_add_up_to_the_lead():
 def test_the_rows_furthest_apart_are_found():
     y, p, q = drawn(SEED, 300)
     d = losses_of(y, q) - losses_of(y, p)
-    apart = logloss.compare(y, {"p": p, "q": q}).pair.apart
+    largest = logloss.compare(y, {"p": p, "q": q}).pair.largest_differences
     order = np.argsort(-np.abs(d), kind="stable")[:10]
-    assert apart["row"] == order.tolist()
-    assert apart["delta_nats"] == pytest.approx(d[order].tolist(), rel=1e-9)
+    assert largest["row"] == order.tolist()
+    assert largest["delta_nats"] == pytest.approx(d[order].tolist(), rel=1e-9)
 
 
 def test_counts_are_repeated_rows():
