@@ -53,7 +53,7 @@ def test_measuring_prints_results_on_stdout_and_all_else_on_stderr(run, csv):
     assert code == 0
     assert out.startswith("4 rows of preds.csv · positive: y = 1 · intervals: 95 %, rows independent\n")
     assert "log loss" in out
-    assert err.startswith("4 distinct predictions kept: exact, no bins · ")
+    assert err.startswith("4 distinct predictions, kept exactly · ")
 
 
 def test_quiet_leaves_stderr_empty(run, csv):
@@ -140,7 +140,7 @@ def test_fail_if_leaves_with_one(run, csv):
     code, out, err = run(*words, "log_loss_nats > 0.1", "--fail-if", "brier > 9")
     assert code == 1
     assert "log loss" in out
-    assert "--fail-if holds: log_loss_nats > 0.1" in err
+    assert "--fail-if is true: log_loss_nats > 0.1" in err
     assert "brier" not in err
 
 
@@ -149,7 +149,7 @@ def test_a_figure_that_is_not_defined_fails(run, tmp_path):
     path.write_text("y,p\n1,0.9\n1,0.8\n")
     code, _, err = run("measure", path, "-y", "y", "-p", "p", "--fail-if", "skill < 0")
     assert code == 1
-    assert "--fail-if holds: skill < 0 (skill is not defined: one class" in err
+    assert "--fail-if is true: skill < 0 (skill is not defined: one class" in err
 
 
 @pytest.mark.parametrize("test", ["log_loss_nats > nan", "log_loss_nats < NaN", "brier == nan", "skill != nan"])
@@ -157,7 +157,7 @@ def test_a_comparison_with_nan_fails(run, csv, test):
     """A bound that a script has computed, and could not."""
     code, out, err = run("measure", csv, "-y", "y", "-p", "p", "--fail-if", test)
     assert (code, "log loss" in out) == (1, True)
-    assert f"--fail-if holds: {test}\n" in err
+    assert f"--fail-if is true: {test}\n" in err
 
 
 @pytest.mark.parametrize(
@@ -182,17 +182,17 @@ def test_infinities_and_truths_are_numbers_of_a_test(run, tmp_path, test, code):
 def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
     code, _, err = run("measure", csv, "-y", "y", "-p", "p", "--fail-if", f"{name} > 0")
     assert code == 2
-    assert f'--fail-if knows no figure "{name}".' in err
+    assert f'--fail-if: no figure "{name}".' in err
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-y", "y"], "name the forecast: -p COL"),
-        (["-y", "y", "-p", "p", "-z", "z"], "(one of them)"),
-        (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must read like "log_loss_nats > 0.36"'),
+        (["-y", "y"], "name the predictions by one of -p COL"),
+        (["-y", "y", "-p", "p", "-z", "z"], "name the predictions by one of"),
+        (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must be a comparison such as "log_loss_nats > 0.36"'),
         (["-y", "y", "-p", "p", "--fail-if", "log_loss > 1"], "Did you mean log_loss_nats?"),
-        (["-y", "y", "-p", "p", "--group", "yes"], "--group names values of one column: give --by once"),
+        (["-y", "y", "-p", "p", "--group", "yes"], "--group names values of one column: give --by exactly once"),
         (["-p", "p"], "--y-true"),
     ],
 )
@@ -636,7 +636,7 @@ def test_comparing_fails_by_its_figures(run, rivals):
     assert run(*words, "--fail-if", "change_nats > 0")[0] == 0
     code, _, err = run(*words, "--fail-if", "change_nats < 0")
     assert code == 1
-    assert "--fail-if holds: change_nats < 0" in err
+    assert "--fail-if is true: change_nats < 0" in err
     assert run("compare", rivals, "-y", "y", "-p", "old")[0] == 2
     assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "newer")[0] == 3
     assert run("compare", "no-such-file.csv", "-y", "y", "-p", "old", "-p", "new")[0] == 2

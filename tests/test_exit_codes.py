@@ -45,7 +45,7 @@ def test_an_answer_that_cannot_be_given_is_told_and_its_file_is_there(csv, tmp_p
 def test_standard_input_that_is_closed_is_a_matter_of_usage():
     done = bash('"$@" <&-', "measure", "-", *ASKED)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.endswith(b"Error: - is standard input, and that is closed.\n")
+    assert done.stderr.endswith(b"Error: - names standard input, which is closed.\n")
 
 
 def test_without_a_command_there_is_help_and_no_answer():
@@ -74,7 +74,7 @@ def test_a_test_fails_also_where_the_reader_has_enough(csv, reader):  # noqa: F8
     command = f'set -o pipefail; "$@" | {reader}'
     done = bash(command, "measure", csv, *ASKED, "--fail-if", "log_loss_nats > 0.1")
     assert done.returncode == 1
-    assert b"--fail-if holds: log_loss_nats > 0.1" in done.stderr
+    assert b"--fail-if is true: log_loss_nats > 0.1" in done.stderr
     assert bash(command, "measure", csv, *ASKED, "--fail-if", "log_loss_nats > 9").returncode == 0
 
 

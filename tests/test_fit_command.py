@@ -192,7 +192,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         ),
         (["predict", "MODEL", "CSV", "--negatives-kept", "2", "-o", "out.csv"], 3, "must be a share in (0, 1]; got 2"),
         (["predict", "MODEL", "CSV", "--keep", "town", "-o", "out.csv"], 3, 'no column "town"'),
-        (["measure", "CSV", "-y", "label", "--model", "MODEL", "-p", "age"], 2, "(one of them)"),
+        (["measure", "CSV", "-y", "label", "--model", "MODEL", "-p", "age"], 2, "name the predictions by one of"),
         (["merge", "MODEL"], 3, "it holds a document, of a model or a calibration"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logloss.cli.options import everywhere, fails_if, keywords, one_or_two, output, rows, seen
+from logloss.cli.options import everywhere, fail_if_option, keywords, one_or_two, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ METHODS = ["auto", "identity", "mixture", "shift", "temperature", "platt", "beta
 )
 @click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-fitting.")
 @output("CALIBRATION", "Write the calibration, as JSON.")
-@fails_if
+@fail_if_option
 @seen
 @everywhere
 @given_outputs

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.options import everywhere, fails_if, keywords, rows, saves_words, seen
+from logloss.cli.options import everywhere, fail_if_option, keywords, rows, seen, writes_result
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.text import counted
 
@@ -15,8 +15,8 @@ from logloss.text import counted
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true", "y_probas", "y_logits", "sample_weight", "counts", "pos_label", "by_delta", "cluster", "order")
 @rows("within", "missing", "no_header")
-@saves_words
-@fails_if
+@writes_result
+@fail_if_option
 @seen
 @everywhere
 @given_outputs
@@ -40,8 +40,8 @@ def compare(
 @click.command()
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
-@saves_words
-@fails_if
+@writes_result
+@fail_if_option
 @seen
 @everywhere
 @given_outputs

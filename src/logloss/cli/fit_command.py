@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from logloss.cli.inputs import split
-from logloss.cli.options import everywhere, fails_if, keywords, output, rows, seen
+from logloss.cli.options import everywhere, fail_if_option, keywords, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, stdout_named, to_stderr, to_stdout
 from logloss.text import counted
@@ -37,7 +37,7 @@ from logloss.text import counted
 @click.option("--tolerance", type=float, metavar="X", help="Asked of the certificate, in nats per row.")
 @click.option("--max-passes", type=int, metavar="N", help="Walks over the rows before giving up.")
 @rows("no_header")
-@fails_if
+@fail_if_option
 @output("MODEL", "Write the model, as JSON.")
 @seen
 @everywhere

@@ -8,22 +8,27 @@ from typing import Any
 import click
 
 from logloss.cli.inputs import typed
-from logloss.cli.options import everywhere, fails_if, keywords, one_or_two, rows, saves_summary, seen
+from logloss.cli.options import everywhere, fail_if_option, keywords, one_or_two, rows, seen, writes_summary
 from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_rows, given_outputs
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true", "y_proba", "y_logit")
-@click.option("--model", metavar="MODEL", help="A model that `fit -o` has written, instead of -p.")
+@click.option("--model", metavar="MODEL", help="Model written by `logloss fit -o`, instead of -p.")
 @rows("sample_weight", "counts", "pos_label", "by")
-@click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
+@click.option(
+    "--group", multiple=True, metavar="V", help="Group of --by to report (repeatable); all others are pooled."
+)
 @rows("cluster", "negatives_kept", "missing", "no_header")
 @click.option(
-    "--name", default="", metavar="TEXT", help="What the rows are called; equal samples merge only under names."
+    "--name",
+    default="",
+    metavar="TEXT",
+    help="Name of the rows. Samples that are equal row by row can only be merged under different names.",
 )
-@fails_if
-@saves_summary
+@fail_if_option
+@writes_summary
 @seen
 @everywhere
 @given_outputs
@@ -37,17 +42,21 @@ def measure(
     group: tuple[str, ...],
     **words: Any,
 ) -> None:
-    """Measure the predictions in Parquet or CSV files (or a folder, a glob, - for stdin)."""
+    """Measure the log loss of predictions in Parquet or CSV files.
+
+    FILE may be a folder, a glob, or - for standard input.
+    """
     if bool(y_proba) + (y_logit is not None) + (model is not None) != 1:
         raise click.UsageError(
-            "name the forecast: -p COL for probabilities, -z COL for log-odds, or --model FILE (one of them)."
+            "name the predictions by one of -p COL (probabilities), -z COL (log-odds) and --model FILE."
         )
     if len(y_proba) > 2:
         raise click.UsageError(
-            "-p is given once, for P(1), or twice, for P(0) and P(1). Several forecasters: logloss compare."
+            "give -p once, for the probability of class 1, or twice, for those of classes 0 and 1. "
+            "Several forecasters: logloss compare."
         )
     if group and len(words["by"]) != 1:
-        raise click.UsageError("--group names values of one column: give --by once.")
+        raise click.UsageError("--group names values of one column: give --by exactly once.")
     outputs.check(*files, model)
 
     from logloss import measurement
@@ -71,19 +80,19 @@ def measure(
         command = ""
     else:
         command = calibrating_rows(files, {"-y": y_true, "-p": y_proba, "-z": y_logit}, words)
-    kept = "distinct predictions kept: exact, no bins" if measured.is_exact else "bins of predictions: certified"
+    kept = "distinct predictions, kept exactly" if measured.is_exact else "bins of predictions"
     outputs.deliver(measured, f"{measured.n_scores:,} {kept}", advice=partial(advice_on, measured, command))
 
 
 @click.command()
 @click.argument("summaries", nargs=-1, required=True, metavar="SUMMARY...")
-@fails_if
-@saves_summary
+@fail_if_option
+@writes_summary
 @seen
 @everywhere
 @given_outputs
 def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
-    """Merge summaries that -o has written: to the bit what measuring all their rows gives."""
+    """Merge summaries: the same result, to the bit, as measuring all their rows at once."""
     outputs.check(*summaries)
 
     from logloss.files.load import merged
@@ -95,12 +104,12 @@ def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@fails_if
+@fail_if_option
 @seen
 @everywhere
 @given_outputs
 def show(outputs: Outputs, file: str) -> None:
-    """Show what a summary, a model, a calibration, a comparison, a difference or a plan says."""
+    """Show a saved summary, model, calibration, comparison, difference or plan."""
     outputs.check(file)
 
     from logloss.files.load import load
@@ -109,6 +118,8 @@ def show(outputs: Outputs, file: str) -> None:
 
     found = load(file)
     if isinstance(found, SavedAnswer) and (outputs.html or outputs.plot):
-        raise click.UsageError(f"{file} holds words and figures; its pictures are made by `logloss {found.maker}`.")
+        raise click.UsageError(
+            f"{file} holds text and figures only; `logloss {found.maker}` makes its pictures and report."
+        )
     is_measured = isinstance(found, Measurement)
     outputs.deliver(found, advice=partial(advice_on, found, calibrating(file)) if is_measured else None)

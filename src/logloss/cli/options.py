@@ -1,4 +1,4 @@
-"""The group of commands, and the words that several of them know: each option is declared once, here."""
+"""The group of commands, and the options that several of them share: each is declared once, here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import click
 from logloss.version import __version__
 
 Function = Callable[..., Any]
-FAILS_IF = 'Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).'
-PICTURE = "Which picture --plot writes; the first one if left out (logloss show FILE --plot x.png --picture parts)."
+FAILS_IF = (
+    'Exit with 1 if this is true: "log_loss_nats > 0.36" (repeatable). Names are the keys of --json; nan is a failure.'
+)
+PICTURE = (
+    "Which picture --plot writes, for example reliability or concentration; by default the first one of the answer."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="logloss")
 def cli() -> None:
-    """Measure and explain the probabilities of binary classifiers by their log loss."""
+    """Train, measure, explain, recalibrate and compare binary classifiers by their log loss."""
 
 
 def _column(*names: str, say: str, several: bool = False) -> Function:
@@ -25,40 +29,74 @@ def _column(*names: str, say: str, several: bool = False) -> Function:
     return click.option(*names, multiple=several, metavar="COL", help=say)
 
 
-# What a command asks of its rows: the names are those of the arguments of the verbs.
+# Options about rows; their names are the keyword arguments of the Python functions.
 OPTIONS: dict[str, Function] = {
     "y_true": click.option(
-        "-y", "--y-true", required=True, metavar="COL", help='Column of labels, or a comparison: "stars >= 4".'
+        "-y", "--y-true", required=True, metavar="COL", help='Column of observed labels, or a comparison: "stars >= 4".'
     ),
-    "y_true_or_summary": _column("-y", "--y-true", say='Column of labels, or a comparison: "stars >= 4".'),
-    "y_proba": _column("-p", "--y-proba", say="Column of P(1); given twice: of P(0), then P(1).", several=True),
-    "y_probas": _column("-p", "--y-proba", say="Column of P(1) of a forecaster (repeatable).", several=True),
-    "y_logit": _column("-z", "--y-logit", say="Column of log-odds, instead of -p."),
-    "y_logits": _column("-z", "--y-logit", say="Column of log-odds of a forecaster (repeatable).", several=True),
-    "sample_weight": _column("-w", "--sample-weight", say="Column of weights."),
-    "counts": _column("--counts", say="Column that says how many times each row stands."),
+    "y_true_or_summary": _column("-y", "--y-true", say='Column of observed labels, or a comparison: "stars >= 4".'),
+    "y_proba": _column(
+        "-p",
+        "--y-proba",
+        say="Column of predicted probabilities of class 1; given twice: of class 0, then of class 1.",
+        several=True,
+    ),
+    "y_probas": _column(
+        "-p", "--y-proba", say="Column of predicted probabilities of a forecaster (repeatable).", several=True
+    ),
+    "y_logit": _column("-z", "--y-logit", say="Column of predicted log-odds, instead of -p."),
+    "y_logits": _column(
+        "-z", "--y-logit", say="Column of predicted log-odds of a forecaster (repeatable).", several=True
+    ),
+    "sample_weight": _column(
+        "-w", "--sample-weight", say="Column of weights. Intervals count a weighted row as one observation."
+    ),
+    "counts": _column("--counts", say="Column of whole numbers: how often each row was observed."),
     "pos_label": click.option(
-        "--pos-label", metavar="V", help="The class that counts as 1, where labels are not 0 and 1."
+        "--pos-label", metavar="V", help="Label of the positive class, where labels are not 0 and 1."
     ),
-    "by": _column("--by", say="Column of groups (repeatable): what each costs and adds.", several=True),
-    "by_delta": _column("--by", say="Column of groups (repeatable): where the lead comes from.", several=True),
-    "cluster": _column("--cluster", say="Column whose equal values depend on each other.", several=True),
-    "order": _column("--order", say="Column of dates or numbers: since when it was clear who is better."),
+    "by": _column(
+        "--by",
+        say="Column of groups (repeatable): the log loss of each, and its contribution to the total.",
+        several=True,
+    ),
+    "by_delta": _column(
+        "--by",
+        say="Column of groups (repeatable): the difference within each, and its contribution to the total.",
+        several=True,
+    ),
+    "cluster": _column(
+        "--cluster",
+        say="Column that identifies clusters of dependent rows, such as users (repeatable). Intervals count clusters.",
+        several=True,
+    ),
+    "order": _column(
+        "--order",
+        say="Column of dates or numbers that orders the rows in time: adds a confidence sequence, valid at every look.",
+    ),
     "within": click.option(
         "--within",
         type=click.Choice(["dependent", "independent", "changing"]),
-        help="What is known of the rows of a period of --order, whose forecasts and weights all precede its outcomes. "
-        "dependent (if left out): they may depend on each other in any way; independent: they do not, given the "
-        "forecasts: a narrower sequence; changing: forecasts change within a period: no sequence is valid.",
+        help="Dependence of rows within a period of --order. dependent (default): any; independent: outcomes are "
+        "independent given the forecasts, which narrows the confidence sequence; changing: forecasts react to outcomes "
+        "of the same period, so that there is no confidence sequence. The first two assume that all forecasts and "
+        "weights of a period precede its outcomes.",
     ),
     "negatives_kept": click.option(
-        "--negatives-kept", type=float, metavar="R", help="Share of negatives that training kept, in (0, 1]."
+        "--negatives-kept",
+        type=float,
+        metavar="R",
+        help="Share of negatives kept in training, in (0, 1]; predictions are corrected for it.",
     ),
     "missing": click.option(
-        "--missing", type=click.Choice(["error", "drop"]), default="error", help="Rows in which something is missing."
+        "--missing",
+        type=click.Choice(["error", "drop"]),
+        default="error",
+        help="What to do with rows in which a value is missing.",
+        show_default=True,
     ),
     "no_header": click.option(
-        "--no-header", is_flag=True, help="CSV files begin with data; columns are numbered from 0."
+        "--no-header", is_flag=True, help="CSV files have no header line; columns are numbered from 0."
     ),
 }
 
@@ -75,7 +113,7 @@ def rows(*names: str) -> Callable[[Function], Function]:
 
 
 def keywords(words: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said of rows as the verbs take it: several columns are a list, and what was not said is left out."""
+    """The options about rows as keyword arguments: several columns are a list, and those not given are left out."""
     found = {name: list(value) if isinstance(value, tuple) else value for name, value in words.items()}
     header = not found.pop("no_header")
     return {name: value for name, value in found.items() if value is not None and value != []} | {"header": header}
@@ -87,24 +125,24 @@ def one_or_two(names: tuple[str, ...]) -> str | list[str] | None:
 
 
 def output(metavar: str, say: str, *, required: bool = False) -> Function:
-    """The option of the file that a command writes its answer to."""
+    """The option that names the file of the result."""
     return click.option("-o", "--output", required=required, metavar=metavar, help=say)
 
 
-saves_summary = output("SUMMARY", "Write the summary: it merges, and needs no rows.")
-saves_words = output("FILE", "Write what it says to a file, for `logloss show`.")
-fails_if = click.option("--fail-if", multiple=True, metavar="TEST", help=FAILS_IF)
+writes_summary = output("SUMMARY", "Write the summary, which can be merged, shown and calibrated without the rows.")
+writes_result = output("FILE", "Write the result to a file for `logloss show`.")
+fail_if_option = click.option("--fail-if", multiple=True, metavar="TEST", help=FAILS_IF)
 
 
 def everywhere(command: Function) -> Function:
     """The options that every command has."""
     command = click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
-    command = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="One flat JSON object instead of text.")(command)
+    command = click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one flat JSON object instead of text.")(command)
 
 
 def seen(command: Function) -> Function:
     """The options that write a report or a picture of the answer."""
     command = click.option("--picture", metavar="KIND", help=PICTURE)(command)
-    command = click.option("--plot", metavar="FIGURE", help="Write a picture: a .pdf, .svg or .png file.")(command)
-    return click.option("--html", metavar="FILE", help="Write the report: one HTML file, no script.")(command)
+    command = click.option("--plot", metavar="FIGURE", help="Write a picture to a .pdf, .svg or .png file.")(command)
+    return click.option("--html", metavar="FILE", help="Write the report, one self-contained HTML file.")(command)

@@ -1,4 +1,4 @@
-"""What every command does beside its own work: look at its outputs before, write, say and judge after."""
+"""What every command does beside its own work: check its outputs first; write, print and test the result afterwards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATIENCE = 1.0
 
 
 class Bar:
-    """A progress bar: called with each block that was walked, and told of each pass of a fit."""
+    """A progress bar: called with each block that was read and with each pass of a fit."""
 
     def __init__(self, shown: tqdm[None]) -> None:
         self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
@@ -50,7 +50,7 @@ class Bar:
             self.shown.update(block.n_rows)
 
     def on_wait(self) -> None:
-        """Work that walks over no rows is going on: the clock of the bar shows it."""
+        """Work without rows is going on: the clock of the bar shows it."""
         with self.lock:
             self.shown.refresh()
 
@@ -87,7 +87,7 @@ class FailIf(NamedTuple):
 
 
 def judge(answer: Answer, tests: list[FailIf]) -> None:
-    """Leave with 1 if a --fail-if holds."""
+    """Exit with 1 if a --fail-if is true."""
     figures = answer.to_dict() if tests else {}
     failed = [test for test in tests if fails(figures, test)]
     for test in failed:
@@ -95,7 +95,7 @@ def judge(answer: Answer, tests: list[FailIf]) -> None:
         if figures[name] is None:
             reason = figures.get(f"{name}_reason")
             why = f" ({name} is not defined{f': {printable(str(reason), LONGEST)}' if reason else ''})"
-        to_stderr(f"--fail-if holds: {printable(test.text, LONGEST)}{why}")
+        to_stderr(f"--fail-if is true: {printable(test.text, LONGEST)}{why}")
     if failed:
         raise click.exceptions.Exit(FAILED)
 
@@ -108,7 +108,7 @@ def parsed_test(text: str) -> FailIf:
     except ValueError:
         match = None
     if match is None:
-        raise click.UsageError(f'--fail-if must read like "log_loss_nats > 0.36"; got "{text}".')
+        raise click.UsageError(f'--fail-if must be a comparison such as "log_loss_nats > 0.36"; got "{text}".')
     return FailIf(text, match["name"], match["operator"], bound)
 
 
@@ -123,14 +123,14 @@ def fails(figures: dict[str, Any], test: FailIf) -> bool:
 
         close = difflib.get_close_matches(name, numbers, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise click.UsageError(f'--fail-if knows no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
+        raise click.UsageError(f'--fail-if: no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
     value = number_of_json(figures[name])
     return math.isnan(value) or math.isnan(test.bound) or HOLDS[test.operator](value, test.bound)
 
 
 @dataclass(slots=True)
 class Outputs:
-    """Where a command was told to write what it finds, and how to end. fail_if: the tests of its figures."""
+    """The files that a command writes, and the tests that decide its exit code (fail_if)."""
 
     as_json: bool
     quiet: bool
@@ -143,10 +143,10 @@ class Outputs:
     began: float = field(default_factory=time.perf_counter)
 
     def check(self, *inputs: str | None) -> None:
-        """Find out before the walk whether each output can be made, and takes the place of no input or other."""
+        """Check before reading that each output can be written, and that none replaces an input or another output."""
         self.tests = [parsed_test(test) for test in self.fail_if]
         if self.picture is not None and self.plot is None:
-            raise click.UsageError("--picture says what --plot FIGURE writes; name that file, too.")
+            raise click.UsageError("--picture needs --plot FIGURE, the file to write the picture to.")
         if self.html is not None or self.plot is not None:
             from logloss.show.plot import check_format
 
@@ -162,11 +162,11 @@ class Outputs:
 
         if "-" in files:
             if len(files) > 1:
-                raise click.UsageError("- (standard input) stands alone.")
+                raise click.UsageError("- (standard input) cannot be combined with other files.")
             from logloss.data.arrow import open_stream
 
             if sys.stdin is None:
-                raise click.UsageError("- is standard input, and that is closed.")
+                raise click.UsageError("- names standard input, which is closed.")
             # Kept, with its reader, to the end: to take that down is to wait for what the pipe says next.
             AT_WORK.append(open_stream(sys.stdin.buffer, header=not no_header))
             return AT_WORK[-1]
@@ -196,9 +196,9 @@ class Outputs:
         caught: Iterable[warnings.WarningMessage] = (),
         has_notes: bool = True,
     ) -> None:
-        """Write an answer to where it was asked for, say it, and leave with 1 if a --fail-if holds.
+        """Write an answer to the files that were named, print it, and exit with 1 if a --fail-if is true.
 
-        remark: what is said of the walk beside its time; None where there was none. advice: what is said after the
+        remark: printed beside the time; None where no rows were read. advice: printed after the
         answer. has_notes: whether the notes of the answer are not in its text.
         """
         if self.output is not None:
@@ -222,16 +222,16 @@ class Outputs:
         judge(answer, self.tests)
 
     def say_time(self, remark: str) -> None:
-        """What is said of a walk, and how long it took."""
+        """A remark on the rows read, and how long it took."""
         to_stderr(" · ".join([*filter(None, [remark]), f"{time.perf_counter() - self.began:.2f} s"]))
 
 
 def given_outputs(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that is given its outputs as one object, before what is its own."""
+    """A command that takes its outputs as one object, before its own arguments."""
 
     @functools.wraps(command)
     def with_outputs(debug: bool, **words: Any) -> None:
-        # --debug is heard where errors are: the command itself needs no traceback.
+        # --debug is read where errors are printed.
         own = {name: words.pop(name) for name in OUTPUTS if name in words}
         command(Outputs(**own), **words)
 
@@ -243,7 +243,7 @@ OUTPUTS = ("as_json", "quiet", "output", "html", "plot", "picture", "fail_if")
 
 @contextmanager
 def as_usage() -> Iterator[None]:
-    """What is wrong with the words of a command is a matter of its usage, not of the data."""
+    """An error in the arguments of a command is one of usage, not of the data."""
     try:
         yield
     except DataError as error:
@@ -251,7 +251,7 @@ def as_usage() -> Iterator[None]:
 
 
 def advice_on(measured: Measurement, command: str) -> str:
-    """What recalibrating is expected to save, and the command that does it; "": none is known."""
+    """The reduction expected of recalibration, and the command that does it ("" if there is none)."""
     from logloss.calibration import calibrate
     from logloss.show.words.of_calibration import advice
 

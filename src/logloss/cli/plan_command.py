@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.options import everywhere, fails_if, saves_words, seen
+from logloss.cli.options import everywhere, fail_if_option, seen, writes_result
 from logloss.cli.outputs import Outputs, as_usage, given_outputs
 
 
@@ -29,8 +29,8 @@ from logloss.cli.outputs import Outputs, as_usage, given_outputs
 )
 @click.option("--pairs", "n_pairs", type=int, metavar="K", help="Pairs whose intervals hold at once.")
 @click.option("--pair", nargs=2, metavar="A B", help="Which two forecasts of the pilot, if not the best two.")
-@saves_words
-@fails_if
+@writes_result
+@fail_if_option
 @seen
 @everywhere
 @given_outputs
