@@ -627,7 +627,7 @@ def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
     assert run("show", tmp_path / "found.json", "--fail-if", "change_nats < 0")[0] == 1
     code, _, err = run("show", tmp_path / "found.json", "--html", tmp_path / "found.html")
     assert code == 2
-    assert "its pictures are made by `logloss compare`" in err
+    assert "`logloss compare` makes its pictures and report" in err
     assert not any(isinstance(value, dict) for value in expected.values())
 
 
