@@ -1,6 +1,6 @@
 """Damaged and hostile files: each must be refused with a message, or read as it was.
 
-Every kind of file that logloss saves, and Parquet files that it measures, in two ways:
+Every kind of file that logloss writes, and Parquet files that it measures, in two ways:
 
 - Bytes are changed, cut, put in, doubled or taken for others. The file must be refused with an error of
   `logloss.errors`, or give the answer of the intact one.

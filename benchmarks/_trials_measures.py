@@ -364,11 +364,11 @@ def perfect(table: Table, rng: np.random.Generator) -> None:
     half = rng.permutation(np.arange(2 * n_rows) % 2)
     usual = logloss.measure(half, np.full(2 * n_rows, 0.5))
     expect((usual.skill, usual.miscalibration, usual.discrimination) == (0, 0, 0), "the base rate", usual)
-    paid = labels.astype(float)
-    paid[-1] = 0.25
-    one = logloss.measure(labels, paid)
+    only_last = labels.astype(float)
+    only_last[-1] = 0.25
+    one = logloss.measure(labels, only_last)
     if n_rows >= 100:
-        expect(one.loss_share_of_top_1_percent == 1, "one row pays all", one.loss_share_of_top_1_percent)
+        expect(one.loss_share_of_top_1_percent == 1, "one row has all of the loss", one.loss_share_of_top_1_percent)
     for m in (best, worst, sure, usual, one):
         in_domain(m.to_dict())
         shown(m)

@@ -4,7 +4,7 @@ Logits are normal; the true log-odds are a function of them (calibrated, overcon
 The true reduction of a map is computed on a large sample of scores with known probabilities, without label noise. The
 expected reduction is unbiased if the mean of (expected − true) is 0 within a few of its standard errors. The certified
 gap of a map that was fitted to bins is compared with the true gap: its loss on the rows less that of the best map of
-its kind. `choices` gives the loss of the map of each method on other rows above that of the best method for that sample,
+its kind. `choices` gives the loss of the map of each method on other rows less that of the best method for that sample,
 also on tables of real forecasts if the folder named by LOGLOSS_DATA has them. `maps` and `certain` give excess
 losses of maps on new rows: _calibrating_maps.py.
 """

@@ -8,8 +8,8 @@ left out. The penalty is l2 = 1, scikit-learn's C = 1.
 The true gap is computed without our code: the gradient at our answer is summed in extended precision, and the gap is
 Newton's decrement there. Each peer is run with smaller and smaller tolerances until its relative gap is at most 1e-9,
 or its time is up; if it is reached, that setting and ours take turns. The loss on new rows is that of a fifth of the
-rows, held out at random. All may use all processors: ours as threads with one BLAS thread each, the peers through their own
-BLAS and OpenMP threads.
+rows, held out at random. All may use all processors: ours as threads with one BLAS thread each, the peers through their
+own BLAS and OpenMP threads.
 """
 
 from __future__ import annotations

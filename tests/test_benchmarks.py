@@ -62,7 +62,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
                 "fit, {} rows of 4 features",
                 "peak_mb",
             ),
-            ("all walks together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
+            ("all passes together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
         )
     ),
     (
@@ -76,7 +76,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
     ),
     (
         "docs/scale.md",
-        "| a part (a row group), described | {:,}; ten of one folder {:,} |",
+        "| description of a part (a row group) | {:,}; ten of one folder {:,} |",
         ["scale / traffic / measure / part", "scale / traffic / measure / ten_parts"],
     ),
     (
