@@ -1,4 +1,4 @@
-"""How near maps come to the truth: populations of scores, and maps of others beside those of `calibrate`."""
+"""Excess losses of maps over the true probabilities: populations of scores, and maps beside those of `calibrate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import logloss
 
 
 class Scores(NamedTuple):
-    """Log-odds of a forecaster: where they lie, and the log-odds of the truth given them."""
+    """Log-odds of a forecaster: their distribution, and the true log-odds given them."""
 
     draw: Callable[[np.random.Generator, int], Any]
     truth: Callable[[Any], Any]
@@ -31,20 +31,20 @@ def normal(centre: float, spread: float) -> Callable[[np.random.Generator, int],
 
 SCORES = {
     "calibrated": Scores(normal(-0.5, 1.5), lambda z: z),
-    "over-confident": Scores(normal(-0.4, 1.5), lambda z: 0.7 * z - 0.2),
-    "bent": Scores(normal(-0.5, 1.5), lambda z: np.where(z < 0, 0.6 * z, 1.3 * z)),
+    "overconfident": Scores(normal(-0.4, 1.5), lambda z: 0.7 * z - 0.2),
+    "two slopes": Scores(normal(-0.5, 1.5), lambda z: np.where(z < 0, 0.6 * z, 1.3 * z)),
     "ten ratings": Scores(lambda random, n: np.round(2 * random.normal(0, 1.3, n)) / 2, lambda z: 0.8 * z),
     "base rate 0.02": Scores(normal(-5, 1.5), lambda z: 0.8 * z - 0.5),
-    "far too sure": Scores(normal(0, 4), lambda z: 0.5 * z),
-    "rising and falling": Scores(normal(-0.3, 1.6), lambda z: 0.9 * z + 0.7 * np.sin(2 * z)),
-    # What no map with lines between pools can follow.
+    "strongly overconfident": Scores(normal(0, 4), lambda z: 0.5 * z),
+    "non-monotone": Scores(normal(-0.3, 1.6), lambda z: 0.9 * z + 0.7 * np.sin(2 * z)),
+    # Steps, which lines between pools do not fit.
     "three steps": Scores(normal(-0.5, 1.5), lambda z: np.where(z < -1, -2.0, np.where(z < 0.7, -0.5, 1.5))),
 }
 SIZES = {200: 60, 1000: 30, 5000: 12, 50_000: 4}
 
 
 def half_a_row_at_both_ends(logits: Any, labels: Any) -> IsotonicRegression:
-    """Isotonic regression with the same rows added as ours has, so that no pool is at 0 or 1: flat pools."""
+    """Isotonic regression with flat pools, and the same added rows as ours, so that no pool is at 0 or 1."""
     ends = [logits.min()] * 2 + [logits.max()] * 2
     rows = np.concatenate([logits, ends]), np.concatenate([labels, [0, 1, 0, 1]])
     return IsotonicRegression(out_of_bounds="clip").fit(
@@ -97,7 +97,7 @@ def venn_abers(logits: Any, labels: Any) -> tuple[Any, Any, Any]:
 
 
 def maps_of(logits: Any, labels: Any) -> dict[str, Callable[[Any], Any]]:
-    """What probabilities log-odds become, by map."""
+    """Functions from log-odds to recalibrated probabilities, by map."""
     flat = half_a_row_at_both_ends(logits, labels)
     found: dict[str, Callable[[Any], Any]] = {
         name: logloss.calibrate(labels, y_logit=logits, method=name, n_folds=2).apply_logit
@@ -120,7 +120,7 @@ def maps_of(logits: Any, labels: Any) -> dict[str, Callable[[Any], Any]]:
 
 
 def forest(random: np.random.Generator, n_trees: int) -> tuple[Any, Any]:
-    """What a small forest says of rows that it has not seen, and the truth."""
+    """Out-of-sample predictions of a small forest, and the true probabilities."""
 
     def drawn(n: int) -> tuple[Any, Any]:
         features = random.normal(size=(n, 8))
@@ -135,13 +135,13 @@ def forest(random: np.random.Generator, n_trees: int) -> tuple[Any, Any]:
 
 
 def rounded(random: np.random.Generator, step: float, slope: float) -> tuple[Any, Any]:
-    """A forecaster who rounds; of slope 1 calibrated but for that."""
+    """A forecaster that rounds; with slope 1 calibrated apart from that."""
     z = random.normal(-1, 2.5, 8000)
     return np.round(expit(z) / step) * step, expit(slope * z)
 
 
-def sure(random: np.random.Generator, share: float, wrong: float) -> tuple[Any, Any]:
-    """A calibrated forecaster who is sure of a share of the rows, some of which are wrong."""
+def certain_share(random: np.random.Generator, share: float, wrong: float) -> tuple[Any, Any]:
+    """A calibrated forecaster that is certain about a share of the rows, some of them wrongly."""
     p = expit(random.normal(-0.5, 1.2, 8000))
     u = random.random(8000)
     is_zero, is_one = u < share / 2, u > 1 - share / 2
@@ -152,49 +152,49 @@ CERTAIN: dict[str, Callable[[np.random.Generator], tuple[Any, Any]]] = {
     "a forest of 10 trees": lambda random: forest(random, 10),
     "a forest of 30 trees": lambda random: forest(random, 30),
     "rounded to 0.01": lambda random: rounded(random, 0.01, 1.0),
-    "over-confident, rounded to 0.01": lambda random: rounded(random, 0.01, 0.6),
+    "overconfident, rounded to 0.01": lambda random: rounded(random, 0.01, 0.6),
     "rounded to 0.1": lambda random: rounded(random, 0.1, 1.0),
-    "sure of 25 %, never wrong": lambda random: sure(random, 0.25, 0.0),
-    "sure of 6 %, one in ten wrong": lambda random: sure(random, 0.06, 0.1),
+    "certain about 25%, never wrong": lambda random: certain_share(random, 0.25, 0.0),
+    "certain about 6%, one in ten wrong": lambda random: certain_share(random, 0.06, 0.1),
 }
 
 
-def mean_cost(proba: Any, truth: Any) -> float:
-    """What probabilities cost on average where the truth is known; 0 · log 0 is 0."""
+def mean_loss(proba: Any, truth: Any) -> float:
+    """The expected log loss of predicted probabilities, given the true ones; 0 · log 0 is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         of_one, of_zero = np.where(truth > 0, -truth * np.log(proba), 0), -np.log1p(-proba)
     return float((of_one + np.where(truth < 1, (1 - truth) * of_zero, 0)).mean())
 
 
 def certain(requested: argparse.Namespace) -> Lines:
-    """Forecasts of exactly 0 and 1: samples in which none is wrong, in how many of them new rows cost infinity, and
-    nats per row more than the mixture with the best ε and the base rate of the population costs."""
+    """Forecasts of exactly 0 and 1: samples in which none is wrong, those with an infinite loss on new rows among them,
+    and the loss in nats per row above that of the mixture with the best ε and the base rate of the population."""
     for n_rows, repetitions in ((200, 60), (1000, 25), (5000, 10)):
         for name, make in CERTAIN.items():
             if n_rows > requested.largest:
                 continue
             random = np.random.default_rng(n_rows)
             figures = {"none_wrong": 0, "auto_infinite": 0}
-            more: dict[str, list[float]] = {"mixture": [], "auto": []}
+            excess: dict[str, list[float]] = {"mixture": [], "auto": []}
             for _ in range(min(repetitions, requested.repetitions)):
                 p, truth = make(random)
                 rows = random.integers(0, len(p), n_rows)
-                said, labels = p[rows], labels_of(random, truth[rows])
-                if not ((said == 0) | (said == 1)).any():
+                predicted, labels = p[rows], labels_of(random, truth[rows])
+                if not ((predicted == 0) | (predicted == 1)).any():
                     continue
-                best = min(mean_cost((1 - e) * p + e * truth.mean(), truth) for e in np.geomspace(1e-6, 0.5, 60))
-                for method, values in more.items():
-                    made = logloss.calibrate(labels, said, method=method)
-                    values.append(mean_cost(made.apply(p), truth) - best)
-                if not (np.where(labels == 1, said, 1 - said) == 0).any():
+                best = min(mean_loss((1 - e) * p + e * truth.mean(), truth) for e in np.geomspace(1e-6, 0.5, 60))
+                for method, values in excess.items():
+                    made = logloss.calibrate(labels, predicted, method=method)
+                    values.append(mean_loss(made.apply(p), truth) - best)
+                if not (np.where(labels == 1, predicted, 1 - predicted) == 0).any():
                     figures["none_wrong"] += 1
-                    figures["auto_infinite"] += math.isinf(more["auto"][-1])
-            means = {f"{method}_nats": float(np.mean(values)) for method, values in more.items() if values}
+                    figures["auto_infinite"] += math.isinf(excess["auto"][-1])
+            means = {f"{method}_nats": float(np.mean(values)) for method, values in excess.items() if values}
             yield f"{n_rows} rows, {name}", {**figures, **means}
 
 
 def maps(requested: argparse.Namespace) -> Lines:
-    """Nats per row that maps cost new rows more than the truth does, by population, size and map."""
+    """Excess loss over the true probabilities on new rows, in nats per row, by population, size and map."""
     for n_rows, repetitions in SIZES.items():
         for name, scores in SCORES.items():
             if n_rows > requested.largest:
@@ -203,14 +203,14 @@ def maps(requested: argparse.Namespace) -> Lines:
             new = scores.draw(random, 20_000)
             truth = scores.truth(new)
             least = expected_loss(expit(truth), truth).mean()
-            more: dict[str, list[float]] = {}
+            excess: dict[str, list[float]] = {}
             for _ in range(min(repetitions, requested.repetitions)):
                 logits = scores.draw(random, n_rows)
                 labels = labels_of(random, expit(scores.truth(logits)))
                 for kind, becomes in maps_of(logits, labels).items():
                     with np.errstate(divide="ignore"):
-                        cost = expected_loss(expit(truth), logit(becomes(new))).mean()
-                    more.setdefault(kind, []).append(float(cost - least))
-            mean: Figures = {f"{kind}_nats": float(np.mean(values)) for kind, values in more.items()}
-            better = np.array(more["isotonic"]) < np.array(more["flat pools"])
+                        loss = expected_loss(expit(truth), logit(becomes(new))).mean()
+                    excess.setdefault(kind, []).append(float(loss - least))
+            mean: Figures = {f"{kind}_nats": float(np.mean(values)) for kind, values in excess.items()}
+            better = np.array(excess["isotonic"]) < np.array(excess["flat pools"])
             yield f"{n_rows} rows, {name}", mean | {"beats_flat_percent": float(100 * better.mean())}

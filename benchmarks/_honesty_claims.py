@@ -1,8 +1,8 @@
-"""What is claimed of a simulated case, how often it held, and the verdict on it.
+"""The claims of a simulated case, their coverage or rejection rate, and the verdict on each.
 
-A case draws rows of one population again and again and asks the library; every interval and p-value that comes back is
-a claim. Seeds are made of the case's name and the number of the repetition, so that a figure depends neither on the
-number of processes nor on what else is run.
+A case draws rows of one population again and again and computes their intervals and p-values with the library; each of
+these is a claim. Seeds are derived from the name of the case and the number of the repetition, so that a figure depends
+neither on the number of processes nor on the other cases.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from typing import Any
 import numpy as np
 from _record import Figures
 
-# What is promised from so many effective rows, rows of the rarer class and clusters on.
+# Coverage is promised from so many effective rows, rows of the rarer class and clusters on.
 FEWEST_ROWS, FEWEST_OF_RARER_CLASS, FEWEST_CLUSTERS = 500, 50, 10
-# Per cent, of intervals of 95 % and of p-values below 0.05.
+# Percentages: coverage of 95% intervals, p-values below 0.05.
 COVERAGE, REJECTIONS, SIGNIFICANCE = (93.0, 97.0), (3.0, 6.5), 0.05
-# Simulation errors that a figure may lie outside.
+# Standard errors of the simulation by which a figure may lie outside.
 N_ERRORS = 2.0
 SEED = 1
 PER_TASK = 20
-# The answer says so itself where its data are too few.
+# Whether the answer itself has cautions.
 CAUTIONED = "cautioned"
 ROWS, RARER, CLUSTERS = "effective rows", "effective rows of the rarer class", "effective clusters"
-# What a repair promises and what is found: no claim of one sample (_honesty_repair.py).
-PROMISED = "promised less found"
+# Expected and true reductions: no claim about one sample (_honesty_calibrations.py).
+REDUCTIONS = "expected and true reduction"
 
-# (low, high) of each interval, the p-value of each test, and what CAUTIONED, ROWS, RARER and CLUSTERS name.
+# (low, high) of each interval, the p-value of each test, and the values of CAUTIONED, ROWS, RARER and CLUSTERS.
 Answers = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A simulation: what is drawn and asked once, and what intervals should hold (computed when it is read)."""
+    """A simulation: one draw and its answers, and the true values that intervals should cover (computed when read)."""
 
     name: str
     n_rows: int
-    ask: Callable[[np.random.Generator], Answers]
-    truth: Callable[[], Mapping[str, float]] = field(default=dict)
+    draw: Callable[[np.random.Generator], Answers]
+    true_values: Callable[[], Mapping[str, float]] = field(default=dict)
 
 
 def ends(estimate: Any) -> tuple[float, float]:
@@ -52,23 +52,23 @@ def ends(estimate: Any) -> tuple[float, float]:
 
 
 def effective_number(weights: Any) -> float:
-    """Kish's number of equal weights that are worth as much: (Σw)² / Σw²."""
+    """Kish's effective number: (Σw)² / Σw²."""
     return float(weights.sum() ** 2 / (weights * weights).sum()) if len(weights) else 0.0
 
 
 def effective(labels: Any, weights: Any = None, cluster: Any = None) -> Answers:
-    """How much the rows of one draw are worth."""
+    """The effective numbers of one draw."""
     w = np.ones(len(labels)) if weights is None else weights
-    found: Answers = {ROWS: effective_number(w), RARER: min(effective_number(w[labels == k]) for k in (0, 1))}
+    numbers: Answers = {ROWS: effective_number(w), RARER: min(effective_number(w[labels == k]) for k in (0, 1))}
     if cluster is not None:
-        found[CLUSTERS] = effective_number(np.bincount(cluster, w))
-    return found
+        numbers[CLUSTERS] = effective_number(np.bincount(cluster, w))
+    return numbers
 
 
 def repeated(case: Case, numbers: Iterable[int]) -> list[Answers]:
-    """What is answered in some repetitions."""
+    """The answers of some repetitions."""
     of_case = zlib.crc32(case.name.encode())
-    return [case.ask(np.random.default_rng(np.random.SeedSequence([SEED, of_case, number]))) for number in numbers]
+    return [case.draw(np.random.default_rng(np.random.SeedSequence([SEED, of_case, number]))) for number in numbers]
 
 
 def _task(module: str, part: str, name: str, numbers: range) -> list[Answers]:
@@ -85,7 +85,7 @@ def all_answers(part: Callable[[], list[Case]], cases: list[Case], n: int, worke
     if workers == 1:
         yield from (repeated(case, range(n)) for case in cases)
         return
-    # Of one thread each: the processes are what is shared out.
+    # One thread each, since the work is distributed over processes.
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         pending = [
@@ -99,19 +99,19 @@ def all_answers(part: Callable[[], list[Case]], cases: list[Case], n: int, worke
             yield [answers for result in results for answers in result.get()]
 
 
-def judged(answers: list[Answers], truth: Mapping[str, float]) -> Iterator[tuple[str, Figures]]:
+def judged(answers: list[Answers], true_values: Mapping[str, float]) -> Iterator[tuple[str, Figures]]:
     """Each claim of a case with its figures and the verdict."""
-    # Of what is drawn, the middle: thresholds are of the data at hand.
-    worth = {
+    # Medians over the draws: thresholds apply to each draw.
+    numbers = {
         key: float(np.median([each[key] for each in answers])) for key in (ROWS, RARER, CLUSTERS) if key in answers[0]
     }
     is_enough = all(
-        worth.get(key, least) >= least
+        numbers.get(key, least) >= least
         for key, least in ((ROWS, FEWEST_ROWS), (RARER, FEWEST_OF_RARER_CLASS), (CLUSTERS, FEWEST_CLUSTERS))
     )
     is_cautioned = float(np.mean([bool(each.get(CAUTIONED)) for each in answers])) >= 0.5
     for claim in dict.fromkeys(name for each in answers for name in each):
-        if claim in (CAUTIONED, ROWS, RARER, CLUSTERS, PROMISED):
+        if claim in (CAUTIONED, ROWS, RARER, CLUSTERS, REDUCTIONS):
             continue
         given = [each.get(claim, math.nan) for each in answers]
         is_test = not any(isinstance(each, tuple) for each in given)
@@ -119,30 +119,30 @@ def judged(answers: list[Answers], truth: Mapping[str, float]) -> Iterator[tuple
         withheld = 100 * (1 - len(known) / len(answers))
         figures: Figures = {"repetitions": len(answers), "is_promised": is_enough, "withheld_percent": withheld}
         if len(known) < len(answers) / 2:
-            yield claim, figures | {"verdict": "withheld"} | named(worth)
+            yield claim, figures | {"verdict": "withheld"} | named(numbers)
             continue
         if is_test:
             hits = np.array([p < SIGNIFICANCE for p in known])
-            words, bounds = ("too rarely", "too often"), REJECTIONS
+            verdicts, bounds = ("too rarely", "too often"), REJECTIONS
         else:
-            hits = np.array([low <= truth[claim] <= high for low, high in known])
-            words, bounds = ("too narrow", "too wide"), COVERAGE
+            hits = np.array([low <= true_values[claim] <= high for low, high in known])
+            verdicts, bounds = ("too narrow", "too wide"), COVERAGE
         share = float(hits.mean())
         percent, error = 100 * share, 100 * math.sqrt(share * (1 - share) / len(hits))
-        # Of none or of all: the error of one more.
+        # With none or all of them: the error with one more.
         error = max(error, 100 / (len(hits) + 1))
         verdict = "holds"
         if percent + N_ERRORS * error < bounds[0]:
-            verdict = words[0]
+            verdict = verdicts[0]
         elif percent - N_ERRORS * error > bounds[1]:
-            verdict = words[1]
+            verdict = verdicts[1]
         if verdict in ("too narrow", "too often") and is_cautioned:
             verdict = "flagged"
         name = "rejected_percent" if is_test else "coverage_percent"
         figures |= {name: percent, "error": error, "verdict": verdict}
-        yield claim, figures | ({} if is_test else {"truth": truth[claim]}) | named(worth)
+        yield claim, figures | ({} if is_test else {"true_value": true_values[claim]}) | named(numbers)
 
 
-def named(worth: Mapping[str, float]) -> Figures:
-    """The same with names of a record."""
-    return {name.replace(" ", "_"): value for name, value in worth.items()}
+def named(numbers: Mapping[str, float]) -> Figures:
+    """The same with the names of a record."""
+    return {name.replace(" ", "_"): value for name, value in numbers.items()}

@@ -1,8 +1,8 @@
 """Cases of `fit`: coefficients of rows that are independent, weighted, or share clusters.
 
-Features are normal. With an effect that clusters share the labels given the features follow no logistic line, but that
-of least expected log loss still points where the truth points (the features are normal about it): one equation in its
-length and one in its intercept.
+Features are normal. With an effect that rows of a cluster share, the true log-odds given the features are not linear,
+but the linear predictor of least expected log loss has the same direction (the features are normal about it): one
+equation for its length and one for its intercept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def coefficients() -> list[Case]:
         cluster = None if clustering is None else cluster_of_rows(*clustering)
         n_rows = n or len(cluster)
 
-        def ask(
+        def draw(
             random: np.random.Generator,
             n_rows: int = n_rows,
             intercept: float = intercept,
@@ -50,19 +50,21 @@ def coefficients() -> list[Case]:
             labels = (random.random(n_rows) < expit(intercept + x @ COEFFICIENTS + effect)).astype(np.uint8)
             w = random.lognormal(0, sigma, n_rows) if sigma else None
             model = logloss.fit(x, labels, **options, **weighting(w), leave_one_out=False)
-            found: Answers = dict.fromkeys(NAMES, (math.nan, math.nan))
+            answers: Answers = dict.fromkeys(NAMES, (math.nan, math.nan))
             if model.errors is not None:
                 places = ((model.intercept, None), *((value, name) for name, value in model.coefficients.items()))
                 margins = [(value, model.errors.margin(place)) for value, place in places]
-                found = {name: (value - m, value + m) for name, (value, m) in zip(NAMES, margins, strict=True)}
-            return found | {CAUTIONED: bool(model.cautions)} | effective(labels, w, cluster)
+                answers = {name: (value - m, value + m) for name, (value, m) in zip(NAMES, margins, strict=True)}
+            return answers | {CAUTIONED: bool(model.cautions)} | effective(labels, w, cluster)
 
-        def truth(intercept: float = intercept, effect: float = EFFECT if clustering else 0.0) -> dict[str, float]:
-            # The forecast is the linear predictor without its intercept: the line's slope is the length's factor.
+        def true_values(
+            intercept: float = intercept, effect: float = EFFECT if clustering else 0.0
+        ) -> dict[str, float]:
+            # The forecast is the linear predictor without its intercept: the slope is the factor of the length.
             index = Normal(lambda z: intercept + LENGTH * z, scores=lambda z: LENGTH * z, effect=effect)
             factor, at = line_of(index.grid())
             return dict(zip(NAMES, (at, *(factor * each for each in COEFFICIENTS)), strict=True))
 
         size = "" if clustering else f", {n_rows:,} rows"
-        cases.append(Case(f"{name}{size}", n_rows, ask, truth))
+        cases.append(Case(f"{name}{size}", n_rows, draw, true_values))
     return cases

@@ -1,7 +1,7 @@
 """Cases of `cv=`: losses of estimators in folds, and the difference of two of them.
 
-Features are normal, labels are drawn from a known probability. What an interval should hold is the expected loss of a
-model trained on as many rows as those of the folds are, on average over sets of training rows; of folds in the order of
+Features are normal, labels are drawn from a known probability. An interval should cover the expected loss of
+a model trained on as many rows as those of the folds, on average over sets of training rows; for folds in the order of
 time the loss of the very models that were trained. Both are averages over N_JUDGING rows whose probabilities are known.
 """
 
@@ -28,10 +28,10 @@ from sklearn.preprocessing import FunctionTransformer
 import logloss
 
 N_FOLDS, N_JUDGING = 5, 4000
-# Sets of training rows over which a truth is averaged, of quick fits and of slow ones: right to a tenth of the standard
-# error of what is judged.
+# Sets of training rows over which a true value is averaged, of quick fits and of slow ones: right to a tenth of the
+# standard error of the estimate.
 N_TRAININGS, N_OF_SLOW = 100, 40
-# Of clusters: the standard deviation, in log-odds, of what the rows of one share.
+# The standard deviation, in log-odds, of the effect that rows of a cluster share.
 SHARED = 0.7
 
 
@@ -52,12 +52,12 @@ def of_columns(start: int, stop: int, C: float = 1.0) -> Any:
 
 
 def line(X: Any) -> Any:
-    """Log-odds that all features have an equal part in."""
+    """Log-odds with equal coefficients of all features."""
     return 1.5 / math.sqrt(X.shape[1]) * X.sum(axis=1)
 
 
-def bent(X: Any) -> Any:
-    """Log-odds that no line follows."""
+def nonlinear(X: Any) -> Any:
+    """Log-odds that are not linear."""
     return X[:, 0] + X[:, 1] * (X[:, 2] > 0) - np.abs(X[:, 3]) + 0.8
 
 
@@ -106,29 +106,29 @@ class Folded:
         with np.errstate(divide="ignore"):
             return float(-np.mean(q * np.log(p) + (1 - q) * np.log1p(-p)))
 
-    def ask(self, random: np.random.Generator) -> Answers:
+    def draw(self, random: np.random.Generator) -> Answers:
         """The intervals of one draw."""
         X, y, options = self.rows(random, self.n_rows, self.n_clusters)
-        worth = effective(y, options.get("sample_weight"), options.get("cluster"))
+        numbers = effective(y, options.get("sample_weight"), options.get("cluster"))
         if self.is_ordered:
             options["order"] = np.arange(self.n_rows) * 4 * N_FOLDS // self.n_rows
         models = {"a": self.first, "b": self.second}
-        found = logloss.compare(y, models, X=X, cv=N_FOLDS, leave_two_out=self.leave_two_out, **options)
-        change = ends(found.change)
-        told: Answers = {CAUTIONED: bool(found.cautions), **worth}
+        c = logloss.compare(y, models, X=X, cv=N_FOLDS, leave_two_out=self.leave_two_out, **options)
+        change = ends(c.change)
+        answers: Answers = {CAUTIONED: bool(c.cautions), **numbers}
         if self.is_ordered:
             loss, difference = self._of_these_models(X, y, options["order"])
-            low, high = ends(found.log_losses["a"])
-            told["loss of models in time"] = low - loss, high - loss
-            told["difference of models in time"] = change[0] - difference, change[1] - difference
-            return told
-        told |= {"loss in folds": ends(found.log_losses["a"]), "difference in folds": change}
+            low, high = ends(c.log_losses["a"])
+            answers["log loss of models in time"] = low - loss, high - loss
+            answers["difference of models in time"] = change[0] - difference, change[1] - difference
+            return answers
+        answers |= {"out-of-fold log loss": ends(c.log_losses["a"]), "out-of-fold difference": change}
         if "equal" in self.name:
-            has_interval = found.pair.delta.has_interval
-            told["two equals in folds called settled"] = (
-                (not found.pair.is_significant) + 0.0 if has_interval else math.nan
+            has_interval = c.pair.delta.has_interval
+            answers["equal estimators called different"] = (
+                (not c.pair.is_significant) + 0.0 if has_interval else math.nan
             )
-        return told
+        return answers
 
     def _of_these_models(self, X: Any, y: Any, period: Any) -> tuple[float, float]:
         """(Loss of the first's models, of the second's less that) of folds in the order of time, each by its rows."""
@@ -142,10 +142,10 @@ class Folded:
 
 
 @cache
-def truth_of(case: Folded) -> dict[str, float]:
+def true_values_of(case: Folded) -> dict[str, float]:
     """Expected losses over sets of training rows of the size of those of the folds."""
     if case.is_ordered:
-        return {"loss of models in time": 0.0, "difference of models in time": 0.0}
+        return {"log loss of models in time": 0.0, "difference of models in time": 0.0}
     random, share = np.random.default_rng(3), 1 - 1 / N_FOLDS
     losses = []
     for _ in range(N_OF_SLOW if case.first is FOREST else N_TRAININGS):
@@ -154,39 +154,40 @@ def truth_of(case: Folded) -> dict[str, float]:
         own = {} if weight is None else {"sample_weight": weight}
         losses.append([case.loss_of(clone(each).fit(X, y, **own)) for each in (case.first, case.second)])
     first, second = np.mean(losses, axis=0).tolist()
-    return {"loss in folds": first, "difference in folds": second - first}
+    return {"out-of-fold log loss": first, "out-of-fold difference": second - first}
 
 
 def folds() -> list[Case]:
-    """Losses in folds, and differences of two estimators."""
+    """Out-of-fold losses, and differences of two estimators."""
     all_five, two_of_five = of_columns(0, 5), of_columns(0, 2)
-    found = [Folded("five features and two of them", n, 5, all_five, two_of_five) for n in (100, 300, 1000)]
-    found += [Folded("equal, five features each", n, 10, of_columns(0, 5), of_columns(5, 10)) for n in (100, 300, 1000)]
-    found += [
-        Folded("shrunk and not, five features", n, 5, of_columns(0, 5, C=1 / 30), all_five) for n in (100, 300, 1000)
+    cases = [Folded("five features and two of them", n, 5, all_five, two_of_five) for n in (100, 300, 1000)]
+    cases += [Folded("equal, five features each", n, 10, of_columns(0, 5), of_columns(5, 10)) for n in (100, 300, 1000)]
+    cases += [
+        Folded("penalised and not, five features", n, 5, of_columns(0, 5, C=1 / 30), all_five) for n in (100, 300, 1000)
     ]
-    found += [
-        Folded("50 features, overfitted and shrunk", n, 50, of_columns(0, 50), of_columns(0, 50, C=0.01))
+    cases += [
+        Folded("50 features, overfitted and penalised", n, 50, of_columns(0, 50), of_columns(0, 50, C=0.01))
         for n in (300, 1000)
     ]
-    found += [Folded("overfitted by far, twenty features", 100, 20, of_columns(0, 20, C=10.0), of_columns(0, 20))]
-    found += [
+    cases += [Folded("strongly overfitted, twenty features", 100, 20, of_columns(0, 20, C=10.0), of_columns(0, 20))]
+    cases += [
         Folded("naive Bayes and logistic, twenty features", n, 20, GaussianNB(), of_columns(0, 20)) for n in (300,)
     ]
-    found += [Folded("forest and boosted trees", n, 6, FOREST, BOOSTED, bent) for n in (300, 1000)]
-    found += [
+    cases += [Folded("forest and boosted trees", n, 6, FOREST, BOOSTED, nonlinear) for n in (300, 1000)]
+    cases += [
         Folded("weights, σ 1.0, five features and two", 1000, 5, LogisticRegression(), GaussianNB(), sigma=1.0),
         Folded("30 clusters, five features and two", 600, 5, all_five, two_of_five, n_clusters=30),
         Folded("in time, five features and two", 600, 5, all_five, two_of_five, is_ordered=True),
     ]
-    found += [
-        Folded(f"without pairs of folds, {what}", 300, n, one, two, log_odds, leave_two_out=False)
-        for what, n, one, two, log_odds in (
+    cases += [
+        Folded(f"without pairs of folds, {which}", 300, n, one, two, log_odds, leave_two_out=False)
+        for which, n, one, two, log_odds in (
             ("five features and two", 5, all_five, two_of_five, line),
-            ("shrunk and not", 5, of_columns(0, 5, C=1 / 30), all_five, line),
-            ("forest and boosted trees", 6, FOREST, BOOSTED, bent),
+            ("penalised and not", 5, of_columns(0, 5, C=1 / 30), all_five, line),
+            ("forest and boosted trees", 6, FOREST, BOOSTED, nonlinear),
         )
     ]
     return [
-        Case(f"{each.name}, {each.n_rows:,} rows", each.n_rows, each.ask, partial(truth_of, each)) for each in found
+        Case(f"{each.name}, {each.n_rows:,} rows", each.n_rows, each.draw, partial(true_values_of, each))
+        for each in cases
     ]

@@ -1,4 +1,4 @@
-"""Cases of `measure`: figures, p-values, ranking; rows that are independent, weighted, or share clusters and groups."""
+"""Cases of `measure`: estimates, p-values, AUC; rows that are independent, weighted, in clusters and in groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scipy.special import expit, logit, ndtr
 import logloss
 
 SIGMAS = (0.5, 1.0, 1.5)
-# Within clusters the truth varies as much as this with what they share, on log-odds.
+# The standard deviation, in log-odds, of the effect that rows of a cluster share.
 EFFECT = 1.0
 CLUSTERED = Normal(lambda z: -1 + 1.2 * z, lambda logit: 1.2 * logit, effect=EFFECT)
 ROWS_OF_A_CLUSTER = 100
@@ -23,7 +23,7 @@ GROUP_SHIFTS, GROUP_SHARES = (-0.7, 0.0, 0.7), (0.3, 0.4, 0.3)
 
 
 def claims_of(m: logloss.Measurement) -> Answers:
-    """The intervals of every figure of a measurement."""
+    """The intervals of every estimate of a measurement."""
     return {
         "log loss": ends(m.log_loss),
         "skill": ends(m.skill),
@@ -45,14 +45,14 @@ def weighting(weights: Any) -> dict[str, Any]:
 
 
 def case_of(name: str, population: Normal | Table, n_rows: int) -> Case:
-    """All figures of independent rows, weighted or not."""
+    """All estimates of independent rows, weighted or not."""
 
-    def ask(random: np.random.Generator) -> Answers:
+    def draw(random: np.random.Generator) -> Answers:
         labels, logits, weights = population.sample(random, n_rows)
         m = logloss.measure(labels, y_logit=logits, **weighting(weights))
         return claims_of(m) | effective(labels, weights)
 
-    return Case(f"{name}, {n_rows:,} rows", n_rows, ask, lambda: figures_of(population.grid()))
+    return Case(f"{name}, {n_rows:,} rows", n_rows, draw, lambda: figures_of(population.grid()))
 
 
 def rows() -> list[Case]:
@@ -67,17 +67,15 @@ def rows() -> list[Case]:
 def weights() -> list[Case]:
     """Lognormal weights, independent of all else or growing with the score."""
     cases = []
-    for tilt, words in ((0.0, "weights"), (0.6, "weights that grow with the score")):
+    for tilt, name in ((0.0, "weights"), (0.6, "weights that grow with the score")):
         for sigma in SIGMAS:
             population = Normal(beta_scores, lambda logit: 1.3 * logit, weight=sigma, tilt=tilt)
-            cases += [
-                case_of(f"{words}, σ {sigma}", population, n) for n in ((100, 500, 5000) if not tilt else (5000,))
-            ]
+            cases += [case_of(f"{name}, σ {sigma}", population, n) for n in ((100, 500, 5000) if not tilt else (5000,))]
     return cases
 
 
 def cluster_sizes(kind: str, n_clusters: int) -> Any:
-    """Rows of each cluster: 100, or as many in all shared out by Zipf's law."""
+    """Rows of each cluster: 100 each, or sizes that follow Zipf's law."""
     if kind == "equal":
         return np.full(n_clusters, ROWS_OF_A_CLUSTER)
     shares = 1 / np.arange(1, n_clusters + 1)
@@ -95,23 +93,23 @@ def cluster_of_rows(kind: str, n_clusters: int) -> Any:
 
 
 def clusters() -> list[Case]:
-    """Rows of a cluster share half of the variance of their scores, and an effect on the truth."""
+    """Rows of a cluster share half of the variance of their scores, and an effect on the event rate."""
     cases = []
     for kind, n_clusters in CLUSTERINGS:
         cluster = cluster_of_rows(kind, n_clusters)
 
-        def ask(random: np.random.Generator, cluster: Any = cluster) -> Answers:
+        def draw(random: np.random.Generator, cluster: Any = cluster) -> Answers:
             labels, logits, _ = CLUSTERED.sample(random, len(cluster), cluster)
             m = logloss.measure(labels, y_logit=logits, cluster=cluster)
             return claims_of(m) | effective(labels, None, cluster)
 
         name = f"{n_clusters:,} {kind} clusters"
-        cases.append(Case(name, len(cluster), ask, lambda: figures_of(CLUSTERED.grid())))
+        cases.append(Case(name, len(cluster), draw, lambda: figures_of(CLUSTERED.grid())))
     return cases
 
 
 def group_population(number: int, effect: float = EFFECT) -> Normal:
-    """A calibrated forecaster, who knows the group."""
+    """A calibrated forecaster that uses the group."""
     shift = GROUP_SHIFTS[number]
     return Normal(lambda z: shift - 0.5 + 1.2 * z, effect=effect)
 
@@ -119,7 +117,7 @@ def group_population(number: int, effect: float = EFFECT) -> Normal:
 def grouped_rows(
     random: np.random.Generator, cluster: Any, shares: tuple[float, ...], effect: float, shift: float = 0.0
 ) -> tuple[Any, Any, Any]:
-    """(Labels, log-odds, group) of rows whose groups are drawn; shift: of the truth that nobody forecasts."""
+    """(Labels, log-odds, group) of rows whose groups are drawn; shift: of the true log-odds, not in any forecast."""
     group = np.searchsorted(np.cumsum(shares)[:-1], random.random(len(cluster)), side="right")
     n_clusters = int(cluster.max()) + 1
     z = math.sqrt(0.5) * (random.standard_normal(n_clusters)[cluster] + random.standard_normal(len(cluster)))
@@ -133,7 +131,7 @@ def grouped_rows(
 
 
 def group_losses(effect: float, shift: float = 0.0) -> Any:
-    """The expected loss of each group, where the truth is shifted by something that nobody forecasts."""
+    """The expected loss of each group, where the true log-odds are shifted and the forecasts are not."""
     losses = []
     for number in range(len(GROUP_SHIFTS)):
         population = group_population(number, effect)
@@ -145,32 +143,32 @@ def group_losses(effect: float, shift: float = 0.0) -> Any:
 
 
 def groups() -> list[Case]:
-    """What the first of three groups costs and adds, whose rows are spread over the clusters."""
+    """Log loss and contribution of the first of three groups, which has rows in all clusters."""
     cases = []
     for kind, n_clusters in (("no", 0), ("equal", 30), ("equal", 100), ("Zipf", 100), ("Zipf", 1000)):
         cluster = cluster_of_rows(kind, n_clusters) if n_clusters else np.arange(5000)
         options = {"cluster": cluster} if n_clusters else {}
 
-        def ask(random: np.random.Generator, cluster: Any = cluster, options: dict[str, Any] = options) -> Answers:
+        def draw(random: np.random.Generator, cluster: Any = cluster, options: dict[str, Any] = options) -> Answers:
             labels, logits, group = grouped_rows(random, cluster, GROUP_SHARES, EFFECT if options else 0.0)
             m = logloss.measure(labels, y_logit=logits, by={"group": group}, **options)
             first = m.groups.to_dict()
-            found: Answers = {
-                "group's log loss": (first["log_loss_nats_low"][0], first["log_loss_nats_high"][0]),
-                "what a group adds": (first["contribution_nats_low"][0], first["contribution_nats_high"][0]),
-                "p-value of a group's miscalibration": first["p_value"][0],
+            answers: Answers = {
+                "log loss of a group": (first["log_loss_nats_low"][0], first["log_loss_nats_high"][0]),
+                "contribution of a group": (first["contribution_nats_low"][0], first["contribution_nats_high"][0]),
+                "p-value of miscalibration of a group": first["p_value"][0],
                 CAUTIONED: bool(m.cautions),
             }
             own = group == 0
-            return found | effective(labels[own], None, cluster[own] if options else None)
+            return answers | effective(labels[own], None, cluster[own] if options else None)
 
-        def truth(effect: float = EFFECT if options else 0.0) -> dict[str, float]:
+        def true_values(effect: float = EFFECT if options else 0.0) -> dict[str, float]:
             losses = group_losses(effect)
             contribution = GROUP_SHARES[0] * (losses[0] - float(np.dot(GROUP_SHARES, losses)))
-            return {"group's log loss": float(losses[0]), "what a group adds": float(contribution)}
+            return {"log loss of a group": float(losses[0]), "contribution of a group": float(contribution)}
 
-        words = f"{n_clusters:,} {kind} clusters" if n_clusters else "independent rows"
-        cases.append(Case(f"groups, {words}", len(cluster), ask, truth))
+        rows = f"{n_clusters:,} {kind} clusters" if n_clusters else "independent rows"
+        cases.append(Case(f"groups, {rows}", len(cluster), draw, true_values))
     return cases
 
 
@@ -180,7 +178,7 @@ def p_values() -> list[Case]:
     for n_scores, n_rows in ((10, 1000), (100, 1000), (1000, 5000), (5000, 5000), (20_000, 20_000)):
         for sigma in (0.0, *SIGMAS):
 
-            def ask(
+            def draw(
                 random: np.random.Generator, n_scores: int = n_scores, n_rows: int = n_rows, sigma: float = sigma
             ) -> Answers:
                 scores = random.beta(2, 3, n_scores)
@@ -190,8 +188,8 @@ def p_values() -> list[Case]:
                 m = logloss.measure(labels, scores, **weighting(w))
                 return {"p-value of miscalibration": float(m.miscalibration.p_value)} | effective(labels, w)
 
-            words = f"weights, σ {sigma}" if sigma else "no weights"
-            cases.append(Case(f"{n_scores:,} scores of {n_rows:,} rows, {words}", n_rows, ask))
+            weighting_name = f"weights, σ {sigma}" if sigma else "no weights"
+            cases.append(Case(f"{n_scores:,} scores of {n_rows:,} rows, {weighting_name}", n_rows, draw))
     return cases
 
 
@@ -209,7 +207,7 @@ def ranking() -> list[Case]:
         (0.85, 365, 18_250, True),
     ):
 
-        def ask(
+        def draw(
             random: np.random.Generator,
             area: float = area,
             n_positive: int = n_positive,
@@ -224,13 +222,13 @@ def ranking() -> list[Case]:
             m = logloss.measure(labels, y_logit=logits)
             return {"AUC": ends(m.auc), CAUTIONED: bool(m.cautions)} | effective(labels)
 
-        # To the digits shown: the distance is that of this very area.
-        words = f"about {n_positive} positives drawn" if is_drawn else f"{n_positive} positives"
+        # The distance is computed from the area as it is shown.
+        positives = f"about {n_positive} positives drawn" if is_drawn else f"{n_positive} positives"
         cases.append(
             Case(
-                f"AUC {area}, {words}, {n_rows:,} rows",
+                f"AUC {area}, {positives}, {n_rows:,} rows",
                 n_rows,
-                ask,
+                draw,
                 lambda a=area: {"AUC": float(ndtr(distance(a) / math.sqrt(2)))},
             )
         )

@@ -23,16 +23,16 @@ from scipy.special import expit
 
 import logloss
 
-# The truth of log-odds is normal about the first with the second as its standard deviation; each forecast adds noise.
+# The true log-odds are normal with this mean and standard deviation; each forecast adds noise.
 CENTRE, SPREAD = -1.0, 1.2
 EQUAL, UNEQUAL = (0.6, 0.6), (0.3, 0.7)
 TRUTH = Normal(lambda z: CENTRE + SPREAD * z)
 
 
 def noisy(noise: float) -> dict[str, float]:
-    """Loss, miscalibration and discrimination of a forecast that is the truth's log-odds with normal noise.
+    """Loss, miscalibration and discrimination of a forecast that equals the true log-odds plus normal noise.
 
-    The truth given the forecast is normal about a line, so that both integrals are of one dimension each.
+    Given the forecast, the true log-odds are normal about a line, so that both integrals are one-dimensional.
     """
     spread = math.hypot(SPREAD, noise)
     z = np.linspace(-9, 9, 4001)
@@ -49,23 +49,23 @@ def noisy(noise: float) -> dict[str, float]:
 
 
 def oriented(pair: Any, estimate: Any) -> tuple[float, float]:
-    """The interval of b's figure less a's, whichever is better."""
+    """The interval of the value of b less that of a, whichever is better."""
     low, high = ends(estimate)
     return (low, high) if pair.better == "a" else (-high, -low)
 
 
 def pairs() -> list[Case]:
-    """The difference of two forecasts and of their parts, of equal and of unequal worth."""
-    ways: list[tuple[str, int, float, tuple[str, int] | None]] = [("rows", n, 0.0, None) for n in (300, 2000)]
-    ways += [(f"weights, σ {SIGMAS[2]}", n, SIGMAS[2], None) for n in (300, 1000, 5000)]
-    ways += [(f"{n:,} {kind} clusters", 0, 0.0, (kind, n)) for kind, n in CLUSTERINGS if (kind, n) != ("equal", 100)]
+    """Differences of two forecasts in log loss and in its terms; equally good forecasts, and one better."""
+    designs: list[tuple[str, int, float, tuple[str, int] | None]] = [("rows", n, 0.0, None) for n in (300, 2000)]
+    designs += [(f"weights, σ {SIGMAS[2]}", n, SIGMAS[2], None) for n in (300, 1000, 5000)]
+    designs += [(f"{n:,} {kind} clusters", 0, 0.0, (kind, n)) for kind, n in CLUSTERINGS if (kind, n) != ("equal", 100)]
     cases = []
-    for noises, words in ((EQUAL, "equal"), (UNEQUAL, "one better")):
-        for name, n, sigma, clustering in ways:
+    for noises, kind_of_pair in ((EQUAL, "equal"), (UNEQUAL, "one better")):
+        for name, n, sigma, clustering in designs:
             cluster = None if clustering is None else cluster_of_rows(*clustering)
             n_rows = n or len(cluster)
 
-            def ask(
+            def draw(
                 random: np.random.Generator,
                 noises: Any = noises,
                 cluster: Any = cluster,
@@ -76,28 +76,28 @@ def pairs() -> list[Case]:
                 w = random.lognormal(0, sigma, n_rows) if sigma else None
                 c = logloss.compare(labels, y_logit=forecasts, **options, **weighting(w))
                 pair = c.pair
-                found: Answers = {
-                    "difference": oriented(pair, pair.delta),
-                    "difference of miscalibration": oriented(pair, pair.miscalibration),
-                    "difference of discrimination": oriented(pair, pair.discrimination),
+                answers: Answers = {
+                    "difference in log loss": oriented(pair, pair.delta),
+                    "difference in excess miscalibration": oriented(pair, pair.miscalibration),
+                    "difference in excess discrimination": oriented(pair, pair.discrimination),
                     CAUTIONED: bool(c.cautions),
                 }
                 if noises == EQUAL:
-                    # Called settled is rejected: as a p-value of 0 or 1, where there is an interval to tell.
-                    called = 0.0 if pair.is_significant else 1.0
-                    found["two equals called settled"] = called if pair.delta.has_interval else math.nan
-                return found | effective(labels, w, cluster)
+                    # A decision counts as a p-value of 0 or 1, if there is an interval.
+                    p_value = 0.0 if pair.is_significant else 1.0
+                    answers["equal forecasters called different"] = p_value if pair.delta.has_interval else math.nan
+                return answers | effective(labels, w, cluster)
 
-            def truth(noises: Any = noises) -> dict[str, float]:
+            def true_values(noises: Any = noises) -> dict[str, float]:
                 a, b = (noisy(noise) for noise in noises)
                 return {
-                    "difference": b["log loss"] - a["log loss"],
-                    "difference of miscalibration": b["miscalibration"] - a["miscalibration"],
-                    "difference of discrimination": b["discrimination"] - a["discrimination"],
+                    "difference in log loss": b["log loss"] - a["log loss"],
+                    "difference in excess miscalibration": b["miscalibration"] - a["miscalibration"],
+                    "difference in excess discrimination": b["discrimination"] - a["discrimination"],
                 }
 
             size = "" if clustering else f", {n_rows:,} rows"
-            cases.append(Case(f"{words}, {name}{size}", n_rows, ask, truth))
+            cases.append(Case(f"{kind_of_pair}, {name}{size}", n_rows, draw, true_values))
     return cases
 
 
@@ -118,75 +118,81 @@ def paired_rows(
     return labels, forecasts, {} if cluster is None else {"cluster": cluster}
 
 
-MOVES = {
-    "move": "log_loss",
-    "move of uncertainty": "uncertainty",
-    "move of discrimination": "discrimination",
-    "move of miscalibration": "miscalibration",
+CHANGES = {
+    "change in log loss": "log_loss",
+    "change in uncertainty": "uncertainty",
+    "change in excess discrimination": "discrimination",
+    "change in excess miscalibration": "miscalibration",
 }
 
 
-def moves() -> list[Case]:
-    """What moved from one set of rows to another: nothing, or the truth away from the forecasts."""
+def changes() -> list[Case]:
+    """Changes between two sets of rows of one population, or of two with different event rates."""
     old = Normal(beta_scores, lambda logit: 1.2 * logit)
     shifted = Normal(lambda z: 0.8 * beta_scores(z) + 0.4, scores=old.forecast)
     cases = []
-    for words, new, sizes, sigma in (
+    for name, new, sizes, sigma in (
         ("unchanged", old, (20_000, 500), 0.0),
         ("unchanged", old, (5000, 5000), 0.0),
         ("unchanged, weights σ 1.0", old, (5000, 2000), 1.0),
         ("changed", shifted, (5000, 2000), 0.0),
     ):
 
-        def ask(
+        def draw(
             random: np.random.Generator, new: Normal = new, sizes: tuple[int, int] = sizes, sigma: float = sigma
         ) -> Answers:
-            measured, worth = [], []
+            measured, numbers = [], []
             for population, n_rows in zip((old, new), sizes, strict=True):
                 labels, logits, w = replace(population, weight=sigma).sample(random, n_rows)
                 measured.append(logloss.measure(labels, y_logit=logits, **weighting(w)))
-                worth.append(effective(labels, w))
+                numbers.append(effective(labels, w))
             d = logloss.diff(*measured)
-            found: Answers = {name: ends(getattr(d, place)) for name, place in MOVES.items()}
-            found |= {key: min(each[key] for each in worth) for key in (ROWS, RARER)}
-            return found | {CAUTIONED: bool(d.cautions)}
+            answers: Answers = {name: ends(getattr(d, place)) for name, place in CHANGES.items()}
+            answers |= {key: min(each[key] for each in numbers) for key in (ROWS, RARER)}
+            return answers | {CAUTIONED: bool(d.cautions)}
 
-        def truth(new: Normal = new) -> dict[str, float]:
+        def true_values(new: Normal = new) -> dict[str, float]:
             before, after = figures_of(old.grid()), figures_of(new.grid())
-            of_parts = {name: f"excess {name.rsplit(' ', 1)[-1]}" for name in list(MOVES)[2:]}
-            names = {"move": "log loss", "move of uncertainty": "uncertainty"} | of_parts
-            return {name: after[own] - before[own] for name, own in names.items()}
+            return {name: after[own] - before[own] for name in CHANGES for own in [name.removeprefix("change in ")]}
 
-        cases.append(Case(f"{words}, {sizes[0]:,} and {sizes[1]:,} rows", sum(sizes), ask, truth))
-    return cases + moves_of_groups()
+        cases.append(Case(f"{name}, {sizes[0]:,} and {sizes[1]:,} rows", sum(sizes), draw, true_values))
+    return cases + changes_of_groups()
 
 
-def moves_of_groups() -> list[Case]:
-    """Shares of groups change, and by some the truth moves by 0.3 in log-odds; other clusters each time."""
+def changes_of_groups() -> list[Case]:
+    """Shares of groups change, and true log-odds by 0.3; other clusters each time."""
     before, after = GROUP_SHARES, (0.2, 0.4, 0.4)
     cases = []
     for kind, n_clusters in (("no", 0), ("equal", 30), ("equal", 100), ("Zipf", 100)):
         cluster = cluster_of_rows(kind, n_clusters) if n_clusters else np.arange(3000)
 
-        def ask(random: np.random.Generator, cluster: Any = cluster, is_clustered: bool = n_clusters > 0) -> Answers:
+        def draw(random: np.random.Generator, cluster: Any = cluster, is_clustered: bool = n_clusters > 0) -> Answers:
             effect, measured = EFFECT if is_clustered else 0.0, []
-            worth: list[Answers] = []
+            numbers: list[Answers] = []
             for number, shares in enumerate((before, after)):
                 labels, logits, group = grouped_rows(random, cluster, shares, effect, 0.3 * number)
                 options = {"cluster": {"user": cluster + number * len(cluster)}} if is_clustered else {}
                 measured.append(logloss.measure(labels, y_logit=logits, by={"group": group}, **options))
-                worth.append(effective(labels, None, cluster if is_clustered else None))
+                numbers.append(effective(labels, None, cluster if is_clustered else None))
             d = logloss.diff(*measured)
-            found: Answers = {"move": ends(d.log_loss), "mix": ends(d.mix), "within": ends(d.within)}
-            found |= {key: min(each[key] for each in worth) for key in worth[0]}
-            return found | {CAUTIONED: bool(d.cautions)}
+            answers: Answers = {
+                "change in log loss": ends(d.log_loss),
+                "contribution of the mix": ends(d.mix),
+                "contribution within groups": ends(d.within),
+            }
+            answers |= {key: min(each[key] for each in numbers) for key in numbers[0]}
+            return answers | {CAUTIONED: bool(d.cautions)}
 
-        def truth(effect: float = EFFECT if n_clusters else 0.0) -> dict[str, float]:
+        def true_values(effect: float = EFFECT if n_clusters else 0.0) -> dict[str, float]:
             old, new = (group_losses(effect, shift) for shift in (0.0, 0.3))
             mix = float((np.array(after) - before) @ ((old + new) / 2))
             within = float((np.array(after) + before) / 2 @ (new - old))
-            return {"move": mix + within, "mix": mix, "within": within}
+            return {
+                "change in log loss": mix + within,
+                "contribution of the mix": mix,
+                "contribution within groups": within,
+            }
 
-        words = f"{n_clusters:,} {kind} clusters" if n_clusters else "independent rows"
-        cases.append(Case(f"groups, {words}", 2 * len(cluster), ask, truth))
+        rows = f"{n_clusters:,} {kind} clusters" if n_clusters else "independent rows"
+        cases.append(Case(f"groups, {rows}", 2 * len(cluster), draw, true_values))
     return cases

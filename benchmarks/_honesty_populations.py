@@ -1,9 +1,9 @@
-"""Populations whose true figures are known without the library: by sums over a grid, closed forms where there are some.
+"""Populations whose true values are known without the library: by sums over a grid, or in closed form.
 
 A population is a distribution of (forecast, probability that the label is 1). Normal ones are functions of a standard
 normal z, summed by the trapezoid rule on 20,001 points within 9 standard deviations: of smooth functions with Gaussian
-weights it converges faster than any power of the step, and the figures here are right to 1e-6 (areas, and forecasts
-that the truth does not rise with) or 1e-9 (the rest). Others are tables, and exact.
+weights it converges faster than any power of the step, and the figures here are right to 1e-6 (areas, and event
+rates that are not monotone in the forecast) or 1e-9 (the rest). Others are tables, and exact.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import betaincinv, expit, logit, ndtr, xlogy
 
 REACH, N_POINTS = 9.0, 20_001
-# Of the average over a normal effect: right to 1e-12 for effects of a spread up to 1.
+# For the average over a normal effect: right to 1e-12 for effects of a spread up to 1.
 NODES, NODE_MASSES = np.polynomial.hermite_e.hermegauss(80)
 NODE_MASSES = NODE_MASSES / NODE_MASSES.sum()
 
@@ -33,7 +33,7 @@ class Grid:
     truth: Any
 
     def mean(self, values: Any) -> float:
-        """The expectation of a function of the place."""
+        """The expectation of a function on the grid."""
         return float(self.mass @ values)
 
 
@@ -43,10 +43,10 @@ def entropy(q: Any) -> Any:
 
 
 def figures_of(grid: Grid) -> dict[str, float]:
-    """Every figure of `measure` in the population."""
+    """The population values of all estimates of `measure`."""
     rate = grid.mean(grid.truth)
     loss, uncertainty = grid.mean(expected_loss(grid.truth, grid.forecast)), float(entropy(rate))
-    # The best monotone map of the forecast; where the truth rises with it, the truth.
+    # The best monotone map of the forecast; the event rate itself where that does not decrease.
     best = isotonic_regression(grid.truth, weights=grid.mass).x
     recalibrated = grid.mean(entropy(best))
     ones, zeros = grid.mass * grid.truth / rate, grid.mass * (1 - grid.truth) / (1 - rate)
@@ -83,11 +83,11 @@ def line_of(grid: Grid) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Normal:
-    """Forecast and truth as functions of a standard normal z (log-odds), and what else rows have.
+    """Forecast and true log-odds as functions of a standard normal z; effects of clusters, weights.
 
-    distortion: of the truth's log-odds, the forecast. scores: the forecast as a function of z, where it is not that.
-    effect: standard deviation of a normal effect on the truth's log-odds that the rows of a cluster share.
-    weight: standard deviation of the logarithm of lognormal weights, of which `tilt` is z's share.
+    distortion: the forecast as a function of the true log-odds. scores: the forecast as a function of z, instead.
+    effect: standard deviation of a normal effect on the true log-odds that the rows of a cluster share.
+    weight: standard deviation of the logarithm of lognormal weights; `tilt`: its correlation with z.
     """
 
     truth: Callable[[Any], Any]
@@ -110,13 +110,14 @@ class Normal:
         return self.distortion(logit(self.given(z)) if self.effect else self.truth(z))
 
     def grid(self, n_points: int = N_POINTS) -> Grid:
-        """As weights see it: with a weight of e^(σ(ρz + …)) z is normal about σρ."""
+        """The weighted population: with a weight of e^(σ(ρz + …)) z is normal about σρ."""
         z = np.linspace(-REACH, REACH, n_points) + self.weight * self.tilt
         mass = np.exp(-0.5 * np.linspace(-REACH, REACH, n_points) ** 2)
         forecast = self.forecast(z)
-        # Where probabilities of 1 are reached, log-odds are infinite: nothing in the tails matters.
-        held = np.isfinite(forecast)
-        return Grid(mass[held] / mass[held].sum(), forecast[held], self.given(z)[held])
+        # Where probabilities of 1 are reached, log-odds are infinite: the mass there is negligible.
+        is_finite = np.isfinite(forecast)
+        mass = mass[is_finite] / mass[is_finite].sum()
+        return Grid(mass, forecast[is_finite], self.given(z)[is_finite])
 
     def sample(
         self, random: np.random.Generator, n_rows: int, cluster: Any = None, z: Any = None
@@ -177,7 +178,7 @@ RATING_SHARES = (0.04, 0.08, 0.12, 0.16, 0.16, 0.14, 0.12, 0.09, 0.06, 0.03)
 
 
 def _ratings(factor: float) -> Table:
-    """Ten ratings whose log-odds are right times a factor."""
+    """Ten ratings whose log-odds are the true ones times a factor."""
     logits = logit(np.array(RATINGS))
     kinds = zip(RATING_SHARES, (factor * logits).tolist(), RATINGS, strict=True)
     return Table(tuple((share, forecast, truth) for share, forecast, truth in kinds))
@@ -185,14 +186,14 @@ def _ratings(factor: float) -> Table:
 
 POPULATIONS: dict[str, Normal | Table] = {
     "calibrated": Normal(beta_scores),
-    "over-confident": Normal(beta_scores, lambda logit: 1.5 * logit),
-    "under-confident": Normal(beta_scores, lambda logit: 0.6 * logit),
+    "overconfident": Normal(beta_scores, lambda logit: 1.5 * logit),
+    "underconfident": Normal(beta_scores, lambda logit: 0.6 * logit),
     "shifted": Normal(beta_scores, lambda logit: logit + 0.4),
     "ratings": _ratings(1.0),
-    "over-confident ratings": _ratings(1.4),
-    # 3 in 1,000 rows are given one in a million, and half of these happen: most of the variance of the loss.
+    "overconfident ratings": _ratings(1.4),
+    # 3 in 1,000 rows are given one in a million, and half of these are positive: most of the variance of the loss.
     "rare extreme losses": Table(((0.003, float(logit(1e-6)), 0.5),), Normal(beta_scores)),
-    # Forecasts rise with z where the truth rises and falls.
+    # Forecasts increase with z, the event rate does not.
     "non-monotone truth": Normal(lambda z: -0.5 + z + 1.5 * np.sin(2 * z), scores=lambda z: -0.5 + z),
     "base rate 0.002": Normal(lambda z: -6.9 + 1.2 * z, lambda logit: 1.2 * logit + 1.4),
 }

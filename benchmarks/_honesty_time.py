@@ -1,7 +1,7 @@
-"""Cases of what time does to `compare`, and of `plan`: leads that depend on each other, the power that is promised.
+"""Cases of `compare` with autocorrelated periods, and of the power of `plan`.
 
-A period is one row with a soft label: two forecasts that are half a unit of log-odds above and below 0 differ by the
-label less one half, so that a lead is whatever series of labels is drawn, and its true mean is 0.
+A period is one row with a soft label: the losses of two forecasts half a unit of log-odds above and below 0 differ by
+the label less one half, so that the series of differences is the series of labels drawn, and its true mean is 0.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy.special import expit
 
 import logloss
 
-# Labels are 1/2 and this many times a series with variance 1, which then stays ten deviations inside [0, 1].
+# Labels are 1/2 plus this times a series with variance 1: 0 and 1 are more than ten standard deviations away.
 SMALL = 0.04
-# Periods from which intervals are meant to hold, or a caution to say that they may not.
+# From so many periods on, coverage is promised, unless there is a caution.
 ENOUGH_PERIODS = 100
 
 Series = Callable[[np.random.Generator, int], Any]
@@ -78,12 +78,12 @@ SERIES: dict[str, tuple[Series, tuple[int, ...], float]] = {
 
 
 def periods() -> list[Case]:
-    """The lead with the interval of dependent periods."""
+    """The difference with its autocorrelation-robust interval."""
     cases = []
-    for words, (series, sizes, sigma) in SERIES.items():
+    for kind, (series, sizes, sigma) in SERIES.items():
         for n_periods in sizes:
 
-            def ask(
+            def draw(
                 random: np.random.Generator, series: Series = series, n: int = n_periods, sigma: float = sigma
             ) -> Answers:
                 labels = 0.5 + SMALL * series(random, n)
@@ -92,18 +92,18 @@ def periods() -> list[Case]:
                 pair = logloss.compare(labels, y_logit=halves, order=np.arange(n), **weights).pair
                 low, high = ends(pair.sequential.autocorrelation_robust)
                 interval = (low, high) if pair.better == "b" else (-high, -low)
-                # Of few periods rows are few, too: what is promised begins at the number of periods.
-                worth = 500 * n / ENOUGH_PERIODS
-                told = bool(pair.sequential.cautions)
-                return {"lead of dependent periods": interval, CAUTIONED: told, ROWS: worth}
+                # A period is a row here: the threshold of rows is scaled to that of periods.
+                n_rows = 500 * n / ENOUGH_PERIODS
+                is_cautioned = bool(pair.sequential.cautions)
+                return {"difference of autocorrelated periods": interval, CAUTIONED: is_cautioned, ROWS: n_rows}
 
-            name = f"{words}, {n_periods:,} periods"
-            cases.append(Case(name, n_periods, ask, lambda: {"lead of dependent periods": 0.0}))
+            name = f"{kind}, {n_periods:,} periods"
+            cases.append(Case(name, n_periods, draw, lambda: {"difference of autocorrelated periods": 0.0}))
     return cases
 
 
 def drawn(random: np.random.Generator, n: int, base_rate: float, noises: tuple[float, float]) -> tuple[Any, Any]:
-    """(Log-odds of the truth, two forecasts that add noise to them)."""
+    """(True log-odds, two forecasts that add noise to them)."""
     truth = math.log(base_rate / (1 - base_rate)) + random.normal(0, 0.7, n)
     return truth, {name: expit(truth + random.normal(0, noise, n)) for name, noise in zip("ab", noises, strict=True)}
 
@@ -114,34 +114,34 @@ def compared(random: np.random.Generator, n: int, base_rate: float, noises: tupl
     return logloss.compare((random.random(n) < expit(truth)).astype(np.uint8), forecasts)
 
 
-def hit(is_shown: bool, n: int, base_rate: float) -> Answers:
-    """Whether a planned comparison has shown it, as an interval that holds 0 or does not."""
-    interval = (-1.0, 1.0) if is_shown else (1.0, 2.0)
-    return {"what was planned is shown": interval, CAUTIONED: False, ROWS: float(n), RARER: n * base_rate}
+def result_of(is_significant: bool, n: int, base_rate: float) -> Answers:
+    """Whether a planned comparison is significant, as an interval that contains 0 or does not."""
+    interval = (-1.0, 1.0) if is_significant else (1.0, 2.0)
+    return {"planned comparison is significant": interval, CAUTIONED: False, ROWS: float(n), RARER: n * base_rate}
 
 
 def plans() -> list[Case]:
-    """How often rows that were planned with a power of 95 % show what they were planned for."""
+    """How often rows planned for a power of 95% show the difference or the non-inferiority."""
     cases = []
     for base_rate, margin in ((0.5, 0.025), (0.1, 0.012), (0.02, 0.006)):
 
         def better(random: np.random.Generator, base_rate: float = base_rate) -> Answers:
-            # As the forecasts expect it: b is the truth, which has no noise.
+            # From the forecasts alone: b is the true probability, without noise.
             n = logloss.plan(forecasts=drawn(random, 100_000, base_rate, (0.8, 0.0))[1], power=0.95).rows_needed or 0
             pair = compared(random, n, base_rate, (0.8, 0.0)).pair
-            return hit(pair.better == "b" and pair.delta.low > 0, n, base_rate)
+            return result_of(pair.better == "b" and pair.delta.low > 0, n, base_rate)
 
         def as_good(random: np.random.Generator, base_rate: float = base_rate, margin: float = margin) -> Answers:
-            # From a pilot: the noises are as large as each other.
+            # From a pilot: both have the same amount of noise.
             pilot = compared(random, 5000, base_rate, (0.4, 0.4))
             n = logloss.plan(pilot, margin=margin, power=0.95).rows_needed or 0
             pair = compared(random, n, base_rate, (0.4, 0.4)).pair
             # b is worse by less than the margin.
             worst = pair.delta.low if pair.better == "b" else -pair.delta.high
-            return hit(worst > -margin, n, base_rate)
+            return result_of(worst > -margin, n, base_rate)
 
-        for words, ask in (("a difference", better), ("a margin", as_good)):
-            name = f"{words}, base rate {base_rate}"
+        for goal, draw in (("a difference", better), ("a margin", as_good)):
+            name = f"{goal}, base rate {base_rate}"
             # About as many as are planned; the pilot is larger.
-            cases.append(Case(name, 3000, ask, lambda: {"what was planned is shown": 0.0}))
+            cases.append(Case(name, 3000, draw, lambda: {"planned comparison is significant": 0.0}))
     return cases

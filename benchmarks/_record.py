@@ -1,8 +1,8 @@
-"""What every program here shares: its options, its clock, and the record of what it measured.
+"""What all programs here share: options, timing, and the record of the figures.
 
 A program is some functions that yield (case, figures), one line each. `record(first, second, rows=(10**7, 10**5))` runs
 them, prints the lines as they come, and writes them as JSON where that is asked for; `rows` becomes an option with its
-usual value and that of `--quick`, which takes seconds and says nothing about speed.
+usual value and that of `--quick`, which takes seconds and whose figures mean nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Lines = Iterator[tuple[str, Figures]]
 
 
 def turns(work: dict[str, Callable[[], object]], rounds: int, *, warm_up: int = 2) -> dict[str, list[float]]:
-    """Seconds of each, by rounds in which all take turns, after some (no more than those) that do not count."""
+    """Seconds of each, by rounds in which all take turns, after some (no more) for warming up."""
     seconds: dict[str, list[float]] = {name: [] for name in work}
     for number in range(-min(warm_up, rounds), rounds):
         for name, call in work.items():
@@ -47,12 +47,12 @@ def turns(work: dict[str, Callable[[], object]], rounds: int, *, warm_up: int = 
 
 
 def ratio(times: list[float], base: list[float]) -> float:
-    """The median of quotients, round by round: what else runs on the machine slows both."""
+    """The median of quotients, round by round: other load on the machine slows both."""
     return statistics.median(a / b for a, b in zip(times, base, strict=True))
 
 
 def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns in a new process, which has done nothing before."""
+    """The result of a function in a new process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
@@ -69,7 +69,7 @@ def peak_mb() -> float:
 
 
 def processor() -> str:
-    """Its name, where the system tells it."""
+    """The name of the processor, if the system has it."""
     listed = pathlib.Path("/proc/cpuinfo")
     named = re.search(r"model name\s*:\s*(.+)", listed.read_text()) if listed.exists() else None
     return named[1] if named else platform.processor() or platform.machine()
@@ -97,7 +97,7 @@ def shown(value: Any) -> str:
 def options(
     text: str, parts: list[str], sizes: dict[str, tuple[int, int]], *, folder: bool, has_only: bool
 ) -> argparse.Namespace:
-    """What was asked for on the command line."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=text.split("\n")[0])
     if folder:
         parser.add_argument("folder", nargs="?", type=pathlib.Path, help="where the tables are")

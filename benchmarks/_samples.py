@@ -1,4 +1,4 @@
-"""Rows that programs here draw: forecasts whose truth is known, and Parquet files of them."""
+"""Rows that programs here draw: forecasts with known true probabilities, and Parquet files of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def labels_of(random: np.random.Generator, proba: Any) -> Any:
 
 
 def expected_loss(proba: Any, logit: Any) -> Any:
-    """What it costs on average to forecast log-odds where probabilities are true, row by row, in nats."""
+    """The expected log loss of forecast log-odds, given true probabilities, row by row, in nats."""
     return proba * np.logaddexp(0, -logit) + (1 - proba) * np.logaddexp(0, logit)
 
 
@@ -39,7 +39,7 @@ def files_of(folder: pathlib.Path, n_rows: int, n_files: int, n_features: int = 
         if has_keys:
             columns["country"] = names.take(pa.array(random.integers(0, COUNTRIES, n)))
             columns["cluster"] = random.integers(0, CLUSTERS, n)
-        # Probabilities and features hardly repeat: dictionaries of them would only be thrown away again.
+        # Probabilities and features hardly repeat: dictionaries of them would not make files smaller.
         dictionaries = ["y", "country"] if has_keys else ["y"]
         pq.write_table(pa.table(columns), folder / f"{number:04}.parquet", use_dictionary=dictionaries)
     return str(folder)

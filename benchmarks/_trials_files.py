@@ -1,6 +1,6 @@
-"""Damaged and hostile files: is each refused in words, or read as what it was?
+"""Damaged and hostile files: each must be refused with a message, or read as it was.
 
-Every kind of file that logloss saves, and Parquet files that it measures, in two ways:
+Every kind of file that logloss writes, and Parquet files that it measures, in two ways:
 
 - Bytes are changed, cut, put in, doubled or taken for others. The file must be refused with an error of
   `logloss.errors`, or give the answer of the intact one.
@@ -99,7 +99,7 @@ def saved_kinds(folder: pathlib.Path, seed: int) -> dict[str, bytes]:
 
 
 def parquet_kinds(seed: int) -> dict[str, tuple[bytes, dict[str, Any]]]:
-    """Files that are measured, with what is asked of them."""
+    """Files that are measured, with the arguments of `measure`."""
     table = rows(np.random.default_rng(seed), 400)
     lacking = table.set_column(
         0, "y", pa.array([None if k % 9 == 0 else y for k, y in enumerate(table["y"].to_pylist())])
@@ -143,7 +143,7 @@ def checked_places(data: bytes) -> list[range]:
 
 
 def damaged(data: bytes, rng: random.Random) -> tuple[bytes, list[int] | None]:
-    """The same bytes but for some damage, and which were changed where none has moved."""
+    """The bytes with some damage, and which of them changed if none has moved."""
     found = bytearray(data)
     place, size = rng.randrange(len(data)), rng.choice([1, 1, 2, 8, 64])
     match rng.randrange(7):
@@ -168,7 +168,7 @@ def damaged(data: bytes, rng: random.Random) -> tuple[bytes, list[int] | None]:
 
 
 def strange(rng: random.Random) -> Any:
-    """A value that is none, or hardly one."""
+    """A value that is invalid, or nearly so."""
     return rng.choice(
         [
             *(None, True, -1, -3, 0, 1.5, 10**30, 2**63, -(2**63), 1e308, -1e-308, float("nan"), float("inf")),
@@ -179,7 +179,7 @@ def strange(rng: random.Random) -> Any:
 
 
 def changed_tree(tree: Any, rng: random.Random) -> Any:
-    """The same JSON but for one place."""
+    """The JSON with one place changed."""
     tree = json.loads(json.dumps(tree))
     node = tree
     while True:
@@ -217,7 +217,7 @@ def changed_document(data: bytes, rng: random.Random) -> bytes:
     fields = json.loads(data)
     del fields["sha256"]
     fields = changed_tree(fields, rng)
-    # The sum of the library, which a document with nan in it cannot have.
+    # The checksum of the library, which a document with nan in it cannot have.
     with contextlib.suppress(ValueError):
         return json.dumps({**fields, "sha256": document._sum(fields)}).encode()
     return json.dumps({**fields, "sha256": ""}).encode()
@@ -275,7 +275,7 @@ def changed_summary(data: bytes, rng: random.Random) -> bytes:
 
 
 class Trials:
-    """Trials one after the other, and what became of them."""
+    """Trials one after the other, and their outcomes."""
 
     def __init__(self, folder: pathlib.Path, seed: int) -> None:
         self.path, self.random = folder / "trial", random.Random(seed)
@@ -285,7 +285,7 @@ class Trials:
         self.counts |= {"slow": 0, "large": 0, "control_characters": 0, "unnamed_errors": 0, "failures": []}
         self.slowest, self.peak = 0.0, peak_mib()
 
-    def told(self, kind: str, what: str, detail: str) -> None:
+    def fail(self, kind: str, what: str, detail: str) -> None:
         """Count a failure and remember the first ones."""
         self.counts[what] += 1
         if len(self.counts["failures"]) < MOST_SHOWN:
@@ -301,29 +301,29 @@ class Trials:
         except logloss.LogLossError as error:
             self.counts["refused"] += 1
             if self.path.name not in str(error):
-                self.told(kind, "unnamed_errors", repr(str(error))[:300])
+                self.fail(kind, "unnamed_errors", repr(str(error))[:300])
             if not is_printable(str(error)):
-                self.told(kind, "control_characters", repr(str(error))[:300])
+                self.fail(kind, "control_characters", repr(str(error))[:300])
         except Exception as error:
-            self.told(kind, "undocumented_exceptions", f"{type(error).__name__}: {str(error)[:200]}")
+            self.fail(kind, "undocumented_exceptions", f"{type(error).__name__}: {str(error)[:200]}")
         else:
             if is_checked is None:
                 self.counts["shown"] += 1
                 if not is_printable(found):
-                    self.told(kind, "control_characters", repr(found)[:300])
+                    self.fail(kind, "control_characters", repr(found)[:300])
             elif found == right:
                 self.counts["same"] += 1
             elif is_checked:
-                self.told(kind, "silent_differences", found[:300])
+                self.fail(kind, "silent_differences", found[:300])
             else:
                 self.counts["undetectable"] += 1
         taken, self.peak = time.perf_counter() - began, peak_mib()
         self.slowest = max(self.slowest, taken)
         is_of_rows = kind.startswith("input")
         if taken > (MOST_SECONDS_OF_ROWS if is_of_rows else MOST_SECONDS):
-            self.told(kind, "slow", f"{taken:.1f} s")
+            self.fail(kind, "slow", f"{taken:.1f} s")
         if self.peak - before > (MOST_MIB_OF_ROWS if is_of_rows else MOST_MIB):
-            self.told(kind, "large", f"{self.peak - before:.0f} MiB")
+            self.fail(kind, "large", f"{self.peak - before:.0f} MiB")
 
 
 def peak_mib() -> float:
@@ -332,12 +332,12 @@ def peak_mib() -> float:
 
 
 def is_printable(text: str) -> bool:
-    """Whether a terminal obeys nothing in it."""
+    """Whether it contains nothing that a terminal interprets."""
     return all(letter.isprintable() or letter == "\n" for letter in text)
 
 
 def shown(path: pathlib.Path) -> str:
-    """All that is said of a saved file: as text, for notebooks, as figures; of a summary what `show` advises, too."""
+    """All forms of a saved file: text, HTML for notebooks, figures; for a summary also the advice of `show`."""
     found = logloss.load(path)
     advised = repr(logloss.calibrate(found)) if isinstance(found, logloss.Measurement) else ""
     short = found._repr_html_() or ""
@@ -345,13 +345,13 @@ def shown(path: pathlib.Path) -> str:
 
 
 def measured(path: pathlib.Path, requested: dict[str, Any]) -> str:
-    """All that is said of rows."""
+    """All forms of the measurement of a file."""
     found = logloss.measure(path, **requested)
     return "\n".join([repr(found), json.dumps(found.to_dict(), sort_keys=True), repr(found.parts.hashes.tolist())])
 
 
 def run(n_trials: int, seed: int) -> dict[str, Any]:
-    """So many trials: how many there were, what became of them, and the first failures as text."""
+    """Run trials: their number, their outcomes, and the first failures as text."""
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -389,7 +389,7 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
             try:
                 broken = change(data, rng)
             except (pa.ArrowException, TypeError, ValueError, OverflowError, AttributeError, IndexError):
-                # Nobody can write that.
+                # No program can write that.
                 continue
             trials.one(f"{kind}, changed", broken, lambda: shown(path), right[kind], is_checked=None)
     return {**trials.counts, "slowest_s": round(trials.slowest, 2), "peak_mib": round(trials.peak)}

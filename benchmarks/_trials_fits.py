@@ -21,7 +21,7 @@ from mpmath import mp
 import logloss
 
 DIGITS = 60
-# Of a column that depends on others but for rounding: what is left of it, in its own unit.
+# The residual of a column that depends on others up to rounding, in its own unit.
 ROUNDED = 1e-12
 CODES = (-999999999.0, -(2.0**63), -1e12, 1e9, 1e15)
 
@@ -122,7 +122,7 @@ def least(point, rows, labels, weights, penalty, keep):
         for a in range(width):
             for b in range(a):
                 hessian[b, a] = hessian[a, b]
-        # Each coefficient in its own unit; what columns cannot tell apart gets the least of ridges.
+        # Each coefficient in its own unit; a minimal ridge for dependent columns.
         unit = [mp.sqrt(hessian[a, a]) or mp.mpf(1) for a in range(width)]
         for a in range(width):
             for b in range(width):
@@ -149,7 +149,7 @@ def least(point, rows, labels, weights, penalty, keep):
 
 
 def independent(rows, keep):
-    """Those of the columns that do not depend on the ones before them but for rounding (Gram and Schmidt)."""
+    """The columns that do not depend on the ones before them up to rounding (Gram and Schmidt)."""
     found, basis = [], []
     for j in keep:
         own = [row[j] for row in rows]
@@ -202,7 +202,7 @@ def farthest(rows, gain):
 
 
 def divided(rows, labels):
-    """Which rows some direction divides that contradicts none, exactly."""
+    """The rows that some separating direction divides, exactly."""
     signed = []
     for row, y in zip(rows, labels, strict=True):
         # A power of two near the largest entry, which changes no sign, keeps the fractions short.
@@ -225,7 +225,7 @@ def divided(rows, labels):
 
 
 def complaint(rng):
-    """(What is wrong with the fit of a random design, or "", what was said of it)."""
+    """(The fault of the fit of a random design, or "", its outcome)."""
     table, y, weights, l2 = design(rng)
     n = len(y)
     try:
@@ -236,13 +236,15 @@ def complaint(rng):
     rows = fractions_of(model, table, n)
     keep = [j for j in range(len(rows[0])) if j in set(model.design.free.tolist())]
     bound = model.certificate.nats_per_row
-    said = np.isinf(model.predict_logit(table)).tolist()
+    is_reported = np.isinf(model.predict_logit(table)).tolist()
     if model.separation is not None:
         is_divided = divided([[row[j] for j in keep] for row in rows], y)
         is_whole = model.certificate.is_proven and not model.n_dependent
-        if any(a and not b for a, b in zip(said, is_divided, strict=True)) or (is_whole and said != is_divided):
-            return f"{sum(said)} rows are said to be divided; {sum(is_divided)} are", "separated"
-    kept = [i for i in range(n) if not said[i]]
+        if any(a and not b for a, b in zip(is_reported, is_divided, strict=True)) or (
+            is_whole and is_reported != is_divided
+        ):
+            return f"{sum(is_reported)} rows are reported as divided; {sum(is_divided)} are", "separated"
+    kept = [i for i in range(n) if not is_reported[i]]
     with mp.workdps(DIGITS):
         exact = [[mpmath.mpf(x.numerator) / x.denominator for x in rows[i]] for i in kept]
         labels = [mp.mpf(float(y[i])) for i in kept]
@@ -260,19 +262,19 @@ def complaint(rng):
             best, _ = least(at, exact, labels, own, penalty, keep)
             gap = (ours - best) / total
         penalised = mp.fdot(penalty, [b * b for b in at]) / 2
-        told = abs((ours - penalised) / total - mp.mpf(model.log_loss))
+        error = abs((ours - penalised) / total - mp.mpf(model.log_loss))
     if math.isfinite(bound) and gap > bound:
         return f"{float(gap):.1e} nats above the least, with a bound of {bound:.1e}", "proved"
-    # Logits are right to a few roundings of their largest terms, and so is the loss that is told.
-    if told > 1e-9 * (1 + abs(model.log_loss)):
-        return f"the loss at the answer is not the one told, by {float(told):.1e}", "proved"
+    # Logits are right to a few roundings of their largest terms, and so is the stated loss.
+    if error > 1e-9 * (1 + abs(model.log_loss)):
+        return f"the loss at the answer differs from the stated one by {float(error):.1e}", "proved"
     return "", "separated" if model.separation is not None else "proved" if model.certificate.is_proven else "open"
 
 
 def run(n_trials: int, seed: int) -> dict:
-    """Counts of what was found, and the first failures as text."""
+    """Counts of the outcomes, and the first failures as text."""
     found = {"trials": n_trials, "invalid_bounds": 0, "undocumented_exceptions": 0}
-    said = {"proved": 0, "separated": 0, "open": 0, "refused": 0}
+    outcomes = {"proved": 0, "separated": 0, "open": 0, "refused": 0}
     failures = []
     for number in range(n_trials):
         rng = np.random.default_rng([seed, number])
@@ -286,8 +288,8 @@ def run(n_trials: int, seed: int) -> dict:
                 found["undocumented_exceptions"] += 1
                 failures.append(f"trial {number}: {type(error).__name__}: {str(error)[:120]}")
                 continue
-        said[kind] += 1
+        outcomes[kind] += 1
         if wrong:
             found["invalid_bounds"] += 1
             failures.append(f"trial {number}: {wrong}")
-    return found | said | {"failures": failures[:20]}
+    return found | outcomes | {"failures": failures[:20]}

@@ -29,13 +29,13 @@ import logloss
 
 TOLERANCE = 1e-9
 MOST_FAILURES = 20
-# Columns that are features; all others are not, whatever they hold.
+# Columns that are features; all others are not, whatever their values.
 NUMBERS, CATEGORIES = ("x", "n b", "money"), ("flag", "kind", "code", "level")
 
 
 @dataclass
 class Tally:
-    """What has happened so far."""
+    """The outcomes so far."""
 
     trials: int = 0
     checks: int = 0
@@ -53,7 +53,7 @@ class Tally:
 
 
 def run(n_trials: int, seed: int) -> dict[str, Any]:
-    """Counts of what n_trials random frames have shown, and the first failures as text."""
+    """Counts of the outcomes of n_trials random frames, and the first failures as text."""
     tally = Tally()
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
@@ -73,7 +73,7 @@ def described(error: Exception) -> str:
 
 
 class Trial:
-    """One frame, its model, and what is asked of both."""
+    """One frame, its model, and the checks of both."""
 
     def __init__(self, rng: np.random.Generator, folder: pathlib.Path, tally: Tally) -> None:
         self.rng, self.folder, self.tally = rng, folder, tally
@@ -103,7 +103,7 @@ class Trial:
             self.measured(model, test, expected)
         self.refused(model, test)
 
-    # --- what is asked
+    # --- checks
 
     def fitted(self, train: pd.DataFrame) -> Any:
         """The model, fitted in one way, which must be that of the plain frame."""
@@ -141,10 +141,10 @@ class Trial:
         wanted = set(features_in(train))
         if used != wanted:
             self.tally.fail("silent_differences", f"features are {sorted(used)}, not {sorted(wanted)}")
-        said = repr(model)
+        text = repr(model)
         for name in set(train.columns) - wanted - {"label"}:
-            if f"{name} (" not in said:
-                self.tally.fail("silent_differences", f"{name} is left out without a word")
+            if f"{name} (" not in text:
+                self.tally.fail("silent_differences", f"{name} is left out without a message")
 
     def predicted(self, model: Any, test: pd.DataFrame, expected: Any, way: str, make: Callable[..., Any]) -> None:
         """Log-odds of the rows in one form against those summed by hand."""
@@ -177,12 +177,12 @@ class Trial:
                 self.compare(f"explain by {way}", [sum(row.values()) for row in sums], expected)
 
     def unanswered(self, model: Any, test: pd.DataFrame, n_lacking: int) -> None:
-        """Rows that lack what training lacked nowhere: refused by their number, or dropped and counted on request."""
+        """Rows with missing values that training had not: refused by number, or dropped and counted on request."""
         way, make = WAYS[self.rng.integers(len(WAYS))]
         self.tally.checks += 1
         try:
             model.predict_proba(make(self, test))
-            self.tally.fail("silent_differences", f"predicted by {way} rows that lack something")
+            self.tally.fail("silent_differences", f"predicted by {way} rows with missing values")
         except logloss.DataError as error:
             self.tally.refused += 1
             if "row " not in str(error):
@@ -217,7 +217,7 @@ class Trial:
                 self.compare(f"compare by {way}", found.log_losses["model"], loss)
 
     def refused(self, model: Any, test: pd.DataFrame) -> None:
-        """A column that the model reads and the table lacks must be named, whatever else it has."""
+        """A column that the model reads and the table lacks must be named in the message."""
         lost = str(self.rng.choice(list(model.design.columns)))
         # A level of the index that has the name would be found under it.
         rows = test.drop(columns=lost).reset_index(drop=True)
@@ -237,7 +237,7 @@ class Trial:
     # --- how
 
     def tried(self, what: str, call: Callable[[], Any]) -> Any:
-        """What a call gives; None where it fails, which is counted: every one of these is lawful."""
+        """The result of a call; None where it fails, which is counted, since every one of these is valid."""
         try:
             return call()
         except logloss.errors.LogLossError as error:
@@ -267,7 +267,7 @@ class Trial:
 
 
 class Capsule:
-    """A table that speaks the Arrow PyCapsule interface and nothing else."""
+    """A table with the Arrow PyCapsule interface and nothing else."""
 
     def __init__(self, table: Any) -> None:
         self.table = table
@@ -434,7 +434,7 @@ def by_hand(model: Any, train: pd.DataFrame, test: pd.DataFrame) -> Any:
 
 
 def number(name: str, values: list[Any], known: list[Any], coefficients: dict[str, float]) -> list[float]:
-    """What a column of numbers adds to each row: where nothing stands, what the mean of training adds, and its own."""
+    """The contribution of a column of numbers to each row; of a missing value, that of the mean and the indicator."""
     present = [float(value) for value in known if not pd.isna(value)]
     of_missing = coefficients.get(f"{name} is missing", math.nan) + coefficients[name] * math.fsum(present) / len(
         present
@@ -443,7 +443,7 @@ def number(name: str, values: list[Any], known: list[Any], coefficients: dict[st
 
 
 def category(name: str, values: list[Any], known: list[Any], coefficients: dict[str, float]) -> list[float]:
-    """What a category adds: its reference adds nothing, and a level that training did not see what the average adds."""
+    """The contribution of a category: 0 for its reference, the average for a level that is not in the training rows."""
 
     def level(value: Any) -> str:
         if pd.isna(value):

@@ -1,4 +1,4 @@
-"""Random small tables through `measure`, `calibrate`, `compare` and `diff`: is every figure right, or the error ours?
+"""Random small tables through `measure`, `calibrate`, `compare` and `diff`: figures must be right, errors ours.
 
 Each table is checked against computations that share nothing with the library: losses by `math.fsum`, the area under
 the curve by fractions over all pairs of scores, groups by their values, weights as repeated rows, another order and
@@ -32,10 +32,10 @@ SHARES = (0.0, 5e-324, 1 / 3, 0.5, 0.9, 1 - 2.0**-53, 1.0)
 NEAR = 1e-12
 UNBOUNDED = (
     "sequence",
-    "dependent",
+    "autocorrelation_robust",
     "log_e_value",
     "contribution",
-    "gap",
+    "minus_expected",
     "excess",
     "delta",
     "moved",
@@ -50,7 +50,7 @@ UNBOUNDED = (
 
 @dataclass(frozen=True)
 class Table:
-    """One random table: labels, a forecast, and what may stand beside them."""
+    """One random table: labels, a forecast, optional columns."""
 
     y_true: Any
     forecast: Any
@@ -78,7 +78,7 @@ class Table:
 
 
 class Wrong(Exception):
-    """A figure that is not what it must be."""
+    """A wrong figure."""
 
 
 def run(n_trials: int, seed: int) -> dict[str, Any]:
@@ -102,12 +102,12 @@ def run(n_trials: int, seed: int) -> dict[str, Any]:
             continue
         except Wrong as error:
             silent += 1
-            said = str(error)
+            message = str(error)
         except Exception:
             undocumented += 1
-            said = " | ".join(line.strip() for line in traceback.format_exc().strip().split("\n")[-7:])
+            message = " | ".join(line.strip() for line in traceback.format_exc().strip().split("\n")[-7:])
         if len(failures) < N_SHOWN:
-            failures.append(f"seed {seed}, trial {trial}, {check.__name__}: {said}")
+            failures.append(f"seed {seed}, trial {trial}, {check.__name__}: {message}")
     return {
         "trials": n_trials,
         "refused": refused,
@@ -157,19 +157,19 @@ def mixed(rng: np.random.Generator, values: Any, ends: Any) -> Any:
     return np.where(rng.random(len(values)) < rng.choice([0.0, 0.1, 1.0]), rng.choice(ends, len(values)), values)
 
 
-def expect(claim: bool, *said: Any) -> None:
-    """Something that must hold."""
+def expect(claim: bool, *details: Any) -> None:
+    """Raise unless a condition holds."""
     if not claim:
-        raise Wrong(" ".join(map(str, said)))
+        raise Wrong(" ".join(map(str, details)))
 
 
 def is_near(found: float, expected: float, near: float = NEAR) -> bool:
-    """Equal, or so near, relative to what is expected; a quotient of subnormals has few digits."""
+    """Whether two values are equal up to a relative error; a quotient of subnormals has few digits."""
     return found == expected or abs(found - expected) <= near * abs(expected) + 1e-300
 
 
 def surprisal(y: float, p: float, *, is_logit: bool) -> float:
-    """What one row costs, by `math`."""
+    """The log loss of one row, by `math`."""
     if is_logit:
         one, zero = softplus(-p), softplus(p)
     else:
@@ -183,7 +183,7 @@ def softplus(z: float) -> float:
 
 
 def rows_of(table: Table) -> list[tuple[float, float, Fraction, float]]:
-    """(Label, forecast, weight, cost) of each row that takes part; the weight is exact."""
+    """(Label, forecast, weight, loss) of each row that takes part; the weight is exact."""
     found = []
     for i in range(len(table.y_true)):
         weight = Fraction(1 if table.sample_weight is None else float(table.sample_weight[i]))
@@ -255,7 +255,7 @@ def checked(table: Table, rng: np.random.Generator) -> None:
 
 
 def shown(m: Any) -> None:
-    """Everything that an answer can say of itself."""
+    """All figures and texts of an answer."""
     json.dumps(m.to_dict(), allow_nan=False)
     expect(len(str(m)) > 0 and len(m._repr_html_()) > 0, "nothing shown")
 
@@ -313,7 +313,7 @@ def merged(table: Table, rng: np.random.Generator) -> None:
 
 
 def difference(a: Mapping[str, Any], b: Mapping[str, Any], *but: str) -> str:
-    """What two dicts of figures do not share."""
+    """The figures in which two dicts differ."""
     return ", ".join(f"{k}: {a.get(k)!r} / {b.get(k)!r}" for k in b if k not in but and a.get(k) != b.get(k))[:1500]
 
 
@@ -345,7 +345,7 @@ def repeated(table: Table, rng: np.random.Generator) -> None:
 
 
 def perfect(table: Table, rng: np.random.Generator) -> None:
-    """A forecast that ranks perfectly, one that ranks worst, one that says the base rate."""
+    """A forecast that ranks perfectly, one that ranks worst, one that is the base rate."""
     n_rows = max(len(table.y_true), 2)
     weight = rng.choice(WEIGHTS, n_rows) if rng.random() < 0.3 else rng.gamma(0.3, 1, n_rows) + 1e-12
     weight = None if rng.random() < 0.3 else weight
@@ -358,17 +358,17 @@ def perfect(table: Table, rng: np.random.Generator) -> None:
     expect(best.discrimination == best.uncertainty, "perfect discrimination", float(best.discrimination))
     expect(worst.discrimination == 0, "worst discrimination", float(worst.discrimination))
     sure = logloss.measure(labels, labels.astype(float), sample_weight=weight)
-    # Where one class weighs next to nothing, no entropy is left to save.
+    # If one class has nearly no weight, the entropy is nearly 0.
     expect(sure.skill == 1 or sure.uncertainty == 0, "certain and right", float(sure.skill))
     expect((sure.log_loss, sure.miscalibration, sure.brier) == (0, 0, 0), "certain and right", sure)
     half = rng.permutation(np.arange(2 * n_rows) % 2)
     usual = logloss.measure(half, np.full(2 * n_rows, 0.5))
     expect((usual.skill, usual.miscalibration, usual.discrimination) == (0, 0, 0), "the base rate", usual)
-    paid = labels.astype(float)
-    paid[-1] = 0.25
-    one = logloss.measure(labels, paid)
+    only_last = labels.astype(float)
+    only_last[-1] = 0.25
+    one = logloss.measure(labels, only_last)
     if n_rows >= 100:
-        expect(one.loss_share_of_top_1_percent == 1, "one row pays all", one.loss_share_of_top_1_percent)
+        expect(one.loss_share_of_top_1_percent == 1, "one row has all of the loss", one.loss_share_of_top_1_percent)
     for m in (best, worst, sure, usual, one):
         in_domain(m.to_dict())
         shown(m)

@@ -64,7 +64,7 @@ def of_one(requested: argparse.Namespace) -> Lines:
 
 
 def of_two(requested: argparse.Namespace) -> Lines:
-    """Two forecasts, and what groups, clusters and an order add."""
+    """Two forecasts; the same with groups, clusters and an order."""
     random = np.random.default_rng(1)
     proba = random.random(requested.rows)
     labels = labels_of(random, proba)

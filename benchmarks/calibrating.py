@@ -1,12 +1,12 @@
-"""What `calibrate` promises, against what is found: savings on new data, and certified gaps of maps fitted to bins.
+"""Expected and true reductions by `calibrate`, certified gaps of maps fitted to bins, excess losses of maps.
 
-Logits are normal; the truth is a function of them (as they are, over-confident, moved, bent, reversed). What a map
-saves on new data is taken from a large sample of scores with known probabilities, without noise of labels. A promise
-is unbiased if the mean of (promised − found) is 0 within a few of its standard errors. The certified gap of a map that
-was fitted to bins is compared with what its own kind could have cost less on the very rows. `choices` says how much
-more the map of each method costs other rows than the best of all methods for that sample, also on tables of real
-forecasts where the folder that LOGLOSS_DATA names has them. `maps` and `certain` are about what maps cost new rows more
-than could be: _calibrating_maps.py.
+Logits are normal; the true log-odds are a function of them (calibrated, overconfident, shifted, two slopes, reversed).
+The true reduction of a map is computed on a large sample of scores with known probabilities, without label noise. The
+expected reduction is unbiased if the mean of (expected − true) is 0 within a few of its standard errors. The certified
+gap of a map that was fitted to bins is compared with the true gap: its loss on the rows less that of the best map of
+its kind. `choices` gives the loss of the map of each method on other rows less that of the best method for that sample,
+also on tables of real forecasts if the folder named by LOGLOSS_DATA has them. `maps` and `certain` give excess
+losses of maps on new rows: _calibrating_maps.py.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ import logloss
 Truth = Callable[[Any], Any]
 TRUTHS: dict[str, Truth] = {
     "calibrated": lambda z: z,
-    "a little over": lambda z: 0.93 * z,
-    "over-confident": lambda z: 0.75 * z,
-    "moved": lambda z: z - 0.3,
-    "bent": lambda z: np.where(z < 0, 0.6 * z, 1.3 * z),
+    "slightly overconfident": lambda z: 0.93 * z,
+    "overconfident": lambda z: 0.75 * z,
+    "shifted": lambda z: z - 0.3,
+    "two slopes": lambda z: np.where(z < 0, 0.6 * z, 1.3 * z),
     "reversed": lambda z: -0.3 * z,
 }
 SIZES = (200, 1000, 10_000)
 KINDS = ("shift", "temperature", "platt", "beta")
 METHODS = ("identity", *KINDS, "isotonic", "auto")
-# Games of FiveThirtyEight (CC BY 4.0): their forecast and whether it happened.
+# Games of FiveThirtyEight (CC BY 4.0): their forecast and the outcome.
 TABLES, FORECAST, OUTCOME = ("nba_games", "mlb_games", "march_madness_in_game"), "prob1", "prob1_outcome"
 
 
@@ -50,41 +50,41 @@ def sample(truth: Truth, random: np.random.Generator, n_rows: int) -> tuple[Any,
     return logits, labels_of(random, expit(truth(logits)))
 
 
-def promise(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int) -> Figures:
-    """Savings promised and found of so many samples."""
+def reduction(truth: Truth, n_rows: int, method: str, repetitions: int, n_new: int) -> Figures:
+    """Expected and true reduction over so many samples."""
     random = np.random.default_rng(1)
     new = random.normal(-0.5, 1.5, n_new)
     proba = expit(truth(new))
     before = expected_loss(proba, new).mean()
-    promised, found, held, shares = [], [], [], Counter()
+    expected, true, covered, shares = [], [], [], Counter()
     for _ in range(repetitions):
         logits, labels = sample(truth, random, n_rows)
         c = logloss.calibrate(labels, y_logit=logits, method=method, random=random)
-        promised.append(float(c.expected_reduction))
-        found.append(before - expected_loss(proba, c.apply_logit(new)).mean())
+        expected.append(float(c.expected_reduction))
+        true.append(before - expected_loss(proba, c.apply_logit(new)).mean())
         shares.update({name: share / repetitions for name, share in c.shares.items()})
         if c.expected_reduction.has_interval:
-            held.append(c.expected_reduction.low <= found[-1] <= c.expected_reduction.high)
-    more = np.array(promised) - np.array(found)
-    figures: Figures = {"promised": float(np.mean(promised)), "found": float(np.mean(found))}
-    figures |= {"bias": float(more.mean()), "error": float(more.std(ddof=1) / np.sqrt(repetitions))}
-    figures |= {"spread": float(more.std(ddof=1)), "intervals": len(held)}
-    if held:
-        figures["held_percent"] = float(100 * np.mean(held))
+            covered.append(c.expected_reduction.low <= true[-1] <= c.expected_reduction.high)
+    excess = np.array(expected) - np.array(true)
+    figures: Figures = {"expected": float(np.mean(expected)), "true": float(np.mean(true))}
+    figures |= {"bias": float(excess.mean()), "error": float(excess.std(ddof=1) / np.sqrt(repetitions))}
+    figures |= {"std": float(excess.std(ddof=1)), "intervals": len(covered)}
+    if covered:
+        figures["coverage_percent"] = float(100 * np.mean(covered))
     return figures | {f"share_{name}": share for name, share in shares.items() if method == "auto"}
 
 
-def promises(requested: argparse.Namespace) -> Lines:
-    """Nats per row saved, by size, truth and method."""
+def reductions(requested: argparse.Namespace) -> Lines:
+    """Reductions in nats per row, by size, population and method."""
     for n_rows in [size for size in SIZES if size <= requested.largest]:
         for name, truth in TRUTHS.items():
             for method in ("auto", "platt", "isotonic"):
-                figures = promise(truth, n_rows, method, requested.repetitions, requested.rows // 3)
+                figures = reduction(truth, n_rows, method, requested.repetitions, requested.rows // 3)
                 yield f"{n_rows} rows, {name}, {method}", figures
 
 
 def tables(n_rows: int) -> Iterator[tuple[str, Any, Any]]:
-    """Log-odds and labels: drawn ones, and what was forecast of games, without those that ended in a draw."""
+    """Log-odds and labels: of simulated forecasts, and of games without those that ended in a draw."""
     for name, truth in TRUTHS.items():
         yield name, *sample(truth, np.random.default_rng(2), n_rows)
     for name in TABLES:
@@ -97,7 +97,7 @@ def tables(n_rows: int) -> Iterator[tuple[str, Any, Any]]:
 
 
 def choices(requested: argparse.Namespace) -> Lines:
-    """How far behind the best map of each sample: nats per row, on average over samples."""
+    """Loss above that of the best map of each sample: nats per row, on average over samples."""
     for n_rows in [size for size in SIZES[:2] if size <= requested.largest]:
         for name, logits, labels in tables(requested.rows // 3):
             random, delta_to_best = np.random.default_rng(3), []
@@ -111,7 +111,7 @@ def choices(requested: argparse.Namespace) -> Lines:
 
 
 def true_gap(kind: str, logits: Any, labels: Any, c: logloss.Calibration) -> float:
-    """How much less the best map of a kind costs the rows, by SciPy, and nothing but rows."""
+    """The loss on the rows less that of the best map of its kind, by SciPy, from the rows themselves."""
     log_one, log_zero, one = -np.logaddexp(0, -logits), np.logaddexp(0, logits), np.ones(len(logits))
     columns = {"shift": [one], "temperature": [logits], "platt": [logits, one], "beta": [log_one, log_zero, one]}[kind]
     names = {"shift": "c", "temperature": "a", "platt": "ac", "beta": "abc"}[kind]
@@ -141,4 +141,4 @@ def gaps(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(gaps, choices, promises, maps, certain, repetitions=(60, 2), largest=(10_000, 200), rows=(300_000, 80_000))
+    record(gaps, choices, reductions, maps, certain, repetitions=(60, 2), largest=(10_000, 200), rows=(300_000, 80_000))

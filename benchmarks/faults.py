@@ -1,10 +1,10 @@
-"""Workers killed in the middle of passes: is the answer right to the bit, or the error loud?
+"""Workers killed in the middle of passes: the answer must be right to the bit, or an error must be raised.
 
 Two workers walk over 3·10^6 rows in sixty Parquet files, and at a seeded moment of the pass one of them is killed with
 signal 9: a process of Dask, which its nanny starts again, or an executor of Spark (`local-cluster[2,1,1024]`), or the
 Python process below one. The pass of measure, by groups and clusters, must give the summary of one machine, bit for
-bit, which counts each block once; each fourth time a fit must reach its certificate and coefficients. What is neither
-right nor a loud error is a wrong number; the program then ends with 1.
+bit, which counts each block once; each fourth time a fit must reach its certificate and coefficients. Anything
+else is a wrong number; the program then ends with 1.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NEAR = 1e-10
 
 
 class Disturbed:
-    """Walks over the files of which each is disturbed at a moment, beside what one machine gives."""
+    """Walks over the files, each disturbed at some moment, compared with the answer of one machine."""
 
     def __init__(self, path: str, engine: Any, workers: Callable[[], list[int]]) -> None:
         self.path, self.engine, self.workers = path, engine, workers
@@ -53,7 +53,7 @@ class Disturbed:
         self.random = random.Random(SEED)
 
     def walked(self, engine: Any) -> LossSummary:
-        """The pass of `measure`, without what this process makes of it."""
+        """The pass of `measure`, without the work of this process."""
         requested = RowOptions(y_true="y", y_proba="p", by="country", cluster="cluster", engine=engine)
         with placed(self.path, requested) as table:
             source, roles = bind(table, requested)
@@ -62,7 +62,7 @@ class Disturbed:
             return walk(source, roles, LossSummary.empty(groups, clusters))
 
     def is_right(self, *, is_fit: bool) -> bool:
-        """One walk on the engine: whether it gives what one machine gives."""
+        """Whether one walk on the engine gives the answer of one machine."""
         if not is_fit:
             return self.walked(self.engine) == self.summary
         model = logloss.fit(self.path, "y", features=FEATURES, engine=self.engine)
@@ -73,11 +73,11 @@ class Disturbed:
         """Seconds of a walk without a fault."""
         began = time.perf_counter()
         if not self.is_right(is_fit=is_fit):
-            raise SystemExit("without a fault the engine does not give what one machine gives")
+            raise SystemExit("without a fault the engine does not give the answer of one machine")
         return time.perf_counter() - began
 
     def killed(self, moment: float, *, is_fit: bool) -> str:
-        """Kill a worker so many seconds after a walk has begun: what became of the walk."""
+        """Kill a worker so many seconds after a walk has begun; the outcome of the walk."""
         while not (workers := self.workers()):
             time.sleep(0.5)
         victim = self.random.choice(sorted(workers))
@@ -101,7 +101,7 @@ class Disturbed:
         return outcome if is_killed.is_set() else "done_before"
 
     def outcomes(self, n_faults: int, ready: Callable[[], None]) -> Lines:
-        """What became of so many walks that were disturbed in the middle."""
+        """The outcomes of so many walks that were disturbed in the middle."""
         tries = range(min(3, n_faults))
         usual = {is_fit: min(self.undisturbed(is_fit=is_fit) for _ in tries) for is_fit in (False, True)}
         yield "undisturbed", {"measure_seconds": usual[False], "fit_seconds": usual[True]}
@@ -135,7 +135,7 @@ def dask(requested: argparse.Namespace) -> Lines:
             try:
                 client.wait_for_workers(2, timeout=30)
             except TimeoutError:
-                # Now and then a nanny gives up; the walk went on with the other worker.
+                # Occasionally a nanny gives up; the walk continues with the other worker.
                 client.cluster.scale(len(client.cluster.worker_spec) + 1)
                 client.wait_for_workers(2, timeout=60)
 

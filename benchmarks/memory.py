@@ -36,7 +36,7 @@ def decode(path: str, n_features: int) -> None:
 
 
 def walked(verb: str, small: str, path: str, n_rows: int, n_features: int) -> Figures:
-    """What a verb costs in this process."""
+    """Time and memory of a verb in this process."""
 
     def walk(path: str) -> int:
         if verb == "measure":
@@ -67,7 +67,7 @@ def memory(requested: argparse.Namespace) -> Lines:
                 for verb in ("measure", "fit") if n_features == 4 else ("fit",):
                     case = f"{verb}, {n_rows:,} rows" + (f" of {n_features} features" if verb == "fit" else "")
                     yield case, in_own_process(walked, verb, small, path, n_rows, n_features)
-                # 10^8 rows are large enough to be missed by others.
+                # 10^8 rows take much disk space.
                 shutil.rmtree(path)
         n_rows = requested.rows // 10
         path = files_of(root / "one", n_rows, 1)

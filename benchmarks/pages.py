@@ -1,6 +1,6 @@
 """How large pages are, and how long they take to make: for answers from one row to two million.
 
-Time is the median of rounds in one process; the first page of it, which pays for importing matplotlib, is taken apart.
+Time is the median of rounds in one process; the first page, which imports matplotlib, is timed separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import logloss
 
 
 def forecasts(n_rows: int, *, centre: float = 0.0) -> tuple[Any, Any]:
-    """Labels and probabilities of log-odds about a centre; the forecaster is over-confident."""
+    """Labels and probabilities of log-odds about a centre; the forecaster is overconfident."""
     random = np.random.default_rng(n_rows)
     logits = random.normal(centre, 1.5, n_rows)
     return labels_of(random, expit(0.8 * logits)), expit(logits)

@@ -1,6 +1,7 @@
 """`measure` on ten Parquet files, and by fifty countries, beside DuckDB's bare avg(−ln …) on the same files.
 
-DuckDB computes the mean loss only; `measure` also the parts with their chance level, intervals and the costliest rows.
+DuckDB computes the mean loss only; `measure` also the decomposition with its null distribution, intervals and the
+largest losses.
 The ratios are medians over rounds in which all take turns.
 """
 

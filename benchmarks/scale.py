@@ -38,7 +38,7 @@ FEATURES = [f"x{j}" for j in range(10)]
 
 
 def processor_seconds() -> float:
-    """What this process and all below it have used of the processors."""
+    """Processor time of this process and all below it."""
     me = psutil.Process()
     seconds = 0.0
     for process in (me, *me.children(recursive=True)):
@@ -49,7 +49,7 @@ def processor_seconds() -> float:
 
 
 def metered(call: Callable[[], Any], used: list[float]) -> None:
-    """Do something and note what it uses of the processors."""
+    """Call and record the processor time."""
     before = processor_seconds()
     call()
     used.append(processor_seconds() - before)

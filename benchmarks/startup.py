@@ -1,4 +1,4 @@
-"""What a new process pays: import, --help, the first compiled call with nothing compiled yet and in later processes.
+"""Start of a new process: import, --help, the first compiled call with nothing compiled yet and in later processes.
 
 Each figure is the median wall time of whole processes, from start to end.
 """

@@ -1,15 +1,15 @@
 """Training beside scikit-learn, all judged at the same gap to the optimum; certificate, true gap, loss on new rows.
 
-Three tables are drawn from a fixed seed: "plain", 100 independent standard normal columns, on which any solver is
-quick; "ordinary", neighbouring columns correlated by 0.9 and in units that differ by e^6, as in tables that nobody
-prepared; "mixed", text with missing values, and weights. FOLDER names where public tables are; what is absent of them
-is left out. The penalty is l2 = 1, scikit-learn's C = 1.
+Three tables are drawn from a fixed seed: "plain", 100 independent standard normal columns, on which every solver is
+fast; "ordinary", neighbouring columns correlated by 0.9 and in units that differ by up to e^6, as in tables that are
+not standardised; "mixed", text with missing values, and weights. FOLDER contains public tables; absent ones are
+left out. The penalty is l2 = 1, scikit-learn's C = 1.
 
-The true gap is measured without our code: the gradient at our answer is summed in extended precision, and Newton's
-decrement there is what is left. Each peer is given smaller and smaller tolerances until its relative gap is at most
-1e-9, or its time is up; where that is reached, that setting and ours take turns. Nobody tells what new rows cost: the
-loss there is that of a fifth of the rows, held out at random. Everybody may use all processors: ours as threads with
-one BLAS thread each, the peers through their own BLAS and OpenMP threads.
+The true gap is computed without our code: the gradient at our answer is summed in extended precision, and the gap is
+Newton's decrement there. Each peer is run with smaller and smaller tolerances until its relative gap is at most 1e-9,
+or its time is up; if it is reached, that setting and ours take turns. The loss on new rows is that of a fifth of the
+rows, held out at random. All may use all processors: ours as threads with one BLAS thread each, the peers through their
+own BLAS and OpenMP threads.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Table:
         return replace(self, features=features, labels=self.labels[rows], weight=weight, offset=offset)
 
     def fit(self, l2: float = L2) -> logloss.LogisticModel:
-        """Our model, without the loss on new rows, which no peer tells."""
+        """Our model, without the leave-one-out loss, which no peer computes."""
         options = {"sample_weight": self.weight, "offset": self.offset, "leave_one_out": False, **self.options}
         return logloss.fit(self.features, self.labels, l2=l2, **options)
 
@@ -103,7 +103,7 @@ def covtype(folder: pathlib.Path) -> Table:
 
 
 def kdd(folder: pathlib.Path) -> Table:
-    """Network connections: nearly separated, values hundreds of spreads away."""
+    """Network connections: nearly separated, values hundreds of standard deviations away."""
     frame = pd.read_csv(folder / "kddcup99_10_percent.csv.gz", header=None).rename(columns=str)
     return Table(frame.drop(columns="41"), (frame["41"] != "normal.").to_numpy(np.uint8))
 
@@ -137,7 +137,7 @@ def higgs(folder: pathlib.Path) -> Table:
 
 
 def matrix(table: Table, names: list[str]) -> Any:
-    """One column for each coefficient of a model, made of its name: what a peer is given."""
+    """One column for each coefficient of a model, made of its name: the input of a peer."""
     if not isinstance(table.features, pd.DataFrame):
         return table.features
     columns = []
@@ -159,7 +159,7 @@ def matrix(table: Table, names: list[str]) -> Any:
 
 
 def judged(table: Table, rows: Any, point: Any, *, has_decrement: bool = False) -> tuple[float, float]:
-    """(Objective in extended precision, what Newton's decrement expects below it or nan), summed; intercept first."""
+    """(Objective in extended precision, Newton's decrement or nan), summed; intercept first."""
     point = point.astype(np.longdouble)
     penalty = np.full(len(point), L2, np.longdouble)
     penalty[0] = 0
@@ -185,7 +185,7 @@ def judged(table: Table, rows: Any, point: Any, *, has_decrement: bool = False) 
 
 
 def of_sklearn(table: Table, rows: Any, solver: str, tolerance: float) -> tuple[Any, int]:
-    """(Where a solver ends, its steps); what it warns of is seen in its gap."""
+    """(The final point of a solver, its steps); its warnings are ignored, since its gap is measured."""
     model = LogisticRegression(C=1 / L2, solver=solver, tol=tolerance, max_iter=MOST_STEPS)
     with warnings.catch_warnings(action="ignore"):
         model.fit(rows, table.labels, sample_weight=table.weight)
@@ -206,7 +206,7 @@ def best_setting(table: Table, rows: Any, solver: str, least: float) -> Figures:
 
 
 def fitted(table: Table, l2: float) -> tuple[Figures, logloss.LogisticModel]:
-    """Our fit by the clock: what it says of itself."""
+    """Our fit with its time, passes, loss and certificate."""
     began = time.perf_counter()
     with warnings.catch_warnings(action="ignore"):
         model = table.fit(l2)

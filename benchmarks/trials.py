@@ -1,6 +1,6 @@
-"""Random trials that look for silent faults: fits, frames, measures, saved and damaged files.
+"""Random trials that search for silent faults: fits, frames, measures, saved and damaged files.
 
-    fits      random designs against optima at 60 digits: bounds below the true gap, separations that are none
+    fits      random designs against optima at 60 digits: bounds below the true gap, separations that do not exist
     frames    random frames, fitted, split, shuffled, saved and predicted in random ways, which must agree
     measures  random tables with weights, groups, clusters, ties and extremes against sums made by hand
     files     damaged and dishonest saved files of every kind, and damaged Parquet

@@ -1,4 +1,4 @@
-"""Every program in benchmarks/ runs, leaves a record, and says what README and docs say that it says."""
+"""Every program in benchmarks/ runs and writes a record, and README and docs quote the figures of the kept records."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
                 "fit, {} rows of 4 features",
                 "peak_mb",
             ),
-            ("all walks together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
+            ("all passes together | {:.0f} ns | {:.0f} ns | {:.0f} ns |", "fit, {} rows of 4 features", "ns_a_row"),
         )
     ),
     (
@@ -76,7 +76,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
     ),
     (
         "docs/scale.md",
-        "| a part (a row group), described | {:,}; ten of one folder {:,} |",
+        "| description of a part (a row group) | {:,}; ten of one folder {:,} |",
         ["scale / traffic / measure / part", "scale / traffic / measure / ten_parts"],
     ),
     (
@@ -86,23 +86,23 @@ QUOTED: list[tuple[str, str, list[str]]] = [
     ),
     (
         "README.md",
-        "with 30 clusters that each group is spread over, {:.0f} in 100 hold the group's loss and {:.0f} what it adds",
+        "with 30 clusters, each with rows in every group, {:.0f}% of intervals cover the group's log loss and {:.0f}% its contribution",
         [
             f"honesty / groups / groups, 30 equal clusters: {claim} / coverage_percent"
-            for claim in ("group's log loss", "what a group adds")
+            for claim in ("log loss of a group", "contribution of a group")
         ],
     ),
     (
         "docs/inference.md",
-        "Their interval holds the truth in {:.0f} % of samples, that of 5,000 rows in {:.0f} %",
+        "Their interval covers the population value in {:.0f}% of samples, that of 5,000 rows in {:.0f}%",
         [f"honesty / rows / rare extreme losses, {n} rows: log loss / coverage_percent" for n in ("500", "5,000")],
     ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
 ]
 
 
-# Parts of the program that are no claims about single samples.
-NO_CLAIMS = ("promises", "verdicts")
+# Parts of the program that have no claims about single samples.
+NO_CLAIMS = ("reductions", "verdicts")
 # The table of docs/inference.md stands between these.
 MARKS = "<!-- coverage: `python tests/test_benchmarks.py` writes it from the record -->", "<!-- end of coverage -->"
 
@@ -131,7 +131,7 @@ def lines(program: str, function: str) -> dict[str, dict]:
 
 @pytest.mark.parametrize("program", [with_marks(name) for name in PROGRAMS])
 def test_a_program_runs_and_leaves_its_record(program, tmp_path):
-    """The whole of it with tiny sizes: what calls it makes exist, whatever moves in the source."""
+    """The whole of it with tiny sizes: all names of the source that it uses exist."""
     if program in OF_ENGINES:
         pytest.importorskip("distributed")
         pytest.importorskip("pyspark")
@@ -156,7 +156,7 @@ def test_a_program_runs_and_leaves_its_record(program, tmp_path):
 
 
 def test_every_program_has_a_record_and_is_cited():
-    """A program whose figures nobody reads is not run again."""
+    """A program whose figures are not cited is not run again."""
     assert {path.stem for path in RESULTS.iterdir()} == set(PROGRAMS)
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in documents)
@@ -171,13 +171,13 @@ def test_a_quick_record_never_takes_the_place_of_a_kept_one():
 
 @pytest.mark.parametrize(("document", "sentence", "figures"), QUOTED)
 def test_documents_quote_the_figures_of_the_records(document, sentence, figures):
-    """Who measures again corrects what is said: python tests/test_benchmarks.py."""
+    """After new measurements: python tests/test_benchmarks.py."""
     text = " ".join((ROOT / document).read_text(encoding="utf-8").split())
     assert sentence.format(*map(figure, figures)) in text
 
 
 def coverage_of_claims() -> str:
-    """How often each kind of claim holds, and which claims do not, as Markdown."""
+    """How many claims of each kind hold, and those that do not, as Markdown."""
     by_claim: dict[str, dict[bool, list[dict]]] = {}
     fails: list[str] = []
     for function, cases in record("honesty")["figures"].items():
@@ -187,7 +187,7 @@ def coverage_of_claims() -> str:
             if line["is_promised"] and line["verdict"] not in ("holds", "withheld"):
                 percent = line.get("coverage_percent", line.get("rejected_percent"))
                 fails.append(f"| {claim} | {case} | {percent:.1f} ± {line['error']:.1f} | {line['verdict']} |")
-    head = "| claim | promised cases | per cent | hold | withheld | other cases | per cent | withheld |"
+    head = "| claim | promised cases | % | hold | withheld | other cases | % | withheld |"
     rows = [head, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for claim, of in by_claim.items():
         promised, other = of[True], of[False]
@@ -195,14 +195,14 @@ def coverage_of_claims() -> str:
         withheld = sum(line["verdict"] == "withheld" for line in other)
         cells = len(promised), percents_of(promised), *counts, len(other), percents_of(other), withheld
         rows.append(f"| {claim} | {' | '.join(map(str, cells))} |")
-    found = "\n".join(rows) + "\n\nPromised, and outside:\n\n"
+    text = "\n".join(rows) + "\n\nPromised cases in which a claim does not hold:\n\n"
     if not fails:
-        return found + "None.\n"
-    return found + "\n".join(["| claim | case | per cent | verdict |", "| --- | --- | --- | --- |", *fails]) + "\n"
+        return text + "None.\n"
+    return text + "\n".join(["| claim | case | % | verdict |", "| --- | --- | --- | --- |", *fails]) + "\n"
 
 
 def percents_of(claims: list[dict]) -> str:
-    """The range of what was simulated; "" if nothing was."""
+    """The range of the simulated percentages; "" if there are none."""
     known = [line.get("coverage_percent", line.get("rejected_percent")) for line in claims]
     known = [each for each in known if each is not None]
     return f"{min(known):.1f}–{max(known):.1f}" if known else ""
@@ -215,11 +215,11 @@ def test_the_coverage_of_the_documents_is_that_of_the_record():
     assert renewed("docs/inference.md", text) == text
 
 
-# What README promises without a figure.
+# Promises of README without a figure.
 
 
 def test_promised_claims_hold_or_the_answer_says_so():
-    """Claims that fail without a word are listed in docs/inference.md, among what no interval repairs."""
+    """Claims that fail without a caution are listed in docs/inference.md, among what no interval corrects."""
     failed = {
         name
         for function, cases in record("honesty")["figures"].items()
@@ -227,20 +227,20 @@ def test_promised_claims_hold_or_the_answer_says_so():
         for name, line in cases.items()
         if line["is_promised"] and line["verdict"] in ("too narrow", "too often")
     }
-    assert failed <= {"one better, 100 Zipf clusters: difference of miscalibration"}
+    assert failed <= {"one better, 100 Zipf clusters: difference in excess miscalibration"}
 
 
-def test_who_looks_after_every_period_is_misled_at_most_5_times_in_100():
+def test_looking_after_every_period_errs_in_at_most_5_percent_of_series():
     assert all(share <= 5 for line in lines("comparing", "peeking").values() for share in line.values())
 
 
-def test_what_a_calibration_saves_is_found_and_its_gap_is_certified():
-    """Of maps that are always fitted: `auto` promises what it has chosen for its promise."""
+def test_expected_reductions_are_unbiased_and_gaps_are_certified():
+    """For maps of a fixed method: `auto` selects its maps by the same rows."""
     gaps = lines("calibrating", "gaps").values()
     assert all(line["certified"] >= line["true"] - 1e-15 for line in gaps)
-    fitted = [line for case, line in lines("calibrating", "promises").items() if not case.endswith("auto")]
+    fitted = [line for case, line in lines("calibrating", "reductions").items() if not case.endswith("auto")]
     assert all(abs(line["bias"]) <= 4 * line["error"] for line in fitted)
-    assert mean(line["held_percent"] for line in fitted) >= 93.5
+    assert mean(line["coverage_percent"] for line in fitted) >= 93.5
 
 
 def test_memory_does_not_grow_with_the_number_of_rows():

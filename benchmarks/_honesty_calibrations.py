@@ -1,8 +1,8 @@
-"""Cases of `calibrate`: what it says a repair saves, against what that very map saves in the population.
+"""Cases of `calibrate`: the expected reduction, and the true reduction by that very map in the population.
 
-Six forecasters of normal log-odds: calibrated, over- and under-confident, shifted, with another slope on either side,
-and with a truth that rises and falls; at base rates of 0.5 and 0.05. The truth of a claim is another one for each
-sample, that of its map, so intervals are moved by it and should hold 0.
+Six forecasters of normal log-odds: calibrated, overconfident, underconfident, shifted, with another slope on either
+side, and with a true event rate that is not monotone; at base rates of 0.5 and 0.05. The true value differs from sample
+to sample, with the map, so it is subtracted from the interval, which should then cover 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from _honesty_claims import CAUTIONED, N_ERRORS, PROMISED, Answers, Case, effective, ends
+from _honesty_claims import CAUTIONED, N_ERRORS, REDUCTIONS, Answers, Case, effective, ends
 from _honesty_measures import cluster_of_rows
 from _honesty_populations import NODE_MASSES, NODES, Grid
 from _record import Figures
@@ -28,14 +28,14 @@ SPREAD = 1.3
 EFFECT, SHARED = 0.5, 0.5
 SHAPES: dict[str, Callable[[Any], Any]] = {
     "calibrated": lambda z: z,
-    "over-confident": lambda z: 0.6 * z,
-    "under-confident": lambda z: 1.5 * z,
+    "overconfident": lambda z: 0.6 * z,
+    "underconfident": lambda z: 1.5 * z,
     "shifted": lambda z: z - 0.5,
-    "bent": lambda z: 1.5 * np.logaddexp(0, z) - 0.5 * np.logaddexp(0, -z) - 0.7,
-    "rising and falling": lambda z: z + 0.8 * np.sin(2.5 * z),
+    "two slopes": lambda z: 1.5 * np.logaddexp(0, z) - 0.5 * np.logaddexp(0, -z) - 0.7,
+    "non-monotone": lambda z: z + 0.8 * np.sin(2.5 * z),
 }
-# What a bias may be, in nats: nobody would see it.
-UNSEEN = 3e-4
+# A bias, in nats, too small to matter.
+NEGLIGIBLE = 3e-4
 # The sums over the population are right to 1e-6.
 N_POINTS = 2001
 # (Base rate, rows).
@@ -76,13 +76,13 @@ class Forecaster:
         return labels_of(random, expit(SHAPES[self.shape](scores) + effect)), scores
 
 
-def repair() -> list[Case]:
-    """What `calibrate` promises of rows, and of clusters."""
+def calibrations() -> list[Case]:
+    """Expected reductions with independent rows, and with clusters."""
     cases = []
     for shape in SHAPES:
         for base_rate, n_rows in SIZES:
             cases.append(case_of(Forecaster(shape, base_rate), f"{n_rows:,} rows", n_rows, None))
-        for kind, n_clusters in CLUSTERINGS if shape in ("calibrated", "over-confident") else ():
+        for kind, n_clusters in CLUSTERINGS if shape in ("calibrated", "overconfident") else ():
             cluster = cluster_of_rows(kind, n_clusters)
             name = f"{n_clusters:,} {kind} clusters"
             cases.append(case_of(Forecaster(shape, 0.5, EFFECT), name, len(cluster), cluster))
@@ -90,7 +90,7 @@ def repair() -> list[Case]:
 
 
 def case_of(forecaster: Forecaster, name: str, n_rows: int, cluster: Any) -> Case:
-    """What one sample promises, and what is found."""
+    """The expected and the true reduction of one sample."""
     grid = forecaster.grid()
     best = np.log(grid.truth) - np.log1p(-grid.truth)
     before, least = (grid.mean(expected_loss(grid.truth, odds)) for odds in (grid.forecast, best))
@@ -98,19 +98,19 @@ def case_of(forecaster: Forecaster, name: str, n_rows: int, cluster: Any) -> Cas
     def ask(random: np.random.Generator) -> Answers:
         labels, scores = forecaster.sample(random, n_rows, cluster, grid)
         c = logloss.calibrate(labels, y_logit=scores, cluster=cluster)
-        found = before - grid.mean(expected_loss(grid.truth, c.apply_logit(grid.forecast)))
+        true = before - grid.mean(expected_loss(grid.truth, c.apply_logit(grid.forecast)))
         low, high = ends(c.expected_reduction)
-        # What the best map of all would have saved of these rows beyond what it does: 0 on average, known, and most of
-        # why a promise varies.
+        # A control variate: the reduction by the best possible map on these rows less that in the population. Its mean
+        # is 0, and it makes most of the variance of the estimate.
         own = forecaster.given(scores)
-        luck = expected_loss(labels, scores) - expected_loss(labels, np.log(own) - np.log1p(-own))
-        more = float(c.expected_reduction) - found
+        control = expected_loss(labels, scores) - expected_loss(labels, np.log(own) - np.log1p(-own))
+        excess = float(c.expected_reduction) - true
         return {
-            "expected_reduction": (low - found, high - found),
-            PROMISED: (
+            "expected reduction": (low - true, high - true),
+            REDUCTIONS: (
                 float(c.expected_reduction),
-                found,
-                more - float(luck.mean() - (before - least)),
+                true,
+                excess - float(control.mean() - (before - least)),
                 c.is_worthwhile,
             ),
             CAUTIONED: not c.expected_reduction.has_interval,
@@ -120,17 +120,17 @@ def case_of(forecaster: Forecaster, name: str, n_rows: int, cluster: Any) -> Cas
         f"{forecaster.shape}, base rate {forecaster.base_rate}, {name}",
         n_rows,
         ask,
-        lambda: {"expected_reduction": 0.0},
+        lambda: {"expected reduction": 0.0},
     )
 
 
 def bias_of(answers: list[Answers]) -> Figures:
-    """Whether what was promised was found, on average over all samples: each prints its figure, whatever it is."""
-    promised, found, more, is_shown = np.array([each[PROMISED] for each in answers], float).T
-    bias, error = float(more.mean()), float(more.std(ddof=1) / math.sqrt(len(more)))
-    verdict = "unbiased" if abs(bias) <= max(N_ERRORS * error, UNSEEN) else "biased"
-    figures: Figures = {"promised": float(promised.mean()), "found": float(found.mean()), "bias": bias, "error": error}
-    figures |= {"verdict": verdict, "shown_percent": float(100 * is_shown.mean())}
-    # Of samples picked because their interval excludes 0 what is promised is too much, by any method.
-    picked = (promised - found)[is_shown > 0]
-    return figures | ({"bias_where_shown": float(picked.mean())} if len(picked) else {})
+    """The bias of the expected reduction, on average over all samples, whether or not a reduction is significant."""
+    expected, true, excess, is_significant = np.array([each[REDUCTIONS] for each in answers], float).T
+    bias, error = float(excess.mean()), float(excess.std(ddof=1) / math.sqrt(len(excess)))
+    verdict = "unbiased" if abs(bias) <= max(N_ERRORS * error, NEGLIGIBLE) else "biased"
+    figures: Figures = {"expected": float(expected.mean()), "true": float(true.mean()), "bias": bias, "error": error}
+    figures |= {"verdict": verdict, "significant_percent": float(100 * is_significant.mean())}
+    # Where samples are selected because their interval excludes 0 the estimate is too large, by any method.
+    selected = (expected - true)[is_significant > 0]
+    return figures | ({"bias_where_significant": float(selected.mean())} if len(selected) else {})
