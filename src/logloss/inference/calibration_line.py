@@ -21,7 +21,7 @@ from logloss.inference.logistic_line import (
     newton_fit,
     root_mean_square,
 )
-from logloss.inference.moments import dot
+from logloss.inference.moments import NEARLY_ONE_CLASS, dot
 from logloss.inference.recalibration import Influence
 from logloss.inference.score_table import ScoreTable
 from logloss.inference.variance import ErrorOf
@@ -33,7 +33,7 @@ LEAST_SHARE = 1e-12
 LEAST_LEFT = 1e-9
 
 # What is said where some forecasts are 0 or 1.
-WITHOUT_CERTAIN_ROWS = "without rows given 0 or 1"
+WITHOUT_CERTAIN_ROWS = "rows with prediction 0 or 1 are excluded"
 
 
 # What rows of 0, and of 1, at each place add -> what those of each cluster add up to.
@@ -56,7 +56,7 @@ def calibration_line(
     (slope, intercept), decrement = newton_fit([labels.logit], labels, has_constant=True)
     # Newton's steps go on for ever where a steeper line is always a little better.
     if not decrement < CONVERGED:
-        why = "the scores nearly separate the labels"
+        why = "the predictions nearly separate the labels"
         return Estimate(math.nan, reason=why), Estimate(math.nan, reason=why)
     if reason:
         return Estimate(slope, reason=reason), Estimate(intercept, reason=reason)
@@ -88,17 +88,17 @@ def _why_no_line(labels: ScoredLabels) -> str:
     logit = labels.logit
     of_zeros, of_ones = logit[labels.zeros > 0], logit[labels.ones > 0]
     if not len(of_zeros) or not len(of_ones):
-        return "one class" if len(logit) else "every forecast is 0 or 1"
+        return "one class" if len(logit) else "every prediction is 0 or 1"
     rarer = min(float(labels.zeros.sum()), float(labels.ones.sum()))
     if rarer < LEAST_SHARE * float(labels.mass.sum()):
-        return "the rarer class weighs next to nothing"
+        return NEARLY_ONE_CLASS
     if (
         root_mean_square(logit - dot(labels.mass, logit) / float(labels.mass.sum()), labels.mass)
         <= NEGLIGIBLE_VARIATION * np.abs(logit).max()
     ):
-        return "all scores are equal"
+        return "all predictions are equal"
     if of_zeros.max() <= of_ones.min() or of_ones.max() <= of_zeros.min():
-        return "the scores separate the labels"
+        return "the predictions separate the labels"
     return ""
 
 

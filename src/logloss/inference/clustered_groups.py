@@ -20,7 +20,7 @@ from logloss.inference.clusters import effective_number
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 
-NOT_KEPT = "no sums by cluster in the file: measure again"
+NOT_KEPT = "the file has no sums by cluster: measure again"
 DEPENDENT = "rows of a cluster depend on each other"
 
 

@@ -144,7 +144,7 @@ class ClusteredMoments(Moments):
 
     def expected_z(self, gap: float) -> tuple[float, str]:
         """Not known: the rows of a cluster share what happens."""
-        return math.nan, "infinite" if math.isinf(gap) else "no z: rows of a cluster depend on each other"
+        return math.nan, "infinite" if math.isinf(gap) else "rows in clusters"
 
 
 def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:

@@ -23,7 +23,7 @@ from logloss.inference.variance import ErrorOf
 # Of the test of calibration, in step with intervals of 95 %.
 SIGNIFICANCE_LEVEL = 0.05
 # Why a part has no interval of its own: it grows by the overfitting of the isotonic fit, which depends on the size.
-OF_EXCESS = "its interval is that of `excess`"
+OF_EXCESS = "the interval is that of `excess`"
 
 
 class LossPart(Estimate):

@@ -28,7 +28,7 @@ FEWEST_OF_RARER_CLASS = 20
 ROUNDING = 1e-9
 # Where one row, or cluster, has nearly all the weight nothing is known of how the others vary.
 HIGHEST_LEVERAGE = 0.999
-NEXT_TO_NOTHING = "the rarer class weighs next to nothing"
+NEARLY_ONE_CLASS = "the rarer class has almost no weight"
 
 
 class Sums(Protocol):
@@ -237,7 +237,7 @@ class Moments:
             return Estimate(value, reason="one row")
         reach = self.quantile * self.error_of_log_odds()
         if rarer == 0 or not math.isfinite(reach):
-            return Estimate(value, reason=NEXT_TO_NOTHING)
+            return Estimate(value, reason=NEARLY_ONE_CLASS)
         # The entropy rises with the share of the rarer class up to one half, which the interval may hold. The delta
         # method misses there, and where the share is uncertain: its error is least where the entropy is most.
         centre = -abs(self.slope())
@@ -248,7 +248,7 @@ class Moments:
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
         if not uncertainty > 0:
-            reason = "one class: the labels have no entropy to save" if self.is_one_class else NEXT_TO_NOTHING
+            reason = "one class: the baseline is 0" if self.is_one_class else NEARLY_ONE_CLASS
             return Estimate(math.nan, reason=reason)
         if math.isinf(loss):
             return Estimate(-math.inf, reason="infinite")
@@ -268,7 +268,7 @@ class Moments:
         )
         error = math.sqrt(max(variance, 0.0)) / uncertainty
         if not math.isfinite(error):
-            return Estimate(value, reason=NEXT_TO_NOTHING)
+            return Estimate(value, reason=NEARLY_ONE_CLASS)
         return with_interval(value, SamplingError(error, self.degrees), high=1.0)
 
     def brier(self) -> Estimate:
@@ -302,11 +302,11 @@ class Moments:
     def expected_z(self, gap: float) -> tuple[float, str]:
         """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
         if self.summary.is_soft:
-            return math.nan, "no z: soft labels"
+            return math.nan, "soft labels"
         if math.isinf(gap):
             return math.nan, "infinite"
         z = self.gap_in_errors()
-        return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
+        return z, "the predictions give the loss no variance" if math.isnan(z) else ""
 
 
 class BinnedMoments(Moments):

@@ -24,7 +24,7 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
-from logloss.inference.moments import NEXT_TO_NOTHING, dot
+from logloss.inference.moments import NEARLY_ONE_CLASS, dot
 from logloss.inference.null_distribution import draws_of, saved_within, seed_of
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
 from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
@@ -72,7 +72,7 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
         return Overfitting(reason="soft labels")
     positive, total = (int(each.sum()) for each in table.integers)
     if not 0 < positive / total < 1:
-        return Overfitting(reason="one class" if positive in (0, total) else NEXT_TO_NOTHING)
+        return Overfitting(reason="one class" if positive in (0, total) else NEARLY_ONE_CLASS)
     zeros, ones = table.shares
     smooth = smooth_recalibration(table, clusters)
     best = isotonic_of(smooth, zeros + ones)

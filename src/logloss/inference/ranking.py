@@ -11,7 +11,7 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, expit, logit, student_quantile
 from logloss.data.values import Array
-from logloss.inference.moments import NEXT_TO_NOTHING, Moments, dot
+from logloss.inference.moments import NEARLY_ONE_CLASS, Moments, dot
 from logloss.inference.score_table import ScoreTable
 from logloss.inference.variance import ErrorOf, error_of_rows
 from logloss.onepass.kernels.exact import ratio
@@ -34,7 +34,7 @@ def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, rea
     zeros, ones = zeros_and_ones(table)
     mass_zero, mass_one = int(zeros.sum()), int(ones.sum())
     if not mass_zero or not mass_one:
-        return Estimate(math.nan, reason="one class: there is no pair to compare")
+        return Estimate(math.nan, reason="one class: no pair to compare")
     # Twice the mass of the other class below, or above, half of equals included: all are whole numbers.
     below, above = 2 * np.cumsum(zeros) - zeros, 2 * (mass_one - np.cumsum(ones)) + ones
     value = ratio(sum_of_products(ones, below), 2 * mass_zero * mass_one)
@@ -44,14 +44,14 @@ def area_under_curve(table: ScoreTable, moments: Moments, error_of: ErrorOf, rea
     share_zero, share_one = ratio(mass_zero, total), ratio(mass_one, total)
     rarer = min(share_zero, share_one)
     if rarer < LIGHTEST_CLASS:
-        return Estimate(value, reason=NEXT_TO_NOTHING)
+        return Estimate(value, reason=NEARLY_ONE_CLASS)
     below, above = (below / (2 * mass_zero)).astype(np.float64), (above / (2 * mass_one)).astype(np.float64)
     # Over the mass of the rarer class, which may be next to nothing, at the end only.
     added = (above - value) * (rarer / share_zero), (below - value) * (rarer / share_one)
     sampling = error_of(*added, 0.0)
     error = sampling.error / rarer
     if not math.isfinite(error):
-        return Estimate(value, reason=NEXT_TO_NOTHING)
+        return Estimate(value, reason=NEARLY_ONE_CLASS)
     # Rows that depend on each other are worth as many independent ones as would vary as much (Korn and Graubard 1998,
     # Survey Methodology 24, 193-201), and at least one for each cluster. As few clusters may have hidden how much they
     # differ, the geometric mean of both counts; without clusters they are the same.

@@ -124,7 +124,7 @@ class Measurement(Answer):
     expected_log_loss: float
     log_loss_minus_expected: float
     expected_z: float
-    expected_reason: str
+    expected_z_reason: str
     slope: Estimate
     intercept: Estimate
     largest_losses: SmallTable
@@ -277,7 +277,7 @@ class Measurement(Answer):
         put_estimate(figures, "log_loss_nats", self.log_loss)
         put(figures, "log_loss_bits", self.log_loss / NATS_PER_BIT)
         if self.n_infinite:
-            put(figures, "log_loss_where_finite_nats", self.log_loss_where_finite, "every row is impossible")
+            put(figures, "log_loss_where_finite_nats", self.log_loss_where_finite, "every loss is infinite")
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
         put_parts(figures, self.discrimination, self.miscalibration)
@@ -289,13 +289,15 @@ class Measurement(Answer):
         put_estimate(figures, "brier", self.brier)
         put(figures, "expected_log_loss_nats", self.expected_log_loss)
         put(figures, "log_loss_minus_expected_nats", self.log_loss_minus_expected)
-        put(figures, "expected_z", self.expected_z, self.expected_reason)
+        put(figures, "expected_z", self.expected_z, self.expected_z_reason)
         put_estimate(figures, "slope", self.slope)
         put_estimate(figures, "intercept", self.intercept)
         put_unlabelled(figures, self)
         for part in (1, 10):
             share = getattr(self, f"loss_share_of_top_{part}_percent")
-            put(figures, f"loss_share_of_top_{part}_percent", share, "not known of soft labels and infinite losses")
+            put(
+                figures, f"loss_share_of_top_{part}_percent", share, "not available for soft labels and infinite losses"
+            )
         figures["largest_losses"] = [jsonable(row) for row in self.largest_losses]
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
@@ -340,7 +342,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         expected_log_loss=moments.expected_log_loss(),
         log_loss_minus_expected=moments.log_loss_minus_expected(),
         expected_z=z,
-        expected_reason=z_reason,
+        expected_z_reason=z_reason,
         slope=slope,
         intercept=intercept,
         largest_losses=largest_losses_table(summary.largest_losses.rows),
