@@ -35,7 +35,7 @@ UNBOUNDED = (
     "dependent",
     "log_e_value",
     "contribution",
-    "gap",
+    "minus_expected",
     "excess",
     "delta",
     "moved",
