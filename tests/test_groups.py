@@ -121,7 +121,7 @@ def test_groups_that_are_named_must_fit_the_columns():
 def test_an_infinite_row_is_in_its_group_only():
     m = measure([1, 0, 1, 0], [0.0, 0.5, 0.5, 0.5], by=["a", "a", "b", "b"])
     assert m.groups["log_loss_nats"] == [math.inf, math.log(2)]
-    assert m.groups["infinite"] == [1, 0]
+    assert m.groups["n_infinite"] == [1, 0]
     assert m.groups["contribution_nats"] == [math.inf, -math.inf]
 
 
@@ -202,7 +202,7 @@ def test_errors_of_what_groups_add_are_those_of_the_contributions():
     y, p, group, cluster, w = clustered_rows(weighted=True)
     summary = measure(y, p, by=group, cluster=cluster, sample_weight=w).summary
     clusters = ClustersOfGroups(summary.groups.cluster_sums, 3)
-    inside, outside = clusters.variances_of_added(clusters.costs())
+    inside, outside = clusters.variances_of_contributions(clusters.costs())
     w, cost = w / w.sum(), surprisal(y, p)
     apart = w * (cost - w @ cost)
     weight, of_all = np.bincount(cluster, w), np.bincount(cluster, apart)

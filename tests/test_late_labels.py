@@ -154,7 +154,7 @@ def test_the_loss_at_another_base_rate_is_that_of_rows_weighed_so():
     m = measure(Y, P)
     table = m.at_base_rates([0.0, 0.1, float(Y.mean()), 0.5, 1.0])
     for rate, found, moved in zip(
-        table["base_rate"], table["log_loss_nats"], table["log_loss_moved_nats"], strict=True
+        table["base_rate"], table["log_loss_nats"], table["log_loss_shifted_nats"], strict=True
     ):
         w = np.where(Y == 1, rate / Y.mean(), (1 - rate) / (1 - Y.mean()))
         keep = w > 0
@@ -198,7 +198,7 @@ def test_known_prevalence_moves_a_calibrated_forecaster_to_the_true_probability(
     z = random.normal(-0.5, 1.2, 200_000)
     y = random.random(200_000) < expit(z)
     m = measure(y, y_logit=z)
-    moved = m.at_base_rates([0.1])["log_loss_moved_nats"][0]
+    moved = m.at_base_rates([0.1])["log_loss_shifted_nats"][0]
     w = np.where(y, 0.1 / y.mean(), 0.9 / (1 - y.mean()))
     h = entropy(expit(z + logit(0.1) - logit(y.mean())))
     assert moved == pytest.approx(np.average(h, weights=w), abs=0.004)
