@@ -545,7 +545,7 @@ def split_mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-# The costliest rows.
+# The largest losses.
 
 
 def row_sums(losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int]) -> tuple[list[Fraction], list[int]]:

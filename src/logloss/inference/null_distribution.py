@@ -139,8 +139,10 @@ def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Ar
 
 
 def overfitting_within(runs: Runs, table: ScoreTable) -> float:
-    """The loss of the isotonic fit of runs less that of all scores: overfitting, as scores of a run are nearly equal. It
-    is added to draws over runs."""
+    """Loss of the isotonic fit of runs less that of all scores: overfitting, as scores of a run are nearly equal.
+
+    It is added to draws over runs.
+    """
     if not runs.is_merged:
         return 0.0
     zeros, ones = table.shares

@@ -46,7 +46,7 @@ def column_of_pair(name: str, place: int, n_forecasts: int, n_pairs: int) -> int
 
 @dataclass(frozen=True, slots=True)
 class LossesOfBlock:
-    """Losses of each forecast, 0 where they are infinite; where they are; both scaled where there are weights. Groups and
+    """Losses of each forecast, 0 where they are infinite; where they are; both scaled if there are weights. Groups and
     periods share them."""
 
     costs: Sequence[Floats]
