@@ -545,7 +545,7 @@ def split_mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-# The costliest rows.
+# The largest losses.
 
 
 def row_sums(losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int]) -> tuple[list[Fraction], list[int]]:
@@ -558,7 +558,7 @@ def row_sums(losses: Floats, probas: Floats, y: Sequence[int], n: Sequence[int])
 
 
 def keep_largest(values: Floats, least: float, size: int) -> list[int]:
-    """Rows that cost at least so much: the costliest first, of equal ones the first."""
+    """Rows of at least such a loss: the largest first, of equal ones the first."""
     rows = [i for i, loss in enumerate(values) if loss >= least]
     return sorted(rows, key=lambda i: (-values[i], i))[:size]
 
@@ -589,7 +589,7 @@ def losses_if(p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float
 
 
 def count_contrast(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) -> list[int]:
-    """Rows possible under both; impossible under the first only, the second only, both; of infinite range."""
+    """Rows whose two losses are finite; infinite of the first only, the second only, both; of infinite range."""
     found = [0] * 5
     for first, second, left, right, count in zip(a, b, r, s, n, strict=True):
         found[(first == math.inf) + 2 * (second == math.inf)] += count

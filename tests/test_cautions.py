@@ -1,4 +1,4 @@
-"""What is said where data are few."""
+"""Cautions where data are few."""
 
 import math
 
@@ -11,7 +11,7 @@ from logloss.inference.cautions import caution_of
 SEED = 20261129
 
 
-def test_nothing_is_said_where_there_is_enough():
+def test_enough_data_need_no_caution():
     assert caution_of(500.0, 50.0, "positives", None) == caution_of(500.0, 50.0, "positives", 10.0) == ""
 
 
@@ -86,20 +86,20 @@ def test_positives_of_few_clusters_are_few_clusters():
     assert m.cautions == ("6 clusters (below 10): no interval can be trusted",)
 
 
-def test_few_rows_that_carry_the_variance_are_told_of():
+def test_few_rows_that_make_up_the_variance_are_a_caution():
     y, p = rows(5_000)
     y[:3], p[:3] = 1, 1e-12
-    told = "the 10 largest losses carry"
+    start = "the 10 largest losses make up"
     [caution] = measure(y, p).cautions
     losses = -np.where(y == 1, np.log(p), np.log1p(-p))
     squares = np.sort((losses - losses.mean()) ** 2)
-    assert caution.startswith(f"{told} {100 * squares[-10:].sum() / squares.sum():.0f}% of the variance")
+    assert caution.startswith(f"{start} {100 * squares[-10:].sum() / squares.sum():.0f}% of the variance")
     rng = np.random.default_rng(SEED)
     q = np.clip(p + rng.normal(0, 0.01, 5_000), 0.01, 0.99)
     found = compare(y, {"p": p, "q": q})
-    assert any(each.startswith("the 10 largest differences carry") for each in found.cautions)
+    assert any(each.startswith("the 10 largest differences make up") for each in found.cautions)
     assert all(f"caution: {each}" in repr(found) for each in found.cautions)
-    # An infinite loss has no variance, and is told of by itself.
+    # An infinite loss has no variance, and is reported by itself.
     p[0] = 0.0
     assert measure(y, p).cautions == ()
 
@@ -120,13 +120,13 @@ def test_one_row_that_is_possible_for_both_needs_no_caution():
 
 
 def test_of_too_few_clusters_no_text_gives_a_verdict():
-    """Beside "no interval can be trusted" nothing is called over-confident, moved by chance, or worth repairing."""
+    """Beside "no interval can be trusted" nothing is called overconfident, significant, or worth recalibrating."""
     y, p = rows(3_000)
     logit = 2.5 * np.log(p / (1 - p))
     few, enough = (measure(y, y_logit=logit, cluster=np.arange(3_000) % k, name=str(k)) for k in (6, 60))
     assert few.slope.high < 1
-    assert "over-confident" in repr(enough)
-    assert "over-confident" not in repr(few) + few.to_html()
+    assert "overconfident" in repr(enough)
+    assert "overconfident" not in repr(few) + few.to_html()
     assert calibrate(enough).is_worthwhile
     saved = calibrate(few)
     assert not saved.is_worthwhile

@@ -51,7 +51,7 @@ def figures(run, *words):
 def test_measuring_prints_results_on_stdout_and_all_else_on_stderr(run, csv):
     code, out, err = run("measure", csv, "-y", "y", "-p", "p")
     assert code == 0
-    assert out.startswith("4 rows of preds.csv · positive: y = 1 · intervals: 95 %, rows independent\n")
+    assert out.startswith("preds.csv: 4 rows, 50.0% positive (y = 1); CIs assume independent rows\n")
     assert "log loss" in out
     assert err.startswith("4 distinct predictions, kept exactly · ")
 
@@ -130,7 +130,8 @@ def test_an_infinite_loss_is_a_result(run, tmp_path):
     path.write_text("y,p\n1,1\n0,1\n0,0\n0,0\n")
     code, out, _ = run("measure", path, "-y", "y", "-p", "p")
     assert code == 0
-    assert "1 of 4 rows was given probability 0 (first: row 1 (line 3))" in out
+    assert "1 of 4 rows has probability 0 for the observed class" in out
+    assert "the first is row 1 (line 3)\n" in out
     assert figures(run, path, "-y", "y", "-p", "p")["log_loss_nats"] == "inf"
 
 

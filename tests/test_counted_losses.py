@@ -60,7 +60,7 @@ def test_set_infinite_to_zero_equals_its_twin(values):
 
 @given(tables(("hard", "hard logits", "pair", "counts")))
 def test_row_sums_equal_their_twin(table):
-    """And the costliest rows: the costliest first, of equal ones the first."""
+    """And the largest losses in falling order, of equal ones the first."""
     limbs, tally = exact.new_limbs(3), new_tally()
     largest = counted_losses.room_for_largest(4)
     counted_losses.row_sums(table.y_true, *forecast_of(table), table.counts, limbs, tally, largest)

@@ -234,9 +234,7 @@ def test_folds_in_the_order_of_time_are_judged_by_models_of_earlier_periods(days
     assert (mine.n_rows, mine.folds.n_left_out, mine.n_dropped) == (200, 40, 0)
     assert mine.folds.is_forward
     assert mine.folds.method == "rows"
-    assert "5 folds: the loss of these 5 models, each judged by rows it has not seen; 40 rows in none, left out" in str(
-        mine
-    )
+    assert "5 folds: loss of these 5 models, each on rows it was not trained on; 40 rows in no fold" in str(mine)
     # Its interval is that of the rows.
     plain = measure(frame, message, y_true="won", missing="drop").log_loss
     assert (mine.log_loss.low, mine.log_loss.high) == (plain.low, plain.high)
@@ -278,7 +276,7 @@ def test_one_row_left_out_at_a_time_has_an_interval():
     mine = measure(Y[:60], PLAIN, X=X[:60], cv=KFold(60))
     assert mine.folds.method == "Nadeau-Bengio"
     assert mine.log_loss.low < mine.log_loss < mine.log_loss.high
-    assert "in intervals that are rather too wide" in str(mine)
+    assert "; conservative CI (Nadeau-Bengio)" in str(mine)
 
 
 def test_models_without_two_folds_are_those_of_scikit_learn():
@@ -327,7 +325,7 @@ def test_a_loss_that_is_infinite_without_two_folds_has_no_interval():
 
 def test_it_says_and_saves_of_what_the_loss_is(tmp_path):
     mine = measure(Y, PLAIN, X=X, cv=5)
-    assert "5 folds: the loss of a model trained on about 192 rows like these" in str(mine)
+    assert "5 folds: loss of a model trained on about 192 rows like these" in str(mine)
     figures = mine.to_dict()
     assert figures["n_folds"] == 5
     assert figures["estimand"] == "a model trained on about 192 rows like these"

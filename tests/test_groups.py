@@ -22,7 +22,7 @@ SEED = 20261124
 
 
 def rows(n_rows: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-    """Labels and probabilities of a forecaster that is a little over-confident."""
+    """Labels and probabilities of a forecaster that is a little overconfident."""
     rng = np.random.default_rng(seed)
     z = rng.normal(0, 1.5, n_rows)
     y = (rng.random(n_rows) < 1 / (1 + np.exp(-0.8 * z))).astype(np.uint8)
@@ -61,7 +61,7 @@ def test_a_group_costs_what_it_costs_alone(kind):
             assert row[name] == pytest.approx(float(value), rel=1e-11), name
 
 
-def test_what_groups_add_adds_up_to_nothing():
+def test_contributions_of_groups_add_up_to_zero():
     """Σ W_g(S_g − S) / W = 0, and with their shares the losses make the whole."""
     y, p, rng = rows(2_000)
     m = measure(y, p, by=rng.integers(0, 20, len(y)), sample_weight=rng.gamma(1, 1, len(y)))
@@ -88,18 +88,18 @@ def test_null_empty_one_and_text_one_are_four_groups():
     assert m.groups["by"] == [None, "", "1", "null"]
     assert m.groups["rows"] == [1, 1, 2, 1]
     lines = repr(m).splitlines()
-    assert [line.split()[0] for line in lines[-4:]] == ["null", '""', "1", '"null"']
+    assert [line.split()[0] for line in lines[-6:-2]] == ["null", '""', "1", '"null"']
     numbers = measure(y, p, by=np.array([1, 1.0, np.nan, 2, 2])).groups
     assert numbers["by"] == [None, 1, 2]
 
 
-def test_five_thousand_groups_are_too_many_and_it_is_said():
+def test_five_thousand_groups_are_too_many():
     y, p, _ = rows(10_000)
     by = np.arange(len(y)) % 5_000
     m = measure(y, p, by=by)
     assert len(m.groups) == 0
     assert m.has_too_many_groups
-    assert "more than 4,096 groups of by: none is kept. Name those that matter: groups=[…]." in repr(m)
+    assert "more than 4,096 groups of by: none is kept. Choose some with groups=[…]." in repr(m)
     named = measure(y, p, by=by, groups=[7, 4_999])
     assert named.groups["rows"] == [2, 2, 9_996]
     assert float(named.log_loss) == float(m.log_loss)
@@ -121,7 +121,7 @@ def test_groups_that_are_named_must_fit_the_columns():
 def test_an_infinite_row_is_in_its_group_only():
     m = measure([1, 0, 1, 0], [0.0, 0.5, 0.5, 0.5], by=["a", "a", "b", "b"])
     assert m.groups["log_loss_nats"] == [math.inf, math.log(2)]
-    assert m.groups["infinite"] == [1, 0]
+    assert m.groups["n_infinite"] == [1, 0]
     assert m.groups["contribution_nats"] == [math.inf, -math.inf]
 
 
@@ -202,7 +202,7 @@ def test_errors_of_what_groups_add_are_those_of_the_contributions():
     y, p, group, cluster, w = clustered_rows(weighted=True)
     summary = measure(y, p, by=group, cluster=cluster, sample_weight=w).summary
     clusters = ClustersOfGroups(summary.groups.cluster_sums, 3)
-    inside, outside = clusters.variances_of_added(clusters.costs())
+    inside, outside = clusters.variances_of_contributions(clusters.costs())
     w, cost = w / w.sum(), surprisal(y, p)
     apart = w * (cost - w @ cost)
     weight, of_all = np.bincount(cluster, w), np.bincount(cluster, apart)
@@ -216,7 +216,7 @@ def test_errors_of_what_groups_add_are_those_of_the_contributions():
         assert outside[number] == pytest.approx((d[~has_rows] ** 2).sum(), rel=1e-9, abs=1e-18)
 
 
-def test_few_clusters_of_a_group_have_no_interval_and_it_is_said():
+def test_few_clusters_of_a_group_have_no_interval():
     y, p, _, cluster, _ = clustered_rows()
     group = np.where(cluster < 8, "few", "many")
     few, many = measure(y, p, by=group, cluster=cluster).groups
@@ -228,20 +228,24 @@ def test_few_clusters_of_a_group_have_no_interval_and_it_is_said():
     heavy = measure(
         y, p, by=np.where(cluster == 0, "a", "b"), cluster=cluster, sample_weight=np.where(cluster, 1, 99.0)
     )
-    assert heavy.groups["reason"][1].startswith("adds: too few clusters (")
+    assert heavy.groups["reason"][1].startswith("contribution: too few clusters (")
     assert heavy.groups["log_loss_nats_low"][1] < heavy.groups["log_loss_nats"][1]
     assert math.isnan(heavy.groups["contribution_nats_low"][1])
 
 
-def test_the_groups_of_clusters_say_how_they_were_counted():
+def test_the_table_of_groups_explains_how_clusters_are_counted():
     y, p, group, cluster, _ = clustered_rows()
     text = repr(measure(y, p, by=group, cluster=cluster)).splitlines()
-    head = "by rows clusters log loss [95 %] adds base rate said ratio miscalibration"
-    assert text[-7].split() == head.split()
-    few = "too few effective rows, or too few of the rarer class"
-    assert text[-3] == f"caution: intervals of 1 group may be too narrow: {few}"
-    assert text[-2] == "clusters: their effective number, as many of equal weight; intervals count clusters, not rows"
-    assert text[-1] == "no chance level of groups: rows of a cluster depend on each other"
+    head = "by rows clusters log loss 95% CI event rate predicted ratio contribution miscalibration"
+    assert text[-9].split() == head.split()
+    few = "few effective rows, or few of the rarer class"
+    assert text[-5:] == [
+        f"caution: intervals of 1 group may be too narrow: {few}",
+        "clusters: their effective number, (Σw)² / Σw²; intervals assume independent clusters",
+        "null distribution of groups not available: rows of a cluster depend on each other",
+        "",
+        "contribution: share of the rows × (log loss of the group − log loss of all rows)",
+    ]
 
 
 def test_groups_that_are_not_listed_have_sums_by_cluster_together():
@@ -301,7 +305,7 @@ def test_what_groups_add_has_the_errors_of_weighted_rows():
 
 
 @pytest.mark.slow
-def test_intervals_of_groups_with_clusters_hold_the_truth():
+def test_intervals_of_groups_with_clusters_cover_the_true_figure():
     """Of 400 samples of 30 clusters, each in one group, those of rows held 52 in 100. Of 94 in 100 fewer than 350 hold
     less than once in a million times (binomial)."""
     rng = np.random.default_rng(SEED)
@@ -345,7 +349,7 @@ def test_rows_repeated_within_clusters_do_not_narrow_an_interval():
         # How the isotonic fit overfits is drawn anew: by how much it varies is known to a tenth, and by less as coarse
         # bins are less than all of it. Without clusters the interval is a fourth as wide.
         assert b.high - b.low == pytest.approx(a.high - a.low, rel=0.5), name
-    assert "1,000 clusters of cluster independent" in repr(twenty)
+    assert "CIs assume independent clusters (1,000 of cluster, effective number 487)\n" in repr(twenty)
     assert "rows of a cluster depend on each other" in repr(twenty)
 
 
@@ -356,7 +360,7 @@ def test_many_clusters_share_buckets_and_keep_their_width():
     rowwise = measure(y, p)
     assert m.has_buckets
     assert m.n_clusters > 4_000
-    assert "buckets of cluster independent" in repr(m)
+    assert "CIs assume independent buckets of clusters (4,090 of cluster, effective number 3,411.9)\n" in repr(m)
     width, expected = m.log_loss.high - m.log_loss.low, rowwise.log_loss.high - rowwise.log_loss.low
     assert width == pytest.approx(expected, rel=0.07)
 
@@ -425,7 +429,7 @@ def test_groups_of_one_repeated_share_are_measured(share, has_weights):
 
 
 def test_a_rare_class_that_weighs_next_to_nothing_is_no_one_class():
-    """The base rate is rounded to 1; with clusters and groups, too, everything is said."""
+    """The base rate is rounded to 1; with clusters and groups, too, everything is reported."""
     y, p = np.array([1, 1, 0, 1] * 20), np.full(80, 0.7)
     w = np.where(y == 1, 1.0, 1e-300)
     for given in ({}, {"cluster": np.arange(80) % 9}, {"by": np.arange(80) % 3}):

@@ -49,7 +49,8 @@ def test_rows_without_a_label_enter_no_mean_and_stand_beside(kind, has_weights):
     near = 1e-7 if kind == "float32" else 1e-13
     assert m.unlabelled_mean_proba == pytest.approx(np.average(P[LATE], weights=w), abs=near)
     assert m.unlabelled_expected_log_loss == pytest.approx(np.average(entropy(P[LATE]), weights=w), abs=near)
-    assert f"{LATE.sum()} rows without a label: said {m.unlabelled_mean_proba:.4f} on average" in repr(m)
+    late = f"{LATE.sum()} rows label not known yet; mean predicted {m.unlabelled_mean_proba:.4f}, expected loss "
+    assert late in " ".join(repr(m).split())
     assert m.to_dict()["n_unlabelled"] == LATE.sum()
 
 
@@ -94,7 +95,7 @@ def test_what_waits_merges_in_any_cut_and_survives_a_file(tmp_path):
     assert both.unlabelled_expected_log_loss == whole.unlabelled_expected_log_loss
 
 
-def test_a_file_of_an_older_logloss_does_not_say_and_says_so():
+def test_a_file_of_an_older_logloss_does_not_know_of_unlabelled_rows():
     """Its header says null: what is not known of one is not known of both."""
     m = measure(LABELS, P, missing="drop", name="old")
     silent = replace(m.record, summary=replace(m.summary, unlabelled=None))
@@ -119,7 +120,7 @@ def test_forecasts_are_shifted_before_anything_else(kept):
         assert float(m.log_loss) == pytest.approx(float(right.log_loss), rel=1e-13)
         assert m.mean_proba == pytest.approx(right.mean_proba, rel=1e-13)
         assert m.negatives_kept == kept
-        assert f"log-odds shifted: {kept:g} of the negatives kept in training" in repr(m)
+        assert f"\nlog-odds shifted: training kept {kept:g} of the negatives · CIs assume" in repr(m)
 
 
 def test_ends_of_the_scale_are_shifted_too():
@@ -153,7 +154,7 @@ def test_the_loss_at_another_base_rate_is_that_of_rows_weighed_so():
     m = measure(Y, P)
     table = m.at_base_rates([0.0, 0.1, float(Y.mean()), 0.5, 1.0])
     for rate, found, moved in zip(
-        table["base_rate"], table["log_loss_nats"], table["log_loss_moved_nats"], strict=True
+        table["base_rate"], table["log_loss_nats"], table["log_loss_shifted_nats"], strict=True
     ):
         w = np.where(Y == 1, rate / Y.mean(), (1 - rate) / (1 - Y.mean()))
         keep = w > 0
@@ -190,14 +191,14 @@ def test_one_class_has_no_other_base_rate(n):
         measure(Y, P).at_base_rates([1.5])
 
 
-def test_known_prevalence_moves_a_calibrated_forecaster_to_the_truth():
+def test_known_prevalence_moves_a_calibrated_forecaster_to_the_true_probability():
     """Elkan (2001): a calibrated forecast, moved by the difference of log-odds, is calibrated at the new base rate; its
     loss there is its own entropy to sampling error (a standard error of 0.002)."""
     random = np.random.default_rng(1)
     z = random.normal(-0.5, 1.2, 200_000)
     y = random.random(200_000) < expit(z)
     m = measure(y, y_logit=z)
-    moved = m.at_base_rates([0.1])["log_loss_moved_nats"][0]
+    moved = m.at_base_rates([0.1])["log_loss_shifted_nats"][0]
     w = np.where(y, 0.1 / y.mean(), 0.9 / (1 - y.mean()))
     h = entropy(expit(z + logit(0.1) - logit(y.mean())))
     assert moved == pytest.approx(np.average(h, weights=w), abs=0.004)

@@ -155,7 +155,7 @@ def standard_error(m: Measurement, y, z) -> float:
     return math.sqrt(moments.covariance("c", "c", "cc"))
 
 
-def test_the_ten_points_are_under_confident():
+def test_the_ten_points_are_underconfident():
     """The penalised fit: gap −.0945, z −.603; at the maximum of the likelihood the gap is 0."""
     x, y = np.array(TEN_POINTS["x"]), np.array(TEN_POINTS["y"])
     penalised, likeliest = (measure(y, y_logit=f["intercept"] + f["slope"] * x) for f in TEN_POINTS["fits"])
@@ -262,7 +262,7 @@ def test_a_constant_forecaster_of_coins_has_no_variance():
     assert float(m.log_loss) == m.log_loss.low == m.log_loss.high == LN2
     assert (m.brier.low, float(m.brier), m.brier.high) == (0.25, 0.25, 0.25)
     assert math.isnan(m.expected_z)
-    assert m.expected_reason == "no z: the predictions leave nothing to chance"
+    assert m.expected_z_reason == "the predictions give the loss no variance"
 
 
 def test_equal_losses_have_no_variance_whatever_the_weights():
@@ -351,7 +351,7 @@ def test_intervals_hold_their_estimates():
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "base_rate"), [(200, 0.5), (200, 0.15), (2_000, 0.5), (2_000, 0.1)])
 def test_intervals_of_skewed_losses_cover(n_rows, base_rate, capsys):
-    """400 samples of an over-confident forecaster, whose losses are strongly skewed; their mean is known by integration.
+    """400 samples of an overconfident forecaster, whose losses are strongly skewed; their mean is known by integration.
 
     Promised are 94–96 % where the rarer class has 50 rows, 92 % at 20; 400 samples give that ± 1.1 %, so that three
     standard errors below 92 % and above 98 % are the bounds.
@@ -389,9 +389,12 @@ def test_infinity_comes_with_its_rows_and_what_is_left():
     assert (m.log_loss_where_finite, m.log_loss.reason, float(m.skill)) == (0.0, "infinite", -math.inf)
     assert (m.log_loss_minus_expected, math.isnan(m.expected_z)) == (math.inf, True)
     message = repr(m)
-    assert "1 of 4 rows was given probability 0 (first: row 1); 0.0000 without it" in message
+    assert "1 of 4 rows has probability 0 for the observed class\n  without it" in message
+    assert "the first is row 1\n" in message
     many = measure([0, 0, 1, 1, 1], [1.0, 1.0, 1.0, 0.5, 0.0])
-    assert "3 of 5 rows were given probability 0 (first: row 0); 0.3466 without them" in repr(many)
+    lines = [line.split() for line in repr(many).splitlines()[2:4]]
+    assert " ".join(lines[0]) == "log loss inf 3 of 5 rows have probability 0 for the observed class"
+    assert " ".join(lines[1]) == "without them 0.3466 the first is row 0"
 
 
 def test_the_mean_of_the_possible_is_weighted():
@@ -403,7 +406,7 @@ def test_nothing_possible_has_no_mean():
     m = measure([1, 1], [0.0, 0.0])
     assert math.isnan(m.log_loss_where_finite)
     assert m.to_dict()["log_loss_where_finite_nats"] is None
-    assert "without" not in repr(m)
+    assert "without them not defined the first is row 0" in " ".join(repr(m).split())
 
 
 def test_one_class_has_no_skill_and_says_so():
@@ -412,12 +415,12 @@ def test_one_class_has_no_skill_and_says_so():
     assert ulps_apart(float(m.log_loss), 0.16425203348601798) <= 2
     assert (float(m.uncertainty), m.base_rate.reason) == (0.0, "one class")
     assert math.isnan(m.skill)
-    assert m.skill.reason == "one class: the labels have no entropy to save"
+    assert m.skill.reason == "one class: the baseline is 0"
     assert "not defined" in repr(m)
     zeros = measure([0, 0], [0.9, 0.8])
     assert float(zeros.log_loss) == pytest.approx(1.9560115027140732, abs=1e-15)
     assert math.isnan(zeros.ratio)
-    assert "nothing happened: no row is positive" in repr(zeros)
+    assert "observed 0.0000, no row is positive" in repr(zeros)
 
 
 def test_one_positive_in_a_billion_has_all_its_digits():
@@ -431,7 +434,7 @@ def test_one_positive_in_a_billion_has_all_its_digits():
 def test_soft_labels_have_no_z_and_say_so():
     m = measure([0.2, 0.7, 1.0], [0.3, 0.6, 0.9])
     assert math.isnan(m.expected_z)
-    assert m.expected_reason == "no z: soft labels"
+    assert m.expected_z_reason == "soft labels"
     assert "n_positive" not in m.to_dict()
     assert "soft labels" in repr(m)
 
@@ -553,9 +556,9 @@ def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    ({}, ["2 rows · positive: y_true = 1", "intervals: 95 %, rows independent", "0.6931 nats", "1.0000 bits"]),
-    ({"sample_weight": [2, 1.5]}, ["weights sum to 3.5"]),
-    ({"counts": [2000, 1]}, ["2,001 rows", "counts as repeated rows"]),
+    ({}, ["2 rows, 50.0% positive (y_true = 1); CIs assume independent rows\n", "0.6931 nats", "(1.0000 bits)"]),
+    ({"sample_weight": [2, 1.5]}, ["\nweights sum to 3.5 · CIs assume independent rows\n"]),
+    ({"counts": [2000, 1]}, ["2,001 rows", "counts repeat rows"]),
 ])  # fmt: skip
 def test_the_header_says_what_was_measured(arguments, words):
     message = repr(measure([1, 0], [0.5, 0.5], **arguments))
@@ -572,22 +575,23 @@ def test_confidence_is_judged_in_words():
     truth = rng.uniform(0.05, 0.95, 4_000)
     y = rng.random(4_000) < truth
     z = np.log(truth / (1 - truth))
-    assert "over-confident" in repr(measure(y, y_logit=3 * z))
-    assert "under-confident" in repr(measure(y, y_logit=z / 3))
-    assert "within chance" in repr(measure(y, y_logit=z))
-    assert "-confident" not in repr(measure(y, y_logit=z))
+    assert "below 1: overconfident" in repr(measure(y, y_logit=3 * z))
+    assert "above 1: underconfident" in repr(measure(y, y_logit=z / 3))
+    assert "consistent with the observed loss" in repr(measure(y, y_logit=z))
+    assert "confident" not in repr(measure(y, y_logit=z))
 
 
 @pytest.mark.parametrize("shift", [-1.0, 1.0])
-def test_a_shift_alone_is_neither_over_nor_under_confident(shift):
+def test_a_shift_alone_is_neither_over_nor_underconfident(shift):
     """The loss is far from what is expected of the forecasts; their slope is 1."""
     rng = np.random.default_rng(SEED)
     z = rng.normal(-1.0, 1.0, 20_000)
     m = measure(rng.random(20_000) < 1 / (1 + np.exp(-z)), y_logit=z + shift)
     assert abs(m.expected_z) > 10
     for text in (repr(m), m.to_html()):
-        assert "more than chance" in text
-        assert "-confident" not in text
+        assert f"z = {m.expected_z:.1f})".replace("-", "−") in text
+        assert "consistent" not in text
+        assert "confident" not in text.replace("95 % confidence", "")
 
 
 def test_the_mean_of_a_measurement_is_log_loss():

@@ -56,7 +56,7 @@ def test_the_isotonic_map_is_that_of_scipy():
 
 
 @pytest.mark.parametrize("bend", [lambda z: 0.6 * z + 0.5, lambda z: z + 0.5 * np.sin(3 * z), lambda z: 0 * z - 1])
-def test_the_smooth_recalibration_is_near_the_truth(bend):
+def test_the_smooth_recalibration_is_near_the_true_curve(bend):
     """A line, waves, and nothing that is known. The kernel is 0.013 wide, which makes 22 free numbers: χ² / 2n of the
     mean KL of the truth from it, 0.0004, and as much again for what is smoothed."""
     rng = np.random.default_rng(SEED)
@@ -92,7 +92,7 @@ def population(bend) -> tuple[float, float]:
 
 BENDS = {
     "calibrated": lambda p: p,
-    "over-confident": lambda p: expit(0.7 * logit(p)),
+    "overconfident": lambda p: expit(0.7 * logit(p)),
     "shifted": lambda p: expit(logit(p) - 0.4),
     "nothing known": lambda p: 0.3 + 0 * p,
 }
@@ -135,7 +135,7 @@ def test_the_loss_closes_with_the_excess_of_both():
     assert figures["overfitting_nats"] == m.miscalibration.overfitting
 
 
-def test_where_nothing_can_be_drawn_the_reason_is_said():
+def test_where_nothing_can_be_drawn_the_reason_is_shown():
     soft, one_class = measure([0.3, 0.6, 0.2], [0.4, 0.5, 0.1]), measure([1] * 30, [0.9] * 30)
     for m, reason in ((soft, "soft labels"), (one_class, "one class")):
         for part in (m.discrimination, m.miscalibration):

@@ -101,7 +101,7 @@ def test_weighted_contrast_sums_equal_their_twin(table):
 
 
 def test_rows_of_weight_one_make_the_same_sums_either_way():
-    """Two slices and a rest; some impossible."""
+    """Two slices and a rest; some of infinite loss."""
     rng = np.random.default_rng(SEED)
     n_rows = 1_100
     a, b = rng.gamma(1, 1, n_rows), rng.gamma(1, 1, n_rows)

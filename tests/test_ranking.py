@@ -110,11 +110,11 @@ def test_equal_scores_rank_nothing_for_certain():
 
 
 @pytest.mark.parametrize(("weight", "has_interval"), [(1e-100, True), (1e-200, False)])
-def test_a_class_that_weighs_next_to_nothing_has_its_variance_or_none(weight, has_interval):
+def test_a_class_of_almost_no_weight_has_its_variance_or_none(weight, has_interval):
     y, z = sample(SEED, 40, 500, 1.0)
     auc = measure(y, y_logit=z, sample_weight=np.where(y == 1, weight, 1.0)).auc
     assert auc.has_interval == has_interval
-    assert auc.reason == ("" if has_interval else "the rarer class weighs next to nothing")
+    assert auc.reason == ("" if has_interval else "the rarer class has almost no weight")
     if has_interval:
         plain = measure(y, y_logit=z).auc
         # But for n / (n − 1), which is of the rows that weigh: 1 in 500.
@@ -146,7 +146,7 @@ def area_of(y, z, weights=None):
 @pytest.mark.parametrize(
     ("n_positive", "n_rows", "weighted"), [(25, 600, False), (50, 1_000, False), (100, 1_000, True)]
 )
-def test_intervals_of_large_areas_reach_the_truth(n_positive, n_rows, weighted):
+def test_intervals_of_large_areas_reach_the_true_area(n_positive, n_rows, weighted):
     """300 samples; scores of 1 spread twice as widely. The normal interval in log-odds with DeLong's error reaches the
     area in 237, 256 and 258 of them. Where 94 % do in the long run, fewer than 259 do with a probability of 4e-7."""
     rng = np.random.default_rng(SEED)

@@ -14,6 +14,7 @@ import pytest
 import logloss
 from logloss import cli
 from logloss.show import page
+from logloss.show.words.of_calibration import advice
 
 pytest.importorskip("matplotlib", reason="reports have pictures, which need matplotlib")
 
@@ -96,11 +97,15 @@ def test_a_report_begins_with_the_answer(measured):
     text = " ".join(read(measured.to_html()).text)
     loss, found = measured.log_loss, measured.miscalibration
     assert (
-        f"Your log loss is {loss:.4f} nats ({loss / np.log(2):.4f} bits), between {loss.low:.4f} and {loss.high:.4f}. "
-        f"Always saying the base rate would cost {measured.uncertainty:.4f}. {found:.4f} is miscalibration; "
-        f"a calibrated forecaster would show {found.expected_if_calibrated:.2g} here: worth repairing (p < 0.005)."
+        f"Log loss: {loss:.4f} nats, 95% CI {loss.low:.4f}–{loss.high:.4f} ({loss / np.log(2):.4f} bits). \n "
+        f"{advice(logloss.calibrate(measured), '')} \n "
+        f"The baseline, always predicting the base rate {measured.base_rate:.4f}, has {measured.uncertainty:.4f} nats: "
+        f"the skill score is {100 * measured.skill:.1f}% "
+        f"(95% CI {100 * measured.skill.low:.1f}–{100 * measured.skill.high:.1f}%). "
+        f"The miscalibration is {found:.4f}; {found.expected_if_calibrated:.2g} is expected if perfectly calibrated "
+        "(significant, worth recalibrating, p < 0.005)."
     ) in text
-    assert text.index("Your log loss") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
+    assert text.index("Log loss: ") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
 
 
 def test_every_picture_has_its_sentence_and_its_numbers(measured):
@@ -179,26 +184,31 @@ def test_letters_from_right_to_left_turn_only_themselves():
 
 
 HARD = {
-    "one row": ([1], [0.7], {}, "without an interval: one row"),
-    "one class": ([1, 1, 1], [0.7, 0.8, 1.0], {}, "All labels are alike"),
+    "one row": ([1], [0.7], {}, "no CI: one row"),
+    "one class": ([1, 1, 1], [0.7, 0.8, 1.0], {}, "the skill score is not defined (one class: the baseline is 0)"),
     "infinite": (
         [1, 0, 1, 0],
         [0.0, 0.4, 0.9, 0.2],
         {"by": list("aabb")},
-        "infinite: 1 of 4 rows was given probability 0",
+        "infinite. 1 of 4 rows has probability 0 for the observed class",
     ),
-    "two infinite": ([1, 1, 0], [0.0, 0.0, 0.2], {}, "2 of 3 rows were given probability 0 (first: row 0)"),
-    "perfect": ([1, 0], [1.0, 0.0], {}, "Your log loss is 0.0000 nats"),
-    "soft": ([0.5, 1.0, 0.1], [0.4, 0.9, 0.2], {}, "what chance alone would show is not available: soft labels."),
-    "constant": ([0, 1] * 100, [0.5] * 200, {}, "no more than chance"),
+    "two infinite": (
+        [1, 1, 0],
+        [0.0, 0.0, 0.2],
+        {},
+        "2 of 3 rows have probability 0 for the observed class (the first is row 0)",
+    ),
+    "perfect": ([1, 0], [1.0, 0.0], {}, "Log loss: 0.0000 nats"),
+    "soft": ([0.5, 1.0, 0.1], [0.4, 0.9, 0.2], {}, "its null distribution is not available: soft labels."),
+    "constant": ([0, 1] * 100, [0.5] * 200, {}, "(not significant, p = "),
     "clusters": (
         [0, 1] * 100,
         [0.3, 0.6] * 100,
         {"cluster": np.arange(200) % 20},
-        "20 clusters of cluster independent",
+        "independent clusters (20 of cluster, effective number 10)",
     ),
     "weights": ([0, 1, 1], [0.3, 0.6, 0.5], {"sample_weight": [1.0, 0.5, 3.0]}, "weights sum to 4.5"),
-    "worse than none": ([0, 1] * 100, [0.9, 0.1] * 100, {}, "worse than none."),
+    "worse than none": ([0, 1] * 100, [0.9, 0.1] * 100, {}, "worse than the baseline."),
 }
 
 
@@ -214,17 +224,17 @@ def test_the_page_of_a_hard_answer_tells_the_truth(name):
 def test_a_page_says_how_groups_with_clusters_were_counted():
     y, p = np.tile([1, 0, 1, 1, 0], 60), np.tile([0.7, 0.4, 0.6, 0.9, 0.2], 60)
     text = " ".join(read(logloss.measure(y, p, by=np.arange(300) % 2, cluster=np.arange(300) // 5).to_html()).text)
-    assert "Clusters: their effective number, as many of equal weight; intervals count clusters, not rows." in text
-    assert "No chance level of groups: rows of a cluster depend on each other." in text
+    assert "Clusters: their effective number, (Σw)² / Σw²; intervals assume independent clusters." in text
+    assert "Null distribution of groups not available: rows of a cluster depend on each other." in text
 
 
 def test_thousands_of_groups_make_a_page_of_ordinary_size():
     labels, proba = forecasts(12_000)
     names = np.array([f"{number} {'long name ' * 20}" for number in range(4_000)])
     found = read(logloss.measure(labels, proba, by=names[np.arange(12_000) % 4_000]).to_html())
-    assert "The 200 of 4,000 groups that add most to the loss, or least." in " ".join(found.text)
+    assert "200 of 4,000 groups, by size of contribution." in " ".join(found.text)
     over = logloss.measure(labels, proba, by=np.arange(12_000) % 5_000)
-    assert "There are more than 4,096 groups: none is kept." in " ".join(read(over.to_html()).text)
+    assert "More than 4,096 groups of by: none is kept." in " ".join(read(over.to_html()).text)
 
 
 @pytest.mark.filterwarnings("ignore::logloss.SeparationWarning")

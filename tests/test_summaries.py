@@ -366,7 +366,7 @@ def test_any_cut_gives_the_same_sum_of_losses(table_and_cuts):
 @settings(max_examples=80)
 @given(cut_tables(), st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_sums(table_and_cuts, random):
-    """All but where the costliest rows are, which is a question of order."""
+    """All but where the largest losses are, which is a question of order."""
     table, cuts = table_and_cuts
     order = list(range(table.n_rows))
     random.shuffle(order)
@@ -391,7 +391,7 @@ def test_two_hundred_cuts_orders_and_merge_trees_have_one_result(kind, capsys):
             while len(forest) > 1:
                 left = forest.pop(int(rng.integers(len(forest))))
                 forest.append(left.merge(forest.pop(int(rng.integers(len(forest))))))
-            # Where the costliest rows are depends on the order that was drawn.
+            # Where the largest losses are depends on the order that was drawn.
             results.add(dataclasses.replace(forest[0], largest_losses=LargestLossesSummary()))
     with capsys.disabled():
         print(f"\n  {kind}: {len(results)} distinct result of 40 orders and cuts × 5 merge trees (seed {SEED})")
@@ -448,7 +448,7 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
     assert abs(Fraction(summary.sum("ccc"), 1 << exact.UNIT_EXPONENT) - x**3) <= x**3 / 2**104
 
 
-def test_the_costliest_rows_are_the_same_whatever_is_merged_first():
+def test_the_largest_losses_are_the_same_whatever_is_merged_first():
     """The cost first, then the name of the file, then the row."""
     rows = [LargeLoss(1.0, "a", 9, 0.5, 1), LargeLoss(2.0, "b", 1, 0.5, 1), LargeLoss(1.0, "a", 10, 0.5, 1)]
     a, b, c = (LargestLossesSummary(1, (row,)) for row in rows)

@@ -436,13 +436,13 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     assert older.groups["log_loss_nats"] == newer.groups["log_loss_nats"]
     assert all(map(np.isfinite, newer.groups["log_loss_nats_low"]))
     for m in (older, older.merge(measure(*rows(900, 5)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))):
-        assert set(m.groups["reason"]) == {"no sums by cluster in the file: measure again"}
+        assert set(m.groups["reason"]) == {"the file has no sums by cluster: measure again"}
         for name in ("log_loss_nats_low", "contribution_nats_low", "p_value", "effective_clusters"):
             assert not any(map(np.isfinite, m.groups[name]))
     m.save(tmp_path / "merged.logloss")
     assert load(tmp_path / "merged.logloss").summary == m.summary
     moved = logloss.diff(older, measure(*rows(900, 6)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))
-    assert moved.within.reason == "no sums by cluster in the file: measure again"
+    assert moved.within.reason == "the file has no sums by cluster: measure again"
 
 
 def test_infinity_is_a_group_like_others(tmp_path):

@@ -1,4 +1,4 @@
-"""Entropy, cross-entropy, KL divergence and log loss of arrays, exact to the last digits.
+"""Log loss, surprisal, entropy, cross-entropy and KL divergence of arrays, exact to the last digits.
 
 For points that share one prediction p and of which a share q is positive, cross-entropy = entropy + KL:
 
@@ -49,7 +49,7 @@ def log_loss(
     Parameters
     ----------
     y_true : array of shape (n_rows,), values in [0, 1]
-        What happened: 0 or 1 (or −1 and 1, or bools), the share of ones among repeated trials, or two classes of
+        Observed labels: 0 or 1 (or −1 and 1, or bools), the share of ones among repeated trials, or two classes of
         which `pos_label` is positive.
     y_proba : array of shape (n_rows,) or (n_rows, 2), values in [0, 1], optional
         Predicted probability of 1; or the probabilities of both classes in sorted order of the labels, of which that of
@@ -59,7 +59,7 @@ def log_loss(
     sample_weight : array of shape (n_rows,), values ≥ 0, optional
         Weight of each row; 2 counts like two equal rows, 0 like none. All ones if left out.
     counts : array of shape (n_rows,), whole numbers ≥ 0, optional
-        How many times each row stands.
+        Number of times each row occurs.
     {pos_label}
     {missing}
     unit : {"nats", "bits"}
@@ -86,7 +86,7 @@ def log_loss(
 
     Examples
     --------
-    A coin flip costs ln 2, one bit:
+    Predicting one half has a loss of ln 2, one bit:
 
     >>> log_loss([0, 1], [0.5, 0.5])
     0.6931471805599453
@@ -129,14 +129,14 @@ def surprisal(
     pos_label: Value = None,
     unit: str = "nats",
 ) -> Array:
-    """What each row costs: −log of the probability given to what happened, in nats (or bits).
+    """Log loss of each row: −log of the predicted probability of the observed class, in nats (or bits).
 
-    At least 0; infinite where the impossible happened. Their mean is the log loss. Also called self-information.
+    At least 0; infinite where that probability is 0. The mean is the log loss. Also called self-information.
 
     Parameters
     ----------
     y_true : array of shape (n_rows,), values in [0, 1]
-        What happened, as in `log_loss`.
+        Observed labels, as in `log_loss`.
     y_proba : array of shape (n_rows,) or (n_rows, 2), values in [0, 1], optional
         Predicted probability of 1, or of 0 and 1.
     y_logit : array of shape (n_rows,), any real or ±inf, optional
@@ -187,7 +187,8 @@ def surprisal(
 def entropy(q: ArrayLike, *, unit: str = "nats") -> Any:
     r"""Entropy H(q) of a label that is 1 with probability q, in nats (or bits), elementwise.
 
-    How uncertain the label is: 0 if it is known, ln 2 = one bit at q = ½. Also the log loss of the truth about itself.
+    The uncertainty of the label: 0 at q = 0 and 1, largest at q = ½ (ln 2 nats, one bit). Also the expected log loss of
+    the true probability.
 
     .. math:: H(q) = -q \ln q - (1-q) \ln(1-q)
 
@@ -228,10 +229,11 @@ def entropy(q: ArrayLike, *, unit: str = "nats") -> Any:
 
 
 def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
-    r"""Cross-entropy H(q, p): what it costs to expect p where q is true, in nats (or bits), elementwise.
+    r"""Cross-entropy H(q, p): expected log loss of the prediction p if q is the true probability, in nats (or bits),
+    elementwise.
 
-    At least H(q), and equal to it only if p = q; infinite if what q allows is impossible under p. Truth first,
-    prediction second.
+    At least H(q), and equal to it only if p = q; infinite if p is 0 or 1 and q is not equal to it. True probability
+    first, prediction second.
 
     .. math:: H(q, p) = -q \ln p - (1-q) \ln(1-p) = H(q) + \mathrm{KL}(q \| p)
 
@@ -269,14 +271,15 @@ def cross_entropy(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     """
     from logloss.onepass.kernels.losses import soft_surprisals
 
-    return elementwise(lambda truth, predicted, out: soft_surprisals(truth, predicted, None, None, out), unit, q=q, p=p)
+    return elementwise(lambda true, predicted, out: soft_surprisals(true, predicted, None, None, out), unit, q=q, p=p)
 
 
 def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
     r"""KL divergence KL(q ‖ p) = H(q, p) − H(q), in nats (or bits), elementwise.
 
-    How unlike p is to the truth q: 0 only if they are equal, infinite if what q allows is impossible under p; not
-    symmetric. Also called relative entropy. Right near 0, where the difference of its two terms is noise.
+    The expected log loss of the prediction p beyond that of the true probability q: 0 only if they are equal, infinite
+    if p is 0 or 1 and q is not equal to it; not symmetric. Also called relative entropy. Accurate near 0, where the
+    difference of H(q, p) and H(q) is rounding.
 
     Parameters
     ----------
@@ -319,7 +322,7 @@ def kl_divergence(q: ArrayLike, p: ArrayLike, *, unit: str = "nats") -> Any:
 
 
 def unit_in_nats(unit: str) -> float:
-    """How many nats one unit is."""
+    """One unit, in nats."""
     if unit not in UNITS:
         raise DataError(f'`unit` must be "nats" or "bits"; got {value_text(unit)}.')
     return UNITS[unit]
@@ -331,12 +334,12 @@ def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     warn_of_order({f"`{name}`": value for name, value in values.items()})
     for name, value in values.items():
         try:
-            found = np.asarray(value)
-            array = found.astype(np.float64)
+            given = np.asarray(value)
+            array = given.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"`{name}` must hold probabilities: {error}.") from error
-        if found.dtype.kind in "OUS" and any(isinstance(each, str | bytes) for each in found.reshape(-1)):
-            raise DataError(f"`{name}` must hold probabilities; it holds text. Make numbers of it first.")
+        if given.dtype.kind in "OUS" and any(isinstance(each, str | bytes) for each in given.reshape(-1)):
+            raise DataError(f"`{name}` must hold probabilities; it holds text. Convert it to numbers first.")
         bad = ~((array >= 0) & (array <= 1))
         if bad.any():
             index = tuple(int(k) for k in np.argwhere(bad)[0])
@@ -352,7 +355,7 @@ def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
 
 
 def elementwise(kernel: Callable[..., None], unit: str, **values: ArrayLike) -> Any:
-    """What a kernel makes of probabilities, in their shape; a float for floats."""
+    """A kernel applied to probabilities, in their shape; a float for floats."""
     nats = unit_in_nats(unit)
     arrays, shape = broadcast(**values)
     out = np.empty(len(arrays[0]))

@@ -1,6 +1,6 @@
-"""What the same forecasts would cost where positives are rarer, or more frequent.
+"""The log loss of the same predictions at other base rates.
 
-If only the base rate moves, rows of each class cost on average what they did: log loss = rate·L₁ + (1 − rate)·L₀.
+If only the base rate changes, the mean loss of each class stays: log loss = rate·L₁ + (1 − rate)·L₀.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RATES = (0.001, 0.01, 0.02, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.
 
 
 def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequence[float] | None) -> SmallTable:
-    """The loss at some base rates, of the forecasts as they are and with their log-odds moved along."""
+    """The loss at some base rates, of the predictions as they are and with their log-odds shifted with the rate."""
     zeros, ones = table.shares
     mass = float(zeros.sum()), float(ones.sum())
     if min(mass) <= 0:
@@ -35,21 +35,21 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
     for rate in rates:
         if not 0 <= rate <= 1:
             raise DataError(f"a base rate must lie in [0, 1]; got {value_text(rate)}.")
-    paid = [_held(shares, cost) for shares, cost in ((zeros, table.if_zero), (ones, table.if_one))]
-    # Of each class over its own mass: that is what stays as it is when only the base rate moves.
-    means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), paid, mass, strict=True)]
+    kept = [_finite(shares, cost) for shares, cost in ((zeros, table.if_zero), (ones, table.if_one))]
+    # Of each class over its own mass: that stays when only the base rate changes.
+    means = [_mean(shares, cost) / whole for shares, cost, whole in zip((zeros, ones), kept, mass, strict=True)]
     columns: dict[str, list[float]] = {"base_rate": [float(rate) for rate in rates]}
-    for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_moved_nats"):
+    for name in ("log_loss_nats", "log_loss_nats_low", "log_loss_nats_high", "log_loss_shifted_nats"):
         columns[name] = []
     columns |= {"uncertainty_nats": [], "skill": []}
     for rate in columns["base_rate"]:
-        # Where a class does not occur, it costs nothing, even infinity.
+        # A class that does not occur has no part, even of infinite loss.
         loss = sum(weight * mean for weight, mean in ((1 - rate, means[0]), (rate, means[1])) if weight > 0)
         sampling = SamplingError(math.nan)
         if not reason and math.isfinite(loss):
             with np.errstate(over="ignore"):
-                scaled = ((1 - rate) / mass[0] * (paid[0] - means[0]), rate / mass[1] * (paid[1] - means[1]))
-            # Of a class that weighs next to nothing the error may be no number.
+                scaled = ((1 - rate) / mass[0] * (kept[0] - means[0]), rate / mass[1] * (kept[1] - means[1]))
+            # Of a class of almost no weight the error may be no number.
             is_finite = all(bool(np.isfinite(each).all()) for each in scaled)
             sampling = error_of(*scaled, 0.0) if is_finite else sampling
         uncertainty = float(entropy(rate))
@@ -58,14 +58,14 @@ def at_base_rates(table: ScoreTable, error_of: ErrorOf, reason: str, rates: Sequ
         estimate = with_interval(loss, sampling, low=0.0)
         columns["log_loss_nats_low"].append(estimate.low)
         columns["log_loss_nats_high"].append(estimate.high)
-        columns["log_loss_moved_nats"].append(_moved(table, rate, mass))
+        columns["log_loss_shifted_nats"].append(_shifted(table, rate, mass))
         columns["uncertainty_nats"].append(uncertainty)
         columns["skill"].append(1 - loss / uncertainty if uncertainty else math.nan)
     return SmallTable(columns)
 
 
-def _held(shares: Array, cost: Array) -> Array:
-    """Costs with 0 where no row pays them."""
+def _finite(shares: Array, cost: Array) -> Array:
+    """Losses, with 0 where there is no row."""
     return np.where(shares > 0, cost, 0.0)
 
 
@@ -73,8 +73,8 @@ def _mean(shares: Array, cost: Array) -> float:
     return math.inf if np.isinf(cost).any() else dot(shares, cost)
 
 
-def _moved(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
-    """The loss with every forecast's log-odds moved by as much as those of the base rate."""
+def _shifted(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
+    """The loss with the log-odds of every prediction shifted by as much as those of the base rate."""
     if rate in (0, 1):
         return 0.0
     # Of both masses, not of one less the other: of a very rare class the digits would be lost.
@@ -85,5 +85,5 @@ def _moved(table: ScoreTable, rate: float, mass: tuple[float, float]) -> float:
         log_one, log_zero = points.logs
         log_odds = log_one + log_zero + shift
         weight = rate if label else 1 - rate
-        total += weight * _mean(shares, _held(shares, costs(log_odds, label))) / mass[label]
+        total += weight * _mean(shares, _finite(shares, costs(log_odds, label))) / mass[label]
     return total

@@ -1,4 +1,4 @@
-"""What is said where data are so few that intervals and p-values may not hold what they promise.
+"""Cautions where the data are too few for intervals and p-values to have their nominal coverage and level.
 
 >>> caution_of(2_000.0, 34.0, "positives", None)
 'intervals may be too narrow: 34 positives (below 50)'
@@ -16,14 +16,14 @@ from logloss.text import counted
 
 # From so many on the coverage of intervals is simulated, and kept (docs/inference.md).
 FEWEST_ROWS, FEWEST_OF_RARER_CLASS, FEWEST_CLUSTERS = 500, 50, 10
-# Where so few rows make more than half of a variance, others that cost as much may not have turned up yet.
-MOST_CARRYING, LARGEST_SHARE = 10, 0.5
+# Where so few rows make more than half of a variance, other rows of such losses may be missing from the sample.
+MOST_ROWS, LARGEST_SHARE = 10, 0.5
 
 
 def caution_of(rows: float, rarer: float, rarer_name: str, clusters: float | None) -> str:
-    """One sentence on what there is too little of; "" where nothing is.
+    """One sentence that names what is too few; "" where nothing is.
 
-    rows, rarer, clusters: effective numbers of rows, of rows of the rarer class (nan where it is not known), and of
+    rows, rarer, clusters: effective numbers of rows, of rows of the rarer class (nan where not known), and of
     clusters (None where rows are independent). rarer_name: the rarer class in the plural.
     """
     numbers = {"rows": (rows, FEWEST_ROWS), rarer_name: (rarer, FEWEST_OF_RARER_CLASS)}
@@ -44,7 +44,7 @@ def effective(number: float, name: str) -> str:
 
 
 def cautions_of(moments: Moments, largest: Sequence[LargeLoss]) -> tuple[str, ...]:
-    """What is to be said of the intervals of a measurement. largest: the rows of the largest losses, in their order."""
+    """The cautions of the intervals of a measurement. largest: the rows of the largest losses, in their order."""
     if moments.why_no_interval():
         return ()
     number, name = moments.effective_of_rarer_class
@@ -52,18 +52,18 @@ def cautions_of(moments: Moments, largest: Sequence[LargeLoss]) -> tuple[str, ..
     # Of fewer rows ten make up much of any variance.
     of_rows = moments.plain if isinstance(moments, ClusteredMoments) else moments
     rows = [(row.log_loss, row.weight, row.count) for row in largest]
-    told = too_few, caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
+    cautions = too_few, caution_of_concentration(of_rows, rows, "largest loss", "largest losses", "the log loss")
     # An infinite loss has no interval that could be too narrow.
-    return tuple(caution for caution in (told[:1] if moments.summary.n_infinite else told) if caution)
+    return tuple(caution for caution in (cautions[:1] if moments.summary.n_infinite else cautions) if caution)
 
 
 def caution_of_concentration(
     moments: Moments, largest: Sequence[tuple[float, float, int]], one: str, several: str, of: str
 ) -> str:
-    """One sentence where few rows carry the variance of a mean of `c`; "" where they do not.
+    """One sentence where few rows make most of the variance of a mean of `c`; "" where they do not.
 
-    largest: value, weight and count of the rows that are farthest out, in their order; one, several: what they are; of:
-    the mean.
+    largest: value, weight and count of the rows farthest from the mean, in their order; one, several: what they are
+    called; of: the name of the mean.
     """
     # Of few rows ten make up much of any variance, and a caution of the rows is given.
     if moments.effective_rows < FEWEST_ROWS:
@@ -72,13 +72,13 @@ def caution_of_concentration(
     if not 0 < variance < math.inf:
         return ""
     mean, weight = moments.quotient("c"), moments.sum_weight()
-    carried, left = 0.0, MOST_CARRYING
+    made, left = 0.0, MOST_ROWS
     for value, own, times in largest:
         taken = min(times, left)
         # Where a value is infinite so is the mean, which has no interval.
-        carried += taken * (own / weight * (value - mean)) ** 2 if math.isfinite(value) else 0.0
+        made += taken * (own / weight * (value - mean)) ** 2 if math.isfinite(value) else 0.0
         left -= taken
-    if not carried > LARGEST_SHARE * variance:
+    if not made > LARGEST_SHARE * variance:
         return ""
-    rows, share = counted(MOST_CARRYING - left, one, several), min(carried / variance, 1.0)
-    return f"the {rows} carry {100 * share:.0f}% of the variance of {of}: its interval may be too narrow"
+    rows, share = counted(MOST_ROWS - left, one, several), min(made / variance, 1.0)
+    return f"the {rows} make up {100 * share:.0f}% of the variance of {of}: its interval may be too narrow"

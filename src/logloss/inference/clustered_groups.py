@@ -1,6 +1,6 @@
 """Errors of groups whose rows come in clusters: the jackknife of clusters, from sums by group and cluster.
 
-Leaving out a cluster of weight w moves a mean by −u / (1 − w), u = Σ (c − mean·w) of its rows, all in units of the
+Leaving out a cluster of weight w changes a mean by −u / (1 − w), u = Σ (c − mean·w) of its rows, all in units of the
 weight of all rows: closed form of CV3 for a mean, without the factor (G − 1) / G, on the safe side. Weights of clusters
 differ, so that degrees of freedom are those of Kish's effective number of clusters, (Σ w)² / Σ w², less one.
 
@@ -20,12 +20,12 @@ from logloss.inference.clusters import effective_number
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 
-NOT_KEPT = "no sums by cluster in the file: measure again"
+NOT_KEPT = "the file has no sums by cluster: measure again"
 DEPENDENT = "rows of a cluster depend on each other"
 
 
 def why_too_few(effective: float | None) -> str:
-    """The reason why so many clusters have no interval; "" if there are enough, or rows are independent."""
+    """Why so few clusters have no interval; "" if there are enough, or rows are independent."""
     return (
         "" if effective is None or effective >= FEWEST_CLUSTERS else f"too few clusters ({effective_count(effective)})"
     )
@@ -45,19 +45,19 @@ class ClustersOfGroups:
         self.of_group, self.of_cluster = self.by_group(self.weights), self.by_cluster(self.weights)
 
     def by_group(self, values: Array) -> Array:
-        """What pairs add up to in each group."""
+        """Sums of pairs in each group."""
         return np.bincount(self.groups, values, self.n_groups)
 
     def by_cluster(self, values: Array) -> Array:
-        """What pairs add up to in each cluster."""
+        """Sums of pairs in each cluster."""
         return np.bincount(self.clusters, values, self.n_clusters)
 
     def costs(self, column: int = 1) -> Array:
         """A column of weight times loss of each pair."""
         costs, exponent = self._sums.floats(column)
         with np.errstate(over="ignore"):
-            found: Array = np.ldexp(costs / self._total, exponent - self._exponent)
-        return found
+            scaled: Array = np.ldexp(costs / self._total, exponent - self._exponent)
+        return scaled
 
     @cached_property
     def effective(self) -> Array:
@@ -79,7 +79,7 @@ class ClustersOfGroups:
 
     @cached_property
     def jackknife(self) -> Array:
-        """By how much more than it adds each cluster moves a mean when it is left out."""
+        """The factor by which leaving out each cluster changes a mean more than its deviation."""
         with np.errstate(divide="ignore"):
             return 1.0 / np.maximum(1.0 - self.of_cluster, 0.0)
 
@@ -91,34 +91,34 @@ class ClustersOfGroups:
             moved = (costs / of_group - means[self.groups] * self._shares) / (1.0 - self._shares)
             return np.sqrt(self.by_group(moved * moved))
 
-    def variances_of_added(self, costs: Array) -> tuple[Array, Array]:
-        """The variance of what each group adds to the mean of all, which is its share times how far it lies from that:
-        from clusters with rows in the group, and from the others."""
+    def variances_of_contributions(self, costs: Array) -> tuple[Array, Array]:
+        """The variance of each contribution, which is the share of the group times its mean less the mean of all: from
+        clusters with rows in the group, and from the others."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             mean = float(costs.sum())
             apart = costs - mean * self.weights
             added, share = self.by_group(apart), self.of_group
             of_cluster = self.by_cluster(apart)
-            # What each cluster adds beyond its share: of clusters without rows in the group only what all have.
+            # The influence of each cluster: of one without rows in the group only the common part.
             common = share[self.groups] * of_cluster[self.clusters]
             common += added[self.groups] * self.of_cluster[self.clusters]
             inside = self.by_group((self.jackknife[self.clusters] * (apart - common)) ** 2)
             return inside, self._outside(share, added, of_cluster)
 
     def _outside(self, share: Array, added: Array, of_cluster: Array) -> Array:
-        """Σ of the squares of what clusters without rows in a group add, for each group."""
+        """Σ of the squared influences of clusters without rows in a group, for each group."""
         scaled, weights = self.jackknife * of_cluster, self.jackknife * self.of_cluster
         products = (scaled * scaled, scaled * weights, weights * weights)
         factors = (share * share, 2 * share * added, added * added)
-        found = np.zeros(self.n_groups)
+        squares = np.zeros(self.n_groups)
         for product, factor in zip(products, factors, strict=True):
-            found += factor * (product.sum() - self.by_group(product[self.clusters]))
+            squares += factor * (product.sum() - self.by_group(product[self.clusters]))
         # A group with rows in every cluster has none outside, whatever was rounded.
         is_everywhere = np.bincount(self.groups, minlength=self.n_groups) == self.n_clusters
-        return np.where(is_everywhere, 0.0, np.maximum(found, 0.0))
+        return np.where(is_everywhere, 0.0, np.maximum(squares, 0.0))
 
     def moved(self, costs: Array, of_loss: Array, of_share: Array) -> Array:
-        """By how much each cluster, left out, moves a function of the groups' losses and shares with these slopes."""
+        """The change of a function of the groups' losses and shares with these slopes, without each cluster."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             held = self.of_group > 0
             slope = np.divide(of_loss, self.of_group, out=np.zeros(self.n_groups), where=held)

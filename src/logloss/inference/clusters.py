@@ -17,7 +17,7 @@ from logloss.onepass.kernels.exact import ratio
 
 
 def effective_number(weights: Array) -> float:
-    """(Σw)² / Σw²: of how many equal parts the weights vary as much (Kish 1965, Survey Sampling, section 11.7)."""
+    """(Σw)² / Σw²: the number of equal weights of the same variance (Kish 1965, Survey Sampling, section 11.7)."""
     largest = float(weights.max(initial=0.0))
     if largest == 0:
         return 0.0
@@ -27,7 +27,7 @@ def effective_number(weights: Array) -> float:
 
 
 class Clusters:
-    """Clusters as the independent observations: what each one has of all weight, and what that makes of deviations.
+    """Clusters as the independent observations: the share of all weight of each, and sampling errors from it.
 
     The jackknife leaves out each cluster in turn, which divides its deviation from a mean by 1 − its share
     (MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969). The interval is that of Student's t; its degrees of
@@ -42,19 +42,19 @@ class Clusters:
         self._left = 1 - np.minimum(shares, HIGHEST_LEVERAGE)
 
     def covariance(self, one: Array, other: Array) -> float:
-        """Of two means, to which each cluster adds so much beyond its share."""
+        """The covariance of two means with these deviations of clusters."""
         if self.n_clusters < 2:
             return 0.0
         return dot(self.jackknifed(one), self.jackknifed(other))
 
     def jackknifed(self, deviations: Array) -> Array:
-        """How far the mean moves, the other way, where each cluster in turn is left out."""
+        """The changes of a mean when each cluster in turn is left out, with the sign reversed."""
         # Their squares are summed without the jackknife's (G − 1) / G: of unequal clusters that covers up to a point
-        # more, 93.3 to 96.4 % from ten effective clusters on (docs/inference.md).
+        # more, 93.3 to 96.4% from ten effective clusters on (docs/inference.md).
         return deviations / self._left
 
     def sampling_error(self, deviations: Array) -> SamplingError:
-        """The standard error of a mean to which each cluster adds so much beyond its share."""
+        """The standard error of a mean with these deviations of clusters."""
         size = float(np.abs(deviations).max(initial=0.0))
         if self.n_clusters < 2 or size == 0:
             return SamplingError(0.0, self.degrees)
@@ -105,7 +105,7 @@ class ClusteredMoments(Moments):
         return min(self.clusters.effective, of_rarer) if of_rarer else self.clusters.effective
 
     def deviations(self, name: str) -> Array:
-        """What each cluster adds to a mean beyond its share."""
+        """The part of each cluster in a mean, beyond its share of the weight."""
         # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
         values, weights = in_one_unit(self.totals[name], self.totals["w"])
         value, weight = sum(values), sum(weights)
@@ -127,7 +127,7 @@ class ClusteredMoments(Moments):
         return error / both if both else math.inf
 
     def why_no_interval(self) -> str:
-        """The reason why an interval would not hold what it says."""
+        """The reason why an interval would not have its coverage."""
         return "one cluster" if self.clusters.n_clusters < 2 else super().why_no_interval()
 
     def brier(self) -> Estimate:
@@ -143,8 +143,8 @@ class ClusteredMoments(Moments):
         return self.plain.log_loss_minus_expected()
 
     def expected_z(self, gap: float) -> tuple[float, str]:
-        """Not known: the rows of a cluster share what happens."""
-        return math.nan, "infinite" if math.isinf(gap) else "no z: rows of a cluster depend on each other"
+        """Not available: outcomes within a cluster depend on each other."""
+        return math.nan, "infinite" if math.isinf(gap) else "rows in clusters"
 
 
 def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:

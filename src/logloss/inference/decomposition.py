@@ -1,9 +1,13 @@
-"""The parts of a log loss: uncertainty − discrimination + miscalibration; what chance alone would show of the last, and
-how much of the last two is overfitting.
+"""The CORP decomposition, log loss = uncertainty − discrimination + miscalibration, with the null distribution of the
+miscalibration and the overfitting of the isotonic fit.
+
+It assumes that the true event rate rises with the predicted probability. Where it falls, an isotonic fit is flat, and
+miscalibration that another map could remove is counted as lack of discrimination.
 
 One isotonic fit (pool-adjacent-violators) serves every proper score. From a table it is exact. From bins it is bounded:
-a map that is constant in each bin is a monotone map, so that pooling whole bins costs at least as much as the best one;
-and moving a 0 before a 1 never costs more, so that pooling bins with all zeros before all ones costs at most as much.
+a map that is constant in each bin is monotone, so that the loss after pooling whole bins is at least that of the best
+map; and moving a 0 before a 1 never increases the loss, so that with all zeros of a bin before its ones it is at most
+that.
 
 References: Dimitriadis, Gneiting and Jordan (2021), doi:10.1073/pnas.2016191118; Brümmer and du Preez (2013),
 arXiv:1304.2331; DeLong, DeLong and Clarke-Pearson (1988), doi:10.2307/2531595.
@@ -20,29 +24,29 @@ from logloss.inference.overfitting import Overfitting
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.variance import ErrorOf
 
-# Of the test of calibration, in step with intervals of 95 %.
+# Of the test of calibration, in step with 95% intervals.
 SIGNIFICANCE_LEVEL = 0.05
-# Why a part has no interval of its own: it grows by the overfitting of the isotonic fit, which depends on the size.
-OF_EXCESS = "its interval is that of `excess`"
+# Why a raw part has no interval: it includes the overfitting of the isotonic fit, which depends on the sample size.
+OF_EXCESS = "the interval is that of `excess`"
 
 
 class LossPart(Estimate):
-    """A part of the loss that comes from the isotonic fit, in nats: too large on average by what this overfits.
+    """Discrimination or miscalibration, in nats; too large on average by the overfitting of the isotonic fit.
 
-    overfitting: by how much, at this size; nan where it is not known. excess: value − overfitting, the estimate of the
-    part of the population, with its interval.
+    overfitting: by how much, at this sample size; nan where not known. excess: value − overfitting, the estimate of the
+    figure of the population, with its interval.
     """
 
     excess: Estimate
     overfitting: float
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with everything it knows."""
+        """Pickled with all its figures."""
         return _part, (type(self), float(self), dict(self.__dict__))
 
 
 class Discrimination(LossPart):
-    """The discrimination, in nats: what the predictions know of the labels.
+    """The discrimination (resolution), in nats: uncertainty less the log loss after isotonic recalibration.
 
     Examples
     --------
@@ -54,20 +58,20 @@ class Discrimination(LossPart):
 
 
 class Miscalibration(LossPart):
-    """The miscalibration, in nats, and what chance alone would show of it.
+    """The miscalibration, in nats: log loss less that after isotonic recalibration, with its null distribution.
 
     expected_if_calibrated, quantile_95_if_calibrated: mean and 95th percentile of its null distribution, that of
     perfectly calibrated predictions with the same values. p_value: the probability of one as large or larger
     under that distribution. All are nan, with `expected_if_calibrated_reason`, where it is not available. excess: the
     miscalibration less `overfitting`, with its interval. lowest, highest: bounds on the value; equal to it where the
-    scores were kept exactly.
+    predictions were kept exactly. A true event rate that falls in the prediction is counted as lack of discrimination.
 
     Examples
     --------
     >>> import logloss
     >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-    >>> found = m.miscalibration
-    >>> round(found, 4), round(found.expected_if_calibrated, 4), round(found.p_value, 2)
+    >>> part = m.miscalibration
+    >>> round(part, 4), round(part.expected_if_calibrated, 4), round(part.p_value, 2)
     (0.3375, 0.3975, 0.84)
     """
 
@@ -81,7 +85,7 @@ class Miscalibration(LossPart):
 
     @property
     def is_significant(self) -> bool:
-        """Whether it is significant at 5 %: fewer than 1 in 20 calibrated forecasters would show as much."""
+        """Whether p_value is at most 0.05."""
         return self.p_value <= SIGNIFICANCE_LEVEL
 
     @property
@@ -90,10 +94,10 @@ class Miscalibration(LossPart):
         return self.is_significant and self.excess.low > 0
 
 
-def _part(kind: type[LossPart], value: float, known: dict[str, Any]) -> LossPart:
-    """A part with everything it knows."""
+def _part(kind: type[LossPart], value: float, figures: dict[str, Any]) -> LossPart:
+    """A part with all its figures."""
     self = kind(value)
-    self.__dict__.update(known)
+    self.__dict__.update(figures)
     return self
 
 
@@ -111,7 +115,7 @@ def decomposed(
     discrimination = Discrimination(max(uncertainty - recalibrated, 0.0), reason=OF_EXCESS)
     is_finite = math.isfinite(log_loss)
     miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=OF_EXCESS if is_finite else "infinite")
-    # From bins pooling whole bins costs at least as much as the best map: the value itself is the lower end.
+    # From bins the loss after pooling whole bins is at least that of the best map: the value is the lower bound.
     miscalibration.lowest = float(miscalibration)
     miscalibration.highest = max(log_loss - recalibration.least_log_loss, 0.0)
     miscalibration.expected_if_calibrated, miscalibration.quantile_95_if_calibrated = (
@@ -128,18 +132,18 @@ def decomposed(
 
 
 def _excess(part: float, overfitting: Overfitting, name: str, error_of: ErrorOf, reason: str) -> Estimate:
-    """A part without what is overfitting, with the interval of what is left."""
+    """A part less its overfitting, with an interval."""
     value = part - overfitting.nats
     if reason or overfitting.influences is None:
         return Estimate(value, reason=overfitting.reason or reason)
     zeros, ones = getattr(overfitting.influences, name)
     sampling = error_of(zeros, ones, overfitting.mean_of(name))
-    # What rows add to the part of the smooth recalibration, and what is overfitted, vary by themselves: the one is odd
-    # in what happens beyond expectation, the other even.
+    # The influences on the part of the smooth recalibration and the overfitting are uncorrelated: the one is odd in the
+    # deviations of the labels from their expectation, the other even.
     reach = student_quantile(sampling.degrees) * math.hypot(sampling.error, overfitting.error)
     if not math.isfinite(reach):
         return Estimate(value, reason="the losses are too large")
     # The parts are squares of how far q is from p, and from the base rate: their errors grow with their roots, so that
-    # the interval is symmetric in the root, which moves both of its ends up. Next to 0 by no more than a quarter of it.
+    # the interval is symmetric in the root, which raises both ends, near 0 by at most a quarter of the reach.
     shift = reach * reach / (4 * max(value, reach)) if reach > 0 else 0.0
     return Estimate(value, value - reach + shift, value + reach + shift)

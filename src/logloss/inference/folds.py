@@ -1,7 +1,8 @@
-"""Cross-validation: what losses of out-of-fold probabilities estimate, and how they vary with the rows of training.
+"""Cross-validation: what the loss of out-of-fold probabilities estimates, and how it varies with the training rows.
 
-The rows of a fold are judged by a model that was trained on the others. So the models share most of their rows, and the
-losses of rows depend on each other: what a plain interval of their mean leaves out is made here, of sums by fold.
+Each fold is predicted by a model that was trained on the other folds. The models share most of their rows, so that the
+losses of rows depend on each other. A plain interval of their mean ignores that; the correction is made here, from sums
+by fold.
 
 References
 ----------
@@ -30,15 +31,15 @@ INFINITE_WITHOUT = "infinite where two folds are left out"
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """Folds of rows, and what one forecaster's models cost there.
+    """Folds of rows, and the losses of one forecaster's models in them.
 
-    n_folds; n_rows: rows that are in a fold; n_train: rows that a model was trained on, on average; n_left_out: rows
-    that are in no fold.
-    is_forward: no two models judge rows that the other was trained on, as where folds follow each other in time.
+    n_folds; n_rows: rows that are in a fold; n_train: mean number of training rows of a model; n_left_out: rows in no
+    fold.
+    is_forward: whether no two models predict training rows of each other, as where folds follow each other in time.
     shares, losses: of each fold, its share of the weight and its mean loss, in nats.
-    moves, noises: for each fold, by how much the mean loss of the other folds' rows moves where their models lose the
-    rows of this fold, too, and the variance of that mean among rows; empty where no such models were trained.
-    caution: what is to be borne in mind of these folds.
+    moves, noises: for each fold, the change of the mean loss of the other folds' rows where their models are trained
+    without the rows of this fold, too, and the variance of that mean among rows; empty without such models.
+    caution: why their intervals may not hold; "" if nothing speaks against them.
 
     Examples
     --------
@@ -62,29 +63,29 @@ class Folds:
 
     @property
     def estimand(self) -> str:
-        """What has the loss that is estimated."""
+        """The model, or models, whose loss is estimated."""
         if self.is_forward:
             one = self.n_folds == 1
-            return "this model" if one else f"these {count(self.n_folds)} models, each judged by rows it has not seen"
+            return "this model" if one else f"these {count(self.n_folds)} models, each on rows it was not trained on"
         return f"a model trained on about {count(round(self.n_train))} rows like these"
 
     @property
     def method(self) -> str:
-        """Which interval it has: "rows", "jackknife of folds" or "Nadeau-Bengio"."""
+        """How the interval is made: "rows", "jackknife of folds" or "Nadeau-Bengio"."""
         if self.is_forward:
             return "rows"
         return "jackknife of folds" if self.moves else "Nadeau-Bengio"
 
     @property
     def text(self) -> str:
-        """One sentence on them, for the line above the figures."""
-        left_out = f"; {counted(self.n_left_out, 'row')} in none, left out" if self.n_left_out else ""
-        wide = ", in intervals that are rather too wide" if self.method == "Nadeau-Bengio" else ""
-        return f"{counted(self.n_folds, 'fold')}: the loss of {self.estimand}{wide}{left_out}"
+        """What the loss estimates, for the lines above the figures."""
+        left_out = f"; {counted(self.n_left_out, 'row')} in no fold" if self.n_left_out else ""
+        wide = "; conservative CI (Nadeau-Bengio)" if self.method == "Nadeau-Bengio" else ""
+        return f"{counted(self.n_folds, 'fold')}: loss of {self.estimand}{wide}{left_out}"
 
     @property
     def figures(self) -> dict[str, Any]:
-        """What JSON says of them."""
+        """Their figures in JSON."""
         figures: dict[str, Any] = {"n_folds": self.n_folds, "n_left_out": self.n_left_out}
         return figures | {"estimand": self.estimand, "interval_method": self.method}
 
@@ -96,12 +97,12 @@ class Folds:
         return "" if all(map(math.isfinite, self.moves)) else INFINITE_WITHOUT
 
     def widened(self, sampling: SamplingError) -> SamplingError:
-        """How a mean loss varies with rows of training and of judging, from how it varies with those of judging alone.
+        """The sampling error of a mean loss with other training and test rows, from that with other test rows alone.
 
-        Where models without two folds are known: the jackknife that leaves out each fold in turn, but for what it says
-        of the judging rows, of which `sampling` knows more. With A the mean loss of the rows of the other folds and G
+        Where models without two folds were trained: the jackknife that leaves out each fold in turn, less the part of
+        the test rows, which `sampling` holds more exactly. With A the mean loss of the rows of the other folds and G
         the moves, the variance V grows by J = (k − 1)/k·(Σ(G − Ḡ)² + 2·max(Σ(A − Ā)(G − Ḡ), 0)). Part of that is noise
-        of the rows by which G is known, (k − 1)/k·ΣN of Σ(G − Ḡ)²: for its sake alone V never grows beyond Nadeau and
+        of the rows that estimate G, (k − 1)/k·ΣN of Σ(G − Ḡ)²: for its sake alone V never grows beyond Nadeau and
         Bengio's (2003, section 3) V·(1 + n / n_train), which is what it is where there are no such models. Student's t
         has Welch's degrees, k − 1 of what the jackknife adds.
         """
@@ -113,15 +114,15 @@ class Folds:
         if not more > 0:
             return sampling
         degrees = sampling.degrees
-        # The correction is known as well as the variance that it multiplies.
+        # The correction is as certain as the variance that it multiplies.
         if more != most:
             degrees = welch_degrees((variance, sampling.degrees), (more, self.n_folds - 1))
         whole = variance + more
-        # Σd³ is that of the judging rows, and is divided by a power of a larger Σd².
+        # Σd³ is that of the test rows, and is divided by a power of a larger Σd².
         return SamplingError(math.sqrt(whole), degrees, sampling.skewness * (variance / whole) ** 1.5)
 
     def _of_training(self, most: float) -> float:
-        """What the rows of training add to a variance; most: how much of it noise may make."""
+        """The part of a variance that is due to training rows; most: how much of it noise may make."""
         shares, moves = np.array(self.shares), np.array(self.moves)
         sums, left = shares * np.array(self.losses), (self.n_folds - 1) / self.n_folds
         of_rows = (sums.sum() - sums) / (1 - shares)
@@ -152,7 +153,7 @@ class FoldLosses:
     caution: str = ""
 
     def less(self, other: FoldLosses) -> FoldLosses:
-        """What this forecaster's models cost more than another one's in the same folds."""
+        """These losses less those of another forecaster's models in the same folds."""
         without = None if self.without is None or other.without is None else self.without - other.without
         return replace(self, losses=self.losses - other.losses, without=without)
 
@@ -184,8 +185,8 @@ class FoldLosses:
 
 
 class OutOfFold(NamedTuple):
-    """Out-of-fold probabilities of 1 of one estimator, nan where a row is in no fold; what they cost; what is to be
-    said of how they were made."""
+    """Out-of-fold probabilities of 1 of one estimator, nan where a row is in no fold; their losses; notes on how
+    they were made."""
 
     probabilities: Array
     losses: FoldLosses
@@ -193,7 +194,7 @@ class OutOfFold(NamedTuple):
 
 
 def with_training(loss: Estimate, moments: Moments, folds: Folds | None) -> Estimate:
-    """A loss with an interval that knows of other rows of training, where folds had models of their own."""
+    """A loss whose interval includes the variation of training rows, where folds had models of their own."""
     if folds is None or not loss.has_interval:
         return loss
     if folds.why_no_interval:

@@ -1,4 +1,4 @@
-"""Groups and clusters of a measurement: what each group costs and adds, and errors that clusters make."""
+"""The groups of a measurement: log loss, contribution and miscalibration of each, with independent rows or clusters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_SUMS
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
-# Places of all groups together over which chance is drawn, so that its cost does not grow with their number.
+# Scores of all groups together over which null distributions are drawn, so that their cost has a limit.
 PLACES_DRAWN = 1 << 15
 LEAST_PLACES_DRAWN = 1 << 8
 
@@ -65,8 +65,8 @@ def sums_of_key(table: SumTable, number: int) -> list[int]:
 
 
 class PowersAbout(NamedTuple):
-    """Σ w²(ℓ − m)², Σ w²(ℓ − m) and Σ w² of rows, each row times 1 + 2w / W, over W²: to first order what leaving each
-    out moves in a mean of weight W."""
+    """Σ w²(ℓ − m)², Σ w²(ℓ − m) and Σ w² of rows, each row times 1 + 2w / W, over W²: to first order the squared change
+    of a mean of weight W when each is left out."""
 
     squares: float
     products: float
@@ -94,7 +94,7 @@ def powers_about(sums: Sums, c: int, w: int, total: int) -> PowersAbout:
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_clusters: bool) -> SmallTable:
-    """What each group costs: its log loss with interval, what it adds, its rates, its miscalibration with chance."""
+    """Log loss, contribution, event rate, mean prediction and miscalibration of each group, with intervals."""
     if grouped.n_groups == 0:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
     cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
@@ -118,9 +118,9 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_
 def _figures(
     moments: Moments, total: Moments, loss: Estimate, reach: float, effective: dict[str, Any]
 ) -> dict[str, Any]:
-    """What a group costs and adds; reach: half the width of the interval of what it adds."""
-    rate, mean, added = moments.base_rate(), moments.quotient("p"), _added(moments, total, loss)
-    ends = (math.nan, math.nan) if math.isnan(reach) else (added - reach, added + reach)
+    """The figures of a group; reach: half the width of the interval of its contribution."""
+    rate, mean, contribution = moments.base_rate(), moments.quotient("p"), _contribution(moments, total, loss)
+    ends = (math.nan, math.nan) if math.isnan(reach) else (contribution - reach, contribution + reach)
     return {
         "rows": moments.n_rows,
         **effective,
@@ -131,19 +131,19 @@ def _figures(
         "caution": caution_of(moments.effective_rows, *moments.effective_of_rarer_class, None)
         if loss.has_interval
         else "",
-        "contribution_nats": added,
+        "contribution_nats": contribution,
         "contribution_nats_low": ends[0],
         "contribution_nats_high": ends[1],
         "share": ratio(moments.weight, total.weight),
-        "infinite": moments.summary.n_infinite,
+        "n_infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
         "mean_proba": mean,
         "ratio": mean / rate if rate else math.nan,
     }
 
 
-def _added(moments: Moments, total: Moments, loss: float) -> float:
-    """W_g·(S_g − S) / W; the groups' add up to 0."""
+def _contribution(moments: Moments, total: Moments, loss: float) -> float:
+    """W_g·(S_g − S) / W; those of all groups add up to 0."""
     # A group with a finite loss lies infinitely far below a mean that is infinite.
     if math.isinf(loss):
         return math.inf
@@ -156,7 +156,7 @@ def _added(moments: Moments, total: Moments, loss: float) -> float:
 
 
 def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], total: Moments) -> list[float]:
-    """Half the width of the interval of what each group adds, rows being independent."""
+    """Half the width of the interval of each contribution, for independent rows."""
     if total.summary.n_infinite:
         return [math.nan] * len(groups)
     c, w = total.summary.sum("c"), total.weight
@@ -164,11 +164,11 @@ def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], tota
     sums = [sum(column) for column in zip(*powers, strict=True)]
     reaches = []
     for moments, loss, own in zip(groups, losses, powers, strict=True):
-        # A row contributes w·((is of the group − share)·(loss − mean) − added) / W.
-        share, added = ratio(moments.weight, w), _added(moments, total, loss)
-        inside = own.of_squares(1 - share, -added)
+        # Influence of a row: w·((is of the group − share)·(loss − mean) − contribution) / W.
+        share, contribution = ratio(moments.weight, w), _contribution(moments, total, loss)
+        inside = own.of_squares(1 - share, -contribution)
         outside = PowersAbout(*(of_all - of_own for of_all, of_own in zip(sums, own, strict=True))).of_squares(
-            -share, -added
+            -share, -contribution
         )
         reach = math.nan
         if loss.has_interval and math.isfinite(inside + outside):
@@ -181,20 +181,20 @@ def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], tota
 def _of_clusters(
     grouped: GroupedSummary, losses: Sequence[Estimate], *, is_finite: bool
 ) -> tuple[list[Estimate], list[float], list[dict[str, Any]]]:
-    """(The loss of each group, half the width of the interval of what it adds, its effective clusters), clusters being
-    independent; losses: with intervals where there are rows enough."""
+    """(Loss of each group, half the width of the interval of its contribution, its effective clusters), for independent
+    clusters; losses: with intervals where there are enough rows."""
     if grouped.cluster_sums is None:
         unknown = [Estimate(loss, reason=loss.reason if not loss.has_interval else NOT_KEPT) for loss in losses]
         return unknown, [math.nan] * len(losses), [{"effective_clusters": math.nan}] * len(losses)
     clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
     costs, n_all = clusters.costs(), clusters.effective_of_all
-    columns = (clusters.effective, clusters.errors_of_means(costs), *clusters.variances_of_added(costs))
-    why_not_added = why_too_few(n_all)
+    columns = (clusters.effective, clusters.errors_of_means(costs), *clusters.variances_of_contributions(costs))
+    why_no_contribution = why_too_few(n_all)
     found, reaches = [], []
     for loss, effective, error, inside, outside in zip(losses, *(column.tolist() for column in columns), strict=True):
         mean, reach = clustered_mean(loss, effective, error, lowest=0.0), math.nan
-        if mean.has_interval and why_not_added:
-            reason = "; ".join(filter(None, (mean.reason, f"adds: {why_not_added}")))
+        if mean.has_interval and why_no_contribution:
+            reason = "; ".join(filter(None, (mean.reason, f"contribution: {why_no_contribution}")))
             mean = Estimate(mean, mean.low, mean.high, reason)
         elif mean.has_interval and is_finite and math.isfinite(inside + outside):
             degrees = welch_degrees((inside, effective - 1), (outside, n_all - 1))
@@ -205,7 +205,7 @@ def _of_clusters(
 
 
 def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: float = -math.inf) -> Estimate:
-    """A mean of so many effective clusters with its interval; where it has one of rows, or the reason against it."""
+    """A mean with the interval of so many effective clusters, where it has one of rows; else with the reason."""
     if not mean.has_interval:
         return mean
     reason = why_too_few(effective)
@@ -218,7 +218,7 @@ def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: fl
 def _parts(
     grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
 ) -> dict[str, Any]:
-    """The miscalibration of a group, and what chance alone would show of it."""
+    """The miscalibration of a group, with its null mean and p-value."""
     scores = None if grouped.cells is None else grouped.cells.scores
     counts, masses = cell
     table = score_table_of_group(counts, masses, scores, grouped.scale, grouped.shift)

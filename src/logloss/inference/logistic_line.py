@@ -1,4 +1,4 @@
-"""Maps of a score whose log-odds are a·log p − b·log(1 − p) + c, fitted to labels that are spread over places.
+"""Maps of a score whose log-odds are a·log p − b·log(1 − p) + c, fitted to the labels at each score.
 
 With a = b they are lines in the log-odds of p: a shift (a = b = 1), a temperature (c = 0), Platt's. A fit needs no
 rows, only the masses of 0 and of 1 at each place.
@@ -8,9 +8,9 @@ rows, only the masses of 0 and of 1 at each place.
 >>> round(fitted(labels, "platt").a, 4)
 0.2925
 
-Where places are bins, what is certain of the mean of their rows gives bounds: the cost is convex in log p and
-log(1 − p), and falls, or rises, in both, so that it is least if all rows of a bin lie at the kindest place that their
-mean can have, and greatest if they lie at the ends of the bin.
+Where scores are in bins, the known mean of the rows in each gives bounds: the loss is convex in log p and log(1 − p),
+and monotone in both, so that it is least if all rows of a bin lie at the most favourable place of their mean, and
+greatest if they lie at the ends of the bin.
 
 References: Platt (1999), Probabilistic outputs for support vector machines; Kull, Silva Filho and Flach (2017), Beta
 calibration, PMLR 54; Cox (1958), doi:10.1093/biomet/45.3-4.562.
@@ -30,7 +30,7 @@ from logloss.onepass.kernels import exact, losses
 
 # 4 to 20 are the rule; more only where labels are nearly separated, and then CONVERGED says so.
 MOST_NEWTON_STEPS = 60
-# Newton's step is expected to gain half of it: below, nothing is left but rounding.
+# The expected gain of a Newton step is half of it: below, it is rounding.
 LEAST_DECREMENT = 1e-24
 # Where a fit ends before that, the least of the loss is farther off than its decrement says.
 CONVERGED = 1e-6
@@ -39,11 +39,11 @@ NEGLIGIBLE_VARIATION = 1e-13
 # Of a column with outliers the largest deviation is so many times a typical one (as of features: data/design.py); where
 # it is cut off, in units of that, to find where to begin.
 OUTLIER_RATIO, CLIPPED_AT = 2.0**13, 64.0
-# Log-odds at which nothing is left of a cost in the floats.
+# Log-odds whose loss is 0 in the floats.
 LOG_ODDS_WITHOUT_COST = 800.0
 # Log-odds beyond are as good as infinite: their squares must not be.
 AS_GOOD_AS_INFINITE = 1e100
-# What the rounding of a sum of some 100,000 costs can be, over the sum.
+# The largest rounding of a sum of some 100,000 losses, over the sum.
 ROUNDING = 1e-14
 SHIFT, TEMPERATURE, PLATT, BETA = "shift", "temperature", "platt", "beta"
 
@@ -95,7 +95,7 @@ class LogOddsMap:
 
 
 def is_inside(log_one: Array, log_zero: Array) -> Array:
-    """Whether p is neither 0 nor 1, nor so near that no map could tell."""
+    """Whether p is neither 0 nor 1, nor as near as makes no difference."""
     return (log_one > -AS_GOOD_AS_INFINITE) & (log_zero < AS_GOOD_AS_INFINITE)
 
 
@@ -112,7 +112,7 @@ def labels_inside(table: ScoreTable) -> ScoredLabels:
 
 
 def costs(log_odds: Array, label: int) -> Array:
-    """What rows of a label cost at log-odds, in nats."""
+    """Losses of rows of a label at log-odds, in nats."""
     log_odds = np.ascontiguousarray(log_odds, dtype=np.float64)
     out = np.empty(len(log_odds))
     losses.surprisals(np.full(len(log_odds), label, np.uint8), log_odds, None, log_odds, out)
@@ -127,10 +127,10 @@ def loss_at(labels: ScoredLabels, line: LogOddsMap) -> float:
 
 
 def fitted(labels: ScoredLabels, kind: str, start: LogOddsMap | None = None) -> LogOddsMap:
-    """The map of a kind that costs least with a, b ≥ 0, which never decreases.
+    """The map of a kind of least loss with a, b ≥ 0, which never decreases.
 
     kind: SHIFT (c), TEMPERATURE (a = b), PLATT (a = b, and c) or BETA (a, b and c). The best of each face of the bounds
-    is found by Newton's method; as the loss is convex, the first one inside its bounds that no other beats is it.
+    is computed by Newton's method; as the loss is convex, the best of those inside its bounds is the solution.
     """
     one, zero, both = labels.log_one, labels.log_zero, labels.logit
     if kind == SHIFT:
@@ -163,7 +163,7 @@ def _of(line: LogOddsMap | None, names: str) -> list[float] | None:
 
 
 def _constant(labels: ScoredLabels) -> LogOddsMap:
-    """The map that says one thing to all; of one class as good as 0 or 1."""
+    """The constant map; of one class as good as 0 or 1."""
     zeros, ones = float(labels.zeros.sum()), float(labels.ones.sum())
     if zeros == 0 or ones == 0:
         return LogOddsMap(0.0, 0.0, LOG_ODDS_WITHOUT_COST if zeros == 0 else -LOG_ODDS_WITHOUT_COST)
@@ -178,7 +178,7 @@ def newton_fit(
     offset: Array | None = None,
     start: list[float] | None = None,
 ) -> tuple[list[float], float]:
-    """(Coefficients of the columns, and of the constant last, that cost least; the last decrement), by Newton's method.
+    """(Coefficients of the columns, and of the constant last, of least loss; the last decrement), by Newton's method.
 
     Columns are centred and scaled, so that scores of 1e5 are as good as others. A constant column has coefficient 0.
     Where few scores are far from all others, the others set centre and scale, and the search begins where it would end
@@ -249,17 +249,17 @@ def _newton_steps(design: list[Array], offset: Array, share: Array, mass: Array,
         gradient = np.array([dot(residuals, column) for column in design])
         bent = [curvatures * column for column in design]
         hessian = np.array([[dot(one, other) for other in design] for one in bent])
-        # Least squares, not a solution: of columns that the weights cannot tell apart the Hessian is singular.
+        # Least squares, not a solution: the Hessian is singular where columns are collinear under the weights.
         step = np.linalg.lstsq(hessian, gradient, rcond=None)[0] if design else gradient
         decrement = float(gradient @ step)
         if not decrement > max(LEAST_DECREMENT, ROUNDING * ROUNDING * loss):
             break
         size = 1.0
-        # Thirty halvings: what still goes up then is rounding.
+        # Thirty halvings: a rise after that is rounding.
         while size > 1e-9:
             at = theta - size * step
             tried = _loss_and_derivatives(design, offset, share, mass, at)
-            # Beside a loss whose last digits are rounding, a step so small is judged by its direction only.
+            # Where the change of the loss is rounding, a small step is accepted by its direction only.
             # Armijo's condition with the usual 1e-4 (Nocedal and Wright 2006, section 3.1).
             if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
                 break

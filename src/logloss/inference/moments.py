@@ -1,6 +1,6 @@
 """Estimates with their intervals, from exact sums.
 
-Where digits could cancel (variances, skewness, gaps) the sums are combined as integers and rounded once.
+Where digits could cancel (variances, skewness, differences) the sums are combined as integers and rounded once.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
 from logloss.onepass.summaries import LossSummary
 from logloss.text import count
 
-# Below, too few effective rows of the rarer class for an interval of the loss to hold what it says (docs/inference.md).
+# Below, too few effective rows of the rarer class for an interval of the loss to have its coverage (docs/inference.md).
 FEWEST_OF_RARER_CLASS = 20
 # Kish's number of equal weights is whole but for rounding.
 ROUNDING = 1e-9
-# Where one row, or cluster, has nearly all the weight nothing is known of how the others vary.
+# Where one row, or cluster, has nearly all the weight, the variation of the others is unknown.
 HIGHEST_LEVERAGE = 0.999
-NEXT_TO_NOTHING = "the rarer class weighs next to nothing"
+NEARLY_ONE_CLASS = "the rarer class has almost no weight"
 
 
 class Sums(Protocol):
@@ -77,7 +77,7 @@ class Moments:
 
     @cached_property
     def effective_rows(self) -> float:
-        """(Σw)² / Σw²: how many rows of equal weight vary as much (Kish 1965, Survey Sampling, section 11.7)."""
+        """(Σw)² / Σw²: the number of equal weights of the same variance (Kish 1965, Survey Sampling, section 11.7)."""
         return ratio(self.weight * self.weight, self.summary.sum("ww") << UNIT_EXPONENT)
 
     @property
@@ -92,21 +92,21 @@ class Moments:
 
     @property
     def degrees_of_rarer_class(self) -> float:
-        """Degrees of freedom of what each class has a part of its own in, as the AUC: one less than the rarer has rows.
+        """Degrees of freedom of figures with a part of each class, as the AUC: rows of the rarer class less one.
 
-        With clusters, than it has clusters.
+        With clusters, its clusters less one.
         """
         clusters = self.effective_clusters
         return (self.effective_of_rarer_class[0] if clusters is None else clusters) - 1
 
     @cached_property
     def quantile(self) -> float:
-        """How many standard errors a 95 % interval reaches to either side."""
+        """Half the width of a 95% interval, in standard errors."""
         return student_quantile(self.degrees)
 
     @cached_property
     def inflation(self) -> float:
-        """What squares of deviations from a weighted mean are multiplied by, since each row has drawn the mean to it.
+        """The factor of squared deviations from a weighted mean that makes their sum unbiased.
 
         The jackknife leaves out each row in turn, which divides its deviation by 1 − w/W: here all by the mean of it,
         with the weights of the squares. Of equal weights it is n / (n − 1).
@@ -175,7 +175,7 @@ class Moments:
         return (of_ones, "positives") if of_ones <= of_zeros else (of_zeros, "negatives")
 
     def why_no_interval(self) -> str:
-        """The reason why an interval would not hold what it says; "" if there is none."""
+        """The reason why an interval would not have its coverage; "" if there is none."""
         if self.n_rows < 2:
             return "one row"
         number, name = self.effective_of_rarer_class
@@ -200,7 +200,7 @@ class Moments:
         """The standard error of the mean loss: with its skewness where every row has the same weight."""
         error = self.sampling_error("c")
         # Of weighted rows the third moment is that of the few heaviest: the transformation then covers less than t
-        # (docs/inference.md: 82 % for 86 % of a hundred rows whose weights are lognormal, σ = 1.5).
+        # (docs/inference.md: 82%, not 86%, for a hundred rows whose weights are lognormal, σ = 1.5).
         return error if self.is_weighted else SamplingError(error.error, skewness=self.skewness())
 
     def base_rate(self) -> Estimate:
@@ -237,9 +237,9 @@ class Moments:
             return Estimate(value, reason="one row")
         reach = self.quantile * self.error_of_log_odds()
         if rarer == 0 or not math.isfinite(reach):
-            return Estimate(value, reason=NEXT_TO_NOTHING)
+            return Estimate(value, reason=NEARLY_ONE_CLASS)
         # The entropy rises with the share of the rarer class up to one half, which the interval may hold. The delta
-        # method misses there, and where the share is uncertain: its error is least where the entropy is most.
+        # method fails there, and where the share is uncertain: its error is least where the entropy is largest.
         centre = -abs(self.slope())
         low, high = (entropy(expit(min(end, 0.0))) for end in (centre - reach, centre + reach))
         # min and max: what comes back from rounded log-odds may lie beside the value.
@@ -248,7 +248,7 @@ class Moments:
     def skill(self, loss: Estimate, uncertainty: Estimate) -> Estimate:
         """1 − loss / uncertainty; delta method on the mean loss and the base rate together."""
         if not uncertainty > 0:
-            reason = "one class: the labels have no entropy to save" if self.is_one_class else NEXT_TO_NOTHING
+            reason = "one class: the baseline is 0" if self.is_one_class else NEARLY_ONE_CLASS
             return Estimate(math.nan, reason=reason)
         if math.isinf(loss):
             return Estimate(-math.inf, reason="infinite")
@@ -268,7 +268,7 @@ class Moments:
         )
         error = math.sqrt(max(variance, 0.0)) / uncertainty
         if not math.isfinite(error):
-            return Estimate(value, reason=NEXT_TO_NOTHING)
+            return Estimate(value, reason=NEARLY_ONE_CLASS)
         return with_interval(value, SamplingError(error, self.degrees), high=1.0)
 
     def brier(self) -> Estimate:
@@ -290,7 +290,7 @@ class Moments:
         return ratio(self.summary.sum("c") - self.summary.sum("h"), self.weight)
 
     def gap_in_errors(self) -> float:
-        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        """The difference in standard errors if the predictions are right; nan if the variance is 0."""
         # If the predictions are right the losses are independent with known variances, weight² times that of each row.
         variance = self.summary.sum("v")
         if variance == 0:
@@ -302,11 +302,11 @@ class Moments:
     def expected_z(self, gap: float) -> tuple[float, str]:
         """The gap between the loss and the entropy of the predictions, in standard errors if these are right."""
         if self.summary.is_soft:
-            return math.nan, "no z: soft labels"
+            return math.nan, "soft labels"
         if math.isinf(gap):
             return math.nan, "infinite"
         z = self.gap_in_errors()
-        return z, "no z: the predictions leave nothing to chance" if math.isnan(z) else ""
+        return z, "the predictions give the loss no variance" if math.isnan(z) else ""
 
 
 class BinnedMoments(Moments):
@@ -319,7 +319,7 @@ class BinnedMoments(Moments):
         points = (table.of_zeros, table.of_ones)
         self._rows = [table.counts[:, label].astype(np.float64) for label in (0, 1)]
         costs = (table.if_zero, table.if_one)
-        # What is impossible counts as 0: no variance is asked for where a loss is infinite.
+        # An infinite loss counts as 0: its mean has no variance.
         self._columns: dict[str, list[Array]] = {
             "c": [np.where(np.isfinite(cost), cost, 0.0) for cost in costs],
             "a": [np.full(len(table.counts), float(label)) for label in (0, 1)],
@@ -351,7 +351,7 @@ class BinnedMoments(Moments):
         return sum(dot(rows, values) for rows, values in zip(self._rows, column, strict=True)) / self.n_rows
 
     def _deviations(self, name: str) -> list[Array]:
-        """What a row of 0 and of 1 adds at each place, less the mean: exactly 0 where all rows are equal."""
+        """Deviations of a row of 0, and of 1, at each score from the mean: exactly 0 where all rows are equal."""
         column = self._columns[name]
         held = [values[rows > 0] for rows, values in zip(self._rows, column, strict=True)]
         least = min(float(values.min()) for values in held if len(values))
@@ -389,7 +389,7 @@ class BinnedMoments(Moments):
         return math.inf if self.summary.n_infinite else self.quotient("c") - self.expected_log_loss()
 
     def gap_in_errors(self) -> float:
-        """The gap in standard errors if the predictions are right; nan if these leave nothing to chance."""
+        """The difference in standard errors if the predictions are right; nan if the variance is 0."""
         variance = self._mean([point.variance for point in (self.table.of_zeros, self.table.of_ones)]) / self.n_rows
         return self.log_loss_minus_expected() / math.sqrt(variance) if variance > 0 else math.nan
 
@@ -407,7 +407,7 @@ def effective_count(number: float) -> str:
 
 
 def moments_of(summary: LossSummary, table: ScoreTable) -> Moments:
-    """The figures of a summary: exact, but for squares and products of rows that lie in bins."""
+    """The figures of a summary: exact, except squares and products of rows in bins."""
     # Squares of counted rows in bins are off by a part in a million; centred first, they cannot cancel.
     if table.is_counted and not table.is_exact:
         return BinnedMoments(summary, table)

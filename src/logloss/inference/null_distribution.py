@@ -1,4 +1,4 @@
-"""The null distribution of miscalibration: what a calibrated forecaster would show by chance."""
+"""The null distribution of the miscalibration: that of perfectly calibrated predictions with the same values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from logloss.onepass.kernels import losses, score_keys
 from logloss.onepass.kernels.isotonic import null_distribution_of_all, pooled_entropy
 from logloss.onepass.summaries import LargestLossesSummary
 
-# The mean is known to a fourteenth of the spread of the draws, p-values to 1/201.
+# The standard error of the mean is a fourteenth of the standard deviation of the draws; p-values are at least 1/201.
 N_DRAWS = 200
 # Threads that draw; more do not help, as arrays are made under the interpreter's lock.
 N_THREADS = 2
 # Draws over fewer places are sooner made by one thread than handed to two.
 FEWEST_SHARED = 1 << 12
-# More places are put together before chance is drawn: of 50,000 rows draws then show 4 % less, which is put back.
+# More scores are merged before drawing: for 50,000 rows the miscalibration of draws is then 4% less, which is added.
 MOST_DRAWN = 1 << 14
-# Up to so many rows, chance is computed over all outcomes.
+# Up to so many rows, the distribution is computed over all outcomes.
 MOST_ENUMERATED = 20
 # Two outcomes of equal miscalibration differ by the rounding of sums of at most 2^17 terms that add up to order one.
 TIE = 1e-12
@@ -35,7 +35,7 @@ TIE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class NullDistribution:
-    """What calibrated forecasters with the same predictions show: mean, 95 % point, share of as much as observed."""
+    """Mean and 95th percentile of the miscalibration of perfectly calibrated predictions, and the p-value."""
 
     mean: float = math.nan
     high: float = math.nan
@@ -53,9 +53,9 @@ def null_distribution_of(
     is_soft: bool,
     most: int = MOST_DRAWN,
 ) -> NullDistribution:
-    """What calibrated forecasters show: over all outcomes of few rows, else by draws that depend on the table only.
+    """The null distribution: over all outcomes of few rows, else by draws that depend on the table only.
 
-    costliest: the rows themselves, where there are few; without them few rows with weights are drawn, too.
+    largest_losses: the rows themselves, where there are few; without them few rows with weights are drawn, too.
     """
     if is_soft:
         return NullDistribution(reason="soft labels")
@@ -80,7 +80,7 @@ def _enumerated(
 
 
 def _rows_of(largest_losses: LargestLossesSummary) -> tuple[Array, Array, Array, Array, Array]:
-    """(Number of the score, share of all mass, P(1), cost of a 1, cost of a 0) of each row, in ascending order."""
+    """(Number of the score, share of all mass, P(1), loss of a 1, loss of a 0) of each row, in ascending order."""
     rows = [row for row in largest_losses.rows for _ in range(row.count)]
     forecast = np.array([row.forecast for row in rows])
     is_logit = rows[0].is_logit
@@ -103,27 +103,27 @@ def _rows_of(largest_losses: LargestLossesSummary) -> tuple[Array, Array, Array,
 
 
 def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribution:
-    """Draws over the places, put together where there are more than so many."""
+    """Draws over the scores, merged where there are more than `most`."""
     runs = table.merged(most)
     costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
     if math.isfinite(miscalibration):
-        # What was found is compared at the coarseness of the draws, and rounded as they are.
+        # The observed miscalibration is compared at the coarseness of the draws, and rounded as they are.
         miscalibration = miscalibration_of(runs.ones, runs.mass, costs)
     shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
-    # Of few places or rows many draws show what was found, to the rounding of its sums: those show as much.
+    # Of few scores or rows many draws equal the observed one, up to the rounding of sums: those count as equal.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
-    more = saved_within(runs, table)
+    more = overfitting_within(runs, table)
     return NullDistribution(
         float(shown.mean()) + more,
         float(np.quantile(shown, CONFIDENCE)) + more,
-        # What was found is one of the draws: never 0, which 200 draws cannot show (Phipson and Smyth 2010).
+        # The observed one counts as a draw: never 0, which 200 draws cannot show (Phipson and Smyth 2010).
         (1 + as_much) / (1 + N_DRAWS),
         N_DRAWS,
     )
 
 
 def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
-    """The miscalibration of so many draws of labels from probabilities, of forecasts with these costs of 0 and of 1."""
+    """The miscalibration of draws of labels from probabilities, of predictions with these losses of 0 and of 1."""
     seeds = np.random.SeedSequence(seed_of(table)).spawn(n_draws)
 
     def draw(seed: np.random.SeedSequence) -> float:
@@ -131,16 +131,18 @@ def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Ar
         random = np.random.Generator(np.random.SFC64(seed))
         return miscalibration_of(runs.drawn(proba, random) * runs.mass, runs.mass, costs)
 
-    # A seed for each draw: what is drawn does not depend on who draws it.
+    # A seed for each draw: draws do not depend on the thread.
     if len(runs.mass) < FEWEST_SHARED:
         return np.array([draw(seed) for seed in seeds])
     with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
         return np.array(list(pool.map(draw, seeds)))
 
 
-def saved_within(runs: Runs, table: ScoreTable) -> float:
-    """What the isotonic fit of all places saves beyond that of runs: overfitting, as there is nothing to know of places
-    so near to each other. So it belongs to what draws over the runs show."""
+def overfitting_within(runs: Runs, table: ScoreTable) -> float:
+    """Loss of the isotonic fit of runs less that of all scores: overfitting, as scores of a run are nearly equal.
+
+    It is added to draws over runs.
+    """
     if not runs.is_merged:
         return 0.0
     zeros, ones = table.shares
@@ -148,16 +150,16 @@ def saved_within(runs: Runs, table: ScoreTable) -> float:
 
 
 def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:
-    """What masses of ones cost more at costs of 0 and of 1 than after their isotonic recalibration."""
+    """The loss of masses of ones, with these losses of 0 and of 1, less that after isotonic recalibration."""
     loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
-    # Recalibrated rows never cost more: below 0 is rounding.
+    # Recalibration never increases the loss: below 0 is rounding.
     return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
 
 
 def seed_of(table: ScoreTable) -> int:
-    """A seed made of the content, so that the same rows always draw the same, whatever the unit of their weights."""
+    """A seed made of the content: the same rows have the same draws, whatever the unit of their weights."""
     digest = hashlib.sha256(table.points.values.tobytes())
-    # Shares, so that equal weights draw as none; with half of their digits, so that weights which a unit of 1e-3 has
-    # rounded draw as before.
+    # Shares, so that equal weights draw as none; with half of their digits, so that weights rounded by a unit
+    # of 1e-3 have the same draws.
     digest.update(np.stack(table.shares).astype(np.float32).tobytes())
     return int.from_bytes(digest.digest()[:16], "little")

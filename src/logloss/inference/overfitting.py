@@ -1,11 +1,11 @@
-"""How much of the parts is overfitting: what the isotonic fit saves only because it is fitted to the rows it is judged
-by. It makes discrimination and miscalibration too large by the same amount.
+"""The overfitting of the isotonic fit: its loss is too low, as it is evaluated on the rows it is fitted to. That makes
+discrimination and miscalibration too large by the same amount.
 
-Labels are drawn anew from a smooth recalibration of the forecasts, and the isotonic fit of each draw is judged against
-the best isotonic map of that recalibration. Not from the isotonic fit itself: its flat pools hide the slope that makes
-a new fit overfit (Sen, Banerjee and Woodroofe 2010, doi:10.1214/09-AOS777: the bootstrap from a monotone fit is
-inconsistent, that from a smooth one is not). The smooth one is a beta map, whose odds are corrected by those of the
-labels over those that it expects, each averaged with a Gaussian kernel over ranks.
+Labels are drawn from a smooth recalibration of the predictions, and the isotonic fit of each draw is compared with the
+best isotonic map of that recalibration. Not from the isotonic fit itself: its flat pools hide the slope on which
+overfitting depends (Sen, Banerjee and Woodroofe 2010, doi:10.1214/09-AOS777: the bootstrap from a monotone fit is
+inconsistent, that from a smooth one is not). The smooth one is a beta map, whose odds are multiplied by the
+observed over the expected odds, each averaged with a Gaussian kernel over ranks.
 
 >>> import logloss
 >>> from logloss.inference.score_table import score_table_of
@@ -24,36 +24,36 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
-from logloss.inference.moments import NEXT_TO_NOTHING, dot
-from logloss.inference.null_distribution import draws_of, saved_within, seed_of
+from logloss.inference.moments import NEARLY_ONE_CLASS, dot
+from logloss.inference.null_distribution import draws_of, overfitting_within, seed_of
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
 from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
-# The mean is known to a sixth of the spread of the draws, which is at most as large as the error of the parts.
+# The standard error of the mean is a sixth of the standard deviation of the draws, at most the error of the parts.
 N_DRAWS = 40
-# Runs of places that are drawn, as for chance, to which the beta map is fitted, and cells of equal mass over which odds
-# are averaged.
+# Runs of scores that are drawn, as for the null distribution; runs to which the beta map is fitted; cells of equal mass
+# over which odds are averaged.
 MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 14, 1 << 11, 1 << 9
-# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/5) of all rows, the rate at which
-# kernels are best, and at most half of them. Three times as wide, and of 1,000 rows what is found is right to 2 % where
-# the truth bends slowly, but 8 % too large where it bends fast; a third narrower, and it is 7 % too small
+# The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/5) of all rows, the optimal
+# rate of kernels, and at most half of them. Three times as wide, the overfitting of 1,000 rows is right to 2% where
+# the true curve bends slowly, but 8% too large where it bends fast; a third narrower, it is 7% too small
 # (docs/decisions/0033-excess-of-the-parts.md).
 WIDTH, LARGEST_WIDTH = 0.15, 0.5
 # Runs of coarse bins, 1 / 32 of all information each, over which clusters are drawn.
 MOST_COARSE = 64
-# Log-odds beyond say no more than these: e^-30 of a row.
+# Log-odds beyond make no difference: e^-30 of a row.
 FARTHEST_LOGIT = 30.0
-# What all masses add up to about as integers, so that even one of 10^-18 has a share; pooled() takes sums below 2^62.
+# The approximate sum of all masses as integers, so that even one of 10^-18 has a share; pooled() takes sums below 2^62.
 WHOLE = 1 << 61
 
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """nats: by how much discrimination and miscalibration come out too large on average; error: by how much that varies
-    from sample to sample, and is not known; influences: what rows add to the three parts of the smooth recalibration.
-    means: of the influences, in their order. nan and None with the reason where they are not known."""
+    """nats: by how much discrimination and miscalibration come out too large on average; error: its standard
+    deviation from sample to sample; influences: those of rows on the three parts of the smooth recalibration.
+    means: of the influences, in their order. nan and None with the reason where they are not available."""
 
     nats: float = math.nan
     error: float = math.nan
@@ -62,17 +62,17 @@ class Overfitting:
     reason: str = ""
 
     def mean_of(self, name: str) -> float:
-        """What all rows add to a part of the smooth recalibration."""
+        """The mean influence on a part of the smooth recalibration."""
         return self.means[Influences._fields.index(name)]
 
 
 def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *, is_soft: bool = False) -> Overfitting:
-    """What the isotonic fit of a table overfits, by draws that depend on the table only."""
+    """The overfitting of the isotonic fit of a table, by draws that depend on the table only."""
     if is_soft:
         return Overfitting(reason="soft labels")
     positive, total = (int(each.sum()) for each in table.integers)
     if not 0 < positive / total < 1:
-        return Overfitting(reason="one class" if positive in (0, total) else NEXT_TO_NOTHING)
+        return Overfitting(reason="one class" if positive in (0, total) else NEARLY_ONE_CLASS)
     zeros, ones = table.shares
     smooth = smooth_recalibration(table, clusters)
     best = isotonic_of(smooth, zeros + ones)
@@ -83,7 +83,10 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
     best = isotonic_of(proba, runs.mass)
     draws = draws_of(table, runs, proba, (-np.log1p(-best), -np.log(best)), N_DRAWS)
     # Of the draws, and of their mean.
-    nats, error = float(draws.mean()) + saved_within(runs, table), float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
+    nats, error = (
+        float(draws.mean()) + overfitting_within(runs, table),
+        float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS),
+    )
     if clusters is not None:
         more, of_more = _more_of_clusters(clusters, table, smooth, nats)
         nats, error = nats + more, math.hypot(error, of_more)
@@ -92,8 +95,8 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
 
 @dataclass(frozen=True, slots=True)
 class CoarseBins:
-    """Runs of coarse bins, of which alone clusters are known: what the labels of each cluster were beyond expectation,
-    shape (n_clusters, n_bins); mass, expected share of ones; variance of what is beyond if rows are independent."""
+    """Runs of coarse bins, for which sums by cluster are kept: deviations of the labels of each cluster from their
+    expectation, shape (n_clusters, n_bins); mass, expected share of ones; variance if rows are independent."""
 
     beyond: Array
     mass: Array
@@ -102,13 +105,13 @@ class CoarseBins:
 
     @property
     def design_effect(self) -> float:
-        """How much more what is beyond expectation varies than that of independent rows; at least 1."""
+        """The variance of the deviations over that of independent rows; at least 1."""
         size = self.mass * self.share * (1 - self.share)
         return max(float(((self.beyond**2).sum(axis=0) / size).sum() / (self.variance / size).sum()), 1.0)
 
 
 def _coarse_bins(clusters: GroupedSummary, table: ScoreTable, proba: Array) -> CoarseBins:
-    """What is known of clusters where so much is expected at each place."""
+    """Deviations of clusters where these probabilities are expected at each score."""
     beyond = cluster_sums(clusters, -proba, 1 - proba, table)
     mass, squares = sum(table.shares), table.squares_of_rows
     places = table.coarse(clusters.shift)
@@ -120,20 +123,20 @@ def _coarse_bins(clusters: GroupedSummary, table: ScoreTable, proba: Array) -> C
     )
     is_held = columns[3] > 0
     beyond, columns = beyond[:, is_held], columns[:, is_held]
-    # Of about equal information, so that one surprise among few rows does not stand for all clusters.
+    # Of about equal information, so that one deviation of few rows does not stand for all clusters.
     starts = starts_of_runs(columns[3], MOST_COARSE)
     mass, expected, variance, _ = np.add.reduceat(columns, starts, axis=1)
     return CoarseBins(np.add.reduceat(beyond, starts, axis=1), mass, expected / mass, variance)
 
 
 def _more_of_clusters(clusters: GroupedSummary, table: ScoreTable, proba: Array, of_rows: float) -> tuple[float, float]:
-    """(By how much more is overfitted than of independent rows, the error of that).
+    """(Overfitting beyond that of independent rows, the error of that).
 
-    What all labels of a cluster were beyond expectation keeps or changes its sign together (wild cluster bootstrap:
-    Cameron, Gelbach and Miller 2008, doi:10.1162/rest.90.3.414), against bins that vary as independent rows do. What a
-    cluster has in common over many scores is overfitted alike in wide bins and in narrow pools: the difference counts.
-    What it has in common at one score is overfitted more in narrow pools, if less than in proportion to what rows are:
-    halfway between difference and ratio, it was found within a fifth of the truth.
+    The deviations of all labels of a cluster keep or change their sign together (wild cluster bootstrap:
+    Cameron, Gelbach and Miller 2008, doi:10.1162/rest.90.3.414), against bins that vary as with
+    independent rows. A common deviation of a cluster over many scores is overfitted equally in wide bins and in narrow
+    pools: the difference counts. One at a single score is overfitted more in narrow pools, but less than in proportion
+    to rows: halfway between difference and ratio, it is within a fifth of the true value in simulations.
     """
     bins = _coarse_bins(clusters, table, proba)
     ones = np.ones(len(proba))
@@ -147,15 +150,15 @@ def _more_of_clusters(clusters: GroupedSummary, table: ScoreTable, proba: Array,
     together = signs @ bins.beyond * math.sqrt(n_clusters / (n_clusters - 1) if n_clusters > 1 else 1.0)
     apart = random.standard_normal((N_DRAWS, len(bins.mass))) * np.sqrt(bins.variance)
     best = isotonic_of(bins.share, bins.mass)
-    saved, alone = (np.array([_squares_saved(bins, each, best) for each in kind]) for kind in (together, apart))
+    together, alone = (np.array([_excess_fit(bins, each, best) for each in kind]) for kind in (together, apart))
     mean = float(alone.mean())
     unit = 1 + concentration / 2 * (of_rows / mean - 1) if mean > 0 else 1.0
-    error = float(saved.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
-    return unit * max(float(saved.mean()) - mean, 0.0), unit * error
+    error = float(together.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS)
+    return unit * max(float(together.mean()) - mean, 0.0), unit * error
 
 
-def _squares_saved(bins: CoarseBins, beyond: Array, best: Array) -> float:
-    """Half of the χ² by which an isotonic fit misses drawn shares less than the best map does: about the loss saved."""
+def _excess_fit(bins: CoarseBins, beyond: Array, best: Array) -> float:
+    """Half of the χ² of the best map to drawn shares less that of an isotonic fit: about the difference in log loss."""
     shares = bins.share + beyond / bins.mass
     low, high = float(shares.min()), float(shares.max())
     # Drawn shares may lie beyond 0 and 1: an isotonic fit moves and stretches with what it is fitted to.
@@ -192,7 +195,7 @@ def _within_reach(logs: Array, table: ScoreTable) -> Array:
 
 
 def _correction(runs: Runs, proba: Array, n_rows: float) -> Array:
-    """In each cell, the log-odds of the labels nearby less those that are expected of them."""
+    """In each cell, the observed log-odds of nearby labels less the expected ones."""
     edges = np.concatenate([[0.0], np.cumsum(runs.mass)])
     at = np.linspace(0.0, edges[-1], N_CELLS + 1)
     information = 4 * n_rows * dot(runs.mass, proba * (1 - proba))

@@ -13,14 +13,14 @@ from logloss.inference.score_table import ScoreTable
 from logloss.information import entropy
 from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
-# What a row of 0, and what a row of 1, adds to a mean at each place of the score.
+# Influence of a row of 0, and of a row of 1, on a mean at each score.
 Influence = tuple[Array, Array]
 # The least share that a float holds, and the rounding of one that is nearly all.
 LEAST_RATE, ROUNDING = 5e-324, 2.0**-53
 
 
 class Recalibration:
-    """The isotonic fit of a table: for each place its pool, the pool's share of ones, and what it would cost."""
+    """The isotonic fit of a table: the pool of each score, its share of ones, and the loss after recalibration."""
 
     def __init__(self, table: ScoreTable) -> None:
         self.table = table
@@ -31,7 +31,7 @@ class Recalibration:
     @cached_property
     def log_loss(self) -> float:
         """Mean log loss after recalibration, in nats: never infinite."""
-        # One pool says the base rate: the very same float, so that discrimination is 0 and not rounding.
+        # One pool has the base rate: the very same float, so that discrimination is 0 and not rounding.
         return self.uncertainty if len(self.rows) == 1 else entropy_of_pools(self.ones, self.rows, self.total)
 
     @cached_property
@@ -41,11 +41,11 @@ class Recalibration:
 
     @cached_property
     def least_log_loss(self) -> float:
-        """What no isotonic map of the rows can go below, wherever they lie in their bins."""
+        """A lower bound of the loss of isotonic maps of the rows, wherever they lie in their bins."""
         if self.table.is_exact:
             return self.log_loss
         ones, rows = self.table.integers
-        # Each bin as two places, all its zeros before all its ones: no order of its rows is kinder.
+        # Each bin as two places, all its zeros before all its ones: no order of its rows has a lower loss.
         halves = np.stack([0 * ones, ones], axis=1).reshape(-1), np.stack([rows - ones, ones], axis=1).reshape(-1)
         is_held = halves[1] > 0
         pool_ones, pool_rows, _ = pooled(halves[0][is_held], halves[1][is_held])
@@ -58,7 +58,7 @@ class Recalibration:
 
     @cached_property
     def costs(self) -> tuple[Array, Array]:
-        """What a row of 0, and of 1, costs at each place after recalibration; 0 where no such row is."""
+        """Loss of a row of 0, and of 1, at each score after recalibration; 0 where there is no such row."""
         # Quotients of integers, not one less the other: next to 0 a share keeps its digits.
         of_zero, of_one = (self.rows - self.ones) / self.rows, self.ones / self.rows
         with np.errstate(divide="ignore"):
@@ -102,12 +102,12 @@ def isotonic_shares(ones: Array, rows: Array) -> Array:
 
 
 def finite(costs: Array) -> Array:
-    """Costs with 0 for those that no row pays."""
+    """Losses, with 0 for infinite ones, which no row has."""
     return np.where(np.isfinite(costs), costs, 0.0)
 
 
 class Influences(NamedTuple):
-    """Of the three parts: uncertainty − discrimination + miscalibration adds up to what the row costs."""
+    """On the three parts: uncertainty − discrimination + miscalibration is the loss of the row."""
 
     uncertainty: Influence
     discrimination: Influence
@@ -115,14 +115,14 @@ class Influences(NamedTuple):
 
 
 def influences_of(recalibration: Recalibration) -> Influences:
-    """What rows add to each part; what is impossible counts as costing nothing."""
+    """Influences of rows on each part; infinite losses count as 0."""
     return influences_at(recalibration.table, recalibration.positive / recalibration.total, recalibration.costs)
 
 
 def influences_at(table: ScoreTable, rate: float, costs: tuple[Array, Array]) -> Influences:
-    """The same of a base rate, and of what rows of 0 and of 1 cost at each place after some recalibration."""
+    """The same for a base rate, and losses of rows of 0 and of 1 at each score after some recalibration."""
     of_zeros, of_ones = costs
-    # A class that weighs next to nothing is there all the same.
+    # A class of almost no weight still has a rate.
     rate = min(max(rate, LEAST_RATE), 1 - ROUNDING)
     if_zero, if_one = -math.log1p(-rate), -math.log(rate)
     return Influences(

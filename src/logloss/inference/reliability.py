@@ -1,10 +1,10 @@
-"""The curve of a measurement: how often it happened where so much was said, without bins; its bands; who pays the loss.
+"""The reliability diagram of a measurement without bins, its bands, and the loss concentration.
 
-The curve is the isotonic recalibration (pool-adjacent-violators). Two bands go with it. The consistency band lies about
-the diagonal: at each prediction, 95 of 100 calibrated forecasters with the same predictions have their curve in it. The
-confidence band holds the whole true curve in 95 of 100 data sets, if more happens where more is said: every run of
-neighbouring cells bounds all that lies above and below it (Clopper and Pearson's limits, which hold for unequal
-chances, too: Hoeffding, 1956), at a level shared among all runs.
+The calibration curve is the isotonic recalibration (pool-adjacent-violators). It has two bands. The consistency band
+lies about the diagonal: at each prediction, it contains the curve of 95% of samples with perfectly calibrated
+predictions of the same values. The confidence band contains the whole true curve in 95% of samples, if the true event
+rate rises with the prediction: every run of neighbouring cells bounds the rates above and below it (Clopper and
+Pearson's limits, which also hold for unequal probabilities: Hoeffding, 1956), at a level shared among all runs.
 
 References: Dimitriadis, Gneiting and Jordan (2021), doi:10.1073/pnas.2016191118; Dimitriadis, Dümbgen, Henzi, Puke and
 Ziegel (2023), doi:10.1093/biomet/asac068; Hoeffding (1956), doi:10.1214/aoms/1177728178.
@@ -32,12 +32,12 @@ N_DRAWS = 200
 MOST_DRAWN, N_CELLS, N_POINTS = 2048, 64, 64
 # Integers that all masses add up to about; products of them stay below 2^62 in kernels.
 WHOLE = 1 << 50
-# Shares of the rows at which the share of the loss is said.
+# Shares of the rows at which the share of the loss is listed.
 PARTS = tuple(k / 1000 for k in (0, 1, 2, 5, *range(10, 100, 5), *range(100, 300, 10), *range(300, 1001, 20)))
 
 
 def isotonic_curve(m: Measurement) -> SmallTable:
-    """The curve: between which predictions each pool lies, its share of the rows' weight, its share of ones."""
+    """The calibration curve: lowest and highest prediction of each pool, its share of the weight, its event rate."""
     fit = Recalibration(score_table_of(m.summary.scores))
     proba = fit.table.points.proba
     # Pools are neighbours: each begins where the one before it ends.
@@ -60,7 +60,7 @@ def why_no_bands(m: Measurement) -> str:
 
 
 def consistency_band(m: Measurement) -> SmallTable:
-    """Within what the curves of 95 of 100 calibrated forecasters lie at some predictions; where this one's lies."""
+    """The consistency band at some predictions, and the calibration curve there."""
     runs = score_table_of(m.summary.scores).merged(MOST_DRAWN)
     proba, mass = runs.proba, runs.mass
     whole = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
@@ -79,7 +79,7 @@ def consistency_band(m: Measurement) -> SmallTable:
 
 
 def confidence_band(m: Measurement) -> SmallTable:
-    """Between what the true curve lies everywhere, in steps: from each prediction on to the next."""
+    """The confidence band of the true curve, in steps from each prediction to the next."""
     from scipy.special import betaincinv
 
     table = score_table_of(m.summary.scores)
@@ -101,7 +101,7 @@ def confidence_band(m: Measurement) -> SmallTable:
     some, lacking = positive > 0, of - positive > 0
     low = np.where(some & is_run, betaincinv(np.where(some, positive, 1.0), of - positive + 1, level), 0.0)
     high = np.where(lacking & is_run, betaincinv(positive + 1, np.where(lacking, of - positive, 1.0), 1 - level), 1.0)
-    # What a run bounds from below holds from its last prediction on, what it bounds from above up to its first.
+    # A lower bound of a run is valid from its last prediction on, an upper bound up to its first.
     lowest = np.maximum.accumulate(low.max(axis=0))
     highest = np.minimum.accumulate(high.min(axis=1)[::-1])[::-1]
     proba = table.points.proba
@@ -116,7 +116,7 @@ def confidence_band(m: Measurement) -> SmallTable:
 
 
 def prediction_histogram(m: Measurement, edges: Sequence[float]) -> SmallTable:
-    """How the predictions lie: the share of all weight that has label 0, and 1, between neighbouring edges."""
+    """Histogram of the predictions: the share of all weight with label 0, and 1, between neighbouring edges."""
     table = score_table_of(m.summary.scores)
     cell = np.clip(np.searchsorted(edges, table.points.proba, side="right") - 1, 0, len(edges) - 2)
     zeros, ones = (np.bincount(cell, share, minlength=len(edges) - 1) for share in table.shares)
@@ -131,7 +131,7 @@ def prediction_histogram(m: Measurement, edges: Sequence[float]) -> SmallTable:
 
 
 def prediction_quantiles(m: Measurement, shares: Sequence[float]) -> list[float]:
-    """Below which prediction such shares of all weight lie."""
+    """Quantiles of the predictions by weight."""
     table = score_table_of(m.summary.scores)
     zeros, ones = table.shares
     cumulative = np.cumsum(zeros + ones)
@@ -140,7 +140,7 @@ def prediction_quantiles(m: Measurement, shares: Sequence[float]) -> list[float]
 
 
 def loss_concentration(m: Measurement) -> SmallTable:
-    """What share of the loss the costliest rows bear, for growing shares of the rows; hard labels, no infinite loss."""
+    """The Lorenz curve: the share of the loss in the top rows, for shares of the rows; hard labels, finite losses."""
     concentration = LossConcentration(score_table_of(m.summary.scores))
     return SmallTable({"share_of_rows": list(PARTS), "share_of_loss": [concentration.share(part) for part in PARTS]})
 

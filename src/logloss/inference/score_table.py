@@ -1,4 +1,4 @@
-"""How labels are spread over scores: a table or bins as arrays, in ascending order of the score.
+"""The labels at each score: a table or bins as arrays, in ascending order of the score.
 
 A bin is represented by the mean place of its rows, for each label by that of its own rows; what lies about it inside
 the bin (2^-10.4 of log-odds wide at most) moves a variance by less than a part in a million.
@@ -51,12 +51,12 @@ class ScoreTable:
 
     @cached_property
     def if_zero(self) -> Array:
-        """What a row of label 0 costs at each place, in nats."""
+        """Loss of a row of label 0 at each score, in nats."""
         return self.of_zeros.costs(0)
 
     @cached_property
     def if_one(self) -> Array:
-        """What a row of label 1 costs at each place, in nats."""
+        """Loss of a row of label 1 at each score, in nats."""
         return self.of_ones.costs(1)
 
     @cached_property
@@ -149,7 +149,7 @@ class ScoreTable:
         """Runs of neighbouring places, about `most` of them at most where there are more places."""
         zeros, ones = self.shares
         mass = zeros + ones
-        # Only where there are more: merging is lossy, and what few places show is exact.
+        # Only where there are more: merging is lossy, and few places are exact.
         starts = starts_of_runs(mass, most) if len(mass) > most else None
         return Runs(starts, mass, self)
 
@@ -226,7 +226,7 @@ class Points:
     is_far: Array | None
 
     def costs(self, label: int) -> Array:
-        """What a row of this label costs at each point, in nats."""
+        """Loss of a row of this label at each point, in nats."""
         out = np.empty(len(self.values))
         labels = np.full(len(self.values), label, np.uint8)
         if self.is_far is None:
@@ -264,9 +264,9 @@ class Points:
 
     @property
     def variance(self) -> Array:
-        """Variance of the cost at each point, if the score is right."""
+        """Variance of the loss at each point, if the score is the true probability."""
         u, difference = self.smaller, self.costs(0) - self.costs(1)
-        # p = 0 and p = 1 leave nothing to chance.
+        # p = 0 and p = 1 have no variance.
         inside = np.isfinite(difference)
         return np.where(inside, u * (1 - u) * np.where(inside, difference, 0) ** 2, 0.0)
 

@@ -1,4 +1,4 @@
-"""Every sum of a summary, wherever it is kept: row by row, or in the spread of the labels over the scores."""
+"""Every sum of a summary, wherever it is kept: row by row, or in the table of labels by score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logloss.onepass.summaries.loss import HARD_LIMBS, SUMS
 
 
 class AllSums:
-    """Every sum of a summary: those of rows with hard labels and no weights come from their spread over scores."""
+    """Every sum of a summary: those of rows with hard labels and no weights come from the table of labels by score."""
 
     def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
 
@@ -22,7 +22,7 @@ class AllSums:
         if summary.n_hard[0]:
             for name, more in _sums_of_counts(table).items():
                 self._sums[name] += more
-        # These are kept row by row, whatever has become of the scores (docs/decisions/0009-means-and-errors.md).
+        # These are kept row by row, also where scores are in bins (docs/decisions/0009-means-and-errors.md).
         self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
 
     def sum(self, name: str) -> int:

@@ -1,4 +1,4 @@
-"""Standard errors of what is not a mean: from influences of rows, and from sums of clusters."""
+"""Standard errors from influences of rows, and from their sums by cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     return ClusteredMoments(moments, totals)
 
 
-# (What a row of 0, and of 1, adds to a mean at each place; the mean) -> how the mean varies.
+# (Influence of a row of 0, and of 1, at each score; their mean) -> sampling error of the mean.
 ErrorOf = Callable[[Array, Array, float], SamplingError]
 
 
@@ -51,7 +51,7 @@ def figures_of(summary: LossSummary, table: ScoreTable) -> tuple[Moments, ErrorO
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
-    """What each cluster adds to a mean to which rows of 0 and 1 contribute so much at each place of the table."""
+    """The sum by cluster of influences of rows of 0 and 1 at each score of the table."""
     return np.asarray(cluster_sums(clusters, zeros, ones, table).sum(axis=1))
 
 
@@ -82,7 +82,7 @@ def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:
     root_zeros, root_ones = np.sqrt(of_zeros), np.sqrt(of_ones)
 
     def error(zeros: Array, ones: Array, mean: float) -> SamplingError:
-        # Roots of the masses first: the square of what a row of a very light class adds would leave the floats.
+        # Roots of the masses first: the squared influence of a row of a class of little weight overflows.
         with np.errstate(over="ignore", invalid="ignore"):
             variance = _variance(zeros - mean, ones - mean)
         # Sums of products of soft labels may round below 0.
@@ -92,14 +92,14 @@ def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:
     def _variance(zeros: Array, ones: Array) -> float:
         d_zeros, d_ones = root_zeros * zeros, root_ones * ones
         variance = dot(d_zeros, d_zeros) + dot(d_ones, d_ones)
-        # A row with a soft label pays a part of both costs; hard labels have no such product.
+        # A row with a soft label has a part of both losses; hard labels have no such product.
         return variance if table.is_counted else variance + 2 * dot(of_both, zeros * ones)
 
     return error
 
 
 def error_of_classes(error_of: ErrorOf, moments: Moments) -> ErrorOf:
-    """The same errors, of what has a part of each class by itself: the rarer one decides on the degrees of freedom."""
+    """The same errors, of figures with a part of each class: the rarer one decides the degrees of freedom."""
 
     def error(zeros: Array, ones: Array, mean: float) -> SamplingError:
         return error_of(zeros, ones, mean)._replace(degrees=moments.degrees_of_rarer_class)

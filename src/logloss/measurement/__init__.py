@@ -1,4 +1,4 @@
-"""What a set of predictions costs, and why.
+"""Measuring predictions: their log loss, its decomposition, calibration and ranking.
 
 >>> import logloss
 >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])

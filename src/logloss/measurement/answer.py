@@ -1,6 +1,6 @@
-"""What a set of predictions costs, and why.
+"""The answer of `measure`: the log loss of a set of predictions, its decomposition, calibration and ranking.
 
-A measurement is made of one `LossSummary`; it keeps it, so that it can be saved and merged.
+A measurement is made of one `LossSummary` and keeps it, so that it can be saved and merged.
 """
 
 from __future__ import annotations
@@ -39,68 +39,76 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Measurement(Answer):
-    """What a set of predictions costs: made by `measure`, frozen and complete.
+    """The log loss of a set of predictions, with its decomposition, calibration and ranking; made by `measure`.
 
-    Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with `low` and `high`.
+    Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with the ends of its 95%
+    interval, `low` and `high`, or the `reason` why there is none.
 
     Attributes
     ----------
     log_loss : Estimate
         Mean log loss, in [0, inf]; its interval is corrected for skewness.
     log_loss_where_finite : float
-        The same over the rows whose loss is finite.
+        Mean log loss of the rows whose loss is finite.
     uncertainty : Estimate
-        Entropy of the base rate, in [0, ln 2]: what saying it to every row costs.
+        Entropy of the base rate, in [0, ln 2]: the log loss of the baseline, which always predicts the base rate.
     discrimination : Discrimination
-        What the predictions know of it, ≥ 0; without what the isotonic fit overfits, and with an interval: `excess`.
+        Uncertainty less the log loss after isotonic recalibration, ≥ 0; also called resolution. `excess` is the same
+        without the overfitting of the isotonic fit, with an interval.
     miscalibration : Miscalibration
-        What they get wrong about it, ≥ 0: log_loss = uncertainty − discrimination + miscalibration, and with `excess`
-        of both the same. Knows what chance alone would show: `expected_if_calibrated`, `quantile_95_if_calibrated`,
-        `p_value`.
+        Log loss less that after isotonic recalibration, ≥ 0: log_loss = uncertainty − discrimination + miscalibration,
+        also with `excess` of both. Has its null distribution, that of perfectly calibrated predictions with the same
+        values: `expected_if_calibrated` (mean), `quantile_95_if_calibrated`, `p_value`. The decomposition (CORP)
+        assumes that the true event rate rises with the predicted probability; where it falls, miscalibration is counted
+        as lack of discrimination.
     skill : Estimate
-        1 − log_loss / uncertainty: the share of the uncertainty that is saved. At most 1; nan for one class.
+        Skill score, 1 − log_loss / uncertainty: D², McFadden's pseudo-R². At most 1, below 0 if worse than the
+        baseline; nan for one class.
     base_rate, mean_proba : Estimate, float
-        Mean label and mean prediction, in [0, 1]; `ratio` is mean_proba / base_rate.
+        Observed event rate (mean label) and mean prediction, in [0, 1]; `ratio` is mean_proba / base_rate.
     auc : Estimate
-        Probability that a positive row has a higher score than a negative one, in [0, 1]. Where every positive row
-        has the higher score, the interval ends at 1.
+        Probability that a positive row has a higher score than a negative one, ties counting half, in [0, 1].
     brier : Estimate
-        Mean squared error of the predictions, in [0, 1].
+        Brier score, the mean squared error of the predictions, in [0, 1].
     expected_log_loss : float
-        Mean entropy of the predictions: what they promise to cost. `log_loss_minus_expected` is log_loss −
-        expected_log_loss, `expected_z` that gap in standard errors if the predictions are right (nan for soft labels).
+        Mean predictive entropy: the log loss to expect if the predictions are the true probabilities.
+        `log_loss_minus_expected` is log_loss − expected_log_loss, `expected_z` that difference in standard errors if
+        the predictions are the true probabilities; nan, with `expected_z_reason`, for soft labels and clusters.
     slope, intercept : Estimate
-        Of the labels' log-odds on those of the forecasts (logistic regression, both at once): 1 and 0 for calibrated
-        forecasts; a slope below 1, its interval included, says over-confident. Rows given exactly 0 or 1 take no part,
-        and the reason says so; nan where there is no such line.
+        Calibration slope and intercept: logistic regression of the labels on the log-odds of the predictions, both
+        fitted together; 1 and 0 for calibrated predictions. An interval of the slope below 1 means overconfident, one
+        above 1 underconfident. Rows with prediction 0 or 1 are excluded, and the reason says so; nan where there is no
+        such line.
     largest_losses : SmallTable
-        The rows that cost most: where they are, what was said, what was true, log loss in nats, weight.
+        The rows of the largest losses: where they are, predicted probability, observed label, log loss in nats, weight.
     loss_share_of_top_1_percent, loss_share_of_top_10_percent : float
-        The share of the whole loss that the costliest rows bear; nan where it is not known.
+        Loss concentration (Lorenz curve): the share of the total loss in the top 1% and 10% of rows by loss; nan for
+        soft labels and infinite losses.
     groups : SmallTable or None
-        What each group of `by` costs and adds (`margin` puts some of several columns together). With `cluster` its
-        intervals count clusters, of which each has `effective_clusters`: as many of equal weight.
+        Log loss, contribution, event rate, mean prediction and miscalibration of each group of `by` (`margin` pools
+        some of several columns). The contribution is the group's share of the weight × (its log loss − log_loss). With
+        `cluster` its intervals assume independent clusters, of which each group has `effective_clusters`.
     n_rows, n_positive, n_infinite, n_dropped, n_clusters : int
-        Rows that take part, rows with label 1, rows that were given probability 0, rows left out by missing="drop",
-        clusters (or, where there are more than 4,096, the buckets that they share: `has_buckets`).
+        Rows that are measured, rows with label 1, rows with probability 0 for the observed class, rows dropped by
+        missing="drop", clusters (or, where there are more than 4,096, buckets of them: `has_buckets`).
     n_unlabelled : int or None
-        Of the rows left out those that have a forecast but no label yet; `unlabelled_mean_proba` is what was said of
-        them on average and `unlabelled_expected_log_loss` what that promises to cost (nan if there are none). None
-        where a file of an older logloss does not say.
+        Dropped rows with a prediction whose label is missing, as where it is not known yet; `unlabelled_mean_proba` and
+        `unlabelled_expected_log_loss` are their mean prediction and mean predictive entropy (nan if there are none).
+        None where the file of an older logloss does not hold it.
     negatives_kept : float
-        The share of negatives that training kept, for which all forecasts were corrected; 1 for no correction.
+        Share of the negatives that training kept, for which all predictions were corrected; 1 for no correction.
     effective_rows, effective_clusters : float
-        (Σw)² / Σw² of the weights of rows, or of clusters: of how many equal ones they vary as much. Of clusters that
-        of the rarer class where it is less; nan without `cluster`.
+        (Σw)² / Σw² of the weights of rows, or of clusters: the number of equal weights of the same variance (Kish). Of
+        clusters that of the rarer class where it is less; nan without `cluster`.
     cautions : tuple of str
-        Where the data are too few for intervals to hold what they say, and why.
+        Why intervals may not have their nominal coverage; empty where the data suffice.
     folds : Folds or None
-        Where `cv` made the predictions: `n_folds`, and of what the loss is estimated, its interval included
-        (`estimand`), and how that was made (`method`). Every other interval is one of these very predictions.
+        With `cv`: `n_folds`, the models whose loss is estimated, its interval included (`estimand`), and how the
+        interval is made (`method`). Every other interval is one of these very predictions.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str
-        Where the first impossible row is; "" if there is none.
+        Where the first row of infinite loss is; "" if there is none.
 
     Examples
     --------
@@ -124,7 +132,7 @@ class Measurement(Answer):
     expected_log_loss: float
     log_loss_minus_expected: float
     expected_z: float
-    expected_reason: str
+    expected_z_reason: str
     slope: Estimate
     intercept: Estimate
     largest_losses: SmallTable
@@ -162,12 +170,12 @@ class Measurement(Answer):
 
     @property
     def summary(self) -> LossSummary:
-        """What it is made of: exact sums and tables of counts, small whatever the number of rows."""
+        """The summary it is made of: exact sums and tables of counts, small whatever the number of rows."""
         return self.record.summary
 
     @property
     def question(self) -> Question:
-        """What was asked."""
+        """What was measured: the positive class, the column of predictions, weights, corrections."""
         return self.record.question
 
     @property
@@ -177,11 +185,11 @@ class Measurement(Answer):
 
     @property
     def ratio(self) -> float:
-        """Mean prediction / base rate: above 1 where too much was promised; nan if nothing happened."""
+        """Mean prediction / base rate: above 1 where predictions are too high on average; nan if no row is positive."""
         return self.mean_proba / self.base_rate if self.base_rate else math.nan
 
     def margin(self, *columns: str) -> SmallTable:
-        """The groups by some of the columns of `by`, the others put together.
+        """The groups by some of the columns of `by`, pooled over the others.
 
         Parameters
         ----------
@@ -206,10 +214,10 @@ class Measurement(Answer):
         )
 
     def at_base_rates(self, rates: Sequence[float] | None = None) -> SmallTable:
-        """What the same forecasts would cost at other base rates, if rows of each class stay what they are.
+        """The log loss of the same predictions at other base rates, with the rows of each class as they are.
 
-        Beside it, `log_loss_moved_nats`: what they would cost if their log-odds were moved by as much as those of the
-        base rate, as one who knows of it does.
+        Beside it, `log_loss_shifted_nats`: the log loss if the log-odds of the predictions are shifted by as much as
+        those of the base rate (prior correction).
 
         Parameters
         ----------
@@ -220,7 +228,7 @@ class Measurement(Answer):
         --------
         >>> import logloss
         >>> m = logloss.measure([1, 0, 0, 0] * 10, [0.8, 0.3, 0.2, 0.1] * 10)
-        >>> [round(cost, 4) for cost in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
+        >>> [round(loss, 4) for loss in m.at_base_rates([0.25, 0.5])["log_loss_nats"]]
         [0.2271, 0.2258]
         """
         table = score_table_of(self.summary.scores)
@@ -228,23 +236,18 @@ class Measurement(Answer):
         return at_base_rates(table, error_of_classes(error_of, moments), moments.why_no_interval(), rates)
 
     def merge(self, other: Measurement) -> Measurement:
-        """The measurement of the rows of both, to the bit what measuring them together gives.
+        """The measurement of the rows of both: the same, to the bit, as measuring them together.
 
         Parameters
         ----------
         other : Measurement
-            Of other rows. One that shares rows (all those of a row group, a CSV file, or arrays) is refused, whatever
-            their file is called; samples that are equal and yet others are told apart by `name=`.
-
-        Returns
-        -------
-        Measurement
-            Of all rows.
+            Of other rows: one that shares rows (all those of a row group, a CSV file, or arrays) is refused. Give
+            different samples that are equal row by row a `name=` each.
 
         Raises
         ------
         DataError
-            If the two share a part or do not answer the same question.
+            If the two share rows, or differ in positive class, column of predictions or correction.
 
         Examples
         --------
@@ -261,7 +264,7 @@ class Measurement(Answer):
         return measurement_of(self.record.merge(other.record))
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
+        """The figures as flat JSON-ready values, units in their names; an undefined one is None, with its reason.
 
         Examples
         --------
@@ -277,7 +280,7 @@ class Measurement(Answer):
         put_estimate(figures, "log_loss_nats", self.log_loss)
         put(figures, "log_loss_bits", self.log_loss / NATS_PER_BIT)
         if self.n_infinite:
-            put(figures, "log_loss_where_finite_nats", self.log_loss_where_finite, "every row is impossible")
+            put(figures, "log_loss_where_finite_nats", self.log_loss_where_finite, "every loss is infinite")
             figures["first_infinite"] = self.first_infinite
         put_estimate(figures, "uncertainty_nats", self.uncertainty)
         put_parts(figures, self.discrimination, self.miscalibration)
@@ -289,13 +292,15 @@ class Measurement(Answer):
         put_estimate(figures, "brier", self.brier)
         put(figures, "expected_log_loss_nats", self.expected_log_loss)
         put(figures, "log_loss_minus_expected_nats", self.log_loss_minus_expected)
-        put(figures, "expected_z", self.expected_z, self.expected_reason)
+        put(figures, "expected_z", self.expected_z, self.expected_z_reason)
         put_estimate(figures, "slope", self.slope)
         put_estimate(figures, "intercept", self.intercept)
         put_unlabelled(figures, self)
         for part in (1, 10):
             share = getattr(self, f"loss_share_of_top_{part}_percent")
-            put(figures, f"loss_share_of_top_{part}_percent", share, "not known of soft labels and infinite losses")
+            put(
+                figures, f"loss_share_of_top_{part}_percent", share, "not available for soft labels and infinite losses"
+            )
         figures["largest_losses"] = [jsonable(row) for row in self.largest_losses]
         figures["negatives_kept"] = self.negatives_kept
         figures |= {"n_scores": self.n_scores, "is_exact": self.is_exact}
@@ -340,7 +345,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         expected_log_loss=moments.expected_log_loss(),
         log_loss_minus_expected=moments.log_loss_minus_expected(),
         expected_z=z,
-        expected_reason=z_reason,
+        expected_z_reason=z_reason,
         slope=slope,
         intercept=intercept,
         largest_losses=largest_losses_table(summary.largest_losses.rows),
@@ -381,7 +386,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
 def _isotonic_parts(
     summary: LossSummary, table: ScoreTable, loss: float, error_of: ErrorOf, reason: str
 ) -> tuple[Discrimination, Miscalibration]:
-    """The parts of a loss that come from the isotonic fit."""
+    """Discrimination and miscalibration of a loss, from the isotonic fit."""
     recalibration = Recalibration(table)
     null_distribution = _null_distribution(summary, table, max(loss - recalibration.log_loss, 0.0))
     overfitting = overfitting_of(table, summary.clusters, is_soft=summary.is_soft)
@@ -389,14 +394,14 @@ def _isotonic_parts(
 
 
 def _groups(summary: LossSummary, moments: Moments) -> SmallTable | None:
-    """What each group costs; None without groups."""
+    """The table of groups; None without groups."""
     if summary.groups is None:
         return None
     return groups_table(summary.groups, moments, is_soft=summary.is_soft, has_clusters=summary.clusters is not None)
 
 
 def _null_distribution(summary: LossSummary, table: ScoreTable, excess: float) -> NullDistribution:
-    """What chance alone would show of an excess over the recalibrated loss."""
+    """The null distribution of a miscalibration."""
     if summary.clusters is not None:
         return NullDistribution(reason="rows of a cluster depend on each other")
     return null_distribution_of(table, summary.largest_losses, excess, summary.n_rows, is_soft=summary.is_soft)
@@ -404,25 +409,25 @@ def _null_distribution(summary: LossSummary, table: ScoreTable, excess: float) -
 
 def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:
     """Mean squared error of the predictions: of clusters, of which its sums are not kept, from their scores."""
-    found = moments.brier()
+    brier = moments.brier()
     if reason or moments.effective_clusters is None:
-        return found
-    return with_interval(found, error_of(table.of_zeros.proba**2, (1 - table.of_ones.proba) ** 2, found), low=0.0)
+        return brier
+    return with_interval(brier, error_of(table.of_zeros.proba**2, (1 - table.of_ones.proba) ** 2, brier), low=0.0)
 
 
 def first_infinite_row(summary: LossSummary, source: str) -> str:
-    """Where the first row is that was given probability 0 and happened; "" if there is none."""
+    """Where the first row of infinite loss is; "" if there is none."""
     first = next((row for row in summary.largest_losses.rows if math.isinf(row.log_loss)), None)
     return "" if first is None else first.where(source)
 
 
 def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
-    """The share of the loss that the costliest rows bear; not known where a row's loss is not that of its label."""
+    """The share of the loss in the top rows by loss; nan for soft labels and infinite losses."""
     return math.nan if summary.is_soft or summary.n_infinite else LossConcentration(table).share(part)
 
 
 def largest_losses_table(rows: Sequence[LargeLoss]) -> SmallTable:
-    """The costliest rows as a table."""
+    """The rows of the largest losses as a table."""
     from logloss.onepass.summaries.largest_losses import values_of
 
     columns: dict[str, list[Any]] = {

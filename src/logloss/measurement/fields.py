@@ -1,4 +1,4 @@
-"""What the JSON of a measurement says of its parts and of rows without a label."""
+"""The figures of the decomposition and of unlabelled rows in the JSON of a measurement."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
     from logloss.measurement.answer import Measurement
 
 
-def put_parts(figures: dict[str, Any], known: Discrimination, wrong: Miscalibration) -> None:
-    """What is known of discrimination and miscalibration, what chance alone would show, and what is overfitting."""
-    put(figures, "discrimination_nats", known)
-    put_estimate(figures, "discrimination_excess_nats", known.excess)
-    put(figures, "miscalibration_nats", wrong)
-    put(figures, "miscalibration_nats_lowest", wrong.lowest)
-    put(figures, "miscalibration_nats_highest", wrong.highest)
+def put_parts(figures: dict[str, Any], discrimination: Discrimination, part: Miscalibration) -> None:
+    """Discrimination and miscalibration, raw and without overfitting, and the null distribution of the latter."""
+    put(figures, "discrimination_nats", discrimination)
+    put_estimate(figures, "discrimination_excess_nats", discrimination.excess)
+    put(figures, "miscalibration_nats", part)
+    put(figures, "miscalibration_nats_lowest", part.lowest)
+    put(figures, "miscalibration_nats_highest", part.highest)
     put(
         figures,
         "miscalibration_expected_if_calibrated_nats",
-        wrong.expected_if_calibrated,
-        wrong.expected_if_calibrated_reason,
+        part.expected_if_calibrated,
+        part.expected_if_calibrated_reason,
     )
     put(
         figures,
         "miscalibration_quantile_95_if_calibrated_nats",
-        wrong.quantile_95_if_calibrated,
-        wrong.expected_if_calibrated_reason or "all outcomes",
+        part.quantile_95_if_calibrated,
+        part.expected_if_calibrated_reason or "all outcomes",
     )
-    put(figures, "miscalibration_p_value", wrong.p_value, wrong.expected_if_calibrated_reason)
-    put_estimate(figures, "miscalibration_excess_nats", wrong.excess)
-    put(figures, "overfitting_nats", wrong.overfitting, wrong.excess.reason)
+    put(figures, "miscalibration_p_value", part.p_value, part.expected_if_calibrated_reason)
+    put_estimate(figures, "miscalibration_excess_nats", part.excess)
+    put(figures, "overfitting_nats", part.overfitting, part.excess.reason)
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
-    """What is known of rows without a label yet."""
+    """Rows whose label is missing, with their mean prediction and mean predictive entropy."""
     reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
     figures["n_unlabelled"] = m.n_unlabelled
     if m.n_unlabelled is None:

@@ -41,10 +41,10 @@ def measure(
     engine: object = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Measurement:
-    """Measure what a set of predictions costs, with intervals, in one pass.
+    """Measure the log loss of a set of predictions, its decomposition and calibration, with intervals, in one pass.
 
     The arguments are arrays, or a table and the names of its columns. Nothing is clipped, guessed, renormalised or
-    dropped in silence.
+    silently dropped.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def measure(
         or folder of Parquet or CSV files, or a frame of Dask or Spark.
     y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, or estimator, optional
         Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
-        sorted order of the labels, or the names of the column of 0 and of the column of 1. With `cv`, an estimator of
-        scikit-learn, copies of which are trained in folds.
+        sorted order of the labels, or the names of the columns of class 0 and class 1. With `cv`, an estimator of
+        scikit-learn, clones of which are trained in folds.
     {y_true}
     {y_logit}
     {sample_weight}
@@ -64,8 +64,8 @@ def measure(
     {groups}
     {cluster}
     order : name of a column, or array of shape (n_rows,), optional
-        With `cv`: numbers, dates, or text that sorts like dates; rows with equal values are one period, and folds are
-        runs of periods.
+        With `cv`: numbers, dates, or text that sorts like dates. Rows with equal values are one period; folds are runs
+        of periods.
     {cv}
     {X}
     {features}
@@ -81,33 +81,41 @@ def measure(
     Returns
     -------
     Measurement
-        Printable; every figure an attribute.
+        Prints as a report; every figure is an attribute.
 
     Raises
     ------
     DataError
-        If the data break a rule: the message names the row, the value and the way out.
+        If the data are invalid: the message names the row, the value and what to do.
     SourceNotFound
-        If a path names nothing.
+        If a path does not exist.
 
     Notes
     -----
-    Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the chance level; memory does not
-    grow with the number of rows. Same bits for any order, cut or number of threads. The means of loss, label,
-    prediction and squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it
-    comes from bins, with certified bounds of the parts. With `cv` the cost is that of the fits.
+    Cost: one pass, about 6 ns a row and thread (25 with groups), and up to 0.3 s for the null distribution of the
+    miscalibration; memory does not grow with the number of rows. With `cv` the cost is that of the fits.
+
+    The result has the same bits for any order, partition or number of threads. The means of loss, label, prediction and
+    squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it comes from bins,
+    with certified bounds of discrimination and miscalibration.
+
+    The decomposition (CORP) uses the isotonic recalibration of the predictions, and so assumes that the true event rate
+    rises with the predicted probability. Where it falls, the miscalibration is counted as lack of discrimination.
 
     The interval of the loss of rows without weights and clusters uses Hall's transformation of the studentised mean.
-    The others are those of Student's t, with one degree of freedom less than there are effective rows or clusters;
-    clusters are left out in turn. Where the data are too few for them `cautions` says so. Each formula, and how often
-    it holds the truth, is in docs/inference.md.
+    The others use Student's t, with one degree of freedom less than there are effective rows or clusters, and the
+    jackknife over clusters. Where the data are too few for them, `cautions` says so. docs/inference.md has each formula
+    and its coverage.
 
-    With `cv` the loss and its interval are those of a model trained on about as many rows as those of the folds were,
-    over new rows of training and of judging; of folds in the order of time those of these very models. `folds` says
-    which, and docs/inference.md how. All other intervals are those of the probabilities as they are.
+    With `cv` the loss and its interval are those of a model trained on about as many rows as those of the folds, for
+    new training and test rows; of folds in the order of time, those of these very models. `folds` says which, and
+    docs/inference.md how. All other intervals are those of the probabilities as they are.
 
     References
     ----------
+    Dimitriadis, T., Gneiting, T. & Jordan, A. I. (2021). Stable reliability diagrams for probabilistic classifiers.
+    PNAS 118(8), e2016191118. doi:10.1073/pnas.2016191118
+
     Hall, P. (1992). On the removal of skewness by transformation. J. R. Stat. Soc. B 54(1), 221-228.
     doi:10.1111/j.2517-6161.1992.tb01876.x
 
@@ -118,7 +126,7 @@ def measure(
     >>> round(m.log_loss, 4)
     0.3635
 
-    An estimator of scikit-learn, judged by rows that it has not seen:
+    An estimator of scikit-learn, on rows that it was not trained on:
 
     >>> from sklearn.linear_model import LogisticRegression
     >>> x, y = [[0.0], [1.0], [2.0], [3.0]] * 50, [0, 0, 1, 0, 0, 1, 1, 1] * 25

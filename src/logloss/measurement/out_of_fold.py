@@ -1,4 +1,4 @@
-"""Estimators where a verb takes forecasts: with `cv=` their out-of-fold probabilities are measured and compared."""
+"""Estimators in the place of predictions: with `cv=` their out-of-fold probabilities are measured and compared."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from logloss.errors import DataError
 from logloss.inference.folds import OutOfFold
 from logloss.text import printable
 
-# What stands beside `cv`, and says nothing without it.
+# Arguments that have no effect without `cv`.
 BESIDE_CV = ("X", "features", "exclude")
 
 
 def cross_fitted(data: Any, estimators: Mapping[str, Any], requested: RowOptions) -> dict[str, OutOfFold]:
-    """What each estimator says of rows that it was not trained on; empty without `cv`, and where nobody asks for it."""
+    """Out-of-fold probabilities of each estimator; empty without `cv`."""
     if requested.cv is None:
         for name in BESIDE_CV:
             value = getattr(requested, name)
             if value is not None and not (name == "exclude" and len(value) == 0):
-                raise DataError(f"`{name}` says what estimators are trained on, in folds: pass `cv=`, too.")
+                raise DataError(f"`{name}` is used to train estimators in folds: pass `cv=`, too.")
         return {}
     found: dict[str, OutOfFold] = render("measurement", "cross_fit")(data, estimators, requested)
     return found
 
 
 def refuse_estimator(name: str, forecast: Any) -> None:
-    """Refuse an estimator where probabilities are expected, and say what makes some."""
+    """Refuse an estimator where probabilities are expected."""
     if hasattr(forecast, "predict_proba"):
         clause = f'"{printable(name)}"' if name else "`y_proba`"
         raise DataError(
             f"{clause} is an estimator ({type(forecast).__name__}). Pass `cv=5` and `X=` (or a table) to train it in "
-            "folds and judge what it says of rows that it has not seen; or pass its predictions of new rows."
+            "folds and measure its out-of-fold probabilities, or pass its predictions of new rows."
         )
 
 
 def judged_by(requested: RowOptions, n_left_out: int) -> RowOptions:
-    """What is asked of the rows once they have forecasts: those in no fold have none. All else of them was checked."""
+    """The request once rows have out-of-fold probabilities: those in no fold have none. All else was checked."""
     return replace(requested, cv=None, X=None, missing="drop" if n_left_out else requested.missing)

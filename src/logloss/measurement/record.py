@@ -1,9 +1,8 @@
-"""Where a summary comes from: the question it answers, and the parts it is made of, so that none is counted twice.
+"""Where a summary comes from: what was measured, and the parts it is made of, so that none is counted twice.
 
-A part is known by what the measurement has read of it: how many rows, and sums over hashes of their labels, forecasts,
-weights, groups and clusters (`onepass/kernels/hashing.py`), not by the file that they lie in. So it is the same part
-whatever its path, its name and the other columns are. Samples that are equal and yet others are told apart
-by a name that the user gives.
+A part is identified by what was read of it: the number of rows, and sums over hashes of their labels, predictions,
+weights, groups and clusters (`onepass/kernels/hashing.py`), not by its file. So it is the same part whatever its path,
+its name and its other columns are. Different samples that are equal row by row need a name each.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked. positive: what counts as positive, in words; positive_value: the same where it is not plain 0/1;
+    """What was measured. positive: the positive class, in words; positive_value: the same where it is not plain 0/1;
     forecast: the column of forecasts; whether rows have weights, or counts; negatives_kept: the share of negatives in
     training for which the forecasts were corrected."""
 
@@ -113,7 +112,7 @@ class Parts:
             raise DataError(
                 f"summaries must not share rows, or these would count twice: both hold {both} "
                 f"({counted(len(shared), 'part')}, {counted(n_rows, 'row')}). Merge them once; if they are two samples "
-                "that happen to be equal, measure one of them under a `name=` of its own."
+                "that are equal row by row, measure one of them with another `name=`."
             )
         return Parts(
             np.insert(large.hashes, places, small.hashes),
@@ -152,9 +151,9 @@ def _hash(name: str, sums: Sequence[int]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SummaryRecord:
-    """A summary with what it answers, the parts it is made of, where they are from and how they were read.
+    """A summary with what was measured, the parts it is made of, where they are from and how they were read.
 
-    folds: those whose models were judged, where the forecasts are out-of-fold.
+    folds: those of the models, where the predictions are out-of-fold.
     """
 
     summary: LossSummary
@@ -165,11 +164,11 @@ class SummaryRecord:
     folds: Folds | None = None
 
     def merge(self, other: SummaryRecord) -> SummaryRecord:
-        """The record of the rows of both; DataError if they share a part or do not answer the same question."""
+        """The record of the rows of both; DataError if they share a part or differ in what was measured."""
         if self.folds is not None or other.folds is not None:
             raise DataError(
-                "out-of-fold probabilities do not merge: how much the loss varies with the rows of training is known "
-                "of one cross-validation only. Measure all rows with `cv=`, or predictions of one model."
+                "out-of-fold probabilities cannot be merged: the variation with the training rows is known of one "
+                "cross-validation only. Measure all rows with `cv=`, or predictions of one model."
             )
         question, parts = self.question.merge(other.question), self.parts.union(other.parts)
         notes = tuple(dict.fromkeys((*self.notes, *other.notes)))
@@ -177,7 +176,7 @@ class SummaryRecord:
 
 
 def summarise(data: Any, requested: RowOptions, folds: Folds | None = None) -> SummaryRecord:
-    """One walk over the rows, and what a measurement is made of; folds: those of out-of-fold forecasts."""
+    """The record of the rows, from one walk over them; folds: those of out-of-fold predictions."""
     from logloss.onepass.engines import placed
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary

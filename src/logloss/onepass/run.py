@@ -78,7 +78,7 @@ def parts_of(source: Source, roles: Roles) -> list[BlockPart]:
 
 
 def nothing_left(source: Source, summary: Summary) -> str:
-    """What is said where no row takes part."""
+    """The message where no row is left."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
     if n_dropped:

@@ -92,8 +92,8 @@ def set_infinite_to_zero(values):
 def row_sums(y, p, q, z, n, limbs, tally, kept):
     """Σ loss, Σ probability and Σ Brier score of hard labels into limbs[0..2]; infinite losses enter none of them.
 
-    tally: rows, rows of 1, rows of infinite loss. kept: the costliest rows of the block, the costliest first, of equal
-    ones the first, with place −1 where there are fewer; its first value says on entry what a row must cost to be kept.
+    tally: rows, rows of 1, rows of infinite loss. kept: the largest losses of the block, in falling order, of equal
+    ones the first, with place −1 where there are fewer; its first value is on entry the least loss to keep.
     Cost: 2.5 ns a row, 6 from logits.
     """
     scratch = np.empty(3 * STRIDE)

@@ -214,8 +214,8 @@ def ratio(numerator: int, denominator: int) -> float:
 def exact_signs(x, u, out):
     """out[i] = the sign of Σ_j x_ij u_j, exactly: −1, 0 or 1; 2 where a product cannot be split into two floats.
 
-    A rounded sum settles most rows; of others each product becomes two floats (fma), and these an expansion whose parts
-    do not overlap (Shewchuk 1997, Adaptive precision floating-point arithmetic, doi:10.1007/PL00009321).
+    For most rows a rounded sum suffices; for others each product becomes two floats (fma), and these an expansion whose
+    parts do not overlap (Shewchuk 1997, Adaptive precision floating-point arithmetic, doi:10.1007/PL00009321).
     Cost: O(n_columns) a row, about ten times as much where the sum is near 0.
     """
     # Parts that do not overlap have 53 bits each of the 2,098 that floats reach: 40 at most.

@@ -1,4 +1,4 @@
-"""Pools of neighbouring scores: isotonic recalibration, and what it saves when chance alone draws the labels."""
+"""Pools of neighbouring scores: isotonic recalibration, and the null distribution of the miscalibration."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def null_distribution_of_all(scores, w, p, if_one, if_zero, observed):
         for i in range(n):
             is_one = (number >> i) & 1
             probability *= p[i] if is_one else 1.0 - p[i]
-            # What is impossible has no share in the mean, even where its loss is infinite.
+            # An outcome of probability 0 has no share in the mean, even where its loss is infinite.
             if probability == 0.0:
                 break
             loss += w[i] * (if_one[i] if is_one else if_zero[i])

@@ -43,7 +43,7 @@ def soft_cost(y, if_one, if_zero):
 
 @compiled
 def surprisals(y, p, q, z, out):
-    """What each row of hard labels costs: −log(probability given to what happened). Cost: 1 ns a row, 3 from logits."""
+    """Loss of each row of hard labels: −log(probability of the observed class). Cost: 1 ns a row, 3 from logits."""
     if z is not None:
         for i in range(y.shape[0]):
             if_one, if_zero = softplus_pair(np.float64(z[i]))

@@ -1,10 +1,10 @@
-"""The mathematics of two forecasts in one block: what they cost the same rows, and how far they are apart.
+"""The kernels of two forecasts of one block: losses of the same rows, and their differences.
 
-    a, b  losses of the two forecasts, in nats, ≥ 0, infinite where the impossible happened     d  a − b
-    r, s  their logits: given both, d takes one of two values, |r − s| apart, whatever happens
+    a, b  losses of the two forecasts, in nats, ≥ 0, infinite where the observed class has p = 0     d  a − b
+    r, s  their logits: given both, d takes one of two values, |r − s| apart
     w     weights, finite and > 0                n  counts ≥ 0 (int64): the row stands n times; or None
 
-Rows that are impossible under one of the two enter no sum and are counted; so are rows whose range |r − s| is infinite.
+Rows of infinite loss of one of the two enter no sum and are counted; so are rows whose range |r − s| is infinite.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ N_CONTRAST = 6
 N_WEIGHTED_CONTRAST = 12
 # The weight, its square and its cube, in two halves, of the rows that are left out.
 N_WEIGHTED_LIMBS = N_WEIGHTED_CONTRAST + 5
-# Tallies: rows whose two losses are finite; impossible under the first only, the second only, both; of infinite range.
+# Tallies: rows whose two losses are finite; infinite of the first only, the second only, both; of infinite range.
 N_TALLIES = 5
 
 
@@ -58,7 +58,7 @@ def losses_and_logits(y, p, q, z, losses, logits):
 
 @compiled
 def losses_if(p, q, z, if_one, if_zero):
-    """What each row would cost if 1 happened, and if 0 did. Cost: 2 ns a row, 4 from logits."""
+    """Loss of each row if its label is 1, and if it is 0. Cost: 2 ns a row, 4 from logits."""
     for i in range(p.shape[0]):
         if z is not None:
             if_one[i], if_zero[i] = softplus_pair(np.float64(z[i]))
@@ -166,8 +166,8 @@ WEIGHTED_POWERS = np.array([(1, 1), (2, 1), (2, 1), (2, 2), (2, 2), (3, 1), (3, 
 
 @compiled
 def weighted_contrast_sums(a, b, r, s, w, n, limbs, tally):
-    """The same sums of rows with weights (or soft labels): N_WEIGHTED_CONTRAST columns, and of the rows that are left
-    out as impossible w, w² and w³ in the limbs after them. Cost: 10 ns a row, 300 where a value is extreme."""
+    """The same sums of rows with weights (or soft labels): N_WEIGHTED_CONTRAST columns, and of the rows of infinite
+    loss w, w² and w³ in the limbs after them. Cost: 10 ns a row, 300 where a value is extreme."""
     scratch = np.empty(N_WEIGHTED_CONTRAST * STRIDE)
     spare = np.empty(N_WEIGHTED_CONTRAST * STRIDE)
     for start in range(0, a.shape[0], SLICE):

@@ -142,7 +142,7 @@ def softplus_pair(z):
     a = abs(z)
     high, low = exp_minus(a)
     u = 1.0 + high
-    # c / u with 1 / (1 + d) = 1 − d + 0.83 d² − 0.33 d³ to 0.5 % of a correction of at most one ULP.
+    # c / u with 1 / (1 + d) = 1 − d + 0.83 d² − 0.33 d³ to 0.5% of a correction of at most one ULP.
     d = u - 1.0
     correction = ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0)
     head, rest = log_parts_of_normal(u, correction, 1023.0)

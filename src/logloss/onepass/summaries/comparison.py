@@ -59,7 +59,7 @@ class ComparisonSummary:
         """Of no rows, with its settings."""
         n_pairs = n_forecasts * (n_forecasts - 1) // 2
         limit = max(MOST_JOINT // max(n_pairs, 1), LEAST_JOINT)
-        # Rows, and those that are impossible under each forecast; of periods also those of infinite range of each pair.
+        # Rows, and those of infinite loss of each forecast; of periods also those of infinite range of each pair.
         n_counts = 1 + n_forecasts
         clusters = GroupedSummary.empty(cluster, CLUSTER) if cluster else None
         groups = GroupedSummary.empty_of(by, GROUP, n_counts, 2 + 2 * n_forecasts + n_pairs, only) if by else None
@@ -233,11 +233,11 @@ class ComparisonWorkspace:
 
     def _differences(self, losses: LossesOfBlock) -> list[Floats]:
         """How far each two losses are apart, 0 where one of them is infinite."""
-        costs, impossible = losses.costs, losses.impossible
-        return [np.where(impossible[i] | impossible[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
+        costs, infinite = losses.costs, losses.infinite
+        return [np.where(infinite[i] | infinite[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
 
     def _bounded(self, block: Block, losses: LossesOfBlock) -> PairsOfBlock:
-        """How far below and above 0 each difference could have been, whatever had happened; where that has no bound."""
+        """How far below and above 0 each difference may be, for either label; where that has no bound."""
         sides = []
         for proba, of_zero, logit in block.forecasts:
             if_one, if_zero = np.empty(block.n_rows), np.empty(block.n_rows)

@@ -59,7 +59,7 @@ def added(a: Any, b: Any) -> Any:
 
 
 def merged(a: Record, b: Record, n_settings: int = 0, **merged_by: Callable[[Any, Any], Any]) -> Record:
-    """A frozen dataclass of the rows of both: its first fields are settings; others are `added`, or as is said."""
+    """A frozen dataclass of the rows of both: first its settings; others are `added`, or merged by `merged_by`."""
     names: tuple[str, ...] = a.__match_args__  # type: ignore[attr-defined]
     values = [getattr(a, name) for name in names[:n_settings]]
     values += [merged_by.get(name, added)(getattr(a, name), getattr(b, name)) for name in names[n_settings:]]

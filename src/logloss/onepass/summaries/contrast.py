@@ -1,5 +1,5 @@
-"""What two forecasts' losses of the same rows differ by: exact sums, the rows where they are furthest apart, and how
-often each pair of scores was given."""
+"""Differences of two forecasts' losses of the same rows: exact sums, the rows of the largest differences, and how often
+each pair of scores occurs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from logloss.onepass.summaries.largest_losses import LargeLoss, row_of
 from logloss.onepass.summaries.tables import CountTable, Floats, Ints, Numbering, are_few, with_room
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
-# out_w, out_ww, out_www: of rows that are impossible under one of the two, which enter no other sum.
+# out_w, out_ww, out_www: of rows of infinite loss of one of the two, which enter no other sum.
 CONTRAST_SUMS = ("c", "cw", "cc", "cww", "ccw", "ccc", "range", "out_w", "out_ww", "out_www")
 # Which rows of limbs of `paired_losses.contrast_sums`, where every weight is 1, and of the weighted ones, make each.
 HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3, 4), (5,), (), (), ())
 WEIGHTED_LIMBS = ((0,), (1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11,), (12,), (13, 14), (15, 16))
-# Rows that are kept of those where two forecasts are furthest apart.
+# Rows of the largest differences that are kept.
 N_LARGEST_DIFFERENCES = 10
 # Bits of the bin of the second forecast in the key of a pair of bins.
 BIN_BITS = 20
@@ -43,7 +43,7 @@ class LargeDifference:
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """The key of the order: the furthest apart first."""
+        """The key of the order: the largest difference first."""
         return -abs(self.difference), *self.first.rank[1:], *self.second.rank[1:]
 
 
@@ -51,8 +51,8 @@ class LargeDifference:
 class Contrast:
     """Exact sums of the differences of two losses.
 
-    counts: rows that are possible under both; impossible under the first only, the second only, both; and rows where
-    what one could have lost beyond the other has no bound.
+    counts: rows whose two losses are finite; infinite of the first only, the second only, both; and rows where the
+    difference of losses has no bound.
     """
 
     counts: tuple[int, ...] = (0,) * paired_losses.N_TALLIES
@@ -96,7 +96,7 @@ class ContrastWorkspace:
         self._keep_furthest(block, first[0], second[0], pair)
 
     def _keep_furthest(self, block: Block, first: Floats, second: Floats, pair: tuple[int, int]) -> None:
-        """Keep the rows that are furthest apart."""
+        """Keep the rows of the largest differences."""
         with np.errstate(invalid="ignore"):
             gaps = np.abs(first - second)
         least = (

@@ -46,22 +46,22 @@ def column_of_pair(name: str, place: int, n_forecasts: int, n_pairs: int) -> int
 
 @dataclass(frozen=True, slots=True)
 class LossesOfBlock:
-    """Losses of each forecast, 0 where it said that what happened is impossible; where it did; both scaled where there
-    are weights, which groups and periods have in common."""
+    """Losses of each forecast, 0 where they are infinite; where they are; both scaled if there are weights. Groups and
+    periods share them."""
 
     costs: Sequence[Floats]
-    impossible: Sequence[NDArray[np.bool_]]
+    infinite: Sequence[NDArray[np.bool_]]
     weight: Scaled | None
     scaled_costs: Sequence[Scaled]
 
     @classmethod
     def of(cls, block: Block, losses: Sequence[Floats]) -> LossesOfBlock:
         """Of the losses of each forecast, which may be infinite."""
-        impossible = [np.isinf(each) for each in losses]
-        costs = [np.where(is_out, 0.0, each) for is_out, each in zip(impossible, losses, strict=True)]
+        infinite = [np.isinf(each) for each in losses]
+        costs = [np.where(is_out, 0.0, each) for is_out, each in zip(infinite, losses, strict=True)]
         if block.sample_weight is None:
-            return cls(costs, impossible, None, [])
-        return cls(costs, impossible, scaled(block.sample_weight), [scaled(cost) for cost in costs])
+            return cls(costs, infinite, None, [])
+        return cls(costs, infinite, scaled(block.sample_weight), [scaled(cost) for cost in costs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class GapsByGroup:
     ) -> None:
         """Take in rows; clusters: their hashes, where groups have sums by cluster."""
         self._totals = with_room(self._totals, n_keys)
-        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.impossible, *pairs.counted)):
+        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.infinite, *pairs.counted)):
             self._count(column, numbers, n_keys, chosen, block.counts)
         weight, costs = losses.weight, losses.scaled_costs
         columns = [] if weight is None else [weight, *(product_of(weight, cost) for cost in costs)]

@@ -115,7 +115,7 @@ def level_for(kind: str, names: Sequence[Any], level: int | None, limit: int) ->
 
 
 def mixed_order(column: str) -> str:
-    """What is said of periods that are partly numbers."""
+    """The message about periods that are partly numbers."""
     return f'`order` must hold numbers, or text such as dates, in every row; "{column}" holds both.'
 
 
@@ -168,7 +168,7 @@ class PeriodNumbers:
 
     def __init__(self, columns: Sequence[str], limit: int, level: int | None, names: Sequence[Any]) -> None:
         self._columns, self._limit, self._level = columns, limit, level
-        # Numbers are told apart by their bits. Of the two tables one stays empty.
+        # Numbers are compared by their bits. Of the two tables one stays empty.
         self._begins, self._texts = Numbering(limit), dict[str, int]()
         if is_text(names):
             self._texts = {name: number for number, name in enumerate(names)}

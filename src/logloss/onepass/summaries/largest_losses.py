@@ -1,4 +1,4 @@
-"""The rows that cost most, under a total order: the cost, then the name of the file, then the row."""
+"""The rows of the largest losses, under a total order: the loss, then the name of the file, then the row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from logloss.onepass.kernels import counted_losses, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, times_of
 from logloss.text import count, significant
 
-# How many rows are kept: at least the 20 up to which chance is computed over all outcomes.
+# Rows that are kept: at least the 20 up to which the null distribution is computed over all outcomes.
 N_LARGEST = 20
 # The number of a row that is named by its values: equal ones must rank equally, however the rows are cut.
 UNNUMBERED = -1
@@ -25,7 +25,7 @@ UNNUMBERED = -1
 
 @dataclass(frozen=True, slots=True)
 class LargeLoss:
-    """One row: what it cost in nats, where it is, what was said of it (P(1), or its log-odds) and what it was."""
+    """One row: its loss in nats, where it is, its prediction (P(1), or log-odds) and its observed label."""
 
     log_loss: float
     name: str
@@ -40,14 +40,14 @@ class LargeLoss:
 
     @property
     def predicted(self) -> float:
-        """P(1) as it was said."""
+        """Predicted P(1)."""
         if not self.is_logit:
             return self.forecast
         tail = math.exp(-abs(self.forecast))
         return 1 / (1 + tail) if self.forecast > 0 else tail / (1 + tail)
 
     def where(self, source: str) -> str:
-        """The row as people know it: with its file, where there are several."""
+        """The row as users know it: with its file, where there are several."""
         return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
 
     def shown(self, source: str) -> str:
@@ -61,14 +61,14 @@ class LargeLoss:
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """The key of the order: the costliest first; rows of tables without a name may have equal numbers."""
+        """The key of the order: the largest loss first; rows of tables without a name may have equal numbers."""
         of_zero = -1.0 if self.of_zero is None else self.of_zero
         more = (self.forecast, self.observed, self.weight, self.count, of_zero, self.is_logit)
         return -self.log_loss, self.name, self.row, *more
 
 
 def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> LargeLoss:
-    """A row of a block as one forecast saw it; where rows have no lasting numbers, with its values."""
+    """A row of a block with one forecast; where rows have no lasting numbers, with its values."""
     proba, of_zero, logit = forecast
     predicted: Any = proba if logit is None else logit
     return LargeLoss(
@@ -92,7 +92,7 @@ def values_of(rows: Sequence[LargeLoss]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LargestLossesSummary(BlockwiseSummary):
-    """The costliest N_LARGEST rows; all of them where there are no more."""
+    """The N_LARGEST rows of the largest losses; all rows where there are no more."""
 
     n_rows: int = 0
     rows: tuple[LargeLoss, ...] = ()
@@ -109,18 +109,18 @@ class LargestLossesSummary(BlockwiseSummary):
 
     def __repr__(self) -> str:
         most = significant(self.rows[0].log_loss) if self.rows else "nan"
-        return f"LargestLossesSummary: n_rows={count(self.n_rows)}  the costliest {most} nats"
+        return f"LargestLossesSummary: n_rows={count(self.n_rows)}  largest loss={most} nats"
 
 
 class LargestLossesWorkspace:
-    """The costliest rows so far."""
+    """The rows of the largest losses so far."""
 
     def __init__(self) -> None:
         self.n_rows = 0
         self.rows: list[LargeLoss] = []
 
     def room(self) -> NDArray[Any]:
-        """Room for a kernel that looks for the costliest rows of a block."""
+        """Room for a kernel that finds the largest losses of a block."""
         is_full = len(self.rows) == N_LARGEST
         return counted_losses.room_for_largest(N_LARGEST, self.rows[-1].log_loss if is_full else -1.0)
 
@@ -130,17 +130,17 @@ class LargestLossesWorkspace:
         surprisals = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
         surprisals(block.y_true, *forecast_of(block), costs)
         kept = self.room()
-        # What costs as much as the last row of a full list is looked at, too: name and row decide which stays.
+        # A loss equal to the last one of a full list is compared, too: name and row decide which stays.
         n_kept, _ = counted_losses.keep_largest(costs, 0, kept["value"][0], 0, kept)
         self.take(block, kept[:n_kept])
 
     def take(self, block: Block, kept: NDArray[Any]) -> None:
-        """Take in the costliest rows of a block, which a kernel has found."""
+        """Take in the rows of the largest losses of a block, from a kernel."""
         self.n_rows += times_of(block)
         forecast = forecast_of(block)
-        found = [row_of(block, forecast, cost, place) for cost, place in kept.tolist() if place >= 0]
-        if found:
-            self.rows = sorted(self.rows + found, key=lambda row: row.rank)[:N_LARGEST]
+        rows = [row_of(block, forecast, cost, place) for cost, place in kept.tolist() if place >= 0]
+        if rows:
+            self.rows = sorted(self.rows + rows, key=lambda row: row.rank)[:N_LARGEST]
 
     def freeze(self) -> LargestLossesSummary:
         """The summary of the blocks that were added."""

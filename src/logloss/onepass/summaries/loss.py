@@ -1,4 +1,4 @@
-"""What a measurement keeps of the rows: exact sums, the scores, the costliest rows, groups and clusters."""
+"""The summary of a measurement: exact sums, the scores, the largest losses, groups and clusters."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ class LossSummary:
 
     hard: the sums of loss, probability and Brier score of rows with hard labels and no weights (HARD_SUMS); n_hard:
     their rows, rows of 1 and rows of infinite loss; their squares and products come from `scores`. general: all SUMS of
-    the other rows. pieces: what each part holds. unlabelled: rows that were left out for want of a label; None where
-    that is not known.
+    the other rows. pieces: what each part holds. unlabelled: rows that were dropped as their label is missing; None
+    where that is not known.
     """
 
     n_rows: int = 0
@@ -193,7 +193,7 @@ class LossSummary:
             groups=lambda *_: merged_groups(self, other, "groups"),
             clusters=lambda *_: merged_groups(self, other, "clusters"),
             pieces=merged_pieces,
-            # What is not known of one is not known of both.
+            # Not known of both if not known of one.
             unlabelled=lambda a, b: None if a is None or b is None else a.merge(b),
         )
 

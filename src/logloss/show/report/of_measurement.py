@@ -1,4 +1,4 @@
-"""What the report of a measurement says."""
+"""The page of a measurement."""
 
 from __future__ import annotations
 
@@ -7,154 +7,157 @@ import math
 from logloss.calibration import calibrate
 from logloss.measurement import Measurement
 from logloss.show import page
-from logloss.show.drawings.of_measurement import MOST_LISTED, percent, verdict
+from logloss.show.drawings.of_measurement import MOST_LISTED
 from logloss.show.report import of_calibration
 from logloss.show.words.of_calibration import advice
 from logloss.show.words.of_measurement import (
+    calibration_rows,
+    columns_of_groups,
     confidence_text,
-    forecast_rows,
+    digits_of,
+    expectation,
     group_table,
-    header,
+    header_lines,
     loss_rows,
     miscalibration_range,
+    nats,
+    p_text,
     parts_rows,
     remarks_of_groups,
-    within_or_more,
+    shift,
+    too_many_groups,
+    verdict_text,
 )
-from logloss.text import NATS_PER_BIT, count, counted, fixed, significant
+from logloss.text import NATS_PER_BIT, capital, confidence, count, counted, fixed, percent, printable, significant
 
-# Letters of a figure with its unit; more are words.
-LONGEST_FIGURE = 20
-# Below, four digits after the point say too little.
-SMALL = 1e-3
-
-head = header
+# Rows of largest losses that are listed.
+N_LISTED = 20
 
 
 def title(m: Measurement) -> str:
-    """What the page is about."""
-    return f"Log loss of {m.source}" if m.source else "Log loss"
+    """What was measured, and of which data."""
+    # Of arrays, the name is that of the argument.
+    column = "" if m.question.forecast in ("y_proba", "y_logit") else printable(m.question.forecast)
+    return f"Log loss of {' in '.join(filter(None, (column, m.source)))}" if column or m.source else "Log loss"
+
+
+def head(m: Measurement) -> str:
+    """How many rows of what, the share of positives, and what intervals assume."""
+    return " · ".join(header_lines(m, "dropped", shift(m)))
 
 
 def sentences(m: Measurement) -> list[str]:
-    """The answer: what it costs against the base rate, whether that can be repaired; promises; who pays."""
+    """The loss with its interval; what to do; then skill, miscalibration and calibration, and the largest losses."""
     share = m.loss_share_of_top_10_percent
-    is_known = m.n_rows >= 10 and not math.isnan(share)
-    concentration = [f"The costliest 10 % of the rows pay {percent(share)} of the loss."] if is_known else []
-    return [" ".join([_loss(m), _base_rate(m), _miscalibration(m)]), _promise(m), *concentration]
-
-
-def nats(value: float) -> str:
-    """A loss with four digits after the point, a small one with four of its own."""
-    return fixed(value, 4) if not 0 < abs(value) < SMALL else significant(value, 3)
+    concentration = ""
+    if m.n_rows >= 10 and not math.isnan(share):
+        concentration = f" The top 10% of rows by loss account for {percent(share, 0)} of it."
+    return [_loss(m), advice(calibrate(m), ""), f"{_skill(m)} {_miscalibration(m)}", _calibration(m) + concentration]
 
 
 def _loss(m: Measurement) -> str:
-    """The loss with its interval."""
+    """The loss with its interval, or why it has none."""
     if m.n_infinite:
-        rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')}"
-        was, them = ("was", "it") if m.n_infinite == 1 else ("were", "them")
-        without = ""
-        if not math.isnan(m.log_loss_where_finite):
-            without = f" Without {them} it would be {nats(m.log_loss_where_finite)} nats."
-        return f"Your log loss is infinite: {rows} {was} given probability 0 (first: {m.first_infinite}).{without}"
-    clause = f"Your log loss is {nats(m.log_loss)} nats ({nats(m.log_loss / NATS_PER_BIT)} bits)"
-    if not m.log_loss.has_interval:
-        return f"{clause}, without an interval: {m.log_loss.reason}."
-    return f"{clause}, between {nats(m.log_loss.low)} and {nats(m.log_loss.high)}."
+        has = "has" if m.n_infinite == 1 else "have"
+        rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')} {has} probability 0 for the observed class"
+        clause = f"Log loss: infinite. {rows} (the first is {m.first_infinite})."
+        if math.isnan(m.log_loss_where_finite):
+            return clause
+        return f"{clause} Without {'it' if m.n_infinite == 1 else 'them'}: {nats(m.log_loss_where_finite)} nats."
+    loss, bits = m.log_loss, f"{nats(m.log_loss / NATS_PER_BIT)} bits"
+    if not loss.has_interval:
+        return f"Log loss: {nats(loss)} nats ({bits}), no CI: {loss.reason}."
+    return f"Log loss: {nats(loss)} nats, {confidence(loss.low, loss.high, digits_of(loss))} ({bits})."
 
 
-def _base_rate(m: Measurement) -> str:
-    """What saying the base rate to every row would cost."""
-    clause = f"Always saying the base rate would cost {nats(m.uncertainty)}."
+def _skill(m: Measurement) -> str:
+    """How the loss compares with the baseline."""
+    clause = f"The baseline, always predicting the base rate {nats(m.base_rate)}, has {nats(m.uncertainty)} nats"
     if math.isnan(m.skill):
-        return f"{clause} All labels are alike, so that there is nothing to know."
+        return f"{clause}; the skill score is not defined ({m.skill.reason})."
+    if math.isinf(m.skill):
+        return f"{clause}: these predictions are worse."
+    ends = ""
+    if m.skill.has_interval:
+        ends = f" ({confidence(100 * m.skill.low, 100 * m.skill.high, 1)}%)"
+    worse = ""
     if m.skill < 0:
-        is_sure = math.isinf(m.skill) or (m.skill.has_interval and m.skill.high < 0)
-        clause += f" That is less: these predictions are worse than none{'' if is_sure else ', if only by chance'}."
-    return clause
+        is_significant = m.skill.has_interval and m.skill.high < 0
+        worse = f", worse than the baseline{'' if is_significant else ', not significantly'}"
+    return f"{clause}: the skill score is {percent(m.skill, 1)}{ends}{worse}."
 
 
 def _miscalibration(m: Measurement) -> str:
-    """The part of it that better words for the same knowledge would save, against chance."""
-    found = m.miscalibration
-    if math.isinf(found):
-        return "All beyond what the predictions know is miscalibration: infinite, too."
-    bins = miscalibration_range(found)
-    size = f"Of it {bins.removesuffix(' (bins)')}" if bins.startswith("between") else nats(found)
-    return f"{size} is miscalibration; {verdict(m)}"
+    """The miscalibration against its null distribution."""
+    part = m.miscalibration
+    if math.isinf(part):
+        return "The miscalibration is infinite, too."
+    size = miscalibration_range(part) or nats(part)
+    if math.isnan(part.expected_if_calibrated):
+        why = f"its null distribution is not available: {part.expected_if_calibrated_reason}"
+        return f"The miscalibration is {size}; {why}."
+    expected = f"{significant(part.expected_if_calibrated, 2)} is expected if perfectly calibrated"
+    return f"The miscalibration is {size}; {expected} ({verdict_text(part)}, {p_text(part.p_value)})."
 
 
-def _promise(m: Measurement) -> str:
-    """What was said and happened, and what the predictions promised to cost."""
-    clause = f"On average {fixed(m.mean_proba, 4)} was said and {fixed(m.base_rate, 4)} happened."
+def _calibration(m: Measurement) -> str:
+    """Mean prediction and event rate, slope, and expected loss."""
+    clause = f"Mean predicted {nats(m.mean_proba)}, observed {nats(m.base_rate)}."
     if confidence_text(m):
-        clause += (
-            f" By the slope of their log-odds the predictions are {confidence_text(m)}: {fixed(m.slope, 3)}, not 1."
-        )
-    promised = f"The predictions promised to cost {nats(m.expected_log_loss)}"
-    if math.isinf(m.log_loss_minus_expected):
-        return f"{clause} {promised}; the truth cost infinitely more."
-    more = "more" if m.log_loss_minus_expected > 0 else "less"
-    gap = f"{promised}; the truth cost {nats(abs(m.log_loss_minus_expected))} {more}"
-    if math.isnan(m.expected_z):
-        return f"{clause} {gap}."
-    return f"{clause} {gap}, which is {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})."
+        ends = confidence(m.slope.low, m.slope.high, 3)
+        clause += f" The predictions are {confidence_text(m)}: calibration slope {fixed(m.slope, 3)}, {ends}."
+    return f"{clause} Expected loss (mean predictive entropy) {nats(m.expected_log_loss)}: {expectation(m)}."
 
 
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
-    rows = [["", "", "95 %", ""]]
-    for row in (*loss_rows(m), *parts_rows(m), *forecast_rows(m)):
-        name, value, between, clause = (cell.strip() for cell in row)
-        # What is no figure but words stands where words run on.
-        rows.append([name, "", value, clause] if len(value) > LONGEST_FIGURE else [name, value, between, clause])
+    rows = [["", "", "95% CI", ""]]
+    rows += [[cell.strip() for cell in row] for row in (*loss_rows(m), *parts_rows(m), *calibration_rows(m))]
     return rows, "lrll"
 
 
 def sections(m: Measurement) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("Figures", page.table(*main_table(m), label="Figures"))]
-    lines = [["where", "predicted", "was", "nats"]]
-    for row in m.summary.largest_losses.rows[:20]:
-        lines.append([row.where(m.source), fixed(row.predicted, 4), f"{row.observed:g}", fixed(row.log_loss, 3)])
-    found.append(("Costliest rows", page.table(lines, label="Costliest rows")))
+    parts = [("Figures", page.table(*main_table(m), label="Figures"))]
     if m.by:
-        found.append(("Groups", _groups(m)))
-    c = calibrate(m)
-    repair = page.paragraph(advice(c, "")) + "\n" + page.table(*of_calibration.main_table(c), label="Maps")
-    return [*found, ("Can it be repaired?", repair)]
+        parts.append(("Groups", _groups(m)))
+    rows = [["row", "predicted", "observed", "log loss (nats)"]]
+    for row in m.summary.largest_losses.rows[:N_LISTED]:
+        rows.append([row.where(m.source), nats(row.predicted), f"{row.observed:.4g}", fixed(row.log_loss, 3)])
+    parts.append(("Largest losses", page.table(rows, label="Largest losses")))
+    return [*parts, ("Recalibration", page.table(*of_calibration.main_table(calibrate(m)), label="Recalibration"))]
 
 
 def _groups(m: Measurement) -> str:
-    """What each group costs; of several columns first what each of them makes."""
+    """The table of groups; of several columns first that of each column."""
     if m.groups is None or m.has_too_many_groups:
-        return page.paragraph("There are more than 4,096 groups: none is kept. Name those that matter: groups=[…].")
-    wanted = [(m.margin(name), (name,)) for name in m.by] if len(m.by) > 1 else []
-    shown = []
-    for groups, by in [*wanted, (m.groups, m.by)]:
-        shown.append(page.table(*group_table(groups, by, MOST_LISTED), caption="By " + ", ".join(by)))
+        return page.paragraph(capital(too_many_groups(m.by)))
+    tables = [(m.margin(name), (name,)) for name in m.by] if len(m.by) > 1 else []
+    parts = []
+    for groups, by in [*tables, (m.groups, m.by)]:
+        parts.append(page.table(*group_table(groups, by, MOST_LISTED), caption="By " + ", ".join(by)))
         if len(groups) > MOST_LISTED:
-            shown.append(
-                page.paragraph(f"The {MOST_LISTED} of {count(len(groups))} groups that add most to the loss, or least.")
-            )
-    shown += [page.paragraph(remark[0].upper() + remark[1:] + ".") for remark in remarks_of_groups(m.groups)]
-    return "\n".join(shown)
+            parts.append(page.paragraph(f"{MOST_LISTED} of {count(len(groups))} groups, by size of contribution."))
+    remarks = [*columns_of_groups(m.groups), *remarks_of_groups(m.groups)]
+    return "\n".join([*parts, *(page.paragraph(f"{capital(remark)}.") for remark in remarks)])
 
 
 def remarks(m: Measurement) -> str:
-    """How exact it is, and what its words mean."""
-    kept = (
-        f"All {counted(m.n_scores, 'distinct prediction')} were kept: every figure is exact."
-        if m.is_exact
-        else f"Predictions were put into {counted(m.n_scores, 'bin')}: loss and rates are exact, the parts are bounded."
+    """How exact the figures are, and what their names mean."""
+    kept = f"All {counted(m.n_scores, 'distinct prediction')} are kept: every figure is exact."
+    if not m.is_exact:
+        kept = (
+            f"Predictions are in {counted(m.n_scores, 'bin')}: log loss and rates are exact, discrimination and "
+            "miscalibration have certified bounds."
+        )
+    return page.paragraphs(
+        [
+            f"{kept} Nothing is clipped.",
+            "The loss of a row is −log of the probability of the observed class, in nats (natural logarithm); 1 nat is "
+            "1.4427 bits.",
+            "Log loss = uncertainty (entropy of the base rate) − discrimination (uncertainty less the log loss after "
+            "isotonic recalibration) + miscalibration (log loss less that after isotonic recalibration). This "
+            "decomposition (CORP) assumes that the true event rate rises with the predicted probability; where it "
+            "falls, miscalibration is counted as lack of discrimination.",
+        ]
     )
-    clause = [
-        f"{kept} Nothing was clipped.",
-        "Losses are −log of the probability given to what happened, natural logarithms, in nats per row; "
-        "1 bit is 0.6931 nats. "
-        "Log loss = uncertainty (the entropy of the base rate) − discrimination (what the predictions know) + "
-        "miscalibration (what they get wrong about it: the loss that an isotonic recalibration of the same predictions "
-        "would save). Intervals hold 95 %.",
-    ]
-    return page.paragraphs(clause)

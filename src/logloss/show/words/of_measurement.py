@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
 from logloss.answers.estimate import Estimate, Z
 from logloss.inference.cautions import FEWEST_CLUSTERS
@@ -19,6 +20,7 @@ from logloss.text import (
     fixed,
     interval,
     listed,
+    percent,
     printable,
     printable_lines,
     significant,
@@ -35,326 +37,382 @@ if TYPE_CHECKING:
 
 N_LARGEST_SHOWN = 3
 N_GROUPS_SHOWN = 20
-# From this width of what is certain of it, over its value, the miscalibration is written as a range.
+# Where bins leave more of the miscalibration open than this, over its value, both bounds are written.
 WIDE = 0.25
+# Below, four digits after the point are too few.
+SMALL = 1e-3
+# A longer clause with no interval before it begins in the column of intervals.
+LONG_CLAUSE = 50
+# A value that is one number, perhaps with its unit: its digits stand below those of others.
+NUMBER = re.compile(rf"({MINUS}?)([\d,]+)(\.\d+)?(%| nats)?")
 
 
 def text_of(m: Measurement) -> str:
     """The whole measurement."""
-    tables = [loss_rows(m), parts_rows(m), forecast_rows(m)]
-    lines = aligned([row for rows in tables for row in rows])
+    tables = [
+        ("", loss_rows(m)),
+        ("decomposition (isotonic, CORP)", parts_rows(m)),
+        ("calibration", calibration_rows(m)),
+        ("", largest_losses_rows(m)),
+    ]
+    lines = aligned([row for _, rows in tables for row in rows])
     paragraphs = [[header(m)]]
-    for rows in tables:
-        paragraphs.append(lines[: len(rows)])
+    for title, rows in tables:
+        paragraphs.append([*([title] if title and rows else []), *lines[: len(rows)]])
         lines = lines[len(rows) :]
-    paragraphs.append(caution_lines(m.cautions))
-    paragraphs.append(largest_losses_lines(m))
+    paragraphs.insert(-1, caution_lines(m.cautions))
     if m.by:
         paragraphs += group_paragraphs(m)
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
 def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of four cells in one layout, so that figures stand below each other; a last cell may be as long as it is."""
-    widths = [max(len(row[j]) for row in rows if any(row[j + 1 :])) for j in range(3)]
-    return [
-        "   ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
-    ]
+    """Rows of name, value, interval and clause as lines in one layout."""
+    numbers = [NUMBER.fullmatch(row[1]) for row in rows]
+    whole = max((len(found[2]) for found in numbers if found), default=1)
+    cells = []
+    for (name, value, ends, clause), found in zip(rows, numbers, strict=True):
+        space = " " * (whole - len(found[2])) if found else ""
+        # A sign stands in the gap before the column.
+        value = f"{space}{value}" if found and found[1] else f" {space}{value}"
+        if ends or len(clause) <= LONG_CLAUSE:
+            cells.append([name, value, f"95% CI {ends}" if ends else "", clause])
+        else:
+            cells.append([name, value, clause, ""])
+    widths = [max(len(row[j]) for row in cells if any(row[j + 1 :])) for j in range(3)]
+    return [f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}   {row[2]:{widths[2]}}   {row[3]}".rstrip() for row in cells]
 
 
 def header(m: Measurement) -> str:
-    """How many rows of what, what counts as positive, what intervals mean."""
-    is_shifted = m.negatives_kept != 1
-    shift = [f"log-odds shifted: {m.negatives_kept:g} of the negatives kept in training"] if is_shifted else []
-    return header_of_rows(m, "left out", shift)
+    """How many rows of what, the share of positives, and what intervals assume."""
+    first, *more = header_lines(m, "dropped", shift(m))
+    return f"{first}; {more[0]}" if len(more) == 1 else f"{first}\n{' · '.join(more)}"
 
 
 def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> str:
-    """The rows of an answer. left_out: what became of those in which something is missing."""
-    of = f" of {printable(answer.source, LONGEST_NAMED)}" if answer.source else ""
-    clause = [f"{counted(answer.n_rows, 'row')}{of}", f"positive: {printable(answer.positive, LONGEST_NAMED)}"]
+    """The same of any answer, on one line. left_out: what became of rows with missing values."""
+    return " · ".join(header_lines(answer, left_out, more))
+
+
+def header_lines(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> list[str]:
+    """The rows of an answer, then what is special about them, and last what intervals assume."""
+    of = f"{printable(answer.source, LONGEST_NAMED)}: " if answer.source else ""
+    positive = f"{significant(100 * answer.base_rate, 3)}% positive ({printable(answer.positive, LONGEST_NAMED)})"
+    lines = [f"{of}{counted(answer.n_rows, 'row')}, {positive}"]
     if answer.n_dropped:
-        clause.append(f"{counted(answer.n_dropped, 'row')} {left_out}: something missing")
+        lines.append(f"{counted(answer.n_dropped, 'row')} {left_out} (missing values)")
     if answer.has_weights:
-        clause.append(f"weights sum to {significant(answer.sum_weight, 6)}")
+        lines.append(f"weights sum to {significant(answer.sum_weight, 6)}")
     if answer.has_counts:
-        clause.append("counts as repeated rows")
-    clause += more
+        lines.append("counts repeat rows")
+    lines += more
     if answer.is_soft:
-        clause.append("soft labels")
+        lines.append("soft labels")
     if answer.folds is not None:
-        clause.append(answer.folds.text)
-    independent = "rows independent"
-    if answer.cluster:
-        kind = "bucket" if answer.has_buckets else "cluster"
-        of_what = ", ".join(printable(name) for name in answer.cluster)
-        independent = f"{counted(answer.n_clusters, kind)} of {of_what} independent"
-        if answer.n_clusters - answer.effective_clusters > 0.05:
-            independent += f" ({effective_count(answer.effective_clusters)})"
-    return " · ".join([*clause, f"intervals: 95 %, {independent}"])
+        lines.append(answer.folds.text)
+    return [*lines, f"CIs assume independent {_observations(answer)}"]
+
+
+def _observations(answer: Measurement | Comparison) -> str:
+    """`rows`, or `clusters (30 of user, effective number 16.2)`."""
+    if not answer.cluster:
+        return "rows"
+    kind = "buckets of clusters" if answer.has_buckets else "clusters"
+    clause = f"{count(answer.n_clusters)} of {', '.join(printable(name) for name in answer.cluster)}"
+    if answer.n_clusters - answer.effective_clusters > 0.05:
+        clause += f", effective number {effective_count(answer.effective_clusters).removesuffix(' effective')}"
+    return f"{kind} ({clause})"
+
+
+def shift(m: Measurement) -> list[str]:
+    """How forecasts were corrected for what training left out."""
+    is_shifted = m.negatives_kept != 1
+    return [f"log-odds shifted: training kept {m.negatives_kept:g} of the negatives"] if is_shifted else []
+
+
+def nats(value: float) -> str:
+    """A loss or a rate with four digits after the point, a small one with three of its own."""
+    return fixed(value, digits_of(value))
+
+
+def digits_of(value: float) -> int:
+    """How many digits after the point a value of this size needs."""
+    is_small = 0 < abs(value) < SMALL
+    return min(2 - math.floor(math.log10(abs(value))), 12) if is_small else 4
+
+
+def row_of(name: str, estimate: Estimate, clause: str, digits: int, unit: str = "") -> list[str]:
+    """An estimate with its interval, or with the reason why it has none after its clause."""
+    value, ends = f"{fixed(estimate, digits)}{unit}", ends_of(estimate, digits)
+    why = f"no CI: {estimate.reason}" if not ends and estimate.reason else ""
+    return [name, value, ends, "; ".join(filter(None, (clause, why)))]
+
+
+def ends_of(estimate: Estimate, digits: int) -> str:
+    """The interval of an estimate; "" where there is none."""
+    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else ""
 
 
 def loss_rows(m: Measurement) -> list[list[str]]:
-    """The loss, what the base rate alone would cost, and the skill."""
-    bits = f"{fixed(m.log_loss / NATS_PER_BIT, 4)} bits"
-    if m.n_infinite:
-        was = "was" if m.n_infinite == 1 else "were"
-        rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')} {was}"
-        them = "it" if m.n_infinite == 1 else "them"
-        is_some = not math.isnan(m.log_loss_where_finite)
-        without = f"; {fixed(m.log_loss_where_finite, 4)} without {them}" if is_some else ""
-        first = ["log loss", "inf", f"{rows} given probability 0 (first: {m.first_infinite}){without}", ""]
-    else:
-        first = ["log loss", f"{fixed(m.log_loss, 4)} nats", shown(m.log_loss, 4), bits]
-    clause = f"the loss of saying {fixed(m.base_rate, 4)} to every row"
-    base = ["base rate alone", fixed(m.uncertainty, 4), shown(m.uncertainty, 4), clause]
+    """The loss, that of the baseline, the skill score and the AUC."""
+    rate = f"always predicting the base rate, {nats(m.base_rate)}"
+    rows = [*_log_loss_rows(m), row_of("baseline", m.uncertainty, rate, digits_of(m.uncertainty))]
     if math.isnan(m.skill):
-        skill = ["skill", "not defined", "", m.skill.reason]
+        rows.append(["skill score", "not defined", "", m.skill.reason])
     else:
-        spread = m.skill.reason
-        if m.skill.has_interval:
-            spread = interval(100 * m.skill.low, 100 * m.skill.high, 1)
-        share = f"{fixed(100 * m.skill, 1):>4} %" if math.isfinite(m.skill) else fixed(m.skill, 1)
-        skill = ["skill", share, spread, "the share of that which is saved"]
-    return [first, base, skill]
+        share = percent(m.skill, 1) if math.isfinite(m.skill) else fixed(m.skill, 1)
+        ends = f"{interval(100 * m.skill.low, 100 * m.skill.high, 1)}%" if m.skill.has_interval else ""
+        worse = "worse than the baseline" if m.skill < 0 else "1 − log loss / baseline"
+        rows.append(["skill score", share, ends, f"{worse} (D², McFadden's pseudo-R²)"])
+    if math.isnan(m.auc):
+        return [*rows, ["AUC", "not defined", "", m.auc.reason]]
+    return [*rows, row_of("AUC", m.auc, "P(a positive row scores above a negative one)", 4)]
+
+
+def _log_loss_rows(m: Measurement) -> list[list[str]]:
+    """The loss; where it is infinite, that of the other rows, too."""
+    if not m.n_infinite:
+        bits = f"({nats(m.log_loss / NATS_PER_BIT)} bits)"
+        return [row_of("log loss", m.log_loss, bits, digits_of(m.log_loss), " nats")]
+    has, them = ("has", "it") if m.n_infinite == 1 else ("have", "them")
+    rows = f"{count(m.n_infinite)} of {counted(m.n_rows, 'row')} {has} probability 0 for the observed class"
+    is_some = not math.isnan(m.log_loss_where_finite)
+    rest = nats(m.log_loss_where_finite) if is_some else "not defined"
+    return [["log loss", "inf", "", rows], [f"  without {them}", rest, "", f"the first is {m.first_infinite}"]]
 
 
 def parts_rows(m: Measurement) -> list[list[str]]:
-    """The three parts of the loss, and what chance alone would show of the last."""
-    found = m.miscalibration
-    parts = [m.uncertainty, -m.discrimination, found]
+    """The three parts of the loss, the null distribution of the last, and what is left without overfitting."""
+    part = m.miscalibration
+    members = [m.uncertainty, -m.discrimination, part]
     digits = 5
     if math.isfinite(m.log_loss):
-        digits = adding_digits(m.log_loss, parts, least=5)
+        digits = adding_digits(m.log_loss, members, least=5)
     rows = [
-        ["  uncertainty", fixed(m.uncertainty, digits), "", "what the base rate leaves open"],
-        [f"{MINUS} discrimination", fixed(m.discrimination, digits), "", "what the predictions know"],
-        ["+ miscalibration", fixed(found, digits), miscalibration_range(found), "what they get wrong about it"],
+        ["  uncertainty", fixed(m.uncertainty, digits), "", "entropy of the base rate (the baseline)"],
+        [f"{MINUS} discrimination", fixed(m.discrimination, digits), "", "also called resolution; higher is better"],
+        ["+ miscalibration", fixed(part, digits), "", _miscalibration_clause(m)],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    return rows + null_distribution_rows(m) + excess_rows(m)
+    return [*rows, *null_distribution_rows(m), *excess_rows(m)]
 
 
-def miscalibration_range(found: Any) -> str:
-    """What is certain of it where bins leave too much open."""
-    if math.isfinite(found) and found.highest - found.lowest > WIDE * found:
-        return f"between {significant(found.lowest, 3)} and {significant(found.highest, 3)} (bins)"
+def _miscalibration_clause(m: Measurement) -> str:
+    """Its bounds where bins leave much of it open; whether it is significant."""
+    part, clauses = m.miscalibration, [miscalibration_range(m.miscalibration)]
+    if not math.isnan(part.expected_if_calibrated):
+        not_ = "" if part.is_significant else "not "
+        clauses.append(f"{not_}significantly above the null mean ({p_text(part.p_value)})")
+    return "; ".join(filter(None, clauses))
+
+
+def miscalibration_range(part: Miscalibration) -> str:
+    """The bounds of it where bins leave much of it open; else ""."""
+    if math.isfinite(part) and part.highest - part.lowest > WIDE * part:
+        return f"between {significant(part.lowest, 3)} and {significant(part.highest, 3)} (bins)"
     return ""
 
 
 def null_distribution_rows(m: Measurement) -> list[list[str]]:
-    """What calibrated forecasters with the same predictions show."""
-    found = m.miscalibration
-    if math.isnan(found.expected_if_calibrated):
-        return [["  by chance alone", "", "not available", found.expected_if_calibrated_reason]]
-    who = f"a calibrated forecaster, {counted(m.n_rows, 'row')}"
-    digits = 4 if found.expected_if_calibrated >= 1e-3 else 6
-    high = f"95 of 100 below {fixed(found.quantile_95_if_calibrated, digits)}"
-    high = "over all outcomes" if math.isnan(found.quantile_95_if_calibrated) else high
-    clause = f"{who}: {p_text(found.p_value)}, {verdict_text(found)}"
-    return [["  by chance alone", fixed(found.expected_if_calibrated, digits), high, clause]]
+    """What perfectly calibrated predictions of these values show."""
+    part = m.miscalibration
+    if math.isnan(part.expected_if_calibrated):
+        return [["  null mean", "", "", f"not available: {part.expected_if_calibrated_reason}"]]
+    digits = max(digits_of(part.expected_if_calibrated), 6) if 0 < part.expected_if_calibrated < SMALL else 4
+    high = f"95th percentile {fixed(part.quantile_95_if_calibrated, digits)}"
+    high = "over all outcomes" if math.isnan(part.quantile_95_if_calibrated) else high
+    return [["  null mean", fixed(part.expected_if_calibrated, digits), "", f"if perfectly calibrated; {high}"]]
 
 
-def verdict_text(found: Miscalibration) -> str:
-    """What a miscalibration calls for, where it is known what chance would show: one verdict for all texts."""
-    if not found.is_significant:
-        return "no more than chance"
-    if found.is_worth_recalibrating:
-        return "worth repairing"
-    return "more than chance, if little" if found.excess.has_interval else "more than chance"
+def verdict_text(part: Miscalibration) -> str:
+    """Whether a miscalibration is significant, where its null distribution is known: one verdict for all texts."""
+    if not part.is_significant:
+        return "not significant"
+    if part.is_worth_recalibrating:
+        return "significant, worth recalibrating"
+    return "significant, but small" if part.excess.has_interval else "significant"
 
 
 def excess_rows(m: Measurement) -> list[list[str]]:
     """Discrimination and miscalibration without what the isotonic fit overfits, where they have an interval."""
-    parts = [("discrimination", m.discrimination), ("miscalibration", m.miscalibration)]
     rows = []
-    for name, part in parts:
+    for name, part in (("discrimination", m.discrimination), ("miscalibration", m.miscalibration)):
         if part.excess.has_interval:
-            digits = 4 if abs(part.excess) >= 1e-3 else 6
-            clause = f"without {significant(part.overfitting, 2)} of overfitting"
-            rows.append([f"  excess {name}", fixed(part.excess, digits), shown(part.excess, digits), clause])
+            clause = f"after subtracting {significant(part.overfitting, 2)} of overfitting"
+            rows.append(row_of(f"  excess {name}", part.excess, clause, 4 if abs(part.excess) >= SMALL else 6))
     return rows
 
 
 def p_text(p_value: float) -> str:
-    """`p = 0.753`, `p < 0.005`: of 200 draws no less can be said."""
+    """`p = 0.753`, `p < 0.005`: 200 draws show no less."""
     least = 1 / 201
     if p_value <= least:
         return "p < 0.005"
     return f"p = {fixed(p_value, 3 if p_value < 0.995 else 2)}"
 
 
-def forecast_rows(m: Measurement) -> list[list[str]]:
-    """What was said on average, what that promised, and how well it tells 1 from 0."""
-    observed = f"what happened ({fixed(m.base_rate, 4)})"
-    times = f"{fixed(m.ratio, 3)} × {observed}" if m.base_rate else "nothing happened: no row is positive"
-    auc = ["AUC", "not defined", m.auc.reason, ""]
-    if not math.isnan(m.auc):
-        auc = ["AUC", fixed(m.auc, 4), shown(m.auc, 4), ""]
-    rows = [
-        ["said on average", fixed(m.mean_proba, 4), times, ""],
-        ["expected of itself", fixed(m.expected_log_loss, 4), expectation(m), ""],
-        auc,
-        ["scores", line_text(m), "", ""],
-    ]
+def calibration_rows(m: Measurement) -> list[list[str]]:
+    """Mean prediction and event rate, calibration slope and intercept, expected loss; rows without a label."""
+    ratio = f"ratio {fixed(m.ratio, 3)}" if m.base_rate else "no row is positive"
+    rows = [["  mean predicted", nats(m.mean_proba), "", f"observed {nats(m.base_rate)}, {ratio}"], *line_rows(m)]
+    rows.append(["  expected loss", nats(m.expected_log_loss), "", f"mean predictive entropy; {expectation(m)}"])
     if m.n_unlabelled:
-        late = f"said {fixed(m.unlabelled_mean_proba, 4)} on average, expected log loss "
-        late += fixed(m.unlabelled_expected_log_loss, 4)
-        rows.append(["not known yet", f"{counted(m.n_unlabelled, 'row')} without a label: {late}", "", ""])
+        late = f"label not known yet; mean predicted {nats(m.unlabelled_mean_proba)}, expected loss "
+        rows.append(["  unlabelled", counted(m.n_unlabelled, "row"), "", late + nats(m.unlabelled_expected_log_loss)])
     return rows
 
 
-def line_text(m: Measurement) -> str:
-    """Slope and intercept of the labels' log-odds on those of the forecasts."""
+def line_rows(m: Measurement) -> list[list[str]]:
+    """Calibration slope and intercept: the logistic regression of the labels on the log-odds of the predictions."""
     if math.isnan(m.slope):
-        return f"no slope: {m.slope.reason}"
-    slope, intercept = (
-        f"{fixed(each, 3)} {interval(each.low, each.high, 3)}" if each.has_interval else fixed(each, 3)
-        for each in (m.slope, m.intercept)
-    )
-    slope += f" ({confidence_text(m)})" if confidence_text(m) else ""
-    apart = f" ({m.slope.reason})" if m.slope.has_interval and m.slope.reason else ""
-    return f"slope {slope}, intercept {intercept}; calibrated: 1 and 0{apart}"
+        return [["  slope", "not defined", "", m.slope.reason]]
+    verdict = {"overconfident": "below 1: overconfident", "underconfident": "above 1: underconfident"}
+    slope = "; ".join(filter(None, ("1 if calibrated", verdict.get(confidence_text(m), ""))))
+    rows = [row_of("  slope", m.slope, slope, 3), row_of("  intercept", m.intercept, "0 if calibrated", 3)]
+    if m.slope.has_interval and m.slope.reason:
+        rows[1][3] += f"; {m.slope.reason}"
+    return rows
 
 
 def confidence_text(m: Measurement) -> str:
-    """Whether the forecasts are too far from the base rate, or too near: where the interval of the slope excludes 1."""
-    # Not from the loss against the entropy of the forecasts: a shift alone moves that either way. Of too few clusters,
-    # whose intervals cannot be trusted, nothing is said.
+    """`overconfident` or `underconfident` where the interval of the slope excludes 1; else ""."""
+    # Not from the loss against the entropy of the forecasts: a shift alone moves that either way. Not of too few
+    # clusters, whose intervals cannot be trusted.
     if m.effective_clusters < FEWEST_CLUSTERS:
         return ""
-    return "over-confident" if m.slope.high < 1 else "under-confident" if m.slope.low > 1 else ""
+    return "overconfident" if m.slope.high < 1 else "underconfident" if m.slope.low > 1 else ""
 
 
 def expectation(m: Measurement) -> str:
-    """What the promise and the truth say together."""
+    """How the observed loss compares with the expected one."""
     if math.isinf(m.log_loss_minus_expected):
-        return "the truth cost infinitely more"
-    gap = significant(abs(m.log_loss_minus_expected), 3)
-    more = "more" if m.log_loss_minus_expected > 0 else "less"
-    if math.isnan(m.expected_z):
-        return f"the truth cost {gap} {more} ({m.expected_reason})"
-    return f"the truth cost {gap} {more}: {within_or_more(m)} chance (z = {fixed(m.expected_z, 1)})"
-
-
-def within_or_more(m: Measurement) -> str:
-    """Whether the loss strays from the entropy of the predictions by more than chance lets it."""
-    return "within" if abs(m.expected_z) < Z else "more than"
+        return "the observed loss is infinite"
+    if abs(m.expected_z) < Z:
+        return f"consistent with the observed loss (z = {fixed(m.expected_z, 1)})"
+    more = "higher" if m.log_loss_minus_expected > 0 else "lower"
+    why = f"no z: {m.expected_z_reason}" if math.isnan(m.expected_z) else f"z = {fixed(m.expected_z, 1)}"
+    return f"the observed loss is {nats(abs(m.log_loss_minus_expected))} {more} ({why})"
 
 
 def caution_lines(cautions: Sequence[str]) -> list[str]:
-    """What is to be borne in mind of the intervals."""
+    """Why intervals may not hold."""
     return [f"caution: {each}" for each in cautions]
 
 
-def largest_losses_lines(m: Measurement) -> list[str]:
-    """The rows that cost most, and how much of the loss the costliest tenth bears."""
-    rows = []
+def largest_losses_rows(m: Measurement) -> list[list[str]]:
+    """The rows of the largest losses, and the share of the loss that the top tenth of rows makes."""
+    cells = []
     for number, row in enumerate(m.summary.largest_losses.rows[:N_LARGEST_SHOWN]):
+        # Numbers stand below each other, and lines beside them.
         where, _, of = printable(row.shown(m.source), LONGEST_NAMED).partition(" ")
         if not row.place.is_numbered:
             where, of = printable(row.shown(row.name), LONGEST_NAMED), ""
-        name, unit = ("costliest rows", " nats") if number == 0 else ("", "     ")
-        rows.append(
-            [
-                name,
-                where,
-                of,
-                f"said {fixed(row.predicted, 4)}, was {row.observed:g}",
-                f"{fixed(row.log_loss, 3)}{unit}",
-            ]
-        )
-    first = columns([row[:2] for row in rows], "lr", gap="   ")
-    last = columns([row[2:] for row in rows], "llr", gap="   ")
-    lines = [f"{start} {end}".rstrip() for start, end in zip(first, last, strict=True)]
+        prediction = f"predicted {nats(row.predicted)}, observed {row.observed:.4g}"
+        cells.append([where, of, prediction, f"{fixed(row.log_loss, 3)}{' nats' if number == 0 else ''}"])
+    word = "row " if any(row.place.is_numbered for row in m.summary.largest_losses.rows[:1]) else ""
+    first = columns([row[:2] for row in cells], "rl" if word else "ll", gap=" ")
+    lines = columns([[word + where, *row[2:]] for where, row in zip(first, cells, strict=True)], "lll", gap="   ")
     if m.n_rows >= 10 and not math.isnan(m.loss_share_of_top_10_percent):
-        share = fixed(100 * m.loss_share_of_top_10_percent, 0)
-        lines.append(" " * (len("costliest rows") + 3) + f"the costliest 10 % of rows pay {share} % of the loss")
-    return lines
+        lines.append(f"the top 10% of rows account for {percent(m.loss_share_of_top_10_percent, 0)} of the loss")
+    return [["largest losses" if number == 0 else "", line, "", ""] for number, line in enumerate(lines)]
 
 
 def group_paragraphs(m: Measurement) -> list[list[str]]:
-    """What each group costs; of several columns first what each of them makes."""
-    if m.has_too_many_groups:
-        by = listed([printable(name) for name in m.by])
-        return [[f"more than 4,096 groups of {by}: none is kept. Name those that matter: groups=[…]."]]
-    paragraphs = []
-    if len(m.by) > 1:
-        paragraphs = [group_lines(m.margin(name), (name,)) for name in m.by]
-    return paragraphs if m.groups is None else [*paragraphs, group_lines(m.groups, m.by)]
+    """The table of groups, of several columns first that of each column; then what its columns are."""
+    if m.groups is None or m.has_too_many_groups:
+        return [[too_many_groups(m.by)]]
+    margins = [group_lines(m.margin(name), (name,)) for name in m.by] if len(m.by) > 1 else []
+    return [*margins, group_lines(m.groups, m.by), columns_of_groups(m.groups)]
+
+
+def too_many_groups(by: Sequence[str]) -> str:
+    """Why there is no table of groups, and how to have one."""
+    names = listed([printable(name) for name in by])
+    return f"more than 4,096 groups of {names}: none is kept. Choose some with groups=[…]."
 
 
 def group_lines(groups: SmallTable, by: tuple[str, ...]) -> list[str]:
     """A table of groups as lines."""
-    found = columns(*group_table(groups, by, N_GROUPS_SHOWN))
+    lines = columns(*group_table(groups, by, N_GROUPS_SHOWN))
     if len(groups) > N_GROUPS_SHOWN:
-        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `groups`")
-    found += remarks_of_groups(groups)
-    return found
+        lines.append(f"… {N_GROUPS_SHOWN} of {count(len(groups))} groups, by size of contribution; all are in `groups`")
+    return lines + remarks_of_groups(groups)
+
+
+def columns_of_groups(groups: SmallTable) -> list[str]:
+    """What the columns of a table of groups are."""
+    lines = ["contribution: share of the rows × (log loss of the group − log loss of all rows)"]
+    if has_null_distribution(groups):
+        lines.append("expected: mean miscalibration if perfectly calibrated (null mean); p: as much or more if so")
+    return lines
 
 
 def remarks_of_groups(groups: SmallTable) -> list[str]:
-    """What the table does not say of itself: why there is no chance level, how clusters were counted."""
-    found = []
+    """Why some groups have no figures, or intervals that may not hold; how clusters were counted."""
+    remarks = []
     n_few = sum(map(bool, groups["caution"])) if "caution" in groups.column_names else 0
     if n_few:
-        few = "too few effective rows, or too few of the rarer class"
-        found.append(f"caution: intervals of {counted(n_few, 'group')} may be too narrow: {few}")
+        few = "few effective rows, or few of the rarer class"
+        remarks.append(f"caution: intervals of {counted(n_few, 'group')} may be too narrow: {few}")
     if "effective_clusters" in groups.column_names:
-        found.append("clusters: their effective number, as many of equal weight; intervals count clusters, not rows")
+        remarks.append("clusters: their effective number, (Σw)² / Σw²; intervals assume independent clusters")
     if "expected_if_calibrated_reason" in groups.column_names:
         reasons = listed(list(dict.fromkeys(filter(None, groups["expected_if_calibrated_reason"]))))
-        found += [f"no chance level of groups: {reasons}"] if reasons and not has_null_distribution(groups) else []
-    return found
+        if reasons and not has_null_distribution(groups):
+            remarks.append(f"null distribution of groups not available: {reasons}")
+    return remarks
 
 
 def has_null_distribution(groups: SmallTable) -> bool:
-    """Whether of any group is known what chance alone would show."""
+    """Whether the null distribution of any group is known."""
     return "expected_if_calibrated_nats" in groups.column_names and not all(
         map(math.isnan, groups["expected_if_calibrated_nats"])
     )
 
 
 def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
-    """A table of groups, of many those that add most, and how its columns are aligned."""
+    """A table of groups, of many those with the largest contributions, and how its columns are aligned."""
     rows = list(groups)
     if len(rows) > most:
         rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:most]
     every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
-    with_null_distribution, of_clusters = (
-        has_null_distribution(groups),
-        [] if "effective_clusters" not in groups.column_names else ["clusters"],
-    )
-    head = [*(printable(name) for name in by), "rows", *of_clusters]
-    head += ["log loss", "[95 %]", "contribution", "base rate", "predicted", "ratio"]
-    head += [*(["miscalibration"] if has_parts else []), *(["(chance)", "p"] if with_null_distribution else [])]
-    lines = [head]
+    has_null, has_clusters = has_null_distribution(groups), "effective_clusters" in groups.column_names
+    reasons = [row["reason"] for row in rows]
+    head = [*(printable(name) for name in by), "rows", *(["clusters"] if has_clusters else [])]
+    head += ["log loss", "95% CI", "event rate", "predicted", "ratio", "contribution"]
+    head += [*(["miscalibration"] if has_parts else []), *(["expected", "p"] if has_null else [])]
+    lines = [[*head, "no CI"] if any(reasons) else head]
     for row in rows:
-        loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
+        loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"])
         cells = [group_value(row[name], every[name]) for name in by]
-        cells += [count(row["rows"]), *(decimal(row["effective_clusters"]) for _ in of_clusters)]
-        ends = shown(loss, 4) + (f" {loss.reason}" if loss.has_interval and loss.reason else "")
-        cells += [fixed(loss, 4), ends, fixed(row["contribution_nats"], 4)]
-        cells += [fixed(row["base_rate"], 4), fixed(row["mean_proba"], 4), fixed(row["ratio"], 2)]
+        cells += [count(row["rows"]), *([decimal(row["effective_clusters"])] if has_clusters else [])]
+        cells += [fixed(loss, 4), ends_of(loss, 4), nats(row["base_rate"]), nats(row["mean_proba"])]
+        cells += [fixed(row["ratio"], 2), signed(row["contribution_nats"], 4)]
         if has_parts:
             cells.append(fixed(row["miscalibration_nats"], 4))
-        if with_null_distribution:
-            expected = row["expected_if_calibrated_nats"]
-            p = "" if math.isnan(expected) else p_text(row["p_value"]).removeprefix("p ").removeprefix("= ")
-            cells += ["" if math.isnan(expected) else f"({fixed(expected, 4)})", p.replace("< ", "<")]
-        lines.append(cells)
-    align = "l" * len(by) + "r" * len(of_clusters) + "rrlrrrr" + "r" * has_parts + "rr" * with_null_distribution
-    return lines, align
+        if has_null:
+            cells += _null_cells(row["expected_if_calibrated_nats"], row["p_value"])
+        lines.append([*cells, row["reason"]] if any(reasons) else cells)
+    align = "l" * len(by) + "r" * (1 + has_clusters) + "rlrrrr" + "r" * has_parts + "rr" * has_null
+    return lines, align + "l" * any(reasons)
+
+
+def _null_cells(expected: float, p_value: float) -> list[str]:
+    """The null mean of a group and its p-value: `0.0037`, `<0.005`."""
+    if math.isnan(expected):
+        return ["", ""]
+    p = p_text(p_value).removeprefix("p ").removeprefix("= ")
+    return [fixed(expected, 4), p.replace("< ", "<")]
 
 
 def decimal(number: float) -> str:
     """An effective number with one decimal, never rounded up, as where it is named as too few."""
-    return "nan" if math.isnan(number) else fixed(math.floor(number * 10 + ROUNDING) / 10, 1)
+    return "nan" if math.isnan(number) else f"{math.floor(number * 10 + ROUNDING) / 10:,.1f}"
 
 
 def group_value(value: Value, others: Sequence[Value]) -> str:
-    """A value of a group, so that null, "", 1 and "1" can be told apart."""
+    """A value of a group, so that null, "", 1 and "1" differ in the text."""
     if value is None:
         return "null"
     if not isinstance(value, str):
@@ -366,7 +424,7 @@ def group_value(value: Value, others: Sequence[Value]) -> str:
 
 def shown(estimate: Estimate, digits: int) -> str:
     """The interval of an estimate, or why there is none."""
-    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else estimate.reason
+    return ends_of(estimate, digits) or estimate.reason
 
 
 def signed(value: float, digits: int) -> str:
