@@ -114,7 +114,7 @@ class Folded:
             options["order"] = np.arange(self.n_rows) * 4 * N_FOLDS // self.n_rows
         models = {"a": self.first, "b": self.second}
         found = logloss.compare(y, models, X=X, cv=N_FOLDS, leave_two_out=self.leave_two_out, **options)
-        change = ends(found.change)
+        change = ends(found.second_minus_first)
         told: Answers = {CAUTIONED: bool(found.cautions), **worth}
         if self.is_ordered:
             loss, difference = self._of_these_models(X, y, options["order"])

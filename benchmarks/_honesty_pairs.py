@@ -177,7 +177,11 @@ def moves_of_groups() -> list[Case]:
                 measured.append(logloss.measure(labels, y_logit=logits, by={"group": group}, **options))
                 worth.append(effective(labels, None, cluster if is_clustered else None))
             d = logloss.diff(*measured)
-            found: Answers = {"move": ends(d.log_loss), "mix": ends(d.mix), "within": ends(d.within)}
+            found: Answers = {
+                "move": ends(d.log_loss),
+                "mix": ends(d.composition_effect),
+                "within": ends(d.within_group_effect),
+            }
             found |= {key: min(each[key] for each in worth) for key in worth[0]}
             return found | {CAUTIONED: bool(d.cautions)}
 
