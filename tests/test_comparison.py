@@ -19,12 +19,13 @@ from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
-from logloss.answers.estimate import CONFIDENCE, student_quantile
+from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
 from logloss.comparison.power import simultaneous_level
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
+from logloss.show.words.of_comparison import ends_text
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -711,6 +712,26 @@ def test_few_positives_have_no_interval():
     found = logloss.compare([1, 0, 0, 1], {"a": [0.6, 0.3, 0.3, 0.7], "b": [0.5] * 4})
     assert found.delta.reason == "too few positives (2)"
     assert "(no CI: too few positives (2))." in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("low", "expected"),
+    [(-1.2e-5, "−0.00001–0.0060"), (-9.7e-7, "−0.000001–0.0060"), (0.0, "0.0000–0.0060"), (-0.002, "−0.0020–0.0060")],
+)
+def test_an_interval_that_includes_0_is_printed_with_the_sign_of_its_end(low, expected):
+    assert ends_text(Estimate(0.003, low, 0.006), 4) == expected
+
+
+def test_the_e_value_is_printed_only_where_the_interval_and_the_sequence_agree_with_it():
+    """Two long periods: the sequence is wide, and the paired interval of 2,000 rows is not."""
+    y, p, q = drawn(SEED, 2000)
+    wide = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000) // 1000)
+    assert wide.pair.is_significant
+    assert not wide.pair.sequential.confidence_sequence.low > 0
+    assert "e-value" not in repr(wide)
+    assert wide.to_dict()["log_e_value"] is not None
+    text = repr(logloss.compare(y, {"p": p, "q": np.full(2000, 0.5)}, order=np.arange(2000)))
+    assert "null hypothesis: p is better in no period; rejected at 5%" in text
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

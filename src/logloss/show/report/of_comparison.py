@@ -19,6 +19,7 @@ from logloss.show.words.of_comparison import (
     group_table,
     has_e_value,
     header,
+    needed,
     order_text,
     parts_rows,
     ranking_rows,
@@ -57,26 +58,25 @@ def headline(c: Comparison) -> tuple[str, str]:
 
 
 def sentences(c: Comparison) -> list[str]:
-    """The answer, what to do, and the baseline."""
+    """What to do, and the baseline."""
     base = f"Baseline: always predicting the base rate, {fixed(c.base_rate, 4)}, has a log loss of "
-    return [capital(sentence(c)), advice(c), f"{base}{fixed(float(entropy(c.base_rate)), 4)} nats per row."]
+    return [advice(c), f"{base}{fixed(float(entropy(c.base_rate)), 4)} nats per row."]
 
 
 def advice(c: Comparison) -> str:
-    """What to do."""
+    """What to do, without the figures of the headline."""
     pair = c.pair
     better, worse = printable(pair.better), printable(pair.worse)
-    if pair.is_identical:
-        return f"Use either {better} or {worse}."
-    if math.isnan(pair.delta):
-        return "Use neither as it is: both give probability 0 to classes that occur."
-    if math.isinf(pair.delta):
-        return f"Use {better}; {worse} gives probability 0 to classes that occur."
+    if pair.is_identical or not math.isfinite(pair.delta):
+        return capital(sentence(c))
+    lowest = f"{better} has the lowest log loss"
     if pair.simultaneous.reason:
-        return "Collect more data before choosing between the best two."
+        why = f"significance is not assessed: {pair.simultaneous.reason}"
+        return f"{lowest}, but {why}. Collect more data before choosing."
     if not pair.is_significant:
-        return "Choose between the best two by other criteria, or collect more rows first."
-    return f"Use {better}."
+        return f"Not significant: {lowest}, {worse} the second lowest{needed(c)}."
+    among = f"the second lowest of {len(c.names)}" if len(c.names) > 2 else "the other forecaster"
+    return f"Use {better}: its log loss is significantly lower than that of {worse}, {among}."
 
 
 def main_table(c: Comparison) -> tuple[list[list[str]], str]:

@@ -8,7 +8,7 @@ from logloss.difference import Difference
 from logloss.measurement import Measurement
 from logloss.show import page
 from logloss.show.words.of_comparison import ends_text
-from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, sentence, warnings
+from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, warnings
 from logloss.show.words.of_difference import remarks as remarks_of
 from logloss.show.words.of_measurement import signed
 from logloss.text import LONGEST_NAMED, capital, count, counted, fixed, printable
@@ -42,8 +42,9 @@ def headline(d: Difference) -> tuple[str, str]:
 
 
 def sentences(d: Difference) -> list[str]:
-    """The answer, infinite losses, and what to do."""
-    return [f"{capital(each)}." for each in (sentence(d), *warnings(d))] + [advice(d)]
+    """What to do, both losses, and infinite losses."""
+    ends = f"Log loss {fixed(d.old.log_loss, 4)} → {fixed(d.new.log_loss, 4)} nats per row."
+    return [advice(d), ends, *(f"{capital(each)}." for each in warnings(d))]
 
 
 def advice(d: Difference) -> str:
@@ -53,18 +54,18 @@ def advice(d: Difference) -> str:
             "Look at the new rows with probability 0 for their observed class first: they make the log loss infinite."
         )
     if not d.log_loss.has_interval:
-        return "No interval is available: whether the change is more than sampling variation is not known."
+        return f"Whether the change is significant is not known: {d.log_loss.reason}."
     if d.log_loss.low <= 0 <= d.log_loss.high:
-        return "Nothing to do: the change is not significant."
+        return "The change in log loss is not significant: nothing to do."
     if d.log_loss < 0:
-        return "Nothing to do: the log loss has decreased."
+        return "The log loss has decreased significantly: nothing to do."
     contributions = {
         "the base rate, which no model can change": float(d.uncertainty),
         "discrimination: check the features, or fit the model again": -float(d.discrimination),
         "miscalibration: recalibrate": float(d.miscalibration),
     }
     largest = max(contributions, key=lambda name: contributions[name])
-    return f"The largest contribution is that of {largest}."
+    return f"The log loss has increased significantly. The largest contribution is that of {largest}."
 
 
 def main_table(d: Difference) -> tuple[list[list[str]], str]:

@@ -86,10 +86,10 @@ def ends_text(estimate: Estimate, digits: int) -> str:
 
 
 def _end(value: float, digits: int) -> str:
-    if value == 0 or not math.isfinite(value) or round(value, digits) != 0:
-        return fixed(value, digits)
-    needed = -math.floor(math.log10(abs(value)))
-    return fixed(value, needed) if needed <= MOST_DIGITS else significant(value, 1)
+    needed = digits
+    while value and round(value, needed) == 0:
+        needed += 1
+    return fixed(value, needed) if needed <= max(digits, MOST_DIGITS) else significant(value, 1)
 
 
 def excluded_text(pair: PairwiseComparison) -> str:
@@ -246,6 +246,7 @@ def sequential_rows(c: Comparison) -> list[list[str]]:
         lines.append(["  confidence sequence", ends, condition(c)])
     if has_e_value(pair):
         null = f"null hypothesis: {printable(pair.better)} is better in no period"
+        null += ", for this pair alone" if len(c.pairs) > 1 else ""
         rejected = "rejected at 5%" if sequential.log_e_value >= SIGNIFICANT else "not rejected (below 20)"
         lines.append(["  e-value", e_value_text(sequential.log_e_value), f"{null}; {rejected}"])
     ends = ends_text(sequential.autocorrelation_robust, digits)

@@ -92,7 +92,7 @@ def parts_rows(d: Difference) -> list[list[str]]:
     contribution = negated(d.discrimination)
     parts = [
         ("  uncertainty", d.uncertainty, base_rate),
-        (f"{MINUS} discrimination", contribution, verdict(d, contribution, f"discrimination {excess}")),
+        (f"{MINUS} discrimination", contribution, verdict(d, contribution, excess)),
         ("+ miscalibration", d.miscalibration, verdict(d, d.miscalibration, ratio)),
     ]
     lines = []
