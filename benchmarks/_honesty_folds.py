@@ -114,7 +114,7 @@ class Folded:
             options["order"] = np.arange(self.n_rows) * 4 * N_FOLDS // self.n_rows
         models = {"a": self.first, "b": self.second}
         c = logloss.compare(y, models, X=X, cv=N_FOLDS, leave_two_out=self.leave_two_out, **options)
-        change = ends(c.change)
+        change = ends(c.second_minus_first)
         answers: Answers = {CAUTIONED: bool(c.cautions), **numbers}
         if self.is_ordered:
             loss, difference = self._of_these_models(X, y, options["order"])

@@ -177,8 +177,8 @@ def changes_of_groups() -> list[Case]:
             d = logloss.diff(*measured)
             answers: Answers = {
                 "change in log loss": ends(d.log_loss),
-                "contribution of the mix": ends(d.mix),
-                "contribution within groups": ends(d.within),
+                "contribution of the mix": ends(d.composition_effect),
+                "contribution within groups": ends(d.within_group_effect),
             }
             answers |= {key: min(each[key] for each in numbers) for key in numbers[0]}
             return answers | {CAUTIONED: bool(d.cautions)}

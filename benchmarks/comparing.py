@@ -113,7 +113,7 @@ def detected(seed: int, base_rate: float, n_rows: int) -> tuple[float, float, fl
     low, e_value = (np.array(pair.sequential.table[name]) for name in ("low", "log_e_value"))
     places = [np.flatnonzero(each) for each in (low > 0, e_value >= math.log(20))]
     n_rows_needed = [float(rows[place[0]]) if len(place) and pair.better == "a" else math.inf for place in places]
-    return n_rows_needed[0], n_rows_needed[1], float(pair.delta) / (pair.error * math.sqrt(n_rows))
+    return n_rows_needed[0], n_rows_needed[1], float(pair.delta) / (pair.standard_error * math.sqrt(n_rows))
 
 
 def detection(requested: argparse.Namespace) -> Lines:

@@ -73,15 +73,15 @@ def test_few_periods_have_no_interval():
 def test_periods_of_which_one_has_nearly_all_weight_have_no_interval():
     weights = np.array([1000.0] + [1.0] * 99)
     found = long_run(weights * np.linspace(-1, 1, 100), weights)
-    assert found.reason == "too few periods (100 periods, by their weights worth 1.2)"
+    assert found.reason == "too few periods (100 periods, 1.2 effective by their weights)"
 
 
 def test_a_walk_that_never_returns_has_no_interval_and_says_so():
     found = long_run(np.cumsum(np.random.default_rng(SEED).normal(size=20)), ones(20))
-    assert found.reason.startswith("too autocorrelated (20 periods are worth ")
+    assert found.reason.startswith("too autocorrelated (20 periods, ")
     assert not found.estimate(0.0).has_interval
-    (told,) = cautions_of_periods(found, 20, 0.1)
-    assert told.startswith("the lead is too autocorrelated for any interval to be trusted: 20 periods are worth ")
+    (caution,) = cautions_of_periods(found, 20, 0.1)
+    assert caution.startswith("the difference is too autocorrelated for any interval to be trusted (20 periods, ")
 
 
 def test_a_level_is_no_rising_line():
@@ -122,7 +122,7 @@ def test_intervals_of_unequal_periods_hold():
     assert held >= binom.ppf(RARELY, 1000, 0.93)
 
 
-def test_slow_changes_are_told_and_independent_periods_are_not_called_slow():
+def test_slow_changes_are_found_and_independent_periods_are_not_called_slow():
     random = np.random.default_rng(SEED)
 
     def told(phi):
@@ -142,30 +142,29 @@ def test_the_worth_of_an_autoregression_is_that_of_theory():
     assert worth == pytest.approx(1000 / 0.97, rel=5 * 1.25 * math.sqrt(2 / 83 / 60))
 
 
-def test_shocks_that_rows_share_are_told_beside_the_lead():
+def test_shocks_that_rows_share_are_a_caution():
     deltas = np.random.default_rng(SEED).normal(size=144) / 144
     found = long_run(deltas, ones(144))
     error = found.sampling.error
     assert cautions_of_periods(found, 144, error) == ()
-    (told,) = cautions_of_periods(found, 144, error / 3)
-    assert "the interval beside the lead too narrow" in told
+    (caution,) = cautions_of_periods(found, 144, error / 3)
+    assert "are correlated: the standard error of the difference is" in caution
     # 1.2 times is nothing to speak of, however sure it is.
     assert cautions_of_periods(found, 144, error / 1.19) == ()
 
 
-def test_few_periods_are_told():
+def test_few_periods_are_a_caution():
     found = long_run(np.random.default_rng(SEED).normal(size=36) / 36, ones(36))
-    told = cautions_of_periods(found, 36, found.sampling.error)
-    assert [each.split(" cannot")[0] for each in told] == ["36 periods (below 100)"]
+    cautions = cautions_of_periods(found, 36, found.sampling.error)
+    assert [each.split(": ")[0] for each in cautions] == ["36 periods, below 100"]
 
 
-def test_how_slowly_the_lead_changes_decides_how_much_is_told():
+def test_how_slowly_the_difference_changes_decides_the_caution():
     """One slow wave over the whole series, and an autoregression whose memory is a twentieth of it."""
     random, place = np.random.default_rng(SEED), np.arange(200) / 200
     wave = long_run(np.cos(math.pi * place) + 0.3 * random.standard_normal(200), ones(200))
-    (told,) = cautions_of_periods(wave, 200, math.nan)
-    assert told.startswith("the lead changes so slowly (200 periods are worth ")
-    assert told.endswith(") that no interval of it can be trusted")
+    (caution,) = cautions_of_periods(wave, 200, math.nan)
+    assert caution.startswith("the difference changes too slowly for any interval to be trusted (200 periods, ")
     slow = long_run(autoregressive(np.random.default_rng(1), 1, 200, 0.9)[0], ones(200))
-    (told,) = cautions_of_periods(slow, 200, math.nan)
-    assert told.endswith(": its interval with autocorrelation may be too narrow")
+    (caution,) = cautions_of_periods(slow, 200, math.nan)
+    assert caution.endswith(": its autocorrelation-robust CI may be too narrow")

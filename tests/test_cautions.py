@@ -132,5 +132,5 @@ def test_of_too_few_clusters_no_text_gives_a_verdict():
     assert not saved.is_worthwhile
     assert saved.expected_reduction.reason.startswith("too few clusters (")
     moved = diff(measure(y, p, cluster=np.arange(3_000) % 6, name="old"), few)
-    assert repr(moved).count("too few clusters to tell") == 2
-    assert "may be chance" not in repr(moved)
+    assert repr(moved).count("too few clusters for a test") == 2
+    assert "significant" not in repr(moved)

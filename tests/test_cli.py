@@ -191,7 +191,10 @@ def test_what_is_no_number_is_no_figure_of_a_test(run, csv, name):
     [
         (["-y", "y"], "name the predictions by one of -p COL"),
         (["-y", "y", "-p", "p", "-z", "z"], "name the predictions by one of"),
-        (["-y", "y", "-p", "p", "--fail-if", "nonsense"], '--fail-if must be a comparison such as "log_loss_nats > 0.36"'),
+        (
+            ["-y", "y", "-p", "p", "--fail-if", "nonsense"],
+            '--fail-if must be a comparison such as "log_loss_nats > 0.36"',
+        ),
         (["-y", "y", "-p", "p", "--fail-if", "log_loss > 1"], "Did you mean log_loss_nats?"),
         (["-y", "y", "-p", "p", "--group", "yes"], "--group names values of one column: give --by exactly once"),
         (["-p", "p"], "--y-true"),
@@ -557,40 +560,40 @@ def test_many_tiny_summaries_merge(run, tmp_path):
     assert json.loads(out)["n_rows"] == 300
 
 
-RIVALS = "y,old,new,day,team\n" + "".join(
+FORECASTERS = "y,old,new,day,team\n" + "".join(
     f"{k % 2},{0.5},{0.7 if k % 2 else 0.3},2024-01-{1 + k // 4:02},{'ab'[k // 2 % 2]}\n" for k in range(100)
 )
 
 
 @pytest.fixture
-def rivals(tmp_path):
-    path = tmp_path / "rivals.csv"
-    path.write_text(RIVALS)
+def forecasters(tmp_path):
+    path = tmp_path / "forecasters.csv"
+    path.write_text(FORECASTERS)
     return str(path)
 
 
-def test_comparing_says_who_is_better_and_since_when(run, rivals):
-    code, out, err = run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--by", "team")
+def test_comparing_begins_with_the_better_forecaster(run, forecasters):
+    code, out, err = run("compare", forecasters, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--by", "team")
     assert code == 0
-    assert out.startswith("new is better than old by 0.3365 nats per row")
-    assert "; the confidence sequence first excluded 0 on 2024-01-" in out.splitlines()[0]
+    assert out.startswith("new has the lowest log loss: 0.3365 nats per row lower than old")
+    assert "\nnew vs old: the confidence sequence first excluded 0 on 2024-01-" in out
     assert err.startswith("1 pair compared in one walk · ")
-    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
+    assert run("compare", forecasters, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
 
 
-def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
-    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new")
+def test_what_is_known_of_the_rows_of_a_period_is_said(run, forecasters):
+    words = ("compare", forecasters, "-y", "y", "-p", "old", "-p", "new")
     assert json.loads(run(*words, "--order", "day", "--json")[1])["within"] == "dependent"
     code, out, _ = run(*words, "--order", "day", "--within", "changing")
     assert code == 0
-    assert "none: forecasts change within a period" in out
+    assert "no confidence sequence: forecasts change within a period" in out
     # By their words: a value that is none, no periods to speak of, two that do not go together.
     code, _, err = run(*words, "--order", "day", "--within", "games")
     assert (code, "'games' is not one of 'dependent', 'independent', 'changing'" in err) == (2, True)
     code, _, err = run(*words, "--within", "independent")
     assert (code, "name the periods with `order`" in err) == (3, True)
     code, _, err = run(*words, "--order", "day", "--within", "independent", "--cluster", "team")
-    assert (code, "`cluster` that some do" in err) == (3, True)
+    assert (code, "`cluster` that some are not" in err) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -606,7 +609,7 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
 )
 def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code, message):
     path = tmp_path / "days.csv"
-    lines = RIVALS.splitlines()
+    lines = FORECASTERS.splitlines()
     rows = [",".join((*line.split(",")[:3], str(day))) for line, day in zip(lines[1:], days, strict=True)]
     path.write_text("\n".join(["y,old,new,day", *rows]))
     found = run("compare", path, "-y", "y", "-p", "old", "-p", "new", "--order", "day")
@@ -614,43 +617,43 @@ def test_an_order_that_is_none_is_refused_by_its_words(run, tmp_path, days, code
     assert message in found[1] + found[2]
 
 
-def test_comparing_as_json_is_what_the_library_says(run, rivals, tmp_path):
+def test_comparing_as_json_is_what_the_library_says(run, forecasters, tmp_path):
     from logloss import compare
 
-    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--cluster", "team")
+    words = ("compare", forecasters, "-y", "y", "-p", "old", "-p", "new", "--order", "day", "--cluster", "team")
     code, out, _ = run(*words, "--json", "-o", tmp_path / "found.json")
     assert code == 0
-    expected = compare(rivals, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
+    expected = compare(forecasters, y_true="y", y_proba=["old", "new"], order="day", cluster="team").to_dict()
     assert json.loads(out) == expected == json.loads((tmp_path / "found.json").read_text())["figures"]
     # Shown again it says the same, in words and in figures.
     assert run("show", tmp_path / "found.json")[1] == run(*words)[1]
     assert json.loads(run("show", tmp_path / "found.json", "--json")[1]) == expected
-    assert run("show", tmp_path / "found.json", "--fail-if", "change_nats < 0")[0] == 1
+    assert run("show", tmp_path / "found.json", "--fail-if", "second_minus_first_nats < 0")[0] == 1
     code, _, err = run("show", tmp_path / "found.json", "--html", tmp_path / "found.html")
     assert code == 2
     assert "`logloss compare` makes its pictures and report" in err
     assert not any(isinstance(value, dict) for value in expected.values())
 
 
-def test_comparing_fails_by_its_figures(run, rivals):
-    words = ("compare", rivals, "-y", "y", "-p", "old", "-p", "new")
-    assert run(*words, "--fail-if", "change_nats > 0")[0] == 0
-    code, _, err = run(*words, "--fail-if", "change_nats < 0")
+def test_comparing_fails_by_its_figures(run, forecasters):
+    words = ("compare", forecasters, "-y", "y", "-p", "old", "-p", "new")
+    assert run(*words, "--fail-if", "second_minus_first_nats > 0")[0] == 0
+    code, _, err = run(*words, "--fail-if", "second_minus_first_nats < 0")
     assert code == 1
-    assert "--fail-if is true: change_nats < 0" in err
-    assert run("compare", rivals, "-y", "y", "-p", "old")[0] == 2
-    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "newer")[0] == 3
+    assert "--fail-if is true: second_minus_first_nats < 0" in err
+    assert run("compare", forecasters, "-y", "y", "-p", "old")[0] == 2
+    assert run("compare", forecasters, "-y", "y", "-p", "old", "-p", "newer")[0] == 3
     assert run("compare", "no-such-file.csv", "-y", "y", "-p", "old", "-p", "new")[0] == 2
 
 
-def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
+def test_a_difference_of_two_summaries(run, csv, forecasters, tmp_path):
     paths = [tmp_path / name for name in ("old.logloss", "new.logloss")]
     for path, column in zip(paths, ("old", "new"), strict=True):
-        assert run("measure", rivals, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
+        assert run("measure", forecasters, "-y", "y", "-p", column, "-o", path, "--quiet")[0] == 0
     code, out, _ = run("diff", *paths, "-o", tmp_path / "moved.json")
     assert code == 0
     assert run("show", tmp_path / "moved.json")[1] == out
-    assert out.startswith("log loss 0.69315 → 0.35667: down 0.33647 [0.3365, 0.3365]")
+    assert out.startswith("log loss 0.69315 → 0.35667: −0.33647 (95% CI −0.3365–−0.3365)")
     code, out, _ = run("diff", *paths, "--json", "--fail-if", "log_loss_change_nats < 0")
     assert code == 1
     assert json.loads(out)["psi"] > 0
@@ -658,17 +661,17 @@ def test_a_difference_of_two_summaries(run, csv, rivals, tmp_path):
     assert run("diff", paths[0], csv)[0] == 3
 
 
-def test_a_plan_before_the_data_and_after_a_pilot(run, rivals, csv, tmp_path):
+def test_a_plan_before_the_data_and_after_a_pilot(run, forecasters, csv, tmp_path):
     code, out, err = run("plan", "--std", 0.1, "--difference", 0.005, "-o", tmp_path / "plan.json")
     assert (code, err) == (0, "")
-    assert out.startswith("3,142 rows show a difference of 0.005 nats per row with a power of 80 %\n")
+    assert out.startswith("3,142 rows detect a difference of 0.005 nats per row with 80% power.\n")
     assert run("show", tmp_path / "plan.json")[1] == out
     assert run("plan", "--std", 0.1, "--margin", 0.005, "--fail-if", "rows_needed > 3000")[0] == 1
     pilot = tmp_path / "pilot.json"
-    assert run("compare", rivals, "-y", "y", "-p", "old", "-p", "new", "-o", pilot, "--quiet")[0] == 0
+    assert run("compare", forecasters, "-y", "y", "-p", "old", "-p", "new", "-o", pilot, "--quiet")[0] == 0
     code, out, _ = run("plan", pilot, "--difference", 0.2, "--rows", 100, "--power", 0.9, "--pairs", 3, "--json")
     figures = json.loads(out)
-    assert (code, figures["std_from"], figures["n_pairs"], figures["n_rows"]) == (0, "pilot", 3, 100)
+    assert (code, figures["std_source"], figures["n_pairs"], figures["n_rows"]) == (0, "pilot", 3, 100)
     assert run("plan", pilot, "--pair", "new", "old", "--json")[0] == 0
     assert run("plan", pilot, "--pair", "new", "other")[0] == 3
     assert run("plan")[0] == run("plan", "--std", 0.1)[0] == run("plan", "--std", 0, "--margin", 1)[0] == 2

@@ -19,12 +19,13 @@ from strategies import KINDS, cut_tables, two_forecast_tables
 
 import logloss
 from logloss import DataError
-from logloss.answers.estimate import CONFIDENCE, student_quantile
+from logloss.answers.estimate import CONFIDENCE, Estimate, student_quantile
 from logloss.comparison import sequential
 from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
 from logloss.comparison.power import simultaneous_level
 from logloss.inference.moments import effective_count
 from logloss.onepass.summaries import ComparisonSummary, cluster_periods, cluster_sums, comparison, contrast, group_keys
+from logloss.show.words.of_comparison import ends_text
 
 SEED = 31
 # Sums are exact here and pairwise in NumPy: some hundred roundings of 2^-53.
@@ -56,7 +57,7 @@ def test_the_lead_and_its_error_are_those_of_the_paired_t_test():
     pair = found.between("q", "p")
     assert (pair.better, pair.worse) == ("p", "q")
     assert found.delta == pytest.approx(d.mean(), rel=NEAR)
-    assert found.delta / pair.error == pytest.approx(paired.statistic, rel=1e-10)
+    assert found.delta / pair.standard_error == pytest.approx(paired.statistic, rel=1e-10)
     # Hall's transformation moves the ends by the skewness over √n, not the width.
     plain = paired.confidence_interval()
     assert found.delta.high - found.delta.low == pytest.approx(plain.high - plain.low, rel=0.01)
@@ -86,7 +87,7 @@ def test_weighted_errors_are_those_of_the_weighted_mean():
     leverage = float((w**3).sum() / (w.sum() * (w**2).sum()))
     error = math.sqrt(float(w**2 @ (d - mean) ** 2) / w.sum() ** 2 * 299 / 300) / (1 - leverage)
     assert pair.delta == pytest.approx(mean, rel=NEAR)
-    assert pair.error == pytest.approx(error, rel=1e-10)
+    assert pair.standard_error == pytest.approx(error, rel=1e-10)
 
 
 def test_clustered_errors_are_those_of_the_jackknife():
@@ -97,8 +98,8 @@ def test_clustered_errors_are_those_of_the_jackknife():
     d = losses_of(y, q) - losses_of(y, p)
     sizes = np.array([np.count_nonzero(cluster == name) for name in np.unique(cluster)])
     left_out = np.array([d[cluster != name].mean() for name in np.unique(cluster)])
-    assert pair.error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
-    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * pair.error
+    assert pair.standard_error == pytest.approx(math.sqrt(float(((left_out - d.mean()) ** 2).sum())), rel=1e-9)
+    width = scipy.stats.t.ppf(0.975, 600**2 / (sizes**2).sum() - 1) * pair.standard_error
     assert pair.delta.high - pair.delta.low == pytest.approx(2 * width, rel=1e-6)
 
 
@@ -109,7 +110,7 @@ def test_errors_of_equal_clusters_are_those_of_statsmodels():
     d = losses_of(y, q) - losses_of(y, p)
     fit = sm.OLS(d, np.ones(600)).fit(cov_type="cluster", cov_kwds={"groups": cluster})
     # For one coefficient statsmodels multiplies squares by G / (G − 1), we by its square.
-    assert pair.error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
+    assert pair.standard_error == pytest.approx(float(fit.bse[0]) * math.sqrt(60 / 59), rel=1e-9)
 
 
 def test_the_error_of_dependent_periods_is_that_of_a_regression_on_cosines():
@@ -172,8 +173,8 @@ def test_parts_have_the_errors_of_the_clusters():
         assert found.high - found.low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 149) * error, rel=0.15)
 
 
-def test_few_clusters_settle_nothing():
-    """Whatever the interval of the lead: the sentence, the verdict and the caution say the same."""
+def test_significance_is_not_assessed_with_few_clusters():
+    """Whatever the interval of the difference: the sentence, the verdict and the caution say the same."""
     y, p, _ = drawn(SEED, 2_100)
     worse = np.full(2_100, 0.5)
     few, enough = (logloss.compare(y, {"p": p, "q": worse}, cluster=np.arange(2_100) % k) for k in (6, 60))
@@ -182,9 +183,9 @@ def test_few_clusters_settle_nothing():
     # Positives are not spread evenly: as many of equal weight are a little fewer than six.
     assert 5.5 < few.effective_clusters < 6
     number = effective_count(few.effective_clusters)
-    assert repr(few).splitlines()[0].endswith(f"which settles nothing: too few clusters ({number})")
+    assert repr(few).splitlines()[0].endswith(f"; significance is not assessed: too few clusters ({number}).")
     assert few.cautions == (f"{number} clusters (below 10): no interval can be trusted",)
-    assert repr(enough).startswith("p is better than q by")
+    assert repr(enough).startswith("p has the lowest log loss: 0.")
 
 
 def test_groups_of_few_clusters_are_printed_with_their_reason():
@@ -386,7 +387,7 @@ def test_what_the_sequence_first_excluded_and_whether_it_still_does():
     first = analyses[0].first_excluded
     assert first == analyses[1].first_excluded != ""
     assert [sequential.still_excluded for sequential in analyses] == [True, False]
-    assert [sequential.is_first_for_better for sequential in analyses] == [True, False]
+    assert [sequential.first_excluded_favors_better for sequential in analyses] == [True, False]
     assert f"the confidence sequence first excluded 0 at {first} and still does" in repr(early)
     assert f"first excluded 0 at {first}, in favour of a, and no longer does" in repr(late)
 
@@ -478,11 +479,11 @@ def test_too_many_periods_are_put_together(monkeypatch):
     y, p, q = drawn(SEED, 100)
     # Exactly as many as are kept.
     numbers = logloss.compare(y[:80], {"p": p[:80], "q": q[:80]}, order=np.arange(80.0)).pair.sequential
-    assert numbers.is_coarse
+    assert numbers.has_merged_periods
     assert numbers.table["period"] == [str(k) for k in range(0, 80, 4)]
     texts = [f"2024-{1 + k // 28:02}-{1 + k % 28:02}" for k in range(100)]
     dates = logloss.compare(y, {"p": p, "q": q}, order=texts).pair.sequential
-    assert dates.is_coarse
+    assert dates.has_merged_periods
     assert dates.table["period"] == sorted({text[:9] for text in texts})
 
 
@@ -514,7 +515,7 @@ def test_rows_that_depend_on_each_other_have_no_sequence():
     y, p, q = drawn(SEED, 100)
     pair = logloss.compare(y, {"p": p, "q": q}, order=np.arange(100), cluster=np.arange(100) % 50).pair
     assert not pair.sequential.confidence_sequence.has_interval
-    assert pair.sequential.confidence_sequence.reason == "clusters go on from one period to the next"
+    assert pair.sequential.confidence_sequence.reason == "clusters span more than one period"
     assert math.isnan(pair.sequential.log_e_value)
     assert pair.sequential.autocorrelation_robust.has_interval
 
@@ -532,8 +533,8 @@ def test_identical_forecasters_differ_by_nothing(options):
     assert pair.is_identical
     assert (found.delta.low, found.delta.high) == (0.0, 0.0)
     assert (pair.miscalibration, pair.discrimination) == (0.0, 0.0)
-    assert repr(found).startswith("p and q cost the same in every row\n")
-    assert "no row tells them apart" in repr(found)
+    assert repr(found).startswith("p and q have the same loss in every row.\n")
+    assert "e-value" not in repr(found)
 
 
 def test_two_infinite_losses_have_no_difference_and_it_is_said():
@@ -542,9 +543,10 @@ def test_two_infinite_losses_have_no_difference_and_it_is_said():
     found = logloss.compare(y, {"a": a, "b": b}, order=np.arange(60))
     pair = found.pair
     assert math.isnan(found.delta)
-    assert pair.impossible == (20, 20, 0)
+    assert pair.n_infinite == (20, 20, 0)
     assert pair.delta_where_finite == pytest.approx(-math.log(0.4) + math.log(0.5))
-    assert repr(found).startswith("a and b both gave probability 0 to what happened, in 20 and 20 rows")
+    assert repr(found).startswith("a and b both have infinite log loss, so the difference is not defined: ")
+    assert "probability 0 for the observed class in 20 and 20 rows. Without these rows the log loss of a" in repr(found)
     figures = found.to_dict()
     assert figures["delta_nats"] is None
     assert figures["delta_nats_reason"] == "both losses are infinite"
@@ -557,12 +559,12 @@ def test_one_infinite_loss_is_without_limit():
     assert found.best == "b"
     assert math.isinf(found.delta)
     assert found.delta > 0
-    assert found.change == -math.inf
+    assert found.second_minus_first == -math.inf
     text = repr(found)
     assert text.startswith(
-        "b is better than a without limit: a gave probability 0 to 20 rows that happened (first: row 2)"
+        "b has the lowest log loss; that of a is infinite: a gave probability 0 to the observed class in 20 rows "
+        "(first: row 2), b in none. Without these rows the log loss of a is 0.0204 lower than that of b"
     )
-    assert "Without these rows a is ahead by 0.0204" in text
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["delta_nats"] == "inf"
 
 
@@ -587,7 +589,7 @@ def test_forecasts_of_0_and_1_leave_no_bound_and_it_is_said():
     found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).pair
     assert found.delta == pytest.approx(math.log(2))
     assert found.sequential.confidence_sequence.reason.startswith(
-        "one of them said 0 or 1 in 60 rows, the other did not"
+        "one of them predicted 0 or 1 in 60 rows, the other did not"
     )
     assert found.sequential.first_excluded == ""
 
@@ -610,7 +612,7 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
     assert (found.n_rows, found.n_dropped) == (48, 2)
     keep = ~np.isnan(q)
     assert found.log_losses["p"] == logloss.log_loss(y[keep], p[keep])
-    assert "2 rows left out for all: something missing" in repr(found)
+    assert "2 rows dropped for all" in repr(found)
 
 
 @pytest.mark.parametrize(
@@ -657,12 +659,13 @@ def test_many_are_ranked_with_intervals_that_hold_at_once():
     wider = scipy.stats.norm.ppf(0.5 + simultaneous_level(3) / 2) / scipy.stats.norm.ppf(0.975)
     ratio = (pair.simultaneous.high - pair.simultaneous.low) / (pair.delta.high - pair.delta.low)
     assert ratio == pytest.approx(wider, rel=0.01)
-    assert repr(found).startswith("p is the best of 3, better than q by ")
+    assert re.match(
+        r"p has the lowest log loss: [\d.]+ nats per row lower than q \(.*, simultaneous over 3 pairs\)", repr(found)
+    )
     assert len(found.pairs) == 3
 
 
-def test_how_many_rows_would_settle_it_is_what_power_says():
-    """Drawn anew at the number that is named, the lead is found 4 times in 5."""
+def test_rows_needed_are_those_of_a_paired_t_test_with_80_percent_power():
     y, p, q = drawn(SEED, 3000, noise=0.12)
     pair = logloss.compare(y, {"p": p, "q": q}).pair
     d = losses_of(y, q) - losses_of(y, p)
@@ -682,29 +685,53 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     day = np.arange(3000) // 10
     text = repr(logloss.compare(y, {"p": p, "q": q}, order=day, by=day % 3))
     first = text.splitlines()[0]
-    message = r"p is better than q by 0\.\d{4} nats per row \[0\.\d{4}, 0\.\d{4}\]; the confidence sequence "
-    assert re.fullmatch(message + r"(first excluded 0 at \d+ and still does|does not exclude 0)", first)
+    interval = r"\(95% CI 0\.\d{4}–0\.\d{4}\)"
+    assert re.fullmatch(rf"p has the lowest log loss: 0\.\d{{4}} nats per row lower than q {interval}\.", first)
+    sequence = r"^p vs q: the confidence sequence (first excluded 0 at \d+ and still does|does not exclude 0)\.$"
+    assert re.search(sequence, text, re.M)
+    assert "order: order (0 to 299)" in text
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
-        for name in ("  discrimination", "+ miscalibration", "= lead over q")
+        for name in ("  discrimination", "+ miscalibration", "= Δ log loss")
     }
-    digits = len(re.search(r"= lead over q\s+[+−]\d+\.(\d+)", text)[1])
+    digits = len(re.search(r"= Δ log loss\s+[+−]\d+\.(\d+)", text)[1])
     total = round(numbers["  discrimination"] + numbers["+ miscalibration"], digits)
-    assert total == numbers["= lead over q"]
+    assert total == numbers["= Δ log loss"]
 
 
-def test_what_cannot_be_told_apart_is_said_with_what_would_tell():
+def test_what_is_not_significant_is_shown_with_the_rows_needed():
     y, p, _ = drawn(SEED, 200)
     q = p.copy()
     q[:100] = np.clip(q[:100] + 0.004, 0, 1)
     text = repr(logloss.compare(y, {"p": p, "q": q}))
-    assert re.search(r"^[pq] and [pq] cannot be told apart: . is ahead by .*more rows would tell", text)
+    about = r"if the observed difference is the true one, about [\d,]+ more rows would be needed for significance"
+    assert re.search(rf"^not significant: [pq] has the lowest log loss, 0.*{about}", text)
 
 
 def test_few_positives_have_no_interval():
     found = logloss.compare([1, 0, 0, 1], {"a": [0.6, 0.3, 0.3, 0.7], "b": [0.5] * 4})
     assert found.delta.reason == "too few positives (2)"
-    assert "no interval: too few positives (2)" in repr(found)
+    assert "(no CI: too few positives (2))." in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("low", "expected"),
+    [(-1.2e-5, "−0.00001–0.0060"), (-9.7e-7, "−0.000001–0.0060"), (0.0, "0.0000–0.0060"), (-0.002, "−0.0020–0.0060")],
+)
+def test_an_interval_that_includes_0_is_printed_with_the_sign_of_its_end(low, expected):
+    assert ends_text(Estimate(0.003, low, 0.006), 4) == expected
+
+
+def test_the_e_value_is_printed_only_where_the_interval_and_the_sequence_agree_with_it():
+    """Two long periods: the sequence is wide, and the paired interval of 2,000 rows is not."""
+    y, p, q = drawn(SEED, 2000)
+    wide = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000) // 1000)
+    assert wide.pair.is_significant
+    assert not wide.pair.sequential.confidence_sequence.low > 0
+    assert "e-value" not in repr(wide)
+    assert wide.to_dict()["log_e_value"] is not None
+    text = repr(logloss.compare(y, {"p": p, "q": np.full(2000, 0.5)}, order=np.arange(2000)))
+    assert "null hypothesis: p is better in no period; rejected at 5%" in text
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

@@ -49,22 +49,23 @@ def test_the_parts_add_up_to_the_digit_as_printed():
         text = repr(moved)
         figures, digits = terms(text, ["  uncertainty", "− discrimination", "+ miscalibration", "= log loss"])
         assert round(sum(figures[:3]), digits) == figures[3]
-        figures, digits = terms(text, ["  mix of groups", "+ within groups", "= log loss"])
+        figures, digits = terms(text, ["  composition effect (mix)", "+ within-group effect", "= log loss"])
         assert round(sum(figures[:2]), digits) == figures[2]
         # Three differences of figures of order one, rounded.
         assert moved.uncertainty - moved.discrimination + moved.miscalibration == pytest.approx(
             moved.log_loss, abs=1e-14
         )
-        assert moved.mix + moved.within == pytest.approx(moved.log_loss, abs=1e-14)
+        assert moved.composition_effect + moved.within_group_effect == pytest.approx(moved.log_loss, abs=1e-14)
 
 
 def test_the_answer_stands_first(months):
     old, new = months
     text = repr(logloss.diff(old, new))
     first = text.splitlines()[0]
-    assert re.fullmatch(r"log loss 0\.\d{5,} → 0\.\d{5,}: (up|down) 0\.\d{5,} \[−?0\.\d{4}, −?0\.\d{4}\]", first)
+    interval = r"\(95% CI −?0\.\d{4}–−?0\.\d{4}\)"
+    assert re.fullmatch(rf"log loss 0\.\d{{5,}} → 0\.\d{{5,}}: [+−]0\.\d{{5,}} {interval}", first)
     assert "base rate" in text
-    assert re.search(r"the scores (hardly moved|moved|moved a lot): PSI \d\.\d+ on ten bins", text)
+    assert re.search(r"^score distribution: PSI \d\.\d+ \(ten bins\), (little|moderate|large) change$", text, re.M)
 
 
 def test_the_other_way_round_everything_changes_its_sign(months):
@@ -84,7 +85,7 @@ def test_errors_of_independent_samples_add_in_squares(months):
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth(monkeypatch):
+def test_intervals_cover_the_true_value(monkeypatch):
     """200 pairs of months from one population: the move is 0 in 90 to 99 of 100 (three standard errors)."""
     # The chance level is not what is tested.
     monkeypatch.setattr(null_distribution, "N_DRAWS", 2)
@@ -96,7 +97,7 @@ def test_intervals_hold_the_truth(monkeypatch):
         y = (rng.random(300) < 1 / (1 + np.exp(-logit))).astype(np.uint8)
         return logloss.measure(y, y_logit=1.2 * logit, by=group)
 
-    held = dict.fromkeys(("log_loss", "uncertainty", "discrimination", "mix", "within"), 0)
+    held = dict.fromkeys(("log_loss", "uncertainty", "discrimination", "composition_effect", "within_group_effect"), 0)
     for _ in range(200):
         moved = logloss.diff(sample(), sample())
         for name in held:
@@ -116,12 +117,12 @@ def test_groups_are_mix_and_within():
 
     loss = -math.log(0.9), -math.log(0.6)
     mix = logloss.diff(of(100, 100), of(160, 40))
-    assert mix.mix == pytest.approx(0.3 * loss[0] - 0.3 * loss[1], rel=1e-12)
-    assert mix.within == pytest.approx(0.0, abs=1e-15)
+    assert mix.composition_effect == pytest.approx(0.3 * loss[0] - 0.3 * loss[1], rel=1e-12)
+    assert mix.within_group_effect == pytest.approx(0.0, abs=1e-15)
     within = logloss.diff(of(100, 100), of(100, 100, easy))
-    assert within.mix == pytest.approx(0.0, abs=1e-15)
-    assert within.within == pytest.approx(0.5 * (loss[0] - loss[1]), rel=1e-12)
-    assert math.fsum(mix.groups["mix_nats"]) == pytest.approx(mix.mix)
+    assert within.composition_effect == pytest.approx(0.0, abs=1e-15)
+    assert within.within_group_effect == pytest.approx(0.5 * (loss[0] - loss[1]), rel=1e-12)
+    assert math.fsum(mix.groups["composition_nats"]) == pytest.approx(mix.composition_effect)
 
 
 def test_errors_of_mix_and_within_are_those_of_the_rows():
@@ -155,7 +156,12 @@ def test_errors_of_mix_and_within_are_those_of_the_rows():
                 ends.append(mix_and_within(weights))
             variances[side] += ((ends[0] - ends[1]) / 2e-5) ** 2 * (1 + 2 / n_rows)
     moved = logloss.diff(*(logloss.measure(y, p, by=group) for y, p, group in sides))
-    widths = np.array([moved.mix.high - moved.mix, moved.within.high - moved.within])
+    widths = np.array(
+        [
+            moved.composition_effect.high - moved.composition_effect,
+            moved.within_group_effect.high - moved.within_group_effect,
+        ]
+    )
     total = variances.sum(axis=0)
     degrees = total**2 / (variances[0] ** 2 / 89 + variances[1] ** 2 / 109)
     quantiles = np.array([student_quantile(each) for each in degrees])
@@ -210,9 +216,10 @@ def test_errors_of_mix_and_within_with_clusters_are_those_of_the_clusters(is_pai
         degrees = np.minimum(degrees, 4 / (share.sum(axis=0) ** 2).sum() - 1)
     quantiles = np.array([student_quantile(each) for each in degrees])
     # Central differences are right to 1e-7.
-    assert [found.mix.high - found.mix, found.within.high - found.within] == pytest.approx(
-        quantiles * np.sqrt(total), rel=1e-6
-    )
+    assert [
+        found.composition_effect.high - found.composition_effect,
+        found.within_group_effect.high - found.within_group_effect,
+    ] == pytest.approx(quantiles * np.sqrt(total), rel=1e-6)
 
 
 @pytest.mark.parametrize("names", [("user", "user"), ("user", "visitor")])
@@ -226,13 +233,13 @@ def test_few_clusters_of_either_side_leave_a_move_of_groups_without_an_interval(
     # Of rows: no clusters at all on the other side.
     alone = month(3, 600, by=lambda rng, n: rng.integers(0, 2, n))
     for moved in (logloss.diff(few, many), logloss.diff(many, few), logloss.diff(few, alone)):
-        assert moved.within.reason == moved.mix.reason == "too few clusters (8.9 effective)"
-    assert logloss.diff(alone, many).within.has_interval
+        assert moved.within_group_effect.reason == moved.composition_effect.reason == "too few clusters (8.9 effective)"
+    assert logloss.diff(alone, many).within_group_effect.has_interval
 
 
 @pytest.mark.slow
-def test_intervals_within_groups_hold_the_truth_with_clusters():
-    """Of 300 pairs of samples of 30 clusters, each in one group, those of rows held the truth, no move, 49 in 100. Of 94 in
+def test_intervals_within_groups_cover_the_true_value_with_clusters():
+    """Of 300 pairs of samples of 30 clusters, each in one group, those of rows covered no change 49 in 100 times. Of 94 in
     100 fewer than 260 hold less than once in a million times (binomial)."""
     rng = np.random.default_rng(SEED)
 
@@ -247,7 +254,7 @@ def test_intervals_within_groups_hold_the_truth_with_clusters():
 
     held = 0
     for _ in range(300):
-        within = groups_of(sample(), sample(), is_paired=False).within
+        within = groups_of(sample(), sample(), is_paired=False).within_group_effect
         held += within.low <= 0 <= within.high
     assert held >= 260
 
@@ -257,9 +264,9 @@ def test_a_group_that_is_new_has_moved_in_share_only():
     old = logloss.measure(y, p, by=["a"] * 80)
     new = logloss.measure(y, [0.6, 0.4] * 40, by=["a"] * 40 + ["b"] * 40)
     moved = logloss.diff(old, new)
-    assert moved.mix + moved.within == pytest.approx(moved.log_loss, abs=1e-15)
+    assert moved.composition_effect + moved.within_group_effect == pytest.approx(moved.log_loss, abs=1e-15)
     by_name = {row["by"]: row for row in moved.groups}
-    assert by_name["b"]["within_nats"] == 0.0
+    assert by_name["b"]["within_group_nats"] == 0.0
     assert math.isnan(by_name["b"]["log_loss_old_nats"])
     assert "none → 0.5" in repr(moved)
 
@@ -270,31 +277,31 @@ def test_other_groups_are_not_compared():
     assert logloss.diff(old, new).groups is None
 
 
-def test_new_impossible_rows_stand_apart():
+def test_new_infinite_losses_are_a_term_of_their_own():
     y, p = np.array([1, 0] * 40), np.array([0.7, 0.2] * 40)
     bad = p.copy()
     bad[0] = 0.0
     old, new = logloss.measure(y, p, name="old"), logloss.measure(y, bad, name="new")
     moved = logloss.diff(old, new)
-    assert moved.log_loss == moved.impossible == math.inf
+    assert moved.log_loss == moved.infinite_losses == math.inf
     assert moved.uncertainty == 0.0
     # What is left is the loss of the other rows, over all rows.
     rest = (79 / 80) * new.log_loss_where_finite - float(old.log_loss)
     assert moved.uncertainty - moved.discrimination + moved.miscalibration == pytest.approx(rest, abs=1e-15)
     text = repr(moved)
     assert text.startswith(
-        "log loss 0.28991 → inf: up without limit\n  in the new one, 1 of 80 rows given probability 0"
+        "log loss 0.28991 → inf: +inf\nnew: probability 0 for the observed class in 1 of 80 rows (first: row 0)"
     )
-    assert re.search(r"\+ impossible rows\s+\+inf\s+0 → 1", text)
+    assert re.search(r"\+ infinite losses\s+\+inf\s+0 → 1 row", text)
     assert json.loads(json.dumps(moved.to_dict(), allow_nan=False))["log_loss_change_nats"] == "inf"
     gone = logloss.diff(new, old)
     assert gone.log_loss == -math.inf
     both = logloss.diff(new, logloss.measure(y, bad, name="other"))
     assert math.isnan(both.log_loss)
-    assert "both are infinite, which has no difference" in repr(both)
+    assert "both are infinite, so the difference is not defined" in repr(both)
 
 
-def test_clusters_of_both_are_counted_once():
+def test_clusters_of_both_are_matched():
     """The same users in both months: their luck cancels, by brute force."""
     rng = np.random.default_rng(SEED)
     users = np.repeat(np.arange(100), 4)
@@ -310,7 +317,7 @@ def test_clusters_of_both_are_counted_once():
     assert moved.is_paired
     # t of 99 degrees of freedom.
     assert moved.log_loss.high - moved.log_loss == pytest.approx(1.984217 * error, rel=1e-6)
-    assert "clusters that occur in both are counted once" in repr(moved)
+    assert "clusters that occur in both measurements are matched" in repr(moved)
     # The uncertainty, by the same definition.
     base = [np.where(labels == 1, -math.log(labels.mean()), -math.log1p(-labels.mean())) for labels in y]
     added = [np.bincount(users, loss - loss.mean()) / 400 for loss in base]
@@ -323,7 +330,7 @@ def test_two_that_share_rows_have_no_intervals():
     moved = logloss.diff(m, m)
     assert (moved.log_loss, moved.psi) == (0.0, 0.0)
     assert moved.log_loss.reason == "the two share rows"
-    assert "unchanged (no interval: the two share rows)" in repr(moved)
+    assert "no change (no CI: the two share rows)" in repr(moved)
 
 
 def test_the_stability_of_scores_is_that_of_deciles():

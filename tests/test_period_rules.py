@@ -25,7 +25,7 @@ def compared(**options):
         ({"within": None, "order": range(N)}, "`within` must be .*; got None"),
         ({"within": "independent"}, "name the periods with `order`"),
         ({"within": "changing"}, "name the periods with `order`"),
-        ({"within": "independent", "order": range(N), "cluster": range(N)}, "`cluster` that some do"),
+        ({"within": "independent", "order": range(N), "cluster": range(N)}, "`cluster` that some are not"),
         ({"order": [None, *range(N - 1)]}, "`order` must hold a value; row 0 has none"),
         ({"order": [*range(N - 1), np.nan]}, f"`order` must hold a value; row {N - 1} has none"),
         ({"order": [np.nan] * N, "missing": "drop"}, "all 60 rows lack one"),

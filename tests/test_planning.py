@@ -14,7 +14,7 @@ from statsmodels.stats.power import NormalIndPower, TTestPower
 
 import logloss
 from logloss import DataError
-from logloss.comparison.power import Shown, Spread, simultaneous_level
+from logloss.comparison.power import Design, Spread, simultaneous_level
 from logloss.onepass.kernels.losses import soft_surprisals
 
 SEED = 5
@@ -64,8 +64,8 @@ def test_a_margin_is_one_sided():
     found = logloss.plan(std=1.0, margin=0.1)
     exact = TTestPower().solve_power(effect_size=0.1, alpha=0.025, power=0.8, alternative="larger")
     assert -1 < found.rows_needed - exact < 2
-    assert "must lie above −margin: one-sided at 2.5 %" in repr(found)
-    # What is taken for granted moves the distance.
+    assert "lies above −margin: a one-sided test at 2.5%" in repr(found)
+    # The assumed difference changes the distance from the null value.
     assert (
         logloss.plan(std=1.0, margin=0.1, difference=-0.05).rows_needed
         == logloss.plan(std=1.0, difference=0.05).rows_needed
@@ -73,29 +73,29 @@ def test_a_margin_is_one_sided():
 
 
 def test_rows_difference_and_power_are_one_formula_read_three_ways():
-    shown, spread = Shown(0.98, 0.9), Spread(0.3, 12.5)
-    rows = shown.rows(0.01, spread)
-    assert shown.detectable_difference(spread, rows) == pytest.approx(0.01, rel=1e-12)
-    assert shown.power_of(0.01, spread, rows) == pytest.approx(0.9, rel=1e-12)
+    design, spread = Design(0.98, 0.9), Spread(0.3, 12.5)
+    rows = design.rows(0.01, spread)
+    assert design.detectable_difference(spread, rows) == pytest.approx(0.01, rel=1e-12)
+    assert design.power_of(0.01, spread, rows) == pytest.approx(0.9, rel=1e-12)
 
 
 def test_too_few_rows_show_nothing():
-    assert Shown().detectable_difference(Spread(1.0), 1) == math.inf
-    assert Shown().power_of(9.0, Spread(1.0), 1) == 0.0
-    assert repr(logloss.plan(std=0.1, n_rows=1)).startswith("1 row shows nothing: too few")
+    assert Design().detectable_difference(Spread(1.0), 1) == math.inf
+    assert Design().power_of(9.0, Spread(1.0), 1) == 0.0
+    assert repr(logloss.plan(std=0.1, n_rows=1)).startswith("1 row: too few to detect any difference.")
 
 
 def test_pairs_at_once_take_more_rows():
     three = logloss.plan(std=0.1, difference=0.01, n_pairs=3)
     alone = logloss.plan(std=0.1, difference=0.01, confidence=simultaneous_level(3))
     assert three.rows_needed == alone.rows_needed > logloss.plan(std=0.1, difference=0.01).rows_needed
-    assert "for all 3 pairs at once" in repr(three)
+    assert "each of 3 pairs, simultaneously (Šidák)" in repr(three)
 
 
 def test_rows_that_there_are():
     found = logloss.plan(std=0.1, n_rows=1000, difference=0.005)
     exact = TTestPower()
-    assert found.power_reached == pytest.approx(exact.power(0.05, 1000, 0.05), abs=1e-3)
+    assert found.achieved_power == pytest.approx(exact.power(0.05, 1000, 0.05), abs=1e-3)
     assert found.detectable_difference == pytest.approx(
         0.1 * exact.solve_power(nobs=1000, alpha=0.05, power=0.8), rel=1e-3
     )
@@ -104,7 +104,7 @@ def test_rows_that_there_are():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("base_rate", [0.5, 0.02])
-def test_the_power_is_what_is_promised(base_rate):
+def test_the_power_is_the_nominal_one(base_rate):
     """400 samples of as many rows as `forecasts` and `difference` plan for: 80 % within 3 points, once in 10^6 seeds."""
     random = np.random.default_rng(SEED)
 
@@ -124,7 +124,7 @@ def test_the_power_is_what_is_promised(base_rate):
 # A pilot.
 
 
-def test_a_pilot_says_what_compare_says(pilot):
+def test_a_pilot_has_the_figures_of_compare(pilot):
     found = logloss.plan(pilot)
     assert found.rows_needed == pilot.pair.rows_needed
     assert logloss.plan(pilot, n_rows=4000).detectable_difference == pytest.approx(
@@ -132,22 +132,22 @@ def test_a_pilot_says_what_compare_says(pilot):
     )
     d = differences(*forecasts(4000))
     assert found.std == pytest.approx(d.std(ddof=1), rel=1e-9)
-    assert (found.difference_from, found.difference) == ("pilot", float(pilot.delta))
+    assert (found.difference_source, found.difference) == ("pilot", float(pilot.delta))
 
 
-def test_the_lead_of_a_pilot_is_not_taken_for_the_true_one(pilot):
+def test_the_difference_of_a_pilot_is_not_taken_for_the_true_one(pilot):
     found = logloss.plan(pilot)
-    assert "the pilot's, which is not the true one" in repr(found)
+    assert "an estimate, not the true value" in repr(found)
     low, high = (logloss.plan(pilot, difference=end).rows_needed for end in (pilot.delta.low, pilot.delta.high))
     assert (found.rows_needed_if_low, found.rows_needed_if_high) == (low, high)
     # Power of the difference that was found says no more than its p-value does.
-    assert math.isnan(logloss.plan(pilot, n_rows=9000).power_reached)
+    assert math.isnan(logloss.plan(pilot, n_rows=9000).achieved_power)
     few = logloss.compare(*forecasts(120))
     assert few.delta.low < 0 < few.delta
-    assert "and no number at its lower one" in repr(logloss.plan(few))
+    assert "no number at its lower end" in repr(logloss.plan(few))
 
 
-def test_how_uncertain_the_pilot_is_is_told(pilot):
+def test_how_uncertain_the_pilot_is_is_shown(pilot):
     """The upper 95 % limit of a standard deviation with as many degrees of freedom as there are positives."""
     n_positive = forecasts(4000)[0].sum()
     limit = math.sqrt(n_positive / scipy.stats.chi2.ppf(0.05, n_positive))
@@ -172,12 +172,12 @@ def test_clusters_count_as_they_do_in_the_pilot():
     together = logloss.plan(
         logloss.compare(np.repeat(labels, 10), tenfold, cluster=np.repeat(np.arange(500), 10)), difference=0.01
     )
-    assert together.observation_rows == pytest.approx(10)
+    assert together.design_effect == pytest.approx(10)
     # The jackknife of 500 equal clusters is a factor of G / (G − 1) away.
     assert together.rows_needed == pytest.approx(10 * alone.rows_needed * 500 / 499, rel=1e-3)
 
 
-def test_autocorrelation_counts_where_it_is_more_than_chance():
+def test_autocorrelation_counts_where_it_is_significant():
     random = np.random.default_rng(SEED)
     day, z = np.repeat(np.arange(200), 50), random.normal(0, 1, 10_000)
     shock = np.repeat(random.normal(0, 0.8, 200), 50)
@@ -189,7 +189,7 @@ def test_autocorrelation_counts_where_it_is_more_than_chance():
     error = (sequential.autocorrelation_robust.high - sequential.autocorrelation_robust) / scipy.stats.t.ppf(
         0.975, sequential.n_cosines
     )
-    assert ratio == pytest.approx((error / plain.pair.error) ** 2, rel=1e-6)
+    assert ratio == pytest.approx((error / plain.pair.standard_error) ** 2, rel=1e-6)
     assert ratio > 1.5
     assert logloss.plan(ordered).rows_needed == ordered.pair.rows_needed > plain.pair.rows_needed
     assert logloss.plan(ordered, n_rows=10_000).detectable_difference == pytest.approx(
@@ -216,19 +216,19 @@ def test_forecasts_without_outcomes_expect_what_outcomes_show():
     _, of = forecasts(3000)
     found = logloss.plan(forecasts=of)
     random = np.random.default_rng(SEED)
-    for row, share in zip(found.truths, (0.0, 0.5, 1.0), strict=True):
-        truth = (1 - share) * of["old"] + share * of["new"]
-        d = np.concatenate([differences((random.random(3000) < truth).astype(int), of) for _ in range(200)])
+    for row, share in zip(found.scenarios, (0.0, 0.5, 1.0), strict=True):
+        true = (1 - share) * of["old"] + share * of["new"]
+        d = np.concatenate([differences((random.random(3000) < true).astype(int), of) for _ in range(200)])
         assert row["difference_nats"] == pytest.approx(d.mean(), abs=5 * d.std() / math.sqrt(len(d)))
         error = math.sqrt(float(((d - d.mean()) ** 2).var()) / len(d)) / (2 * d.std())
         assert row["std_nats"] == pytest.approx(d.std(), abs=5 * error)
-    assert found.truths["difference_nats"][0] < 0 < found.truths["difference_nats"][2]
-    assert found.difference == found.truths["difference_nats"][2]
-    # For a difference that is named any truth may hold: the one that varies most is planned for.
-    assert logloss.plan(forecasts=of, difference=0.01).std == max(found.truths["std_nats"])
+    assert found.scenarios["difference_nats"][0] < 0 < found.scenarios["difference_nats"][2]
+    assert found.difference == found.scenarios["difference_nats"][2]
+    # A requested difference may come with any true probabilities: the largest standard deviation is planned for.
+    assert logloss.plan(forecasts=of, difference=0.01).std == max(found.scenarios["std_nats"])
 
 
-def test_few_rows_of_the_rarer_class_are_told():
+def test_few_rows_of_the_rarer_class_are_a_caution():
     """Ten positives in a hundred rows: `compare` shows no interval, so that no number of these rows shows anything."""
     for found in (
         logloss.plan(std=0.1, difference=0.02, base_rate=0.1),
@@ -244,7 +244,7 @@ def test_few_rows_of_the_rarer_class_are_told():
 # What is made of it.
 
 
-def test_the_curve_passes_through_the_power_that_is_asked_for(pilot):
+def test_the_curve_passes_through_the_requested_power(pilot):
     for found in (logloss.plan(pilot), logloss.plan(std=0.1, margin=0.004, n_rows=3000)):
         shown = logloss.drawing(found)
         curve = shown.table("curve")
@@ -283,13 +283,13 @@ def test_every_plan_has_its_words_figures_and_page(options, tmp_path):
     [
         ({}, "one of `pilot`, `std` and `forecasts`"),
         ({"std": 0.1, "forecasts": {}}, "one of `pilot`, `std` and `forecasts`"),
-        ({"std": 0.1}, "name the smallest `difference` worth detecting"),
+        ({"std": 0.1}, "give the smallest `difference` worth detecting"),
         ({"std": 0.0, "difference": 0.1}, "`std` must be a number above 0; got 0"),
         ({"std": math.inf, "difference": 0.1}, "`std` must be a number above 0; got inf"),
         ({"std": math.nan, "difference": 0.1}, "`std` must be a number above 0; got nan"),
         ({"std": "1", "difference": 0.1}, '`std` must be a number above 0; got "1"'),
-        ({"std": 0.1, "difference": 0.0}, "`difference` must lie above 0"),
-        ({"std": 0.1, "difference": -1.0}, "`difference` must lie above 0"),
+        ({"std": 0.1, "difference": 0.0}, "`difference` must be above 0"),
+        ({"std": 0.1, "difference": -1.0}, "`difference` must be above 0"),
         ({"std": 0.1, "margin": 0.0}, "`margin` must be a number above 0; got 0"),
         ({"std": 0.1, "margin": 0.01, "difference": -0.02}, "is not within a `margin` of 0.01"),
         ({"std": 0.1, "difference": 0.1, "base_rate": 0}, "`base_rate` must be a number between 0 and 1; got 0"),
@@ -304,24 +304,27 @@ def test_every_plan_has_its_words_figures_and_page(options, tmp_path):
         ({"forecasts": {"a": [0.5]}}, "a dict of two arrays"),
         ({"forecasts": {"a": [0.5], "b": [0.5, 0.6]}}, "two arrays of one length"),
         ({"forecasts": {"a": [], "b": []}}, "two arrays of one length"),
-        ({"forecasts": {"a": [0.5, 0.5], "b": [0.5, 1.0]}}, 'the probabilities of "b" must lie between 0 and 1'),
+        (
+            {"forecasts": {"a": [0.5, 0.5], "b": [0.5, 1.0]}},
+            'the probabilities of "b" must lie strictly between 0 and 1',
+        ),
         ({"forecasts": {"a": [0.5], "b": ["x"]}}, 'the probabilities of "b" must be numbers'),
         ({"forecasts": {"a": [0.5, 0.4], "b": [0.5, 0.4]}}, "the same in every row"),
     ],
 )
-def test_what_cannot_be_planned_is_told(options, words):
+def test_what_cannot_be_planned_is_refused_by_its_words(options, words):
     with pytest.raises(DataError, match=words.replace("(", r"\(")):
         logloss.plan(**options)
 
 
-def test_pilots_that_say_nothing_are_told():
+def test_pilots_without_a_standard_error_are_refused_by_their_words():
     labels, of = forecasts(100)
     wrong = of["old"].copy()
     wrong[0] = 1.0 - labels[0]
     for pair, words in (
-        ({"a": of["old"], "b": of["old"]}, "cost the same in every row"),
+        ({"a": of["old"], "b": of["old"]}, "have the same loss in every row"),
         ({"a": of["old"], "b": wrong}, "the difference of the pilot is infinite"),
-        ({"a": wrong, "b": wrong * 1.0}, "cost the same in every row|infinite"),
+        ({"a": wrong, "b": wrong * 1.0}, "have the same loss in every row|infinite"),
     ):
         with pytest.raises(DataError, match=words):
             logloss.plan(logloss.compare(labels, pair))

@@ -442,7 +442,7 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     m.save(tmp_path / "merged.logloss")
     assert load(tmp_path / "merged.logloss").summary == m.summary
     moved = logloss.diff(older, measure(*rows(900, 6)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))
-    assert moved.within.reason == "the file has no sums by cluster: measure again"
+    assert moved.within_group_effect.reason == "the file has no sums by cluster: measure again"
 
 
 def test_infinity_is_a_group_like_others(tmp_path):

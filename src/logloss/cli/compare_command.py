@@ -1,4 +1,4 @@
-"""Commands that compare: forecasters on the same rows, and one forecaster then and now."""
+"""Commands that compare: forecasters of the same rows, and two measurements of one forecaster."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from logloss.text import counted
 def compare(
     outputs: Outputs, files: tuple[str, ...], y_proba: tuple[str, ...], y_logit: tuple[str, ...], **words: Any
 ) -> None:
-    """Compare forecasters on the same rows: who is better, how sure that is, and since when."""
+    """Compare the log losses of forecasters of the same rows, with paired 95% intervals.
+
+    With --order also a confidence sequence, which stays valid however often results are looked at.
+    """
     if len(y_proba) + len(y_logit) < 2:
-        raise click.UsageError("name two forecasters or more: -p COL -p COL (or -z COL for log-odds).")
+        raise click.UsageError("name two forecasters or more: -p COL -p COL (-z COL for log-odds).")
     outputs.check(*files)
 
     from logloss import comparison
@@ -46,7 +49,7 @@ def compare(
 @everywhere
 @given_outputs
 def diff(outputs: Outputs, old: str, new: str) -> None:
-    """Say why the loss moved between two summaries that -o has written."""
+    """Decompose the change in log loss between two summaries that `logloss measure -o` has written."""
     outputs.check(old, new)
 
     from logloss import difference

@@ -1,4 +1,4 @@
-"""Which of several forecasts is better, how sure that is, and how many rows would show it.
+"""Comparison of the log losses of several forecasters of the same rows, and its sample size.
 
 >>> import logloss
 >>> y, old, new = [1, 0, 1, 1] * 25, [0.5] * 100, [0.8, 0.4, 0.6, 0.9] * 25

@@ -1,4 +1,4 @@
-"""compare(): several forecasts of the same rows, in one walk."""
+"""What compare() returns: several forecasts of the same rows, ranked, and every pair of them compared."""
 
 from __future__ import annotations
 
@@ -18,43 +18,51 @@ from logloss.text import listed, printable
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison(Answer):
-    """Which of several forecasts is better: made by `compare`, frozen and complete. Losses are in nats per row.
+    """Which of several forecasters has the lowest log loss: made by `compare`, immutable. In nats per row.
 
     Attributes
     ----------
     names : tuple of str
-        The forecasts, in the order given.
+        The forecasters, in the order given.
     log_losses : dict of Estimate
-        The mean log loss of each, as `measure` gives it.
+        Mean log loss of each, with the interval that `measure` gives.
+    log_losses_where_finite : dict of float
+        The same without the rows whose loss is infinite; nan if there are no others.
+    n_infinite, first_infinite : dict of int, dict of str
+        Rows in which each forecaster gave probability 0 to the observed class, and the first of them.
     best, runner_up : str
-        The two with the least loss.
+        The two with the lowest log loss.
     delta : Estimate
-        Loss of the runner-up less that of the best, with its paired interval.
-    change : Estimate
-        Of two forecasts only: loss of the second less that of the first; below 0 where the second is better.
+        Log loss of the runner-up minus log loss of the best, ≥ 0, with its paired 95% interval.
+    second_minus_first : Estimate
+        With exactly two forecasters, log loss of the second minus that of the first; below 0 if the second is better.
     pair : PairwiseComparison
-        All that is known of the best and the runner-up; `between` gives that of any two.
+        Comparison of the best and the runner-up; `between` gives that of any two.
     pairs : tuple of PairwiseComparison
-        Of every two, from the best down.
+        Comparisons of all pairs, ordered by rank.
     ranking : SmallTable
-        The forecasts from the best to the worst: loss with interval, how far behind the best with an interval that
-        holds for all pairs at once, discrimination and miscalibration without what the isotonic fits overfit.
+        Forecasters from the lowest log loss to the highest: log loss with interval, difference to the best with a
+        simultaneous interval over all pairs, excess discrimination and miscalibration (corrected for the overfitting of
+        the isotonic fits).
     n_rows, n_dropped, n_clusters, n_periods : int
-        Rows that take part, rows left out by missing="drop", clusters (or buckets of them), periods of `order`.
+        Rows compared, rows dropped by missing="drop", clusters (or hash buckets of them), distinct periods of `order`.
     effective_rows, effective_clusters, cautions : float, float, tuple of str
-        As those of a `Measurement`.
+        As in `Measurement`.
     base_rate : float
-        Mean label.
+        Weighted mean of the labels.
+    order, order_first, order_last : str
+        Name of the column of periods, and its first and last period; "" without `order`.
     within : str
-        What was said of the rows of one period of `order`; "" without it.
+        How rows within one period of `order` may depend on each other; "" without `order`.
     folds : Folds or None
-        As that of a `Measurement`, of the losses and the leads; those of parts and of groups are of these predictions.
+        As in `Measurement`: intervals of losses and differences include variation of the training rows; intervals of
+        the decomposition and of groups are conditional on these predictions.
 
     Examples
     --------
     >>> import logloss
     >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
-    >>> found.best, round(found.change, 4), round(found.change.high, 4)
+    >>> found.best, round(found.second_minus_first, 4), round(found.second_minus_first.high, 4)
     ('new', -0.3556, -0.3209)
     """
 
@@ -67,7 +75,7 @@ class Comparison(Answer):
     best: str
     runner_up: str
     delta: Estimate
-    change: Estimate
+    second_minus_first: Estimate
     pair: PairwiseComparison
     pairs: tuple[PairwiseComparison, ...]
     ranking: SmallTable
@@ -86,6 +94,8 @@ class Comparison(Answer):
     by: tuple[str, ...]
     cluster: tuple[str, ...]
     order: str
+    order_first: str
+    order_last: str
     within: str
     has_buckets: bool
     has_too_many_groups: bool
@@ -96,22 +106,22 @@ class Comparison(Answer):
     summary: ComparisonSummary = field(default=None, compare=False)  # type: ignore[assignment]
 
     def between(self, first: str, second: str) -> PairwiseComparison:
-        """The contest of two of the forecasts, in whichever order they are named.
+        """Pairwise comparison of two of the forecasters, named in either order.
 
         Parameters
         ----------
         first, second : str
-            Names of two forecasts.
+            Names of two different forecasters.
 
         Returns
         -------
         PairwiseComparison
-            Told from the side of the better one.
+            Its `delta` is the log loss of the worse one minus that of the better one.
 
         Raises
         ------
         DataError
-            If there is no such forecast, or the two are one.
+            If a name is unknown, or both are the same.
 
         Examples
         --------
@@ -124,10 +134,10 @@ class Comparison(Answer):
             if {pair.better, pair.worse} == {first, second}:
                 return pair
         known = listed([printable(name) for name in self.names], 16)
-        raise DataError(f'between() takes two of the forecasts: {known}; got "{first}" and "{second}".')
+        raise DataError(f'between() takes two of the forecasters: {known}; got "{first}" and "{second}".')
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
+        """All figures as a flat JSON-ready dict, units in the names; None where not defined, with `<name>_reason`.
 
         Examples
         --------
@@ -141,7 +151,7 @@ class Comparison(Answer):
         put(figures, "sum_weight", self.sum_weight)
         figures |= {"best": self.best, "runner_up": self.runner_up}
         put_pair(figures, self.pair)
-        put_estimate(figures, "change_nats", self.change)
+        put_estimate(figures, "second_minus_first_nats", self.second_minus_first)
         figures["ranking"] = [jsonable(row) for row in self.ranking]
         pairs = []
         for pair in self.pairs:
@@ -153,7 +163,8 @@ class Comparison(Answer):
             figures |= {"cluster": list(self.cluster), "n_clusters": self.n_clusters}
             put(figures, "effective_clusters", self.effective_clusters)
         if self.order:
-            figures |= {"order": self.order, "n_periods": self.n_periods, "within": self.within}
+            figures |= {"order": self.order, "order_first": self.order_first, "order_last": self.order_last}
+            figures |= {"n_periods": self.n_periods, "within": self.within}
         if self.pair.groups is not None:
             figures |= {"by": list(self.by), "has_too_many_groups": self.has_too_many_groups}
             figures["groups"] = [jsonable(row) for row in self.pair.groups]
@@ -165,14 +176,14 @@ class Comparison(Answer):
 
 
 def put_pair(figures: dict[str, Any], pair: PairwiseComparison) -> None:
-    """The figures of one contest."""
+    """The figures of one pairwise comparison."""
     put_estimate(figures, "delta_nats", pair.delta)
     put_estimate(figures, "delta_simultaneous_nats", pair.simultaneous)
-    put(figures, "delta_where_finite_nats", pair.delta_where_finite, "no row is possible for both")
-    put(figures, "standard_error_nats", pair.error, pair.delta.reason)
-    put(figures, "effective_observations", pair.observations)
-    names = ("n_infinite_for_best_only", "n_infinite_for_other_only", "n_infinite_for_both")
-    figures |= dict(zip(names, pair.impossible, strict=True))
+    put(figures, "delta_where_finite_nats", pair.delta_where_finite, "every row has an infinite loss")
+    put(figures, "standard_error_nats", pair.standard_error, pair.delta.reason)
+    put(figures, "effective_observations", pair.effective_observations)
+    names = ("n_infinite_better_only", "n_infinite_worse_only", "n_infinite_both")
+    figures |= dict(zip(names, pair.n_infinite, strict=True))
     figures["is_identical"] = pair.is_identical
     put_estimate(figures, "miscalibration_delta_nats", pair.miscalibration)
     put_estimate(figures, "discrimination_delta_nats", pair.discrimination)
@@ -183,7 +194,7 @@ def put_pair(figures: dict[str, Any], pair: PairwiseComparison) -> None:
     put(figures, "effective_periods", sequential.effective_periods, sequential.autocorrelation_robust.reason)
     put(figures, "log_e_value", sequential.log_e_value, sequential.confidence_sequence.reason)
     figures["first_excluded"] = sequential.first_excluded or None
-    figures["is_first_for_better"] = sequential.is_first_for_better
+    figures["first_excluded_favors_better"] = sequential.first_excluded_favors_better
     figures["still_excluded"] = sequential.still_excluded
     figures["rows_needed"] = pair.rows_needed
     put(figures, "detectable_difference_nats", pair.detectable_difference, pair.delta.reason)

@@ -1,6 +1,6 @@
-r"""The interval of a mean lead whose periods depend on each other: equally weighted cosines.
+r"""Autocorrelation-robust interval of a mean difference over periods: equally weighted cosines.
 
-What the periods 1 … T deviate, z_t = lead_t − w_t·mean, is projected on the first B cosines of type II,
+The deviations of the periods 1 … T, z_t = difference_t − w_t·mean, is projected on the first B cosines of type II,
 Λ_j = √(2/T)·Σ z_t cos(πj(t − ½)/T). Each is nearly normal with the variance that the slow part of the series has, and
 nearly independent of the others: the mean of their squares estimates that variance with B degrees of freedom.
 
@@ -45,7 +45,7 @@ LEAST_RATIO, LARGEST_SHARE = 3.0, 0.8
 # Where they see less of it, the line is known from next to nothing: an autoregression of 0.98 over 200 periods comes
 # that far in 9 series of 10, and is held by 64 % of intervals; one of 0.9 in 2 of 10, and by 93 %.
 LEAST_SHARE = 0.35
-# From this many times the standard error of rows on, and beyond the 99 % quantile of what chance makes of it, the
+# From this many times the standard error of rows on, and beyond the 99 % quantile of its null distribution, the
 # interval of rows is not to be trusted.
 MUCH_WIDER, RARELY = 1.2, 0.01
 
@@ -53,10 +53,10 @@ MUCH_WIDER, RARELY = 1.2, 0.01
 class LongRun(NamedTuple):
     """How the mean of dependent periods varies.
 
-    sampling: the standard error, and as degrees of freedom the number of cosines. worth: how many periods of equal
-    weight the periods are worth (Kish). effective_periods: how many independent ones would vary as much, at most
-    `worth`. share: how much of the spectrum at frequency 0 the cosines see, 1 where it does not rise clearly. reason:
-    why there is no interval.
+    sampling: the standard error, and as degrees of freedom the number of cosines. worth: the effective number of
+    periods by their weights (Kish). effective_periods: the effective number with autocorrelation, at most `worth`.
+    share: how much of the spectrum at frequency 0 the cosines see, 1 where it does not rise clearly. reason: why there
+    is no interval.
     """
 
     sampling: SamplingError
@@ -71,12 +71,12 @@ class LongRun(NamedTuple):
         return self.share <= LARGEST_SHARE
 
     def estimate(self, delta: float) -> Estimate:
-        """The lead with its interval."""
+        """The difference with its interval."""
         return Estimate(delta, reason=self.reason) if self.reason else with_interval(delta, self.sampling)
 
 
 def long_run(deltas: Array, weights: Array) -> LongRun:
-    """The standard error of Σ leads / Σ weights. leads, weights: sums of each period in their order, (n_periods,)."""
+    """The standard error of Σ deltas / Σ weights. deltas, weights: sums of each period in their order, (n_periods,)."""
     total = weights.sum()
     worth = float(total * total / dot(weights, weights))
     # By what the weights are worth, not by their number: with lognormal weights (σ 1.5) and 50 periods, ⌊0.4·T^(2/3)⌋
@@ -89,7 +89,7 @@ def long_run(deltas: Array, weights: Array) -> LongRun:
     mean = float(deltas.sum() / total)
     deviations = (deltas - weights * mean) / total
     scale = float(np.abs(deviations).max())
-    # Of periods that all have the same lead the deviations are what rounding leaves.
+    # Of periods that all have the same difference the deviations are what rounding leaves.
     if scale * total <= ROUNDING * abs(mean) * weights.max():
         return LongRun(SamplingError(0.0, n_cosines), worth, worth, 1.0)
     squares = cosine_squares(deviations / scale)
@@ -98,15 +98,15 @@ def long_run(deltas: Array, weights: Array) -> LongRun:
     variance = level * max(at_zero, 1.0) if share <= LARGEST_SHARE else level
     effective = min(worth, worth * float(squares.mean()) / variance)
     if effective < FEWEST_EFFECTIVE:
-        few = f"{count(len(deltas))} periods are worth {significant(effective, 2)}"
+        few = f"{count(len(deltas))} periods, {significant(effective, 2)} effective"
         return LongRun(unknown, worth, effective, share, f"too autocorrelated ({few})")
     return LongRun(SamplingError(scale * math.sqrt(len(deltas) * variance), n_cosines), worth, effective, share)
 
 
 def periods_text(n_periods: int, worth: float) -> str:
-    """`30 periods`, `30 periods, by their weights worth 4.2`."""
+    """`30 periods`, `30 periods, 4.2 effective by their weights`."""
     named = counted(n_periods, "period")
-    return named if worth > n_periods - 0.5 else f"{named}, by their weights worth {significant(worth, 2)}"
+    return named if worth > n_periods - 0.5 else f"{named}, {significant(worth, 2)} effective by their weights"
 
 
 def cosine_squares(deviations: Array) -> Array:
@@ -137,41 +137,42 @@ def rising_line(squares: Array, n_cosines: int) -> tuple[float, float]:
 
 
 def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) -> tuple[str, ...]:
-    """What is to be said of the interval of dependent periods, and of the lead's own, which takes no notice of them.
+    """Cautions on the autocorrelation-robust interval, and on the one that takes rows as independent.
 
-    error_of_rows: the standard error of the lead with rows (or clusters) as independent observations.
+    error_of_rows: the standard error of the difference with rows (or clusters) as independent observations.
     """
     if found.worth < FEWEST_PERIODS * (1 - ROUNDING):
         return ()
-    told = []
+    cautions = []
     error, n_cosines = found.sampling.error, found.sampling.degrees
-    worth = f"{count(n_periods)} periods are worth {significant(found.effective_periods, 2)}"
+    effective = f"{count(n_periods)} periods, {significant(found.effective_periods, 2)} effective"
     if found.reason:
-        told.append(f"the lead is too autocorrelated for any interval to be trusted: {worth} independent ones")
+        cautions.append(f"the difference is too autocorrelated for any interval to be trusted ({effective})")
     elif found.is_rising:
-        so_slow = f"({worth} independent ones)"
         if found.share < LEAST_SHARE:
-            told.append(f"the lead changes so slowly {so_slow} that no interval of it can be trusted")
+            cautions.append(f"the difference changes too slowly for any interval to be trusted ({effective})")
         else:
-            told.append(f"the lead changes slowly {so_slow}: its interval with autocorrelation may be too narrow")
+            cautions.append(
+                f"the difference changes slowly ({effective}): its autocorrelation-robust CI may be too narrow"
+            )
     elif found.worth < ENOUGH_PERIODS * (1 - ROUNDING):
-        told.append(
-            f"{periods_text(n_periods, found.worth)} (below {ENOUGH_PERIODS}) cannot show whether the lead changes "
-            "slowly: the interval with autocorrelation may be too narrow"
+        cautions.append(
+            f"{periods_text(n_periods, found.worth)}, below {ENOUGH_PERIODS}: too few to show whether the difference "
+            "changes slowly, so that the autocorrelation-robust CI may be too narrow"
         )
     if not found.reason and error_of_rows > 0 and _is_much_wider(error / error_of_rows, n_cosines):
-        told.append(
-            "rows of a period, or neighbouring periods, depend on each other: the standard error of the lead is "
-            f"{significant(error, 2)}, not {significant(error_of_rows, 2)}, and the interval beside the lead too narrow"
+        cautions.append(
+            "rows of a period, or neighbouring periods, are correlated: the standard error of the difference is "
+            f"{significant(error, 2)}, not {significant(error_of_rows, 2)}; use the autocorrelation-robust CI"
         )
-    return tuple(told)
+    return tuple(cautions)
 
 
 def with_periods(error: float, observations: float, width: float, n_cosines: int) -> tuple[float, float]:
-    """(Standard error, independent observations) that new rows are planned with: those of dependent periods where these
-    vary more than chance makes them.
+    """(Standard error, independent observations) that new rows are planned with: the autocorrelation-robust ones where
+    that standard error is significantly larger.
 
-    width: half that of the interval of dependent periods, nan where there is none; n_cosines: its degrees of freedom.
+    width: half that of the autocorrelation-robust interval, nan if there is none; n_cosines: its degrees of freedom.
     """
     if not (width > 0 and error > 0):
         return error, observations
@@ -180,7 +181,7 @@ def with_periods(error: float, observations: float, width: float, n_cosines: int
 
 
 def _is_much_wider(ratio: float, n_cosines: float) -> bool:
-    """Whether a standard error of so many cosines is more than another by more than chance makes it."""
+    """Whether a standard error from so many cosines is significantly larger than another."""
     from scipy.special import chdtri
 
     return ratio > MUCH_WIDER and n_cosines * ratio * ratio > float(chdtri(n_cosines, RARELY))

@@ -1,4 +1,4 @@
-"""compare(): several forecasts of the same rows, in one walk."""
+"""compare(): log losses of several forecasters of the same rows, in one pass."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from logloss.comparison.answer import Comparison
 from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import PairwiseComparison
 from logloss.comparison.period_rules import DEPENDENT, check_names, check_within
+from logloss.comparison.sequential import period_text
 from logloss.data.block import Block
 from logloss.data.forecasters import bind_forecasters, estimators_of
 from logloss.data.request import RowOptions, described
@@ -52,75 +53,78 @@ def compare(
     engine: object = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Comparison:
-    """Compare two or more forecasts of the same rows, with paired intervals, in one pass.
+    """Compare the log losses of two or more forecasters of the same rows, with paired 95% intervals, in one pass.
 
-    The arguments are arrays, or a table and the names of its columns. Nothing is clipped, guessed, renormalised or
-    dropped in silence.
+    Pass arrays, or a table and the names of its columns. Probabilities are never clipped or renormalised, and no row is
+    dropped without being reported.
 
     Parameters
     ----------
     data : array of shape (n_rows,), or table
         Labels, as in `log_loss`. If `y_true` is given: a table, as in `measure`.
     forecasts : dict of arrays, columns or models, optional
-        Predicted probabilities of 1 by the name of the forecast: ``{"old": p, "new": q}``. An array may have two
-        columns, as in `measure`. With a table, a model predicts them from the columns that it knows by name: what `fit`
-        returns, or, with a frame of pandas or polars, one of scikit-learn that was fitted on named columns. With `cv`,
-        estimators of scikit-learn, which are trained anew in each fold; probabilities may stand beside them.
+        Predicted probabilities of 1 by name of the forecaster: ``{"old": p, "new": q}``. An array may have two columns,
+        as in `measure`. With a table, a model predicts from the columns it was fitted on, by name: what `fit` returns,
+        or, with a pandas or polars frame, a scikit-learn model fitted on named columns. With `cv`, scikit-learn
+        estimators, refitted in each fold; arrays of probabilities may be compared with them.
     {y_true}
     y_proba : list of names of columns, or dict, optional
-        Of a table, the columns that hold probabilities of 1; a dict gives other names: ``{"old": "p", "new": "q"}``.
+        Columns of the table with probabilities of 1; a dict names the forecasters: ``{"old": "p", "new": "q"}``.
     y_logit : list of names of columns, or dict of arrays or names, optional
-        The same for forecasts that are log-odds; both kinds may be compared with each other.
+        The same for forecasts given as log-odds; both kinds may be compared with each other.
     {sample_weight}
     {counts}
     {pos_label}
     by : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        What makes groups: where the lead comes from.
+        Groups: the difference in each, and the contribution of each to the total difference.
     {cluster}
     {order}
     within : {"dependent", "independent", "changing"}
-        What is known of the rows of one period, on which the sequence that holds at all periods at once rests.
-        "dependent": they may depend on each other in any way, as games of one day do, but all forecasts and weights of
-        the period are made before any of its outcomes is known. "independent": besides, given the forecasts, its
-        outcomes do not depend on each other; the sequence is narrower. "changing": forecasts change within a period, as
-        those made during a game do; no sequence is valid, and none is shown.
+        How rows of one period of `order` may depend on each other: an assumption of the confidence sequence.
+        "dependent": in any way, as games of one day may, provided that all forecasts and weights of the period are made
+        before any of its outcomes is known. "independent": besides, the outcomes of a period are independent given the
+        forecasts; the sequence is narrower. "changing": forecasts are updated within a period, as those made during a
+        game are; no confidence sequence is valid, and none is shown.
     {cv}
     {X}
     {features}
     {exclude}
     {leave_two_out}
     missing : {"error", "drop"}
-        What to do with rows in which something is missing, for whichever forecast: they are left out for all alike.
+        What to do with rows in which a value is missing, for any forecaster: raise an error, or drop them for all.
     {header}
     name : str, optional
-        What the rows are called, where they are not in a file.
+        Name of the data, if they are not in a file.
     {engine}
     {progress}
 
     Returns
     -------
     Comparison
-        Printable; every figure an attribute.
+        Prints as a table; every figure is an attribute.
 
     Raises
     ------
     DataError
-        If the data break a rule: the message names the row, the value and the way out.
+        If the data are invalid: the message names the row, the value and the remedy.
     SourceNotFound
-        If a path names nothing.
+        If a path does not exist.
 
     Notes
     -----
-    Cost: one pass; for two forecasts about twice that of measuring one, three to four times with `order` or `by`, seven
-    with `cluster`. Every two forecasts are compared, which of 5 are 10 pairs. Memory does not grow with the number of
-    rows: up to 37,449 periods are kept (fewer of more than two forecasts), beyond that longer ones. Same bits for any
-    order, cut or number of threads. Intervals are made as those of `measure`: of rows without weights and clusters with
-    Hall's transformation, else with Student's t and effective numbers (docs/inference.md). With `order` they still take
-    rows (or clusters) as independent; `sequential.autocorrelation_robust` is the interval that lets rows of a
-    period, and neighbouring periods, depend on each other, and a caution says where it shows that the others are too
-    narrow. With `cv` the cost
-    is that of the fits, and intervals of losses and leads are those of models trained on about as many rows as those of
-    the folds were, over new rows of training and of judging; of folds in the order of time those of these very models.
+    Cost: one pass; for two forecasters about twice that of `measure`, three to four times with `order` or `by`, seven
+    times with `cluster`. All pairs are compared: 10 of 5 forecasters. Memory does not grow with the number of rows: up
+    to 37,449 periods are kept (fewer with more than two forecasters), beyond that neighbouring ones are merged. The
+    result has the same bits for any order of the rows, any partition and any number of threads.
+
+    Intervals are those of `measure`: Hall's transformation for independent rows without weights, otherwise Student's t
+    with effective numbers of rows or clusters (docs/inference.md). They assume independent rows (or clusters), also
+    with `order`. `sequential.autocorrelation_robust` allows rows of a period and neighbouring periods to be correlated;
+    a caution says where it is clearly wider.
+
+    With `cv` the cost is that of the fits. Intervals of losses and differences then cover the loss of a model trained
+    on about as many rows as in the folds, over new training and test rows; with folds in the order of time, the loss of
+    these very models.
 
     References
     ----------
@@ -139,9 +143,9 @@ def compare(
     >>> table = {"won": [1, 0, 1, 1] * 25, "old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25}
     >>> found = logloss.compare(table, y_true="won", y_proba=["old", "new"])
     >>> print(repr(found).splitlines()[0])
-    new is better than old by 0.3556 nats per row [0.3209, 0.3911]
+    new has the lowest log loss: 0.3556 nats per row lower than old (95% CI 0.3209–0.3911).
 
-    Estimators of scikit-learn, trained and judged in the same five folds:
+    Scikit-learn estimators, trained and tested in the same five folds:
 
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.naive_bayes import GaussianNB
@@ -199,24 +203,24 @@ def compare(
 
 
 def _losses(judged: Mapping[str, OutOfFold]) -> tuple[FoldLosses, ...]:
-    """What the models of folds cost, of each estimator."""
+    """Losses of the models of the folds, of each estimator."""
     return tuple(each.losses for each in judged.values())
 
 
 def comparison_of(
     summary: ComparisonSummary, names: tuple[str, ...], clause: dict[str, Any], folds: Sequence[FoldLosses] = ()
 ) -> Comparison:
-    """The comparison that a summary makes; folds: of each forecast, where cross-validation made them."""
+    """The comparison from a summary; folds: of each forecaster, if cross-validated."""
     estimator = PairEstimator(summary, names, clause["within"], folds)
-    # Of a given forecast more is known than of models.
+    # Of given probabilities more is known than of models.
     of_models = min(folds, key=lambda each: each.without is not None).summary() if folds else None
-    # From the best down: the first contest is that of the best and the runner-up.
+    # By rank: the first pair is that of the best and the runner-up.
     order = estimator.order()
     pairs = tuple(estimator.pair(order[i], order[j]) for i in range(len(order)) for j in range(i + 1, len(order)))
     first = pairs[0]
-    change = Estimate(math.nan, reason="more than two forecasts")
+    second_minus_first = Estimate(math.nan, reason="more than two forecasters")
     if len(names) == 2:
-        change = first.delta if first.better == names[0] else negated(first.delta)
+        second_minus_first = first.delta if first.better == names[0] else negated(first.delta)
     (groups, periods), clusters = summary.keyed, summary.clusters
     best = order[0]
     moments = estimator.moments[best]
@@ -231,7 +235,7 @@ def comparison_of(
         best=first.better,
         runner_up=first.worse,
         delta=first.delta,
-        change=change,
+        second_minus_first=second_minus_first,
         pair=first,
         pairs=pairs,
         ranking=ranking_of(estimator, order, pairs),
@@ -239,6 +243,8 @@ def comparison_of(
         n_dropped=summary.n_dropped - (0 if of_models is None else of_models.n_left_out),
         n_clusters=0 if clusters is None else clusters.n_groups,
         n_periods=0 if periods is None else periods.n_groups,
+        order_first="" if periods is None else period_text(periods.names[0]),
+        order_last="" if periods is None else period_text(periods.names[-1]),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=(
@@ -260,7 +266,7 @@ def comparison_of(
 
 
 def ranking_of(estimator: PairEstimator, order: Sequence[int], pairs: tuple[PairwiseComparison, ...]) -> SmallTable:
-    """The forecasts from the best to the worst."""
+    """The forecasters by increasing log loss."""
     delta_to_best = [Estimate(0.0, 0.0, 0.0), *(pair.simultaneous for pair in pairs[: len(order) - 1])]
     first = [None, *pairs[: len(order) - 1]]
     losses, parts = [estimator.losses[k] for k in order], [estimator.excess_parts(k) for k in order]

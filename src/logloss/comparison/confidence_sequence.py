@@ -1,9 +1,9 @@
-r"""A confidence sequence for the lead of one forecast over another, and evidence by betting, from sums of periods.
+r"""A confidence sequence for a difference in log loss, and an e-value by betting, from sums of periods.
 
-Before a period both forecasts and all weights are fixed; then the period's lead X (the sum of w·d over its rows, d
-being the difference of the two losses) lies between its least possible value and that plus its range R = Σ w·\|r − s\|,
-with r and s the logits. Nothing is assumed of how rows of a period depend on each other, and nothing of how one period
-depends on those before it.
+Before a period both forecasts and all weights are fixed; then the period's difference X (the sum of w·d over its rows,
+d being the difference of the two losses) lies between its least possible value and that plus its range
+R = Σ w·\|r − s\|, with r and s the logits. Nothing is assumed of how rows of a period depend on each other, and nothing
+of how one period depends on those before it.
 
 **The sequence.** For every x̂ that is fixed before the period, c the largest that x̂ − X can be, and 0 ≤ λ < 1/c,
 exp(λ(X − E X) − ψ(λ, c)·(X − x̂)²) has an expectation of at most 1, ψ(λ, c) = (−log(1 − λc) − λc)/c² (Fan, Grama and
@@ -16,7 +16,7 @@ E X over the periods so far (Choe and Ramdas 2024, doi:10.1287/opre.2021.0792).
 Where rows of a period are independent, given the forecasts, each row is a period of its own as far as the sums of the
 period tell: Σ(w·d)² stands in place of (X − x̂)², and no row's range is larger than the root of Σ(w·\|r − s\|)².
 
-**The evidence.** If one forecast is better in no period, E X ≤ 0 in each, and Π(1 + λX) is a supermartingale for every
+**The e-value.** If one forecast is better in no period, E X ≤ 0 in each, and Π(1 + λX) is a supermartingale for every
 λ ≤ 1/\|least possible X\| that is fixed before the period; so is a mean over fixed λ, each kept below that bound. It is
 20 or more at any time with probability 0.05 at most (Henzi and Ziegel 2022, doi:10.1093/biomet/asab047; Waudby-Smith
 and Ramdas 2024, doi:10.1093/jrsssb/qkad009).
@@ -52,8 +52,8 @@ PIECE_PERIODS = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class PeriodDeltas:
-    """Of each period, in any common unit of weight: weights (above 0), leads, their ranges and least possible values;
-    and where rows of a period are independent the sums of squares of their leads and of their ranges. row: the weight
+    """Of each period, in any common unit of weight: weights (above 0), differences, their ranges and least possible
+    values; and where rows of a period are independent the sums of squares of differences and ranges. row: the weight
     of a row of the first period."""
 
     weights: Array
@@ -72,9 +72,9 @@ class PeriodDeltas:
 
     @property
     def guess(self) -> Array:
-        """A lead of each period from those before: the mean so far, as if the period had been seen once with 0."""
+        """Predicted difference of each period: the mean of those before, as if the period had been seen once with 0."""
         if self.squares is not None:
-            # Of each row: 0 lies between its two possible leads.
+            # Of each row: 0 lies between its two possible differences.
             return np.zeros(len(self.deltas))
         before, so_far = np.cumsum(self.deltas) - self.deltas, np.cumsum(self.weights)
         return np.clip(self.weights * before / so_far, self.least, self.least + self.ranges)
@@ -114,13 +114,13 @@ def psi(scaled: Array) -> Array:
 
 
 def sequence_of(deltas: PeriodDeltas, alpha: float) -> tuple[Array, Array, Array]:
-    """(Mean lead so far, low, high) after each period: the ends hold for all periods at once, with 1 − alpha."""
+    """(Mean difference so far, low, high) after each period: the ends hold for all periods at once, with 1 − alpha."""
     so_far = np.cumsum(deltas.weights)
     mean = np.cumsum(deltas.deltas) / so_far
     if deltas.first < 0:
         return mean, np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
     with np.errstate(over="ignore"):
-        # Periods that weigh next to nothing say nothing.
+        # Periods that weigh next to nothing bound nothing.
         below, above = (_boundary(deltas, side, alpha / 2) / so_far for side in (1, -1))
     # Before the two differ there is nothing to see.
     below[: deltas.first] = above[: deltas.first] = np.inf
@@ -135,15 +135,15 @@ def _boundary(deltas: PeriodDeltas, side: int, alpha: float) -> Array:
     squared = (deltas.deltas - guess) ** 2 if deltas.squares is None else deltas.squares
     empirical = log_weights + math.log1p(-SHARE_OF_HOEFFDING)
     both_rates = np.concatenate([rates, rates])[:, None]
-    found, paid = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
+    found, spent = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
     for start in range(0, len(bounds), PIECE_PERIODS):
         piece = slice(start, start + PIECE_PERIODS)
         with np.errstate(over="ignore", invalid="ignore"):
             of_empirical = rates[:, None] ** 2 * psi(rates[:, None] * bounds[piece])
             of_empirical = np.where(np.isfinite(of_empirical), of_empirical * squared[piece], np.inf)
             of_hoeffding = rates[:, None] ** 2 / 2 * most[piece]
-        so_far = paid + np.cumsum(np.stack([of_empirical, of_hoeffding]), axis=2)
-        paid = so_far[:, :, -1:]
+        so_far = spent + np.cumsum(np.stack([of_empirical, of_hoeffding]), axis=2)
+        spent = so_far[:, :, -1:]
         heads = np.concatenate(
             [empirical[:, None] - so_far[0], (log_weights + math.log(SHARE_OF_HOEFFDING))[:, None] - so_far[1]]
         )
@@ -171,7 +171,7 @@ def _crossing(heads: Array, rates: Array, level: float) -> Array:
 
 
 def log_e_value_of(deltas: PeriodDeltas) -> Array:
-    """Logarithm of the evidence, after each period, that the lead is above 0 in some period: nats; 3.0 is 20 to 1."""
+    """Natural logarithm of the e-value after each period; null: the expected difference is above 0 in no period."""
     if deltas.first < 0:
         return np.zeros(len(deltas.deltas))
     if deltas.squares is not None:
@@ -182,7 +182,7 @@ def log_e_value_of(deltas: PeriodDeltas) -> Array:
 
 
 def _log_wealth(deltas: PeriodDeltas) -> Array:
-    """The logarithm of what bets of all rates together are worth after each period."""
+    """The logarithm of the wealth of bets of all rates together after each period."""
     rates, log_weights = rates_of(deltas)
     found, won = np.empty(len(deltas.deltas)), np.zeros((len(rates), 1))
     for start in range(0, len(found), PIECE_PERIODS):

@@ -1,4 +1,4 @@
-"""Makes the contests of a summary: which of two forecasts is better, and every figure of that."""
+"""Makes the pairwise comparisons of a summary: which of two forecasters is better, and every figure of that."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from logloss.comparison.pairwise import (
     PairSums,
     PairwiseComparison,
 )
-from logloss.comparison.power import Shown, Spread, simultaneous_level, whole_rows
+from logloss.comparison.power import Design, Spread, simultaneous_level, whole_rows
 from logloss.comparison.sequential import sequential_analysis
 from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of_concentration
@@ -36,9 +36,9 @@ from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_o
 from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
 from logloss.onepass.summaries.largest_losses import values_of
 
-BOTH_WAYS = "models of folds were trained on rows that others judge"
-# (What rows of 0 and 1 add to the better one's mean at each place of its scores, the same of the worse one, the
-# difference of the means) -> how it varies.
+BOTH_WAYS = "models of the folds were trained on each other's test rows"
+# (What rows of 0 and 1 contribute to the better one's mean at each of its scores, the same of the worse one, the
+# difference of the means) -> its sampling error.
 ErrorOfPair = Callable[[Influence, Influence, float], SamplingError]
 
 
@@ -64,14 +64,14 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
 
 
 class PairEstimator:
-    """Makes the contests of a summary."""
+    """Makes the pairwise comparisons of a summary."""
 
     def __init__(
         self, summary: ComparisonSummary, names: tuple[str, ...], within: str, folds: Sequence[FoldLosses] = ()
     ) -> None:
         self.summary, self.names, self.within, self.folds = summary, names, within, folds
         self.pairs = pairs_of(len(names))
-        # All pairs, not only those with the best: any two may be asked for with `between`.
+        # All pairs, not only those with the best: `between` returns any two.
         self.level = simultaneous_level(len(self.pairs))
         self.tables = [score_table_of(each.scores) for each in summary.losses]
         self.recalibrations = [Recalibration(table) for table in self.tables]
@@ -86,7 +86,7 @@ class PairEstimator:
         self.where_finite = [each.loss_where_finite() for each in self.moments]
 
     def order(self) -> list[int]:
-        """The forecasts from the best to the worst: by their losses, infinite ones by those of what was possible."""
+        """The forecasters by increasing log loss; infinite ones by that of the rows whose loss is finite."""
 
         def rank(number: int) -> tuple[float, float, int]:
             without = self.where_finite[number]
@@ -95,27 +95,27 @@ class PairEstimator:
         return sorted(range(len(self.names)), key=rank)
 
     def excess_parts(self, number: int) -> tuple[float, float]:
-        """(Discrimination, miscalibration) of a forecast, without what the isotonic fit overfits."""
+        """(Excess discrimination, excess miscalibration) of a forecaster."""
         own = self.recalibrations[number]
         recalibrated = own.log_loss + self.overfitting[number].nats
         return own.uncertainty - recalibrated, float(self.losses[number]) - recalibrated
 
     def pair(self, better: int, worse: int) -> PairwiseComparison:
-        """One forecast against a worse one."""
+        """The comparison of a forecaster with a worse one."""
         i, j = min(better, worse), max(better, worse)
         place = self.pairs.index((i, j))
         contrast = self.summary.contrasts[place]
         # Contrasts hold the first less the second: the worse one's loss less the better one's.
         sign = 1 if worse == i else -1
         moments = Moments(PairSums(self.summary, contrast, sign))
-        # Rows that are possible for both; impossible for the first only, the second only, both.
+        # Rows of finite loss for both; of infinite loss for the first only, the second only, both.
         counts = contrast.counts
         n_worse, n_better = (counts[1], counts[2]) if sign > 0 else (counts[2], counts[1])
         paired = self._paired(moments, i, j, sign, is_whole=not any(counts[1:4]))
         paired = self._with_training(paired, better, worse) if self.folds else paired
-        delta, reason = self._lead(better, worse, n_better, n_worse, counts[3])
+        delta, reason = self._delta(better, worse, n_better, n_worse, counts[3])
         whole = paired.estimate(value=delta) if not reason else Estimate(delta, reason=reason)
-        # What decides whether the two can be told apart is not made of clusters too few for it.
+        # Significance is not decided with too few clusters.
         undecided = reason or why_too_few(self.moments[better].effective_clusters)
         at_once = paired.estimate(self.level, delta) if not undecided else Estimate(delta, reason=undecided)
         miscalibration, discrimination = self._parts(better, worse, place, delta)
@@ -137,7 +137,7 @@ class PairEstimator:
         of_periods = with_periods(
             error, observations, sequential.autocorrelation_robust.high - delta, sequential.n_cosines
         )
-        spread, shown = Spread.of_error(of_periods[0], n_rows, of_periods[1]), Shown(self.level)
+        spread, design = Spread.of_error(of_periods[0], n_rows, of_periods[1]), Design(self.level)
         return PairwiseComparison(
             self.names[better],
             self.names[worse],
@@ -151,27 +151,27 @@ class PairEstimator:
             miscalibration,
             discrimination,
             sequential,
-            whole_rows(shown.rows(delta, spread)) if error > 0 else None,
-            shown.detectable_difference(spread, n_rows),
+            whole_rows(design.rows(delta, spread)) if error > 0 else None,
+            design.detectable_difference(spread, n_rows),
             (*self._cautions(moments, contrast, sign), *sequential.cautions),
             self._groups(better, worse, place),
-            self._apart(contrast, sign),
+            self._largest_differences(contrast, sign),
             tuple(row.first for row in contrast.largest_differences),
         )
 
     def _cautions(self, moments: Moments, contrast: Contrast, sign: int) -> tuple[str, ...]:
-        """Where few rows carry the variance of the lead."""
+        """Where few rows carry the variance of the difference."""
         if not moments.weight:
             return ()
         rows = [(sign * row.difference, row.first.weight, row.first.count) for row in contrast.largest_differences]
-        told = caution_of_concentration(moments, rows, "largest difference", "largest differences", "the lead")
-        return (told,) if told else ()
+        caution = caution_of_concentration(moments, rows, "largest difference", "largest differences", "the difference")
+        return (caution,) if caution else ()
 
     def _paired(self, moments: Moments, i: int, j: int, sign: int, *, is_whole: bool) -> PairedDifference:
-        """The mean difference over the rows that are possible for both."""
+        """The mean difference over the rows whose loss is finite for both."""
         mean = moments.quotient("c") if moments.weight else math.nan
         if not moments.weight:
-            return PairedDifference(mean, SamplingError(math.nan), "no row is possible for both")
+            return PairedDifference(mean, SamplingError(math.nan), "every row has an infinite loss")
         reason = self.moments[0].why_no_interval()
         if moments.n_rows < FEWEST_OF_GROUP:
             reason = reason or f"too few rows ({moments.n_rows})"
@@ -192,7 +192,7 @@ class PairEstimator:
             columns["c"].append(sign * (first.sum("c") - second.sum("c")))
         return columns
 
-    def _lead(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
+    def _delta(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
         """The difference of the two losses, rounded once, and why it has no interval."""
         if n_both or (n_better and n_worse):
             return math.nan, "both losses are infinite"
@@ -203,18 +203,18 @@ class PairEstimator:
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
 
     def _with_training(self, paired: PairedDifference, better: int, worse: int) -> PairedDifference:
-        """The same with an error that knows of other rows of training, where folds had models of their own."""
+        """The same with an error that includes variation of the training rows, where folds had models of their own."""
         folds = self.folds[worse].less(self.folds[better]).summary()
         reason = paired.reason or folds.why_no_interval
         return PairedDifference(paired.mean, paired.sampling if reason else folds.widened(paired.sampling), reason)
 
     def _parts(self, better: int, worse: int, place: int, delta: float) -> tuple[Estimate, Estimate]:
-        """What the worse has more of miscalibration, and of discrimination."""
+        """Differences in miscalibration and in discrimination, worse minus better."""
         mine, other = self.recalibrations[better], self.recalibrations[worse]
         # The uncertainty is that of the same labels: it cancels.
         overfitting = self.overfitting[worse].nats - self.overfitting[better].nats
         reason = self._why_no_parts(delta) or self.overfitting[better].reason
-        # What is not known of one is not known of any: labels and clusters are the same.
+        # Not available of one means not available of any: labels and clusters are the same.
         discrimination = mine.log_loss - other.log_loss - (0.0 if math.isnan(overfitting) else overfitting)
         miscalibration = delta + discrimination
         if reason:
@@ -227,13 +227,13 @@ class PairEstimator:
         # common of it cancels only so.
         ours, theirs = influences_of(mine), influences_of(other)
         with np.errstate(over="ignore", invalid="ignore"):
-            lost = error_of(ours.miscalibration, theirs.miscalibration, miscalibration)
-            saved = error_of(ours.discrimination, theirs.discrimination, discrimination)
-        return with_interval(miscalibration, lost), with_interval(discrimination, saved)
+            of_miscalibration = error_of(ours.miscalibration, theirs.miscalibration, miscalibration)
+            of_discrimination = error_of(ours.discrimination, theirs.discrimination, discrimination)
+        return with_interval(miscalibration, of_miscalibration), with_interval(discrimination, of_discrimination)
 
     @cached_property
     def overfitting(self) -> list[Overfitting]:
-        """What the isotonic fit of each forecast overfits."""
+        """By how much the isotonic fit of each forecaster overfits."""
         return [
             overfitting_of(table, each.clusters, is_soft=each.is_soft)
             for each, table in zip(self.summary.losses, self.tables, strict=True)
@@ -255,7 +255,7 @@ class PairEstimator:
         return error
 
     def _why_no_parts(self, delta: float) -> str:
-        """Why the parts of the lead have no interval."""
+        """Why the decomposition of the difference has no interval."""
         reason = self.moments[0].why_no_interval()
         if reason or not math.isfinite(delta):
             return reason or "infinite"
@@ -263,11 +263,11 @@ class PairEstimator:
         if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
             return "one class"
         if self.summary.clusters is None and not all(table.is_counted for table in self.tables):
-            return "not kept with weights or soft labels"
+            return "not available with weights or soft labels"
         return ""
 
     def _groups(self, better: int, worse: int, place: int) -> SmallTable | None:
-        """The lead by group, and what each adds to it."""
+        """The difference by group, and the contribution of each to the total."""
         grouped = self.summary.groups
         if grouped is None:
             return None
@@ -284,16 +284,16 @@ class PairEstimator:
     def _clusters_of_groups(
         self, grouped: GroupedSummary, better: int, worse: int
     ) -> list[tuple[float, float]] | list[None]:
-        """How many clusters each group has in effect, and the standard error of the lead in it; None without any."""
+        """Effective number of clusters of each group, and standard error of its difference; None without clusters."""
         if grouped.cluster_sums is None:
             return [None] * grouped.n_groups
         clusters = ClustersOfGroups(grouped.cluster_sums, grouped.n_groups)
-        # After the weight stand the losses of the forecasts.
+        # After the weight stand the losses of the forecasters.
         errors = clusters.errors_of_means(clusters.costs(1 + worse) - clusters.costs(1 + better))
         return list(zip(clusters.effective.tolist(), errors.tolist(), strict=True))
 
-    def _apart(self, contrast: Contrast, sign: int) -> SmallTable:
-        """The rows where the two were furthest apart."""
+    def _largest_differences(self, contrast: Contrast, sign: int) -> SmallTable:
+        """The rows with the largest absolute differences."""
         rows = contrast.largest_differences
         pairs = [(row.second, row.first) if sign > 0 else (row.first, row.second) for row in rows]
         mine, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -1,6 +1,6 @@
-"""One forecast against another on the same rows: the difference of their losses, how sure it is, where it comes from.
+"""Pairwise comparison of two forecasters on the same rows: difference in log loss, its interval, its decomposition.
 
-A contest is told from the side of the better one: its lead is the loss of the worse less that of the better.
+Δ log loss is the log loss of the worse forecaster minus that of the better one, so that it is 0 or more.
 """
 
 from __future__ import annotations
@@ -30,53 +30,56 @@ FEWEST_OF_GROUP = 20
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PairwiseComparison:
-    """Two forecasts on the same rows, told from the side of the better one. Differences are in nats per row.
+    """Difference in log loss between two forecasters of the same rows, in nats per row.
+
+    Every difference is the worse forecaster's figure minus the better one's.
 
     Attributes
     ----------
     better, worse : str
-        The two forecasts; in the order given where their losses are equal.
+        The two forecasters; in the order given if their losses are equal.
     delta : Estimate
-        Loss of the worse less that of the better: 0 or more, inf if only the worse called something impossible that
-        happened, nan if both did. Its interval is paired, corrected for skewness, and takes rows as independent,
-        or clusters where there are some, also with `order=`: a caution says where periods show that they are not.
+        Mean difference in log loss, ≥ 0: inf if only the worse one gave probability 0 to an observed class, nan if both
+        did. The 95% interval is paired and corrected for skewness. It assumes that rows (with `cluster=`, clusters) are
+        independent, also with `order=`; `cautions` says where the periods contradict that.
     delta_where_finite : Estimate
-        The same over the rows that were possible for both: it may be below 0.
+        The same over the rows whose loss is finite for both; it may be below 0.
     simultaneous : Estimate
-        The lead with an interval that holds for all pairs of the comparison at once (Šidák); none of fewer than ten
-        effective clusters, which settle nothing.
-    error : float
-        Standard error of the lead; nan where it is not known.
-    observations : float
-        How many independent observations it is made of: effective rows, or effective clusters.
-    n_infinite : tuple of int
-        Rows that happened and were impossible for the better only, the worse only, both.
+        The difference with an interval that holds for all pairs of the comparison simultaneously (Šidák); no interval
+        with fewer than ten effective clusters.
+    standard_error : float
+        Standard error of the difference, in nats; nan if not available.
+    effective_observations : float
+        Number of independent observations: effective rows, or effective clusters.
+    n_infinite : tuple of three int
+        Rows in which the observed class got probability 0 from the better one only, the worse one only, both.
     is_identical : bool
-        Whether the two cost the same in every row.
+        Whether both have the same loss in every row.
     miscalibration, discrimination : Estimate
-        What the worse has more of, or less, without what the isotonic fits overfit: lead = miscalibration −
-        discrimination.
+        Differences of the two terms of the decomposition, corrected for the overfitting of the isotonic fits:
+        delta = miscalibration − discrimination.
     sequential : SequentialAnalysis
-        What `order=` shows: a confidence sequence and when it first excluded 0, evidence by betting, the interval with
-        neighbouring periods dependent.
+        With `order=`: the confidence sequence, the e-value, the autocorrelation-robust interval.
     rows_needed : int or None
-        How many rows in all would show a lead of this size 4 times in 5, at the level of `simultaneous`; None where
-        there is none to show.
+        Total number of rows at which a true difference as large as the observed one is significant with 80% power, at
+        the level of `simultaneous`; None if no number is enough.
     detectable_difference : float
-        The lead, in nats, that these rows would have shown 4 times in 5; both as `plan` has them, with the error of
-        dependent periods where a caution says that they vary more than rows explain.
+        Minimum detectable difference, in nats: the true difference that this number of rows detects with 80% power.
+        Both use the autocorrelation-robust standard error where it is clearly larger.
     cautions : tuple of str
-        Where few rows carry the variance of the lead; and, with `order=`, where rows of a period or neighbouring
-        periods depend on each other, so that the intervals of the lead are too narrow.
+        Where the intervals of the difference may be too narrow: few rows carry its variance, or, with `order=`, rows of
+        a period or neighbouring periods depend on each other.
     groups, largest_differences : SmallTable
-        The lead by group of `by`, and the rows where the two were furthest apart.
+        The difference by group of `by`, and the rows with the largest absolute differences.
+    largest_difference_rows : tuple
+        Those rows as records that know their source, row and line.
 
     Examples
     --------
     >>> import logloss
     >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
-    >>> contest = found.between("old", "new")
-    >>> contest.better, round(contest.delta, 4)
+    >>> pair = found.between("old", "new")
+    >>> pair.better, round(pair.delta, 4)
     ('new', 0.3556)
     """
 
@@ -85,9 +88,9 @@ class PairwiseComparison:
     delta: Estimate
     delta_where_finite: Estimate
     simultaneous: Estimate
-    error: float
-    observations: float
-    impossible: tuple[int, int, int]
+    standard_error: float
+    effective_observations: float
+    n_infinite: tuple[int, int, int]
     is_identical: bool
     miscalibration: Estimate
     discrimination: Estimate
@@ -97,23 +100,22 @@ class PairwiseComparison:
     cautions: tuple[str, ...]
     groups: SmallTable | None
     largest_differences: SmallTable
-    # The rows of `apart`, which know their place.
-    places: tuple[LargeLoss, ...] = field(default=(), compare=False)
+    largest_difference_rows: tuple[LargeLoss, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
-        ends = f" [{significant(self.delta.low)}, {significant(self.delta.high)}]" if self.delta.has_interval else ""
-        return (
-            f"PairwiseComparison: {self.better} ahead of {self.worse} by {significant(self.delta)} nats per row{ends}"
-        )
+        low, high = significant(self.delta.low), significant(self.delta.high)
+        ends = f" (95% CI {low}–{high})" if self.delta.has_interval else ""
+        delta = f"{significant(self.delta)} nats per row"
+        return f"PairwiseComparison: log loss of {self.better} is {delta} lower than that of {self.worse}{ends}"
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval for all pairs at once leaves no doubt which one is better."""
+        """Whether the simultaneous 95% interval of the difference excludes 0."""
         return math.isinf(self.delta) or self.simultaneous.low > 0
 
 
 class PairSums:
-    """The sums of the difference of two losses, for `inference.moments.Moments`; sign: −1 turns it round."""
+    """The sums of the difference of two losses, for `inference.moments.Moments`; sign: −1 reverses it."""
 
     def __init__(self, summary: ComparisonSummary, contrast: Contrast, sign: int) -> None:
         any_loss = summary.losses[0]
@@ -160,14 +162,14 @@ class GroupPairSums:
         counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
         self.n_rows, self.n_positive, self.n_infinite, self.is_soft = counts[0], 0, 0, False
-        self.impossible = counts[1 + better], counts[1 + worse]
-        self.costs = sums[1 + better], sums[1 + worse]
+        self.n_infinite_of = counts[1 + better], counts[1 + worse]
+        self.losses = sums[1 + better], sums[1 + worse]
         # Weight, losses, weight², weight times losses, squares of the differences.
         squared = 2 + n_forecasts
         self._sums = {
             "w": sums[0],
             "ww": sums[1 + n_forecasts],
-            "c": self.costs[1] - self.costs[0],
+            "c": self.losses[1] - self.losses[0],
             "cw": sums[squared + worse] - sums[squared + better],
             "cc": sums[squared + n_forecasts + place],
         }
@@ -179,15 +181,19 @@ class GroupPairSums:
         return self._sums[name]
 
     def figures(self, total: int, *, clusters: tuple[float, float] | None) -> dict[str, Any]:
-        """The row of a table; clusters: how many there are in effect, and the standard error of the lead that they
-        make; None where rows are independent."""
+        """The row of a table; clusters: their effective number and the standard error of the difference; None if rows
+        are independent."""
         moments = Moments(self)
         weight = moments.weight
-        losses = [math.inf if n else ratio(cost, weight) for n, cost in zip(self.impossible, self.costs, strict=True)]
+        losses = [
+            math.inf if n else ratio(sum_, weight) for n, sum_ in zip(self.n_infinite_of, self.losses, strict=True)
+        ]
         delta, contribution = moments.quotient("c"), ratio(self._sums["c"], total)
-        # Impossible for both is undefined, for one infinitely in favour of the other.
-        if any(self.impossible):
-            delta = contribution = math.nan if all(self.impossible) else math.copysign(math.inf, losses[1] - losses[0])
+        # The difference of two infinite losses is not defined.
+        if any(self.n_infinite_of):
+            delta = contribution = (
+                math.nan if all(self.n_infinite_of) else math.copysign(math.inf, losses[1] - losses[0])
+            )
         estimate = Estimate(delta, reason="infinite")
         if math.isfinite(delta):
             estimate = self._by_rows(moments, delta)
@@ -196,8 +202,8 @@ class GroupPairSums:
         return {
             "rows": self.n_rows,
             **({} if clusters is None else {"effective_clusters": clusters[0]}),
-            "better_nats": losses[0],
-            "worse_nats": losses[1],
+            "log_loss_better_nats": losses[0],
+            "log_loss_worse_nats": losses[1],
             "delta_nats": delta,
             "delta_nats_low": estimate.low,
             "delta_nats_high": estimate.high,
@@ -208,7 +214,7 @@ class GroupPairSums:
         }
 
     def _by_rows(self, moments: Moments, delta: float) -> Estimate:
-        """The lead with the interval of independent rows, Kish's effective number of them."""
+        """The difference with the interval of independent rows, by Kish's effective number of them."""
         if moments.effective_rows < FEWEST_OF_GROUP:
             return Estimate(delta, reason=f"too few rows ({effective_count(moments.effective_rows)})")
         return with_interval(delta, moments.sampling_error("c"))

@@ -1,4 +1,4 @@
-"""What `order` and `within` may say: that periods follow each other in time, and what is known of the rows of one.
+"""Checks of `order` and `within`: that periods follow each other in time, and what is known of the rows of one.
 
 Numbers follow each other as they are. Text is sorted by its letters, which puts "10" before "9" and "02/01/2023" after
 "01/02/2024": where that is seen, it is refused, since no figure would show it.
@@ -27,15 +27,15 @@ MONTH = re.compile("|".join(rf"(\b{name[:3]}(?:{name[3:]})?\b)" for name in MONT
 
 
 def check_within(within: str, requested: RowOptions) -> None:
-    """Refuse what cannot be known of the rows of a period."""
+    """Refuse values of `within` that are unknown or contradict the other options."""
     if within not in WITHIN:
         raise DataError(f"`within` must be {' or '.join(map(value_text, WITHIN))}; got {within!r}.")
     if within != DEPENDENT and requested.order is None:
-        raise DataError("`within` says what is known of the rows of one period; name the periods with `order`.")
+        raise DataError("`within` states how rows of one period depend on each other; name the periods with `order`.")
     if within == INDEPENDENT and requested.cluster is not None:
         raise DataError(
-            '`within="independent"` says that rows of a period do not depend on each other, `cluster` that some do. '
-            "Leave out the one that is not so."
+            '`within="independent"` states that rows of a period are independent, `cluster` that some are not. '
+            "Leave out the one that is wrong."
         )
 
 

@@ -16,14 +16,14 @@ from logloss.onepass.summaries.group_gaps import column_of_pair
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeriodSums:
-    """Sums of each of T periods, in the order of time; d: what a row adds to the lead, w its weight.
+    """Sums of each of T periods, in the order of time; d: the difference of the two losses in a row, w its weight.
 
     names: the periods, numbers or texts. total: all weight; sums of w are shares of it, squares of its square.
-    weights: Σ w. leads: Σ w·d. least: Σ w·(the lesser of the two values that d could have had), at most 0. ranges:
-    Σ w·\\|r − s\\|, r and s being the logits; leads lie between least and least + ranges, to rounding, and so does 0,
+    weights: Σ w. deltas: Σ w·d. least: Σ w·(the lesser of the two values that d could have had), at most 0. ranges:
+    Σ w·\\|r − s\\|, r and s being the logits; deltas lie between least and least + ranges, to rounding, and so does 0,
     exactly. squares: Σ (w·d)². squares_of_range: Σ (w·\\|r − s\\|)². n_rows, n_unbounded: rows, and those of a range
-    without bound, which enter least, ranges and squares as 0. n_infinite: (T, 2), those that were impossible under the
-    first of the pair and under the second, and enter leads as loss 0.
+    without bound, which enter least, ranges and squares as 0. n_infinite: (T, 2), those with an infinite
+    loss under the first of the pair and under the second, and enter deltas as loss 0.
     """
 
     names: tuple[Any, ...]

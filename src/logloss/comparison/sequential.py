@@ -1,6 +1,6 @@
-"""How a lead came about, period by period, for people who look every day.
+"""Sequential analysis of a difference in log loss, period by period: valid however often the results are looked at.
 
-The mathematics, and what it assumes, stand in `confidence_sequence.py` and `autocorrelation.py`.
+Methods and assumptions: `confidence_sequence.py` and `autocorrelation.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from logloss.data.values import Array
 from logloss.onepass.summaries import ComparisonSummary
 from logloss.text import value_text
 
-# Of a range over all weight, and of a lead, and of a range over the weight of a row of the first period: beyond it,
+# Of a range over all weight, of a difference, and of a range over the weight of a row of the first period: beyond it
 # squares and multiples would leave the floats.
 LARGEST = 1e100
 # A time stamp as Arrow and NumPy write it, with nothing but zeros after the second.
@@ -30,60 +30,62 @@ TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:
 
 @dataclass(frozen=True, slots=True)
 class SequentialAnalysis:
-    """What the order of the rows shows of a lead.
+    """Difference in log loss between two forecasters as the rows arrive in the order of time; nats per row.
 
-    The sequence and the evidence assume that all forecasts and weights of a period precede its outcomes. Rows of a
-    period may depend on each other in any way (but with `within="independent"`, given the forecasts, in none), and
-    periods on those before.
+    The confidence sequence and the e-value assume that all forecasts and weights of a period are fixed before any of
+    its outcomes is known. They allow any dependence on earlier periods, and any dependence among the rows of a period
+    (with `within="independent"`, none given the forecasts).
 
     Attributes
     ----------
     n_periods : int
-        How many periods there are; 0 without `order=`.
-    is_coarse : bool
-        Whether periods are longer than one value of `order`, since there were too many.
+        Number of periods; 0 without `order=`.
+    has_merged_periods : bool
+        Whether neighbouring values of `order` were merged into longer periods because there were too many.
     confidence_sequence : Estimate
-        The lead with an interval that holds at all periods, and for all pairs of the comparison, at once, however often
-        one looks. What it holds is the mean of what the lead of each period was to be expected to be before it.
+        The difference after the last period with its 95% confidence sequence: with probability 0.95 at least the
+        intervals after all periods, of all pairs of the comparison, simultaneously contain the mean of the conditional
+        expectations of the periods' differences, each given everything before its period.
     autocorrelation_robust : Estimate
-        The lead with an interval that lets neighbouring periods depend on each other (equally weighted cosines).
+        The difference with an interval that allows neighbouring periods to be autocorrelated (equally weighted
+        cosines). It assumes that the series of periods is stationary.
     n_cosines : int
-        How many cosines its variance is estimated from: the degrees of freedom of its Student's t.
+        Number of cosines its variance is estimated from: the degrees of freedom of its Student's t.
     effective_periods : float
-        How many independent periods of equal weight would vary as much, by an estimate from those cosines.
+        Effective number of independent periods of equal weight, estimated from those cosines.
     cautions : tuple of str
-        Where that interval, or the lead's own, may be too narrow: periods too few or too autocorrelated.
+        Where that interval, or the one of independent rows, may be too narrow: too few or too autocorrelated periods.
     first_excluded : str
-        The first period after which the sequence excluded 0; "" if there is none.
-    is_first_for_better : bool
-        Whether it did so in favour of the forecast that is the better one now.
+        The first period after which the confidence sequence excludes 0; "" if there is none.
+    first_excluded_favors_better : bool
+        Whether it then favours the forecaster that is the better one over all periods.
     still_excluded : bool
-        Whether the sequence excludes 0 after the last period, in favour of the same forecast as at first.
+        Whether the sequence excludes 0 after the last period, in favour of the same forecaster.
     log_e_value : float
-        Logarithm of an e-value, in nats (3.0 is 20 to 1): evidence against the better one's being better in no period,
-        halved since the data chose which is the better one. At most 5 times in 100 it ever is 20 to 1 or more where
-        that is so. nan with the reason of the sequence.
+        Natural logarithm of the e-value (3.0 is an e-value of 20). Null hypothesis: the better forecaster is better in
+        no period, in expectation. If that is true, the e-value ever reaches 20 with probability 0.05 at most. It is
+        halved because the data chose which forecaster is the better one. nan if there is no confidence sequence.
     table : SmallTable or None
-        Period by period: its name, its rows, and after it the lead so far, the ends of the sequence, the logarithm of
-        the evidence.
+        For each period: name, rows, and after it the difference so far, the ends of the confidence sequence, the
+        logarithm of the e-value.
 
     Examples
     --------
     >>> import logloss
     >>> found = logloss.compare([1, 0] * 50, {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}, order=range(100))
-    >>> course = found.between("a", "b").sequential
-    >>> course.n_periods, course.first_excluded, course.still_excluded
+    >>> analysis = found.between("a", "b").sequential
+    >>> analysis.n_periods, analysis.first_excluded, analysis.still_excluded
     (100, '18', True)
     """
 
     n_periods: int = 0
-    is_coarse: bool = False
+    has_merged_periods: bool = False
     confidence_sequence: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
     autocorrelation_robust: Estimate = Estimate(math.nan, reason="needs `order`")  # noqa: RUF009
     n_cosines: int = 0
     effective_periods: float = math.nan
     first_excluded: str = ""
-    is_first_for_better: bool = False
+    first_excluded_favors_better: bool = False
     still_excluded: bool = False
     log_e_value: float = math.nan
     table: SmallTable | None = field(default=None, repr=False)
@@ -101,10 +103,11 @@ def sequential_analysis(
     n_pairs: int,
     withheld: str = "",
 ) -> SequentialAnalysis:
-    """The course of a lead: sign × (loss of the first of the pair − that of the second).
+    """Sequential analysis of sign × (loss of the first of the pair − that of the second).
 
-    error: the standard error of the lead of independent rows, or clusters; nan if it has none. within: what is known of
-    the rows of a period. n_pairs: for how many pairs the sequence holds at once. withheld: why there is none.
+    error: standard error of the difference if rows, or clusters, are independent; nan if there is none. within: how
+    rows of a period may depend on each other. n_pairs: pairs the sequence holds for simultaneously. withheld: why none
+    is valid.
     """
     periods = summary.periods
     if periods is None:
@@ -133,7 +136,7 @@ def sequential_analysis(
     if within == INDEPENDENT:
         deltas = replace(deltas, squares=sums.squares, squares_of_ranges=sums.squares_of_range)
     means, lows, highs = sequence_of(deltas, (1 - CONFIDENCE) / n_pairs)
-    # The forecast that leads was not named beforehand: of the two tests that there are, one for each, this is one.
+    # Which forecaster is the better one was not fixed beforehand: this is one of two tests.
     e_value = log_e_value_of(deltas) - math.log(2)
     columns = {"period": names, "rows": sums.n_rows.tolist(), "delta_nats": means.tolist()}
     columns |= {"low": lows.tolist(), "high": highs.tolist(), "log_e_value": e_value.tolist()}
@@ -145,7 +148,7 @@ def sequential_analysis(
         sequential,
         confidence_sequence=last,
         first_excluded=names[first] if first >= 0 else "",
-        is_first_for_better=favours > 0,
+        first_excluded_favors_better=favours > 0,
         still_excluded=bool(lows[-1] > 0 if favours > 0 else highs[-1] < 0) and first >= 0,
         log_e_value=float(e_value[-1]),
         table=SmallTable(columns),
@@ -153,30 +156,30 @@ def sequential_analysis(
 
 
 def _why_nothing(sums: PeriodSums) -> str:
-    """Why neither the sequence nor the interval of dependent periods is known."""
+    """Why neither the confidence sequence nor the autocorrelation-robust interval is available."""
     if sums.n_infinite.any():
         return "infinite"
     if not sums.weights.all():
-        return "the weights are too far apart"
+        return "the weights differ by too many orders of magnitude"
     row = float(sums.weights[0] / sums.n_rows[0])
     if row * LARGEST < 1:
-        return "the weights are too far apart"
+        return "the weights differ by too many orders of magnitude"
     if not (sums.ranges.max() < LARGEST * min(row, 1.0) and np.abs(sums.deltas).max() < LARGEST):
-        return "their log-odds are too far apart"
+        return "the log-odds of the two are too far apart"
     return ""
 
 
 def _why_no_sequence(summary: ComparisonSummary, within: str, n_unbounded: int) -> str:
-    """Why there is no sequence, and no evidence."""
+    """Why there is no confidence sequence, and no e-value."""
     if within == CHANGING:
         return "forecasts change within a period"
     if summary.clusters is not None:
         if summary.clusters_in_one_period is None:
-            return "with so many clusters it is not known whether each lies in one period"
+            return "with so many clusters it is not known whether each lies within one period"
         if not summary.clusters_in_one_period:
-            return "clusters go on from one period to the next"
+            return "clusters span more than one period"
     if n_unbounded:
-        return f"one of them said 0 or 1 in {n_unbounded:,} rows, the other did not: no bound to what it could lose"
+        return f"one of them predicted 0 or 1 in {n_unbounded:,} rows, the other did not: the loss has no bound there"
     return ""
 
 

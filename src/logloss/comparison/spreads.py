@@ -1,4 +1,4 @@
-"""How much the difference of two losses varies: as a pilot shows it, or as the two forecasts themselves expect it.
+"""Standard deviation of the difference of two losses: from a pilot, or expected from the two forecasts themselves.
 
 Where the probability of 1 is θ and the forecasts are p and q, the difference log(q/p) has the probability θ and
 log((1 − q)/(1 − p)) the rest, so that its mean and variance need no outcome.
@@ -18,51 +18,52 @@ from logloss.answers.estimate import Estimate
 from logloss.answers.figures import number_of_json
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import with_periods
-from logloss.comparison.power import Shown, Spread, whole_rows
+from logloss.comparison.power import Design, Spread, whole_rows
 from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.information import kl_divergence
 from logloss.text import printable, value_text
 
-# What the probability of 1 may be: that of the first forecast, of the second, or half of each.
-TRUTHS = {"first": 0.0, "halfway": 0.5, "second": 1.0}
+# True probabilities that are considered: those of the first forecast, the mean of both, those of the second.
+SCENARIOS = {"first": 0.0, "mean": 0.5, "second": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of the differences. upper: the spread at the upper limit of its standard deviation."""
+class Basis:
+    """What a plan is based on. upper: the spread at the upper 95% limit of its standard deviation."""
 
     spread: Spread
-    std_from: str
+    std_source: str
     difference: float = math.nan
     upper: Spread | None = None
     delta: Estimate = Estimate(math.nan, reason="no pilot")  # noqa: RUF009
     n_pairs: int = 1
-    truths: SmallTable | None = None
+    scenarios: SmallTable | None = None
     is_clustered: bool = False
     base_rate: float = math.nan
     cautions: tuple[str, ...] = ()
 
 
-def known_of_forecasts(forecasts: Mapping[str, Any], shown: Shown, *, is_named: bool) -> Known:
-    """Mean and variance of the difference that two forecasts expect, if either is right or the mean of both.
+def basis_of_forecasts(forecasts: Mapping[str, Any], design: Design, *, is_given: bool) -> Basis:
+    """Expected mean and variance of the difference, if the true probabilities are those of either, or their mean.
 
-    is_named: whether the difference that is planned for is another one, named by who asks.
+    is_given: whether the difference to detect is given by the caller.
     """
     if not isinstance(forecasts, Mapping) or len(forecasts) != 2:
         raise DataError("`forecasts` must be a dict of two arrays: the probabilities of the first and of the second.")
     p, q = (_probabilities(name, values) for name, values in forecasts.items())
     if p.shape != q.shape or p.ndim != 1 or not len(p):
         raise DataError(f"`forecasts` must hold two arrays of one length, at least 1; got {p.shape} and {q.shape}.")
-    moments = {name: _expected(p, q, (1 - share) * p + share * q) for name, share in TRUTHS.items()}
+    moments = {name: _expected(p, q, (1 - share) * p + share * q) for name, share in SCENARIOS.items()}
     if not any(std > 0 for _, std in moments.values()):
-        raise DataError("the two forecasts are the same in every row: nothing differs.")
-    # For a difference that is named any of them may be right: the one that varies most.
-    std = max(std for _, std in moments.values()) if is_named else moments["second"][1]
-    rows = [whole_rows(shown.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
+        raise DataError("the two forecasts are the same in every row: there is no difference to plan for.")
+    # A given difference may come with any of them: the largest standard deviation is the safe one.
+    std = max(std for _, std in moments.values()) if is_given else moments["second"][1]
+    rows = [whole_rows(design.rows(abs(mean), Spread(own))) for mean, own in moments.values()]
     means, stds = zip(*moments.values(), strict=True)
-    table = SmallTable({"truth": list(TRUTHS), "difference_nats": means, "std_nats": stds, "rows": rows})
-    return Known(Spread(std), "forecasts", moments["second"][0], truths=table, base_rate=float(q.mean()))
+    columns = {"true_probabilities": list(SCENARIOS), "difference_nats": means, "std_nats": stds, "rows_needed": rows}
+    expected = moments["second"][0]
+    return Basis(Spread(std), "forecasts", expected, scenarios=SmallTable(columns), base_rate=float(q.mean()))
 
 
 def _probabilities(name: str, values: Any) -> Array:
@@ -76,24 +77,24 @@ def _probabilities(name: str, values: Any) -> Array:
     if outside.any():
         row = int(np.argmax(outside))
         raise DataError(
-            f"{of} lie between 0 and 1, which they may not be: their loss has no finite variance; got "
+            f"{of} lie strictly between 0 and 1, otherwise the loss has no finite variance; got "
             f"{value_text(float(array.flat[row]))} at {row}."
         )
     return array
 
 
-def _expected(p: Array, q: Array, truth: Array) -> tuple[float, float]:
-    """(Mean, standard deviation) of the loss of p less that of q, where the probability of 1 is the truth."""
+def _expected(p: Array, q: Array, true: Array) -> tuple[float, float]:
+    """(Mean, standard deviation) of the loss of p minus that of q, if `true` are the true probabilities of 1."""
     if_one, if_zero = np.log(q) - np.log(p), np.log1p(-q) - np.log1p(-p)
     # As divergences, which lose no digits where the two are near each other.
-    means = kl_divergence(truth, p) - kl_divergence(truth, q)
+    means = kl_divergence(true, p) - kl_divergence(true, q)
     mean = float(means.mean())
-    squares = truth * (if_one - mean) ** 2 + (1 - truth) * (if_zero - mean) ** 2
+    squares = true * (if_one - mean) ** 2 + (1 - true) * (if_zero - mean) ** 2
     return mean, math.sqrt(float(squares.mean()))
 
 
-def known_of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> Known:
-    """What a pilot shows of a pair."""
+def basis_of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> Basis:
+    """Difference and standard deviation of a pair of a pilot."""
     kind = getattr(pilot, "saved", getattr(pilot, "kind", ""))
     if not isinstance(pilot, Answer) or kind != "comparison":
         raise DataError(f"`pilot` must be what `compare` gives, or a saved one; got a {type(pilot).__name__}.")
@@ -108,33 +109,33 @@ def known_of_pilot(pilot: Answer | None, pair: tuple[str, str] | None) -> Known:
         ) from error
 
 
-def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first: bool) -> Known:
+def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first: bool) -> Basis:
     """The same of its figures; row: those of the pair. is_first: it is the one that the cautions are about."""
     value, low, high = (number_of_json(row[f"delta_nats{end}"]) for end in ("", "_low", "_high"))
     delta = Estimate(value, low, high)
     if row["is_identical"]:
-        raise DataError("the two forecasts of the pilot cost the same in every row: nothing differs.")
+        raise DataError(
+            "the two forecasts of the pilot have the same loss in every row: there is no difference to plan for."
+        )
     if not math.isfinite(delta):
         raise DataError(
-            "the difference of the pilot is infinite: a forecast of 0 or 1 was wrong. Plan with forecasts that give "
-            "neither, or with `std`."
+            "the difference of the pilot is infinite: an observed class was given probability 0. Plan with `std`, or "
+            "with `forecasts` strictly between 0 and 1."
         )
     error, is_clustered = number_of_json(row["standard_error_nats"]), "n_clusters" in figures
     observations = number_of_json(row["effective_observations"])
     if not (error > 0 and observations >= 1 and figures["n_rows"] >= 1):
         reason = row.get("standard_error_nats_reason") or "it does not vary"
-        raise DataError(
-            f"the difference of the pilot has no standard error ({reason}): nothing can be planned with it."
-        )
+        raise DataError(f"the difference of the pilot has no standard error ({reason}): pass `std` instead.")
     width = number_of_json(row["delta_autocorrelation_robust_nats_high"]) - delta
     planned, observations = with_periods(error, observations, width, row["n_cosines"])
     spread = Spread.of_error(planned, figures["n_rows"], observations)
     n_forecasts, rate = figures["n_forecasts"], number_of_json(figures["base_rate"])
-    return Known(
+    return Basis(
         spread,
         "pilot",
         float(delta),
-        Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.observation_rows),
+        Spread(spread.std * _upper(observations * min(rate, 1 - rate)), spread.design_effect),
         delta,
         max(n_forecasts * (n_forecasts - 1) // 2, 1),
         is_clustered=is_clustered or planned > error,
@@ -144,10 +145,10 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
 
 
 def _upper(degrees: float) -> float:
-    """By how much a standard deviation with so many degrees of freedom may be too small, 95 times in 100.
+    """Factor from a standard deviation with so many degrees of freedom to its upper 95% confidence limit.
 
-    Of a pilot, the observations of the rarer class: where positives are rare, few rows have large differences. With one
-    less than the number of rows, as of normal values, it holds 60 to 66 times at a base rate of 0.02, so 93 to 100.
+    Degrees of a pilot: its observations of the rarer class, since few rows have large differences where positives are
+    rare. At a base rate of 0.02 the limit covers 93 to 100% so, and 60 to 66% with the number of rows less one.
     """
     from scipy.special import chdtri
 

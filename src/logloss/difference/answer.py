@@ -1,8 +1,8 @@
-"""diff(): two measurements, and what of the move is base rate, discrimination, miscalibration, mix and impossible rows.
+"""What diff() returns: the change in log loss between two measurements, and its decompositions.
 
-Intervals are those of the two measurements put together as of independent samples (Zou and Donner 2008,
-doi:10.1002/sim.3095): where both are symmetric, variances add. Where both were measured with the same clusters, which
-may occur in both, the errors of each cluster are put together first.
+Intervals combine those of the two measurements as of independent samples (Zou and Donner 2008, doi:10.1002/sim.3095):
+where both are symmetric, variances add. If both were measured with the same cluster columns, clusters that occur in
+both are matched.
 """
 
 from __future__ import annotations
@@ -19,32 +19,33 @@ from logloss.measurement import Measurement
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Difference(Answer):
-    """Why a log loss moved: made by `diff`, frozen and complete. Everything is new less old, in nats per row.
+    """Change in log loss between two measurements: made by `diff`, immutable. All figures are new minus old, in nats.
 
     Attributes
     ----------
     old, new : Measurement
-        What was compared.
+        The two measurements.
     log_loss : Estimate
-        The move: uncertainty − discrimination + miscalibration (+ impossible). inf or −inf where rows that were given
-        probability 0 are new, or gone; nan where both have some.
+        Change in log loss per row: uncertainty − discrimination + miscalibration (+ infinite_losses). inf or −inf if
+        only one measurement has infinite losses, nan if both have.
     uncertainty, discrimination, miscalibration : Estimate
-        The moves of the three parts: of discrimination and miscalibration without what the isotonic fits overfit, which
-        is more where there are fewer rows. Impossible rows are left out of the miscalibration.
+        Changes of the terms of the decomposition; discrimination and miscalibration are corrected for the overfitting
+        of the isotonic fits, which is larger with fewer rows. Rows of infinite loss are excluded from miscalibration.
     overfitting : float
-        What the new fit overfits more than the old one; nan, and not taken from the parts, where it is not known.
-    n_infinite : float
-        What rows that were given probability 0 add: 0 or inf, −inf where they are gone, nan where both have some.
-    mix, within : Estimate or None
-        Where both have the same groups: what their shares did, and what their losses did. They add up to the move.
+        Change in the overfitting of the isotonic fit; nan, and not corrected for, if not available.
+    infinite_losses : float
+        Contribution of rows with infinite loss: 0, inf (only in the new), −inf (only in the old), nan (in both).
+    composition_effect, within_group_effect : Estimate or None
+        With the same groups in both (`by=`): effect of the changed shares of the groups (mix), and of the changed
+        losses within groups. They add up to the change (Kitagawa's decomposition).
     groups : SmallTable or None
-        Both, group by group.
-    psi : float
-        Population stability index of the scores on ten bins; nan with `psi_reason`.
+        Both measurements by group.
+    psi, psi_reason : float, str
+        Population stability index of the predictions, on ten bins; nan with a reason.
     is_paired : bool
-        Whether the same clusters were counted in both.
+        Whether clusters were matched between the two.
     cautions : tuple of str
-        Those of the two measurements.
+        Cautions of the two measurements.
 
     Examples
     --------
@@ -62,9 +63,9 @@ class Difference(Answer):
     discrimination: Estimate
     miscalibration: Estimate
     overfitting: float
-    impossible: float
-    mix: Estimate | None
-    within: Estimate | None
+    infinite_losses: float
+    composition_effect: Estimate | None
+    within_group_effect: Estimate | None
     groups: SmallTable | None
     psi: float
     psi_reason: str
@@ -73,7 +74,7 @@ class Difference(Answer):
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it.
+        """All figures as a flat JSON-ready dict, units in the names; None where not defined, with `<name>_reason`.
 
         Examples
         --------
@@ -92,11 +93,11 @@ class Difference(Answer):
         put_estimate(figures, "uncertainty_change_nats", self.uncertainty)
         put_estimate(figures, "discrimination_change_nats", self.discrimination)
         put_estimate(figures, "miscalibration_change_nats", self.miscalibration)
-        put(figures, "overfitting_change_nats", self.overfitting, "not known of both")
-        put(figures, "infinite_change_nats", self.impossible, "both have impossible rows")
-        if self.mix is not None and self.within is not None and self.groups is not None:
-            put_estimate(figures, "mix_change_nats", self.mix)
-            put_estimate(figures, "within_change_nats", self.within)
+        put(figures, "overfitting_change_nats", self.overfitting, "not available of both")
+        put(figures, "infinite_losses_change_nats", self.infinite_losses, "both have infinite losses")
+        if self.composition_effect is not None and self.within_group_effect is not None and self.groups is not None:
+            put_estimate(figures, "composition_effect_nats", self.composition_effect)
+            put_estimate(figures, "within_group_effect_nats", self.within_group_effect)
             figures["groups"] = [jsonable(row) for row in self.groups]
         put(figures, "psi", self.psi, self.psi_reason)
         figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE}

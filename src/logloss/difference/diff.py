@@ -1,4 +1,4 @@
-"""diff(): two measurements, and what has moved the loss from one to the other."""
+"""diff(): the change in log loss between two measurements, decomposed."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ ISOTONIC_PARTS = ("discrimination", "miscalibration")
 
 
 def diff(old: Measurement, new: Measurement) -> Difference:
-    """Say why the log loss of a forecaster moved between two measurements.
+    """Change in log loss between two measurements of a forecaster, decomposed; new minus old, in nats per row.
 
     Parameters
     ----------
     old, new : Measurement
-        Of other rows each, measured the same way.
+        Measurements of different rows, made with the same options.
 
     Returns
     -------
     Difference
-        Printable; every figure an attribute.
+        Prints as a table; every figure is an attribute.
 
     Raises
     ------
     DataError
-        If the two do not have the same positive class.
+        If the two have different positive classes.
 
     Notes
     -----
-    Cost: some ms; no rows are read. Two that share a part of their rows have no intervals. Discrimination and
-    miscalibration are compared without what their isotonic fits overfit, which is more of fewer rows, so that two sizes
-    of one population do not differ (docs/inference.md).
+    Cost: some ms; no rows are read. If the two share rows there are no intervals. Discrimination and miscalibration are
+    corrected for the overfitting of their isotonic fits, which is larger with fewer rows, so that samples of different
+    size from one population do not differ on average (docs/inference.md).
 
     Examples
     --------
@@ -55,42 +55,42 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     >>> old = logloss.measure([1, 0, 1, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
     >>> new = logloss.measure([1, 0, 0, 1] * 25, [0.8, 0.4, 0.6, 0.9] * 25)
     >>> print(repr(logloss.diff(old, new)).splitlines()[0])
-    log loss 0.33754 → 0.43891: up 0.10137 [0.0326, 0.1746]
+    log loss 0.33754 → 0.43891: +0.10137 (95% CI 0.0326–0.1746)
     """
     _check(old, new)
     is_paired = old.cluster != () and old.cluster == new.cluster
     overfitting = _overfitting(old, new)
     before, after = (_finite_parts(each, own) for each, own in zip((old, new), overfitting, strict=True))
     if is_paired:
-        moves = _paired(old, new, {name: after[name] - before[name] for name in before})
+        changes = _paired(old, new, {name: after[name] - before[name] for name in before})
     else:
         mine, theirs = _parts(old), _parts(new)
-        moves = {name: _move(mine[name], theirs[name], before[name], after[name]) for name in before}
+        changes = {name: _change(mine[name], theirs[name], before[name], after[name]) for name in before}
     groups = groups_of(old, new, is_paired=is_paired)
-    # Parts are hashes of what was read: rows of both are no independent evidence of a move.
+    # Parts are hashes of what was read: with shared rows the two are not independent.
     if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
         reason = "the two share rows"
-        moves = {name: Estimate(move, reason=reason) for name, move in moves.items()}
+        changes = {name: Estimate(change, reason=reason) for name, change in changes.items()}
         if groups is not None:
-            mix, within = Estimate(groups.mix, reason=reason), Estimate(groups.within, reason=reason)
-            groups = replace(groups, mix=mix, within=within)
-    # What rows of probability 0 add.
-    impossible = math.inf if new.n_infinite else (-math.inf if old.n_infinite else 0.0)
+            composition = Estimate(groups.composition_effect, reason=reason)
+            within = Estimate(groups.within_group_effect, reason=reason)
+            groups = replace(groups, composition_effect=composition, within_group_effect=within)
+    infinite_losses = math.inf if new.n_infinite else (-math.inf if old.n_infinite else 0.0)
     if old.n_infinite and new.n_infinite:
-        impossible = math.nan
-    total = Estimate(impossible, reason="infinite") if impossible else moves["log_loss"]
+        infinite_losses = math.nan
+    total = Estimate(infinite_losses, reason="infinite") if infinite_losses else changes["log_loss"]
     psi, psi_reason = psi_of(old, new)
     return Difference(
         old=old,
         new=new,
         log_loss=total,
-        uncertainty=moves["uncertainty"],
-        discrimination=moves["discrimination"],
-        miscalibration=moves["miscalibration"],
+        uncertainty=changes["uncertainty"],
+        discrimination=changes["discrimination"],
+        miscalibration=changes["miscalibration"],
         overfitting=new.discrimination.overfitting - old.discrimination.overfitting,
-        impossible=impossible,
-        mix=None if groups is None else groups.mix,
-        within=None if groups is None else groups.within,
+        infinite_losses=infinite_losses,
+        composition_effect=None if groups is None else groups.composition_effect,
+        within_group_effect=None if groups is None else groups.within_group_effect,
         groups=None if groups is None else groups.table,
         psi=psi,
         psi_reason=psi_reason,
@@ -101,7 +101,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
 
 
 def _cautions(old: Measurement, new: Measurement) -> tuple[str, ...]:
-    """What is to be borne in mind of either."""
+    """The cautions of both."""
     return tuple(f"{name}: {each}" for name, measured in (("old", old), ("new", new)) for each in measured.cautions)
 
 
@@ -119,15 +119,15 @@ def _check(old: Measurement, new: Measurement) -> None:
 
 
 def _overfitting(old: Measurement, new: Measurement) -> tuple[float, float]:
-    """What the isotonic fits of both overfit; 0 where it is not known of both."""
+    """Overfitting of the isotonic fits of both; 0 where it is not available of both."""
     found = old.discrimination.overfitting, new.discrimination.overfitting
     return (0.0, 0.0) if any(map(math.isnan, found)) else found
 
 
 def _finite_parts(measured: Measurement, overfitting: float) -> dict[str, float]:
-    """The loss and its parts as plain figures, those that come from the isotonic fit without what this overfits."""
+    """The loss and its parts as plain figures, those of the isotonic fit corrected for overfitting."""
     summary = measured.summary
-    # Impossible rows cost 0 here, and are told of apart: a move of the rest stays a number.
+    # Rows of infinite loss count as 0 here and are reported separately, so that the rest stays finite.
     loss = ratio(summary.sum("c"), summary.sum("w"))
     recalibrated = measured.uncertainty - measured.discrimination
     return {
@@ -144,8 +144,8 @@ def _parts(measured: Measurement) -> dict[str, Estimate]:
     return {"log_loss": measured.log_loss, "uncertainty": measured.uncertainty, **excess}
 
 
-def _move(old: Estimate, new: Estimate, before: float, after: float) -> Estimate:
-    """New less old of independent samples: the ends of both intervals put together."""
+def _change(old: Estimate, new: Estimate, before: float, after: float) -> Estimate:
+    """New minus old of independent samples, with the interval of Zou and Donner."""
     value = after - before
     if not (old.has_interval and new.has_interval):
         return Estimate(value, reason=new.reason or old.reason)
@@ -155,7 +155,7 @@ def _move(old: Estimate, new: Estimate, before: float, after: float) -> Estimate
 
 
 def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dict[str, Estimate]:
-    """The moves where clusters may occur in both: what each cluster adds to the new mean less what to the old."""
+    """The changes where clusters may occur in both: contribution of each to the new mean minus that to the old."""
     measured = old, new
     for each in measured:
         if not each.log_loss.has_interval:
@@ -167,27 +167,27 @@ def _paired(old: Measurement, new: Measurement, values: dict[str, float]) -> dic
     sides = [_Side.of(each, of) for each, of in zip(measured, clusters, strict=True)]
     places: dict[int, int] = {}
     numbers = [np.array([places.setdefault(name, len(places)) for name in of.names], np.int64) for of in clusters]
-    moves = {}
+    changes = {}
     for name, value in values.items():
         reason = next((each.reasons[name] for each in sides if name in each.reasons), "")
         if reason:
-            moves[name] = Estimate(value, reason=reason)
+            changes[name] = Estimate(value, reason=reason)
             continue
-        # A cluster of both sides moves both losses: what it adds to the one is taken from the other before squaring.
+        # A cluster of both sides changes both losses: its two contributions are subtracted before squaring.
         added = np.zeros(len(places))
         np.add.at(added, numbers[1], sides[1].left_out[name])
         np.add.at(added, numbers[0], -sides[0].left_out[name])
         own = (each.own_error if name in ISOTONIC_PARTS else 0.0 for each in sides)
         error = math.hypot(math.sqrt(dot(added, added)), *own)
         # Of the side with fewer effective clusters: Welch's degrees are never fewer.
-        moves[name] = with_interval(value, SamplingError(error, min(each.degrees for each in sides)))
-    return moves
+        changes[name] = with_interval(value, SamplingError(error, min(each.degrees for each in sides)))
+    return changes
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of two measurements by the same clusters. left_out: how far each part moves where each cluster is left out;
-    reasons: why there is no such thing; own_error: what overfitting adds to the errors of the isotonic parts."""
+    """One of two measurements by the same clusters. left_out: change of each part if each cluster is left out;
+    reasons: why it is not available; own_error: contribution of overfitting to the errors of the isotonic parts."""
 
     left_out: dict[str, Array]
     reasons: dict[str, str]
@@ -200,7 +200,7 @@ class _Side:
         summary = measured.summary
         table = score_table_of(summary.scores)
         moments = clustered(moments_of(summary, table), clusters)
-        # The entropy of the base rate moves by its slope.
+        # The entropy of the base rate changes by its slope.
         deviations = {"log_loss": moments.deviations("c"), "uncertainty": moments.slope() * moments.deviations("a")}
         overfitting = overfitting_of(table, clusters, is_soft=summary.is_soft)
         reasons = {}

@@ -1,4 +1,4 @@
-"""What groups and scores say of a move: mix of groups and losses within them (Kitagawa), and how scores have moved.
+"""Composition and within-group effects of a change in log loss (Kitagawa), and the population stability index.
 
 With shares s and mean losses S of the groups, Σ Δ(s·S) = Σ Δs·S̄ + Σ s̄·ΔS, bars being means of old and new: exact.
 
@@ -38,15 +38,15 @@ TOO_LARGE = "the losses are too large"
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The move by groups: of the mix and within groups, and a table of them. within includes what is infinite."""
+    """The change decomposed by groups, and a table of them."""
 
-    mix: Estimate
-    within: Estimate
+    composition_effect: Estimate
+    within_group_effect: Estimate
     table: SmallTable
 
 
 class _Side:
-    """The groups of one measurement in the order of all names: shares, mean losses, and what they scatter by."""
+    """The groups of one measurement in the order of all names: shares, mean losses, and their second moments."""
 
     def __init__(self, measured: Measurement, names: list[Any]) -> None:
         # Both sides have groups: `groups_of`.
@@ -67,14 +67,14 @@ class _Side:
         self.sums = grouped.cluster_sums
         self.effective = measured.effective_rows
         loss = measured.log_loss
-        # Of infinite losses the finite rest moves.
+        # Of infinite losses the finite rest is compared.
         self.reason = "" if loss.has_interval or measured.n_infinite else loss.reason
         if self.has_clusters and self.sums is None:
             self.reason = self.reason or NOT_KEPT
 
     def clusters_at(self, level: int | None) -> ClustersOfGroups:
         """The clusters, or their buckets at a level, of the groups of all names."""
-        # Asked for only where they are kept: `reason`.
+        # Called only where they are kept: `reason`.
         sums: ClusterSums = self.sums  # type: ignore[assignment]
         return ClustersOfGroups(sums.coarsened(level).renumbered(self.places), self.n_places)
 
@@ -82,8 +82,8 @@ class _Side:
         """(Variance of a function of shares and losses, given its derivatives in them; effective observations)."""
         if self.has_clusters and self.sums is not None:
             clusters = self.clusters_at(self.sums.level)
-            moved = clusters.moved(clusters.costs(), of_loss, of_share)
-            return dot(moved, moved), clusters.effective_of_all
+            changed = clusters.moved(clusters.costs(), of_loss, of_share)
+            return dot(changed, changed), clusters.effective_of_all
         held = self.share > 0
         with np.errstate(over="ignore", invalid="ignore"):
             alpha = np.divide(of_loss, self.share, out=np.zeros(len(held)), where=held)
@@ -98,7 +98,7 @@ Slopes = tuple[Array, Array]
 
 
 def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
-    """A move with its interval, the two sides being independent samples."""
+    """A change with its interval, the two sides being independent samples."""
     found = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
     variances = [max(variance, 0.0) for variance, _ in found]
     degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, found, strict=True)))
@@ -107,14 +107,14 @@ def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes,
 
 
 def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
-    """A move with its interval, clusters of both sides, matched by their hashes, being the observations."""
+    """A change with its interval, clusters of both sides, matched by their hashes, being the observations."""
     level = coarser(*(None if side.sums is None else side.sums.level for side in sides))
     clusters = [side.clusters_at(level) for side in sides]
     names = np.union1d(*(each.names for each in clusters))
-    moved, weights, variances = np.zeros(len(names)), np.zeros(len(names)), []
+    changed, weights, variances = np.zeros(len(names)), np.zeros(len(names)), []
     for each, slope in zip(clusters, slopes, strict=True):
         at, own = np.searchsorted(names, each.names), each.moved(each.costs(), *slope)
-        moved[at] += own
+        changed[at] += own
         weights[at] += each.of_cluster
         variances.append(dot(own, own))
     numbers = [each.effective_of_all for each in clusters]
@@ -122,7 +122,7 @@ def _paired(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slop
     degrees = min(
         effective_number(weights) - 1, welch_degrees(*((v, n - 1) for v, n in zip(variances, numbers, strict=True)))
     )
-    return _around(value, dot(moved, moved), degrees, numbers)
+    return _around(value, dot(changed, changed), degrees, numbers)
 
 
 def _around(value: float, variance: float, degrees: float, numbers: Sequence[float]) -> Estimate:
@@ -135,7 +135,7 @@ def _around(value: float, variance: float, degrees: float, numbers: Sequence[flo
 
 
 def groups_of(old: Measurement, new: Measurement, *, is_paired: bool) -> Groups | None:
-    """Mix and within, where both have the same groups; is_paired: whether clusters may occur in both."""
+    """The decomposition by groups, if both have the same; is_paired: whether clusters may occur in both."""
     mine, theirs = old.summary.groups, new.summary.groups
     if mine is None or theirs is None or (mine.columns, mine.only) != (theirs.columns, theirs.only):
         return None
@@ -144,19 +144,19 @@ def groups_of(old: Measurement, new: Measurement, *, is_paired: bool) -> Groups 
     by_key = {sorting(name): name for name in (*mine.names, *theirs.names)}
     names = [by_key[key] for key in sorted(by_key)]
     before, after = _Side(old, names), _Side(new, names)
-    # A group of one side only has moved in share, not in loss.
+    # A group of one side only has changed in share, not in loss.
     was = np.where(np.isnan(before.loss), after.loss, before.loss)
     now = np.where(np.isnan(after.loss), before.loss, after.loss)
-    moved, share = now - was, (before.share + after.share) / 2
+    changed, share = now - was, (before.share + after.share) / 2
     grown, loss = after.share - before.share, (was + now) / 2
-    # Shares add up to 1: taking a constant from the losses changes no total, and each group's part then says something.
+    # Shares add up to 1: losses less their mean leave the total as it is, and make each group's part interpretable.
     middle = dot(share, loss)
-    by_mix, by_loss = grown * (loss - middle), share * moved
+    by_mix, by_loss = grown * (loss - middle), share * changed
     # Derivatives of Σ Δs·S̄ and Σ s̄·ΔS by the losses and shares of each side.
     of_mix = (grown / 2, -loss), (grown / 2, loss)
-    of_within = (-share, moved / 2), (share, moved / 2)
+    of_within = (-share, changed / 2), (share, changed / 2)
     mix, within = (
-        _move(float(parts.sum()), (before, after), slopes, is_paired=is_paired)
+        _change(float(parts.sum()), (before, after), slopes, is_paired=is_paired)
         for parts, slopes in ((by_mix, of_mix), (by_loss, of_within))
     )
     table: dict[str, list[Any]] = {}
@@ -169,14 +169,14 @@ def groups_of(old: Measurement, new: Measurement, *, is_paired: bool) -> Groups 
         "share_new": after.share.tolist(),
         "log_loss_old_nats": before.loss.tolist(),
         "log_loss_new_nats": after.loss.tolist(),
-        "mix_nats": by_mix.tolist(),
-        "within_nats": by_loss.tolist(),
+        "composition_nats": by_mix.tolist(),
+        "within_group_nats": by_loss.tolist(),
     }
     return Groups(mix, within, SmallTable(table))
 
 
-def _move(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes], *, is_paired: bool) -> Estimate:
-    """A move with its interval, or why it has none."""
+def _change(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes], *, is_paired: bool) -> Estimate:
+    """A change with its interval, or why it has none."""
     reason = sides[1].reason or sides[0].reason
     if reason:
         return Estimate(value, reason=reason)
@@ -184,7 +184,7 @@ def _move(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes
 
 
 def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:
-    """Population stability index of the scores, on ten bins with a tenth of the old rows each; why there is none."""
+    """(Population stability index of the predictions, on ten bins with a tenth of the old rows each; why it is nan)."""
     mine, theirs = old.summary.scores, new.summary.scores
     if mine.scale != theirs.scale:
         return math.nan, "one holds probabilities, the other log-odds"

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_comparison import condition, delta_digits, excluded_text, odds, ranking_rows
+from logloss.show.words.of_comparison import condition, delta_digits, e_value_text, excluded_text, ranking_rows
 from logloss.show.words.of_measurement import group_value, signed
 from logloss.text import counted, interval, printable
 
@@ -64,7 +64,7 @@ def delta(c: Comparison) -> Drawing:
         row = every[number]
         ends = interval(row["low"], row["high"], digits) if math.isfinite(row["high"]) else "without limit"
         cells = [printable(str(row["period"])), f"{row['rows']:,}", signed(row["delta_nats"], digits), ends]
-        rows.append([*cells, odds(row["log_e_value"])])
+        rows.append([*cells, e_value_text(row["log_e_value"])])
     figures = {"order": printable(c.order, 40), "first_at": first, "first_excluded": sequential.first_excluded}
     return Drawing("delta", title, clause, {"sequential": SmallTable(columns)}, figures | view(every), rows)
 

@@ -15,7 +15,9 @@ def power(ax: Axes, drawing: Drawing) -> None:
     ax.plot([0, needed, needed], [requested, requested, 0], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     ax.plot([needed], [requested], "o", color=INK, markersize=4, zorder=4)
     if "n_rows" in drawing.figures:
-        ax.plot([drawing.figures["n_rows"]], [drawing.figures["power_reached"]], "D", color=INK, markersize=4, zorder=4)
+        ax.plot(
+            [drawing.figures["n_rows"]], [drawing.figures["achieved_power"]], "D", color=INK, markersize=4, zorder=4
+        )
     ax.set_ylim(0, 1.02)
     ax.set_xlim(left=0)
     ax.locator_params(axis="x", nbins=5)

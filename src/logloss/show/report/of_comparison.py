@@ -1,94 +1,173 @@
-"""What the report of a comparison says."""
+"""The content of the report of a comparison: title, answer, tables, methods."""
 
 from __future__ import annotations
 
+import math
+
 from logloss.comparison import Comparison
+from logloss.comparison.period_rules import INDEPENDENT
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_comparison import (
+    autocorrelation_text,
+    condition,
     delta_digits,
+    detectable_lines,
+    e_value_text,
+    ends_text,
     excluded_text,
+    group_table,
+    has_e_value,
     header,
+    needed,
+    order_text,
     parts_rows,
     ranking_rows,
     sentence,
-    sequential_rows,
+    sequence_sentence,
 )
-from logloss.show.words.of_measurement import shown, signed
-from logloss.text import fixed, listed, printable
+from logloss.show.words.of_measurement import signed
+from logloss.text import LONGEST_NAMED, capital, count, fixed, listed, printable
 
-# Most rows of a table: of 24 forecasts there are 276 pairs.
+# Most rows of a table: of 24 forecasters there are 276 pairs.
 MOST_LISTED = 300
+MOST_DIFFERENCES = 20
 
-head, main_table = header, ranking_rows
+head = header
 
 
 def title(c: Comparison) -> str:
-    """What the page is about."""
-    return "Comparison of " + listed([printable(name, 24) for name in c.names], 5)
+    """What was compared, on which data, and when the data end."""
+    names = listed([printable(name, 24) for name in c.names], 5)
+    of = f" on {printable(c.source, LONGEST_NAMED)}" if c.source else ""
+    return f"Log loss of {names}{of}" + (f", to {printable(c.order_last)}" if c.order else "")
+
+
+def headline(c: Comparison) -> tuple[str, str]:
+    """The one large number, and its unit and interval."""
+    pair = c.pair
+    if not math.isfinite(pair.delta):
+        return "not defined" if math.isnan(
+            pair.delta
+        ) else "inf", "nats per row, difference in log loss of the best two"
+    digits = delta_digits(pair.delta)
+    estimate = pair.simultaneous if pair.simultaneous.has_interval and len(c.pairs) > 1 else pair.delta
+    ends = f", 95% CI {ends_text(estimate, digits)}" if estimate.has_interval else ""
+    names = f"{printable(pair.worse, 24)} minus {printable(pair.better, 24)}"
+    return fixed(pair.delta, digits), f"nats per row, difference in log loss, {names}{ends}"
 
 
 def sentences(c: Comparison) -> list[str]:
-    """The answer, and how it compares with saying the base rate."""
-    first = sentence(c).rstrip(".") + "."
-    losses = [f"{printable(name)} {fixed(c.log_losses[name], 4)}" for name in c.ranking["forecast"]]
-    base = f"Log losses: {listed(losses)} nats per row; always saying the base rate would cost "
-    return [first, f"{base}{fixed(float(entropy(c.base_rate)), 4)}."]
+    """What to do, and the baseline."""
+    base = f"Baseline: always predicting the base rate, {fixed(c.base_rate, 4)}, has a log loss of "
+    return [advice(c), f"{base}{fixed(float(entropy(c.base_rate)), 4)} nats per row."]
+
+
+def advice(c: Comparison) -> str:
+    """What to do, without the figures of the headline."""
+    pair = c.pair
+    better, worse = printable(pair.better), printable(pair.worse)
+    if pair.is_identical or not math.isfinite(pair.delta):
+        return capital(sentence(c))
+    lowest = f"{better} has the lowest log loss"
+    if pair.simultaneous.reason:
+        why = f"significance is not assessed: {pair.simultaneous.reason}"
+        return f"{lowest}, but {why}. Collect more data before choosing."
+    if not pair.is_significant:
+        return f"Not significant: {lowest}, {worse} the second lowest{needed(c)}."
+    among = f"the second lowest of {len(c.names)}" if len(c.names) > 2 else "the other forecaster"
+    return f"Use {better}: its log loss is significantly lower than that of {worse}, {among}."
+
+
+def main_table(c: Comparison) -> tuple[list[list[str]], str]:
+    """The ranking, and how its columns are aligned."""
+    return ranking_rows(c, with_intervals=True)
 
 
 def sections(c: Comparison) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("Ranking", page.table(*main_table(c), label="Ranking"))]
-    better, worse = printable(c.pair.better), printable(c.pair.worse)
+    tables = [("Ranking", page.table(*main_table(c), label="Ranking"))]
     if rows := parts_rows(c):
-        rows = [["", "nats per row", "95 %", ""], *([cell.strip() for cell in row] for row in rows)]
-        found.append(("What the lead is made of", page.table(rows, "lrll", label="Parts of the lead")))
-    if rows := sequential_rows(c):
-        rows = [["", "", ""], *rows]
-        found.append(
-            (f"How sure it is that {better} is better than {worse}", page.table(rows, "lll", label="Evidence"))
-        )
+        rows = [["", "nats per row", "95% CI", ""], *([cell.strip() for cell in row] for row in rows)]
+        tables.append(("Decomposition of the difference", page.table(rows, "lrll", label="Decomposition")))
+    if c.order and not c.pair.is_identical:
+        inside = [page.paragraph(sequence_sentence(c)), page.table(_sequential(c), "lrll", label="Sequential analysis")]
+        tables.append((f"Sequential analysis by {order_text(c)}", "\n".join(inside)))
+    if lines := detectable_lines(c):
+        tables.append(("Power", page.paragraphs([f"{capital(line)}." for line in lines])))
+    if c.pair.groups is not None and len(c.pair.groups):
+        tables.append(("Groups", page.table(*group_table(c, c.pair.groups, MOST_LISTED), label="Groups")))
     if len(c.pairs) > 1:
-        found.append(("All pairs", _pairs(c)))
-    lines = [["row", f"{better} said", f"{worse} said", "was", "lead (nats)"]]
-    for row, place in zip(c.pair.largest_differences, c.pair.places, strict=False):
-        clause = [fixed(row["predicted_by_better"], 4), fixed(row["predicted_by_worse"], 4)]
-        lines.append([place.where(c.source), *clause, f"{row['observed']:g}", signed(row["delta_nats"], 3)])
-    if len(lines) > 1:
-        found.append(("Rows where they were furthest apart", page.table(lines[:21], label="Furthest apart")))
-    return found
+        tables.append(("All pairs", _pairs(c)))
+    differences = _largest_differences(c)
+    if len(differences) > 1:
+        tables.append(("Largest differences", page.table(differences, label="Largest differences")))
+    return tables
+
+
+def _largest_differences(c: Comparison) -> list[list[str]]:
+    """The rows with the largest absolute differences."""
+    names = [f"{printable(name)}: predicted" for name in (c.pair.better, c.pair.worse)]
+    rows = [["row", *names, "observed", "Δ log loss (nats)"]]
+    shown = c.pair.largest_differences[:MOST_DIFFERENCES]
+    for row, place in zip(shown, c.pair.largest_difference_rows, strict=False):
+        predicted = [fixed(row[f"predicted_by_{which}"], 4) for which in ("better", "worse")]
+        rows.append([place.where(c.source), *predicted, f"{row['observed']:g}", signed(row["delta_nats"], 3)])
+    return rows
+
+
+def _sequential(c: Comparison) -> list[list[str]]:
+    """What the order of the rows shows of the best two."""
+    pair, sequential = c.pair, c.pair.sequential
+    digits = delta_digits(pair.delta)
+    rows = [["", "nats per row", "95% CI", ""]]
+    if sequential.confidence_sequence.has_interval:
+        ends = ends_text(sequential.confidence_sequence, digits)
+        rows.append(["confidence sequence", signed(pair.delta, digits), ends, condition(c)])
+    ends = ends_text(sequential.autocorrelation_robust, digits)
+    rows.append(["autocorrelation-robust", signed(pair.delta, digits), ends, autocorrelation_text(pair)])
+    if has_e_value(pair):
+        null = f"e-value {e_value_text(sequential.log_e_value)}; null hypothesis: {printable(pair.better)} is better in"
+        rows.append(["e-value", "", "", f"{null} no period"])
+    return rows
 
 
 def _pairs(c: Comparison) -> str:
-    """Every two forecasts."""
+    """Every pair of forecasters."""
     is_ordered = c.pair.sequential.n_periods > 0
     sequence = ["confidence sequence"] if is_ordered else []
-    rows = [["better", "worse", "lead (nats)", "95 % by itself", "95 % for all pairs", *sequence]]
+    rows = [["better", "worse", "Δ log loss", "95% CI", "95% CI (simultaneous)", *sequence]]
     for pair in c.pairs[:MOST_LISTED]:
         digits = delta_digits(pair.delta)
-        both = [shown(each, digits) for each in (pair.delta, pair.simultaneous)]
-        sequential = pair.sequential
-        sequence = (
-            [excluded_text(pair)] if sequential.n_periods and sequential.confidence_sequence.has_interval else [""]
-        )
-        names = [printable(pair.better), printable(pair.worse)]
-        rows.append([*names, fixed(pair.delta, digits), *both, *(sequence if is_ordered else [])])
-    return page.table(rows, "llrll" + "l" * is_ordered, label="All pairs")
+        both = [ends_text(each, digits) for each in (pair.delta, pair.simultaneous)]
+        has_sequence = pair.sequential.n_periods and pair.sequential.confidence_sequence.has_interval
+        sequence = [excluded_text(pair) if has_sequence else ""] if is_ordered else []
+        delta = "not defined" if math.isnan(pair.delta) else fixed(pair.delta, digits)
+        rows.append([printable(pair.better), printable(pair.worse), delta, *both, *sequence])
+    table = page.table(rows, "llrll" + "l" * is_ordered, label="All pairs")
+    if len(c.pairs) > MOST_LISTED:
+        table += page.paragraph(f"The first {MOST_LISTED} of {count(len(c.pairs))} pairs.")
+    return table
 
 
 def remarks(c: Comparison) -> str:
-    """What its words mean."""
-    clause = [
-        "Differences are taken row by row, so that what makes a row hard for all forecasts cancels. Losses are −log of "
-        "the probability given to what happened, natural logarithms, in nats per row. Nothing was clipped.",
+    """Methods and their assumptions."""
+    lines = [
+        "Differences are paired: the two losses of each row are subtracted, so that variation that is common to both "
+        "forecasters cancels. The loss of a row is −log of the probability predicted for its observed class, in nats. "
+        "Probabilities are not clipped.",
     ]
     if c.pair.sequential.n_periods:
-        clause.append(
-            "The confidence sequence may be looked at after every period: at all of them together it holds the mean of "
-            "what the lead of each period was to be expected to be, with 95 %. It needs that all forecasts and weights "
-            "of a period precede its outcomes, and nothing else, but independent rows of a period where these were "
-            "asked for. Evidence is an e-value, half of what bets against “the better one is better in no period” have "
-            "won: where that is so, it is ever 20 to 1 with a chance of 1 in 20 at most. One good period is enough to "
-            "refute that, so that it may be large while the sequence still holds 0."
+        is_independent = c.within == INDEPENDENT
+        independent = ", and that its rows are independent given the forecasts" if is_independent else ""
+        lines.append(
+            "The confidence sequence may be looked at after every period: with probability at least 0.95 all its "
+            "intervals together contain the mean of the conditional expectations of the periods' differences. It "
+            f"assumes that all forecasts and weights of a period are made before any of its outcomes{independent}."
         )
-    return page.paragraphs(clause)
+        lines.append(
+            "The e-value tests the null hypothesis that the better forecaster is better in no period; under it the "
+            "e-value ever reaches 20 with probability at most 0.05. A single favourable period can refute it, so that "
+            "a large e-value does not imply a significant mean difference; it is shown where the two agree."
+        )
+    return page.paragraphs(lines)

@@ -1,50 +1,63 @@
-"""What the report of a plan says."""
+"""The content of the report of a plan: title, answer, tables, methods."""
 
 from __future__ import annotations
 
+import math
+
 from logloss.comparison import Plan
 from logloss.show import page
-from logloss.show.words.of_plan import basis_rows, power_rows, truth_rows
+from logloss.show.words.of_plan import basis_rows, percent, power_rows, scenario_rows
 from logloss.show.words.of_plan import sentences as sentences_of
-from logloss.text import capital
+from logloss.text import count, significant
 
 
 def title(p: Plan) -> str:
     """What the page is about."""
-    return "How many rows a comparison needs"
+    return "Sample size of a comparison of two forecasters"
 
 
 def head(p: Plan) -> str:
-    """What is planned for."""
-    return "Plan of a comparison of two forecasts on the same rows · differences of log loss in nats per row"
+    """What is planned."""
+    test = "a difference in log loss" if math.isnan(p.margin) else "non-inferiority in log loss"
+    return f"Paired test of {test}, both forecasters on the same rows; nats per row"
+
+
+def headline(p: Plan) -> tuple[str, str]:
+    """The one large number and its unit."""
+    if p.rows_needed is not None:
+        return count(p.rows_needed), f"rows for {percent(p.power)} power"
+    if p.n_rows is not None and math.isfinite(p.detectable_difference):
+        return significant(max(p.detectable_difference, 0.0)), f"nats per row, detectable with {percent(p.power)} power"
+    return "none", "no number of rows is enough"
 
 
 def sentences(p: Plan) -> list[str]:
     """The answer."""
-    return [f"{capital(each)}." for each in sentences_of(p)]
+    return sentences_of(p)
 
 
 def main_table(p: Plan) -> tuple[list[list[str]], str]:
-    """What the plan rests on, and how the columns of the table are aligned."""
+    """The assumptions of the plan, and how the columns of the table are aligned."""
     return [["", "", "what it is"], *basis_rows(p)], "lrl"
 
 
 def sections(p: Plan) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("What it rests on", page.table(*main_table(p), label="What it rests on"))]
-    if rows := truth_rows(p):
-        found.append(("What the forecasts expect", page.table(rows, "lrrr", label="What the forecasts expect")))
+    tables = [("Assumptions", page.table(*main_table(p), label="Assumptions"))]
+    if rows := scenario_rows(p):
+        tables.append(("Scenarios", page.table(rows, "lrrr", label="Scenarios")))
     if rows := power_rows(p):
-        found.append(("Rows by power", page.table(rows, "lr", label="Rows by power")))
-    return found
+        tables.append(("Rows needed by power", page.table(rows, "lr", label="Rows needed by power")))
+    return tables
 
 
 def remarks(p: Plan) -> str:
-    """What its words mean."""
-    clause = [
-        "n = ((q + z)·σ/δ)² + q²/2 rows, with q the normal quantile of the interval, z that of the power, σ the "
-        "standard deviation of the difference of the two losses in a row, and δ the true difference (with a margin: "
-        "the two together). Where rows depend on each other, n counts independent observations.",
-        "The power is that of new rows, drawn the same way, if the true difference is the one that is planned for.",
+    """The formula and its assumptions."""
+    lines = [
+        "n = ((q + z)·σ/δ)² + q²/2 rows: q is the normal quantile of the interval, z that of the power, σ the standard "
+        "deviation of the difference of the two losses in a row, δ the true difference (with a margin: the true "
+        "difference plus the margin). It assumes that the mean difference is nearly normal and, with a design effect "
+        "of 1, that rows are independent.",
+        "The power is that of new rows from the same population, if the true difference is the one planned for.",
     ]
-    return page.paragraphs(clause)
+    return page.paragraphs(lines)

@@ -1,4 +1,4 @@
-"""A comparison in words: the answer in a sentence, then the forecasts, then the evidence. Nothing is computed here."""
+"""A comparison in words: the answer in one sentence, the ranking, the best two in detail. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
+from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison, PairwiseComparison
 from logloss.comparison.period_rules import INDEPENDENT
 from logloss.show.words.of_measurement import (
@@ -15,7 +16,6 @@ from logloss.show.words.of_measurement import (
     group_value,
     header_of_rows,
     remarks_of_groups,
-    shown,
     signed,
 )
 from logloss.text import (
@@ -24,7 +24,6 @@ from logloss.text import (
     count,
     counted,
     fixed,
-    interval,
     printable,
     printable_lines,
     significant,
@@ -34,22 +33,24 @@ N_DIFFERENCES_SHOWN = 3
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 PARTS = ("discrimination_excess_nats", "miscalibration_excess_nats")
 N_GROUPS_SHOWN = 20
-# Nats of evidence from which it is written as a power of ten.
-MANY_NATS = math.log(1e6)
-# Rows from which the number that would be needed says no more than that.
+# Digits after the point beyond which the end of an interval is written with an exponent.
+MOST_DIGITS = 8
+# An e-value at which its null hypothesis is rejected at 5%, as a logarithm; one that is written with an exponent.
+SIGNIFICANT, LARGE = math.log(20), math.log(1e5)
+# More rows than this are not a sample size.
 TOO_MANY = 10**12
 
 
 def text_of(c: Comparison) -> str:
     """The whole comparison."""
-    tables = ranking_rows(c), (parts_rows(c), "lrll"), (sequential_rows(c), "lll")
-    paragraphs = [[sentence(c)], [header(c)], *(columns(*table, gap="   ") for table in tables)]
-    paragraphs += [caution_lines(c.cautions), group_lines(c), largest_differences_lines(c)]
+    sequence = [sequence_sentence(c), *columns(sequential_rows(c), "lll", gap="   ")] if sequential_rows(c) else []
+    paragraphs = [[sentence(c)], [header(c)], columns(*ranking_rows(c), gap="   "), sequence, decomposition_lines(c)]
+    paragraphs += [detectable_lines(c), caution_lines(c.cautions), group_lines(c), largest_differences_lines(c)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
 def sentence(c: Comparison) -> str:
-    """The answer."""
+    """The answer: which forecaster has the lowest log loss, by how much, and whether that is significant."""
     pair = c.pair
     better, worse = printable(pair.better), printable(pair.worse)
     if math.isnan(pair.delta):
@@ -57,29 +58,38 @@ def sentence(c: Comparison) -> str:
     if math.isinf(pair.delta):
         return _one_infinite(c, better, worse)
     if pair.is_identical:
-        return f"{better} and {worse} cost the same in every row"
-    interval_of = pair.delta if len(c.names) == 2 else pair.simultaneous
+        lowest = "" if len(c.names) == 2 else f", the lowest log loss of {len(c.names)} forecasters"
+        return f"{better} and {worse} have the same loss in every row{lowest}."
+    estimate = pair.delta if len(c.names) == 2 else pair.simultaneous
+    estimate = pair.delta if not estimate.has_interval else estimate
     digits = delta_digits(pair.delta)
-    delta = f"{fixed(pair.delta, digits)} nats per row"
-    if not interval_of.has_interval:
-        return f"{better} is ahead of {worse} by {delta}; no interval: {pair.delta.reason}"
-    delta = f"{delta} {interval(interval_of.low, interval_of.high, digits)}"
-    of_many = f", for all {counted(len(c.pairs), 'pair')} at once" if len(c.pairs) > 1 else ""
+    lower = f"{fixed(pair.delta, digits)} nats per row lower than {worse}"
+    if not estimate.has_interval:
+        return f"{better} has the lowest log loss: {lower} (no CI: {pair.delta.reason})."
+    many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 and pair.simultaneous.has_interval else ""
+    lower += f" (95% CI {ends_text(estimate, digits)}{many})"
     if pair.simultaneous.reason:
-        return f"{better} is ahead of {worse} by {delta}, which settles nothing: {pair.simultaneous.reason}"
+        return f"{better} has the lowest log loss: {lower}; significance is not assessed: {pair.simultaneous.reason}."
     if not pair.is_significant:
-        among = f"of {len(c.names)}, " if len(c.names) > 2 else ""
-        return f"{among}{better} and {worse} cannot be told apart: {better} is ahead by {delta}{of_many}{needed(c)}"
-    is_best = f"is the best of {len(c.names)}, better than {worse}" if len(c.names) > 2 else f"is better than {worse}"
-    return f"{better} {is_best} by {delta}{of_many}{since(pair)}"
+        return f"not significant: {better} has the lowest log loss, {lower}{needed(c)}."
+    return f"{better} has the lowest log loss: {lower}."
 
 
-def since(pair: PairwiseComparison) -> str:
-    """When the sequence first excluded 0, where the rows have an order."""
-    sequential = pair.sequential
-    if sequential.n_periods and sequential.confidence_sequence.has_interval:
-        return f"; the confidence sequence {excluded_text(pair)}"
-    return ""
+def simultaneous_text(c: Comparison) -> str:
+    """`simultaneous over 10 pairs`."""
+    return f"simultaneous over {counted(len(c.pairs), 'pair')}"
+
+
+def ends_text(estimate: Estimate, digits: int) -> str:
+    """The interval of an estimate, "" where there is none; an end near 0 gets as many digits as show its sign."""
+    return f"{_end(estimate.low, digits)}–{_end(estimate.high, digits)}" if estimate.has_interval else ""
+
+
+def _end(value: float, digits: int) -> str:
+    needed = digits
+    while value and round(value, needed) == 0:
+        needed += 1
+    return fixed(value, needed) if needed <= max(digits, MOST_DIGITS) else significant(value, 1)
 
 
 def excluded_text(pair: PairwiseComparison) -> str:
@@ -89,52 +99,59 @@ def excluded_text(pair: PairwiseComparison) -> str:
         return "does not exclude 0"
     period = printable(sequential.first_excluded)
     at = f"on {period}" if DATE.fullmatch(sequential.first_excluded) else f"at {period}"
-    at += "…" if sequential.is_coarse else ""
-    of_other = "" if sequential.is_first_for_better else f", in favour of {printable(pair.worse)},"
+    at += "…" if sequential.has_merged_periods else ""
+    of_other = "" if sequential.first_excluded_favors_better else f", in favour of {printable(pair.worse)},"
     return f"first excluded 0 {at}{of_other} and {'still does' if sequential.still_excluded else 'no longer does'}"
 
 
+def sequence_sentence(c: Comparison) -> str:
+    """`vegas vs fivethirtyeight: the confidence sequence first excluded 0 on 2011-09-27 and still does.`"""
+    pair, sequence = c.pair, c.pair.sequential.confidence_sequence
+    names = f"{printable(pair.better)} vs {printable(pair.worse)}"
+    if not sequence.has_interval:
+        return f"{names}: no confidence sequence: {sequence.reason}."
+    return f"{names}: the confidence sequence {excluded_text(pair)}."
+
+
 def needed(c: Comparison) -> str:
-    """How many rows would tell two forecasts apart."""
+    """How many more rows would make the observed difference significant."""
     rows = c.pair.rows_needed
     if rows is None or rows <= c.n_rows:
         return ""
     if rows > TOO_MANY:
-        return "; no number of rows worth gathering would tell"
+        return "; even if the observed difference is the true one, no feasible number of rows would make it significant"
     more = rows - c.n_rows
     # To two digits, upwards.
     step = 10 ** max(len(str(more)) - 2, 0)
-    return f"; if that is the truth, {count(-(-more // step) * step)} more rows would tell"
+    about = f"about {count(-(-more // step) * step)} more rows"
+    return f"; if the observed difference is the true one, {about} would be needed for significance (80% power)"
 
 
 def _one_infinite(c: Comparison, better: str, worse: str) -> str:
-    """Only the worse one was infinitely wrong."""
-    n_rows = c.pair.impossible[1]
-    first = c.first_infinite[c.pair.worse]
-    times = f"to {count(n_rows)} rows that happened" if n_rows > 1 else "to a row that happened"
-    clause = f"{better} is better than {worse} without limit: {worse} gave probability 0 {times} (first: {first})"
-    return f"{clause}, {better} to none. {without(c, better, worse)}"
+    """Only the loss of the worse one is infinite."""
+    rows, first = counted(c.pair.n_infinite[1], "row"), c.first_infinite[c.pair.worse]
+    clause = f"{better} has the lowest log loss; that of {worse} is infinite: {worse} gave probability 0 to the "
+    return f"{clause}observed class in {rows} (first: {first}), {better} in none. {without(c, better, worse)}"
 
 
 def _both_infinite(c: Comparison, better: str, worse: str) -> str:
     """Both losses are infinite."""
-    n_better, n_worse, n_both = c.pair.impossible
-    clause = f"{better} and {worse} both gave probability 0 to what happened, in {count(n_better + n_both)} and "
-    return (
-        f"{clause}{counted(n_worse + n_both, 'row')}: infinite losses have no difference. {without(c, better, worse)}"
-    )
+    n_better, n_worse, n_both = c.pair.n_infinite
+    clause = f"{better} and {worse} both have infinite log loss, so the difference is not defined: probability 0 for "
+    rows = f"{count(n_better + n_both)} and {counted(n_worse + n_both, 'row')}"
+    return f"{clause}the observed class in {rows}. {without(c, better, worse)}"
 
 
 def without(c: Comparison, better: str, worse: str) -> str:
-    """The lead over the rows that were possible for both."""
+    """The difference over the rows in which both losses are finite."""
     delta = c.pair.delta_where_finite
     if math.isnan(delta):
-        return "No row was possible for both."
-    who = better if delta >= 0 else worse
+        return "No row has a finite loss for both."
+    who, other = (better, worse) if delta >= 0 else (worse, better)
     digits = delta_digits(delta)
     delta = delta if delta >= 0 else negated(delta)
-    ends = f" {interval(delta.low, delta.high, digits)}" if delta.has_interval else ""
-    return f"Without these rows {who} is ahead by {fixed(abs(delta), digits)}{ends}."
+    ends = f" (95% CI {ends_text(delta, digits)})" if delta.has_interval else ""
+    return f"Without these rows the log loss of {who} is {fixed(delta, digits)} lower than that of {other}{ends}."
 
 
 def delta_digits(delta: Estimate) -> int:
@@ -144,169 +161,196 @@ def delta_digits(delta: Estimate) -> int:
 
 
 def header(c: Comparison) -> str:
-    """How many rows of what, what counts as positive, what intervals mean."""
-    return header_of_rows(c, "left out for all")
+    """Number of rows, positive class, order, and what the intervals assume."""
+    return header_of_rows(c, "dropped for all", [f"order: {order_text(c)}"] if c.order else [])
 
 
-def ranking_rows(c: Comparison) -> tuple[list[list[str]], str]:
-    """The forecasts from the best to the worst, and how the columns are aligned."""
-    is_ordered = any(row["first_excluded"] for row in c.ranking)
-    at_once = f"[95 %, all {len(c.pairs)} pairs at once]" if len(c.pairs) > 1 else "[95 %]"
+def order_text(c: Comparison) -> str:
+    """`date (2010-04-04 to 2019-09-29)`."""
+    more = "…" if c.pair.sequential.has_merged_periods else ""
+    return f"{printable(c.order)} ({printable(c.order_first)} to {printable(c.order_last)}{more})"
+
+
+def ranking_rows(c: Comparison, *, with_intervals: bool = False) -> tuple[list[list[str]], str]:
+    """The forecasters by increasing log loss, and how the columns are aligned. with_intervals: of each loss, too."""
+    digits = delta_digits(c.pair.delta)
+    of_delta = "95% CI (simultaneous)" if len(c.pairs) > 1 else "95% CI"
     # Of models that were trained in the same folds the question is what makes one better.
     has_parts = c.folds is not None
     parts = ["excess discrimination", "excess miscalibration"] if has_parts else []
-    sequence = ["sequence first excluded 0"] if is_ordered else []
-    lines = [["", "log loss", "[95 %]", *parts, "behind", at_once, *sequence]]
+    own = ["95% CI"] if with_intervals else []
+    lines = [["", "log loss", *own, *parts, "Δ to best", of_delta, ""]]
     for number, row in enumerate(c.ranking):
-        name = row["forecast"]
-        loss = c.log_losses[name]
-        cells = [printable(name), fixed(loss, 4), _loss_interval(c, name)]
+        loss = c.log_losses[row["forecast"]]
+        cells = [printable(row["forecast"]), fixed(loss, max(5, digits))]
+        cells += [ends_text(loss, 4)] if with_intervals else []
         cells += [fixed(row[part], 4) for part in PARTS] if has_parts else []
-        if number == 0:
-            cells += ["", ""]
-        else:
-            digits = delta_digits(c.pair.delta)
-            delta_to_best = Estimate(
-                row["delta_to_best_nats"], row["delta_to_best_nats_low"], row["delta_to_best_nats_high"]
-            )
-            cells += ["" if math.isnan(delta_to_best) else fixed(delta_to_best, digits)]
-            cells += [interval(delta_to_best.low, delta_to_best.high, digits) if delta_to_best.has_interval else ""]
-        still = "" if not row["first_excluded"] else ", still does" if row["still_excluded"] else ", no longer does"
-        lines.append(cells + ([printable(row["first_excluded"]) + still] if is_ordered else []))
-    return lines, "lrl" + ("rr" if has_parts else "") + "rl" + ("l" if is_ordered else "")
+        delta = Estimate(row["delta_to_best_nats"], row["delta_to_best_nats_low"], row["delta_to_best_nats_high"])
+        is_shown = number > 0 and not math.isnan(delta)
+        cells += [fixed(delta, digits), ends_text(delta, digits)] if is_shown else ["", ""]
+        lines.append([*cells, _remark(c, row["forecast"], c.pairs[number - 1] if number else None)])
+    return lines, "lr" + "l" * with_intervals + "rr" * has_parts + "rll"
 
 
-def _loss_interval(c: Comparison, name: str) -> str:
-    """The interval of a loss, or what makes it infinite."""
-    loss = c.log_losses[name]
-    if math.isinf(loss):
-        without = c.log_losses_where_finite[name]
-        them = f"; {fixed(without, 4)} without" if not math.isnan(without) else ""
-        return f"{counted(c.n_infinite[name], 'row')} given 0 (first: {c.first_infinite[name]}){them}"
-    return shown(loss, 4)
+def _remark(c: Comparison, name: str, pair: PairwiseComparison | None) -> str:
+    """Whether the best is significantly better than a forecaster, and what makes its loss infinite."""
+    if math.isinf(c.log_losses[name]):
+        finite = c.log_losses_where_finite[name]
+        without = f"; {fixed(finite, 5)} without" if not math.isnan(finite) else ""
+        return f"probability 0 for the observed class in {counted(c.n_infinite[name], 'row')}{without}"
+    if pair is None:
+        return ""
+    if pair.is_identical:
+        return "same loss in every row"
+    if not pair.simultaneous.has_interval:
+        return f"no CI: {pair.simultaneous.reason}"
+    return f"{printable(pair.better)} better" if pair.is_significant else "not significant"
+
+
+def decomposition_lines(c: Comparison) -> list[str]:
+    """The decomposition of the difference between the best two, under its heading."""
+    rows = [[*row[:2], f"95% CI {row[2]}" if row[2] else "", row[3]] for row in parts_rows(c)]
+    title = "decomposition of the difference (isotonic, corrected for overfitting)"
+    return [title, *columns(rows, "lrll", gap="   ")] if rows else []
 
 
 def parts_rows(c: Comparison) -> list[list[str]]:
-    """What the lead is made of."""
+    """The decomposition of the difference between the best two: name, contribution, interval, clause."""
     pair = c.pair
     if not math.isfinite(pair.delta) or pair.is_identical:
         return []
     better, worse = printable(pair.better), printable(pair.worse)
-    knows, errs = negated(pair.discrimination), pair.miscalibration
-    digits = adding_digits(pair.delta, [knows, errs], least=max(5, delta_digits(pair.delta)))
-    parts = [
-        ("  discrimination", knows, f"{better} knows {more_or_less(knows, digits)}"),
-        ("+ miscalibration", errs, f"{better} gets {more_or_less(-errs, digits)} wrong about it"),
-    ]
-    rows = [[name, signed(part, digits), shown(part, digits - 1), clause] for name, part, clause in parts]
-    return [*rows, [f"= lead over {worse}", signed(pair.delta, digits), "", ""]]
-
-
-def more_or_less(value: float, digits: int) -> str:
-    """`more`, `less`, or `as much`, of a figure as it is printed."""
-    shown_as = round(value, digits)
-    return "as much" if shown_as == 0 else ("more" if shown_as > 0 else "less")
+    discrimination, miscalibration = negated(pair.discrimination), pair.miscalibration
+    digits = adding_digits(pair.delta, [discrimination, miscalibration], least=max(5, delta_digits(pair.delta)))
+    more = "discriminates more" if discrimination > 0 else "discriminates less"
+    less = "is miscalibrated by less" if miscalibration > 0 else "is miscalibrated by more"
+    parts = [("  discrimination", discrimination, more), ("+ miscalibration", miscalibration, less)]
+    rows = []
+    for name, part, clause in parts:
+        clause = f"{better} {clause}"
+        if part.has_interval and part.low <= 0 <= part.high:
+            clause = "not significant"
+        why = f"; no CI: {part.reason}" if not part.has_interval else ""
+        rows.append([name, signed(part, digits), ends_text(part, digits - 1), clause + why])
+    return [*rows, ["= Δ log loss", signed(pair.delta, digits), "", f"{worse} minus {better}"]]
 
 
 def sequential_rows(c: Comparison) -> list[list[str]]:
-    """How sure it is to people who look once, every day, or with suspicion."""
+    """What the order of the rows shows of the best two: name, figure, clause."""
     pair, sequential = c.pair, c.pair.sequential
-    if pair.is_identical:
-        return [["evidence", "none: no row tells them apart", ""]]
-    better, worse = printable(pair.better), printable(pair.worse)
-    digits = delta_digits(pair.delta)
-    lines = []
-    if sequential.n_periods:
-        told = f"{excluded_text(pair)}; {condition(c)}"
-        if not sequential.confidence_sequence.has_interval:
-            told = f"none: {sequential.confidence_sequence.reason}"
-        lines.append(["confidence sequence", _ends(sequential.confidence_sequence, digits), told])
-        if not math.isnan(sequential.log_e_value):
-            about = (
-                f"an e-value against “{better} is better than {worse} in no period”, which says more than a lead of 0"
-            )
-            lines.append(["evidence", odds(sequential.log_e_value), about])
-        lines.append(["autocorrelation", _ends(sequential.autocorrelation_robust, digits), autocorrelation_text(pair)])
-    if math.isfinite(pair.detectable_difference):
-        power = f"what {counted(c.n_rows, 'row')} show 4 times in 5"
-        lines.append(["detectable_difference", fixed(pair.detectable_difference, digits), power])
+    if not sequential.n_periods or pair.is_identical:
+        return []
+    digits, lines = delta_digits(pair.delta), []
+    if sequential.confidence_sequence.has_interval:
+        ends = f"95% CI {ends_text(sequential.confidence_sequence, digits)}"
+        lines.append(["  confidence sequence", ends, condition(c)])
+    if has_e_value(pair):
+        null = f"null hypothesis: {printable(pair.better)} is better in no period"
+        null += ", for this pair alone" if len(c.pairs) > 1 else ""
+        rejected = "rejected at 5%" if sequential.log_e_value >= SIGNIFICANT else "not rejected (below 20)"
+        lines.append(["  e-value", e_value_text(sequential.log_e_value), f"{null}; {rejected}"])
+    ends = ends_text(sequential.autocorrelation_robust, digits)
+    lines.append(["  autocorrelation-robust", f"95% CI {ends}" if ends else "", autocorrelation_text(pair)])
     return lines
 
 
+def detectable_lines(c: Comparison) -> list[str]:
+    """`detectable difference: 0.0018 with 80% power at 25,165 rows`."""
+    least = c.pair.detectable_difference
+    if c.pair.is_identical or not math.isfinite(least):
+        return []
+    many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 else ""
+    shown = fixed(least, delta_digits(Estimate(least)))
+    return [f"detectable difference: {shown} with 80% power at {counted(c.n_rows, 'row')}{many}"]
+
+
+def has_e_value(pair: PairwiseComparison) -> bool:
+    """Whether the e-value is shown: where it, the confidence sequence and the paired interval agree."""
+    sequential = pair.sequential
+    if math.isnan(sequential.log_e_value) or not sequential.confidence_sequence.has_interval:
+        return False
+    is_rejected = sequential.log_e_value >= SIGNIFICANT
+    return is_rejected == pair.is_significant == (sequential.confidence_sequence.low > 0)
+
+
 def condition(c: Comparison) -> str:
-    """When the sequence holds, and what it assumes."""
+    """When the confidence sequence holds, and what it assumes."""
     sequential = c.pair.sequential
-    what = f"each of {counted(sequential.n_periods, 'period')} of {printable(c.order)} at once"
+    merged = ", neighbouring values merged" if sequential.has_merged_periods else ""
+    periods = f"after each of {counted(sequential.n_periods, 'period')}{merged}"
     if sequential.n_periods == 1:
-        what = f"the one period of {printable(c.order)}"
-    joined = ", neighbours put together" if sequential.is_coarse else ""
-    of_pairs = f", for all {counted(len(c.pairs), 'pair')} at once" if len(c.pairs) > 1 else ""
+        periods = "after the only period"
+    many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 else ""
     rows = " and its rows are independent given them" if c.within == INDEPENDENT else ""
-    return f"holds after {what}{joined}{of_pairs}, if all forecasts of a period precede its outcomes{rows}"
+    return f"valid {periods}{many}, if all forecasts of a period are made before its outcomes{rows}"
 
 
 def autocorrelation_text(pair: PairwiseComparison) -> str:
-    """What the interval of dependent periods assumes, and whether it may be too narrow."""
+    """What the autocorrelation-robust interval assumes, and whether it may be too narrow."""
     sequential = pair.sequential
     if not sequential.autocorrelation_robust.has_interval:
-        return f"none: {sequential.autocorrelation_robust.reason}"
-    worth = significant(sequential.effective_periods, 2)
-    periods = f"{count(sequential.n_periods)} of them are worth {worth} independent ones"
+        return f"no CI: {sequential.autocorrelation_robust.reason}"
+    effective = f"{significant(sequential.effective_periods, 2)} effective periods"
+    if sequential.effective_periods >= 100:
+        effective = f"{count(math.floor(sequential.effective_periods))} effective periods"
     caution = "; see the caution" if sequential.cautions else ""
-    return (
-        f"neighbouring periods may depend on each other: {periods} ({counted(sequential.n_cosines, 'cosine')}){caution}"
-    )
+    return f"allows correlated periods: {effective} of {count(sequential.n_periods)}{caution}"
 
 
-def _ends(estimate: Estimate, digits: int) -> str:
-    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else ""
-
-
-def odds(log_e_value: float) -> str:
-    """`85 to 1`, `10^37 to 1`."""
+def e_value_text(log_e_value: float) -> str:
+    """An e-value with three digits: 0.42, 85.1; a very large or small one with an exponent: 5.3e+07."""
     if math.isinf(log_e_value):
-        return "without limit"
-    if abs(log_e_value) > MANY_NATS:
-        return f"10^{fixed(log_e_value / math.log(10), 0)} to 1"
-    return f"{significant(math.exp(log_e_value), 3)} to 1"
+        return "inf" if log_e_value > 0 else "0"
+    if abs(log_e_value) < LARGE:
+        return significant(math.exp(log_e_value), 3)
+    # As Python writes floats, also beyond their range.
+    exponent = math.floor(log_e_value / math.log(10))
+    mantissa = round(math.exp(log_e_value - exponent * math.log(10)), 1)
+    return f"{mantissa:.1f}e{exponent:+03d}" if mantissa < 10 else f"1.0e{exponent + 1:+03d}"
 
 
 def group_lines(c: Comparison) -> list[str]:
-    """Where the lead comes from."""
+    """The difference in each group."""
     groups = c.pair.groups
     if groups is None or not len(groups):
-        too_many = "more than 4,096 groups: none is kept"
-        return [too_many] if c.has_too_many_groups else []
+        return ["more than 4,096 groups: none is kept"] if c.has_too_many_groups else []
+    lines = columns(*group_table(c, groups, N_GROUPS_SHOWN))
+    if len(groups) > N_GROUPS_SHOWN:
+        lines.append(
+            f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups with the largest contributions; all in "
+            "`pair.groups`"
+        )
+    return lines + remarks_of_groups(groups)
+
+
+def group_table(c: Comparison, groups: SmallTable, most: int) -> tuple[list[list[str]], str]:
+    """The difference in each group, of many those with the largest contributions, and how columns are aligned."""
     rows = list(groups)
-    n_left = len(rows) - N_GROUPS_SHOWN
-    if n_left > 0:
-        rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:N_GROUPS_SHOWN]
+    if len(rows) > most:
+        rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:most]
     better, worse = printable(c.pair.better), printable(c.pair.worse)
     of_clusters = ["clusters"] if c.cluster else []
-    lines = [
-        [*(printable(name) for name in c.by), "rows", *of_clusters, better, worse, "delta", "[95 %]", "contribution"]
-    ]
+    has_reasons = any(row["reason"] for row in rows)
+    head = [*(printable(name) for name in c.by), "rows", *of_clusters, better, worse, "Δ log loss", "95% CI"]
+    lines = [[*head, "contribution", *([""] if has_reasons else [])]]
     for row in rows:
         delta = Estimate(row["delta_nats"], row["delta_nats_low"], row["delta_nats_high"], row["reason"])
-        cells = [group_value(row[name], [each[name] for each in groups]) for name in c.by]
+        cells = [group_value(row[name], groups[name]) for name in c.by]
         cells += [count(row["rows"]), *(decimal(row["effective_clusters"]) for _ in of_clusters)]
-        cells += [fixed(row["better_nats"], 4), fixed(row["worse_nats"], 4)]
-        lines.append([*cells, signed(delta, 4), shown(delta, 4), signed(row["contribution_nats"], 5)])
-    found = columns(lines, "l" * len(c.by) + "r" * len(of_clusters) + "rrrrlr")
-    if n_left > 0:
-        found.append(f"… the {N_GROUPS_SHOWN} of {count(len(groups))} groups that add most; all in `pair.groups`")
-    return found + remarks_of_groups(groups)
+        cells += [fixed(row["log_loss_better_nats"], 4), fixed(row["log_loss_worse_nats"], 4)]
+        cells += [signed(delta, 4), ends_text(delta, 4), signed(row["contribution_nats"], 5)]
+        lines.append([*cells, *([f"no CI: {row['reason']}" if row["reason"] else ""] if has_reasons else [])])
+    return lines, "l" * len(c.by) + "r" * len(of_clusters) + "rrrrlr" + "l" * has_reasons
 
 
 def largest_differences_lines(c: Comparison) -> list[str]:
-    """The rows where the two were furthest apart."""
+    """The rows with the largest absolute differences."""
     better, worse = printable(c.pair.better), printable(c.pair.worse)
     rows: list[Sequence[str]] = []
-    for number, (row, place) in enumerate(
-        zip(c.pair.largest_differences[:N_DIFFERENCES_SHOWN], c.pair.places, strict=False)
-    ):
-        name = "furthest apart" if number == 0 else ""
+    shown = c.pair.largest_differences[:N_DIFFERENCES_SHOWN]
+    for number, (row, place) in enumerate(zip(shown, c.pair.largest_difference_rows, strict=False)):
+        name = "largest differences" if number == 0 else ""
         clause = f"{better} {fixed(row['predicted_by_better'], 4)}, {worse} {fixed(row['predicted_by_worse'], 4)}"
-        delta = f"lead {signed(row['delta_nats'], 3)}"
-        rows.append([name, place.shown(c.source), f"{clause}, was {row['observed']:g}", delta])
-    return columns(rows, "lrlr", gap="   ")
+        clause += f", observed {row['observed']:g}"
+        rows.append([name, place.where(c.source), clause, f"Δ {signed(row['delta_nats'], 3)}"])
+    return columns(rows, "lllr", gap="   ")

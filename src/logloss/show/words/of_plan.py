@@ -1,12 +1,16 @@
-"""A plan in words: how many rows, or what they show; then what that rests on. Nothing is computed here."""
+"""A plan in words: sample size or detectable difference, then the assumptions. Nothing is computed here."""
 
 from __future__ import annotations
 
 import math
 
 from logloss.comparison import Plan
+from logloss.show.words.of_comparison import ends_text
 from logloss.show.words.of_measurement import caution_lines, signed
-from logloss.text import MINUS, columns, count, counted, interval, printable_lines, significant
+from logloss.text import MINUS, capital, columns, count, counted, printable_lines, significant
+
+STD_SOURCES = {"guess": "assumed", "pilot": "from the pilot", "forecasts": "expected from the forecasts"}
+SCENARIO_NAMES = {"first": "the first forecaster's", "mean": "the mean of both", "second": "the second forecaster's"}
 
 
 def text_of(p: Plan) -> str:
@@ -18,27 +22,29 @@ def text_of(p: Plan) -> str:
 
 def tables(p: Plan) -> list[list[str]]:
     """The tables below it, as lines."""
-    return [columns(truth_rows(p), "lrrr", gap="   "), columns(power_rows(p), "lr", gap="   ")]
+    return [columns(scenario_rows(p), "lrrr", gap="   "), columns(power_rows(p), "lr", gap="   ")]
 
 
 def sentences(p: Plan) -> list[str]:
-    """What is needed, or what the rows that there are show."""
-    found = [] if p.n_rows is None else [_of_rows(p)]
+    """The rows needed, and what the available rows detect."""
+    lines = [] if p.n_rows is None else [_of_rows(p)]
     if not math.isnan(p.difference):
-        found.append(f"{_rows(p.rows_needed)} {_claim(p)} with a power of {percent(p.power)}")
-    return found
+        lines.append(f"{capital(_rows(p.rows_needed))} {_claim(p)} with {percent(p.power)} power.")
+    return lines
 
 
 def _of_rows(p: Plan) -> str:
-    """What the rows that were named show."""
+    """Minimum detectable difference and power of the available rows."""
+    rows = counted(p.n_rows or 0, "row")
     if math.isinf(p.detectable_difference):
-        return f"{counted(p.n_rows or 0, 'row')} show{'s' if p.n_rows == 1 else ''} nothing: too few"
-    rows, least = counted(p.n_rows or 0, "row"), significant(max(p.detectable_difference, 0.0))
-    what = (
-        f"a difference of {least} nats per row" if math.isnan(p.margin) else f"non-inferiority at a margin of {least}"
-    )
-    found = f"{rows} show{'s' if p.n_rows == 1 else ''} {what} with a power of {percent(p.power)}"
-    return found if math.isnan(p.power_reached) else f"{found}, and what is planned for with {percent(p.power_reached)}"
+        return f"{rows}: too few to detect any difference."
+    least = f"{significant(max(p.detectable_difference, 0.0))} nats per row"
+    what = "minimum detectable difference" if math.isnan(p.margin) else "smallest margin"
+    sentence = f"{rows}: the {what} is {least} at {percent(p.power)} power"
+    if math.isnan(p.achieved_power):
+        return f"{sentence}."
+    planned = "the planned difference" if math.isnan(p.margin) else "the planned margin"
+    return f"{sentence}; the power for {planned} is {percent(p.achieved_power)}."
 
 
 def _rows(rows: int | None) -> str:
@@ -46,95 +52,96 @@ def _rows(rows: int | None) -> str:
 
 
 def _claim(p: Plan) -> str:
-    """`show a difference of 0.005 nats per row`."""
+    """`detect a difference of 0.005 nats per row`."""
     ending = "s" if p.rows_needed in (None, 1) else ""
     if math.isnan(p.margin):
-        return f"show{ending} a difference of {asked_text(p.difference)} nats per row"
-    return f"show{ending} that the new forecast is worse by less than {asked_text(p.margin)} nats per row"
+        return f"detect{ending} a difference of {plain_number(p.difference)} nats per row"
+    return f"show{ending} non-inferiority at a margin of {plain_number(p.margin)} nats per row"
 
 
 def percent(share: float) -> str:
-    """`80 %`, `97.5 %`."""
-    return f"{100 * share:.3g} %"
+    """`80%`, `97.5%`."""
+    return f"{100 * share:.3g}%"
 
 
 def basis_rows(p: Plan) -> list[list[str]]:
-    """What the plan rests on: name, figure, where it is from."""
+    """The assumptions of the plan: name, figure, clause."""
     rows = []
     if not math.isnan(p.margin):
-        rows.append(["margin", asked_text(p.margin), "how much worse the new forecast may be"])
+        clause = "the new forecaster may be worse by less than this (nats per row)"
+        rows.append(["non-inferiority margin", plain_number(p.margin), clause])
     if not math.isnan(p.difference):
         rows.append(["true difference", signed_difference(p), origin(p)])
-    std = {"guess": "as guessed", "pilot": "of the pilot", "forecasts": "as the forecasts expect it"}[p.std_from]
-    std += ", with what rows have in common" if p.observation_rows > 1 else ""
-    rows.append(["standard deviation", significant(p.std), f"of the difference of the losses in a row, {std}"])
+    effect = ", design effect included" if p.design_effect > 1 else ""
+    clause = f"of the difference of the losses in a row, {STD_SOURCES[p.std_source]}{effect}"
+    rows.append(["standard deviation", significant(p.std), clause])
     if p.rows_needed_high is not None:
-        words = f"with its upper 95 % limit {_rows(p.rows_needed_high)} are needed"
-        rows.append(["", "", f"the pilot knows it roughly: {words}"])
-    if p.observation_rows > 1:
-        words = "rows to an independent observation, as in the pilot: clusters, periods or unequal weights"
-        rows.append(["dependence", significant(p.observation_rows, 3), words])
-    rows.append(["interval", percent(p.level), interval_text(p)])
+        clause = "rows needed with the upper 95% confidence limit of the pilot's standard deviation"
+        rows.append(["sensitivity", count(p.rows_needed_high), clause])
+    if p.design_effect > 1:
+        clause = "rows per independent observation in the pilot: clusters, autocorrelation or unequal weights"
+        rows.append(["design effect", significant(p.design_effect, 3), clause])
+    rows.append(["confidence level", percent(p.confidence_per_pair), interval_text(p)])
     return rows
 
 
 def signed_difference(p: Plan) -> str:
-    """The true difference; with its sign where it may have one."""
+    """The true difference; with its sign where it may have either."""
     sign = "" if math.isnan(p.margin) or p.difference <= 0 else "+"
-    return f"{sign}{asked_text(p.difference)}"
+    return f"{sign}{plain_number(p.difference)}"
 
 
-def asked_text(value: float) -> str:
-    """To four digits, and without zeros that nobody typed: 0.005."""
-    return f"{value:.4g}".replace("-", MINUS)
+def plain_number(value: float) -> str:
+    """A number to four digits without trailing zeros: 0.005."""
+    mantissa, exponent, power = f"{value:.4g}".partition("e")
+    return mantissa.replace("-", MINUS) + exponent + power
 
 
 def origin(p: Plan) -> str:
-    """Where the difference that is planned for is from, and what that means."""
-    if p.difference_from == "requested":
+    """Where the true difference planned for comes from."""
+    if p.difference_source == "requested":
         if math.isnan(p.margin):
-            return "the smallest worth detecting, as asked"
-        return "how much better the new forecast is taken to be" if p.difference else "the two are taken to be as good"
-    if p.difference_from == "forecasts":
-        return "what is expected if the second forecast is right; name the smallest worth detecting"
-    ends = interval(p.pilot_delta.low, p.pilot_delta.high, 4) if p.pilot_delta.has_interval else "unknown"
+            return "smallest difference worth detecting, as requested (nats per row)"
+        return "assumed: positive if the new forecaster is better (nats per row)"
+    if p.difference_source == "forecasts":
+        return "expected if the second forecaster is calibrated; better: give the smallest difference worth detecting"
+    advice = "an estimate, not the true value; better: give the smallest difference worth detecting"
+    if not p.pilot_delta.has_interval:
+        return f"observed in the pilot: {advice}"
     if p.rows_needed_if_low is None:
-        span = f"{_rows(p.rows_needed_if_high)} at its upper end, and no number at its lower one"
+        span = f"{_rows(p.rows_needed_if_high)} at its upper end, no number at its lower end"
     else:
-        span = f"{count(p.rows_needed_if_high or 0)} to {_rows(p.rows_needed_if_low)} at its ends"
-    span = f"{ends}: {span}" if p.pilot_delta.has_interval else ends
-    return f"the pilot's, which is not the true one ({span}); name the smallest worth detecting"
+        span = f"{count(p.rows_needed_if_high or 0)} to {_rows(p.rows_needed_if_low)} over this interval"
+    return f"observed in the pilot (95% CI {ends_text(p.pilot_delta, 4)}: {span}): {advice}"
 
 
 def interval_text(p: Plan) -> str:
-    """Which interval shows it."""
-    of_pairs = f", for all {counted(p.n_pairs, 'pair')} at once" if p.n_pairs > 1 else ""
+    """Which interval makes the test."""
+    of_pairs = f"; each of {counted(p.n_pairs, 'pair')}, simultaneously (Šidák)" if p.n_pairs > 1 else ""
     if math.isnan(p.margin):
-        return f"two-sided, and must exclude 0{of_pairs}"
-    tail = percent((1 - p.level) / 2)
-    return f"must lie above −margin: one-sided at {tail}{of_pairs}"
+        return f"two-sided interval; significant if it excludes 0{of_pairs}"
+    tail = percent((1 - p.confidence_per_pair) / 2)
+    return f"non-inferior if the interval lies above {MINUS}margin: a one-sided test at {tail}{of_pairs}"
 
 
-def truth_rows(p: Plan) -> list[list[str]]:
-    """What is expected if one of the forecasts is right, or something between them."""
-    if p.truths is None:
+def scenario_rows(p: Plan) -> list[list[str]]:
+    """Expected difference, standard deviation and rows needed under several true probabilities."""
+    if p.scenarios is None:
         return []
-    head = [["if right", "difference", "std", "rows needed for it"]]
-    names = {"first": "the first", "second": "the second", "halfway": "half of each"}
-    return head + [
+    return [["true probabilities", "expected difference", "std. deviation", "rows needed"]] + [
         [
-            names[row["truth"]],
+            SCENARIO_NAMES[row["true_probabilities"]],
             signed(row["difference_nats"], 5),
             significant(row["std_nats"]),
-            "none" if row["rows"] is None else count(row["rows"]),
+            "none" if row["rows_needed"] is None else count(row["rows_needed"]),
         ]
-        for row in p.truths
+        for row in p.scenarios
     ]
 
 
 def power_rows(p: Plan) -> list[list[str]]:
-    """Rows needed for other powers."""
+    """Rows needed for several powers."""
     if p.rows_needed is None:
         return []
-    rows = [[percent(row["power"]), count(row["rows"])] for row in p.by_power if row["rows"] is not None]
+    rows = [[percent(row["power"]), count(row["rows_needed"])] for row in p.by_power if row["rows_needed"] is not None]
     return [["power", "rows needed"], *rows]
