@@ -15,8 +15,6 @@ import logloss
 from logloss import cli
 from logloss.show import page
 
-pytest.importorskip("matplotlib", reason="reports have pictures, which need matplotlib")
-
 VOID = {"meta", "link", "br", "input"}
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -98,7 +96,7 @@ def test_a_report_begins_with_the_answer(measured):
     assert (
         f"Your log loss is {loss:.4f} nats ({loss / np.log(2):.4f} bits), between {loss.low:.4f} and {loss.high:.4f}. "
         f"Always saying the base rate would cost {measured.uncertainty:.4f}. {found:.4f} is miscalibration; "
-        f"a calibrated forecaster would show {found.expected_if_calibrated:.2g} here: worth repairing (p < 0.005)."
+        f"{found.expected_if_calibrated:.2g} is expected if perfectly calibrated: worth repairing (p < 0.005)."
     ) in text
     assert text.index("Your log loss") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
 
@@ -109,7 +107,7 @@ def test_every_picture_has_its_sentence_and_its_numbers(measured):
     assert found.tags.count("desc") == 4
     shown = measured.to_html()
     assert shown.count('role="img" aria-labelledby=') == 4
-    for kind in ("reliability", "parts", "largest_losses", "groups"):
+    for kind in ("reliability", "decomposition", "concentration", "groups"):
         assert logloss.drawing(measured, kind).sentence in " ".join(found.text)
 
 
@@ -189,7 +187,12 @@ HARD = {
     ),
     "two infinite": ([1, 1, 0], [0.0, 0.0, 0.2], {}, "2 of 3 rows were given probability 0 (first: row 0)"),
     "perfect": ([1, 0], [1.0, 0.0], {}, "Your log loss is 0.0000 nats"),
-    "soft": ([0.5, 1.0, 0.1], [0.4, 0.9, 0.2], {}, "what chance alone would show is not available: soft labels."),
+    "soft": (
+        [0.5, 1.0, 0.1],
+        [0.4, 0.9, 0.2],
+        {},
+        "what is expected if perfectly calibrated is not available: soft labels.",
+    ),
     "constant": ([0, 1] * 100, [0.5] * 200, {}, "no more than chance"),
     "clusters": (
         [0, 1] * 100,
@@ -256,7 +259,7 @@ def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
     text = " ".join(read(c.to_html()).text)
     message = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
     assert message in text
-    assert text.index(message) < text.index("What probabilities become") < text.index("Maps that were tried")
+    assert text.index(message) < text.index("Calibration map") < text.index("Maps that were tried")
     assert message in " ".join(read(measured.to_html()).text)
 
 
@@ -277,7 +280,7 @@ def test_the_report_of_a_difference_begins_with_the_move():
     text = " ".join(read(d.to_html()).text)
     message = repr(d).splitlines()[0].removeprefix("l")
     assert f"L{message}." in text
-    assert text.index(message) < text.index("What moved the loss") < text.index("Groups")
+    assert text.index(message) < text.index("Contributions to the change in log loss") < text.index("Groups")
     assert "<script" not in d._repr_html_()
     apart = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
     assert "up without limit" in " ".join(read(apart.to_html()).text)
@@ -326,12 +329,9 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     assert run("fit", csv, "-y", "y", "-o", model, "--html", report)[0] == 0
     assert report.read_text(encoding="utf-8") == logloss.load(model).to_html()
     assert run("show", model, "--plot", tmp_path / "f.svg", "--picture", "passes")[0] == 0
-    assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "parts")[0] == 0
+    assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "decomposition")[0] == 0
     assert run("compare", csv, "-y", "y", "-p", "p", "-p", "y", "--html", report, "--plot", tmp_path / "f.pdf")[0] == 0
-    assert (
-        run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "expected_reduction")[0]
-        == 0
-    )
+    assert run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "reduction")[0] == 0
     assert run("diff", summary, summary, "--html", report, "--plot", tmp_path / "f.svg")[0] == 0
     assert "Why the log loss moved" in report.read_text(encoding="utf-8")
     sizes = [(tmp_path / f"f.{form}").stat().st_size for form in ("pdf", "svg", "png")]
@@ -342,7 +342,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     ("words", "message"),
     [
         (["--plot", "f.gif"], "a picture is written to a file that ends in .pdf, .svg or .png; got f.gif."),
-        (["--picture", "parts"], "--picture says what --plot FIGURE writes; name that file, too."),
+        (["--picture", "decomposition"], "--picture says what --plot FIGURE writes; name that file, too."),
         (["--plot", "f.png", "--picture", "pie"], 'a Measurement has no picture "pie".'),
         (["--html", "preds.csv"], "preds.csv would overwrite what is read. Name another file."),
     ],

@@ -11,7 +11,7 @@ from logloss.version import __version__
 
 Function = Callable[..., Any]
 FAILS_IF = 'Exit 1 if it holds: "log_loss_nats > 0.36" (repeatable; nan fails).'
-PICTURE = "Which picture --plot writes; the first one if left out (logloss show FILE --plot x.png --picture parts)."
+PICTURE = "Which picture --plot writes; the first one if left out (logloss show FILE --plot x.png --picture groups)."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

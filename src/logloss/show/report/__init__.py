@@ -47,12 +47,10 @@ def cautions(answer: Answer) -> list[str]:
 
 def _figure(answer: Answer, kind: str) -> str:
     """One picture with its sentence and its numbers."""
-    from logloss.show.plot import inline_svg, plot
+    from logloss.show.plot import figure_of, inline_svg
 
     shown = drawing(answer, kind)
     if shown.reason:
         inside = page.numbers(shown.numbers, title=shown.title, note=shown.note) if shown.numbers else ""
         return page.words(shown.title, shown.sentence, inside)
-    return page.figure(
-        inline_svg(plot(answer, kind).figure), shown.title, shown.sentence, shown.numbers, note=shown.note
-    )
+    return page.figure(inline_svg(figure_of(answer, kind)), shown.title, shown.sentence, shown.numbers, note=shown.note)
