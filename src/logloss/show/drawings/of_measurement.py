@@ -229,12 +229,14 @@ def _of_groups(m: Measurement, n_groups: int, chosen: list[dict[str, Any]]) -> s
         names = listed([row["group"] for row in chosen if row["contribution_nats"] == math.inf], 3)
         return f"The log loss is infinite because of {names}; no contribution of the other groups is visible beside it."
     top = chosen[0]
+    digits = 4 if abs(top["contribution_nats"]) >= 1e-3 else 6
     clause = (
         "A contribution is the log loss of the group minus that of all rows, times the group's share of the rows; all "
-        f"contributions add up to 0. The largest is that of {top['group']}: {fixed(top['contribution_nats'], 4)} nats"
+        f"contributions add up to 0. The largest is that of {top['group']}, "
+        f"{fixed(top['contribution_nats'], digits)} nats"
     )
     if not math.isnan(top["contribution_nats_low"]):
-        clause += f" ({confidence(top['contribution_nats_low'], top['contribution_nats_high'], 4)})"
+        clause += f" ({confidence(top['contribution_nats_low'], top['contribution_nats_high'], digits)})"
     if n_groups > len(chosen):
         clause += f". Shown are the {len(chosen)} of {count(n_groups)} groups with the largest contributions"
     return clause + "."

@@ -14,6 +14,8 @@ from logloss.text import cut
 
 # What is nearer to the minimum is drawn here: below the rounding of a loss of order one.
 LEAST_DRAWN = 1e-17
+# The first line of the legend of passes.
+ABOVE = "above the last log loss"
 # Names of lines that are nearer to each other, in shares of width and height, would collide: the later one is left out.
 NEAR = 0.13, 0.08
 # This near to an edge, a place is on it.
@@ -68,7 +70,7 @@ def passes(ax: Axes, drawing: Drawing) -> None:
     if np.isfinite(bound).any():
         dashes = {"linestyle": (0, (4, 2)), "linewidth": 1.2}
         ax.plot(number, bound, "s", color=ORANGE, markersize=3.5, label=kind, **dashes)
-    ax.plot(number, above, "o-", color=BLUE, markersize=4, label="above the last log loss")
+    ax.plot(number, above, "o-", color=BLUE, markersize=4, label=ABOVE)
     ax.set_xlim(0.7, max(len(number), 2) + 0.3)
     step = math.ceil(len(number) / 10)
     ax.set_xticks(number[::step], [str(each) for each in number[::step]])
@@ -83,7 +85,7 @@ def passes(ax: Axes, drawing: Drawing) -> None:
     ax.set_yticks([], minor=True)
     ax.set_xlabel("pass over the rows")
     ax.set_ylabel("nats per row above the minimum")
-    legend_below(ax, 2)
+    legend_below(ax, 2, [ABOVE])
 
 
 def boundary(ax: Axes, drawing: Drawing) -> None:

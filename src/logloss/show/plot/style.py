@@ -25,7 +25,7 @@ VARIABLES = {"muted": MUTED, "line": LINE, "blue": BLUE, "orange": ORANGE, "band
 # Points: nothing is smaller than 7 at 89 mm. Matplotlib's "small" is 1 / 1.2 of the size of text.
 SMALL, SMALLEST, NORMAL = "small", 7.0, 8.0
 # Letters of a name beside an axis.
-LETTERS = 28
+LETTERS = 30
 DOTTED: Any = {"linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
 SETTINGS: Any = {
     "font.family": ["sans-serif"],
