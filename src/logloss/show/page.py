@@ -28,6 +28,8 @@ from logloss.version import __version__
 
 # Letters of a name that are shown in a sentence or a cell.
 LONGEST = 60
+# Letters of a cell that is no long text.
+LONGEST_UNBROKEN = 24
 # Letters of a title.
 LONGEST_TITLE = 160
 # Hebrew, Arabic, their neighbours and presentation forms, with what stands between two such letters.
@@ -186,15 +188,20 @@ def table(rows: Sequence[Sequence[str]], align: str = "", *, caption: str = "", 
 
     def cell(words: str, side: str, row: int, column: int) -> str:
         tag, scope = ("td", "") if row and column else ("th", ' scope="row"' if row else ' scope="col"')
-        # An interval stays on one line; words may take several.
-        kind = "r" if side == "r" else "words" if re.search(r"[^\W\d_]{2}", words) else "number"
-        kind = "" if tag == "th" and kind != "r" else kind
+        kind = "r" if side == "r" else "" if tag == "th" else _kind_of_cell(words)
         return f"<{tag}{scope}{_class(kind)}>{isolated(words, LONGEST_TITLE)}</{tag}>"
 
     titled = f"<caption>{isolated(caption, LONGEST_TITLE)}</caption>" if caption else ""
     inside = _table(rows, align or "l" + "r" * (len(rows[0]) - 1), cell, caption=titled, between="\n")
     called = text(label or caption or "Table")
     return f'<div class="scroll" role="region" aria-label="{called}" tabindex="0">{inside}</div>'
+
+
+def _kind_of_cell(words: str) -> str:
+    """How a cell breaks: an interval stays on one line, long text has room for several words on each."""
+    if not re.search(r"[^\W\d_]{2}", words):
+        return "number"
+    return "words" if len(words) > LONGEST_UNBROKEN else ""
 
 
 def short_table(rows: Sequence[Sequence[str]], align: str) -> str:

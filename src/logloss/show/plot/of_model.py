@@ -132,7 +132,7 @@ def _name_lines(ax: Axes, drawing: Drawing) -> None:
             f"{line['proba']:g}",
             (x, y),
             # As far as the rim of the box is wide: it covers no frame.
-            [1.5 * (int(share < EDGE) - int(share > 1 - EDGE)) for share in (x, y)],
+            [0.8 * (int(share < EDGE) - int(share > 1 - EDGE)) for share in (x, y)],
             xycoords="axes fraction",
             textcoords="offset points",
             ha=_side(x, "left", "right"),

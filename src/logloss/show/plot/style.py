@@ -83,8 +83,8 @@ def ink(ax: Axes) -> Any:
 
 
 def muted(ax: Axes) -> Any:
-    """The colour of lines of reference: that of the frame of these axes."""
-    return ax.spines["bottom"].get_edgecolor()
+    """The colour of lines of reference: that of the ticks of these axes; a frame may be as light as its grid."""
+    return ax.xaxis.get_major_ticks(1)[0].tick1line.get_color()
 
 
 def reference_line(ax: Axes, **ends: float) -> None:
