@@ -14,9 +14,8 @@ import pytest
 import logloss
 from logloss import cli
 from logloss.show import page
+from logloss.show.drawings import kinds
 from logloss.show.words.of_calibration import advice
-
-pytest.importorskip("matplotlib", reason="reports have pictures, which need matplotlib")
 
 VOID = {"meta", "link", "br", "input"}
 HOSTILE = [
@@ -114,7 +113,7 @@ def test_every_picture_has_its_sentence_and_its_numbers(measured):
     assert found.tags.count("desc") == 4
     shown = measured.to_html()
     assert shown.count('role="img" aria-labelledby=') == 4
-    for kind in ("reliability", "parts", "largest_losses", "groups"):
+    for kind in ("reliability", "decomposition", "concentration", "groups"):
         assert logloss.drawing(measured, kind).sentence in " ".join(found.text)
 
 
@@ -266,7 +265,7 @@ def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
     text = " ".join(read(c.to_html()).text)
     message = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
     assert message in text
-    assert text.index(message) < text.index("What probabilities become") < text.index("Maps that were tried")
+    assert text.index(message) < text.index("Calibration map") < text.index("Maps that were tried")
     assert message in " ".join(read(measured.to_html()).text)
 
 
@@ -338,12 +337,9 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     assert run("fit", csv, "-y", "y", "-o", model, "--html", report)[0] == 0
     assert report.read_text(encoding="utf-8") == logloss.load(model).to_html()
     assert run("show", model, "--plot", tmp_path / "f.svg", "--picture", "passes")[0] == 0
-    assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "parts")[0] == 0
+    assert run("merge", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "decomposition")[0] == 0
     assert run("compare", csv, "-y", "y", "-p", "p", "-p", "y", "--html", report, "--plot", tmp_path / "f.pdf")[0] == 0
-    assert (
-        run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "expected_reduction")[0]
-        == 0
-    )
+    assert run("calibrate", summary, "--html", report, "--plot", tmp_path / "f.png", "--picture", "reduction")[0] == 0
     assert run("diff", summary, summary, "--html", report, "--plot", tmp_path / "f.svg")[0] == 0
     assert "Change in log loss" in report.read_text(encoding="utf-8")
     sizes = [(tmp_path / f"f.{form}").stat().st_size for form in ("pdf", "svg", "png")]
@@ -354,7 +350,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     ("words", "message"),
     [
         (["--plot", "f.gif"], "a picture is written to a file that ends in .pdf, .svg or .png; got f.gif."),
-        (["--picture", "parts"], "--picture says what --plot FIGURE writes; name that file, too."),
+        (["--picture", "decomposition"], "--picture says what --plot FIGURE writes; name that file, too."),
         (["--plot", "f.png", "--picture", "pie"], 'a Measurement has no picture "pie".'),
         (["--html", "preds.csv"], "preds.csv would overwrite what is read. Name another file."),
     ],
@@ -366,28 +362,107 @@ def test_a_report_that_cannot_be_written_is_refused_as_usage(run, csv, monkeypat
     assert message in err
 
 
-def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, tmp_path):
+@pytest.fixture(scope="module")
+def answers(measured):
+    """One of each kind, with names as long as people's are."""
+    labels, proba = forecasts(1_000)
+    names = np.array(["Amer-Indian-Eskimo", "Asian-Pac-Islander", "White"])[np.arange(1_000) % 3]
+    shown = logloss.compare(labels, {"forecaster_of_old": proba, "b": proba**1.5}, order=range(1_000), by=names)
+    return {
+        "measurement": logloss.measure(labels, proba, by=names, cluster=np.arange(1_000) % 50, name="a_long_name.csv"),
+        "model": logloss.fit({"origin": names, "proba": proba, "y": labels}, "y"),
+        "calibration": logloss.calibrate(measured),
+        "comparison": shown,
+        "difference": logloss.diff(measured, logloss.measure(*forecasts(1_000, seed=2))),
+        "plan": logloss.plan(std=0.1, difference=0.01),
+    }
+
+
+def test_every_page_has_one_large_number_with_its_interval(answers):
+    for kind, answer in answers.items():
+        (shown,) = re.findall(r'<p class="headline"><strong>(.*?)</strong> (.*?)</p>', answer.to_html())
+        number, words = shown
+        assert re.fullmatch(r"[+−]?[\d,.]+", number), kind
+        assert ("95% CI " in words) == (kind not in ("model", "plan")), words
+
+
+def test_an_interval_column_of_a_picture_holds_intervals_only(answers):
+    """Low–high, or nothing; every number of a picture is in its page."""
+    ends = re.compile(r"−?[\d.,e-]+–−?[\d.,e-]+|")
+    found = 0
+    for answer in answers.values():
+        for kind in kinds(answer):
+            head, *rows = logloss.drawing(answer, kind).numbers
+            for place in [j for j, name in enumerate(head) if "95%" in name]:
+                assert [row[place] for row in rows if not ends.fullmatch(row[place])] == [], kind
+                found += 1
+    assert found >= 7
+
+
+@pytest.fixture(scope="module")
+def browser():
     browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("NOT LOOKED AT IN A BROWSER: this test needs chromium (apt install chromium)")
+    with browsers.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def test_tables_end_at_one_edge_and_a_narrow_page_scrolls_to_their_last_column(answers, browser, tmp_path):
+    read_edges = """() => [...document.querySelectorAll(".scroll")].filter(e => !e.closest("details")).map(e => {
+      e.scrollLeft = 1e6;
+      const cells = [...e.querySelectorAll("tr > :last-child")].map(c => c.getBoundingClientRect().right);
+      return [e.getBoundingClientRect().right, Math.max(...cells)];
+    })"""
+    # A phone hides scroll bars: the shade at the edge stays, and is covered where the table ends.
+    cue = "getComputedStyle(document.querySelector('.scroll')).backgroundAttachment"
+    for kind, answer in answers.items():
+        path = tmp_path / f"{kind}.html"
+        answer.to_html(path)
+        for width in (400, 1100):
+            tab = browser.new_page(viewport={"width": width, "height": 800})
+            tab.goto(path.as_uri())
+            edges = tab.evaluate(read_edges)
+            assert len(edges) >= 2
+            # A pixel: widths of cells are rounded.
+            assert {round(frame) for frame, _ in edges} == {round(edges[0][0])}, kind
+            assert max(abs(frame - cell) for frame, cell in edges) <= 1, (kind, width)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            assert tab.evaluate(cue) == "local, scroll"
+            tab.close()
+
+
+@pytest.mark.parametrize("kind", ["difference", "plan"])
+def test_a_picture_alone_fills_the_width(answers, browser, tmp_path, kind):
+    answers[kind].to_html(tmp_path / "page.html")
+    tab = browser.new_page(viewport={"width": 1100, "height": 800})
+    tab.goto((tmp_path / "page.html").as_uri())
+    box = "document.querySelector('{}').getBoundingClientRect()"
+    picture, words, main = (tab.evaluate(box.format(name)) for name in ("figure svg", "figcaption", "main"))
+    assert picture["width"] > 0.5 * main["width"]
+    assert words["left"] > picture["right"]
+    assert abs(words["right"] - main["right"]) <= 1
+    tab.close()
+
+
+def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, browser, tmp_path):
     pages = []
     for kind, answer in hostile.items():
         pages.append(tmp_path / f"{kind}.html")
         answer.to_html(pages[-1])
     heard, requested = [], []
-    with browsers.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            tab = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme).new_page()
-            tab.on("console", lambda message: heard.append(message.text))
-            tab.on("pageerror", lambda error: heard.append(str(error)))
-            tab.on("request", lambda request: requested.append(request.url))
-            for path in pages:
-                tab.goto(path.as_uri())
-                tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-                assert tab.evaluate("document.documentElement.scrollWidth") <= 400
-            assert tab.pdf().startswith(b"%PDF")
-        browser.close()
+    for scheme in ("light", "dark"):
+        tab = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme).new_page()
+        tab.on("console", lambda message: heard.append(message.text))
+        tab.on("pageerror", lambda error: heard.append(str(error)))
+        tab.on("request", lambda request: requested.append(request.url))
+        for path in pages:
+            tab.goto(path.as_uri())
+            tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+        assert tab.pdf().startswith(b"%PDF")
     assert heard == []
     assert requested == 2 * [path.as_uri() for path in pages]

@@ -48,26 +48,31 @@ class Answer:
             """Sentences about how the rows were read."""
 
     def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
-        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
+        """Axes of matplotlib with a picture of the answer; its numbers are `logloss.drawing(answer, kind)`.
 
         Parameters
         ----------
         kind : str, optional
             Which of its pictures, as `logloss.drawing` lists them; the first one if left out.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; if left out, a figure of its own, as wide as a column of a journal.
+            Where to draw; if left out, a new figure of pyplot, as wide as a column of a journal.
 
         Returns
         -------
         matplotlib.axes.Axes
-            `ax.figure.savefig(path)` writes it.
+            Of the current figure: notebooks show it, `plt.title` and `plt.savefig` act on it.
+
+        Raises
+        ------
+        DataError
+            If answers of this type have no such picture, or this one cannot be drawn.
 
         Examples
         --------
         >>> import logloss
         >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
         >>> m.plot("reliability").get_xlabel()
-        'said: predicted probability'
+        'predicted probability'
         """
         axes: Axes = render(self.kind, "plot")(self, kind, ax)
         return axes

@@ -28,6 +28,8 @@ from logloss.version import __version__
 
 # Letters of a name that are shown in a sentence or a cell.
 LONGEST = 60
+# Letters of a cell that is no long text.
+LONGEST_UNBROKEN = 24
 # Letters of a title.
 LONGEST_TITLE = 160
 # Hebrew, Arabic, their neighbours and presentation forms, with what stands between two such letters.
@@ -105,8 +107,13 @@ def isolated(value: str, longest: int) -> str:
 
 
 def paragraph(clause: str, *, kind: str = "") -> str:
-    """A sentence or several, plain text of any length; kind: `delta`, `muted`."""
+    """A sentence or several, plain text of any length; kind: `lead`, `muted`."""
     return f"<p{_class(kind)}>{isolated(clause, len(clause))}</p>"
+
+
+def headline(number: str, words: str) -> str:
+    """The one large number of a page, with its unit, name and interval as smaller words."""
+    return f'<p class="headline"><strong>{isolated(number, LONGEST)}</strong> {isolated(words, len(words))}</p>'
 
 
 def paragraphs(lines: Sequence[str]) -> str:
@@ -120,8 +127,9 @@ def section(title: str, body: str) -> str:
 
 
 def figures(*shown: str) -> str:
-    """Figures beside each other where there is room, else below each other."""
-    return '<div class="figures">\n' + "\n".join(shown) + "\n</div>"
+    """Figures beside each other where there is room, else below each other; one alone fills the width."""
+    kind = "figures alone" if len(shown) == 1 else "figures"
+    return f'<div class="{kind}">\n' + "\n".join(shown) + "\n</div>"
 
 
 def figure(
@@ -133,10 +141,10 @@ def figure(
     align: str = "",
     note: str = "",
 ) -> str:
-    """A picture with what to see in it, and its numbers below: to be opened, read aloud, copied.
+    """A picture with a sentence about it, and its numbers below: to be opened, read aloud, copied.
 
-    svg: an `<svg …>` element. title, sentence: text; together they are what a screen reader says of the picture. rows:
-    the numbers as a table, the first row its head. note: what is said above the table.
+    svg: an `<svg …>` element. title, sentence: text; a screen reader reads both for the picture. rows:
+    the numbers as a table, the first row its head. note: a remark above the table.
     """
     named = identifier(title, svg)
     head, _, rest = svg[svg.index("<svg") :].partition(">")
@@ -156,7 +164,7 @@ def figure(
 
 
 def words(title: str, sentence: str, below: str = "") -> str:
-    """What stands in the place of a picture that cannot be drawn: why."""
+    """In the place of a picture that cannot be drawn: why."""
     clause = isolated(sentence, len(sentence))
     return f"<figure>\n<h3>{isolated(title, LONGEST)}</h3>\n<figcaption>{clause}</figcaption>\n{below}\n</figure>"
 
@@ -180,12 +188,20 @@ def table(rows: Sequence[Sequence[str]], align: str = "", *, caption: str = "", 
 
     def cell(words: str, side: str, row: int, column: int) -> str:
         tag, scope = ("td", "") if row and column else ("th", ' scope="row"' if row else ' scope="col"')
-        return f"<{tag}{scope}{_class('r' if side == 'r' else '')}>{isolated(words, LONGEST_TITLE)}</{tag}>"
+        kind = "r" if side == "r" else "" if tag == "th" else _kind_of_cell(words)
+        return f"<{tag}{scope}{_class(kind)}>{isolated(words, LONGEST_TITLE)}</{tag}>"
 
     titled = f"<caption>{isolated(caption, LONGEST_TITLE)}</caption>" if caption else ""
     inside = _table(rows, align or "l" + "r" * (len(rows[0]) - 1), cell, caption=titled, between="\n")
     called = text(label or caption or "Table")
     return f'<div class="scroll" role="region" aria-label="{called}" tabindex="0">{inside}</div>'
+
+
+def _kind_of_cell(words: str) -> str:
+    """How a cell breaks: an interval stays on one line, long text has room for several words on each."""
+    if not re.search(r"[^\W\d_]{2}", words):
+        return "number"
+    return "words" if len(words) > LONGEST_UNBROKEN else ""
 
 
 def short_table(rows: Sequence[Sequence[str]], align: str) -> str:

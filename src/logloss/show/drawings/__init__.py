@@ -20,38 +20,43 @@ ROOMS = {
 
 
 def kinds(answer: Answer) -> list[str]:
-    """The pictures that an answer has, the first one as a rule."""
+    """The pictures of an answer; the first one is drawn if none is named."""
     return _room(answer).kinds(answer)
 
 
+def drawable(answer: Answer, names: list[str]) -> list[str]:
+    """Those of some pictures of an answer that can be drawn."""
+    return [name for name in names if not drawing(answer, name).reason]
+
+
 def drawing(answer: Answer, kind: str | None = None) -> Drawing:
-    """What a picture of an answer shows, as numbers, and the sentence that says what to see in it.
+    """What a picture of an answer shows: its numbers, and a sentence about them.
 
     Parameters
     ----------
     answer : Measurement, LogisticModel, Calibration, Comparison, Difference or Plan
         Whose picture.
     kind : str, optional
-        Of a measurement "reliability", "parts", "costliest" or, with `by`, "groups"; of a model "coefficients",
-        "passes" or, with one or two columns of numbers, "boundary"; of a calibration "map" or "saves"; of a comparison
-        "ranking", with `order` "lead", with `by` "groups"; of a difference "waterfall"; of a plan "power". The first
-        that it has if left out.
+        Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
+        "coefficients", "passes" or, with one or two numeric columns, "boundary"; of a calibration "map" or
+        "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
+        of a plan "power". The first one of the answer if left out.
 
     Returns
     -------
     Drawing
-        Its `tables` and `figures` are what `answer.plot(kind)` draws.
+        Its `tables` and `figures` are what `answer.plot(kind)` draws; if it cannot be drawn, its `reason` is why.
 
     Raises
     ------
     DataError
-        If the answer has no such picture.
+        If answers of this type have no such picture.
 
     Examples
     --------
     >>> import logloss
     >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-    >>> logloss.drawing(m, "parts").table("parts")["part"]
+    >>> logloss.drawing(m, "decomposition").table("levels")["part"]
     ['uncertainty', 'discrimination', 'miscalibration', 'log loss']
     """
     known = _room(answer).KINDS

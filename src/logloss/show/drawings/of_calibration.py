@@ -10,74 +10,67 @@ from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_calibration import advice, described, percents, shares_text
-from logloss.text import fixed, significant
+from logloss.show.words.of_calibration import described, percents, shares_text
+from logloss.text import capital, fixed, significant
 
 # Points of the map, and every which one is listed.
 N_POINTS, LISTED = 101, 10
-# Where all that was seen lies this near to 0 or 1, the axes are in log-odds; how far they go where no end is known.
+# Where all predictions seen lie this near to 0 or 1, the axes are in log-odds; how far they go where no end is known.
 NEAR_AN_END, FARTHEST_LOGIT = 0.1, 9.2
 
 
 def map_of(c: Calibration) -> Drawing:
-    """What each probability becomes."""
+    """The recalibrated probability over the predicted one."""
     low, high = c.map.seen
     is_logit = (math.isfinite(high) and expit(high) < NEAR_AN_END) or (
         math.isfinite(low) and expit(low) > 1 - NEAR_AN_END
     )
     if is_logit:
         low, high = max(low, -FARTHEST_LOGIT), min(high, FARTHEST_LOGIT)
-        clause = [float(expit(value)) for value in np.linspace(low, max(high, low + 1), N_POINTS)]
+        predicted = [float(expit(value)) for value in np.linspace(low, max(high, low + 1), N_POINTS)]
     else:
-        clause = np.linspace(0.0, 1.0, N_POINTS).tolist()
-    becomes = c.apply(np.array(clause)).tolist()
-    found = SmallTable({"predicted": clause, "becomes": becomes})
-    middle = int(np.argmax(np.abs(np.array(becomes) - clause)))
-    sentence = f"{described(c).capitalize()}. "
-    if becomes[middle] == clause[middle]:
-        sentence += "What was said stays as it is: the line is the diagonal."
+        predicted = np.linspace(0.0, 1.0, N_POINTS).tolist()
+    recalibrated = c.apply(np.array(predicted)).tolist()
+    table = SmallTable({"predicted": predicted, "recalibrated": recalibrated})
+    place = int(np.argmax(np.abs(np.array(recalibrated) - predicted)))
+    sentence = f"{capital(described(c))}. "
+    if recalibrated[place] == predicted[place]:
+        sentence += "No probability changes: the line is the diagonal."
     else:
         sentence += (
-            f"Below the diagonal probabilities become smaller, above it greater: {significant(clause[middle], 2)} "
-            f"becomes {significant(becomes[middle], 2)}."
+            "Below the diagonal recalibration lowers the probability, above it raises it. The largest change: "
+            f"{significant(predicted[place], 2)} becomes {significant(recalibrated[place], 2)}."
         )
-    rows = [["predicted", "becomes"]]
-    rows += [[significant(row["predicted"]), significant(row["becomes"])] for row in list(found)[::LISTED]]
-    return Drawing("map", "What probabilities become", sentence, {"map": found}, {"is_logit": is_logit}, rows)
+    rows = [["predicted", "recalibrated"]]
+    rows += [[significant(row["predicted"]), significant(row["recalibrated"])] for row in list(table)[::LISTED]]
+    return Drawing("map", "Calibration map", sentence, {"map": table}, {"is_logit": is_logit}, rows)
 
 
-def expected_reduction(c: Calibration) -> Drawing:
-    """What each map that was tried is expected to save."""
-    table = c.candidates
-    keys = {
-        "method": table["method"],
-        "expected_reduction_nats": table["expected_reduction_nats"],
-        "error_nats": table["error_nats"],
-    }
-    keys["share"] = table["share"]
-    rows = [["map", "log loss", "saves (nats)", "std. error", "share"]]
-    for row in table:
+def reduction(c: Calibration) -> Drawing:
+    """The expected reduction of the log loss by each method."""
+    title = "Expected reduction of the log loss by method"
+    keys = ("method", "expected_reduction_nats", "error_nats", "share")
+    table = SmallTable({key: c.candidates[key] for key in keys})
+    rows = [["method", "log loss", "expected reduction", "std. error", "share"]]
+    for row in c.candidates:
         cells = [
             "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
         ]
         rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
-    title = "What each map saves"
-    if not any(math.isfinite(value) for value in keys["expected_reduction_nats"]):
-        reason = (
-            c.expected_reduction.reason
-            or "the loss is infinite, so that any map that makes it finite saves without limit"
-        )
-        return not_drawn("expected_reduction", title, reason, rows)
+    if not any(math.isfinite(value) for value in table["expected_reduction_nats"]):
+        reason = c.expected_reduction.reason or "the log loss is infinite, and so is the reduction by any finite map"
+        return not_drawn("reduction", title, reason, rows)
     sentence = (
-        f"{advice(c, '')} Right of the line a map lowers the loss of rows that it was not fitted to, from the simplest "
-        f"map to the most flexible; lines are one standard error. Filled ones are used: {shares_text(c)}."
+        "Cross-fitted reduction in nats per row, from the simplest method to the most flexible; right of 0 the method "
+        f"lowers the log loss of rows that it was not fitted to. Lines are "
+        f"±1 standard error. Filled: used, {shares_text(c)}."
     )
-    return Drawing("expected_reduction", title, sentence, {"candidates": SmallTable(keys)}, {}, rows)
+    return Drawing("reduction", title, sentence, {"candidates": table}, {}, rows)
 
 
-KINDS = {"map": map_of, "expected_reduction": expected_reduction}
+KINDS = {"map": map_of, "reduction": reduction}
 
 
 def kinds(c: Calibration) -> list[str]:
-    """The pictures of a calibration, the first one as a rule."""
+    """The pictures of a calibration; the first one is drawn if none is named."""
     return list(KINDS)

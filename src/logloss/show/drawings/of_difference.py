@@ -1,16 +1,15 @@
-"""What the picture of a difference shows."""
+"""What the picture of a difference between two measurements shows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from logloss.answers.estimate import Estimate
+from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_difference import parts_rows, sentence
-from logloss.text import fixed
+from logloss.text import MINUS, adding_digits, fixed, interval
 
 
 def levels_table(
@@ -32,23 +31,35 @@ def levels_table(
 
 
 def waterfall(d: Difference) -> Drawing:
-    """From the old loss to the new one."""
-    title = "What moved the loss"
-    rows = [["part", "moves by (nats)", "95 %", ""], *([cell.strip() for cell in row] for row in parts_rows(d))]
+    """From the old log loss to the new one."""
+    title = "Contributions to the change in log loss"
     if not math.isfinite(d.log_loss):
-        reason = f"{sentence(d)}; rows that were given probability 0 make the move infinite"
-        return not_drawn("waterfall", title, reason, rows)
+        return not_drawn("waterfall", title, "the change in log loss is infinite (rows with probability 0)")
     terms = [("uncertainty", 1.0, d.uncertainty), ("discrimination", -1.0, d.discrimination)]
     terms.append(("miscalibration", 1.0, d.miscalibration))
-    table = levels_table(("old loss", d.old.log_loss), terms, ("new loss", d.new.log_loss))
-    moves = {name: sign * move for name, sign, move in terms}
-    name = max(moves, key=lambda name: abs(moves[name]))
-    words = {"uncertainty": "the base rate", "discrimination": "what the predictions know"}
-    clause = (
-        "Each bar begins where the last one ended; those that run to the right make the loss greater. "
-        f"What moved it most is {words.get(name, name)}: {'+' if moves[name] > 0 else ''}{fixed(moves[name], 4)} nats."
+    table = levels_table(("old log loss", d.old.log_loss), terms, ("new log loss", d.new.log_loss))
+    digits = adding_digits(
+        float(d.new.log_loss), [float(d.old.log_loss), *(sign * term for _, sign, term in terms)], least=4
     )
-    return Drawing("waterfall", title, clause, {"parts": table}, {"digits": 4}, rows)
+    rows = [["contribution", "nats per row", "95% CI"]]
+    for name, sign, term in (*terms, ("change in log loss", 1.0, d.log_loss)):
+        contribution = term if sign > 0 else negated(term)
+        low_high = interval(contribution.low, contribution.high, 4) if contribution.has_interval else ""
+        rows.append([name, signed(contribution, digits), low_high])
+    contributions = {name: sign * term for name, sign, term in terms}
+    name = max(contributions, key=lambda name: abs(contributions[name]))
+    sentence = (
+        "Each bar starts where the one above it ends: orange raises the log loss, blue lowers it. "
+        f"The largest contribution is that of {name}, {signed(contributions[name], 4)} nats."
+    )
+    note = "Discrimination counts negatively: more of it lowers the log loss."
+    return Drawing("waterfall", title, sentence, {"levels": table}, {"digits": digits}, rows, note)
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign: +0.0455."""
+    written = fixed(value, digits)
+    return written if written.startswith(MINUS) else f"+{written}"
 
 
 KINDS = {"waterfall": waterfall}

@@ -21,8 +21,20 @@ from logloss.inference.reliability import (
 from logloss.measurement import Measurement
 from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_measurement import group_value, p_text, parts_rows, shown, verdict_text
-from logloss.text import adding_digits, count, counted, fixed, interval, listed, printable, significant
+from logloss.show.words.of_measurement import group_value, p_text, verdict_text
+from logloss.text import (
+    MINUS,
+    adding_digits,
+    confidence,
+    count,
+    counted,
+    fixed,
+    interval,
+    listed,
+    printable,
+    significant,
+)
+from logloss.text import percent as percent_text
 
 # Pools that weigh less do not decide how much of the axes is shown.
 LEAST_POOL = 0.005
@@ -38,7 +50,7 @@ SHARES_LISTED = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def reliability(m: Measurement) -> Drawing:
-    """How often it happened where so much was said."""
+    """The observed frequency of positives over the predicted probability."""
     pools = isotonic_curve(m)
     # Whether nearly all predictions lie so near to one end that axes in probability would hide them.
     least, most = prediction_quantiles(m, [0.05, 0.95])
@@ -51,40 +63,39 @@ def reliability(m: Measurement) -> Drawing:
     if not reason:
         tables |= {"consistency": consistency_band(m), "confidence": confidence_band(m)}
         figures["outside"] = outside(tables["consistency"])
-    rows = [["predictions from", "to", "share of the rows", "share of positives"]]
+    rows = [["predicted from", "to", "share of rows", "observed frequency"]]
     rows += [
         [significant(pool["lowest"]), significant(pool["highest"]), percent(pool["share"]), significant(pool["rate"])]
         for pool in pools[:MOST_LISTED]
     ]
-    note = "Pools of neighbouring predictions: within each, more said did not mean more happened."
+    note = "Each row is a pool of neighbouring predictions with one observed frequency (isotonic regression)."
     if len(pools) > MOST_LISTED:
         note += f" The first {MOST_LISTED} of {count(len(pools))}."
-    title = "Said and happened"
-    return Drawing("reliability", title, _of_reliability(pools, figures), tables, figures, rows, note)
+    return Drawing("reliability", "Reliability diagram", _of_reliability(pools, figures), tables, figures, rows, note)
 
 
 def _of_reliability(pools: SmallTable, figures: dict[str, Any]) -> str:
     """What to see in it."""
-    far = max(pools, key=lambda pool: pool["share"] * abs(pool["rate"] - (pool["lowest"] + pool["highest"]) / 2))
-    middle = (far["lowest"] + far["highest"]) / 2
+    farthest = max(pools, key=lambda pool: pool["share"] * abs(pool["rate"] - (pool["lowest"] + pool["highest"]) / 2))
+    middle = (farthest["lowest"] + farthest["highest"]) / 2
     between = (
-        f"about {significant(middle, 2)}"
-        if far["highest"] - far["lowest"] < 0.02
-        else f"{significant(far['lowest'], 2)} to {significant(far['highest'], 2)}"
+        f"a prediction of about {significant(middle, 2)}"
+        if farthest["highest"] - farthest["lowest"] < 0.02
+        else f"predictions from {significant(farthest['lowest'], 2)} to {significant(farthest['highest'], 2)}"
     )
     clause = (
-        "Where the curve runs below the diagonal, less happened than was said; above it, more. "
-        f"Of the rows that were given {between}, {percent(far['rate'])} were positive."
+        "Below the diagonal the observed frequency is lower than predicted, above it higher. "
+        f"Of the rows with {between}, {percent(farthest['rate'])} are positive."
     )
     if figures["bands_reason"]:
-        return f"{clause} No bands are drawn: {figures['bands_reason']}."
-    clause += " The grey band holds the curves of 95 of 100 calibrated forecasters at each prediction"
+        return f"{clause} Bands are not available: {figures['bands_reason']}."
+    clause += " Grey: 95% consistency band, where the curve of a perfectly calibrated forecaster lies"
     left = figures["outside"]
     if left == 0:
-        clause += "; this curve stays inside."
+        clause += "; the curve is inside it everywhere."
     else:
-        clause += f"; this curve is outside it for {percent(left)} of the rows."
-    return f"{clause} Between the dashed lines lies the whole true curve, with 95 % confidence."
+        clause += f"; the curve is outside it for {percent(left)} of the rows."
+    return f"{clause} Dashed: 95% confidence band of the true curve, if that is increasing."
 
 
 def outside(band: SmallTable) -> float:
@@ -114,146 +125,147 @@ def cells(m: Measurement, *, is_logit: bool, low: float, high: float) -> list[fl
     return [0.0, *(float(expit(edge)) for edge in edges[1:-1]), 1.0]
 
 
-def parts(m: Measurement) -> Drawing:
-    """From what the base rate leaves open to the loss."""
+def decomposition(m: Measurement) -> Drawing:
+    """From the baseline to the log loss: uncertainty − discrimination + miscalibration."""
     terms = [("discrimination", -1.0, m.discrimination), ("miscalibration", 1.0, m.miscalibration)]
-    columns_of_parts = levels_table(("uncertainty", m.uncertainty), terms, ("log loss", m.log_loss))
+    levels = levels_table(("uncertainty", m.uncertainty), terms, ("log loss", m.log_loss))
     digits = 5
     if math.isfinite(m.log_loss):
         digits = adding_digits(m.log_loss, [m.uncertainty, -m.discrimination, m.miscalibration], least=4)
-    rows = [["part", "nats per row", "95 %"]]
-    rows += [[cell.strip() for cell in row[:3]] for row in parts_rows(m)]
+    rows = [["part", "nats per row", "95% CI"], ["uncertainty", fixed(m.uncertainty, digits), ends(m.uncertainty, 4)]]
+    for name, part in (("discrimination", m.discrimination), ("miscalibration", m.miscalibration)):
+        rows.append([f"{MINUS if name == 'discrimination' else '+'} {name}", fixed(part, digits), ""])
+    rows.append(["= log loss", fixed(m.log_loss, digits), ends(m.log_loss, 4)])
+    for name, part in (("discrimination", m.discrimination), ("miscalibration", m.miscalibration)):
+        if part.excess.has_interval:
+            rows.append([f"excess {name}", fixed(part.excess, digits), ends(part.excess, 4)])
     found = m.miscalibration
     figures = {
         "expected_if_calibrated_nats": found.expected_if_calibrated,
         "quantile_95_if_calibrated_nats": found.quantile_95_if_calibrated,
         "digits": digits,
     }
-    wrong = f"adds {fixed(found, digits)} again: {fixed(m.log_loss, digits)}"
+    raised = f"raises it by {fixed(found, digits)}, to {fixed(m.log_loss, digits)}"
     if m.n_infinite:
-        wrong = "adds infinitely much"
+        raised = "is infinite"
     sentence = (
-        f"The base rate alone leaves {fixed(m.uncertainty, digits)} nats open. What the predictions know takes "
-        f"{fixed(m.discrimination, digits)} away; what they get wrong about it {wrong}."
+        f"Always predicting the base rate has a log loss of {fixed(m.uncertainty, digits)} nats (uncertainty). "
+        f"Discrimination lowers it by {fixed(m.discrimination, digits)}; miscalibration {raised}."
     )
     if not math.isnan(found.expected_if_calibrated):
         expected = significant(found.expected_if_calibrated, 2)
-        sentence += f" The line in the third bar marks what chance alone would add: {expected}."
-    return Drawing("parts", "The parts of the loss", sentence, {"parts": columns_of_parts}, figures, rows)
+        sentence += f" The mark in the third bar is the miscalibration expected if perfectly calibrated, {expected}."
+    note = "An excess is without the overfitting of the isotonic regression." if len(rows) > 5 else ""
+    return Drawing("decomposition", "Decomposition of the log loss", sentence, {"levels": levels}, figures, rows, note)
 
 
-def largest_losses(m: Measurement) -> Drawing:
-    """What share of the loss the costliest rows bear."""
-    title = "Who pays the loss"
+def ends(estimate: Estimate, digits: int) -> str:
+    """What stands below "95% CI": an interval, or nothing."""
+    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else ""
+
+
+def concentration(m: Measurement) -> Drawing:
+    """What share of the loss the rows with the largest losses have."""
+    title = "Loss concentration (Lorenz curve)"
     reason = ""
     if m.n_infinite:
-        reason = f"{counted(m.n_infinite, 'row')} cost infinitely much and would bear all of it"
+        reason = f"{counted(m.n_infinite, 'row')} {'has' if m.n_infinite == 1 else 'have'} an infinite loss"
     elif m.is_soft:
         reason = "not known of soft labels"
     elif m.n_rows == 1:
         reason = "there is one row"
     elif not m.log_loss > 0:
-        reason = "there is no loss to share"
+        reason = "the log loss is 0"
     if reason:
-        return not_drawn("largest_losses", title, reason)
-    found = loss_concentration(m)
-    shares = dict(zip(found["share_of_rows"], found["share_of_loss"], strict=True))
-    half = next(row["share_of_rows"] for row in found if row["share_of_loss"] >= 0.5)
+        return not_drawn("concentration", title, reason)
+    curve = loss_concentration(m)
+    shares = dict(zip(curve["share_of_rows"], curve["share_of_loss"], strict=True))
+    half = next(row["share_of_rows"] for row in curve if row["share_of_loss"] >= 0.5)
     sentence = (
-        f"The costliest 1 % of rows bear {percent(shares[0.01])} of the loss, 10 % bear {percent(shares[0.1])}; "
-        f"half of it falls on {percent(half)} of them. Were all rows equally costly, the curve would be the diagonal."
+        f"The 1% of rows with the largest losses account for {percent(shares[0.01])} of the loss, the top 10% for "
+        f"{percent(shares[0.1])}; half of the loss is in {percent(half)} of the rows. "
+        "If all rows had the same loss, the curve would be the diagonal."
     )
     figures = {"share_1_percent": shares[0.01], "share_10_percent": shares[0.1]}
-    rows = [["share of the rows, the costliest first", "share of the loss"]]
+    rows = [["share of rows, largest losses first", "share of the loss"]]
     rows += [[percent(part), percent(shares[part])] for part in SHARES_LISTED]
-    return Drawing("largest_losses", title, sentence, {"concentration": found}, figures, rows)
+    return Drawing("concentration", title, sentence, {"curve": curve}, figures, rows)
 
 
 def groups(m: Measurement) -> Drawing:
-    """What each group adds to the loss."""
+    """What each group contributes to the log loss."""
     of = listed([printable(name, 24) for name in m.by], 3)
     # An array has no name but that of the argument.
-    title = f"What each {'group' if of in ('', 'by') else of} adds"
+    title = "Contribution of each group" if of in ("", "by") else f"Contribution by {of}"
     if m.groups is None or not len(m.groups):
-        reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "no groups were asked for (by=)"
+        reason = "more than 4,096 groups: none is kept" if m.has_too_many_groups else "it needs groups (by=)"
         return not_drawn("groups", title, reason)
     every = sorted(m.groups, key=lambda row: -abs(row["contribution_nats"]))
-    # As one text, so that null, "", 1 and "1" can be told apart.
+    # As one text, so that null, "", 1 and "1" differ.
     values = {name: m.groups[name] for name in m.by}
     names = [" · ".join(group_value(row[name], values[name]) for name in m.by) for row in every[:MOST_LISTED]]
-    listed_ones = [{**row, "group": printable(name, 40)} for row, name in zip(every, names, strict=False)]
-    chosen = listed_ones[:MOST_GROUPS]
-    chosen.sort(key=lambda row: -row["contribution_nats"])
-    keys = [
-        "group",
-        "rows",
-        "share",
-        "log_loss_nats",
-        "contribution_nats",
-        "contribution_nats_low",
-        "contribution_nats_high",
-    ]
-    found = SmallTable({key: [row[key] for row in chosen] for key in keys})
-    sentence = _of_groups(m, len(every), chosen)
-    rows = [["group", "rows", "log loss", "95 %", "adds (nats)", "95 %"]]
-    for row in listed_ones:
-        loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"], row["reason"])
-        contribution = Estimate(
-            row["contribution_nats"], row["contribution_nats_low"], row["contribution_nats_high"], row["reason"]
-        )
-        rows.append(
-            [
-                row["group"],
-                count(row["rows"]),
-                fixed(loss, 4),
-                shown(loss, 4),
-                fixed(contribution, 5),
-                shown(contribution, 5),
-            ]
-        )
-    note = "Those that add most, or take most away, first."
+    rows_listed = [{**row, "group": printable(name, 40)} for row, name in zip(every, names, strict=False)]
+    chosen = sorted(rows_listed[:MOST_GROUPS], key=lambda row: -row["contribution_nats"])
+    keys = ["group", "rows", "share", "log_loss_nats"]
+    keys += ["contribution_nats", "contribution_nats_low", "contribution_nats_high"]
+    table = SmallTable({key: [row[key] for row in chosen] for key in keys})
+    rows = [["group", "rows", "log loss", "95% CI", "contribution (nats)", "95% CI"]]
+    for row in rows_listed:
+        cells = [row["group"], count(row["rows"])]
+        for name, digits in (("log_loss_nats", 4), ("contribution_nats", 5)):
+            estimate = Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])
+            cells += [fixed(estimate, digits), ends(estimate, digits)]
+        rows.append(cells)
+    note = "Ordered by the size of the contribution."
     if len(every) > MOST_LISTED:
         note += f" {MOST_LISTED} of {count(len(every))}."
     figures = {"log_loss_nats": float(m.log_loss), "by": of, "n_groups": len(every)}
-    return Drawing("groups", title, sentence, {"groups": found}, figures, rows, note)
+    return Drawing("groups", title, _of_groups(m, len(every), chosen), {"groups": table}, figures, rows, note)
 
 
 def _of_groups(m: Measurement, n_groups: int, chosen: list[dict[str, Any]]) -> str:
     """What to see in them."""
     if m.n_infinite:
         names = listed([row["group"] for row in chosen if row["contribution_nats"] == math.inf], 3)
-        return f"The loss is infinite because of {names}; beside that, what the others add cannot be seen."
+        return f"The log loss is infinite because of {names}; no contribution of the other groups is visible beside it."
     top = chosen[0]
+    digits = 4 if abs(top["contribution_nats"]) >= 1e-3 else 6
     clause = (
-        "Right of the line a group costs more than all rows do on average, left of it less, each times its share of "
-        f"the rows; together they add 0. {top['group']} adds most: {fixed(top['contribution_nats'], 4)} nats"
+        "A contribution is the log loss of the group minus that of all rows, times the group's share of the rows; all "
+        f"contributions add up to 0. The largest is that of {top['group']}, "
+        f"{fixed(top['contribution_nats'], digits)} nats"
     )
     if not math.isnan(top["contribution_nats_low"]):
-        clause += f" {interval(top['contribution_nats_low'], top['contribution_nats_high'], 4)}"
+        clause += f" ({confidence(top['contribution_nats_low'], top['contribution_nats_high'], digits)})"
     if n_groups > len(chosen):
-        clause += f". Drawn are the {len(chosen)} of {count(n_groups)} groups that move the loss most"
+        clause += f". Shown are the {len(chosen)} of {count(n_groups)} groups with the largest contributions"
     return clause + "."
 
 
 def percent(share: float) -> str:
-    """`12 %`, `0.4 %`."""
+    """`12%`, `0.4%`."""
     if share != 0 and abs(share) < 0.001:
-        return f"{significant(100 * share, 1)} %"
-    return f"{fixed(100 * share, 0 if abs(share) >= 0.0995 else 1)} %"
+        return f"{significant(100 * share, 1)}%"
+    return percent_text(share, 0 if abs(share) >= 0.0995 else 1)
 
 
 def verdict(m: Measurement) -> str:
-    """Whether the miscalibration is worth repairing, against what chance alone would show."""
+    """Whether the miscalibration is significant, beside what is expected of a perfectly calibrated forecaster."""
     found = m.miscalibration
     if math.isnan(found.expected_if_calibrated):
-        return f"what chance alone would show is not available: {found.expected_if_calibrated_reason}."
-    expected = f"a calibrated forecaster would show {significant(found.expected_if_calibrated, 2)} here"
+        return f"what is expected if perfectly calibrated is not available: {found.expected_if_calibrated_reason}."
+    expected = f"{significant(found.expected_if_calibrated, 2)} is expected if perfectly calibrated"
     return f"{expected}: {verdict_text(found)} ({p_text(found.p_value)})."
 
 
-KINDS = {"reliability": reliability, "parts": parts, "largest_losses": largest_losses, "groups": groups}
+KINDS = {
+    "reliability": reliability,
+    "decomposition": decomposition,
+    "concentration": concentration,
+    "groups": groups,
+}
 
 
 def kinds(m: Measurement) -> list[str]:
-    """The pictures of a measurement, the first one as a rule."""
+    """The pictures of a measurement; the first one is drawn if none is named."""
     return [name for name in KINDS if name != "groups" or m.by]

@@ -11,12 +11,13 @@ from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_model import coefficient_rows, odds_ratio
+from logloss.show.words.of_model import odds_ratio
 from logloss.text import count, counted, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
 # Most coefficients that are drawn.
 MOST_COEFFICIENTS = 20
+KEYS = ("coefficient", "low", "high", "is_reference")
 # Points of the curve of one column, and lines of equal probability of two.
 N_CURVE, LEVELS = 101, (0.1, 0.25, 0.5, 0.75, 0.9)
 # Log-odds beyond which a coefficient leaves its picture.
@@ -24,60 +25,82 @@ FARTHEST = 690.0
 
 
 def coefficients(model: LogisticModel) -> Drawing:
-    """By what one unit more, or a level against its reference, multiplies the odds."""
-    found = sorted(_coefficients(model), key=lambda row: -row["far"])
-    chosen = [row for row in found if math.isfinite(row["coefficient"])][:MOST_COEFFICIENTS]
-    keys = ["name", "against", "coefficient", "low", "high"]
-    table = SmallTable({key: [row[key] for row in chosen] for key in keys})
+    """The factor by which one unit more, or a level instead of its reference, multiplies the odds."""
+    every = sorted(_coefficients(model), key=lambda row: -row["distance"])
+    chosen = [row for row in every if math.isfinite(row["coefficient"])][:MOST_COEFFICIENTS]
     title = "Odds ratios"
-    rows, _ = coefficient_rows(model)
     if not chosen:
         reason = (
-            "the model has no coefficients" if not found else "its coefficients are infinite: classes are separated"
+            "the model has no coefficients" if not every else "the classes are separated: coefficients are infinite"
         )
-        return not_drawn("coefficients", title, reason, rows)
+        return not_drawn("coefficients", title, reason)
+    rows_drawn = _with_references(chosen)
+    table = SmallTable({key: [row[key] for row in rows_drawn] for key in ("name", "reference", *KEYS)})
     top = chosen[0]
-    times = odds_ratio(top["coefficient"])
-    per = f"against {top['against']}" if top["against"] else "for one unit more"
+    per = f"compared with {top['reference']}" if top["reference"] else "per unit"
     sentence = (
-        f"Right of 1 the odds of {printable(model.positive)} rise, left of it they fall: "
-        f"{top['name']} multiplies them by {times} ({per})."
+        f"Odds ratios of {printable(model.positive)}: {top['name']} multiplies the odds by "
+        f"{odds_ratio(top['coefficient'])} ({per})."
     )
     if model.errors is None:
-        why = "a penalty makes intervals wrong" if model.l2 else "classes are separated"
-        sentence += f" There are no intervals: {why}."
+        why = "a penalty biases the coefficients" if model.l2 else "the classes are separated"
+        sentence += f" Intervals are not available: {why}."
     else:
-        sentence += " The lines are 95 % intervals; one that holds 1 may be chance."
-    if len(found) > len(chosen):
-        sentence += f" Drawn are the {len(chosen)} of {count(len(found))} coefficients that are farthest from 1"
+        sentence += " Lines are 95% confidence intervals; one that contains 1 is not significant."
+    if any(row["reference"] for row in chosen):
+        sentence += " Hollow: the reference level."
+    if len(every) > len(chosen):
+        sentence += f" Shown are the {len(chosen)} of {count(len(every))} coefficients farthest from 0"
         sentence += " in standard errors." if model.errors is not None else " over the range of their column."
-    return Drawing("coefficients", title, sentence, {"coefficients": table}, {"positive": model.positive}, rows)
+    head = ["", "coefficient", "odds ratio", "95% CI"]
+    rows = []
+    for row in rows_drawn:
+        low_high = "" if math.isnan(row["low"]) else f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}"
+        rows.append([row["name"], significant(row["coefficient"]), odds_ratio(row["coefficient"]), low_high])
+    figures = {"positive": model.positive}
+    return Drawing("coefficients", title, sentence, {"coefficients": table}, figures, [head, *rows])
 
 
 def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
-    """Each coefficient with its interval, what it is measured against, and how far it is from 0."""
+    """Each coefficient with its column, its interval, its reference, and how far it is from 0."""
     sizes = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
+    columns = {name: term.column for term in model.design.terms for name in term.coefficient_names}
     rows = []
     for name, value in model.coefficients.items():
         low = high = math.nan
-        far = abs(value) * sizes[name]
+        distance = abs(value) * sizes[name]
         if model.errors is not None:
             error, reach = model.errors.coefficients[name], model.errors.margin(name)
             low, high = value - reach, value + reach
-            far = abs(value) / error if error > 0 else 0.0
-        against = model.design.references.get(name, "")
+            distance = abs(value) / error if error > 0 else 0.0
         inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
-        row = {"name": printable(name, 40), "against": printable(against, 24), "coefficient": inside}
-        rows.append(row | {"low": max(low, -FARTHEST), "high": min(high, FARTHEST), "far": far})
+        row = {"name": printable(name, 40), "column": columns[name], "coefficient": inside, "distance": distance}
+        row["reference"] = printable(model.design.references.get(name, ""), 24)
+        rows.append(row | {"low": max(low, -FARTHEST), "high": min(high, FARTHEST), "is_reference": False})
+    return rows
+
+
+def _with_references(chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The coefficients, the levels of a column together, its reference among them."""
+    by_column: dict[str, list[dict[str, Any]]] = {}
+    for row in chosen:
+        by_column.setdefault(row["column"], []).append(row)
+    rows = []
+    for column, levels in by_column.items():
+        if levels[0]["reference"]:
+            name = printable(f"{column} = {levels[0]['reference']}", 40)
+            own = {"coefficient": 0.0, "low": math.nan, "high": math.nan, "is_reference": True}
+            levels = sorted([*levels, {"name": name, "reference": "", **own}], key=lambda row: -row["coefficient"])
+        rows += levels
     return rows
 
 
 def passes(model: LogisticModel) -> Drawing:
-    """How training came near the best, pass by pass."""
+    """How far the loss of each training pass is above the last one."""
     penalty = [model.l2 * sum(c * c for c in each.coefficients) / (2 * model.sum_weight) for each in model.passes]
     objective = [each.log_loss + own for each, own in zip(model.passes, penalty, strict=True)]
     above = [value - objective[-1] for value in objective]
-    found = SmallTable(
+    table = SmallTable(
         {
             "pass": list(range(1, len(model.passes) + 1)),
             "log_loss_nats": [each.log_loss for each in model.passes],
@@ -88,24 +111,24 @@ def passes(model: LogisticModel) -> Drawing:
     bound = model.certificate.nats_per_row
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
-    of = "the loss and its penalty" if model.l2 else "the loss"
-    walks = counted(len(model.passes), "walk")
-    sentence = f"In {walks} over the rows {of} went from {fixed(first, digits)} to {fixed(last, digits)} nats"
+    of = "The penalized log loss" if model.l2 else "The log loss"
+    sentence = f"{of} went from {fixed(first, digits)} to {fixed(last, digits)} nats in {len(model.passes)} passes"
     if len(model.passes) == 1:
-        sentence = f"One walk over the rows found {fixed(last, digits)} nats for {of}"
+        sentence = f"{of} is {fixed(last, digits)} nats after one pass"
     if model.separation is not None:
-        sentence += f"; as classes are separated, it can come as near to {fixed(model.log_loss, 4)} as one likes."
+        sentence += f"; the classes are separated, and its infimum is {fixed(model.log_loss, 4)}."
+    elif model.certificate.is_proven:
+        sentence += f", certified to be at most {bound:.0e} nats per row above the minimum."
     else:
-        within = f"it is within {bound:.0e} nats a row of the best (proved)"
-        sentence += f"; at the end {within if model.certificate.is_proven else 'no bound is proved'}."
+        sentence += "; its distance to the minimum is not certified."
     if any(math.isfinite(each.bound) for each in model.passes):
-        sentence += " The dashed line is that bound, pass by pass."
+        sentence += " Dashed: that bound after each pass."
     rows = [["pass", "log loss (nats)", "above the last", "bound"]]
-    for row in found:
+    for row in table:
         cells = [significant(row[key], 2) for key in ("above_last_nats", "bound_nats")]
         rows.append([str(row["pass"]), fixed(row["log_loss_nats"], 6), *cells])
     figures = {"bound_nats": bound, "is_proven": model.certificate.is_proven}
-    return Drawing("passes", "Training, pass by pass", sentence, {"passes": found}, figures, rows)
+    return Drawing("passes", "Training, pass by pass", sentence, {"passes": table}, figures, rows)
 
 
 def numbers_read(model: LogisticModel) -> list[str]:
@@ -120,14 +143,20 @@ def boundary(model: LogisticModel) -> Drawing:
     title = f"P({printable(model.positive)})"
     reason = ""
     if model.separation is not None:
-        reason = "classes are separated: the curve is a step"
+        reason = "the classes are separated: the curve is a step"
     elif model.has_offset:
-        reason = "an offset moves it from row to row"
+        reason = "the boundary depends on the offset of each row"
     elif not 1 <= len(names) <= 2:
-        reason = f"it needs one or two columns of numbers alone; the model reads {len(model.design.read)}"
+        reason = f"it needs a model of one or two numeric columns; this one has {_columns_text(model)}"
     if reason:
         return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
+
+
+def _columns_text(model: LogisticModel) -> str:
+    """`5 columns`, `2 columns, not all numeric`."""
+    n_read = len(model.design.read)
+    return counted(n_read, "column") + (", not all numeric" if 1 <= n_read <= 2 else "")
 
 
 def _ranges(model: LogisticModel) -> list[tuple[float, float]]:
@@ -149,11 +178,11 @@ def _curve(model: LogisticModel, name: str, title: str) -> Drawing:
     curve = SmallTable({"x": x.tolist(), "proba": expit(logits).tolist()})
     middle = -model.intercept / slope if slope else math.nan
     shown = printable(name, 40)
-    sentence = f"The curve says how probable {printable(model.positive)} is for each {shown}."
+    sentence = f"Predicted probability of {printable(model.positive)} over {shown}."
     if low <= middle <= high:
-        sentence += f" It passes one half at {significant(middle)}."
+        sentence += f" It is 0.5 at {significant(middle)}."
     else:
-        sentence += " It does not pass one half over the values of training."
+        sentence += " It is nowhere 0.5 in the range of training."
     rows = [[shown, title]]
     rows += [[significant(row["x"]), fixed(row["proba"], 4)] for row in list(curve)[::5]]
     figures = {"x_label": shown, "half_at": middle, "low": low, "high": high}
@@ -172,11 +201,13 @@ def _lines(model: LogisticModel, names: list[str], title: str) -> Drawing:
             for key, value in zip(found, (level, *ends), strict=True):
                 found[key].append(value)
     lines = SmallTable(found)
-    sentence = f"Along each line {printable(model.positive)} is equally probable; the thick one is one half."
+    sentence = f"Lines of equal predicted probability of {printable(model.positive)}; the thick line is 0.5."
     rows = [["probability", f"{shown[0]} from", f"{shown[1]} from", f"{shown[0]} to", f"{shown[1]} to"]]
     rows += [[fixed(row["proba"], 2), *(significant(row[key]) for key in list(found)[1:])] for row in lines]
     if not len(lines):
-        sentence = f"Over the values of training {printable(model.positive)} never has a probability of 0.1 to 0.9."
+        sentence = (
+            f"No predicted probability of {printable(model.positive)} in the range of training is from 0.1 to 0.9."
+        )
     figures = {"x_label": shown[0], "y_label": shown[1], "x_low": x_low, "x_high": x_high}
     return Drawing("boundary", title, sentence, {"lines": lines}, figures | {"y_low": y_low, "y_high": y_high}, rows)
 
@@ -190,7 +221,7 @@ def _line(
         ends += [(x, (c - a * x) / b) for x in (x_low, x_high)]
     if a:
         ends += [((c - b * y) / a, y) for y in (y_low, y_high)]
-    # 1e-9 of its size: a corner is on both of its sides, whatever rounding says.
+    # 1e-9 of its size: a corner is on both of its sides, despite rounding.
     near = 1e-9 * (x_high - x_low), 1e-9 * (y_high - y_low)
     inside = sorted(
         (x, y) for x, y in ends if x_low - near[0] <= x <= x_high + near[0] and y_low - near[1] <= y <= y_high + near[1]
@@ -202,6 +233,6 @@ KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes}
 
 
 def kinds(model: LogisticModel) -> list[str]:
-    """The pictures of a model, the first one as a rule."""
+    """The pictures of a model; the first one is drawn if none is named."""
     is_drawn = 1 <= len(numbers_read(model)) <= 2 and not model.has_offset and model.separation is None
     return [*(["boundary"] if is_drawn else []), "coefficients", "passes"]

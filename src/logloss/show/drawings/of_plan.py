@@ -11,27 +11,28 @@ from logloss.comparison import Plan
 from logloss.comparison.power import Design
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_plan import percent, plain_number, power_rows, sentences
+from logloss.text import count
 
 # How many points the curve has, and how much of the rows that are needed it spans.
 N_POINTS, LEAST, MOST = 60, 0.02, 3.0
 
 
 def power(p: Plan) -> Drawing:
-    """The power of any number of rows."""
+    """The power over the number of rows."""
     title, rows = "Power and number of rows", power_rows(p)
     if p.rows_needed is None:
-        return not_drawn("power", title, sentences(p)[0] if sentences(p) else "no difference is planned for", rows)
+        return not_drawn("power", title, sentences(p)[0] if sentences(p) else "it needs a difference to plan for", rows)
     design, n = Design(p.confidence_per_pair, p.power), np.geomspace(LEAST, MOST, N_POINTS) * p.rows_needed
     n_rows = sorted({max(2, round(each)) for each in n.tolist()})
     table = SmallTable(
         {"rows": n_rows, "power": [design.power_of(p.distance_from_null, p.spread, each) for each in n_rows]}
     )
-    clause = f"With how much certainty a number of rows shows it: {percent(p.power)} with {p.rows_needed:,} rows."
+    clause = f"Power against the number of rows: {percent(p.power)} with {count(p.rows_needed)} rows."
     figures = {"rows_needed": p.rows_needed, "power": p.power}
     if p.n_rows is not None and not math.isnan(p.achieved_power):
         figures |= {"n_rows": p.n_rows, "achieved_power": p.achieved_power}
     if math.isnan(p.margin):
-        clause = f"{clause} A true difference of {plain_number(p.difference)} nats per row is taken for granted."
+        clause = f"{clause} Assumed: a true difference of {plain_number(p.difference)} nats per row."
     return Drawing("power", title, clause, {"curve": table}, figures, rows)
 
 

@@ -1,4 +1,4 @@
-"""A drawing: what a picture of an answer shows, as numbers and as a sentence; no ink yet."""
+"""A drawing: what a picture of an answer shows, as numbers and a sentence; `logloss.show.plot` draws it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Drawing:
     Attributes
     ----------
     kind, title, sentence : str
-        Which picture it is, what it is called, and what to see in it.
+        Which picture it is, its title, and what it shows.
     tables : dict of name to SmallTable
         What is drawn, as numbers.
     figures : dict of name to number or text
-        Single numbers that are drawn, and what words stand beside the axes.
+        Single numbers that are drawn, and words beside the axes.
     numbers : list of list of str
-        The numbers as people read them, the first row the head.
+        The numbers as a table of text, the first row its head.
     note : str
-        What must be known of these numbers.
+        A remark on these numbers.
     reason : str
-        Why there is nothing to draw; "" if there is something.
+        Why it cannot be drawn; "" if it can.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Drawing:
         --------
         >>> import logloss
         >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-        >>> logloss.drawing(m, "parts").table("parts")["part"][0]
+        >>> logloss.drawing(m, "decomposition").table("levels")["part"][0]
         'uncertainty'
         """
         return self.tables[name]
@@ -65,16 +65,16 @@ class Drawing:
         --------
         >>> import logloss
         >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-        >>> logloss.drawing(m, "parts").to_dict()["kind"]
-        'parts'
+        >>> logloss.drawing(m, "decomposition").to_dict()["kind"]
+        'decomposition'
         """
-        found: dict[str, Any] = {"schema": 1, "kind": self.kind, "title": self.title, "sentence": self.sentence}
+        values: dict[str, Any] = {"schema": 1, "kind": self.kind, "title": self.title, "sentence": self.sentence}
         if self.reason:
-            found["reason"] = self.reason
+            values["reason"] = self.reason
         tables = {name: [jsonable(row) for row in table] for name, table in self.tables.items()}
-        return found | jsonable(dict(self.figures)) | tables
+        return values | jsonable(dict(self.figures)) | tables
 
 
 def not_drawn(kind: str, title: str, reason: str, rows: Sequence[Sequence[str]] = ()) -> Drawing:
-    """What is said in the place of a picture, and its numbers where there are some."""
-    return Drawing(kind, title, f"Nothing is drawn: {reason}.", numbers=rows, reason=reason)
+    """Why a picture cannot be drawn, and its numbers where there are some."""
+    return Drawing(kind, title, f"Not available: {reason}.", numbers=rows, reason=reason)

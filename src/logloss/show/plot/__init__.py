@@ -1,24 +1,24 @@
-"""Answers as figures: the only importer of matplotlib."""
+"""Answers as figures: the only importer of matplotlib, which is imported only when something is drawn.
+
+`plot` is for people: its figure is pyplot's, so that notebooks show it and `plt.title` acts on it. `figure_of` is for
+pages and files: pyplot is not imported, so that no figure stays open in a server.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from logloss.answers.answer import Answer
-from logloss.errors import DataError, MissingPackage
-from logloss.show.drawings import drawing
-
-try:
-    from matplotlib.axes import Axes
-
-    from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
-    from logloss.show.plot.inline_svg import inline_svg as inline_svg
-    from logloss.show.plot.style import new_axes, say, settings
-except ImportError as error:
-    if (error.name or "").split(".")[0] != "matplotlib":
-        raise
-    raise MissingPackage('drawing needs matplotlib. Install it with: pip install "logloss[plot]"') from error
+from logloss.errors import DataError
+from logloss.show.drawings import drawable, drawing, kinds
+from logloss.show.drawings.picture import Drawing
+from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
+from logloss.show.plot.inline_svg import inline_svg as inline_svg
+from logloss.show.plot.style import FIGURE, plain_text, settings, size
 
 ROOMS = {
     "measurement": of_measurement,
@@ -32,29 +32,66 @@ FORMATS = ("pdf", "svg", "png")
 
 
 def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw a picture of an answer, on axes of its own or on those that are given; returns the axes."""
+    """Draw a picture of an answer and return its axes: those given, or those of a new figure of pyplot.
+
+    A figure of its own looks as `style.SETTINGS` say; axes that are given keep the settings of the session.
+    """
+    shown = _shown(answer, kind)
+    if ax is not None:
+        with plain_text():
+            ROOMS[answer.kind].DRAWN[shown.kind](ax, shown)
+        return ax
+    # Not at the top: it is for sessions, and chooses a backend.
+    from matplotlib import pyplot
+
+    # Not within `settings`: the first figure may start a backend that changes the session's own.
+    return _drawn(answer, shown, pyplot.figure(figsize=size(_height(answer, shown)), **FIGURE))
+
+
+def figure_of(answer: Answer, kind: str | None = None) -> Figure:
+    """A picture as a figure that pyplot does not know."""
+    shown = _shown(answer, kind)
+    figure = Figure(figsize=size(_height(answer, shown)), **FIGURE)
+    _drawn(answer, shown, figure)
+    return figure
+
+
+def _shown(answer: Answer, kind: str | None) -> Drawing:
+    """What is drawn; an error where there is nothing to draw."""
     shown = drawing(answer, kind)
-    room = ROOMS[answer.kind]
-    if ax is None:
-        _, ax = new_axes(40.0 if shown.reason else room.height_mm(shown))
+    if shown.reason:
+        others = drawable(answer, [name for name in kinds(answer) if name != shown.kind])
+        hint = f" Available: {', '.join(others)}." if others else ""
+        raise DataError(f'the picture "{shown.kind}" cannot be drawn: {shown.reason}.{hint}')
+    return shown
+
+
+def _height(answer: Answer, shown: Drawing) -> float:
+    height: float = ROOMS[answer.kind].height_mm(shown)
+    return height
+
+
+def _drawn(answer: Answer, shown: Drawing, figure: Figure) -> Axes:
+    """Draw on the only axes of a new figure."""
     with settings():
-        if shown.reason:
-            say(ax, shown.sentence)
-        else:
-            room.DRAWN[shown.kind](ax, shown)
+        ax = figure.add_subplot()
+        ROOMS[answer.kind].DRAWN[shown.kind](ax, shown)
+        # Ticks are made when they are first asked for, with the settings of that moment.
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.get_ticklabels()
     return ax
 
 
 def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
-    ax = plot(answer, kind)
+    figure = figure_of(answer, kind)
     from logloss.files.storage import replacing
 
     # Without a date the same answer makes the same file.
     metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form, {})
     with replacing(os.fspath(path)) as stream, settings():
-        ax.figure.savefig(stream, format=form, dpi=300, facecolor="white", metadata=metadata)
+        figure.savefig(stream, format=form, dpi=300, metadata=metadata)
 
 
 def check_format(path: str | os.PathLike[str]) -> str:

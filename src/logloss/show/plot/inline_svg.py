@@ -60,7 +60,7 @@ def _plain(root: ElementTree.Element, own: str) -> str:
     _drop_unseen(root)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
-        # What an element does not say itself.
+        # Unless an element has its own.
         "stroke-linejoin": "round",
         "stroke-linecap": "butt",
         "font-family": "sans-serif",
@@ -89,7 +89,7 @@ def _simplify(element: ElementTree.Element, referred: set[str]) -> None:
             size = re.search(r"([\d.]+)px", value)
             if size:
                 attributes["font-size"] = size[1]
-        elif name and (name, value) not in USUAL:
+        elif name and name != "font-family" and (name, value) not in USUAL:
             attributes[name] = value
     if attributes.get("id") not in referred:
         attributes.pop("id", None)
@@ -106,12 +106,12 @@ def _simplify(element: ElementTree.Element, referred: set[str]) -> None:
             attributes[name] = short.replace("\n", "").replace("  ", " ").strip()
 
 
-def _short(found: re.Match[str], digits: int) -> str:
-    return f"{round(float(found[0]), digits) + 0.0:g}" if abs(float(found[0])) < 1e5 else found[0]
+def _short(number: re.Match[str], digits: int) -> str:
+    return f"{round(float(number[0]), digits) + 0.0:g}" if abs(float(number[0])) < 1e5 else number[0]
 
 
 def _unwrap(parent: ElementTree.Element) -> None:
-    """Groups that say nothing are replaced by what they hold."""
+    """Groups without attributes are replaced by what they hold."""
     for child in list(parent):
         _unwrap(child)
     children: list[ElementTree.Element] = []

@@ -9,39 +9,39 @@ from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BLUE, MUTED, name_rows, whisker
+from logloss.show.plot.style import BLUE, DOTTED, from_zero, muted, name_rows, whisker
 
 # Ticks of axes in log-odds.
 TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 
 
 def map_of(ax: Axes, drawing: Drawing) -> None:
-    """What each probability becomes, beside the diagonal."""
+    """The recalibrated probability over the predicted one, beside the diagonal."""
     table = drawing.table("map")
-    clause, becomes = np.array(table["predicted"]), np.array(table["becomes"])
+    predicted, recalibrated = np.array(table["predicted"]), np.array(table["recalibrated"])
     low, high = 0.0, 1.0
     if drawing.figures["is_logit"]:
-        ends = np.concatenate([clause, becomes])
+        ends = np.concatenate([predicted, recalibrated])
         ends = ends[(ends > 0) & (ends < 1)]
         low, high = (logit(float(p)) for p in (ends.min(), ends.max()))
         with np.errstate(divide="ignore"):
-            clause, becomes = (np.clip(logit(p), low, high) for p in (clause, becomes))
+            predicted, recalibrated = (np.clip(logit(p), low, high) for p in (predicted, recalibrated))
         inside = [p for p in TICKS if low <= logit(p) <= high]
         places, names = [logit(p) for p in inside], [f"{p:.4f}".rstrip("0") for p in inside]
         ax.set_xticks(places, names)
         ax.set_yticks(places, names)
-    ax.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    ax.plot(clause, becomes, color=BLUE, linewidth=1.8)
+    ax.plot([low, high], [low, high], color=muted(ax), **DOTTED)
+    ax.plot(predicted, recalibrated, color=BLUE, linewidth=1.8)
     room = 0.02 * (high - low)
     ax.set_xlim(low - room, high + room)
     ax.set_ylim(low - room, high + room)
     ax.set_aspect("equal")
-    ax.set_xlabel("said: predicted probability")
-    ax.set_ylabel("becomes")
+    ax.set_xlabel("predicted probability")
+    ax.set_ylabel("recalibrated probability")
 
 
-def expected_reduction(ax: Axes, drawing: Drawing) -> None:
-    """What each map is expected to save, with one standard error; the ones that are used filled."""
+def reduction(ax: Axes, drawing: Drawing) -> None:
+    """The expected reduction by each method, with one standard error; those that are used filled."""
     rows = list(drawing.table("candidates"))
     name_rows(ax, [row["method"] for row in rows])
     for number, row in enumerate(rows):
@@ -49,15 +49,12 @@ def expected_reduction(ax: Axes, drawing: Drawing) -> None:
         if not math.isfinite(value):
             continue
         whisker(ax, number, value - error, value + error, color=BLUE)
-        inside = BLUE if row["share"] > 0 else "white"
+        inside = BLUE if row["share"] > 0 else ax.get_facecolor()
         ax.plot([value], [number], "o", color=BLUE, markerfacecolor=inside, markersize=5, zorder=4)
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    ax.margins(x=0.06)
-    ax.locator_params(axis="x", nbins=5)
-    ax.set_xlabel("saves (nats per row)")
+    from_zero(ax, "expected reduction of the log loss (nats per row)")
 
 
-DRAWN = {"map": map_of, "expected_reduction": expected_reduction}
+DRAWN = {"map": map_of, "reduction": reduction}
 
 
 def height_mm(drawing: Drawing) -> float:

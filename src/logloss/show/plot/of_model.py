@@ -6,13 +6,20 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BLUE, MUTED, ORANGE, SMALL, name_rows, whiskers
-from logloss.text import cut, fixed
+from logloss.show.plot.style import BLUE, ORANGE, SMALL, legend_below, name_rows, reference_line, whiskers
+from logloss.text import cut
 
-# What is nearer to the best is drawn here: below the rounding of a loss of order one.
+# What is nearer to the minimum is drawn here: below the rounding of a loss of order one.
 LEAST_DRAWN = 1e-17
+# The first line of the legend of passes.
+ABOVE = "above the last log loss"
+# Names of lines that are nearer to each other, in shares of width and height, would collide: the later one is left out.
+NEAR = 0.13, 0.08
+# This near to an edge, a place is on it.
+EDGE = 0.02
 
 
 def coefficients(ax: Axes, drawing: Drawing) -> None:
@@ -22,21 +29,24 @@ def coefficients(ax: Axes, drawing: Drawing) -> None:
     ratio, low, high = (np.exp(np.array(rows[name])) for name in ("coefficient", "low", "high"))
     ax.set_xscale("log")
     whiskers(ax, ratio, low, high, color=BLUE)
-    ax.axvline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    for number, is_reference in enumerate(rows["is_reference"]):
+        if is_reference:
+            ax.plot([1], [number], "o", color=BLUE, markerfacecolor=ax.get_facecolor(), markersize=4, zorder=5)
+    reference_line(ax, x=1)
     ends = np.concatenate([ratio, low[np.isfinite(low)], high[np.isfinite(high)], [1.0]])
     _odds_ticks(ax, float(ends.min()), float(ends.max()))
     ax.set_xlabel(cut(f"odds ratio of {drawing.figures['positive']}", 44), parse_math=False)
 
 
 def _odds_ticks(ax: Axes, low: float, high: float) -> None:
-    """At most about six ticks with plain numbers."""
+    """About six ticks with plain numbers."""
     decades = math.log10(high / low)
-    if decades <= 2.2:
-        steps = (1, 1.1, 1.2, 1.5, 2, 3, 5, 7) if decades < 0.4 else (1, 2, 5) if decades < 1.2 else (1, 3)
-        bases = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
-        if decades < 0.4:
-            steps = (*steps, *(1 / step for step in steps))
-        ticks = sorted({step * 10.0**base for base in bases for step in steps})
+    if decades < 0.4:
+        ticks = MaxNLocator(5).tick_values(low, high).tolist()
+    elif decades <= 2.2:
+        steps = (1, 2, 5) if decades < 1.2 else (1, 3)
+        exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+        ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
     else:
         every = math.ceil(decades / 6)
         start = math.floor(math.log10(low) / every) * every
@@ -44,25 +54,23 @@ def _odds_ticks(ax: Axes, low: float, high: float) -> None:
     room = (high / low) ** 0.06
     low, high = low / room, high * room
     inside = [tick for tick in ticks if low <= tick <= high]
-    while len(inside) > 7:
-        inside = [tick for number, tick in enumerate(inside) if number % 2 == inside.index(1.0) % 2]
     ax.set_xticks(inside, [f"{tick:.3g}" for tick in inside])
     ax.set_xticks([], minor=True)
     ax.set_xlim(low, high)
 
 
 def passes(ax: Axes, drawing: Drawing) -> None:
-    """The distance from the last loss, and the bound, by pass."""
+    """The distance to the last log loss, and the bound, by pass."""
     rows = drawing.table("passes")
     number, above, bound = rows["pass"], np.array(rows["above_last_nats"]), np.array(rows["bound_nats"])
     above = np.where(above > 0, np.maximum(above, LEAST_DRAWN), math.nan)
     bound = np.where(np.isfinite(bound) & (bound > 0), np.maximum(bound, LEAST_DRAWN), math.nan)
     ax.set_yscale("log")
-    kind = "proved bound" if drawing.figures["is_proven"] else "estimate"
+    kind = "certified bound" if drawing.figures["is_proven"] else "estimated bound"
     if np.isfinite(bound).any():
         dashes = {"linestyle": (0, (4, 2)), "linewidth": 1.2}
         ax.plot(number, bound, "s", color=ORANGE, markersize=3.5, label=kind, **dashes)
-    ax.plot(number, above, "o-", color=BLUE, markersize=4, label="above the last loss")
+    ax.plot(number, above, "o-", color=BLUE, markersize=4, label=ABOVE)
     ax.set_xlim(0.7, max(len(number), 2) + 0.3)
     step = math.ceil(len(number) / 10)
     ax.set_xticks(number[::step], [str(each) for each in number[::step]])
@@ -72,12 +80,12 @@ def passes(ax: Axes, drawing: Drawing) -> None:
         low, high = math.floor(math.log10(drawn.min())), math.ceil(math.log10(drawn.max()))
         every = max(1, math.ceil((high - low) / 6))
         ticks = list(range(high, low - 1, -every))
-        ax.set_yticks([10.0**each for each in ticks], [f"1e{each}".replace("-", "−") for each in ticks])
+        ax.set_yticks([10.0**each for each in ticks], [f"1e{each}" for each in ticks])
         ax.set_ylim(10.0 ** (low - 0.3), 10.0 ** (high + 0.3))
     ax.set_yticks([], minor=True)
     ax.set_xlabel("pass over the rows")
-    ax.set_ylabel("nats per row from the best")
-    ax.legend(loc="upper right", handlelength=2)
+    ax.set_ylabel("nats per row above the minimum")
+    legend_below(ax, 2, [ABOVE])
 
 
 def boundary(ax: Axes, drawing: Drawing) -> None:
@@ -86,7 +94,7 @@ def boundary(ax: Axes, drawing: Drawing) -> None:
     ax.set_xlabel(cut(figures["x_label"], 40), parse_math=False)
     if "curve" in drawing.tables:
         curve = drawing.table("curve")
-        ax.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+        reference_line(ax, y=0.5)
         ax.plot(curve["x"], curve["proba"], color=BLUE, linewidth=1.8)
         if figures["low"] <= figures["half_at"] <= figures["high"]:
             ax.plot([figures["half_at"]], [0.5], "o", color=BLUE, markersize=4)
@@ -94,19 +102,51 @@ def boundary(ax: Axes, drawing: Drawing) -> None:
         ax.set_ylabel(cut(drawing.title, 36), parse_math=False)
         return
     ax.set_ylabel(cut(figures["y_label"], 36), parse_math=False)
-    ax.set_title(cut(drawing.title, 44), loc="left", parse_math=False)
     for line in drawing.table("lines"):
         is_half = line["proba"] == 0.5
         x, y = [line["x_from"], line["x_to"]], [line["y_from"], line["y_to"]]
-        ax.plot(x, y, color=BLUE, linewidth=2.2 if is_half else 1.0)
-        words = {"fontsize": SMALL, "ha": "center", "va": "center", "color": BLUE}
-        ax.annotate(fixed(line["proba"], 2), (sum(x) / 2, sum(y) / 2), bbox=BEHIND, **words)
+        ax.plot(x, y, color=BLUE, linewidth=2.2 if is_half else 1.0, label=cut(drawing.title, 44))
+    _name_lines(ax, drawing)
+    if len(drawing.table("lines")):
+        legend_below(ax, 1)
     ax.set_xlim(figures["x_low"], figures["x_high"])
     ax.set_ylim(figures["y_low"], figures["y_high"])
 
 
-# Lines do not run through the letters.
-BEHIND = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+def _name_lines(ax: Axes, drawing: Drawing) -> None:
+    """The probability of each line, just inside the frame where the line leaves it."""
+    figures = drawing.figures
+    width, height = figures["x_high"] - figures["x_low"], figures["y_high"] - figures["y_low"]
+    box = {"boxstyle": "square,pad=0.15", "facecolor": ax.get_facecolor(), "edgecolor": "none"}
+    named: list[tuple[float, float]] = []
+    for line in drawing.table("lines"):
+        ends = [
+            ((line[f"x_{end}"] - figures["x_low"]) / width, (line[f"y_{end}"] - figures["y_low"]) / height)
+            for end in ("from", "to")
+        ]
+        x, y = max(ends)
+        if any(abs(x - a) < NEAR[0] and abs(y - b) < NEAR[1] for a, b in named):
+            continue
+        named.append((x, y))
+        ax.annotate(
+            f"{line['proba']:g}",
+            (x, y),
+            # As far as the rim of the box is wide: it covers no frame.
+            [0.8 * (int(share < EDGE) - int(share > 1 - EDGE)) for share in (x, y)],
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha=_side(x, "left", "right"),
+            va=_side(y, "bottom", "top"),
+            fontsize=SMALL,
+            color=BLUE,
+            bbox=box,
+        )
+
+
+def _side(share: float, first: str, last: str) -> str:
+    """Which side of words stands at a place between 0 and 1, so that they lie inside."""
+    return first if share < EDGE else last if share > 1 - EDGE else "center"
+
 
 DRAWN = {"coefficients": coefficients, "passes": passes, "boundary": boundary}
 

@@ -1,8 +1,7 @@
-"""How pictures look: one column of a journal wide, colours that page and picture share, and where nothing is drawn."""
+"""How pictures look: one column of a journal wide, in colours that page and picture share."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from logloss.data.rows import Array
 from logloss.text import cut
@@ -23,11 +22,14 @@ WIDTH_MM = 89
 INK, MUTED, LINE = "#1b1d21", "#5a6068", "#d3d7dc"
 BLUE, ORANGE, BAND, PALE = "#0a68a6", "#c4500c", "#b9c7d4", "#dfe7ee"
 VARIABLES = {"muted": MUTED, "line": LINE, "blue": BLUE, "orange": ORANGE, "band": BAND, "pale": PALE}
-# Points: nothing is smaller than 7 at 89 mm.
-SMALL, NORMAL = 7.0, 8.0
+# Points: nothing is smaller than 7 at 89 mm. Matplotlib's "small" is 1 / 1.2 of the size of text.
+SMALL, SMALLEST, NORMAL = "small", 7.0, 8.0
+# Letters of a name beside an axis.
+LETTERS = 30
+DOTTED: Any = {"linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
 SETTINGS: Any = {
     "font.family": ["sans-serif"],
-    "font.size": NORMAL,
+    "font.size": 1.2 * SMALLEST,
     "text.usetex": False,
     "text.color": INK,
     "text.parse_math": False,
@@ -35,15 +37,15 @@ SETTINGS: Any = {
     "axes.labelsize": NORMAL,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
-    "axes.facecolor": "none",
+    "axes.facecolor": "white",
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
     "axes.unicode_minus": True,
     "axes.formatter.use_mathtext": False,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -55,46 +57,47 @@ SETTINGS: Any = {
     "lines.linewidth": 1.4,
     "lines.solid_capstyle": "butt",
     "hatch.linewidth": 0.5,
-    "legend.fontsize": SMALL,
+    "legend.fontsize": SMALLEST,
     "legend.frameon": False,
-    "figure.dpi": 100,
     "svg.fonttype": "none",
     "svg.hashsalt": "logloss",
     "pdf.fonttype": 42,
 }
 
 
-class Panel(Axes):
-    """Axes that notebooks show as a picture."""
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """The figure, twice as fine as it is shown."""
-        figure: Any = self.figure
-        buffer = io.BytesIO()
-        with settings():
-            figure.savefig(buffer, format="png", dpi=240, facecolor="white")
-        width, height = figure.get_size_inches()
-        return buffer.getvalue(), {"width": round(width * 120), "height": round(height * 120)}
-
-
 # What is drawn inside looks like this, whatever else the session has set; its own settings come back.
 settings = partial(matplotlib.rc_context, SETTINGS)
+# On axes that are given, the session decides; names from data are text there, too.
+plain_text = partial(matplotlib.rc_context, {"text.usetex": False, "text.parse_math": False})
+FIGURE: Any = {"layout": "constrained", "dpi": 150, "facecolor": "white"}
 
 
-def new_axes(height_mm: float) -> tuple[Figure, Panel]:
-    """A transparent figure of one column's width with one set of axes."""
-    with settings():
-        figure = Figure(figsize=(WIDTH_MM * MM, height_mm * MM), layout="constrained", facecolor="none")
-        ax: Any = figure.add_subplot(axes_class=Panel)
-        return figure, ax
+def size(height_mm: float) -> tuple[float, float]:
+    """Width and height of a figure, in inches."""
+    return WIDTH_MM * MM, height_mm * MM
+
+
+def ink(ax: Axes) -> Any:
+    """The colour of words and of what matters most: that of the labels of these axes."""
+    return ax.xaxis.label.get_color()
+
+
+def muted(ax: Axes) -> Any:
+    """The colour of lines of reference: that of the ticks of these axes; a frame may be as light as its grid."""
+    return ax.xaxis.get_major_ticks(1)[0].tick1line.get_color()
+
+
+def reference_line(ax: Axes, **ends: float) -> None:
+    """A thin dotted line, level (y=) or upright (x=), to compare with."""
+    draw: Any = ax.axvline if "x" in ends else ax.axhline
+    draw(**ends, color=muted(ax), **DOTTED)
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Names at the left, the first one at the top."""
-    ax.set_yticks(range(len(names)), [cut(name, 22) for name in names], parse_math=False)
+    ax.set_yticks(range(len(names)), [cut(name, LETTERS) for name in names], parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
 
 
 def whiskers(
@@ -119,13 +122,30 @@ def whisker(ax: Axes, row: int, low: float, high: float, *, color: str) -> None:
 
 def from_zero(ax: Axes, label: str) -> None:
     """An axis of differences: a line at 0, and room beside what lies farthest."""
-    ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    reference_line(ax, x=0)
     ax.margins(x=0.06)
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(label, parse_math=False)
 
 
-def say(ax: Axes, words: str) -> None:
-    """Words in the place of a picture."""
-    ax.set_axis_off()
-    ax.text(0.5, 0.5, words, ha="center", va="center", wrap=True, color=MUTED, transform=ax.transAxes)
+def legend_below(ax: Axes, n_columns: int, order: Sequence[str] = ()) -> None:
+    """The legend below the label of the x axis: inside, a curve of few rows can run anywhere; above is the title's."""
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    names = sorted(handles, key=lambda name: order.index(name) if name in order else len(order))
+    label, ticks = ax.xaxis.label.get_fontsize(), ax.xaxis.get_ticklabels()
+    # Ticks and their names, the label, and the space between them; a line of text is about 1.3 of its size high.
+    points = 1.3 * (label + (ticks[0].get_fontsize() if ticks else label)) + 13
+    place = ax.transAxes + ScaledTranslation(0, -points / 72, ax.figure.dpi_scale_trans)
+    ax.legend(
+        [handles[name] for name in names],
+        names,
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=place,
+        ncols=n_columns,
+        fontsize=SMALL,
+        borderaxespad=0,
+        borderpad=0.2,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
