@@ -37,8 +37,8 @@ def test_fitting_prints_the_model_and_writes_it(run, csv, tmp_path):  # noqa: F8
     path = tmp_path / "model.json"
     code, out, err = run("fit", csv, "-y", "label", "--pos-label", "yes", "--exclude", "new,pay", "-o", path)
     assert code == 0
-    assert out.startswith('LogisticModel  P(label = "yes") from 2 columns · 400 rows, ')
-    assert "city = Chur" in out
+    assert out.startswith('LogisticModel: P(label = "yes"), 2 features, 400 rows (')
+    assert "city: Chur" in out
     assert " passes · " in err
     assert repr(logloss.load(path)) == out.rstrip("\n")
     assert run("show", path)[1] == out

@@ -18,6 +18,7 @@ import numpy as np
 from logloss.answers.answer import Answer, render
 from logloss.answers.estimate import expit, log_expit
 from logloss.answers.figures import jsonable, put
+from logloss.answers.small_table import SmallTable
 from logloss.data.design import Design
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array
@@ -147,6 +148,39 @@ class LogisticModel(Answer):
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
 
     @property
+    def coefficient_table(self) -> SmallTable:
+        """The intercept and the coefficients, one row each, as a regression table has them.
+
+        name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
+        that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
+        95% interval of the coefficient; reference: of a level, the one it is compared with. nan where there is no
+        standard error, as under a penalty.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
+        >>> model.coefficient_table["name"], round(model.coefficient_table[1]["p_value"], 4)
+        (['intercept', 'x'], 0.2633)
+        """
+        references = self.design.references
+        rows = [self._row("intercept", self.intercept, None)]
+        rows += [self._row(name, value, name) for name, value in self.coefficients.items()]
+        for row in rows[1:]:
+            row["reference"] = references.get(row["name"], "")
+        return SmallTable({key: [row[key] for row in rows] for key in rows[0]})
+
+    def _row(self, label: str, value: float, name: str | None) -> dict[str, Any]:
+        """A row of that table; name: None of the intercept."""
+        error = statistic = p_value = reach = math.nan
+        if self.errors is not None:
+            error = self.errors.intercept if name is None else self.errors.coefficients[name]
+            statistic = value / error if error > 0 else math.nan
+            p_value, reach = self.errors.p_value(value, name), self.errors.margin(name)
+        figures = {"name": label, "coefficient": value, "std_error": error, "statistic": statistic, "p_value": p_value}
+        return figures | {"low": value - reach, "high": value + reach, "reference": ""}
+
+    @property
     def predictor(self) -> Predictor:
         """The recipe with its coefficients, as rows are predicted by it."""
         directions = () if self.separation is None else self.separation.directions
@@ -272,8 +306,12 @@ class LogisticModel(Answer):
             figures["errors_kind"] = self.errors.kind
             put(figures, "intercept_error", self.errors.intercept, ALONE if self.errors.cluster else DEPENDENT)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
+            own = self.errors.p_value(self.intercept)
+            put(figures, "intercept_p_value", own, ALONE if self.errors.cluster else DEPENDENT)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
+            p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
+            figures["coefficient_p_values"] = jsonable(p_values)
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters
