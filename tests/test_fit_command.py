@@ -135,11 +135,12 @@ def test_rows_without_a_feature_get_no_prediction_on_request(run, model_file, tm
     assert 'column "pay" must hold a value; row 4 of gaps.parquet has none' in err
     # Nothing is left of a file that could not be finished.
     assert sorted(os.listdir(tmp_path)) == ["gaps.parquet", "model.json", "people.csv"]
-    code, _, _ = run(
+    code, _, err = run(
         "predict", model_file, tmp_path / "gaps.parquet", "--missing", "drop", "-o", tmp_path / "out.parquet"
     )
     assert code == 0
     assert pq.read_table(tmp_path / "out.parquet")["y_proba"].null_count == 1
+    assert 'no prediction (NaN) for 1 row in which "pay" is missing.' in err
 
 
 def test_predictions_go_to_stdout_as_csv(csv, model_file):

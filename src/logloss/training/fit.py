@@ -291,6 +291,7 @@ def fitted_model(
         n_positive=learned.n_positive,
         out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and wants_out_of_sample else None,
         n_dropped=learned.columns.n_dropped,
+        missing=problem.roles.missing,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
     )

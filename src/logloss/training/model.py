@@ -79,6 +79,8 @@ class LogisticModel(Answer):
         where it was not asked for.
     n_dropped : int
         Rows left out by missing="drop".
+    missing : {"error", "drop", "indicator"}
+        What was done with rows in which a feature is missing, and is done at prediction.
     offset : str
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
@@ -115,6 +117,7 @@ class LogisticModel(Answer):
     offset: str = ""
     out_of_sample: OutOfSample | None = None
     n_dropped: int = 0
+    missing: str = "error"
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
@@ -184,16 +187,18 @@ class LogisticModel(Answer):
     def predictor(self) -> Predictor:
         """The recipe with its coefficients, as rows are predicted by it."""
         directions = () if self.separation is None else self.separation.directions
-        return Predictor(self.design, self.values, directions, self.has_offset, self.offset)
+        return Predictor(self.design, self.values, directions, self.has_offset, self.offset, self.missing)
 
-    def predict_logit(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_logit(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows,).
 
         X: a table that has the columns of training, in any order, among others: a frame, an Arrow table, a dict, or the
         path of Parquet or CSV files; a column that is not there is refused by its name. Only an array, whose columns
         have no names, goes by position, and must have as many columns as training; so must a table, where the model
         itself was fitted on an array. offset: of each row, where training had one that is no column of X. Levels that
-        training did not see are taken for average ones, with a warning.
+        training did not see are treated as average ones, with a warning. missing: what becomes of rows in which a
+        feature is missing for which the model has no coefficient of its own: "error", or "drop", which gives them NaN;
+        if left out, "drop", with a warning, where the model was fitted so, else "error".
 
         Examples
         --------
@@ -201,10 +206,12 @@ class LogisticModel(Answer):
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        return self.predictor.logits(X, offset)
+        return self.predictor.logits(X, offset, missing)
 
-    def predict_proba(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
+
+        X, offset, missing: as in `predict_logit`.
 
         Examples
         --------
@@ -212,10 +219,12 @@ class LogisticModel(Answer):
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
         [0.5]
         """
-        return expit(self.predict_logit(X, offset=offset))
+        return expit(self.predict_logit(X, offset=offset, missing=missing))
 
-    def predict_log_proba(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_log_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.
+
+        X, offset, missing: as in `predict_logit`.
 
         Examples
         --------
@@ -224,7 +233,7 @@ class LogisticModel(Answer):
         >>> model.predict_log_proba([1.5]).round(4).tolist()
         [[-0.6931, -0.6931]]
         """
-        logits = self.predict_logit(X, offset=offset)
+        logits = self.predict_logit(X, offset=offset, missing=missing)
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
@@ -245,10 +254,11 @@ class LogisticModel(Answer):
         return self.predictor.contributions(X)
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
-        """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
+        """Measure the model on rows: `logloss.measure` of its predictions, whose options it takes.
 
-        X, y_true: arrays, or a table and the name of its column of labels. A table in files is walked once, block by
-        block. With missing="drop" rows that lack a feature are left out and counted.
+        X, y_true: arrays, or a table and the name of its column of labels. A table in files is read once, block by
+        block. With missing="drop", the default of a model that was fitted so, rows in which a feature is missing are
+        left out and counted.
 
         Examples
         --------
@@ -260,17 +270,19 @@ class LogisticModel(Answer):
         from logloss.measurement import measure
         from logloss.onepass.engines import placed
 
+        missing = self.predictor.answer_to(options.get("missing"))
+        options["missing"] = missing
         if not isinstance(y_true, str):
             warn_of_order({"`X`": X, "`y_true`": y_true, **{f"`{name}`": value for name, value in options.items()}})
-            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            logits = self.predictor.logits(X, offset, missing)
             return measure(y_true, y_logit=logits, **options)
         if offset is not None and not isinstance(offset, str):
-            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            logits = self.predictor.logits(X, offset, missing)
             return measure(X, y_true=y_true, y_logit=logits, **options)
         predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
         requested = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
         with placed(X, requested) as table:
-            scored = ScoredSource(as_source(table, header=requested.header), predictor, options.get("missing", "error"))
+            scored = ScoredSource(as_source(table, header=requested.header), predictor, missing)
             return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
 
     def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
