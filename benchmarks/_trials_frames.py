@@ -449,7 +449,7 @@ def category(name: str, values: list[Any], known: list[Any], coefficients: dict[
         if pd.isna(value):
             return f"{name} is missing"
         is_whole = isinstance(value, float) and value.is_integer()
-        return f"{name} = {int(value) if is_whole else value}"
+        return f"{name}: {int(value) if is_whole else value}"
 
     seen = [level(value) for value in known]
     of_level = {each: coefficients.get(each, 0.0) for each in seen}

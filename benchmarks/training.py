@@ -142,7 +142,7 @@ def matrix(table: Table, names: list[str]) -> Any:
         return table.features
     columns = []
     for name in names:
-        column, is_level, level = name.partition(" = ")
+        column, is_level, level = name.partition(": ")
         if is_level:
             values = table.features[column].astype(str).to_numpy() == level
         elif name.endswith(" is missing"):

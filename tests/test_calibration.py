@@ -668,3 +668,19 @@ def test_what_is_repaired_is_not_clipped_to_0():
     for p in (1e-308, 1e-310, 1e-320):
         # A subnormal float has few digits: as many as it is bins of 5e-324.
         assert repaired.apply(p) == pytest.approx(p * np.exp(shift), rel=1e-3 if p > 1e-319 else 1e-2)
+
+
+@pytest.mark.parametrize("method", ["isotonic", "platt", "beta", "auto"])
+@pytest.mark.parametrize("seed", range(12))
+def test_no_map_decreases_by_a_single_rounding(method, seed):
+    """At 0, at 1, at scores that were seen and at their neighbours: what log-odds and back, and lines, round is undone."""
+    rng = np.random.default_rng(seed)
+    proba = rng.random(200) if seed % 3 else np.round(rng.random(200), 1 + seed % 2)
+    labels = rng.random(200) if seed % 4 == 0 else (rng.random(200) < 0.3).astype(int)
+    c = logloss.calibrate(labels, proba, method=method, n_folds=2)
+    near = [np.nextafter(proba, 1), np.nextafter(proba, 0), [0.0, 1.0], rng.random(200)]
+    grid = np.unique(np.concatenate([proba, *near]))
+    assert (np.diff(c.apply(grid)) >= 0).all()
+    inside = grid[(grid > 0) & (grid < 1)]
+    logits = np.unique(np.concatenate([np.log(inside / (1 - inside)), [-np.inf, np.inf], getattr(c.map, "knots", ())]))
+    assert (np.diff(c.apply_logit(logits)) >= 0).all()

@@ -34,15 +34,15 @@ FEATURES = ["age", "city", "pay", "new"]
 def dummies(frame, reference="Bern"):
     """The same as columns of zeros and ones."""
     columns = {"age": frame.age}
-    columns |= {f"city = {c}": (frame.city == c).astype(float) for c in sorted(set(frame.city)) if c != reference}
-    return pd.DataFrame(columns | {"pay": frame.pay, "new = True": frame.new.astype(float)})
+    columns |= {f"city: {c}": (frame.city == c).astype(float) for c in sorted(set(frame.city)) if c != reference}
+    return pd.DataFrame(columns | {"pay": frame.pay, "new: True": frame.new.astype(float)})
 
 
 def test_codes_give_what_columns_of_zeros_and_ones_give():
     frame = people()
     model = logloss.fit(frame, "label", features=FEATURES)
     theirs = sm.Logit(frame.label, sm.add_constant(dummies(frame))).fit(disp=0, tol=1e-14)
-    assert list(model.coefficients) == ["age", "city = Chur", "city = Genf", "pay", "new = True"]
+    assert list(model.coefficients) == ["age", "city: Chur", "city: Genf", "pay", "new: True"]
     assert list(model.coefficients.values()) == pytest.approx(theirs.params[1:].tolist(), abs=ROUNDING)
     assert model.intercept == pytest.approx(theirs.params["const"], abs=ROUNDING)
 
@@ -53,7 +53,7 @@ def test_two_categories_without_numbers(l2):
     a, b = rng.integers(0, 4, 300), rng.choice(["x", "y", "z"], 300)
     label = (rng.random(300) < 1 / (1 + np.exp(-(a - 1.5 + (b == "y"))))).astype(int)
     model = logloss.fit({"a": a, "b": b}, label, categories=["a"], l2=l2)
-    wide = {f"a = {k}": a == k for k in (1, 2, 3)} | {f"b = {k}": b == k for k in "yz"}
+    wide = {f"a: {k}": a == k for k in (1, 2, 3)} | {f"b: {k}": b == k for k in "yz"}
     same = logloss.fit(pd.DataFrame(wide).astype(float), label, l2=l2)
     assert list(model.coefficients) == list(wide)
     assert list(model.coefficients.values()) == pytest.approx(list(same.coefficients.values()), abs=ROUNDING)
@@ -63,9 +63,9 @@ def test_the_reference_is_chosen_by_name():
     frame = people()
     model = logloss.fit(frame, "label", features=FEATURES, reference={"city": "Genf"})
     plain = logloss.fit(frame, "label", features=FEATURES)
-    assert list(model.coefficients)[1:3] == ["city = Bern", "city = Chur"]
+    assert list(model.coefficients)[1:3] == ["city: Bern", "city: Chur"]
     assert model.log_loss == pytest.approx(plain.log_loss, rel=1e-14)
-    assert model.coefficients["city = Bern"] == pytest.approx(-plain.coefficients["city = Genf"], abs=ROUNDING)
+    assert model.coefficients["city: Bern"] == pytest.approx(-plain.coefficients["city: Genf"], abs=ROUNDING)
     for reference, words in (({"city": "Rom"}, '"Rom" is none'), ({"age": 3}, "holds numbers"), ({"x": 3}, "is none")):
         with pytest.raises(logloss.DataError, match=words):
             logloss.fit(frame, "label", features=FEATURES, reference=reference)
@@ -99,7 +99,7 @@ def test_levels_that_training_did_not_see_are_taken_for_average_ones():
     frame = people()
     model = logloss.fit(frame, "label", features=["city"])
     shares = frame.city.value_counts(normalize=True)
-    average = sum(shares[c] * model.coefficients[f"city = {c}"] for c in ("Chur", "Genf"))
+    average = sum(shares[c] * model.coefficients[f"city: {c}"] for c in ("Chur", "Genf"))
     with pytest.warns(UserWarning, match=r'"city" has levels that training did not see, in 1 row;'):
         found = model.predict_logit(pd.DataFrame({"city": ["Bern", "Rom"]}))
     assert found == pytest.approx([model.intercept, model.intercept + average], rel=1e-13)
@@ -112,11 +112,11 @@ def test_what_is_missing_gets_a_coefficient_of_its_own():
         logloss.fit(holes, "label", features=FEATURES)
     model = logloss.fit(holes, "label", features=FEATURES, missing="indicator")
     assert list(model.coefficients) == [
-        "age", "age is missing", "city is missing", "city = Chur", "city = Genf", "pay", "new = True"
+        "age", "age is missing", "city is missing", "city: Chur", "city: Genf", "pay", "new: True"
     ]  # fmt: skip
     wide = dummies(frame).assign(age=holes.age.fillna(holes.age.mean()))
     for city in ("Chur", "Genf"):
-        wide[f"city = {city}"] = (holes.city == city).astype(float)
+        wide[f"city: {city}"] = (holes.city == city).astype(float)
     wide["age is missing"], wide["city is missing"] = holes.age.isna().astype(float), holes.city.isna().astype(float)
     same = logloss.fit(wide, frame.label)
     assert model.coefficients == pytest.approx(same.coefficients, abs=ROUNDING)
@@ -159,7 +159,7 @@ def test_the_parts_of_a_design_lie_where_it_says():
     design = Design((Category("c", (None, "x", "y"), (1.0, 2.0, 1.0), 1), numbers))
     assert design.width == 6
     assert design.free.tolist() == [0, 1, 2, 3, 5]
-    assert design.names == ("c is missing", "c = y", "a", "a is missing")
+    assert design.names == ("c is missing", "c: y", "a", "a is missing")
     assert design.places.tolist() == [3, 5, 1, 2]
     coded = design.coded(
         (

@@ -208,7 +208,7 @@ def test_a_frame_of_dask_has_no_index_for_a_column_and_keeps_its_categories(dask
     frame["y"] = (rng.random(400) < 1 / (1 + np.exp(-frame.x))).astype(int)
     frame.index = pd.Index(rng.permutation(400), name="key")
     here = logloss.fit(frame, "y")
-    assert list(here.coefficients) == ["x", "code = 1", "code = 2"]
+    assert list(here.coefficients) == ["x", "code: 1", "code: 2"]
     there = logloss.fit(dataframe.from_pandas(frame, npartitions=3, sort=False), "y")
     assert there.coefficients == pytest.approx(here.coefficients, abs=1e-9)
     assert "day (dates)" in repr(there)

@@ -120,7 +120,7 @@ def test_without_a_penalty_separated_classes_are_told_apart_and_it_is_said():
 
 
 def test_passes_that_are_too_few_are_said():
-    with pytest.warns(logloss.ConvergenceWarning, match="stopped after 2 passes"):
+    with pytest.warns(logloss.ConvergenceWarning, match="stopped at the limit of 2 passes"):
         assert logloss.LogisticRegression(max_iter=2).fit(POINTS, GREEN).n_iter_ == [2]
 
 
@@ -453,7 +453,7 @@ def test_codes_declared_in_any_order_become_a_plain_model():
     codes = rng.choice([10, 20, 30], 200)
     table = pd.DataFrame({"code": pd.Categorical(codes, [30, 10, 20]), "y": rng.integers(0, 2, 200)})
     model = logloss.fit(table, "y")
-    assert list(model.coefficients) == ["code = 10", "code = 20"]
+    assert list(model.coefficients) == ["code: 10", "code: 20"]
     plain = model.to_sklearn().predict_proba(pd.DataFrame({"code": codes}))[:, 1]
     assert plain == pytest.approx(model.predict_proba(table), abs=SAME)
 

@@ -546,8 +546,8 @@ def test_a_level_without_a_positive_row_separates():
     city = ["Bern"] * 6 + ["Chur"] * 4 + ["Genf"] * 5
     labels = [0, 1, 1, 0, 1, 0] + [0] * 4 + [1, 0, 0, 1, 1]
     model, message = separated({"city": city}, labels)
-    assert '"city = Chur" can tell 4 rows apart' in message
-    assert model.coefficients == {"city = Chur": -math.inf, "city = Genf": pytest.approx(math.log(1.5))}
+    assert '"city: Chur" can tell 4 rows apart' in message
+    assert model.coefficients == {"city: Chur": -math.inf, "city: Genf": pytest.approx(math.log(1.5))}
     assert model.intercept == pytest.approx(0.0, abs=1e-15)
 
 
@@ -652,11 +652,11 @@ def test_codes_that_two_columns_share_leave_no_bound_and_are_named():
     """Where both hold −999999999, their sum is known to 1e-9 and their difference to nothing that float64 could hold."""
     features, labels = random_rows(400, [2.0, -1.0])
     features[::10] = -999999999.0
-    with pytest.warns(logloss.ConvergenceWarning, match="not certified"):
+    with pytest.warns(logloss.ConvergenceWarning, match="no bound on its distance from the minimum is certified"):
         model = logloss.fit(features, labels, leave_one_out=False)
     assert not model.certificate.is_proven
     assert model.separation is None
-    assert "x0, x1: few values are many thousand times as large as is usual" in "".join(model.notes)
+    assert '"x0", "x1": few values are many thousand times as large as is usual' in "".join(model.notes)
 
 
 def test_a_column_that_separates_is_seen_beside_a_value_that_is_far_away():
@@ -722,7 +722,7 @@ def test_columns_that_differ_in_their_last_digits_have_no_bound_or_a_right_one(d
         model = logloss.fit(np.column_stack([first, second]), labels, leave_one_out=False)
     assert not model.certificate.is_proven
     assert model.certificate.nats_per_row == math.inf
-    assert '"x0", "x1" depend on each other but for their last digits' in "".join(model.notes)
+    assert '"x0", "x1" are linearly dependent except in their last digits' in "".join(model.notes)
     assert "within" not in repr(model)
 
 
@@ -788,11 +788,11 @@ def test_a_linear_program_that_takes_too_long_proves_nothing(monkeypatch):
     rng = np.random.default_rng(SEED)
     features = rng.normal(size=(60, 3))
     labels = (features @ [1.0, 1.0, 1.0] > 0).astype(int)
-    with pytest.warns(logloss.ConvergenceWarning, match="not certified"):
+    with pytest.warns(logloss.ConvergenceWarning, match="no bound on its distance from the minimum is certified"):
         model = logloss.fit(features, labels)
     assert model.separation is None
     assert not model.certificate.is_proven
-    assert "whether the labels are separated could not be decided" in "".join(model.notes)
+    assert "whether the classes are separated could not be decided" in "".join(model.notes)
 
 
 def test_ctrl_c_does_not_wait_for_a_linear_program():
@@ -819,22 +819,25 @@ def test_a_fit_that_is_stopped_early_says_how_far_it_is():
         model = logloss.fit(X, Y, max_passes=2)
     message = str(caught[0].message)
     assert message.startswith(
-        "stopped after 2 passes: not certified: the next step alone is expected to gain 0.06 nats per row; asked for "
-        "was 1e-12."
+        "the fit stopped at the limit of 2 passes: no bound on its distance from the minimum is certified, and the next "
+        "step is expected to lower it by 0.06 (`tolerance` is 1e-12)."
     )
     assert "Raise `max_passes`" in message
     assert len(model.passes) == 2
-    with pytest.warns(logloss.ConvergenceWarning, match="stopped after 3 passes"):
+    with pytest.warns(logloss.ConvergenceWarning, match="stopped at the limit of 3 passes"):
         logloss.fit(X, Y, l2=1.0, max_passes=3)
 
 
 def test_more_than_the_digits_can_give_is_not_waited_for():
     """Below the rounding of the objective a pass more changes nothing: it stops and says what it has."""
     with pytest.warns(
-        logloss.ConvergenceWarning, match=r"within \de-1[67] nats per row of the best; asked for was 1e-30"
-    ):
+        logloss.ConvergenceWarning,
+        match=r"no step lowers the loss any more in float64 arithmetic: it is certified to be at most \de-1[67] nats",
+    ) as caught:
         model = logloss.fit(X, Y, l2=1.0, tolerance=1e-30)
     assert len(model.passes) < 15
+    assert "Raise `max_passes`" not in str(caught[0].message)
+    assert "raise `tolerance`" in str(caught[0].message)
     assert len(logloss.fit(X, Y, l2=1e-300).passes) < 15
 
 
@@ -1012,24 +1015,21 @@ def test_the_model_is_strict_json():
 
 def test_the_printed_model_says_what_it_is_what_it_found_and_how_sure_it_is():
     lines = repr(logloss.fit(X, np.where(Y, "green", "red"), l2=1.0, pos_label="green")).splitlines()
-    assert lines[0].startswith('LogisticModel  P(y_true = "green") from 1 column · 10 rows, 7 "green"')
-    assert lines[0].endswith("l2 = 1")
+    assert lines[0] == 'LogisticModel: P(y_true = "green"), 1 feature, 10 rows (7 positive), l2 = 1'
     assert lines[2].split() == ["coefficient", "odds", "ratio"]
     assert lines[3].split() == ["intercept", "0.6555"]
     assert lines[4].split() == ["x", "0.9719", "2.643"]
-    new = "0.4777 on new rows (leave-one-out)"
-    assert lines[6] == f"log loss   0.3329 on these rows · {new} · base rate alone 0.6109 · skill 45.5 %"
-    assert lines[7].startswith("fit        7 passes, certified within ")
-    assert lines[7].endswith("e-17 nats per row of the best")
-    assert lines[8] == "errors     not shown: a penalty makes them wrong; l2=0 gives them"
+    assert lines[6] == "log loss   0.3329 in sample, 0.4777 leave-one-out; baseline 0.6109; skill 45.5%"
+    assert lines[7] == "std. error not available: the penalty biases the coefficients; l2=0 has standard errors"
+    assert lines[8].startswith("optimum    certified: at most ")
+    assert lines[8].endswith("e-17 nats per row above the minimum; 7 passes")
 
 
-def test_the_printed_model_says_when_its_bound_is_an_estimate():
+def test_the_printed_model_says_that_it_is_not_certified():
     with pytest.warns(logloss.ConvergenceWarning):
         text = repr(logloss.fit(X, Y, max_passes=2))
     assert "no penalty" in text
-    assert "not certified: no bound is proved" in text
-    assert "certified within" not in text
+    assert "optimum    not certified; 2 passes" in text
 
 
 def test_names_of_columns_cannot_give_orders_to_a_terminal():
@@ -1045,11 +1045,11 @@ def test_a_separation_names_no_more_columns_than_it_must():
     labels = (rng.random(900) < 0.2 + 0.1 * level).astype(int)
     labels[level == 3] = 0
     frame = {"level": [f"l{k}" for k in level], "number": 1.5 * level + 2, "other": rng.normal(size=900)}
-    with pytest.warns(logloss.SeparationWarning, match=r'"level = l3" can tell \d+ rows apart'):
+    with pytest.warns(logloss.SeparationWarning, match=r'"level: l3" can tell \d+ rows apart'):
         model = logloss.fit(frame, labels)
-    assert model.separation.columns == ("level = l3",)
+    assert model.separation.columns == ("level: l3",)
     assert model.separation.n_divided == np.count_nonzero(level == 3)
-    assert model.coefficients["level = l3"] == -math.inf
+    assert model.coefficients["level: l3"] == -math.inf
     assert model.predict_proba(frame)[level == 3].max() == 0
     others = logloss.fit({name: np.asarray(column)[level != 3] for name, column in frame.items()}, labels[level != 3])
     assert model.predict_proba(frame)[level != 3] == pytest.approx(

@@ -37,8 +37,8 @@ def test_fitting_prints_the_model_and_writes_it(run, csv, tmp_path):  # noqa: F8
     path = tmp_path / "model.json"
     code, out, err = run("fit", csv, "-y", "label", "--pos-label", "yes", "--exclude", "new,pay", "-o", path)
     assert code == 0
-    assert out.startswith('LogisticModel  P(label = "yes") from 2 columns · 400 rows, ')
-    assert "city = Chur" in out
+    assert out.startswith('LogisticModel: P(label = "yes"), 2 features, 400 rows (')
+    assert "city: Chur" in out
     assert " passes · " in err
     assert repr(logloss.load(path)) == out.rstrip("\n")
     assert run("show", path)[1] == out
@@ -135,11 +135,12 @@ def test_rows_without_a_feature_get_no_prediction_on_request(run, model_file, tm
     assert 'column "pay" must hold a value; row 4 of gaps.parquet has none' in err
     # Nothing is left of a file that could not be finished.
     assert sorted(os.listdir(tmp_path)) == ["gaps.parquet", "model.json", "people.csv"]
-    code, _, _ = run(
+    code, _, err = run(
         "predict", model_file, tmp_path / "gaps.parquet", "--missing", "drop", "-o", tmp_path / "out.parquet"
     )
     assert code == 0
     assert pq.read_table(tmp_path / "out.parquet")["y_proba"].null_count == 1
+    assert 'no prediction (NaN) for 1 row in which "pay" is missing.' in err
 
 
 def test_predictions_go_to_stdout_as_csv(csv, model_file):

@@ -13,6 +13,7 @@ from mpmath import mp
 
 import logloss
 from logloss.onepass.summaries import cluster_scores
+from logloss.show.words.of_model import rows_with_references
 from logloss.training.model import LogisticModel
 
 
@@ -82,7 +83,7 @@ def test_the_sandwich_is_that_of_statsmodels_for_the_working_regression():
         assert model.errors.margin("x0") == pytest.approx(
             scipy.stats.t.ppf(0.975, n_effective - 1) * model.errors.coefficients["x0"], rel=CLOSE
         )
-    assert "errors     sandwich (HC3, 339.4 effective rows): right for weighted rows" in repr(model)
+    assert "std. error sandwich (HC3, 339.4 effective rows): valid for weighted rows" in repr(model)
 
 
 def test_a_row_that_alone_determines_a_coefficient_says_nothing_of_the_errors_of_others():
@@ -95,7 +96,7 @@ def test_a_row_that_alone_determines_a_coefficient_says_nothing_of_the_errors_of
     for name, error in without.errors.coefficients.items():
         assert whole.errors.coefficients[name] == pytest.approx(error, rel=CLOSE)
     # Where x is 0 its own coefficient is what its label says less the intercept.
-    assert whole.errors.coefficients["c = alone"] == pytest.approx(whole.errors.intercept, rel=CLOSE)
+    assert whole.errors.coefficients["c: alone"] == pytest.approx(whole.errors.intercept, rel=CLOSE)
 
 
 def test_weighted_rows_have_the_errors_of_the_sandwich():
@@ -117,17 +118,71 @@ def test_categories_have_the_errors_of_dummies():
     model = logloss.fit(pd.DataFrame({"x": x, "city": city}), labels)
     dummies = np.column_stack([np.ones(500), x, city == "Kiel", city == "Ulm"]).astype(float)
     peer = sm.Logit(labels, dummies).fit(disp=0, tol=1e-10)
-    assert list(model.coefficients) == ["x", "city = Kiel", "city = Ulm"]
+    assert list(model.coefficients) == ["x", "city: Kiel", "city: Ulm"]
     assert [model.intercept, *model.coefficients.values()] == pytest.approx(peer.params, rel=CLOSE)
     assert all_errors(model) == pytest.approx(peer.bse, rel=CLOSE)
-    assert "against Bonn" in repr(model)
+    assert "vs Bonn" in repr(model)
+
+
+def test_p_values_are_those_of_statsmodels_with_the_degrees_of_freedom_of_the_intervals():
+    features, labels, weights = drawn(0)
+    model = logloss.fit(features, labels)
+    table = model.coefficient_table
+    peer = sm.Logit(labels, sm.add_constant(features)).fit(disp=0, method="newton", tol=1e-10)
+    assert table["p_value"] == pytest.approx(peer.pvalues, rel=1e-6)
+    assert table["statistic"] == pytest.approx(peer.tvalues, rel=1e-7)
+    assert np.column_stack([table["low"], table["high"]]) == pytest.approx(peer.conf_int(), rel=1e-6)
+    figures = model.to_dict()
+    assert [figures["intercept_p_value"], *figures["coefficient_p_values"].values()] == table["p_value"]
+    assert "P>|z|" in repr(model)
+    robust = logloss.fit(features, labels, sample_weight=weights)
+    numbers, target = working_regression(robust, features, labels, weights)
+    of_t = sm.OLS(target, numbers).fit(cov_type="HC3")
+    degrees = robust.errors.intercept_degrees
+    assert robust.coefficient_table["p_value"] == pytest.approx(
+        2 * scipy.stats.t.sf(np.abs(of_t.tvalues), degrees), rel=1e-6
+    )
+    assert "P>|t|" in repr(robust)
+
+
+def test_a_p_value_is_below_five_percent_just_where_the_interval_excludes_0():
+    """Also of few degrees of freedom, where t and normal differ: of four clusters."""
+    features, labels, _ = drawn(20, 200)
+    model = logloss.fit(features, labels, cluster=np.arange(200) % 4)
+    for name, error in model.errors.coefficients.items():
+        edge = model.errors.margin(name)
+        assert error > 0
+        assert model.errors.p_value(edge, name) == pytest.approx(0.05, rel=1e-6)
+        assert model.errors.p_value(-edge, name) == pytest.approx(0.05, rel=1e-6)
+
+
+def test_a_coefficient_without_a_standard_error_has_no_p_value():
+    features, labels, _ = drawn(5)
+    penalised = logloss.fit(features, labels, l2=1.0)
+    assert np.isnan(penalised.coefficient_table["p_value"]).all()
+    assert "coefficient_p_values" not in penalised.to_dict()
+    table = pd.DataFrame({"a": features[:, 0], "twice": 2 * features[:, 0]})
+    collinear = logloss.fit(table, labels)
+    assert np.isnan(collinear.coefficient_table["p_value"][1:]).all()
+    assert collinear.to_dict()["coefficient_p_values"] == {"a": None, "twice": None}
+
+
+def test_the_page_of_a_model_has_all_levels_of_a_category_together_with_its_reference():
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"city": rng.choice(["Bonn", "Kiel", "Ulm"], 300), "x": rng.normal(size=300)})
+    model = logloss.fit(frame, rng.integers(0, 2, 300), reference={"city": "Kiel"})
+    rows, _ = rows_with_references(model)
+    assert [row[0] for row in rows] == ["", "intercept", "city: Bonn", "city: Kiel (reference)", "city: Ulm", "x"]
+    assert rows[3][1:] == ["0", "", "", "", "1", ""]
+    assert "city: Kiel (reference)" in model.to_html()
+    assert "city: Kiel (reference)" in model._repr_html_()
 
 
 def test_a_penalised_model_has_no_errors_and_says_why():
     features, labels, _ = drawn(5)
     model = logloss.fit(features, labels, l2=1.0)
     assert model.errors is None
-    assert "a penalty makes them wrong" in repr(model)
+    assert "std. error not available: the penalty biases the coefficients" in repr(model)
     assert math.isnan(model.aic)
 
 
@@ -145,7 +200,7 @@ def test_columns_that_depend_on_each_other_are_named():
     assert math.isnan(model.errors.coefficients["a"])
     assert model.aic == pytest.approx(plain.aic)
     assert "collinear  a, twice, constant" in repr(model)
-    assert "not known" in repr(model)
+    assert "not available" in repr(model)
 
 
 @pytest.mark.parametrize("z", [-1000.0, -40.0, 0.0, 40.0, 1000.0])
@@ -272,9 +327,7 @@ def test_degrees_of_freedom_are_the_effective_clusters_less_one():
     assert model.errors.margin("x1") == pytest.approx(
         scipy.stats.t.ppf(0.975, own[2] - 1) * model.errors.coefficients["x1"], rel=1e-6
     )
-    assert "errors     clusters left out in turn (CV3 by cluster): 30 clusters, 9.9 effective; degrees of" in repr(
-        model
-    )
+    assert "std. error jackknife over clusters (CV3 by cluster): 30 clusters, 9.9 effective; degrees of" in repr(model)
     assert model.cautions == ("9.9 effective clusters (below 10): no interval can be trusted",)
 
 
@@ -291,7 +344,7 @@ def test_of_too_many_hessians_errors_are_those_of_shares(monkeypatch):
     shares /= shares.sum(axis=1, keepdims=True)
     expected = np.sqrt(((total / (1 - shares)) ** 2).sum(axis=1) * 39 / 40)
     assert model.errors.kind == "CV3 of shares"
-    assert "in turn, approximately (CV3 of shares by cluster): 40 clusters, " in repr(model)
+    assert "over clusters, approximate (CV3 of shares by cluster): 40 clusters, " in repr(model)
     assert all_errors(model) == pytest.approx(expected, rel=1e-7)
     exact = logloss.fit(features, labels, cluster=np.arange(600) % 6)
     monkeypatch.setattr(cluster_scores, "MOST_NUMBERS", 1 << 21)
@@ -311,7 +364,7 @@ def test_what_one_cluster_alone_determines_has_no_error():
     expected = jackknifed(refits[:, 1], model.coefficients["x"])
     assert model.errors.coefficients["x"] == pytest.approx(expected, rel=1e-6)
     assert model.to_dict()["intercept_error_reason"].endswith("one cluster alone determines it")
-    assert "; not known where one cluster alone determines a coefficient" in repr(model)
+    assert "; not available where one cluster alone determines a coefficient" in repr(model)
 
 
 def test_errors_of_clusters_do_not_depend_on_collinear_columns():
@@ -381,7 +434,7 @@ def test_what_there_is_too_little_of_is_said():
     assert soft.cautions == ("intervals may be too narrow: 40.2 effective positives (below 50)",)
     few = logloss.fit(features, labels, cluster=np.arange(1_000) % 4)
     assert few.cautions == ("4 clusters (below 10): no interval can be trusted",)
-    assert "errors     clusters left out in turn (CV3 by cluster): 4 clusters; degrees of freedom " in repr(few)
+    assert "std. error jackknife over clusters (CV3 by cluster): 4 clusters; degrees of freedom " in repr(few)
 
 
 def test_clustered_errors_with_categories_weights_and_counts():
@@ -405,7 +458,7 @@ def test_clustered_errors_with_categories_weights_and_counts():
 def test_the_page_of_a_model_has_a_table_and_nothing_runs_on_it():
     frame = pd.DataFrame({"<script>alert(1)</script>": [0.0, 1.0, 2.0, 3.0]})
     page = logloss.fit(frame, [0, 1, 0, 1])._repr_html_()
-    assert page.startswith("<p>LogisticModel P(y_true = 1) from 1 column")
+    assert page.startswith("<p>LogisticModel: P(y_true = 1), 1 feature, 4 rows")
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert page.count("<tr>") == 3
@@ -416,23 +469,22 @@ def test_of_many_coefficients_the_text_shows_those_farthest_from_nothing():
     shop = np.repeat(np.arange(100), 30)
     labels = (rng.random(3_000) < np.where(shop == 17, 0.9, 0.4)).astype(int)
     text = repr(logloss.fit({"shop": shop}, labels, categories=["shop"], l2=1.0))
-    assert "shop = 17" in text
-    assert "… and 59 more coefficients nearer to 0: model.coefficients" in text
+    assert "shop: 17" in text
+    assert "… and 59 more, nearer to 0: model.coefficient_table" in text
     assert len(text.splitlines()) < 60
 
 
-def test_what_estimating_costs_stands_beside_the_certificate():
+def test_the_estimation_error_is_half_a_parameter_per_row():
     """p / (2n): simulated, the loss of the truth is as much below that of the fit on new rows as above it on its own."""
     features, labels, _ = drawn(16)
     model = logloss.fit(features, labels)
     assert model.estimation_error == pytest.approx(4 / 800)
-    assert "(estimation error about 5e-03)" in repr(model)
 
 
 def test_a_fit_that_stopped_far_from_its_optimum_has_no_errors():
     """They would be those of another point: from the first pass every z would be 0."""
     features, labels, _ = drawn(17)
-    with pytest.warns(logloss.ConvergenceWarning, match="stopped after 1 pass: "):
+    with pytest.warns(logloss.ConvergenceWarning, match="stopped at the limit of 1 pass: "):
         model = logloss.fit(features, labels, max_passes=1)
     assert (model.errors, model.out_of_sample) == (None, None)
-    assert "errors     not shown: the fit stopped too far from its optimum" in repr(model)
+    assert "std. error not available: the fit stopped too far from its optimum" in repr(model)

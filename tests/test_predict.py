@@ -564,3 +564,102 @@ def test_numbers_that_json_does_not_know_are_written_as_words():
     assert [number_of_json(json_number(value)) for value in values] == values
     assert json_number(math.nan) is None
     assert math.isnan(number_of_json(None))
+
+
+# --- missing values at prediction ----------------------------------------------------------------------------------------
+
+
+GAPS = {
+    "pandas": lambda: pd.DataFrame(
+        {"age": [30.0, np.nan, 50.0], "city": pd.Categorical(["Bern", "Chur", None]), "pay": [1.0, 2.0, 3.0]}
+    ),
+    "pandas objects": lambda: pd.DataFrame(
+        {"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1, 2, 3]}
+    ),
+    "pandas nullable": lambda: pd.DataFrame(
+        {
+            "age": pd.array([30.0, None, 50.0], dtype="Float64"),
+            "city": pd.array(["Bern", "Chur", pd.NA], dtype="string"),
+            "pay": pd.array([1, 2, 3], dtype="Int64"),
+        }
+    ),
+    "polars": lambda: pl.DataFrame({"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1.0, 2.0, 3.0]}),
+    "arrow": lambda: pa.table({"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1.0, 2.0, 3.0]}),
+    "dict": lambda: {"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1.0, 2.0, 3.0]},
+}
+
+
+def trained_on_gaps(missing):
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        {"age": rng.normal(40, 10, 200), "city": rng.choice(["Bern", "Chur"], 200), "pay": rng.normal(size=200)}
+    )
+    if missing != "error":
+        frame.loc[::7, "age"] = np.nan
+        frame.loc[::11, "city"] = None
+    return logloss.fit(frame, rng.integers(0, 2, 200), missing=missing)
+
+
+@pytest.mark.parametrize("kind", GAPS)
+def test_a_missing_value_at_prediction_is_what_it_was_in_training(kind):
+    table = GAPS[kind]()
+    indicator = trained_on_gaps("indicator").predict_proba(table)
+    assert np.isfinite(indicator).all()
+    drop = trained_on_gaps("drop")
+    with pytest.warns(UserWarning, match=r'no prediction \(NaN\) for 1 row in which "(age|city)" is missing'):
+        proba = drop.predict_proba(table)
+    assert np.isnan(proba).tolist() == [False, True, True]
+    whole = {"age": [30.0], "city": ["Bern"], "pay": [1.0]}
+    assert proba[0] == drop.predict_proba(whole)[0]
+    error = trained_on_gaps("error")
+    with pytest.raises(logloss.DataError) as caught:
+        error.predict_proba(table)
+    message = str(caught.value)
+    assert message.startswith('column "age" must hold a value; row 1 has none.')
+    for way_out in ("fill it", 'missing="drop"', 'missing="indicator"'):
+        assert way_out in message
+    assert np.isnan(error.predict_proba(table, missing="drop")).tolist() == [False, True, True]
+
+
+def test_a_gap_without_a_coefficient_names_its_column_and_its_row_also_of_a_matrix():
+    """Not the row within its block, and not of the matrix: of the column that training never missed."""
+    rng = np.random.default_rng(9)
+    rows = rng.normal(size=(300, 2))
+    rows[::5, 0] = np.nan
+    model = logloss.fit(rows, rng.integers(0, 2, 300), missing="indicator")
+    new = np.array([[1.0, 2.0], [np.nan, 2.0], [1.0, np.nan]])
+    with pytest.raises(logloss.DataError, match='column "x1" must hold a value; row 2 has none'):
+        model.predict_proba(new)
+    assert np.isnan(model.predict_proba(new, missing="drop")).tolist() == [False, False, True]
+    many = np.zeros((140_000, 2))
+    many[135_000, 1] = np.nan
+    with pytest.raises(logloss.DataError, match="row 135,000 has none"):
+        model.predict_proba(many)
+
+
+def test_none_in_lists_of_numbers_is_a_missing_value_and_text_is_named():
+    rng = np.random.default_rng(10)
+    model = logloss.fit(rng.normal(size=(100, 2)), rng.integers(0, 2, 100))
+    with pytest.raises(logloss.DataError, match='column "x1" must hold a value; row 0 has none'):
+        model.predict_proba([[1.0, None], [2.0, 3.0]])
+    assert np.isnan(model.predict_proba([[1.0, None], [2.0, 3.0]], missing="drop")).tolist() == [True, False]
+    with pytest.raises(logloss.DataError, match='column 1 holds "Bern" in row 1. Categories need columns with names'):
+        model.predict_proba([[1.0, 2.0], [2.0, "Bern"]])
+    with pytest.raises(logloss.DataError, match='the model reads the columns "age", "city", "pay" by name'):
+        trained_on_gaps("error").predict_proba([[30.0, "Bern", 1.0]])
+    with pytest.raises(logloss.DataError, match='`missing` must be "error" or "drop" at prediction; got "indicator"'):
+        model.predict_proba([[1.0, 2.0]], missing="indicator")
+
+
+def test_a_model_measures_rows_with_gaps_as_it_was_fitted(tmp_path):
+    model, table = trained_on_gaps("drop"), GAPS["pandas"]()
+    assert model.measure(table, [0, 1, 1]).n_rows == 1
+    assert model.measure(table, [0, 1, 1]).n_dropped == 2
+    assert model.measure(table.assign(y=[0, 1, 1]), "y").n_dropped == 2
+    with pytest.raises(logloss.DataError, match='column "age" must hold a value'):
+        model.measure(table, [0, 1, 1], missing="error")
+    model.save(tmp_path / "model.json")
+    again = logloss.load(tmp_path / "model.json")
+    assert again.missing == "drop"
+    with pytest.warns(UserWarning, match="no prediction"):
+        assert np.isnan(again.predict_proba(table)).tolist() == [False, True, True]

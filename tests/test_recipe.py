@@ -83,7 +83,7 @@ def test_a_column_that_turns_from_numbers_to_text_is_text_in_every_block(tmp_pat
     frame = pd.DataFrame({"zone": zone, "y": rng.integers(0, 2, 2_000)})
     frame.to_csv(tmp_path / "rows.csv", index=False)
     model = logloss.fit(str(tmp_path / "rows.csv"), "y")
-    assert list(model.coefficients) == ["zone = 2", "zone = 3", "zone = A"]
+    assert list(model.coefficients) == ["zone: 2", "zone: 3", "zone: A"]
     assert list(model.coefficients.values()) == pytest.approx(
         list(logloss.fit(frame, "y").coefficients.values()), abs=1e-12
     )
@@ -135,7 +135,7 @@ def test_a_named_index_is_found_by_its_name(form, tmp_path):
     frame.to_parquet(tmp_path / "rows.parquet")
     rows = {"frame": frame, "arrow": pa.Table.from_pandas(frame), "parquet": str(tmp_path / "rows.parquet")}[form]
     model = logloss.fit(rows, "label", features=["age", "key"], l2=1.0)
-    assert list(model.coefficients) == ["age", *(f"key = k{k}" for k in range(1, 7))]
+    assert list(model.coefficients) == ["age", *(f"key: k{k}" for k in range(1, 7))]
     groups = model.measure(rows, "label", by="key").groups.to_dict()
     assert sorted(groups["key"]) == [f"k{k}" for k in range(7)]
     assert model.predict_proba(rows) == pytest.approx(model.predict_proba(frame.reset_index()), abs=1e-14)
@@ -224,20 +224,20 @@ def coded_people():
 
 def test_declared_categories_are_categories_in_their_order_whatever_their_values(tmp_path):
     frame = coded_people()
-    names = ["code = 20", "code = 10", "grade = high", "smokes = False"]
+    names = ["code: 20", "code: 10", "grade: high", "smokes: False"]
     model = logloss.fit(frame, "label")
     assert list(model.coefficients) == names
-    assert model.design.references["code = 10"] == "30"
+    assert model.design.references["code: 10"] == "30"
     series = {name: frame[name] for name in frame}
     for rows in (frame, pa.Table.from_pandas(frame), series, frame.sample(frac=1, random_state=0)):
         assert list(logloss.fit(rows, "label").coefficients) == names
     assert list(logloss.fit(frame[["code", "grade", "smokes"]], frame.label).coefficients) == names
-    assert logloss.fit(frame, "label", reference={"code": 10}).design.references["code = 30"] == "10"
+    assert logloss.fit(frame, "label", reference={"code": 10}).design.references["code: 30"] == "10"
 
 
 def test_text_of_an_enum_stands_in_its_order():
     frame = pl.DataFrame(people()).with_columns(pl.col("city").cast(pl.Enum(["Genf", "Basel", "Chur", "Bern"])))
-    assert list(logloss.fit(frame, "label", features=["city"]).coefficients) == ["city = Chur", "city = Bern"]
+    assert list(logloss.fit(frame, "label", features=["city"]).coefficients) == ["city: Chur", "city: Bern"]
 
 
 def test_a_parquet_file_keeps_declared_categories(tmp_path):
@@ -245,7 +245,7 @@ def test_a_parquet_file_keeps_declared_categories(tmp_path):
     frame = coded_people()
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=64)
     model = logloss.fit(str(tmp_path / "rows.parquet"), "label")
-    assert list(model.coefficients) == ["code = 20", "code = 30", "grade = high", "smokes = True"]
+    assert list(model.coefficients) == ["code: 20", "code: 30", "grade: high", "smokes: True"]
     assert model.notes == (
         "levels in ascending order, as Parquet keeps no declared order of numbers and bools: code, smokes",
     )
@@ -268,8 +268,8 @@ def test_intervals_and_dates_that_are_categories_are_known_by_their_text():
     frame["bin"] = pd.cut(frame.age, [0, 30, 50, 100])
     frame["week"] = pd.Categorical(pd.to_datetime(np.where(frame.new, "2026-01-05", "2026-01-12")))
     names = list(logloss.fit(frame, "label", features=["bin", "week"]).coefficients)
-    assert names[:2] == ["bin = (30, 50]", "bin = (50, 100]"]
-    assert names[2].startswith("week = 2026-01-12 00:00:00")
+    assert names[:2] == ["bin: (30, 50]", "bin: (50, 100]"]
+    assert names[2].startswith("week: 2026-01-12 00:00:00")
 
 
 def test_categories_in_other_roles_are_their_values():
@@ -369,8 +369,8 @@ def test_an_offset_without_curvature_at_the_start_is_fitted(offset):
 
 
 def test_coefficients_that_would_have_one_name_are_refused():
-    table = {"g": ["a", "b", "a", "b"], "g = b": [1.0, 2.0, 3.0, 5.0]}
-    with pytest.raises(logloss.DataError, match='two coefficients would be called "g = b"'):
+    table = {"g": ["a", "b", "a", "b"], "g: b": [1.0, 2.0, 3.0, 5.0]}
+    with pytest.raises(logloss.DataError, match='two coefficients would be called "g: b"'):
         logloss.fit(table, [0, 1, 1, 0])
     model = logloss.fit({"intercept": [1.0, 2.0, 3.0, 5.0]}, [0, 1, 1, 0])
     with pytest.raises(logloss.DataError, match='a column is called "intercept"'):

@@ -243,12 +243,12 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     labels = (rng.random(300) < 1 / (1 + np.exp(-x))).astype(int)
     model = logloss.fit({"x": x, "y": labels}, "y")
     text = " ".join(read(model.to_html()).text)
-    assert f"The model predicts y = 1 from 1 column: it costs {model.log_loss:.4f} nats" in text
-    assert f"about {model.out_of_sample.log_loss:.4f} on new ones" in text
-    assert "it is proved that no other is better by more than" in text
+    assert f"Log loss {model.log_loss:.4f} nats per row" in text
+    assert f"{model.out_of_sample.log_loss:.4f} leave-one-out; the baseline, always predicting the base rate" in text
+    assert "The optimum is certified: the log loss is at most" in text
     assert "Intervals may be too narrow: 300 rows (below 500)." in text
     apart = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
-    assert "No finite coefficients are best: x can tell rows apart" in " ".join(read(apart.to_html()).text)
+    assert "The classes are separated by x: the loss falls as long as" in " ".join(read(apart.to_html()).text)
 
 
 @pytest.mark.parametrize("name", HARD)

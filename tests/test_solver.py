@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
 from logloss.training.evaluation import PassHistory, lbfgs_step, with_pair
@@ -93,3 +94,49 @@ def test_exact_equations_are_solved_exactly():
     assert [sum(a * b for a, b in zip(row, solution, strict=True)) for row in rows] == [0, 0, 0]
     left = [j for j in range(4) if j not in equations.rows]
     assert [float(solution[j]) for j in left] == pytest.approx([float(wanted[j]) for j in left], abs=1e-6)
+
+
+def table_with_an_outlier(size, n_columns, n_rows, seed):
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(0, 7, size=(n_rows, n_columns)).astype(float)
+    labels = (rng.random(n_rows) < 0.5).astype(int)
+    labels[:2] = 0, 1
+    numbers[rng.integers(n_rows), 0] = size
+    return numbers, labels
+
+
+@pytest.mark.filterwarnings("ignore::logloss.SeparationWarning")
+@pytest.mark.parametrize("l2", [0.0, 1e-3, 1.0])
+@pytest.mark.parametrize("n_columns", [1, 3])
+@pytest.mark.parametrize("size", [1e4, -1e6, 1e8, -1e12, 1e15, -1e15])
+def test_an_outlier_of_either_class_leaves_a_certificate(size, n_columns, l2):
+    """Or the proof that classes are separated. Beside it the loss has a wall on one side and a tail on the other."""
+    for n_rows, seed in ((8, SEED), (8, SEED + 1), (40, SEED)):
+        numbers, labels = table_with_an_outlier(size, n_columns, n_rows, seed)
+        for own in (labels, 1 - labels):
+            model = logloss.fit(numbers, own, l2=l2, leave_one_out=False)
+            assert model.certificate.nats_per_row < 1e-12
+
+
+def test_two_outliers_in_whose_tail_newtons_steps_seem_to_have_arrived():
+    """Each step changes their log-odds by 1 and is expected to gain 1e-17, where far along it 0.04 nats are gained.
+
+    The minimum is that of Newton's method at 120 digits.
+    """
+    x0 = [1e7, 940.0, -7e-5, 7e-5, -5e-5, 7e-5, 7e-5, -7e-5]
+    x1 = [-3e-5, 6e-6, 1.1e-4, 1.7e-4, 3e-5, 5e-6, 1e13, 8e-5]
+    model = logloss.fit(np.column_stack([x0, x1]), [0, 1, 0, 1, 1, 1, 0, 0], leave_one_out=False)
+    assert model.certificate.nats_per_row < 1e-15
+    assert model.log_loss == pytest.approx(0.43599921615441489444, rel=1e-15)
+
+
+def test_a_fit_that_float64_cannot_resolve_says_so_and_not_that_more_passes_help():
+    """At its minimum the rows at b = 1 and b = 3 have log-odds of 680,000: their losses are 0 in float64."""
+    numbers = {"a": [4.0, 6.0, -1e7, 5.0, 1.0, 2.0], "b": [2.0, 2.0, 1.0, 3.0, 2.0, 2.0]}
+    with pytest.warns(logloss.ConvergenceWarning, match="no step lowers the loss any more in float64") as caught:
+        model = logloss.fit(numbers, [0, 1, 0, 0, 1, 0], leave_one_out=False)
+    message = str(caught[0].message)
+    assert "Raise `max_passes`" not in message
+    assert '"a": few values are many thousand times as large as is usual in the column' in message
+    assert len(model.passes) < 100
+    assert "optimum    not certified" in repr(model)

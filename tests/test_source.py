@@ -149,7 +149,7 @@ def test_a_matrix_is_walked_without_a_copy():
 
 
 def test_features_must_be_numbers():
-    assert "`X` must be numbers of shape (n_rows, n_features)" in refused(
+    assert '`X` must hold numbers; column 0 holds "a" in row 0' in refused(
         lambda: bind([1, 0], RowOptions(), features=[["a"], ["b"]])
     )
 

@@ -1,4 +1,4 @@
-"""A map from a score to a better probability: what it says of each score, 0 and 1 included."""
+"""A map from a score to a calibrated probability, of scores of 0 and 1, too; no map decreases, not even by a rounding."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class ScoreMap:
     log-odds of the score in the middle of each pool, in ascending order, and the probability there; in between it is
     interpolated, beyond the ends it is constant.
     at_zero, at_one: the log-odds that p = 0 and p = 1 become where either was seen (else None: the limit of the map).
-    lowest, highest: the finite log-odds that were seen: beyond them nothing falls below `at_zero` or rises above
-    `at_one`, so that the map never decreases.
+    Nothing falls below `at_zero` or rises above `at_one`. lowest, highest: the finite log-odds that were seen.
     """
 
     method: str
@@ -62,20 +61,25 @@ class ScoreMap:
         if self.method in (IDENTITY, MIXTURE):
             return score
         if self.method == ISOTONIC:
-            proba = np.interp(score, self.knots, self.values)
-            becomes = logit(proba)
+            becomes = logit(self._interpolated(score))
         else:
             # A slope of 2 takes the largest log-odds to infinity, which is what they mean.
             with np.errstate(over="ignore"):
                 becomes = self.line.log_odds(log_one, log_zero)
-        for limit, seen, bound in ((self.at_zero, self.lowest, -1), (self.at_one, self.highest, 1)):
-            if limit is None:
-                continue
-            beyond = score < seen if bound < 0 else score > seen
-            clamped = np.maximum(becomes, limit) if bound < 0 else np.minimum(becomes, limit)
-            becomes = np.where(beyond, clamped, becomes)
-            becomes = np.where(bound * score >= AS_GOOD_AS_INFINITE, limit, becomes)
+        # No score that was seen lies beyond the limits but by rounding, and then it must not either.
+        if self.at_zero is not None:
+            becomes = np.where(score <= -AS_GOOD_AS_INFINITE, self.at_zero, np.maximum(becomes, self.at_zero))
+        if self.at_one is not None:
+            becomes = np.where(score >= AS_GOOD_AS_INFINITE, self.at_one, np.minimum(becomes, self.at_one))
         return becomes
+
+    def _interpolated(self, score: Array) -> Array:
+        """The probabilities of an isotonic map at some log-odds: on lines between its knots."""
+        proba = np.interp(score, self.knots, self.values)
+        # The end of a line may come out one rounding above where the next one begins.
+        last = len(self.knots) - 1
+        above = np.minimum(np.searchsorted(self.knots, score, side="right"), last)
+        return np.minimum(proba, np.asarray(self.values)[above])
 
     def probabilities(self, log_one: Array, log_zero: Array) -> Array:
         """The probabilities that scores become."""
@@ -83,13 +87,14 @@ class ScoreMap:
             return expit(self.log_odds(log_one, log_zero))
         score = log_one + log_zero
         # Not by way of log-odds and back: values of blocks come out to the bit.
-        proba = np.interp(score, self.knots, self.values)
-        for limit, is_there in (
-            (self.at_zero, score <= -AS_GOOD_AS_INFINITE),
-            (self.at_one, score >= AS_GOOD_AS_INFINITE),
+        proba = self._interpolated(score)
+        for limit, is_there, nearest, extreme in (
+            (self.at_zero, score <= -AS_GOOD_AS_INFINITE, self.values[0], min),
+            (self.at_one, score >= AS_GOOD_AS_INFINITE, self.values[-1], max),
         ):
             if limit is not None and is_there.any():
-                proba[is_there] = expit(limit)
+                # By way of log-odds and back the value may come out on the other side of the nearest one.
+                proba[is_there] = nearest if limit == logit(nearest) else extreme(expit(limit), nearest)
         return proba
 
 

@@ -90,7 +90,9 @@ def fit(
 @click.option("--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept.")
 @click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
 @click.option(
-    "--missing", type=click.Choice(["error", "drop"]), default="error", help="drop: such rows get no prediction."
+    "--missing",
+    type=click.Choice(["error", "drop"]),
+    help="Rows in which a feature is missing; drop: they get no prediction. As in training if left out.",
 )
 @rows("no_header")
 @output("OUT", "A .parquet or .csv file, or - for CSV on stdout.", required=True)
@@ -103,7 +105,7 @@ def predict(
     calibration: str | None,
     negatives_kept: float,
     keep: str | None,
-    missing: str,
+    missing: str | None,
     no_header: bool,
 ) -> None:
     """Predict the rows of files with a model: a column y_proba of P(1)."""
@@ -120,12 +122,12 @@ def predict(
     from logloss.files.load import load_as
     from logloss.files.storage import replacing
     from logloss.training.model import LogisticModel
-    from logloss.training.predict import ScoredSource, mapping_of, write_predictions
+    from logloss.training.predict import ScoredSource, mapping_of, notes_on_lacking, write_predictions
 
     predictor = load_as(LogisticModel, model).predictor
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
-    scored = ScoredSource(table, predictor, missing)
+    scored = ScoredSource(table, predictor, predictor.answer_to(missing))
     with ExitStack() as stack:
         progress = stack.enter_context(outputs.bar(table))
         if path == "-":
@@ -140,4 +142,4 @@ def predict(
         if negatives_kept != 1:
             to_stderr(f"corrected: training kept {negatives_kept:g} of the negatives")
         outputs.say_time(f"{n_rows:,} rows predicted")
-        say_notes(scored.notes)
+        say_notes((*scored.notes, *notes_on_lacking(scored.lacking)))

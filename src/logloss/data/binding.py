@@ -16,7 +16,7 @@ from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, unknown_co
 from logloss.data.source import ColumnSource, MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
 from logloss.data.values import Value, is_label
 from logloss.errors import DataError
-from logloss.text import listed, printable
+from logloss.text import listed, printable, value_text
 
 # The column that a matrix of features is.
 MATRIX = "X"
@@ -253,11 +253,28 @@ def features_matrix(features: ArrayLike) -> Array:
     matrix = np.asarray(features)
     if matrix.ndim == 1:
         matrix = matrix[:, None]
+    if matrix.ndim == 2 and matrix.dtype.kind in "OUS":
+        matrix = _numbers_of_objects(np.array(features, dtype=object).reshape(matrix.shape))
     if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
         raise DataError(
             f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}."
         )
     return matrix
+
+
+def _numbers_of_objects(matrix: Array) -> Array:
+    """Numbers in an array of objects, None as NaN; text is refused, with its column and row."""
+    numbers = np.empty(matrix.shape)
+    for j in range(matrix.shape[1]):
+        column = as_column(matrix[:, j], f"column {j} of X").as_values()
+        if column.categories is not None:
+            row, value = next((row, value) for row, value in enumerate(matrix[:, j]) if isinstance(value, str))
+            raise DataError(
+                f"`X` must hold numbers; column {j} holds {value_text(value)} in row {row}. Categories need columns "
+                "with names: pass a frame, or a dict with a list of values for each column."
+            )
+        numbers[:, j] = column.values if column.missing is None else np.where(column.missing, np.nan, column.values)
+    return numbers
 
 
 def feature_columns(features: Any) -> dict[str, Column]:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from logloss.data.checks.feature_values import checked_features
+from logloss.data.checks.feature_values import checked_features, refuse_missing_in_matrix
 from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
 from logloss.errors import DataError
@@ -191,11 +191,7 @@ class Design:
         columns = checked_features(rows, roles, frozenset(lacking))
         for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers) and column.is_matrix and term.may_lack and not may_lack:
-                bad = np.argwhere(np.isnan(column.values[:, ~np.array(term.lacks)]))
-                if len(bad):
-                    raise DataError(
-                        f"`X` must hold a value where training found one in each row; row {bad[0, 0]} lacks."
-                    )
+                refuse_missing_in_matrix(rows, roles, term.column, ~np.array(term.lacks))
         return columns
 
     def coded(self, columns: Sequence[Column]) -> Coded:

@@ -81,8 +81,8 @@ class Category:
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         """A name for each level, that of the reference included."""
-        # `sex = Male`, `city is missing`.
-        ends = (" is missing" if level is None else f" = {level}" for level in self.levels)
+        # `sex: Male`, `city is missing`.
+        ends = (" is missing" if level is None else f": {level}" for level in self.levels)
         return tuple(f"{self.column}{end}" for end in ends)
 
 

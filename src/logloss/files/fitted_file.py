@@ -30,6 +30,7 @@ NEAR = 1e-12
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
 # Kinds of errors of clusters, and ways to leave rows out.
 OF_CLUSTERS = (CV3, CV3_OF_SHARES)
+WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
 
 
@@ -196,6 +197,7 @@ RULES = {
     ),
     LogisticModel: (
         Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
+        Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
         Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
         Rule("n_dependent", lambda m: m.n_dependent <= len(m.coefficients) + 1, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),

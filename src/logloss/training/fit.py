@@ -28,7 +28,7 @@ from logloss.data.source import Source
 from logloss.data.values import Value
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
 from logloss.inference.cautions import caution_of
-from logloss.text import counted, listed, printable, significant, value_text
+from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.leave_one_out import out_of_sample_of
@@ -291,6 +291,7 @@ def fitted_model(
         n_positive=learned.n_positive,
         out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and wants_out_of_sample else None,
         n_dropped=learned.columns.n_dropped,
+        missing=problem.roles.missing,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
     )
@@ -336,16 +337,16 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
     if not optimum.rank.is_sure:
         names = [f'"{printable(name)}"' for name in collinear(optimum)]
         reasons.append(
-            f"{listed(names)} depend on each other but for their last digits, so no bound is proved. Leave one of "
-            "them out, or use their difference instead."
+            f"{listed(names)} are linearly dependent except in their last digits, so no bound is proved. Leave one of "
+            "them out, or use their difference instead"
         )
     if optimum.separating is not None and optimum.separating.is_open and not optimum.directions:
-        reasons.append("whether the labels are separated could not be decided, so no bound is proved")
-    wide = optimum.problem.design.names_of_outliers
+        reasons.append("whether the classes are separated could not be decided, so no bound is proved")
+    wide = [f'"{printable(name)}"' for name in optimum.problem.design.names_of_outliers]
     if wide:
         reasons.append(
-            f"{listed([printable(name) for name in wide])}: few values are many thousand times as large as "
-            "is usual in the column. If they are codes, mark them as missing."
+            f"{listed(wide)}: few values are many thousand times as large as is usual in "
+            "the column, too large for float64. Mark codes as missing, or take logarithms"
         )
     return tuple(reasons)
 
@@ -366,15 +367,23 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             stacklevel=4,
         )
     elif now.bound > problem.tolerance * problem.sum_weight:
-        n_passes = counted(len(optimum.passes), "pass", "passes")
-        within = f"certified within {now.bound / problem.sum_weight:.1g} nats per row of the best"
-        gain = now.decrement / problem.sum_weight
-        is_worthwhile = gain > problem.tolerance
-        hope = f"the next step alone is expected to gain {gain:.1g} nats per row" if is_worthwhile else ""
-        got = within if now.is_proven else f"not certified: {hope or 'no bound is proved'}"
-        warnings.warn(
-            f"stopped after {n_passes}: {got}; asked for was {problem.tolerance:.1g}. "
-            "Raise `max_passes`, or look at `model.passes` and `model.notes`.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=4)
+
+
+def _why_not_certified(optimum: Optimum) -> str:
+    """Why the passes ended before the certificate was within the tolerance, and what to do."""
+    problem, now = optimum.problem, optimum.evaluation
+    n_passes = counted(len(optimum.passes), "pass", "passes")
+    got = f"it is certified to be at most {now.bound / problem.sum_weight:.1g} nats per row above the minimum"
+    if not now.is_proven:
+        got = "no bound on its distance from the minimum is certified"
+    gain = now.decrement / problem.sum_weight
+    if gain > problem.tolerance:
+        got += f", and the next step is expected to lower it by {gain:.1g}"
+    why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
+    then = "" if now.is_proven else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
+    if optimum.has_reached_limit:
+        why = f"the fit stopped at the limit of {n_passes}"
+        then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
+    then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
+    return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"

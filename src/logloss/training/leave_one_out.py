@@ -182,9 +182,9 @@ def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequen
 
     rows = KeptRows.of(pieces, optimum.problem.design)
     at = optimum.evaluation.coefficients
-    logits, is_significant = _settled(rows, optimum.problem.penalty, at, inverse)
+    logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse)
     infinite = []
-    for i in np.flatnonzero(~is_significant).tolist():
+    for i in np.flatnonzero(~has_converged).tolist():
         rate = _rate_without(learned, rows, i)
         has_both = ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE
         refit = refit_without(optimum.problem, at, *rows.places[i], rate) if has_both else None
@@ -249,7 +249,7 @@ def _filled(values: Array | None, n_rows: int, usual: float) -> Array:
     return np.full(n_rows, usual) if values is None else np.asarray(values, dtype=np.float64)
 
 
-def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
+def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
     """(The log-odds of each row under the fit to the others, whether that fit has settled); inverse: of the Hessian.
 
     Column i of `points` holds the coefficients without row i. Its steps take the Hessian of all rows less what row i
@@ -262,7 +262,7 @@ def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> t
     curve = weights / (2.0 + 2.0 * np.cosh(np.minimum(np.abs(base), LARGEST_LOGIT)))
     reached = inverse @ vectors.T
     left = 1.0 - curve * np.einsum("ij,ji->i", vectors, reached)
-    is_significant = np.zeros(len(labels), dtype=bool)
+    has_converged = np.zeros(len(labels), dtype=bool)
     rows = np.flatnonzero(left > LEAST_LEFT)
     before = np.full(len(labels), np.inf)
     for _ in range(MOST_STEPS):
@@ -278,11 +278,11 @@ def _settled(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> t
         steps += reached[:, rows] * own
         decrements = 0.5 * np.einsum("ij,ij->j", slopes, steps)
         points[:, rows] = mine - steps
-        is_significant[rows[decrements <= SETTLED * len(labels)]] = True
+        has_converged[rows[decrements <= SETTLED * len(labels)]] = True
         # Whatever does not shrink any more needs a matrix of its own.
         is_going = (decrements > SETTLED * len(labels)) & (decrements < SHRINKING * before[rows])
         before[rows] = decrements
         rows = rows[is_going]
         if not len(rows):
             break
-    return np.einsum("ij,ji->i", vectors, points) + offsets, is_significant
+    return np.einsum("ij,ji->i", vectors, points) + offsets, has_converged

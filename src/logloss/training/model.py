@@ -18,6 +18,7 @@ import numpy as np
 from logloss.answers.answer import Answer, render
 from logloss.answers.estimate import expit, log_expit
 from logloss.answers.figures import jsonable, put
+from logloss.answers.small_table import SmallTable
 from logloss.data.design import Design
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array
@@ -78,6 +79,8 @@ class LogisticModel(Answer):
         where it was not asked for.
     n_dropped : int
         Rows left out by missing="drop".
+    missing : {"error", "drop", "indicator"}
+        What was done with rows in which a feature is missing, and is done at prediction.
     offset : str
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
@@ -114,6 +117,7 @@ class LogisticModel(Answer):
     offset: str = ""
     out_of_sample: OutOfSample | None = None
     n_dropped: int = 0
+    missing: str = "error"
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
@@ -147,19 +151,54 @@ class LogisticModel(Answer):
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
 
     @property
+    def coefficient_table(self) -> SmallTable:
+        """The intercept and the coefficients, one row each, as a regression table has them.
+
+        name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
+        that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
+        95% interval of the coefficient; reference: of a level, the one it is compared with. nan where there is no
+        standard error, as under a penalty.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
+        >>> model.coefficient_table["name"], round(model.coefficient_table[1]["p_value"], 4)
+        (['intercept', 'x'], 0.2633)
+        """
+        references = self.design.references
+        rows = [self._row("intercept", self.intercept, None)]
+        rows += [self._row(name, value, name) for name, value in self.coefficients.items()]
+        for row in rows[1:]:
+            row["reference"] = references.get(row["name"], "")
+        return SmallTable({key: [row[key] for row in rows] for key in rows[0]})
+
+    def _row(self, label: str, value: float, name: str | None) -> dict[str, Any]:
+        """A row of that table; name: None of the intercept."""
+        error = statistic = p_value = reach = math.nan
+        if self.errors is not None:
+            error = self.errors.intercept if name is None else self.errors.coefficients[name]
+            statistic = value / error if error > 0 else math.nan
+            p_value, reach = self.errors.p_value(value, name), self.errors.margin(name)
+        figures = {"name": label, "coefficient": value, "std_error": error, "statistic": statistic, "p_value": p_value}
+        return figures | {"low": value - reach, "high": value + reach, "reference": ""}
+
+    @property
     def predictor(self) -> Predictor:
         """The recipe with its coefficients, as rows are predicted by it."""
         directions = () if self.separation is None else self.separation.directions
-        return Predictor(self.design, self.values, directions, self.has_offset, self.offset)
+        return Predictor(self.design, self.values, directions, self.has_offset, self.offset, self.missing)
 
-    def predict_logit(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_logit(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of the positive class for each row of X, shape (n_rows,).
 
         X: a table that has the columns of training, in any order, among others: a frame, an Arrow table, a dict, or the
         path of Parquet or CSV files; a column that is not there is refused by its name. Only an array, whose columns
         have no names, goes by position, and must have as many columns as training; so must a table, where the model
         itself was fitted on an array. offset: of each row, where training had one that is no column of X. Levels that
-        training did not see are taken for average ones, with a warning.
+        training did not see are treated as average ones, with a warning. missing: what becomes of rows in which a
+        feature is missing for which the model has no coefficient of its own: "error", or "drop", which gives them NaN;
+        if left out, "drop", with a warning, where the model was fitted so, else "error".
 
         Examples
         --------
@@ -167,10 +206,12 @@ class LogisticModel(Answer):
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        return self.predictor.logits(X, offset)
+        return self.predictor.logits(X, offset, missing)
 
-    def predict_proba(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
+
+        X, offset, missing: as in `predict_logit`.
 
         Examples
         --------
@@ -178,10 +219,12 @@ class LogisticModel(Answer):
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
         [0.5]
         """
-        return expit(self.predict_logit(X, offset=offset))
+        return expit(self.predict_logit(X, offset=offset, missing=missing))
 
-    def predict_log_proba(self, X: Any, *, offset: Any = None) -> Array:
+    def predict_log_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
         """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.
+
+        X, offset, missing: as in `predict_logit`.
 
         Examples
         --------
@@ -190,7 +233,7 @@ class LogisticModel(Answer):
         >>> model.predict_log_proba([1.5]).round(4).tolist()
         [[-0.6931, -0.6931]]
         """
-        logits = self.predict_logit(X, offset=offset)
+        logits = self.predict_logit(X, offset=offset, missing=missing)
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
@@ -211,10 +254,11 @@ class LogisticModel(Answer):
         return self.predictor.contributions(X)
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
-        """Measure the model on rows: what `logloss.measure` says of its predictions, whose options it takes.
+        """Measure the model on rows: `logloss.measure` of its predictions, whose options it takes.
 
-        X, y_true: arrays, or a table and the name of its column of labels. A table in files is walked once, block by
-        block. With missing="drop" rows that lack a feature are left out and counted.
+        X, y_true: arrays, or a table and the name of its column of labels. A table in files is read once, block by
+        block. With missing="drop", the default of a model that was fitted so, rows in which a feature is missing are
+        left out and counted.
 
         Examples
         --------
@@ -226,17 +270,19 @@ class LogisticModel(Answer):
         from logloss.measurement import measure
         from logloss.onepass.engines import placed
 
+        missing = self.predictor.answer_to(options.get("missing"))
+        options["missing"] = missing
         if not isinstance(y_true, str):
             warn_of_order({"`X`": X, "`y_true`": y_true, **{f"`{name}`": value for name, value in options.items()}})
-            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            logits = self.predictor.logits(X, offset, missing)
             return measure(y_true, y_logit=logits, **options)
         if offset is not None and not isinstance(offset, str):
-            logits = self.predictor.logits(X, offset, options.get("missing", "error"))
+            logits = self.predictor.logits(X, offset, missing)
             return measure(X, y_true=y_true, y_logit=logits, **options)
         predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
         requested = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
         with placed(X, requested) as table:
-            scored = ScoredSource(as_source(table, header=requested.header), predictor, options.get("missing", "error"))
+            scored = ScoredSource(as_source(table, header=requested.header), predictor, missing)
             return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
 
     def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
@@ -272,8 +318,12 @@ class LogisticModel(Answer):
             figures["errors_kind"] = self.errors.kind
             put(figures, "intercept_error", self.errors.intercept, ALONE if self.errors.cluster else DEPENDENT)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
+            own = self.errors.p_value(self.intercept)
+            put(figures, "intercept_p_value", own, ALONE if self.errors.cluster else DEPENDENT)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
+            p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
+            figures["coefficient_p_values"] = jsonable(p_values)
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters

@@ -1,4 +1,4 @@
-"""The course of one fit: where it begins, its passes, and what separates the classes where these stall."""
+"""One fit from its start to its end: where it begins, its passes, and what separates the classes where these stall."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logloss.training.evaluation import Evaluation, PassHistory, Rank
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
-from logloss.training.solver import best_point, is_significant, line_search, solve
+from logloss.training.solver import best_point, has_converged, line_search, solve
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
@@ -46,7 +46,9 @@ ENOUGH_CURVATURE = 12.5
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where the passes ended: the last of them, and what separates the classes (None where nobody looked).
+    """Where the passes ended: the last of them, and what separates the classes (None where that was not looked for).
+
+    has_reached_limit: whether `max_passes` ended them; otherwise they have converged, or no step lowers the objective.
 
     Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
     all rows, or of these where no pass went before.
@@ -57,6 +59,7 @@ class Optimum:
     rank: Rank
     passes: tuple[Pass, ...]
     separating: SeparatingDirections | None
+    has_reached_limit: bool = False
 
     @property
     def directions(self) -> tuple[Array, ...]:
@@ -166,10 +169,13 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         separating = find_directions(problem, state.evaluation.coefficients)
         if separating.directions:
             return _on_face(problem, separating, state.evaluation.coefficients, state.history, max_passes)
-    if state.n_passes < max_passes and not is_significant(problem, state.evaluation):
+    if state.n_passes < max_passes and not has_converged(problem, state.evaluation):
         history = replace(state.history, is_separation_checked=True)
         state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
-    return Optimum(problem, state.evaluation, state.history.known_rank, state.history.passes, separating)
+    has_reached_limit = state.n_passes >= max_passes
+    return Optimum(
+        problem, state.evaluation, state.history.known_rank, state.history.passes, separating, has_reached_limit
+    )
 
 
 def _is_easily_separated(problem: Problem) -> bool:

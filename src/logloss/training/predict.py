@@ -1,4 +1,4 @@
-"""What a trained recipe says of rows: log-odds of arrays and frames, and of a source while it is walked."""
+"""Predictions of a trained recipe: log-odds of arrays and frames, and of the rows of a source as they are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_inde
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
-from logloss.text import count, counted, listed, printable
+from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.separation import at_infinity
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Predictor:
     """A recipe with its coefficients on numbers less their centre, and what is needed to apply it.
 
     directions: along which the coefficients are infinite. has_offset: whether rows must have one; offset: its column.
+    missing: what training did with rows in which a feature is missing.
     """
 
     design: Design
@@ -47,6 +48,15 @@ class Predictor:
     directions: tuple[Array, ...] = ()
     has_offset: bool = False
     offset: str = ""
+    missing: str = "error"
+
+    def answer_to(self, missing: str | None) -> str:
+        """What is done with rows in which a feature is missing: as asked, else as in training; "error" or "drop"."""
+        if missing is None:
+            return "drop" if self.missing == "drop" else "error"
+        if missing not in ("error", "drop"):
+            raise DataError(f'`missing` must be "error" or "drop" at prediction; got {value_text(missing)}.')
+        return missing
 
     @property
     def is_of_matrix(self) -> bool:
@@ -58,8 +68,11 @@ class Predictor:
         """The columns of a table that it reads."""
         return tuple(dict.fromkeys((*self.design.read, *([self.offset] if self.offset else []))))
 
-    def logits(self, X: Any, offset: Any = None, missing: str = "error") -> Array:
-        """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN for rows that lack a feature."""
+    def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
+        """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN where a feature is missing.
+
+        missing: where it is left out, a warning says how many.
+        """
         if isinstance(offset, str):
             return replace(self, has_offset=True, offset=offset).logits(X, None, missing)
         if offset is None:
@@ -71,14 +84,14 @@ class Predictor:
             raise DataError(f"`offset` has {count(len(added))} rows and `X` has {count(len(logits))}.")
         return logits + added
 
-    def _of_source(self, source: Source, missing: str) -> Array:
+    def _of_source(self, source: Source, missing: str | None) -> Array:
         """Of each row of a source, in its order."""
         from logloss.onepass.run import rows_in_order
 
-        scored = ScoredSource(source, self, missing)
+        scored = ScoredSource(source, self, self.answer_to(missing))
         logits = [np.zeros(0)]
         rows_in_order(scored.parts((LOGIT,)), lambda rows: logits.append(rows.columns[LOGIT].values))
-        for note in notes_on(scored.strange):
+        for note in (*notes_on(scored.strange), *(notes_on_lacking(scored.lacking) if missing is None else ())):
             warnings.warn(note, UserWarning, stacklevel=5)
         return np.concatenate(logits)
 
@@ -128,7 +141,10 @@ class Predictor:
         if isinstance(own, str) and not self.is_nameless and read != (own,):
             raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
         if self.design.categories:
-            raise DataError(f"`X` must have the columns {listed(list(self.design.columns))} by name.")
+            raise DataError(
+                f"the model reads {_quoted(self.design.columns)} by name, and `X` has no names of columns. Pass a "
+                "frame, or a dict with a list of values for each column."
+            )
         matrix = features_matrix(as_column(X, "X").as_values().values if is_declared(X) else X)
         if matrix.shape[1] != len(read):
             raise DataError(f"`X` must have {counted(len(read), 'column')}, as in training; it has {matrix.shape[1]}.")
@@ -190,16 +206,21 @@ class Predictor:
             holds = "dates" if column.is_date else "text"
             raise DataError(f'column "{printable(name)}" must hold numbers, as in training; it holds {holds}.')
 
-    def lacking(self, found: Mapping[str, Column]) -> Array | None:
-        """Rows in which something is missing for which there is no coefficient; None if no row."""
-        lacking: Array | None = None
+    def lacking(self, found: Mapping[str, Column]) -> dict[str, Array]:
+        """Rows in which a value is missing for which there is no coefficient, by its column."""
+        lacking: dict[str, Array] = {}
         for term in self.design.terms:
             column = found[term.column]
-            if term.may_lack or column.is_matrix:
-                continue
-            own = missing_of(column)
-            if own is not None:
-                lacking = own if lacking is None else lacking | own
+            if column.is_matrix:
+                # Only numbers are read from a matrix.
+                lacks = getattr(term, "lacks", ()) or (False,) * len(column.names)
+                own_columns = {
+                    name: np.isnan(column.values[:, j]) for j, name in enumerate(column.names) if not lacks[j]
+                }
+            else:
+                own = None if term.may_lack else missing_of(column)
+                own_columns = {} if own is None else {term.column: own}
+            lacking |= {name: own for name, own in own_columns.items() if own.any()}
         return lacking
 
     def without_missing(self, strange: Mapping[str, int], found: Mapping[str, Column]) -> dict[str, int]:
@@ -276,8 +297,16 @@ def notes_on(strange: Mapping[str, int]) -> list[str]:
     """A sentence about each category with levels that training did not see."""
     return [
         f'"{printable(name)}" has levels that training did not see, in {counted(n_strange, "row")}; they are '
-        "taken for average ones."
+        "treated as average ones."
         for name, n_strange in strange.items()
+    ]
+
+
+def notes_on_lacking(lacking: Mapping[str, int]) -> list[str]:
+    """A sentence about each column in which a value is missing for which there is no coefficient."""
+    return [
+        f'no prediction (NaN) for {counted(n_lacking, "row")} in which "{printable(name)}" is missing.'
+        for name, n_lacking in lacking.items()
     ]
 
 
@@ -292,6 +321,7 @@ class ScoredPart:
     logit: str = LOGIT
     written: frozenset[str] = frozenset()
     strange: dict[str, int] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
 
     @property
@@ -304,18 +334,20 @@ class ScoredPart:
         predictor = self.predictor
         for rows in self.part.rows():
             found = predictor.found(self._read(rows.columns))
-            lacking = predictor.lacking(found) if self.missing == "drop" else None
+            lacking = predictor.lacking(found) if self.missing == "drop" else {}
             table = predictor.checked(found, rows.first_row, rows.place, self.missing)
             strange: dict[str, int] = {}
             logits = predictor.of_columns(table, rows.n_rows, strange)
             if predictor.offset:
                 logits = logits + self._offset(rows)
-            if lacking is not None:
-                logits = np.where(lacking, np.nan, logits)
+            if lacking:
+                logits = np.where(np.logical_or.reduce(list(lacking.values())), np.nan, logits)
                 strange = predictor.without_missing(strange, found)
+            n_lacking = {name: int(np.count_nonzero(own)) for name, own in lacking.items()}
             with self.lock:
-                for name, n_strange in strange.items():
-                    self.strange[name] = self.strange.get(name, 0) + n_strange
+                for total, own in ((self.strange, strange), (self.lacking, n_lacking)):
+                    for name, n_rows in own.items():
+                        total[name] = total.get(name, 0) + n_rows
             columns = {name: rows.columns[name] for name in self.columns}
             yield Rows(columns | {self.logit: Column(logits)}, rows.first_row, rows.place)
 
@@ -347,8 +379,10 @@ class ScoredSource(SourceAround):
                 "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "
                 "each row, or the name of a column."
             )
-        # How many rows have levels that training did not see; filled while it is walked, by several threads.
+        # How many rows have levels that training did not see, and lack a value without a coefficient, by column; filled
+        # by several threads while it is read.
         self.strange: dict[str, int] = {}
+        self.lacking: dict[str, int] = {}
         self.written: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -375,7 +409,17 @@ class ScoredSource(SourceAround):
         own = tuple(name for name in columns if name != self.logit)
         parts = self.read(own, texts)
         return [
-            ScoredPart(part, self.predictor, own, self.missing, self.logit, self.written, self.strange, self._lock)
+            ScoredPart(
+                part,
+                self.predictor,
+                own,
+                self.missing,
+                self.logit,
+                self.written,
+                self.strange,
+                self.lacking,
+                self._lock,
+            )
             for part in parts
         ]
 

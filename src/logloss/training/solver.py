@@ -19,10 +19,10 @@ from logloss.training.evaluation import Evaluation, PassHistory, evaluate, facto
 from logloss.training.problem import Problem
 
 # Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
-SETTLED_DECREMENT = 1e-28
+CONVERGED_DECREMENT = 1e-28
 # Where Hessians are saved it is enough that no coefficient is off by more than about 1e-5 of its standard error: by
 # Cauchy and Schwarz none is by more than √(2 · decrement), the decrement in nats, summed.
-SETTLED_DECREMENT_OF_EXPENSIVE = 1e-10
+CONVERGED_DECREMENT_OF_EXPENSIVE = 1e-10
 # A pass with an old Hessian must leave less than this share of the decrement, or the next one forms a new Hessian.
 SLOW_DECREASE = 0.01
 # Without an optimum the loss of a separated row falls by e in each of Newton's steps: passes in a row that leave such a
@@ -32,8 +32,19 @@ MOST_SLOW_PASSES, SLOW_SHARES = 3, (0.25, 0.5)
 
 # Lengths of a step that are tried, in units of it.
 LENGTHS = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
-# Beside a row that is far away the loss has walls that no curvature foretells: lengths that stop short of one.
-LENGTHS_BEFORE_WALLS = (*LENGTHS, *(1.5 * 2.0**-k for k in range(1, 9)), *(2.0**-k for k in range(9, 64)))
+# A row that is far away makes a wall in the loss that no curvature predicts, and on its other side a tail in which
+# Newton's steps change its log-odds by 1: lengths that stop short of the one and that leave the other.
+LENGTHS_WITH_WALLS = (
+    *(2.0**k for k in range(3, 64)),
+    *LENGTHS,
+    *(1.5 * 2.0**-k for k in range(1, 9)),
+    *(2.0**-k for k in range(9, 64)),
+)
+# Of passes in a row that were as slow as in such a tail, one in so many searches along the step; and how many times the
+# gain that a full step is expected to bring another length must bring there.
+SLOW_PASSES_EACH, FAR_GAIN = 3, 4.0
+# Between the best of these and its neighbours so many are tried at a time.
+N_BETWEEN = 62
 # Newton's steps with so many times the largest diagonal seen so far added to the Hessian (Moré 1978); of a Hessian of
 # more rows than MOST_DAMPED every fourth, as each is a factorisation.
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
@@ -62,7 +73,7 @@ class SolverState:
 
 
 def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> SolverState:
-    """Passes until the bound is as small as asked and the digits of the coefficients have settled."""
+    """Passes until the bound is within the tolerance and the coefficients have converged to their last digits."""
     last_pass = len(history.passes) + max_passes
     if problem.face and start.any():
         start, history = _shortest(problem, start, history)
@@ -72,7 +83,7 @@ def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int)
     while (
         state.n_passes < last_pass
         and not state.is_stopped
-        and not is_significant(problem, state.evaluation)
+        and not has_converged(problem, state.evaluation)
         and not _suspects_separation(problem, state)
     ):
         state = _step(problem, state, last_pass)
@@ -87,25 +98,19 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
     full_step = before.coefficients + before.step
     skips_full_step = state.skips_full_step
     after: Evaluation | None = None
+    is_in_tail = state.n_slow_passes % SLOW_PASSES_EACH == SLOW_PASSES_EACH - 1
+    if is_in_tail and has_walls(problem) and len(history.passes) < last_pass - 1:
+        history, skips_full_step = _leaves_tail(problem, before, history)
     if not skips_full_step:
         after, history = evaluate(problem, history, full_step, before, wants_hessian=wants_hessian)
     # NaN, of a step that leaves the numbers, is worse.
     if (after is None or not after.objective <= most) and len(history.passes) < last_pass:
-        trial = line_search(
-            problem,
-            before.coefficients,
-            before.step,
-            before.gradient,
-            before.factor,
-            history.largest_diagonal,
-            problem.penalty,
-        )
-        history = history.with_pass(problem, trial.coefficients, trial.total_loss)
+        trial, history = _searched(problem, before, history, last_pass)
         skips_full_step = not np.array_equal(trial.coefficients, full_step)
         if not trial.objective <= most or len(history.passes) >= last_pass:
             return replace(state, history=history, is_stopped=True)
         after, history = evaluate(problem, history, trial.coefficients, before)
-    if after is None or not after.objective <= most:
+    if after is None or not after.objective <= most or _loses_the_bound(problem, before, after):
         return replace(state, history=history, is_stopped=True)
     low, high = SLOW_SHARES
     is_slow_pass = low < after.decrement / before.decrement < high if before.decrement else False
@@ -117,10 +122,54 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
         n_slow_passes=state.n_slow_passes + 1 if is_slow_pass else 0,
     )
     # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
-    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and after.decrement > before.decrement / 4
+    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring.
+    left = SLOW_SHARES[1] if has_walls(problem) else SLOW_SHARES[0]
+    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and after.decrement > left * before.decrement
     if is_stirring and (after.is_fresh or not wants_hessian):
         return _last_digits(problem, state, last_pass)
     return state
+
+
+def _searched(
+    problem: Problem, before: Evaluation, history: PassHistory, last_pass: int
+) -> tuple[TrialPoint, PassHistory]:
+    """The best point of a line search, and the passes with those that it took.
+
+    Before a wall it is narrowed down as long as that lowers the objective: the lengths of one pass come to a wall by
+    half of what is left of the way at best, and one row at 10¹⁵ would take fifty of them.
+    """
+    at, step = before.coefficients, before.step
+    trial = line_search(problem, at, step, before.gradient, before.factor, history.largest_diagonal, problem.penalty)
+    history = history.with_pass(problem, trial.coefficients, trial.total_loss)
+    if not has_walls(problem) or trial.index >= len(LENGTHS_WITH_WALLS):
+        return trial, history
+    # Along a line the objective is convex: its minimum lies between the neighbours of the best point.
+    lengths, best = np.array(sorted((0.0, *LENGTHS_WITH_WALLS))), LENGTHS_WITH_WALLS[trial.index]
+    while len(history.passes) < last_pass:
+        low, high = (lengths[lengths < best][-1], lengths[lengths > best][:1].max(initial=best))
+        lengths = np.unique(np.concatenate([np.linspace(low, high, N_BETWEEN), [best]]))
+        nearer = best_point(problem, at + lengths[:, None] * step, problem.penalty)
+        history = history.with_pass(problem, nearer.coefficients, nearer.total_loss)
+        if not nearer.objective < trial.objective - 4 * ROUNDING * abs(trial.objective) or not nearer.index:
+            break
+        trial, best = nearer, lengths[nearer.index]
+    return trial, history
+
+
+def _leaves_tail(problem: Problem, before: Evaluation, history: PassHistory) -> tuple[PassHistory, bool]:
+    """Whether another length of a step gains far more than the full one is expected to."""
+    steps = np.array(LENGTHS_WITH_WALLS)[:, None] * before.step
+    trial = best_point(problem, before.coefficients + steps, problem.penalty)
+    history = history.with_pass(problem, trial.coefficients, trial.total_loss)
+    gain = before.objective - trial.objective
+    return history, gain > FAR_GAIN * before.decrement and gain > 4 * ROUNDING * abs(before.objective)
+
+
+def _loses_the_bound(problem: Problem, before: Evaluation, after: Evaluation) -> bool:
+    """Whether a step from a certified point gains nothing that the objective shows, and is certified no more."""
+    most = problem.tolerance * problem.sum_weight
+    gains = after.objective < before.objective - 4 * ROUNDING * abs(before.objective)
+    return before.bound <= most and not after.bound <= most and after.is_fresh and not gains
 
 
 def _last_digits(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
@@ -158,18 +207,20 @@ def _suspects_separation(problem: Problem, state: SolverState) -> bool:
     return state.n_slow_passes >= MOST_SLOW_PASSES and not is_excluded
 
 
-def is_significant(problem: Problem, now: Evaluation) -> bool:
+def has_converged(problem: Problem, now: Evaluation) -> bool:
     """Whether the answer is certified and its digits are all there."""
     if not now.bound <= problem.tolerance * problem.sum_weight:
         return False
-    of_cheap = SETTLED_DECREMENT * problem.sum_weight
-    return now.decrement <= (SETTLED_DECREMENT_OF_EXPENSIVE if problem.saves_hessians else of_cheap)
+    of_cheap = CONVERGED_DECREMENT * problem.sum_weight
+    return now.decrement <= (CONVERGED_DECREMENT_OF_EXPENSIVE if problem.saves_hessians else of_cheap)
 
 
 @dataclass(frozen=True, slots=True)
 class TrialPoint:
-    """The best of several points that one pass tried, and the loss there, without and with the penalty."""
+    """The best of several points that one pass tried, its number among them, and the loss there, without and with the
+    penalty."""
 
+    index: int
     coefficients: Array
     total_loss: float
     objective: float
@@ -180,7 +231,12 @@ def best_point(problem: Problem, points: Array, penalty: Array, blocks: Sequence
     losses = problem.losses(points, blocks)
     objectives = losses + 0.5 * (points**2 @ penalty)
     best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
-    return TrialPoint(points[best], float(losses[best]), float(objectives[best]))
+    return TrialPoint(best, points[best], float(losses[best]), float(objectives[best]))
+
+
+def has_walls(problem: Problem) -> bool:
+    """Whether rows may lie so far away that no curvature tells of them: outliers, and offsets."""
+    return problem.design.has_outliers or problem.roles.offset is not None
 
 
 def line_search(
@@ -194,9 +250,7 @@ def line_search(
     blocks: Sequence[Block] = (),
 ) -> TrialPoint:
     """The best point along a step and among damped ones; gradient, factor: at the point, in the free coefficients."""
-    # Far rows, and offsets, leave no curvature where the passes begin.
-    has_walls = problem.design.has_outliers or problem.roles.offset is not None
-    steps = [length * step for length in (LENGTHS_BEFORE_WALLS if has_walls else LENGTHS)]
+    steps = [length * step for length in (LENGTHS_WITH_WALLS if has_walls(problem) else LENGTHS)]
     for damping in DAMPINGS[:: 1 if len(problem.free) <= MOST_DAMPED else 4]:
         damped = factor.damped(gradient, damping * largest_diagonal)
         if damped is not None:

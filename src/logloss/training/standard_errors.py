@@ -67,11 +67,36 @@ class Errors:
     n_clusters: int = 0
     effective_clusters: float = 0.0
 
+    @property
+    def statistic(self) -> str:
+        """The distribution of the Wald statistics, coefficient over standard error: "z" (normal) or "t" (Student's)."""
+        return "z" if self.kind == INFORMATION else "t"
+
     def margin(self, name: str | None = None) -> float:
-        """Half the width of the 95 % interval of a coefficient; of the intercept where none is named."""
-        error = self.intercept if name is None else self.coefficients[name]
-        degrees = self.intercept_degrees if name is None else self.degrees[name]
+        """Half the width of the 95% interval of a coefficient; of the intercept where none is named."""
+        error, degrees = self._of(name)
         return error * student_quantile(degrees)
+
+    def p_value(self, value: float, name: str | None = None) -> float:
+        """Two-sided p-value of the Wald test that a coefficient is 0, in [0, 1]; of the intercept where none is named.
+
+        value: the coefficient. It is below 0.05 where the 95% interval excludes 0; nan without a standard error.
+        """
+        error, degrees = self._of(name)
+        if not error > 0:
+            return math.nan
+        if math.isinf(degrees):
+            return math.erfc(abs(value / error) / math.sqrt(2))
+        from scipy.special import stdtr
+
+        # As few degrees as the interval takes: 1 at least.
+        return 2 * float(stdtr(max(degrees, 1.0), -abs(value / error)))
+
+    def _of(self, name: str | None) -> tuple[float, float]:
+        """(Standard error, degrees of freedom) of a coefficient."""
+        return (
+            (self.intercept, self.intercept_degrees) if name is None else (self.coefficients[name], self.degrees[name])
+        )
 
 
 def errors_at(optimum: Optimum, *, is_robust: bool, effective_rows: float) -> Errors | None:

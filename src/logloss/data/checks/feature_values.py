@@ -6,8 +6,14 @@ import numpy as np
 
 from logloss.data.checks.missing_values import fail_missing, lacking_rows
 from logloss.data.checks.reading import Check, read_only
-from logloss.data.rows import Column, Roles, Rows
+from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.errors import DataError
+
+# What to do where a value is missing that training always had.
+NO_COEFFICIENT = (
+    'The model was fitted without missing values in this column: fill it, pass missing="drop" to give such rows no '
+    'prediction, or train with missing="indicator" on rows with such gaps.'
+)
 
 
 def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tuple[Column, ...]:
@@ -16,8 +22,19 @@ def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tupl
     for name in roles.features:
         lacking = None if name in may_lack else lacking_rows(check, name)
         if lacking is not None:
-            fail_missing(check, name, lacking, "The model has no coefficient for what is missing there; fill it.")
+            fail_missing(check, name, lacking, NO_COEFFICIENT)
     return features_of(check)
+
+
+def refuse_missing_in_matrix(rows: Rows, roles: Roles, name: str, needed: Array) -> None:
+    """Refuse a matrix that holds nothing in a column that needs a value. needed: which columns do, bool."""
+    column = rows.columns[name]
+    is_lacking = np.isnan(column.values) & needed
+    if is_lacking.any():
+        own = column.names[int(np.argmax(is_lacking.any(axis=0)))]
+        values = column.values[:, column.names.index(own)]
+        check = Check(Rows({own: Column(values)}, rows.first_row, rows.place), roles)
+        fail_missing(check, own, np.isnan(values), NO_COEFFICIENT)
 
 
 def features_of(check: Check) -> tuple[Column, ...]:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from logloss.inference.cautions import effective
 from logloss.information import entropy
-from logloss.text import LONGEST_NAMED, columns, count, counted, fixed, listed, printable, printable_lines, significant
+from logloss.text import (
+    LONGEST_NAMED,
+    columns,
+    count,
+    counted,
+    fixed,
+    listed,
+    percent,
+    printable,
+    printable_lines,
+    significant,
+)
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
 
@@ -14,8 +26,11 @@ from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
 LARGEST_EXPONENT = 709.0
 # An odds ratio above is written by its power of ten.
 LARGEST_RATIO = 1e6
-# Of more coefficients than the first, so many are shown: those farthest from 0.
-MOST_SHOWN, SHOWN_OF_MANY = 60, 40
+# A p-value below is written as a bound.
+LEAST_P = 0.001
+# Of more coefficients than the first, so many are shown: those farthest from 0 in standard errors. On a page, and in
+# text.
+ON_PAGES, IN_TEXT = (300, 200), (60, 40)
 
 
 def text_of(model: LogisticModel) -> str:
@@ -27,83 +42,121 @@ def text_of(model: LogisticModel) -> str:
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
     penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
-    share = f"mean label {fixed(model.base_rate, 4)}"
+    share = f"base rate {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
-        share = f"{count(model.n_positive)} {printable(model.positive_value, LONGEST_NAMED) or 'positive'}"
-    clause = [
-        f"LogisticModel  P({printable(model.positive, LONGEST_NAMED)}) from {counted(len(model.design.read), 'column')}"
+        share = f"{count(model.n_positive)} positive"
+    clauses = [
+        f"LogisticModel: P({printable(model.positive, LONGEST_NAMED)})",
+        counted(len(model.design.read), "feature"),
+        f"{counted(model.n_rows, 'row')} ({share})",
     ]
-    clause.append(f"{counted(model.n_rows, 'row')}, {share}")
     if model.n_dropped:
-        clause.append(f"{counted(model.n_dropped, 'row')} left out: something missing")
-    return " · ".join([*clause, penalty])
+        clauses.append(f"{counted(model.n_dropped, 'row')} with a missing value dropped")
+    return ", ".join([*clauses, penalty])
 
 
-def shown_of(model: LogisticModel) -> list[str]:
+def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
     """The names of the coefficients that are shown, in the order of the model."""
+    most, chosen_of_many = limits
     names = list(model.coefficients)
-    if len(names) <= MOST_SHOWN:
+    if len(names) <= most:
         return names
     size = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
 
-    def far(name: str) -> float:
+    def distance(name: str) -> float:
         value = abs(model.coefficients[name])
         error = math.nan if model.errors is None else model.errors.coefficients[name]
         return value / error if error > 0 else value * size[name]
 
-    chosen = set(sorted(names, key=far, reverse=True)[:SHOWN_OF_MANY])
+    chosen = set(sorted(names, key=distance, reverse=True)[:chosen_of_many])
     return [name for name in names if name in chosen]
 
 
-def left_out(model: LogisticModel) -> list[str]:
+def left_out(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
-    n_left = len(model.coefficients) - len(shown_of(model))
-    return [f"… and {count(n_left)} more coefficients nearer to 0: model.coefficients"] if n_left else []
+    n_left = len(model.coefficients) - len(shown_of(model, limits))
+    return [f"… and {count(n_left)} more, nearer to 0: model.coefficient_table"] if n_left else []
 
 
 def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
     """The coefficients, with their errors where there are any, below the names of the columns; how these align."""
-    against = model.design.references
-    error = None if model.errors is None else model.errors.intercept
-    rows = [[*_row(model, "intercept", model.intercept, error, has_odds=False), ""]]
-    for name in shown_of(model):
-        error = None if model.errors is None else model.errors.coefficients[name]
-        clause = f"against {against[name]}" if name in against else ""
-        rows.append([*_row(model, name, model.coefficients[name], error, has_odds=True), clause])
-    names = ["", "coefficient", "odds ratio", ""]
-    if model.errors is not None:
-        statistic = "z" if model.errors.kind == INFORMATION else "t"
-        names = ["", "coefficient", "std. error", statistic, "odds ratio", "[95 %]", ""]
-    return [names, *rows], "l" + "r" * (len(names) - 3) + "ll"
+    shown = set(shown_of(model))
+    intercept, *table = model.coefficient_table
+    rows = [[*_cells(model, intercept, has_odds=False), ""]]
+    for row in table:
+        if row["name"] in shown:
+            rows.append([*_cells(model, row), f"vs {row['reference']}" if row["reference"] else ""])
+    names = [*_names(model), ""]
+    return [names, *rows], _align(names)
 
 
-def _row(model: LogisticModel, name: str, value: float, error: float | None, *, has_odds: bool) -> list[str]:
-    """One coefficient."""
+def rows_with_references(model: LogisticModel) -> tuple[list[list[str]], str]:
+    """The same for a page: of each category its reference level, too, in its place among the others."""
+    shown = set(shown_of(model, ON_PAGES))
+    intercept, *table = model.coefficient_table
+    of_name = {row["name"]: row for row in table}
+    rows = [_cells(model, intercept, has_odds=False)]
+    for term in model.design.terms:
+        reference = getattr(term, "reference", None)
+        names = term.coefficient_names
+        # A reference alone, without any of its levels, tells nothing.
+        has_levels = any(name in shown for name in names)
+        for place, name in enumerate(names):
+            if place == reference and has_levels:
+                label = f"{printable(name)} (reference)"
+                cells = dict.fromkeys(_names(model), "") | {"": label, "coefficient": "0", "odds ratio": "1"}
+                rows.append(list(cells.values()))
+            elif name in shown and place != reference:
+                rows.append(_cells(model, of_name[name]))
+    return [_names(model), *rows], _align(_names(model))
+
+
+def _names(model: LogisticModel) -> list[str]:
+    """The names of the columns."""
+    if model.errors is None:
+        return ["", "coefficient", "odds ratio"]
+    statistic = model.errors.statistic
+    return ["", "coefficient", "std. error", statistic, f"P>|{statistic}|", "odds ratio", "95% CI"]
+
+
+def _align(names: list[str]) -> str:
+    """How the columns align: the interval of the odds ratio, and the reference, to the left."""
+    return "".join("r" if name not in ("", "95% CI") else "l" for name in names)
+
+
+def _cells(model: LogisticModel, row: dict[str, Any], *, has_odds: bool = True) -> list[str]:
+    """One coefficient, under the names of the columns."""
+    name, value, error = printable(row["name"]), row["coefficient"], row["std_error"]
     odds = odds_ratio(value) if has_odds else ""
-    if error is None or model.errors is None:
-        return [printable(name), significant(value), odds]
+    if model.errors is None:
+        return [name, significant(value), odds]
     if not error > 0:
-        return [printable(name), significant(value), "not known", "", odds, ""]
-    reach = model.errors.margin(name) if has_odds else 0.0
-    between = f"[{odds_ratio(value - reach)}, {odds_ratio(value + reach)}]" if has_odds else ""
-    return [printable(name), significant(value), significant(error), fixed(value / error, 1), odds, between]
+        return [name, significant(value), "not available", "", "", odds, ""]
+    between = f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}" if has_odds else ""
+    tested = [fixed(row["statistic"], 1), p_value(row["p_value"])]
+    return [name, significant(value), significant(error), *tested, odds, between]
+
+
+def p_value(value: float) -> str:
+    """A p-value as regression tables write it: `0.031`, `<0.001`."""
+    return f"<{LEAST_P:g}" if value < LEAST_P else fixed(value, 3)
 
 
 def remarks_of(model: LogisticModel) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
-    lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model), _fit(model)]
+    lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
     if model.l2:
-        lines.append("errors     not shown: a penalty makes them wrong; l2=0 gives them")
+        lines.append("std. error not available: the penalty biases the coefficients; l2=0 has standard errors")
     elif model.separation is None:
         lines.append(
-            f"likelihood log L {significant(model.log_likelihood, 6)} · AIC {significant(model.aic, 6)} · "
+            f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
             f"BIC {significant(model.bic, 6)}"
         )
     lines += _errors(model)
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
-        lines.append(f"collinear  {named}: the shortest of many answers")
-    return [*lines, *(_note(note) for note in model.notes)]
+        lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
+    return [*lines, _optimum(model), *(_note(note) for note in model.notes)]
 
 
 def _note(note: str) -> str:
@@ -113,51 +166,51 @@ def _note(note: str) -> str:
 
 
 def _loss(model: LogisticModel) -> list[str]:
-    """What rows cost, these and new ones."""
-    alone, new = entropy(model.base_rate), model.out_of_sample
-    clause = [f"log loss   {fixed(model.log_loss, 4)} on these rows"]
-    more = []
+    """The log loss in sample and out of sample, beside that of the base rate."""
+    baseline, new = entropy(model.base_rate), model.out_of_sample
+    clause, more = f"log loss   {fixed(model.log_loss, 4)} in sample", []
     if new is not None:
-        how = {"refits": "leave-one-out", "steps": "leave-one-out"}.get(new.kind, "leave-one-out of a sample")
-        clause.append(f"{fixed(new.log_loss, 4)} on new rows ({how})")
+        how = "leave-one-out (of a random sample)" if new.kind == "sampled steps" else "leave-one-out"
+        clause += f", {fixed(new.log_loss, 4)} {how}"
         if new.n_infinite:
             which = "1 row" if new.n_infinite == 1 else f"any of {counted(new.n_infinite, 'row')}"
             first = f" ({'' if new.n_infinite == 1 else 'first: '}{new.first_infinite})" if new.first_infinite else ""
             more = [
-                f"new rows   inf: without {which}{first} the others are separated; "
-                f"{fixed(new.log_loss_where_finite, 4)} but for {'it' if new.n_infinite == 1 else 'them'}"
+                f"infinite   without {which}{first} the others are separated; leave-one-out "
+                f"{fixed(new.log_loss_where_finite, 4)} over the rest"
             ]
-    clause.append(f"base rate alone {fixed(alone, 4)}")
-    if alone > 0 and not model.has_offset:
-        clause.append(f"skill {fixed(100 * (1 - model.log_loss / alone), 1)} %")
-    return [" · ".join(clause), *more]
+    clauses = [clause, f"baseline {fixed(baseline, 4)}"]
+    if baseline > 0 and not model.has_offset:
+        clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
+    return ["; ".join(clauses), *more]
 
 
-def _fit(model: LogisticModel) -> str:
-    """Passes, certificate, separation."""
-    found = model.certificate
-    within = f"certified within {found.nats_per_row:.0e} nats per row of the best"
-    passes = counted(len(model.passes), "pass", "passes")
-    clause = f"fit        {passes}, {within if found.is_proven else 'not certified: no bound is proved'}"
+def _optimum(model: LogisticModel) -> str:
+    """Certificate, passes, separation."""
+    bound = model.certificate
+    of = "above the minimum" if model.separation is None else "above the infimum"
+    clauses = [
+        f"certified: at most {bound.nats_per_row:.0e} nats per row {of}" if bound.is_proven else "not certified",
+        counted(len(model.passes), "pass", "passes"),
+    ]
     if model.separation is not None:
-        named = listed([printable(name) for name in model.separation.columns]) or "intercept"
-        return f"{clause}; separated by {named}: shown is the limit"
-    if model.l2 == 0:
-        clause += f" (estimation error about {model.estimation_error:.0e})"
-        clause += "; not separated" if found.is_proven else ""
-    return clause
+        named = listed([printable(name) for name in model.separation.columns]) or "the intercept"
+        clauses.append(f"separated by {named}: no finite maximum-likelihood estimate, the limit is shown")
+    elif model.l2 == 0 and bound.is_proven:
+        clauses.append("not separated")
+    return f"optimum    {'; '.join(clauses)}"
 
 
 def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
         is_far = model.l2 == 0 and model.separation is None
-        return ["errors     not shown: the fit stopped too far from its optimum"] if is_far else []
+        return ["std. error not available: the fit stopped too far from its optimum"] if is_far else []
     if model.errors.kind == INFORMATION:
         return []
     if model.errors.kind == HC3:
         rows = effective(model.errors.intercept_degrees + 1, "rows")
-        return [f"errors     sandwich (HC3, {rows}): right for weighted rows, and if the model is not quite right"]
+        return [f"std. error sandwich (HC3, {rows}): valid for weighted rows, and if the model is misspecified"]
     of = listed([printable(name) for name in model.errors.cluster])
     clusters = counted(model.errors.n_clusters, "cluster")
     some = effective(model.errors.effective_clusters, "clusters")
@@ -165,11 +218,11 @@ def _errors(model: LogisticModel) -> list[str]:
         clusters += f", {some.split()[0]} effective"
     degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
-    how = "clusters left out in turn" + (", approximately" if model.errors.kind == CV3_OF_SHARES else "")
+    how = "jackknife over clusters" + (", approximate" if model.errors.kind == CV3_OF_SHARES else "")
     clause = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
     if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
-        clause += "; not known where one cluster alone determines a coefficient"
-    return [f"errors     {clause}"]
+        clause += "; not available where one cluster alone determines a coefficient"
+    return [f"std. error {clause}"]
 
 
 def odds_ratio(value: float) -> str:
