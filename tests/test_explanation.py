@@ -423,9 +423,10 @@ def test_ticks_are_round_and_written_apart():
 def test_an_explanation_is_an_answer_with_a_page_and_no_file():
     explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
     assert isinstance(explanation, Answer)
-    assert explanation._repr_html_() is None
-    for what, make in (("plot", explanation.plot), ("save", lambda: explanation.save("a"))):
-        with pytest.raises(
-            DataError, match=rf"no {what} is made of such an answer \(explanation\); it has: text, page"
-        ):
-            make()
+    shown = explanation._repr_html_()
+    assert '<td style="text-align:left">fitted curve, leave-one-out</td>' in shown
+    assert "<script" not in shown
+    with pytest.raises(DataError, match=r'no single figure: explanation\.to_html\("page\.html"\) writes all'):
+        explanation.plot()
+    with pytest.raises(DataError, match=r'kept as its page: .*explanation\.lesson\.measured\.save\("measurement'):
+        explanation.save("a")

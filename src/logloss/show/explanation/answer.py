@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from logloss.answers.answer import Answer
 from logloss.answers.figures import put
+from logloss.errors import DataError
 from logloss.show import page
 from logloss.show.explanation.groups_page import page_of_groups
 from logloss.show.explanation.kl_pictures import forecasts
@@ -96,6 +97,22 @@ def short_html(explanation: Explanation) -> str:
     """The same for notebooks, and how to write the page."""
     where = 'The page with its pictures: explanation.to_html("page.html")'
     return page.paragraph(_head(explanation)) + page.short_table(_rows(explanation), "lrr") + page.paragraph(where)
+
+
+def no_picture(*_: object) -> NoReturn:
+    """The pictures of an explanation are on its page only."""
+    raise DataError(
+        'an explanation has no single figure: explanation.to_html("page.html") writes all its pictures. Figures of the '
+        "predictions: logloss.measure(…).plot()."
+    )
+
+
+def no_file(*_: object) -> NoReturn:
+    """An explanation is its page, and made anew from what it explains."""
+    raise DataError(
+        'an explanation is kept as its page: explanation.to_html("page.html"). Its measurement can be saved: '
+        'explanation.lesson.measured.save("measurement.logloss").'
+    )
 
 
 def to_html(explanation: Explanation, path: str | os.PathLike[str] | None = None) -> str:
