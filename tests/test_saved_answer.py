@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -80,7 +82,7 @@ def test_a_saved_answer_can_be_saved_again_and_says_who_draws_it(tmp_path):
     found = logloss.load(tmp_path / "a.json")
     found.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
-    assert found._repr_html_().startswith("<pre>log loss")
+    assert re.match(r'<pre style="font-family:monospace[^>]*>log loss', found._repr_html_())
     assert len(found._repr_html_().split("\n")) == len(repr(found).split("\n"))
     for draws in (found.plot, found.to_html):
         with pytest.raises(DataError, match=r"run `logloss diff` again with --html or --plot, or logloss\.diff\(…\)"):

@@ -95,6 +95,12 @@ def test_parts_of_answers_print_in_one_plain_line():
     assert repr(folds).startswith("Folds: 5 folds")
 
 
+def test_a_drawing_prints_its_sentence_and_names_its_tables():
+    drawing = logloss.drawing(logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9]), "reliability")
+    assert repr(drawing).startswith(f"Drawing reliability: {drawing.title}. ")
+    assert f"Tables: pools ({len(drawing.table('pools'))} rows)" in repr(drawing)
+
+
 def test_a_sequential_analysis_prints_its_sequence_and_when_it_first_excluded_0():
     y = [1, 0] * 50
     forecasts = {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}

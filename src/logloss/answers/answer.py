@@ -48,14 +48,14 @@ class Answer:
             """Sentences about how the rows were read."""
 
     def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
-        """A figure of the answer, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
+        """A picture, drawn with matplotlib; its numbers are `logloss.drawing(answer, kind)`.
 
         Parameters
         ----------
         kind : str, optional
-            Which of its figures, as `logloss.drawing` lists them; the first one if left out.
+            Which of its pictures, as `logloss.drawing` lists them; the first one if left out.
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; a new figure, as wide as a journal column, if left out.
+            Where to draw; if left out, a figure of its own, as wide as a column of a journal.
 
         Returns
         -------
@@ -66,8 +66,8 @@ class Answer:
         --------
         >>> import logloss
         >>> m = logloss.measure([1, 0, 1, 1], [0.8, 0.4, 0.6, 0.9])
-        >>> type(m.plot("reliability")).__name__
-        'Axes'
+        >>> m.plot("reliability").get_xlabel()
+        'said: predicted probability'
         """
         axes: Axes = render(self.kind, "plot")(self, kind, ax)
         return axes

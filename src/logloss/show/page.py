@@ -196,7 +196,7 @@ def short_table(rows: Sequence[Sequence[str]], align: str, below: Sequence[str] 
         tag, aligned = "td" if row else "th", "left" if side == "l" else "right"
         return f'<{tag} style="text-align:{aligned}">{isolated(words, len(words))}</{tag}>'
 
-    return _table(rows, align, cell) + paragraphs(below)
+    return f'<div style="overflow-x:auto">{_table(rows, align, cell)}</div>' + paragraphs(below)
 
 
 def _table(
@@ -220,7 +220,8 @@ def _table(
 
 def short_text(answer: Answer) -> str:
     """The printed form of an answer for notebooks, its columns aligned."""
-    return "<pre>" + "\n".join(isolated(line, len(line)) for line in repr(answer).split("\n")) + "</pre>"
+    inside = "\n".join(isolated(line, len(line)) for line in repr(answer).split("\n"))
+    return f'<pre style="font-family:monospace;white-space:pre;overflow-x:auto">{inside}</pre>'
 
 
 def short_paragraphs(lines: Sequence[str]) -> str:
