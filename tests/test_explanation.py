@@ -376,7 +376,10 @@ def test_a_model_of_one_column_is_shown_as_it_is():
     x, y = [0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1]
     model = logloss.fit(x, y)
     explained = logloss.explain(x, y, model=model)
-    assert explained.to_dict()["coefficient"] == model.coefficients["x"]
+    assert explained.to_dict()["curve_slope"] == model.coefficients["x"]
+    assert explained.to_dict()["curve_intercept"] == model.intercept
+    line = logloss.measure(y, model.predict_proba(x)).to_dict()["intercept"]
+    assert explained.to_dict()["intercept"] == pytest.approx(line, rel=1e-9)
     shown = figures_of(explained.to_html())["The curve"].column("predicted probability of positive")
     assert shown == pytest.approx(model.predict_proba(x), abs=HALF)
 

@@ -105,7 +105,7 @@ def test_every_figure_of_the_text_is_on_the_page(run, here):  # noqa: F811
 
 
 def test_where_nothing_can_be_written_the_lesson_is_still_given(run, here, monkeypatch):  # noqa: F811
-    """Nobody asked for the default file, so it is no failure that it cannot be; a file that was named is."""
+    """The default file was not requested by name: that it cannot be written is no failure; for a named file it is."""
 
     def refuse(path, data):
         raise PermissionError(13, "Permission denied")
@@ -126,7 +126,7 @@ def test_the_page_is_opened_on_request(run, here, monkeypatch):  # noqa: F811
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
     assert run("demo", "--open")[2] == ""
     assert opened == [(here / "logloss-demo.html").as_uri()]
-    assert run("demo", "--open")[2] == "no browser was found. Open ./logloss-demo.html in one.\n"
+    assert run("demo", "--open")[2] == "no browser is available here. Open ./logloss-demo.html in one.\n"
 
 
 def test_own_points_get_the_same_page(run, here):  # noqa: F811

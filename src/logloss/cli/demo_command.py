@@ -22,15 +22,15 @@ PICTURES = "./logloss-demo.html"
 
 @click.command()
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-y", "--y-true", metavar="COL", help='Of FILE: column of labels, or a comparison: "stars >= 4".')
-@click.option("-x", "--feature", metavar="COL", help="Of FILE: the column of numbers.")
+@click.option("-y", "--y-true", metavar="COL", help='Column of labels in FILE, or a comparison: "stars >= 4".')
+@click.option("-x", "--feature", metavar="COL", help="Column of numbers in FILE.")
 @rows("pos_label")
 @click.option(
     "--l2", type=float, default=1.0, show_default=True, metavar="X", help="L2 penalty on the slope, as in `fit`."
 )
 @rows("no_header")
-@click.option("--html", metavar="PAGE", help=f"Where to write the pictures, instead of {PICTURES}.")
-@click.option("--open", "opens", is_flag=True, help="Open the pictures in the browser.")
+@click.option("--html", metavar="PAGE", help=f"File to write the page of pictures to, instead of {PICTURES}.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @everywhere
 @given_outputs
 def demo(
@@ -74,7 +74,7 @@ def demo(
         from pathlib import Path
 
         if not webbrowser.open(Path(os.path.abspath(written)).as_uri()):
-            to_stderr(f"no browser was found. Open {written} in one.")
+            to_stderr(f"no browser is available here. Open {written} in one.")
 
 
 def written_pictures(explanation: Explanation, path: str, *, is_requested: bool) -> str:

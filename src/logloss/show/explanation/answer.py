@@ -63,8 +63,9 @@ class Explanation(Answer):
         figures["n_isotonic_groups"] = len(lesson.groups)
         if isinstance(lesson, LessonOfPoints):
             last = lesson.frames[-1]
-            put(figures, "intercept", last.intercept)
-            put(figures, "coefficient", last.slope)
+            # "intercept" and "slope" are those of the calibration line of the measurement.
+            put(figures, "curve_intercept", last.intercept)
+            put(figures, "curve_slope", last.slope)
             put(figures, "certificate_nats_per_row", last.bound)
             put(figures, "log_loss_out_of_sample_nats", lesson.out_of_sample, "not requested")
             figures |= {"l2": lesson.model.l2, "n_passes": len(lesson.frames)}

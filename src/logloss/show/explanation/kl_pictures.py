@@ -120,7 +120,11 @@ def tangent(lesson: Lesson, forecast: ConstantForecast) -> Element:
     rate, least, mean = lesson.rate, lesson.entropy, forecast.cross_entropy
     side, anchor = inside_of(rate)
     marks = [
-        axes.frame(f"share of {cut(lesson.names.positive, 30)}", "mean loss (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1]),
+        axes.frame(
+            f"share of {cut(lesson.names.positive, 30)} {lesson.names.noun}s",
+            "mean loss (nats)",
+            x_ticks=[0, 0.25, 0.5, 0.75, 1],
+        ),
         axes.area(share_curve(), "own-pale"),
         axes.line(share_curve(), "own-line"),
         axes.span(*_within(forecast.if_negative, forecast.if_positive, top), "kl-line"),

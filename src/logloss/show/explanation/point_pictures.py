@@ -220,11 +220,11 @@ def inside_of(share: float) -> tuple[int, str]:
 def entropy_picture(lesson: Lesson, groups: tuple[Group, ...]) -> Element:
     """Entropy: 0 where all are of one class, most at half; the base rate and groups on it."""
     axes = Axes((0.0, 1.0), (0.0, 0.8), height=190.0)
-    title = f"share of {cut(lesson.names.positive, 30)}"
+    title = f"share of {cut(lesson.names.positive, 30)} {lesson.names.noun}s"
     rate, baseline = lesson.rate, lesson.entropy
     side, anchor = inside_of(rate)
     # Below the dot, or above it where there is no room for words below; lower where groups are shown.
-    down = -10.0 if baseline < 0.3 else 62.0 if groups else 18.0
+    down = -10.0 if baseline < 0.3 else 62.0 if groups else 36.0
     words = f"{short(rate)}: {fixed(baseline, 4)}"
     half = f"half and half: {fixed(NATS_PER_BIT, 4)} = one bit"
     marks = [

@@ -224,9 +224,7 @@ def _losses(lesson: LessonOfPoints) -> str:
     shown = page.figure(
         str(point_pictures.losses(lesson)), "The loss of each point, and the mean", caption, rows, align="rlrrr"
     )
-    return part(
-        "loss", "Loss: −log of the bar. Log loss: the mean loss", beside([paragraph(text), paragraph(why)], shown)
-    )
+    return part("loss", "From bars to the log loss", beside([paragraph(text), paragraph(why)], shown))
 
 
 def _two_curves(lesson: LessonOfPoints) -> str:

@@ -235,7 +235,7 @@ def decomposition_part(lesson: Lesson, opening: str) -> str:
         f"The entropy of the base rate, {fixed(uncertainty, digits)}, is called {term('uncertainty')}. The predictions "
         f"separate groups of different frequency, which lowers it by {fixed(discrimination, digits)}: "
         f"{term('discrimination')}, also called resolution. Miscalibration adds {fixed(miscalibration, digits)}. This "
-        f"is the {term('decomposition')} of the log loss: {fixed(uncertainty, digits)} uncertainty − "
+        f"is the {term('decomposition')} of the log loss (CORP): {fixed(uncertainty, digits)} uncertainty − "
         f"{fixed(discrimination, digits)} discrimination + {fixed(miscalibration, digits)} miscalibration = "
         f"{fixed(loss, digits)}."
     )
