@@ -1,6 +1,6 @@
 """Pages in a real browser: Debian's Chromium, without a network, as people and their machines see them.
 
-Skipped, and said at the end of the tests, where Chromium or Playwright is missing: apt-get install chromium.
+Skipped, and reported at the end of the tests, where Chromium or Playwright is missing: apt-get install chromium.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ TEXTS_APART = """rim => {
   for (const svg of document.querySelectorAll("svg")) {
     const frame = svg.getBoundingClientRect();
     const found = [...svg.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
-    for (const [said, box] of found)
+    for (const [words, box] of found)
       if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
-        wrong.push("outside: " + said);
+        wrong.push("outside: " + words);
     for (let i = 0; i < found.length; i++)
       for (let j = 0; j < i; j++) {
         const [a, p] = found[i], [b, q] = found[j];
@@ -88,7 +88,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, files):
-    """Open a page: nothing may be said on the console, fail, pop up or leave the machine."""
+    """Open a page: nothing may be written to the console, fail, pop up or leave the machine."""
     contexts, heard = [], []
 
     def open_page(name, *, width=1100, **options):
@@ -125,26 +125,30 @@ def assert_at_frame(page, moves, k):
     assert page.evaluate(read, [move[:2] for move in moves]) == [values[k] for _, _, values in moves]
 
 
-def test_the_slider_moves_what_is_said_and_kl_vanishes_at_the_truth(opened, files):
+def test_the_slider_moves_the_forecast_and_kl_is_0_at_the_base_rate(opened, files):
     page = opened("ten")
-    moves = moves_of(files["ten"].read_text(encoding="utf-8"))["say"]
-    sentences = next(values for id_, _, values in moves if id_.startswith("say-said"))
-    slider = page.get_by_role("slider", name="Say to all the same probability p of green")
+    moves = moves_of(files["ten"].read_text(encoding="utf-8"))["forecast"]
+    sentences = next(values for id_, _, values in moves if id_.startswith("forecast-text"))
+    slider = page.get_by_role("slider", name="Always predict the same probability p of green")
     first = int(slider.input_value())
     assert_at_frame(page, moves, first)
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert message(page, "say") == sentences[first + 1]
+    assert message(page, "forecast") == sentences[first + 1]
     assert_at_frame(page, moves, first + 1)
-    truth = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Saying 0.7 "))
-    slider.fill(str(truth))
-    assert message(page, "say") == "Saying 0.7 where 0.7 is true costs 0.6109 = 0.6109 entropy + 0.0000 KL."
+    base_rate = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Always predicting 0.7 "))
+    slider.fill(str(base_rate))
+    assert message(page, "forecast") == (
+        "Always predicting 0.7 (base rate 0.7): cross-entropy 0.6109 = 0.6109 entropy + 0.0000 KL divergence."
+    )
     assert slider.get_attribute("aria-valuetext") == "p = 0.7"
-    assert_at_frame(page, moves, truth)
-    half = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Saying 0.5 "))
+    assert_at_frame(page, moves, base_rate)
+    half = next(k for k, sentence in enumerate(sentences) if sentence.startswith("Always predicting 0.5 "))
     slider.fill(str(half))
     both, own = logloss.cross_entropy(0.7, 0.5), logloss.entropy(0.7)
-    assert f"costs {both:.6f} = {own:.6f} entropy + {both - own:.6f} KL." in message(page, "say")
+    assert f"cross-entropy {both:.6f} = {own:.6f} entropy + {both - own:.6f} KL divergence." in message(
+        page, "forecast"
+    )
 
 
 def test_training_is_replayed_pass_by_pass(opened, files):
@@ -156,7 +160,7 @@ def test_training_is_replayed_pass_by_pass(opened, files):
     page.keyboard.press("Home")
     for k, each in enumerate(model.passes):
         assert f"Pass {k + 1} of {len(model.passes)}" in message(page, "pass")
-        assert f"costs {each.log_loss:.4f} nats" in message(page, "pass")
+        assert f"log loss {each.log_loss:.4f} nats" in message(page, "pass")
         assert_at_frame(page, moves, k)
         page.keyboard.press("ArrowRight")
     page.clock.install()

@@ -257,9 +257,9 @@ def test_the_demo_prints_the_lesson_and_its_figures(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = run("demo")
     assert code == 0
-    assert "mean cost   0.3329   = the log loss" in out
+    assert "mean   0.3329   = log loss (binary cross-entropy), in nats" in out
     code, out, _ = run("demo", "--json")
-    assert json.loads(out)["leave_one_out_log_loss_nats"] == pytest.approx(0.4777, abs=5e-5)
+    assert json.loads(out)["log_loss_out_of_sample_nats"] == pytest.approx(0.4777, abs=5e-5)
 
 
 def shell(*words, **options):

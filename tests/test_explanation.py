@@ -1,4 +1,4 @@
-"""The page that explains: every number on it is computed again from the points on it, and every picture is measured."""
+"""The page that explains log loss: every number on it is computed again from its points, every picture is measured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recomputed:
 
     def __init__(self, page, figures):
         table = figures["The points"]
-        self.x, self.y = np.array(table.column("x")), np.array(table.column("counts as"))
+        self.x, self.y = np.array(table.column("x")), np.array(table.column("label"))
         self.l2 = float(re.search(r"l2 = ([\d.]*\d)", words_of(page))[1])
 
         def objective(at):
@@ -49,9 +49,9 @@ class Recomputed:
 
         self.intercept, self.slope = minimize(objective, [0, 0], tol=1e-12).x
         self.p = expit(self.intercept + self.slope * self.x)
-        self.given = np.where(self.y == 1, self.p, 1 - self.p)
-        self.costs = -np.log(self.given)
-        self.loss, self.rate = self.costs.mean(), self.y.mean()
+        self.of_observed = np.where(self.y == 1, self.p, 1 - self.p)
+        self.losses = -np.log(self.of_observed)
+        self.loss, self.rate = self.losses.mean(), self.y.mean()
         self.entropy = entropy(self.rate)
         recalibrated = IsotonicRegression().fit_transform(self.p, self.y)
         self.groups = [np.flatnonzero(recalibrated == share) for share in np.unique(recalibrated)]
@@ -59,7 +59,7 @@ class Recomputed:
         self.new = np.mean([self.without(k) for k in range(len(self.x))])
 
     def without(self, k):
-        """The cost of a point under the curve of the others."""
+        """The loss of a point under the curve of the others."""
         kept = np.arange(len(self.x)) != k
 
         def objective(at):
@@ -89,44 +89,44 @@ def divergence(q, p):
 
 def test_the_points_are_those_of_the_page_s_curve(figures, again):
     """Half a unit of the last digit, and what a minimiser that stops at 1e-12 leaves: less than 1e-5."""
-    assert figures["The curve"].column("probability of green") == pytest.approx(again.p, abs=HALF + 1e-5)
-    bars = figures["The probability of what happened"]
-    assert bars.column("probability of what it is") == pytest.approx(again.given, abs=HALF + 1e-5)
+    assert figures["The curve"].column("predicted probability of green") == pytest.approx(again.p, abs=HALF + 1e-5)
+    bars = figures["Probability of the observed class"]
+    assert bars.column("of the observed class") == pytest.approx(again.of_observed, abs=HALF + 1e-5)
 
 
-def test_costs_and_their_mean(figures, again):
-    table = figures["What each costs, and the mean"]
-    expected = [*again.costs, again.loss]
-    assert table.column("cost (nats)") == pytest.approx(expected, abs=HALF + 1e-5)
-    assert table.column("cost (bits)") == pytest.approx(np.array(expected) / math.log(2), abs=HALF + 1e-5)
+def test_losses_and_their_mean(figures, again):
+    table = figures["The loss of each point, and the mean"]
+    expected = [*again.losses, again.loss]
+    assert table.column("loss (nats)") == pytest.approx(expected, abs=HALF + 1e-5)
+    assert table.column("loss (bits)") == pytest.approx(np.array(expected) / math.log(2), abs=HALF + 1e-5)
 
 
 def test_tables_of_formulas(figures, again):
-    curves = figures["Every possible cost"]
-    p = np.array(curves.column("p given to green"))
-    assert curves.column("cost if green (nats)") == pytest.approx(-np.log(p), abs=HALF)
-    assert curves.column("cost if red (nats)") == pytest.approx(-np.log1p(-p), abs=HALF)
-    shares = figures["Entropy, for every share"]
+    curves = figures["Every possible loss"]
+    p = np.array(curves.column("predicted p of green"))
+    assert curves.column("loss if green (nats)") == pytest.approx(-np.log(p), abs=HALF)
+    assert curves.column("loss if red (nats)") == pytest.approx(-np.log1p(-p), abs=HALF)
+    shares = figures["Entropy of every event rate"]
     q = np.array(shares.column("share of green"))
     assert shares.column("entropy (nats)") == pytest.approx(entropy(q), abs=HALF)
     assert shares.column("entropy (bits)") == pytest.approx(entropy(q) / math.log(2), abs=HALF)
-    blocks = figures["Two blocks, levelled into one column"]
-    p = np.array(blocks.column("p said to all"))
+    blocks = figures["Loss by class, and as one column"]
+    p = np.array(blocks.column("p"))
     assert blocks.column("cross-entropy") == pytest.approx(cross_entropy(again.rate, p), abs=HALF / 100)
     assert blocks.column("KL") == pytest.approx(divergence(again.rate, p), abs=HALF / 100)
     assert again.rate in p
     line = figures["Why KL is never below 0"]
     q = np.array(line.column("share of green"))
-    assert line.column("cost of saying 0.5") == pytest.approx(cross_entropy(q, 0.5), abs=HALF / 100)
+    assert line.column("log loss of always predicting 0.5") == pytest.approx(cross_entropy(q, 0.5), abs=HALF / 100)
     assert line.column("gap: KL") == pytest.approx(divergence(q, 0.5), abs=HALF / 100)
 
 
 def test_groups_are_those_of_the_isotonic_fit(figures, again):
-    table = figures["The loss as areas"]
-    assert table.column("share that was green") == pytest.approx([again.y[g].mean() for g in again.groups], abs=HALF)
-    assert table.column("said (mean)") == pytest.approx([again.p[g].mean() for g in again.groups], abs=HALF + 1e-5)
-    costs = [again.costs[g].mean() for g in again.groups]
-    assert table.column("mean cost") == pytest.approx(costs, abs=HALF + 1e-5)
+    table = figures["The decomposition as areas"]
+    assert table.column("observed frequency") == pytest.approx([again.y[g].mean() for g in again.groups], abs=HALF)
+    assert table.column("mean predicted") == pytest.approx([again.p[g].mean() for g in again.groups], abs=HALF + 1e-5)
+    losses = [again.losses[g].mean() for g in again.groups]
+    assert table.column("mean loss") == pytest.approx(losses, abs=HALF + 1e-5)
     assert table.column("entropy") == pytest.approx([entropy(again.y[g].mean()) for g in again.groups], abs=HALF)
 
 
@@ -140,9 +140,9 @@ def test_passes_are_curves_with_their_losses(figures, again):
         assert loss == pytest.approx(np.logaddexp(0, -margins).mean(), abs=moved)
     assert table.column("log loss (nats)")[0] == pytest.approx(math.log(2), abs=HALF / 100)
     assert table.column("log loss (nats)")[-1] == pytest.approx(again.loss, abs=1e-5)
-    by_pass = figures["What each costs at this pass"]
+    by_pass = figures["The loss of each point at this pass"]
     last = [number_of(row[-1]) for row in by_pass.rows[1:]]
-    assert last == pytest.approx([*again.costs, again.loss], abs=HALF + 1e-5)
+    assert last == pytest.approx([*again.losses, again.loss], abs=HALF + 1e-5)
 
 
 def test_every_decimal_in_the_words_and_pictures_is_one_of_these(page, figures, again):
@@ -151,14 +151,14 @@ def test_every_decimal_in_the_words_and_pictures_is_one_of_these(page, figures, 
     shares = [again.y[group].mean() for group in again.groups]
     fractions = np.arange(0, 1001) / 1000
     known = [0.5, math.log(2), own, again.loss, again.left, again.loss - again.left, own - again.left, again.new]
-    known += [*again.x, *again.p, *again.given, *again.costs, again.costs.sum(), np.exp(-again.costs.sum())]
+    known += [*again.x, *again.p, *again.of_observed, *again.losses, again.losses.sum(), np.exp(-again.losses.sum())]
     known += [-math.log(base), -math.log1p(-base), -base * math.log(base), -(1 - base) * math.log1p(-base)]
     known += [-math.log(0.01), -math.log(0.001), cross_entropy(base, 0.5), divergence(base, 0.5)]
     known += [again.intercept, again.slope, -again.intercept / again.slope, *shares, base, 1 - base]
-    known += [100 * (1 - again.loss / own), 100 * again.costs.max() / again.costs.sum()]
-    # The slider's first sentence, whose figures other tests recompute; the chance level, which tests/test_ten_points.py does.
+    known += [100 * (1 - again.loss / own), 100 * again.losses.max() / again.losses.sum()]
+    # The slider's first sentence, whose figures other tests recompute; the null mean, which tests/test_ten_points.py does.
     known += [cross_entropy(base, 0.3), divergence(base, 0.3), 0.2459]
-    of_groups = [again.costs[group].mean() for group in again.groups]
+    of_groups = [again.losses[group].mean() for group in again.groups]
     known += [*(again.p[group].mean() for group in again.groups), *of_groups]
     known += [cost - entropy(share) for cost, share in zip(of_groups, shares, strict=True)]
     # Losses of passes, which the test before has recomputed from their curves.
@@ -178,8 +178,8 @@ def test_every_decimal_in_the_words_and_pictures_is_one_of_these(page, figures, 
 
 def test_sums_add_up_as_printed(page):
     text = words_of(page)
-    sums = re.findall(r"costs (\d\.\d+) = (\d\.\d+) entropy \+ (\d\.\d+) KL", text)
-    sums += re.findall(r"(\d\.\d+) = (\d\.\d+) entropy within the groups \+ (\d\.\d+) on top", text)
+    sums = re.findall(r"cross-entropy (\d\.\d+) = (\d\.\d+) entropy \+ (\d\.\d+) KL", text)
+    sums += re.findall(r"(\d\.\d+) = (\d\.\d+) entropy within the groups \+ (\d\.\d+) miscalibration", text)
     assert len(sums) >= 3
     for digits in sums:
         whole, own, apart = (int(each.replace(".", "")) for each in digits)
@@ -192,19 +192,19 @@ def test_sums_add_up_as_printed(page):
 def test_bars_are_as_long_as_their_numbers(figures, again):
     """Unit: the height of the whole picture that one nat, or probability 1, takes; measured on the largest bar."""
     for title, values in (
-        ("What each costs, and the mean", again.costs),
-        ("The probability of what happened", again.given),
+        ("The loss of each point, and the mean", again.losses),
+        ("Probability of the observed class", again.of_observed),
     ):
         bars = [mark for mark in figures[title].svg.iter() if mark.get("class") in ("pos-bar", "neg-bar")]
         heights = np.array([float(bar.get("height")) for bar in bars])[-len(values) :]
         unit = heights.max() / values.max()
         assert heights == pytest.approx(values * unit, abs=2 * PIXEL)
-    hanging = figures["The probability of what happened"]
+    hanging = figures["Probability of the observed class"]
     heights = np.array([float(b["height"]) for b in hanging.marks("pos-bar") + hanging.marks("neg-bar")])
     assert len(heights) == 2 * len(again.x)
 
 
-def test_shapes_tell_the_classes_apart_without_colour(figures, again):
+def test_shapes_distinguish_the_classes_without_colour(figures, again):
     shown = figures["The points"]
     assert len(shown.marks("pos")) == again.y.sum()
     assert all("r" in mark for mark in shown.marks("pos"))
@@ -227,20 +227,20 @@ def at_frame(figure, frame):
 
 
 def test_areas_add_up_in_every_frame(page, figures, again):
-    """What both classes pay fills the column of entropy and KL: the widths add up to the same, and so do the areas."""
-    blocks = figures["Two blocks, levelled into one column"]
-    all_frames = frames(page, "say")
+    """The losses of both classes fill the column of entropy and KL: widths add up to the same, and so do areas."""
+    blocks = figures["Loss by class, and as one column"]
+    all_frames = frames(page, "forecast")
     assert len(all_frames) >= 80
     kl = []
     for frame in all_frames:
         marks = at_frame(blocks, frame)
-        paid = [area(m) for m in marks if m.get("class") in ("pos-bar", "neg-bar")]
+        losses = [area(m) for m in marks if m.get("class") in ("pos-bar", "neg-bar")]
         own, apart = (
             area(next(m for m in marks if m.get("class") == "own")),
             [area(m) for m in marks if m.get("class") == "kl" and "width" in m and float(m["width"]) > 50],
         )
         # Each side of a rectangle is written to 0.01 pixel, and is at most 255 long.
-        assert sum(paid) == pytest.approx(own + sum(apart), abs=4 * 255 * PIXEL)
+        assert sum(losses) == pytest.approx(own + sum(apart), abs=4 * 255 * PIXEL)
         kl += apart
     assert len(kl) == len(all_frames)
     assert np.count_nonzero(np.array(kl) == 0) == 1
@@ -250,8 +250,8 @@ def area(mark):
     return float(mark["width"]) * float(mark["height"])
 
 
-def test_kl_vanishes_exactly_where_prediction_meets_truth(page, again):
-    message = next(one for one in moves_of(page)["say"] if one[0].startswith("say-said"))[2]
+def test_kl_is_0_exactly_where_the_prediction_is_the_base_rate(page, again):
+    message = next(one for one in moves_of(page)["forecast"] if one[0].startswith("forecast-text"))[2]
     found = []
     for sentence in message:
         p, q, whole, _, kl = map(float, re.findall(r"\d+(?:\.\d+)?", sentence))
@@ -318,19 +318,19 @@ def some_predictions():
     return (rng.random(3000) < p**1.4).astype(int), p
 
 
-def test_a_measurement_is_told_of_groups_that_bear_its_loss():
+def test_a_measurement_is_shown_as_groups_that_add_up_to_its_loss():
     y, p = some_predictions()
     measured = logloss.measure(y, p)
     explained = logloss.explain(measured)
     found = figures_of(explained.to_html())
-    table = found["The loss as areas"]
-    masses, costs = (np.array(table.column(name)) for name in ("share of all rows", "mean cost"))
+    table = found["The decomposition as areas"]
+    masses, losses = (np.array(table.column(name)) for name in ("share of all rows", "mean loss"))
     # Each product is off by half a unit of either factor's last digit.
-    assert masses @ costs == pytest.approx(measured.log_loss, abs=len(masses) * HALF * 2)
+    assert masses @ losses == pytest.approx(measured.log_loss, abs=len(masses) * HALF * 2)
     recalibrated = IsotonicRegression().fit_transform(p, y)
     assert len(masses) == len(np.unique(recalibrated))
-    assert table.column("share that was positive") == pytest.approx(np.unique(recalibrated), abs=HALF)
-    assert explained.to_dict()["entropy_of_groups_nats"] == pytest.approx(entropy(recalibrated).mean(), rel=1e-12)
+    assert table.column("observed frequency") == pytest.approx(np.unique(recalibrated), abs=HALF)
+    assert explained.to_dict()["log_loss_recalibrated_nats"] == pytest.approx(entropy(recalibrated).mean(), rel=1e-12)
     blocks = [mark for mark in table.svg.iter() if mark.get("class") in ("own", "kl") and mark.tag.endswith("rect")]
     picture = sum(area(mark.attrib) for mark in blocks)
     plain = sum(area(mark.attrib) for mark in blocks if mark.get("class") == "own")
@@ -360,15 +360,15 @@ def test_measurements_at_the_edge_have_a_page(labels, proba):
     json.dumps(explained.to_dict(), allow_nan=False)
 
 
-def test_points_that_a_cut_divides_are_said_to_be():
+def test_points_that_a_cut_separates_are_named():
     text = words_of(logloss.explain([1, 2, 3, 4], [0, 0, 1, 1]).to_html())
-    assert "One cut between 2 and 3 tells the two apart without fault." in text
+    assert "One cut between 2 and 3 separates the two classes perfectly." in text
 
 
 def test_a_curve_may_fall():
     found = figures_of(logloss.explain([1, 2, 3, 4, 5], [1, 1, 0, 1, 0]).to_html())
     assert "Further to the left, more of them are positive." in found["The points"].sentence
-    p = found["The curve"].column("probability of positive")
+    p = found["The curve"].column("predicted probability of positive")
     assert p == sorted(p, reverse=True)
 
 
@@ -376,8 +376,11 @@ def test_a_model_of_one_column_is_shown_as_it_is():
     x, y = [0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1]
     model = logloss.fit(x, y)
     explained = logloss.explain(x, y, model=model)
-    assert explained.to_dict()["coefficient"] == model.coefficients["x"]
-    shown = figures_of(explained.to_html())["The curve"].column("probability of positive")
+    assert explained.to_dict()["curve_slope"] == model.coefficients["x"]
+    assert explained.to_dict()["curve_intercept"] == model.intercept
+    line = logloss.measure(y, model.predict_proba(x)).to_dict()["intercept"]
+    assert explained.to_dict()["intercept"] == pytest.approx(line, rel=1e-9)
+    shown = figures_of(explained.to_html())["The curve"].column("predicted probability of positive")
     assert shown == pytest.approx(model.predict_proba(x), abs=HALF)
 
 
@@ -387,7 +390,7 @@ def test_a_table_gives_the_page_of_its_arrays(tmp_path):
     explained = logloss.explain(str(path), "colour", feature="place", pos_label="green")
     arrays = logloss.explain([1, 2, 3, 4], [0, 1, 0, 1])
     assert explained.to_dict()["log_loss_nats"] == arrays.to_dict()["log_loss_nats"]
-    assert repr(explained).startswith("Four points of points.csv, 0.5000 of them green.")
+    assert repr(explained).startswith("Four points of points.csv, base rate 0.5000 (green).")
     assert "two green and two red" in words_of(explained.to_html())
     assert explained.to_html(tmp_path / "page.html") == (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -397,7 +400,7 @@ def test_what_cannot_be_shown_is_refused_with_the_way_out():
         logloss.explain(np.arange(201.0), np.arange(201) % 2)
     with pytest.raises(logloss.DataError, match=r'name the column of numbers that is shown: feature="…"'):
         logloss.explain({"x": [1, 2], "y": [0, 1]}, "y")
-    with pytest.raises(logloss.DataError, match='"x" must hold numbers to be a place on a line'):
+    with pytest.raises(logloss.DataError, match='"x" must hold numbers, the places of points on a line'):
         logloss.explain({"x": ["a", "b"], "y": [0, 1]}, "y", feature="x")
     with pytest.raises(logloss.DataError, match="labels must be 0 or 1 to be shown as points"):
         logloss.explain([1.0, 2.0], [0.5, 1.0])
@@ -407,7 +410,7 @@ def test_what_cannot_be_shown_is_refused_with_the_way_out():
         logloss.explain([1.0, 2.0], [1, 1])
     with pytest.raises(logloss.DataError, match="a measurement needs nothing else"):
         logloss.explain(logloss.measure([1, 0], [0.5, 0.5]), [1, 0])
-    with pytest.raises(logloss.DataError, match=r'one cut of "x" tells the classes apart.*Pass l2= above 0'):
+    with pytest.raises(logloss.DataError, match=r'one cut of "x" separates the classes perfectly.*Pass l2= above 0'):
         logloss.explain([1.0, 2.0], [0, 1], l2=0.0)
     model = logloss.fit(np.eye(4)[:, :2], [0, 1, 0, 1], l2=1.0)
     with pytest.raises(logloss.DataError, match="`model` must have one coefficient, and finite ones; it has 2"):
@@ -423,9 +426,10 @@ def test_ticks_are_round_and_written_apart():
 def test_an_explanation_is_an_answer_with_a_page_and_no_file():
     explanation = logloss.explain([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1])
     assert isinstance(explanation, Answer)
-    assert explanation._repr_html_() is None
-    for what, make in (("plot", explanation.plot), ("save", lambda: explanation.save("a"))):
-        with pytest.raises(
-            DataError, match=rf"no {what} is made of such an answer \(explanation\); it has: text, page"
-        ):
-            make()
+    shown = explanation._repr_html_()
+    assert '<td style="text-align:left">fitted curve, leave-one-out</td>' in shown
+    assert "<script" not in shown
+    with pytest.raises(DataError, match=r'no single figure: explanation\.to_html\("page\.html"\) writes all'):
+        explanation.plot()
+    with pytest.raises(DataError, match=r'kept as its page: .*explanation\.lesson\.measured\.save\("measurement'):
+        explanation.save("a")

@@ -1,6 +1,8 @@
-"""Answers that are kept as words and figures: what figures of these names can be, and nothing that a terminal obeys."""
+"""Saved answers, text and figures: what figures of these names can be, and nothing that a terminal obeys."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ ANSWERS = answers()
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_what_is_read_is_what_was_said(kind, tmp_path):
+def test_what_is_read_is_what_was_saved(kind, tmp_path):
     ANSWERS[kind].save(tmp_path / "a.json")
     found = logloss.load(tmp_path / "a.json")
     assert isinstance(found, SavedAnswer)
@@ -67,7 +69,7 @@ def test_figures_that_cannot_be_are_refused_by_name(name, value, words, tmp_path
         logloss.load(path)
 
 
-def test_words_are_not_obeyed(tmp_path):
+def test_control_characters_are_replaced(tmp_path):
     """Lines stay lines; what a terminal would obey is replaced."""
     figures = ANSWERS["comparison"].to_dict()
     path = tmp_path / "a.json"
@@ -80,7 +82,8 @@ def test_a_saved_answer_can_be_saved_again_and_says_who_draws_it(tmp_path):
     found = logloss.load(tmp_path / "a.json")
     found.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
-    assert found._repr_html_() is None
+    assert re.match(r'<pre style="font-family:monospace[^>]*>log loss', found._repr_html_())
+    assert len(found._repr_html_().split("\n")) == len(repr(found).split("\n"))
     for draws in (found.plot, found.to_html):
-        with pytest.raises(DataError, match="its pictures are made by `logloss diff`"):
+        with pytest.raises(DataError, match=r"run `logloss diff` again with --html or --plot, or logloss\.diff\(…\)"):
             draws()

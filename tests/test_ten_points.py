@@ -18,22 +18,23 @@ def lesson():
 @pytest.mark.parametrize(
     "figure",
     [
-        "−0.8   green      0.4695          0.4695   0.7560   ███████████████",
-        "0.2   red        0.7006          0.2994   1.2058",
-        "mean cost   0.3329   = the log loss",
-        "The red point at 0.2, thought green, pays most.",
-        "0.6931   1.0000   a coin flip",
-        "0.6109   0.8813   the entropy of 7 in 10",
-        "0.3329   0.4803   45.5 % of the entropy saved",
-        "0.4777   0.6892   what a new point may cost",
-        "0.693147 = 0.610864 + 0.082283: cross-entropy = entropy + KL",
-        "0.6931 → 0.4049 → 0.3467 → 0.3339 → 0.3329",
-        "without it 0.3052",
-        "0.61086 uncertainty − 0.47223 discrimination + 0.19428 miscalibration = 0.33291",
-        "would show 0.2459 of miscalibration by chance:\nno more than chance.",
+        "−0.8   green        0.4695        0.4695   0.7560   ███████████████",
+        "0.2   red          0.7006        0.2994   1.2058",
+        "mean   0.3329   = log loss (binary cross-entropy), in nats",
+        "The red point at 0.2, predicted green, has the largest.",
+        "always predicting ½                                             0.6931   1.0000",
+        "always predicting 0.7 (the base rate): the entropy of 7 in 10   0.6109   0.8813   baseline",
+        "fitted curve                                                    0.3329   0.4803   skill score 45.5%",
+        "leave-one-out: each point by a curve fitted to the others       0.4777   0.6892   estimate for new points",
+        "Cross-entropy = entropy + KL divergence.",
+        "Always predicting ½ where the base rate is 0.7:\n  0.693147 = 0.610864 + 0.082283.",
+        "Training: 0.6931 → 0.4049 → 0.3467 → 0.3339 → 0.3329; certified within 8e-17 of the minimum\n",
+        "log loss without the penalty: 0.3052)",
+        "Decomposition: 0.61086 uncertainty − 0.47223 discrimination + 0.19428 miscalibration = 0.33291 log loss\n",
+        "0.2459 miscalibration expected if perfectly calibrated; p = 0.753: not significant)",
     ],
 )
-def test_the_lesson_says(lesson, figure):
+def test_the_lesson_has(lesson, figure):
     assert figure in lesson
 
 
@@ -43,7 +44,7 @@ def test_shown_sums_add_up_as_printed(lesson):
     )
     a, b, c, total = (round(float(part) * 1e5) for part in parts.groups())
     assert a - b + c == total
-    both, own, apart = re.search(r"costs (\d\.\d+) = (\d\.\d+) \+ (\d\.\d+): cross", lesson).groups()
+    both, own, apart = re.search(r"0\.7:\n  (\d\.\d+) = (\d\.\d+) \+ (\d\.\d+)\.", lesson).groups()
     assert round(float(both) * 1e6) == round(float(own) * 1e6) + round(float(apart) * 1e6)
 
 
@@ -51,13 +52,13 @@ def test_lines_fit_a_terminal(lesson):
     assert max(len(line) for line in lesson.splitlines()) <= 110
 
 
-def test_a_bar_is_as_long_as_its_cost(lesson):
+def test_a_bar_is_as_long_as_its_loss(lesson):
     rows = re.findall(r"(\d\.\d{4})   (█+)$", lesson, re.MULTILINE)
     assert len(rows) == 9
-    assert all(len(bar) == round(20 * float(cost)) for cost, bar in rows)
+    assert all(len(bar) == round(20 * float(loss)) for loss, bar in rows)
 
 
-def test_chance_is_exact_over_all_outcomes():
+def test_the_null_distribution_is_exact_over_all_outcomes():
     """Reference: enumeration of the 2^10 outcomes with another program, to the digits that it printed."""
     figures = ten_points.ten_points_figures()
     assert figures["miscalibration_expected_if_calibrated_nats"] == pytest.approx(0.245865, abs=5e-7)
@@ -77,14 +78,14 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_demo_writes_its_pictures_and_says_where(run, here):  # noqa: F811
+def test_the_demo_writes_its_pictures_and_names_the_file(run, here):  # noqa: F811
     code, out, err = run("demo")
     assert (code, err) == (0, "")
-    assert out.endswith("\nThe pictures: ./logloss-demo.html     Your own points: logloss demo --help\n")
+    assert out.endswith("\nPictures: ./logloss-demo.html     Your own points: logloss demo --help\n")
     page = (here / "logloss-demo.html").read_text(encoding="utf-8")
-    assert "What a prediction costs, seen in ten points" in page
+    assert "Log loss explained with ten points" in page
     assert run("demo", "--html", "other.html")[1].endswith(
-        "pictures: other.html     Your own points: logloss demo --help\n"
+        "Pictures: other.html     Your own points: logloss demo --help\n"
     )
     assert (here / "other.html").read_text(encoding="utf-8") == page
 
@@ -96,7 +97,7 @@ def test_figures_alone_leave_no_file(run, here):  # noqa: F811
     assert (here / "page.html").exists()
 
 
-def test_the_page_says_what_the_text_says(run, here):  # noqa: F811
+def test_every_figure_of_the_text_is_on_the_page(run, here):  # noqa: F811
     """Every figure of the text but the unpenalised loss is on the page, too."""
     text, page = run("demo")[1], (here / "logloss-demo.html").read_text(encoding="utf-8")
     shown = set(re.findall(r"\d\.\d{4,}", text)) - {"0.3052"}
@@ -104,7 +105,7 @@ def test_the_page_says_what_the_text_says(run, here):  # noqa: F811
 
 
 def test_where_nothing_can_be_written_the_lesson_is_still_given(run, here, monkeypatch):  # noqa: F811
-    """Nobody asked for the default file, so it is no failure that it cannot be; a file that was named is."""
+    """The default file was not requested by name: that it cannot be written is no failure; for a named file it is."""
 
     def refuse(path, data):
         raise PermissionError(13, "Permission denied")
@@ -114,7 +115,7 @@ def test_where_nothing_can_be_written_the_lesson_is_still_given(run, here, monke
     assert code == 0
     assert out.endswith("\nYour own points: logloss demo --help\n")
     assert err == (
-        "no pictures: ./logloss-demo.html cannot be written (Permission denied). Name another place: --html PAGE\n"
+        "no pictures: ./logloss-demo.html cannot be written (Permission denied). Name another file: --html PAGE\n"
     )
     assert run("demo", "--html", "page.html")[0] == 4
     assert run("demo", "--html", str(here / "no" / "page.html"))[0] == 4
@@ -125,7 +126,7 @@ def test_the_page_is_opened_on_request(run, here, monkeypatch):  # noqa: F811
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
     assert run("demo", "--open")[2] == ""
     assert opened == [(here / "logloss-demo.html").as_uri()]
-    assert run("demo", "--open")[2] == "no browser was found. Open ./logloss-demo.html in one.\n"
+    assert run("demo", "--open")[2] == "no browser is available here. Open ./logloss-demo.html in one.\n"
 
 
 def test_own_points_get_the_same_page(run, here):  # noqa: F811
@@ -133,7 +134,7 @@ def test_own_points_get_the_same_page(run, here):  # noqa: F811
     code, out, err = run("demo", "points.csv", "-y", "colour", "-x", "x", "--pos-label", "green")
     assert (code, err) == (0, "")
     explained = logloss.explain("points.csv", "colour", feature="x", pos_label="green")
-    assert out == f"{explained!r}\n\nThe pictures: ./logloss-demo.html\n"
+    assert out == f"{explained!r}\n\nPictures: ./logloss-demo.html\n"
     assert (here / "logloss-demo.html").read_text(encoding="utf-8") == explained.to_html()
     figures = json.loads(run("demo", "points.csv", "-y", "colour == 'green'", "-x", "x", "--l2", "2", "--json")[1])
     assert figures["log_loss_nats"] == logloss.fit([1, 2.5, 3, 4, 0.5], [0, 1, 0, 1, 0], l2=2.0).log_loss

@@ -31,9 +31,11 @@ for _kind, _file in {
         sklearn="logloss.estimators:as_sklearn",
         cross_fit="logloss.estimators:cross_fitted",
     )
+register("table", notebook="logloss.show.page:short_table")
 register(
     "saved",
     text="logloss.files.saved_answer:text_of",
+    notebook="logloss.show.page:short_text",
     plot="logloss.files.saved_answer:no_picture",
     page="logloss.files.saved_answer:no_picture",
     save="logloss.files.saved_answer:save_answer",
@@ -41,6 +43,9 @@ register(
 register(
     "explanation",
     text="logloss.show.explanation.answer:text_of",
+    notebook="logloss.show.explanation.answer:short_html",
+    plot="logloss.show.explanation.answer:no_picture",
+    save="logloss.show.explanation.answer:no_file",
     page="logloss.show.explanation.answer:to_html",
 )
 

@@ -1,1 +1,1 @@
-"""What every answer is: its estimates, its small tables, its figures as JSON."""
+"""What all answers share: estimates with intervals, small tables, figures as JSON."""

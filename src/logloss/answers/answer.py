@@ -1,7 +1,7 @@
-"""What every answer can do: print, draw, make a page, be saved. Answers are frozen and complete.
+"""What every answer can do: print, plot, write a page, be saved. Answers are frozen and complete.
 
-An answer knows by name who renders it: strings "module:function" that `logloss` registers, imported when first used.
-This is the only place from which anything below reaches what is above it.
+What renders an answer is known by name: strings "module:function" that `logloss` registers, imported when first used.
+This is the only place from which a lower room reaches a higher one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# kind of answer -> what is made of it -> "module:function" that makes it.
+# Kind of answer -> what is made of it -> "module:function" that makes it.
 RENDERERS: dict[str, dict[str, str]] = {}
 
 
 def register(kind: str, **renderers: str) -> None:
-    """Name who renders a kind of answer: text, notebook, plot, page, save and what only this kind has."""
+    """Name the functions that render a kind of answer: text, notebook, plot, page, save, and its own."""
     RENDERERS[kind] = renderers
 
 
 def render(kind: str, what: str) -> Callable[..., Any]:
     """The function that makes one thing of a kind of answer."""
     if what not in RENDERERS[kind]:
-        raise DataError(f"no {what} is made of such an answer ({kind}); it has: {', '.join(RENDERERS[kind])}.")
+        raise DataError(f"no {what} is available for this answer ({kind}); available: {', '.join(RENDERERS[kind])}.")
     module, _, name = RENDERERS[kind][what].partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function
@@ -78,17 +78,17 @@ class Answer:
         return axes
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report: one HTML file that needs nothing else; first the answer, then pictures, then tables.
+        """The report as one self-contained HTML page: first the answer, then figures, then tables.
 
         Parameters
         ----------
         path : str or path, optional
-            Where to write it, too; an older file of that name is replaced.
+            File to write it to; an existing file is replaced.
 
         Returns
         -------
         str
-            The page.
+            The HTML of the page.
 
         Examples
         --------
@@ -100,12 +100,12 @@ class Answer:
         return page
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, checksummed, whole or not at all; `logloss.load` reads it.
+        """Write the answer to a file, with a checksum, whole or not at all; `logloss.load` reads it.
 
         Parameters
         ----------
         path : str or path
-            Where to; an older file of that name is replaced.
+            File to write; an existing file is replaced.
 
         Examples
         --------
@@ -118,16 +118,14 @@ class Answer:
         render(self.kind, "save")(path, self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as flat JSON-ready values, units in the names; undefined is None with a reason beside it."""
+        """The figures as flat JSON-ready values, units in the names; None, with a reason, where one is not defined."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         text: str = render(self.kind, "text")(self)
         return text
 
-    def _repr_html_(self) -> str | None:
-        """The short form for notebooks: sentences and a table, no script; None where they are to show the text."""
-        if "notebook" not in RENDERERS[self.kind]:
-            return None
+    def _repr_html_(self) -> str:
+        """The short form for notebooks: sentences and a table, no script."""
         html: str = render(self.kind, "notebook")(self)
         return html

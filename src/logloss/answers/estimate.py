@@ -1,29 +1,31 @@
-"""An estimate: a number that knows its interval, or why it has none; how intervals are made of standard errors."""
+"""`Estimate`, a number with its 95% interval, or the reason why it has none; intervals from standard errors."""
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from logloss.data.values import Array
 
+# A number or an array of them.
+Number = TypeVar("Number", float, Array)
 CONFIDENCE = 0.95
 # From so many on the quantile of t is near that of the normal.
 MANY_DEGREES = 60.0
 
 
 def normal_quantile(level: float = CONFIDENCE) -> float:
-    """The quantile of the standard normal for an interval of this level."""
+    """Quantile of the standard normal for a two-sided interval of this level: 1.96 at 0.95."""
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def student_quantile(degrees: float, level: float = CONFIDENCE) -> float:
-    """The quantile of Student's t for an interval of this level; of fewer degrees of freedom than 1 that of 1.
+    """Quantile of Student's t for a two-sided interval of this level; of fewer degrees of freedom than 1 that of 1.
 
-    Right to 1e-7 of itself at the usual levels.
+    Relative error below 1e-7 at the usual levels.
     """
     if degrees < MANY_DEGREES:
         from scipy.special import stdtrit
@@ -47,14 +49,15 @@ def welch_degrees(*parts: tuple[float, float]) -> float:
     return 1 / math.fsum(share * share / max(n, 1.0) for share, (_, n) in zip(shares, parts, strict=True))
 
 
-# What the standard error of a 95 % interval is multiplied by.
+# Standard errors between an estimate and either end of its 95% interval.
 Z = normal_quantile()
 
 
 class Estimate(float):
-    """A float that knows its 95 % interval.
+    """A float with its 95% confidence interval.
 
-    `low` and `high` are its ends, nan where there is no interval; `reason` then says why.
+    `low` and `high` are the ends, nan where no interval is available; `reason` then says why. It prints and
+    computes as a plain float.
 
     Examples
     --------
@@ -69,7 +72,7 @@ class Estimate(float):
     reason: str
 
     def __new__(cls, value: float, low: float = math.nan, high: float = math.nan, reason: str = "") -> Estimate:
-        """An estimate of a value with its interval, or with the reason why it has none."""
+        """A value with its interval, or with the reason why it has none."""
         self = super().__new__(cls, value)
         self.low, self.high, self.reason = low, high, reason
         return self
@@ -80,20 +83,20 @@ class Estimate(float):
 
     @property
     def has_interval(self) -> bool:
-        """Whether an interval is known."""
+        """Whether an interval is available."""
         return not math.isnan(self.low)
 
 
 def negated(estimate: Estimate) -> Estimate:
-    """The estimate with the other sign, its interval turned round."""
+    """The estimate with the other sign, and so its interval."""
     return Estimate(-estimate, -estimate.high, -estimate.low, estimate.reason)
 
 
 class SamplingError(NamedTuple):
-    """How an estimate varies: its standard error, and what its interval takes into account.
+    """Sampling error of an estimate: its standard error, degrees of freedom and skewness.
 
-    degrees: of freedom of Student's t, inf for the normal; skewness: of the sum that the estimate is, for Hall's
-    transformation, 0 where it is not used.
+    degrees: of freedom of Student's t, inf for the normal; skewness: of the estimate, for Hall's transformation, 0
+    where it is not used.
     """
 
     error: float
@@ -101,7 +104,7 @@ class SamplingError(NamedTuple):
     skewness: float = 0.0
 
     def interval(self, value: float, level: float = CONFIDENCE) -> tuple[float, float]:
-        """The ends of the interval about a value."""
+        """The ends of the confidence interval of a value."""
         quantile = student_quantile(self.degrees, level)
         if self.skewness == 0:
             return value - self.error * quantile, value + self.error * quantile
@@ -120,43 +123,35 @@ def with_interval(
     high: float = math.inf,
     reason: str = "",
 ) -> Estimate:
-    """An estimate with its interval, never beyond bounds; without one where its error is not finite."""
+    """An estimate with its interval, cut at the bounds low and high; without one where its error is not finite."""
     if not math.isfinite(sampling.error):
         return Estimate(value, reason=reason or "the losses are too large")
     ends = sampling.interval(value, level)
     return Estimate(value, max(ends[0], low), min(ends[1], high))
 
 
-@overload
-def logit(p: float) -> float: ...
-@overload
-def logit(p: Array) -> Array: ...
-def logit(p: float | Array) -> float | Array:
-    """log(p / (1 − p)), p in (0, 1)."""
+def logit(p: Number) -> Number:
+    """Log-odds of a probability: log(p / (1 − p)), p in (0, 1)."""
     if isinstance(p, np.ndarray):
         return np.log(p) - np.log1p(-p)
     return math.log(p) - math.log1p(-p)
 
 
-@overload
-def expit(z: float) -> float: ...
-@overload
-def expit(z: Array) -> Array: ...
-def expit(z: float | Array) -> float | Array:
-    """1 / (1 + e^−z), z any real, ±inf or nan: within 2 ULP."""
+def expit(z: Number) -> Number:
+    """Probability of log-odds: 1 / (1 + e^−z), z any real, ±inf or nan; within 2 ULP."""
     # Not e^−log(1 + e^−z), whose exponent is rounded before it is raised: off by |z| / 2 ULP in the lower tail. Nor
     # SciPy's, which costs 0.1 s to import and is 0 from e^−709 on, where floats reach e^−745.
     is_far = np.less(z, -700.0)
-    found = 1.0 / (1.0 + np.exp(-np.maximum(z, -700.0)))
+    proba = 1.0 / (1.0 + np.exp(-np.maximum(z, -700.0)))
     if is_far.any():
-        found = np.where(is_far, np.exp(np.minimum(z, 0.0)), found)
-    return found if isinstance(z, np.ndarray) else float(found)
+        proba = np.where(is_far, np.exp(np.minimum(z, 0.0)), proba)
+    return proba if isinstance(z, np.ndarray) else float(proba)
 
 
 def log_expit(z: Array) -> Array:
-    """log(1 / (1 + e^−z)): −1000, not −inf, at z = −1000."""
-    found: Array = -np.logaddexp(0.0, -z)
-    return found
+    """Logarithm of the probability of log-odds, log(1 / (1 + e^−z)): −1000, not −inf, at z = −1000."""
+    log_proba: Array = -np.logaddexp(0.0, -z)
+    return log_proba
 
 
 def untransformed(x: float, skewness: float) -> float:

@@ -1,4 +1,4 @@
-"""Figures as JSON knows them: infinity as the text "inf" or "-inf", what is undefined as null."""
+"""Figures as JSON: infinity as the text "inf" or "-inf", what is not defined as null."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ INFINITE = ("inf", "-inf")
 
 
 def json_number(value: float) -> float | str | None:
-    """A number as JSON knows it: the one way in which all files, figures and pages write what is not finite."""
+    """A number for JSON: the one way in which all files, figures and pages write what is not finite."""
     value = float(value)
     if math.isfinite(value):
         return value
     return None if math.isnan(value) else INFINITE[value < 0]
 
 
-def is_json_number(found: object) -> bool:
+def is_json_number(value: object) -> bool:
     """Whether `json_number` may have written it."""
-    if isinstance(found, str) or found is None:
-        return found is None or found in INFINITE
-    # Whole numbers that JSON writes without a point are numbers, too; what no float holds is refused by who parses.
-    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    if isinstance(value, str) or value is None:
+        return value is None or value in INFINITE
+    # Whole numbers that JSON writes without a point are numbers, too; what no float holds is refused by the parser.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def number_of_json(found: float | str | None) -> float:
+def number_of_json(value: float | str | None) -> float:
     """The number that `json_number` has written."""
-    return math.nan if found is None else float(found)
+    return math.nan if value is None else float(value)
 
 
 def put(figures: dict[str, Any], name: str, value: float, reason: str = "") -> None:
@@ -48,7 +48,7 @@ def put_estimate(figures: dict[str, Any], name: str, estimate: Estimate) -> None
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a small table as JSON knows it."""
+    """A row of a small table for JSON."""
     return {name: _jsonable(value) for name, value in row.items()}
 
 

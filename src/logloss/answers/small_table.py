@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from logloss.answers.answer import render
 from logloss.errors import MissingPackage
 from logloss.text import columns as laid_out
-from logloss.text import count, printable, significant
+from logloss.text import count, fixed, printable, significant
+
+# Rows that are shown of a longer table.
+MOST_SHOWN = 20
 
 
 class SmallTable(Sequence[dict[str, Any]]):
-    """A few rows of named columns: a sequence of dicts that pandas, polars and Arrow can take over.
+    """A few rows of named columns: a sequence of dicts that pandas, polars and Arrow can read.
+
+    A row is `table[0]`, a column `table["rows"]`, some rows `table[:5]`. In notebooks it is shown as a table.
 
     Examples
     --------
@@ -62,7 +69,13 @@ class SmallTable(Sequence[dict[str, Any]]):
         return {name: list(values) for name, values in self._columns.items()}
 
     def to_pandas(self) -> Any:
-        """The table as a pandas.DataFrame; pandas must be installed."""
+        """The table as a pandas.DataFrame; pandas must be installed.
+
+        Examples
+        --------
+        >>> SmallTable({"rows": [1, 2]}).to_pandas().shape
+        (2, 1)
+        """
         try:
             import pandas
         except ImportError as error:
@@ -70,7 +83,13 @@ class SmallTable(Sequence[dict[str, Any]]):
         return pandas.DataFrame(self._columns)
 
     def to_polars(self) -> Any:
-        """The table as a polars.DataFrame; polars must be installed."""
+        """The table as a polars.DataFrame; polars must be installed.
+
+        Examples
+        --------
+        >>> SmallTable({"rows": [1, 2]}).to_polars().shape
+        (2, 1)
+        """
         try:
             import polars
         except ImportError as error:
@@ -85,22 +104,46 @@ class SmallTable(Sequence[dict[str, Any]]):
 
     def __repr__(self) -> str:
         """The table as text; of a long one the first rows."""
-        return "\n".join(self.lines(significant_or_text))
+        return "\n".join([*laid_out(*self._cells()), *self._more()])
 
-    def lines(self, written: Callable[[Any], str], most: int = 20) -> list[str]:
-        """The table as lines of text."""
-        shown = [[written(value) for value in row.values()] for row in self[:most]]
-        align = "".join("l" if isinstance(values[0], str) else "r" for values in self._columns.values() if values)
-        lines = laid_out([list(self._columns), *shown], align or "l" * len(self._columns))
-        return lines + ([f"… and {count(len(self) - most)} more rows"] if len(self) > most else [])
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        html: str = render("table", "notebook")(*self._cells(), self._more())
+        return html
+
+    def _cells(self) -> tuple[list[list[str]], str]:
+        """(The first rows as text, the names of the columns above them; l or r for each column)."""
+        written = [column_texts(values[:MOST_SHOWN]) for values in self._columns.values()]
+        align = "".join("l" if any(isinstance(v, str) for v in values) else "r" for values in self._columns.values())
+        return [list(self._columns), *map(list, zip(*written, strict=True))], align
+
+    def _more(self) -> list[str]:
+        """`… 80 more rows`, where not all are shown."""
+        return [f"… {count(len(self) - MOST_SHOWN)} more rows"] if len(self) > MOST_SHOWN else []
 
 
-def significant_or_text(value: float | str | Decimal | None) -> str:
-    """A value of a small table as text."""
+def column_texts(values: Sequence[float | str | Decimal | None]) -> list[str]:
+    """The values of a column as text: numbers with the same digits, unless some would lose theirs."""
+    sizes = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value) and value != 0]
+    if all(size.is_integer() and size < 1e15 for size in sizes):
+        digits = 0
+    else:
+        digits = max(4 - math.ceil(math.log10(max(sizes))), 0)
+        if min(sizes) * 10.0**digits < 10 or max(sizes) >= 1e6:
+            digits = -1
+    return [_text(value, digits) for value in values]
+
+
+def _text(value: float | str | Decimal | None, digits: int) -> str:
+    """A value as text; digits: of a float after the point, −1 for four significant ones."""
     if isinstance(value, bool | str | Decimal) or value is None:
         return printable(str(value))
-    return count(value) if isinstance(value, int) else significant(value)
+    if isinstance(value, int):
+        return count(value)
+    if digits == 0 and math.isfinite(value):
+        return count(round(value))
+    return significant(value) if digits < 0 else fixed(value, digits)
 
 
 def _missing(package: str) -> MissingPackage:
-    return MissingPackage(f"this needs {package}. Install it with: pip install {package}")
+    return MissingPackage(f"`to_{package}` needs {package}. Install it with: pip install {package}")

@@ -1,4 +1,4 @@
-"""The command that explains: the ten points, or points of one's own."""
+"""The command that explains the log loss: by ten points, or by points of one's own."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ PICTURES = "./logloss-demo.html"
 
 @click.command()
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-y", "--y-true", metavar="COL", help='Of FILE: column of labels, or a comparison: "stars >= 4".')
-@click.option("-x", "--feature", metavar="COL", help="Of FILE: the column of numbers.")
+@click.option("-y", "--y-true", metavar="COL", help='Column of labels in FILE, or a comparison: "stars >= 4".')
+@click.option("-x", "--feature", metavar="COL", help="Column of numbers in FILE.")
 @rows("pos_label")
-@click.option("--l2", type=float, default=1.0, show_default=True, metavar="X", help="Prior precision, as in `fit`.")
+@click.option(
+    "--l2", type=float, default=1.0, show_default=True, metavar="X", help="L2 penalty on the slope, as in `fit`."
+)
 @rows("no_header")
-@click.option("--html", metavar="PAGE", help=f"Where to write the pictures, instead of {PICTURES}.")
-@click.option("--open", "opens", is_flag=True, help="Open the pictures in the browser.")
+@click.option("--html", metavar="PAGE", help=f"File to write the page of pictures to, instead of {PICTURES}.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @everywhere
 @given_outputs
 def demo(
@@ -41,7 +43,7 @@ def demo(
     no_header: bool,
     opens: bool,
 ) -> None:
-    """Ten points on a line, or up to 200 of your own in FILE: trained, measured and explained in pictures."""
+    """Explain log loss with ten points on a line, or up to 200 of your own in FILE: fitted, measured, decomposed."""
     if file is not None and (y_true is None or feature is None):
         raise click.UsageError("name the columns of FILE: -y COL for the labels, -x COL for the numbers.")
     if file is None and (y_true is not None or feature is not None or pos_label is not None or no_header):
@@ -57,32 +59,32 @@ def demo(
     else:
         table = outputs.opened((file,), no_header=no_header)
         explanation = explain(table, y_true, feature=feature, pos_label=pos_label, l2=l2, header=not no_header)
-    # Whoever asks for JSON asks for no file, unless by name.
+    # With --json no page is written, unless it is named.
     wanted = outputs.html or ("" if outputs.as_json and not opens else PICTURES)
-    written = written_pictures(explanation, wanted, is_asked=outputs.html is not None) if wanted else ""
+    written = written_pictures(explanation, wanted, is_requested=outputs.html is not None) if wanted else ""
     if outputs.as_json:
         figures = ten_points_figures() if file is None else explanation.to_dict()
         to_stdout(json.dumps(figures, allow_nan=False, indent=1))
     elif file is None:
         to_stdout(ten_points_text(written))
     else:
-        to_stdout(repr(explanation) + (f"\n\nThe pictures: {written}" if written else ""))
+        to_stdout(repr(explanation) + (f"\n\nPictures: {written}" if written else ""))
     if opens and written:
         import webbrowser
         from pathlib import Path
 
         if not webbrowser.open(Path(os.path.abspath(written)).as_uri()):
-            to_stderr(f"no browser was found. Open {written} in one.")
+            to_stderr(f"no browser is available here. Open {written} in one.")
 
 
-def written_pictures(explanation: Explanation, path: str, *, is_asked: bool) -> str:
-    """The file that the pictures were written to; "" where nobody asked for them by name and they cannot be."""
+def written_pictures(explanation: Explanation, path: str, *, is_requested: bool) -> str:
+    """The file that the page was written to; "" where it cannot be written and was not requested by name."""
     try:
         explanation.to_html(path)
     except OSError as error:
-        if is_asked:
+        if is_requested:
             raise
         why = error.strerror or str(error)
-        to_stderr(f"no pictures: {printable(path)} cannot be written ({why}). Name another place: --html PAGE")
+        to_stderr(f"no pictures: {printable(path)} cannot be written ({why}). Name another file: --html PAGE")
         return ""
     return printable(path, LONGEST)

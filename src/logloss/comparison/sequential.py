@@ -19,7 +19,7 @@ from logloss.comparison.period_rules import CHANGING, INDEPENDENT
 from logloss.comparison.period_sums import PeriodSums
 from logloss.data.values import Array
 from logloss.onepass.summaries import ComparisonSummary
-from logloss.text import value_text
+from logloss.text import counted, printable, significant, value_text
 
 # Of a range over all weight, of a difference, and of a range over the weight of a row of the first period: beyond it
 # squares and multiples would leave the floats.
@@ -28,7 +28,7 @@ LARGEST = 1e100
 TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(?P<time>[ T](?:(?P<midnight>00:00:00)|\d\d:\d\d:\d\d))(?:\.0+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SequentialAnalysis:
     """Difference in log loss between two forecasters as the rows arrive in the order of time; nats per row.
 
@@ -90,6 +90,17 @@ class SequentialAnalysis:
     log_e_value: float = math.nan
     table: SmallTable | None = field(default=None, repr=False)
     cautions: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        sequence = self.confidence_sequence
+        if not sequence.has_interval:
+            return f"SequentialAnalysis: no confidence sequence ({sequence.reason})"
+        excluded = "does not exclude 0"
+        if self.first_excluded:
+            excluded = f"first excluded 0 at {printable(self.first_excluded)}"
+            excluded += ", and still does" if self.still_excluded else ", but no longer does"
+        ends = f"{significant(sequence.low)}–{significant(sequence.high)}"
+        return f"SequentialAnalysis: {counted(self.n_periods, 'period')}, 95% confidence sequence {ends}, {excluded}"
 
 
 def sequential_analysis(

@@ -1,4 +1,4 @@
-"""An answer as it was when it was saved: its words and its figures, where a summary cannot make it anew."""
+"""A saved comparison, difference or plan: its text and its figures, as they were when it was saved."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAKERS = {"comparison": "compare", "difference": "diff", "plan": "plan"}
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SavedAnswer(Answer):
-    """What a comparison, a difference or a plan said: it prints as it did, and has the same figures.
+    """A saved comparison, difference or plan: it prints the same text and has the same figures.
 
     saved: "comparison", "difference" or "plan". text: what it printed. figures: what `to_dict` gave.
 
@@ -44,7 +44,7 @@ class SavedAnswer(Answer):
 
     @property
     def maker(self) -> str:
-        """The command that makes such an answer."""
+        """The command, and the function, that makes such an answer."""
         return MAKERS[self.saved]
 
     @property
@@ -69,14 +69,15 @@ def text_of(answer: SavedAnswer) -> str:
 
 
 def no_picture(answer: SavedAnswer, *_: object) -> NoReturn:
-    """Say who makes its pictures and pages: they need more than words and figures."""
+    """Pictures and pages need more than text and figures."""
     raise DataError(
-        f"a saved {answer.saved} holds words and figures; its pictures are made by `logloss {answer.maker}`."
+        f"a saved {answer.saved} holds its text and figures, not the rows or summaries that plots and pages need: run "
+        f"`logloss {answer.maker}` again with --html or --plot, or logloss.{answer.maker}(…) in Python."
     )
 
 
 def save_answer(path: StrPath, answer: Answer) -> None:
-    """Write what an answer says to a file, whole or not at all."""
+    """Write the text and the figures of an answer to a file, whole or not at all."""
     kind, text = (answer.saved, answer.text) if isinstance(answer, SavedAnswer) else (answer.kind, repr(answer))
     write_atomically(path, document_bytes(kind, {"figures": answer.to_dict(), "text": text}))
 
@@ -86,7 +87,7 @@ def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
     own = known_fields(fields, ("figures", "text"), name)
     figures = own.get("figures")
     if not isinstance(own.get("text"), str) or not isinstance(figures, dict):
-        raise DataError(f"{name} must hold the words and the figures of an answer; it lacks one. Make it again.")
+        raise DataError(f"{name} must hold the text and the figures of an answer; one is missing. Make it again.")
     reader = Reader(name)
     if reader.value(figures.get("schema"), int, "schema") != 1:
         raise reader.wrong("schema", "1", figures["schema"])
@@ -98,7 +99,7 @@ def answer_of_fields(fields: Mapping[str, Any], name: str) -> SavedAnswer:
 
 
 def _check_figure(reader: Reader, figure: str, value: object) -> None:
-    """Refuse what no figure of this name can be; its name says what it is."""
+    """Refuse what no figure of this name can be."""
     kind = next((kind for kind, starts in KINDS.items() if figure.startswith(starts)), None)
     kind = float if figure.endswith(NUMBERS) else kind
     if value is None or figure.endswith("reason"):

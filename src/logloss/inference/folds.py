@@ -29,7 +29,7 @@ from logloss.text import count, counted
 INFINITE_WITHOUT = "infinite where two folds are left out"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Folds:
     """Folds of rows, and the losses of one forecaster's models in them.
 
@@ -60,6 +60,9 @@ class Folds:
     moves: tuple[float, ...] = ()
     noises: tuple[float, ...] = ()
     caution: str = ""
+
+    def __repr__(self) -> str:
+        return f"Folds: {self.text}"
 
     @property
     def estimand(self) -> str:

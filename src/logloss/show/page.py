@@ -22,6 +22,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from logloss.answers.answer import Answer
 from logloss.files.storage import write_atomically
 from logloss.text import printable
 from logloss.version import __version__
@@ -204,14 +205,14 @@ def _kind_of_cell(words: str) -> str:
     return "words" if len(words) > LONGEST_UNBROKEN else ""
 
 
-def short_table(rows: Sequence[Sequence[str]], align: str) -> str:
-    """The same for notebooks, which have no style sheet of ours."""
+def short_table(rows: Sequence[Sequence[str]], align: str, below: Sequence[str] = ()) -> str:
+    """The same for notebooks, which have no style sheet of ours; lines below it become paragraphs."""
 
     def cell(words: str, side: str, row: int, _: int) -> str:
         tag, aligned = "td" if row else "th", "left" if side == "l" else "right"
         return f'<{tag} style="text-align:{aligned}">{isolated(words, len(words))}</{tag}>'
 
-    return _table(rows, align, cell)
+    return f'<div style="overflow-x:auto">{_table(rows, align, cell)}</div>' + paragraphs(below)
 
 
 def _table(
@@ -231,6 +232,12 @@ def _table(
     )
     body = between + between.join(lines) + between
     return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def short_text(answer: Answer) -> str:
+    """The printed form of an answer for notebooks, its columns aligned."""
+    inside = "\n".join(isolated(line, len(line)) for line in repr(answer).split("\n"))
+    return f'<pre style="font-family:monospace;white-space:pre;overflow-x:auto">{inside}</pre>'
 
 
 def short_paragraphs(lines: Sequence[str]) -> str:

@@ -174,13 +174,13 @@ def reach_of(deviations: Array, largest: Array, groups: CoefficientGroups) -> fl
     return float(sizes[single].sum() + sum(sizes[span].max(initial=0.0) for span in spans))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Certificate:
-    """How far the mean loss (penalty included) can be from the best, in nats per row.
+    """Upper bound on how far the mean loss (penalty included) is above its minimum, in nats per row.
 
     nats_per_row: the bound (docs/certificate.md), in [0, inf); inf where none is proved, as after too few passes, or
     where columns differ only in their last digits. is_proven: whether there is one. Where classes are separated it
-    bounds the distance from the limit that is shown.
+    bounds the distance from the infimum.
 
     Examples
     --------
@@ -192,10 +192,18 @@ class Certificate:
     nats_per_row: float
     is_proven: bool
 
+    def __repr__(self) -> str:
+        if not self.is_proven:
+            return "Certificate: none, the distance from the minimum is not proved"
+        return f"Certificate: at most {self.nats_per_row:.0e} nats per row above the minimum"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Pass:
-    """One walk over the rows: where it looked, the mean log loss there, and the bound on what is left to gain.
+    """One pass over the rows: its coefficients, the mean log loss there, and the bound on what is left to gain.
+
+    intercept, coefficients: in the order of the model's coefficients. log_loss: nats per row. bound: nats per row by
+    which the loss (penalty included) is above its minimum at most; inf where none is proved.
 
     Examples
     --------
@@ -209,3 +217,6 @@ class Pass:
     coefficients: tuple[float, ...]
     log_loss: float
     bound: float
+
+    def __repr__(self) -> str:
+        return f"Pass(log_loss={self.log_loss:.6f}, bound={self.bound:.0e})"

@@ -22,6 +22,7 @@ import numpy as np
 
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
+from logloss.text import counted, listed, printable
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
 from logloss.training.separation_proof import Direction, ExactCoefficients, exact_coefficients, proved, proved_nearby
@@ -48,7 +49,7 @@ CLEAR = 1e-7
 # --- by counting and comparing ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Separation:
     """Why no finite coefficients are best.
 
@@ -69,6 +70,11 @@ class Separation:
     is_complete: bool
     n_divided: int
     directions: tuple[Array, ...]
+
+    def __repr__(self) -> str:
+        kind = "complete" if self.is_complete else "quasi-complete"
+        names = listed([printable(name) for name in self.columns]) or "the intercept"
+        return f"Separation: {kind}, {counted(self.n_divided, 'row')} separated by {names}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from logloss.answers.figures import jsonable
 from logloss.answers.small_table import SmallTable
+from logloss.text import counted
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Drawing:
     numbers: Sequence[Sequence[str]] = ()
     note: str = ""
     reason: str = ""
+
+    def __repr__(self) -> str:
+        tables = ", ".join(f"{name} ({counted(len(table), 'row')})" for name, table in self.tables.items())
+        return f"Drawing {self.kind}: {self.title}. {self.sentence}" + (f" Tables: {tables}." if tables else "")
 
     def table(self, name: str) -> SmallTable:
         """One of the tables.

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from logloss.answers.answer import Answer
 from logloss.answers.figures import put
+from logloss.errors import DataError
 from logloss.show import page
-from logloss.show.explanation.groups_page import page_of_pools
-from logloss.show.explanation.kl_pictures import rungs
-from logloss.show.explanation.lesson import LessonOfPoints, LessonOfPools
+from logloss.show.explanation.groups_page import page_of_groups
+from logloss.show.explanation.kl_pictures import forecasts
+from logloss.show.explanation.lesson import LessonOfGroups, LessonOfPoints
 from logloss.show.explanation.points_page import page_of_points
 from logloss.show.explanation.sentences import number
 from logloss.text import NATS_PER_BIT, capital, columns, fixed
@@ -20,12 +21,12 @@ from logloss.text import NATS_PER_BIT, capital, columns, fixed
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Explanation(Answer):
-    """What predictions cost and why, as a page of pictures: frozen and complete.
+    """The log loss of predictions, explained as a page of pictures: frozen and complete.
 
     Attributes
     ----------
-    lesson : LessonOfPoints or LessonOfPools
-        The numbers that the page shows.
+    lesson : LessonOfPoints or LessonOfGroups
+        The numbers on the page.
     source : str
         Where the points are from; "" for arrays.
 
@@ -38,7 +39,7 @@ class Explanation(Answer):
     """
 
     kind: ClassVar[str] = "explanation"
-    lesson: LessonOfPoints | LessonOfPools
+    lesson: LessonOfPoints | LessonOfGroups
     source: str = ""
 
     @property
@@ -58,28 +59,61 @@ class Explanation(Answer):
         lesson = self.lesson
         figures = lesson.measured.to_dict() | {"source": self.source or lesson.measured.source}
         figures["positive"] = lesson.names.positive
-        put(figures, "entropy_of_groups_nats", lesson.entropy_of_pools)
-        figures["n_groups"] = len(lesson.pools)
+        put(figures, "log_loss_recalibrated_nats", lesson.recalibrated)
+        figures["n_isotonic_groups"] = len(lesson.groups)
         if isinstance(lesson, LessonOfPoints):
             last = lesson.frames[-1]
-            put(figures, "intercept", last.intercept)
-            put(figures, "coefficient", last.slope)
+            # "intercept" and "slope" are those of the calibration line of the measurement.
+            put(figures, "curve_intercept", last.intercept)
+            put(figures, "curve_slope", last.slope)
             put(figures, "certificate_nats_per_row", last.bound)
-            put(figures, "log_loss_out_of_sample_nats", lesson.new_points, "not asked for")
+            put(figures, "log_loss_out_of_sample_nats", lesson.out_of_sample, "not requested")
             figures |= {"l2": lesson.model.l2, "n_passes": len(lesson.frames)}
         return figures
 
 
-def text_of(explanation: Explanation) -> str:
-    """How many points, and what they cost in the mean."""
+def _head(explanation: Explanation) -> str:
+    """`Ten points, base rate 0.7000 (green).`"""
     lesson = explanation.lesson
     n = lesson.measured.n_rows
-    head = f"{capital(number(n))} {lesson.names.noun}{'' if n == 1 else 's'}"
-    head += f" of {explanation.source}" if explanation.source else ""
-    share = f"{fixed(lesson.rate, 4)} of them {lesson.names.positive}"
-    rows = [["What they cost, in the mean", "nats", "bits"]]
-    rows += [[f"  {words}", fixed(value, 4), fixed(value / NATS_PER_BIT, 4)] for words, value, _ in rungs(lesson)]
-    return "\n".join([f"{head}, {share}.", "", *columns(rows, "lrr", gap="   ")])
+    rows = f"{capital(number(n))} {lesson.names.noun}{'' if n == 1 else 's'}"
+    rows += f" of {explanation.source}" if explanation.source else ""
+    return f"{rows}, base rate {fixed(lesson.rate, 4)} ({lesson.names.positive})."
+
+
+def _rows(explanation: Explanation) -> list[list[str]]:
+    """The log loss of each forecast of the lesson, as a table."""
+    rows = [["log loss", "nats", "bits"]]
+    for words, value, _ in forecasts(explanation.lesson):
+        rows.append([words, fixed(value, 4), fixed(value / NATS_PER_BIT, 4)])
+    return rows
+
+
+def text_of(explanation: Explanation) -> str:
+    """How many points, and the log loss of each forecast of the lesson."""
+    return "\n".join([_head(explanation), "", *columns(_rows(explanation), "lrr", gap="   ")])
+
+
+def short_html(explanation: Explanation) -> str:
+    """The same for notebooks, and how to write the page."""
+    where = 'The page with its pictures: explanation.to_html("page.html")'
+    return page.paragraph(_head(explanation)) + page.short_table(_rows(explanation), "lrr") + page.paragraph(where)
+
+
+def no_picture(*_: object) -> NoReturn:
+    """The pictures of an explanation are on its page only."""
+    raise DataError(
+        'an explanation has no single figure: explanation.to_html("page.html") writes all its pictures. Figures of the '
+        "predictions: logloss.measure(…).plot()."
+    )
+
+
+def no_file(*_: object) -> NoReturn:
+    """An explanation is its page, and made anew from what it explains."""
+    raise DataError(
+        'an explanation is kept as its page: explanation.to_html("page.html"). Its measurement can be saved: '
+        'explanation.lesson.measured.save("measurement.logloss").'
+    )
 
 
 def to_html(explanation: Explanation, path: str | os.PathLike[str] | None = None) -> str:
@@ -88,7 +122,7 @@ def to_html(explanation: Explanation, path: str | os.PathLike[str] | None = None
     if isinstance(lesson, LessonOfPoints):
         title, body, sliders = page_of_points(lesson)
     else:
-        title, body, sliders = page_of_pools(lesson)
+        title, body, sliders = page_of_groups(lesson)
     room = files("logloss.show.explanation")
     style, script = (room.joinpath(f"explanation.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     moves = page.data_for_script({slider.name: slider.changes for slider in sliders})

@@ -11,7 +11,7 @@ from logloss.data.values import Value, is_label
 from logloss.errors import DataError
 from logloss.measurement import Measurement
 from logloss.show.explanation.answer import Explanation
-from logloss.show.explanation.lesson import LessonOfPools, Names, lesson_of_points
+from logloss.show.explanation.lesson import LessonOfGroups, Names, lesson_of_points
 from logloss.text import count, printable, value_text
 from logloss.training.model import LogisticModel
 
@@ -32,25 +32,27 @@ def explain(
     model: LogisticModel | None = None,
     header: bool = True,
 ) -> Explanation:
-    """Explain what predictions cost, in pictures that build up from one point to entropy, KL, training and calibration.
+    """An explanation of the log loss (binary cross-entropy) in pictures, as one page that can be written to a file.
 
-    Points on a line get a curve, every point shown; a measurement of any number of rows is told of groups of similar
-    predictions.
+    It goes step by step from the loss of one prediction to entropy, cross-entropy, KL divergence, training and its
+    certificate, leave-one-out, and the decomposition. Points on a line get a logistic curve, and every point is shown;
+    the rows of a measurement, however many, are shown as groups of similar predictions.
 
     Parameters
     ----------
     data : array of shape (n_rows,), table, or Measurement
-        Where each point lies; or a table, or the path of one, as `fit` takes it; or what `measure` has returned, which
-        needs nothing else.
+        Where each point lies, any finite number; or a table, or the path of one, as in `fit`; or what `measure` has
+        returned, which needs nothing else.
     y_true : array of shape (n_rows,), or name of a column, optional
         Labels, as in `fit`: a name, where `data` is a table, or a comparison such as ``"stars >= 4"``.
     feature : name of a column, optional
         The column of numbers, where `data` is a table.
     {pos_label}
     l2 : float, ≥ 0
-        Prior precision on the summed loss, as in `fit`; 1 keeps the curve finite where a cut divides the classes.
+        L2 penalty on the slope (prior precision, on the summed loss), as in `fit`; 1 keeps the curve finite where one
+        cut separates the classes.
     model : LogisticModel, optional
-        A model of this one column that is shown instead of a new one.
+        A model of this one column, shown instead of a new fit.
     {header}
 
     Returns
@@ -65,26 +67,26 @@ def explain(
 
     Notes
     -----
-    Cost: a fit, and half a second for the page, which has about 200 KB. Of a measurement no row is needed.
+    Cost: a fit, and half a second for the page, which has about 200 KB. A measurement is explained without its rows.
 
     Examples
     --------
     >>> import logloss
     >>> explanation = logloss.explain({"x": [0.0, 1.0, 2.0, 3.0], "won": [0, 1, 0, 1]}, "won", feature="x")
     >>> print(explanation)
-    Four points, 0.5000 of them positive.
+    Four points, base rate 0.5000 (positive).
     <BLANKLINE>
-    What they cost, in the mean                   nats     bits
-      saying ½ to each: a coin flip             0.6931   1.0000
-      saying 0.5 to each: the entropy           0.6931   1.0000
-      the fitted curve                          0.6114   0.8821
-      the same, calibrated on what happened     0.3466   0.5000
-      each point by a curve that never saw it   1.3222   1.9075
+    log loss                                             nats     bits
+    always predicting ½                                0.6931   1.0000
+    always predicting 0.5 (the base rate)              0.6931   1.0000
+    fitted curve                                       0.6114   0.8821
+    fitted curve, recalibrated (isotonic, in sample)   0.3466   0.5000
+    fitted curve, leave-one-out                        1.3222   1.9075
     """
     if isinstance(data, Measurement):
         if y_true is not None or feature is not None or model is not None:
             raise DataError("a measurement needs nothing else: pass no `y_true`, `feature` or `model` beside it.")
-        return Explanation(LessonOfPools(Names("positive", "negative", noun="row"), data), data.source)
+        return Explanation(LessonOfGroups(Names("positive", "negative", noun="row"), data), data.source)
     if y_true is None:
         raise DataError("labels are needed: pass `y_true`, an array or the name of a column.")
     x, labels, names, source = _points_of(data, y_true, feature, pos_label, header)
@@ -113,22 +115,22 @@ def _points_of(
         source, roles = bind(data, requested, features=[feature])
     else:
         source, roles = bind(y_true, RowOptions(pos_label=pos_label), features={feature or "x": data})
-    found = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))
-    if found.n_rows > MOST_POINTS:
+    sample = walk(source, roles, SampleSummary.empty(MOST_POINTS + 1))
+    if sample.n_rows > MOST_POINTS:
         raise DataError(
-            f"a page shows at most {MOST_POINTS} points, as more hide each other; there are {count(found.n_rows)}. "
-            "Take some of them, or fit and measure all and explain the measurement, which is told of groups."
+            f"a page shows at most {MOST_POINTS} points, as more hide each other; there are {count(sample.n_rows)}. "
+            "Take some of them, or fit and measure all and explain the measurement, which is shown as groups."
         )
-    kept = [rows for _, rows in found.chosen()]
+    kept = [rows for _, rows in sample.chosen()]
     columns = [rows.features[0] for rows in kept]
     name = printable(roles.features[0], LONGEST_NAME)
     if any(column.categories is not None or column.is_matrix for column in columns):
-        raise DataError(f'"{name}" must hold numbers to be a place on a line; it holds something else.')
+        raise DataError(f'"{name}" must hold numbers, the places of points on a line; it holds something else.')
     x = [float(value) for column in columns for value in column.values]
     labels = [float(label) for rows in kept for label in rows.y_true]
     if any(label not in (0.0, 1.0) for label in labels):
-        raise DataError("labels must be 0 or 1 to be shown as points; some are shares between them.")
-    others = [value for kind, value in found.coding if kind == "value" and not is_label(value, pos_label)]
+        raise DataError("labels must be 0 or 1 to be shown as points; some lie between them.")
+    others = [value for kind, value in sample.coding if kind == "value" and not is_label(value, pos_label)]
     names = _names(pos_label, others[0] if others and pos_label is not None else None, roles.label_test, name)
     return x, labels, names, source.name
 

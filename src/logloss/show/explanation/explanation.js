@@ -1,8 +1,8 @@
 for (const [name, moves] of Object.entries(MOVES)) {
   const slider = document.getElementById(name);
-  const found = moves.map(([id, attribute, values]) => [document.getElementById(id), attribute, values]);
+  const targets = moves.map(([id, attribute, values]) => [document.getElementById(id), attribute, values]);
   const show = () => {
-    for (const [element, attribute, values] of found) {
+    for (const [element, attribute, values] of targets) {
       const value = values[Number(slider.value)];
       if (attribute) element.setAttribute(attribute, value);
       else element.textContent = value;

@@ -1,4 +1,4 @@
-"""What is explained, as numbers: points with a curve, or the pools of a measurement; nothing here knows of pictures."""
+"""What is explained, as numbers: points with a curve, or the groups of a measurement; nothing here draws."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from logloss.measurement import Measurement, measure
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
 
-# The predictions through which the slider moves, if the truth does not lie beyond them.
+# The predictions through which the slider moves, if the base rate does not lie beyond them.
 FIRST_PREDICTED, LAST_PREDICTED = 0.1, 0.9
 
 
@@ -40,22 +40,22 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One pass of the training: its curve, and what it says and costs of each point, in order of x."""
+    """One pass of the training: its curve, and the prediction and the loss of each point, in order of x."""
 
     intercept: float
     slope: float
     log_loss: float
     bound: float
     proba: Array
-    costs: Array
+    losses: Array
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Neighbours by prediction with their share of positives.
+class Group:
+    """Neighbours by prediction that isotonic regression pools.
 
-    mass: their share of all rows; lowest, said, highest: of their predictions the least, the mean and the greatest;
-    share: of positives among them; cost: their mean loss in nats.
+    mass: their share of all rows; lowest, predicted, highest: of their predictions the least, the mean and the
+    greatest; share: their observed frequency of positives; loss: their mean loss in nats.
     """
 
     mass: float
@@ -63,22 +63,22 @@ class Pool:
     predicted: float
     highest: float
     share: float
-    cost: float
+    loss: float
 
     @property
     def entropy(self) -> float:
-        """What saying the share to each of them would cost."""
+        """Their mean loss if their observed frequency were predicted, in nats."""
         return float(entropy(self.share))
 
     @property
     def excess(self) -> float:
-        """What they cost more than that."""
-        return max(self.cost - self.entropy, 0.0) if math.isfinite(self.cost) else math.inf
+        """Their miscalibration: their mean loss above their entropy, in nats, ≥ 0."""
+        return max(self.loss - self.entropy, 0.0) if math.isfinite(self.loss) else math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class ConstantForecast:
-    """What saying p to all costs where a share is positive: of a positive, of a negative, in the mean, in two parts."""
+    """Always predicting p: its loss for either class, its cross-entropy with the base rate, and the KL part of that."""
 
     proba: float
     if_positive: float
@@ -89,57 +89,57 @@ class ConstantForecast:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What both kinds of lesson have: a measurement, its pools, and what saying one p to all would cost."""
+    """What both kinds of lesson have: a measurement, its groups, and constant forecasts."""
 
     names: Names
     measured: Measurement
 
     @property
     def rate(self) -> float:
-        """The share of positives."""
+        """The base rate."""
         return float(self.measured.base_rate)
 
     @property
     def entropy(self) -> float:
-        """What saying that share to each costs, and the least that saying one thing to all can."""
+        """The log loss of always predicting the base rate, in nats: the least of all constant forecasts."""
         return float(entropy(self.rate))
 
     @cached_property
-    def pools(self) -> tuple[Pool, ...]:
-        """Neighbours pooled until the share of positives rises with what was said."""
+    def groups(self) -> tuple[Group, ...]:
+        """Neighbours pooled until the observed frequency rises with the prediction: isotonic regression."""
         recalibration = Recalibration(score_table_of(self.measured.summary.scores))
         table = recalibration.table
         zeros, ones = table.shares
         with np.errstate(invalid="ignore"):
-            costs = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
+            losses = np.where(zeros > 0, zeros * table.if_zero, 0.0) + np.where(ones > 0, ones * table.if_one, 0.0)
         predicted = np.asarray(table.points.proba, np.float64)
-        found, start = [], 0
-        for end, pool_ones, pool_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
+        groups, start = [], 0
+        for end, n_positive, n_rows in zip(recalibration.last, recalibration.ones, recalibration.rows, strict=True):
             here = slice(start, int(end) + 1)
             masses = zeros[here] + ones[here]
-            mass = int(pool_rows) / recalibration.total
-            found.append(
-                Pool(
+            mass = int(n_rows) / recalibration.total
+            groups.append(
+                Group(
                     mass=mass,
                     lowest=float(predicted[start]),
                     predicted=math.fsum(masses * predicted[here]) / math.fsum(masses),
                     highest=float(predicted[int(end)]),
-                    share=int(pool_ones) / int(pool_rows),
-                    cost=math.fsum(costs[here]) / mass if np.isfinite(costs[here]).all() else math.inf,
+                    share=int(n_positive) / int(n_rows),
+                    loss=math.fsum(losses[here]) / mass if np.isfinite(losses[here]).all() else math.inf,
                 )
             )
             start = int(end) + 1
-        return tuple(found)
+        return tuple(groups)
 
     @property
-    def entropy_of_pools(self) -> float:
-        """What would be left if each pool were told its own share: uncertainty − discrimination."""
+    def recalibrated(self) -> float:
+        """The log loss after isotonic recalibration, in nats: uncertainty − discrimination, mean entropy of groups."""
         return float(self.measured.uncertainty) - float(self.measured.discrimination)
 
     @cached_property
     def constant_forecasts(self) -> tuple[ConstantForecast, ...]:
-        """What saying p to all costs, for each p of the slider; the share of positives is one of them."""
-        # Hundredths, the share itself, and beyond the hundredths where it lies there.
+        """The forecasts of the slider; the base rate is one of them."""
+        # Hundredths, the base rate, and beyond the hundredths where it lies there.
         steps = [round(k / 100, 2) for k in range(round(100 * FIRST_PREDICTED), round(100 * LAST_PREDICTED) + 1)]
         rarer = min(self.rate, 1 - self.rate)
         if 0 < rarer < FIRST_PREDICTED:
@@ -148,8 +148,8 @@ class Lesson:
         return tuple(self.constant_forecast(p) for p in sorted({*steps, self.rate}))
 
     def constant_forecast(self, p: float) -> ConstantForecast:
-        """What saying p to all costs."""
-        if_positive, if_negative = (float(cost) for cost in surprisal([1, 0], [p, p]))
+        """Always predicting p."""
+        if_positive, if_negative = (float(loss) for loss in surprisal([1, 0], [p, p]))
         return ConstantForecast(
             p, if_positive, if_negative, float(cross_entropy(self.rate, p)), float(kl_divergence(self.rate, p))
         )
@@ -171,23 +171,23 @@ class LessonOfPoints(Lesson):
 
     @property
     def proba(self) -> Array:
-        """What the curve says of each point."""
+        """The predicted probability of each point."""
         return self.frames[-1].proba
 
     @property
-    def costs(self) -> Array:
-        """What each point costs, in nats."""
-        return self.frames[-1].costs
+    def losses(self) -> Array:
+        """The loss of each point, in nats."""
+        return self.frames[-1].losses
 
     @property
-    def given(self) -> Array:
-        """The probability that was given to what each point is."""
+    def proba_of_observed(self) -> Array:
+        """The predicted probability of the observed class of each point."""
         return np.where(self.labels, self.proba, 1 - self.proba)
 
     @property
-    def largest_losses(self) -> int:
-        """Which point pays most."""
-        return int(np.argmax(self.costs))
+    def worst(self) -> int:
+        """Which point has the largest loss."""
+        return int(np.argmax(self.losses))
 
     @cached_property
     def reach(self) -> tuple[float, float]:
@@ -202,14 +202,14 @@ class LessonOfPoints(Lesson):
         return np.linspace(*self.reach, 97)
 
     @property
-    def new_points(self) -> float:
-        """What each point would cost a curve that was fitted to the others, in the mean; nan if that is not known."""
+    def out_of_sample(self) -> float:
+        """The leave-one-out log loss, in nats; nan if the model has none."""
         return math.nan if self.model.out_of_sample is None else self.model.out_of_sample.log_loss
 
 
 @dataclass(frozen=True)
-class LessonOfPools(Lesson):
-    """The pools of a measurement, however many rows it has."""
+class LessonOfGroups(Lesson):
+    """The groups of a measurement, however many rows it has."""
 
 
 def lesson_of_points(
@@ -225,8 +225,8 @@ def lesson_of_points(
             model = fit(x, labels, l2=l2)
         if model.separation is not None:
             raise DataError(
-                f'one cut of "{names.feature}" tells the classes apart without fault, so without a penalty no finite '
-                "curve is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
+                f'one cut of "{names.feature}" separates the classes perfectly, so without a penalty no finite curve '
+                "is best, and none can be drawn. Pass l2= above 0; 1 is a common choice."
             )
     (slope,) = model.coefficients.values()
     last = frame_of(model.intercept, slope, model.certificate.nats_per_row, x, labels)
@@ -236,17 +236,17 @@ def lesson_of_points(
 
 
 def frame_of(intercept: float, slope: float, bound: float, x: Array, labels: Array) -> Frame:
-    """One pass, with what it says of each point."""
+    """One pass, with the prediction and the loss of each point."""
     logits = logits_of(intercept, slope, x)
-    costs = surprisal(labels, y_logit=logits)
-    return Frame(intercept, slope, float(np.mean(costs)), bound, expit(logits), costs)
+    losses = surprisal(labels, y_logit=logits)
+    return Frame(intercept, slope, float(np.mean(losses)), bound, expit(logits), losses)
 
 
 def logits_of(intercept: float, slope: float, x: Array) -> Array:
     """Log-odds of a curve; where both are infinite the slope decides."""
     with np.errstate(invalid="ignore"):
-        found = intercept + slope * x
-    return np.where(np.isnan(found), slope * np.sign(x), found)
+        logits = intercept + slope * x
+    return np.where(np.isnan(logits), slope * np.sign(x), logits)
 
 
 def rounded(value: float, digits: int = 4) -> str:

@@ -59,18 +59,18 @@ def animated(frames: Sequence[Element], name: str, shown: int = 0) -> tuple[Elem
     moves: list[Change] = []
     for number, same in enumerate(zip(*(_elements(frame) for frame in frames), strict=True)):
         first = same[shown]
-        found: list[Change] = []
+        changes: list[Change] = []
         for attribute, value in first.attributes.items():
             values = [element.attributes[attribute] for element in same]
             if any(each != value for each in values):
-                found.append((f"{name}-{number}", attribute, values))
+                changes.append((f"{name}-{number}", attribute, values))
         if first.children and isinstance(first.children[0], str):
             texts = ["".join(map(str, element.children)) for element in same]
             if any(each != texts[0] for each in texts):
-                found.append((f"{name}-{number}", "", texts))
-        if found:
+                changes.append((f"{name}-{number}", "", texts))
+        if changes:
             first.attributes["id"] = f"{name}-{number}"
-            moves += found
+            moves += changes
     return frames[shown], moves
 
 
@@ -136,14 +136,14 @@ class Axes:
         across = ticks(*self.x, 7) if x_ticks is None else list(x_ticks)
         up = ticks(*self.y, 5) if y_ticks is None else list(y_ticks)
         marks: list[Element] = []
-        for value, says in zip(up, tick_texts(up), strict=True):
+        for value, words in zip(up, tick_texts(up), strict=True):
             y = self.up(value)
             marks.append(Element("line", class_="grid", x1=self.left, x2=self.left + self.width, y1=y, y2=y))
-            marks.append(Element("text", says, x=self.left - 6, y=y + 4.5, text_anchor="end"))
-        for value, says in zip(across, tick_texts(across), strict=True):
+            marks.append(Element("text", words, x=self.left - 6, y=y + 4.5, text_anchor="end"))
+        for value, words in zip(across, tick_texts(across), strict=True):
             x = self.across(value)
             marks.append(Element("line", class_="rule", x1=x, x2=x, y1=bottom, y2=bottom + 4))
-            marks.append(Element("text", says, x=x, y=bottom + 17, text_anchor="middle"))
+            marks.append(Element("text", words, x=x, y=bottom + 17, text_anchor="middle"))
         marks.append(Element("line", class_="rule", x1=self.left, x2=self.left + self.width, y1=bottom, y2=bottom))
         if y_title:
             marks.append(Element("text", y_title, x=4.0, y=self.top - 14))
@@ -156,31 +156,31 @@ class Axes:
         """A line through points."""
         return Element("path", class_=kind, d=self._path(points))
 
-    def area(self, points: Sequence[tuple[float, float]], kind: str, says: str = "") -> Element:
+    def area(self, points: Sequence[tuple[float, float]], kind: str, tooltip: str = "") -> Element:
         """What points enclose."""
-        return Element("path", *_titled(says), class_=kind, d=self._path(points) + "Z")
+        return Element("path", *_titled(tooltip), class_=kind, d=self._path(points) + "Z")
 
     def _path(self, points: Sequence[tuple[float, float]]) -> str:
         """Points as the commands of a path."""
         return "M" + "L".join(f"{_written(self.across(x))} {_written(self.up(y))}" for x, y in points)
 
-    def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, says: str = "") -> Element:
+    def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, tooltip: str = "") -> Element:
         """A rectangle between numbers."""
         left, right = self.across(x[0]), self.across(x[1])
         bottom, top = self.up(y[0]), self.up(y[1])
         return Element(
-            "rect", *_titled(says), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
+            "rect", *_titled(tooltip), class_=kind, x=left, y=top, width=right - left, height=max(bottom - top, 0.0)
         )
 
-    def dot(self, x: float, y: float, *, is_positive: bool, says: str = "", radius: float = RADIUS) -> Element:
+    def dot(self, x: float, y: float, *, is_positive: bool, tooltip: str = "", radius: float = RADIUS) -> Element:
         """A point: a filled circle for a positive one, a hollow triangle for a negative one."""
         across, up = self.across(x), self.up(y)
         if is_positive:
-            return Element("circle", *_titled(says), class_="pos", cx=across, cy=up, r=radius)
+            return Element("circle", *_titled(tooltip), class_="pos", cx=across, cy=up, r=radius)
         wide, high = 1.15 * radius, radius
         corners = f"M0 {_written(-1.2 * high)}L{_written(wide)} {_written(0.8 * high)}H{_written(-wide)}Z"
         place = f"translate({_written(across)} {_written(up)})"
-        return Element("path", *_titled(says), class_="neg", d=corners, transform=place)
+        return Element("path", *_titled(tooltip), class_="neg", d=corners, transform=place)
 
     def ring(self, x: float, y: float, kind: str, radius: float = 5.0) -> Element:
         """A ring about a place."""
@@ -190,7 +190,7 @@ class Axes:
         self,
         x: float,
         y: float,
-        says: str,
+        words: str,
         *,
         anchor: str = "middle",
         dx: float = 0.0,
@@ -198,7 +198,7 @@ class Axes:
         kind: str = "label",
     ) -> Element:
         """Words at a place."""
-        return Element("text", says, class_=kind, x=self.across(x) + dx, y=self.up(y) + dy, text_anchor=anchor)
+        return Element("text", words, class_=kind, x=self.across(x) + dx, y=self.up(y) + dy, text_anchor=anchor)
 
     def span(self, x: tuple[float, float], y: tuple[float, float], kind: str) -> Element:
         """A straight line between two places."""
@@ -207,13 +207,13 @@ class Axes:
         )
 
 
-def _titled(says: str) -> list[Element]:
-    """What a mark says when it is pointed at."""
-    return [Element("title", says)] if says else []
+def _titled(tooltip: str) -> list[Element]:
+    """What is shown when a mark is pointed at."""
+    return [Element("title", tooltip)] if tooltip else []
 
 
 class Slider:
-    """A slider through frames, and what each says in a sentence; without script only the frame shown first is seen."""
+    """A slider through frames, and a sentence on each; without script only the frame shown first is seen."""
 
     def __init__(self, name: str, label: str, values: Sequence[str], *, shown: int, can_play: bool = False) -> None:
         self.name, self.label, self.values, self.shown, self.can_play = name, label, list(values), shown, can_play
@@ -229,7 +229,7 @@ class Slider:
     def captions(self, sentences: Sequence[str]) -> None:
         """What is read aloud when the slider has moved."""
         lines = [Element("p", sentence, class_="live", aria_live="polite") for sentence in sentences]
-        self.sentence, moves = animated(lines, f"{self.name}-said", self.shown)
+        self.sentence, moves = animated(lines, f"{self.name}-text", self.shown)
         self.changes += moves
 
     def html(self) -> str:

@@ -9,16 +9,18 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.rows import Array
 from logloss.information import entropy, surprisal
-from logloss.show.explanation.lesson import Frame, Lesson, LessonOfPoints, Pool, logits_of, rounded, written
+from logloss.show.explanation.lesson import Frame, Group, Lesson, LessonOfPoints, logits_of, rounded, written
 from logloss.show.explanation.marks import RADIUS, WIDTH, Axes, Element, ticks
 from logloss.show.explanation.sentences import short
 from logloss.text import NATS_PER_BIT, cut, fixed
 
 # Up to so many points each has its own number.
 MOST_LABELLED = 12
+# Letters of a class beside the points, and the width of one.
+MOST_LETTERS, LETTER = 16, 9.0
 # More points are drawn small.
 MOST_LARGE = 40
-# How much of the place of a point its bar takes.
+# Which part of the place of a point its bar takes.
 BAR = (0.12, 0.88)
 # Room for the lines over and under a picture.
 ABOVE, BELOW = 28.0, 42.0
@@ -32,24 +34,28 @@ def drawn(height: float, *marks: Element) -> Element:
 def lanes(lesson: LessonOfPoints, height: float = 180.0) -> tuple[Axes, Element]:
     """Axes whose height is a probability of positive."""
     axes = Axes(lesson.reach, (0.0, 1.0), top=ABOVE, height=height)
-    title = f"probability of {cut(lesson.names.positive, 30)}"
+    title = f"predicted probability of {cut(lesson.names.positive, 30)}"
     return axes, axes.frame(lesson.names.feature, title, y_ticks=[0, 0.25, 0.5, 0.75, 1])
 
 
 def points(lesson: LessonOfPoints) -> Element:
-    """The points: where they lie and what they are."""
-    axes = Axes(lesson.reach, (-0.35, 1.35), left=112.0, width=313.0, height=84.0)
-    frame = axes.frame(lesson.names.feature, "what it is (counts as)", y_ticks=[])
+    """The points: where they lie, and their observed classes."""
+    words_of = {label: f"{cut(lesson.names.of(label), MOST_LETTERS)} ({label})" for label in (1, 0)}
+    left = 18.0 + LETTER * max(map(len, words_of.values()))
+    axes = Axes(lesson.reach, (-0.35, 1.35), left=left, width=425.0 - left, height=84.0)
+    frame = axes.frame(lesson.names.feature, "observed class (label)", y_ticks=[])
     named = []
     for label, kind in ((1, "of-pos"), (0, "of-neg")):
-        words = f"{cut(lesson.names.of(label), 9)} ({label})"
         named += [
             axes.span(axes.x, (label, label), "grid"),
-            Element("text", words, class_=kind, x=axes.left - 6, y=axes.up(label) + 4.5, text_anchor="end"),
+            Element("text", words_of[label], class_=kind, x=axes.left - 6, y=axes.up(label) + 4.5, text_anchor="end"),
         ]
     dots = [
         axes.dot(
-            x, label, is_positive=bool(label), says=f"{lesson.names.feature} = {written(x)}: {lesson.names.of(label)}"
+            x,
+            label,
+            is_positive=bool(label),
+            tooltip=f"{lesson.names.feature} = {written(x)}: {lesson.names.of(label)}",
         )
         for x, label in zip(lesson.x, lesson.labels, strict=True)
     ]
@@ -62,21 +68,21 @@ def curve_line(lesson: LessonOfPoints, axes: Axes, frame: Frame, kind: str) -> E
     return axes.line(list(zip(lesson.grid.tolist(), proba.tolist(), strict=True)), kind)
 
 
-def pointed_at(lesson: LessonOfPoints, x: float, label: float, says: str) -> str:
-    """What a mark says when it is pointed at; among many points nobody would find it."""
+def tooltip_of(lesson: LessonOfPoints, x: float, label: float, words: str) -> str:
+    """What is shown when a mark is pointed at; none among many points, where nobody would find it."""
     if lesson.n > MOST_LABELLED:
         return ""
-    return f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: {says}"
+    return f"{lesson.names.feature} = {written(x)}, {lesson.names.of(label)}: {words}"
 
 
 def dots_on(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """The points where the curve of a pass puts them."""
     radius = RADIUS if lesson.n <= MOST_LARGE else 0.6 * RADIUS
-    found = []
+    dots = []
     for x, label, p in zip(lesson.x, lesson.labels, frame.proba, strict=True):
-        says = pointed_at(lesson, x, label, f"given {fixed(p, 4)}")
-        found.append(axes.dot(x, p, is_positive=bool(label), says=says, radius=radius))
-    return found
+        tooltip = tooltip_of(lesson, x, label, f"predicted {fixed(p, 4)}")
+        dots.append(axes.dot(x, p, is_positive=bool(label), tooltip=tooltip, radius=radius))
+    return dots
 
 
 def curve(lesson: LessonOfPoints) -> Element:
@@ -85,7 +91,7 @@ def curve(lesson: LessonOfPoints) -> Element:
     last = lesson.frames[-1]
     stemmed = zip(lesson.x, last.proba, strict=True) if lesson.n <= MOST_LARGE else ()
     stems = [axes.span((x, x), (0, p), "stem") for x, p in stemmed]
-    worst = lesson.largest_losses
+    worst = lesson.worst
     x, p = lesson.x[worst], last.proba[worst]
     # Over a curve that rises there is room on the left.
     side = -1 if last.slope > 0 else 1
@@ -99,7 +105,7 @@ def bar_of(lesson: LessonOfPoints, label: float) -> str:
     return ("pos-bar" if label else "neg-bar") + (" many" if lesson.n > MOST_LARGE else "")
 
 
-def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
+def bars_of_observed(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element]:
     """In place: for a positive point the bar up to the curve, for a negative one the bar from the curve up to 1."""
     low, high = lesson.reach
     half = (high - low) * min(0.011, 0.4 / lesson.n)
@@ -110,14 +116,16 @@ def given_bars(lesson: LessonOfPoints, axes: Axes, frame: Frame) -> list[Element
     return bars
 
 
-def given(lesson: LessonOfPoints) -> Element:
-    """The probability given to what happened: above in its place on the curve, below standing in a row."""
+def observed(lesson: LessonOfPoints) -> Element:
+    """The probability of the observed class: above in its place on the curve, below standing in a row."""
     axes, frame = lanes(lesson, height=150.0)
     last = lesson.frames[-1]
-    bars = given_bars(lesson, axes, last)
+    bars = bars_of_observed(lesson, axes, last)
     above = [frame, *bars, curve_line(lesson, axes, last, "curve"), *dots_on(lesson, axes, last)]
-    row, marks = in_a_row(lesson, lesson.given, (0.0, 1.0), "probability of what it is", top=268.0, height=130.0)
-    rest = [row.bar((k + BAR[0], k + BAR[1]), (value, 1.0), "rest") for k, value in enumerate(lesson.given)]
+    row, marks = in_a_row(
+        lesson, lesson.proba_of_observed, (0.0, 1.0), "probability of the observed class", top=268.0, height=130.0
+    )
+    rest = [row.bar((k + BAR[0], k + BAR[1]), (value, 1.0), "rest") for k, value in enumerate(lesson.proba_of_observed)]
     return drawn(268 + 130 + BELOW, *above, Element("g", *rest), *marks)
 
 
@@ -134,9 +142,9 @@ def in_a_row(
     bottom = top + height
     names = [rounded(x, 3) for x in lesson.x]
     for k, (value, label) in enumerate(zip(values, lesson.labels, strict=True)):
-        says = pointed_at(lesson, lesson.x[k], label, fixed(value, 4))
+        tooltip = tooltip_of(lesson, lesson.x[k], label, fixed(value, 4))
         shown = min(value, y[1])
-        marks.append(axes.bar((k + BAR[0], k + BAR[1]), (0.0, shown), bar_of(lesson, label), says))
+        marks.append(axes.bar((k + BAR[0], k + BAR[1]), (0.0, shown), bar_of(lesson, label), tooltip))
         if is_labelled:
             marks.append(axes.text(k + 0.5, shown, fixed(value, 2), dy=-4, kind="small"))
             marks.append(
@@ -148,19 +156,19 @@ def in_a_row(
     return axes, marks
 
 
-def costs(lesson: LessonOfPoints, frame: Frame | None = None, height: float = 170.0) -> Element:
-    """What each point costs, in a row, and their mean."""
+def losses(lesson: LessonOfPoints, frame: Frame | None = None, height: float = 170.0) -> Element:
+    """The loss of each point, in a row, and their mean."""
     frame = lesson.frames[-1] if frame is None else frame
-    every = np.concatenate([each.costs for each in lesson.frames])
+    every = np.concatenate([each.losses for each in lesson.frames])
     top = max(1.15 * float(every[np.isfinite(every)].max(initial=0.0)), 1.0)
-    axes, marks = in_a_row(lesson, frame.costs, (0.0, top), "cost (nats)", top=ABOVE, height=height)
+    axes, marks = in_a_row(lesson, frame.losses, (0.0, top), "loss (nats)", top=ABOVE, height=height)
     bars = [mark for mark in marks if mark.tag != "text"]
     labels = [mark for mark in marks if mark.tag == "text"]
     return drawn(ABOVE + height + BELOW, *bars, *mean_line(axes, frame.log_loss), *labels)
 
 
 def mean_line(axes: Axes, mean: float) -> list[Element]:
-    """The line of the mean, and beside it how much it is."""
+    """The line of the mean, and its value beside it."""
     right = axes.left + axes.width
     return [
         axes.span(axes.x, (mean, mean), "mean"),
@@ -169,37 +177,37 @@ def mean_line(axes: Axes, mean: float) -> list[Element]:
     ]
 
 
-def cost_curve(positive: bool, top: float) -> list[tuple[float, float]]:
+def loss_curve(positive: bool, top: float) -> list[tuple[float, float]]:
     """−log p, or −log(1 − p), up to a height."""
-    given = np.concatenate([[math.exp(-top)], np.linspace(math.exp(-top), 1, 80)[1:]])
-    found = surprisal(np.ones(len(given), np.uint8), given)
-    return list(zip((given if positive else 1 - given).tolist(), found.tolist(), strict=True))
+    proba = np.concatenate([[math.exp(-top)], np.linspace(math.exp(-top), 1, 80)[1:]])
+    heights = surprisal(np.ones(len(proba), np.uint8), proba)
+    return list(zip((proba if positive else 1 - proba).tolist(), heights.tolist(), strict=True))
 
 
 def two_curves(lesson: Lesson, dots: list[tuple[float, int, float]], top: float) -> Element:
-    """What p costs if the point is positive, and if it is negative, with points (p, label, cost) on the curves."""
+    """The loss of p for either class, with points (p, label, loss) on the curves."""
     axes = Axes((0.0, 1.0), (0.0, top), height=230.0)
     positive, negative = cut(lesson.names.positive, 12), cut(lesson.names.negative, 12)
-    title = f"probability p given to {cut(lesson.names.positive, 30)}"
-    shrug = float(surprisal([1], [0.5])[0])
+    title = f"predicted probability p of {cut(lesson.names.positive, 30)}"
+    half = float(surprisal([1], [0.5])[0])
     marks = [
-        axes.frame(title, "cost (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1]),
-        axes.span((0.5, 0.5), (0, shrug), "stem"),
-        axes.line(cost_curve(True, top), "pos-line"),
-        axes.line(cost_curve(False, top), "neg-line"),
+        axes.frame(title, "loss (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1]),
+        axes.span((0.5, 0.5), (0, half), "stem"),
+        axes.line(loss_curve(True, top), "pos-line"),
+        axes.line(loss_curve(False, top), "neg-line"),
         axes.text(0.09, 0.84 * top, f"if {positive}: −log p", anchor="start", kind="of-pos"),
         axes.text(0.91, 0.71 * top, f"if {negative}: −log(1 − p)", anchor="end", kind="of-neg"),
-        axes.text(0.5, shrug, f"½ costs {fixed(shrug, 4)}", dy=-28),
-        axes.ring(0.5, shrug, "hole", 3.0),
+        axes.text(0.5, half, f"½: {fixed(half, 4)}", dy=-28),
+        axes.ring(0.5, half, "hole", 3.0),
     ]
-    for p, label, cost in dots:
-        says = f"{lesson.names.of(label)}, p = {fixed(p, 4)}: costs {fixed(cost, 4)}"
-        marks.append(axes.dot(p, cost, is_positive=bool(label), says=says))
+    for p, label, loss in dots:
+        tooltip = f"{lesson.names.of(label)}, p = {fixed(p, 4)}: loss {fixed(loss, 4)}"
+        marks.append(axes.dot(p, loss, is_positive=bool(label), tooltip=tooltip))
     return drawn(ABOVE + 230 + BELOW, *marks)
 
 
 def share_curve() -> list[tuple[float, float]]:
-    """Entropy against the share of positives."""
+    """Entropy against the event rate."""
     shares = (1 - np.cos(np.linspace(0, math.pi, 101))) / 2
     return list(zip(shares.tolist(), entropy(shares).tolist(), strict=True))
 
@@ -209,56 +217,56 @@ def inside_of(share: float) -> tuple[int, str]:
     return (-1, "end") if share > 0.5 else (1, "start")
 
 
-def entropy_picture(lesson: Lesson, pools: tuple[Pool, ...]) -> Element:
-    """Entropy: 0 where all are alike, most at half; where the points lie, and pools on it."""
+def entropy_picture(lesson: Lesson, groups: tuple[Group, ...]) -> Element:
+    """Entropy: 0 where all are of one class, most at half; the base rate and groups on it."""
     axes = Axes((0.0, 1.0), (0.0, 0.8), height=190.0)
-    title = f"share of {cut(lesson.names.positive, 30)}"
-    rate, own = lesson.rate, lesson.entropy
+    title = f"share of {cut(lesson.names.positive, 30)} {lesson.names.noun}s"
+    rate, baseline = lesson.rate, lesson.entropy
     side, anchor = inside_of(rate)
     # Below the dot, or above it where there is no room for words below; lower where groups are shown.
-    down = -10.0 if own < 0.3 else 62.0 if pools else 18.0
-    words = f"{short(rate)}: {fixed(own, 4)}"
+    down = -10.0 if baseline < 0.3 else 62.0 if groups else 36.0
+    words = f"{short(rate)}: {fixed(baseline, 4)}"
     half = f"half and half: {fixed(NATS_PER_BIT, 4)} = one bit"
     marks = [
         axes.frame(title, "entropy (nats)", x_ticks=[0, 0.25, 0.5, 0.75, 1], y_ticks=[0, 0.2, 0.4, 0.6, 0.8]),
         axes.area([*share_curve()], "own-pale"),
-        axes.span((rate, rate), (0, own), "stem"),
+        axes.span((rate, rate), (0, baseline), "stem"),
         axes.line(share_curve(), "own-line"),
         axes.text(0.5, NATS_PER_BIT, half, dy=-9, kind="label"),
         *(axes.ring(share, 0.0, "own-dot", 4.0) for share in (0.0, 1.0)),
         axes.ring(0.5, NATS_PER_BIT, "own-dot", 4.0),
-        *(axes.ring(pool.share, pool.entropy, "hole", 2 + 8 * math.sqrt(pool.mass)) for pool in pools),
-        axes.ring(rate, own, "own-dot", 6.0),
-        axes.text(rate, own, words, anchor=anchor, dx=10 * side, dy=down, kind="inside"),
-        axes.text(0.03, 0.0, f"all {cut(lesson.names.negative, 8)}: 0", anchor="start", dy=-9, kind="inside"),
-        axes.text(0.97, 0.0, f"all {cut(lesson.names.positive, 8)}: 0", anchor="end", dy=-9, kind="inside"),
+        *(axes.ring(each.share, each.entropy, "hole", 2 + 8 * math.sqrt(each.mass)) for each in groups),
+        axes.ring(rate, baseline, "own-dot", 6.0),
+        axes.text(rate, baseline, words, anchor=anchor, dx=10 * side, dy=down, kind="inside"),
+        axes.text(0.03, 0.0, f"all {cut(lesson.names.negative, 10)}: 0", anchor="start", dy=-9, kind="inside"),
+        axes.text(0.97, 0.0, f"all {cut(lesson.names.positive, 10)}: 0", anchor="end", dy=-9, kind="inside"),
     ]
     return drawn(ABOVE + 190 + BELOW, *marks)
 
 
 def trained(lesson: LessonOfPoints, frame: Frame) -> Element:
-    """The curve of one pass before those of all others, and the bars of what happened."""
+    """The curve of one pass before those of all others, and the probabilities of the observed classes."""
     axes, around = lanes(lesson)
     ghosts = [curve_line(lesson, axes, each, "ghost") for each in lesson.frames]
-    bars = given_bars(lesson, axes, frame)
+    bars = bars_of_observed(lesson, axes, frame)
     now = curve_line(lesson, axes, frame, "curve")
     return drawn(ABOVE + 180 + BELOW, around, *bars, *ghosts, now, *dots_on(lesson, axes, frame))
 
 
 def falling(lesson: LessonOfPoints, frame: Frame) -> Element:
-    """The loss of each pass above, the bound on what is left to gain below."""
+    """The log loss of each pass above, its certificate below."""
     losses = [each.log_loss for each in lesson.frames]
     n = len(losses)
     top = 1.12 * max(*losses, NATS_PER_BIT)
     numbers = [float(k) for k in ticks(1, n, 8) if float(k).is_integer()]
     above = Axes((0.5, n + 0.5), (0.0, top), height=120.0)
     here = next(k for k, each in enumerate(lesson.frames, 1) if each is frame)
-    own = lesson.entropy
+    baseline = lesson.entropy
     x, y = min(max(above.across(here), 70.0), 400.0), above.up(frame.log_loss) + 22
     marks = [
         above.frame("", "log loss (nats)", x_ticks=numbers),
-        above.span(above.x, (own, own), "own-line"),
-        above.text(n + 0.5, own, f"entropy {fixed(own, 4)}", anchor="end", dy=-6, kind="of-own"),
+        above.span(above.x, (baseline, baseline), "own-line"),
+        above.text(n + 0.5, baseline, f"baseline {fixed(baseline, 4)}", anchor="end", dy=-6, kind="of-own"),
         above.line([(k + 1, loss) for k, loss in enumerate(losses)], "curve"),
         *(above.ring(k + 1, loss, "curve-dot", 3.5) for k, loss in enumerate(losses)),
         above.ring(here, frame.log_loss, "now", 7.0),
@@ -268,7 +276,7 @@ def falling(lesson: LessonOfPoints, frame: Frame) -> Element:
 
 
 def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Element]:
-    """How far each pass can be from the best, in powers of ten."""
+    """By how much each pass can be above the minimum, in powers of ten."""
     bounds = [each.bound for each in lesson.frames]
     # 0 is shown as the least that floats can tell.
     powers = [math.log10(max(bound, 1e-17)) if math.isfinite(bound) else math.nan for bound in bounds]
@@ -276,7 +284,7 @@ def _bounds(lesson: LessonOfPoints, here: int, numbers: list[float]) -> list[Ele
     low, high = math.floor(min([*known, -4.0])), math.ceil(max([*known, 0.0]))
     up = [value for value in ticks(low, high, 4) if value.is_integer()]
     axes = Axes((0.5, len(powers) + 0.5), (low - 0.5, high + 0.5), top=ABOVE + 120 + 54, height=84.0)
-    frame = axes.frame("pass", "how far from the best, at most (nats)", x_ticks=numbers, y_ticks=[])
+    frame = axes.frame("pass", "above the minimum by at most (nats)", x_ticks=numbers, y_ticks=[])
     for value in up:
         frame.children.append(axes.span(axes.x, (value, value), "grid"))
         words = Element("tspan", f"{value:g}".replace("-", "−"), dy="-5", font_size="9")

@@ -1,4 +1,4 @@
-"""How the explanation says numbers, and how its sentences become HTML."""
+"""How the explanation writes numbers, and how its sentences become HTML."""
 
 from __future__ import annotations
 
@@ -33,8 +33,3 @@ def short(value: float, digits: int = 4) -> str:
     """A number without the zeros at its end: 0.7, 0.5717."""
     text = fixed(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def percent(share: float) -> str:
-    """A share in hundredths."""
-    return f"{fixed(100 * share, 1)} %"
