@@ -48,12 +48,13 @@ def fixed(value: float, digits: int) -> str:
 
 
 def significant(value: float, digits: int = 4) -> str:
-    """A number to four significant digits, as people write it: 0.01083, 1,234, 1.2e−09."""
+    """A number to four significant digits, 0.01083, −1,234, 1.2e-09: the exponent as programs read it."""
     if value == 0 or not math.isfinite(value):
         return fixed(value, digits) if value else "0"
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4 or exponent >= 15:
-        return f"{value:.{max(digits - 1, 0)}g}".replace("-", MINUS)
+        text = f"{abs(value):.{max(digits - 1, 0)}g}"
+        return MINUS + text if value < 0 else text
     text = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
     return text.replace("-", MINUS)
 
