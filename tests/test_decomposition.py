@@ -216,6 +216,15 @@ def test_certain_and_right_costs_nothing():
     assert m.miscalibration.p_value == 1
 
 
+def test_an_event_rate_that_falls_is_counted_as_lack_of_discrimination():
+    """What CORP does not see: the isotonic fit is flat, although a falling map would be perfect."""
+    m = measure([1] * 80 + [0] * 20 + [1] * 20 + [0] * 80, [0.2] * 100 + [0.8] * 100)
+    assert m.discrimination == 0
+    assert m.miscalibration == pytest.approx(m.log_loss - LN2, abs=1e-15)
+    # LN2 − H(0.2) = 0.193.
+    assert m.log_loss - entropy_of(0.2) > m.miscalibration + 0.19
+
+
 def test_soft_labels_have_no_null_distribution_and_the_reason():
     m = measure(np.linspace(0, 1, 30), np.linspace(0.1, 0.9, 30))
     assert math.isnan(m.miscalibration.expected_if_calibrated)

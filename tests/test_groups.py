@@ -244,7 +244,7 @@ def test_the_table_of_groups_explains_how_clusters_are_counted():
         "clusters: their effective number, (Σw)² / Σw²; intervals assume independent clusters",
         "null distribution of groups not available: rows of a cluster depend on each other",
         "",
-        "contribution: share of the rows × (log loss of the group − log loss of all rows)",
+        "contribution: share of the group × (its log loss − log loss of all rows)",
     ]
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import pickle
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -563,6 +564,67 @@ def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
 def test_the_header_says_what_was_measured(arguments, words):
     message = repr(measure([1, 0], [0.5, 0.5], **arguments))
     assert [each for each in words if each not in message] == []
+
+
+TEXT = """\
+games.csv: 600 rows, 50.0% positive (y_true = 1); CIs assume independent rows
+
+log loss                   0.3985 nats   95% CI 0.3742–0.4238   (0.5750 bits)
+baseline                   0.6931        95% CI 0.6899–0.6931   always predicting the base rate, 0.5000
+skill score               42.5%          95% CI 38.9–46.1%      1 − log loss / baseline (D², McFadden's pseudo-R²)
+AUC                        0.9000        95% CI 0.8743–0.9201   P(a positive row scores above a negative one)
+
+decomposition (isotonic, CORP)
+  uncertainty              0.69315                              entropy of the base rate (the baseline)
+− discrimination           0.41589                              also called resolution; higher is better
++ miscalibration           0.12128                              significantly above the null mean (p < 0.005)
+= log loss                 0.39854
+  null mean                0.0074                               if perfectly calibrated; 95th percentile 0.0130
+  excess discrimination    0.4108        95% CI 0.3844–0.4382   after subtracting 0.0051 of overfitting
+  excess miscalibration    0.1162        95% CI 0.1058–0.1271   after subtracting 0.0051 of overfitting
+
+calibration
+  mean predicted           0.5320                               observed 0.5000, ratio 1.064
+  slope                    1.980         95% CI 1.770–2.190     1 if calibrated; above 1: underconfident
+  intercept               −0.217         95% CI −0.465–0.031    0 if calibrated
+  expected loss            0.5104        mean predictive entropy; the observed loss is 0.1118 lower (z = −6.0)
+
+largest losses            row  5   predicted 0.6000, observed 0   0.916 nats
+                          row  6   predicted 0.4000, observed 1   0.916
+                          row 15   predicted 0.6000, observed 0   0.916
+                          the top 10% of rows account for 23% of the loss
+
+by  rows  log loss  95% CI         event rate  predicted  ratio  contribution  miscalibration  expected       p
+1    300    0.3572  0.3216–0.3951      0.8000     0.6140   0.77       −0.0207          0.3572    0.0077  <0.005
+2    300    0.4399  0.4078–0.4734      0.2000     0.4500   2.25       +0.0207          0.4399    0.0088  <0.005
+caution: intervals of 2 groups may be too narrow: few effective rows, or few of the rarer class
+
+contribution: share of the group × (its log loss − log loss of all rows)
+expected: mean miscalibration if perfectly calibrated (null mean); p: probability of as much if so"""
+
+
+def test_the_text_of_a_measurement():
+    """Sections, columns and clauses of a whole table, as they are printed."""
+    y, p = [1, 0, 1, 1, 0, 0, 1, 0, 1, 0], [0.9, 0.3, 0.6, 0.8, 0.2, 0.6, 0.4, 0.1, 0.97, 0.45]
+    assert repr(measure(y * 60, p * 60, name="games.csv", by=[1, 2] * 300)) == TEXT
+
+
+@pytest.mark.parametrize("options", [{}, {"cluster": np.arange(300) % 4}, {"by": np.arange(300) % 2}])
+@pytest.mark.parametrize("n_positive", [0, 5, 150])
+def test_columns_of_intervals_hold_intervals_only(options, n_positive):
+    """Reasons stand in clauses: of few positives, of few clusters."""
+    from logloss.show.report.of_measurement import main_table
+    from logloss.show.words.of_measurement import group_table
+
+    y = np.arange(300) < n_positive
+    m = measure(y, np.linspace(0.05, 0.95, 300), **options)
+    rows = [row[2] for row in main_table(m)[0]]
+    if m.groups is not None:
+        head, *lines = group_table(m.groups, m.by, 20)[0]
+        rows += [line[head.index("95% CI")] for line in lines]
+    assert [cell for cell in rows if not re.fullmatch(r"(−?[\d.]+–−?[\d.]+%?)?|95% CI", cell)] == []
+    reasons = [row[3] for row in main_table(m)[0] if "no CI: " in row[3]]
+    assert bool(reasons) == (n_positive < 20)
 
 
 def test_the_positive_class_is_echoed():

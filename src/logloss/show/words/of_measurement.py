@@ -86,7 +86,8 @@ def aligned(rows: list[list[str]]) -> list[str]:
 def header(m: Measurement) -> str:
     """How many rows of what, the share of positives, and what intervals assume."""
     first, *more = header_lines(m, "dropped", shift(m))
-    return f"{first}; {more[0]}" if len(more) == 1 else f"{first}\n{' · '.join(more)}"
+    is_plain = len(more) == 1 and not m.cluster
+    return f"{first}; {more[0]}" if is_plain else f"{first}\n{' · '.join(more)}"
 
 
 def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> str:
@@ -97,7 +98,8 @@ def header_of_rows(answer: Measurement | Comparison, left_out: str, more: Sequen
 def header_lines(answer: Measurement | Comparison, left_out: str, more: Sequence[str] = ()) -> list[str]:
     """The rows of an answer, then what is special about them, and last what intervals assume."""
     of = f"{printable(answer.source, LONGEST_NAMED)}: " if answer.source else ""
-    positive = f"{significant(100 * answer.base_rate, 3)}% positive ({printable(answer.positive, LONGEST_NAMED)})"
+    share = f"{significant(100 * answer.base_rate, 3)}%{' of the weight' if answer.has_weights else ''}"
+    positive = f"{share} positive ({printable(answer.positive, LONGEST_NAMED)})"
     lines = [f"{of}{counted(answer.n_rows, 'row')}, {positive}"]
     if answer.n_dropped:
         lines.append(f"{counted(answer.n_dropped, 'row')} {left_out} (missing values)")
@@ -132,7 +134,7 @@ def shift(m: Measurement) -> list[str]:
 
 def nats(value: float) -> str:
     """A loss or a rate with four digits after the point, a small one with three of its own."""
-    return fixed(value, digits_of(value))
+    return significant(value, 3) if 0 < abs(value) < SMALL / 10 else fixed(value, digits_of(value))
 
 
 def digits_of(value: float) -> int:
@@ -290,8 +292,10 @@ def expectation(m: Measurement) -> str:
     if abs(m.expected_z) < Z:
         return f"consistent with the observed loss (z = {fixed(m.expected_z, 1)})"
     more = "higher" if m.log_loss_minus_expected > 0 else "lower"
-    why = f"no z: {m.expected_z_reason}" if math.isnan(m.expected_z) else f"z = {fixed(m.expected_z, 1)}"
-    return f"the observed loss is {nats(abs(m.log_loss_minus_expected))} {more} ({why})"
+    gap = f"{nats(abs(m.log_loss_minus_expected))} {more}"
+    if math.isnan(m.expected_z):
+        return f"observed loss {gap}, no z: {m.expected_z_reason}"
+    return f"the observed loss is {gap} (z = {fixed(m.expected_z, 1)})"
 
 
 def caution_lines(cautions: Sequence[str]) -> list[str]:
@@ -341,9 +345,11 @@ def group_lines(groups: SmallTable, by: tuple[str, ...]) -> list[str]:
 
 def columns_of_groups(groups: SmallTable) -> list[str]:
     """What the columns of a table of groups are."""
-    lines = ["contribution: share of the rows × (log loss of the group − log loss of all rows)"]
+    lines = ["contribution: share of the group × (its log loss − log loss of all rows)"]
     if has_null_distribution(groups):
-        lines.append("expected: mean miscalibration if perfectly calibrated (null mean); p: as much or more if so")
+        lines.append(
+            "expected: mean miscalibration if perfectly calibrated (null mean); p: probability of as much if so"
+        )
     return lines
 
 
