@@ -562,8 +562,8 @@ def test_one_infinite_loss_is_without_limit():
     assert found.second_minus_first == -math.inf
     text = repr(found)
     assert text.startswith(
-        "b has the lowest log loss; that of a is infinite: a gave probability 0 to the observed class in 20 rows "
-        "(first: row 2), b in none. Without these rows the log loss of a is 0.0204 lower than that of b"
+        "b has the lowest log loss; that of a is infinite: probability 0 for the observed class in 20 rows "
+        "(first: row 2). Without these rows the log loss of a is 0.0204 lower than that of b"
     )
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["delta_nats"] == "inf"
 
@@ -689,7 +689,7 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     assert re.fullmatch(rf"p has the lowest log loss: 0\.\d{{4}} nats per row lower than q {interval}\.", first)
     sequence = r"^p vs q: the confidence sequence (first excluded 0 at \d+ and still does|does not exclude 0)\.$"
     assert re.search(sequence, text, re.M)
-    assert "order: order (0 to 299)" in text
+    assert "order: 0 to 299" in text
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
         for name in ("  discrimination", "+ miscalibration", "= Δ log loss")
