@@ -166,7 +166,7 @@ def remarks(c: Comparison) -> str:
         "forecasters cancels. The loss of a row is −log of the probability predicted for its observed class, in nats. "
         "Probabilities are not clipped.",
     ]
-    if c.pair.sequential.n_periods:
+    if c.pair.sequential.confidence_sequence.has_interval:
         is_independent = c.within == INDEPENDENT
         independent = ", and that its rows are independent given the forecasts" if is_independent else ""
         lines.append(
@@ -174,6 +174,7 @@ def remarks(c: Comparison) -> str:
             "intervals together contain the mean of the conditional expectations of the periods' differences. It "
             f"assumes that all forecasts and weights of a period are made before any of its outcomes{independent}."
         )
+    if has_e_value(c.pair):
         lines.append(
             "The e-value tests the null hypothesis that the better forecaster is better in no period; under it the "
             "e-value ever reaches 20 with probability at most 0.05. A single favourable period can refute it, so that "
