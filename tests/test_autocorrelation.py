@@ -1,4 +1,4 @@
-"""The mean of periods that depend on each other: the variance of the mean, what it is worth, and what is said of it."""
+"""The mean of periods that depend on each other: the variance of the mean, the effective number of periods, and cautions."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ def test_intervals_of_unequal_periods_hold():
 def test_slow_changes_are_found_and_independent_periods_are_not_called_slow():
     random = np.random.default_rng(SEED)
 
-    def told(phi):
+    def n_rising(phi):
         series = autoregressive(random, 500, 200, phi)
         return sum(long_run(deltas, ones(200)).is_rising for deltas in series)
 
     # At least 95 % and at most 6 %: each fails once in 10^6 seeds.
-    assert told(0.9) >= binom.ppf(RARELY, 500, 0.95)
-    assert told(0.0) <= binom.isf(RARELY, 500, 0.06)
+    assert n_rising(0.9) >= binom.ppf(RARELY, 500, 0.95)
+    assert n_rising(0.0) <= binom.isf(RARELY, 500, 0.06)
 
 
 def test_the_worth_of_an_autoregression_is_that_of_theory():

@@ -245,7 +245,7 @@ def test_groups_add_up_to_the_lead():
         assert row["delta_nats_high"] - row["delta_nats"] == pytest.approx(width, rel=1e-6)
 
 
-def test_the_rows_furthest_apart_are_found():
+def test_the_rows_with_the_largest_differences_are_found():
     y, p, q = drawn(SEED, 300)
     d = losses_of(y, q) - losses_of(y, p)
     largest = logloss.compare(y, {"p": p, "q": q}).pair.largest_differences
@@ -262,7 +262,7 @@ def test_counts_are_repeated_rows():
     repeated = logloss.compare(
         *(np.repeat(x, n) for x in (y,)), {"p": np.repeat(p, n), "q": np.repeat(q, n)}, order=np.repeat(day, n)
     ).to_dict()
-    # Where the rows are that are furthest apart is another matter.
+    # The rows with the largest differences have other numbers.
     assert len(counted.pop("largest_differences")) == len(repeated.pop("largest_differences")) == 10
     assert counted == repeated
 
@@ -346,11 +346,11 @@ def test_models_predict_whatever_table_is_compared_by_names(form, tmp_path):
             assert (dropped.n_rows, dropped.n_dropped) == (293, 7)
 
 
-# The course.
+# Sequential analysis.
 
 
-def test_the_course_is_made_of_the_sums_of_periods():
-    """The mean so far, row by row; the sequence and the evidence of arrays: tests/test_confidence_sequence.py."""
+def test_the_sequential_analysis_is_made_of_the_sums_of_periods():
+    """The mean so far, row by row; the sequence and the e-value of arrays: tests/test_confidence_sequence.py."""
     y, p, q = drawn(SEED, 90)
     q[:7] = p[:7]
     day = np.arange(90) // 5
@@ -377,10 +377,10 @@ def test_the_course_is_made_of_the_sums_of_periods():
 def test_what_the_sequence_first_excluded_and_whether_it_still_does():
     """One is far better for 400 days, then the other for as many, and for longer."""
     rng = np.random.default_rng(SEED)
-    truth = expit(rng.normal(0, 2, 2000))
-    y = (rng.random(2000) < truth).astype(np.uint8)
-    a, b = truth.copy(), np.full(2000, 0.5)
-    a[400:], b[400:] = b[400:], truth[400:]
+    true = expit(rng.normal(0, 2, 2000))
+    y = (rng.random(2000) < true).astype(np.uint8)
+    a, b = true.copy(), np.full(2000, 0.5)
+    a[400:], b[400:] = b[400:], true[400:]
     early, late = (logloss.compare(y[:n], {"a": a[:n], "b": b[:n]}, order=np.arange(n)) for n in (400, 2000))
     assert (early.best, late.best) == ("a", "b")
     analyses = early.pair.sequential, late.pair.sequential
@@ -393,7 +393,7 @@ def test_what_the_sequence_first_excluded_and_whether_it_still_does():
 
 
 def test_a_first_period_without_a_real_difference_does_not_set_the_scale():
-    """Forecasts that rounding alone sets apart on the first day."""
+    """Forecasts that differ by rounding alone on the first day."""
     y, p, q = drawn(SEED, 2000)
     one = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000)).pair.sequential.confidence_sequence
     q[:3] = np.nextafter(p[:3], 1)
@@ -562,8 +562,8 @@ def test_one_infinite_loss_is_without_limit():
     assert found.second_minus_first == -math.inf
     text = repr(found)
     assert text.startswith(
-        "b has the lowest log loss; that of a is infinite: a gave probability 0 to the observed class in 20 rows "
-        "(first: row 2), b in none. Without these rows the log loss of a is 0.0204 lower than that of b"
+        "b has the lowest log loss; that of a is infinite: probability 0 for the observed class in 20 rows "
+        "(first: row 2). Without these rows the log loss of a is 0.0204 lower than that of b"
     )
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["delta_nats"] == "inf"
 
@@ -689,7 +689,7 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     assert re.fullmatch(rf"p has the lowest log loss: 0\.\d{{4}} nats per row lower than q {interval}\.", first)
     sequence = r"^p vs q: the confidence sequence (first excluded 0 at \d+ and still does|does not exclude 0)\.$"
     assert re.search(sequence, text, re.M)
-    assert "order: order (0 to 299)" in text
+    assert "order: 0 to 299" in text
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
         for name in ("  discrimination", "+ miscalibration", "= Δ log loss")
@@ -736,7 +736,7 @@ def test_the_e_value_is_printed_only_where_the_interval_and_the_sequence_agree_w
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(two_forecast_tables(KINDS))
-def test_whatever_the_rows_are_they_are_told_in_words_and_in_json(table):
+def test_whatever_the_rows_are_they_have_words_and_json(table):
     """Impossible rows, weights of 1e-300 and 1e300, log-odds of 1e300, soft labels: no warning, no figure that is no JSON."""
     options = {"order": table.order, "by": table.by}
     options |= {name: getattr(table, name) for name in ("sample_weight", "counts") if getattr(table, name) is not None}
@@ -825,10 +825,10 @@ def test_paired_intervals_hold_the_truth(is_clustered):
     rng = np.random.default_rng(SEED)
     logits = rng.normal(0, 1, 100_000)
     other = logits * 1.3 + 0.2
-    truth = 1 / (1 + np.exp(-logits))
+    true = 1 / (1 + np.exp(-logits))
 
     def loss(z):
-        return truth * np.logaddexp(0, -z) + (1 - truth) * np.logaddexp(0, z)
+        return true * np.logaddexp(0, -z) + (1 - true) * np.logaddexp(0, z)
 
     right = float((loss(other) - loss(logits)).mean())
     held = 0
@@ -838,7 +838,7 @@ def test_paired_intervals_hold_the_truth(is_clustered):
         options = {}
         if is_clustered:
             rows, luck, options = np.repeat(rows[:120], 5), np.repeat(luck[:120], 5), {"cluster": np.arange(600) // 5}
-        y = (luck < truth[rows]).astype(np.uint8)
+        y = (luck < true[rows]).astype(np.uint8)
         pair = logloss.compare(y, y_logit={"a": logits[rows], "b": other[rows]}, **options).pair
         delta = pair.delta
         low, high = (delta.low, delta.high) if pair.better == "a" else (-delta.high, -delta.low)
@@ -856,13 +856,13 @@ def test_looking_every_day_raises_no_false_alarm_too_often(kind):
     s = r + rng.normal(0, 0.5, n_periods) if kind != "extreme" else -r
     # Fair: what both lose is the same on average in each row; biased: it varies, and what the sequence holds with it.
     fair = (np.logaddexp(0, r) - np.logaddexp(0, s)) / (r - s)
-    truth = fair if kind != "biased" else np.clip(fair + rng.uniform(-0.3, 0.3, n_periods), 0.01, 0.99)
-    expected = np.cumsum(np.logaddexp(0, r) - np.logaddexp(0, s) - truth * (r - s)) / np.arange(1, n_periods + 1)
+    true = fair if kind != "biased" else np.clip(fair + rng.uniform(-0.3, 0.3, n_periods), 0.01, 0.99)
+    expected = np.cumsum(np.logaddexp(0, r) - np.logaddexp(0, s) - true * (r - s)) / np.arange(1, n_periods + 1)
     of_zero = np.logaddexp(0, r) - np.logaddexp(0, s)
     ranges, least = np.abs(r - s), np.minimum(of_zero, of_zero - (r - s))
     alarms = 0
     for _ in range(n_runs):
-        y = rng.random(n_periods) < truth
+        y = rng.random(n_periods) < true
         _, low, high = sequence_of(PeriodDeltas(np.ones(n_periods), of_zero - y * (r - s), ranges, least, 1.0), 0.05)
         alarms += bool(((low > expected) | (high < expected)).any())
     assert alarms / n_runs <= 1 - CONFIDENCE

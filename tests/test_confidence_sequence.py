@@ -1,4 +1,4 @@
-"""The confidence sequence and the evidence: what their proofs need, by enumeration; their boundary, against a search."""
+"""The confidence sequence and the e-value: what their proofs need, by enumeration; their boundary, against a search."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_psi_has_no_value_from_1_on():
     assert psi(np.array([1.0, 7.0])).tolist() == [math.inf, math.inf]
 
 
-def test_no_guess_and_no_chance_make_the_mean_of_a_term_exceed_1():
-    """Two outcomes, a range apart, are the worst case of what lies between them: Jensen's inequality."""
+def test_no_guess_and_no_probability_make_the_mean_of_a_term_exceed_1():
+    """Two outcomes at both ends of the range are the worst case of what lies between them: Jensen's inequality."""
     least, width = -0.7, 1.9
     for share, guess, rate in itertools.product(
         np.linspace(0, 1, 21), np.linspace(least, least + width, 7), np.linspace(0.01, 0.99, 12)
@@ -79,7 +79,7 @@ def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
             def mixed(s, last=last, side=side):
                 grown = []
                 for rate, weight in zip(rates, weights, strict=True):
-                    paid = plain = before = 0.0
+                    spent = plain = before = 0.0
                     for t in range(last + 1):
                         a, r, m = deltas.deltas[t], deltas.ranges[t], deltas.least[t]
                         guess = 0.0 if by_rows else deltas.weights[t] * before / deltas.weights[: t + 1].sum()
@@ -88,13 +88,13 @@ def test_the_boundary_is_where_the_mean_of_the_terms_reaches_its_bound(by_rows):
                         largest = guess - m if side > 0 else m + r - guess
                         x = rate * (min(largest, r) if by_rows else largest)
                         if x >= 1:
-                            paid = math.inf
+                            spent = math.inf
                         elif x > 0:
-                            paid += rate**2 * (-math.log1p(-x) - x) / x**2 * (a - guess) ** 2
+                            spent += rate**2 * (-math.log1p(-x) - x) / x**2 * (a - guess) ** 2
                         else:
-                            paid += rate**2 / 2 * (a - guess) ** 2
+                            spent += rate**2 / 2 * (a - guess) ** 2
                         plain += rate**2 * r**2 / 8
-                    grown.append(math.log(weight * (1 - SHARE_OF_HOEFFDING)) + rate * s - paid)
+                    grown.append(math.log(weight * (1 - SHARE_OF_HOEFFDING)) + rate * s - spent)
                     grown.append(math.log(weight * SHARE_OF_HOEFFDING) + rate * s - plain)
                 return logsumexp(grown) - math.log(2 / 0.05)
 
@@ -113,10 +113,10 @@ def test_the_unit_of_weights_changes_nothing():
     assert log_e_value_of(deltas) == pytest.approx(log_e_value_of(scaled), rel=1e-12)
 
 
-def test_evidence_is_1_on_average_whatever_happens_within_a_period():
+def test_the_e_value_is_1_on_average_whatever_the_dependence_within_a_period():
     """All outcomes of three periods whose rows are all alike: a period is at its least or at its most."""
     ranges, shares = np.array([0.8, 3.0, 0.1]), np.array([0.3, 0.55, 0.8])
-    # The chance of the most makes the mean 0: better in no period, worse in none.
+    # The probability of the most makes the mean 0: better in no period, worse in none.
     least = -ranges * shares
     mean = 0.0
     for outcome in itertools.product([0, 1], repeat=3):
@@ -127,7 +127,7 @@ def test_evidence_is_1_on_average_whatever_happens_within_a_period():
     assert mean == pytest.approx(1, abs=ROUNDED)
 
 
-def test_evidence_of_independent_rows_is_below_1_on_average():
+def test_the_e_value_of_independent_rows_is_below_1_on_average():
     """Four rows in two periods, each with two outcomes; the bound of each row is below what the row would win."""
     gaps, shares = np.array([[0.4, 1.1], [0.2, 0.9]]), np.array([[0.3, 0.6], [0.5, 0.2]])
     least = -gaps * shares

@@ -87,7 +87,7 @@ def test_errors_of_independent_samples_add_in_squares(months):
 @pytest.mark.slow
 def test_intervals_cover_the_true_value(monkeypatch):
     """200 pairs of months from one population: the move is 0 in 90 to 99 of 100 (three standard errors)."""
-    # The chance level is not what is tested.
+    # The null distribution is not what is tested.
     monkeypatch.setattr(null_distribution, "N_DRAWS", 2)
     rng = np.random.default_rng(SEED)
 

@@ -40,7 +40,7 @@ LOGITS = [(0.3, -0.2), (700.0, 699.0), (-700.0, 700.0), (-700.0, -3.0), (1e-9, -
 @pytest.mark.parametrize(("r", "s"), LOGITS)
 @pytest.mark.parametrize("y", [0, 1])
 def test_what_a_period_could_have_been_is_right_at_every_end_of_the_scale(r, s, y):
-    """Each row its own period: the lesser difference and the range of both labels, whichever happened."""
+    """Each row its own period: the lesser difference and the range of both labels, whichever is observed."""
     weights = np.array([1.0, 3.0])
     found = sums_of(
         np.array([y, 1 - y]),
@@ -99,7 +99,7 @@ def test_a_row_that_stands_several_times_is_as_many_rows():
 
 
 def test_rows_without_a_bound_are_counted_and_add_nothing():
-    """Where one said 0 or 1 and the other did not; where both said the same, nothing was at stake."""
+    """Where one predicted 0 or 1 and the other did not; where both predicted the same, the difference is 0."""
     y = np.array([1, 1, 0, 1, 0])
     a, b = np.array([1.0, 0.5, 0.0, 1.0, 0.4]), np.array([0.5, 0.5, 0.0, 0.0, 0.6])
     found = sums_of(y, {"forecasts": {"a": a, "b": b}}, [1, 1, 1, 2, 2])
@@ -114,8 +114,8 @@ def test_rows_without_a_bound_are_counted_and_add_nothing():
 
 @settings(max_examples=200)
 @given(two_forecast_tables(KINDS))
-def test_zero_and_what_happened_lie_between_the_bounds(table):
-    """At every end of every scale, with every kind of label and weight; the turned lead has the turned bounds."""
+def test_zero_and_the_observed_difference_lie_between_the_bounds(table):
+    """At every end of every scale, with every kind of label and weight; the negated difference has the negated bounds."""
     summary = ComparisonSummary.of(table.block(), order="order")
     if not summary.n_rows:
         return

@@ -236,8 +236,8 @@ def test_few_rows_of_the_rarer_class_are_a_caution():
         logloss.plan(logloss.compare(*forecasts(400)), difference=0.1),
     ):
         assert sum("of the rarer class are expected: below 50 the power" in each for each in found.cautions) == 1
-    told = logloss.plan(std=0.1, difference=0.02, base_rate=0.1).cautions
-    assert told[1].startswith("about 20 rows of the rarer class are expected")
+    cautions = logloss.plan(std=0.1, difference=0.02, base_rate=0.1).cautions
+    assert cautions[1].startswith("about 20 rows of the rarer class are expected")
     assert logloss.plan(std=0.1, difference=0.005, base_rate=0.1).cautions == ()
 
 

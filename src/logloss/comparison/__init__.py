@@ -2,8 +2,8 @@
 
 >>> import logloss
 >>> y, old, new = [1, 0, 1, 1] * 25, [0.5] * 100, [0.8, 0.4, 0.6, 0.9] * 25
->>> found = logloss.compare(y, {"old": old, "new": new})
->>> found.best, round(found.delta, 4)
+>>> compared = logloss.compare(y, {"old": old, "new": new})
+>>> compared.best, round(compared.delta, 4)
 ('new', 0.3556)
 """
 

@@ -61,8 +61,8 @@ class Comparison(Answer):
     Examples
     --------
     >>> import logloss
-    >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
-    >>> found.best, round(found.second_minus_first, 4), round(found.second_minus_first.high, 4)
+    >>> compared = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
+    >>> compared.best, round(compared.second_minus_first, 4), round(compared.second_minus_first.high, 4)
     ('new', -0.3556, -0.3209)
     """
 
@@ -126,8 +126,8 @@ class Comparison(Answer):
         Examples
         --------
         >>> import logloss
-        >>> found = logloss.compare([1, 0] * 30, {"a": [0.5] * 60, "b": [0.6, 0.4] * 30, "c": [0.9, 0.1] * 30})
-        >>> found.between("a", "b").better
+        >>> compared = logloss.compare([1, 0] * 30, {"a": [0.5] * 60, "b": [0.6, 0.4] * 30, "c": [0.9, 0.1] * 30})
+        >>> compared.between("a", "b").better
         'b'
         """
         for pair in self.pairs:

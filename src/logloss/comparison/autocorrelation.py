@@ -136,31 +136,31 @@ def rising_line(squares: Array, n_cosines: int) -> tuple[float, float]:
     return float(levels[best] * at_zero), float(shapes[best, :n_cosines].mean() / at_zero)
 
 
-def cautions_of_periods(found: LongRun, n_periods: int, error_of_rows: float) -> tuple[str, ...]:
+def cautions_of_periods(mean: LongRun, n_periods: int, error_of_rows: float) -> tuple[str, ...]:
     """Cautions on the autocorrelation-robust interval, and on the one that takes rows as independent.
 
     error_of_rows: the standard error of the difference with rows (or clusters) as independent observations.
     """
-    if found.worth < FEWEST_PERIODS * (1 - ROUNDING):
+    if mean.worth < FEWEST_PERIODS * (1 - ROUNDING):
         return ()
     cautions = []
-    error, n_cosines = found.sampling.error, found.sampling.degrees
-    effective = f"{count(n_periods)} periods, {significant(found.effective_periods, 2)} effective"
-    if found.reason:
+    error, n_cosines = mean.sampling.error, mean.sampling.degrees
+    effective = f"{count(n_periods)} periods, {significant(mean.effective_periods, 2)} effective"
+    if mean.reason:
         cautions.append(f"the difference is too autocorrelated for any interval to be trusted ({effective})")
-    elif found.is_rising:
-        if found.share < LEAST_SHARE:
+    elif mean.is_rising:
+        if mean.share < LEAST_SHARE:
             cautions.append(f"the difference changes too slowly for any interval to be trusted ({effective})")
         else:
             cautions.append(
                 f"the difference changes slowly ({effective}): its autocorrelation-robust CI may be too narrow"
             )
-    elif found.worth < ENOUGH_PERIODS * (1 - ROUNDING):
+    elif mean.worth < ENOUGH_PERIODS * (1 - ROUNDING):
         cautions.append(
-            f"{periods_text(n_periods, found.worth)}, below {ENOUGH_PERIODS}: too few to show whether the difference "
+            f"{periods_text(n_periods, mean.worth)}, below {ENOUGH_PERIODS}: too few to show whether the difference "
             "changes slowly, so that the autocorrelation-robust CI may be too narrow"
         )
-    if not found.reason and error_of_rows > 0 and _is_much_wider(error / error_of_rows, n_cosines):
+    if not mean.reason and error_of_rows > 0 and _is_much_wider(error / error_of_rows, n_cosines):
         cautions.append(
             "rows of a period, or neighbouring periods, are correlated: the standard error of the difference is "
             f"{significant(error, 2)}, not {significant(error_of_rows, 2)}; use the autocorrelation-robust CI"

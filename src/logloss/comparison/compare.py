@@ -141,8 +141,8 @@ def compare(
     --------
     >>> import logloss
     >>> table = {"won": [1, 0, 1, 1] * 25, "old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25}
-    >>> found = logloss.compare(table, y_true="won", y_proba=["old", "new"])
-    >>> print(repr(found).splitlines()[0])
+    >>> compared = logloss.compare(table, y_true="won", y_proba=["old", "new"])
+    >>> print(repr(compared).splitlines()[0])
     new has the lowest log loss: 0.3556 nats per row lower than old (95% CI 0.3209–0.3911).
 
     Scikit-learn estimators, trained and tested in the same five folds:

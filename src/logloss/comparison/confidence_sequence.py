@@ -135,7 +135,7 @@ def _boundary(deltas: PeriodDeltas, side: int, alpha: float) -> Array:
     squared = (deltas.deltas - guess) ** 2 if deltas.squares is None else deltas.squares
     empirical = log_weights + math.log1p(-SHARE_OF_HOEFFDING)
     both_rates = np.concatenate([rates, rates])[:, None]
-    found, spent = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
+    boundary, spent = np.empty(len(bounds)), np.zeros((2, len(rates), 1))
     for start in range(0, len(bounds), PIECE_PERIODS):
         piece = slice(start, start + PIECE_PERIODS)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -147,8 +147,8 @@ def _boundary(deltas: PeriodDeltas, side: int, alpha: float) -> Array:
         heads = np.concatenate(
             [empirical[:, None] - so_far[0], (log_weights + math.log(SHARE_OF_HOEFFDING))[:, None] - so_far[1]]
         )
-        found[piece] = _crossing(heads, both_rates, math.log(1 / alpha))
-    return found
+        boundary[piece] = _crossing(heads, both_rates, math.log(1 / alpha))
+    return boundary
 
 
 def _crossing(heads: Array, rates: Array, level: float) -> Array:
@@ -184,15 +184,15 @@ def log_e_value_of(deltas: PeriodDeltas) -> Array:
 def _log_wealth(deltas: PeriodDeltas) -> Array:
     """The logarithm of the wealth of bets of all rates together after each period."""
     rates, log_weights = rates_of(deltas)
-    found, won = np.empty(len(deltas.deltas)), np.zeros((len(rates), 1))
-    for start in range(0, len(found), PIECE_PERIODS):
+    wealth, won = np.empty(len(deltas.deltas)), np.zeros((len(rates), 1))
+    for start in range(0, len(wealth), PIECE_PERIODS):
         piece = slice(start, start + PIECE_PERIODS)
         so_far = won + np.cumsum(_log_factors(deltas, rates[:, None], piece), axis=1)
         won = so_far[:, -1:]
         terms = log_weights[:, None] + so_far
         most = terms.max(axis=0)
-        found[piece] = most + np.log(np.exp(terms - most).sum(axis=0))
-    return found
+        wealth[piece] = most + np.log(np.exp(terms - most).sum(axis=0))
+    return wealth
 
 
 def _log_factors(deltas: PeriodDeltas, rates: Array, piece: slice) -> Array:

@@ -77,8 +77,8 @@ class PairwiseComparison:
     Examples
     --------
     >>> import logloss
-    >>> found = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
-    >>> pair = found.between("old", "new")
+    >>> compared = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25})
+    >>> pair = compared.between("old", "new")
     >>> pair.better, round(pair.delta, 4)
     ('new', 0.3556)
     """

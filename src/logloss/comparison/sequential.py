@@ -72,8 +72,8 @@ class SequentialAnalysis:
     Examples
     --------
     >>> import logloss
-    >>> found = logloss.compare([1, 0] * 50, {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}, order=range(100))
-    >>> analysis = found.between("a", "b").sequential
+    >>> compared = logloss.compare([1, 0] * 50, {"a": [0.5] * 100, "b": [0.6, 0.4] * 50}, order=range(100))
+    >>> analysis = compared.between("a", "b").sequential
     >>> analysis.n_periods, analysis.first_excluded, analysis.still_excluded
     (100, '18', True)
     """
@@ -131,13 +131,13 @@ def sequential_analysis(
     )
     if reason:
         return sequential
-    found = long_run(sums.deltas, sums.weights)
+    robust = long_run(sums.deltas, sums.weights)
     sequential = replace(
         sequential,
-        autocorrelation_robust=found.estimate(delta),
-        n_cosines=int(found.sampling.degrees),
-        effective_periods=found.effective_periods,
-        cautions=cautions_of_periods(found, len(names), error),
+        autocorrelation_robust=robust.estimate(delta),
+        n_cosines=int(robust.sampling.degrees),
+        effective_periods=robust.effective_periods,
+        cautions=cautions_of_periods(robust, len(names), error),
     )
     reason = withheld or _why_no_sequence(summary, within, int(sums.n_unbounded.sum()))
     if reason:

@@ -159,8 +159,8 @@ def _row_of(figures: Mapping[str, Any], pair: tuple[str, str] | None) -> Mapping
     """The figures of a pair; of the best and the runner-up if none is named."""
     if pair is None:
         return figures
-    found = [row for row in figures["pairs"] if {row["better"], row["worse"]} == set(pair)]
-    if not found:
+    pairs = [row for row in figures["pairs"] if {row["better"], row["worse"]} == set(pair)]
+    if not pairs:
         names = ", ".join(printable(name) for row in figures["ranking"] for name in [row["forecast"]])
         raise DataError(f"`pair` must name two forecasts of the pilot ({names}); got {', '.join(map(str, pair))}.")
-    return dict(found[0])
+    return dict(pairs[0])

@@ -120,8 +120,8 @@ def _check(old: Measurement, new: Measurement) -> None:
 
 def _overfitting(old: Measurement, new: Measurement) -> tuple[float, float]:
     """Overfitting of the isotonic fits of both; 0 where it is not available of both."""
-    found = old.discrimination.overfitting, new.discrimination.overfitting
-    return (0.0, 0.0) if any(map(math.isnan, found)) else found
+    overfitting = old.discrimination.overfitting, new.discrimination.overfitting
+    return (0.0, 0.0) if any(map(math.isnan, overfitting)) else overfitting
 
 
 def _finite_parts(measured: Measurement, overfitting: float) -> dict[str, float]:

@@ -99,10 +99,10 @@ Slopes = tuple[Array, Array]
 
 def _independent(value: float, sides: tuple[_Side, _Side], slopes: tuple[Slopes, Slopes]) -> Estimate:
     """A change with its interval, the two sides being independent samples."""
-    found = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
-    variances = [max(variance, 0.0) for variance, _ in found]
-    degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, found, strict=True)))
-    numbers = [n for side, (_, n) in zip(sides, found, strict=True) if side.has_clusters]
+    scatters = [side.scatter(*own) for side, own in zip(sides, slopes, strict=True)]
+    variances = [max(variance, 0.0) for variance, _ in scatters]
+    degrees = welch_degrees(*((own, n - 1) for own, (_, n) in zip(variances, scatters, strict=True)))
+    numbers = [n for side, (_, n) in zip(sides, scatters, strict=True) if side.has_clusters]
     return _around(value, sum(variances), degrees, numbers)
 
 

@@ -19,12 +19,16 @@ from logloss.show.words.of_comparison import (
     group_table,
     has_e_value,
     header,
+    infinite_rows,
     needed,
     order_text,
     parts_rows,
     ranking_rows,
     sentence,
     sequence_sentence,
+    sequential_rows,
+    simultaneous_text,
+    without,
 )
 from logloss.show.words.of_measurement import signed
 from logloss.text import LONGEST_NAMED, capital, count, fixed, listed, printable
@@ -46,15 +50,15 @@ def title(c: Comparison) -> str:
 def headline(c: Comparison) -> tuple[str, str]:
     """The one large number, and its unit and interval."""
     pair = c.pair
-    if not math.isfinite(pair.delta):
-        return "not defined" if math.isnan(
-            pair.delta
-        ) else "inf", "nats per row, difference in log loss of the best two"
+    names = f"difference in log loss, {printable(pair.worse, 24)} minus {printable(pair.better, 24)}"
+    if math.isnan(pair.delta):
+        return "not defined", names
     digits = delta_digits(pair.delta)
-    estimate = pair.simultaneous if pair.simultaneous.has_interval and len(c.pairs) > 1 else pair.delta
+    is_simultaneous = pair.simultaneous.has_interval and len(c.pairs) > 1
+    estimate = pair.simultaneous if is_simultaneous else pair.delta
     ends = f", 95% CI {ends_text(estimate, digits)}" if estimate.has_interval else ""
-    names = f"{printable(pair.worse, 24)} minus {printable(pair.better, 24)}"
-    return fixed(pair.delta, digits), f"nats per row, difference in log loss, {names}{ends}"
+    many = f", {simultaneous_text(c)}" if is_simultaneous else ""
+    return fixed(pair.delta, digits), f"nats per row, {names}{ends}{many}"
 
 
 def sentences(c: Comparison) -> list[str]:
@@ -67,14 +71,19 @@ def advice(c: Comparison) -> str:
     """What to do, without the figures of the headline."""
     pair = c.pair
     better, worse = printable(pair.better), printable(pair.worse)
-    if pair.is_identical or not math.isfinite(pair.delta):
-        return capital(sentence(c))
-    lowest = f"{better} has the lowest log loss"
+    if pair.is_identical:
+        return f"Use either: {sentence(c)}"
+    if not math.isfinite(pair.delta):
+        rows = f"probability 0 for the observed class in {infinite_rows(c)}"
+        use = f"Use {better}: {worse} has" if math.isinf(pair.delta) else f"Use neither {better} nor {worse}: both have"
+        return f"{use} infinite log loss ({rows}). {without(c, better, worse)}"
     if pair.simultaneous.reason:
         why = f"significance is not assessed: {pair.simultaneous.reason}"
-        return f"{lowest}, but {why}. Collect more data before choosing."
+        return f"Collect more data before choosing between {better} and {worse}; {why}."
     if not pair.is_significant:
-        return f"Not significant: {lowest}, {worse} the second lowest{needed(c)}."
+        return (
+            f"Not significant: choose between {better} and {worse} by other criteria, or collect more rows{needed(c)}."
+        )
     among = f"the second lowest of {len(c.names)}" if len(c.names) > 2 else "the other forecaster"
     return f"Use {better}: its log loss is significantly lower than that of {worse}, {among}."
 
@@ -90,9 +99,9 @@ def sections(c: Comparison) -> list[tuple[str, str]]:
     if rows := parts_rows(c):
         rows = [["", "nats per row", "95% CI", ""], *([cell.strip() for cell in row] for row in rows)]
         tables.append(("Decomposition of the difference", page.table(rows, "lrll", label="Decomposition")))
-    if c.order and not c.pair.is_identical:
+    if sequential_rows(c):
         inside = [page.paragraph(sequence_sentence(c)), page.table(_sequential(c), "lrll", label="Sequential analysis")]
-        tables.append((f"Sequential analysis by {order_text(c)}", "\n".join(inside)))
+        tables.append((f"Sequential analysis: {order_text(c)}", "\n".join(inside)))
     if lines := detectable_lines(c):
         tables.append(("Power", page.paragraphs([f"{capital(line)}." for line in lines])))
     if c.pair.groups is not None and len(c.pair.groups):
@@ -157,7 +166,7 @@ def remarks(c: Comparison) -> str:
         "forecasters cancels. The loss of a row is −log of the probability predicted for its observed class, in nats. "
         "Probabilities are not clipped.",
     ]
-    if c.pair.sequential.n_periods:
+    if c.pair.sequential.confidence_sequence.has_interval:
         is_independent = c.within == INDEPENDENT
         independent = ", and that its rows are independent given the forecasts" if is_independent else ""
         lines.append(
@@ -165,6 +174,7 @@ def remarks(c: Comparison) -> str:
             "intervals together contain the mean of the conditional expectations of the periods' differences. It "
             f"assumes that all forecasts and weights of a period are made before any of its outcomes{independent}."
         )
+    if has_e_value(c.pair):
         lines.append(
             "The e-value tests the null hypothesis that the better forecaster is better in no period; under it the "
             "e-value ever reaches 20 with probability at most 0.05. A single favourable period can refute it, so that "

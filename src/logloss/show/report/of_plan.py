@@ -32,13 +32,13 @@ def headline(p: Plan) -> tuple[str, str]:
 
 
 def sentences(p: Plan) -> list[str]:
-    """The answer."""
-    return sentences_of(p)
+    """Rows needed, then what the available rows detect."""
+    return sentences_of(p)[::-1]
 
 
 def main_table(p: Plan) -> tuple[list[list[str]], str]:
     """The assumptions of the plan, and how the columns of the table are aligned."""
-    return [["", "", "what it is"], *basis_rows(p)], "lrl"
+    return [["assumption", "value", ""], *basis_rows(p)], "lrl"
 
 
 def sections(p: Plan) -> list[tuple[str, str]]:

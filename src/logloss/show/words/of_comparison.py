@@ -129,17 +129,22 @@ def needed(c: Comparison) -> str:
 
 def _one_infinite(c: Comparison, better: str, worse: str) -> str:
     """Only the loss of the worse one is infinite."""
-    rows, first = counted(c.pair.n_infinite[1], "row"), c.first_infinite[c.pair.worse]
-    clause = f"{better} has the lowest log loss; that of {worse} is infinite: {worse} gave probability 0 to the "
-    return f"{clause}observed class in {rows} (first: {first}), {better} in none. {without(c, better, worse)}"
+    clause = f"{better} has the lowest log loss; that of {worse} is infinite: probability 0 for the observed class in "
+    return f"{clause}{infinite_rows(c)}. {without(c, better, worse)}"
 
 
 def _both_infinite(c: Comparison, better: str, worse: str) -> str:
     """Both losses are infinite."""
-    n_better, n_worse, n_both = c.pair.n_infinite
     clause = f"{better} and {worse} both have infinite log loss, so the difference is not defined: probability 0 for "
-    rows = f"{count(n_better + n_both)} and {counted(n_worse + n_both, 'row')}"
-    return f"{clause}the observed class in {rows}. {without(c, better, worse)}"
+    return f"{clause}the observed class in {infinite_rows(c)}. {without(c, better, worse)}"
+
+
+def infinite_rows(c: Comparison) -> str:
+    """`3 rows (first: row 7)` of the worse one, or `3 and 4 rows` of both."""
+    n_better, n_worse, n_both = c.pair.n_infinite
+    if n_better + n_both:
+        return f"{count(n_better + n_both)} and {counted(n_worse + n_both, 'row')}"
+    return f"{counted(n_worse, 'row')} (first: {c.first_infinite[c.pair.worse]})"
 
 
 def without(c: Comparison, better: str, worse: str) -> str:
@@ -166,9 +171,10 @@ def header(c: Comparison) -> str:
 
 
 def order_text(c: Comparison) -> str:
-    """`date (2010-04-04 to 2019-09-29)`."""
+    """`date (2010-04-04 to 2019-09-29)`; without the name where an array has none."""
     more = "…" if c.pair.sequential.has_merged_periods else ""
-    return f"{printable(c.order)} ({printable(c.order_first)} to {printable(c.order_last)}{more})"
+    ends = f"{printable(c.order_first)} to {printable(c.order_last)}{more}"
+    return ends if c.order == "order" else f"{printable(c.order)} ({ends})"
 
 
 def ranking_rows(c: Comparison, *, with_intervals: bool = False) -> tuple[list[list[str]], str]:
@@ -238,7 +244,7 @@ def parts_rows(c: Comparison) -> list[list[str]]:
 def sequential_rows(c: Comparison) -> list[list[str]]:
     """What the order of the rows shows of the best two: name, figure, clause."""
     pair, sequential = c.pair, c.pair.sequential
-    if not sequential.n_periods or pair.is_identical:
+    if not sequential.n_periods or pair.is_identical or not math.isfinite(pair.delta):
         return []
     digits, lines = delta_digits(pair.delta), []
     if sequential.confidence_sequence.has_interval:
