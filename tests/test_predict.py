@@ -573,7 +573,9 @@ GAPS = {
     "pandas": lambda: pd.DataFrame(
         {"age": [30.0, np.nan, 50.0], "city": pd.Categorical(["Bern", "Chur", None]), "pay": [1.0, 2.0, 3.0]}
     ),
-    "pandas objects": lambda: pd.DataFrame({"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1, 2, 3]}),
+    "pandas objects": lambda: pd.DataFrame(
+        {"age": [30.0, None, 50.0], "city": ["Bern", "Chur", None], "pay": [1, 2, 3]}
+    ),
     "pandas nullable": lambda: pd.DataFrame(
         {
             "age": pd.array([30.0, None, 50.0], dtype="Float64"),
@@ -641,7 +643,7 @@ def test_none_in_lists_of_numbers_is_a_missing_value_and_text_is_named():
     with pytest.raises(logloss.DataError, match='column "x1" must hold a value; row 0 has none'):
         model.predict_proba([[1.0, None], [2.0, 3.0]])
     assert np.isnan(model.predict_proba([[1.0, None], [2.0, 3.0]], missing="drop")).tolist() == [True, False]
-    with pytest.raises(logloss.DataError, match='column 1 holds "Bern" in row 1. Categories need columns with names'):
+    with pytest.raises(logloss.DataError, match=r'column 1 holds "Bern" in row 1\. Categories need columns'):
         model.predict_proba([[1.0, 2.0], [2.0, "Bern"]])
     with pytest.raises(logloss.DataError, match='the model reads the columns "age", "city", "pay" by name'):
         trained_on_gaps("error").predict_proba([[30.0, "Bern", 1.0]])

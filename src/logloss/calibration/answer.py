@@ -128,7 +128,11 @@ class Calibration(Answer):
             named |= _numbers_of(self.map)
         else:
             for each in self.map.maps:
-                named |= {f"{each.method}_{name}": value for name, value in _numbers_of(each).items()}
+                # The temperature of a temperature map needs no name before its own.
+                named |= {
+                    name if name == each.method else f"{each.method}_{name}": value
+                    for name, value in _numbers_of(each).items()
+                }
         # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
         ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf])).tolist()
         for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):

@@ -1,4 +1,4 @@
-"""A map from a score to a calibrated probability, of scores of 0 and 1, too; no map decreases, not even by a rounding."""
+"""A map from a score to a calibrated probability, scores of 0 and 1 included; no map decreases, even by a rounding."""
 
 from __future__ import annotations
 
