@@ -123,7 +123,7 @@ def test_of_one_row_or_cluster_nothing_is_promised(options):
     n = 200 if options else 1
     c = calibrate(Y[:n], P[:n], **options)
     assert math.isnan(c.expected_reduction)
-    reason = f"there is one {'cluster' if options else 'row'}, and no other to judge a map by"
+    reason = f"there is one {'cluster' if options else 'row'}, and no other to validate a map on"
     assert c.expected_reduction.reason == reason
     assert advice(c, "") == f"Whether recalibrating would save anything cannot be said: {reason}."
     assert not c.is_worthwhile

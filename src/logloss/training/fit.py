@@ -362,7 +362,7 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
         infimum = now.total_loss / problem.sum_weight
         warnings.warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite coefficients are best."
-            f" The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass l2= (l2=1 is common) "
+            f" The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass l2= (such as l2=1) "
             "for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
             stacklevel=4,

@@ -238,7 +238,7 @@ class LogisticModel(Answer):
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Contributions of features to the log-odds of each row of X, against the average row; they add up to the logit.
+        """Contributions of features to the log-odds of each row of X, against the average row; they sum to the logit.
 
         Of a number it is coefficient · (x − mean of training), of a category the coefficient of its level less the
         average; "intercept" is the log-odds of the average row.
