@@ -192,7 +192,7 @@ def test_forecasts_of_0_become_half_a_row_more_where_the_order_allows_it():
     y = np.concatenate([np.zeros(200, int), Y])
     c = calibrate(y, p, method="platt")
     assert c.parameters["at_zero"] == pytest.approx(0.5 / 201, rel=1e-12)
-    assert "what was said to be exactly 0 becomes 0.002488" in repr(c)
+    assert "a predicted probability of exactly 0 becomes 0.002488" in repr(c)
     bad = calibrate(np.concatenate([np.ones(200, int), Y]), p, method="platt")
     assert bad.apply(0.0) == pytest.approx(bad.apply(P.min()), rel=1e-9)
 
@@ -244,7 +244,7 @@ def test_certain_forecasts_that_were_all_right_cost_new_rows_no_infinity(n_zero,
     assert c.method != "identity"
     assert math.isfinite(logloss.log_loss([1, 0], c.apply([0.0, 1.0])))
     assert c.share_certain == pytest.approx((n_zero + n_one) / (180 + n_zero + n_one), abs=1e-15)
-    assert "of the forecasts are exactly 0 or 1: one wrong one costs infinity" in repr(c)
+    assert "of the predicted probabilities are exactly 0 or 1: the loss of a single wrong one is infinite" in repr(c)
 
 
 def test_nothing_asked_by_name_leaves_certain_forecasts_alone():

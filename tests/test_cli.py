@@ -696,7 +696,7 @@ def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path
     path = forecasts(tmp_path, 0.4)
     _, out, _ = run("measure", path, "-y", "y", "-p", "p", "--negatives-kept", "0.9")
     *_, message, command = out.rstrip().splitlines()
-    assert message.startswith("Recalibrating is expected to save 0.")
+    assert message.startswith("Recalibration is expected to reduce the log loss by 0.")
     assert message.endswith("% of the loss:")
     assert command == f"  logloss calibrate {path} -y y -p p --negatives-kept 0.9 -o calibration.json"
     code, shown, _ = run(*command.split()[1:-1], tmp_path / "c.json")
@@ -706,13 +706,13 @@ def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path
 
 def test_measuring_says_when_no_improvement_is_shown(run, tmp_path, csv):
     _, out, _ = run("measure", forecasts(tmp_path, 1.0), "-y", "y", "-p", "p")
-    assert "No improvement by recalibrating is shown on " in out
-    assert "rows: it is expected to save " in out
+    assert "No reduction of the log loss by recalibration is shown on " in out
+    assert " expected." in out
     assert "othing to repair" not in out
     assert "scores" in out
     assert "calibrated: 1 and 0" in out
     _, out, _ = run("measure", csv, "-y", "y", "-p", "p", "--json")
-    assert "No improvement" not in out
+    assert "No reduction" not in out
 
 
 def test_a_summary_is_calibrated_without_its_rows(run, tmp_path):

@@ -472,21 +472,33 @@ def test_what_scikit_learn_cannot_say_is_refused():
 # --- the package ------------------------------------------------------------------------------------------------------
 
 
-def said_by(program: str) -> str:
+def printed_by(program: str) -> str:
     """What a fresh Python prints."""
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return found.stdout.strip()
 
 
 def test_scikit_learn_waits_until_it_is_needed():
-    assert said_by("import logloss, sys; logloss.fit; print('sklearn' in sys.modules)") == "False"
+    assert printed_by("import logloss, sys; logloss.fit; print('sklearn' in sys.modules)") == "False"
 
 
-def test_without_scikit_learn_it_is_said_what_to_install():
+def test_without_scikit_learn_the_message_names_what_to_install():
     program = (
         "import sys; sys.modules['sklearn'] = None; import logloss\n"
         "try: logloss.LogisticRegression\n"
         "except logloss.MissingPackage as error: print(error)"
     )
     expected = 'the estimators need scikit-learn 1.6 or newer. Install it with: pip install "logloss[sklearn]"'
-    assert said_by(program) == expected
+    assert printed_by(program) == expected
+
+
+def test_a_star_import_works_without_scikit_learn():
+    """And with it brings the estimators, too; asked for by name without it, they say how to install it."""
+    program = (
+        "import sys; sys.modules['sklearn'] = {}; from logloss import *; import logloss\n"
+        "print(log_loss([1], [0.5]) > 0, measure.__name__, 'LogisticRegression' in dir(), len(logloss.__all__))"
+    )
+    without, present = (printed_by(program.format(each)).split() for each in ("None", "__import__('sklearn')"))
+    assert without[:3] == ["True", "measure", "False"]
+    assert present[:3] == ["True", "measure", "True"]
+    assert int(present[3]) == int(without[3]) + 2

@@ -503,7 +503,7 @@ def separated(*arguments, **options):
 def test_separated_labels_are_said_to_be():
     for labels, values in ((X > 0, X), (X <= 0, X), ([0, 1], [1.0, 2.0])):
         model, message = separated(values, labels)
-        assert message.startswith('the labels are separated: "x" can tell all rows apart without fault')
+        assert message.startswith('the classes are separated: "x" can predict all rows without error')
         assert "Pass l2=" in message
         assert model.separation.is_complete
         assert model.separation.columns == ("x",)
@@ -521,8 +521,8 @@ def test_the_loss_of_partly_separated_labels_is_its_greatest_lower_bound():
     assert model.intercept == pytest.approx(-math.log(2), rel=1e-15)
     assert slope(model) == math.inf
     assert model.log_loss == pytest.approx(0.381908500976888, rel=1e-14)
-    assert "can tell 4 rows apart" in message
-    assert "as near to 0.3819 as one likes" in message
+    assert "can predict 4 rows" in message
+    assert "The infimum of the log loss is 0.3819" in message
     assert not model.separation.is_complete
     assert model.predict_proba([0.0, 1.0, -1.0]) == pytest.approx([1 / 3, 1.0, 0.0])
 
@@ -546,7 +546,7 @@ def test_a_level_without_a_positive_row_separates():
     city = ["Bern"] * 6 + ["Chur"] * 4 + ["Genf"] * 5
     labels = [0, 1, 1, 0, 1, 0] + [0] * 4 + [1, 0, 0, 1, 1]
     model, message = separated({"city": city}, labels)
-    assert '"city: Chur" can tell 4 rows apart' in message
+    assert '"city: Chur" can predict 4 rows' in message
     assert model.coefficients == {"city: Chur": -math.inf, "city: Genf": pytest.approx(math.log(1.5))}
     assert model.intercept == pytest.approx(0.0, abs=1e-15)
 
@@ -666,7 +666,7 @@ def test_a_column_that_separates_is_seen_beside_a_value_that_is_far_away():
         [0, 1e-12, 2e-12, 3e-12, 1, 1e6, 1e12, -9e9],
     ):
         model, message = separated(np.array(values, dtype=float), [0, 0, 0, 0, 1, 1, 1, 0])
-        assert '"x" can tell all rows apart' in message
+        assert '"x" can predict all rows' in message
         assert model.separation.is_complete
         assert model.log_loss == 0.0
         assert model.predict_proba(values).tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
@@ -873,7 +873,7 @@ def test_a_fit_that_is_certified_warns_of_nothing():
             {"data": np.zeros((2, 2, 2))},
             r"`X` must be numbers of shape \(n_rows, n_features\); it holds float64 of shape",
         ),
-        ({"data": np.array(list("abcdefghij"))}, r"`X` must be numbers of shape"),
+        ({"data": np.array(list("abcdefghij"))}, r"`X` must hold numbers"),
         ({"data": np.zeros((0, 1)), "y_true": []}, r"expected at least one row; found none"),
         ({"data": X * 1e200}, r'the values of "x" must spread by 1e-100 to 1e100; they do by 3\.81e\+200'),
         ({"data": X * 1e-200}, r'the values of "x" must spread by 1e-100 to 1e100; they do by 3\.81e-200'),
@@ -993,7 +993,7 @@ def test_predictions_are_right_in_both_tails():
         (np.zeros((2, 3)), "`X` must have 1 column, as in training; it has 3"),
         ([0.0, math.nan], r'column "x" must hold a value; row 1 has none'),
         ([math.inf], r'column "x" must be finite; row 0 has inf'),
-        (["a"], "`X` must be numbers"),
+        (["a"], "`X` must hold numbers"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused_in_words(features, words):
@@ -1045,7 +1045,7 @@ def test_a_separation_names_no_more_columns_than_it_must():
     labels = (rng.random(900) < 0.2 + 0.1 * level).astype(int)
     labels[level == 3] = 0
     frame = {"level": [f"l{k}" for k in level], "number": 1.5 * level + 2, "other": rng.normal(size=900)}
-    with pytest.warns(logloss.SeparationWarning, match=r'"level: l3" can tell \d+ rows apart'):
+    with pytest.warns(logloss.SeparationWarning, match=r'"level: l3" can predict \d+ rows'):
         model = logloss.fit(frame, labels)
     assert model.separation.columns == ("level: l3",)
     assert model.separation.n_divided == np.count_nonzero(level == 3)

@@ -167,7 +167,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
     pd.DataFrame({"x": [0.5, 1.5, 2.25, 3.0], "y": [0, 0, 1, 1]}).to_csv(tmp_path / "s.csv", index=False)
     code, out, err = run("fit", tmp_path / "s.csv", "-y", "y")
     assert code == 0
-    assert 'warning: the labels are separated: "x"' in err
+    assert 'warning: the classes are separated: "x"' in err
     assert "separated by x" in out
 
 

@@ -157,7 +157,7 @@ def test_endometrial_cancer_is_separated_in_part():
     rows = np.array(ENDOMETRIAL.split(), float).reshape(-1, 4)
     features, labels = rows[:, :3] / [1, 1, 100], rows[:, 3].astype(int)
     assert len(rows) == 79
-    with pytest.warns(logloss.SeparationWarning, match='"x0" can tell 13 rows apart'):
+    with pytest.warns(logloss.SeparationWarning, match='"x0" can predict 13 rows'):
         model = logloss.fit(features, labels)
     assert model.separation.columns == ("x0",)
     assert not model.separation.is_complete
@@ -183,7 +183,7 @@ def test_mushrooms_are_separated():
     for row, line in enumerate(lines):
         features[row, [int(pair.partition(":")[0]) for pair in line[1:]]] = 1
     labels = [int(line[0]) for line in lines]
-    with pytest.warns(logloss.SeparationWarning, match="can tell all rows apart without fault"):
+    with pytest.warns(logloss.SeparationWarning, match="can predict all rows without error"):
         model = logloss.fit(features, labels)
     assert model.separation.is_complete
     assert model.log_loss == 0.0
@@ -246,7 +246,7 @@ def test_of_columns_that_depend_on_each_other_only_those_that_separate_are_named
     x = random.normal(size=400)
     labels = logistic(random, x[:, None], [1.0])
     labels[level == 3] = 1
-    with pytest.warns(logloss.SeparationWarning, match=r'"x4" can tell \d+ rows apart'):
+    with pytest.warns(logloss.SeparationWarning, match=r'"x4" can predict \d+ rows'):
         model = logloss.fit(np.column_stack([x, np.eye(5)[level]]), labels)
     assert model.separation.columns == ("x4",)
     assert model.separation.n_divided == np.count_nonzero(level == 3)

@@ -263,7 +263,7 @@ def test_the_page_of_a_hard_calibration_is_whole(name):
 def test_the_report_of_a_calibration_begins_with_what_it_saves(measured):
     c = logloss.calibrate(measured)
     text = " ".join(read(c.to_html()).text)
-    message = f"Recalibrating is expected to save {c.expected_reduction:.4f} nats per row"
+    message = f"Recalibration is expected to reduce the log loss by {c.expected_reduction:.4f} ("
     assert message in text
     assert text.index(message) < text.index("Calibration map") < text.index("Maps that were tried")
     assert message in " ".join(read(measured.to_html()).text)

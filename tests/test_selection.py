@@ -30,7 +30,7 @@ def test_where_the_forecaster_is_calibrated_little_changes_and_no_improvement_is
     assert np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) < 1e-3
     assert c.expected_reduction.low < 0 < c.expected_reduction.high
     assert not c.is_worthwhile
-    assert "no improvement is shown on 3,000 rows: the interval of what it saves holds 0" in repr(c)
+    assert "no reduction is shown on 3,000 rows: its interval contains 0" in repr(c)
     assert "nothing to repair" not in (repr(c) + c.to_html()).lower()
 
 
@@ -123,7 +123,7 @@ def test_of_one_row_or_cluster_nothing_is_promised(options):
     n = 200 if options else 1
     c = calibrate(Y[:n], P[:n], **options)
     assert math.isnan(c.expected_reduction)
-    reason = f"there is one {'cluster' if options else 'row'}, and no other to judge a map by"
+    reason = f"there is one {'cluster' if options else 'row'}, and no other to validate a map on"
     assert c.expected_reduction.reason == reason
     assert advice(c, "") == f"Whether recalibrating would save anything cannot be said: {reason}."
     assert not c.is_worthwhile

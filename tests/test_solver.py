@@ -11,6 +11,7 @@ import pytest
 import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
+from logloss.training.certificate import Factor
 from logloss.training.evaluation import PassHistory, lbfgs_step, with_pair
 from logloss.training.optimum import find_optimum
 from logloss.training.problem import Problem
@@ -140,3 +141,39 @@ def test_a_fit_that_float64_cannot_resolve_says_so_and_not_that_more_passes_help
     assert '"a": few values are many thousand times as large as is usual in the column' in message
     assert len(model.passes) < 100
     assert "optimum    not certified" in repr(model)
+
+
+def test_what_rounding_can_take_from_a_hessian_is_less_than_its_lost_share():
+    """Products that are all rounded up by their most: the smallest eigenvalue falls by no more than is stated."""
+    rng = np.random.default_rng(SEED)
+    n_additions = 2**38
+    for n in (2, 5, 12):
+        rows = rng.normal(size=(3 * n, n)) * 10.0 ** rng.integers(-3, 4, n)
+        rows[:, -1] = rows[:, 0] + 0.3 * rows[:, -1] * rows[:, 0].std() / rows[:, -1].std()
+        factor = Factor(rows.T @ rows)
+        size = np.sqrt(np.diag(factor.matrix))
+        rounded = (n_additions + 8) * 2.0**-53 * np.outer(size, size)
+        direction = np.sign(np.linalg.eigh(factor.matrix / np.outer(size, size))[1][:, 0])
+        true = factor.matrix - rounded * np.outer(direction, direction)
+        least = np.linalg.eigvalsh(factor.half @ true @ factor.half.T).min()
+        share = factor.lost_share(n_additions)
+        assert 1 - share <= least < 1
+        assert 0 < share < 1
+
+
+@pytest.mark.parametrize("l2", [0.0, 1.0])
+def test_nothing_is_proved_with_a_hessian_of_single_precision(monkeypatch, l2):
+    """Its products are rounded by 2^-24 each: steps may use them, the certificate is computed without."""
+    monkeypatch.setattr("logloss.training.problem.EXPENSIVE_PASS", 0)
+    problem = problem_of(2_000, l2)
+    optimum = find_optimum(problem, np.zeros(3), PassHistory.empty(problem), 30)
+    now = optimum.evaluation
+    assert now.factor.is_single
+    assert 0 < optimum.bound <= problem.tolerance * problem.sum_weight
+    if l2 == 0:
+        assert not optimum.information.is_single
+        # Where the Hessian of double precision gives no bound there is none.
+        monkeypatch.setattr(Factor, "lost_share", lambda self, n_additions: 1.0)
+        again = find_optimum(problem, np.zeros(3), PassHistory.empty(problem), 30)
+        assert again.evaluation.is_proven
+        assert again.bound == np.inf

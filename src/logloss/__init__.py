@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.answer import register
@@ -157,6 +158,11 @@ __all__ = [
     "plan",
     "surprisal",
 ]
+# `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
+# tell how to install it.
+if find_spec("sklearn") is None:
+    __all__.remove("Calibrator")
+    __all__.remove("LogisticRegression")
 
 
 def __getattr__(name: str) -> Any:

@@ -76,7 +76,7 @@ class EngineError(LogLossError, RuntimeError):
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit used up its passes before its certificate was as small as asked for.
+    """A fit ended before its certificate was within the tolerance; the message says why.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Repairing probabilities: maps from a score to a better probability, and what they are expected to save.
+"""Recalibration: maps from a score to a calibrated probability, and by how much they reduce the log loss.
 
 >>> import logloss
 >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)

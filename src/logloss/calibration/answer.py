@@ -1,4 +1,4 @@
-"""A calibration: the map, what it is expected to save, and how it was made; printable, and a small JSON file."""
+"""A calibration: the map, the expected reduction of the log loss, and how it was made; printable, and a JSON file."""
 
 from __future__ import annotations
 
@@ -34,42 +34,42 @@ PIECE_ROWS = 1 << 14
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Calibration(Answer):
-    """A map from a score to a better probability: made by `calibrate`, frozen and complete.
+    """A map from a score to a calibrated probability, made by `calibrate`: frozen and complete.
 
     Attributes
     ----------
     method : str
-        "nothing", "mixture", "shift", "temperature", "platt", "beta" or "isotonic"; "stack" of a mean of several in
-        log-odds. `asked` is what was asked for, as "auto".
+        "identity" (uncalibrated), "mixture", "shift", "temperature", "platt", "beta" or "isotonic"; "stack" of an
+        average of several in log-odds. `requested` is the argument, such as "auto".
     shares : dict
-        The share of each method in the map.
+        The share of each method in the average.
     parameters : dict
-        What it is made of: of most methods `a`, `b` and `c`, its log-odds being a·log p − b·log(1 − p) + c; of a
-        temperature 1 / a; of a mixture `epsilon` and `base_rate`, its probability being (1 − ε)·p + ε·base rate; of a
-        stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0 and
-        p = 1 become, where such forecasts were seen.
+        Of most methods `a`, `b` and `c`: the log-odds become a·log p − b·log(1 − p) + c; of a temperature also
+        `temperature`, 1 / a; of a mixture `epsilon` and `base_rate`: the probability becomes (1 − ε)·p + ε·base rate;
+        of a stack those of each of its maps, with its method before their names. `at_zero` and `at_one` are what p = 0
+        and p = 1 become, where such forecasts were seen.
     expected_reduction : Estimate
-        Nats per row that it is expected to save on new rows, by cross-fitting: each fold judged by maps fitted to the
-        others, the shares of a stack as well. inf where the loss was infinite. `expected_reduction_share` is that over
-        the log loss.
+        Expected reduction of the log loss on new rows, in nats per row, cross-validated: each fold is predicted by maps
+        fitted to the others, the shares of a stack included. inf where the loss was infinite.
+        `expected_reduction_share` is that over the log loss.
     is_worthwhile : bool
-        Whether the interval of `expected_reduction` excludes 0. If not, no improvement is shown on these rows,
-        which does not mean that there is none. Of answers that are picked because it does, what they promise is too
-        much on average.
+        Whether the 95% interval of `expected_reduction` excludes 0. If not, no reduction is shown on these rows, which
+        does not mean that there is none. Among calibrations selected because it does, the expected reduction is too
+        large on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float
-        No map of the same method costs the rows it was fitted to less by more than this, in nats per row: certified,
-        also where the rows are known from bins only. An isotonic map is meant for new rows: what its lines between
-        pools cost these rows more than the pools would is part of it. Of a stack: it costs them at most this more than
-        the best maps of its methods do on average.
+        No map of the same method has a log loss lower by more than this on the rows it was fitted to, in nats per row:
+        certified, also where the rows are known from bins only. An isotonic map is meant for new rows: by how much its
+        lines between pools raise the loss of these rows is part of it. Of a stack: its loss is at most this above the
+        average of those of the best maps of its methods.
     candidates : SmallTable
-        The methods that were tried, from the simplest: cross-fitted log loss, what each saves by itself, the standard
-        error of that, its share in the map.
+        The methods that were tried, from the simplest: cross-validated log loss, expected reduction by each alone, its
+        standard error, and its share in the average.
     negatives_kept : float
         The share of negatives that training kept: its correction is part of the map; 1 if there is none.
     n_rows, n_folds : int
-        Rows that it was fitted to, and folds of the cross-fitting.
+        Rows that it was fitted to, and folds of the cross-validation.
     has_zero, has_one : bool
         Whether forecasts of exactly 0, and 1, were among the rows.
     share_certain : float
@@ -117,19 +117,23 @@ class Calibration(Answer):
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether the interval of what it saves, of 95 %, excludes 0."""
+        """Whether the 95% interval of the expected reduction excludes 0."""
         return self.method != IDENTITY and (math.isinf(self.expected_reduction) or self.expected_reduction.low > 0)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the map is made of."""
+        """The parameters of the map, by name."""
         named: dict[str, Any] = {}
         if isinstance(self.map, ScoreMap):
             named |= _numbers_of(self.map)
         else:
             for each in self.map.maps:
-                named |= {f"{each.method}_{name}": value for name, value in _numbers_of(each).items()}
-        # Only what was seen is said: the limits of a map at 0 and 1 are not evidence.
+                # The temperature of a temperature map needs no name before its own.
+                named |= {
+                    name if name == each.method else f"{each.method}_{name}": value
+                    for name, value in _numbers_of(each).items()
+                }
+        # Only what was seen is reported: the limits of a map at 0 and 1 are no estimates.
         ends = self.map.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf])).tolist()
         for name, is_seen, log_odds in zip(("at_zero", "at_one"), (self.has_zero, self.has_one), ends, strict=True):
             if is_seen and self.method != IDENTITY:
@@ -198,7 +202,7 @@ class Calibration(Answer):
         stand_in: float,
         becomes: Callable[[Array, Array], Array],
     ) -> Array:
-        """What a map makes of values, some at a time, so that they stay in the caches; NaN stays NaN."""
+        """Values mapped, some at a time, so that they stay in the caches; NaN stays NaN."""
         mapped = np.empty(len(values))
         for start in range(0, len(values), PIECE_ROWS):
             piece = values[start : start + PIECE_ROWS]
@@ -244,7 +248,7 @@ class Calibration(Answer):
 
 
 def _numbers_of(fit: ScoreMap) -> dict[str, Any]:
-    """What one map is made of."""
+    """The parameters of one map."""
     if fit.method == IDENTITY:
         return {}
     if fit.method == ISOTONIC:

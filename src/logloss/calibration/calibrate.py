@@ -1,4 +1,4 @@
-"""calibrate(): from a measurement, or from rows that it walks once, to a calibration."""
+"""calibrate(): from a measurement, or from rows that it reads once, to a calibration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # docs/decisions/0039-an-average-of-maps.md: with the shares found anew for each, 45 pairs of folds are fitted.
 N_FOLDS = 10
-# Of a loss of which less is left than this, the difference of two floats says nothing.
+# Of a loss of which less is left than this, the difference of two floats means nothing.
 ALL_SAVED = 2.0**-30
 
 
@@ -58,7 +58,7 @@ def calibrate(
     engine: object = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Calibration:
-    """Make better probabilities of scores: a map, and what it is expected to save on new rows.
+    """A calibration map of scores, and by how much it is expected to reduce the log loss on new rows, in nats per row.
 
     From a measurement, also one that was saved, without its rows; or from arrays, or a table and the names of its
     columns, as in `measure`. Every map keeps the order of the scores.
@@ -79,23 +79,24 @@ def calibrate(
     {negatives_kept}
     {missing}
     {header}
-    method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
-        "nothing" changes nothing; "mixture" is (1 − ε)·p + ε·base rate, which no forecast of exactly 0 or 1 costs
-        infinity; "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a slope for
-        either side; "isotonic" may be any map that never decreases: centred isotonic regression, which rises between
-        pools of scores. "auto" is their mean in log-odds, with shares ∝ exp(−n·loss / 2), the loss cross-fitted: of few
-        rows it changes little, of many only the best is left. A map that is named is used as it is.
+    method : {"auto", "identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
+        "identity" changes nothing; "mixture" is (1 − ε)·p + ε·base rate, under which no forecast of exactly 0 or 1 has
+        an infinite loss; "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a
+        slope for either side; "isotonic" may be any map that never decreases: centred isotonic regression, which rises
+        between pools of scores. "auto" is their average in log-odds, with shares ∝ exp(−n·loss / 2), the loss
+        cross-validated: of few rows it changes little, of many only the best is left. A method that is named is used as
+        it is.
     n_folds : int ≥ 2
-        Folds of the cross-fitting.
+        Folds of the cross-validation.
     random : numpy.random.Generator, optional
-        What draws the folds; a seed made of the rows if left out, so that the same ones give the same answer.
+        Draws the folds; seeded by the rows if left out, so that the same rows give the same result.
     {engine}
     {progress}
 
     Returns
     -------
     Calibration
-        `apply` maps probabilities; `expected_reduction` is what it is expected to save; `save` writes it.
+        `apply` maps probabilities; `expected_reduction` is by how much it reduces the log loss; `save` writes it.
 
     Raises
     ------
@@ -106,8 +107,8 @@ def calibrate(
     -----
     Cost: that of measuring, and 0.1 to 0.4 s whatever the number of rows.
     Fits have Platt's targets: one row more of each class, of effective rows (Σw)² / Σw². Forecasts of exactly 0 and 1
-    become (s + ½) / (n + 1), or the nearest score's probability. Where there are any, "auto" never does nothing: one
-    wrong one would cost new rows infinity, also if none was wrong so far. A mixture's ε counts half a row as wrong.
+    become (s + ½) / (n + 1), or the nearest score's probability. Where there are any, "auto" has no share of the
+    identity: a single wrong one would make the loss of new rows infinite. A mixture's ε counts half a row as wrong.
 
     References
     ----------
@@ -161,7 +162,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     moments, error_of = figures_of(summary, bins.table)
     methods = tuple(dict.fromkeys((IDENTITY, method)))
     if method == AUTO:
-        # A mixture is what keeps certain forecasts from costing infinity: without any there is no need of it.
+        # A mixture keeps the loss of certain forecasts finite: without any there is no need of it.
         methods = tuple(each for each in METHODS if each != MIXTURE or not bins.inside.all())
     # No more than there are independent observations; cross-fitting needs two: of a single row one of them is empty.
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
@@ -173,13 +174,13 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     effect = None if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
     loss = float(moments.log_loss())
-    # Of too few clusters no interval can be trusted, nor a promise that is made of one.
+    # Of too few clusters no interval can be trusted, nor what follows from one.
     reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
     reason = "infinite" if math.isinf(loss) else reason
     expected_reduction = saving(candidates, method, error_of, reason)
     if n_observations < 2 and method != IDENTITY:
         only = "row" if summary.clusters is None else "cluster"
-        expected_reduction = Estimate(math.nan, reason=f"there is one {only}, and no other to judge a map by")
+        expected_reduction = Estimate(math.nan, reason=f"there is one {only}, and no other to validate a map on")
     # What is handed out is fitted to every place, not to runs of them: its gap is certified below.
     fit = fitted_stack(candidates.shares_of(method), FitData.of_table(bins))
     edges = bins.log_one[0], bins.log_zero[0]
@@ -216,15 +217,15 @@ def design_effect(table: ScoreTable, moments: Moments, error_of: ErrorOf) -> flo
     mean = dot(zeros, if_zero) + dot(ones, if_one)
     plain = error_of_rows(table, moments)(if_zero, if_one, mean).error
     clustered = error_of(if_zero, if_one, mean).error
-    # Where all rows cost the same, or too much, clusters make no difference that could be seen.
+    # Where all rows have the same loss, or too large ones, clusters make no difference that could be seen.
     is_known = plain > 0 and math.isfinite(clustered) and math.isfinite(plain)
     return max((clustered / plain) ** 2, 1.0) if is_known else 1.0
 
 
 def gap_of(fit: ScoreMap | StackedMap, table: ScoreTable) -> float:
-    """How much less, at most, the best maps of the same methods could cost the very rows, in nats per row.
+    """By how much, at most, the best maps of the same methods could have a lower loss on these rows, in nats per row.
 
-    Of a stack the mean over its maps: costs are convex in log-odds, so that it costs at most what they do on average.
+    Of a stack the mean over its maps: losses are convex in log-odds, so that its loss is at most their average.
     """
     recalibration = Recalibration(table)
     if isinstance(fit, ScoreMap):
@@ -235,9 +236,9 @@ def gap_of(fit: ScoreMap | StackedMap, table: ScoreTable) -> float:
 
 
 def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) -> Estimate:
-    """What a method saves on new rows, with its interval."""
+    """Expected reduction by a method on new rows, with its interval."""
     if method == IDENTITY:
-        return Estimate(0.0, reason="nothing is changed")
+        return Estimate(0.0, reason="the probabilities are unchanged")
     if reason == "infinite":
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
@@ -246,7 +247,7 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) ->
 
 
 def _share(expected_reduction: Estimate, loss: float) -> Estimate:
-    """A saving as a share of the loss."""
+    """A reduction as a share of the loss."""
     # The loss is taken as known: beside that of the difference its error does not count.
     if not math.isfinite(loss) or loss == 0 or not math.isfinite(expected_reduction):
         return Estimate(math.nan, reason="the loss was infinite" if math.isinf(loss) else "there was no loss")
@@ -259,14 +260,14 @@ def _share(expected_reduction: Estimate, loss: float) -> Estimate:
 
 
 def _table(candidates: CrossFit, requested: str, methods: tuple[str, ...], error_of: ErrorOf) -> SmallTable:
-    """Each method, from the simplest: its log loss expected of new rows, what it saves, the standard error of that, its
-    share in the map."""
-    found = []
+    """Each method, from the simplest: its log loss expected on new rows, the expected reduction, its standard error,
+    and its share in the average."""
+    rows = []
     before, shares = candidates.log_loss(IDENTITY), candidates.shares_of(requested)
     for method in methods:
         loss = candidates.log_loss(method)
         is_known = math.isfinite(before) and math.isfinite(loss)
         more, sampling = candidates.saving(method, error_of) if is_known else (math.nan, SamplingError(math.nan))
-        found.append((method, loss, more, sampling.error, shares.get(method, 0.0)))
+        rows.append((method, loss, more, sampling.error, shares.get(method, 0.0)))
     names = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
-    return SmallTable({name: list(values) for name, values in zip(names, zip(*found, strict=True), strict=True)})
+    return SmallTable({name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)})

@@ -1,4 +1,4 @@
-"""How much less, at most, another map of the same method could have cost the very rows: certain also of bins.
+"""By how much, at most, another map of the same method could have a lower loss on these rows; certified, also of bins.
 
 A map is fitted to bins where a table has too many scores; docs/calibration.md has the argument.
 """
@@ -48,14 +48,14 @@ class Bounds:
     ends: ScoredLabels
 
     def most(self, line: LogOddsMap) -> float:
-        """What a map that never decreases can cost at most."""
+        """The largest loss that a map that never decreases can have."""
         low, high = (line.log_odds(each.log_one, each.log_zero) for each in (self.starts, self.ends))
         mean = np.clip(line.log_odds(self.harshest.log_one, self.harshest.log_zero), low, high)
         width = high - low
         of_high = np.divide(mean - low, width, out=np.zeros(len(width)), where=width > 0)
         total = 0.0
         for label, masses in ((0, self.harshest.zeros), (1, self.harshest.ones)):
-            # A cost is convex in the log-odds: between two ends it lies below their chord.
+            # A loss is convex in the log-odds: between two ends it lies below their chord.
             chord = (1 - of_high) * costs(low, label) + of_high * costs(high, label)
             total += math.fsum(masses * chord)
         return total * (1 + ROUNDING)
@@ -97,7 +97,7 @@ def bounds_of(table: ScoreTable) -> Bounds:
     middle = of_bins(table.scale, table.keys, np.full(len(table.keys), 0.5))
     inside = is_inside(*middle.logs)
     kept = (zeros + ones > 0) & np.concatenate([inside, inside])
-    # A row of 0 costs least where p is least, a row of 1 where it is greatest.
+    # The loss of a row of 0 is least where p is least, a row of 1 where it is greatest.
     every = together(0, 1), together(1, 0), at_end(np.minimum), at_end(np.maximum)
     return Bounds(*(labels.taken(kept) for labels in every))
 
@@ -105,7 +105,7 @@ def bounds_of(table: ScoreTable) -> Bounds:
 def _logs(points: Points) -> Logs:
     """(log p, −log(1 − p)) of points; an edge at p = 0 or 1 of a bin that holds neither is the nearest float."""
     if points.is_far is not None and len(points.values):
-        # Such an edge stands for no row: its infinite cost would make every bound infinite.
+        # Such an edge stands for no row: its infinite loss would make every bound infinite.
         points = replace(points, values=np.maximum(points.values, 5e-324))
     elif points.is_far is None:
         largest = np.finfo(np.float64).max
@@ -135,7 +135,7 @@ def _means(table: ScoreTable, label: int, unit: float, edges: list[Logs]) -> tup
 
 
 def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration) -> float:
-    """How much less, at most, any map of the same method could cost the very rows, in nats per row; of mixtures with
+    """By how much, at most, any map of the same method could have a lower loss on these rows, in nats; of mixtures with
     the same base rate."""
     if fit.method == IDENTITY:
         return 0.0
@@ -143,7 +143,7 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
     edges = _edge_costs(fit, table)
     least = recalibration.least_log_loss
     if fit.method in (MIXTURE, ISOTONIC):
-        # A map that never decreases costs most with rows of 0 at the upper ends of bins, of 1 at the lower.
+        # The loss of a map that never decreases is largest with rows of 0 at the upper ends of bins, of 1 at the lower.
         most = _cost(fit, bounds.ends, bounds.starts) + edges[0]
         if fit.method == MIXTURE:
             least = max(least, _least_of_mixtures(fit, bounds, table))
@@ -156,7 +156,7 @@ def certified_gap(fit: ScoreMap, table: ScoreTable, recalibration: Recalibration
 
 
 def _cost(fit: ScoreMap, of_zeros: ScoredLabels, of_ones: ScoredLabels) -> float:
-    """What a map costs with rows of 0 at some places and rows of 1 at others."""
+    """The loss of a map with rows of 0 at some places and rows of 1 at others."""
     zeros = costs(fit.log_odds(of_zeros.log_one, of_zeros.log_zero), 0)
     ones = costs(fit.log_odds(of_ones.log_one, of_ones.log_zero), 1)
     return math.fsum(of_zeros.zeros * zeros + of_ones.ones * ones)
@@ -180,14 +180,14 @@ def _least_of_mixtures(fit: ScoreMap, bounds: Bounds, table: ScoreTable) -> floa
 
 
 def _edge_costs(fit: ScoreMap, table: ScoreTable) -> tuple[float, float]:
-    """What rows with p = 0 or 1 cost, and what they cost at least: the entropy of their labels."""
+    """The loss of rows with p = 0 or 1, and the least it can be: the entropy of their labels."""
     certain = certain_labels(table.points.logs, np.stack(table.shares))
-    paid = least = 0.0
+    total = least = 0.0
     becomes = fit.log_odds(np.array([-math.inf, 0.0]), np.array([0.0, math.inf]))
     for masses, log_odds in zip(certain, becomes[:, None], strict=True):
         if masses is None:
             continue
-        paid += sum(masses[label] * float(costs(log_odds, label)[0]) for label in (0, 1) if masses[label])
+        total += sum(masses[label] * float(costs(log_odds, label)[0]) for label in (0, 1) if masses[label])
         mass = masses[0] + masses[1]
         least += mass * entropy(masses[1] / mass) if mass else 0.0
-    return paid, least
+    return total, least

@@ -94,7 +94,7 @@ def certain_labels(logs: tuple[Array, Array], masses: Array) -> tuple[Pair | Non
 
 
 def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> ScoreMap:
-    """The map of a method that costs the data least."""
+    """The map of a method with the least loss on the data."""
     if method == IDENTITY:
         return ScoreMap(IDENTITY)
     if method == MIXTURE:
@@ -114,8 +114,8 @@ def fitted_map(method: str, data: FitData, start: LogOddsMap | None = None) -> S
 
 
 def _mixture(data: FitData) -> ScoreMap:
-    """(1 − ε)·p + ε·base rate. Where no certain forecast was wrong, the rows alone would say ε = 0, and the first wrong
-    one would cost infinity: half a row counts as one that was."""
+    """(1 − ε)·p + ε·base rate. Where no certain forecast was wrong, the rows alone would say ε = 0, and the loss of the
+    first wrong one would be infinite: half a row counts as one that was."""
     certain = [data.at_zero or (0.0, 0.0), data.at_one or (0.0, 0.0)]
     zeros, ones = (float(each.sum()) + certain[0][k] + certain[1][k] for k, each in ((0, data.zeros), (1, data.ones)))
     # Half a row of each class: of one class alone the base rate is neither 0 nor 1.
@@ -125,7 +125,7 @@ def _mixture(data: FitData) -> ScoreMap:
 
 def epsilon_of(labels: ScoredLabels, certain: Sequence[Pair], base_rate: float, wrong: float) -> float:
     """Where Σ mass·log((1 − ε)·g + ε·b) + wrong·log ε is greatest, of g and b the probability that p and the base rate
-    give to what happened; certain: masses of (0, 1) where p is 0, and where it is 1. Concave in ε."""
+    give to the observed label; certain: masses of (0, 1) where p is 0, and where it is 1. Concave in ε."""
     from scipy.optimize import brentq
 
     given = np.exp(np.concatenate([labels.log_one, -labels.log_zero]))
@@ -135,7 +135,7 @@ def epsilon_of(labels: ScoredLabels, certain: Sequence[Pair], base_rate: float, 
     given = np.concatenate([given, [1.0, 1.0]])
     rate = np.concatenate([rate, [1 - base_rate, base_rate]])
     masses = np.concatenate([masses, [right_zeros, right_ones]])
-    # Where p gave 0 to what happened, ε times the derivative is the mass.
+    # Where p gave 0 to the observed label, ε times the derivative is the mass.
     has_none = given == 0
     never = wrong + wrong_ones + wrong_zeros + float(masses[has_none].sum())
     given, more, masses = given[~has_none], (rate - given)[~has_none], masses[~has_none]
@@ -174,7 +174,7 @@ def _isotonic(data: FitData) -> ScoreMap:
     """Centred isotonic regression (Oron and Flournoy 2017, doi:10.1080/19466315.2017.1286256): the pools of an isotonic
     fit, each at the middle of its scores, with lines between them.
 
-    One row more at either end, half 0 and half 1, keeps every pool away from 0 and 1, so that none can cost infinity;
+    One row more at either end, half 0 and half 1, keeps every pool away from 0 and 1, so that no loss is infinite;
     pools between are as they would be without.
     """
     masses = [data.at_zero or (0.0, 0.0), data.at_one or (0.0, 0.0)]

@@ -1,4 +1,4 @@
-"""A map from a score to a calibrated probability, of scores of 0 and 1, too; no map decreases, not even by a rounding."""
+"""A map from a score to a calibrated probability, scores of 0 and 1 included; no map decreases, even by a rounding."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class StackedMap:
 
     @property
     def seen(self) -> tuple[float, float]:
-        """The least and the greatest finite log-odds that a map of it knows of."""
+        """The least and the greatest finite log-odds that one of its maps was fitted to."""
         ends = [each.seen for each in self.maps]
         known = [[end for end in pair if math.isfinite(end)] for pair in zip(*ends, strict=True)]
         return min(known[0], default=-math.inf), max(known[1], default=math.inf)

@@ -1,10 +1,10 @@
-"""Averaging maps by what they cost on rows that they were not fitted to.
+"""Averaging maps by their log loss on rows that they were not fitted to.
 
-The stack is the mean of the maps in log-odds, "nothing" among them, with shares that fall with the cross-fitted log
+The stack is the mean of the maps in log-odds, the identity among them, with shares that fall with the cross-fitted log
 loss: ∝ exp(−½·n·loss), n the number of independent observations. Where the data cannot tell, all have a part in it,
 and what it changes is little; where they can, only the best is left. No test decides.
 
-What the stack is expected to save is judged with the shares found anew for each fold, without its rows: of several
+The expected reduction by the stack is estimated with the shares found anew for each fold, without its rows: of several
 maps the one that did best did so by luck, too.
 
 References: Yao, Vehtari, Simpson and Gelman (2018), doi:10.1214/17-BA1091, section 3.4 (pseudo-BMA); Grünwald and van
@@ -41,11 +41,11 @@ LEAST_SHARE = 0.01
 
 @dataclass(frozen=True)
 class CrossFit:
-    """What maps of each method cost on rows that they were not fitted to.
+    """Losses of the maps of each method on rows that they were not fitted to.
 
     costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the stack. excess: by how much maps
-    fitted without a fold cost all rows more than the one fitted to all: cross-fitted losses are too high by that
-    (Burman). shares: of each method in the stack. n_parameters: what each map is made of. masses: of 0 and 1 that
+    fitted without a fold have a larger loss on all rows than the one fitted to all, which is what cross-fitted losses
+    are too high by (Burman). shares: of each method in the stack. n_parameters: what each map is made of. masses: of 0 and 1 that
     judge. row: the mass of an independent observation. has_equal_rows: whether rows are independent, with one weight
     and a label of 0 or 1.
     """
@@ -69,7 +69,7 @@ class CrossFit:
         return self.shares if method == AUTO else {method: 1.0}
 
     def expected_if_calibrated(self, method: str) -> float:
-        """The variance of what a method is said to save that comes from fitting it.
+        """The variance of the expected reduction that comes from fitting the method.
 
         Of k numbers fitted to n rows, what seems to be saved, less what is, is (χ² − k) / n with k degrees of freedom:
         its variance is 2k / n². Of a stack k is the mean of its maps': at most as much as their mean varies.
@@ -80,7 +80,7 @@ class CrossFit:
         return 2 * n_numbers * (share * share)
 
     def saving(self, method: str, error_of: ErrorOf) -> tuple[float, SamplingError]:
-        """(What a method costs less than doing nothing, how that varies)."""
+        """(The expected reduction by a method, how that varies)."""
         held = self.masses > 0
         before, after = (np.where(held, self.costs[name], 0.0) for name in (IDENTITY, method))
         gaps = before - after
@@ -108,7 +108,7 @@ def mean_cost(masses: Array, cost: Array) -> float:
 
 
 def stacking_shares(losses: Mapping[str, float], n_observations: float) -> dict[str, float]:
-    """The share of each method in the stack, from what it costs rows that it was not fitted to."""
+    """The share of each method in the stack, from its loss on rows that it was not fitted to."""
     least = min(losses.values())
     if not math.isfinite(least):
         # No rows were held out, or none of the maps could have been: nothing is known of any.
@@ -133,7 +133,7 @@ def fitted_stack(shares: Mapping[str, float], data: FitData) -> ScoreMap | Stack
 def cross_fitted(
     bins: ScoreBins, folds: Array, methods: tuple[str, ...], *, design_effect: float | None = None
 ) -> CrossFit:
-    """Cross-fitted costs: each fold is judged by maps fitted to the others; of several methods also their stack.
+    """Cross-validated losses: each fold is predicted by maps fitted to the others; of several methods also their stack.
 
     design_effect: how many rows of clusters make one independent observation, at least 1; None if rows are independent.
     """
@@ -144,7 +144,7 @@ def cross_fitted(
     n_parameters = {m: N_PARAMETERS.get(m, len(set(f.values))) for m, f in whole.items()}
     row = (design_effect or 1.0) / bins.n_effective
     of_all = {method: log_odds_of(fit, bins) for method, fit in whole.items()}
-    # Doing nothing is fitted to nothing: one map for all folds.
+    # The identity has no parameters: one map for all folds.
     same = {IDENTITY: of_all[IDENTITY]}
 
     def without(*left_out: int) -> dict[str, Array]:
@@ -158,7 +158,7 @@ def cross_fitted(
     each = [without(fold) for fold in range(len(folds))]
     judged = {m: _judged(folds, bins.masses, [one[m] for one in each], of_all[m]) for m in methods if m not in same}
     judged[IDENTITY] = costs_at(same[IDENTITY]), 0.0
-    # One forecast of exactly 0 or 1 that is wrong among new rows would cost infinity, also if none was wrong so far.
+    # One wrong forecast of exactly 0 or 1 makes the loss of new rows infinite, even if none was wrong so far.
     alternatives = tuple(m for m in methods if m != IDENTITY or bins.inside.all())
     shares: dict[str, float] = {}
     if len(methods) > 2:
@@ -181,7 +181,7 @@ def cross_fitted(
 
 
 def costs_at(log_odds: Array) -> Array:
-    """What rows of 0 and of 1 cost at log-odds, shape (2, n)."""
+    """The losses of rows of 0 and of 1 at log-odds, shape (2, n)."""
     return np.stack([costs(log_odds[label], label) for label in (0, 1)])
 
 
@@ -193,8 +193,8 @@ def _shares_from(folds: Array, costs_of_methods: dict[str, Array], row: float) -
 
 
 def _judged(folds: Array, masses: Array, of_folds: Sequence[Array], of_all: Array) -> tuple[Array, float]:
-    """(What each bin pays on average with the maps that did not see it, how much more these cost all rows than the map
-    that saw all)."""
+    """(The mean loss of each bin with the maps that did not see it, how much larger theirs is on all rows than that of
+    the map that saw all)."""
     of_each = [costs_at(log_odds) for log_odds in of_folds]
     weights = folds.sum(axis=(1, 2)) / folds.sum()
     more = sum(weight * mean_cost(masses, cost) for weight, cost in zip(weights.tolist(), of_each, strict=True))

@@ -1,4 +1,4 @@
-"""Commands that repair probabilities."""
+"""The command that recalibrates probabilities."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ METHODS = ["auto", "identity", "mixture", "shift", "temperature", "platt", "beta
 @rows("y_true_or_summary", "y_proba", "y_logit", "sample_weight", "counts", "pos_label", "cluster", "negatives_kept")
 @rows("missing", "no_header")
 @click.option(
-    "--method", type=click.Choice(METHODS), default="auto", help="auto: the mean of all, by what each repairs."
+    "--method",
+    type=click.Choice(METHODS),
+    default="auto",
+    help="auto: the average of all, by their cross-validated log loss.",
 )
-@click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-fitting.")
+@click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-validation.")
 @output("CALIBRATION", "Write the calibration, as JSON.")
 @fail_if_option
 @seen
@@ -38,7 +41,7 @@ def calibrate(
     folds: int,
     **words: Any,
 ) -> None:
-    """Make better probabilities of predictions in files, or in a summary that measure -o has written."""
+    """Recalibrate the predictions in files, or in a summary that measure -o has written."""
     outputs.check(*files)
 
     from logloss import calibration

@@ -20,7 +20,7 @@ from logloss.text import counted
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true")
-@click.option("--features", metavar="A,B", help="Columns to use; all others that can be used if left out.")
+@click.option("--features", metavar="A,B", help="Columns to use; if left out, all that can be used.")
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
 @click.option("--categories", metavar="A,B", help="Columns of numbers that are codes.")
 @click.option("--reference", multiple=True, metavar="COL=LEVEL", help="The level of a category without a coefficient.")
@@ -31,11 +31,16 @@ from logloss.text import counted
     "--missing",
     type=click.Choice(["error", "drop", "indicator"]),
     default="error",
-    help="Rows in which a feature is missing; indicator: they get a coefficient of their own.",
+    help="Rows in which a feature is missing; indicator: a coefficient of their own.",
 )
-@click.option("--robust", is_flag=True, help="Standard errors of the sandwich.")
-@click.option("--tolerance", type=float, metavar="X", help="Asked of the certificate, in nats per row.")
-@click.option("--max-passes", type=int, metavar="N", help="Walks over the rows before giving up.")
+@click.option("--robust", is_flag=True, help="Sandwich standard errors (HC3).")
+@click.option(
+    "--tolerance",
+    type=float,
+    metavar="X",
+    help="Bound on the distance from the minimum at which the fit may end, in nats per row.",
+)
+@click.option("--max-passes", type=int, metavar="N", help="Most passes over the rows.")
 @rows("no_header")
 @fail_if_option
 @output("MODEL", "Write the model, as JSON.")

@@ -134,7 +134,7 @@ class Design:
 
     @cached_property
     def references(self) -> dict[str, str]:
-        """What each coefficient of a category is measured against."""
+        """The reference level of each coefficient of a category."""
         references: dict[str, str] = {}
         for term in self.categories:
             own = printable(str(term.levels[term.reference]))
@@ -147,7 +147,7 @@ class Design:
         return tuple(n for t in self.terms for n in (t.names if isinstance(t, Numbers) else (t.column,)))
 
     def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
-        """What each column adds to the logit of each row, against the average one."""
+        """Contribution of each column to the logit of each row, relative to the average row."""
         if "intercept" in self.read:
             raise DataError(
                 'a column is called "intercept", as is what the average row has. Rename it to tell them apart.'

@@ -122,12 +122,12 @@ def _otherwise(value: Value) -> tuple[Value, ...]:
     if value is None:
         return ()
     if not isinstance(value, str):
-        return int(value) if isinstance(value, bool) else str(value), *_truth(value)
+        return int(value) if isinstance(value, bool) else str(value), *_as_bool(value)
     number = number_in(value)
-    return () if number is None else (number, *_truth(number))
+    return () if number is None else (number, *_as_bool(number))
 
 
-def _truth(value: Value) -> tuple[Value, ...]:
+def _as_bool(value: Value) -> tuple[Value, ...]:
     """A bool as text; 0 and 1 as a bool."""
     return (str(value),) if isinstance(value, bool) else (bool(value),) if value in (0, 1) else ()
 

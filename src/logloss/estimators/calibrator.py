@@ -1,4 +1,4 @@
-"""A classifier of scikit-learn with repaired probabilities."""
+"""A classifier of scikit-learn with calibrated probabilities."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ PREFIT = "prefit"
 class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are calibrated on rows that it was not trained on.
 
-    The classifier is trained on all rows. What it would have said of rows it has not seen is found by cross-validation,
-    and `logloss.calibrate` makes one map of that. Two classes only.
+    The classifier is trained on all rows; its predictions for rows it was not trained on come from cross-validation,
+    and `logloss.calibrate` fits one map to them. Two classes only.
 
     Parameters
     ----------
     estimator : classifier, optional
         With `predict_proba`, or a `decision_function` whose values are taken for log-odds; scikit-learn's
         LogisticRegression if left out.
-    method : {"auto", "nothing", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
+    method : {"auto", "identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
         As in `logloss.calibrate`.
     cv : int, splitter, iterable, or "prefit"
         Folds, as elsewhere in scikit-learn; of a number no more than the rarer class has rows. "prefit": the classifier
@@ -50,7 +50,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     calibration_ : Calibration
-        The map, and what it is expected to save.
+        The map, and the expected reduction of the log loss.
     estimator_ : classifier
         Trained on all rows.
     classes_ : array of shape (2,)
@@ -79,7 +79,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.negatives_kept = negatives_kept
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Calibrator:
-        """Train the classifier, and calibrate what it says of rows it has not seen.
+        """Train the classifier, and fit a map to its predictions for rows it was not trained on.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return LogisticRegression() if self.estimator is None else self.estimator
 
     def _cross_fitted(self, estimator: ClassifierMixin, X: Any, y: Array, codes: Array, weight: Array | None) -> Scores:
-        """What the classifier says of each row when it is trained without it."""
+        """Predictions of the classifier for each row, when trained without it."""
         fewest = int(np.bincount(codes).min())
         if isinstance(self.cv, int) and fewest < 2:
             raise ValueError(

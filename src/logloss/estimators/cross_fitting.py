@@ -36,14 +36,14 @@ MOST_PAIRED = 10
 
 
 class Scores(NamedTuple):
-    """What a classifier says of rows: probabilities of a class, or log-odds."""
+    """Predictions of a classifier: probabilities of a class, or log-odds."""
 
     values: Array
     is_logit: bool
 
 
 def cross_fitted(data: Any, estimators: Mapping[str, Any], requested: RowOptions) -> dict[str, OutOfFold]:
-    """What each estimator says of rows that it was not trained on, in the same folds for all.
+    """Predictions of each estimator for rows that it was not trained on, in the same folds for all.
 
     Beside estimators, what is given as an array, or as the name of a column, is a forecast that nobody trains.
     """
@@ -112,7 +112,7 @@ def check_estimator(name: str, estimator: Any) -> None:
 def _of_estimator(
     name: str, estimator: Any, rows: ModelledRows, splits: Sequence[Split], pairs: Sequence[tuple[int, int, Array]]
 ) -> OutOfFold:
-    """The out-of-fold probabilities of one estimator, and what they cost."""
+    """The out-of-fold probabilities of one estimator, and their losses."""
     probabilities, fold = np.full(rows.n_rows, np.nan), np.full(rows.n_rows, -1)
     for number, (train, test) in enumerate(splits):
         where = f"fold {number + 1} of {count(len(splits))}"
@@ -162,7 +162,7 @@ def _of_given(given: Array, rows: ModelledRows, splits: Sequence[Split]) -> OutO
 
 
 def _remarks(name: str, estimator: Any, rows: ModelledRows) -> list[str]:
-    """What is to be said of how an estimator was trained."""
+    """Notes on how an estimator was trained."""
     clause, remarks = printable(name) or "the estimator", []
     try:
         check_is_fitted(estimator)
@@ -182,13 +182,13 @@ def _probabilities(name: str, estimator: Any, rows: ModelledRows, train: Array, 
 
 
 def _of_positive(name: str, model: Any, rows: ModelledRows, test: Array, where: str) -> Array:
-    """What a trained model says of the positive class of some rows."""
+    """Probabilities or log-odds of the positive class by a trained model."""
     clause = f'"{printable(name)}"' if name else "the estimator"
     found = np.asarray(model.predict_proba(_safe_indexing(rows.X, test)), dtype=np.float64)
     classes = np.asarray(getattr(model, "classes_", rows.classes)).tolist()
     if rows.positive not in classes or found.ndim != 2 or found.shape != (len(test), len(classes)):
         raise DataError(
-            f"{clause} must give a probability of each class; in {where} it knows the classes "
+            f"{clause} must give a probability of each class; in {where} it has the classes "
             f"{', '.join(map(value_text, classes))} and gave an array of shape {found.shape}."
         )
     values = found[:, classes.index(rows.positive)]
@@ -225,7 +225,7 @@ def pairs_of_folds(splits: Sequence[Split], rows: ModelledRows) -> list[tuple[in
 
 
 def fold_scores(estimator: Any, X: Any, y: Array, weight: Array | None, train: Array, test: Array) -> Scores:
-    """What a copy of the classifier, trained on some rows, says of others: of the second class, or log-odds."""
+    """Predictions of a copy of the classifier, trained on some rows, for others: of the second class, or log-odds."""
     return scores_of(trained_on(estimator, X, y, weight, train), _safe_indexing(X, test))
 
 
@@ -236,7 +236,7 @@ def trained_on(estimator: Any, X: Any, y: Array, weight: Array | None, train: Ar
 
 
 def scores_of(estimator: ClassifierMixin, X: Any) -> Scores:
-    """What a trained classifier says of rows: probabilities of the second class, or log-odds."""
+    """Predictions of a trained classifier: probabilities of the second class, or log-odds."""
     if hasattr(estimator, "predict_proba"):
         return Scores(np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, 1], False)
     return Scores(np.asarray(estimator.decision_function(X), dtype=np.float64), True)

@@ -26,7 +26,7 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
     """A LogisticRegression where all features are numbers; else a Pipeline that codes columns and then has one."""
     if model.separation is not None:
         raise DataError(
-            f"the labels are separated by {listed([printable(name) for name in model.separation.columns])}: "
+            f"the classes are separated by {listed([printable(name) for name in model.separation.columns])}: "
             "scikit-learn has no infinite coefficients. Fit with l2= for finite ones."
         )
     if model.has_offset:

@@ -32,7 +32,7 @@ PIECE_ROWS = 1 << 14
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
-    r"""Logistic regression for two classes in scikit-learn's terms, as near to the optimum as its certificate says.
+    r"""Logistic regression for two classes in scikit-learn's terms, certified to be near its optimum.
 
     It minimises what scikit-learn's does, whose default solver may stop short of it:
 
@@ -46,21 +46,21 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Inverse of the penalty, 1 / `l2` of `logloss.fit`; `inf` for none.
     class_weight : dict of class to weight ≥ 0, or "balanced", optional
         Multiplies the weights of the rows of each class; "balanced" makes both classes weigh the same, whatever
-        `sample_weight` says of their rows. Probabilities are then those of rows weighted so, and a warning says it.
+        their `sample_weight`. Probabilities are then those of rows weighted so, and a warning notes it.
     warm_start : bool
-        Whether `fit` begins at the last answer, if the columns have the same names; it only changes how many passes
-        it takes.
+        Whether `fit` begins at the last result, if the columns have the same names; it only changes the number of
+        passes.
     tol : float > 0
-        Asked of the certificate, in nats per row: `tolerance` of `logloss.fit`.
+        Bound on the distance from the minimum, in nats per row: `tolerance` of `logloss.fit`.
     max_iter : int ≥ 1
-        Passes over the rows before giving up: `max_passes` of `logloss.fit`.
+        Most passes over the rows: `max_passes` of `logloss.fit`.
 
     Attributes
     ----------
     coef_ : array of shape (1, n_features)
         Change of the log-odds of `classes_[1]` per unit of a feature. Without a penalty, where classes are separated,
         some are ±inf (SeparationWarning): they are the limit, predictions are those of the limit (0 or 1 for rows that
-        are told apart), and `model_.separation` says more.
+        are distinguished), and `model_.separation` describes it.
     intercept_ : array of shape (1,)
         Log-odds where every feature is 0.
     prior_corrected_intercept_ : array of shape (1,)
@@ -202,7 +202,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             pieces = [X[start : start + PIECE_ROWS] @ self.coef_[0] for start in range(0, len(X), PIECE_ROWS)]
             logits: Array = np.concatenate(pieces) + self.intercept_[0]
             return logits
-        # 0 · inf would be no number: the model knows on which side of its directions a row lies.
+        # 0 · inf would be no number: the side of its directions on which a row lies decides.
         return self.model_.predict_logit(X)
 
     def predict(self, X: Any) -> Array:

@@ -200,7 +200,7 @@ def _codes_of(columns: Sequence[Column]) -> Array:
 
 
 def _features_of(data: Any, roles: Roles, features: Any, beside: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """(The columns of a table that are features, what is said of them). beside: columns that have another part."""
+    """(The columns of a table that are features, notes on them). beside: columns that have another part."""
     source = as_source(data)
     known = source.column_names
     if features is not None:

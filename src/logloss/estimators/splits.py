@@ -32,7 +32,7 @@ def splits_of(cv: Any, rows: ModelledRows) -> list[Split]:
         # Splitters see the rows that take part only, and number these.
         groups = None if rows.cluster is None else rows.cluster[chosen]
         with warnings.catch_warnings():
-            # Whether a splitter heeds clusters is seen from its folds, and told.
+            # Whether a splitter heeds clusters is seen from its folds, and reported.
             warnings.filterwarnings("ignore", "The groups parameter is ignored")
             found = list(check_cv(cv).split(np.zeros((len(chosen), 1)), rows.codes[chosen], groups))
     elif isinstance(cv, Iterable):
@@ -155,11 +155,11 @@ def is_forward(splits: Sequence[Split]) -> bool:
 
 
 def cluster_caution(splits: Sequence[Split], cluster: Array) -> str:
-    """What is to be said where rows of a cluster train the models that judge others of it; "" where none do."""
+    """A note where rows of a cluster train the models that judge others of it; "" where none do."""
     shared = sum(bool(np.isin(cluster[test], cluster[train]).any()) for train, test in splits)
     if not shared:
         return ""
     return (
         f"in {count(shared)} of {count(len(splits))} folds rows of a cluster train the model that judges others of it: "
-        "new clusters may cost more"
+        "the loss on new clusters may be larger"
     )

@@ -1,4 +1,4 @@
-"""How far a fit can be from the best: bounds that are proved in docs/certificate.md, from the sums of one pass."""
+"""How far a fit is above its minimum, at most: the bounds of docs/certificate.md, from the sums of one pass."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Factor:
     def __init__(self, matrix: Array, *, basis: Array | None = None, is_single: bool = False) -> None:
         import scipy.linalg
 
-        self.matrix, self.outer = matrix, basis
+        self.matrix, self.outer, self.is_single = matrix, basis, is_single
         inner = matrix if basis is None else basis.T @ matrix @ basis
         diagonal = np.diag(inner)
         self.size = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
@@ -117,6 +117,15 @@ class Factor:
         """Square roots of the diagonal of the inverse: standard errors, where the matrix is an information matrix."""
         return np.sqrt(np.einsum("ij,ij->j", self.half, self.half))
 
+    def lost_share(self, n_additions: int) -> float:
+        """Most by which the matrix can be too large, as a share of itself in any direction; 1 or more: not known.
+
+        Its entries are sums of as many products: with H what they are without rounding and D the diagonal,
+        |matrix − H| ≤ n · n_additions · ROUNDING · D, and D is at most trace(D · inverse) times the matrix.
+        """
+        of_diagonal = float(np.diag(self.matrix) @ self.deviations**2)
+        return len(self.matrix) * (n_additions + 8) * ROUNDING * of_diagonal
+
     def length(self, move: Array) -> float:
         """The length of a move in the metric of the matrix."""
         return math.sqrt(max(float(move @ (self.matrix @ move)), 0.0))
@@ -178,9 +187,11 @@ def reach_of(deviations: Array, largest: Array, groups: CoefficientGroups) -> fl
 class Certificate:
     """Upper bound on how far the mean loss (penalty included) is above its minimum, in nats per row.
 
-    nats_per_row: the bound (docs/certificate.md), in [0, inf); inf where none is proved, as after too few passes, or
-    where columns differ only in their last digits. is_proven: whether there is one. Where classes are separated it
-    bounds the distance from the infimum.
+    nats_per_row: the bound, in [0, inf), the rounding of float64 sums included; inf where none is proved, as after too
+    few passes, or where columns differ only in their last digits. is_proven: whether it is finite. Where classes are
+    separated it bounds the distance from the infimum, the limit that is shown. docs/certificate.md has the proof, and
+    where it ends: factors of the Hessian are taken as computed. Other solvers state a duality gap under a penalty; this
+    bound also holds without one.
 
     Examples
     --------
@@ -203,7 +214,8 @@ class Pass:
     """One pass over the rows: its coefficients, the mean log loss there, and the bound on what is left to gain.
 
     intercept, coefficients: in the order of the model's coefficients. log_loss: nats per row. bound: nats per row by
-    which the loss (penalty included) is above its minimum at most; inf where none is proved.
+    which the loss (penalty included) is above its minimum at most; inf where none is proved,
+    provisional where products were formed in single precision.
 
     Examples
     --------

@@ -56,16 +56,16 @@ class Rank:
         return cls(basis, factor.null, factor.size, is_sure)
 
     def shortest(self, values: Array) -> Array:
-        """Free coefficients that say the same of all rows, without what the columns cannot tell apart."""
+        """Free coefficients that predict the same for all rows, of least norm where columns are linearly dependent."""
         if self.null is None or self.unit is None:
             return values
         return values - self.null @ ((self.null * self.unit[:, None] ** 2).T @ values)
 
 
 def _least_penalised(problem: Problem, factor: Factor) -> Array:
-    """Combinations of coefficients among which there is one of least penalty for all that say the same of the rows.
+    """Combinations of coefficients among which there is one of least penalty for all that predict the same.
 
-    What says nothing is orthogonal to them in the metric of the penalty.
+    Combinations that change no prediction are orthogonal to them in the metric of the penalty.
     """
     held = problem.penalty[problem.free, None] * factor.null / factor.size[:, None]
     held /= np.maximum(np.abs(held).max(axis=0), np.finfo(float).tiny)
@@ -97,7 +97,7 @@ def _depends_in_every_digit(problem: Problem, factor: Factor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a pass found: loss and derivatives, a step from there, and a bound on what is left to gain (all summed).
+    """What a pass found, summed: loss, derivatives, a step from there, and a bound on the distance from the minimum.
 
     objective: with the penalty; gradient: of it, in the free coefficients. factor: the Hessian at `hessian_at`, which
     `pairs` correct. is_fresh: whether it is of this pass; is_of_sample: whether it is that of a sample.
@@ -137,7 +137,7 @@ class PassHistory:
     """What passes so far have shown, which stays known where others begin at another point.
 
     rank: None before the first Hessian of all rows. largest_diagonal: the largest entry that each place of a Hessian's
-    diagonal had. sample_factor: the Hessian as a sample knows it, for the first pass. is_careful: whether passes sum
+    diagonal had. sample_factor: the Hessian of a sample, for the first pass. is_careful: whether passes sum
     what bounds their rounding row by row: where they are not expensive, or once all else is done.
     is_separation_checked: whether it was looked for.
     """
@@ -164,7 +164,7 @@ class PassHistory:
         return replace(self, largest_diagonal=np.maximum(self.largest_diagonal, np.diag(factor.matrix)))
 
     def with_pass(self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf) -> PassHistory:
-        """Once a pass was made, of which whoever asked is told."""
+        """Once a pass was made; `on_pass` is called with it."""
         done = problem.as_pass(at, total_loss, bound)
         if problem.on_pass is not None:
             problem.on_pass(done)
@@ -179,7 +179,7 @@ def with_pair(pairs: Pairs, step: Array, change: Array) -> Pairs:
 def lbfgs_step(pairs: Pairs, solve: Callable[[Array], Array], gradient: Array) -> Array:
     """The quasi-Newton step, where `solve` is that of the Hessian which the pairs correct.
 
-    Not the multiple of the identity of the textbook in its place: an exact Hessian of a nearby point knows far more.
+    Not the multiple of the identity of the textbook in its place: an exact Hessian of a nearby point is far better.
     """
     rest = gradient
     shares = []
@@ -271,6 +271,20 @@ def factored(
     return sums, factor, replace(history, rank=rank)
 
 
+def proved_bound(problem: Problem, rank: Rank, now: Evaluation, information: Callable[[], Factor]) -> float:
+    """The bound at a point with nothing in it that single precision has rounded, as `_bound`.
+
+    information: forms and factors the Hessian there in double precision; called where the bound needs it.
+    """
+    if not now.factor.is_single:
+        return now.bound
+    least = _bound(problem, rank, now.sums, now.objective, now.gradient, now.factor, None)
+    if least <= problem.tolerance * problem.sum_weight:
+        return least
+    still = np.zeros(len(problem.free))
+    return min(least, _bound(problem, rank, now.sums, now.objective, now.gradient, information(), still))
+
+
 def _bound(
     problem: Problem,
     rank: Rank,
@@ -282,22 +296,26 @@ def _bound(
 ) -> float:
     """Nats by which the objective can be above its least, inf where none are proved: docs/certificate.md.
 
-    moved: from where the Hessian was formed; None where it is of a sample, of which nothing is proved.
+    moved: from where the Hessian was formed; None where it is of a sample, which proves nothing. With a Hessian of
+    single precision the bound is provisional: good enough to end the passes, and proved again once they have ended.
     """
     free = problem.free
     at = sums.point.coefficients
-    error = rounding_of_gradient(sums.sizes[:, free], sums.n_rows // PIECE_ROWS + 1)
+    n_pieces = sums.n_rows // PIECE_ROWS + 1
+    error = rounding_of_gradient(sums.sizes[:, free], n_pieces)
     least = math.inf
     if moved is not None and factor.n_dependent == 0 and rank.is_sure:
         reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
         # By how much any logit has moved since the Hessian was formed, which has changed by at most e to that.
         # Beyond 1 the bound is legal but grows with e to it: a new Hessian is worth more.
         drift = reach * factor.length(moved) if moved.any() else 0.0
-        if drift < 1:
-            grown = math.exp(drift / 2)
+        lost = 0.0 if factor.is_single else factor.lost_share(min(PIECE_ROWS, sums.n_rows) + n_pieces)
+        if drift < 1 and lost < 1:
+            grown = math.exp(drift / 2) / math.sqrt(1 - lost)
             nu = math.sqrt(max(float(gradient @ factor.solve(gradient)), 0.0)) + float(error @ factor.deviations)
             least = gain(grown * nu, grown * reach)
     if problem.is_penalised:
+        # The duality gap needs no Hessian but the row of the intercept, which is summed in double precision.
         gap = ridge_gap(sums.gradient[free], sums.curvature[free], problem.penalty[free], at[free], error)
         least = min(least, gap)
     # The objective itself is rounded: an exact sum once, and the penalty.

@@ -70,7 +70,7 @@ def fit(
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
-    r"""Fit the logistic classifier of least log loss, and say how far it can be from the best.
+    r"""The logistic classifier of least log loss, with a bound on its distance from the minimum in nats per row.
 
     .. math:: \min_{b, w} \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{l_2}{2} |w|^2, \quad z_i = b + x_i^T w
 
@@ -84,8 +84,9 @@ def fit(
     features : list of names, optional
         The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
         number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
-        Left out are dates, what else is no feature (the model lists them) and the index of a frame; a column that only
-        tells rows apart is refused.
+        Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
+        column that only identifies rows is refused. All columns together have at most 5,000 coefficients: the Hessian
+        of that many numbers and levels is held in memory and factored.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional
@@ -107,22 +108,22 @@ def fit(
         Whether standard errors are those of the sandwich (HC3), which do not need the model to be right; if left out,
         they are where `sample_weight` is given.
     leave_one_out : bool
-        Whether to say what new rows may cost: `model.out_of_sample`.
+        Whether to compute the leave-one-out log loss: `model.out_of_sample`.
     {header}
     tolerance : float > 0
-        Asked of the certificate, in nats per row.
+        The bound on the distance from the minimum at which the fit may end, in nats per row.
     max_passes : int ≥ 1
-        Walks over the rows before giving up.
+        Most passes over the rows; then the fit stops with a ConvergenceWarning.
     start : LogisticModel, optional
         Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
-        the number of passes, not the answer.
+        the number of passes, not the result.
     engine : distributed.Client, SparkSession, "dask" or "spark", optional
-        Who walks over the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and is
-        held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
-        coefficients differ by rounding and, where passes are dear, by at most 1e-5 of a standard error.
+        The engine that reads the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and
+        is held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
+        coefficients differ by rounding and, where passes are expensive, by at most 1e-5 of a standard error.
     {progress}
     on_pass : function, optional
-        Called with each `Pass` when it is done.
+        Called with each `Pass` after it.
 
     Returns
     -------
@@ -135,11 +136,11 @@ def fit(
 
     Notes
     -----
-    Cost: one walk to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each and
+    Cost: one pass to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each and
     O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
     on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
-    Without a penalty one more walk may form the information matrix, another one the sandwich or the parts of clusters.
-    What new rows may cost takes a refit for each of up to 1,000 rows, one more walk up to 200,000, a random sample
+    Without a penalty one more pass may form the information matrix, another one the sandwich or the parts of clusters.
+    The leave-one-out log loss takes a refit for each of up to 1,000 rows, one more pass up to 200,000, a random sample
     beyond.
 
     References
@@ -190,7 +191,7 @@ def fit(
             )
         if not source.is_rewalkable:
             raise DataError(
-                f"{source.name or 'this stream'} can be read once only; a fit walks over its rows repeatedly. "
+                f"{source.name or 'this stream'} can be read once only; a fit reads its rows repeatedly. "
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
@@ -218,7 +219,7 @@ def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, 
     """A note on the columns of a table that are not used: those that were excluded, and what can be no feature."""
     unused = {name: source.why_unused(name) for name in source.column_names if name not in roles.columns}
     unused |= dict.fromkeys(exclude, "excluded")
-    # The levels of an index that pyarrow has named are no column that anybody knows of.
+    # The levels of an index that pyarrow has named are not columns of the user.
     shown = [f"{printable(name)} ({why})" for name, why in unused.items() if not is_unnamed_index(name)]
     return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
 
@@ -255,7 +256,7 @@ def fitted_model(
 ) -> LogisticModel:
     """The model of an optimum; sample: rows that were drawn to begin with."""
     problem, now, design = optimum.problem, optimum.evaluation, optimum.problem.design
-    last = problem.as_pass(now.coefficients, now.total_loss, now.bound)
+    last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
     intercept, coefficients = last.intercept, np.array(last.coefficients)
     # The first direction is infinitely farther than the next: it is gone along last.
     for direction in reversed(optimum.directions):
@@ -271,7 +272,7 @@ def fitted_model(
         intercept=intercept,
         coefficients=named,
         log_loss=last.log_loss,
-        certificate=Certificate(last.bound, now.is_proven),
+        certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
         passes=optimum.passes,
         l2=problem.l2,
         n_rows=problem.n_rows,
@@ -331,7 +332,7 @@ def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation 
 
 def _doubts(optimum: Optimum) -> tuple[str, ...]:
     """Why no bound is proved, where the columns are the reason."""
-    if optimum.evaluation.is_proven or optimum.problem.is_penalised:
+    if math.isfinite(optimum.bound) or optimum.problem.is_penalised:
         return ()
     reasons = []
     if not optimum.rank.is_sure:
@@ -352,7 +353,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
-    """Say so where the answer is not certified, or where there is no finite one."""
+    """Warn where the result is not certified, or where no finite coefficients are best."""
     # stacklevel=4: the line that called `fit`, above `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
@@ -360,13 +361,13 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
         rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
         infimum = now.total_loss / problem.sum_weight
         warnings.warn(
-            f"the labels are separated: {named} can tell {rest} apart without fault, so no finite coefficients are "
-            f"best. The loss can come as near to {significant(infimum)} as one likes; shown is the limit. Pass l2= "
-            "(l2=1 is a common choice) for finite coefficients, or leave out what gives the labels away.",
+            f"the classes are separated: {named} can predict {rest} without error, so no finite coefficients are best."
+            f" The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass l2= (such as l2=1) "
+            "for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
             stacklevel=4,
         )
-    elif now.bound > problem.tolerance * problem.sum_weight:
+    elif optimum.bound > problem.tolerance * problem.sum_weight:
         warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=4)
 
 
@@ -374,14 +375,14 @@ def _why_not_certified(optimum: Optimum) -> str:
     """Why the passes ended before the certificate was within the tolerance, and what to do."""
     problem, now = optimum.problem, optimum.evaluation
     n_passes = counted(len(optimum.passes), "pass", "passes")
-    got = f"it is certified to be at most {now.bound / problem.sum_weight:.1g} nats per row above the minimum"
-    if not now.is_proven:
+    got = f"it is certified to be at most {optimum.bound / problem.sum_weight:.1g} nats per row above the minimum"
+    if not math.isfinite(optimum.bound):
         got = "no bound on its distance from the minimum is certified"
     gain = now.decrement / problem.sum_weight
     if gain > problem.tolerance:
         got += f", and the next step is expected to lower it by {gain:.1g}"
     why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
-    then = "" if now.is_proven else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
+    then = "" if math.isfinite(optimum.bound) else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
     if optimum.has_reached_limit:
         why = f"the fit stopped at the limit of {n_passes}"
         then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])

@@ -1,8 +1,8 @@
-"""What a new row may cost: the loss of each row under a fit to all the others.
+"""The leave-one-out log loss: of each row under a fit to all the others.
 
 Up to 1,000 rows the fits are made: all of them at once, each by steps of Newton's method with the information
-matrix of all rows less the one that is left out; the few that do not settle so are fitted like any other table. Of more
-rows each takes one such step (Pregibon's one-step approximation), in one more walk or on a random sample.
+matrix of all rows less the one that is left out; the few that do not converge so are fitted like any other table. Of
+more rows each takes one such step (Pregibon's one-step approximation), in one more pass or on a random sample.
 
 References
 ----------
@@ -30,20 +30,20 @@ from logloss.training.recipe import KEPT_WHOLE, Learned, cut
 SAMPLED_FROM = 200_000
 # Steps with the matrix of all rows before a row is fitted for itself, the half squared decrement (nats per row) that
 # ends them, and the share of the one before below which they go on.
-MOST_STEPS, SETTLED, SHRINKING = 50, 1e-20, 0.9
+MOST_STEPS, CONVERGED, SHRINKING = 50, 1e-20, 0.9
 # Beyond it exp leaves the range of numbers, and residual and curvature are 0 to the last digit.
 LARGEST_LOGIT = 700.0
 # What a row leaves of the information along itself, below which the formula for the others' inverse has no digits.
 LEAST_LEFT = 1e-9
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
 ROUNDING_OF_RATE = 1e-12
-# Refits of rows that may hold back a separation, in walks over tables of more than KEPT_WHOLE rows.
+# Refits of rows without which the others may be separated, of tables of more than KEPT_WHOLE rows.
 MOST_VALUES_SEARCHED = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfSample:
-    """The loss of rows under the fit to all others.
+    """Log loss of rows under the fit to all others, in nats per row.
 
     log_loss: nats per row, inf where leaving a row out separates the rest; log_loss_where_finite: without such rows.
     kind: "refits", "steps" (one Newton step for each), or "sampled steps". n_rows: how many were left out in turn.
@@ -108,7 +108,7 @@ class SourceWithout(SourceAround):
 
 
 def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -> OutOfSample | None:
-    """What new rows may cost; None where the fit has no information matrix to step with.
+    """The leave-one-out log loss; None where the fit has no information matrix to step with.
 
     sample: a random sample of the rows, if one was drawn to begin with.
     """
@@ -164,15 +164,15 @@ def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> OutOfSam
     if sample is not None or problem.is_penalised or is_too_large:
         suspects = ()
     # The rate with the row tells well enough: of so many rows one moves it little.
-    guilty = [
+    separating = [
         each
         for each in suspects
         if refit_without(problem, now.coefficients, each.place, each.row, problem.base_rate) is None
     ]
-    guilty.sort(key=lambda each: (each.name, each.row))
+    separating.sort(key=lambda each: (each.name, each.row))
     kind = "steps" if sample is None else "sampled steps"
-    n_infinite = len(guilty) + summary.n_alone
-    first = guilty[0].place.where(guilty[0].row) if guilty else ""
+    n_infinite = len(separating) + summary.n_alone
+    first = separating[0].place.where(separating[0].row) if separating else ""
     return OutOfSample(math.inf if n_infinite else log_loss, log_loss, kind, summary.n_rows, n_infinite, first)
 
 
@@ -250,7 +250,7 @@ def _filled(values: Array | None, n_rows: int, usual: float) -> Array:
 
 
 def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
-    """(The log-odds of each row under the fit to the others, whether that fit has settled); inverse: of the Hessian.
+    """(The log-odds of each row under the fit to the others, whether that fit has converged); inverse: of the Hessian.
 
     Column i of `points` holds the coefficients without row i. Its steps take the Hessian of all rows less what row i
     adds to it, by the formula of Sherman and Morrison. Cost: O(n_rows² · width) a step.
@@ -278,9 +278,9 @@ def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) ->
         steps += reached[:, rows] * own
         decrements = 0.5 * np.einsum("ij,ij->j", slopes, steps)
         points[:, rows] = mine - steps
-        has_converged[rows[decrements <= SETTLED * len(labels)]] = True
+        has_converged[rows[decrements <= CONVERGED * len(labels)]] = True
         # Whatever does not shrink any more needs a matrix of its own.
-        is_going = (decrements > SETTLED * len(labels)) & (decrements < SHRINKING * before[rows])
+        is_going = (decrements > CONVERGED * len(labels)) & (decrements < SHRINKING * before[rows])
         before[rows] = decrements
         rows = rows[is_going]
         if not len(rows):

@@ -1,4 +1,4 @@
-"""A trained model: its coefficients and what is known of them, its predictions, and its file.
+"""A trained model: its coefficients and their standard errors, its predictions, and its file.
 
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 # Why figures are undefined.
-DEPENDENT, PENALISED = "columns depend on each other", "under a penalty they mean nothing"
-ALONE = "columns depend on each other, or one cluster alone determines it"
+DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
+ALONE = "columns are linearly dependent, or one cluster alone determines it"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 
@@ -52,31 +52,32 @@ class LogisticModel(Answer):
     coefficients : dict of name to float
         Change of the log-odds per unit of a number; of a category's level, against its reference.
     log_loss : float
-        Mean log loss on the rows it was trained on, in nats, without the penalty; where classes are separated, the
-        greatest number that it cannot fall below.
+        Mean log loss on the rows it was trained on, in nats, without the penalty; where classes are separated, its
+        infimum.
     certificate : Certificate
-        Bound on the distance from the best.
+        Bound on the distance from the minimum.
     passes : tuple of Pass
-        What each pass found, the last one the answer.
+        Coefficients, log loss and bound of each pass, the last one the result.
     l2 : float
         Prior precision on the summed loss (scikit-learn's 1 / C).
     n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; None under a penalty, which makes them wrong, and where classes are separated.
+        Standard errors; None under a penalty, which biases the coefficients, and where classes are separated.
     cautions : tuple of str
         Where standard errors are given, but there are too few rows (500), rows of the rarer class (50) or clusters (10)
-        for their intervals to hold what they promise: which, and how many; effective numbers, by Kish's formula.
+        for their intervals to have their coverage: which, and how many; effective numbers, by Kish's formula.
     separation : Separation or None
         Why no finite coefficients are best, where none are.
     collinear : tuple of str
-        Coefficients that the columns cannot tell apart; the answer is the shortest one (in units of each spread).
+        Coefficients of linearly dependent columns; of those that fit equally well, the ones of least norm are given (in
+        units of each spread).
     n_dependent : int
         By how many coefficients there are too many.
     out_of_sample : OutOfSample or None
-        What a new row may cost: the loss of each row under a fit to the others. None where classes are separated, and
-        where it was not asked for.
+        The leave-one-out log loss: of each row under a fit to the others. None where classes are separated, and with
+        leave_one_out=False.
     n_dropped : int
         Rows left out by missing="drop".
     missing : {"error", "drop", "indicator"}
@@ -84,7 +85,7 @@ class LogisticModel(Answer):
     offset : str
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
-        What it was trained on, and sentences about how that was read.
+        What it was trained on, and notes on how that was read.
 
     Examples
     --------
@@ -134,9 +135,9 @@ class LogisticModel(Answer):
 
     @property
     def estimation_error(self) -> float:
-        """What fitting to this many rows is expected to cost against the best coefficients: n_parameters / (2 n_rows).
+        """Expected excess log loss on new rows by estimation, in nats per row: n_parameters / (2 n_rows).
 
-        In nats per row, if the model is right and has no penalty; the certificate need not be much smaller.
+        If the model is right and has no penalty; the certificate need not be much smaller.
         """
         return self.n_parameters / (2 * self.n_rows)
 
@@ -237,10 +238,10 @@ class LogisticModel(Answer):
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """What each feature adds to the log-odds of each row of X, against the average row; they add up to the logit.
+        """Contributions of features to the log-odds of each row of X, against the average row; they sum to the logit.
 
-        A number adds coefficient · (x − mean of training), a category the coefficient of its level less the average;
-        "intercept" is the log-odds of the average row.
+        Of a number it is coefficient · (x − mean of training), of a category the coefficient of its level less the
+        average; "intercept" is the log-odds of the average row.
 
         Examples
         --------
@@ -250,7 +251,9 @@ class LogisticModel(Answer):
         [0.0, 0.4529]
         """
         if self.separation is not None:
-            raise DataError("infinite coefficients contribute nothing that could be added up. Fit with l2=.")
+            raise DataError(
+                "the classes are separated: contributions of infinite coefficients are not defined. Fit with l2=."
+            )
         return self.predictor.contributions(X)
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
@@ -289,9 +292,9 @@ class LogisticModel(Answer):
         """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
 
         Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
-        table then needs pandas). classes: the labels that its `predict` says, the positive one last. What its encoder
-        does not know counts as an average level, with a warning, as here; it also does not know pandas' NA nor true and
-        false as text, and what is missing where training missed nothing.
+        table then needs pandas). classes: the labels that `predict` returns, the positive one last. What its encoder
+        does not know counts as an average level, with a warning, as here; that includes pandas' NA, true and false as
+        text, and missing values where training had none.
 
         Examples
         --------

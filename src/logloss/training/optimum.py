@@ -15,7 +15,7 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.information import entropy
 from logloss.training.certificate import Factor, Pass
-from logloss.training.evaluation import Evaluation, PassHistory, Rank
+from logloss.training.evaluation import Evaluation, PassHistory, Rank, proved_bound
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
@@ -65,6 +65,11 @@ class Optimum:
     def directions(self) -> tuple[Array, ...]:
         """Along which no finite coefficients are best."""
         return () if self.separating is None else self.separating.directions
+
+    @cached_property
+    def bound(self) -> float:
+        """Nats by which the objective can be above its minimum, summed over the rows; inf where no bound is proved."""
+        return proved_bound(self.problem, self.rank, self.evaluation, lambda: self.information)
 
     @cached_property
     def information(self) -> Factor:
@@ -141,7 +146,7 @@ def _curvature_of(problem: Problem, at: Array, blocks: Sequence[Block]) -> Curva
 
 
 def _with_sample_factor(problem: Problem, history: PassHistory, sums: CurvatureSummary, sample: Block) -> PassHistory:
-    """With the sample's Hessian, as large as that of all rows, for the first pass, if it says enough of each place."""
+    """With the sample's Hessian, as large as that of all rows, for the first pass, if it holds enough of each place."""
     from logloss.onepass.summaries import mass_of
 
     share = float(np.sum(mass_of(sample))) / problem.sum_weight
@@ -154,7 +159,7 @@ def _with_sample_factor(problem: Problem, history: PassHistory, sums: CurvatureS
 
 
 def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> Optimum:
-    """Passes from some coefficients until the certificate is as small as asked, or what separates the classes."""
+    """Passes from some coefficients until the certificate is within the tolerance, or what separates the classes."""
     separating: SeparatingDirections | None = None
     if problem.l2 == 0 and _is_easily_separated(problem):
         separating = find_directions(problem, start)
@@ -192,7 +197,7 @@ def _on_face(
     """The finite part of the answer: the fit of the rows that no direction divides."""
     face = problem.on_face(separating.directions, separating.free)
     if history.passes:
-        # The passes that are told of are those over all rows.
+        # The passes that are reported are those over all rows.
         face = replace(face, on_pass=None)
     kept = face.full_vector(start[separating.free])
     state = solve(face, kept, PassHistory.empty(face), max_passes)
@@ -201,12 +206,12 @@ def _on_face(
 
 
 def first_point(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:
-    """Where to begin: at a start that is given, else at the answer for a sample if it knows enough, or at 0."""
+    """Where to begin: at a start that is given, else at the solution for a sample if that is large enough, or at 0."""
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
     if start is None and sample is not None:
         rarest = min((min(term.weights) for term in problem.design.categories), default=math.inf)
-        # Of a level that has few rows in it a sample knows nothing; if it is the reference, of no level.
+        # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.
         if problem.is_expensive or rarest * sample.n_rows >= FEWEST_OF_LEVEL * problem.sum_weight:
             null_model = at.copy()
             has_offset = problem.roles.offset is not None
@@ -221,5 +226,5 @@ def _without_outliers(problem: Problem) -> Array:
     """Where to begin where rows lie far away: the answer with numbers cut off, if it is better than nothing."""
     near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf, progress=None, on_pass=None)
     at_zero = np.zeros(problem.design.width)
-    found = solve(near, at_zero, PassHistory.empty(near), MOST_PASSES_CUT_OFF).evaluation
-    return best_point(problem, np.array([at_zero, found.coefficients]), problem.penalty).coefficients
+    without = solve(near, at_zero, PassHistory.empty(near), MOST_PASSES_CUT_OFF).evaluation
+    return best_point(problem, np.array([at_zero, without.coefficients]), problem.penalty).coefficients

@@ -71,7 +71,7 @@ class Predictor:
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN where a feature is missing.
 
-        missing: where it is left out, a warning says how many.
+        missing: where it is left out, a warning gives their number.
         """
         if isinstance(offset, str):
             return replace(self, has_offset=True, offset=offset).logits(X, None, missing)
@@ -117,7 +117,7 @@ class Predictor:
         source = as_source(X)
         if not self.is_nameless or set(self.design.read) <= set(source.column_names):
             return source
-        # The model knows no names: the columns stand as those of the array that it was fitted on.
+        # The model has no names: the columns are in the order of the array that it was fitted on.
         names = [name for name in source.column_names if source.why_unused(name) != INDEX]
         if not isinstance(source, ColumnSource):
             raise DataError(NAMELESS)

@@ -1,4 +1,4 @@
-"""What is fixed while coefficients are sought: rows, recipe, penalty, what is asked; and passes over those rows.
+"""What is fixed while coefficients are sought: rows, recipe, penalty, the tolerance; and passes over those rows.
 
 Coefficients are laid out as the design does, on numbers (x − centre) / scale; the penalty stays on the user's scale.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
-# Asked of the certificate unless told otherwise, in nats per row.
+# Of the certificate, unless another is given, in nats per row.
 TOLERANCE = 1e-12
 # Rows times squared coefficients from which passes are expensive: products of Hessians are formed in single precision.
 EXPENSIVE_PASS = 2e9
@@ -41,7 +41,7 @@ class Problem:
     free: places of the coefficients that may be chosen: of a face, those of which it has rows. face: directions; only
     rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
     is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
-    hold. tolerance: asked of the certificate, in nats per row. on_pass: called with each pass when it is done.
+    hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it.
     """
 
     source: Source
@@ -65,7 +65,7 @@ class Problem:
         return cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
 
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
-        """The same for the rows that lie in some planes, and the coefficients of which these say something."""
+        """The same for the rows that lie in some planes, and the coefficients that these determine."""
         return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
 
     @cached_property
@@ -83,7 +83,7 @@ class Problem:
 
     @cached_property
     def is_expensive(self) -> bool:
-        """Whether passes cost so much that steps may be rougher: never where outliers ask for every digit."""
+        """Whether passes cost so much that steps may be rougher: never where outliers need every digit."""
         return self.n_rows * self.design.width**2 >= EXPENSIVE_PASS and not self.design.has_outliers
 
     @cached_property
@@ -161,7 +161,7 @@ class Problem:
         return Factor(matrix, basis=basis, is_single=sums.point.is_single)
 
     def as_pass(self, at: Array, total_loss: float, bound: float) -> Pass:
-        """What a pass found, in the user's coordinates and per row."""
+        """The result of a pass, in the user's coordinates and per row."""
         values = at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(values[self.design.places].tolist())

@@ -27,7 +27,7 @@ MOST_SEEN = 1_024
 MOST_COEFFICIENTS = 5_000
 
 
-# A warm start pays from so many rows on; its sample is a tenth of the rows within these limits.
+# A warm start saves passes from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
 # Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
@@ -41,7 +41,7 @@ ROWS_PER_COEFFICIENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a walk over the columns has found, the recipe made of it, and the roles with which passes read the rows."""
+    """What one pass has learned of the columns, the recipe made of it, and the roles by which passes read rows."""
 
     columns: ColumnSummary
     design: Design
@@ -115,13 +115,13 @@ def learn(
             "and no finite intercept is best. Check `y_true` and `pos_label`."
         )
     design = design_of(seen, roles, reference)
-    # What this walk has found sound is not looked at again, and what is text is not tried as numbers.
+    # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
 def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -> Design:
-    """The recipe for the columns that a walk has learned of."""
+    """The recipe for columns that one pass has learned of."""
     from logloss.onepass.summaries import Levels, Range
 
     for name in reference:
@@ -151,8 +151,8 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -
         widest = max(design.categories, key=lambda term: len(term.levels), default=None)
         of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
         raise DataError(
-            f"a fit has at most {count(MOST_COEFFICIENTS)} coefficients; these columns have "
-            f"{count(design.width)}{of}. Leave out columns, or pool rare levels."
+            f"a fit can have at most {count(MOST_COEFFICIENTS)} coefficients, as its Hessian is held in memory; these "
+            f"columns have {count(design.width)}{of}. Leave out columns, or pool rare levels."
         )
     return design
 
@@ -174,7 +174,7 @@ def _term_of_numbers(
 
 
 def _refuse_equal_names(design: Design) -> None:
-    """Refuse two coefficients of one name, which nobody could tell apart."""
+    """Refuse two coefficients of one name, which could not be distinguished."""
     every = [name for term in design.terms for name in term.coefficient_names]
     twice = next((name for name in every if every.count(name) > 1), None) if len(set(every)) < len(every) else None
     if twice is not None:
@@ -249,7 +249,7 @@ def refuse_identifier(name: str, column: Kept) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SamplePart:
-    """Rows of a sample that one worker walks."""
+    """Rows of a sample that one worker reads."""
 
     block: Block
 

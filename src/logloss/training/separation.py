@@ -2,7 +2,7 @@
 
 A direction d separates where no row lies on the wrong side, (2y − 1)·xᵀd ≥ 0, and some do on the right one. Levels and
 single columns that do so are found by counting and comparing; else equations or a linear program propose a direction,
-and a walk in exact arithmetic proves it (`separation_proof`).
+and a pass in exact arithmetic proves it (`separation_proof`).
 
 References
 ----------
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 LEAST_GAIN = 1e-7
 # Up to so many rows and values are all given to the program at once.
 ALL_ROWS, ALL_VALUES = 5_000, 2_000_000
-# Rows added to the program after each walk.
+# Rows added to the program after each pass.
 ROWS_ADDED = 200
 MOST_WALKS = 100
 # Asked of the linear program: a row may lie this far on the wrong side.
 SLACK = 1e-10
-# Seconds that the linear programs of a direction may take; then nothing is said of separation.
+# Seconds that the linear programs of a direction may take; then separation is not decided.
 MOST_SECONDS = 60.0
 # A row is clear of a plane if its margin is above this, in units of its norm, and all rows are where they should be.
 CLEAR = 1e-7
@@ -81,7 +81,7 @@ class Separation:
 class SeparatingDirections:
     """What a search found: directions, each among the rows in the planes of those before; how many rows they divide.
 
-    free: places of the coefficients of which rows in all planes say something. is_open: whether a direction was found
+    free: places of the coefficients that rows in all planes determine. is_open: whether a direction was found
     that could not be proved: then the labels may be separated, or not.
     """
 
@@ -121,7 +121,7 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
 
 
 def estimable(design: Design, n_each: Array) -> Array:
-    """Places of the free coefficients that rows say something of; of a category without its reference one is fixed.
+    """Places of the free coefficients that rows determine; of a category without its reference one is fixed.
 
     n_each: rows of each class that each coefficient is of, shape (2, width).
     """
@@ -223,13 +223,13 @@ def _thresholds(design: Design, seen: ClassSummary) -> tuple[list[ExactCoefficie
 
 @dataclass(frozen=True, slots=True)
 class KnownRows:
-    """Signed rows that a program knows, shape (n_rows, n_free); is_share: which are to lie in the plane."""
+    """Signed rows of a program, shape (n_rows, n_free); is_share: which are to lie in the plane."""
 
     vectors: Array
     is_share: Array
 
     def with_worst(self, seen: MarginSummary, free: Array) -> KnownRows:
-        """With the rows that a walk found to lie worst."""
+        """With the rows that a pass found to lie worst."""
         return KnownRows(
             np.concatenate([self.vectors, seen.vectors[:, free]]), np.concatenate([self.is_share, seen.is_share])
         )
@@ -298,7 +298,7 @@ def _of_margin_one(rows: Array) -> Array:
 
     ones = np.ones(len(rows))
     try:
-        # Not least squares at once: the normal equations are fast, and a walk will prove or refuse what they say.
+        # Not least squares at once: the normal equations are fast, and a pass will prove or refuse their solution.
         shares: Array = scipy.linalg.cho_solve(scipy.linalg.cho_factor(rows @ rows.T), ones)
     except scipy.linalg.LinAlgError:
         return np.linalg.lstsq(rows, ones, rcond=None)[0]
@@ -306,7 +306,7 @@ def _of_margin_one(rows: Array) -> Array:
 
 
 def _by_program(problem: Problem, seen: ClassSummary) -> tuple[Array | None, KnownRows, bool]:
-    """(A direction that no row contradicts, if there is one; rows that the program knows; whether it is open)."""
+    """(A direction that no row contradicts, if there is one; rows of the program; whether it is open)."""
     free = problem.free
     gain = seen.signed[free]
     until = time.monotonic() + MOST_SECONDS
@@ -398,7 +398,7 @@ def _sparsest(problem: Problem, direction: Direction) -> Direction:
 
 
 def _null_space(problem: Problem, n_rows: int) -> Array:
-    """Combinations of free coefficients that say nothing of the rows of a face, shape (n_free, n)."""
+    """Combinations of free coefficients that change no prediction of the rows of a face, shape (n_free, n)."""
     if n_rows == 0:
         return np.eye(len(problem.free))
     sums = problem.curvature(np.zeros(problem.design.width), is_level=True)

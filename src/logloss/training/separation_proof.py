@@ -73,7 +73,7 @@ def _summed(design: Design, coefficients: ExactCoefficients) -> list[Fraction]:
 def proved(
     problem: Problem, coefficients: ExactCoefficients, wished: Array | None = None
 ) -> tuple[Direction | None, SideSummary]:
-    """(The direction of some coefficients, if it separates the rows of the face; what the walk found).
+    """(The direction of some coefficients, if it separates the rows of the face; what the pass found).
 
     Later passes tell by rounded margins which rows lie in the plane: the direction is as long as it must be for that.
     wished: the direction whose plane rows near it are to lie in, too.
@@ -100,7 +100,7 @@ def proved(
 def proved_nearby(problem: Problem, vector: Array) -> Direction | None:
     """The direction, proved: near rows that rounding leaves beside its plane are put into it, exactly.
 
-    Those rows are equations between fractions; each walk shows which others there are.
+    Those rows are equations between fractions; each pass shows which others there are.
     Cost: at most MOST_WALKS_OF_EQUATIONS walks.
     """
     design = problem.design

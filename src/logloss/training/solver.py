@@ -173,7 +173,7 @@ def _loses_the_bound(problem: Problem, before: Evaluation, after: Evaluation) ->
 
 
 def _last_digits(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
-    """Stopped; or, if only a careful bound can show that it is as small as asked, the same point with that."""
+    """Stopped; or, if only a careful bound can be within the tolerance, the same point with that."""
     is_certified = state.evaluation.bound <= problem.tolerance * problem.sum_weight
     if state.history.is_careful or is_certified or state.n_passes >= last_pass:
         return replace(state, is_stopped=True)
@@ -183,7 +183,7 @@ def _last_digits(problem: Problem, state: SolverState, last_pass: int) -> Solver
 
 
 def _shortest(problem: Problem, at: Array, history: PassHistory) -> tuple[Array, PassHistory]:
-    """The coefficients that say the same of all rows without what the columns cannot tell apart."""
+    """The coefficients that predict the same for all rows, of least norm where columns are linearly dependent."""
     _, _, history = factored(problem, history, problem.curvature(np.zeros(problem.design.width)))
     rank = history.known_rank
     return (at if rank.null is None else problem.full_vector(rank.shortest(at[problem.free]))), history

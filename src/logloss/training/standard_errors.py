@@ -119,7 +119,7 @@ def errors_at(optimum: Optimum, *, is_robust: bool, effective_rows: float) -> Er
     inverse = factor.inverse * unit
     meat = problem.curvature(at, residual_unit=unit, inverse=full).hessian
     variances = _variances(optimum, inverse @ meat[np.ix_(free, free)] @ inverse)
-    # Student's t costs nothing and holds where few rows bear most of the weight (docs/decisions/0032).
+    # Student's t holds where few rows bear most of the weight (docs/decisions/0032).
     return _errors(optimum, HC3, variances, effective_rows - 1.0)
 
 
@@ -129,7 +129,7 @@ def _clustered(optimum: Optimum, unit: float) -> Errors | None:
 
     problem, factor = optimum.problem, optimum.information
     inverse, centre = factor.inverse * unit, _intercept(problem)
-    # The intercept that is told of stands in the place of the solver's.
+    # The intercept of the model stands in the place of the solver's.
     reach = inverse.copy()
     reach[:, 0] = inverse @ centre
     full = np.zeros((problem.design.width, len(centre)))
@@ -212,7 +212,7 @@ def _errors(optimum: Optimum, kind: str, variances: Array, degrees: Array | floa
         is_dependent = _are_dependent(null)
         is_dependent[0] = (np.abs(back @ null) > SHARE * (np.abs(back) @ np.abs(null))).any()
         own[is_dependent] = math.nan
-    # Of one cluster that knows all there is to know they are 0 but for rounding.
+    # Where one cluster determines everything they are 0 but for rounding.
     each = np.broadcast_to(np.maximum(degrees, 0.0), own.shape)
     return Errors(kind, float(own[0]), by_name(design, own), float(each[0]), by_name(design, each))
 
@@ -224,7 +224,7 @@ def by_name(design: Design, values: Array) -> dict[str, float]:
 
 
 def collinear(optimum: Optimum) -> tuple[str, ...]:
-    """The coefficients that the columns cannot tell apart."""
+    """The coefficients of columns that are linearly dependent."""
     null = optimum.rank.null
     if null is None:
         return ()

@@ -1,4 +1,4 @@
-"""What the report of a calibration says."""
+"""The text of a calibration's page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import math
 
 from logloss.calibration import Calibration
 from logloss.show import page
-from logloss.show.words.of_calibration import advice, described, percents
+from logloss.show.words.of_calibration import advice, described, named, percents
 from logloss.text import counted, fixed, significant
 
 # What each map does, from the simplest.
 WHAT = {
-    "identity": "leaves what was said",
-    "mixture": "mixes what was said with the base rate",
-    "shift": "moves all log-odds by the same",
-    "temperature": "stretches log-odds about one half",
-    "platt": "stretches and moves log-odds",
-    "beta": "stretches both sides by their own, and moves",
-    "isotonic": "keeps only the order of what was said",
+    "identity": "leaves the probabilities as they are",
+    "mixture": "mixes the probabilities with the base rate",
+    "shift": "adds a constant to the log-odds",
+    "temperature": "scales the log-odds",
+    "platt": "scales the log-odds and adds a constant",
+    "beta": "has a slope for each side of ½, and a constant",
+    "isotonic": "is any map that never decreases, fitted by isotonic regression",
 }
 
 
@@ -29,9 +29,13 @@ def title(c: Calibration) -> str:
 def head(c: Calibration) -> str:
     """What it was fitted to."""
     of = f" of {c.source}" if c.source else ""
-    clause = [f"{counted(c.n_rows, 'row')}{of}", f"positive: {c.positive}", f"{counted(c.n_folds, 'fold')}"]
+    clause = [
+        f"{counted(c.n_rows, 'row')}{of}",
+        f"positive: {c.positive}",
+        f"cross-validated in {counted(c.n_folds, 'fold')}",
+    ]
     if c.negatives_kept != 1:
-        clause.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
+        clause.append(f"log-odds shifted first, as training kept {c.negatives_kept:g} of the negatives")
     return " · ".join(clause)
 
 
@@ -39,46 +43,47 @@ def sentences(c: Calibration) -> list[str]:
     """The answer, and what the map is."""
     if c.method == "identity":
         return [advice(c, "")]
-    what = WHAT.get(c.method, "is the mean, in log-odds, of maps by how well they repair rows that they have not seen")
-    if math.isnan(c.expected_reduction):
-        return [advice(c, ""), f"The map: {described(c)}; it {what}."]
-    after = (
-        f" The loss was {fixed(c.log_loss, 4)} nats per row, and {fixed(c.log_loss_after, 4)} is expected of new rows"
-    )
-    return [advice(c, ""), f"The map: {described(c)}; it {what}.{after}."]
+    what = WHAT.get(c.method, "is the weighted average of maps in log-odds, by their cross-validated log loss")
+    text = f"The map: {described(c)}; it {what}."
+    if not math.isnan(c.expected_reduction):
+        text += (
+            f" The log loss was {fixed(c.log_loss, 4)} nats per row; {fixed(c.log_loss_after, 4)} is expected on new "
+            f"rows (cross-validated in {counted(c.n_folds, 'fold')})."
+        )
+    return [advice(c, ""), text]
 
 
 def main_table(c: Calibration) -> tuple[list[list[str]], str]:
     """The maps that were tried, and how the columns of their table are aligned."""
-    rows = [["map", "log loss", "saves (nats)", "std. error", "", "share"]]
+    rows = [["map", "log loss", "expected reduction", "std. error", "", "share"]]
     for row in c.candidates:
         cells = [
             "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
         ]
         share = percents(c).get(row["method"], "")
-        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], share])
+        rows.append([named(row["method"]), fixed(row["log_loss_nats"], 5), *cells, WHAT[row["method"]], share])
     return rows, "lrrrlr"
 
 
 def sections(c: Calibration) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    found = [("Maps that were tried", page.table(*main_table(c), label="Maps"))]
+    shown = [("Maps that were tried", page.table(*main_table(c), label="Maps"))]
     rows = [["", ""]]
     rows += [[name, significant(value, 6)] for name, value in c.parameters.items() if not isinstance(value, list)]
     if len(rows) > 1:
-        found.append(("Parameters", page.table(rows, "lr", label="Parameters")))
-    return found
+        shown.append(("Parameters", page.table(rows, "lr", label="Parameters")))
+    return shown
 
 
 def remarks(c: Calibration) -> str:
-    """What its words mean."""
+    """How the reduction was estimated."""
     clause = [
-        "What a map saves is judged by cross-fitting: each fold by maps that were fitted to the others. Maps are "
-        "averaged in log-odds, with shares that fall with their cross-fitted log loss: where the rows cannot tell "
-        "which is best, all have a part, doing nothing among them.",
+        "The expected reduction is cross-validated: the rows of each fold are predicted by maps that were fitted to "
+        "the other folds. The maps, the uncalibrated probabilities among them, are averaged in log-odds, with shares "
+        "that fall with their cross-validated log loss.",
     ]
     if not c.is_exact:
         clause.append(
-            f"Fitted to bins: within {significant(c.gap, 2)} nats per row of the best of its kind, certified."
+            f"Fitted to bins: certified to be at most {significant(c.gap, 2)} nats per row above its optimum."
         )
     return page.paragraphs(clause)

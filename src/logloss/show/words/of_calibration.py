@@ -6,45 +6,55 @@ import math
 
 from logloss.calibration import Calibration
 from logloss.calibration.maps import ScoreMap
-from logloss.text import LONGEST_NAMED, columns, counted, fixed, interval, printable, printable_lines, significant
+from logloss.text import (
+    LONGEST_NAMED,
+    columns,
+    confidence,
+    counted,
+    fixed,
+    percent,
+    printable,
+    printable_lines,
+    significant,
+)
 
 
 def text_of(c: Calibration) -> str:
     """The whole calibration."""
-    return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _saving(c), _tried(c)) if lines))
+    return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _reduction(c), _tried(c)) if lines))
 
 
 def advice(c: Calibration, command: str) -> str:
-    """What recalibrating is expected to save, and the command that does it; or that no improvement is shown."""
+    """By how much recalibration is expected to reduce the log loss, and the command; or that no reduction is shown."""
     if not c.is_worthwhile and "mixture" in c.shares:
         return f"{why_mixed(c)}:\n  {command}" if command else f"{why_mixed(c)}."
     if not c.is_worthwhile:
         rows = counted(c.n_rows, "row")
         if c.method == "identity":
-            return f"No map was tried on {rows}." if c.requested == c.method else f"No map improves {rows}."
+            return (
+                f"No map was tried on {rows}." if c.requested == c.method else f"No map reduces the log loss of {rows}."
+            )
         if not c.expected_reduction.has_interval:
-            return f"Whether recalibrating would save anything cannot be said: {c.expected_reduction.reason}."
-        return f"No improvement by recalibrating is shown on {rows}: it is expected to save {_saves_text(c)}."
+            return f"The expected reduction by recalibration is not available: {c.expected_reduction.reason}."
+        return f"No reduction of the log loss by recalibration is shown on {rows}: {_reduction_text(c)} expected."
     if math.isinf(c.expected_reduction):
-        clause = f"Recalibrating makes the loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
+        clause = f"Recalibration makes the log loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
     else:
-        share = fixed(100 * c.expected_reduction_share, 1)
-        clause = f"Recalibrating is expected to save {_saves_text(c)}, {share} % of the loss"
+        clause = f"Recalibration is expected to reduce the log loss by {_reduction_text(c)}"
     return f"{clause}:\n  {command}" if command else f"{clause}."
 
 
 def why_mixed(c: Calibration) -> str:
-    """Why it is not left at what was said, though nothing is saved."""
-    return (
-        f"{significant(100 * c.share_certain, 2)} % of the forecasts are exactly 0 or 1: one wrong one costs infinity"
-    )
+    """Why the predictions are not left as they are, though no reduction is shown."""
+    share = f"{significant(100 * c.share_certain, 2)}%"
+    return f"{share} of the predicted probabilities are exactly 0 or 1: the loss of a single wrong one is infinite"
 
 
-def _saves_text(c: Calibration) -> str:
-    """What it saves, with its interval."""
+def _reduction_text(c: Calibration) -> str:
+    """The expected reduction with its interval."""
     digits = 4 if max(abs(c.expected_reduction.low), abs(c.expected_reduction.high)) >= 1e-3 else 6
-    ends = interval(c.expected_reduction.low, c.expected_reduction.high, digits)
-    return f"{fixed(c.expected_reduction, digits)} nats per row {ends}"
+    ends = confidence(c.expected_reduction.low, c.expected_reduction.high, digits)
+    return f"{fixed(c.expected_reduction, digits)} ({ends})"
 
 
 def percents(c: Calibration) -> dict[str, str]:
@@ -54,7 +64,7 @@ def percents(c: Calibration) -> dict[str, str]:
     by_rest = sorted(whole, key=lambda method: whole[method] - 100 * c.shares[method])
     for method in by_rest[: 100 - sum(whole.values())]:
         whole[method] += 1
-    return {method: f"{whole[method]} %" for method in sorted(whole, key=lambda method: -c.shares[method])}
+    return {method: f"{whole[method]}%" for method in sorted(whole, key=lambda method: -c.shares[method])}
 
 
 def shares_text(c: Calibration) -> str:
@@ -79,47 +89,49 @@ def described(c: Calibration) -> str:
         return f"mixture: {significant(c.map.epsilon)} of the base rate {significant(c.map.base_rate)}"
     if c.method == "isotonic":
         return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
-    return "nothing is changed"
+    return "identity: the probabilities are unchanged"
+
+
+def named(method: str) -> str:
+    """A method as tables name it."""
+    return "uncalibrated" if method == "identity" else method
 
 
 def _head(c: Calibration) -> list[str]:
     """What it is and what it is made of."""
     of = f" of {printable(c.source, LONGEST_NAMED)}" if c.source else ""
-    positive = printable(c.positive, LONGEST_NAMED)
-    clause = [f"Calibration  {described(c)}", f"from {counted(c.n_rows, 'row')}{of}", f"positive: {positive}"]
+    clause = [f"fitted to {counted(c.n_rows, 'row')}{of}", f"positive: {printable(c.positive, LONGEST_NAMED)}"]
     if c.negatives_kept != 1:
-        clause.append(f"log-odds shifted first: {c.negatives_kept:g} of the negatives kept")
-    lines = [" · ".join(clause)]
+        clause.append(f"log-odds shifted first, as training kept {c.negatives_kept:g} of the negatives")
+    lines = [f"Calibration: {described(c)}", "; ".join(clause)]
     for name, value in (("at_zero", 0), ("at_one", 1)):
         if name in c.parameters:
-            lines.append(f"what was said to be exactly {value} becomes {significant(c.parameters[name])}")
+            lines.append(f"a predicted probability of exactly {value} becomes {significant(c.parameters[name])}")
     if c.has_zero or c.has_one:
         lines.append(why_mixed(c))
     return lines
 
 
-def _saving(c: Calibration) -> list[str]:
-    """What it is expected to save."""
+def _reduction(c: Calibration) -> list[str]:
+    """The log loss before and after, and the expected reduction."""
     if c.method == "identity" or math.isnan(c.expected_reduction):
         return [f"log loss  {fixed(c.log_loss, 4)} nats: {advice(c, '')}"]
-    spread = (
-        interval(c.expected_reduction.low, c.expected_reduction.high, 4)
-        if c.expected_reduction.has_interval
-        else c.expected_reduction.reason
-    )
+    spread = c.expected_reduction.reason
+    if c.expected_reduction.has_interval:
+        spread = confidence(c.expected_reduction.low, c.expected_reduction.high, 4)
     share = ""
     if math.isfinite(c.expected_reduction_share):
-        share = f"{fixed(100 * c.expected_reduction_share, 1)} % of the loss"
+        share = f"{percent(c.expected_reduction_share, 1)} of the log loss"
     rows = [
-        ["log loss", f"{fixed(c.log_loss, 4)} nats", "", "as it is"],
-        ["recalibrated", fixed(c.log_loss_after, 4), "", f"expected of new rows: {counted(c.n_folds, 'fold')}"],
-        ["expected_reduction", fixed(c.expected_reduction, 4), spread, share],
+        ["log loss", f"{fixed(c.log_loss, 4)} nats", "uncalibrated", ""],
+        ["", fixed(c.log_loss_after, 4), f"recalibrated, cross-validated in {counted(c.n_folds, 'fold')}", ""],
+        ["expected reduction", fixed(c.expected_reduction, 4), spread, share],
     ]
     lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
     if not c.is_exact:
-        lines.append(f"certified: from bins, within {significant(c.gap, 2)} nats per row of the best of its kind")
+        lines.append(f"fitted to bins: certified to be at most {significant(c.gap, 2)} nats per row above its optimum")
     if c.expected_reduction.has_interval and not c.is_worthwhile:
-        lines.append(f"no improvement is shown on {counted(c.n_rows, 'row')}: the interval of what it saves holds 0")
+        lines.append(f"no reduction is shown on {counted(c.n_rows, 'row')}: its interval contains 0")
     return lines
 
 
@@ -127,19 +139,12 @@ def _tried(c: Calibration) -> list[str]:
     """The methods that were tried."""
     if len(c.candidates) < 2:
         return []
-    rows = [
-        [
-            "",
-            "log loss",
-            "expected_reduction",
-            "std. error",
-            "asked for" if c.requested == c.method else "share in the map",
-        ]
-    ]
+    share = "requested" if c.requested == c.method else "share in the average"
+    rows = [["", "log loss", "expected reduction", "std. error", share]]
     for row in c.candidates:
-        clause = percents(c).get(row["method"], "")
-        expected_reduction = [
+        figures = [
             "" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("expected_reduction_nats", "error_nats")
         ]
-        rows.append([row["method"], fixed(row["log_loss_nats"], 4), *expected_reduction, clause])
+        own = percents(c).get(row["method"], "")
+        rows.append([named(row["method"]), fixed(row["log_loss_nats"], 4), *figures, own])
     return columns(rows, "lrrrr", gap="   ")
