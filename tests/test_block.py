@@ -170,7 +170,7 @@ def test_any_real_logit_is_taken_and_only_nan_is_refused():
 
 def test_one_forecast_is_not_given_twice():
     message = refused([1], [0.5], y_logit=[0.0])
-    assert message == "pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast."
+    assert message == "pass `y_proba` or `y_logit`, not both: both state the same forecast."
 
 
 @pytest.mark.parametrize("verb", [log_loss, measure, surprisal])
@@ -214,7 +214,7 @@ def test_all_rows_missing_is_an_error_that_says_so():
 
 
 def test_missing_is_error_or_drop():
-    assert refused([1], [0.5], missing="ignore") == '`missing` must be "error" or "drop"; got \'ignore\'.'
+    assert refused([1], [0.5], missing="ignore") == '`missing` must be "error" or "drop"; got "ignore".'
 
 
 @pytest.mark.parametrize(
@@ -485,8 +485,12 @@ def test_comparisons_are_read_from_text():
         (np.array([1], "m8[D]"), "`y_true` must hold numbers, bools, text or dates; it holds timedelta64[D]."),
         (np.array([1 + 2j]), "`y_true` must hold numbers, bools, text or dates; it holds complex128."),
         (np.ones((1, 2)), "`y_true` must be one column of shape (n_rows,); it has shape (1, 2)."),
-        (1, "`y_true` must be one column of shape (n_rows,); it has shape ()."),
-        ([[1], [0, 1]], "`y_true` must be one column of numbers, bools or text"),
+        (
+            1,
+            "`y_true` must be one column of shape (n_rows,), one value a row; got 1. An array of a constant: numpy.full(",
+        ),
+        (None, "`y_true` must be one column of shape (n_rows,), one value a row; got NoneType."),
+        ([[1], [0, 1]], "`y_true` must be an array of numbers, bools or text"),
         ([{"a": 1}], "`y_true` must hold numbers, bools or text"),
     ],
 )
@@ -530,8 +534,11 @@ def test_text_without_a_table_is_values_for_groups():
 
 
 def test_names_without_a_table_are_explained():
-    assert "no table is given" in refused([1, 0], "score")
-    assert "no table is given" in refused([1, 0, 1], [0.5, 0.5, 0.5], verb=measure, by=["country", "city"])
+    message = refused([1, 0], "score")
+    assert message.startswith('`y_proba` is the name "score", but the first argument is labels, not a table.')
+    assert refused([1, 0], ["a", "b"]).startswith('`y_proba` is the name "a", but the first argument is labels')
+    message = refused([1, 0, 1], [0.5, 0.5, 0.5], verb=measure, by=["country", "city"])
+    assert message.startswith('`by` is the name "country", but the first argument is no table. Pass a table first')
 
 
 def test_decimals_are_numbers():

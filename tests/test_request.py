@@ -51,11 +51,11 @@ def test_what_was_given_is_what_is_not_left_out():
 
 @pytest.mark.parametrize("share", NO_SHARES)
 def test_a_share_of_negatives_must_be_one(share):
-    with pytest.raises(DataError, match=r"`negatives_kept` must be a share in \(0, 1\]; got"):
+    with pytest.raises(DataError, match=r"`negatives_kept` must be a fraction in \(0, 1\]; got"):
         RowOptions(negatives_kept=share).check()
 
 
 def test_only_training_has_a_coefficient_for_what_is_missing():
     RowOptions(missing="indicator").check(has_features=True)
-    with pytest.raises(DataError, match='`missing` must be "error" or "drop"; got \'indicator\''):
+    with pytest.raises(DataError, match='`missing` must be "error" or "drop"; got "indicator"'):
         RowOptions(missing="indicator").check()

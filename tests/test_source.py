@@ -46,7 +46,8 @@ def test_two_names_are_a_pair():
     table = {"y": [1, 0], "no": [0.25, 0.5], "yes": [0.75, 0.5]}
     assert measure(table, y_true="y", y_proba=["no", "yes"]).log_loss == log_loss([1, 0], [0.75, 0.5])
     assert refused(lambda: measure(table, y_true="y", y_proba=["no", "yes", "y"])) == (
-        "`y_proba` must be one column, or two: of 0 and of 1; got 3 names."
+        "`y_proba` must be one name, or two: of the columns of P(0) and P(1); got a list of 3 names. "
+        "`compare` takes several."
     )
 
 
@@ -78,17 +79,21 @@ def test_no_rows_are_an_error_that_says_so():
 
 def test_names_need_a_table():
     message = refused(lambda: log_loss([1, 0], "score"))
-    assert (
-        message == '`y_proba` is the name "score", but no table is given. Pass the table first and `y_true=` as a name.'
+    assert message == (
+        '`y_proba` is the name "score", but the first argument is labels, not a table. Pass a table first and name its '
+        'label column, y_true="…"; or pass an array as `y_proba`.'
     )
-    assert refused(lambda: measure("preds.csv")) == 'name the label column of "preds.csv": y_true="…".'
+    message = refused(lambda: measure("preds.csv"))
+    assert (
+        message == '`y_true` must name the label column of "preds.csv"; it is left out. Pass y_true="…", y_proba="…".'
+    )
 
 
 def test_things_that_are_no_table_are_refused_with_what_is():
     message = refused(lambda: measure(object(), y_true="y", y_proba="p"))
     assert message == (
-        "cannot read a table from object. Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or "
-        "CSV files."
+        "a table must have columns with names; got object. Pass a data frame, a dict of arrays, an Arrow table or dataset, "
+        "or the path of Parquet or CSV files; or arrays alone, without names of columns."
     )
 
 

@@ -16,6 +16,9 @@ True
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class LogLossError(Exception):
     """Any error that logloss raises on purpose.
@@ -93,3 +96,11 @@ class SeparationWarning(ConvergenceWarning):
     >>> issubclass(SeparationWarning, ConvergenceWarning)
     True
     """
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside this package that made the call."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from logloss.data.binding import bind
 from logloss.data.block import Block
+from logloss.data.columns import as_array
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles
 from logloss.data.source import MemorySource, Source, warn_of_order
@@ -330,8 +331,8 @@ def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     arrays = []
     warn_of_order({f"`{name}`": value for name, value in values.items()})
     for name, value in values.items():
+        found = as_array(value, name)
         try:
-            found = np.asarray(value)
             array = found.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"`{name}` must hold probabilities: {error}.") from error

@@ -113,7 +113,7 @@ class Block:
             n_dropped=taking_part.n_dropped,
             coding=coding,
             forecasts=tuple(_frozen_forecast(forecast_in(check, each)) for each in roles.forecasters),
-            order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
+            order=None if roles.order is None else check.ordered(roles.order),
             unlabelled=unlabelled,
             part=part,
         )

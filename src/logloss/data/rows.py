@@ -303,7 +303,9 @@ def is_unnamed_index(name: str) -> bool:
 def unknown_column(name: str, names: Sequence[str]) -> DataError:
     """What is said of a column that a table does not have."""
     names = [each for each in names if not is_unnamed_index(each)]
-    close = difflib.get_close_matches(name, names, n=1)
+    # "Clicked" and "clicked" have no letter in common where a name is short.
+    close = [each for each in names if each.lower() == name.strip().lower()]
+    close = close or difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
     return DataError(
         f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'

@@ -96,6 +96,32 @@ def number_in(text: str) -> Number | None:
     return _of_decimal(number)
 
 
+# What is required of whole numbers that are used as numbers, and what to do with others.
+EXACT = "must hold whole numbers that a float holds exactly (each up to 2^53)"
+IF_INEXACT = "Subtract a constant, or divide by one; name an identifier as a category, or leave it out."
+
+
+def rounded_as_floats(values: Array) -> Array | None:
+    """Which whole numbers become others as floats; None if none does."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not len(values):
+        return None
+    if values.min() >= -EXACT_FLOATS and values.max() <= EXACT_FLOATS:
+        return None
+    # Beyond 2^53 a whole number is a float if its lowest bits, those beyond the 53 highest, are 0.
+    rounded = np.array([int(float(value)) != value for value in values.tolist()])
+    return rounded if rounded.any() else None
+
+
+def is_beyond_floats(value: object) -> bool:
+    """Whether a number, or text that writes one, is finite or not 0, and infinite or 0 as a float."""
+    try:
+        number = Decimal(str(value).strip())
+        nearest = float(number)
+    except (DecimalException, OverflowError):
+        return isinstance(value, int)
+    return number.is_finite() and (math.isinf(nearest) or (nearest == 0 and number != 0))
+
+
 def is_number(value: object) -> bool:
     """Whether it is a number or bool, not text or nothing."""
     return isinstance(value, bool | int | float | Decimal | np.number | np.bool_)

@@ -352,7 +352,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
     """Say so where the answer is not certified, or where there is no finite one."""
-    # stacklevel=4: the line that called `fit`, above `fit` and `fitted_model`.
+    # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
         named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
@@ -363,7 +363,7 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             f"best. The loss can come as near to {significant(infimum)} as one likes; shown is the limit. Pass l2= "
             "(l2=1 is a common choice) for finite coefficients, or leave out what gives the labels away.",
             SeparationWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     elif now.bound > problem.tolerance * problem.sum_weight:
         n_passes = counted(len(optimum.passes), "pass", "passes")
@@ -376,5 +376,5 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             f"stopped after {n_passes}: {got}; asked for was {problem.tolerance:.1g}. "
             "Raise `max_passes`, or look at `model.passes` and `model.notes`.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
