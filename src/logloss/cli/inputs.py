@@ -37,6 +37,11 @@ def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     if answer is not None:
         taken[answer] = "what is written to standard output"
     for option, path in outputs.items():
+        if path == "-":
+            raise click.UsageError(
+                f"--{option} must name a file; got -, which is standard output, where the answer is written. "
+                "For figures in a program: --json. A file of that name is ./-."
+            )
         if path is not None:
             key = identity(path)
             if key in taken and not is_stream(path):

@@ -307,6 +307,8 @@ def unknown_column(name: str, names: Sequence[str]) -> DataError:
     close = [each for each in names if each.lower() == name.strip().lower()]
     close = close or difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    if not close and names and all(number_in(each) is not None for each in names):
+        hint = " If that is the first row of data, pass `header=False`."
     return DataError(
         f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
     )
