@@ -111,13 +111,13 @@ def test_two_columns_that_do_not_add_up_to_one_are_refused_and_never_renormalise
     """scikit-learn only warns (scikit-learn#24515, PR#25299)."""
     message = refused([1], [[0.2, 0.3]])
     assert "must add up to 1 within 1e-6; row 0 has 0.3." in message
-    assert "Beside it stands 0.2: together 0.5. Nothing is renormalised." in message
+    assert "The other is 0.2, the sum 0.5. Probabilities are not renormalised." in message
 
 
 def test_two_columns_may_miss_one_by_the_rounding_of_float32():
     pair = np.array([[0.3, 0.7], [0.6, 0.4]], np.float32)
     assert log_loss([1, 0], pair) == log_loss([1, 0], pair.astype(np.float64))
-    assert "together 1.000002" in refused([1], [[0.3, 0.700002]])
+    assert "the sum 1.000002" in refused([1], [[0.3, 0.700002]])
 
 
 def test_each_of_two_columns_must_hold_probabilities():

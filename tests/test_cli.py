@@ -591,9 +591,9 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, rivals):
     code, _, err = run(*words, "--order", "day", "--within", "games")
     assert (code, "'games' is not one of 'dependent', 'independent', 'changing'" in err) == (2, True)
     code, _, err = run(*words, "--within", "independent")
-    assert (code, "name the periods with `order`" in err) == (3, True)
+    assert (code, "name the periods with --order" in err) == (3, True)
     code, _, err = run(*words, "--order", "day", "--within", "independent", "--cluster", "team")
-    assert (code, "`cluster` that some do" in err) == (3, True)
+    assert (code, "--cluster that some do" in err) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -755,7 +755,7 @@ def test_calibrating_takes_the_columns_of_measuring(run, csv):
         (("calibrate", "CSV", "-y", "y"), 2, "name the forecast: -p COL"),
         (("calibrate", "CSV", "-y", "y", "-p", "p", "-z", "z"), 2, "name the forecast: -p COL"),
         (("calibrate", "CSV", "-y", "y", "-p", "p", "--folds", "1"), 2, "1 is not in the range"),
-        (("calibrate", "CSV", "-y", "y", "-p", "p", "--negatives-kept", "2"), 3, "must be a fraction in"),
+        (("calibrate", "CSV", "-y", "y", "-p", "p", "--negatives-kept", "2"), 3, "must be a share in"),
         (("calibrate", "CSV", "-y", "y", "-p", "p", "-o", "CSV"), 2, "would overwrite what is read"),
         (("calibrate", "missing.csv", "-y", "y", "-p", "p"), 2, "there is no file"),
     ],

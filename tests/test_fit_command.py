@@ -179,7 +179,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         (["fit", "CSV", "-y", "label", "--pos-label", "yes", "-o", "CSV"], 2, "would overwrite what is read"),
         (["fit", "CSV", "-y", "label"], 3, "pos_label"),
         (["fit", "CSV", "-y", "lable", "--pos-label", "yes"], 3, 'Did you mean "label"?'),
-        (["fit", "CSV", "-y", "label", "--pos-label", "yes", "--l2", "-1"], 3, "`l2` must be finite"),
+        (["fit", "CSV", "-y", "label", "--pos-label", "yes", "--l2", "-1"], 3, "--l2 must be finite"),
         (["fit", "no-such.csv", "-y", "y"], 2, "there is no file"),
         (["predict", "MODEL", "CSV"], 2, "--output"),
         (["predict", "MODEL", "CSV", "-o", "out.xlsx"], 2, "-o must end in .parquet or .csv"),

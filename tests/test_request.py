@@ -51,7 +51,7 @@ def test_what_was_given_is_what_is_not_left_out():
 
 @pytest.mark.parametrize("share", NO_SHARES)
 def test_a_share_of_negatives_must_be_one(share):
-    with pytest.raises(DataError, match=r"`negatives_kept` must be a fraction in \(0, 1\]; got"):
+    with pytest.raises(DataError, match=r"`negatives_kept` must be a share in \(0, 1\]; got"):
         RowOptions(negatives_kept=share).check()
 
 

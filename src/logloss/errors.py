@@ -6,9 +6,9 @@
     ├── MissingPackage           an optional package is not installed (an ImportError)
     └── EngineError              Dask or Spark could not do it        (a RuntimeError)
     ConvergenceWarning           a fit stopped before it was certified
-    └── SeparationWarning        no finite coefficients are best
+    └── SeparationWarning        no finite coefficients minimise the loss
 
-A message says what was expected, what was found, where, and what to do next.
+A message states what was expected, what was passed, where, and what to do next.
 
 >>> issubclass(DataError, ValueError)
 True
@@ -69,7 +69,7 @@ class MissingPackage(LogLossError, ImportError):
 
 
 class EngineError(LogLossError, RuntimeError):
-    """An engine could not do a walk, or its workers cannot; what it had done is not an answer.
+    """An engine failed while it read the rows; there is no partial answer.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class EngineError(LogLossError, RuntimeError):
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit used up its passes before its certificate was as small as asked for.
+    """A fit reached its limit of passes before its certificate was below the tolerance.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class SeparationWarning(ConvergenceWarning):
-    """A direction of the features divides the labels: without a penalty no finite coefficients are best.
+    """The labels are separable: without a penalty no finite coefficients minimise the loss.
 
     Examples
     --------

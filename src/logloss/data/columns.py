@@ -86,7 +86,7 @@ def as_array(values: Any, name: str) -> Array:
         values = _plain_tensor(values)
         is_bare = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
         array = np.from_dlpack(values) if is_bare else np.asarray(values)
-    # What lies on an accelerator says so in an error of its own kind.
+    # Arrays on an accelerator raise errors of various kinds, which say what to do.
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
         clause = first_line(error).rstrip(".!")
         raise DataError(f"`{name}` must be an array of numbers, bools or text; NumPy reports: {clause}.") from error
@@ -138,7 +138,7 @@ def _coded(array: Array, name: str) -> Column:
     if all(map(is_number, present)):
         numbers = _plain(present, name)
         if numbers is not None:
-            # 1 where nothing stands: a weight that is missing must not look like a row that is absent.
+            # 1 where a value is missing: a missing weight must not look like a weight of 0, an absent row.
             filled = np.ones(len(values), numbers.dtype)
             filled[~missing] = numbers
             return Column(filled, gaps)
@@ -154,7 +154,7 @@ def _coded(array: Array, name: str) -> Column:
     categories: list[Any] = []
     coded = []
     for value, lacks in zip(values, missing, strict=True):
-        # Python takes True for 1; of numbers the canonical values are told apart.
+        # True == 1 in Python: the type is part of the key, and numbers are keyed by canonical value.
         same = typed(value) if is_number(value) else value
         code = 0 if lacks else codes.setdefault((type(same), same), len(codes))
         if code == len(categories) and not lacks:
@@ -184,7 +184,7 @@ def _plain(numbers: Sequence[Any], name: str) -> Array | None:
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
+    """Whether a cell of an object array is missing: None, NaN, or pandas' NA, which equals nothing."""
     if value is None or type(value).__name__ == "NAType":
         return True
     if isinstance(value, Decimal):
@@ -193,6 +193,6 @@ def is_nothing(value: object) -> bool:
 
 
 def is_arrow(table: object) -> bool:
-    """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
+    """Whether pyarrow can read it: its own tables and datasets, and objects with the Arrow PyCapsule interface."""
     speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"

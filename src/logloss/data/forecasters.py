@@ -31,7 +31,7 @@ MOST_FORECASTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A forecast as it was given: its name, `y_proba` or `y_logit`, the name of a column, two of them, or an array."""
+    """A forecast as passed: its name, its role (`y_proba` or `y_logit`), and a column, two columns or an array."""
 
     name: str
     role: str
@@ -89,7 +89,7 @@ def bind_forecasters(data: Any, forecasts: Any, requested: RowOptions) -> tuple[
 
 
 def estimators_of(forecasts: Any, requested: RowOptions) -> dict[str, Any]:
-    """The forecasts of `compare` by name where `cv` says that they are estimators; none without it."""
+    """The forecasts of `compare` by name, where `cv` is given and they are estimators; none without it."""
     if requested.cv is None:
         return {}
     if requested.y_proba is not None:

@@ -175,7 +175,7 @@ GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTI
 def check_negatives_kept(share: float) -> None:
     """Refuse a fraction of negatives outside (0, 1]."""
     if not 0 < share <= 1:
-        raise DataError(f"`negatives_kept` must be a fraction in (0, 1]; got {value_text(share)}.")
+        raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(share)}.")
 
 
 def described(verb: Verb) -> Verb:

@@ -1,4 +1,4 @@
-"""Anything that can be walked in blocks: what a source is, and which one a table becomes."""
+"""Sources: tables that are read in blocks, and how a table becomes one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MATRIX_VALUES = 1 << 19
 
 @runtime_checkable
 class Part(Protocol):
-    """Rows that one worker walks in order; where they lie in files, its pickle is their description."""
+    """Rows that one worker reads in order; of rows in files, its pickle describes where they are."""
 
     @property
     def n_rows(self) -> int | None:
         """How many rows it has, where that is known without reading them."""
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they were found."""
+        """Its rows, unchecked."""
 
 
 @runtime_checkable
@@ -40,11 +40,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it; "" for arrays."""
+        """Its name in messages; "" for arrays."""
 
     @property
     def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
+        """Whether it can be read again."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -59,10 +59,10 @@ class Source(Protocol):
         """Sentences about how it was read."""
 
     def why_unused(self, column: str) -> str:
-        """Why a column is no feature unless somebody names it: `dates`, `the index`; "" where it is one."""
+        """Why a column is not a feature by default: `dates`, `the index`; "" where it is one."""
 
     def kind_of(self, column: str) -> str:
-        """`text` where the type of a column says so; of text files, "": they have no types."""
+        """`text` for a column whose type is text; "" for columns of text files, which have no types."""
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
         """Its parts, reading these columns only. Files are compared here, before the first row is read.
@@ -114,7 +114,7 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class MemorySource:
-    """Columns in memory, all of one length. unfit: what is wrong with those that can be no column."""
+    """Columns in memory, all of one length. unfit: the errors of those that cannot be columns."""
 
     columns: Mapping[str, Column]
     name: str = ""
@@ -189,7 +189,7 @@ def array_source(arrays: Mapping[str, Any]) -> MemorySource:
 
 
 def mapping_source(table: Mapping[Any, Any]) -> MemorySource:
-    """A source of a dict of arrays; what can be no column is refused when it is used."""
+    """A source of a dict of arrays; an array that cannot be a column is refused when it is used."""
     columns: dict[str, Column] = {}
     unfit: dict[str, DataError] = {}
     for name, values in table.items():
@@ -206,7 +206,7 @@ def mapping_source(table: Mapping[Any, Any]) -> MemorySource:
 def warn_of_order(given: Mapping[str, Any]) -> None:
     """Warn where two arguments are of pandas and their indexes hold the same labels in another order.
 
-    given: what stands beside each other, by the words that name it. Rows go by position, as everywhere in this field.
+    given: the arguments, by their names in messages. Rows are matched by position, as NumPy and scikit-learn do.
     """
     seen: list[tuple[str, Any]] = []
     for name, values in given.items():

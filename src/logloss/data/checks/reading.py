@@ -24,12 +24,12 @@ def valued(rows: Rows, roles: Roles) -> Rows:
 
 
 class Check:
-    """One run of rows, their roles, and what the rules have found out about them so far."""
+    """One run of rows, their roles, and the results of the checks so far."""
 
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         # numbers: of each row in its run, where some rows were left out.
         self.rows, self.roles, self.numbers = rows, roles, numbers
-        # Forecasts that one look has found complete and in their domain.
+        # Forecasts that are known to be complete and in their domain.
         self.sound: set[str] = set()
         # Rows of the matrix of features that hold NaN or infinity.
         self._unsound: dict[str, Array] = {}
@@ -111,7 +111,7 @@ class Check:
             self.fail(name, EXACT, rounded, IF_INEXACT)
 
     def present(self, name: str) -> Array:
-        """A column as float64, NaN where it is missing, whatever stands there."""
+        """A column as float64, NaN where the value is missing."""
         values = np.asarray(self.numeric(name), dtype=np.float64)
         missing = self.rows.columns[name].missing
         return values if missing is None else np.where(missing, np.nan, values)
