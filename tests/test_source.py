@@ -360,3 +360,9 @@ def test_a_file_without_a_header_is_answered_with_the_option(tmp_path):
     (tmp_path / "rows.csv").write_text("1,0.9\n0,0.2\n")
     message = refused(lambda: measure(str(tmp_path / "rows.csv"), y_true="0", y_proba="y"))
     assert message == 'no column "0". The table has: 1, 0.9. If that is the first row of data, pass `header=False`.'
+
+
+def test_a_model_in_place_of_a_forecast_is_answered_with_its_own_measure(tmp_path):
+    frame = forms(tmp_path)["frame"]
+    message = refused(lambda: measure(frame, logloss.fit(frame, "y", l2=1.0), y_true="y"))
+    assert message == "`y_proba` is a model that `fit` returned. Measure it on rows: model.measure(table, y_true)."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -332,7 +333,7 @@ def _parsed(texts: pa.Array) -> pa.Array:
         except pa.ArrowInvalid:
             return texts
         texts = bare
-    most = pc.max(pc.abs(numbers)).as_py()
+    least, most = pc.min_max(pc.abs(numbers)).as_py().values()
     if most is not None and most >= EXACT_FLOATS:
         for stored, bound in EXACT_TYPES.items():
             try:
@@ -340,6 +341,8 @@ def _parsed(texts: pa.Array) -> pa.Array:
                     return pc.cast(texts, stored)
             except pa.ArrowInvalid:
                 continue
+    if least is None or (least > 0 and math.isfinite(most)):
+        return numbers
     # What is infinite or 0 as a float, and not so as written, stays text: the checks name its row.
     shortest = pc.and_(pc.equal(numbers, 0.0), pc.greater(pc.binary_length(texts), len("1e-324") - 1))
     suspects = texts.filter(pc.or_(shortest, pc.is_inf(numbers)))
