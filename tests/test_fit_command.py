@@ -177,7 +177,7 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
         (["fit", "CSV", "-y", "label", "--features", "age", "--exclude", "pay"], 2, "give one of the two"),
         (["fit", "CSV", "-y", "label", "--reference", "city"], 2, "--reference must read like sex=Male"),
         (["fit", "CSV", "-y", "label", "--pos-label", "yes", "-o", "CSV"], 2, "would overwrite what is read"),
-        (["fit", "CSV", "-y", "label"], 3, "pos_label"),
+        (["fit", "CSV", "-y", "label"], 3, "--pos-label"),
         (["fit", "CSV", "-y", "lable", "--pos-label", "yes"], 3, 'Did you mean "label"?'),
         (["fit", "CSV", "-y", "label", "--pos-label", "yes", "--l2", "-1"], 3, "--l2 must be finite"),
         (["fit", "no-such.csv", "-y", "y"], 2, "there is no file"),

@@ -331,7 +331,7 @@ def test_numbers_that_no_float_comes_near_are_found(number):
 
 
 @pytest.mark.parametrize(
-    "number", ["1e308", "0", "0e-400", "0.000000000", "inf", "nan", "text", "5e-324", 10**308, 0.0]
+    "number", ["1e308", "0", "0e-400", "0.000000000", "inf", "nan", "text", "5e-324", 10**308, 0.0, False, True, None]
 )
 def test_numbers_that_a_float_comes_near_are_none(number):
     assert not is_beyond_floats(number)

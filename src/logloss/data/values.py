@@ -114,11 +114,13 @@ def rounded_as_floats(values: Array) -> Array | None:
 
 def is_beyond_floats(value: object) -> bool:
     """Whether a number, or text that writes one, is finite or not 0, and infinite or 0 as a float."""
+    if isinstance(value, bool):
+        return False
     try:
-        number = Decimal(str(value).strip())
-        nearest = float(number)
-    except (DecimalException, OverflowError):
-        return isinstance(value, int)
+        number = Decimal(value if isinstance(value, int) else str(value).strip())
+    except DecimalException:
+        return False
+    nearest = float(number)
     return number.is_finite() and (math.isinf(nearest) or (nearest == 0 and number != 0))
 
 
