@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 
-from logloss import DataError, log_loss, measure, surprisal
+from logloss import DataError, compare, entropy, fit, log_loss, measure, surprisal
 from logloss.data.block import Block
 from logloss.data.rows import Column, LabelTest, Place, Roles, Rows
 
@@ -110,13 +111,13 @@ def test_two_columns_that_do_not_add_up_to_one_are_refused_and_never_renormalise
     """scikit-learn only warns (scikit-learn#24515, PR#25299)."""
     message = refused([1], [[0.2, 0.3]])
     assert "must add up to 1 within 1e-6; row 0 has 0.3." in message
-    assert "Beside it stands 0.2: together 0.5. Nothing is renormalised." in message
+    assert "The other is 0.2, the sum 0.5. Probabilities are not renormalised." in message
 
 
 def test_two_columns_may_miss_one_by_the_rounding_of_float32():
     pair = np.array([[0.3, 0.7], [0.6, 0.4]], np.float32)
     assert log_loss([1, 0], pair) == log_loss([1, 0], pair.astype(np.float64))
-    assert "together 1.000002" in refused([1], [[0.3, 0.700002]])
+    assert "the sum 1.000002" in refused([1], [[0.3, 0.700002]])
 
 
 def test_each_of_two_columns_must_hold_probabilities():
@@ -170,7 +171,7 @@ def test_any_real_logit_is_taken_and_only_nan_is_refused():
 
 def test_one_forecast_is_not_given_twice():
     message = refused([1], [0.5], y_logit=[0.0])
-    assert message == "pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast."
+    assert message == "pass `y_proba` or `y_logit`, not both: both state the same forecast."
 
 
 @pytest.mark.parametrize("verb", [log_loss, measure, surprisal])
@@ -214,7 +215,7 @@ def test_all_rows_missing_is_an_error_that_says_so():
 
 
 def test_missing_is_error_or_drop():
-    assert refused([1], [0.5], missing="ignore") == '`missing` must be "error" or "drop"; got \'ignore\'.'
+    assert refused([1], [0.5], missing="ignore") == '`missing` must be "error" or "drop"; got "ignore".'
 
 
 @pytest.mark.parametrize(
@@ -485,8 +486,12 @@ def test_comparisons_are_read_from_text():
         (np.array([1], "m8[D]"), "`y_true` must hold numbers, bools, text or dates; it holds timedelta64[D]."),
         (np.array([1 + 2j]), "`y_true` must hold numbers, bools, text or dates; it holds complex128."),
         (np.ones((1, 2)), "`y_true` must be one column of shape (n_rows,); it has shape (1, 2)."),
-        (1, "`y_true` must be one column of shape (n_rows,); it has shape ()."),
-        ([[1], [0, 1]], "`y_true` must be one column of numbers, bools or text"),
+        (
+            1,
+            "`y_true` must be one column of shape (n_rows,), one value a row; got 1. An array of a constant: numpy.full(",
+        ),
+        (None, "`y_true` must be one column of shape (n_rows,), one value a row; got NoneType."),
+        ([[1], [0, 1]], "`y_true` must be an array of numbers, bools or text"),
         ([{"a": 1}], "`y_true` must hold numbers, bools or text"),
     ],
 )
@@ -530,8 +535,11 @@ def test_text_without_a_table_is_values_for_groups():
 
 
 def test_names_without_a_table_are_explained():
-    assert "no table is given" in refused([1, 0], "score")
-    assert "no table is given" in refused([1, 0, 1], [0.5, 0.5, 0.5], verb=measure, by=["country", "city"])
+    message = refused([1, 0], "score")
+    assert message.startswith('`y_proba` is the name "score", but the first argument is labels, not a table.')
+    assert refused([1, 0], ["a", "b"]).startswith('`y_proba` is the name "a", but the first argument is labels')
+    message = refused([1, 0, 1], [0.5, 0.5, 0.5], verb=measure, by=["country", "city"])
+    assert message.startswith('`by` is the name "country", but the first argument is no table. Pass a table first')
 
 
 def test_decimals_are_numbers():
@@ -562,3 +570,128 @@ def test_rows_keep_their_numbers_where_others_are_left_out():
 def test_a_positive_class_that_never_occurs_is_said_to():
     with pytest.raises(DataError, match=r'must hold the positive class "c" in some row; found 2 values: "a", "b"'):
         measure(["a", "b", "a"], [0.5, 0.5, 0.5], pos_label="c")
+
+
+class Tensor:
+    """What a tensor of torch does: it refuses NumPy while it has a gradient, or floats that NumPy lacks."""
+
+    def __init__(self, values, dtype="torch.float64", *, requires_grad=True):
+        self.values, self.dtype, self.requires_grad = np.asarray(values), dtype, requires_grad
+        self.shape = self.values.shape
+
+    def detach(self):
+        return Tensor(self.values, self.dtype, requires_grad=False)
+
+    def cpu(self):
+        return self
+
+    def float(self):
+        return Tensor(self.values.astype(np.float32), "torch.float32", requires_grad=self.requires_grad)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __float__(self):
+        return float(self.__array__())
+
+    def __array__(self, dtype=None, copy=None):
+        if self.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        if self.dtype == "torch.bfloat16":
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.values
+
+
+@pytest.mark.parametrize("dtype", ["torch.float64", "torch.bfloat16"])
+def test_tensors_with_gradients_and_narrow_floats_are_arrays(dtype):
+    y, p = [1, 0, 1], [0.5, 0.25, 0.75]
+    assert log_loss(Tensor(y, dtype), Tensor(p, dtype)) == log_loss(y, p)
+    pair = np.column_stack([1 - np.array(p), p])
+    assert log_loss(y, Tensor(pair, dtype)) == log_loss(y, p)
+    assert measure({"y": Tensor(y, dtype), "p": Tensor(p, dtype)}, y_true="y", y_proba="p").log_loss == log_loss(y, p)
+    assert log_loss(y, [Tensor(each, dtype) for each in p]) == log_loss(y, p)
+    assert surprisal(Tensor(y, dtype), Tensor(p, dtype)).tolist() == surprisal(y, p).tolist()
+    assert entropy(Tensor(p, dtype)).tolist() == entropy(p).tolist()
+    assert fit(Tensor(p, dtype), y, l2=1.0).coefficients == fit(p, y, l2=1.0).coefficients
+
+
+class OnAnAccelerator:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
+
+
+class OnlyDLPack:
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __dlpack__(self, **options):
+        return self.values.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.values.__dlpack_device__()
+
+
+def test_arrays_of_other_libraries_are_read_or_refused_with_their_own_reason():
+    assert log_loss([1, 0], OnlyDLPack([0.5, 0.25])) == log_loss([1, 0], [0.5, 0.25])
+    message = refused([1, 0], OnAnAccelerator())
+    assert message.endswith("NumPy reports: Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
+    meta = Tensor([0.5, 0.25])
+    meta.detach = lambda: (_ for _ in ()).throw(NotImplementedError("Cannot copy out of meta tensor; no data!"))
+    assert refused([1, 0], meta).endswith("NumPy reports: Cannot copy out of meta tensor; no data.")
+
+
+def test_what_is_no_sequence_is_refused_by_its_kind():
+    p = [0.5, 0.25]
+    for values in (iter(p), map(float, p), set(p), dict(enumerate(p)).values()):
+        message = refused([1, 0], values)
+        assert message == f"`y_proba` must be an array or a list; got {type(values).__name__}. Pass list(…) of it."
+    message = refused(csr_matrix(np.eye(2)), [1, 0], verb=fit)
+    assert message == "`X` must be a dense array; got a sparse one (csr_matrix). Pass .toarray()."
+    assert "`y_true` must be a dense array" in refused(csr_matrix([[1], [0]]), p)
+
+
+BEYOND = "must hold whole numbers that a float holds exactly (each up to 2^53); row 1"
+LARGE = {
+    "int64": np.array([2**53, 2**53 + 1, 5, 9]),
+    "uint64": np.array([2**63, 2**63 + 1, 5, 9], np.uint64),
+    "int": [10**20, 10**20 + 1, 5, 9],
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+@pytest.mark.parametrize("form", ["dict", "csv"])
+def test_whole_numbers_that_a_float_rounds_are_no_order_and_no_feature(kind, form, tmp_path):
+    frame = pd.DataFrame({"y": [1, 0, 1, 0], "p": [0.5, 0.25, 0.75, 0.5], "q": 0.5, "k": LARGE[kind]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    table = dict(frame) if form == "dict" else str(tmp_path / "rows.csv")
+    assert f'column "k" {BEYOND}' in refused(table, ["p", "q"], verb=compare, y_true="y", order="k")
+    assert f'column "k" {BEYOND}' in refused(table, "y", verb=fit, features=["k"], l2=1.0)
+    # As a weight, or as a code, it may be rounded, or is none.
+    assert measure(table, y_true="y", y_proba="p", sample_weight="k").n_rows == 4
+    assert len(fit(table, "y", features=["k"], categories=["k"], l2=1.0).coefficients) == 3
+
+
+def test_a_matrix_of_whole_numbers_that_a_float_rounds_is_refused():
+    message = refused(np.array([[1, 2**53 + 1], [2, 3]]), [1, 0], verb=fit)
+    assert message.startswith("`X` must hold whole numbers that a float holds exactly (each up to 2^53); column 1 has")
+    assert fit(np.array([[2**60], [0]]), [1, 0], l2=1.0).n_rows == 2
+
+
+@pytest.mark.parametrize("number", ["1e309", "-1e309", "9" * 309, "1" + "0" * 309, "1e-400", "0." + "0" * 400 + "1"])
+@pytest.mark.parametrize("role", ["y_proba", "y_logit", "sample_weight"])
+def test_a_number_in_text_that_no_float_comes_near_is_refused(number, role, tmp_path):
+    (tmp_path / "rows.csv").write_text(f"y,p,k\n1,0.5,1\n0,0.5,{number}\n")
+    columns = {role: "k"} if role != "sample_weight" else {role: "k", "y_proba": "p"}
+    message = refused(str(tmp_path / "rows.csv"), verb=measure, y_true="y", **columns)
+    words = (
+        'column "k" must hold numbers of at most 1.8e308, and none but 0 below 4.9e-324; row 1 (line 3) of rows.csv has'
+    )
+    assert message.startswith(words)
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 308, "17976931348623157" + "0" * 292, "1" * 60 + "." + "1" * 30])
+def test_long_numbers_in_text_are_read_as_they_are_written(number, tmp_path):
+    """pyarrow makes 0 of 10^308 as a decimal."""
+    (tmp_path / "rows.csv").write_text(f"y,p,k\n1,0.5,1\n0,0.25,{number}\n")
+    m = measure(str(tmp_path / "rows.csv"), y_true="y", y_proba="p", sample_weight="k")
+    assert m.log_loss == pytest.approx(-math.log(0.75), rel=1e-15)

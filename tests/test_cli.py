@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from logloss import calibrate, cli, fit, measure
+from logloss import DataError, calibrate, cli, fit, load, measure
+from logloss.cli.shell_words import in_shell_words
+from logloss.cli.shell_words import options as shell_options
+from logloss.data.request import RowOptions
 
 ROWS = "y,p,z,w,n,class\n1,0.9,2.2,1,2,yes\n0,0.2,-1.4,2,1,no\n1,0.6,0.4,1,3,yes\n0,0.5,0,0.5,1,no\n"
 
@@ -591,9 +595,9 @@ def test_what_is_known_of_the_rows_of_a_period_is_said(run, forecasters):
     code, _, err = run(*words, "--order", "day", "--within", "games")
     assert (code, "'games' is not one of 'dependent', 'independent', 'changing'" in err) == (2, True)
     code, _, err = run(*words, "--within", "independent")
-    assert (code, "name the periods with `order`" in err) == (3, True)
+    assert (code, "name the periods with --order" in err) == (3, True)
     code, _, err = run(*words, "--order", "day", "--within", "independent", "--cluster", "team")
-    assert (code, "`cluster` that some are not" in err) == (3, True)
+    assert (code, "--cluster that some are not" in err) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -866,3 +870,146 @@ def test_interruption_while_predictions_are_written_leaves_the_old_file(tmp_path
     assert time.monotonic() - began < 2
     assert out.read_text() == "old"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["errors", "model.json", "out.csv"]
+
+
+WRONG = """
+measure preds.csv -y Y -p p
+measure preds.csv -y y -p n
+measure preds.csv -y class -p p
+measure preds.csv -y class -p p --pos-label maybe
+measure preds.csv -y n -p p
+measure preds.csv -y q -p p
+measure preds.csv -y y -p gaps
+measure preds.csv -y y -p p -w z
+measure preds.csv -y y -p p --counts w
+measure preds.csv -y y -p p --by w --by w
+measure preds.csv -y y -p p --by class --group YES
+measure preds.csv -y y -p p --negatives-kept 2
+measure preds.csv -y p -p y
+measure preds.csv -y y -p p -o -
+measure preds.csv -y 0 -p 1
+measure bare.csv -y y -p p
+compare preds.csv -y y -p p -p p
+compare preds.csv -y y -p p -p gaps
+compare preds.csv -y y -p p -p w --within changing
+fit preds.csv -y y --features n,zz
+fit preds.csv -y y --features n --categories w
+fit preds.csv -y y --features n --reference w=1
+fit preds.csv -y y --features n --l2 -1
+fit preds.csv -y y --features n --tolerance 0
+fit preds.csv -y y --features gaps
+fit preds.csv -y class --features n
+fit preds.csv -y y --features p
+fit preds.csv -y y --features n --max-passes 1
+predict preds.csv preds.csv -o out.csv
+calibrate preds.csv -y class -p p
+calibrate preds.csv
+plan --std 1 --difference -1
+plan --std -1
+plan --std 1 --base-rate 2 --rows 10
+plan preds.csv
+demo --l2 3
+demo preds.csv -y class -x n
+demo preds.csv -y y -x class
+demo preds.csv -y y -x n --l2 -1
+show preds.csv
+diff preds.csv preds.csv
+measure preds.csv -y y -p p --plot x.png --picture nope
+"""
+# An argument between backticks, with or without "=", one with a value, a call, None and True.
+PYTHON = re.compile(
+    r"`[\w.]+=?`|`[^`]*=[^`]*`|\w=[\"'\[…]|\b\w+=(?=[\s,.)])|\w\(\)|\b(None|True|False)\b|\blogloss\.[a-z]"
+)
+
+
+@pytest.mark.parametrize("command", WRONG.strip().split("\n"))
+def test_messages_speak_the_words_of_the_shell(run, csv, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("preds.csv").write_text(
+        ROWS.replace("class", "class,gaps,q")
+        .replace("no\n", "no,,0.5\n", 1)
+        .replace("yes\n", "yes,0.5,-1\n")
+        .replace("no\n", "no,0.5,0\n")
+    )
+    pathlib.Path("bare.csv").write_text("1,0.9\n0,0.2\n")
+    code, out, err = run(*command.split())
+    is_noted = any(word in command for word in ("--group", "-y p -p y", "--max-passes", "--features p"))
+    assert code in ((0,) if is_noted else (2, 3))
+    text = err if code else out + err
+    assert text
+    assert PYTHON.findall(text) == []
+
+
+def test_python_in_messages_becomes_options():
+    words = {
+        "Two classes need `pos_label=`.": "Two classes need --pos-label.",
+        'y_true="stars >= 4" makes one': "--y-true 'stars >= 4' makes one",
+        'or pass missing="drop" to': "or pass --missing drop to",
+        'Leave it out, exclude=["id", "name"], or name the `features`.': "Leave it out, --exclude id,name, or name the --features.",
+        "Pass l2= (l2=1 is common)": "Pass --l2 (--l2 1 is common)",
+        "Raise `max_passes`, or look at `model.passes` and `model.notes`.": "Raise --max-passes.",
+        'first: y_true="…"; or pass an array as `by`.': "first: --y-true ….",
+        "`pilot` must be what `compare` gives": "PILOT must be what `logloss compare` gives",
+        "Check its spelling (`groups`).": "Check its spelling (--group).",
+        "pass `header=False`.": "pass --no-header.",
+        "Read it with logloss.load first.": "Read it with `logloss load` first.",
+        "`X` must be finite": "X must be finite",
+    }
+    assert {text: in_shell_words(text) for text in words} == words
+    # What a table holds stays as it is.
+    for text in (
+        'no column "l2=1".',
+        'positive: class = ">50K"',
+        'found 2 values: "by", "order"',
+        "a `b` c = d".replace("`", ""),
+    ):
+        assert in_shell_words(text) == text
+
+
+def test_every_argument_of_a_verb_that_has_an_option_is_translated():
+    """A new option whose name differs from its keyword would be missed."""
+    known = shell_options()
+    missing = {each.name for each in dataclasses.fields(RowOptions)} - set(known)
+    assert missing == {"cv", "X", "leave_two_out", "engine", "progress"}
+    assert known["sample_weight"] == "--sample-weight"
+    assert known["n_rows"] == "--rows"
+
+
+def test_an_answer_has_one_way_to_standard_output(run, csv):
+    code, out, err = run("measure", csv, "-y", "y", "-p", "p", "-o", "-")
+    assert (code, out) == (2, "")
+    assert "--output must name a file; got -, which is standard output, where the answer is written." in err
+    assert not os.path.exists("-")
+
+
+@pytest.mark.parametrize("option", [("--l2", "3"), ("-x", "n"), ("--no-header",), ("--pos-label", "1")])
+def test_options_of_a_file_need_one(run, option):
+    code, out, err = run("demo", *option)
+    assert (code, out) == (2, "")
+    assert f"{option[0]} needs a FILE, which is left out: logloss demo FILE -y COL -x COL." in err
+
+
+def test_a_group_that_no_row_has_is_noted(run, csv):
+    _, _, err = run("measure", csv, "-y", "y", "-p", "p", "--by", "class", "--group", "Yes")
+    assert 'no row has the group "Yes" of "class"; check its spelling (--group)' in err
+    _, _, err = run("measure", csv, "-y", "y", "-p", "p", "--by", "n", "--group", "2")
+    assert "no row has" not in err
+
+
+@pytest.mark.parametrize("call", ["save", "to_html", "load"])
+def test_what_names_no_file_is_refused_in_words(call, tmp_path):
+    m = measure([1, 0], [0.5, 0.25])
+    method = load if call == "load" else getattr(m, call)
+    with pytest.raises(DataError, match=r"^a file must be named by its path, a text; got int\.$"):
+        method(5)
+    if call != "load":
+        with pytest.raises(IsADirectoryError, match=r"it is a folder\. Name a file\.$"):
+            method(tmp_path)
+        with pytest.raises(FileNotFoundError, match="there is no folder"):
+            method(tmp_path / "none" / "m.logloss")
+
+
+def test_swapped_labels_and_forecasts_are_noted():
+    y, p = [1, 0, 1, 0], [0.75, 0.25, 0.5, 0.5]
+    assert any("They may be swapped: `y_true` is the labels" in note for note in measure(p, y).notes)
+    assert measure(p, [0.5, 0, 1, 0]).notes == measure(y, p).notes == ()

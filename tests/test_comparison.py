@@ -304,9 +304,9 @@ def test_models_are_forecasters_too():
     found = logloss.compare(frame, {"ours": ours, "theirs": theirs}, y_true="y")
     assert found.best == "ours"
     assert found.log_losses["theirs"] == logloss.log_loss(frame["y"], theirs.predict_proba(frame[["b"]]))
-    with pytest.raises(DataError, match='"ours" is a model: it needs the table in memory'):
+    with pytest.raises(DataError, match='"ours" is a model, which predicts from the columns of a frame'):
         logloss.compare(frame["y"], {"ours": ours, "theirs": theirs})
-    with pytest.raises(DataError, match='"theirs" is a model: it needs the table in memory'):
+    with pytest.raises(DataError, match='"theirs" is a model, which predicts from the columns of a frame'):
         logloss.compare("rows.parquet", {"theirs": theirs, "b": "b"}, y_true="y")
     bare = LogisticRegression().fit(frame[["b"]].to_numpy(), frame["y"])
     with pytest.raises(DataError, match='"bare" is a model that does not know the names of its features'):
@@ -618,13 +618,13 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1, 0], {"a": [0.5, 0.5]}), 'comparing needs two forecasts or more; got one, "a"'),
-        (([1, 0], None), "comparing needs two forecasts or more; got none"),
+        (([1, 0], {"a": [0.5, 0.5]}), '`compare` needs two forecasts or more; got one, "a"'),
+        (([1, 0], None), "`compare` needs two forecasts or more; got none"),
         (([1, 0], {"a": [0.5, 0.5], "b": [0.5]}), '2 rows and "b" has 1'),
         (([1, 0], {"a": [0.5, 0.5], "b": [0.5, 1.5]}), 'column "b" must lie in [0, 1]; row 1 has 1.5'),
-        (([1, 0], {"a": "p", "b": "q"}), "no table is given"),
+        (([1, 0], {"a": "p", "b": "q"}), "the first argument is labels, not a table"),
         (([1, 0], [[0.5, 0.5]] * 17), "at most 16 forecasts"),
-        (([1, 0], 3.0), "the forecasts must be a dict of names and arrays"),
+        (([1, 0], 3.0), "the forecasts must be a dict, "),
     ],
 )
 def test_wrong_arguments_are_refused_with_the_way_out(arguments, message):

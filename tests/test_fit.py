@@ -865,7 +865,7 @@ def test_a_fit_that_is_certified_warns_of_nothing():
         ({"l2": "1"}, r"`l2` must be finite and at least 0; got '1'"),
         ({"max_passes": 0}, r"`max_passes` must be at least 1 and `tolerance` above 0; got 0"),
         ({"tolerance": 0.0}, r"`tolerance` above 0; got 100 and 0\.0"),
-        ({"missing": "ignore"}, r'`missing` must be "error" or "drop" or "indicator"; got \'ignore\''),
+        ({"missing": "ignore"}, r'`missing` must be "error" or "drop" or "indicator"; got "ignore"'),
         ({"y_true": Y[:9]}, r"`y_true` has 9 rows and `X` has 10\. They must describe the same rows\."),
         ({"data": np.where(X > 4, np.nan, X)}, r'column "x" must hold a value; row 9 has none\..*missing="drop"'),
         ({"data": np.where(X > 4, np.inf, X)}, r'column "x" must be finite; row 9 has inf'),
@@ -881,7 +881,7 @@ def test_a_fit_that_is_certified_warns_of_nothing():
         ({"y_true": np.arange(10) % 3}, r"`y_true` must be 0 or 1"),
         ({"sample_weight": -np.ones(10)}, r"`sample_weight` must be finite and at least 0; row 0 has -1"),
         ({"sample_weight": np.zeros(10)}, r"expected at least one row with a weight above 0"),
-        ({"y_true": "won"}, r"cannot read a table from ndarray"),
+        ({"y_true": "won"}, r"a table must have columns with names; got ndarray"),
         ({"exclude": ["x"]}, r"`exclude` leaves out columns of a table of which all others are used"),
     ],
 )

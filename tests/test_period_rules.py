@@ -33,7 +33,7 @@ def compared(**options):
         ({"order": np.arange(N) * 1j}, "`order` must hold numbers, bools, text or dates; it holds complex128"),
         ({"order": np.zeros((N, 2))}, r"`order` must be one column of shape \(n_rows,\)"),
         ({"order": [1, 2]}, 'has 60 rows and "order" has 2'),
-        ({"order": "day"}, "but no table is given. Pass an array"),
+        ({"order": "day"}, "but the first argument is labels, not a table"),
         ({"order": ["a", *range(N - 1)]}, '"19" sorts before "2"'),
         ({"order": [str(k) for k in range(N)]}, '"19" sorts before "2"'),
         ({"order": ["", *("x" * (N - 1))]}, "some hold text without a letter"),

@@ -10,7 +10,7 @@ from test_style import documented_parameters
 
 import logloss
 from logloss import DataError
-from logloss.data.request import RowOptions, described, descriptions
+from logloss.data.request import ALIASES, CALLS, RowOptions, described, descriptions
 
 # Shares of negatives that no training can have kept.
 NO_SHARES = (0, -0.5, 1.5, float("nan"))
@@ -57,5 +57,75 @@ def test_a_share_of_negatives_must_be_one(share):
 
 def test_only_training_has_a_coefficient_for_what_is_missing():
     RowOptions(missing="indicator").check(has_features=True)
-    with pytest.raises(DataError, match='`missing` must be "error" or "drop"; got \'indicator\''):
+    with pytest.raises(DataError, match='`missing` must be "error" or "drop"; got "indicator"'):
         RowOptions(missing="indicator").check()
+
+
+VERBS = {name: getattr(logloss, name) for name in CALLS}
+
+
+@pytest.mark.parametrize(
+    ("verb", "keyword", "meant"),
+    [
+        ("measure", "y_prob", "y_proba"),
+        ("measure", "y_pred", "y_proba"),
+        ("measure", "weights", "sample_weight"),
+        ("measure", "clusters", "cluster"),
+        ("calibrate", "labels", "y_true"),
+        ("compare", "predictions", "y_proba"),
+        ("fit", "feature", "features"),
+        ("fit", "max_iter", "max_passes"),
+        ("fit", "C", "l2`, which is 1 / C?"),
+        ("log_loss", "y_score", "y_proba"),
+        ("explain", "features", "feature"),
+    ],
+)
+def test_a_wrong_keyword_is_answered_with_the_right_one(verb, keyword, meant):
+    with pytest.raises(TypeError) as error:
+        VERBS[verb]([0, 1], [0.5, 0.5], **{keyword: 1})
+    message = str(error.value)
+    assert message.startswith(f"{verb}() has no argument `{keyword}`. Did you mean `{meant.split('`')[0]}`")
+    assert message.endswith(f"Right calls: {CALLS[verb]}.")
+    assert meant in message
+
+
+def test_a_keyword_that_resembles_none_is_answered_with_all():
+    with pytest.raises(TypeError, match=r"^log_loss\(\) has no argument `zzz`\. It has: counts, missing, pos_label, "):
+        logloss.log_loss([0, 1], [0.5, 0.5], zzz=1)
+
+
+def test_the_order_of_scikit_learn_with_names_is_answered_with_the_right_call():
+    table = {"y": [0, 1], "p": [0.25, 0.75]}
+    with pytest.raises(TypeError) as error:
+        logloss.measure(table, "y", "p")
+    assert str(error.value) == (
+        "measure() takes `data` and `y_proba` by position and all else by keyword; got 3 arguments by position. "
+        'Right calls: measure(y, p), or measure(table, y_true="y", y_proba="p").'
+    )
+
+
+@pytest.mark.parametrize(("verb", "lacking"), [("measure", "data"), ("compare", "data"), ("log_loss", "y_true")])
+def test_a_missing_argument_is_named(verb, lacking):
+    with pytest.raises(TypeError, match=rf"^{verb}\(\) needs `{lacking}`, which is left out\. Right calls: "):
+        VERBS[verb](y_proba=[0.5])
+
+
+def test_fit_without_labels_is_answered_with_the_right_call():
+    with pytest.raises(TypeError, match=r"^fit\(\) needs `y_true`, which is left out\. Right calls: fit\(X, y\), or "):
+        logloss.fit({"y": [0, 1]})
+
+
+@pytest.mark.parametrize("verb", sorted(CALLS))
+def test_the_right_calls_are_right(verb):
+    y, p = [0, 1, 1, 0] * 5, [0.25, 0.75, 0.5, 0.5] * 5
+    x = [float(k) for k in range(20)]
+    table = {"y": y, "p": p, "q": [0.5] * 20, "x": x, "a": x, "b": [k % 3 for k in x]}
+    known = {**VERBS, **table, "table": table, "X": [[each] for each in x], "z": x}
+    for call in CALLS[verb].split(", or "):
+        assert eval(call, known) is not None
+
+
+def test_every_alias_stands_for_an_argument():
+    arguments = {name for verb in VERBS.values() for name in inspect.signature(verb).parameters}
+    assert {meant for names in ALIASES.values() for meant in names} <= arguments
+    assert not any(names[0] == alias for alias, names in ALIASES.items())

@@ -7,6 +7,9 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
 import pytest
 
 import logloss
@@ -46,7 +49,8 @@ def test_two_names_are_a_pair():
     table = {"y": [1, 0], "no": [0.25, 0.5], "yes": [0.75, 0.5]}
     assert measure(table, y_true="y", y_proba=["no", "yes"]).log_loss == log_loss([1, 0], [0.75, 0.5])
     assert refused(lambda: measure(table, y_true="y", y_proba=["no", "yes", "y"])) == (
-        "`y_proba` must be one column, or two: of 0 and of 1; got 3 names."
+        "`y_proba` must be one name, or two: of the columns of P(0) and P(1); got a list of 3 names. "
+        "`compare` takes several."
     )
 
 
@@ -78,17 +82,21 @@ def test_no_rows_are_an_error_that_says_so():
 
 def test_names_need_a_table():
     message = refused(lambda: log_loss([1, 0], "score"))
-    assert (
-        message == '`y_proba` is the name "score", but no table is given. Pass the table first and `y_true=` as a name.'
+    assert message == (
+        '`y_proba` is the name "score", but the first argument is labels, not a table. Pass a table first and name its '
+        'label column, y_true="…"; or pass an array as `y_proba`.'
     )
-    assert refused(lambda: measure("preds.csv")) == 'name the label column of "preds.csv": y_true="…".'
+    message = refused(lambda: measure("preds.csv"))
+    assert (
+        message == '`y_true` must name the label column of "preds.csv"; it is left out. Pass y_true="…", y_proba="…".'
+    )
 
 
 def test_things_that_are_no_table_are_refused_with_what_is():
     message = refused(lambda: measure(object(), y_true="y", y_proba="p"))
     assert message == (
-        "cannot read a table from object. Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or "
-        "CSV files."
+        "a table must have columns with names; got object. Pass a data frame, a dict of arrays, an Arrow table or dataset, "
+        "or the path of Parquet or CSV files; or arrays alone, without names of columns."
     )
 
 
@@ -258,3 +266,103 @@ def test_columns_of_a_frame_that_share_a_name_are_refused_where_they_are_asked_f
     frame = pd.DataFrame([[1, 0.5, 0.25], [0, 0.5, 0.75]], columns=["y", "p", "p"])
     assert 'column "p" stands 2 times' in refused(lambda: measure(frame, y_true="y", y_proba="p"))
     assert measure(frame.set_axis(["y", "p", "q"], axis=1), y_true="y", y_proba="p").n_rows == 2
+
+
+def forms(tmp_path):
+    """One table in each form; the ones in files by their paths."""
+    frame = pd.DataFrame({"y": [1, 0], "p": [0.75, 0.25]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    path = str(tmp_path / "rows.csv")
+    dataset = pyarrow.dataset.dataset(tmp_path / "rows.parquet")
+    tables = {"frame": frame, "dict": dict(frame), "arrow": pa.Table.from_pandas(frame), "dataset": dataset}
+    return tables | {"path": path, "list": [path], "pathlib": tmp_path / "rows.csv"}
+
+
+@pytest.mark.parametrize("form", ["frame", "dict", "arrow", "dataset", "path", "list", "pathlib"])
+@pytest.mark.parametrize("verb", [measure, logloss.calibrate, log_loss])
+def test_a_table_without_y_true_is_answered_with_it(form, verb, tmp_path):
+    message = refused(lambda: verb(forms(tmp_path)[form], "p"))
+    assert message.startswith("`y_true` must name the label column of ")
+    assert '; it is left out. Pass y_true="…", y_proba="p".' in message
+    assert message.endswith("The table has: y, p.") == (form in ("frame", "dict", "arrow", "dataset"))
+
+
+def test_a_table_without_any_name_is_answered_with_both(tmp_path):
+    frame = forms(tmp_path)["frame"]
+    for call in (lambda: measure(frame), lambda: measure(frame, frame.p), lambda: logloss.calibrate(frame)):
+        assert 'Pass y_true="…", y_proba="…". The table has: y, p.' in refused(call)
+    message = refused(lambda: logloss.compare(frame, ["p", "y"]))
+    assert 'Pass y_true="…" beside the forecasts. The table has: y, p.' in message
+
+
+def test_a_frame_of_one_column_is_labels():
+    y, p = pd.DataFrame({"y": [1, 0]}), pd.DataFrame({"p": [0.75, 0.25]})
+    assert log_loss(y, p) == log_loss([1, 0], [0.75, 0.25])
+
+
+def test_a_text_that_is_no_file_is_taken_for_a_name():
+    assert refused(lambda: measure("y", "p")) == (
+        'the first argument must be labels or a table; got the text "y", which is no file. '
+        'Pass the table first and its label column by name: y_true="y", y_proba="p".'
+    )
+
+
+def test_one_column_is_no_table():
+    for column in (pd.Series([1, 0]), pl.Series([1, 0]), pa.array([1, 0])):
+        message = refused(lambda column=column: measure(column, y_true="y", y_proba="p"))
+        assert message.startswith("a table must have columns with names; got one column (")
+    message = refused(lambda: measure(np.array([1, 0]), [0.5, 0.5], y_true=np.array([1, 0])))
+    assert message.startswith("a table must have columns with names; got ndarray of shape (2,).")
+
+
+def test_lists_of_one_name_are_answered_with_the_name(tmp_path):
+    frame = forms(tmp_path)["frame"]
+    message = refused(lambda: measure(frame, y_true=["y"], y_proba="p"))
+    assert message == '`y_true` must be a name, not a list: y_true="y".'
+    message = refused(lambda: measure(frame, y_true="y", y_proba=["p"]))
+    assert message.endswith('got a list of 1 name. For one column pass y_proba="p".')
+
+
+def test_swapped_features_and_labels_are_answered_with_their_order(tmp_path):
+    frame = forms(tmp_path)["frame"]
+    message = refused(lambda: logloss.fit(frame.y, frame))
+    assert message.startswith("`y_true` must be one column of labels; got a table (DataFrame). Features come first")
+    assert "labels in memory do not go with features in a file" in refused(lambda: logloss.fit("rows.csv", [1, 0]))
+    message = refused(lambda: logloss.fit(frame, "y", features=np.array([1.0, 2.0])))
+    assert message.startswith("`features` must be a list of names of columns; got ndarray.")
+    named = logloss.fit(pd.concat([frame] * 5), "y", features=frame.columns[1:], l2=1.0)
+    assert list(named.coefficients) == ["p"]
+
+
+@pytest.mark.parametrize("role", ["by", "cluster"])
+def test_a_key_names_each_column_once(role, tmp_path):
+    for table in forms(tmp_path).values():
+        message = refused(lambda table=table: measure(table, y_true="y", y_proba="p", **{role: ["y", "y"]}))
+        assert message == f'`{role}` must name each column once; it names "y" twice.'
+
+
+def test_the_columns_of_a_table_are_its_own(tmp_path):
+    """Not those that a model adds to it while it is walked."""
+    tables = forms(tmp_path)
+    model = logloss.fit({"p": [0.0, 1.0, 0.5, 0.25], "y": [0, 1, 1, 0]}, "y", l2=1.0)
+    for table in (tables["path"], tables["dataset"]):
+        message = refused(lambda table=table: logloss.compare(table, {"m": model, "q": "q"}, y_true="y"))
+        assert message == 'no column "q". The table has: y, p.'
+
+
+def test_a_name_in_other_letters_is_the_right_one(table):
+    message = refused(lambda: measure(table, y_true="CLICKED", y_proba="score"))
+    assert message.endswith('Did you mean "clicked"?')
+
+
+def test_a_file_without_a_header_is_answered_with_the_option(tmp_path):
+    (tmp_path / "rows.csv").write_text("1,0.9\n0,0.2\n")
+    message = refused(lambda: measure(str(tmp_path / "rows.csv"), y_true="0", y_proba="y"))
+    assert message == 'no column "0". The table has: 1, 0.9. If that is the first row of data, pass `header=False`.'
+
+
+def test_a_model_in_place_of_a_forecast_is_answered_with_its_own_measure(tmp_path):
+    frame = forms(tmp_path)["frame"]
+    message = refused(lambda: measure(frame, logloss.fit(frame, "y", l2=1.0), y_true="y"))
+    assert message == "`y_proba` is a model that `fit` returned. Measure it on rows: model.measure(table, y_true)."

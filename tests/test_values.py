@@ -21,7 +21,17 @@ from hypothesis import strategies as st
 import logloss
 from logloss import DataError, measure
 from logloss.data.rows import LabelTest
-from logloss.data.values import COMPARE, compared, is_label, number_in, read_value, typed, written_value
+from logloss.data.values import (
+    COMPARE,
+    compared,
+    is_beyond_floats,
+    is_label,
+    number_in,
+    read_value,
+    rounded_as_floats,
+    typed,
+    written_value,
+)
 
 EXACT = 2**53
 FLOATS = st.floats(allow_nan=False)
@@ -298,3 +308,30 @@ def test_the_sum_of_distinct_keys_is_their_number():
     m = measure([1, 0] * 50, [0.4] * 100, by={"id": ids}, cluster={"id": ids})
     assert (len(m.groups), m.n_clusters) == (100, 100)
     assert Fraction(m.groups["id"][-1]) == EXACT + 99
+
+
+def test_whole_numbers_that_floats_round_are_found():
+    exact = np.array([0, -(2**53), 2**53, 2**53 + 2, 2**62], np.int64)
+    assert rounded_as_floats(exact) is None
+    assert rounded_as_floats(np.array([2**53, 2**53 + 1, -(2**53) - 1, 2**62 + 1])).tolist() == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert rounded_as_floats(np.array([2**64 - 1, 2**63], np.uint64)).tolist() == [True, False]
+    assert rounded_as_floats(np.zeros(0, np.int64)) is rounded_as_floats(np.array([0.5])) is None
+
+
+@pytest.mark.parametrize(
+    "number", ["1e309", "-1e309", "9" * 309, "1e-324", 10**309, Decimal("1e400"), Decimal("1e-400")]
+)
+def test_numbers_that_no_float_comes_near_are_found(number):
+    assert is_beyond_floats(number)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e308", "0", "0e-400", "0.000000000", "inf", "nan", "text", "5e-324", 10**308, 0.0, False, True, None]
+)
+def test_numbers_that_a_float_comes_near_are_none(number):
+    assert not is_beyond_floats(number)

@@ -6,15 +6,18 @@
     ├── MissingPackage           an optional package is not installed (an ImportError)
     └── EngineError              Dask or Spark could not do it        (a RuntimeError)
     ConvergenceWarning           a fit stopped before it was certified
-    └── SeparationWarning        no finite coefficients are best
+    └── SeparationWarning        no finite coefficients minimise the loss
 
-A message says what was expected, what was found, where, and what to do next.
+A message states what was expected, what was passed, where, and what to do next.
 
 >>> issubclass(DataError, ValueError)
 True
 """
 
 from __future__ import annotations
+
+import sys
+import warnings
 
 
 class LogLossError(Exception):
@@ -66,7 +69,7 @@ class MissingPackage(LogLossError, ImportError):
 
 
 class EngineError(LogLossError, RuntimeError):
-    """An engine could not do a walk, or its workers cannot; what it had done is not an answer.
+    """An engine failed while it read the rows; there is no partial answer.
 
     Examples
     --------
@@ -86,10 +89,18 @@ class ConvergenceWarning(UserWarning):
 
 
 class SeparationWarning(ConvergenceWarning):
-    """A direction of the features divides the labels: without a penalty no finite coefficients are best.
+    """The labels are separable: without a penalty no finite coefficients minimise the loss.
 
     Examples
     --------
     >>> issubclass(SeparationWarning, ConvergenceWarning)
     True
     """
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside this package that made the call."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from logloss.data.binding import bind
 from logloss.data.block import Block
+from logloss.data.columns import as_array
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles
 from logloss.data.source import MemorySource, Source, warn_of_order
@@ -333,12 +334,12 @@ def broadcast(**values: ArrayLike) -> tuple[list[Array], tuple[int, ...]]:
     arrays = []
     warn_of_order({f"`{name}`": value for name, value in values.items()})
     for name, value in values.items():
+        found = as_array(value, name)
         try:
-            given = np.asarray(value)
-            array = given.astype(np.float64)
+            array = found.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"`{name}` must hold probabilities: {error}.") from error
-        if given.dtype.kind in "OUS" and any(isinstance(each, str | bytes) for each in given.reshape(-1)):
+        if found.dtype.kind in "OUS" and any(isinstance(each, str | bytes) for each in found.reshape(-1)):
             raise DataError(f"`{name}` must hold probabilities; it holds text. Convert it to numbers first.")
         bad = ~((array >= 0) & (array <= 1))
         if bad.any():

@@ -4,8 +4,9 @@
     1  a --fail-if holds           4  could not do it (disk, package)
     2  usage, or no such file     70  our fault            130  Ctrl-C (128 + the number of the signal)
 
-A command is its options (`options`), its own work, and `Outputs`, which is given what is written, said and judged;
-`inputs` checks what is read, `streams` are stdout and stderr, `exit_codes` says how it ends.
+A command is its options (`options`), its own work, and `Outputs`, which writes its answer and evaluates --fail-if;
+`inputs` checks what is read, `streams` writes to stdout and stderr, `shell_words` words messages for the shell,
+`exit_codes` ends the command.
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ PICTURES = "./logloss-demo.html"
 @click.option("-y", "--y-true", metavar="COL", help='Column of labels in FILE, or a comparison: "stars >= 4".')
 @click.option("-x", "--feature", metavar="COL", help="Column of numbers in FILE.")
 @rows("pos_label")
-@click.option(
-    "--l2", type=float, default=1.0, show_default=True, metavar="X", help="L2 penalty on the slope, as in `fit`."
-)
+@click.option("--l2", type=float, metavar="X", help="L2 penalty on the slope of FILE, as in `fit`.  [default: 1.0]")
 @rows("no_header")
 @click.option("--html", metavar="PAGE", help=f"File to write the page of pictures to, instead of {PICTURES}.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
@@ -39,15 +37,17 @@ def demo(
     y_true: str | None,
     feature: str | None,
     pos_label: str | None,
-    l2: float,
+    l2: float | None,
     no_header: bool,
     opens: bool,
 ) -> None:
     """Explain log loss with ten points on a line, or up to 200 of your own in FILE: fitted, measured, decomposed."""
     if file is not None and (y_true is None or feature is None):
         raise click.UsageError("name the columns of FILE: -y COL for the labels, -x COL for the numbers.")
-    if file is None and (y_true is not None or feature is not None or pos_label is not None or no_header):
-        raise click.UsageError("-y, -x, --pos-label and --no-header are of a FILE: logloss demo FILE -y COL -x COL.")
+    of_file = {"-y": y_true, "-x": feature, "--pos-label": pos_label, "--l2": l2, "--no-header": no_header or None}
+    given = [option for option, value in of_file.items() if value is not None]
+    if file is None and given:
+        raise click.UsageError(f"{given[0]} needs a FILE, which is left out: logloss demo FILE -y COL -x COL.")
     # Not `outputs.check`: the pictures of a lesson need no matplotlib.
     check_outputs((file,), html=outputs.html)
 
@@ -58,7 +58,9 @@ def demo(
         explanation = ten_points_explained()
     else:
         table = outputs.opened((file,), no_header=no_header)
-        explanation = explain(table, y_true, feature=feature, pos_label=pos_label, l2=l2, header=not no_header)
+        explanation = explain(
+            table, y_true, feature=feature, pos_label=pos_label, l2=1.0 if l2 is None else l2, header=not no_header
+        )
     # With --json no page is written, unless it is named.
     wanted = outputs.html or ("" if outputs.as_json and not opens else PICTURES)
     written = written_pictures(explanation, wanted, is_requested=outputs.html is not None) if wanted else ""

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and what is said of an error."""
+"""How a command ends: its exit code, and the message of an error."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def run() -> int:
     """Run the command: its exit code."""
     wants_traceback = "--debug" in sys.argv
     if len(sys.argv) < 2:
-        # Said here, as versions of click differ in where they show it and in the exit code.
+        # Done here, as versions of click differ in the stream and the exit code.
         to_stderr(cli.get_help(click.Context(cli, info_name="logloss", **cli.context_settings)))
         return USAGE
     try:
         code = cli.main(standalone_mode=False)
-        # Without its answer a command has not done what it was asked.
+        # A command whose answer cannot be written has failed.
         check_stdout()
         with stdout_named():
             sys.stdout.flush()
@@ -77,7 +77,7 @@ def run() -> int:
         discard_answer()
         return DONE
     except click.Abort as aborted:
-        # click takes any end of a file for Ctrl-D.
+        # click treats any EOFError as Ctrl-D.
         if isinstance(aborted.__cause__, EOFError):
             return failed(aborted.__cause__, wants_traceback)
         return ended_by(signal.SIGINT)

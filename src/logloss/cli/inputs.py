@@ -30,13 +30,18 @@ def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     from logloss.files.storage import check_writable, identity, is_stream
 
     named = [each for each in inputs if each is not None]
-    taken = {file_behind(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
-    answer = file_behind(sys.stdout)
+    taken = {redirected_file(sys.stdin) if each == "-" else identity(each): "what is read" for each in named}
+    answer = redirected_file(sys.stdout)
     if answer is not None and answer in taken:
         raise click.UsageError("standard output would overwrite what is read. Send it to another file.")
     if answer is not None:
         taken[answer] = "what is written to standard output"
     for option, path in outputs.items():
+        if path == "-":
+            raise click.UsageError(
+                f"--{option} must name a file; got -, which is standard output, where the answer is written. "
+                "For figures in a program: --json. A file of that name is ./-."
+            )
         if path is not None:
             key = identity(path)
             if key in taken and not is_stream(path):
@@ -45,13 +50,13 @@ def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
             check_writable(path)
 
 
-def file_behind(stream: TextIO) -> tuple[int, int, str] | None:
+def redirected_file(stream: TextIO) -> tuple[int, int, str] | None:
     """The identity of the file that the shell has opened for a stream (`< FILE`, `> FILE`); None where it is none."""
     try:
-        found = os.fstat(stream.fileno())
+        status = os.fstat(stream.fileno())
     except (OSError, ValueError, AttributeError):
         return None
-    return (found.st_dev, found.st_ino, "") if stat.S_ISREG(found.st_mode) else None
+    return (status.st_dev, status.st_ino, "") if stat.S_ISREG(status.st_mode) else None
 
 
 def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | None], summary: str | None) -> None:
@@ -61,7 +66,7 @@ def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | Non
 
     paths = [file.path for file in getattr(table, "files", ()) if getattr(file, "path", "")]
     read = {identity(path): path for path in paths}
-    answer = file_behind(sys.stdout)
+    answer = redirected_file(sys.stdout)
     if answer in read:
         raise click.UsageError(f"standard output would overwrite what is read: {read[answer]}. Send it elsewhere.")
     for path in outputs:
@@ -78,7 +83,7 @@ def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | Non
 
 
 def typed(value: str) -> list[Value]:
-    """What a group that was typed may be: text, a number; `null` is nothing."""
+    """The values that a typed group may stand for: text, a number; `null` is the missing value."""
     if value == "null":
         return [None]
     from logloss.data.values import number_in

@@ -19,6 +19,7 @@ import click
 
 from logloss.answers.figures import number_of_json
 from logloss.cli.inputs import AT_WORK, check_found, check_outputs
+from logloss.cli.shell_words import in_shell_words
 from logloss.cli.streams import LONGEST, say_notes, say_warnings, to_stderr, to_stdout
 from logloss.errors import DataError
 from logloss.text import printable
@@ -210,7 +211,9 @@ class Outputs:
 
             with as_usage():
                 save(answer, self.plot, self.picture)
-        to_stdout(json.dumps(answer.to_dict(), allow_nan=False, indent=1) if self.as_json else repr(answer))
+        to_stdout(
+            json.dumps(answer.to_dict(), allow_nan=False, indent=1) if self.as_json else in_shell_words(repr(answer))
+        )
         if advice is not None and not self.as_json:
             to_stdout("\n" + advice())
         if not self.quiet:

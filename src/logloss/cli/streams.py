@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logloss.cli.shell_words import in_shell_words
 from logloss.files.storage import NO_ROOM
 from logloss.text import printable
 
@@ -56,7 +57,7 @@ def discard_answer() -> None:
 def to_stderr(text: str) -> None:
     """Text on stderr. Where nobody can read it (closed, full), the answer is the same."""
     with suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        click.echo(in_shell_words(text), err=True)
 
 
 def say_notes(notes: Iterable[str]) -> None:

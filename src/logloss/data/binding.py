@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
@@ -10,13 +12,24 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike
 
-from logloss.data.columns import as_column, check_lengths, is_arrow
+from logloss.data.columns import as_array, as_column, check_lengths, is_arrow
 from logloss.data.request import RowOptions
 from logloss.data.rows import INDEX, Array, Column, LabelTest, Roles, unknown_column
-from logloss.data.source import ColumnSource, MemorySource, Source, array_source, as_source, is_lazy, warn_of_order
-from logloss.data.values import Value, is_label
+from logloss.data.source import (
+    ColumnSource,
+    MemorySource,
+    Source,
+    array_source,
+    as_source,
+    is_lazy,
+    is_single_column,
+    own_names,
+    refuse_lazy,
+    warn_of_order,
+)
+from logloss.data.values import EXACT, IF_INEXACT, Value, is_label, number_in, rounded_as_floats
 from logloss.errors import DataError
-from logloss.text import listed, printable, value_text
+from logloss.text import count, counted, listed, printable, value_text
 
 # The column that a matrix of features is.
 MATRIX = "X"
@@ -42,18 +55,22 @@ def bind(
     that hold numbers, bools or text, have no other role, and are not to be excluded. also: other columns to keep.
     """
     requested.check(has_features=features is not None)
-    if requested.y_true is None and isinstance(data, str | os.PathLike | Source):
-        name = f'"{os.fspath(data)}"' if isinstance(data, str | os.PathLike) else data.name or "the table"
-        raise DataError(f'name the label column of {name}: y_true="…".')
+    if requested.y_true is None:
+        check_no_table(data, requested, features)
+    elif is_list_of_text(requested.y_true) and len(requested.y_true) == 1:
+        raise DataError(f'`y_true` must be a name, not a list: y_true="{printable(requested.y_true[0])}".')
     if requested.y_proba is None and requested.y_logit is None and features is None:
         raise DataError("a forecast is needed: pass `y_proba` (probabilities of 1) or `y_logit` (log-odds).")
     warn_of_order(_beside_each_other(data, requested) | {"`X`": features})
-    n_rows = len(data) if requested.y_true is None and hasattr(data, "__len__") else None
-    keys = {"by": _keys(requested.by, "by", n_rows), "cluster": _keys(requested.cluster, "cluster", n_rows)}
-    if requested.y_true is None:
+    has_length = hasattr(data, "__len__") and not hasattr(data, "toarray")
+    n_rows = len(data) if requested.y_true is None and has_length else None
+    table = None if requested.y_true is None else as_source(data, header=requested.header)
+    columns = () if table is None else table.column_names
+    keyed = {"by": requested.by, "cluster": requested.cluster}
+    keys = {role: _keys(value, role, n_rows, columns) for role, value in keyed.items()}
+    if table is None:
         source, roles = _bind_arrays(data, requested, features, keys)
     else:
-        table = as_source(data, header=requested.header)
         source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=also)
     roles = replace(
         roles,
@@ -65,6 +82,44 @@ def bind(
         negatives_kept=requested.negatives_kept,
     )
     return source, with_texts(source, roles)
+
+
+def check_no_table(data: Any, requested: RowOptions, features: Any = None, *, beside: str = "") -> None:
+    """Refuse a table where `y_true` is left out and the first argument is labels. beside: the forecasts, as passed."""
+    refuse_lazy(data)
+    named = {role: value for role in ("y_proba", "y_logit") if isinstance(value := requested.given.get(role), str)}
+    is_text = isinstance(data, str | os.PathLike)
+    is_files = is_text or (bool(named) and is_list_of_text(data))
+    # A frame of one column is an array of labels, unless the forecast is a name.
+    is_column = np.shape(data)[1:] == (1,) if hasattr(data, "shape") else False
+    if not (is_files or (has_names(data) and (not is_column or named or beside))):
+        return
+    if features is not None:
+        raise DataError(
+            f"`y_true` must be one column of labels; got {_table_text(data)}. Features come first, then labels: "
+            'fit(X, y), or, of a table, fit(table, "y").'
+        )
+    beside = beside or "".join(f', {role}="{printable(value)}"' for role, value in named.items())
+    if is_text and not isinstance(data, os.PathLike) and not re.search(r"[./*\\]", data) and not os.path.exists(data):
+        raise DataError(
+            f'the first argument must be labels or a table; got the text "{printable(data)}", which is no file. '
+            f'Pass the table first and its label column by name: y_true="{printable(data)}"{beside}.'
+        )
+    known = names_of(data)
+    columns = "" if known is None else f" The table has: {listed([printable(str(name)) for name in known], 20)}."
+    raise DataError(
+        f"`y_true` must name the label column of {_table_text(data)}; it is left out. "
+        f'Pass y_true="…"{beside or ", y_proba=" + chr(34) + "…" + chr(34)}.{columns}'
+    )
+
+
+def _table_text(data: Any) -> str:
+    """A table as messages name it."""
+    if isinstance(data, str | os.PathLike):
+        return f'"{printable(os.fspath(data), 120)}"'
+    if isinstance(data, Source):
+        return data.name or "the table"
+    return "a list of files" if isinstance(data, list | tuple) else f"a table ({type(data).__name__})"
 
 
 def _values_of(requested: RowOptions) -> dict[str, Any]:
@@ -102,10 +157,10 @@ def _bind_table(
     taken = (*names.values(), *key_names, *exclude)
     if features is OTHERS:
         features = [name for name in source.column_names if name not in taken and not source.why_unused(name)]
-    features = tuple(features or ())
+    features = () if features is None else _feature_names(features)
     for name in (*taken, *features, *also):
         if name not in source.column_names:
-            raise unknown_column(name, source.column_names)
+            raise unknown_column(name, own_names(source))
     # An array may have the name of a column that it does not replace.
     own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
     beside = {own[role]: column for role, column in arrays.items()}
@@ -119,6 +174,17 @@ def _bind_table(
             own["y_proba"], own["y_proba_of_zero"] = own["y_proba_of_zero"], own["y_proba"]
     columns: dict[str, Any] = {**own, **names}
     return source, Roles(**columns, features=features, label_test=label_test)
+
+
+def _feature_names(features: Any) -> tuple[str, ...]:
+    """Names of features; arrays are refused, as a table is given."""
+    names = tuple(features) if hasattr(features, "__iter__") else ()
+    if (not names and len(features)) or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            f"`features` must be a list of names of columns; got {type(features).__name__}. "
+            'Name them, features=["a", "b"], or pass the features themselves first and no table: fit(X, y).'
+        )
+    return names
 
 
 def _label_test(y_true: Any, source: Source) -> LabelTest | None:
@@ -137,8 +203,11 @@ def with_texts(source: Source, roles: Roles) -> Roles:
     return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
 
 
-def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column | None]:
-    """The columns that make a key, by name: None for those of the table. n_rows: of labels, where there is no table."""
+def _keys(given: Any, role: str, n_rows: int | None = None, names: Sequence[str] = ()) -> dict[str, Column | None]:
+    """The columns that make a key, by name: None for those of the table.
+
+    n_rows: of labels, where there is no table; names: the columns of the table.
+    """
     if given is None:
         return {}
     if isinstance(given, str):
@@ -146,6 +215,9 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
     if isinstance(given, Mapping):
         return {str(name): as_column(values, str(name)) for name, values in given.items()}
     is_texts = is_list_of_text(given)
+    repeated = [name for name, times in Counter(given).items() if times > 1] if is_texts and n_rows is None else []
+    if repeated and set(given) <= set(names):
+        raise DataError(f'`{role}` must name each column once; it names "{printable(repeated[0])}" twice.')
     # Names of columns, or an array of text: a list of names has no name twice, and without a table it is values.
     if is_texts and len(set(given)) == len(given) != n_rows:
         return dict.fromkeys(given)
@@ -154,9 +226,16 @@ def _keys(given: Any, role: str, n_rows: int | None = None) -> dict[str, Column 
 
 def _bind_arrays(y_true: Any, requested: RowOptions, features: Any, keys: KeyColumns) -> tuple[Source, Roles]:
     named, columns = _names_and_arrays({"y_true": y_true, **_values_of(requested)}, has_table=False)
+    # A list of text that holds no numbers is a list of names.
+    named |= {
+        role: value[0]
+        for role, value in _values_of(requested).items()
+        if is_list_of_text(value) and all(number_in(text) is None for text in value)
+    }
     for role, name in named.items():
         raise DataError(
-            f'`{role}` is the name "{name}", but no table is given. Pass the table first and `y_true=` as a name.'
+            f'`{role}` is the name "{printable(name)}", but the first argument is labels, not a table. Pass a table '
+            f'first and name its label column, y_true="…"; or pass an array as `{role}`.'
         )
     if "y_proba_of_zero" in columns and first_class_is_positive(columns["y_true"], requested.pos_label):
         columns["y_proba"], columns["y_proba_of_zero"] = columns["y_proba_of_zero"], columns["y_proba"]
@@ -170,7 +249,8 @@ def _bind_arrays(y_true: Any, requested: RowOptions, features: Any, keys: KeyCol
         for name, column in key.items():
             if column is None:
                 raise DataError(
-                    f'`{role}` names the column "{name}", but no table is given. Pass arrays, or a table and `y_true`.'
+                    f'`{role}` is the name "{printable(name)}", but the first argument is no table. Pass a table first '
+                    f'and name its label column, y_true="…"; or pass an array as `{role}`.'
                 )
             columns[name] = column
     return array_source(columns), Roles(**own, features=tuple(features))
@@ -218,7 +298,13 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
     """The two halves of P(0), P(1): two names, or the columns of an array of shape (n_rows, 2)."""
     if is_list_of_text(value):
         if len(value) != 2:
-            raise DataError(f"`y_proba` must be one column, or two: of 0 and of 1; got {len(value)} names.")
+            one = (
+                f'For one column pass y_proba="{printable(value[0])}"' if len(value) == 1 else "`compare` takes several"
+            )
+            raise DataError(
+                f"`y_proba` must be one name, or two: of the columns of P(0) and P(1); got a list of "
+                f"{counted(len(value), 'name')}. {one}."
+            )
         return value[0], value[1]
     shape = getattr(value, "shape", None)
     if shape is None and isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | np.ndarray):
@@ -231,7 +317,7 @@ def pair_of(value: Any) -> tuple[Any, Any] | None:
         return None
     if shape[1] != 2:
         raise DataError(f"`y_proba` must have shape (n_rows,) or (n_rows, 2); it has shape {tuple(shape)}.")
-    array = np.asarray(value)
+    array = as_array(value, "y_proba")
     return array[:, 0], array[:, 1]
 
 
@@ -250,7 +336,7 @@ def features_matrix(features: ArrayLike) -> Array:
     """Features in memory as a two-dimensional array of numbers; one dimension is one column."""
     if isinstance(features, np.ma.MaskedArray) and np.ma.is_masked(features):
         features = np.ma.filled(features.astype(np.float64), np.nan)
-    matrix = np.asarray(features)
+    matrix = as_array(features, "X")
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim == 2 and matrix.dtype.kind in "OUS":
@@ -259,6 +345,12 @@ def features_matrix(features: ArrayLike) -> Array:
         raise DataError(
             f"`X` must be numbers of shape (n_rows, n_features); it holds {matrix.dtype} of shape {matrix.shape}."
         )
+    if matrix.dtype.kind in "iu" and matrix.dtype.itemsize == 8:
+        for j in range(matrix.shape[1]):
+            rounded = rounded_as_floats(matrix[:, j])
+            if rounded is not None:
+                row = int(np.argmax(rounded))
+                raise DataError(f"`X` {EXACT}; column {j} has {matrix[row, j]} in row {count(row)}. {IF_INEXACT}")
     return matrix
 
 
@@ -280,7 +372,12 @@ def _numbers_of_objects(matrix: Array) -> Array:
 def feature_columns(features: Any) -> dict[str, Column]:
     """Features in memory: each column of a frame by its name; a matrix is one column, X, that has names for its own."""
     if isinstance(features, Source):
-        raise DataError(f'name the label column of {features.name or "the table"}: y_true="…".')
+        raise DataError(f'`y_true` must name the label column of {_table_text(features)}: y_true="…".')
+    if isinstance(features, str | os.PathLike):
+        raise DataError(
+            f"labels in memory do not go with features in a file, {_table_text(features)}. Name the label column of "
+            'the file, y_true="…", or read the file into a frame.'
+        )
     own = names_of(features)
     if own is not None or has_names(features):
         if own is not None and len(set(map(str, own))) < len(own):
@@ -302,7 +399,7 @@ def has_names(table: object) -> bool:
     """Whether it is a table, whose columns have names; an array, or one column, is none."""
     if isinstance(table, str | os.PathLike | Source) or is_lazy(table) or names_of(table) is not None:
         return True
-    return is_arrow(table) and not hasattr(table, "dtype") and not hasattr(table, "type")
+    return is_arrow(table) and not is_single_column(table)
 
 
 def names_of(table: object) -> list[Hashable] | None:
@@ -312,6 +409,8 @@ def names_of(table: object) -> list[Hashable] | None:
     # An Arrow table has its names in `column_names` and the columns themselves in `columns`.
     own = getattr(table, "column_names", None)
     own = getattr(table, "columns", None) if own is None else own
+    # A dataset or a reader of Arrow has them in its schema.
+    own = getattr(getattr(table, "schema", None), "names", None) if own is None else own
     return None if own is None else list(own)
 
 

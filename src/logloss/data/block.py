@@ -1,6 +1,6 @@
 """Some rows, checked once.
 
-A source hands out `Rows`: columns as they were found. `Roles` says what each column is for. `Block.of(rows, roles)`
+A source hands out `Rows`: unchecked columns. `Roles` has the role of each column. `Block.of(rows, roles)`
 applies the rules of `data/checks/` and gives arrays that the kernels may trust; what breaks a rule is an error that
 names the row.
 """
@@ -113,7 +113,7 @@ class Block:
             n_dropped=taking_part.n_dropped,
             coding=coding,
             forecasts=tuple(_frozen_forecast(forecast_in(check, each)) for each in roles.forecasters),
-            order=None if roles.order is None else check.rows.columns[roles.order].as_numbers(),
+            order=None if roles.order is None else check.ordered(roles.order),
             unlabelled=unlabelled,
             part=part,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,8 +15,10 @@ import numpy as np
 from logloss.data.rows import Array, Column
 from logloss.data.values import EXACT_FLOATS, is_number, typed
 from logloss.errors import DataError
-from logloss.text import count
+from logloss.text import count, counted, first_line, value_text
 
+# Floats of machine learning that NumPy has no type for; each value of them is a float32, too.
+NARROW_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 # The largest float, as a whole number.
 LARGEST = int(sys.float_info.max)
 
@@ -32,7 +34,8 @@ def check_lengths(lengths: Mapping[str, int]) -> None:
     for name, length in others:
         if length != n_rows:
             raise DataError(
-                f"{first} has {count(n_rows)} rows and {name} has {count(length)}. They must describe the same rows."
+                f"{first} has {counted(n_rows, 'row')} and {name} has {count(length)}. "
+                "They must describe the same rows."
             )
 
 
@@ -47,11 +50,17 @@ def as_column(values: Any, name: str) -> Column:
         from logloss.data.arrow import column_of
 
         return column_of(values, name)
-    array = values if isinstance(values, np.ndarray) else _array_of(values, name)
+    array = values if isinstance(values, np.ndarray) and values.dtype.kind != "V" else _array_of(values, name)
     if isinstance(array, Column):
         return array
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.ndim == 0:
+        got = type(values).__name__ if array.dtype.kind == "O" else value_text(values)
+        raise DataError(
+            f"`{name}` must be one column of shape (n_rows,), one value a row; got {got}. "
+            "An array of a constant: numpy.full(n_rows, value)."
+        )
     if array.ndim != 1:
         raise DataError(f"`{name}` must be one column of shape (n_rows,); it has shape {array.shape}.")
     if array.dtype.kind in "biuf":
@@ -65,12 +74,37 @@ def as_column(values: Any, name: str) -> Column:
     raise DataError(f"`{name}` must hold numbers, bools, text or dates; it holds {array.dtype}.")
 
 
+def as_array(values: Any, name: str) -> Array:
+    """Anything that NumPy reads as an array; a tensor without its gradient, on this machine, in a type of NumPy."""
+    if hasattr(values, "toarray"):
+        raise DataError(f"`{name}` must be a dense array; got a sparse one ({type(values).__name__}). Pass .toarray().")
+    if isinstance(values, Iterator | Set) or hasattr(values, "mapping"):
+        raise DataError(f"`{name}` must be an array or a list; got {type(values).__name__}. Pass list(…) of it.")
+    try:
+        if isinstance(values, list | tuple) and values and hasattr(values[0], "detach"):
+            values = [_plain_tensor(value) for value in values]
+        values = _plain_tensor(values)
+        is_bare = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
+        array = np.from_dlpack(values) if is_bare else np.asarray(values)
+    # Arrays on an accelerator raise errors of various kinds, which say what to do.
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        clause = first_line(error).rstrip(".!")
+        raise DataError(f"`{name}` must be an array of numbers, bools or text; NumPy reports: {clause}.") from error
+    # bfloat16 of ml_dtypes, which JAX uses: NumPy knows it as a type of no kind.
+    return array.astype(np.float32) if array.dtype.name in NARROW_FLOATS else array
+
+
+def _plain_tensor(tensor: Any) -> Any:
+    """A tensor without its gradient, in main memory, narrow floats as float32; anything else as it is."""
+    if not (hasattr(tensor, "detach") and hasattr(tensor, "cpu")):
+        return tensor
+    tensor = tensor.detach().cpu()
+    return tensor.float() if str(getattr(tensor, "dtype", "")).rpartition(".")[2] in NARROW_FLOATS else tensor
+
+
 def _array_of(values: Any, name: str) -> Array | Column:
     """An array of a list, a series, a tensor; through Arrow where NumPy would make objects of it."""
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"`{name}` must be one column of numbers, bools or text: {error}.") from error
+    array = as_array(values, name)
     if array.dtype.kind == "U" and isinstance(values, list | tuple):
         # NumPy would write what is missing, or a number, as text.
         array = np.array(values, dtype=object)
@@ -104,7 +138,7 @@ def _coded(array: Array, name: str) -> Column:
     if all(map(is_number, present)):
         numbers = _plain(present, name)
         if numbers is not None:
-            # 1 where nothing stands: a weight that is missing must not look like a row that is absent.
+            # 1 where a value is missing: a missing weight must not look like a weight of 0, an absent row.
             filled = np.ones(len(values), numbers.dtype)
             filled[~missing] = numbers
             return Column(filled, gaps)
@@ -120,7 +154,7 @@ def _coded(array: Array, name: str) -> Column:
     categories: list[Any] = []
     coded = []
     for value, lacks in zip(values, missing, strict=True):
-        # Python takes True for 1; of numbers the canonical values are told apart.
+        # True == 1 in Python: the type is part of the key, and numbers are keyed by canonical value.
         same = typed(value) if is_number(value) else value
         code = 0 if lacks else codes.setdefault((type(same), same), len(codes))
         if code == len(categories) and not lacks:
@@ -150,7 +184,7 @@ def _plain(numbers: Sequence[Any], name: str) -> Array | None:
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a cell of an object array is empty: None, NaN, or pandas' NA, which no comparison can find."""
+    """Whether a cell of an object array is missing: None, NaN, or pandas' NA, which equals nothing."""
     if value is None or type(value).__name__ == "NAType":
         return True
     if isinstance(value, Decimal):
@@ -159,6 +193,6 @@ def is_nothing(value: object) -> bool:
 
 
 def is_arrow(table: object) -> bool:
-    """Whether pyarrow can read it: its own tables and datasets, and whatever speaks the Arrow PyCapsule interface."""
+    """Whether pyarrow can read it: its own tables and datasets, and objects with the Arrow PyCapsule interface."""
     speaks = hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")
     return speaks or type(table).__module__.split(".")[0] == "pyarrow"

@@ -9,6 +9,7 @@ from typing import Any
 
 from logloss.data.binding import (
     bind,
+    check_no_table,
     first_class_is_positive,
     is_list_of_text,
     names_of,
@@ -19,7 +20,7 @@ from logloss.data.binding import (
 from logloss.data.columns import as_column, check_lengths
 from logloss.data.request import RowOptions
 from logloss.data.rows import Column, Forecaster, Roles, unknown_column
-from logloss.data.source import ColumnSource, MemorySource, Source, as_source, warn_of_order
+from logloss.data.source import ColumnSource, MemorySource, Source, as_source, own_names, warn_of_order
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import count, listed, printable
@@ -30,7 +31,7 @@ MOST_FORECASTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A forecast as it was given: its name, `y_proba` or `y_logit`, the name of a column, two of them, or an array."""
+    """A forecast as passed: its name, its role (`y_proba` or `y_logit`), and a column, two columns or an array."""
 
     name: str
     role: str
@@ -46,8 +47,10 @@ class Given:
 def bind_forecasters(data: Any, forecasts: Any, requested: RowOptions) -> tuple[Source, Roles]:
     """The source and the roles that the arguments of `compare` describe; y_proba and y_logit are several columns."""
     if forecasts is not None and requested.y_proba is not None:
-        raise DataError("pass the forecasts or `y_proba`, not both: they are two ways to say the same.")
+        raise DataError("pass the forecasts by position or as `y_proba`, not both: they are the same argument.")
     has_table = requested.y_true is not None
+    if not has_table:
+        check_no_table(data, requested, beside=" beside the forecasts")
     given = [
         *_named_forecasts(requested.y_proba if forecasts is None else forecasts, "y_proba", has_table=has_table),
         *_named_forecasts(requested.y_logit, "y_logit", has_table=has_table),
@@ -67,8 +70,8 @@ def bind_forecasters(data: Any, forecasts: Any, requested: RowOptions) -> tuple[
         for each in rest:
             if each.is_named:
                 raise DataError(
-                    f'`{each.role}` names the column "{each.value}", but no table is given. '
-                    "Pass the table first and `y_true=` as a name."
+                    f'"{printable(each.name)}" is the name of a column, but the first argument is labels, not a table. '
+                    'Pass a table first and name its label column, y_true="…"; or pass an array.'
                 )
     forecasters, beside = _renamed(first, roles, source)
     labels = source.column(roles.y_true) if isinstance(source, MemorySource) else None
@@ -86,7 +89,7 @@ def bind_forecasters(data: Any, forecasts: Any, requested: RowOptions) -> tuple[
 
 
 def estimators_of(forecasts: Any, requested: RowOptions) -> dict[str, Any]:
-    """The forecasts of `compare` by name where `cv` says that they are estimators; none without it."""
+    """The forecasts of `compare` by name, where `cv` is given and they are estimators; none without it."""
     if requested.cv is None:
         return {}
     if requested.y_proba is not None:
@@ -104,9 +107,12 @@ def _order_of(requested: RowOptions, source: Source) -> tuple[str | None, Column
         name = "order" if "order" not in source.column_names else "order[array]"
         return name, as_column(requested.order, "order")
     if requested.y_true is None:
-        raise DataError(f'`order` names the column "{requested.order}", but no table is given. Pass an array.')
+        raise DataError(
+            f'`order` is the name "{printable(requested.order)}", but the first argument is labels, not a table. '
+            'Pass a table first and name its label column, y_true="…"; or pass an array as `order`.'
+        )
     if requested.order not in source.column_names:
-        raise unknown_column(requested.order, source.column_names)
+        raise unknown_column(requested.order, own_names(source))
     return requested.order, None
 
 
@@ -122,9 +128,13 @@ def _named_forecasts(forecasts: Any, role: str, *, has_table: bool) -> list[Give
         named = [item if isinstance(item, str) else f"forecast {number}" for number, item in enumerate(forecasts, 1)]
         values = [_as_names(item) if has_table else item for item in forecasts]
         return [Given(name, role, value) for name, value in zip(named, values, strict=True)]
+    is_frame = names_of(forecasts) is not None
+    hint = (
+        'Pass a table first: compare(table, ["p", "q"], y_true="y").' if is_frame else "One is measured: measure(y, p)."
+    )
     raise DataError(
-        'the forecasts must be a dict of names and arrays, {"old": p, "new": q}, or a list of columns; '
-        f"got {type(forecasts).__name__}."
+        'the forecasts must be a dict, {"old": p, "new": q}, or a list of arrays or of names of columns; '
+        f"got one {type(forecasts).__name__}. {hint}"
     )
 
 
@@ -160,7 +170,8 @@ def _predicted(given: Given, table: Any, missing: str) -> Given:
         return given
     if table is None or is_elsewhere(table):
         raise DataError(
-            f'"{printable(given.name)}" is a model: it needs the table in memory, with `y_true=` as a name. '
+            f'"{printable(given.name)}" is a model, which predicts from the columns of a frame: pass a frame of pandas '
+            'or polars first and name its label column, y_true="…". '
             "Or pass its predictions; or, of an estimator, `cv=` and `X=` to train it in folds."
         )
     if hasattr(model, "predictor"):
@@ -203,7 +214,10 @@ def _check_names(names: Sequence[str]) -> None:
     """Two forecasts or more, each with its own name."""
     if len(names) < 2:
         got = f'got one, "{printable(names[0])}"' if names else "got none"
-        raise DataError(f"comparing needs two forecasts or more; {got}. One alone is measured: logloss.measure.")
+        raise DataError(
+            f'`compare` needs two forecasts or more; {got}. Pass {{"old": p, "new": q}}, or names of columns of a '
+            'table, ["p", "q"]. `measure` takes one.'
+        )
     if len(names) > MOST_FORECASTERS:
         raise DataError(f"at most {MOST_FORECASTERS} forecasts can be compared at once; got {count(len(names))}.")
     if len(set(names)) < len(names):
@@ -233,7 +247,7 @@ def _forecaster(
         columns = _names_in(given.value)
         for name in columns:
             if name not in source.column_names:
-                raise unknown_column(name, source.column_names)
+                raise unknown_column(name, own_names(source))
         if len(columns) == 2:
             return Forecaster(given.name, y_proba_of_zero=columns[0], y_proba=columns[1]), {}
         return Forecaster(given.name, **{given.role: columns[0]}), {}

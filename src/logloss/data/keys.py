@@ -1,6 +1,6 @@
 """The keys of groups and clusters: typed values of one or several columns.
 
-null, "", 1 and "1" are four values, True is a fifth; 1 and 1.0 are one: `data/values.py` says which value each is. A
+null, "", 1 and "1" are four values, True is a fifth; 1 and 1.0 are one: `data/values.py` has their canonical values. A
 group keeps its values; a cluster is known by a hash of them (`onepass/kernels/hashing.py`). A text file has no types:
 its keys are text.
 """
@@ -19,10 +19,10 @@ from logloss.data.values import EXACT_FLOATS, Array, Value, typed
 GroupKey = tuple[Value, ...]
 # The group of all rows that no listed group holds.
 REST: GroupKey = ("\N{HORIZONTAL ELLIPSIS}the rest",)
-# Whole numbers that span less are told apart by counting, more by sorting.
+# Distinct whole numbers within this span are found by counting, others by sorting.
 SMALL_SPAN = 1 << 16
 UNUSED, UNLISTED = -2, -1
-# Combinations of values are told apart by counting up to so many.
+# Up to so many combinations of values, distinct ones are found by counting.
 MOST_COUNTED = 1 << 20
 
 

@@ -1,94 +1,128 @@
-"""What a verb is asked of rows: which columns play which part, how they are read, and who walks over them.
+"""The options that the verbs share: the role of each column, how rows are read, and where the computation runs.
 
-The verbs have flat signatures; what they share is declared, described and checked here, and travels as one object.
+The verbs have flat signatures. Their common options are declared, documented and checked here and passed on as one
+object.
 
->>> asked = RowOptions(y_true="clicked", y_proba="score", missing="drop")
->>> asked.given
+>>> requested = RowOptions(y_true="clicked", y_proba="score", missing="drop")
+>>> requested.given
 {'y_proba': 'score', 'y_true': 'clicked'}
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
+from functools import wraps
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from logloss.errors import DataError
-from logloss.text import value_text
+from logloss.text import listed, value_text
 
 if TYPE_CHECKING:
     from logloss.data.block import Block
     from logloss.data.values import Value
 
 Verb = TypeVar("Verb", bound=Callable[..., object])
-# A line of a docstring that stands for the description of an option. Lines alone: formulas have braces, too.
+# A line of a docstring that is replaced by the entry of an option. Whole lines only: formulas have braces, too.
 PLACEHOLDER = re.compile(r"^( *)\{(\w+)\}$", re.MULTILINE)
+# Calls that are right, by verb: of arrays, and of a table.
+_SCORED = '{verb}(y, p), or {verb}(table, y_true="y", y_proba="p")'
+CALLS = {
+    **{verb: _SCORED.format(verb=verb) for verb in ("measure", "calibrate")},
+    **{verb: f"{verb}(y, p), or {verb}(y, y_logit=z)" for verb in ("log_loss", "surprisal")},
+    "compare": 'compare(y, {"old": p, "new": q}), or compare(table, ["p", "q"], y_true="y")',
+    "fit": 'fit(X, y), or fit(table, "y", features=["a", "b"])',
+    "explain": 'explain(x, y), or explain(table, "y", feature="x")',
+}
+# Names that other libraries have for these arguments.
+ALIASES = {
+    **dict.fromkeys(("y", "target", "label", "labels", "outcome", "y_test"), ("y_true",)),
+    **dict.fromkeys(("y_pred", "y_prob", "y_score", "p", "proba", "prob", "probability", "score"), ("y_proba",)),
+    **dict.fromkeys(("predictions", "models", "forecast"), ("y_proba", "forecasts")),
+    **dict.fromkeys(("logit", "logits", "log_odds", "decision_function"), ("y_logit",)),
+    **dict.fromkeys(("w", "weight", "weights"), ("sample_weight",)),
+    **dict.fromkeys(("count", "freq", "freq_weights", "n"), ("counts",)),
+    **dict.fromkeys(("group", "groupby", "segment", "segments"), ("by", "cluster")),
+    **dict.fromkeys(("time", "date", "timestamp", "period"), ("order",)),
+    **dict.fromkeys(("c", "penalty", "alpha", "ridge", "reg"), ("l2",)),
+    **dict.fromkeys(("x", "columns", "feature_names", "cols"), ("features", "feature")),
+    **dict.fromkeys(("tol", "rtol"), ("tolerance",)),
+    **dict.fromkeys(("max_iter", "maxiter", "n_iter"), ("max_passes",)),
+    **dict.fromkeys(("na", "nan", "na_action", "dropna"), ("missing",)),
+}
 
 
-# Not compared: the truth of two equal arrays is an array.
+# eq=False: comparing two arrays gives an array, not a bool.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowOptions:
-    """What the verbs ask of rows. A verb has some of these options, and describes in its own words where it differs.
+    """Options of the verbs. Each verb has some of them, and documents in its own words where it differs.
 
     Parameters
     ----------
     y_proba : array of shape (n_rows,) or (n_rows, 2), or name of a column, or two names, optional
-        Predicted probability of 1, in [0, 1]; or the probabilities of both classes: the two columns of an array in
-        sorted order of the labels, or the names of the column of 0 and of the column of 1.
+        Predicted probability of the positive class, in [0, 1]. Two columns are the probabilities of both classes: the
+        columns of an array in sorted order of the labels, or the names of the column of class 0 and of class 1.
     y_true : name of a column, or comparison, optional
-        Column of labels, or a comparison that makes one: ``"stars >= 4"``, ``"label != 'normal.'"``.
+        The label column of a table, or a comparison that makes binary labels: ``"stars >= 4"``,
+        ``"label != 'normal.'"``.
     y_logit : array of shape (n_rows,), or name of a column, optional
-        Log-odds of 1, any real or ±inf, instead of `y_proba`.
+        Predicted log-odds of the positive class, any real or ±inf, in place of `y_proba`.
     sample_weight : array of shape (n_rows,), or name of a column, values ≥ 0, optional
-        Weight of each row. Weight 2 counts like two rows in every estimate; in intervals a row is one observation.
+        Weight of each row. A row of weight 2 counts as two rows in every estimate, and as one observation in
+        intervals and tests.
     counts : array of shape (n_rows,), or name of a column, whole numbers ≥ 0, optional
-        How many times each row stands: intervals, too, equal those of the repeated rows.
+        Number of times each row is repeated (frequency weights). Estimates and intervals equal those of the repeated
+        rows.
     pos_label : number or text, optional
-        The class that counts as 1, where labels are not 0 and 1.
+        The positive class, where labels are not 0 and 1.
     by : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        What makes groups: `m.groups` shows what each costs. null is a group. Up to 4,096 groups are kept.
+        Grouping variables: `m.groups` has the figures of each group. null is a group of its own. Up to 4,096 groups
+        are kept.
     groups : list of values (of tuples, where `by` has several columns), optional
-        The groups to keep apart; the others are pooled as one.
+        Groups to report separately; all others are pooled into one.
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
-        Rows with equal values depend on each other: intervals take clusters, not rows, as independent.
+        Cluster identifier: rows with equal values may be correlated. Intervals and tests are cluster-robust: they take
+        clusters, not rows, as independent.
     order : name of a column, or array of shape (n_rows,), optional
-        Numbers, dates, or text that sorts like dates: rows with equal values are one period, and periods follow each
-        other. All forecasts and weights of a period must be known before any of its outcomes.
+        Time order: numbers, dates, or text that sorts like dates. Rows with equal values form one period. All
+        forecasts and weights of a period must be known before any of its outcomes.
     cv : int, splitter of scikit-learn, or iterable of (training rows, test rows), optional
-        The forecasts are estimators of scikit-learn; copies of each are trained in folds, and judged by rows that they
-        have not seen. A number: stratified folds, shuffled with a fixed seed; with `cluster` of whole clusters; with
-        `order` of whole periods, each judged by models of all earlier ones. Rows in no fold are left out.
+        Cross-validation: the forecasts are scikit-learn estimators, copies of which are trained on all folds but one
+        and evaluated on that one. An int is a number of folds: stratified and shuffled with a fixed seed; with
+        `cluster`, of whole clusters; with `order`, of whole periods, each predicted by models of all earlier ones.
+        Rows in no test fold are left out.
     X : array of shape (n_rows, n_features), or frame, optional
-        With `cv`, the features that estimators are trained on, as they take them.
+        With `cv`, the features that estimators are trained on, in any form that they accept.
     features : list of names of columns, optional
-        With `cv` and a table, the columns that estimators are trained on, instead of all that have no other part.
+        With `cv` and a table, the feature columns; all columns without another role if left out.
     exclude : list of names of columns, optional
-        With `cv` and a table, columns that they are not trained on.
+        With `cv` and a table, columns that are not features.
     leave_two_out : bool
-        With `cv`, whether models without every two folds are trained, too, up to 10 folds: k(k − 1)/2 more fits, from
-        which the interval knows how the loss varies with the rows of training. Without them it is about 1.5 times as
-        wide as that of given forecasts (Nadeau and Bengio's), which is wide enough unless models overfit by far.
+        With `cv` and at most 10 folds, whether k(k − 1)/2 more models are trained, each without two of the k folds. The
+        interval then includes the estimated variance due to the training rows. Otherwise it uses the correction of
+        Nadeau and Bengio, which makes it about 1.5 times as wide as that of fixed forecasts.
     offset : array of shape (n_rows,), or name of a column, optional
-        Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
+        Known part of the log-odds of each row, added with a fixed coefficient of 1. Finite.
     negatives_kept : float in (0, 1]
-        The share of negatives that the training of the model kept: every forecast's log-odds are shifted by its
-        logarithm before anything else.
+        Fraction of the negatives kept when the model was trained on downsampled data. The logarithm of it is added to
+        the predicted log-odds of every row.
     missing : {"error", "drop"}
-        What to do with rows in which something is missing (null or NaN).
+        Rows with a missing value (null or NaN): an error, or left out and counted.
     header : bool
-        Whether CSV files begin with the names of the columns; otherwise these are "0", "1", …
+        Whether the first line of CSV files has the column names. If not, columns are named "0", "1", …
     name : str, optional
-        What the rows are called. Two summaries that hold the same rows do not merge, whatever the files are called;
-        samples that are equal and yet others merge under different names.
+        Name of the data set. Summaries of the same rows do not merge, whatever their files are called; data sets with
+        equal rows that are distinct samples merge under different names.
     engine : distributed.Client, SparkSession, "dask" or "spark", optional
-        Who walks over the files, to the same bits; "dask" or "spark" start one on this machine. A frame of theirs needs
-        none (docs/scale.md).
+        Engine that reads and reduces the files, with the same results to the bit; "dask" or "spark" start a local one.
+        Frames of an engine need no `engine` (docs/scale.md).
     progress : function, optional
-        Called with each block of rows once it is in the summary, from the thread that made it; of an engine with what
-        is known of the parts that are done: their `n_rows`.
+        Called with each block of rows once it is in the summary, from the thread that processed it. With an engine,
+        called with the progress of finished parts: an object with `n_rows`.
     """
 
     y_proba: Any = None
@@ -116,42 +150,86 @@ class RowOptions:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The columns, arrays and values that were given, by the names of their options."""
+        """The columns, arrays and values that were passed, by the names of their options."""
         own = {name: getattr(self, name) for name in GIVEN}
         return {name: value for name, value in own.items() if value is not None}
 
     def check(self, *, has_features: bool = False) -> None:
-        """Refuse options that no table could satisfy. has_features: whether a model is trained on the rows."""
+        """Refuse options that no table can satisfy. has_features: whether a model is trained on the rows."""
         choices = ("error", "drop", "indicator") if has_features else ("error", "drop")
         if self.missing not in choices:
-            raise DataError(f"`missing` must be {' or '.join(map(value_text, choices))}; got {self.missing!r}.")
+            raise DataError(
+                f"`missing` must be {' or '.join(map(value_text, choices))}; got {value_text(self.missing)}."
+            )
         check_negatives_kept(self.negatives_kept)
         if self.y_proba is not None and self.y_logit is not None:
-            raise DataError("pass `y_proba` or `y_logit`, not both: they are two ways to write one forecast.")
+            raise DataError("pass `y_proba` or `y_logit`, not both: both state the same forecast.")
 
 
-# Once: of small arrays asking a dataclass for its fields is a tenth of the time.
+# Computed once: `fields` takes a tenth of the time of a small call.
 OF_FOLDS = ("cv", "X", "features", "exclude", "leave_two_out")
 SETTINGS = ("negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
 GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTINGS)
 
 
 def check_negatives_kept(share: float) -> None:
-    """Refuse a share of negatives that training cannot have kept."""
+    """Refuse a fraction of negatives outside (0, 1]."""
     if not 0 < share <= 1:
         raise DataError(f"`negatives_kept` must be a share in (0, 1]; got {value_text(share)}.")
 
 
 def described(verb: Verb) -> Verb:
-    """The verb, its docstring filled: a line `{counts}` becomes what `RowOptions` says of that option."""
+    """The verb with a filled docstring, and a hint wherever its arguments have wrong names or places.
+
+    A line `{counts}` of the docstring becomes the entry of that option in `RowOptions`.
+    """
     texts = descriptions()
     if verb.__doc__ is not None:
         verb.__doc__ = PLACEHOLDER.sub(lambda line: indent(texts[line[2]], line[1]), verb.__doc__)
-    return verb
+    parameters = inspect.signature(verb).parameters.values()
+    known = frozenset(each.name for each in parameters)
+    positional = tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
+    n_required = sum(each.default is each.empty for each in parameters)
+
+    @wraps(verb)
+    def with_hints(*args: Any, **options: Any) -> object:
+        unknown = options.keys() - known
+        if (
+            unknown
+            or len(args) > len(positional)
+            or not {*positional[:n_required]} <= {*positional[: len(args)], *options}
+        ):
+            raise TypeError(wrong_call(verb.__name__, positional, known, len(args), options))
+        return verb(*args, **options)
+
+    return cast(Verb, with_hints)
+
+
+def wrong_call(
+    verb: str, positional: Sequence[str], known: Collection[str], n_args: int, options: Collection[str]
+) -> str:
+    """The message for a call whose arguments have wrong names or places; it ends with calls that are right."""
+    calls = f" Right calls: {CALLS[verb]}." if verb in CALLS else ""
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        close = [each for each in ALIASES.get(unknown[0].lower(), ()) if each in known]
+        close = close or difflib.get_close_matches(unknown[0], known, n=1)
+        is_strength = unknown[0] == "C" and close == ["l2"]
+        hint = (
+            f"Did you mean `{close[0]}`{', which is 1 / C' if is_strength else ''}?"
+            if close
+            else f"It has: {listed(sorted(known), len(known))}."
+        )
+        return f"{verb}() has no argument `{unknown[0]}`. {hint}{calls}"
+    if n_args > len(positional):
+        most = " and ".join(f"`{name}`" for name in positional)
+        return f"{verb}() takes {most} by position and all else by keyword; got {n_args} arguments by position.{calls}"
+    lacking = next(name for name in positional[n_args:] if name not in options)
+    return f"{verb}() needs `{lacking}`, which is left out.{calls}"
 
 
 def descriptions() -> dict[str, str]:
-    """The name, the shape and the meaning of each option, as its entry in a docstring. Empty under `python -OO`."""
+    """The entry of each option in a docstring: name, shape, meaning. Empty under `python -OO`."""
     _, _, section = inspect.cleandoc(RowOptions.__doc__ or "").partition("\n----------\n")
     entries = re.split(r"\n(?=\w)", section.strip()) if section else []
     return {entry.split(" :")[0]: entry for entry in entries}

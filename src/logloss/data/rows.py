@@ -1,4 +1,4 @@
-"""Rows as they were found, and what each column is for: what sources hand out, before any rule is applied."""
+"""Unchecked rows, and the role of each column: what sources hand out, before any rule is applied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNNAMED_INDEX = re.compile(r"__index_level_\d+__$")
 class Place:
     """Where rows come from, and how one of them is named to a person."""
 
-    # Whether the number of a row says where it is found again.
+    # Whether a row can be found again by its number.
     is_numbered: ClassVar[bool] = True
     name: str = ""
 
@@ -61,7 +61,7 @@ class FramePlace(Place):
     columns, first_row: the run of rows that it stands in. Both stay where they are when a place travels.
     """
 
-    # Numbers are those of a partition, which nobody can look up.
+    # Numbers are those within a partition, which cannot be looked up.
     is_numbered: ClassVar[bool] = False
     values: str = field(default="", compare=False)
     columns: Mapping[str, Column] | None = field(default=None, compare=False, repr=False)
@@ -73,7 +73,7 @@ class FramePlace(Place):
         return f"the row with {values}" if values else "a row of the frame"
 
     def values_of(self, row: int) -> str:
-        """What stands in a row, as far as it is here."""
+        """The values of a row, as far as they are in memory."""
         if self.columns is None:
             return ""
         index = row - self.first_row
@@ -102,14 +102,14 @@ class RememberedPlace(Place):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a run of rows, as it was found.
+    """One column of a run of rows, unchecked.
 
     values: numbers or bools of shape (n_rows,), or, where `categories` is given, codes into it. A matrix of features,
     shape (n_rows, n_features), is one column, too, and has `names`. Where the categories are numbers (decimals, whole
     numbers beyond 64 bits), they are those that neither int64 nor float64 holds exactly.
-    missing: True where the row holds nothing; None if no row is known to (NaN is found by the checks).
+    missing: True where the value is missing; None if none is known to be (NaN is left to the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
-    ranks: the place of each category in the order in which they were declared; None where nobody has declared one.
+    ranks: the place of each category in the order in which they were declared; None where none was declared.
     """
 
     values: Array
@@ -126,7 +126,7 @@ class Column:
 
     @property
     def has_exact_numbers(self) -> bool:
-        """Whether it is one of numbers, which no array holds exactly; nobody has declared them to be categories."""
+        """Whether its categories are numbers that no array holds exactly, and not declared categories."""
         return self.ranks is None and bool(self.categories) and self._are_numbers() and self._plain() is None
 
     def as_values(self) -> Column:
@@ -165,7 +165,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A run of rows as a source found them: columns by name, the number of the first row in its place."""
+    """A run of unchecked rows: columns by name, the number of the first row in its place."""
 
     columns: Mapping[str, Column]
     first_row: int
@@ -296,15 +296,19 @@ class Roles:
 
 
 def is_unnamed_index(name: str) -> bool:
-    """Whether a column is a level of an index to which nobody has given a name."""
+    """Whether a column is a level of an index without a name."""
     return UNNAMED_INDEX.match(name) is not None
 
 
 def unknown_column(name: str, names: Sequence[str]) -> DataError:
-    """What is said of a column that a table does not have."""
+    """The error for a column that a table does not have."""
     names = [each for each in names if not is_unnamed_index(each)]
-    close = difflib.get_close_matches(name, names, n=1)
+    # "Clicked" and "clicked" have no letter in common where a name is short.
+    close = [each for each in names if each.lower() == name.strip().lower()]
+    close = close or difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    if not close and names and all(number_in(each) is not None for each in names):
+        hint = " If that is the first row of data, pass `header=False`."
     return DataError(
         f'no column "{printable(name)}". The table has: {listed([printable(n) for n in names], 20)}.{hint}'
     )

@@ -1,9 +1,8 @@
-"""Anything that can be walked in blocks: what a source is, and which one a table becomes."""
+"""Sources: tables that are read in blocks, and how a table becomes one."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 from logloss.data.block import Block
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
 from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Place, Roles, Rows
-from logloss.errors import DataError
+from logloss.errors import DataError, warn
 from logloss.text import printable
 
 if TYPE_CHECKING:
@@ -25,14 +24,14 @@ MATRIX_VALUES = 1 << 19
 
 @runtime_checkable
 class Part(Protocol):
-    """Rows that one worker walks in order; where they lie in files, its pickle is their description."""
+    """Rows that one worker reads in order; of rows in files, its pickle describes where they are."""
 
     @property
     def n_rows(self) -> int | None:
         """How many rows it has, where that is known without reading them."""
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, as they were found."""
+        """Its rows, unchecked."""
 
 
 @runtime_checkable
@@ -41,11 +40,11 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it; "" for arrays."""
+        """Its name in messages; "" for arrays."""
 
     @property
     def is_rewalkable(self) -> bool:
-        """Whether it can be walked again."""
+        """Whether it can be read again."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -60,10 +59,10 @@ class Source(Protocol):
         """Sentences about how it was read."""
 
     def why_unused(self, column: str) -> str:
-        """Why a column is no feature unless somebody names it: `dates`, `the index`; "" where it is one."""
+        """Why a column is not a feature by default: `dates`, `the index`; "" where it is one."""
 
     def kind_of(self, column: str) -> str:
-        """`text` where the type of a column says so; of text files, "": they have no types."""
+        """`text` for a column whose type is text; "" for columns of text files, which have no types."""
 
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Part]:
         """Its parts, reading these columns only. Files are compared here, before the first row is read.
@@ -115,7 +114,7 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class MemorySource:
-    """Columns in memory, all of one length. unfit: what is wrong with those that can be no column."""
+    """Columns in memory, all of one length. unfit: the errors of those that cannot be columns."""
 
     columns: Mapping[str, Column]
     name: str = ""
@@ -157,7 +156,9 @@ class MemorySource:
 
 
 class SourceAround:
-    """A source that stands around another one and is as that is, but for what it says itself."""
+    """A source that wraps another one and changes some of it. added: columns that the wrapped table does not have."""
+
+    added: tuple[str, ...] = ()
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -188,7 +189,7 @@ def array_source(arrays: Mapping[str, Any]) -> MemorySource:
 
 
 def mapping_source(table: Mapping[Any, Any]) -> MemorySource:
-    """A source of a dict of arrays; what can be no column is refused when it is used."""
+    """A source of a dict of arrays; an array that cannot be a column is refused when it is used."""
     columns: dict[str, Column] = {}
     unfit: dict[str, DataError] = {}
     for name, values in table.items():
@@ -205,7 +206,7 @@ def mapping_source(table: Mapping[Any, Any]) -> MemorySource:
 def warn_of_order(given: Mapping[str, Any]) -> None:
     """Warn where two arguments are of pandas and their indexes hold the same labels in another order.
 
-    given: what stands beside each other, by the words that name it. Rows go by position, as everywhere in this field.
+    given: the arguments, by their names in messages. Rows are matched by position, as NumPy and scikit-learn do.
     """
     seen: list[tuple[str, Any]] = []
     for name, values in given.items():
@@ -214,11 +215,9 @@ def warn_of_order(given: Mapping[str, Any]) -> None:
             continue
         for other, before in seen:
             if is_reordered(before, index):
-                warnings.warn(
+                warn(
                     f"{other} and {name} have the same index in another order; rows are taken by position, not by "
-                    "label. Bring them into one order (.loc[…]), or pass .to_numpy() if the positions are right.",
-                    UserWarning,
-                    stacklevel=5,
+                    "label. Bring them into one order (.loc[…]), or pass .to_numpy() if the positions are right."
                 )
                 return
         seen.append((name, index))
@@ -235,9 +234,30 @@ def is_reordered(first: pd.Index, second: pd.Index) -> bool:
         return Counter(first) == Counter(second)
 
 
+def own_names(source: Source) -> list[str]:
+    """The columns of a table as its owner knows them: without those that were added to it."""
+    added: set[str] = set()
+    around: object = source
+    while isinstance(around, SourceAround):
+        added.update(around.added)
+        around = around.source
+    return [name for name in source.column_names if name not in added]
+
+
+def is_single_column(values: object) -> bool:
+    """Whether it is one column: a Series, an Arrow array; an array of NumPy has no names at all and is none."""
+    return not hasattr(values, "columns") and is_arrow(values) and (hasattr(values, "dtype") or hasattr(values, "type"))
+
+
 def is_lazy(table: object) -> bool:
     """Whether it is a frame of polars that holds no rows yet."""
     return hasattr(table, "collect") and hasattr(table, "lazy")
+
+
+def refuse_lazy(table: object) -> None:
+    """Refuse a frame that holds no rows yet."""
+    if is_lazy(table):
+        raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
 
 
 def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]:
@@ -254,6 +274,12 @@ def as_source(table: Any, *, header: bool = True) -> Source:
         from logloss.data.arrow import open_files
 
         return open_files(table, header=header)
+    refuse_lazy(table)
+    if is_single_column(table):
+        raise DataError(
+            f"a table must have columns with names; got one column ({type(table).__name__}). Pass the frame that it is "
+            "of, or arrays alone, without names of columns."
+        )
     if is_arrow(table):
         from logloss.data.arrow import open_table
 
@@ -266,9 +292,9 @@ def as_source(table: Any, *, header: bool = True) -> Source:
             return MemorySource({str(name): as_column(table[name], str(name)) for name in table.columns})
     if isinstance(table, Mapping):
         return mapping_source(table)
-    if is_lazy(table):
-        raise DataError("a lazy frame holds no rows yet. Pass frame.collect(), or the path of its files.")
+    shape = getattr(table, "shape", None)
+    got = f"{type(table).__name__}{f' of shape {tuple(shape)}' if isinstance(shape, tuple) else ''}"
     raise DataError(
-        f"cannot read a table from {type(table).__name__}. "
-        "Pass arrays, a data frame, an Arrow table or dataset, or the path of Parquet or CSV files."
+        f"a table must have columns with names; got {got}. Pass a data frame, a dict of arrays, an Arrow table or "
+        "dataset, or the path of Parquet or CSV files; or arrays alone, without names of columns."
     )

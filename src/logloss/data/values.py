@@ -1,9 +1,9 @@
-"""One canonical value for whatever stands in a key, names a class, or is compared: its exact value, not its type.
+"""The canonical value of keys, classes and operands of comparisons: the exact value, whatever its type.
 
 A whole number is an int: of int8 7, uint64 7, 7.0 and Decimal("7.00") each is 7, and 2^53 and 2^53 + 1 are two. A
 number with a fraction is the float that prints as it does (0.1 and Decimal("0.10") are one value), or, where no float
 does, a Decimal. float32 is widened: 0.1 in it is 0.10000000149011612, another value than 0.1. −0.0 is 0; NaN is
-nothing, None; infinity is a value. True is neither 1 nor "1", and text is text: "7" is no number.
+missing, None; infinity is a value. True is neither 1 nor "1", and text is text: "7" is no number.
 
 >>> from decimal import Decimal
 >>> [typed(value) for value in (7.0, Decimal("7.00"), Decimal("0.10"), -0.0, True, "7", float("nan"))]
@@ -44,7 +44,7 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def typed(value: object) -> Value:
-    """The canonical value of anything that a table holds."""
+    """The canonical value of any cell of a table."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -84,7 +84,7 @@ def _of_decimal(number: Decimal) -> Number | None:
 
 
 def number_in(text: str) -> Number | None:
-    """The number that a text writes, exactly; None if it is none. Underscores, which Python takes, are none."""
+    """The exact number that a text writes; None if it is no number. Underscores, which Python accepts, are refused."""
     try:
         number = Decimal("nan" if "_" in text else text.strip())
     except DecimalException:
@@ -96,8 +96,36 @@ def number_in(text: str) -> Number | None:
     return _of_decimal(number)
 
 
+# What is required of whole numbers that are used as numbers, and what to do with others.
+EXACT = "must hold whole numbers that a float holds exactly (each up to 2^53)"
+IF_INEXACT = "Subtract a constant, or divide by one; name an identifier as a category, or leave it out."
+
+
+def rounded_as_floats(values: Array) -> Array | None:
+    """Which whole numbers become others as floats; None if none does."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not len(values):
+        return None
+    if values.min() >= -EXACT_FLOATS and values.max() <= EXACT_FLOATS:
+        return None
+    # Beyond 2^53 a whole number is a float if its lowest bits, those beyond the 53 highest, are 0.
+    rounded = np.array([int(float(value)) != value for value in values.tolist()])
+    return rounded if rounded.any() else None
+
+
+def is_beyond_floats(value: object) -> bool:
+    """Whether a number, or text that writes one, is finite or not 0, and infinite or 0 as a float."""
+    if isinstance(value, bool):
+        return False
+    try:
+        number = Decimal(value if isinstance(value, int) else str(value).strip())
+    except DecimalException:
+        return False
+    nearest = float(number)
+    return number.is_finite() and (math.isinf(nearest) or (nearest == 0 and number != 0))
+
+
 def is_number(value: object) -> bool:
-    """Whether it is a number or bool, not text or nothing."""
+    """Whether it is a number or bool, neither text nor missing."""
     return isinstance(value, bool | int | float | Decimal | np.number | np.bool_)
 
 
@@ -111,7 +139,7 @@ def as_number(value: object) -> Number | None:
 
 
 def is_label(value: object, label: object) -> bool:
-    """Whether a value of the table is the class that was named, as a number or as text."""
+    """Whether a value of the table equals a class label, as a number or as text."""
     if typed(value) == typed(label) or str(value) == str(label):
         return True
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
@@ -127,8 +155,8 @@ def compared(values: Array, name: str, operand: Number) -> Array:
     if values.dtype.kind in "iub":
         values = values.view(np.uint8) if values.dtype == np.bool_ else values
         if isinstance(operand, int):
-            found: Array = compare(values, operand)
-            return found
+            holds: Array = compare(values, operand)
+            return holds
         if isinstance(operand, float) and math.isinf(operand):
             return nothing | compare(0.0, operand)
         if name in ("==", "!="):
@@ -152,7 +180,7 @@ def compared(values: Array, name: str, operand: Number) -> Array:
 
 
 def written_value(value: Value) -> Any:
-    """A canonical value as JSON knows it: what JSON has no number for, or not every reader, is {"number": its text}."""
+    """A canonical value in JSON; numbers that JSON, or some readers of it, cannot hold are {"number": text}."""
     is_long = isinstance(value, int) and value.bit_length() > BITS_OF_JSON
     is_odd = isinstance(value, Decimal) or (isinstance(value, float) and math.isinf(value))
     return {"number": str(value)} if is_odd or is_long else value

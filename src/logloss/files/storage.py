@@ -41,7 +41,7 @@ def replacing(path: StrPath) -> Iterator[Any]:
 
     A link stays, and what it leads to is replaced. What is no file (a device, a pipe, /dev/stdout) is written to.
     """
-    path = os.fspath(path)
+    path = path_text(path)
     stream = _stream_at(path)
     if stream is not None:
         with _told(path, is_kept=False), open(os.dup(stream) if isinstance(stream, int) else stream, "wb") as file:
@@ -49,6 +49,7 @@ def replacing(path: StrPath) -> Iterator[Any]:
         return
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
+    _refuse_folder(path, target, folder)
     with _temporary(folder) as (temporary, handle):
         with _told(path), os.fdopen(handle, "wb") as file:
             yield file
@@ -58,6 +59,22 @@ def replacing(path: StrPath) -> Iterator[Any]:
         os.chmod(temporary, _usual_mode(target))
         os.replace(temporary, target)
     _sync_folder(folder)
+
+
+def path_text(path: object) -> str:
+    """The path as text; anything that names no file is refused."""
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"a file must be named by its path, a text; got {type(path).__name__}.")
+    return os.fspath(path)
+
+
+def _refuse_folder(path: StrPath, target: str, folder: str) -> None:
+    """Raise an OSError where the target is a folder, or lies in none."""
+    name = printable(os.fspath(path), 120)
+    if os.path.isdir(target):
+        raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
 
 
 @contextlib.contextmanager
@@ -160,10 +177,7 @@ def check_writable(path: StrPath) -> None:
             return
         target = os.path.realpath(path)
         folder = os.path.dirname(target)
-        if os.path.isdir(target):
-            raise IsADirectoryError(f'cannot write "{name}": it is a folder. Name a file.')
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(f'cannot write "{name}": there is no folder "{printable(folder, 120)}".')
+        _refuse_folder(path, target, folder)
         if os.path.lexists(path) and not os.access(path, os.W_OK) and os.path.exists(path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if stream is not None:
@@ -185,7 +199,8 @@ def check_writable(path: StrPath) -> None:
 
 def read_whole(path: StrPath) -> bytes:
     """All bytes of a file, at most MOST_BYTES."""
-    name = printable(os.fspath(path), 120)
+    path = path_text(path)
+    name = printable(path, 120)
     if not os.path.exists(path):
         raise SourceNotFound(f'there is no file or folder "{name}".')
     if os.path.isdir(path):

@@ -32,6 +32,10 @@ def refuse_estimator(name: str, forecast: Any) -> None:
     """Refuse an estimator where probabilities are expected."""
     if hasattr(forecast, "predict_proba"):
         clause = f'"{printable(name)}"' if name else "`y_proba`"
+        if hasattr(forecast, "predictor"):
+            raise DataError(
+                f"{clause} is a model that `fit` returned. Measure it on rows: model.measure(table, y_true)."
+            )
         raise DataError(
             f"{clause} is an estimator ({type(forecast).__name__}). Pass `cv=5` and `X=` (or a table) to train it in "
             "folds and measure its out-of-fold probabilities, or pass its predictions of new rows."

@@ -199,7 +199,31 @@ def summarise(data: Any, requested: RowOptions, folds: Folds | None = None) -> S
         roles.negatives_kept,
     )
     parts = Parts.of(summary.pieces, requested.name)
-    return SummaryRecord(summary, question, parts, source.name or requested.name, source.notes, folds)
+    notes = (*source.notes, *_absent_groups(summary, only), *_swapped(summary))
+    return SummaryRecord(summary, question, parts, source.name or requested.name, notes, folds)
+
+
+def _absent_groups(summary: LossSummary, only: Sequence[GroupKey] | None) -> tuple[str, ...]:
+    """A note on the groups that were listed and occur in no row."""
+    if only is None or summary.groups is None:
+        return ()
+    # Text that writes a number may be listed as both: one of them occurs.
+    known = {tuple(map(str, key)) for key in summary.groups.names}
+    absent = dict.fromkeys(", ".join(map(value_text, key)) for key in only if tuple(map(str, key)) not in known)
+    columns = " and ".join(f'"{printable(name)}"' for name in summary.groups.columns)
+    return (
+        (f"no row has the group {listed(list(absent))} of {columns}; check its spelling (`groups`)",) if absent else ()
+    )
+
+
+def _swapped(summary: LossSummary) -> tuple[str, ...]:
+    """A note where labels are shares and forecasts are 0 or 1 in every row, as where the two are swapped."""
+    if not summary.is_soft or summary.n_infinite < summary.n_rows:
+        return ()
+    return (
+        "the loss of every row is infinite: labels are shares between 0 and 1, and forecasts are 0 or 1. They may be "
+        "swapped: `y_true` is the labels, `y_proba` the forecasts",
+    )
 
 
 def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]:

@@ -354,7 +354,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
     """Warn where the result is not certified, or where no finite coefficients are best."""
-    # stacklevel=4: the line that called `fit`, above `fit` and `fitted_model`.
+    # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
         named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
@@ -365,10 +365,10 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             f" The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass l2= (such as l2=1) "
             "for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     elif optimum.bound > problem.tolerance * problem.sum_weight:
-        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=4)
+        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
 
 
 def _why_not_certified(optimum: Optimum) -> str:

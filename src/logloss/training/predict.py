@@ -373,7 +373,7 @@ class ScoredSource(SourceAround):
 
     def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
         super().__init__(source)
-        self.predictor, self.missing, self.logit = predictor, missing, logit
+        self.predictor, self.missing, self.logit, self.added = predictor, missing, logit, (logit,)
         if predictor.has_offset and not predictor.offset:
             raise DataError(
                 "this model was trained with an offset that is no column of a table; pass `offset=`, one number for "

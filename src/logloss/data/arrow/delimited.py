@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ import pyarrow.csv as pacsv
 from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.rows import Place, Rows
+from logloss.data.values import is_beyond_floats
 from logloss.errors import DataError
 from logloss.text import counted, printable
 
@@ -34,7 +36,9 @@ N_BYTES_OF_TAIL = 1 << 12
 # Whole numbers beyond it are not all floats; identifiers are often longer.
 EXACT_FLOATS = float(1 << 53)
 # What holds such numbers exactly, the cheapest first; what none holds are floats.
-EXACT_TYPES = (pa.int64(), pa.uint64(), pa.decimal256(76, 0), pa.decimal256(76, 18))
+# Of decimals, those that have room for the digits of a number: pyarrow makes another number of one that is longer.
+EXACT_TYPES = {pa.int64(): 2e19, pa.uint64(): 2e19, pa.decimal256(76, 0): 1e76, pa.decimal256(76, 18): 1e58}
+MOST_DIGITS = 76
 # What pyarrow says of a row with too few or too many fields; its text is cut after 96 bytes.
 WRONG_LENGTH = re.compile(
     r".*?Row #(?P<number>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): (?P<text>.*)", re.DOTALL
@@ -329,14 +333,20 @@ def _parsed(texts: pa.Array) -> pa.Array:
         except pa.ArrowInvalid:
             return texts
         texts = bare
-    most = pc.max(pc.abs(numbers)).as_py()
+    least, most = pc.min_max(pc.abs(numbers)).as_py().values()
     if most is not None and most >= EXACT_FLOATS:
-        for stored in EXACT_TYPES:
+        for stored, bound in EXACT_TYPES.items():
             try:
-                return pc.cast(texts, stored)
+                if most < bound and pc.max(pc.binary_length(texts)).as_py() <= MOST_DIGITS:
+                    return pc.cast(texts, stored)
             except pa.ArrowInvalid:
                 continue
-    return numbers
+    if least is None or (least > 0 and math.isfinite(most)):
+        return numbers
+    # What is infinite or 0 as a float, and not so as written, stays text: the checks name its row.
+    shortest = pc.and_(pc.equal(numbers, 0.0), pc.greater(pc.binary_length(texts), len("1e-324") - 1))
+    suspects = texts.filter(pc.or_(shortest, pc.is_inf(numbers)))
+    return texts if any(map(is_beyond_floats, suspects.unique().to_pylist())) else numbers
 
 
 def _refuse_open_quote(last: pa.Scalar | None, tail: Callable[[], bytes], place: Place, n_rows: int) -> None:

@@ -55,6 +55,9 @@ def _feature(check: Check, name: str) -> Column:
             "the parts that matter, such as the year, the month, the day of the week, or the days since a date, "
             "and name those."
         )
+    if not check.roles.is_checked and name not in check.roles.categories:
+        check.check_text_range(name)
+        check.check_exact(name)
     is_code = column.categories is not None or column.values.dtype == np.bool_
     if name in check.roles.categories or (is_code and not column.has_exact_numbers):
         return column

@@ -56,7 +56,7 @@ def _stated(check: Check, of: Forecaster) -> Forecast:
         index = int(np.argmax(bad))
         partner = value_text(proba_of_zero[index])
         expected = f"and {check.roles.spoken(of.y_proba_of_zero)} must add up to 1 within 1e-6"
-        hint = f"Beside it stands {partner}: together {total[index]:.9g}. Nothing is renormalised."
+        hint = f"The other is {partner}, the sum {total[index]:.9g}. Probabilities are not renormalised."
         check.fail(of.y_proba, expected, bad, hint)
     return proba, proba_of_zero, None
 

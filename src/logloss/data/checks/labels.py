@@ -138,7 +138,7 @@ def _labels_text(values: Iterable[Value]) -> str:
 
 
 def _third_label(spoken: str, occurring: str) -> str:
-    """What is said of labels that are more than two classes."""
+    """The message for labels of more than two classes."""
     return (
         f"{spoken} must be 0 or 1, or two classes with `pos_label`; found {occurring}. "
         'A comparison such as y_true="stars >= 4" makes two classes of many.'

@@ -9,7 +9,7 @@ from typing import NoReturn
 import numpy as np
 
 from logloss.data.rows import Array, Column, Roles, Rows
-from logloss.data.values import Value
+from logloss.data.values import EXACT, IF_INEXACT, Value, is_beyond_floats, rounded_as_floats
 from logloss.errors import DataError
 from logloss.text import value_text
 
@@ -24,12 +24,12 @@ def valued(rows: Rows, roles: Roles) -> Rows:
 
 
 class Check:
-    """One run of rows, their roles, and what the rules have found out about them so far."""
+    """One run of rows, their roles, and the results of the checks so far."""
 
     def __init__(self, rows: Rows, roles: Roles, numbers: Array | None = None) -> None:
         # numbers: of each row in its run, where some rows were left out.
         self.rows, self.roles, self.numbers = rows, roles, numbers
-        # Forecasts that one look has found complete and in their domain.
+        # Forecasts that are known to be complete and in their domain.
         self.sound: set[str] = set()
         # Rows of the matrix of features that hold NaN or infinity.
         self._unsound: dict[str, Array] = {}
@@ -76,6 +76,7 @@ class Check:
             if bad.any():
                 hint = "It is text: make numbers of it first." if is_text else ""
                 self.fail(name, "must hold numbers", bad, hint)
+            self._check_range(name, column, parsed)
             return values_at(parsed, column.values)
         values = column.values
         if values.dtype == np.float32 or values.dtype == np.float64:
@@ -84,11 +85,42 @@ class Check:
             return np.ascontiguousarray(values, dtype=np.float64)
         raise DataError(f"{self.roles.spoken(name)} must hold numbers; it holds {values.dtype}.")
 
+    def _check_range(self, name: str, column: Column, parsed: Array) -> None:
+        """Refuse numbers, written as text or longer than 64 bits, that are finite, or not 0, and not so as floats."""
+        extreme = np.isinf(parsed) | (parsed == 0)
+        beyond = [bool(e) and is_beyond_floats(each) for e, each in zip(extreme, column.categories or (), strict=True)]
+        if any(beyond):
+            bad = values_at(np.array(beyond), column.values)
+            self.fail(name, "must hold numbers of at most 1.8e308, and none but 0 below 4.9e-324", bad)
+
+    def check_text_range(self, name: str) -> None:
+        """Refuse a column of text that writes numbers, some of which no float comes near."""
+        categories = self.rows.columns[name].categories or ()
+        if any(map(is_beyond_floats, categories)) and not any(map(is_no_number, categories)):
+            self._check_range(name, self.rows.columns[name], np.array([as_float(value) for value in categories]))
+
+    def check_exact(self, name: str) -> None:
+        """Refuse whole numbers that become others as floats: identifiers, and times in ever smaller units."""
+        column = self.rows.columns[name]
+        if column.categories is None:
+            rounded = rounded_as_floats(column.values)
+        else:
+            whole = [isinstance(each, int) and int(float(each)) != each for each in column.categories]
+            rounded = values_at(np.array(whole), column.values) if any(whole) else None
+        if rounded is not None:
+            self.fail(name, EXACT, rounded, IF_INEXACT)
+
     def present(self, name: str) -> Array:
-        """A column as float64, NaN where it is missing, whatever stands there."""
+        """A column as float64, NaN where the value is missing."""
         values = np.asarray(self.numeric(name), dtype=np.float64)
         missing = self.rows.columns[name].missing
         return values if missing is None else np.where(missing, np.nan, values)
+
+    def ordered(self, name: str) -> Column:
+        """A column by which rows are put in order: numbers as floats, exactly; text as it is."""
+        self.check_text_range(name)
+        self.check_exact(name)
+        return self.rows.columns[name].as_numbers()
 
     def unsound_rows(self, name: str) -> Array:
         """The numbers of the rows of a matrix that hold NaN or infinity, looked for once."""
