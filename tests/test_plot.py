@@ -225,6 +225,31 @@ def test_coefficients_are_drawn_as_odds_ratios(model):
     assert "1" in [label.get_text() for label in ax.get_xticklabels()]
 
 
+def test_levels_of_a_column_are_drawn_together_with_their_reference():
+    rng = np.random.default_rng(5)
+    columns = {
+        "one": rng.choice(["a", "b", "c"], 600),
+        "size": rng.normal(size=600),
+        "two": rng.choice(["x", "y"], 600),
+    }
+    odds = (columns["one"] == "b") - 2.0 * (columns["one"] == "c") + columns["size"] + 0.5 * (columns["two"] == "y")
+    columns["label"] = (rng.random(600) < 1 / (1 + np.exp(-odds))).astype(int)
+    model = logloss.fit(columns, "label")
+    drawing = logloss.drawing(model, "coefficients")
+    rows = list(drawing.table("coefficients"))
+    order = [row["name"].split()[0].strip(":") for row in rows]
+    assert sorted(order) == ["one", "one", "one", "size", "two", "two"]
+    assert [name for name, after in zip(order, [*order[1:], ""], strict=True) if name != after] == list(
+        dict.fromkeys(order)
+    )
+    references = [row for row in rows if row["is_reference"]]
+    assert [row["coefficient"] for row in references] == [0.0, 0.0]
+    assert sum("(reference)" in row[0] for row in drawing.numbers) == 2
+    ax = model.plot("coefficients")
+    hollow = [line for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() != style.BLUE]
+    assert [line.get_xydata().tolist() for line in hollow] == [[[1, rows.index(row)]] for row in references]
+
+
 def test_passes_are_drawn_with_their_bound(model):
     drawn = lines_of(model.plot("passes"))
     above = drawn["above the last log loss"]
@@ -465,10 +490,10 @@ def test_axes_that_are_given_keep_their_frame_and_colours(measured, model, compa
 
 
 def test_a_figure_of_its_own_looks_the_same_in_every_session(measured, tmp_path):
-    save(measured, tmp_path / "plain.png", "decomposition")
+    save(measured, tmp_path / "plain.png", "concentration")
     with pyplot.style.context("dark_background"):
-        save(measured, tmp_path / "dark.png", "decomposition")
-        measured.plot("decomposition").figure.savefig(tmp_path / "pyplot.png", dpi=300)
+        save(measured, tmp_path / "dark.png", "concentration")
+        measured.plot("concentration").figure.savefig(tmp_path / "pyplot.png", dpi=300, facecolor="auto")
         assert matplotlib.rcParams["axes.facecolor"] == "black"
     plain, dark, own = (pyplot.imread(tmp_path / f"{name}.png") for name in ("plain", "dark", "pyplot"))
     assert (plain == dark).all()
@@ -559,7 +584,14 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
 def test_a_reason_in_the_legend_leaves_room_for_the_axes():
     """What is wider than its figure makes the axes small where the figure is saved."""
     y, p = np.array([1, 0, 1, 0, 1] * 40), np.array([0.8, 0.3, 0.6, 0.4, 0.7] * 40)
-    ax = logloss.measure(y, p, cluster=np.arange(200) % 40).plot("reliability")
+    measured = logloss.measure(y, p, cluster=np.arange(200) % 40)
+    ax = measured.plot("reliability")
     ax.figure.canvas.draw()
     assert ax.get_tightbbox().width <= ax.figure.bbox.width
     assert ax.get_window_extent().width > 0.7 * ax.figure.bbox.width
+    figure, axes = pyplot.subplots(2, 3, figsize=(8, 5), layout="constrained")
+    for each in axes.flat:
+        measured.plot("reliability", ax=each)
+    figure.canvas.draw()
+    # They are as wide as high: half of a row of 250 pixels is left by the labels and the legend.
+    assert min(each.get_window_extent().width for each in axes.flat) > 80

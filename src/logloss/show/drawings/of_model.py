@@ -34,7 +34,7 @@ def coefficients(model: LogisticModel) -> Drawing:
             "the model has no coefficients" if not every else "the classes are separated: coefficients are infinite"
         )
         return not_drawn("coefficients", title, reason)
-    rows_drawn = _with_references(chosen)
+    rows_drawn = _with_references(model, chosen)
     table = SmallTable({key: [row[key] for row in rows_drawn] for key in ("name", "reference", *KEYS)})
     top = chosen[0]
     per = f"compared with {top['reference']}" if top["reference"] else "per unit"
@@ -56,7 +56,8 @@ def coefficients(model: LogisticModel) -> Drawing:
     rows = []
     for row in rows_drawn:
         low_high = "" if math.isnan(row["low"]) else f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}"
-        rows.append([row["name"], significant(row["coefficient"]), odds_ratio(row["coefficient"]), low_high])
+        name = f"{row['name']} (reference)" if row["is_reference"] else row["name"]
+        rows.append([name, significant(row["coefficient"]), odds_ratio(row["coefficient"]), low_high])
     figures = {"positive": model.positive}
     return Drawing("coefficients", title, sentence, {"coefficients": table}, figures, [head, *rows])
 
@@ -80,15 +81,17 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
     return rows
 
 
-def _with_references(chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_references(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The coefficients, the levels of a column together, its reference among them."""
     by_column: dict[str, list[dict[str, Any]]] = {}
     for row in chosen:
         by_column.setdefault(row["column"], []).append(row)
+    terms = {term.column: term for term in model.design.terms}
     rows = []
     for column, levels in by_column.items():
-        if levels[0]["reference"]:
-            name = printable(f"{column} = {levels[0]['reference']}", 40)
+        place = getattr(terms[column], "reference", None)
+        if place is not None and levels[0]["reference"]:
+            name = printable(terms[column].coefficient_names[place], 40)
             own = {"coefficient": 0.0, "low": math.nan, "high": math.nan, "is_reference": True}
             levels = sorted([*levels, {"name": name, "reference": "", **own}], key=lambda row: -row["coefficient"])
         rows += levels

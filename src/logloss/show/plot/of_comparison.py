@@ -71,7 +71,7 @@ def delta(ax: Axes, drawing: Drawing) -> None:
     _name_sides(ax, low, high, figures)
     ax.set_xlabel(cut(figures["order"], 40), parse_math=False)
     ax.set_ylabel("Δ log loss (nats per row)")
-    legend_below(ax, 2, ORDER)
+    legend_below(ax, ORDER)
 
 
 def _name_periods(ax: Axes, number: Array, periods: list[str]) -> None:

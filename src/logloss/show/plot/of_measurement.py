@@ -23,14 +23,15 @@ from logloss.show.plot.style import (
     from_zero,
     ink,
     legend_below,
+    letters_across,
     muted,
     name_rows,
     whiskers,
 )
 from logloss.text import fixed, significant
 
-# Letters of a line of the legend.
-LETTERS = 36
+# Letters that are as wide as a mark in the legend.
+MARK = 7
 # The strip below the curve in which the predictions lie, over the height of the curve.
 STRIP, GAP = 0.16, 0.03
 # The legend, in the order in which it is read.
@@ -74,8 +75,9 @@ def reliability(ax: Axes, drawing: Drawing) -> None:
     ax.set_xlabel("predicted probability")
     ax.set_ylabel("observed frequency")
     if figures["bands_reason"]:
-        ax.plot([], [], " ", label="\n".join(wrap(f"no bands: {figures['bands_reason']}", LETTERS)))
-    legend_below(ax, 1 if figures["bands_reason"] else 2, ORDER)
+        reason = wrap(f"no bands: {figures['bands_reason']}", max(letters_across(ax) - MARK, 12))
+        ax.plot([], [], " ", label="\n".join(reason))
+    legend_below(ax, ORDER)
 
 
 class Axis:

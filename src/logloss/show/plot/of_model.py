@@ -85,7 +85,7 @@ def passes(ax: Axes, drawing: Drawing) -> None:
     ax.set_yticks([], minor=True)
     ax.set_xlabel("pass over the rows")
     ax.set_ylabel("nats per row above the minimum")
-    legend_below(ax, 2, [ABOVE])
+    legend_below(ax, [ABOVE])
 
 
 def boundary(ax: Axes, drawing: Drawing) -> None:
@@ -108,7 +108,7 @@ def boundary(ax: Axes, drawing: Drawing) -> None:
         ax.plot(x, y, color=BLUE, linewidth=2.2 if is_half else 1.0, label=cut(drawing.title, 44))
     _name_lines(ax, drawing)
     if len(drawing.table("lines")):
-        legend_below(ax, 1)
+        legend_below(ax)
     ax.set_xlim(figures["x_low"], figures["x_high"])
     ax.set_ylim(figures["y_low"], figures["y_high"])
 

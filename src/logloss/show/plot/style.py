@@ -26,6 +26,8 @@ VARIABLES = {"muted": MUTED, "line": LINE, "blue": BLUE, "orange": ORANGE, "band
 SMALL, SMALLEST, NORMAL = "small", 7.0, 8.0
 # Letters of a name beside an axis.
 LETTERS = 30
+# Letters of two names in a legend, with their marks.
+LETTERS_OF_TWO = 44
 DOTTED: Any = {"linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
 SETTINGS: Any = {
     "font.family": ["sans-serif"],
@@ -59,6 +61,7 @@ SETTINGS: Any = {
     "hatch.linewidth": 0.5,
     "legend.fontsize": SMALLEST,
     "legend.frameon": False,
+    "savefig.facecolor": "auto",
     "svg.fonttype": "none",
     "svg.hashsalt": "logloss",
     "pdf.fonttype": 42,
@@ -128,7 +131,13 @@ def from_zero(ax: Axes, label: str) -> None:
     ax.set_xlabel(label, parse_math=False)
 
 
-def legend_below(ax: Axes, n_columns: int, order: Sequence[str] = ()) -> None:
+def letters_across(ax: Axes) -> int:
+    """About how many small letters are as wide as the axes: what is wider makes them narrow in a layout."""
+    points = 72 * ax.get_window_extent().width / ax.figure.dpi
+    return int(points / (0.55 * matplotlib.rcParams["font.size"] / 1.2))
+
+
+def legend_below(ax: Axes, order: Sequence[str] = ()) -> None:
     """The legend below the label of the x axis: inside, a curve of few rows can run anywhere; above is the title's."""
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     names = sorted(handles, key=lambda name: order.index(name) if name in order else len(order))
@@ -142,7 +151,7 @@ def legend_below(ax: Axes, n_columns: int, order: Sequence[str] = ()) -> None:
         loc="upper left",
         bbox_to_anchor=(0, 0),
         bbox_transform=place,
-        ncols=n_columns,
+        ncols=2 if letters_across(ax) > LETTERS_OF_TWO and not any("\n" in name for name in names) else 1,
         fontsize=SMALL,
         borderaxespad=0,
         borderpad=0.2,
