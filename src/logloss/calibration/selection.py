@@ -60,7 +60,7 @@ class CrossFit:
     has_equal_rows: bool
 
     def log_loss(self, method: str) -> float:
-        """Expected of new rows, in nats; infinite where the impossible happened, 0 of no rows."""
+        """Expected log loss of new rows, in nats; infinite where an observed class has probability 0, 0 of no rows."""
         # Of a handful of rows what folds lack can be more than all that is lost.
         return max(mean_cost(self.masses, self.costs[method]) - self.excess[method], 0.0)
 
@@ -102,7 +102,7 @@ class CrossFit:
 
 
 def mean_cost(masses: Array, cost: Array) -> float:
-    """The mean of what is paid at each bin; infinite where the impossible happened, 0 of no rows."""
+    """The mean of the losses at the bins; infinite where an observed class has probability 0, 0 of no rows."""
     held = masses > 0
     return dot(masses[held], cost[held]) / float(masses.sum()) if held.any() else 0.0
 

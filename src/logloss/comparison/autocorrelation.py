@@ -28,10 +28,10 @@ from logloss.text import count, counted, significant
 # Of fewer there would be a single cosine, and a variance with one degree of freedom.
 FEWEST_PERIODS = 12
 # Where autocorrelation leaves fewer, the mean is known from hardly more than one stretch of the series. Not 3: series
-# that leave few have the widest intervals, which hold; without them 92 % of the others do, of 50 periods with 0.5.
+# that leave few have the widest intervals, which hold; without them 92% of the others do, of 50 periods with 0.5.
 FEWEST_EFFECTIVE = 1.5
 # Below, a slow component hides in the noise: one that makes a fifth of the variance and lasts for 100 periods shows in
-# 28 % of series of 100 periods, in 65 % of 200, in all of 1,000.
+# 28% of series of 100 periods, in 65% of 200, in all of 1,000.
 ENOUGH_PERIODS = 100
 # The grid of the fitted line: how far it rises, and how fast it falls in units of B. Coarser than by a factor of three
 # would miss a rise, finer changes no coverage by a per cent.
@@ -40,12 +40,12 @@ WIDTHS = 2.0 ** np.arange(-3, 3)
 # Cosines that the line is fitted to, in units of B: enough to tell a rise from a level, and below any weekly season.
 REACH = 4
 # Twice the logarithm of the likelihood ratio from which a rise is believed, and the share of the line's value at 0 that
-# the cosines must miss: of independent periods 3 to 5 % come that far.
+# the cosines must miss: of independent periods 3 to 5% come that far.
 LEAST_RATIO, LARGEST_SHARE = 3.0, 0.8
 # Where they see less of it, the line is known from next to nothing: an autoregression of 0.98 over 200 periods comes
-# that far in 9 series of 10, and is held by 64 % of intervals; one of 0.9 in 2 of 10, and by 93 %.
+# that far in 9 series of 10, and is held by 64% of intervals; one of 0.9 in 2 of 10, and by 93%.
 LEAST_SHARE = 0.35
-# From this many times the standard error of rows on, and beyond the 99 % quantile of its null distribution, the
+# From this many times the standard error of rows on, and beyond the 99% quantile of its null distribution, the
 # interval of rows is not to be trusted.
 MUCH_WIDER, RARELY = 1.2, 0.01
 
@@ -80,7 +80,7 @@ def long_run(deltas: Array, weights: Array) -> LongRun:
     total = weights.sum()
     worth = float(total * total / dot(weights, weights))
     # By what the weights are worth, not by their number: with lognormal weights (σ 1.5) and 50 periods, ⌊0.4·T^(2/3)⌋
-    # of the number holds 90 %, this 94.
+    # of the number holds 90%, this 94.
     # 1,000^(2/3) is 99.99… as a float.
     n_cosines = math.floor(0.4 * worth ** (2 / 3) + 1e-9)
     unknown = SamplingError(math.nan, n_cosines)

@@ -108,7 +108,7 @@ def isolated(value: str, longest: int) -> str:
 
 
 def paragraph(clause: str, *, kind: str = "") -> str:
-    """A sentence or several, plain text of any length; kind: `lead`, `muted`."""
+    """A sentence or several, plain text of any length; kind: `opening`, `muted`."""
     return f"<p{_class(kind)}>{isolated(clause, len(clause))}</p>"
 
 

@@ -74,7 +74,7 @@ def _least_penalised(problem: Problem, factor: Factor) -> Array:
 
 
 def _depends_in_every_digit(problem: Problem, factor: Factor) -> bool:
-    """Whether what a singular Hessian cannot tell apart, the rows themselves cannot either.
+    """Whether columns that a singular Hessian does not distinguish are dependent in the rows themselves.
 
     A Hessian squares the sizes: columns that differ in the seventh digit are one to it, and a bound on what is left
     would leave out what a coefficient of 10⁷ on their difference can do. Cost: a walk, or two.
@@ -202,7 +202,7 @@ def evaluate(
     wants_hessian: bool = True,
 ) -> tuple[Evaluation, PassHistory]:
     """A pass over all rows: with the Hessian, or with that of the last pass and one pair more."""
-    # A sample's Hessian is as good for the first step and saves forming one of all rows; nothing is proved with it.
+    # A sample's Hessian is as good for the first step and avoids forming one of all rows; nothing is proved with it.
     of_sample = history.sample_factor if last is None else None
     is_fresh = (wants_hessian or last is None) and of_sample is None
     # Where columns depend on each other, single precision cannot tell which of them still do.
@@ -253,7 +253,7 @@ def factored(
     factor = problem.factor(sums, rank.basis)
     history = history.with_diagonal(factor)
     if factor.n_dependent and sums.point.is_single:
-        # What single precision cannot tell apart, double precision may.
+        # Columns that single precision does not distinguish, double precision may.
         sums = problem.curvature(sums.point.coefficients, is_careful=history.is_careful)
         factor = problem.factor(sums, rank.basis)
         history = history.with_diagonal(factor)

@@ -40,7 +40,7 @@ from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, collinear, errors_at
 
 # Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
-# Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4 %, of its standard error.
+# Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4%, of its standard error.
 NEAR = 1e-4
 
 

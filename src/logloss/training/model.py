@@ -338,7 +338,7 @@ class LogisticModel(Answer):
         if self.out_of_sample is not None:
             put(figures, "log_loss_out_of_sample_nats", self.out_of_sample.log_loss)
             possible = self.out_of_sample.log_loss_where_finite
-            put(figures, "log_loss_out_of_sample_where_finite_nats", possible, "every row is impossible")
+            put(figures, "log_loss_out_of_sample_where_finite_nats", possible, "every row has an infinite loss")
             figures["out_of_sample_kind"] = self.out_of_sample.kind
         put(figures, "log_likelihood_nats", self.log_likelihood)
         put(figures, "aic", self.aic, PENALISED)

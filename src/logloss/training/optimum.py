@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Passes without a penalty after which a fit that is not certified looks for separation.
 PATIENCE = 25
-# Rows of each level that a sample should have for a warm start to save passes, where passes are cheap.
+# Rows of each level that a sample should have for a warm start to need fewer passes, where passes are cheap.
 FEWEST_OF_LEVEL = 20
 # Numbers are cut off at so many scales from the centre, and so many passes made over them, to find where to begin.
 CUT_OFF, MOST_PASSES_CUT_OFF = 64.0, 8
@@ -103,7 +103,7 @@ def warm_start(problem: Problem, history: PassHistory, at: Array, sample: Block)
             problem, SamplePoint(at, sums, history), problem.penalty * (n_rows / problem.n_rows) + prior, blocks
         )
         at, history = point.coefficients, point.history
-    if problem.saves_hessians:
+    if problem.avoids_hessians:
         history = _with_sample_factor(problem, history, point.sums, sample)
     return at, history
 

@@ -87,7 +87,7 @@ class Problem:
         return self.n_rows * self.design.width**2 >= EXPENSIVE_PASS and not self.design.has_outliers
 
     @cached_property
-    def saves_hessians(self) -> bool:
+    def avoids_hessians(self) -> bool:
         """Whether a Hessian costs so much more than a gradient that one serves several passes."""
         return self.is_expensive and len(self.free) > FEW_COEFFICIENTS
 

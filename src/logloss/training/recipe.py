@@ -27,7 +27,7 @@ MOST_SEEN = 1_024
 MOST_COEFFICIENTS = 5_000
 
 
-# A warm start saves passes from so many rows on; its sample is a tenth of the rows within these limits.
+# A warm start needs fewer passes from so many rows on; its sample is a tenth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
 # Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.

@@ -374,7 +374,7 @@ def _sparsest(problem: Problem, direction: Direction) -> Direction:
     """A direction that divides the same rows and names as few columns as there need be: the one of least |d|₁.
 
     Of up to ALL_ROWS rows that are divided it is any combination across which all rows in the plane lie; of more, the
-    direction and what the columns cannot tell apart. Cost: three walks and a linear program.
+    direction and dependent columns. Cost: three walks and a linear program.
     """
     free, n_divided = problem.free, direction.n_divided
     if n_divided <= ALL_ROWS:

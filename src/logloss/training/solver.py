@@ -56,7 +56,7 @@ class SolverState:
 
     n_slow_passes: how many in a row were as slow as without an optimum. is_slow: whether the last one was too slow for
     an old Hessian. skips_full_step: whether the last line search found a better point than the full step. is_stopped:
-    whether no step leads on.
+    whether no step lowers the loss.
     """
 
     evaluation: Evaluation
@@ -191,7 +191,7 @@ def _shortest(problem: Problem, at: Array, history: PassHistory) -> tuple[Array,
 
 def _needs_hessian(problem: Problem, state: SolverState) -> bool:
     """Whether the next pass forms it: where it is cheap, was slow without, or is too old to prove anything."""
-    if not problem.saves_hessians or state.is_slow:
+    if not problem.avoids_hessians or state.is_slow:
         return True
     now = state.evaluation
     # Formed at the next point it would be good for all later ones.
@@ -212,7 +212,7 @@ def has_converged(problem: Problem, now: Evaluation) -> bool:
     if not now.bound <= problem.tolerance * problem.sum_weight:
         return False
     of_cheap = CONVERGED_DECREMENT * problem.sum_weight
-    return now.decrement <= (CONVERGED_DECREMENT_OF_EXPENSIVE if problem.saves_hessians else of_cheap)
+    return now.decrement <= (CONVERGED_DECREMENT_OF_EXPENSIVE if problem.avoids_hessians else of_cheap)
 
 
 @dataclass(frozen=True, slots=True)

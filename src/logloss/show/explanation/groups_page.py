@@ -74,7 +74,7 @@ def _opening(lesson: LessonOfGroups) -> list[str]:
         "it recalibration could remove."
     )
     return [
-        paragraph(text, kind="lead"),
+        paragraph(text, kind="opening"),
         paragraph(f"{capital(names.positive)} means {measured.positive}. {NEEDS}", kind="muted"),
     ]
 

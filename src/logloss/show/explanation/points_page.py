@@ -97,7 +97,7 @@ def _opening(lesson: LessonOfPoints) -> list[str]:
         f"{nats(loss)} per {names.noun}: the {term('log loss')}, also called binary cross-entropy. This page shows, "
         "one picture at a time, where the number comes from and which part of it could be reduced."
     )
-    return [paragraph(text, kind="lead"), paragraph(NEEDS, kind="muted")]
+    return [paragraph(text, kind="opening"), paragraph(NEEDS, kind="muted")]
 
 
 def _point_rows(lesson: LessonOfPoints, columns: dict[str, Array]) -> list[list[str]]:

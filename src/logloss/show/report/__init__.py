@@ -38,7 +38,7 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted"), page.headline(*headline(answer))]
     first, *others = room.sentences(answer)
-    body += [page.paragraph(first, kind="lead"), *map(page.paragraph, (*others, *cautions(answer)))]
+    body += [page.paragraph(first, kind="opening"), *map(page.paragraph, (*others, *cautions(answer)))]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
     body += [page.section(title, inside) for title, inside in room.sections(answer)]
     notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
