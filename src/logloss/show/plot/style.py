@@ -17,7 +17,7 @@ from logloss.text import cut
 MM = 1 / 25.4
 # One column of most journals.
 WIDTH_MM = 89
-# The colours of `page.css` in the light; pages put their variables in their place. They differ in hue, in lightness, and
+# The colours of `page.css` in the light; pages put their variables in their place. They differ in hue, lightness, and
 # where they meet by the kind of line.
 INK, MUTED, LINE = "#1b1d21", "#5a6068", "#d3d7dc"
 BLUE, ORANGE, BAND, PALE = "#0a68a6", "#c4500c", "#b9c7d4", "#dfe7ee"
