@@ -343,7 +343,7 @@ def test_the_waterfall_leads_from_the_old_loss_to_the_new():
 
 def test_an_infinite_move_is_said_and_not_drawn():
     d = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
-    assert logloss.drawing(d).sentence.startswith("Nothing is drawn: log loss 0.69315 → inf: up without limit")
+    assert logloss.drawing(d).sentence.startswith("Nothing is drawn: log loss 0.69315 → inf: +inf")
 
 
 def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
