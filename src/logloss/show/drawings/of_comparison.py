@@ -103,7 +103,7 @@ def e_value_text(log_e_value: float) -> str:
 
 
 def view(sequential: SmallTable) -> dict[str, float]:
-    """What the axis of a difference shows: the whole band once it has settled, and 0."""
+    """What the axis of a difference shows: the whole band after the first periods, and 0."""
     later = sequential[int(SETTLING * len(sequential)) :]
     ends = [value for name in ("low", "high", "delta_nats") for value in later[name] if math.isfinite(value)]
     low, high = min([*ends, 0.0]), max([*ends, 0.0])
