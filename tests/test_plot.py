@@ -150,7 +150,7 @@ def test_rare_events_are_drawn_in_log_odds():
     assert ax.get_xticks().tolist() == pytest.approx([math.log(p / (1 - p)) for p in map(float, names)])
 
 
-def test_the_parts_lead_from_the_base_rate_to_the_loss(measured):
+def test_the_parts_go_from_the_base_rate_to_the_loss(measured):
     rows = list(logloss.drawing(measured, "decomposition").table("levels"))
     assert [row["to_nats"] for row in rows[:-1]] == pytest.approx(
         [row["from_nats"] for row in rows[1:-1]] + [rows[3]["to_nats"]]
@@ -169,7 +169,7 @@ def test_an_infinite_loss_is_drawn_as_an_arrow():
     assert [line.get_marker() for line in ax.lines].count(">") == 2
 
 
-def test_who_pays_is_what_sorted_losses_say():
+def test_loss_concentration_is_that_of_sorted_losses():
     labels, proba = forecasts(1_000, seed=5)
     m = logloss.measure(labels, proba)
     costs = np.sort(logloss.surprisal(labels, proba))[::-1]
@@ -189,7 +189,7 @@ def test_who_pays_is_what_sorted_losses_say():
         ([1], [0.4], "there is one row"),
     ],
 )
-def test_where_nobody_can_be_said_to_pay_that_is_said(labels, proba, reason):
+def test_a_concentration_that_is_not_defined_is_refused_with_the_reason(labels, proba, reason):
     m = logloss.measure(labels, proba)
     assert logloss.drawing(m, "concentration").sentence == f"Not available: {reason}."
     message = f'^the picture "concentration" cannot be drawn: {reason}. Available: reliability, decomposition.$'
@@ -205,7 +205,7 @@ def test_groups_are_drawn_with_their_intervals(measured):
     assert all(row["contribution_nats_low"] < row["contribution_nats"] < row["contribution_nats_high"] for row in table)
 
 
-def test_of_many_groups_those_that_move_the_loss_are_drawn():
+def test_of_many_groups_those_of_largest_contribution_are_drawn():
     labels, proba = forecasts(9_000)
     m = logloss.measure(labels, proba, by=np.arange(9_000) % 900)
     drawing = logloss.drawing(m, "groups")
@@ -297,7 +297,7 @@ def test_a_map_of_rare_events_is_drawn_in_log_odds():
     assert [label.get_text() for label in c.plot("map").get_xticklabels()] == ["0.001", "0.01", "0.1"]
 
 
-def test_what_maps_save_is_drawn_with_one_standard_error(measured):
+def test_the_expected_reduction_is_drawn_with_one_standard_error(measured):
     c = logloss.calibrate(measured)
     rows = list(logloss.drawing(c, "reduction").table("candidates"))
     assert [row["expected_reduction_nats"] for row in rows] == pytest.approx(
@@ -316,7 +316,7 @@ def compared():
     return logloss.compare(labels, forecasters, order=order, by=by)
 
 
-def test_the_ranking_is_drawn_as_what_each_costs_more_than_the_best(compared):
+def test_the_ranking_is_drawn_as_the_difference_of_each_to_the_best(compared):
     rows = logloss.drawing(compared, "ranking").table("ranking")
     assert rows["forecast"] == list(compared.ranking["forecast"]) == ["right", "shy", "half"]
     ax = compared.plot("ranking")
@@ -327,7 +327,7 @@ def test_the_ranking_is_drawn_as_what_each_costs_more_than_the_best(compared):
     ]
 
 
-def test_the_lead_is_drawn_with_its_sequence(compared):
+def test_the_difference_is_drawn_with_its_sequence(compared):
     sequential = compared.pair.sequential
     drawing = logloss.drawing(compared, "delta")
     drawn = lines_of(compared.plot("delta"))
@@ -342,13 +342,13 @@ def test_the_lead_is_drawn_with_its_sequence(compared):
     assert all(low <= row["low"] <= row["high"] <= high for row in later)
 
 
-def test_the_lead_in_groups_is_drawn(compared):
+def test_the_difference_in_groups_is_drawn(compared):
     rows = logloss.drawing(compared, "groups").table("groups")
     own = {str(row["by"]): row["delta_nats"] for row in compared.pair.groups}
     assert dict(zip(rows["group"], rows["delta_nats"], strict=True)) == own
 
 
-def test_without_an_order_there_is_no_lead_to_draw():
+def test_without_an_order_there_is_no_sequence_to_draw():
     c = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.6, 0.5] * 20})
     assert kinds(c) == ["ranking"]
     message = r'^the picture "delta" cannot be drawn: it needs the order of the rows \(order=\). Available: ranking.$'
@@ -356,12 +356,12 @@ def test_without_an_order_there_is_no_lead_to_draw():
         c.plot("delta")
 
 
-def test_an_infinite_lead_is_an_arrow():
+def test_an_infinite_difference_is_an_arrow():
     ax = logloss.compare([1, 0] * 20, {"a": [0.5] * 40, "b": [0.0, 0.5] * 20}).plot("ranking")
     assert "→" in [text.get_text() for text in ax.texts]
 
 
-def test_the_waterfall_leads_from_the_old_loss_to_the_new():
+def test_the_waterfall_goes_from_the_old_loss_to_the_new():
     old, new = (logloss.measure(*forecasts(800, seed=seed, bend=bend)) for seed, bend in ((1, 1.0), (2, 1.6)))
     d = logloss.diff(old, new)
     rows = list(logloss.drawing(d).table("levels"))
@@ -375,7 +375,7 @@ def test_the_waterfall_leads_from_the_old_loss_to_the_new():
     assert ends[1] == pytest.approx((-d.discrimination.high, -d.discrimination.low))
 
 
-def test_an_infinite_move_is_said_and_not_drawn():
+def test_an_infinite_change_is_refused():
     d = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
     assert logloss.drawing(d).reason == "the change in log loss is infinite (rows with probability 0)"
     with pytest.raises(

@@ -67,7 +67,7 @@ def drawing(answer: Answer, kind: str | None = None) -> Drawing:
 
 
 def _room(answer: Answer) -> Any:
-    """The module that knows the pictures of such an answer."""
+    """The module with the pictures of such an answer."""
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
         names = "Measurement, LogisticModel, Calibration, Comparison, Difference, Plan"

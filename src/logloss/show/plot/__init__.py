@@ -76,9 +76,6 @@ def _drawn(answer: Answer, shown: Drawing, figure: Figure) -> Axes:
     with settings():
         ax = figure.add_subplot()
         ROOMS[answer.kind].DRAWN[shown.kind](ax, shown)
-        # Ticks are made when they are first asked for, with the settings of that moment.
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.get_ticklabels()
     return ax
 
 
