@@ -335,7 +335,7 @@ def test_it_says_and_saves_of_what_the_loss_is(tmp_path):
     assert again.summary == mine.summary
     assert again.to_dict() == figures
     assert (again.log_loss.low, again.log_loss.high) == (mine.log_loss.low, mine.log_loss.high)
-    with pytest.raises(DataError, match="out-of-fold probabilities do not merge"):
+    with pytest.raises(DataError, match="out-of-fold probabilities cannot be merged"):
         mine.merge(measure(1 - Y, 1 - X[:, 0] ** 0 / 2))
     found = compare(Y, {"a": PLAIN, "b": GaussianNB()}, X=X, cv=5)
     assert found.to_dict()["estimand"] == figures["estimand"]

@@ -558,7 +558,7 @@ def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
 
 @pytest.mark.parametrize(("arguments", "words"), [
     ({}, ["2 rows, 50.0% positive (y_true = 1); CIs assume independent rows\n", "0.6931 nats", "(1.0000 bits)"]),
-    ({"sample_weight": [2, 1.5]}, ["\nweights sum to 3.5 · CIs assume independent rows\n"]),
+    ({"sample_weight": [2, 1.5]}, ["\nweights sum to 3.50000 · CIs assume independent rows\n"]),
     ({"counts": [2000, 1]}, ["2,001 rows", "counts repeat rows"]),
 ])  # fmt: skip
 def test_the_header_says_what_was_measured(arguments, words):
