@@ -45,7 +45,7 @@ class CrossFit:
 
     costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the stack. excess: by how much maps
     fitted without a fold have a larger loss on all rows than the one fitted to all, which is what cross-fitted losses
-    are too high by (Burman). shares: of each method in the stack. n_parameters: what each map is made of. masses: of 0 and 1 that
+    are too high by (Burman). shares: of each method in the stack. n_parameters: of each map. masses: of 0 and 1 that
     judge. row: the mass of an independent observation. has_equal_rows: whether rows are independent, with one weight
     and a label of 0 or 1.
     """
