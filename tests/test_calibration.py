@@ -649,7 +649,7 @@ def test_negatives_kept_moves_the_log_odds_by_its_logarithm():
         assert c.negatives_kept == 0.1
     # The correction is part of the map: what the model says goes in.
     assert c.apply_logit(z) == pytest.approx(right.apply_logit(z + math.log(0.1)), abs=1e-9)
-    assert "log-odds shifted first: 0.1 of the negatives kept" in repr(c)
+    assert "log-odds shifted first, as training kept 0.1 of the negatives" in repr(c)
 
 
 def test_a_calibration_remembers_the_correction_of_its_measurement(tmp_path):

@@ -701,11 +701,11 @@ def test_measuring_ends_with_what_recalibrating_would_save_and_how(run, tmp_path
     _, out, _ = run("measure", path, "-y", "y", "-p", "p", "--negatives-kept", "0.9")
     *_, message, command = out.rstrip().splitlines()
     assert message.startswith("Recalibration is expected to reduce the log loss by 0.")
-    assert message.endswith("% of the loss:")
+    assert message.endswith("):")
     assert command == f"  logloss calibrate {path} -y y -p p --negatives-kept 0.9 -o calibration.json"
     code, shown, _ = run(*command.split()[1:-1], tmp_path / "c.json")
     assert code == 0
-    assert shown.startswith("Calibration  ")
+    assert shown.startswith("Calibration: ")
 
 
 def test_measuring_says_when_no_improvement_is_shown(run, tmp_path, csv):

@@ -97,8 +97,8 @@ def test_the_candidates_are_there_from_the_simplest_with_their_shares():
     assert c.candidates["method"] == tried
     assert [row["share"] for row in c.candidates] == [c.shares.get(method, 0.0) for method in tried]
     largest = max(c.shares, key=c.shares.get)
-    assert repr(c).startswith(f"Calibration  stack: {largest} ")
-    printed = {method: int(percent[:-2]) for method, percent in percents(c).items()}
+    assert repr(c).startswith(f"Calibration: stack: {largest} ")
+    printed = {method: int(percent[:-1]) for method, percent in percents(c).items()}
     assert sum(printed.values()) == 100
     assert all(abs(printed[method] - 100 * share) < 1 for method, share in c.shares.items())
     assert c.to_dict()[f"share_{largest}"] == c.shares[largest]
@@ -125,7 +125,7 @@ def test_of_one_row_or_cluster_nothing_is_promised(options):
     assert math.isnan(c.expected_reduction)
     reason = f"there is one {'cluster' if options else 'row'}, and no other to validate a map on"
     assert c.expected_reduction.reason == reason
-    assert advice(c, "") == f"Whether recalibrating would save anything cannot be said: {reason}."
+    assert advice(c, "") == f"The expected reduction by recalibration is not available: {reason}."
     assert not c.is_worthwhile
 
 

@@ -43,8 +43,9 @@ LENGTHS_WITH_WALLS = (
 # Of passes in a row that were as slow as in such a tail, one in so many searches along the step; and how many times the
 # gain that a full step is expected to bring another length must bring there.
 SLOW_PASSES_EACH, FAR_GAIN = 3, 4.0
-# Between the best of these and its neighbours so many are tried at a time.
-N_BETWEEN = 62
+# Between the best of these and its neighbours so many are tried at a time, and again if that has gained such a share of
+# what the search gained before.
+N_BETWEEN, WORTH_NARROWING = 62, 0.1
 # Newton's steps with so many times the largest diagonal seen so far added to the Hessian (Moré 1978); of a Hessian of
 # more rows than MOST_DAMPED every fourth, as each is a factorisation.
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
@@ -150,9 +151,12 @@ def _searched(
         lengths = np.unique(np.concatenate([np.linspace(low, high, N_BETWEEN), [best]]))
         nearer = best_point(problem, at + lengths[:, None] * step, problem.penalty)
         history = history.with_pass(problem, nearer.coefficients, nearer.total_loss)
-        if not nearer.objective < trial.objective - 4 * ROUNDING * abs(trial.objective) or not nearer.index:
+        gain, before_it = trial.objective - nearer.objective, before.objective - trial.objective
+        if not gain > 4 * ROUNDING * abs(trial.objective) or not nearer.index:
             break
         trial, best = nearer, lengths[nearer.index]
+        if gain < WORTH_NARROWING * before_it:
+            break
     return trial, history
 
 
