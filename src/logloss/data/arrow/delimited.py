@@ -20,6 +20,14 @@ import pyarrow.csv as pacsv
 
 from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
+from logloss.data.arrow.formats import (
+    N_BYTES_OF_MAGIC,
+    codec_of,
+    encoding_of,
+    not_utf8,
+    refuse_other,
+    refuse_other_text,
+)
 from logloss.data.rows import Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, printable
@@ -27,7 +35,7 @@ from logloss.text import counted, printable
 ADVICE = "The file is damaged or not CSV; fetch or write it again."
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 # By which ending Arrow knows how a file is packed.
-CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".br": "brotli"}
 # Read and parsed at once, and the longest row that can be read: 4 MB.
 CHUNK_BYTES = 1 << 22
 N_BYTES_OF_TAIL = 1 << 12
@@ -89,10 +97,12 @@ class Bytes:
 
 
 def unpacked(path: str) -> pa.NativeFile:
-    """The bytes of a file, unpacked where the end of its name says so."""
+    """The bytes of a file, unpacked where its first bytes or the end of its name say so."""
+    with file_at(path) as file:
+        codec = codec_of(file.read(N_BYTES_OF_MAGIC))
     # The name itself may not be UTF-8, which Arrow demands; these endings are.
-    ending = os.path.splitext(path)[1]
-    return pa.input_stream(file_at(path), compression=CODECS.get(ending))
+    ending = os.path.splitext(path)[1].lower()
+    return pa.input_stream(file_at(path), compression=codec or CODECS.get(ending))
 
 
 def tail_of(path: str) -> bytes:
@@ -191,12 +201,15 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     def texts() -> Iterator[str]:
         while line := stream.readline(CHUNK_BYTES):
             lines.append(line)
+            if len(lines) == 1:
+                _check_start(line, name)
             yield _decoded(line, name, is_first=len(lines) == 1)
 
     source = texts()
     first = next((text for text in source if text.strip("\r\n")), None)
     if first is None:
         raise DataError(f"cannot read {name}: the file is empty, it has no header and no rows. {ADVICE}")
+    refuse_other_text(first, name)
     n_blank = len(lines) - 1
     delimiter = _delimiter(first, is_tabbed=is_tabbed)
     try:
@@ -214,16 +227,19 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     return Layout(tuple(fields), delimiter, n_header_lines, bool(line)), b"".join(lines)
 
 
+def _check_start(line: bytes, name: str) -> None:
+    """Refuse bytes that are another format, or text in another encoding that UTF-8 would take for its own."""
+    refuse_other(line, name)
+    if b"\0" in line or encoding_of(line) != "latin1":
+        raise not_utf8(line, name, "it begins in another encoding")
+
+
 def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
     """A line as text, without the mark that some programs put before the first."""
     try:
         return line.decode("utf-8-sig" if is_first else "utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(_not_utf8(name, str(error))) from error
-
-
-def _not_utf8(name: str, reason: str) -> str:
-    return f"{name} must be text in UTF-8; {reason}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+        raise not_utf8(line, name, str(error)) from error
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
@@ -306,10 +322,10 @@ def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place
             f"every row must have {counted(int(wrong['expected']), 'field')}; {where} has {wrong['found']}: "
             f'"{printable(wrong["text"])}". A field that holds the delimiter must stand in quotes.'
         )
-    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
-    if not_utf8:
-        where = place.where(int(not_utf8[2]) - 1 - n_skipped)
-        return DataError(_not_utf8(place.name, f"{spoken(names[int(not_utf8[1])])} is not in {where}"))
+    wrong_text = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
+    if wrong_text:
+        where = place.where(int(wrong_text[2]) - 1 - n_skipped)
+        return not_utf8(b"", place.name, f"{spoken(names[int(wrong_text[1])])} is not in {where}")
     if "straddling" in reason:
         return DataError(
             f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."

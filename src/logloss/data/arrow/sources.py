@@ -48,8 +48,8 @@ class FileSource:
 
     is_rewalkable = True
 
-    def __init__(self, name: str, files: Sequence[File]) -> None:
-        self.name, self.files = name, tuple(files)
+    def __init__(self, name: str, files: Sequence[File], left_out: Sequence[str] = ()) -> None:
+        self.name, self.files, self.left_out = name, tuple(files), tuple(left_out)
         self._notes: tuple[str, ...] = ()
 
     @property
@@ -70,8 +70,8 @@ class FileSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differed between the files in the columns that `parts` was last asked for."""
-        return self._notes
+        """Files that were left out, and what differed between the others in the columns that `parts` was asked for."""
+        return self.left_out + self._notes
 
     def why_unused(self, column: str) -> str:
         """Why it is no feature by itself: some file holds neither numbers, bools nor text there, or it is an index."""
