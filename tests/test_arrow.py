@@ -1108,7 +1108,7 @@ def test_utf_16_is_refused_with_the_right_name(tmp_path, encoding, mark, named):
         ("https://example.org/a.csv", r"Download it first: curl -LO ADDRESS.*logloss measure -"),
         ("s3://bucket/a.parquet", r"Copy it first, or pass a dataset in Python: .*pyarrow\.dataset\.dataset"),
         ("hdfs://host/*.parquet", r"Copy it first, or pass a dataset"),
-        ("file:///tmp/a.csv", r"Name its path on this machine"),
+        ("file:///a.csv", r"Name its path on this machine"),
     ],
 )
 def test_addresses_are_told_the_way_out(address, words):
