@@ -107,6 +107,39 @@ def costs(measured):
     return [(row["predicted"], row["observed"], row["log_loss_nats"]) for row in measured.largest_losses]
 
 
+@pytest.fixture(scope="module")
+def dated(table, tmp_path_factory):
+    """The rows with days, moments, and moments in a time zone, of the unit of pandas and of that of Spark."""
+    path = str(tmp_path_factory.mktemp("dated") / "rows.parquet")
+    days = np.datetime64("2024-03-30") + np.arange(6_000) % 4
+    moments = days.astype("datetime64[ns]") + (np.arange(6_000) % 3 * 500_000_000).astype("timedelta64[ns]")
+    more = {"day": pa.array(days), "moment": pa.array(moments), "zoned": pa.array(moments, pa.timestamp("us", "UTC"))}
+    more["moment"] = more["moment"].cast(pa.timestamp("us"))
+    pq.write_table(pa.table({name: table[name] for name in table.column_names} | more), path)
+    return path
+
+
+@pytest.mark.parametrize("column", ["day", "moment", "zoned"])
+def test_dates_make_the_same_groups_clusters_and_periods(engine, dated, column):
+    frame = frame_of(engine, dated)
+    for option in ("by", "cluster"):
+        here, there = (
+            logloss.measure(rows, y_true="y", y_proba="p", **{option: column}).to_dict() for rows in (dated, frame)
+        )
+        assert without(there) == without(here)
+    assert len(logloss.measure(frame, y_true="y", y_proba="p", by=column).groups) == 4 * (3 if column != "day" else 1)
+    pair = {"y_true": "y", "y_proba": ["p", "half"], "order": column}
+    here, there = (logloss.compare(with_half(rows), **pair).to_dict() for rows in (pd.read_parquet(dated), frame))
+    assert without(there, {"largest_differences", "source"}) == without(here, {"largest_differences", "source"})
+
+
+def with_half(frame):
+    """The frame with a second forecast."""
+    if hasattr(frame, "withColumn"):
+        return frame.withColumn("half", frame["p"] * 0.5 + 0.25)
+    return frame.assign(half=frame["p"] * 0.5 + 0.25)
+
+
 def test_files_are_measured_to_the_same_bits(engine, folder):
     here, there = (logloss.measure(folder, **MEASURED, engine=each) for each in (None, engine))
     assert there.summary == here.summary

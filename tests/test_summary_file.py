@@ -173,11 +173,11 @@ def test_every_cut_and_flipped_bit_is_refused_or_harmless():
 
 
 def test_another_format_is_refused_by_name(monkeypatch):
-    for major, advice in ((4, "Install a newer one"), (2, "Measure the rows again")):
+    for major, advice in ((5, "Install a newer one"), (3, "Measure the rows again")):
         monkeypatch.setattr(summary_writing, "FORMAT_MAJOR", major)
         data = written(KINDS["hard"])
         monkeypatch.undo()
-        expected = rf"new\.logloss has format {major}\.2, written by logloss .*reads format 3\. {advice}"
+        expected = rf"new\.logloss has format {major}\.0, written by logloss .*reads format 4\. {advice}"
         with pytest.raises(DataError, match=expected):
             record_of_bytes(data, "new.logloss")
 
@@ -224,12 +224,29 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     assert os.listdir(tmp_path) == ["a.logloss"]
 
 
-def test_a_summary_keeps_the_line_of_its_costliest_row(tmp_path):
-    (tmp_path / "a.csv").write_text("y,p\n1,0.9\n\n0,0.8\n")
-    m = measure(tmp_path / "a.csv", y_true="y", y_proba="p")
-    m.save(tmp_path / "a.logloss")
-    (tmp_path / "a.csv").unlink()
-    assert "(line 4)" in repr(load(tmp_path / "a.logloss"))
+def test_a_summary_keeps_the_line_of_each_of_the_largest_losses(tmp_path):
+    """Of two files, merged and saved again: what was shown before is shown after the files are gone."""
+    for name, most in (("a", 90), ("b", 91)):
+        rows_of_it = "".join(f"{k % 2},{(k + 1) / most:.4f}\n\n" for k in range(40))
+        (tmp_path / f"{name}.csv").write_text(f"y,p\n{rows_of_it}")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    whole = measure(paths, y_true="y", y_proba="p")
+    shown = [row.where("") for row in whole.summary.largest_losses.rows]
+    first, second = (measure(path, y_true="y", y_proba="p") for path in paths)
+    first.save(tmp_path / "a.logloss")
+    whole.save(tmp_path / "whole.logloss")
+    for path in paths:
+        path.unlink()
+    assert len(shown) == 20
+    assert all(" (line " in row for row in shown)
+    assert [row.where("") for row in load(tmp_path / "whole.logloss").summary.largest_losses.rows] == shown
+    load(tmp_path / "a.logloss").merge(second).save(tmp_path / "merged.logloss")
+    lines = [row.place.line(row.row) for row in load(tmp_path / "merged.logloss").summary.largest_losses.rows]
+    # Of the file that was gone before its summary was saved, none is known.
+    assert {line is None for line in lines} == {True, False}
+    assert [row.place.line(row.row) for row in load(tmp_path / "a.logloss").summary.largest_losses.rows] == [
+        2 * row.row + 2 for row in first.summary.largest_losses.rows
+    ]
 
 
 def test_a_summary_of_many_rows_is_small():
@@ -424,11 +441,10 @@ def test_text_of_a_file_is_not_obeyed(tmp_path):
 
 
 def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
-    """Of format 3.0: never intervals that take rows as independent. Merged with one that has them, none is known."""
+    """Never intervals that take rows as independent. Merged with one that has them, none is known."""
     header, table = taken_apart("clusters of groups")
-    header["format"] = "3.0"
-    del header["folds"]
-    del header["groups"]["cluster_sums"], header["limits"]["most_pairs"], header["units"]["groups: cluster sums"]
+    header["groups"]["cluster_sums"] = None
+    del header["units"]["groups: cluster sums"]
     is_older = [not name.startswith("groups: cluster") for name in table["section"].to_pylist()]
     (tmp_path / "old.logloss").write_bytes(put_together(header, table.filter(pa.array(is_older))))
     older, newer = load(tmp_path / "old.logloss"), KINDS["clusters of groups"]

@@ -36,9 +36,13 @@ class Place:
     is_numbered: ClassVar[bool] = True
     name: str = ""
 
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        """The line of each of some rows in a text file, from 1; without those that have none."""
+        return {}
+
     def line(self, row: int) -> int | None:
-        """The line of a row in a text file, from 1; None where rows have no lines."""
-        return None
+        """The line of a row; None where rows have no lines."""
+        return self.lines([row]).get(row)
 
     def row_text(self, row: int) -> str:
         """`row 7`, `row 7 (line 9)`."""
@@ -96,8 +100,8 @@ class RememberedPlace(Place):
     row: int = -1
     known_line: int | None = None
 
-    def line(self, row: int) -> int | None:
-        return self.known_line if row == self.row else None
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        return {self.row: self.known_line} if self.known_line is not None and self.row in rows else {}
 
 
 @dataclass(frozen=True, slots=True)

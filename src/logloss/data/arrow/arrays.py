@@ -75,8 +75,7 @@ def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
         # Each distinct one is written once.
-        coded = values.dictionary_encode()
-        return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
+        return replace(_coded(values.dictionary_encode()), is_date=True)
     if kind == "text":
         return _coded(values.dictionary_encode())
     if kind == "":
@@ -204,7 +203,21 @@ def _words(dictionary: pa.Array) -> pa.Array:
         return pa.array([f"{left}{low}, {high}{right}" for low, high in pairs], pa.string())
     if isinstance(stored, pa.BaseExtensionType):
         return _words(dictionary.storage)
-    return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
+    return _dates(dictionary) if kind_of(stored) == "date" else dictionary
+
+
+def _dates(values: pa.Array) -> pa.Array:
+    """Dates and times as ISO text that sorts as they do: one text for each moment, whatever its unit and time zone.
+
+    Engines know moments in zones of their own, to the microsecond.
+    """
+    if not pa.types.is_timestamp(values.type):
+        return values.cast(pa.string())
+    # A moment in a zone is cast to its time in UTC.
+    text = values.cast(pa.timestamp(values.type.unit)).cast(pa.string())
+    text = pc.replace_substring_regex(text, r"\.0+$|(\.\d*[1-9])0*$", r"\1")
+    # Not "Z", which sorts after the point of a fraction.
+    return text if values.type.tz is None else pc.binary_join_element_wise(text, "+00:00", "")
 
 
 def _codes_of(values: pa.Array | pa.ChunkedArray) -> tuple[Array, Array | None, pa.Array]:

@@ -9,7 +9,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar, Protocol
@@ -122,13 +122,13 @@ class CsvPlace(Place):
     n_header_lines: int = 0
     delimiter: str = ","
 
-    def line(self, row: int) -> int | None:
-        """The line of a row, from 1; None if the file cannot be read again. Cost: reads the file up to there."""
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        """The lines of rows, from 1; none if the file cannot be read again. Cost: reads it once, up to the last."""
         try:
             with unpacked(self.path) as stream:
-                return line_of(stream, row, self.n_header_lines, self.delimiter.encode())
+                return lines_of(stream, rows, self.n_header_lines, self.delimiter.encode())
         except (OSError, pa.ArrowException):
-            return None
+            return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,27 +369,33 @@ def _refuse_open_quote(last: pa.Scalar | None, tail: Callable[[], bytes], place:
         )
 
 
-def line_of(stream: ByteStream, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
-    """The line, from 1, on which a row starts; None if there is no such row, or if lines end in CR alone."""
-    line, before, is_open = 0, row, False
+def lines_of(stream: ByteStream, rows: Iterable[int], n_header_lines: int, delimiter: bytes) -> dict[int, int]:
+    """The line, from 1, on which each of some rows starts; without those that are not there.
+
+    Where lines end in CR alone they are not counted.
+    """
+    wanted, found = sorted(set(rows), reverse=True), dict[int, int]()
+    line, row, is_open = 0, 0, False
     for chunk in _chunks(stream):
-        if chunk.count(b"\r") != chunk.count(b"\r\n"):
-            return None
+        if not wanted or chunk.count(b"\r") != chunk.count(b"\r\n"):
+            return found
         lines = chunk.split(b"\n")
         n_lines = len(lines) - (not lines[-1])
-        if line >= n_header_lines and not is_open and n_lines <= before and _is_plain(chunk):
-            line, before = line + n_lines, before - n_lines
+        if line >= n_header_lines and not is_open and row + n_lines <= wanted[-1] and _is_plain(chunk):
+            line, row = line + n_lines, row + n_lines
             continue
         for text in lines[:n_lines]:
             line += 1
             if line <= n_header_lines or (not is_open and text in (b"", b"\r")):
                 continue
             if not is_open:
-                if before == 0:
-                    return line
-                before -= 1
+                if row == wanted[-1]:
+                    found[wanted.pop()] = line
+                    if not wanted:
+                        return found
+                row += 1
             is_open = _ends_in_quotes(text, delimiter, is_open=is_open)
-    return None
+    return found
 
 
 def _chunks(stream: ByteStream) -> Iterator[bytes]:

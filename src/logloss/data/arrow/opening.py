@@ -18,7 +18,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.arrays import Partitions, array_of, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import LONGEST_PATH, FoundFile, find, is_pipe, refuse_mixture
 from logloss.data.arrow.formats import ARROW_STREAM, N_BYTES_OF_MAGIC, NAMES, codec_of, form_of
@@ -239,5 +239,5 @@ def _gathered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table
 
 
 def table_of_frame(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
-    """A partition, a frame in memory, as a table of some of its columns."""
-    return pa.RecordBatchReader.from_stream(frame[list(columns)]).read_all().select(list(columns))
+    """A partition, a frame in memory, as a table of some of its columns, each read as a column of any frame is."""
+    return pa.table({name: array_of(frame[name], name) for name in columns})
