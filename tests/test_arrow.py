@@ -303,8 +303,16 @@ def test_a_summary_among_rows_is_left_out_with_a_note(tmp_path, form):
         source = open_files(paths if isinstance(paths, list) else str(paths))
         assert walked(source) == FRAME
         assert source.notes[0].endswith(note)
+        assert source.name.split(" of ")[0] == "1 file"
     with pytest.raises(DataError, match=r"monday\.logloss must hold rows; it holds what was measured .*logloss show"):
         open_files(tmp_path / "monday.logloss")
+
+
+def test_rows_that_have_the_name_of_a_summary_elsewhere_are_read(tmp_path):
+    write_parquet(tmp_path / "rows" / "monday.logloss", FRAME)
+    (tmp_path / "summaries").mkdir()
+    logloss.measure([1, 0], [0.5, 0.5]).save(tmp_path / "summaries" / "monday.logloss")
+    assert walked(open_files([tmp_path / "summaries", tmp_path / "rows"])) == FRAME
 
 
 def test_a_file_without_a_known_name_is_known_by_its_bytes(tmp_path):
@@ -484,7 +492,7 @@ def test_names_with_dots_are_exact_and_nested_columns_are_refused(tmp_path):
         DataError, match=r'column "a" must hold numbers, bools, text or dates; it holds struct<b: double>'
     ):
         nested.parts(("a",))
-    with pytest.raises(DataError, match=r"cannot tell a, a.b of nested.parquet apart"):
+    with pytest.raises(DataError, match=r"a, a.b of nested.parquet have the same name"):
         walked(nested, "a.b")
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
     twice = open_files(write_parquet(tmp_path / "twice.parquet", table))

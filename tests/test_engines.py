@@ -431,20 +431,20 @@ def answer(number, n_rows=1):
 
 def test_a_run_that_is_lost_or_counted_twice_is_an_error():
     parts, empty = [], LossSum.empty()
-    assert travel.settled([answer(2), answer(0), answer(1)], empty, parts, 3) == LossSum(3)
-    assert travel.settled([], empty, parts, 0) == empty
+    assert travel.summary_of_answers([answer(2), answer(0), answer(1)], empty, parts, 3) == LossSum(3)
+    assert travel.summary_of_answers([], empty, parts, 0) == empty
     with pytest.raises(EngineError, match="run 1 of a pass was counted twice"):
-        travel.settled([answer(0), answer(1), answer(1)], empty, parts, 3)
+        travel.summary_of_answers([answer(0), answer(1), answer(1)], empty, parts, 3)
     with pytest.raises(EngineError, match="counted twice"):
-        travel.settled([travel.merged([answer(0), answer(1)]), answer(1)], empty, parts, 2)
+        travel.summary_of_answers([travel.merged([answer(0), answer(1)]), answer(1)], empty, parts, 2)
     with pytest.raises(EngineError, match=r"a pass has 3 runs of parts; answers came of \(\(0, 1\), \(2, 3\)\)"):
-        travel.settled([answer(0), answer(2)], empty, parts, 3)
+        travel.summary_of_answers([answer(0), answer(2)], empty, parts, 3)
 
 
 def test_of_several_errors_the_first_is_raised():
     failed = [travel.Answer(((k, k + 1),), 0, None, {}, DataError(f"in run {k}")) for k in (3, 1)]
     with pytest.raises(DataError, match="in run 1"):
-        travel.settled([*failed, answer(0)], LossSum.empty(), [], 4)
+        travel.summary_of_answers([*failed, answer(0)], LossSum.empty(), [], 4)
 
 
 def test_runs_of_a_fit_do_not_depend_on_the_workers(folder):

@@ -2,7 +2,7 @@
 
 Each row has a section, a key and what the section keeps: `counts` (whole numbers)
 or `digits` (exact sums as hexadecimal integers, in units of a power of two that the header names). Rows of scores also
-say between which scores they lie (`lower`, `upper`), so that any program that reads Parquet can draw a curve from them.
+hold between which scores they lie (`lower`, `upper`), so that any reader of Parquet can draw a curve from them.
 The header is JSON: format, library, question, settings and a SHA-256 of everything.
 """
 
@@ -122,7 +122,7 @@ class ClustersHeader(GroupedHeader):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its table. units: of each section of sums, as an exponent of 2."""
+    """The description of a table in its file. units: of each section of sums, as an exponent of 2."""
 
     format: str
     library: str

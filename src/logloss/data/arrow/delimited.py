@@ -43,7 +43,7 @@ N_BYTES_OF_TAIL = 1 << 12
 EXACT_FLOATS = float(1 << 53)
 # What holds such numbers exactly, the cheapest first; what none holds are floats.
 EXACT_TYPES = (pa.int64(), pa.uint64(), pa.decimal256(76, 0), pa.decimal256(76, 18))
-# What pyarrow says of a row with too few or too many fields; its text is cut after 96 bytes.
+# pyarrow's message on a row with too few or too many fields; its text is cut after 96 bytes.
 WRONG_LENGTH = re.compile(
     r".*?Row #(?P<number>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): (?P<text>.*)", re.DOTALL
 )
@@ -67,7 +67,7 @@ class ByteStream(Protocol):
 
 
 class Bytes:
-    """A stream of bytes, what was read of it to know it put back; it remembers how it ended."""
+    """A stream of bytes whose first ones, read to recognise it, are put back; it remembers its last bytes."""
 
     def __init__(self, stream: ByteStream, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
@@ -97,7 +97,7 @@ class Bytes:
 
 
 def unpacked(path: str) -> pa.NativeFile:
-    """The bytes of a file, unpacked where its first bytes or the end of its name say so."""
+    """The bytes of a file, unpacked where its first bytes or the end of its name show it."""
     with file_at(path) as file:
         codec = codec_of(file.read(N_BYTES_OF_MAGIC))
     # The name itself may not be UTF-8, which Arrow demands; these endings are.
@@ -164,7 +164,7 @@ class CsvPart:
 class CsvFile:
     """One text file, known by its header."""
 
-    # Text says neither how many rows there are nor which column was an index.
+    # Text holds neither the number of its rows nor which column was an index.
     n_rows: ClassVar[None] = None
     index_names: ClassVar[frozenset[str]] = frozenset()
     path: str
@@ -243,7 +243,7 @@ def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
-    """A tab where the name says so, else a comma, unless the first line has none but semicolons or tabs."""
+    """A tab where the name ends so, else a comma, unless the first line has none but semicolons or tabs."""
     if is_tabbed:
         return "\t"
     if "," in first_line or not ("\t" in first_line or ";" in first_line):
@@ -264,7 +264,7 @@ def read_rows(
 ) -> Iterator[Rows]:
     """The rows of a stream after so many lines of header. Each must have as many fields as the header.
 
-    tail: what tells the last bytes of the stream, asked once it was read.
+    tail: returns the last bytes of the stream; called once it was read.
     """
     stored = [name for name in columns if name not in dict(partitions)]
     row, last = 0, None
@@ -306,13 +306,13 @@ def _batches(
         ),
     )
     if isinstance(stream, Bytes):
-        # To take it down is to wait for the thread that reads ahead, and a pipe may have nothing more to say.
+        # To take it down is to wait for the thread that reads ahead, and a pipe may send nothing more.
         stream.reader = reader
     yield from reader
 
 
 def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
-    """The error with the row, or with what to do, where pyarrow's words do not say."""
+    """The error with the row, or with what to do, where pyarrow's words lack them."""
     reason = str(error.__cause__)
     # Read from its words: a handler of invalid rows would run in a thread of Arrow, which must not enter Python.
     wrong = WRONG_LENGTH.match(reason)

@@ -30,16 +30,12 @@ MOST_FOLDERS_ABOVE = 8
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file: its path, how people recognise it, what its folders say, and its format (a key of NAMES).
-
-    is_alone: whether it is the one file that was named; others may be left out where they hold no rows.
-    """
+    """A file: its path, the name that messages show, columns of its folders, and its format (a key of NAMES)."""
 
     path: str
     name: str
     partitions: Partitions
     form: str
-    is_alone: bool = False
 
 
 def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, list[FoundFile]]:
@@ -47,7 +43,7 @@ def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tu
     wanted = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     files = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]
     if not (len(wanted) == 1 and os.path.isfile(wanted[0])):
-        # One file that is named is what its name says; several are taken for a table.
+        # One file that is named is read as it is; several are taken for a table.
         _refuse_lakes_above(files)
     _refuse_twice(files)
     if len(wanted) > 1:
@@ -66,7 +62,7 @@ def _of_path(path: str, *, is_alone: bool) -> list[FoundFile]:
     if os.path.exists(path):
         _refuse_pipe(path)
         name = os.path.basename(path) if is_alone else Path(path).as_posix()
-        return [FoundFile(path, printable(name, LONGEST_PATH), (), _form(path) or "csv", is_alone)]
+        return [FoundFile(path, printable(name, LONGEST_PATH), (), _form(path) or "csv")]
     _refuse_address(path)
     if not glob.has_magic(path):
         raise SourceNotFound(f"there is no file or folder {_quoted(path)}.")
@@ -131,7 +127,7 @@ def _below(path: str, top: str, form: str) -> FoundFile:
 
 
 def _form(path: str) -> str:
-    """The format by the name, else by the first bytes; "" where neither says it: text, or what is not read."""
+    """The format by the name, else by the first bytes; "" where neither shows it: text, or what is not read."""
     suffixes = _suffixes(path)
     if suffixes and suffixes[-1] in PARQUET:
         # What is packed once more is opened as text is, and refused there.
@@ -143,13 +139,13 @@ def _form(path: str) -> str:
 
 
 def _suffixes(path: str) -> list[str]:
-    """The parts of a name after its dots, in small letters, without the one that says how it is packed."""
+    """The parts of a name after its dots, in small letters, without that of the packing."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     return suffixes[:-1] if suffixes and suffixes[-1] in PACKED else suffixes
 
 
 def is_tabbed(path: str) -> bool:
-    """Whether the name says that tabs stand between the fields."""
+    """Whether the name is that of text with tabs between the fields."""
     return _suffixes(path)[-1:] in ([".tsv"], [".tab"])
 
 
@@ -224,7 +220,7 @@ def _refuse_lakes_above(files: Iterable[FoundFile]) -> None:
 
 
 def _refuse_lake(folder: str) -> None:
-    """Refuse the folder of a table whose log, not the list of its files, says which rows are valid."""
+    """Refuse the folder of a table whose log, not the list of its files, lists the valid rows."""
     if os.path.isdir(os.path.join(folder, "_delta_log")):
         kind, way = "Delta", f"deltalake.DeltaTable({_quoted(folder)}).to_pyarrow_dataset()"
     elif glob.glob(os.path.join(glob.escape(folder), "metadata", "*.metadata.json")):
@@ -243,7 +239,7 @@ def _refuse_lake(folder: str) -> None:
 def is_found_by(path: str, word: str, *, is_summary: bool = False) -> bool:
     """Whether a file, old or new, is among those that a folder or a pattern means.
 
-    is_summary: its content says that it holds no rows, and it is left out, unless its name is that of a text file.
+    is_summary: it is known by its content to hold no rows, and left out, unless its name is that of a text file.
     """
     if is_summary and not set(_suffixes(path)[-1:]) & DELIMITED:
         return False

@@ -72,7 +72,7 @@ def codec_of(start: bytes) -> str | None:
 
 
 def refuse_other(start: bytes, name: str) -> None:
-    """Refuse what begins like a format that is not read, and say what makes rows of it."""
+    """Refuse what begins like a format that is not read, with what makes rows of it."""
     found = next(((what, way) for magic, what, way in OTHERS if start.startswith(magic)), None)
     form, codec = form_of(start), codec_of(start)
     if start[8:12] == b"DUCK":

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -57,15 +58,16 @@ def open_files(
     # Threads wait for the file system together; results, and the first error, come in the order of the files.
     with ThreadPoolExecutor(N_AT_ONCE) as pool:
         opened = list(pool.map(partial(_opened, header=header), wanted))
-    summaries = [file.name for file in opened if isinstance(file, ParquetFile) and file.is_summary]
-    rows = [(each, file) for each, file in zip(wanted, opened, strict=True) if file.name not in summaries]
+    are_rows = [not (isinstance(file, ParquetFile) and file.is_summary) for file in opened]
+    summaries = [file.name for file, has_rows in zip(wanted, are_rows, strict=True) if not has_rows]
+    rows = list(compress(opened, are_rows))
     if not rows:
         raise DataError(f"{name} must hold rows; it holds what was measured of rows. See it with: logloss show SUMMARY")
-    refuse_mixture(each for each, _ in rows)
-    left_out = (
-        [f"{listed(summaries, 3)} left out: no rows, but a summary that logloss has written"] if summaries else []
-    )
-    return FileSource(name, [file for _, file in rows], left_out)
+    refuse_mixture(compress(wanted, are_rows))
+    if not summaries:
+        return FileSource(name, rows)
+    note = f"{listed(summaries, 3)} left out: no rows, but a summary that logloss has written"
+    return FileSource(name.replace(counted(len(wanted), "file"), counted(len(rows), "file"), 1), rows, [note])
 
 
 def _read_from(number: int) -> io.BufferedReader:
@@ -111,7 +113,7 @@ def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSo
         if not hasattr(table, "__arrow_c_stream__"):
             return TableSource(pa.Table.from_batches([pa.record_batch(table)]))
         reader = pa.RecordBatchReader.from_stream(table)
-        # A frame or a relation knows its shape and can be asked again; a bare stream does neither. The type is asked,
+        # A frame or a relation has a shape and can be read again; a bare stream neither. The type is looked at,
         # as a relation would run its query to answer.
         if any(hasattr(type(table), name) for name in ("shape", "__len__", "num_rows")):
             return TableSource(reader.read_all())
@@ -119,7 +121,7 @@ def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSo
 
 
 def open_stream(stream: ByteStream, *, header: bool = True, name: str = "standard input") -> StreamSource:
-    """The source of a binary file that can be read once, in the format that its first bytes say; else it is CSV.
+    """The source of a binary file that can be read once, in the format that its first bytes show; else it is CSV.
 
     Cost: CSV and streams of Arrow are read as they come; formats whose table of contents is at their end are written to
     a temporary file first.
@@ -192,7 +194,7 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
     try:
         fragments = list(dataset.get_fragments())
     except ValueError:
-        # Filtered: a fragment would not know which of its rows are left.
+        # Filtered: a fragment does not hold which of its rows are left.
         return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
     paths = [path for path in (getattr(each, "path", None) for each in fragments) if path]
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
@@ -204,7 +206,7 @@ def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> F
     keys = ds.get_partition_keys(fragment.partition_expression)
     partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
     path = getattr(fragment, "path", None)
-    # A Delta log also says what the least and greatest values are; where they are equal, it looks like a folder.
+    # A Delta log also holds the least and greatest values; where they are equal, it looks like a folder.
     partitions = tuple(pair for pair in partitions if pair[0] not in fragment.physical_schema.names)
     if path is None or root is None:
         return FragmentFile("", partitions, dataset.schema, fragment)

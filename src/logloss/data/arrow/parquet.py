@@ -49,7 +49,7 @@ class ParquetPart:
     is_shared: bool = True
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, BLOCK_ROWS at a time; as many as the file says, or an error."""
+        """Its rows, BLOCK_ROWS at a time; as many as its footer counts, or an error."""
         yield from guarded(self._read(), self.place.name, ADVICE)
 
     def _read(self) -> Iterator[Rows]:
@@ -59,7 +59,7 @@ class ParquetPart:
         for batch in self._batches(stored):
             if len(batch.schema.names) != len(stored):
                 # "a.b" names both a column and a field of the column a.
-                raise DataError(f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one.")
+                raise DataError(f"{', '.join(batch.schema.names)} of {self.place.name} have the same name. Rename one.")
             yield from rows_of(batch, self.columns, self.partitions, row, self.place, kept)
             row += batch.num_rows
         if row != self.first_row + self.n_rows:
@@ -171,6 +171,6 @@ def _opened(path: str, texts: Sequence[str], *, is_shared: bool) -> Iterator[pq.
 # Each part opens its file anew; the footer of 1,000 columns and 50 row groups takes 45 ms to read.
 @lru_cache(maxsize=4)
 def _footer(path: str, size: int, changed: int) -> pq.FileMetaData:
-    """What the end of a file says of it, as long as it has this size and was last changed then."""
+    """The footer of a file, as long as it has this size and was last changed then."""
     with file_at(path) as file:
         return pq.read_metadata(file)

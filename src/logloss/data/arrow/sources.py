@@ -70,7 +70,7 @@ class FileSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Files that were left out, and what differed between the others in the columns that `parts` was asked for."""
+        """Files that were left out, and what differed between the others in the columns that were last read."""
         return self.left_out + self._notes
 
     def why_unused(self, column: str) -> str:
@@ -84,7 +84,7 @@ class FileSource:
         return "nothing in any row" if all(kind == "nothing" for kind, _ in kinds) else ""
 
     def kind_of(self, column: str) -> str:
-        """`text` where every file's type says so; "" where some file has no types."""
+        """`text` where it is text by its type in every file; "" where some file has no types."""
         types = [file.type_of(column) if column in file.column_names else None for file in self.files]
         return "text" if all(each is not None and kind_of(each) == "text" for each in types) else ""
 
@@ -207,7 +207,7 @@ class TableSource:
 
 
 class PandasSource:
-    """A pandas frame, whose columns, and levels of its index that have names, become Arrow arrays when asked for."""
+    """A pandas frame; its columns, and levels of its index that have names, become Arrow arrays when they are used."""
 
     name = ""
     is_rewalkable = True
