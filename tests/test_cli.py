@@ -573,6 +573,15 @@ def test_a_summary_goes_through_a_descriptor(csv, tmp_path):
     assert b"PAR14 rows of preds.csv" in written
 
 
+def test_kept_columns_stand_beside_rows(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("y,p,q,id,home team\n1,0.8,0.7,007,NYK\n0,0.6,0.5,008,LAL\n")
+    code, out, _ = run("measure", path, "-y", "y", "-p", "p", "--keep", "id,home team")
+    assert (code, "1 (line 3), id = 008, home team = LAL" in out) == (0, True)
+    code, out, _ = run("compare", path, "-y", "y", "-p", "p", "-p", "q", "--keep", "id", "--json")
+    assert [row["kept_id"] for row in json.loads(out)["largest_differences"]] == ["008", "007"]
+
+
 def test_many_tiny_summaries_merge(run, tmp_path):
     """One for each request; their names are many, and the tree of merges is low."""
     paths = []

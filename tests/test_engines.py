@@ -133,6 +133,15 @@ def test_dates_make_the_same_groups_clusters_and_periods(engine, dated, column):
     assert without(there, {"largest_differences", "source"}) == without(here, {"largest_differences", "source"})
 
 
+def test_kept_columns_come_from_the_rows_of_an_engine(engine, dated):
+    here, there = (
+        logloss.measure(rows, y_true="y", y_proba="p", keep=["c", "day"]).largest_losses.to_dict()
+        for rows in (dated, frame_of(engine, dated))
+    )
+    assert there["kept_c"] == here["kept_c"]
+    assert there["kept_day"] == here["kept_day"]
+
+
 def with_half(frame):
     """The frame with a second forecast."""
     if hasattr(frame, "withColumn"):

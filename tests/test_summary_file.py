@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sys
@@ -459,6 +460,38 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     assert load(tmp_path / "merged.logloss").summary == m.summary
     moved = logloss.diff(older, measure(*rows(900, 6)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))
     assert moved.within.reason == "no sums by cluster in the file: measure again"
+
+
+def test_kept_columns_stand_beside_the_largest_losses(tmp_path):
+    """Numbers, text that looks like numbers, dates, nothing: in the text and the table, of a file, merged and loaded."""
+    days = [datetime.date(2024, 1, 1 + k) if k else None for k in range(4)]
+    table = {"y": [1, 0, 1, 0], "p": [0.8, 0.4, 0.6, 0.1], "id": ["07", "08", "x,y", None], "n": [1.5, None, 3.0, 4.0]}
+    frame = pd.DataFrame(table | {"day": days})
+    m = measure(frame, y_true="y", y_proba="p", keep=["id", "n", "day", "p"])
+    first = m.summary.largest_losses.rows[0]
+    assert first.where("") == "row 1, id = 08, n = nothing, day = 2024-01-02, p = 0.4"
+    kept = {"kept_id": ["08", "x,y", "07", None], "kept_n": [None, 3.0, 1.5, 4.0]}
+    kept["kept_day"] = ["2024-01-02", "2024-01-03", None, "2024-01-04"]
+    assert {name: m.largest_losses.to_dict()[name] for name in kept} == kept
+    bare = measure(frame, y_true="y", y_proba="p")
+    assert (m.n_rows, m.summary) == (4, bare.summary)
+    assert bare.record.parts.hashes.tolist() == m.record.parts.hashes.tolist()
+    m.save(tmp_path / "a.logloss")
+    other = measure(frame.assign(p=[0.7, 0.3, 0.5, 0.2]), y_true="y", y_proba="p", keep="id")
+    both = load(tmp_path / "a.logloss").merge(other)
+    both.save(tmp_path / "b.logloss")
+    for merged in (both, load(tmp_path / "b.logloss")):
+        assert merged.largest_losses.to_dict()["kept_id"] == ["x,y", "08", "x,y", "07", "08", None, "07", None]
+        assert merged.largest_losses.to_dict()["kept_n"][:4] == [None, None, 3.0, None]
+    pair = logloss.compare(frame.assign(q=0.5), y_true="y", y_proba=["p", "q"], keep="id").pair
+    assert pair.largest_differences.to_dict()["kept_id"] == [None, "07", "08", "x,y"]
+
+
+def test_what_cannot_be_kept_is_refused():
+    with pytest.raises(DataError, match=r"`keep` names columns of a table; these are arrays\. Pass a table"):
+        measure([1, 0], [0.5, 0.5], keep="id")
+    with pytest.raises(DataError, match=r'no column "idd"\. The table has: y, p, id\. Did you mean "id"'):
+        measure({"y": [1], "p": [0.5], "id": [7]}, y_true="y", y_proba="p", keep="idd")
 
 
 def test_infinity_is_a_group_like_others(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.inputs import typed
+from logloss.cli.inputs import split, typed
 from logloss.cli.options import everywhere, fails_if, keywords, one_or_two, rows, saves_summary, seen
 from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_rows, given_outputs
 
@@ -18,7 +18,7 @@ from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_row
 @click.option("--model", metavar="MODEL", help="A model that `fit -o` has written, instead of -p.")
 @rows("sample_weight", "counts", "pos_label", "by")
 @click.option("--group", multiple=True, metavar="V", help="A group of --by to keep apart (repeatable); others are one.")
-@rows("cluster", "negatives_kept", "missing", "no_header")
+@rows("cluster", "keep", "negatives_kept", "missing", "no_header")
 @click.option(
     "--name", default="", metavar="TEXT", help="What the rows are called; equal samples merge only under names."
 )
@@ -56,6 +56,7 @@ def measure(
     if group:
         requested["groups"] = [key for value in group for key in typed(value)]
     table = outputs.opened(files, no_header=words["no_header"], summary=outputs.output)
+    requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         if model is not None:
             from logloss.files.load import load_as

@@ -51,6 +51,9 @@ OPTIONS: dict[str, Function] = {
         "dependent (if left out): they may depend on each other in any way; independent: they do not, given the "
         "forecasts: a narrower sequence; changing: forecasts change within a period: no sequence is valid.",
     ),
+    "keep": click.option(
+        "--keep", metavar="A,B", help="Columns that stand beside the number of a row where rows are listed."
+    ),
     "negatives_kept": click.option(
         "--negatives-kept", type=float, metavar="R", help="Share of negatives that training kept, in (0, 1]."
     ),

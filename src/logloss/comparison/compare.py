@@ -46,6 +46,7 @@ def compare(
     features: Any = None,
     exclude: str | Sequence[str] = (),
     leave_two_out: bool = True,
+    keep: str | Sequence[str] = (),
     missing: str = "error",
     header: bool = True,
     name: str = "",
@@ -89,6 +90,7 @@ def compare(
     {features}
     {exclude}
     {leave_two_out}
+    {keep}
     missing : {"error", "drop"}
         What to do with rows in which something is missing, for whichever forecast: they are left out for all alike.
     {header}
@@ -169,6 +171,7 @@ def compare(
         features=features,
         exclude=exclude,
         leave_two_out=leave_two_out,
+        keep=keep,
         missing=missing,
         header=header,
         name=name,

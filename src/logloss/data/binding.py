@@ -50,16 +50,22 @@ def bind(
     warn_of_order(_beside_each_other(data, requested) | {"`X`": features})
     n_rows = len(data) if requested.y_true is None and hasattr(data, "__len__") else None
     keys = {"by": _keys(requested.by, "by", n_rows), "cluster": _keys(requested.cluster, "cluster", n_rows)}
+    keep = (requested.keep,) if isinstance(requested.keep, str) else tuple(requested.keep)
     if requested.y_true is None:
+        if keep:
+            raise DataError(
+                "`keep` names columns of a table; these are arrays. Pass a table, and `y_true` by its name."
+            )
         source, roles = _bind_arrays(data, requested, features, keys)
     else:
         table = as_source(data, header=requested.header)
-        source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=also)
+        source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=(*also, *keep))
     roles = replace(
         roles,
         categories=_categories(categories, roles.features),
         by=tuple(keys["by"]),
         cluster=tuple(keys["cluster"]),
+        keep=keep,
         pos_label=requested.pos_label,
         missing=requested.missing,
         negatives_kept=requested.negatives_kept,

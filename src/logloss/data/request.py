@@ -71,6 +71,8 @@ class RowOptions:
         With `cv`, whether models without every two folds are trained, too, up to 10 folds: k(k − 1)/2 more fits, from
         which the interval knows how the loss varies with the rows of training. Without them it is about 1.5 times as
         wide as that of given forecasts (Nadeau and Bengio's), which is wide enough unless models overfit by far.
+    keep : name of a column, or list of names, optional
+        Columns of the table, such as keys and dates, that stand beside the number of a row wherever rows are listed.
     offset : array of shape (n_rows,), or name of a column, optional
         Added to the log-odds of each row with no coefficient: what is known beforehand. Finite.
     negatives_kept : float in (0, 1]
@@ -106,6 +108,7 @@ class RowOptions:
     features: Any = None
     exclude: str | Sequence[str] = ()
     leave_two_out: bool = True
+    keep: str | Sequence[str] = ()
     offset: Any = None
     negatives_kept: float = 1.0
     missing: str = "error"
@@ -132,7 +135,7 @@ class RowOptions:
 
 # Once: of small arrays asking a dataclass for its fields is a tenth of the time.
 OF_FOLDS = ("cv", "X", "features", "exclude", "leave_two_out")
-SETTINGS = ("negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
+SETTINGS = ("keep", "negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
 GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTINGS)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.rows import FramePlace, RememberedPlace
+from logloss.data.values import read_value
 from logloss.errors import DataError
 from logloss.files.document import parsed
 from logloss.files.schema import Reader, as_json
@@ -35,6 +36,7 @@ from logloss.onepass.summaries.cells import Cells
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, OVER
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, N_HARD_SUMS, N_TOTALS
+from logloss.onepass.summaries.largest_losses import UNNUMBERED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
 from logloss.onepass.summaries.scores import N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.summaries.tables import CountTable, SumTable
@@ -199,7 +201,9 @@ def _largest_loss_rows(section: Mapping[str, Any] | None) -> tuple[LargeLoss, ..
         cost, forecast, label, weight = (float.fromhex(text) for text in digits[:4])
         of_zero = float.fromhex(digits[4]) if digits[4] else None
         line = int(digits[7]) if digits[7] else None
-        place = RememberedPlace(name, row, line) if len(digits) < 9 else FramePlace(name, digits[8])
+        kept = tuple((str(column), read_value(value)) for column, value in parsed((digits[9] or "[]").encode()))
+        is_of_frame = row == UNNUMBERED
+        place = FramePlace(name, digits[8], kept=kept) if is_of_frame else RememberedPlace(name, row, line, kept=kept)
         rows.append(
             LargeLoss(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place)
         )

@@ -282,7 +282,8 @@ def _largest_losses(largest_losses: LargestLossesSummary) -> dict[str, Any]:
         "digits": [
             ["" if value is None else value.hex() for value in found]
             + [str(row.count), str(int(row.is_logit)), str(lines[row.place].get(row.row, ""))]
-            + ([row.place.values] if isinstance(row.place, FramePlace) else [])
+            + [row.place.values if isinstance(row.place, FramePlace) else ""]
+            + [json.dumps([[name, written_value(value)] for name, value in row.place.kept]) if row.place.kept else ""]
             for found, row in zip(floats, rows, strict=True)
         ],
     }
