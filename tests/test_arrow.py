@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
+import datetime
 import gzip
 import io
 import math
 import os
 import pickle
 import random
+import re
+import threading
 from decimal import Decimal
 
 import numpy as np
@@ -16,13 +20,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
 import logloss
 from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table
 from logloss.data.arrow.arrays import guarded, to_column
-from logloss.data.arrow.delimited import line_of, pacsv
+from logloss.data.arrow.delimited import lines_of, pacsv
 from logloss.data.arrow.finding import find, is_found_by
 from logloss.data.rows import BLOCK_ROWS
 from logloss.errors import DataError, SourceNotFound
@@ -74,7 +79,7 @@ def test_a_path_that_names_nothing_is_said_in_its_words(tmp_path, monkeypatch):
     for path, words in (
         ("no-such-file.csv", 'there is no file or folder "no-such-file.csv".'),
         ("preds/*.parquet", 'no file matches "preds/*.parquet".'),
-        ("x", 'the folder "x" holds no Parquet or CSV file.'),
+        ("x", 'the folder "x" holds no Parquet, Arrow, ORC or CSV file.'),
     ):
         with pytest.raises(SourceNotFound) as caught:
             open_files(path)
@@ -200,14 +205,30 @@ def test_a_table_beside_the_files_is_none_of_theirs(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
-def test_a_pipe_is_not_looked_into(tmp_path):
+def test_a_pipe_among_files_is_not_looked_into(tmp_path):
     """Its first bytes would be gone; in a folder the look would wait for ever."""
     os.mkfifo(tmp_path / "pipe")
     write_parquet(tmp_path / "a.parquet", {"p": [0.5]})
     assert walked(open_files(tmp_path)) == {"p": [0.5]}
-    for path in ("pipe", "p*"):
-        with pytest.raises(DataError, match=r'pipe" must be a file; it is a pipe or a device.*standard input'):
-            open_files(str(tmp_path / path))
+    for path in ("p*", ["pipe", "a.parquet"]):
+        paths = str(tmp_path / path) if isinstance(path, str) else [tmp_path / each for each in path]
+        with pytest.raises(DataError, match=r'pipe" must be a file where several are read; .*Name it alone, or write'):
+            open_files(paths)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet"])
+def test_a_pipe_that_is_named_alone_is_read_once(tmp_path, form):
+    """What `mkfifo` makes, and a shell for `<(...)`; known by its bytes, as standard input is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(bytes_of(form),))
+    writer.start()
+    source = open_files(pipe)
+    assert (source.is_rewalkable, source.name, walked(source)) == (False, str(pipe), FRAME)
+    writer.join()
+    with pytest.raises(DataError, match="pipe can be read once, and has been"):
+        walked(source)
 
 
 def test_a_link_in_a_folder_that_leads_nowhere_is_an_error(tmp_path):
@@ -268,15 +289,38 @@ def test_a_file_is_found_by_what_means_it(tmp_path, monkeypatch, path, word, exp
 
 def test_a_summary_in_a_folder_is_found_whatever_its_name(tmp_path):
     """It is Parquet by its first bytes."""
-    assert is_found_by(str(tmp_path / "monday.logloss"), str(tmp_path), is_parquet=True)
     logloss.measure([1, 0], [0.5, 0.5]).save(tmp_path / "monday.logloss")
     assert [file.name for file in find(tmp_path)[1]] == ["monday.logloss"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_summary_among_rows_is_left_out_with_a_note(tmp_path, form):
+    """It was saved into the folder that it was made of: the next walk reads the same rows as the last."""
+    (tmp_path / f"a.{form}").write_bytes(bytes_of(form))
+    logloss.measure([1, 0], [0.5, 0.5]).save(tmp_path / "monday.logloss")
+    note = "monday.logloss left out: no rows, but a summary that logloss has written"
+    for paths in (tmp_path, f"{tmp_path}/*", [tmp_path / f"a.{form}", tmp_path / "monday.logloss"]):
+        source = open_files(paths if isinstance(paths, list) else str(paths))
+        assert walked(source) == FRAME
+        assert source.notes[0].endswith(note)
+        assert source.name.split(" of ")[0] == "1 file"
+    with pytest.raises(DataError, match=r"monday\.logloss must hold rows; it holds what was measured .*logloss show"):
+        open_files(tmp_path / "monday.logloss")
+
+
+def test_rows_that_have_the_name_of_a_summary_elsewhere_are_read(tmp_path):
+    write_parquet(tmp_path / "rows" / "monday.logloss", FRAME)
+    (tmp_path / "summaries").mkdir()
+    logloss.measure([1, 0], [0.5, 0.5]).save(tmp_path / "summaries" / "monday.logloss")
+    assert walked(open_files([tmp_path / "summaries", tmp_path / "rows"])) == FRAME
 
 
 def test_a_file_without_a_known_name_is_known_by_its_bytes(tmp_path):
     assert walked(open_files(write_parquet(tmp_path / "part-0000", {"p": [0.5]}))) == {"p": [0.5]}
     assert walked(open_files(write_csv(tmp_path / "scores.dat", "p\n0.25\n"))) == {"p": [0.25]}
-    with pytest.raises(DataError, match=r"must be Parquet or CSV in UTF-8; its bytes are neither\. Convert"):
+    with pytest.raises(
+        DataError, match=r"must be Parquet, Arrow, ORC or CSV; it is none of these, and no text\. Convert"
+    ):
         open_files(write_csv(tmp_path / "scores.bin", b"\x00\x01\xff\xfe"))
 
 
@@ -448,7 +492,7 @@ def test_names_with_dots_are_exact_and_nested_columns_are_refused(tmp_path):
         DataError, match=r'column "a" must hold numbers, bools, text or dates; it holds struct<b: double>'
     ):
         nested.parts(("a",))
-    with pytest.raises(DataError, match=r"cannot tell a, a.b of nested.parquet apart"):
+    with pytest.raises(DataError, match=r"a, a.b of nested.parquet have the same name"):
         walked(nested, "a.b")
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
     twice = open_files(write_parquet(tmp_path / "twice.parquet", table))
@@ -642,8 +686,9 @@ def test_lines_agree_with_the_parser_on_random_text(tmp_path):
         found = parsed(data)
         if found is None:
             continue
-        lines = [line_of(Pipe(data), row, 0, b",") for row in range(len(found) + 1)]
+        lines = [lines_of(Pipe(data), [row], 0, b",").get(row) for row in range(len(found) + 1)]
         assert lines[-1] is None
+        assert lines_of(Pipe(data), range(len(found) + 1), 0, b",") == dict(enumerate(lines[:-1]))
         for row, line in zip(found, lines, strict=False):
             assert parsed(b"\n".join(data.split(b"\n")[line - 1 :]))[0] == row
             n_checked += 1
@@ -652,8 +697,8 @@ def test_lines_agree_with_the_parser_on_random_text(tmp_path):
 
 def test_lines_that_end_in_cr_alone_are_not_counted():
     """A program shows them as one line or as several: rather no number than a wrong one."""
-    assert line_of(io.BytesIO(b"p\n1\r2\n3\n"), 0, 1, b",") is None
-    assert line_of(io.BytesIO(b"p\r\n1\r\n"), 0, 1, b",") == 2
+    assert lines_of(io.BytesIO(b"p\n1\r2\n3\n"), [0], 1, b",") == {}
+    assert lines_of(io.BytesIO(b"p\r\n1\r\n"), [0], 1, b",") == {0: 2}
 
 
 def test_a_file_whose_lines_end_in_cr_alone_is_refused(tmp_path):
@@ -769,7 +814,7 @@ def test_a_name_that_stands_twice_is_refused_when_used(tmp_path):
 @pytest.mark.parametrize("text", ["caf\xe9,p\n1,2\n", "c,p\nx,1\ncaf\xe9,2\n"])
 def test_latin_1_is_refused_with_the_way_out(tmp_path, text):
     path = write_csv(tmp_path / "a.csv", text.encode("latin1"))
-    with pytest.raises(DataError, match=r"a\.csv must be text in UTF-8; .*\. Convert it: iconv -f latin1 -t utf-8"):
+    with pytest.raises(DataError, match=r"a\.csv must be text in UTF-8; .*\. Convert it: iconv -f latin1 -t UTF-8"):
         walked(open_files(path))
 
 
@@ -987,6 +1032,109 @@ def ipc_bytes(new):
 CSV_BYTES = b"y,p,c\n0,0.1,a\n1,0.5,b\n1,,a\n"
 
 
+def bytes_of(form):
+    """The rows of FRAME in a format."""
+    sink = pa.BufferOutputStream()
+    if form.startswith("csv"):
+        codec = {"csv.gz": "gzip", "csv.bz2": "bz2", "csv.zst": "zstd"}.get(form)
+        with pa.CompressedOutputStream(sink, codec) if codec else contextlib.nullcontext(sink) as packed:
+            packed.write(CSV_BYTES)
+    elif form == "arrow":
+        return ipc_bytes(pa.ipc.new_file)
+    else:
+        {"parquet": pq.write_table, "orc": pyarrow.orc.write_table}[form](pa.table(FRAME), sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("form", ["arrow", "orc"])
+def test_arrow_and_orc_files_are_read_whatever_their_name(tmp_path, form):
+    for name in ("a", "a.feather"):
+        (tmp_path / name).write_bytes(bytes_of(form))
+        source = open_files(tmp_path / name)
+        assert (walked(source), source.name, source.is_rewalkable) == (FRAME, name, True)
+        assert walked(source) == FRAME
+    (tmp_path / "a").unlink()
+    assert walked(open_files(tmp_path)) == FRAME
+    (tmp_path / "a.feather").write_bytes(bytes_of(form)[:60])
+    with pytest.raises(
+        DataError, match=r"cannot read a\.feather: .*damaged or not (Arrow|ORC); fetch or write it again"
+    ):
+        walked(open_files(tmp_path / "a.feather"))
+
+
+OTHERS = {
+    "t.feather": (b"FEA1" + b"\0" * 99, r"a Feather file of version 1\. With pandas: pandas\.read_feather"),
+    "t.arrows": (ipc_bytes(pa.ipc.new_stream), r"a stream of Arrow\. Send it to standard input: logloss measure - "),
+    "t.xlsx": (b"PK\x03\x04" + b"x" * 99, r"an Excel workbook\. With pandas: pandas\.read_excel"),
+    "t.xls": (b"\xd0\xcf\x11\xe0" + b"x" * 99, r"an Excel workbook"),
+    "t.zip": (b"PK\x03\x04" + b"x" * 99, r"a zip archive, as Excel workbooks are\. Unpack it first"),
+    "t.npz": (b"PK\x03\x04" + b"x" * 99, r"arrays of NumPy\. Load .*and pass arrays"),
+    "t.npy": (b"\x93NUMPY\x01" + b"x" * 99, r"an array of NumPy\. Load .*and pass arrays"),
+    "t.db": (b"SQLite format 3\0" + b"\0" * 99, r"an SQLite database\. Export a table: sqlite3 -header -csv"),
+    "t.duckdb": (b"x" * 8 + b"DUCK" + b"\0" * 99, r"a DuckDB database\. Export a table: duckdb OLD -c"),
+    "t.pkl": (pickle.dumps({"y": [1]}), r"a pickle of Python\. Load it in Python"),
+    "t.h5": (b"\x89HDF\r\n\x1a\n" + b"x" * 99, "an HDF5 file"),
+    "t.avro": (b"Obj\x01" + b"x" * 99, r"an Avro file\. With polars"),
+    "t.html": (b"<!DOCTYPE html>\n<p>", "a web page or XML"),
+    "t.png": (b"\x89PNG\r\n" + b"x" * 99, "a picture"),
+    "t.jsonl": (b'{"y": 1, "p": 0.5}\n', r'JSON\. With pandas: pandas\.read_json\("OLD", lines=True\)'),
+    "t.json": (b'[\n {"y": 1, "p": 0.5}]\n', r'JSON\. With pandas: pandas\.read_json\("OLD"\)'),
+    "t.parquet.gz": (gzip.compress(bytes_of("parquet")), r"Parquet, packed or under the name of a text file\. Unpack"),
+    "t.csv.gz.gz": (gzip.compress(gzip.compress(CSV_BYTES)), r"gzip, packed or under the name of a text file\. Unpack"),
+    "t.bin": (bytes(range(256)), r"none of these, and no text\. Convert it first"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_formats_are_known_by_their_bytes_and_told_the_way_out(tmp_path, name):
+    """Also under the name of a text file."""
+    data, words = OTHERS[name]
+    for own in (name, f"{name}.csv") if name.count(".") == 1 and name[2] not in "xzn" else (name,):
+        (tmp_path / own).write_bytes(data)
+        with pytest.raises(DataError, match=rf"{re.escape(own)} must be Parquet, Arrow, ORC or CSV; it is {words}"):
+            open_files(tmp_path / own)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "named"),
+    [
+        ("utf-16", b"", "UTF-16"),
+        ("utf-16-be", b"\xfe\xff", "UTF-16"),
+        ("utf-16-le", b"", "UTF-16LE"),
+        ("utf-16-be", b"", "UTF-16BE"),
+        ("utf-32", b"", "UTF-32"),
+    ],
+)
+def test_utf_16_is_refused_with_the_right_name(tmp_path, encoding, mark, named):
+    path = write_csv(tmp_path / "a.csv", mark + CSV_BYTES.decode().encode(encoding))
+    words = rf"a\.csv must be text in UTF-8; it begins in another encoding\. Convert it: iconv -f {named} -t UTF-8 OLD"
+    with pytest.raises(DataError, match=words):
+        open_files(path)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("https://example.org/a.csv", r"Download it first: curl -LO ADDRESS.*logloss measure -"),
+        ("s3://bucket/a.parquet", r"Copy it first, or pass a dataset in Python: .*pyarrow\.dataset\.dataset"),
+        ("hdfs://host/*.parquet", r"Copy it first, or pass a dataset"),
+        ("file:///a.csv", r"Name its path on this machine"),
+    ],
+)
+def test_addresses_are_told_the_way_out(address, words):
+    with pytest.raises(SourceNotFound, match=f"files must be on this machine; .* is an address. {words}"):
+        open_files(address)
+
+
+def test_the_first_fault_of_many_files_is_that_of_the_first_file(tmp_path):
+    """They are opened side by side; which is ready first does not matter."""
+    for number in range(40):
+        (tmp_path / f"{number:02}.parquet").write_bytes(b"PAR1")
+    for _ in range(3):
+        with pytest.raises(DataError, match=r"cannot read 00\.parquet"):
+            open_files(tmp_path)
+
+
 @pytest.mark.parametrize("as_pipe", [True, False])
 @pytest.mark.parametrize(
     "data", [ipc_bytes(pa.ipc.new_stream), ipc_bytes(pa.ipc.new_file), CSV_BYTES], ids=["stream", "file", "csv"]
@@ -998,6 +1146,14 @@ def test_standard_input_is_known_by_its_first_bytes(data, as_pipe):
     assert walked(source) == FRAME
     with pytest.raises(DataError, match="standard input can be read once, and has been"):
         walked(source)
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "csv.bz2", "csv.zst", "parquet", "orc"])
+def test_standard_input_may_be_packed_or_have_its_contents_at_the_end(form):
+    source = open_stream(io.BufferedReader(Pipe(bytes_of(form))))
+    assert walked(source) == FRAME
+    with pytest.raises(DataError, match=r"cannot read standard input: .*damaged or cut off; write it again"):
+        walked(open_stream(io.BytesIO(bytes_of(form)[:-20])))
 
 
 def test_standard_input_may_lack_a_header():
@@ -1118,14 +1274,26 @@ def test_what_is_no_number_bool_or_text_is_refused():
 
 def test_dates_are_iso_text_that_sorts_as_they_do():
     """As they come from Arrow, whole or in chunks, with a time or without."""
-    import datetime
-
     days = [datetime.date(2024, 2, 1), None, datetime.date(1999, 12, 31)]
     column = column_of(pa.chunked_array([pa.array(days[:2], pa.date32()), pa.array(days[2:], pa.date32())]))
     assert column.is_date
     assert plain(column) == ["2024-02-01", None, "1999-12-31"]
     times = column_of(pa.array([datetime.datetime(2024, 2, 1, 6, 30)], pa.timestamp("s")))
     assert plain(times) == ["2024-02-01 06:30:00"]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_moment_is_one_text_whatever_its_unit_and_time_zone(unit):
+    """Engines and writers of files know it in others; fractions sort after the second that they begin in."""
+    moment = datetime.datetime(2024, 2, 1, 6, 30)
+    plain_time = pa.array([moment], pa.timestamp("us")).cast(pa.timestamp(unit))
+    assert plain(column_of(plain_time)) == ["2024-02-01 06:30:00"]
+    for zone in ("UTC", "Europe/Berlin"):
+        assert plain(column_of(plain_time.cast(pa.timestamp(unit, zone)))) == ["2024-02-01 06:30:00+00:00"]
+    parts = [moment.replace(microsecond=number) for number in (0, 1000, 500_000, 510_000)]
+    for zone, end in ((None, ""), ("America/New_York", "+00:00")):
+        texts = plain(column_of(pa.array(parts, pa.timestamp("us", zone))))
+        assert texts == sorted(texts) == [f"2024-02-01 06:30:00{each}{end}" for each in ("", ".001", ".5", ".51")]
 
 
 def test_dates_are_no_features():

@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -491,7 +492,7 @@ def test_no_output_takes_the_place_of_another(run, inputs, words, option):
 @pytest.mark.parametrize(
     "words",
     [
-        "measure d -y y -p p -o d/monday.logloss",
+        "measure d -y y -p p -o d/monday.csv",
         "measure d/* -y y -p p --html d/x.html",
         "predict m.json d -o d/3.parquet",
         "predict m.json d/*.parquet -o d/3.parquet",
@@ -499,7 +500,6 @@ def test_no_output_takes_the_place_of_another(run, inputs, words, option):
     ],
 )
 def test_no_output_becomes_rows_of_the_next_time(run, inputs, words):
-    """A summary is Parquet by its bytes, whatever its name."""
     code, out, err = run(*words.split())
     assert (code, out) == (2, "")
     assert "would be read as rows the next time" in err
@@ -542,6 +542,34 @@ def test_no_output_takes_the_place_of_the_file_behind_standard_input(inputs, opt
     assert b"preds.csv would overwrite what is read" in done.stderr
 
 
+@pytest.mark.parametrize("words", ["d", "d/*", "d/*.parquet"])
+@pytest.mark.parametrize("name", ["monday.logloss", "monday.parquet"])
+def test_a_summary_in_the_folder_of_its_rows_is_left_out_the_next_time(run, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("d").mkdir()
+    pq.write_table(pa.table({"y": [1, 0, 1, 0], "p": [0.8, 0.4, 0.6, 0.1]}), "d/1.parquet")
+    command = ("measure", words, "-y", "y", "-p", "p", "-o", f"d/{name}", "--json")
+    whole = json.loads(run(*command)[1])
+    for _ in range(2):
+        code, out, err = run(*command)
+        assert (code, json.loads(out)["log_loss_nats"]) == (0, whole["log_loss_nats"])
+        is_met = name.endswith(".parquet") or words != "d/*.parquet"
+        assert ("left out: no rows, but a summary that logloss has written" in err) is is_met
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_what_comes_through_a_pipe_is_read_once(csv):
+    """Process substitution, `/dev/stdin`: as `-`; a fit, which walks repeatedly, says what to do."""
+    here = f"{shlex.quote(sys.executable)} -m logloss"
+    whole = subprocess.run(f"{here} measure {csv} -y y -p p --json", shell=True, capture_output=True, text=True).stdout
+    for rows in (f"<(cat {csv})", f"/dev/stdin < <(gzip -c {csv})", f"- < <(gzip -c {csv})"):
+        done = subprocess.run(["bash", "-c", f"{here} measure {rows} -y y -p p --json"], capture_output=True, text=True)
+        assert (done.returncode, json.loads(done.stdout)["log_loss_nats"]) == (0, json.loads(whole)["log_loss_nats"])
+    done = subprocess.run(["bash", "-c", f"{here} fit <(cat {csv}) -y y"], capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "can be read once only; a fit walks over its rows repeatedly. Write it to a file" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and descriptors of POSIX")
 def test_a_summary_goes_through_a_descriptor(csv, tmp_path):
     """What the shell has opened goes on from where it stands: not replaced, not begun anew."""
@@ -551,6 +579,15 @@ def test_a_summary_goes_through_a_descriptor(csv, tmp_path):
     written = (tmp_path / "out").read_bytes()
     assert written.startswith(b"PAR1")
     assert b"PAR1preds.csv: 4 rows, " in written
+
+
+def test_kept_columns_stand_beside_rows(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("y,p,q,id,home team\n1,0.8,0.7,007,NYK\n0,0.6,0.5,008,LAL\n")
+    code, out, _ = run("measure", path, "-y", "y", "-p", "p", "--keep", "id,home team")
+    assert (code, "1 (line 3), id = 008, home team = LAL" in out) == (0, True)
+    code, out, _ = run("compare", path, "-y", "y", "-p", "p", "-p", "q", "--keep", "id", "--json")
+    assert [row["kept_id"] for row in json.loads(out)["largest_differences"]] == ["008", "007"]
 
 
 def test_many_tiny_summaries_merge(run, tmp_path):

@@ -107,6 +107,48 @@ def costs(measured):
     return [(row["predicted"], row["observed"], row["log_loss_nats"]) for row in measured.largest_losses]
 
 
+@pytest.fixture(scope="module")
+def dated(table, tmp_path_factory):
+    """The rows with days, moments, and moments in a time zone, of the unit of pandas and of that of Spark."""
+    path = str(tmp_path_factory.mktemp("dated") / "rows.parquet")
+    days = np.datetime64("2024-03-30") + np.arange(6_000) % 4
+    moments = days.astype("datetime64[ns]") + (np.arange(6_000) % 3 * 500_000_000).astype("timedelta64[ns]")
+    more = {"day": pa.array(days), "moment": pa.array(moments), "zoned": pa.array(moments, pa.timestamp("us", "UTC"))}
+    more["moment"] = more["moment"].cast(pa.timestamp("us"))
+    pq.write_table(pa.table({name: table[name] for name in table.column_names} | more), path)
+    return path
+
+
+@pytest.mark.parametrize("column", ["day", "moment", "zoned"])
+def test_dates_make_the_same_groups_clusters_and_periods(engine, dated, column):
+    frame = frame_of(engine, dated)
+    for option in ("by", "cluster"):
+        here, there = (
+            logloss.measure(rows, y_true="y", y_proba="p", **{option: column}).to_dict() for rows in (dated, frame)
+        )
+        assert without(there) == without(here)
+    assert len(logloss.measure(frame, y_true="y", y_proba="p", by=column).groups) == 4 * (3 if column != "day" else 1)
+    pair = {"y_true": "y", "y_proba": ["p", "half"], "order": column}
+    here, there = (logloss.compare(with_half(rows), **pair).to_dict() for rows in (pd.read_parquet(dated), frame))
+    assert without(there, {"largest_differences", "source"}) == without(here, {"largest_differences", "source"})
+
+
+def test_kept_columns_come_from_the_rows_of_an_engine(engine, dated):
+    here, there = (
+        logloss.measure(rows, y_true="y", y_proba="p", keep=["c", "day"]).largest_losses.to_dict()
+        for rows in (dated, frame_of(engine, dated))
+    )
+    assert there["kept_c"] == here["kept_c"]
+    assert there["kept_day"] == here["kept_day"]
+
+
+def with_half(frame):
+    """The frame with a second forecast."""
+    if hasattr(frame, "withColumn"):
+        return frame.withColumn("half", frame["p"] * 0.5 + 0.25)
+    return frame.assign(half=frame["p"] * 0.5 + 0.25)
+
+
 def test_files_are_measured_to_the_same_bits(engine, folder):
     here, there = (logloss.measure(folder, **MEASURED, engine=each) for each in (None, engine))
     assert there.summary == here.summary
@@ -398,20 +440,20 @@ def answer(number, n_rows=1):
 
 def test_a_run_that_is_lost_or_counted_twice_is_an_error():
     parts, empty = [], LossSum.empty()
-    assert travel.settled([answer(2), answer(0), answer(1)], empty, parts, 3) == LossSum(3)
-    assert travel.settled([], empty, parts, 0) == empty
+    assert travel.summary_of_answers([answer(2), answer(0), answer(1)], empty, parts, 3) == LossSum(3)
+    assert travel.summary_of_answers([], empty, parts, 0) == empty
     with pytest.raises(EngineError, match="run 1 of a pass was counted twice"):
-        travel.settled([answer(0), answer(1), answer(1)], empty, parts, 3)
+        travel.summary_of_answers([answer(0), answer(1), answer(1)], empty, parts, 3)
     with pytest.raises(EngineError, match="counted twice"):
-        travel.settled([travel.merged([answer(0), answer(1)]), answer(1)], empty, parts, 2)
+        travel.summary_of_answers([travel.merged([answer(0), answer(1)]), answer(1)], empty, parts, 2)
     with pytest.raises(EngineError, match=r"a pass has 3 runs of parts; answers came of \(\(0, 1\), \(2, 3\)\)"):
-        travel.settled([answer(0), answer(2)], empty, parts, 3)
+        travel.summary_of_answers([answer(0), answer(2)], empty, parts, 3)
 
 
 def test_of_several_errors_the_first_is_raised():
     failed = [travel.Answer(((k, k + 1),), 0, None, {}, DataError(f"in run {k}")) for k in (3, 1)]
     with pytest.raises(DataError, match="in run 1"):
-        travel.settled([*failed, answer(0)], LossSum.empty(), [], 4)
+        travel.summary_of_answers([*failed, answer(0)], LossSum.empty(), [], 4)
 
 
 def test_runs_of_a_fit_do_not_depend_on_the_workers(folder):

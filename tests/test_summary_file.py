@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sys
@@ -173,11 +174,11 @@ def test_every_cut_and_flipped_bit_is_refused_or_harmless():
 
 
 def test_another_format_is_refused_by_name(monkeypatch):
-    for major, advice in ((4, "Install a newer one"), (2, "Measure the rows again")):
+    for major, advice in ((5, "Install a newer one"), (3, "Measure the rows again")):
         monkeypatch.setattr(summary_writing, "FORMAT_MAJOR", major)
         data = written(KINDS["hard"])
         monkeypatch.undo()
-        expected = rf"new\.logloss has format {major}\.2, written by logloss .*reads format 3\. {advice}"
+        expected = rf"new\.logloss has format {major}\.0, written by logloss .*reads format 4\. {advice}"
         with pytest.raises(DataError, match=expected):
             record_of_bytes(data, "new.logloss")
 
@@ -224,12 +225,29 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     assert os.listdir(tmp_path) == ["a.logloss"]
 
 
-def test_a_summary_keeps_the_line_of_its_costliest_row(tmp_path):
-    (tmp_path / "a.csv").write_text("y,p\n1,0.9\n\n0,0.8\n")
-    m = measure(tmp_path / "a.csv", y_true="y", y_proba="p")
-    m.save(tmp_path / "a.logloss")
-    (tmp_path / "a.csv").unlink()
-    assert "(line 4)" in repr(load(tmp_path / "a.logloss"))
+def test_a_summary_keeps_the_line_of_each_of_the_largest_losses(tmp_path):
+    """Of two files, merged and saved again: what was shown before is shown after the files are gone."""
+    for name, most in (("a", 90), ("b", 91)):
+        rows_of_it = "".join(f"{k % 2},{(k + 1) / most:.4f}\n\n" for k in range(40))
+        (tmp_path / f"{name}.csv").write_text(f"y,p\n{rows_of_it}")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    whole = measure(paths, y_true="y", y_proba="p")
+    shown = [row.where("") for row in whole.summary.largest_losses.rows]
+    first, second = (measure(path, y_true="y", y_proba="p") for path in paths)
+    first.save(tmp_path / "a.logloss")
+    whole.save(tmp_path / "whole.logloss")
+    for path in paths:
+        path.unlink()
+    assert len(shown) == 20
+    assert all(" (line " in row for row in shown)
+    assert [row.where("") for row in load(tmp_path / "whole.logloss").summary.largest_losses.rows] == shown
+    load(tmp_path / "a.logloss").merge(second).save(tmp_path / "merged.logloss")
+    lines = [row.place.line(row.row) for row in load(tmp_path / "merged.logloss").summary.largest_losses.rows]
+    # Of the file that was gone before its summary was saved, none is known.
+    assert {line is None for line in lines} == {True, False}
+    assert [row.place.line(row.row) for row in load(tmp_path / "a.logloss").summary.largest_losses.rows] == [
+        2 * row.row + 2 for row in first.summary.largest_losses.rows
+    ]
 
 
 def test_a_summary_of_many_rows_is_small():
@@ -424,11 +442,10 @@ def test_text_of_a_file_is_not_obeyed(tmp_path):
 
 
 def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
-    """Of format 3.0: never intervals that take rows as independent. Merged with one that has them, none is known."""
+    """Never intervals that take rows as independent. Merged with one that has them, none is known."""
     header, table = taken_apart("clusters of groups")
-    header["format"] = "3.0"
-    del header["folds"]
-    del header["groups"]["cluster_sums"], header["limits"]["most_pairs"], header["units"]["groups: cluster sums"]
+    header["groups"]["cluster_sums"] = None
+    del header["units"]["groups: cluster sums"]
     is_older = [not name.startswith("groups: cluster") for name in table["section"].to_pylist()]
     (tmp_path / "old.logloss").write_bytes(put_together(header, table.filter(pa.array(is_older))))
     older, newer = load(tmp_path / "old.logloss"), KINDS["clusters of groups"]
@@ -443,6 +460,38 @@ def test_a_file_without_sums_by_cluster_says_that_it_has_none(tmp_path):
     assert load(tmp_path / "merged.logloss").summary == m.summary
     moved = logloss.diff(older, measure(*rows(900, 6)[:2], by=["a"] * 900, cluster=np.arange(900), name="new"))
     assert moved.within_group_effect.reason == "the file has no sums by cluster: measure again"
+
+
+def test_kept_columns_stand_beside_the_largest_losses(tmp_path):
+    """Numbers, text that looks like numbers, dates, nothing: in the text and the table, of a file, merged and loaded."""
+    days = [datetime.date(2024, 1, 1 + k) if k else None for k in range(4)]
+    table = {"y": [1, 0, 1, 0], "p": [0.8, 0.4, 0.6, 0.1], "id": ["07", "08", "x,y", None], "n": [1.5, None, 3.0, 4.0]}
+    frame = pd.DataFrame(table | {"day": days})
+    m = measure(frame, y_true="y", y_proba="p", keep=["id", "n", "day", "p"])
+    first = m.summary.largest_losses.rows[0]
+    assert first.where("") == "row 1, id = 08, n = nothing, day = 2024-01-02, p = 0.4"
+    kept = {"kept_id": ["08", "x,y", "07", None], "kept_n": [None, 3.0, 1.5, 4.0]}
+    kept["kept_day"] = ["2024-01-02", "2024-01-03", None, "2024-01-04"]
+    assert {name: m.largest_losses.to_dict()[name] for name in kept} == kept
+    bare = measure(frame, y_true="y", y_proba="p")
+    assert (m.n_rows, m.summary) == (4, bare.summary)
+    assert bare.record.parts.hashes.tolist() == m.record.parts.hashes.tolist()
+    m.save(tmp_path / "a.logloss")
+    other = measure(frame.assign(p=[0.7, 0.3, 0.5, 0.2]), y_true="y", y_proba="p", keep="id")
+    both = load(tmp_path / "a.logloss").merge(other)
+    both.save(tmp_path / "b.logloss")
+    for merged in (both, load(tmp_path / "b.logloss")):
+        assert merged.largest_losses.to_dict()["kept_id"] == ["x,y", "08", "x,y", "07", "08", None, "07", None]
+        assert merged.largest_losses.to_dict()["kept_n"][:4] == [None, None, 3.0, None]
+    pair = logloss.compare(frame.assign(q=0.5), y_true="y", y_proba=["p", "q"], keep="id").pair
+    assert pair.largest_differences.to_dict()["kept_id"] == [None, "07", "08", "x,y"]
+
+
+def test_what_cannot_be_kept_is_refused():
+    with pytest.raises(DataError, match=r"`keep` names columns of a table; these are arrays\. Pass a table"):
+        measure([1, 0], [0.5, 0.5], keep="id")
+    with pytest.raises(DataError, match=r'no column "idd"\. The table has: y, p, id\. Did you mean "id"'):
+        measure({"y": [1], "p": [0.5], "id": [7]}, y_true="y", y_proba="p", keep="idd")
 
 
 def test_infinity_is_a_group_like_others(tmp_path):

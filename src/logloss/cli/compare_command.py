@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from logloss.cli.inputs import split
 from logloss.cli.options import everywhere, fail_if_option, keywords, rows, seen, writes_result
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.text import counted
@@ -14,7 +15,7 @@ from logloss.text import counted
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true", "y_probas", "y_logits", "sample_weight", "counts", "pos_label", "by_delta", "cluster", "order")
-@rows("within", "missing", "no_header")
+@rows("within", "keep", "missing", "no_header")
 @writes_result
 @fail_if_option
 @seen
@@ -35,6 +36,7 @@ def compare(
 
     requested = keywords(words | {"y_proba": y_proba, "y_logit": y_logit})
     table = outputs.opened(files, no_header=words["no_header"])
+    requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         compared = comparison.compare(table, **requested, progress=progress)
     outputs.deliver(compared, f"{counted(len(compared.pairs), 'pair')} compared in one walk")

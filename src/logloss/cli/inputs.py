@@ -60,7 +60,7 @@ def redirected_file(stream: TextIO) -> tuple[int, int, str] | None:
 
 
 def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | None], summary: str | None) -> None:
-    """The same for the files that folders and patterns mean, now and the next time; summary: an output in Parquet."""
+    """The same for the files that folders and patterns mean, now and the next time; summary: the output that is one."""
     from logloss.data.arrow import is_found_by
     from logloss.files.storage import identity, is_stream
 
@@ -76,7 +76,7 @@ def check_found(table: Source, words: Sequence[str], outputs: Iterable[str | Non
         if key in read:
             raise click.UsageError(f"{path} would overwrite what is read: {read[key]}. Name another file.")
         for word in words:
-            if is_found_by(path, word, is_parquet=path == summary):
+            if is_found_by(path, word, is_summary=path == summary):
                 raise click.UsageError(
                     f"{path} would be read as rows the next time that {word} is. Name a file in another folder."
                 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.inputs import typed
+from logloss.cli.inputs import split, typed
 from logloss.cli.options import everywhere, fail_if_option, keywords, one_or_two, rows, seen, writes_summary
 from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_rows, given_outputs
 
@@ -20,7 +20,7 @@ from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_row
 @click.option(
     "--group", multiple=True, metavar="V", help="Group of --by to report (repeatable); all others are pooled."
 )
-@rows("cluster", "negatives_kept", "missing", "no_header")
+@rows("cluster", "keep", "negatives_kept", "missing", "no_header")
 @click.option(
     "--name",
     default="",
@@ -65,6 +65,7 @@ def measure(
     if group:
         requested["groups"] = [key for value in group for key in typed(value)]
     table = outputs.opened(files, no_header=words["no_header"], summary=outputs.output)
+    requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         if model is not None:
             from logloss.files.load import load_as

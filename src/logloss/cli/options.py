@@ -82,6 +82,9 @@ OPTIONS: dict[str, Function] = {
         "of the same period, so that there is no confidence sequence. The first two assume that all forecasts and "
         "weights of a period precede its outcomes.",
     ),
+    "keep": click.option(
+        "--keep", metavar="A,B", help="Columns that stand beside the number of a row where rows are listed."
+    ),
     "negatives_kept": click.option(
         "--negatives-kept",
         type=float,

@@ -22,6 +22,7 @@ from logloss.cli.inputs import AT_WORK, check_found, check_outputs
 from logloss.cli.shell_words import in_shell_words
 from logloss.cli.streams import LONGEST, say_notes, say_warnings, to_stderr, to_stdout
 from logloss.errors import DataError
+from logloss.files.storage import is_stream
 from logloss.text import printable
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ class Outputs:
             return AT_WORK[-1]
         table = as_source(files[0] if len(files) == 1 else list(files), header=not no_header)
         check_found(table, files, (self.output, self.html, self.plot), summary)
+        if not table.is_rewalkable:
+            AT_WORK.append(table)
         return table
 
     @contextmanager
@@ -267,8 +270,8 @@ def calibrating(summary: str) -> str:
 
 
 def calibrating_rows(files: tuple[str, ...], forecast: Mapping[str, Any], words: Mapping[str, Any]) -> str:
-    """The command that calibrates rows by reading them again; "" where they were standard input, which is gone."""
-    if "-" in files:
+    """The command that calibrates rows by reading them again; "" where they came through a pipe, and are gone."""
+    if "-" in files or any(is_stream(file) for file in files):
         return ""
     clause = {**forecast, "-w": words["sample_weight"]}
     clause |= {f"--{name.replace('_', '-')}": words[name] for name in ("counts", "pos_label", "cluster")}

@@ -1,4 +1,4 @@
-"""What a command says: its answer on stdout, all else on stderr, nothing of it obeyed by a terminal."""
+"""Output of a command: its answer on stdout, all else on stderr, without characters that a terminal would obey."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_stdout(text: str) -> None:
 
 @contextmanager
 def stdout_named() -> Iterator[None]:
-    """Say of what it is that there is no room."""
+    """Name standard output in errors of a full disk."""
     try:
         yield
     except OSError as error:

@@ -47,6 +47,7 @@ def compare(
     features: Any = None,
     exclude: str | Sequence[str] = (),
     leave_two_out: bool = True,
+    keep: str | Sequence[str] = (),
     missing: str = "error",
     header: bool = True,
     name: str = "",
@@ -90,6 +91,7 @@ def compare(
     {features}
     {exclude}
     {leave_two_out}
+    {keep}
     missing : {"error", "drop"}
         What to do with rows in which a value is missing, for any forecaster: raise an error, or drop them for all.
     {header}
@@ -173,6 +175,7 @@ def compare(
         features=features,
         exclude=exclude,
         leave_two_out=leave_two_out,
+        keep=keep,
         missing=missing,
         header=header,
         name=name,

@@ -68,15 +68,21 @@ def bind(
     columns = () if table is None else table.column_names
     keyed = {"by": requested.by, "cluster": requested.cluster}
     keys = {role: _keys(value, role, n_rows, columns) for role, value in keyed.items()}
+    keep = (requested.keep,) if isinstance(requested.keep, str) else tuple(requested.keep)
     if table is None:
+        if keep:
+            raise DataError(
+                "`keep` names columns of a table; these are arrays. Pass a table, and `y_true` by its name."
+            )
         source, roles = _bind_arrays(data, requested, features, keys)
     else:
-        source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=also)
+        source, roles = _bind_table(table, requested, features, keys, exclude=exclude, also=(*also, *keep))
     roles = replace(
         roles,
         categories=_categories(categories, roles.features),
         by=tuple(keys["by"]),
         cluster=tuple(keys["cluster"]),
+        keep=keep,
         pos_label=requested.pos_label,
         missing=requested.missing,
         negatives_kept=requested.negatives_kept,

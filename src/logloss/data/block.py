@@ -51,6 +51,8 @@ class Block:
     order: Column | None = None
     unlabelled: Unlabelled | None = None
     part: int = 0
+    # Columns that stand beside the number of a row where it is listed, by name.
+    keep: tuple[tuple[str, Column], ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -69,6 +71,7 @@ class Block:
         }
         forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
         order = None if self.order is None else self.order.taken(chosen)
+        columns["keep"] = tuple((name, column.taken(chosen)) for name, column in self.keep)
         rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
         own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
@@ -116,6 +119,7 @@ class Block:
             order=None if roles.order is None else check.ordered(roles.order),
             unlabelled=unlabelled,
             part=part,
+            keep=tuple((name, check.rows.columns[name]) for name in roles.keep),
         )
 
 

@@ -105,6 +105,8 @@ class RowOptions:
         With `cv` and at most 10 folds, whether k(k − 1)/2 more models are trained, each without two of the k folds. The
         interval then includes the estimated variance due to the training rows. Otherwise it uses the correction of
         Nadeau and Bengio, which makes it about 1.5 times as wide as that of fixed forecasts.
+    keep : name of a column, or list of names, optional
+        Columns of the table, such as keys and dates, that stand beside the number of a row wherever rows are listed.
     offset : array of shape (n_rows,), or name of a column, optional
         Known part of the log-odds of each row, added with a fixed coefficient of 1. Finite.
     negatives_kept : float in (0, 1]
@@ -140,6 +142,7 @@ class RowOptions:
     features: Any = None
     exclude: str | Sequence[str] = ()
     leave_two_out: bool = True
+    keep: str | Sequence[str] = ()
     offset: Any = None
     negatives_kept: float = 1.0
     missing: str = "error"
@@ -168,7 +171,7 @@ class RowOptions:
 
 # Computed once: `fields` takes a tenth of the time of a small call.
 OF_FOLDS = ("cv", "X", "features", "exclude", "leave_two_out")
-SETTINGS = ("negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
+SETTINGS = ("keep", "negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
 GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTINGS)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from logloss.data.values import Array as Array
-from logloss.data.values import Number, is_number, number_in
+from logloss.data.values import Number, Value, is_number, number_in, typed
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
@@ -35,19 +37,31 @@ class Place:
     # Whether a row can be found again by its number.
     is_numbered: ClassVar[bool] = True
     name: str = ""
+    # Of one row, the columns of `keep`, and what stands there.
+    kept: tuple[tuple[str, Value], ...] = field(default=(), compare=False, kw_only=True)
+
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        """The line of each of some rows in a text file, from 1; without those that have none."""
+        return {}
 
     def line(self, row: int) -> int | None:
-        """The line of a row in a text file, from 1; None where rows have no lines."""
-        return None
+        """The line of a row; None where rows have no lines."""
+        return self.lines([row]).get(row)
 
     def row_text(self, row: int) -> str:
-        """`row 7`, `row 7 (line 9)`."""
+        """`row 7`, `row 7 (line 9)`, `row 7, id = 401`."""
         line = self.line(row)
-        return f"row {row:,}" + (f" (line {line:,})" if line is not None else "")
+        return f"row {row:,}" + (f" (line {line:,})" if line is not None else "") + self.kept_text
 
     def where(self, row: int) -> str:
         """`row 7`, `row 7 (line 9) of scores.csv`."""
         return self.row_text(row) + (f" of {self.name}" if self.name else "")
+
+    @property
+    def kept_text(self) -> str:
+        """The kept columns of the row, after its number."""
+        texts = ((name, "nothing" if value is None else str(value)) for name, value in self.kept)
+        return "".join(f", {printable(name)} = {printable(text)}" for name, text in texts)
 
     def remembered(self, row: int) -> Place:
         """The place of one row, without what it would keep of the others."""
@@ -70,7 +84,7 @@ class FramePlace(Place):
     def row_text(self, row: int) -> str:
         """`the row with y = 1, p = 0.97`."""
         values = self.values or self.values_of(row)
-        return f"the row with {values}" if values else "a row of the frame"
+        return (f"the row with {values}" if values else "a row of the frame") + self.kept_text
 
     def values_of(self, row: int) -> str:
         """The values of a row, as far as they are in memory."""
@@ -86,7 +100,7 @@ class FramePlace(Place):
         return FramePlace(self.name, self.values or self.values_of(row))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FramePlace, (self.name, self.values)
+        return partial(FramePlace, kept=self.kept), (self.name, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +110,8 @@ class RememberedPlace(Place):
     row: int = -1
     known_line: int | None = None
 
-    def line(self, row: int) -> int | None:
-        return self.known_line if row == self.row else None
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        return {self.row: self.known_line} if self.known_line is not None and self.row in rows else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,13 @@ class Column:
     def taken(self, chosen: Array | slice) -> Column:
         missing = None if self.missing is None else self.missing[chosen]
         return replace(self, values=self.values[chosen], missing=missing)
+
+    def value_at(self, index: int) -> Value:
+        """The value of a row; None where it holds nothing."""
+        value = self.values[index].item()
+        if (self.missing is not None and self.missing[index]) or (isinstance(value, float) and math.isnan(value)):
+            return None
+        return typed(value if self.categories is None else self.categories[value])
 
     def text_at(self, index: int) -> str:
         """The value of a row as messages show it."""
@@ -238,6 +259,7 @@ class Roles:
     offset: str | None = None
     by: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     pos_label: Any = None
     label_test: LabelTest | None = None
     missing: str = "error"
@@ -278,7 +300,7 @@ class Roles:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is read, once: of those of groups, nothing is a value, too."""
-        return tuple(dict.fromkeys((*self.needed, *self.by)))
+        return tuple(dict.fromkeys((*self.needed, *self.by, *self.keep)))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -286,7 +308,8 @@ class Roles:
 
         A feature that makes groups or clusters, too, stays the number that it is without them.
         """
-        only = (name for name in (*self.by, *self.cluster) if name not in self.features)
+        only = [name for name in (*self.by, *self.cluster) if name not in self.features]
+        only += [name for name in self.keep if name not in (*self.needed, *self.features)]
         return tuple(dict.fromkeys((*only, *self.categories)))
 
     def spoken(self, column: str) -> str:

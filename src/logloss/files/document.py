@@ -52,7 +52,7 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     version = fields.get("format", "")
     parts = version.split(".") if isinstance(version, str) else ()
     if len(parts) != 2 or not all(part.isdecimal() and len(part) < 5 for part in parts):
-        raise DataError(f'{name} must say its format as "1.0"; it says "{printable(str(version))}".')
+        raise DataError(f'{name} must give its format as "1.0"; it gives "{printable(str(version))}".')
     if int(parts[0]) != FORMAT[0]:
         raise DataError(
             f"{name} has format {version}, and this is logloss {__version__}, which reads format {FORMAT[0]}. "
@@ -64,14 +64,14 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     except RecursionError as error:
         raise DataError(f"cannot read {name}: it is nested too deeply to be a file of ours. Make it again.") from error
     if not isinstance(fields.get("version"), str):
-        raise DataError(f"{name} must say the version that wrote it; it says {value_text(fields.get('version'))}.")
+        raise DataError(f"{name} must name the version that wrote it; it has {value_text(fields.get('version'))}.")
     if not is_whole:
         raise DataError(f"{name} was changed after it had been written: its checksum does not fit. Make it again.")
     return fields
 
 
 def parsed(data: bytes) -> Any:
-    """What JSON says; ValueError where a number is none, values are too many, or a field stands twice."""
+    """The value of JSON text; ValueError where a number is none, values are too many, or a field stands twice."""
     if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise ValueError(f"it holds more than {MOST_VALUES:,} values")
     text = data.decode("utf-8")

@@ -166,7 +166,7 @@ RULES = {
         Rule("limit", lambda t: t.limit == np.inf, "no limit: only fits that look for outliers have one"),
     ),
     Category: (
-        Rule("levels", _are_levels, "levels that are told apart, each with a weight of at least 0"),
+        Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
     ),
     Design: (Rule("in_place", lambda d: not d.in_place or _is_read_in_place(d), "false but for one whole matrix"),),

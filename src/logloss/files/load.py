@@ -75,7 +75,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
 }
 
 
-# The command that writes what is asked for.
+# The command that writes each kind.
 COMMANDS: dict[type, str] = {
     Measurement: "logloss measure … -o monday.logloss",
     LogisticModel: "logloss fit … -o model.json",

@@ -1,7 +1,7 @@
-"""The fields of a file as JSON, and back: what a field holds is what the annotations of its dataclass say.
+"""The fields of a file as JSON, and back: a field holds what the annotations of its dataclass name.
 
 Whole numbers are counts, at least 0; numbers are written by `json_number`, so that infinity is a text and what is not
-defined is null. A union of dataclasses is told apart by a field "kind", the name of the class in small letters.
+defined is null. Members of a union of dataclasses have a field "kind", the name of the class in small letters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FIELDS: dict[type, dict[str, Any]] = {}
 
 
 class Rule(NamedTuple):
-    """What holds of every object of a class: of which field it is said, whether it holds, and what is expected."""
+    """What holds of every object of a class: the field, whether it holds, and what is expected."""
 
     field: str
     holds: Callable[[Any], bool]
@@ -56,7 +56,7 @@ def kind_of_column(name: str) -> type:
 
 
 def as_json(value: object, kind: object) -> Any:
-    """A value of a kind as JSON knows it."""
+    """A value of a kind as JSON writes it."""
     inner = get_args(kind)
     if kind == Value:
         # Labels are kept as they came: 0.0 and 0 are one value.
@@ -90,7 +90,7 @@ class Reader:
         self.name, self.rules = name, rules or {}
 
     def wrong(self, where: str, expected: str, got: object) -> DataError:
-        """What is said of a value that cannot be."""
+        """The error of a value that cannot be."""
         return DataError(f"{self.name} must have {expected} in {where}; got {value_text(got)}. Make it again.")
 
     def of(self, found: object, kind: type[T], where: str = WHOLE_FILE) -> T:

@@ -1,4 +1,4 @@
-"""Bytes on disk: written whole or not at all, read with a limit, and told apart by their first bytes."""
+"""Bytes on disk: written whole or not at all, read with a limit, and files known by whichever name."""
 
 from __future__ import annotations
 
@@ -44,14 +44,17 @@ def replacing(path: StrPath) -> Iterator[Any]:
     path = path_text(path)
     stream = _stream_at(path)
     if stream is not None:
-        with _told(path, is_kept=False), open(os.dup(stream) if isinstance(stream, int) else stream, "wb") as file:
+        with (
+            _no_room_named(path, is_kept=False),
+            open(os.dup(stream) if isinstance(stream, int) else stream, "wb") as file,
+        ):
             yield file
         return
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     _refuse_folder(path, target, folder)
     with _temporary(folder) as (temporary, handle):
-        with _told(path), os.fdopen(handle, "wb") as file:
+        with _no_room_named(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -135,8 +138,8 @@ def identity(path: StrPath) -> tuple[int, int, str]:
 
 
 @contextlib.contextmanager
-def _told(path: str, *, is_kept: bool = True) -> Iterator[None]:
-    """Say of which file it is that there is no room, and that nothing was lost."""
+def _no_room_named(path: str, *, is_kept: bool = True) -> Iterator[None]:
+    """Name the file in errors of a full disk or a closed pipe, and add that nothing was lost."""
     try:
         yield
     except OSError as error:

@@ -54,12 +54,12 @@ def faults_of(record: SummaryRecord) -> Iterator[str]:
     if not 0 < question.negatives_kept <= 1:
         yield "negatives_kept is no share in (0, 1]"
     if question.positive_value not in ("", question.positive):
-        yield "what counts as positive is said in two ways"
+        yield "what counts as positive is written in two ways"
     if not question.has_counts and len(summary.largest_losses.rows) != min(N_LARGEST, summary.n_rows):
-        yield "its costliest rows are not as many as there must be"
+        yield "its largest losses are not as many as there must be"
     late = summary.unlabelled
     if late is not None and not max(late.proba, late.entropy) <= late.weight:
-        yield "rows without a label promise more than they weigh"
+        yield "the predictions of rows without a label add up to more than their weights"
     if late is not None and (late.n_rows == 0) != (late.weight == 0):
         yield "rows without a label and their weight do not go together"
     if late is not None and parts.n_rows != summary.n_rows + late.n_rows:
@@ -178,10 +178,10 @@ def _is_sum(values: list[int], first: int, total: int) -> bool:
 
 
 def _faults_of_largest_losses(largest_losses: LargestLossesSummary, summary: LossSummary) -> Iterator[str]:
-    """Rows that cost what they say, the costliest first."""
+    """Each loss is that of its row, and the largest comes first."""
     rows = largest_losses.rows
     if largest_losses.n_rows != summary.n_rows or not 1 <= len(rows) <= min(N_LARGEST, summary.n_rows):
-        yield "its costliest rows are not as many as there must be"
+        yield "its largest losses are not as many as there must be"
         return
     is_logit = summary.scores.scale == LOGIT
     for row in rows:
@@ -189,22 +189,22 @@ def _faults_of_largest_losses(largest_losses: LargestLossesSummary, summary: Los
         is_of_zero = row.of_zero is None or (0 <= row.of_zero <= 1 and not is_logit)
         is_counted = 1 <= row.count <= summary.n_rows and 0 < row.weight < math.inf and 0 <= row.observed <= 1
         if row.is_logit != is_logit or not (is_forecast and is_of_zero and is_counted):
-            yield "a costliest row has a forecast, label or weight that cannot be"
+            yield "a row of its largest losses has a forecast, label or weight that cannot be"
             return
         if row.row < 0 and not (row.row == UNNUMBERED and isinstance(row.place, FramePlace)):
-            yield "a costliest row has no number that can be"
+            yield "a row of its largest losses has no number that can be"
             return
     for row in rows:
         forecast, of_zero = np.array([row.forecast]), None if row.of_zero is None else np.array([row.of_zero])
         cost = np.empty(1)
         losses.soft_surprisals(np.array([row.observed]), forecast, of_zero, forecast if is_logit else None, cost)
         if not (row.log_loss == cost[0] or abs(row.log_loss - cost[0]) <= NEAR_LOSS * cost[0]):
-            yield "a costliest row does not cost what it says"
+            yield "one of its largest losses is not that of its row"
     if any(a.rank > b.rank for a, b in pairwise(rows)):
-        yield "its costliest rows are out of order"
+        yield "its largest losses are out of order"
     n_infinite = sum(row.count for row in rows if math.isinf(row.log_loss))
     if n_infinite > summary.n_infinite or (summary.n_infinite > 0) != (n_infinite > 0):
-        yield "its costliest rows and the number of infinite ones do not go together"
+        yield "its largest losses and the number of infinite ones do not go together"
 
 
 def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator[str]:

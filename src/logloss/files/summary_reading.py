@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from logloss.data.rows import FramePlace, RememberedPlace
+from logloss.data.values import read_value
 from logloss.errors import DataError
 from logloss.files.document import parsed
 from logloss.files.schema import Reader, as_json
 from logloss.files.summary_checks import faults_of
 from logloss.files.summary_writing import (
     FORMAT_MAJOR,
-    FORMAT_MINOR,
     HEADER,
     LANE_BITS,
     MOST_BITS,
@@ -33,9 +33,10 @@ from logloss.measurement.record import HASH_BYTES, Parts, SummaryRecord
 from logloss.onepass.summaries import GroupedSummary, LargeLoss, LargestLossesSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
-from logloss.onepass.summaries.cluster_sums import MOST_PAIRS, ClusterSums
+from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, OVER
 from logloss.onepass.summaries.grouped import GENERAL_SUMS, N_HARD_SUMS, N_TOTALS
+from logloss.onepass.summaries.largest_losses import UNNUMBERED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
 from logloss.onepass.summaries.scores import N_BINNED, N_COUNTED, N_MASSES
 from logloss.onepass.summaries.tables import CountTable, SumTable
@@ -83,7 +84,6 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
                 f'{name} has a section that this logloss does not know: "{printable(str(unknown[0]))}". '
                 "Install a newer one."
             )
-        header = _as_of_now(header)
         clause = Reader(name, RULES).of(header, Header, "the header")
         record = _record_of(clause, _Sections(sections, clause.units), name)
         fault = next(faults_of(record), "")
@@ -98,19 +98,6 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
     if fault:
         raise DataError(f"{name} is damaged: {fault}. Make it again.")
     return record
-
-
-def _as_of_now(header: dict[str, Any]) -> dict[str, Any]:
-    """The header as this logloss would write it: before 3.1 groups had no sums by cluster, before 3.2 no folds."""
-    if header["format"] not in ("3.0", "3.1") or not isinstance(header.get("limits"), dict):
-        return header
-    now = {**header, "format": f"{FORMAT_MAJOR}.{FORMAT_MINOR}", "folds": None}
-    if header["format"] == "3.1":
-        return now
-    groups = header.get("groups")
-    if isinstance(groups, dict):
-        groups = {**groups, "cluster_sums": None}
-    return {**now, "limits": {**header["limits"], "most_pairs": MOST_PAIRS}, "groups": groups}
 
 
 def _is_as_written(record: SummaryRecord, header: Mapping[str, Any], content: Sequence[bytes]) -> bool:
@@ -214,7 +201,9 @@ def _largest_loss_rows(section: Mapping[str, Any] | None) -> tuple[LargeLoss, ..
         cost, forecast, label, weight = (float.fromhex(text) for text in digits[:4])
         of_zero = float.fromhex(digits[4]) if digits[4] else None
         line = int(digits[7]) if digits[7] else None
-        place = RememberedPlace(name, row, line) if len(digits) < 9 else FramePlace(name, digits[8])
+        kept = tuple((str(column), read_value(value)) for column, value in parsed((digits[9] or "[]").encode()))
+        is_of_frame = row == UNNUMBERED
+        place = FramePlace(name, digits[8], kept=kept) if is_of_frame else RememberedPlace(name, row, line, kept=kept)
         rows.append(
             LargeLoss(cost, name, row, forecast, label, weight, int(digits[5]), of_zero, digits[6] == "1", place)
         )

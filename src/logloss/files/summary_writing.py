@@ -2,7 +2,7 @@
 
 Each row has a section, a key and what the section keeps: `counts` (whole numbers)
 or `digits` (exact sums as hexadecimal integers, in units of a power of two that the header names). Rows of scores also
-say between which scores they lie (`lower`, `upper`), so that any program that reads Parquet can draw a curve from them.
+hold between which scores they lie (`lower`, `upper`), so that any reader of Parquet can draw a curve from them.
 The header is JSON: format, library, question, settings and a SHA-256 of everything.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.keys import GroupKey
-from logloss.data.rows import FramePlace
+from logloss.data.rows import FramePlace, Place
 from logloss.data.values import Value, written_value
 from logloss.errors import DataError
 from logloss.files.schema import Rule, Whole, as_json
@@ -38,9 +38,9 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 from logloss.version import __version__
 
 # 2: parts are known by the rows that they hold, no longer by the names of their files; keys by their exact values, and
-# clusters hashed so. 3: the header has the same fields in every file. 3.1: groups have sums by cluster. 3.2: the folds
-# of out-of-fold forecasts.
-FORMAT_MAJOR, FORMAT_MINOR = 3, 2
+# clusters hashed so. 3: the header has the same fields in every file. 4: sections are named as in the library; each of
+# the largest losses has its line; moments in a time zone are known in UTC.
+FORMAT_MAJOR, FORMAT_MINOR = 4, 0
 HEADER = "logloss"
 LIMITS = {
     "most_distinct": MOST_DISTINCT,
@@ -48,7 +48,6 @@ LIMITS = {
     "most_detailed": MOST_DETAILED,
     "most_pairs": MOST_PAIRS,
 }
-N_LINES_KEPT = 3
 LANE_BITS = 32
 # No sum has more bits, and no table of sums more lanes: 256 MB.
 MOST_BITS = LANE_BITS * exact.N_LIMBS
@@ -123,7 +122,7 @@ class ClustersHeader(GroupedHeader):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its table. units: of each section of sums, as an exponent of 2."""
+    """The description of a table in its file. units: of each section of sums, as an exponent of 2."""
 
     format: str
     library: str
@@ -269,8 +268,10 @@ def _parts(parts: Parts) -> dict[str, Any]:
 
 def _largest_losses(largest_losses: LargestLossesSummary) -> dict[str, Any]:
     rows = largest_losses.rows
-    infinite = next((k for k, row in enumerate(rows) if row.log_loss == float("inf")), -1)
-    lines = [row.place.line(row.row) if k < N_LINES_KEPT or k == infinite else None for k, row in enumerate(rows)]
+    rows_at: dict[Place, list[int]] = {}
+    for row in rows:
+        rows_at.setdefault(row.place, []).append(row.row)
+    lines = {place: place.lines(numbers) for place, numbers in rows_at.items()}
     floats = [(row.log_loss, row.forecast, row.observed, row.weight, row.of_zero) for row in rows]
     return {
         "name": "largest_losses",
@@ -280,9 +281,10 @@ def _largest_losses(largest_losses: LargestLossesSummary) -> dict[str, Any]:
         "upper": [row.predicted for row in rows],
         "digits": [
             ["" if value is None else value.hex() for value in found]
-            + [str(row.count), str(int(row.is_logit)), "" if line is None else str(line)]
-            + ([row.place.values] if isinstance(row.place, FramePlace) else [])
-            for found, row, line in zip(floats, rows, lines, strict=True)
+            + [str(row.count), str(int(row.is_logit)), str(lines[row.place].get(row.row, ""))]
+            + [row.place.values if isinstance(row.place, FramePlace) else ""]
+            + [json.dumps([[name, written_value(value)] for name, value in row.place.kept]) if row.place.kept else ""]
+            for found, row in zip(floats, rows, strict=True)
         ],
     }
 

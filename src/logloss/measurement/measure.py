@@ -34,6 +34,7 @@ def measure(
     features: Any = None,
     exclude: str | Sequence[str] = (),
     leave_two_out: bool = True,
+    keep: str | Sequence[str] = (),
     negatives_kept: float = 1.0,
     missing: str = "error",
     header: bool = True,
@@ -71,6 +72,7 @@ def measure(
     {features}
     {exclude}
     {leave_two_out}
+    {keep}
     {negatives_kept}
     {missing}
     {header}
@@ -150,6 +152,7 @@ def measure(
         features=features,
         exclude=exclude,
         leave_two_out=leave_two_out,
+        keep=keep,
         negatives_kept=negatives_kept,
         missing=missing,
         header=header,

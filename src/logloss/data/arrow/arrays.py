@@ -23,13 +23,13 @@ from logloss.text import printable
 # The extension types of pandas that are not what they are stored as.
 PERIOD, INTERVAL = "pandas.period", "pandas.interval"
 
-# Decimals of so many digits are told apart by the floats that are nearest to them.
+# Decimals of so many digits have different nearest floats.
 SAFE_DIGITS = 15
 
-# What the folders above a file say about its rows: column, value; None where a folder stands for null.
+# Columns that the names of the folders above a file hold: column, value; None where a folder stands for null.
 Partitions = tuple[tuple[str, str | None], ...]
 Item = TypeVar("Item")
-# Letters of what pyarrow says of broken bytes; some of them may be those bytes.
+# Letters of pyarrow's message on broken bytes that are shown; some of them may be those bytes.
 LONGEST_REASON = 300
 
 
@@ -75,8 +75,7 @@ def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
         # Each distinct one is written once.
-        coded = values.dictionary_encode()
-        return replace(_coded(coded.cast(pa.dictionary(pa.int32(), pa.string()))), is_date=True)
+        return replace(_coded(values.dictionary_encode()), is_date=True)
     if kind == "text":
         return _coded(values.dictionary_encode())
     if kind == "":
@@ -141,13 +140,13 @@ def kind_of(stored: pa.DataType) -> str:
 
 
 def why_unused(stored: pa.DataType) -> str:
-    """Why a column of a type is no feature unless somebody says how: `dates`; "" where it is one."""
+    """Why a column of a type is no feature unless somebody names it: `dates`; "" where it is one."""
     kind = kind_of(stored)
     return {"date": "dates", "nothing": "nothing in any row", "": str(stored)}.get(kind, "")
 
 
 def wrong_kind(name: str, stored: pa.DataType | str) -> str:
-    """What is said of a column whose type, or its name, cannot be used; the way out where there is a common one."""
+    """The message on a column whose type, or its name, cannot be used; with the way out where there is a common one."""
     message = f"{spoken(name)} must hold numbers, bools, text or dates; it holds {stored}."
     if str(stored).startswith("duration"):
         message += " Make it a number, such as seconds: .dt.total_seconds()."
@@ -175,7 +174,7 @@ def type_in(schema: pa.Schema, column: str) -> pa.DataType:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFile:
-    """A file that says which columns it has, and of which types."""
+    """A file whose schema names its columns and their types."""
 
     name: str
     partitions: Partitions
@@ -204,7 +203,21 @@ def _words(dictionary: pa.Array) -> pa.Array:
         return pa.array([f"{left}{low}, {high}{right}" for low, high in pairs], pa.string())
     if isinstance(stored, pa.BaseExtensionType):
         return _words(dictionary.storage)
-    return dictionary.cast(pa.string()) if kind_of(stored) == "date" else dictionary
+    return _dates(dictionary) if kind_of(stored) == "date" else dictionary
+
+
+def _dates(values: pa.Array) -> pa.Array:
+    """Dates and times as ISO text that sorts as they do: one text for each moment, whatever its unit and time zone.
+
+    Engines know moments in zones of their own, to the microsecond.
+    """
+    if not pa.types.is_timestamp(values.type):
+        return values.cast(pa.string())
+    # A moment in a zone is cast to its time in UTC.
+    text = values.cast(pa.timestamp(values.type.unit)).cast(pa.string())
+    text = pc.replace_substring_regex(text, r"\.0+$|(\.\d*[1-9])0*$", r"\1")
+    # Not "Z", which sorts after the point of a fraction.
+    return text if values.type.tz is None else pc.binary_join_element_wise(text, "+00:00", "")
 
 
 def _codes_of(values: pa.Array | pa.ChunkedArray) -> tuple[Array, Array | None, pa.Array]:
@@ -263,7 +276,7 @@ def rows_of(
 ) -> Iterator[Rows]:
     """A table or batch as runs of at most BLOCK_ROWS rows.
 
-    stored: columns whose type does not say whether they are declared categories, and whether they are.
+    stored: columns whose type leaves open whether they are declared categories, and whether they are.
     """
     arrays = dict(zip(table.schema.names, table.columns, strict=True))
     return rows_of_arrays(arrays, table.num_rows, columns, partitions, first_row, place, stored)
@@ -278,7 +291,7 @@ def rows_of_arrays(
     place: Place,
     stored: Mapping[str, bool] = MappingProxyType({}),
 ) -> Iterator[Rows]:
-    """Arrow arrays, and what the folders say, as runs of at most BLOCK_ROWS rows."""
+    """Arrow arrays, and the columns of the folders, as runs of at most BLOCK_ROWS rows."""
     constant = dict(partitions)
 
     def column(name: str, start: int, size: int) -> Column:
@@ -323,7 +336,7 @@ def file_at(path: str) -> pa.NativeFile:
 
 @contextmanager
 def damage_named(name: str, advice: str) -> Iterator[None]:
-    """Turn what pyarrow says of broken bytes into a DataError that names the file; let a refused permission pass."""
+    """Turn pyarrow's errors on broken bytes into a DataError that names the file; let a refused permission pass."""
     try:
         yield
     except (pa.ArrowCancelled, pa.ArrowMemoryError):

@@ -10,7 +10,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar, Protocol
@@ -21,6 +21,14 @@ import pyarrow.csv as pacsv
 
 from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
 from logloss.data.arrow.finding import is_tabbed
+from logloss.data.arrow.formats import (
+    N_BYTES_OF_MAGIC,
+    codec_of,
+    encoding_of,
+    not_utf8,
+    refuse_other,
+    refuse_other_text,
+)
 from logloss.data.rows import Place, Rows
 from logloss.data.values import is_beyond_floats
 from logloss.errors import DataError
@@ -29,7 +37,7 @@ from logloss.text import counted, printable
 ADVICE = "The file is damaged or not CSV; fetch or write it again."
 NULL_WORDS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 # By which ending Arrow knows how a file is packed.
-CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".br": "brotli"}
 # Read and parsed at once, and the longest row that can be read: 4 MB.
 CHUNK_BYTES = 1 << 22
 N_BYTES_OF_TAIL = 1 << 12
@@ -39,7 +47,7 @@ EXACT_FLOATS = float(1 << 53)
 # Of decimals, those that have room for the digits of a number: pyarrow makes another number of one that is longer.
 EXACT_TYPES = {pa.int64(): 2e19, pa.uint64(): 2e19, pa.decimal256(76, 0): 1e76, pa.decimal256(76, 18): 1e58}
 MOST_DIGITS = 76
-# What pyarrow says of a row with too few or too many fields; its text is cut after 96 bytes.
+# pyarrow's message on a row with too few or too many fields; its text is cut after 96 bytes.
 WRONG_LENGTH = re.compile(
     r".*?Row #(?P<number>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): (?P<text>.*)", re.DOTALL
 )
@@ -63,7 +71,7 @@ class ByteStream(Protocol):
 
 
 class Bytes:
-    """A stream of bytes, what was read of it to know it put back; it remembers how it ended."""
+    """A stream of bytes whose first ones, read to recognise it, are put back; it remembers its last bytes."""
 
     def __init__(self, stream: ByteStream, start: bytes = b"") -> None:
         self.stream, self.start, self.tail, self.closed = stream, start, b"", False
@@ -93,10 +101,12 @@ class Bytes:
 
 
 def unpacked(path: str) -> pa.NativeFile:
-    """The bytes of a file, unpacked where the end of its name says so."""
+    """The bytes of a file, unpacked where its first bytes or the end of its name show it."""
+    with file_at(path) as file:
+        codec = codec_of(file.read(N_BYTES_OF_MAGIC))
     # The name itself may not be UTF-8, which Arrow demands; these endings are.
-    ending = os.path.splitext(path)[1]
-    return pa.input_stream(file_at(path), compression=CODECS.get(ending))
+    ending = os.path.splitext(path)[1].lower()
+    return pa.input_stream(file_at(path), compression=codec or CODECS.get(ending))
 
 
 def tail_of(path: str) -> bytes:
@@ -116,13 +126,13 @@ class CsvPlace(Place):
     n_header_lines: int = 0
     delimiter: str = ","
 
-    def line(self, row: int) -> int | None:
-        """The line of a row, from 1; None if the file cannot be read again. Cost: reads the file up to there."""
+    def lines(self, rows: Sequence[int]) -> dict[int, int]:
+        """The lines of rows, from 1; none if the file cannot be read again. Cost: reads it once, up to the last."""
         try:
             with unpacked(self.path) as stream:
-                return line_of(stream, row, self.n_header_lines, self.delimiter.encode())
+                return lines_of(stream, rows, self.n_header_lines, self.delimiter.encode())
         except (OSError, pa.ArrowException):
-            return None
+            return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,7 @@ class CsvPart:
 class CsvFile:
     """One text file, known by its header."""
 
-    # Text says neither how many rows there are nor which column was an index.
+    # Text holds neither the number of its rows nor which column was an index.
     n_rows: ClassVar[None] = None
     index_names: ClassVar[frozenset[str]] = frozenset()
     path: str
@@ -195,12 +205,15 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     def texts() -> Iterator[str]:
         while line := stream.readline(CHUNK_BYTES):
             lines.append(line)
+            if len(lines) == 1:
+                _check_start(line, name)
             yield _decoded(line, name, is_first=len(lines) == 1)
 
     source = texts()
     first = next((text for text in source if text.strip("\r\n")), None)
     if first is None:
         raise DataError(f"cannot read {name}: the file is empty, it has no header and no rows. {ADVICE}")
+    refuse_other_text(first, name)
     n_blank = len(lines) - 1
     delimiter = _delimiter(first, is_tabbed=is_tabbed)
     try:
@@ -218,20 +231,23 @@ def read_layout(stream: ByteStream, name: str, *, header: bool, is_tabbed: bool 
     return Layout(tuple(fields), delimiter, n_header_lines, bool(line)), b"".join(lines)
 
 
+def _check_start(line: bytes, name: str) -> None:
+    """Refuse bytes that are another format, or text in another encoding that UTF-8 would take for its own."""
+    refuse_other(line, name)
+    if b"\0" in line or encoding_of(line) != "latin1":
+        raise not_utf8(line, name, "it begins in another encoding")
+
+
 def _decoded(line: bytes, name: str, *, is_first: bool) -> str:
     """A line as text, without the mark that some programs put before the first."""
     try:
         return line.decode("utf-8-sig" if is_first else "utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(_not_utf8(name, str(error))) from error
-
-
-def _not_utf8(name: str, reason: str) -> str:
-    return f"{name} must be text in UTF-8; {reason}. Convert it: iconv -f latin1 -t utf-8 OLD > NEW"
+        raise not_utf8(line, name, str(error)) from error
 
 
 def _delimiter(first_line: str, *, is_tabbed: bool) -> str:
-    """A tab where the name says so, else a comma, unless the first line has none but semicolons or tabs."""
+    """A tab where the name ends so, else a comma, unless the first line has none but semicolons or tabs."""
     if is_tabbed:
         return "\t"
     if "," in first_line or not ("\t" in first_line or ";" in first_line):
@@ -252,7 +268,7 @@ def read_rows(
 ) -> Iterator[Rows]:
     """The rows of a stream after so many lines of header. Each must have as many fields as the header.
 
-    tail: what tells the last bytes of the stream, asked once it was read.
+    tail: returns the last bytes of the stream; called once it was read.
     """
     stored = [name for name in columns if name not in dict(partitions)]
     row, last = 0, None
@@ -294,13 +310,13 @@ def _batches(
         ),
     )
     if isinstance(stream, Bytes):
-        # To take it down is to wait for the thread that reads ahead, and a pipe may have nothing more to say.
+        # To take it down is to wait for the thread that reads ahead, and a pipe may send nothing more.
         stream.reader = reader
     yield from reader
 
 
 def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place) -> DataError:
-    """The error with the row, or with what to do, where pyarrow's words do not say."""
+    """The error with the row, or with what to do, where pyarrow's words lack them."""
     reason = str(error.__cause__)
     # Read from its words: a handler of invalid rows would run in a thread of Arrow, which must not enter Python.
     wrong = WRONG_LENGTH.match(reason)
@@ -310,10 +326,10 @@ def _better(error: DataError, names: Sequence[str], n_skipped: int, place: Place
             f"every row must have {counted(int(wrong['expected']), 'field')}; {where} has {wrong['found']}: "
             f'"{printable(wrong["text"])}". A field that holds the delimiter must stand in quotes.'
         )
-    not_utf8 = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
-    if not_utf8:
-        where = place.where(int(not_utf8[2]) - 1 - n_skipped)
-        return DataError(_not_utf8(place.name, f"{spoken(names[int(not_utf8[1])])} is not in {where}"))
+    wrong_text = re.search(r"column #(\d+): Row #(\d+): .*UTF8", reason)
+    if wrong_text:
+        where = place.where(int(wrong_text[2]) - 1 - n_skipped)
+        return not_utf8(b"", place.name, f"{spoken(names[int(wrong_text[1])])} is not in {where}")
     if "straddling" in reason:
         return DataError(
             f"no row may be longer than 4 MB; one of {place.name} is. Look for a quote that is opened and not closed."
@@ -363,27 +379,33 @@ def _refuse_open_quote(last: pa.Scalar | None, tail: Callable[[], bytes], place:
         )
 
 
-def line_of(stream: ByteStream, row: int, n_header_lines: int, delimiter: bytes) -> int | None:
-    """The line, from 1, on which a row starts; None if there is no such row, or if lines end in CR alone."""
-    line, before, is_open = 0, row, False
+def lines_of(stream: ByteStream, rows: Iterable[int], n_header_lines: int, delimiter: bytes) -> dict[int, int]:
+    """The line, from 1, on which each of some rows starts; without those that are not there.
+
+    Where lines end in CR alone they are not counted.
+    """
+    wanted, found = sorted(set(rows), reverse=True), dict[int, int]()
+    line, row, is_open = 0, 0, False
     for chunk in _chunks(stream):
-        if chunk.count(b"\r") != chunk.count(b"\r\n"):
-            return None
+        if not wanted or chunk.count(b"\r") != chunk.count(b"\r\n"):
+            return found
         lines = chunk.split(b"\n")
         n_lines = len(lines) - (not lines[-1])
-        if line >= n_header_lines and not is_open and n_lines <= before and _is_plain(chunk):
-            line, before = line + n_lines, before - n_lines
+        if line >= n_header_lines and not is_open and row + n_lines <= wanted[-1] and _is_plain(chunk):
+            line, row = line + n_lines, row + n_lines
             continue
         for text in lines[:n_lines]:
             line += 1
             if line <= n_header_lines or (not is_open and text in (b"", b"\r")):
                 continue
             if not is_open:
-                if before == 0:
-                    return line
-                before -= 1
+                if row == wanted[-1]:
+                    found[wanted.pop()] = line
+                    if not wanted:
+                        return found
+                row += 1
             is_open = _ends_in_quotes(text, delimiter, is_open=is_open)
-    return None
+    return found
 
 
 def _chunks(stream: ByteStream) -> Iterator[bytes]:

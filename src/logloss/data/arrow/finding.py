@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from logloss.data.arrow.arrays import Partitions
+from logloss.data.arrow.formats import N_BYTES_OF_MAGIC, NAMES, READ, form_of
 from logloss.errors import DataError, SourceNotFound
 from logloss.text import counted, listed, printable
 
@@ -19,7 +21,7 @@ DELIMITED = frozenset({".csv", ".tsv", ".tab", ".txt"})
 # What pyarrow unpacks by the last part of a name.
 PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4", ".br"})
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-N_BYTES_SNIFFED = 4096
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # Letters of a path that messages show.
 LONGEST_PATH = 200
 # Folders above a file in which the log of its table is looked for: columns of partitions are fewer.
@@ -28,23 +30,22 @@ MOST_FOLDERS_ABOVE = 8
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file: its path, how people recognise it, what its folders say, and whether it is Parquet."""
+    """A file: its path, the name that messages show, columns of its folders, and its format (a key of NAMES)."""
 
     path: str
     name: str
     partitions: Partitions
-    is_parquet: bool
+    form: str
 
 
 def find(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, list[FoundFile]]:
-    """What the whole is called, and its files; at least one, each once, all of one format."""
+    """What the whole is called, and its files; at least one, each once."""
     wanted = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     files = [file for path in wanted for file in _of_path(path, is_alone=len(wanted) == 1)]
     if not (len(wanted) == 1 and os.path.isfile(wanted[0])):
-        # One file that is named is what its name says; several are taken for a table.
+        # One file that is named is read as it is; several are taken for a table.
         _refuse_lakes_above(files)
     _refuse_twice(files)
-    _refuse_mixture(files)
     if len(wanted) > 1:
         return counted(len(files), "file"), files
     if os.path.isfile(wanted[0]):
@@ -56,12 +57,13 @@ def _of_path(path: str, *, is_alone: bool) -> list[FoundFile]:
     if os.path.isdir(path):
         files = _of_folder(path, path)
         if not files:
-            raise SourceNotFound(f"the folder {_quoted(path)} holds no Parquet or CSV file.")
+            raise SourceNotFound(f"the folder {_quoted(path)} holds no {READ} file.")
         return files
     if os.path.exists(path):
         _refuse_pipe(path)
         name = os.path.basename(path) if is_alone else Path(path).as_posix()
-        return [FoundFile(path, printable(name, LONGEST_PATH), (), _is_parquet(path, name))]
+        return [FoundFile(path, printable(name, LONGEST_PATH), (), _form(path) or "csv")]
+    _refuse_address(path)
     if not glob.has_magic(path):
         raise SourceNotFound(f"there is no file or folder {_quoted(path)}.")
     files = _of_pattern(path)
@@ -71,10 +73,10 @@ def _of_path(path: str, *, is_alone: bool) -> list[FoundFile]:
 
 
 def _of_folder(folder: str, top: str) -> list[FoundFile]:
-    """The files below a folder, sorted by their path below the top; others than Parquet and CSV are left alone."""
+    """The files below a folder, sorted by their path below the top; those of other formats are left alone."""
     paths = sorted(_walked(folder, ()), key=lambda path: Path(path).parts)
-    files = ((path, _format(path)) for path in paths)
-    return [_below(path, top, is_parquet=form == "parquet") for path, form in files if form]
+    files = ((path, _form(path)) for path in paths)
+    return [_below(path, top, form) for path, form in files if form]
 
 
 def _walked(folder: str, above: tuple[str, ...]) -> Iterator[str]:
@@ -109,74 +111,70 @@ def _of_pattern(pattern: str) -> list[FoundFile]:
             continue
         if not os.path.isdir(path):
             _refuse_pipe(path)
-            files.append(_below(path, top, is_parquet=_is_parquet(path, path)))
+            files.append(_below(path, top, _form(path) or "csv"))
         elif "**" not in pattern:
             # A pattern with ** names the files below by itself.
             files += _of_folder(path, top)
     return files
 
 
-def _below(path: str, top: str, *, is_parquet: bool) -> FoundFile:
+def _below(path: str, top: str, form: str) -> FoundFile:
     """A file below a folder: named from there, with the columns that `key=value` folders between them hold."""
     relative = Path(os.path.relpath(path, top))
     pairs = (part.split("=", 1) for part in relative.parts[:-1] if part.find("=") > 0)
     partitions = tuple((unquote(key), None if value == HIVE_NULL else unquote(value)) for key, value in pairs)
-    return FoundFile(path, printable(relative.as_posix(), LONGEST_PATH), partitions, is_parquet)
+    return FoundFile(path, printable(relative.as_posix(), LONGEST_PATH), partitions, form)
 
 
-def _format(path: str) -> str:
-    """`parquet`, `csv` or "", by the name; Parquet files without such a name are known by their first bytes."""
+def _form(path: str) -> str:
+    """The format by the name, else by the first bytes; "" where neither shows it: text, or what is not read."""
     suffixes = _suffixes(path)
     if suffixes and suffixes[-1] in PARQUET:
-        return "parquet"
+        # What is packed once more is opened as text is, and refused there.
+        return "csv" if path.lower().endswith(tuple(PACKED)) else "parquet"
     if suffixes and suffixes[-1] in DELIMITED:
         return "csv"
-    return "parquet" if _first_bytes(path).startswith(b"PAR1") else ""
-
-
-def _is_parquet(path: str, name: str) -> bool:
-    """Whether a file that was asked for is Parquet; else it must be text."""
-    form = _format(path)
-    if form:
-        return form == "parquet"
-    first = _first_bytes(path)
-    suffixes = Path(path).suffixes
-    is_packed = bool(suffixes) and suffixes[-1].lower() in PACKED
-    try:
-        first[: first.rfind(b"\n") + 1 or len(first)].decode()
-        is_text = b"\0" not in first
-    except UnicodeDecodeError:
-        is_text = False
-    if is_packed or is_text:
-        return False
-    raise DataError(
-        f"{printable(name, LONGEST_PATH)} must be Parquet or CSV in UTF-8; its bytes are neither. Convert it first."
-    )
+    with open(path, "rb") as file:
+        return form_of(file.read(N_BYTES_OF_MAGIC))
 
 
 def _suffixes(path: str) -> list[str]:
-    """The parts of a name after its dots, in small letters, without the one that says how it is packed."""
+    """The parts of a name after its dots, in small letters, without that of the packing."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     return suffixes[:-1] if suffixes and suffixes[-1] in PACKED else suffixes
 
 
 def is_tabbed(path: str) -> bool:
-    """Whether the name says that tabs stand between the fields."""
+    """Whether the name is that of text with tabs between the fields."""
     return _suffixes(path)[-1:] in ([".tsv"], [".tab"])
 
 
-def _first_bytes(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(N_BYTES_SNIFFED)
+def is_pipe(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is there and is neither file nor folder: a pipe, a device, what a shell puts for `<(...)`."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _refuse_pipe(path: str) -> None:
-    """Refuse what is there but is no file: to look at its first bytes would take them away."""
-    if os.path.exists(path) and not os.path.isfile(path):
+    """Refuse a pipe among other files: to look at its first bytes would take them away."""
+    if is_pipe(path):
         raise DataError(
-            f"{_quoted(path)} must be a file; it is a pipe or a device, whose bytes come once. "
-            "Send them to standard input, which is named -."
+            f"{_quoted(path)} must be a file where several are read; it is a pipe or a device, whose bytes come once. "
+            "Name it alone, or write it to a file."
         )
+
+
+def _refuse_address(path: str) -> None:
+    """Refuse the address of another machine, which nothing here opens."""
+    scheme = ADDRESS.match(path)
+    if scheme is None:
+        return
+    if scheme[1].lower() == "file":
+        way = "Name its path on this machine."
+    elif scheme[1].lower() in ("http", "https", "ftp"):
+        way = "Download it first: curl -LO ADDRESS. Or send it on: curl -L ADDRESS | logloss measure - …"
+    else:
+        way = "Copy it first, or pass a dataset in Python: logloss.measure(pyarrow.dataset.dataset(ADDRESS), …)"
+    raise SourceNotFound(f"files must be on this machine; {_quoted(path)} is an address. {way}")
 
 
 def _refuse_twice(files: Sequence[FoundFile]) -> None:
@@ -198,13 +196,15 @@ def _quoted(path: str) -> str:
     return f'"{printable(path, LONGEST_PATH)}"'
 
 
-def _refuse_mixture(files: Iterable[FoundFile]) -> None:
-    parquet = [file.name for file in files if file.is_parquet]
-    others = [file.name for file in files if not file.is_parquet]
-    if parquet and others:
+def refuse_mixture(files: Iterable[FoundFile]) -> None:
+    """Refuse files of several formats: most likely some of them are not meant."""
+    names: dict[str, list[str]] = {}
+    for file in files:
+        names.setdefault(NAMES[file.form], []).append(file.name)
+    if len(names) > 1:
+        held = (f"{counted(len(own), f'{form} file')} ({listed(own, 3)})" for form, own in names.items())
         raise DataError(
-            f"files read together must all be Parquet or all be CSV; found {counted(len(parquet), 'Parquet file')} "
-            f"({listed(parquet, 3)}) and {counted(len(others), 'CSV file')} ({listed(others, 3)}). "
+            f"files read together must be of one format; found {' and '.join(held)}. "
             'Name those you mean by a pattern such as "preds/*.parquet".'
         )
 
@@ -220,7 +220,7 @@ def _refuse_lakes_above(files: Iterable[FoundFile]) -> None:
 
 
 def _refuse_lake(folder: str) -> None:
-    """Refuse the folder of a table whose log, not the list of its files, says which rows are valid."""
+    """Refuse the folder of a table whose log, not the list of its files, lists the valid rows."""
     if os.path.isdir(os.path.join(folder, "_delta_log")):
         kind, way = "Delta", f"deltalake.DeltaTable({_quoted(folder)}).to_pyarrow_dataset()"
     elif glob.glob(os.path.join(glob.escape(folder), "metadata", "*.metadata.json")):
@@ -236,9 +236,14 @@ def _refuse_lake(folder: str) -> None:
     )
 
 
-def is_found_by(path: str, word: str, *, is_parquet: bool = False) -> bool:
-    """Whether a file, old or new, is among those that a folder or a pattern means. is_parquet: whatever its name."""
-    is_named = is_parquet or bool(set(_suffixes(path)[-1:]) & (PARQUET | DELIMITED))
+def is_found_by(path: str, word: str, *, is_summary: bool = False) -> bool:
+    """Whether a file, old or new, is among those that a folder or a pattern means.
+
+    is_summary: it is known by its content to hold no rows, and left out, unless its name is that of a text file.
+    """
+    if is_summary and not set(_suffixes(path)[-1:]) & DELIMITED:
+        return False
+    is_named = bool(set(_suffixes(path)[-1:]) & (PARQUET | DELIMITED))
     names = Path(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))).parts
     if os.path.isdir(word):
         top = Path(os.path.realpath(word)).parts

@@ -182,7 +182,7 @@ def _texts(array: pa.Array) -> list[Any]:
 
 
 def content_of(table: pa.Table) -> list[bytes]:
-    """What a table says, whatever bytes it is stored in: for its checksum."""
+    """The content of a table, whatever bytes it is stored in: for its checksum."""
     pieces = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = column.combine_chunks()

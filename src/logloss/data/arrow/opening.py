@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from logloss.data.arrow.arrays import Partitions, damage_named, guarded, rows_of
+from logloss.data.arrow.arrays import Partitions, array_of, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
-from logloss.data.arrow.finding import find
-from logloss.data.arrow.parquet import parquet_file
+from logloss.data.arrow.finding import LONGEST_PATH, FoundFile, find, is_pipe, refuse_mixture
+from logloss.data.arrow.formats import ARROW_STREAM, N_BYTES_OF_MAGIC, NAMES, codec_of, form_of
+from logloss.data.arrow.parquet import ParquetFile, parquet_file
 from logloss.data.arrow.sources import FileSource, FragmentFile, PandasSource, StreamSource, TableSource
 from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
-from logloss.text import counted, printable
+from logloss.text import counted, listed, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,22 +35,57 @@ if TYPE_CHECKING:
     from logloss.data.arrow.sources import File
 
 STREAM_ADVICE = "The stream is damaged or cut off; write it again."
+DAMAGED = "The file is damaged or not {}; fetch or write it again."
+# What the formats that are read as datasets are called there.
+DATASET_FORMS = {"arrow": "ipc", "orc": "orc"}
+# Files that are opened at a time: most of the time goes in waiting, for disks and for other machines.
+N_AT_ONCE = 16
 
 
-def open_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, header: bool = True) -> FileSource:
-    """The source of a path, pattern or folder of Parquet or CSV files, or of a list of them.
+def open_files(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, header: bool = True
+) -> FileSource | StreamSource:
+    """The source of a path, pattern or folder of files, or of a list of them; of a pipe, one that is read once.
 
     Cost: a look at each file's footer or header. `header`: whether the first line of a CSV file names its columns; if
     not, they are numbered from "0".
     """
+    alone = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if len(alone) == 1 and is_pipe(alone[0]):
+        name = printable(os.fspath(alone[0]), LONGEST_PATH)
+        return open_stream(_read_from(os.open(alone[0], os.O_RDONLY)), header=header, name=name)
     name, wanted = find(paths)
-    files: list[File] = [
-        parquet_file(file.path, file.name, file.partitions)
-        if file.is_parquet
-        else csv_file(file.path, file.name, file.partitions, header=header)
-        for file in wanted
-    ]
-    return FileSource(name, files)
+    # Threads wait for the file system together; results, and the first error, come in the order of the files.
+    with ThreadPoolExecutor(N_AT_ONCE) as pool:
+        opened = list(pool.map(partial(_opened, header=header), wanted))
+    are_rows = [not (isinstance(file, ParquetFile) and file.is_summary) for file in opened]
+    summaries = [file.name for file, has_rows in zip(wanted, are_rows, strict=True) if not has_rows]
+    rows = list(compress(opened, are_rows))
+    if not rows:
+        raise DataError(f"{name} must hold rows; it holds what was measured of rows. See it with: logloss show SUMMARY")
+    refuse_mixture(compress(wanted, are_rows))
+    if not summaries:
+        return FileSource(name, rows)
+    note = f"{listed(summaries, 3)} left out: no rows, but a summary that logloss has written"
+    return FileSource(name.replace(counted(len(wanted), "file"), counted(len(rows), "file"), 1), rows, [note])
+
+
+def _read_from(number: int) -> io.BufferedReader:
+    """What the system has opened under this number, and closes when nobody reads it any more."""
+    stream = io.FileIO(number, closefd=False)
+    weakref.finalize(stream, os.close, number)
+    return io.BufferedReader(stream)
+
+
+def _opened(file: FoundFile, *, header: bool) -> File:
+    """A file that was found, after a look at its footer or header."""
+    if file.form == "parquet":
+        return parquet_file(file.path, file.name, file.partitions)
+    if file.form == "csv":
+        return csv_file(file.path, file.name, file.partitions, header=header)
+    with damage_named(file.name, DAMAGED.format(NAMES[file.form])):
+        dataset = ds.dataset(os.path.abspath(file.path), format=DATASET_FORMS[file.form], filesystem=LocalFileSystem())
+        return FragmentFile(file.name, file.partitions, dataset.schema, dataset)
 
 
 def is_pandas(table: object) -> bool:
@@ -68,32 +113,60 @@ def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSo
         if not hasattr(table, "__arrow_c_stream__"):
             return TableSource(pa.Table.from_batches([pa.record_batch(table)]))
         reader = pa.RecordBatchReader.from_stream(table)
-        # A frame or a relation knows its shape and can be asked again; a bare stream does neither. The type is asked,
+        # A frame or a relation has a shape and can be read again; a bare stream neither. The type is looked at,
         # as a relation would run its query to answer.
         if any(hasattr(type(table), name) for name in ("shape", "__len__", "num_rows")):
             return TableSource(reader.read_all())
         return _open_reader(reader, "")
 
 
-def open_stream(stream: ByteStream, *, header: bool = True) -> StreamSource:
-    """The source of a binary file that can be read once: an Arrow stream if its first bytes say so, else CSV."""
-    name = "standard input"
+def open_stream(stream: ByteStream, *, header: bool = True, name: str = "standard input") -> StreamSource:
+    """The source of a binary file that can be read once, in the format that its first bytes show; else it is CSV.
+
+    Cost: CSV and streams of Arrow are read as they come; formats whose table of contents is at their end are written to
+    a temporary file first.
+    """
     start = b""
-    while len(start) < 6 and (more := stream.read(6 - len(start))):
+    while len(start) < N_BYTES_OF_MAGIC and (more := stream.read(N_BYTES_OF_MAGIC - len(start))):
         start += more
-    if start == b"ARROW1":
-        # The table of contents of such a file is at its end.
-        with damage_named(name, STREAM_ADVICE):
-            table = pa.ipc.open_file(pa.py_buffer(start + stream.read())).read_all()
-        return _open_reader(table.to_reader(), name)
-    if start.startswith(b"\xff\xff\xff\xff"):
-        with damage_named(name, STREAM_ADVICE):
-            return _open_reader(pa.ipc.open_stream(Bytes(stream, start)), name)
-    return _open_text(Bytes(stream, start), name, header=header)
+    whole, codec = Bytes(stream, start), codec_of(start)
+    with damage_named(name, STREAM_ADVICE):
+        if codec is not None:
+            unpacked = io.BufferedReader(pa.CompressedInputStream(whole, codec))
+            return _open_text(Bytes(unpacked), name, header=header)
+        if start.startswith(ARROW_STREAM):
+            return _open_reader(pa.ipc.open_stream(whole), name)
+        if form_of(start):
+            return _open_reader(_reader_of(_spooled(whole), form_of(start)), name)
+    return _open_text(whole, name, header=header)
+
+
+def _spooled(stream: Bytes) -> pa.PythonFile:
+    """All bytes of a stream, in a temporary file that can be read from any place."""
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file)
+        file.seek(0)
+        return pa.PythonFile(_read_from(os.dup(file.fileno())), mode="r")
+
+
+def _reader_of(file: pa.PythonFile, form: str) -> pa.RecordBatchReader:
+    """The batches of a Parquet, Arrow or ORC file."""
+    if form == "parquet":
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        batches = parquet.iter_batches(BLOCK_ROWS, use_threads=False)
+        return pa.RecordBatchReader.from_batches(parquet.schema_arrow, batches)
+    if form == "orc":
+        stripes = orc.ORCFile(file)
+        each = (stripes.read_stripe(number) for number in range(stripes.nstripes))
+        return pa.RecordBatchReader.from_batches(stripes.schema, each)
+    arrow = pa.ipc.open_file(file)
+    each = (arrow.get_batch(number) for number in range(arrow.num_record_batches))
+    return pa.RecordBatchReader.from_batches(arrow.schema, each)
 
 
 def _open_text(stream: Bytes, name: str, *, header: bool) -> StreamSource:
-    layout, seen = read_layout(stream, name, header=header)
+    with damage_named(name, STREAM_ADVICE):
+        layout, seen = read_layout(stream, name, header=header)
     stream.start = seen + stream.start
 
     def walk(columns: tuple[str, ...], texts: tuple[str, ...]) -> Iterator[Rows]:
@@ -121,7 +194,7 @@ def _open_dataset(dataset: ds.Dataset) -> FileSource:
     try:
         fragments = list(dataset.get_fragments())
     except ValueError:
-        # Filtered: a fragment would not know which of its rows are left.
+        # Filtered: a fragment does not hold which of its rows are left.
         return FileSource("", [FragmentFile("", (), dataset.schema, dataset)])
     paths = [path for path in (getattr(each, "path", None) for each in fragments) if path]
     root = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else None
@@ -133,7 +206,7 @@ def _fragment(fragment: ds.Fragment, dataset: ds.Dataset, root: str | None) -> F
     keys = ds.get_partition_keys(fragment.partition_expression)
     partitions: Partitions = tuple((key, None if value is None else str(value)) for key, value in keys.items())
     path = getattr(fragment, "path", None)
-    # A Delta log also says what the least and greatest values are; where they are equal, it looks like a folder.
+    # A Delta log also holds the least and greatest values; where they are equal, it looks like a folder.
     partitions = tuple(pair for pair in partitions if pair[0] not in fragment.physical_schema.names)
     if path is None or root is None:
         return FragmentFile("", partitions, dataset.schema, fragment)
@@ -168,5 +241,5 @@ def _gathered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table
 
 
 def table_of_frame(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
-    """A partition, a frame in memory, as a table of some of its columns."""
-    return pa.RecordBatchReader.from_stream(frame[list(columns)]).read_all().select(list(columns))
+    """A partition, a frame in memory, as a table of some of its columns, each read as a column of any frame is."""
+    return pa.table({name: array_of(frame[name], name) for name in columns})

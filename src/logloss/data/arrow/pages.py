@@ -1,7 +1,7 @@
 """What the pages of a Parquet file will take once they are unpacked, read from their headers before one is opened.
 
 A footer may claim anything, and a few bytes may stand for billions of values: pages are compressed, and repeated values
-are written once. Each page says before its bytes how large it becomes and how many values it holds, and readers make
+are written once. The header of each page holds how large it becomes and how many values it holds, and readers make
 room for that; so does this sum. Headers are Thrift structures in the compact protocol. Encodings in which a value may
 be longer than what is written of it are refused.
 
@@ -26,7 +26,7 @@ COUNTING = {5: 2, 7: 2, 8: 4}
 ENCODINGS = (0, 2, 8, 3)
 # Structures and lists in each other: footers have ten.
 DEEPEST = 16
-# Fields of a footer, of a row group, of a column, of what is said of one.
+# Fields of a footer, of a row group, of a column, of its statistics.
 GROUPS_OF_FILE, COLUMNS_OF_GROUP, ABOUT_COLUMN = 4, 1, 3
 PACKED_SIZE, DATA_PAGES, DICTIONARY_PAGE = 7, 9, 11
 
@@ -34,7 +34,7 @@ PACKED_SIZE, DATA_PAGES, DICTIONARY_PAGE = 7, 9, 11
 def unpacked(data: bytes) -> tuple[int, int]:
     """(Bytes, values) of all pages of a file; ValueError where a header is none.
 
-    Its footer is read here, too: what pyarrow says of a damaged column ends the process.
+    Its footer is read here, too: pyarrow ends the process on a damaged column.
     """
     length = int.from_bytes(data[-8:-4], "little")
     if data[-4:] != b"PAR1" or length > len(data) - 8:

@@ -27,6 +27,8 @@ from logloss.errors import DataError
 from logloss.text import count, counted
 
 BUFFER_BYTES = 1 << 18
+# The metadata by which a summary of ours is known (`files/summary_writing.py`).
+SUMMARY = b"logloss"
 ADVICE = "The file is damaged or not Parquet; fetch or write it again."
 
 
@@ -43,9 +45,11 @@ class ParquetPart:
     place: Place
     texts: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
+    # Whether the file has other row groups, which need the same footer.
+    is_shared: bool = True
 
     def rows(self) -> Iterator[Rows]:
-        """Its rows, BLOCK_ROWS at a time; as many as the file says, or an error."""
+        """Its rows, BLOCK_ROWS at a time; as many as its footer counts, or an error."""
         yield from guarded(self._read(), self.place.name, ADVICE)
 
     def _read(self) -> Iterator[Rows]:
@@ -55,7 +59,7 @@ class ParquetPart:
         for batch in self._batches(stored):
             if len(batch.schema.names) != len(stored):
                 # "a.b" names both a column and a field of the column a.
-                raise DataError(f"cannot tell {', '.join(batch.schema.names)} of {self.place.name} apart. Rename one.")
+                raise DataError(f"{', '.join(batch.schema.names)} of {self.place.name} have the same name. Rename one.")
             yield from rows_of(batch, self.columns, self.partitions, row, self.place, kept)
             row += batch.num_rows
         if row != self.first_row + self.n_rows:
@@ -77,7 +81,7 @@ class ParquetPart:
             yield from islice(self._read_batches(stored, ()), n_done, None)
 
     def _read_batches(self, stored: list[str], texts: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with _opened(self.path, texts) as file:
+        with _opened(self.path, texts, is_shared=self.is_shared) as file:
             yield from file.iter_batches(BLOCK_ROWS, row_groups=[self.row_group], columns=stored, use_threads=False)
 
 
@@ -89,6 +93,11 @@ class ParquetFile(SchemaFile):
     row_groups: tuple[tuple[int, int, int], ...]
 
     @property
+    def is_summary(self) -> bool:
+        """Whether it is what was measured of rows, as `save` writes it, and holds none."""
+        return SUMMARY in (self.schema.metadata or {})
+
+    @property
     def n_rows(self) -> int:
         return sum(n_rows for _, _, n_rows in self.row_groups)
 
@@ -98,7 +107,9 @@ class ParquetFile(SchemaFile):
         declared = tuple(name for name, stored in types.items() if pa.types.is_dictionary(stored))
         texts = tuple(name for name in texts if kind_of(types.get(name, pa.null())) == "text" and name not in declared)
         return [
-            ParquetPart(self.path, *group, tuple(columns), own, Place(self.name), texts, declared)
+            ParquetPart(
+                self.path, *group, tuple(columns), own, Place(self.name), texts, declared, len(self.row_groups) > 1
+            )
             for group in self.row_groups
         ]
 
@@ -107,8 +118,9 @@ def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[in
     """A file, after a look at its footer; `only` names row groups."""
     if os.path.getsize(path) == 0:
         raise DataError(f"cannot read {name}: the file is empty, 0 bytes. {ADVICE}")
-    with damage_named(name, ADVICE), _opened(path) as file:
-        footer, schema = file.metadata, declared_schema(file.schema_arrow, file.metadata.metadata or {})
+    with damage_named(name, ADVICE), file_at(path) as file:
+        footer = pq.read_metadata(file)
+        schema = declared_schema(footer.schema.to_arrow_schema(), footer.metadata or {})
         sizes = [footer.row_group(index).num_rows for index in range(footer.num_row_groups)]
     # A footer carries no checksum: this sum finds most of the damage that changes the number of rows.
     if min(sizes, default=0) < 0 or sum(sizes) != footer.num_rows:
@@ -137,16 +149,17 @@ def declared_schema(schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> pa.Sc
 
 
 @contextmanager
-def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+def _opened(path: str, texts: Sequence[str], *, is_shared: bool) -> Iterator[pq.ParquetFile]:
     """The file, open; the path is never taken for the address of another machine.
 
-    texts: columns that are read as codes into their words (measured: 3 ns a row for 18).
+    texts: columns that are read as codes into their words (measured: 3 ns a row for 18). is_shared: whether its footer
+    is kept for the next part.
     """
-    stat = os.stat(path)
+    stat = os.stat(path) if is_shared else None
     with file_at(path) as file:
         yield pq.ParquetFile(
             file,
-            metadata=_footer(path, stat.st_size, stat.st_mtime_ns),
+            metadata=None if stat is None else _footer(path, stat.st_size, stat.st_mtime_ns),
             pre_buffer=False,
             # Measured: 65 ms for 78 without, of 2e7 rows; and no more than this of a column is held.
             buffer_size=BUFFER_BYTES,
@@ -158,6 +171,6 @@ def _opened(path: str, texts: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
 # Each part opens its file anew; the footer of 1,000 columns and 50 row groups takes 45 ms to read.
 @lru_cache(maxsize=4)
 def _footer(path: str, size: int, changed: int) -> pq.FileMetaData:
-    """What the end of a file says of it, as long as it has this size and was last changed then."""
+    """The footer of a file, as long as it has this size and was last changed then."""
     with file_at(path) as file:
         return pq.read_metadata(file)

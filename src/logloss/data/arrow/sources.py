@@ -48,8 +48,8 @@ class FileSource:
 
     is_rewalkable = True
 
-    def __init__(self, name: str, files: Sequence[File]) -> None:
-        self.name, self.files = name, tuple(files)
+    def __init__(self, name: str, files: Sequence[File], left_out: Sequence[str] = ()) -> None:
+        self.name, self.files, self.left_out = name, tuple(files), tuple(left_out)
         self._notes: tuple[str, ...] = ()
 
     @property
@@ -70,8 +70,8 @@ class FileSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differed between the files in the columns that `parts` was last asked for."""
-        return self._notes
+        """Files that were left out, and what differed between the others in the columns that were last read."""
+        return self.left_out + self._notes
 
     def why_unused(self, column: str) -> str:
         """Why it is no feature by itself: some file holds neither numbers, bools nor text there, or it is an index."""
@@ -84,7 +84,7 @@ class FileSource:
         return "nothing in any row" if all(kind == "nothing" for kind, _ in kinds) else ""
 
     def kind_of(self, column: str) -> str:
-        """`text` where every file's type says so; "" where some file has no types."""
+        """`text` where it is text by its type in every file; "" where some file has no types."""
         types = [file.type_of(column) if column in file.column_names else None for file in self.files]
         return "text" if all(each is not None and kind_of(each) == "text" for each in types) else ""
 
@@ -207,7 +207,7 @@ class TableSource:
 
 
 class PandasSource:
-    """A pandas frame, whose columns, and levels of its index that have names, become Arrow arrays when asked for."""
+    """A pandas frame; its columns, and levels of its index that have names, become Arrow arrays when they are used."""
 
     name = ""
     is_rewalkable = True

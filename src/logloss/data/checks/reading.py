@@ -45,7 +45,8 @@ class Check:
     def may_lack(self) -> tuple[str, ...]:
         """Columns in which nothing is a value."""
         roles = self.roles
-        return (*roles.by, *roles.features) if roles.missing == "indicator" else roles.by
+        keys = (*roles.by, *(name for name in roles.keep if name not in roles.needed))
+        return (*keys, *roles.features) if roles.missing == "indicator" else keys
 
     def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> NoReturn:
         """Raise with the first row where `bad` holds, its value and the number of such rows."""

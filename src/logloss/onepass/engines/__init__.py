@@ -30,7 +30,7 @@ def placed(data: Any, requested: RowOptions, *, is_repeated: bool = False) -> It
     """What a verb is to walk over: `data` itself, or a source whose walks an engine does.
 
     data: a frame of Dask or Spark, or, with an engine, an Arrow dataset or the paths of files that every worker finds
-    under the same name. An engine that is asked for by name is started on this machine and stopped afterwards.
+    under the same name. An engine that is given by name is started on this machine and stopped afterwards.
     is_repeated: whether a frame's columns are to be held in memory.
     """
     kind = kind_of_frame(data)
@@ -45,7 +45,7 @@ def placed(data: Any, requested: RowOptions, *, is_repeated: bool = False) -> It
 
 
 def _opened(engine: object, kind: str, data: Any) -> Engine:
-    """The engine that is asked for, or that the frame belongs to."""
+    """The engine that was given, or that the frame belongs to."""
     wanted = _kind_of(engine) if engine is not None else kind
     if kind and wanted != kind:
         raise DataError(f"this frame is one of {kind.title()}; `engine=` names {wanted.title()}. Leave `engine=` out.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
-from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, settled
+from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, runs_of, summary_of_answers
 from logloss.text import first_line
 from logloss.version import __version__
 
@@ -37,7 +37,7 @@ class DaskEngine:
         self.notes: list[str] = []
         self.frame: Any = None
         self.is_kept = False
-        # The partitions of the columns that were last asked for.
+        # The partitions of the columns that were last read.
         self.columns: tuple[str, ...] = ()
         self.partitions: list[Any] = []
 
@@ -91,7 +91,7 @@ class DaskEngine:
             partitions = self._partitions(frame_part.columns)
             held, described = (_held(packed(each), len(partitions)) for each in (empty, list(parts)))
             tasks = [fold("fold_partition", k, each, described, held) for k, each in enumerate(partitions)]
-        return settled(self._answers(call, tasks, progress), empty, parts, len(tasks))
+        return summary_of_answers(self._answers(call, tasks, progress), empty, parts, len(tasks))
 
     def _partitions(self, columns: tuple[str, ...]) -> list[Any]:
         """The partitions of the frame, of these columns only; held in memory where walks are repeated."""
@@ -105,7 +105,7 @@ class DaskEngine:
         futures = self.client.compute(list(tasks), optimize_graph=False)
         everything = list(futures)
         level = self._merging(call, futures, everything)
-        # The answers themselves where they all come here; else what each says of itself, and then what is left of them.
+        # The answers themselves where they all come here; else first the head of each, and then what is left of them.
         heads = level if level is futures else [self._submitted(call, "head_of", each, everything) for each in futures]
         answers = []
         try:

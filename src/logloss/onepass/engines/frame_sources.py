@@ -32,7 +32,7 @@ def kind_of_frame(table: object) -> str:
     return "spark" if root == "pyspark" and hasattr(table, "mapInArrow") else ""
 
 
-# Told of blocks here, and of parts that are done elsewhere: both have `n_rows`.
+# Called with blocks here, and with parts that are done elsewhere: both have `n_rows`.
 Progress = Callable[[Any], None]
 
 

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
 from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
-from logloss.onepass.engines.travel import Answer, carried, opened, packed, packed_runs, rows_of, runs_of, settled
+from logloss.onepass.engines.travel import (
+    Answer,
+    carried,
+    opened,
+    packed,
+    packed_runs,
+    rows_of,
+    runs_of,
+    summary_of_answers,
+)
 from logloss.text import first_line
 from logloss.version import __version__
 
@@ -32,7 +41,7 @@ MOST_ANSWERS = 64
 # Partitions of a frame whose answers are merged together, where it is not known how many there are.
 BAND_SIZE = 32
 SECONDS_BETWEEN_LOOKS = 0.5
-# Letters of what Spark says that are shown.
+# Letters of Spark's messages that are shown.
 LONGEST = 500
 DATES = ("date", "timestamp", "timestamp_ntz")
 NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
@@ -70,9 +79,9 @@ class SparkEngine:
             return cls(at_work)
         from logloss.onepass.run import available_cpus
 
-        # Else workers run whichever python3 comes first, which may know neither us nor pyarrow.
+        # Else workers run whichever python3 comes first, which may have neither logloss nor pyarrow.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        # The second number is how often a task is tried: 1 unless it is said, and then a dead worker ends the job.
+        # The second number is how often a task is tried: 1 by default, and then a dead worker ends the job.
         builder = SparkSession.builder.master(f"local[{available_cpus()},4]").appName("logloss")
         for name, value in {"spark.ui.enabled": "false", "spark.log.level": "ERROR"}.items():
             builder = builder.config(name, value)
@@ -110,22 +119,22 @@ class SparkEngine:
             # Into as many partitions as Spark finds good: it puts small ones together unless their number is given.
             answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
         n_rows = None if frame_part is not None else rows_of(parts)
-        with self._watched(n_expected, n_rows, progress) as told:
+        with self._watched(n_expected, n_rows, progress) as n_reported:
             collected = self._collected(answers)
-        summary = settled(collected, empty, parts, n_runs)
+        summary = summary_of_answers(collected, empty, parts, n_runs)
         if frame_part is not None:
             self.n_partitions = 1 + max((last for each in collected for _, last in each.runs), default=0)
-        if progress is not None and summary.n_rows > told[0]:
-            progress(Answer((), summary.n_rows - told[0], None))
+        if progress is not None and summary.n_rows > n_reported[0]:
+            progress(Answer((), summary.n_rows - n_reported[0], None))
         return summary
 
     @contextlib.contextmanager
     def _watched(self, n_tasks: int | None, n_rows: int | None, progress: Progress | None) -> Iterator[list[int]]:
-        """Tell of rows as tasks are done, where the session has a tracker; yields how many rows it has told of."""
-        told = [0]
+        """Report rows as tasks are done, where the session has a tracker; yields how many rows it has reported."""
+        n_reported = [0]
         tracker = self._tracker() if progress is not None and n_tasks and n_rows else None
         if progress is None or tracker is None or not n_tasks or not n_rows:
-            yield told
+            yield n_reported
             return
         over = threading.Event()
 
@@ -133,21 +142,21 @@ class SparkEngine:
             while not over.wait(SECONDS_BETWEEN_LOOKS):
                 stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
                 done = max((s.numCompletedTasks for s in stages if s is not None and s.numTasks == n_tasks), default=0)
-                more = n_rows * done // n_tasks - told[0]
+                more = n_rows * done // n_tasks - n_reported[0]
                 if more > 0:
-                    told[0] += more
+                    n_reported[0] += more
                     progress(Answer((), more, None))
 
         watcher = threading.Thread(target=watch, name="logloss-progress", daemon=True)
         watcher.start()
         try:
-            yield told
+            yield n_reported
         finally:
             over.set()
             watcher.join()
 
     def _tracker(self) -> Any:
-        """Who knows how many tasks are done; None through Spark Connect, whose clients show a bar of their own."""
+        """The tracker of tasks that are done; None through Spark Connect, whose clients show a bar of their own."""
         from pyspark.errors import PySparkException
 
         with contextlib.suppress(PySparkException):
@@ -155,7 +164,7 @@ class SparkEngine:
         return None
 
     def _n_slots(self) -> int:
-        """Tasks that run at once, as far as a session knows."""
+        """Tasks that run at once, as far as the session shows."""
         from pyspark.errors import PySparkException
 
         with contextlib.suppress(PySparkException):
@@ -257,7 +266,7 @@ def _merging() -> Callable[[Iterator[Any]], Iterator[Any]]:
 
 
 def _cause(error: BaseException) -> str:
-    """The line that says most: the last one of a worker's stack, else the first."""
+    """The most helpful line: the last one of a worker's stack, else the first."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     named = [line for line in lines if "Error: " in line or "Exception: " in line]
     telling = (named or lines or [type(error).__name__])[-1 if named else 0][:LONGEST]

@@ -34,7 +34,7 @@ RUNS_OF_A_SLOT = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What workers say of some runs: their summary, or the error of the first that failed.
+    """The result of some runs from a worker: their summary, or the error of the first that failed.
 
     runs: (first, one past the last) of each stretch of runs, ascending. strange: rows of levels that a model has not
     seen, by column.
@@ -65,13 +65,13 @@ def runs_of(parts: Sequence[BlockPart], *, is_floating: bool, n_slots: int) -> l
 
 
 def _values_of(part: BlockPart) -> float:
-    """How many values a part holds; of one that does not know its rows, enough for a run of its own."""
+    """How many values a part holds; of one whose rows are not counted, enough for a run of its own."""
     n_rows = part.part.n_rows
     return float(VALUES_OF_A_RUN if n_rows is None else n_rows * len(part.roles.columns))
 
 
 def rows_of(parts: Sequence[BlockPart]) -> int | None:
-    """How many rows the parts have, where all of them know."""
+    """How many rows the parts have, where all of them are counted."""
     sizes = [part.part.n_rows for part in parts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
@@ -94,7 +94,7 @@ def packed_runs(runs: Sequence[Sequence[BlockPart]]) -> list[bytes]:
 
 
 def carried(version: str) -> Callable[..., Any]:
-    """A function that travels whole: it needs nothing of ours before it is called, and says so where we are not.
+    """A function that travels whole: it imports logloss when called, and returns a notice where it is missing.
 
     Called with the name of a function of this module and its arguments.
     """
@@ -186,7 +186,7 @@ def _unreadable(error: OSError) -> str:
 
 
 def opened(answer: bytes) -> Answer:
-    """An answer as it was sent; what `carried` says where we are not becomes an error."""
+    """An answer as it was sent; the notice of `carried` where logloss is missing becomes an error."""
     sent = pickle.loads(answer)
     if isinstance(sent, Answer):
         return sent
@@ -234,11 +234,13 @@ def merged(answers: Sequence[Answer], empty: Summary | None = None) -> Answer:
 REPORT = "The engine has lost track of its tasks; run again, and report it if it comes back."
 
 
-def settled(answers: Sequence[Answer], empty: Summary, parts: Sequence[BlockPart], n_runs: int | None) -> Any:
+def summary_of_answers(
+    answers: Sequence[Answer], empty: Summary, parts: Sequence[BlockPart], n_runs: int | None
+) -> Any:
     """The summary of a whole pass: each run once, or an error. n_runs: how many there are, where that is known."""
     total = merged(answers, empty)
     if total.error is not None:
-        # Where it happened is in its words; the stack of a worker helps nobody here.
+        # Its words name the place; the stack of a worker helps nobody here.
         raise total.error.with_traceback(None) from None
     if n_runs is not None and total.runs != (((0, n_runs),) if n_runs else ()):
         raise EngineError(f"a pass has {n_runs} runs of parts; answers came of {total.runs}. {REPORT}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,13 +81,18 @@ def row_of(block: Block, forecast: Forecast, cost: float, index: int) -> LargeLo
         1 if block.counts is None else int(block.counts[index]),
         None if of_zero is None else float(of_zero[index]),
         logit is not None,
-        block.place.remembered(block.row(index)),
+        replace(block.place.remembered(block.row(index)), kept=tuple((n, c.value_at(index)) for n, c in block.keep)),
     )
 
 
-def values_of(rows: Sequence[LargeLoss]) -> dict[str, list[str]]:
-    """A column of the values that name rows, where some rows have no lasting numbers; nothing where all have."""
-    return {} if all(row.place.is_numbered for row in rows) else {"values": [row.shown(row.name) for row in rows]}
+def values_of(rows: Sequence[LargeLoss]) -> dict[str, list[Any]]:
+    """Columns beside the numbers of rows: those of `keep`, as "kept_" and their name, and the values that name rows
+    where some have no lasting numbers."""
+    names = dict.fromkeys(name for row in rows for name, _ in row.place.kept)
+    kept = {f"kept_{name}": [dict(row.place.kept).get(name) for row in rows] for name in names}
+    if all(row.place.is_numbered for row in rows):
+        return kept
+    return {"values": [row.shown(row.name) for row in rows], **kept}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
