@@ -40,7 +40,7 @@ def block_of(first_row=0, place=None, **columns) -> Block:
 def test_a_probability_above_one_is_named_with_its_row_and_a_way_out():
     message = refused([0, 1, 1], [0.5, 1.2, 1.3])
     assert message == (
-        "`y_proba` must lie in [0, 1]; row 1 has 1.2 (2 such rows in this block). "
+        "`y_proba` must lie in [0, 1]; row 1 has 1.2 (at least 2 such rows). "
         "If it holds log-odds, pass it as `y_logit`."
     )
 
@@ -187,8 +187,8 @@ def test_a_missing_forecast_is_asked_for(verb):
 def test_nan_and_none_are_one_thing_and_an_error_with_a_way_out():
     message = refused([1, np.nan, 0, np.nan], [0.5] * 4)
     assert message == (
-        "`y_true` must hold a value; row 1 has none (2 such rows in this block). "
-        'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+        "`y_true` must hold a value; row 1 has none (at least 2 such rows). "
+        'Correct the table, or pass missing="drop" to leave such rows out; the result says how many.'
     )
     assert "`y_proba` must hold a value; row 0 has none." in refused([1], [np.nan])
     assert "`y_true` must hold a value; row 1 has none." in refused([1, None], [0.5, 0.5])

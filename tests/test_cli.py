@@ -58,7 +58,7 @@ def test_measuring_prints_results_on_stdout_and_all_else_on_stderr(run, csv):
     assert code == 0
     assert out.startswith("preds.csv: 4 rows, 50.0% positive (y = 1); CIs assume independent rows\n")
     assert "log loss" in out
-    assert err.startswith("4 distinct predictions, kept exactly · ")
+    assert err.startswith("4 distinct predictions, none of them binned · ")
 
 
 def test_quiet_leaves_stderr_empty(run, csv):
@@ -618,7 +618,7 @@ def test_comparing_begins_with_the_better_forecaster(run, forecasters):
     assert code == 0
     assert out.startswith("new has the lowest log loss: 0.3365 nats per row lower than old")
     assert "\nnew vs old: the confidence sequence first excluded 0 on 2024-01-" in out
-    assert err.startswith("1 pair compared in one walk · ")
+    assert err.startswith("1 pair compared in one pass over the rows · ")
     assert run("compare", forecasters, "-y", "y", "-p", "old", "-p", "new", "--quiet")[2] == ""
 
 

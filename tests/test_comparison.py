@@ -731,7 +731,7 @@ def test_the_e_value_is_printed_only_where_the_interval_and_the_sequence_agree_w
     assert "e-value" not in repr(wide)
     assert wide.to_dict()["log_e_value"] is not None
     text = repr(logloss.compare(y, {"p": p, "q": np.full(2000, 0.5)}, order=np.arange(2000)))
-    assert "null hypothesis: p is better in no period; rejected at 5%" in text
+    assert "null hypothesis: the expected loss of p is lower in no period; rejected at 5% (20 or more)" in text
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

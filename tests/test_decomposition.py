@@ -229,7 +229,7 @@ def test_soft_labels_have_no_null_distribution_and_the_reason():
     m = measure(np.linspace(0, 1, 30), np.linspace(0.1, 0.9, 30))
     assert math.isnan(m.miscalibration.expected_if_calibrated)
     assert m.miscalibration.expected_if_calibrated_reason == "soft labels"
-    assert "null mean not available: soft labels" in " ".join(repr(m).split())
+    assert "null distribution not available: soft labels" in " ".join(repr(m).split())
     assert m.to_dict()["miscalibration_p_value"] is None
 
 

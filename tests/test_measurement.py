@@ -577,11 +577,10 @@ AUC                        0.9000        95% CI 0.8743–0.9201   P(a positive r
 decomposition (isotonic, CORP)
   uncertainty              0.69315                              entropy of the base rate (the baseline)
 − discrimination           0.41589                              also called resolution; higher is better
-+ miscalibration           0.12128                              significantly above the null mean (p < 0.005)
++ miscalibration           0.12128                              p < 0.005; 0.0074 expected if perfectly calibrated
 = log loss                 0.39854
-  null mean                0.0074                               if perfectly calibrated; 95th percentile 0.0130
-  excess discrimination    0.4108        95% CI 0.3844–0.4382   after subtracting 0.0051 of overfitting
-  excess miscalibration    0.1162        95% CI 0.1058–0.1271   after subtracting 0.0051 of overfitting
+  excess discrimination    0.4108        95% CI 0.3844–0.4382   less 0.0051, the overfitting of the isotonic fit
+  excess miscalibration    0.1162        95% CI 0.1058–0.1271   less 0.0051, the overfitting of the isotonic fit
 
 calibration
   mean predicted           0.5320                               observed 0.5000, ratio 1.064
@@ -600,7 +599,7 @@ by  rows  log loss  95% CI         event rate  predicted  ratio  contribution  m
 caution: intervals of 2 groups may be too narrow: few effective rows, or few of the rarer class
 
 contribution: share of the group × (its log loss − log loss of all rows)
-expected: mean miscalibration if perfectly calibrated (null mean); p: probability of as much if so"""
+expected: mean miscalibration if perfectly calibrated; p: probability of as much if so"""
 
 
 def test_the_text_of_a_measurement():

@@ -96,7 +96,7 @@ def test_a_report_begins_with_the_answer(measured):
     text = " ".join(read(measured.to_html()).text)
     loss, found = measured.log_loss, measured.miscalibration
     assert (
-        f"Log loss: {loss:.4f} nats, 95% CI {loss.low:.4f}–{loss.high:.4f} ({loss / np.log(2):.4f} bits). \n "
+        f"{loss:.4f} \n  nats per row, log loss, 95% CI {loss.low:.4f}–{loss.high:.4f} \n "
         f"{advice(logloss.calibrate(measured), '')} \n "
         f"The baseline, always predicting the base rate {measured.base_rate:.4f}, has {measured.uncertainty:.4f} nats: "
         f"the skill score is {100 * measured.skill:.1f}% "
@@ -104,7 +104,7 @@ def test_a_report_begins_with_the_answer(measured):
         f"The miscalibration is {found:.4f}; {found.expected_if_calibrated:.2g} is expected if perfectly calibrated "
         "(significant, worth recalibrating, p < 0.005)."
     ) in text
-    assert text.index("Log loss: ") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
+    assert text.index("nats per row, log loss") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
 
 
 def test_every_picture_has_its_sentence_and_its_numbers(measured):

@@ -17,6 +17,8 @@ NATS_PER_BIT = math.log(2.0)
 MINUS = "−"
 # Letters of what a head names: a path, what counts as positive.
 LONGEST_NAMED = 200
+# Digits after the point beyond which the end of an interval is written with an exponent.
+MOST_DIGITS = 8
 
 
 def count(number: int) -> str:
@@ -68,8 +70,15 @@ def adding_digits(total: float, members: Sequence[float], least: int = 4) -> int
 
 
 def interval(low: float, high: float, digits: int) -> str:
-    """`0.6096–0.6289`, which stands under a heading "95% CI" or after these words."""
-    return f"{fixed(low, digits)}–{fixed(high, digits)}"
+    """`0.6096–0.6289`, under a heading "95% CI" or after these words; ends near 0 show their sign."""
+    return f"{_end(low, digits)}–{_end(high, digits)}"
+
+
+def _end(value: float, digits: int) -> str:
+    needed = digits
+    while value and needed < MOST_DIGITS and round(value, needed) == 0:
+        needed += 1
+    return fixed(value, needed) if not value or round(value, needed) else significant(value, 1)
 
 
 def confidence(low: float, high: float, digits: int) -> str:

@@ -39,7 +39,7 @@ def compare(
     requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         compared = comparison.compare(table, **requested, progress=progress)
-    outputs.deliver(compared, f"{counted(len(compared.pairs), 'pair')} compared in one walk")
+    outputs.deliver(compared, f"{counted(len(compared.pairs), 'pair')} compared in one pass over the rows")
 
 
 @click.command()

@@ -81,7 +81,7 @@ def measure(
         command = ""
     else:
         command = calibrating_rows(files, {"-y": y_true, "-p": y_proba, "-z": y_logit}, words)
-    kept = "distinct predictions, kept exactly" if measured.is_exact else "bins of predictions"
+    kept = "distinct predictions, none of them binned" if measured.is_exact else "bins of predictions"
     outputs.deliver(measured, f"{measured.n_scores:,} {kept}", advice=partial(advice_on, measured, command))
 
 

@@ -128,7 +128,7 @@ def _require_order(order: Column, checked: _Checked, missing: str) -> None:
     if lacks.any() and missing != "drop":
         raise DataError(
             f"`order` must hold a value in each row; row {count(int(np.argmax(lacks)))} holds nothing. "
-            'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+            'Correct the table, or pass missing="drop" to leave such rows out; the result says how many.'
         )
     checked.takes_part[lacks] = False
 

@@ -39,7 +39,7 @@ def kept_rows(check: Check, weight: Array | None, counts: Array | None) -> KeptR
         if not is_lacking.any():
             continue
         if check.roles.missing != "drop":
-            hint = 'Fill it, or pass missing="drop" to leave such rows out and have them counted.'
+            hint = 'Correct the table, or pass missing="drop" to leave such rows out; the result says how many.'
             fail_missing(check, name, is_lacking, hint)
         if name == check.roles.y_true:
             lacks_label = is_lacking
@@ -81,7 +81,7 @@ def fail_missing(check: Check, name: str, lacking: Array, hint: str) -> NoReturn
     if column.is_matrix:
         name = column.names[int(np.argmax(np.isnan(column.values[int(np.argmax(lacking))])))]
     others = int(np.count_nonzero(lacking))
-    more = f" ({others:,} such rows in this block)" if others > 1 else ""
+    more = f" (at least {others:,} such rows)" if others > 1 else ""
     where = check.rows.place.where(number)
     raise DataError(f"{check.roles.spoken(name)} must hold a value; {where} has none{more}. {hint}")
 

@@ -55,7 +55,7 @@ class Check:
         value = column.values[index] if column.categories is None else column.categories[int(column.values[index])]
         number = index if self.numbers is None else int(self.numbers[index])
         others = int(np.count_nonzero(bad))
-        more = f" ({others:,} such rows in this block)" if others > 1 else ""
+        more = f" (at least {others:,} such rows)" if others > 1 else ""
         where = self.rows.place.where(self.rows.first_row + number)
         raise DataError(
             f"{self.roles.spoken(name)} {expected}; {where} has {value_text(value)}{more}.{' ' if hint else ''}{hint}"

@@ -62,10 +62,10 @@ def headline(answer: Answer) -> tuple[str, str]:
 
 
 def short_html(answer: Answer) -> str:
-    """The short form for notebooks: the sentences and one table; needs no matplotlib."""
+    """The short form for notebooks: the number, the sentences and one table; needs no matplotlib."""
     room = ROOMS[answer.kind]
     rows, align = room.main_table(answer)
-    paragraphs = [room.head(answer), *room.sentences(answer), *cautions(answer)]
+    paragraphs = [room.head(answer), " ".join(headline(answer)), *room.sentences(answer), *cautions(answer)]
     return page.short_paragraphs(paragraphs) + page.short_table(rows, align)
 
 

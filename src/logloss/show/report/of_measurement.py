@@ -47,12 +47,13 @@ def head(m: Measurement) -> str:
 
 
 def sentences(m: Measurement) -> list[str]:
-    """The loss with its interval; what to do; then skill, miscalibration and calibration, and the largest losses."""
+    """What to do; then skill, miscalibration and calibration, and the largest losses; an infinite loss comes first."""
     share = m.loss_share_of_top_10_percent
     concentration = ""
     if m.n_rows >= 10 and not math.isnan(share):
         concentration = f" The top 10% of rows by loss account for {percent(share, 0)} of it."
-    return [_loss(m), advice(calibrate(m), ""), f"{_skill(m)} {_miscalibration(m)}", _calibration(m) + concentration]
+    first = [_loss(m)] if m.n_infinite or not m.log_loss.has_interval else []
+    return [*first, advice(calibrate(m), ""), f"{_skill(m)} {_miscalibration(m)}", _calibration(m) + concentration]
 
 
 def _loss(m: Measurement) -> str:

@@ -24,6 +24,7 @@ from logloss.text import (
     count,
     counted,
     fixed,
+    interval,
     printable,
     printable_lines,
     significant,
@@ -33,8 +34,6 @@ N_DIFFERENCES_SHOWN = 3
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 PARTS = ("discrimination_excess_nats", "miscalibration_excess_nats")
 N_GROUPS_SHOWN = 20
-# Digits after the point beyond which the end of an interval is written with an exponent.
-MOST_DIGITS = 8
 # An e-value at which its null hypothesis is rejected at 5%, as a logarithm; one that is written with an exponent.
 SIGNIFICANT, LARGE = math.log(20), math.log(1e5)
 # More rows than this are not a sample size.
@@ -81,15 +80,8 @@ def simultaneous_text(c: Comparison) -> str:
 
 
 def ends_text(estimate: Estimate, digits: int) -> str:
-    """The interval of an estimate, "" where there is none; an end near 0 gets as many digits as show its sign."""
-    return f"{_end(estimate.low, digits)}–{_end(estimate.high, digits)}" if estimate.has_interval else ""
-
-
-def _end(value: float, digits: int) -> str:
-    needed = digits
-    while value and round(value, needed) == 0:
-        needed += 1
-    return fixed(value, needed) if needed <= max(digits, MOST_DIGITS) else significant(value, 1)
+    """The interval of an estimate, "" where there is none."""
+    return interval(estimate.low, estimate.high, digits) if estimate.has_interval else ""
 
 
 def excluded_text(pair: PairwiseComparison) -> str:
@@ -251,13 +243,19 @@ def sequential_rows(c: Comparison) -> list[list[str]]:
         ends = f"95% CI {ends_text(sequential.confidence_sequence, digits)}"
         lines.append(["  confidence sequence", ends, condition(c)])
     if has_e_value(pair):
-        null = f"null hypothesis: {printable(pair.better)} is better in no period"
-        null += ", for this pair alone" if len(c.pairs) > 1 else ""
-        rejected = "rejected at 5%" if sequential.log_e_value >= SIGNIFICANT else "not rejected (below 20)"
-        lines.append(["  e-value", e_value_text(sequential.log_e_value), f"{null}; {rejected}"])
+        null = f"null hypothesis: the expected loss of {printable(pair.better)} is lower in no period"
+        rejected = "rejected at 5% (20 or more)" if sequential.log_e_value >= SIGNIFICANT else "not rejected (below 20)"
+        lines.append(["  e-value", e_value_text(sequential.log_e_value), f"{null}; {rejected}{_of_pair(c)}"])
     ends = ends_text(sequential.autocorrelation_robust, digits)
-    lines.append(["  autocorrelation-robust", f"95% CI {ends}" if ends else "", autocorrelation_text(pair)])
+    lines.append(
+        ["  autocorrelation-robust", f"95% CI {ends}" if ends else "", autocorrelation_text(pair) + _of_pair(c)]
+    )
     return lines
+
+
+def _of_pair(c: Comparison) -> str:
+    """What is added to a figure that is not corrected for the number of pairs."""
+    return ", for this pair alone" if len(c.pairs) > 1 else ""
 
 
 def detectable_lines(c: Comparison) -> list[str]:
@@ -267,7 +265,8 @@ def detectable_lines(c: Comparison) -> list[str]:
         return []
     many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 else ""
     shown = fixed(least, delta_digits(Estimate(least)))
-    return [f"detectable difference: {shown} with 80% power at {counted(c.n_rows, 'row')}{many}"]
+    of = f" of {printable(c.pair.better)} and {printable(c.pair.worse)}" if len(c.pairs) > 1 else ""
+    return [f"detectable difference{of}: {shown} with 80% power at {counted(c.n_rows, 'row')}{many}"]
 
 
 def has_e_value(pair: PairwiseComparison) -> bool:
@@ -283,7 +282,8 @@ def condition(c: Comparison) -> str:
     """When the confidence sequence holds, and what it assumes."""
     sequential = c.pair.sequential
     merged = ", neighbouring values merged" if sequential.has_merged_periods else ""
-    periods = f"after each of {counted(sequential.n_periods, 'period')}{merged}"
+    of = "" if c.order == "order" else f" of {printable(c.order)}"
+    periods = f"after each of {counted(sequential.n_periods, 'period')}{of}{merged}"
     if sequential.n_periods == 1:
         periods = "after the only period"
     many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 else ""

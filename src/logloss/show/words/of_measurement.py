@@ -184,7 +184,7 @@ def _log_loss_rows(m: Measurement) -> list[list[str]]:
 
 
 def parts_rows(m: Measurement) -> list[list[str]]:
-    """The three parts of the loss, the null distribution of the last, and what is left without overfitting."""
+    """The three terms of the loss, the last with its null distribution; then the excess terms, without overfitting."""
     part = m.miscalibration
     members = [m.uncertainty, -m.discrimination, part]
     digits = 5
@@ -196,16 +196,18 @@ def parts_rows(m: Measurement) -> list[list[str]]:
         ["+ miscalibration", fixed(part, digits), "", _miscalibration_clause(m)],
         ["= log loss", fixed(m.log_loss, digits), "", ""],
     ]
-    return [*rows, *null_distribution_rows(m), *excess_rows(m)]
+    return [*rows, *excess_rows(m)]
 
 
 def _miscalibration_clause(m: Measurement) -> str:
-    """Its bounds where bins leave much of it open; whether it is significant."""
-    part, clauses = m.miscalibration, [miscalibration_range(m.miscalibration)]
+    """Its bounds where bins leave much of it open; its p-value, and its mean under perfect calibration."""
+    part = m.miscalibration
+    null = f"null distribution not available: {part.expected_if_calibrated_reason}"
     if not math.isnan(part.expected_if_calibrated):
-        not_ = "" if part.is_significant else "not "
-        clauses.append(f"{not_}significantly above the null mean ({p_text(part.p_value)})")
-    return "; ".join(filter(None, clauses))
+        is_small = 0 < part.expected_if_calibrated < SMALL
+        expected = fixed(part.expected_if_calibrated, max(digits_of(part.expected_if_calibrated), 6) if is_small else 4)
+        null = f"{p_text(part.p_value)}; {expected} expected if perfectly calibrated"
+    return "; ".join(filter(None, (miscalibration_range(part), null)))
 
 
 def miscalibration_range(part: Miscalibration) -> str:
@@ -213,17 +215,6 @@ def miscalibration_range(part: Miscalibration) -> str:
     if math.isfinite(part) and part.highest - part.lowest > WIDE * part:
         return f"between {significant(part.lowest, 3)} and {significant(part.highest, 3)} (bins)"
     return ""
-
-
-def null_distribution_rows(m: Measurement) -> list[list[str]]:
-    """What perfectly calibrated predictions of these values show."""
-    part = m.miscalibration
-    if math.isnan(part.expected_if_calibrated):
-        return [["  null mean", "", "", f"not available: {part.expected_if_calibrated_reason}"]]
-    digits = max(digits_of(part.expected_if_calibrated), 6) if 0 < part.expected_if_calibrated < SMALL else 4
-    high = f"95th percentile {fixed(part.quantile_95_if_calibrated, digits)}"
-    high = "over all outcomes" if math.isnan(part.quantile_95_if_calibrated) else high
-    return [["  null mean", fixed(part.expected_if_calibrated, digits), "", f"if perfectly calibrated; {high}"]]
 
 
 def verdict_text(part: Miscalibration) -> str:
@@ -240,7 +231,7 @@ def excess_rows(m: Measurement) -> list[list[str]]:
     rows = []
     for name, part in (("discrimination", m.discrimination), ("miscalibration", m.miscalibration)):
         if part.excess.has_interval:
-            clause = f"after subtracting {significant(part.overfitting, 2)} of overfitting"
+            clause = f"less {significant(part.overfitting, 2)}, the overfitting of the isotonic fit"
             rows.append(row_of(f"  excess {name}", part.excess, clause, 4 if abs(part.excess) >= SMALL else 6))
     return rows
 
@@ -347,9 +338,7 @@ def columns_of_groups(groups: SmallTable) -> list[str]:
     """What the columns of a table of groups are."""
     lines = ["contribution: share of the group × (its log loss − log loss of all rows)"]
     if has_null_distribution(groups):
-        lines.append(
-            "expected: mean miscalibration if perfectly calibrated (null mean); p: probability of as much if so"
-        )
+        lines.append("expected: mean miscalibration if perfectly calibrated; p: probability of as much if so")
     return lines
 
 
