@@ -201,7 +201,7 @@ def test_dropped_rows_are_counted_and_change_nothing_else():
     w = [1, 1, 1, 1, np.nan]
     m = measure(y, p, sample_weight=w, missing="drop")
     assert (m.n_dropped, m.n_rows, float(m.log_loss)) == (3, 2, 1.5 * LN2)
-    assert "3 rows left out: something missing" in repr(m)
+    assert "3 rows dropped (missing values)" in repr(m)
     assert log_loss(y, p, sample_weight=w, missing="drop") == 1.5 * LN2
 
 

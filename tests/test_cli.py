@@ -567,7 +567,7 @@ def test_what_comes_through_a_pipe_is_read_once(csv):
         assert (done.returncode, json.loads(done.stdout)["log_loss_nats"]) == (0, json.loads(whole)["log_loss_nats"])
     done = subprocess.run(["bash", "-c", f"{here} fit <(cat {csv}) -y y"], capture_output=True, text=True)
     assert done.returncode == 3
-    assert "can be read once only; a fit walks over its rows repeatedly. Write it to a file" in done.stderr
+    assert "can be read once only; a fit reads its rows repeatedly. Write it to a file" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes and descriptors of POSIX")

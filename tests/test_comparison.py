@@ -194,7 +194,7 @@ def test_groups_of_few_clusters_are_printed_with_their_reason():
     text = repr(found)
     assert found.pair.groups["reason"] == ["too few clusters (7)"] * 2
     assert text.count("too few clusters (7)") == 2
-    assert "intervals count clusters, not rows" in text
+    assert "intervals assume independent clusters" in text
 
 
 def test_errors_of_the_lead_in_groups_are_the_jackknife_of_clusters():

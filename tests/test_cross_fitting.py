@@ -256,7 +256,9 @@ def test_folds_in_the_order_of_time_keep_their_evidence():
     assert (found.n_rows, found.n_dropped, found.n_periods, found.folds.n_left_out) == (200, 0, 20, 40)
     assert not np.isnan(found.pair.sequential.log_e_value)
     mixed = compare(FRAME, models, y_true="won", features=["a", "b"], order="day", cv=KFold(5))
-    assert mixed.pair.sequential.confidence_sequence.reason == "models of folds were trained on rows that others judge"
+    assert (
+        mixed.pair.sequential.confidence_sequence.reason == "models of the folds were trained on each other's test rows"
+    )
     assert np.isnan(mixed.pair.sequential.log_e_value)
 
 
@@ -415,7 +417,7 @@ def test_what_is_refused_is_named(case):
         ({"a": PLAIN, "b": "won"}, {"cv": 3}, '"b" names the column "won", but no table is given'),
         ({"a": PLAIN, "b": 7}, {"cv": 3}, '"b" is int'),
         (None, {"cv": 3, "y_proba": {"a": PLAIN, "b": PLAIN}}, "with `cv` the forecasts are estimators"),
-        ({"a": PLAIN, "b": PLAIN}, {}, "`X` says what estimators are trained on"),
+        ({"a": PLAIN, "b": PLAIN}, {}, "`X` is used to train estimators in folds"),
         ({"a": PLAIN, "b": LinearSVC()}, {"cv": 3}, '"b" has no `predict_proba`'),
     ],
 )

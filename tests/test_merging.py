@@ -148,7 +148,7 @@ def gaps_of(empty: GroupedSummary) -> Callable[[Any], GroupedSummary]:
             numbers = workspace.numbers_of(piece)
             if numbers is not None:
                 losses = LossesOfBlock.of(piece, [piece.forecasts[0][0]])
-                losses = dataclasses.replace(losses, impossible=[piece.y_true == 1])
+                losses = dataclasses.replace(losses, infinite=[piece.y_true == 1])
                 workspace.sums.add(piece, numbers, workspace.n_keys, losses, PairsOfBlock([], [], []))
         return workspace.freeze()
 

@@ -466,7 +466,7 @@ def rewritten(path, **changes):
         ({"errors": {"kind": "guess"}}, 'errors has no "intercept"'),
         ({"separation": {"columns": []}}, 'separation has no "is_complete"'),
         ({"out_of_sample": 3}, "an object in out_of_sample"),
-        ({"version": None}, "must say the version that wrote it"),
+        ({"version": None}, "must name the version that wrote it"),
     ],
 )
 def test_a_model_that_does_not_fit_together_is_refused(model, tmp_path, changes, words):

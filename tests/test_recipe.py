@@ -92,7 +92,7 @@ def test_a_column_that_turns_from_numbers_to_text_is_text_in_every_block(tmp_pat
 
 def test_a_stream_is_refused_with_the_reason():
     table = pa.Table.from_pandas(people())
-    with pytest.raises(logloss.DataError, match="can be read once only; a fit walks over its rows repeatedly"):
+    with pytest.raises(logloss.DataError, match="can be read once only; a fit reads its rows repeatedly"):
         logloss.fit(pa.RecordBatchReader.from_batches(table.schema, table.to_batches()), "label")
 
 

@@ -350,7 +350,7 @@ def test_the_shell_writes_reports_and_pictures(run, csv, tmp_path):
     ("words", "message"),
     [
         (["--plot", "f.gif"], "a picture is written to a file that ends in .pdf, .svg or .png; got f.gif."),
-        (["--picture", "decomposition"], "--picture says what --plot FIGURE writes; name that file, too."),
+        (["--picture", "decomposition"], "--picture needs --plot FIGURE, the file to write the picture to."),
         (["--plot", "f.png", "--picture", "pie"], 'a Measurement has no picture "pie".'),
         (["--html", "preds.csv"], "preds.csv would overwrite what is read. Name another file."),
     ],

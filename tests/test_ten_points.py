@@ -149,4 +149,4 @@ def test_own_points_need_the_names_of_their_columns(run, here):  # noqa: F811
     assert run("demo", "none.csv", "-y", "colour", "-x", "x")[0] == 2
     code, _, err = run("demo", "points.csv", "-y", "colour", "-x", "x")
     assert code == 3
-    assert "pos_label" in err
+    assert "--pos-label" in err

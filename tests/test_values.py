@@ -283,7 +283,7 @@ def test_levels_of_a_category_are_exact():
     values = [EXACT, EXACT + 1, EXACT + 2] * 20
     y = (np.arange(60) % 7 < 3).astype(int)
     model = logloss.fit({"g": np.array(values), "y": y}, y_true="y", features=["g"], categories=["g"], l2=1.0)
-    assert list(model.coefficients) == [f"g = {EXACT + 1}", f"g = {EXACT + 2}"]
+    assert list(model.coefficients) == [f"g: {EXACT + 1}", f"g: {EXACT + 2}"]
 
 
 def test_levels_that_no_float_holds_survive_the_file(tmp_path):

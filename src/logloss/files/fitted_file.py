@@ -136,7 +136,7 @@ def _is_rising(found: ScoreMap) -> bool:
 
 
 def _is_difference(c: Calibration) -> bool:
-    """Whether what it saves is the difference of the losses."""
+    """Whether the expected reduction is the difference of the losses."""
     saved = c.log_loss - c.log_loss_after
     return not math.isfinite(saved) or abs(saved - c.expected_reduction) <= NEAR * max(1.0, c.log_loss)
 

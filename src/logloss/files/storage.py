@@ -39,7 +39,7 @@ DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 def replacing(path: StrPath) -> Iterator[Any]:
     """A binary file to write to, which takes the place of `path` once all is written, and none if anything fails.
 
-    A link stays, and what it leads to is replaced. What is no file (a device, a pipe, /dev/stdout) is written to.
+    A link stays, and its target is replaced. What is no file (a device, a pipe, /dev/stdout) is written to.
     """
     path = path_text(path)
     stream = _stream_at(path)

@@ -88,7 +88,7 @@ def _walked(folder: str, above: tuple[str, ...]) -> Iterator[str]:
         if name.startswith(("_", ".")):
             continue
         if not os.path.isdir(path):
-            # A pipe or a socket is left alone; a link that leads nowhere is not, as its rows would be missed.
+            # A pipe or a socket is left alone; a broken link is not, as its rows would be missed.
             if os.path.isfile(path) or not os.path.exists(path):
                 yield path
         elif os.path.realpath(path) not in (*above, here):
