@@ -96,7 +96,7 @@ def test_a_report_begins_with_the_answer(measured):
     text = " ".join(read(measured.to_html()).text)
     loss, found = measured.log_loss, measured.miscalibration
     assert (
-        f"{loss:.4f} \n  nats per row, log loss, 95% CI {loss.low:.4f}–{loss.high:.4f} \n "
+        f"{loss:.4f}  nats per row, log loss, 95% CI {loss.low:.4f}–{loss.high:.4f} \n "
         f"{advice(logloss.calibrate(measured), '')} \n "
         f"The baseline, always predicting the base rate {measured.base_rate:.4f}, has {measured.uncertainty:.4f} nats: "
         f"the skill score is {100 * measured.skill:.1f}% "
