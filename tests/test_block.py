@@ -338,7 +338,9 @@ def test_other_numbers_are_not_labels(labels):
 
 def test_a_wrong_label_is_named_with_its_row():
     message = refused([0, 1, 3, 4], [0.5] * 4)
-    assert message.startswith("`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (at least 2 such rows")
+    assert message.startswith(
+        "`y_true` must be 0 or 1 (−1 or 1, or shares from 0 to 1); row 2 has 3 (at least 2 such rows"
+    )
     assert 'Two classes with other names need `pos_label=`; y_true="stars >= 4" makes a label by comparison.' in message
 
 

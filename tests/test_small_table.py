@@ -23,7 +23,7 @@ GROUPS = SmallTable({"group": ["<b>a", "b"], "rows": [1234, 5], "share": [0.25, 
 
 def test_a_table_is_shown_with_its_columns_in_line():
     assert repr(GROUPS).split("\n") == [
-        "group   rows   share  caution",
+        "group   rows   share",
         "<b>a   1,234  0.2500",
         "b          5  1.0000",
     ]
@@ -32,9 +32,15 @@ def test_a_table_is_shown_with_its_columns_in_line():
 def test_a_notebook_shows_the_same_cells_with_numbers_to_the_right():
     html = GROUPS._repr_html_()
     cells = re.findall(r'<t[hd] style="text-align:(left|right)">(.*?)</t[hd]>', html)
-    assert cells[:4] == [("left", "group"), ("right", "rows"), ("right", "share"), ("left", "caution")]
-    assert cells[4:7] == [("left", "&lt;b&gt;a"), ("right", "1,234"), ("right", "0.2500")]
+    assert cells[:3] == [("left", "group"), ("right", "rows"), ("right", "share")]
+    assert cells[3:6] == [("left", "&lt;b&gt;a"), ("right", "1,234"), ("right", "0.2500")]
     assert "color" not in html
+
+
+def test_years_and_identifiers_have_no_separators_and_empty_columns_are_left_out():
+    table = SmallTable({"season": [2016, 2017], "rows": [1316, 1309], "reason": ["", ""], "p_value": [math.nan] * 2})
+    assert repr(table) == "season   rows\n  2016  1,316\n  2017  1,309"
+    assert table.column_names == ("season", "rows", "reason", "p_value")
 
 
 def test_of_a_long_table_the_first_rows_are_shown_and_the_others_counted():

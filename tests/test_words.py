@@ -60,6 +60,10 @@ def test_a_term_of_the_field_is_used_where_there_is_one(path):
     assert others_in(path.read_text(encoding="utf-8")) == []
 
 
+def test_the_readme_can_be_read_at_once():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
 def test_words_are_found_in_text_and_in_names():
     assert others_in("The costliest rows\nn_costliest = 3\nclass CostliestRow: 9 %") == [
         "1: 'costliest' (write: largest losses)",

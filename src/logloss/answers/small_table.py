@@ -112,18 +112,34 @@ class SmallTable(Sequence[dict[str, Any]]):
         return html
 
     def _cells(self) -> tuple[list[list[str]], str]:
-        """(The first rows as text, the names of the columns above them; l or r for each column)."""
-        written = [column_texts(values[:MOST_SHOWN]) for values in self._columns.values()]
-        align = "".join("l" if any(isinstance(v, str) for v in values) else "r" for values in self._columns.values())
-        return [list(self._columns), *map(list, zip(*written, strict=True))], align
+        """(The first rows as text, the names of the columns above them; l or r for each column). A column without any
+        value is left out."""
+        shown = {name: values for name, values in self._columns.items() if not _is_empty(values)}
+        written = [column_texts(values[:MOST_SHOWN], is_count=_is_count(name)) for name, values in shown.items()]
+        align = "".join("l" if any(isinstance(v, str) for v in values) else "r" for values in shown.values())
+        return [list(shown), *map(list, zip(*written, strict=True))], align
 
     def _more(self) -> list[str]:
         """`… 80 more rows`, where not all are shown."""
         return [f"… {count(len(self) - MOST_SHOWN)} more rows"] if len(self) > MOST_SHOWN else []
 
 
-def column_texts(values: Sequence[float | str | Decimal | None]) -> list[str]:
-    """The values of a column as text: numbers with the same digits, unless some would lose theirs."""
+def _is_empty(values: Sequence[Any]) -> bool:
+    """Whether a column of some rows has no value."""
+    nothing = [value is None or value == "" or (isinstance(value, float) and math.isnan(value)) for value in values]
+    return bool(nothing) and all(nothing)
+
+
+def _is_count(name: str) -> bool:
+    """Whether whole numbers of a column are counts or row numbers; others may be years or identifiers."""
+    return name in ("rows", "row") or name.startswith("n_")
+
+
+def column_texts(values: Sequence[float | str | Decimal | None], *, is_count: bool = True) -> list[str]:
+    """The values of a column as text: numbers with the same digits, unless some would lose theirs.
+
+    is_count: whether thousands of whole numbers are separated.
+    """
     sizes = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value) and value != 0]
     if all(size.is_integer() and size < 1e15 for size in sizes):
         digits = 0
@@ -131,7 +147,10 @@ def column_texts(values: Sequence[float | str | Decimal | None]) -> list[str]:
         digits = max(4 - math.ceil(math.log10(max(sizes))), 0)
         if min(sizes) * 10.0**digits < 10 or max(sizes) >= 1e6:
             digits = -1
-    return [_text(value, digits) for value in values]
+    return [
+        str(value) if isinstance(value, int) and not isinstance(value, bool) and not is_count else _text(value, digits)
+        for value in values
+    ]
 
 
 def _text(value: float | str | Decimal | None, digits: int) -> str:
