@@ -9,6 +9,7 @@ import sys
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import logloss
@@ -466,3 +467,17 @@ def test_in_a_browser_nothing_is_loaded_refused_or_too_wide(hostile, browser, tm
         assert tab.pdf().startswith(b"%PDF")
     assert heard == []
     assert requested == 2 * [path.as_uri() for path in pages]
+
+
+def test_kept_columns_of_listed_rows_are_columns_of_their_table():
+    frame = pd.DataFrame({"y": [1, 0, 1, 0], "p": [0.8, 0.7, 0.4, 0.2], "q": [0.6, 0.5, 0.5, 0.1]})
+    frame["match id"] = ["007", None, "<b>", "x"]
+    page_of_one = logloss.measure(frame, y_true="y", y_proba="p", keep="match id").to_html()
+    page_of_two = logloss.compare(frame, y_true="y", y_proba=["p", "q"], keep=["match id"]).to_html()
+    for html, title in ((page_of_one, "Largest losses"), (page_of_two, "Largest differences")):
+        table = html[html.index(f">{title}<") :]
+        table = table[: table.index("</table>")]
+        heads = re.findall(r"<th[^>]*scope=\"col\"[^>]*>(.*?)</th>", table)
+        assert heads[:2] == ["row", "match id"]
+        assert "&lt;b&gt;" in table
+        assert "match id =" not in table

@@ -60,8 +60,17 @@ class Place:
     @property
     def kept_text(self) -> str:
         """The kept columns of the row, after its number."""
-        texts = ((name, "nothing" if value is None else str(value)) for name, value in self.kept)
-        return "".join(f", {printable(name)} = {printable(text)}" for name, text in texts)
+        return "".join(f", {name} = {text or 'nothing'}" for name, text in self.kept_texts.items())
+
+    @property
+    def kept_texts(self) -> dict[str, str]:
+        """The kept columns of the row by name, as text; "" where nothing stands."""
+        return {printable(name): "" if value is None else printable(str(value)) for name, value in self.kept}
+
+    @property
+    def without_kept(self) -> Place:
+        """The same place, without the kept columns."""
+        return replace(self, kept=())
 
     def remembered(self, row: int) -> Place:
         """The place of one row, without what it would keep of the others."""

@@ -50,6 +50,11 @@ class LargeLoss:
         """The row as users know it: with its file, where there are several."""
         return self.place.row_text(self.row) if self.name == source else self.place.where(self.row)
 
+    @property
+    def without_kept(self) -> LargeLoss:
+        """The same row, named without the columns that are kept of it."""
+        return replace(self, place=self.place.without_kept)
+
     def shown(self, source: str) -> str:
         """The same without the word "row"; where rows have no lasting numbers, the values that stand in it."""
         return self.where(source).removeprefix("row ").removeprefix("the row with ")

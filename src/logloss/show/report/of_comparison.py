@@ -30,7 +30,7 @@ from logloss.show.words.of_comparison import (
     simultaneous_text,
     without,
 )
-from logloss.show.words.of_measurement import signed
+from logloss.show.words.of_measurement import signed, with_kept
 from logloss.text import LONGEST_NAMED, capital, count, fixed, listed, printable
 
 # Most rows of a table: of 24 forecasters there are 276 pairs.
@@ -108,21 +108,21 @@ def sections(c: Comparison) -> list[tuple[str, str]]:
         tables.append(("Groups", page.table(*group_table(c, c.pair.groups, MOST_LISTED), label="Groups")))
     if len(c.pairs) > 1:
         tables.append(("All pairs", _pairs(c)))
-    differences = _largest_differences(c)
-    if len(differences) > 1:
-        tables.append(("Largest differences", page.table(differences, label="Largest differences")))
+    if len(c.pair.largest_differences):
+        tables.append(("Largest differences", page.table(*_largest_differences(c), label="Largest differences")))
     return tables
 
 
-def _largest_differences(c: Comparison) -> list[list[str]]:
-    """The rows with the largest absolute differences."""
+def _largest_differences(c: Comparison) -> tuple[list[list[str]], str]:
+    """The rows with the largest absolute differences, and how the columns are aligned."""
     names = [f"{printable(name)}: predicted" for name in (c.pair.better, c.pair.worse)]
     rows = [["row", *names, "observed", "Δ log loss (nats)"]]
     shown = c.pair.largest_differences[:MOST_DIFFERENCES]
-    for row, place in zip(shown, c.pair.largest_difference_rows, strict=False):
+    for row, named in zip(shown, c.pair.largest_difference_rows, strict=False):
         predicted = [fixed(row[f"predicted_by_{which}"], 4) for which in ("better", "worse")]
-        rows.append([place.where(c.source), *predicted, f"{row['observed']:g}", signed(row["delta_nats"], 3)])
-    return rows
+        where = named.without_kept.where(c.source)
+        rows.append([where, *predicted, f"{row['observed']:g}", signed(row["delta_nats"], 3)])
+    return with_kept(rows, [named.place for named in c.pair.largest_difference_rows[: len(rows) - 1]])
 
 
 def _sequential(c: Comparison) -> list[list[str]]:

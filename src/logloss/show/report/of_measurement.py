@@ -27,6 +27,7 @@ from logloss.show.words.of_measurement import (
     shift,
     too_many_groups,
     verdict_text,
+    with_kept,
 )
 from logloss.text import NATS_PER_BIT, capital, confidence, count, counted, fixed, percent, printable, significant
 
@@ -123,9 +124,13 @@ def sections(m: Measurement) -> list[tuple[str, str]]:
     if m.by:
         parts.append(("Groups", _groups(m)))
     rows = [["row", "predicted", "observed", "log loss (nats)"]]
-    for row in m.summary.largest_losses.rows[:N_LISTED]:
-        rows.append([row.where(m.source), nats(row.predicted), f"{row.observed:.4g}", fixed(row.log_loss, 3)])
-    parts.append(("Largest losses", page.table(rows, label="Largest losses")))
+    largest = m.summary.largest_losses.rows[:N_LISTED]
+    for row in largest:
+        rows.append(
+            [row.without_kept.where(m.source), nats(row.predicted), f"{row.observed:.4g}", fixed(row.log_loss, 3)]
+        )
+    table = with_kept(rows, [row.place for row in largest])
+    parts.append(("Largest losses", page.table(*table, label="Largest losses")))
     return [*parts, ("Recalibration", page.table(*of_calibration.main_table(calibrate(m)), label="Recalibration"))]
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from logloss.answers.small_table import SmallTable
     from logloss.comparison import Comparison
+    from logloss.data.rows import Place
     from logloss.data.values import Value
     from logloss.inference.decomposition import Miscalibration
     from logloss.measurement import Measurement
@@ -310,6 +311,14 @@ def largest_losses_rows(m: Measurement) -> list[list[str]]:
     if m.n_rows >= 10 and not math.isnan(m.loss_share_of_top_10_percent):
         lines.append(f"the top 10% of rows account for {percent(m.loss_share_of_top_10_percent, 0)} of the loss")
     return [["largest losses" if number == 0 else "", line, "", ""] for number, line in enumerate(lines)]
+
+
+def with_kept(rows: list[list[str]], places: Sequence[Place]) -> tuple[list[list[str]], str]:
+    """A table of rows under a head with the columns that are kept of them after the first, and its alignment."""
+    names = list(dict.fromkeys(name for place in places for name in place.kept_texts))
+    kept = [names, *([place.kept_texts.get(name, "") for name in names] for place in places)]
+    table = [[row[0], *texts, *row[1:]] for row, texts in zip(rows, kept, strict=True)]
+    return table, "l" * (1 + len(names)) + "r" * (len(rows[0]) - 1)
 
 
 def group_paragraphs(m: Measurement) -> list[list[str]]:
