@@ -27,8 +27,9 @@ import pytest
 import logloss
 from logloss.data.arrow import CsvPlace, column_of, open_files, open_stream, open_table
 from logloss.data.arrow.arrays import guarded, to_column
-from logloss.data.arrow.delimited import lines_of, pacsv
+from logloss.data.arrow.delimited import pacsv
 from logloss.data.arrow.finding import find, is_found_by
+from logloss.data.arrow.lines import lines_of
 from logloss.data.rows import BLOCK_ROWS
 from logloss.errors import DataError, SourceNotFound
 

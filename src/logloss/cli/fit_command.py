@@ -127,7 +127,8 @@ def predict(
     from logloss.files.load import load_as
     from logloss.files.storage import replacing
     from logloss.training.model import LogisticModel
-    from logloss.training.predict import ScoredSource, mapping_of, notes_on_lacking, write_predictions
+    from logloss.training.predict import ScoredSource, notes_on_lacking
+    from logloss.training.written_predictions import mapping_of, write_predictions
 
     predictor = load_as(LogisticModel, model).predictor
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)

@@ -321,8 +321,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     """The measurement that a summary makes."""
     # The pieces have become parts; two measurements of the same rows hold the same summary.
     record = replace(record, summary=replace(record.summary, pieces=()))
-    summary, question = record.summary, record.question
-    table = score_table_of(summary.scores)
+    summary, question, table = record.summary, record.question, score_table_of(record.summary.scores)
     moments, error_of = figures_of(summary, table)
     reason, loss = moments.why_no_interval(), with_training(moments.log_loss(), moments, record.folds)
     discrimination, miscalibration = _isotonic_parts(summary, table, loss, error_of, reason)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.answers.estimate import expit
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
-from logloss.data.checks.forecasts import corrected
 from logloss.data.checks.reading import in_numbers
 from logloss.data.columns import as_column, is_declared
 from logloss.data.design import Design
 from logloss.data.keys import missing_of
-from logloss.data.request import check_negatives_kept
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
 from logloss.errors import DataError
@@ -26,12 +23,10 @@ from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.separation import at_infinity
 
 if TYPE_CHECKING:
-    from logloss.calibration import Calibration
+    pass
 
 # The column that a model adds to a table.
 LOGIT = "log-odds of the model"
-# The column of predictions in a table that is written.
-PROBA = "y_proba"
 NAMELESS = "this model was trained on a matrix without names of columns; predict from such a matrix."
 
 
@@ -230,61 +225,6 @@ class Predictor:
             missing = missing_of(found[name])
             left[name] = n_strange - (0 if missing is None else int(np.count_nonzero(missing)))
         return {name: n for name, n in left.items() if n}
-
-
-def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callable[[Array], Array] | None:
-    """What is done to log-odds before they are probabilities: the correction for negatives left out, then the map.
-
-    None comes back where nothing is done.
-    """
-    check_negatives_kept(negatives_kept)
-    if negatives_kept == 1:
-        return None if calibration is None else calibration.apply_logit
-    if calibration is not None and calibration.negatives_kept != 1:
-        raise DataError(
-            f"the calibration corrects for negatives_kept = {calibration.negatives_kept:g} itself; leave out "
-            f"`negatives_kept`, or it would be applied twice. Got {negatives_kept:g}."
-        )
-
-    def mapped(logits: Array) -> Array:
-        shifted: Any = corrected(None, None, logits, negatives_kept)[2]
-        return shifted if calibration is None else calibration.apply_logit(shifted)
-
-    return mapped
-
-
-def write_predictions(
-    scored: ScoredSource,
-    stream: Any,
-    kind: str,
-    *,
-    keep: Sequence[str] = (),
-    mapped: Callable[[Array], Array] | None = None,
-    progress: Callable[[Rows], None] | None = None,
-) -> int:
-    """Write kept columns and the probability of each row, in the order of the rows; how many there were.
-
-    kind: "parquet" or "csv", in which kept columns stay as they are written. mapped: what is done to log-odds before.
-    Cost: one walk in one thread; memory for one run of rows.
-    """
-    from logloss.data.arrow import writer
-    from logloss.onepass.run import rows_in_order
-
-    if PROBA in keep:
-        raise DataError(f'the predictions are called "{PROBA}"; a column of that name cannot be kept beside them.')
-    n_rows = 0
-    with writer(stream, kind) as write:
-
-        def predict(rows: Rows) -> None:
-            nonlocal n_rows
-            logits = rows.columns[LOGIT].values
-            logits = logits if mapped is None else mapped(logits)
-            proba = Column(expit(logits), np.isnan(logits))
-            write({name: rows.columns[name] for name in keep} | {PROBA: proba})
-            n_rows += rows.n_rows
-
-        rows_in_order(scored.parts((*keep, LOGIT), keep if kind == "csv" else ()), predict, progress)
-    return n_rows
 
 
 def _quoted(names: Sequence[str]) -> str:

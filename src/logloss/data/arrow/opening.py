@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from logloss.data.arrow.arrays import Partitions, array_of, damage_named, guarded, rows_of
-from logloss.data.arrow.delimited import Bytes, ByteStream, csv_file, read_layout, read_rows
+from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import LONGEST_PATH, FoundFile, find, is_pipe, refuse_mixture
 from logloss.data.arrow.formats import ARROW_STREAM, N_BYTES_OF_MAGIC, NAMES, codec_of, form_of
+from logloss.data.arrow.lines import ByteStream
 from logloss.data.arrow.parquet import ParquetFile, parquet_file
 from logloss.data.arrow.sources import FileSource, FragmentFile, PandasSource, StreamSource, TableSource
 from logloss.data.rows import BLOCK_ROWS, Place, Rows

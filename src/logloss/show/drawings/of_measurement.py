@@ -21,7 +21,7 @@ from logloss.inference.reliability import (
 from logloss.measurement import Measurement
 from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_measurement import group_value, p_text, verdict_text
+from logloss.show.words.of_measurement import group_value
 from logloss.text import (
     MINUS,
     adding_digits,
@@ -247,15 +247,6 @@ def percent(share: float) -> str:
     if share != 0 and abs(share) < 0.001:
         return f"{significant(100 * share, 1)}%"
     return percent_text(share, 0 if abs(share) >= 0.0995 else 1)
-
-
-def verdict(m: Measurement) -> str:
-    """Whether the miscalibration is significant, beside what is expected of a perfectly calibrated forecaster."""
-    found = m.miscalibration
-    if math.isnan(found.expected_if_calibrated):
-        return f"what is expected if perfectly calibrated is not available: {found.expected_if_calibrated_reason}."
-    expected = f"{significant(found.expected_if_calibrated, 2)} is expected if perfectly calibrated"
-    return f"{expected}: {verdict_text(found)} ({p_text(found.p_value)})."
 
 
 KINDS = {
