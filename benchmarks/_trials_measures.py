@@ -38,11 +38,11 @@ UNBOUNDED = (
     "minus_expected",
     "excess",
     "delta",
-    "moved",
+    "shifted",
     "change",
-    "more_",
+    "second_minus_first",
     "expected_reduction",
-    "mix",
+    "composition",
     "within",
     "less",
 )
@@ -407,9 +407,10 @@ def answered(table: Table, rng: np.random.Generator) -> None:
             answer = ask()
         except DataError:
             continue
-        if hasattr(answer, "_repr_html_"):
+        is_table = isinstance(answer, logloss.SmallTable)
+        if not is_table:
             shown(answer)
-        in_domain(answer.to_dict() if hasattr(answer, "_repr_html_") else {"rows": list(answer)})
+        in_domain({"rows": list(answer)} if is_table else answer.to_dict())
 
 
 def compared(table: Table, rng: np.random.Generator) -> None:

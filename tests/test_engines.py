@@ -232,12 +232,12 @@ def test_rows_of_a_frame_are_shown_by_their_values_in_a_comparison(engine, folde
     compared = logloss.compare(frame_of(engine, folder), y_true="y", y_logit=["x0", "x1"])
     measured = logloss.measure(frame_of(engine, folder), y_true="y", y_logit="x0")
     assert "a row of the frame" not in repr(compared) + compared.to_html()
-    rows = compared.pair.apart.to_dict()
+    rows = compared.pair.largest_differences.to_dict()
     assert set(rows["row"]) == {None} == set(measured.largest_losses.to_dict()["row"])
     for named in (rows["values"], measured.largest_losses.to_dict()["values"]):
         assert all(text.startswith("y = ") and "x0 = " in text for text in named)
     assert rows["values"][0] in repr(compared)
-    here = logloss.compare(folder, y_true="y", y_logit=["x0", "x1"]).pair.apart.to_dict()
+    here = logloss.compare(folder, y_true="y", y_logit=["x0", "x1"]).pair.largest_differences.to_dict()
     assert here["delta_nats"] == rows["delta_nats"]
     assert "values" not in here
 

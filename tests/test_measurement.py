@@ -594,8 +594,8 @@ largest losses            row  5   predicted 0.6000, observed 0   0.916 nats
                           the top 10% of rows account for 23% of the loss
 
 by  rows  log loss  95% CI         event rate  predicted  ratio  contribution  miscalibration  expected       p
-1    300    0.3572  0.3216–0.3951      0.8000     0.6140   0.77       −0.0207          0.3572    0.0077  <0.005
 2    300    0.4399  0.4078–0.4734      0.2000     0.4500   2.25       +0.0207          0.4399    0.0088  <0.005
+1    300    0.3572  0.3216–0.3951      0.8000     0.6140   0.77       −0.0207          0.3572    0.0077  <0.005
 caution: intervals of 2 groups may be too narrow: few effective rows, or few of the rarer class
 
 contribution: share of the group × (its log loss − log loss of all rows)

@@ -11,6 +11,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison, PairwiseComparison
 from logloss.comparison.period_rules import INDEPENDENT
 from logloss.show.words.of_measurement import (
+    by_contribution,
     caution_lines,
     decimal,
     group_value,
@@ -330,10 +331,8 @@ def group_lines(c: Comparison) -> list[str]:
 
 
 def group_table(c: Comparison, groups: SmallTable, most: int) -> tuple[list[list[str]], str]:
-    """The difference in each group, of many those with the largest contributions, and how columns are aligned."""
-    rows = list(groups)
-    if len(rows) > most:
-        rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:most]
+    """The difference in each group, the largest contributions first, and how columns are aligned."""
+    rows = by_contribution(groups, most)
     better, worse = printable(c.pair.better), printable(c.pair.worse)
     of_clusters = ["clusters"] if c.cluster else []
     has_reasons = any(row["reason"] for row in rows)

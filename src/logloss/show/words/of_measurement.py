@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logloss.answers.estimate import Estimate, Z
 from logloss.inference.cautions import FEWEST_CLUSTERS
@@ -374,11 +374,19 @@ def has_null_distribution(groups: SmallTable) -> bool:
     )
 
 
+def by_contribution(groups: SmallTable, most: int) -> list[dict[str, Any]]:
+    """Groups from the largest contribution to the least, then those without; of many the largest in absolute value."""
+
+    def falling(value: float) -> tuple[bool, float]:
+        return math.isnan(value), -value
+
+    rows = sorted(groups, key=lambda row: falling(abs(row["contribution_nats"])))[:most]
+    return sorted(rows, key=lambda row: falling(row["contribution_nats"]))
+
+
 def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[list[list[str]], str]:
-    """A table of groups, of many those with the largest contributions, and how its columns are aligned."""
-    rows = list(groups)
-    if len(rows) > most:
-        rows = sorted(rows, key=lambda row: -abs(row["contribution_nats"]))[:most]
+    """A table of groups, the largest contributions first, and how its columns are aligned."""
+    rows = by_contribution(groups, most)
     every = {name: groups[name] for name in by}
     has_parts = "miscalibration_nats" in groups.column_names
     has_null, has_clusters = has_null_distribution(groups), "effective_clusters" in groups.column_names
