@@ -613,7 +613,7 @@ def test_a_missing_field_is_damage():
     [
         (b'{"logloss": "cal', "damaged or no JSON"),
         (b'{"a": 1}', 'it has no field "logloss"'),
-        (document_bytes("surprise", {}), 'holds a "surprise", which this version does not know'),
+        (document_bytes("surprise", {}), 'holds a "surprise", unknown to this version'),
         (b"{" + b"[" * 100_000, "damaged or no JSON"),
     ],
 )
@@ -626,7 +626,7 @@ def test_other_files_are_refused_by_name(tmp_path, data, message):
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("logloss.files.document.MOST_BYTES", 100)
     calibrate(Y, P, method="platt").save(tmp_path / "c.json")
-    with pytest.raises(DataError, match="must be a document of ours"):
+    with pytest.raises(DataError, match="must be a logloss file"):
         load(tmp_path / "c.json")
 
 

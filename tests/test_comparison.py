@@ -309,7 +309,7 @@ def test_models_are_forecasters_too():
     with pytest.raises(DataError, match='"theirs" is a model, which predicts from the columns of a frame'):
         logloss.compare("rows.parquet", {"theirs": theirs, "b": "b"}, y_true="y")
     bare = LogisticRegression().fit(frame[["b"]].to_numpy(), frame["y"])
-    with pytest.raises(DataError, match='"bare" is a model that does not know the names of its features'):
+    with pytest.raises(DataError, match='"bare" is a model without names of features'):
         logloss.compare(frame, {"ours": ours, "bare": bare}, y_true="y")
 
 

@@ -303,7 +303,7 @@ def test_an_impossible_outcome_is_a_result():
     found = measure(Y, RandomForestClassifier(1, random_state=0), X=X, cv=3)
     assert found.log_loss == np.inf
     assert found.n_infinite > 0
-    assert found.log_loss.reason == "infinite"
+    assert found.log_loss.reason == "the log loss is infinite"
 
 
 def test_a_loss_that_is_infinite_without_two_folds_has_no_interval():

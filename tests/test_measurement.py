@@ -387,7 +387,7 @@ def test_intervals_of_skewed_losses_cover(n_rows, base_rate, capsys):
 def test_infinity_comes_with_its_rows_and_what_is_left():
     m = measure([1, 0, 0, 0], [1, 1, 0, 0])
     assert (float(m.log_loss), m.n_infinite, m.first_infinite) == (math.inf, 1, "row 1")
-    assert (m.log_loss_where_finite, m.log_loss.reason, float(m.skill)) == (0.0, "infinite", -math.inf)
+    assert (m.log_loss_where_finite, m.log_loss.reason, float(m.skill)) == (0.0, "the log loss is infinite", -math.inf)
     assert (m.log_loss_minus_expected, math.isnan(m.expected_z)) == (math.inf, True)
     message = repr(m)
     assert "1 of 4 rows has probability 0 for the observed class\n  without it" in message
@@ -549,7 +549,7 @@ def test_json_writes_infinity_as_text_and_the_undefined_with_its_reason():
     assert figures_of["log_loss_nats"] == "inf"
     assert figures_of["skill"] == "-inf"
     assert figures_of["log_loss_nats_low"] is None
-    assert figures_of["log_loss_nats_low_reason"] == "infinite"
+    assert figures_of["log_loss_nats_low_reason"] == "the log loss is infinite"
     one_class = measure([1], [0.5]).to_dict()
     assert one_class["skill"] is None
     assert one_class["skill_reason"].startswith("one class")
@@ -579,8 +579,8 @@ decomposition (isotonic, CORP)
 − discrimination           0.41589                              also called resolution; higher is better
 + miscalibration           0.12128                              p < 0.005; 0.0074 expected if perfectly calibrated
 = log loss                 0.39854
-  excess discrimination    0.4108        95% CI 0.3844–0.4382   less 0.0051, the overfitting of the isotonic fit
-  excess miscalibration    0.1162        95% CI 0.1058–0.1271   less 0.0051, the overfitting of the isotonic fit
+  excess discrimination    0.4108        95% CI 0.3844–0.4382   bias-corrected: minus 0.0051, the isotonic fit's overfitting
+  excess miscalibration    0.1162        95% CI 0.1058–0.1271   bias-corrected: minus 0.0051, the isotonic fit's overfitting
 
 calibration
   mean predicted           0.5320                               observed 0.5000, ratio 1.064
@@ -599,7 +599,7 @@ by  rows  log loss  95% CI         event rate  predicted  ratio  contribution  m
 caution: intervals of 2 groups may be too narrow: few effective rows, or few of the rarer class
 
 contribution: share of the group × (its log loss − log loss of all rows)
-expected: mean miscalibration if perfectly calibrated; p: probability of as much if so"""
+expected: mean miscalibration if perfectly calibrated; p: p-value, the probability of as much or more"""
 
 
 def test_the_text_of_a_measurement():

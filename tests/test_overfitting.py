@@ -146,7 +146,7 @@ def test_where_nothing_can_be_drawn_the_reason_is_shown():
     assert few.excess == few - few.overfitting
     assert few.excess.reason == "too few positives (16)"
     infinite = measure([0, 1] * 40, [0.0, 0.7, 1.0, 0.6] * 20)
-    assert infinite.miscalibration.excess.reason == "infinite"
+    assert infinite.miscalibration.excess.reason == "the log loss is infinite"
     assert infinite.discrimination.excess.has_interval
 
 

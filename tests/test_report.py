@@ -103,7 +103,7 @@ def test_a_report_begins_with_the_answer(measured):
         f"the skill score is {100 * measured.skill:.1f}% "
         f"(95% CI {100 * measured.skill.low:.1f}–{100 * measured.skill.high:.1f}%). "
         f"The miscalibration is {found:.4f}; {found.expected_if_calibrated:.2g} is expected if perfectly calibrated "
-        "(significant, worth recalibrating, p < 0.005)."
+        "(significant, p < 0.005)."
     ) in text
     assert text.index("nats per row, log loss") < text.index("Pictures") < text.index("Figures") < text.index("Groups")
 

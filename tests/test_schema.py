@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused_with_its_place(fields, message):
 
 
 def test_a_field_too_many_or_too_few_is_named():
-    with pytest.raises(DataError, match=r'a\.json holds "more" in best, which this logloss does not know'):
+    with pytest.raises(DataError, match=r'a\.json holds "more" in best, unknown to this version'):
         Reader("a.json").of(changed(best={"kind": "circle", "radius": 1.0, "more": 1}), Everything)
     fields = changed()
     del fields["name"]

@@ -1,6 +1,6 @@
 """Every exception and warning of logloss.
 
-    LogLossError                 caught with one word
+    LogLossError                 base class of all errors
     ├── DataError                the data is wrong                    (a ValueError)
     ├── SourceNotFound           there is no such file or folder      (a FileNotFoundError)
     ├── MissingPackage           an optional package is not installed (an ImportError)
@@ -31,7 +31,7 @@ class LogLossError(Exception):
 
 
 class DataError(LogLossError, ValueError):
-    """The data breaks a rule; the message names the row, the value and the way out.
+    """Invalid data or arguments; the message states what was expected, what was found, where, and what to do.
 
     Examples
     --------

@@ -49,9 +49,9 @@ def log_loss(
 
     Parameters
     ----------
-    y_true : array of shape (n_rows,), values in [0, 1]
-        Observed labels: 0 or 1 (or −1 and 1, or bools), the share of ones among repeated trials, or two classes of
-        which `pos_label` is positive.
+    y_true : array of shape (n_rows,)
+        Observed labels: 0 or 1 (or −1 and 1, or bools), the share of ones among repeated trials in [0, 1], or two
+        classes of which `pos_label` is positive.
     y_proba : array of shape (n_rows,) or (n_rows, 2), values in [0, 1], optional
         Predicted probability of 1; or the probabilities of both classes in sorted order of the labels, of which that of
         the observed class is used.
@@ -136,7 +136,7 @@ def surprisal(
 
     Parameters
     ----------
-    y_true : array of shape (n_rows,), values in [0, 1]
+    y_true : array of shape (n_rows,)
         Observed labels, as in `log_loss`.
     y_proba : array of shape (n_rows,) or (n_rows, 2), values in [0, 1], optional
         Predicted probability of 1, or of 0 and 1.

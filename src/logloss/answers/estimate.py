@@ -49,6 +49,8 @@ def welch_degrees(*parts: tuple[float, float]) -> float:
     return 1 / math.fsum(share * share / max(n, 1.0) for share, (_, n) in zip(shares, parts, strict=True))
 
 
+# Why an infinite loss has no interval.
+INFINITE = "the log loss is infinite"
 # Standard errors between an estimate and either end of its 95% interval.
 Z = normal_quantile()
 
@@ -56,8 +58,8 @@ Z = normal_quantile()
 class Estimate(float):
     """A float with its 95% confidence interval.
 
-    `low` and `high` are the ends, nan where no interval is available; `reason` then says why. It prints and
-    computes as a plain float.
+    `low` and `high` are the ends, nan where no interval is available. `reason`: why there is none, or a remark on it;
+    "" otherwise. It prints as a plain float, and arithmetic returns plain floats, without an interval.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, with_interval
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
@@ -176,7 +176,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     loss = float(moments.log_loss())
     # Of too few clusters no interval can be trusted, nor what follows from one.
     reason = moments.why_no_interval() or why_too_few(moments.effective_clusters)
-    reason = "infinite" if math.isinf(loss) else reason
+    reason = INFINITE if math.isinf(loss) else reason
     expected_reduction = saving(candidates, method, error_of, reason)
     if n_observations < 2 and method != IDENTITY:
         only = "row" if summary.clusters is None else "cluster"
@@ -239,7 +239,7 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) ->
     """Expected reduction by a method on new rows, with its interval."""
     if method == IDENTITY:
         return Estimate(0.0, reason="the probabilities are unchanged")
-    if reason == "infinite":
+    if reason == INFINITE:
         is_finite = math.isfinite(candidates.log_loss(method))
         return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
     more, sampling = candidates.saving(method, error_of)

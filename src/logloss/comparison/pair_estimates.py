@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, with_interval
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import with_periods
 from logloss.comparison.pairwise import (
@@ -178,7 +178,7 @@ class PairEstimator:
         if self.summary.clusters is None:
             return PairedDifference(mean, moments.error_of_loss(), reason)
         if not is_whole:
-            return PairedDifference(mean, SamplingError(math.nan), reason or "infinite")
+            return PairedDifference(mean, SamplingError(math.nan), reason or INFINITE)
         clustered_moments = ClusteredMoments(moments, self._totals(i, j, sign))
         return PairedDifference(mean, clustered_moments.error_of_loss(), reason)
 
@@ -197,7 +197,7 @@ class PairEstimator:
         if n_both or (n_better and n_worse):
             return math.nan, "both losses are infinite"
         if n_worse:
-            return math.inf, "infinite"
+            return math.inf, INFINITE
         mine, other = (self.summary.losses[number] for number in (better, worse))
         # One integer, rounded once: the difference of two rounded losses would lose digits.
         return ratio(other.sum("c") - mine.sum("c"), mine.sum("w")), ""
@@ -258,7 +258,7 @@ class PairEstimator:
         """Why the decomposition of the difference has no interval."""
         reason = self.moments[0].why_no_interval()
         if reason or not math.isfinite(delta):
-            return reason or "infinite"
+            return reason or INFINITE
         # Labels are the same for all forecasts: the first stands for them.
         if not 0 < self.recalibrations[0].positive / self.recalibrations[0].total < 1:
             return "one class"

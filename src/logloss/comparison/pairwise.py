@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate, SamplingError, with_interval
+from logloss.answers.estimate import CONFIDENCE, INFINITE, Estimate, SamplingError, with_interval
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import SequentialAnalysis
 from logloss.inference.cautions import caution_of
@@ -194,7 +194,7 @@ class GroupPairSums:
             delta = contribution = (
                 math.nan if all(self.n_infinite_of) else math.copysign(math.inf, losses[1] - losses[0])
             )
-        estimate = Estimate(delta, reason="infinite")
+        estimate = Estimate(delta, reason=INFINITE)
         if math.isfinite(delta):
             estimate = self._by_rows(moments, delta)
             if clusters is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from logloss.answers.estimate import CONFIDENCE, Estimate
+from logloss.answers.estimate import CONFIDENCE, INFINITE, Estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.autocorrelation import cautions_of_periods, long_run
 from logloss.comparison.confidence_sequence import PeriodDeltas, log_e_value_of, sequence_of
@@ -169,7 +169,7 @@ def sequential_analysis(
 def _why_nothing(sums: PeriodSums) -> str:
     """Why neither the confidence sequence nor the autocorrelation-robust interval is available."""
     if sums.n_infinite.any():
-        return "infinite"
+        return INFINITE
     if not sums.weights.all():
         return "the weights differ by too many orders of magnitude"
     row = float(sums.weights[0] / sums.n_rows[0])

@@ -179,7 +179,7 @@ def _predicted(given: Given, table: Any, missing: str) -> Given:
     features = getattr(model, "feature_names_in_", None)
     if features is None:
         raise DataError(
-            f'"{printable(given.name)}" is a model that does not know the names of its features '
+            f'"{printable(given.name)}" is a model without names of features (`feature_names_in_`) '
             "(`feature_names_in_`). Pass its predictions, or `cv=` to train it in folds."
         )
     known = list(map(str, names_of(table) or ()))

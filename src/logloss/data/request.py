@@ -88,8 +88,9 @@ class RowOptions:
         Cluster identifier: rows with equal values may be correlated. Intervals and tests are cluster-robust: they take
         clusters, not rows, as independent.
     order : name of a column, or array of shape (n_rows,), optional
-        Time order: numbers, dates, or text that sorts like dates. Rows with equal values form one period. All
-        forecasts and weights of a period must be known before any of its outcomes.
+        Time order: numbers, dates, or text that sorts like dates. Rows with equal values form one period. The
+        confidence sequence assumes that all forecasts and weights of a period are known before any of its outcomes
+        (see `within`).
     cv : int, splitter of scikit-learn, or iterable of (training rows, test rows), optional
         Cross-validation: the forecasts are scikit-learn estimators, copies of which are trained on all folds but one
         and evaluated on that one. An int is a number of folds: stratified and shuffled with a fixed seed; with

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, with_interval
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError, with_interval
 from logloss.data.values import Array
 from logloss.difference.answer import Difference
 from logloss.difference.mix import groups_of, psi_of
@@ -78,7 +78,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     infinite_losses = math.inf if new.n_infinite else (-math.inf if old.n_infinite else 0.0)
     if old.n_infinite and new.n_infinite:
         infinite_losses = math.nan
-    total = Estimate(infinite_losses, reason="infinite") if infinite_losses else changes["log_loss"]
+    total = Estimate(infinite_losses, reason=INFINITE) if infinite_losses else changes["log_loss"]
     psi, psi_reason = psi_of(old, new)
     return Difference(
         old=old,

@@ -41,7 +41,7 @@ def document_bytes(kind: str, content: Mapping[str, Any]) -> bytes:
 def document_of(data: bytes, name: str) -> dict[str, Any]:
     """The fields of a document; an error that names the file if it is damaged, newer, or none."""
     if len(data) > MOST_BYTES:
-        raise DataError(f"{name} must be a document of ours, of at most 64 MiB; it has {len(data):,} bytes.")
+        raise DataError(f"{name} must be a logloss file, of at most 64 MiB; it has {len(data):,} bytes.")
     try:
         fields = parsed(data)
     except (ValueError, RecursionError) as error:
@@ -62,7 +62,7 @@ def document_of(data: bytes, name: str) -> dict[str, Any]:
     try:
         is_whole = found == _sum(fields)
     except RecursionError as error:
-        raise DataError(f"cannot read {name}: it is nested too deeply to be a file of ours. Make it again.") from error
+        raise DataError(f"cannot read {name}: it is nested too deeply to be a logloss file. Make it again.") from error
     if not isinstance(fields.get("version"), str):
         raise DataError(f"{name} must name the version that wrote it; it has {value_text(fields.get('version'))}.")
     if not is_whole:
@@ -102,7 +102,7 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(word: str) -> Any:
-    raise ValueError(f"{printable(word, 20)} is no number of ours")
+    raise ValueError(f"{printable(word, 20)} is no number of a logloss file")
 
 
 def _finite(word: str) -> float:

@@ -60,7 +60,7 @@ def load(path: StrPath) -> Any:
     if data[:1] == b"{":
         fields = document_of(data, name)
         if fields["logloss"] not in READERS:
-            raise DataError(f'{name} holds a "{printable(fields["logloss"])}", which this version does not know.')
+            raise DataError(f'{name} holds a "{printable(fields["logloss"])}", unknown to this version.')
         return READERS[fields["logloss"]](fields, name)
     return measurement_of(_record_in(path, data))
 

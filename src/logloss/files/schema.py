@@ -164,7 +164,7 @@ class Reader:
         for each in found:
             if each not in names:
                 raise DataError(
-                    f'{self.name} holds "{printable(str(each))}" in {where}, which this logloss does not know. '
+                    f'{self.name} holds "{printable(str(each))}" in {where}, unknown to this version. '
                     "Install a newer one."
                 )
         for each in names:

@@ -210,6 +210,6 @@ def read_whole(path: StrPath) -> bytes:
         raise DataError(f'"{name}" is a folder. Pass the file of a summary.')
     size = os.path.getsize(path)
     if size > MOST_BYTES:
-        raise DataError(f"{name} must be a file of ours, of at most 1 GiB; it has {size:,} bytes.")
+        raise DataError(f"{name} must be a logloss file, of at most 1 GiB; it has {size:,} bytes.")
     with open(path, "rb") as file:
         return file.read(MOST_BYTES + 1)

@@ -81,7 +81,7 @@ def record_of_bytes(data: bytes, name: str) -> SummaryRecord:
         unknown = [section for section in sections if section not in KNOWN]
         if unknown:
             raise DataError(
-                f'{name} has a section that this logloss does not know: "{printable(str(unknown[0]))}". '
+                f'{name} has a section that is unknown to this version of logloss: "{printable(str(unknown[0]))}". '
                 "Install a newer one."
             )
         clause = Reader(name, RULES).of(header, Header, "the header")

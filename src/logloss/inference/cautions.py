@@ -80,5 +80,6 @@ def caution_of_concentration(
         left -= taken
     if not made > LARGEST_SHARE * variance:
         return ""
-    rows, share = counted(MOST_ROWS - left, one, several), min(made / variance, 1.0)
-    return f"the {rows} make up {100 * share:.0f}% of the variance of {of}: its interval may be too narrow"
+    n_rows, share = MOST_ROWS - left, f"{100 * min(made / variance, 1.0):.0f}% of the variance of {of}"
+    rows = f"the {one} makes up" if n_rows == 1 else f"the {counted(n_rows, one, several)} make up"
+    return f"{rows} {share}: its interval may be too narrow"

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError
 from logloss.data.values import Array
 from logloss.inference.moments import HIGHEST_LEVERAGE, Moments, dot
 from logloss.onepass.kernels.exact import ratio
@@ -144,7 +144,7 @@ class ClusteredMoments(Moments):
 
     def expected_z(self, gap: float) -> tuple[float, str]:
         """Not available: outcomes within a cluster depend on each other."""
-        return math.nan, "infinite" if math.isinf(gap) else "rows in clusters"
+        return math.nan, INFINITE if math.isinf(gap) else "rows in clusters"
 
 
 def in_one_unit(*columns: Sequence[int]) -> list[list[int]]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from logloss.answers.estimate import Estimate, student_quantile
+from logloss.answers.estimate import INFINITE, Estimate, student_quantile
 from logloss.inference.null_distribution import NullDistribution
 from logloss.inference.overfitting import Overfitting
 from logloss.inference.recalibration import Recalibration
@@ -62,7 +62,8 @@ class Miscalibration(LossPart):
 
     expected_if_calibrated, quantile_95_if_calibrated: mean and 95th percentile of its null distribution, that of
     perfectly calibrated predictions with the same values. p_value: the probability of one as large or larger
-    under that distribution. All are nan, with `expected_if_calibrated_reason`, where it is not available. excess: the
+    under that distribution, from `n_draws` of it. All are nan, with `expected_if_calibrated_reason`, where it is not
+    available; the percentile also for 20 rows or fewer, where all outcomes are enumerated. excess: the
     miscalibration less `overfitting`, with its interval. lowest, highest: bounds on the value; equal to it where the
     predictions were kept exactly. A true event rate that falls in the prediction is counted as lack of discrimination.
 
@@ -114,7 +115,7 @@ def decomposed(
     # Entropy is concave: below 0 is the rounding of two sums.
     discrimination = Discrimination(max(uncertainty - recalibrated, 0.0), reason=OF_EXCESS)
     is_finite = math.isfinite(log_loss)
-    miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=OF_EXCESS if is_finite else "infinite")
+    miscalibration = Miscalibration(max(log_loss - recalibrated, 0.0), reason=OF_EXCESS if is_finite else INFINITE)
     # From bins the loss after pooling whole bins is at least that of the best map: the value is the lower bound.
     miscalibration.lowest = float(miscalibration)
     miscalibration.highest = max(log_loss - recalibration.least_log_loss, 0.0)
@@ -126,7 +127,7 @@ def decomposed(
     miscalibration.expected_if_calibrated_reason = null_distribution.reason
     discrimination.overfitting = miscalibration.overfitting = overfitting.nats
     discrimination.excess = _excess(discrimination, overfitting, "discrimination", error_of, reason)
-    reason = reason if is_finite else "infinite"
+    reason = reason if is_finite else INFINITE
     miscalibration.excess = _excess(miscalibration, overfitting, "miscalibration", error_of, reason)
     return discrimination, miscalibration
 

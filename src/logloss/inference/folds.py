@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, welch_degrees, with_interval
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError, welch_degrees, with_interval
 from logloss.data.values import Array
 from logloss.inference.moments import Moments
 from logloss.text import count, counted
@@ -39,7 +39,7 @@ class Folds:
     shares, losses: of each fold, its share of the weight and its mean loss, in nats.
     moves, noises: for each fold, the change of the mean loss of the other folds' rows where their models are trained
     without the rows of this fold, too, and the variance of that mean among rows; empty without such models.
-    caution: why their intervals may not hold; "" if nothing speaks against them.
+    caution: why their intervals may not hold; "" if there is none.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class Folds:
     def why_no_interval(self) -> str:
         """Why the loss has no interval although it is finite; "" where it has one."""
         if not all(map(math.isfinite, self.losses)):
-            return "infinite"
+            return INFINITE
         return "" if all(map(math.isfinite, self.moves)) else INFINITE_WITHOUT
 
     def widened(self, sampling: SamplingError) -> SamplingError:

@@ -194,7 +194,7 @@ def _of_clusters(
     for loss, effective, error, inside, outside in zip(losses, *(column.tolist() for column in columns), strict=True):
         mean, reach = clustered_mean(loss, effective, error, lowest=0.0), math.nan
         if mean.has_interval and why_no_contribution:
-            reason = "; ".join(filter(None, (mean.reason, f"contribution: {why_no_contribution}")))
+            reason = "; ".join(filter(None, (mean.reason, f"no CI of the contribution: {why_no_contribution}")))
             mean = Estimate(mean, mean.low, mean.high, reason)
         elif mean.has_interval and is_finite and math.isfinite(inside + outside):
             degrees = welch_degrees((inside, effective - 1), (outside, n_all - 1))

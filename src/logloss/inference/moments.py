@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate, SamplingError, expit, student_quantile, with_interval
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError, expit, student_quantile, with_interval
 from logloss.data.values import Array
 from logloss.inference.score_table import ScoreTable
 from logloss.inference.sums import AllSums
@@ -184,7 +184,7 @@ class Moments:
     def log_loss(self) -> Estimate:
         """Mean log loss with its interval."""
         if self.summary.n_infinite:
-            return Estimate(math.inf, reason="infinite")
+            return Estimate(math.inf, reason=INFINITE)
         loss = self.quotient("c")
         reason = self.why_no_interval()
         if reason:
@@ -251,7 +251,7 @@ class Moments:
             reason = "one class: the baseline is 0" if self.is_one_class else NEARLY_ONE_CLASS
             return Estimate(math.nan, reason=reason)
         if math.isinf(loss):
-            return Estimate(-math.inf, reason="infinite")
+            return Estimate(-math.inf, reason=INFINITE)
         value = 1 - loss / uncertainty
         if not loss.has_interval:
             return Estimate(value, reason=loss.reason)
@@ -304,9 +304,9 @@ class Moments:
         if self.summary.is_soft:
             return math.nan, "soft labels"
         if math.isinf(gap):
-            return math.nan, "infinite"
+            return math.nan, INFINITE
         z = self.gap_in_errors()
-        return z, "the predictions give the loss no variance" if math.isnan(z) else ""
+        return z, "the loss has zero variance under the predictions" if math.isnan(z) else ""
 
 
 class BinnedMoments(Moments):

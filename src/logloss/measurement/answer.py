@@ -42,7 +42,7 @@ class Measurement(Answer):
     """The log loss of a set of predictions, with its decomposition, calibration and ranking; made by `measure`.
 
     Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with the ends of its 95%
-    interval, `low` and `high`, or the `reason` why there is none.
+    interval, `low` and `high`, and a `reason` why there is none, or a remark on it.
 
     Attributes
     ----------
@@ -58,12 +58,13 @@ class Measurement(Answer):
     miscalibration : Miscalibration
         Log loss less that after isotonic recalibration, ≥ 0: log_loss = uncertainty − discrimination + miscalibration,
         also with `excess` of both. Has its null distribution, that of perfectly calibrated predictions with the same
-        values: `expected_if_calibrated` (mean), `quantile_95_if_calibrated`, `p_value`. The decomposition (CORP)
+        values: `expected_if_calibrated` (mean), `quantile_95_if_calibrated` (nan for 20 rows or fewer, where all
+        outcomes are enumerated), `p_value`. The decomposition (CORP)
         assumes that the true event rate rises with the predicted probability; where it falls, miscalibration is counted
         as lack of discrimination.
     skill : Estimate
         Skill score, 1 − log_loss / uncertainty: D², McFadden's pseudo-R². At most 1, below 0 if worse than the
-        baseline; nan for one class.
+        baseline, -inf for an infinite loss; nan for one class.
     base_rate, mean_proba : Estimate, float
         Observed event rate (mean label) and mean prediction, in [0, 1]; `ratio` is mean_proba / base_rate.
     auc : Estimate
@@ -73,7 +74,8 @@ class Measurement(Answer):
     expected_log_loss : float
         Mean predictive entropy: the log loss to expect if the predictions are the true probabilities.
         `log_loss_minus_expected` is log_loss − expected_log_loss, `expected_z` that difference in standard errors if
-        the predictions are the true probabilities; nan, with `expected_z_reason`, for soft labels and clusters.
+        the predictions are the true probabilities; nan, with `expected_z_reason`, for soft labels, clusters, infinite
+        losses, and where every prediction is 0 or 1.
     slope, intercept : Estimate
         Calibration slope and intercept: logistic regression of the labels on the log-odds of the predictions, both
         fitted together; 1 and 0 for calibrated predictions. An interval of the slope below 1 means overconfident, one
@@ -103,8 +105,8 @@ class Measurement(Answer):
     cautions : tuple of str
         Why intervals may not have their nominal coverage; empty where the data suffice.
     folds : Folds or None
-        With `cv`: `n_folds`, the models whose loss is estimated, its interval included (`estimand`), and how the
-        interval is made (`method`). Every other interval is one of these very predictions.
+        With `cv`: `n_folds`, the models whose loss is estimated (`estimand`), and how its interval is computed
+        (`method`). All other intervals are conditional on the out-of-fold predictions.
     n_scores : int
         Distinct predictions, or bins of them where `is_exact` is False.
     first_infinite : str

@@ -98,8 +98,9 @@ def measure(
     miscalibration; memory does not grow with the number of rows. With `cv` the cost is that of the fits.
 
     The result has the same bits for any order, partition or number of threads. The means of loss, label, prediction and
-    squared error are exact. Up to 65,536 distinct predictions everything else is, too; beyond that it comes from bins,
-    with certified bounds of discrimination and miscalibration.
+    squared error are exact. Decomposition, AUC and calibration line are computed without binning up to 65,536 distinct
+    predictions; beyond that they come from bins, with certified bounds of discrimination and miscalibration. The null
+    distribution and the overfitting are simulated, with a seed made of the data.
 
     The decomposition (CORP) uses the isotonic recalibration of the predictions, and so assumes that the true event rate
     rises with the predicted probability. Where it falls, the miscalibration is counted as lack of discrimination.
@@ -109,9 +110,9 @@ def measure(
     jackknife over clusters. Where the data are too few for them, `cautions` says so. docs/inference.md has each formula
     and its coverage.
 
-    With `cv` the loss and its interval are those of a model trained on about as many rows as those of the folds, for
-    new training and test rows; of folds in the order of time, those of these very models. `folds` says which, and
-    docs/inference.md how. All other intervals are those of the probabilities as they are.
+    With `cv` the loss estimates that of a model trained on about as many rows as in the folds, and its interval
+    includes the variation of training and test rows. With folds in time order both refer to the fitted models themselves:
+    `folds.estimand` (docs/inference.md). All other intervals are conditional on the predictions.
 
     References
     ----------

@@ -87,7 +87,7 @@ def read_parquet(data: bytes, name: str) -> tuple[pa.Table | None, dict[str, str
             _check_size(data, footer, name)
             if footer.schema.to_arrow_schema().names != [*LONG_FORM, *LISTS]:
                 raise DataError(
-                    f"{name} must hold a summary in long form; its columns are others. It is no file of ours."
+                    f"{name} must hold a summary in long form; its columns are others. It is not a logloss file."
                 )
             file = pq.ParquetFile(
                 pa.py_buffer(data), page_checksum_verification=True, read_dictionary=CODED, metadata=footer
@@ -114,7 +114,7 @@ def _check_size(data: bytes, footer: pq.FileMetaData, name: str) -> None:
     if n_bytes > most_bytes or n_values > most_values or not 0 <= footer.num_rows <= most_values:
         raise DataError(
             f"{name} must hold a summary; unpacked it would have {footer.num_rows:,} rows of {n_values:,} values in "
-            f"{n_bytes:,} bytes, which no summary of {len(data):,} bytes has. It is no file of ours."
+            f"{n_bytes:,} bytes, which no summary of {len(data):,} bytes has. It is not a logloss file."
         )
 
 
@@ -123,13 +123,13 @@ def _check_form(table: pa.Table, name: str) -> None:
     expected = [*LONG_FORM.values(), *(pa.list_(kind) for kind in LISTS.values())]
     types = [_plain(kind) for kind in table.schema.types]
     if table.schema.names != [*LONG_FORM, *LISTS] or types != expected:
-        raise DataError(f"{name} must hold a summary in long form; its columns are others. It is no file of ours.")
+        raise DataError(f"{name} must hold a summary in long form; its columns are others. It is not a logloss file.")
     size = 0
     for column in table.columns:
         for chunk in column.chunks:
             size += _letters(chunk.flatten() if pa.types.is_list(chunk.type) else chunk)
     if size > MOST_TEXT:
-        raise DataError(f"{name} must hold a summary; its texts have {size:,} bytes. It is no file of ours.")
+        raise DataError(f"{name} must hold a summary; its texts have {size:,} bytes. It is not a logloss file.")
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

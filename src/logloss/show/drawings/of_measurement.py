@@ -89,7 +89,7 @@ def _of_reliability(pools: SmallTable, figures: dict[str, Any]) -> str:
     )
     if figures["bands_reason"]:
         return f"{clause} Bands are not available: {figures['bands_reason']}."
-    clause += " Grey: 95% consistency band, where the curve of a perfectly calibrated forecaster lies"
+    clause += " Grey: pointwise 95% consistency band, the range of the curve under perfect calibration"
     left = figures["outside"]
     if left == 0:
         clause += "; the curve is inside it everywhere."

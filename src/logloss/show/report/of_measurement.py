@@ -150,7 +150,10 @@ def _groups(m: Measurement) -> str:
 
 def remarks(m: Measurement) -> str:
     """How exact the figures are, and what their names mean."""
-    kept = f"All {counted(m.n_scores, 'distinct prediction')} are kept: every figure is exact."
+    kept = (
+        f"All {counted(m.n_scores, 'distinct prediction')} are kept: log loss, decomposition, AUC and calibration line "
+        "are computed without binning; null distribution and overfitting are simulated."
+    )
     if not m.is_exact:
         kept = (
             f"Predictions are in {counted(m.n_scores, 'bin')}: log loss and rates are exact, discrimination and "

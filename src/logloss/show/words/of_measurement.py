@@ -222,9 +222,9 @@ def verdict_text(part: Miscalibration) -> str:
     """Whether a miscalibration is significant, where its null distribution is known: one verdict for all texts."""
     if not part.is_significant:
         return "not significant"
-    if part.is_worth_recalibrating:
-        return "significant, worth recalibrating"
-    return "significant, but small" if part.excess.has_interval else "significant"
+    if part.is_worth_recalibrating or not part.excess.has_interval:
+        return "significant"
+    return "significant, but the 95% CI of the excess contains 0"
 
 
 def excess_rows(m: Measurement) -> list[list[str]]:
@@ -232,7 +232,7 @@ def excess_rows(m: Measurement) -> list[list[str]]:
     rows = []
     for name, part in (("discrimination", m.discrimination), ("miscalibration", m.miscalibration)):
         if part.excess.has_interval:
-            clause = f"less {significant(part.overfitting, 2)}, the overfitting of the isotonic fit"
+            clause = f"bias-corrected: minus {significant(part.overfitting, 2)}, the isotonic fit's overfitting"
             rows.append(row_of(f"  excess {name}", part.excess, clause, 4 if abs(part.excess) >= SMALL else 6))
     return rows
 
@@ -251,7 +251,7 @@ def calibration_rows(m: Measurement) -> list[list[str]]:
     rows = [["  mean predicted", nats(m.mean_proba), "", f"observed {nats(m.base_rate)}, {ratio}"], *line_rows(m)]
     rows.append(["  expected loss", nats(m.expected_log_loss), "", f"mean predictive entropy; {expectation(m)}"])
     if m.n_unlabelled:
-        late = f"label not known yet; mean predicted {nats(m.unlabelled_mean_proba)}, expected loss "
+        late = f"label missing; mean predicted {nats(m.unlabelled_mean_proba)}, expected loss "
         rows.append(["  unlabelled", counted(m.n_unlabelled, "row"), "", late + nats(m.unlabelled_expected_log_loss)])
     return rows
 
@@ -347,7 +347,9 @@ def columns_of_groups(groups: SmallTable) -> list[str]:
     """What the columns of a table of groups are."""
     lines = ["contribution: share of the group × (its log loss − log loss of all rows)"]
     if has_null_distribution(groups):
-        lines.append("expected: mean miscalibration if perfectly calibrated; p: probability of as much if so")
+        lines.append(
+            "expected: mean miscalibration if perfectly calibrated; p: p-value, the probability of as much or more"
+        )
     return lines
 
 
@@ -394,7 +396,7 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
     head = [*(printable(name) for name in by), "rows", *(["clusters"] if has_clusters else [])]
     head += ["log loss", "95% CI", "event rate", "predicted", "ratio", "contribution"]
     head += [*(["miscalibration"] if has_parts else []), *(["expected", "p"] if has_null else [])]
-    lines = [[*head, "no CI"] if any(reasons) else head]
+    lines = [[*head, "remark"] if any(reasons) else head]
     for row in rows:
         loss = Estimate(row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"])
         cells = [group_value(row[name], every[name]) for name in by]
@@ -405,7 +407,8 @@ def group_table(groups: SmallTable, by: tuple[str, ...], most: int) -> tuple[lis
             cells.append(fixed(row["miscalibration_nats"], 4))
         if has_null:
             cells += _null_cells(row["expected_if_calibrated_nats"], row["p_value"])
-        lines.append([*cells, row["reason"]] if any(reasons) else cells)
+        why = row["reason"] if loss.has_interval or not row["reason"] else f"no CI: {row['reason']}"
+        lines.append([*cells, why] if any(reasons) else cells)
     align = "l" * len(by) + "r" * (1 + has_clusters) + "rlrrrr" + "r" * has_parts + "rr" * has_null
     return lines, align + "l" * any(reasons)
 
@@ -440,8 +443,8 @@ def shown(estimate: Estimate, digits: int) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """`+0.0034`, `−0.0011`; `none` where two infinite losses have no difference."""
+    """`+0.0034`, `−0.0011`; `not defined` where two infinite losses have no difference."""
     if math.isnan(value):
-        return "none"
+        return "not defined"
     text = fixed(value, digits)
     return text if text.startswith(MINUS) else f"+{text}"
