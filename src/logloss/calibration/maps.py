@@ -45,7 +45,7 @@ class ScoreMap:
 
     @property
     def seen(self) -> tuple[float, float]:
-        """The least and the greatest finite log-odds that it was fitted to; infinite where it does not know."""
+        """The least and the greatest finite log-odds that it was fitted to; infinite where they are not known."""
         return (self.knots[0], self.knots[-1]) if self.knots else (self.lowest, self.highest)
 
     @property

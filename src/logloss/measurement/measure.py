@@ -111,8 +111,8 @@ def measure(
     and its coverage.
 
     With `cv` the loss estimates that of a model trained on about as many rows as in the folds, and its interval
-    includes the variation of training and test rows. With folds in time order both refer to the fitted models themselves:
-    `folds.estimand` (docs/inference.md). All other intervals are conditional on the predictions.
+    includes the variation of training and test rows. With folds in time order both refer to the fitted models
+    themselves: `folds.estimand` (docs/inference.md). All other intervals are conditional on the predictions.
 
     References
     ----------
