@@ -546,7 +546,10 @@ def test_two_infinite_losses_have_no_difference_and_it_is_said():
     assert pair.n_infinite == (20, 20, 0)
     assert pair.delta_where_finite == pytest.approx(-math.log(0.4) + math.log(0.5))
     assert repr(found).startswith("a and b both have infinite log loss, so the difference is not defined: ")
-    assert "probability 0 for the observed class in 20 and 20 rows. Without these rows the log loss of a" in repr(found)
+    assert (
+        "probability 0 for the observed class in 20 rows and 20 rows, respectively. Without these rows the log loss of a"
+        in repr(found)
+    )
     figures = found.to_dict()
     assert figures["delta_nats"] is None
     assert figures["delta_nats_reason"] == "both losses are infinite"
@@ -588,8 +591,8 @@ def test_forecasts_of_0_and_1_leave_no_bound_and_it_is_said():
     y = np.array([0, 1] * 30)
     found = logloss.compare(y, {"sure": y.astype(float), "half": np.full(60, 0.5)}, order=np.arange(60)).pair
     assert found.delta == pytest.approx(math.log(2))
-    assert found.sequential.confidence_sequence.reason.startswith(
-        "one of them predicted 0 or 1 in 60 rows, the other did not"
+    assert found.sequential.confidence_sequence.reason == (
+        "one of them predicted 0 or 1 in 60 rows, the other did not: the difference in loss is unbounded there"
     )
     assert found.sequential.first_excluded == ""
 
@@ -618,12 +621,12 @@ def test_missing_forecasts_are_an_error_or_left_out_for_all_alike():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([1, 0], {"a": [0.5, 0.5]}), '`compare` needs two forecasts or more; got one, "a"'),
-        (([1, 0], None), "`compare` needs two forecasts or more; got none"),
+        (([1, 0], {"a": [0.5, 0.5]}), '`compare` needs two forecasters or more; got one, "a"'),
+        (([1, 0], None), "`compare` needs two forecasters or more; got none"),
         (([1, 0], {"a": [0.5, 0.5], "b": [0.5]}), '2 rows and "b" has 1'),
         (([1, 0], {"a": [0.5, 0.5], "b": [0.5, 1.5]}), 'column "b" must lie in [0, 1]; row 1 has 1.5'),
         (([1, 0], {"a": "p", "b": "q"}), "the first argument is labels, not a table"),
-        (([1, 0], [[0.5, 0.5]] * 17), "at most 16 forecasts"),
+        (([1, 0], [[0.5, 0.5]] * 17), "at most 16 forecasters"),
         (([1, 0], 3.0), "the forecasts must be a dict, "),
     ],
 )
@@ -638,7 +641,7 @@ def test_unknown_columns_are_named():
         logloss.compare(table, y_true="y", y_proba=["p", "r"])
     with pytest.raises(DataError, match='no column "day"'):
         logloss.compare(table, y_true="y", y_proba=["p", "q"], order="day")
-    with pytest.raises(DataError, match="each forecast must have its own name"):
+    with pytest.raises(DataError, match="each forecaster must have its own name"):
         logloss.compare(table, y_true="y", y_proba=["p", "p"])
     found = logloss.compare(table, y_true="y", y_proba={"old": "p", "new": [0.4, 0.6]})
     assert found.names == ("old", "new")
@@ -692,10 +695,10 @@ def test_the_answer_stands_first_and_its_parts_add_up_as_printed():
     assert "order: 0 to 299" in text
     numbers = {
         name: float(re.search(rf"{re.escape(name)}\s+([+−][\d.]+)", text)[1].replace("−", "-"))
-        for name in ("  discrimination", "+ miscalibration", "= Δ log loss")
+        for name in ("− discrimination", "+ miscalibration", "= Δ log loss")
     }
     digits = len(re.search(r"= Δ log loss\s+[+−]\d+\.(\d+)", text)[1])
-    total = round(numbers["  discrimination"] + numbers["+ miscalibration"], digits)
+    total = round(numbers["− discrimination"] + numbers["+ miscalibration"], digits)
     assert total == numbers["= Δ log loss"]
 
 
@@ -728,10 +731,33 @@ def test_the_e_value_is_printed_only_where_the_interval_and_the_sequence_agree_w
     wide = logloss.compare(y, {"p": p, "q": q}, order=np.arange(2000) // 1000)
     assert wide.pair.is_significant
     assert not wide.pair.sequential.confidence_sequence.low > 0
-    assert "e-value" not in repr(wide)
+    for text in (repr(wide), wide.to_html(), str(logloss.drawing(wide, "delta").numbers)):
+        assert "e-value" not in text
+    assert logloss.drawing(wide, "delta").note == ""
     assert wide.to_dict()["log_e_value"] is not None
-    text = repr(logloss.compare(y, {"p": p, "q": np.full(2000, 0.5)}, order=np.arange(2000)))
-    assert "null hypothesis: the expected loss of p is lower in no period; rejected at 5% (20 or more)" in text
+    agreed = logloss.compare(y, {"p": p, "q": np.full(2000, 0.5)}, order=np.arange(2000))
+    null = "the expected loss of p is lower in no period"
+    assert f"null hypothesis: {null}; rejected at 5% (20 or more)" in repr(agreed)
+    assert f"The e-value tests the null hypothesis that {null}; under it" in agreed.to_html()
+    drawing = logloss.drawing(agreed, "delta")
+    assert drawing.numbers[0][-1] == "e-value"
+    assert {len(row) for row in drawing.numbers} == {5}
+    assert drawing.note == f"E-value of the null hypothesis that {null}; at 20 or more it is rejected at the 5% level."
+
+
+@pytest.mark.parametrize(
+    ("of_q", "clauses"),
+    [
+        (lambda p: p**3, ("p discriminates equally well", "p is better calibrated")),
+        (lambda p: 1 - p, ("p discriminates better", "p is better calibrated")),
+    ],
+)
+def test_parts_of_a_difference_have_clauses_of_their_direction(of_q, clauses):
+    """A monotone map changes no isotonic fit; few rows have no interval that could include 0."""
+    y, p = np.array([1, 0, 1, 1, 0] * 2), np.array([0.8, 0.3, 0.7, 0.9, 0.2] * 2)
+    text = repr(logloss.compare(y, {"p": p, "q": of_q(p)}))
+    for name, clause in zip(("− discrimination", "+ miscalibration"), clauses, strict=True):
+        assert re.search(rf"^{re.escape(name)}\s.*   {clause}", text, re.M)
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

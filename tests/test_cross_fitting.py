@@ -410,7 +410,7 @@ def test_what_is_refused_is_named(case):
 @pytest.mark.parametrize(
     ("forecasts", "options", "message"),
     [
-        ({"a": PLAIN}, {"cv": 3}, "two forecasts or more"),
+        ({"a": PLAIN}, {"cv": 3}, "two forecasters or more"),
         ({"a": X[:, 0], "b": Y / 2}, {"cv": 3}, '"a" is ndarray'),
         ({"a": PLAIN, "b": Y[:9] / 2}, {"cv": 3}, '"b" must be one probability of 1 for each of 240 rows; it holds 9'),
         ({"a": PLAIN, "b": Y * 2}, {"cv": 3}, r'"b" must give probabilities in \[0, 1\]; row \d+ got 2'),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -173,6 +175,11 @@ def test_clusters_count_as_they_do_in_the_pilot():
         logloss.compare(np.repeat(labels, 10), tenfold, cluster=np.repeat(np.arange(500), 10)), difference=0.01
     )
     assert together.design_effect == pytest.approx(10)
+    page = together.to_html()
+    assert "The number of rows is n times the design effect, 10.0; the listed standard deviation is σ times its" in page
+    std, factor = together.spread.std, sum(NormalDist().inv_cdf(each) for each in (0.975, 0.8))
+    independent = (factor * std / 0.01) ** 2 + NormalDist().inv_cdf(0.975) ** 2 / 2
+    assert together.rows_needed == math.ceil(independent * together.design_effect)
     # The jackknife of 500 equal clusters is a factor of G / (G − 1) away.
     assert together.rows_needed == pytest.approx(10 * alone.rows_needed * 500 / 499, rel=1e-3)
 
@@ -192,6 +199,8 @@ def test_autocorrelation_counts_where_it_is_significant():
     assert ratio == pytest.approx((error / plain.pair.standard_error) ** 2, rel=1e-6)
     assert ratio > 1.5
     assert logloss.plan(ordered).rows_needed == ordered.pair.rows_needed > plain.pair.rows_needed
+    few = "with fewer than 10 independent observations (clusters or effective periods) intervals may be too narrow"
+    assert any(each.startswith(few) for each in logloss.plan(ordered, n_rows=100).cautions)
     assert logloss.plan(ordered, n_rows=10_000).detectable_difference == pytest.approx(
         ordered.pair.detectable_difference, rel=1e-9
     )
@@ -204,7 +213,7 @@ def test_another_pair_of_the_pilot():
     assert found.difference == float(three.between("old", "half").delta)
     assert found.rows_needed == three.between("old", "half").rows_needed
     assert found.n_pairs == 3
-    with pytest.raises(DataError, match=r"`pair` must name two forecasts of the pilot \(.*\); got old, old"):
+    with pytest.raises(DataError, match=r"`pair` must name two forecasters of the pilot \(.*\); got old, old"):
         logloss.plan(three, pair=("old", "old"))
 
 
@@ -251,7 +260,27 @@ def test_the_curve_passes_through_the_requested_power(pilot):
         assert np.interp(found.rows_needed, curve["rows"], curve["power"]) == pytest.approx(0.8, abs=2e-3)
         assert sorted(curve["power"]) == curve["power"]
     assert "n_rows" in shown.figures
-    assert logloss.drawing(logloss.plan(std=0.1, n_rows=10)).reason
+    assert "rows needed, conservative" in repr(logloss.plan(pilot))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"std": 0.1, "n_rows": 1000}, "no difference to plan for was given (`difference=`)"),
+        ({"std": 0.1, "difference": 1e-200}, "no number of rows reaches this power"),
+    ],
+)
+def test_a_curve_that_cannot_be_drawn_has_its_reason(options, reason):
+    found = logloss.plan(**options)
+    assert (found.std_source, found.to_dict()["std_source"]) == ("assumed", "assumed")
+    drawing = logloss.drawing(found)
+    assert (drawing.reason, drawing.sentence) == (reason, f"Not available: {reason}.")
+
+
+def test_a_scenario_that_no_number_of_rows_shows_is_not_attainable():
+    found = logloss.plan(forecasts={"a": [0.25], "b": [0.75]})
+    assert [rows is None for rows in found.scenarios["rows_needed"]] == [False, True, False]
+    assert re.search(r"^the mean of both .*   not attainable$", repr(found), re.M)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +327,7 @@ def test_every_plan_has_its_words_figures_and_page(options, tmp_path):
         ({"std": 0.1, "difference": 0.1, "confidence": 95}, "`confidence` must be a number between 0 and 1; got 95"),
         ({"std": 0.1, "difference": 0.1, "n_rows": 0}, "`n_rows` must be a whole number above 0; got 0"),
         ({"std": 0.1, "difference": 0.1, "n_pairs": 1.5}, "`n_pairs` must be a whole number above 0; got 1.5"),
-        ({"std": 0.1, "difference": 0.1, "pair": ("a", "b")}, "`pair` names two forecasts of a `pilot`"),
+        ({"std": 0.1, "difference": 0.1, "pair": ("a", "b")}, "`pair` names two forecasters of a `pilot`"),
         ({"pilot": 3}, "`pilot` must be what `compare` gives"),
         ({"pilot": logloss.measure([1, 0], [0.5, 0.5])}, "`pilot` must be what `compare` gives"),
         ({"forecasts": {"a": [0.5]}}, "a dict of two arrays"),

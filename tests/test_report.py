@@ -293,6 +293,9 @@ def test_the_report_of_a_difference_begins_with_the_change():
     assert "<script" not in d._repr_html_()
     apart = logloss.diff(logloss.measure([1, 0], [0.5, 0.5]), logloss.measure([1, 0], [0.0, 0.5]))
     assert "probability 0 for their observed class first" in " ".join(read(apart.to_html()).text)
+    back = logloss.diff(logloss.measure([1, 0], [0.0, 0.5]), logloss.measure([1, 0], [0.5, 0.5]))
+    message = "The old log loss is infinite and the new one is finite: rows with probability 0 for the observed class"
+    assert f"{message} no longer occur." in " ".join(read(back.to_html()).text)
 
 
 def test_the_report_of_a_plan_begins_with_the_rows():

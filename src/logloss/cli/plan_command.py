@@ -17,7 +17,9 @@ from logloss.cli.outputs import Outputs, as_usage, given_outputs
 @click.option(
     "--margin", type=float, metavar="M", help="Non-inferiority margin: the new one may be worse by less than M."
 )
-@click.option("--rows", "n_rows", type=int, metavar="N", help="Rows available: their detectable difference and power.")
+@click.option(
+    "--rows", "n_rows", type=int, metavar="N", help="Rows available: their minimum detectable difference and power."
+)
 @click.option("--base-rate", type=float, metavar="B", help="Expected share of positives, for a caution.")
 @click.option("--power", type=float, default=0.8, show_default=True, help="Probability of a significant result.")
 @click.option(

@@ -1,4 +1,4 @@
-"""What compare() returns: several forecasts of the same rows, ranked, and every pair of them compared."""
+"""What compare() returns: several forecasters of the same rows, ranked, and every pair of them compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from logloss.text import listed, printable
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison(Answer):
-    """Which of several forecasters has the lowest log loss: made by `compare`, immutable. In nats per row.
+    """Comparison of several forecasters on the same rows; returned by `compare`.
+
+    Immutable. Losses and differences are in nats per row.
 
     Attributes
     ----------
@@ -33,9 +35,11 @@ class Comparison(Answer):
     best, runner_up : str
         The two with the lowest log loss.
     delta : Estimate
-        Log loss of the runner-up minus log loss of the best, ≥ 0, with its paired 95% interval.
+        Log loss of the runner-up minus log loss of the best, ≥ 0, with its paired 95% interval; inf if only that of the
+        runner-up is infinite, nan if both are.
     second_minus_first : Estimate
-        With exactly two forecasters, log loss of the second minus that of the first; below 0 if the second is better.
+        With exactly two forecasters, log loss of the second minus that of the first; below 0 if the second is better,
+        inf or −inf if one is infinite; nan if both are, and with more than two forecasters.
     pair : PairwiseComparison
         Comparison of the best and the runner-up; `between` gives that of any two.
     pairs : tuple of PairwiseComparison
@@ -48,12 +52,21 @@ class Comparison(Answer):
         Rows compared, rows dropped by missing="drop", clusters (or hash buckets of them), distinct periods of `order`.
     effective_rows, effective_clusters, cautions : float, float, tuple of str
         As in `Measurement`.
-    base_rate : float
-        Weighted mean of the labels.
+    base_rate, sum_weight : float
+        Weighted mean of the labels, in [0, 1]; sum of the weights, above 0 (the number of rows without weights).
+    is_soft, has_weights, has_counts : bool
+        Whether labels may lie strictly between 0 and 1; whether `sample_weight` or `counts` were given.
+    by, cluster : tuple of str
+        Names of the columns of groups and of clusters; () if there are none. `has_too_many_groups`: more than 4,096, so
+        that none is kept; `has_buckets`: clusters are hash buckets of them.
     order, order_first, order_last : str
         Name of the column of periods, and its first and last period; "" without `order`.
     within : str
         How rows within one period of `order` may depend on each other; "" without `order`.
+    source, positive : str
+        The file or name of the data, "" if it has none; the positive class, such as `y = 1`.
+    notes : tuple of str
+        Remarks on how the rows were read.
     folds : Folds or None
         As in `Measurement`: intervals of losses and differences include variation of the training rows; intervals of
         the decomposition and of groups are conditional on these predictions.

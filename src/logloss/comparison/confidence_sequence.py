@@ -16,10 +16,10 @@ E X over the periods so far (Choe and Ramdas 2024, doi:10.1287/opre.2021.0792).
 Where rows of a period are independent, given the forecasts, each row is a period of its own as far as the sums of the
 period tell: Σ(w·d)² stands in place of (X − x̂)², and no row's range is larger than the root of Σ(w·\|r − s\|)².
 
-**The e-value.** If one forecast is better in no period, E X ≤ 0 in each, and Π(1 + λX) is a supermartingale for every
-λ ≤ 1/\|least possible X\| that is fixed before the period; so is a mean over fixed λ, each kept below that bound. It is
-20 or more at any time with probability 0.05 at most (Henzi and Ziegel 2022, doi:10.1093/biomet/asab047; Waudby-Smith
-and Ramdas 2024, doi:10.1093/jrsssb/qkad009).
+**The e-value.** If the expected loss of one forecaster is lower in no period, E X ≤ 0 in each, and Π(1 + λX) is a
+supermartingale for every λ ≤ 1/\|least possible X\| that is fixed before the period; so is a mean over fixed λ, each
+kept below that bound. It is 20 or more at any time with probability 0.05 at most (Henzi and Ziegel 2022,
+doi:10.1093/biomet/asab047; Waudby-Smith and Ramdas 2024, doi:10.1093/jrsssb/qkad009).
 """
 
 from __future__ import annotations

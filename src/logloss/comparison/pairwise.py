@@ -72,7 +72,7 @@ class PairwiseComparison:
     groups, largest_differences : SmallTable
         The difference by group of `by`, and the rows with the largest absolute differences.
     largest_difference_rows : tuple
-        Those rows as records that know their source, row and line.
+        Those rows as records with source, row and line.
 
     Examples
     --------

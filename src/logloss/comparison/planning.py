@@ -1,6 +1,6 @@
 """plan(): sample size, power and minimum detectable difference of a paired comparison of two forecasters.
 
-The observation is the difference of the two losses in a row. Its standard deviation is a guess, or that of a pilot
+The observation is the difference of the two losses in a row. Its standard deviation is assumed, or that of a pilot
 (standard error times the root of its rows, which includes clusters and autocorrelation), or the one expected from the
 two forecasts.
 """
@@ -24,6 +24,8 @@ from logloss.inference.cautions import FEWEST_CLUSTERS, FEWEST_OF_RARER_CLASS, F
 from logloss.inference.moments import FEWEST_OF_RARER_CLASS as FEWEST_FOR_INTERVAL
 from logloss.text import significant, value_text
 
+# What counts where rows depend on each other.
+OBSERVATIONS = "independent observations (clusters or effective periods)"
 # Powers listed beside the requested one.
 POWERS = (0.5, 0.8, 0.9, 0.95)
 
@@ -46,15 +48,18 @@ class Plan(Answer):
     margin : float
         Non-inferiority margin; nan for a test of a difference.
     std, std_source : float, str
-        Standard deviation of the difference in a row, design effect included; "guess", "pilot" or "forecasts".
+        Standard deviation of the difference in a row, design effect included; "assumed", "pilot" or
+        "forecasts".
     design_effect : float
         Rows per independent observation, as in the pilot: above 1 with clusters, autocorrelated periods or unequal
         weights.
     n_rows, detectable_difference, achieved_power : int or None, float, float
         Rows available, the minimum detectable difference with them (with a margin, the smallest margin for which they
-        have the power), and their power for `difference`; None and nan without `n_rows`.
+        have the power; inf if they are too few for any), and their power for `difference`, in [0, 1]; None and nan
+        without `n_rows`.
     power, confidence, n_pairs, confidence_per_pair : float, float, int, float
-        As requested; the confidence level of each of n_pairs simultaneous intervals.
+        As requested: power and confidence in (0, 1), pairs ≥ 1; the confidence level, in (0, 1), of each of n_pairs
+        simultaneous intervals.
     pilot_delta : Estimate
         Difference observed in the pilot with its interval; nan without a pilot.
     rows_needed_if_low, rows_needed_if_high : int or None
@@ -64,8 +69,10 @@ class Plan(Answer):
     scenarios : SmallTable or None
         With `forecasts`: expected difference, standard deviation and rows needed if the true probabilities are those of
         the first forecaster, of the second, or the mean of both.
-    cautions, notes : tuple of str
-        What makes the plan uncertain.
+    cautions : tuple of str
+        Why the power may differ from the nominal one: few rows, few of the rarer class, the cautions of the pilot.
+    notes : tuple of str
+        Remarks on how rows were read, as in `Measurement`; empty, since a plan reads none.
 
     Examples
     --------
@@ -198,10 +205,11 @@ def plan(
 
     Notes
     -----
-    Cost: no rows are read; with `forecasts` one pass over them in memory. n = ((q + z)·σ/δ)² + q²/2, with the normal
-    quantiles q of the interval and z of the power (docs/inference.md). The formula assumes that the mean difference is
-    nearly normal. Differences of rare events are skewed: with 50 expected rows of the rarer class or more, simulated
-    power is within 3 percentage points of the nominal one.
+    Cost: no rows are read; with `forecasts` one pass over them in memory. n = ((q + z)·σ/δ)² + q²/2 independent
+    observations with the standard deviation σ, times the design effect; q and z are the normal quantiles of the
+    interval and of the power (docs/inference.md). `std` is σ times the root of the design effect. The formula assumes
+    that the mean difference is nearly normal. Differences of rare events are skewed: with 50 expected rows of the rarer
+    class or more, simulated power is within 3 percentage points of the nominal one.
 
     Examples
     --------
@@ -214,7 +222,7 @@ def plan(
             "plan() takes one of `pilot`, `std` and `forecasts`: it needs the standard deviation of the difference."
         )
     if pair is not None and pilot is None:
-        raise DataError("`pair` names two forecasts of a `pilot`; there is none.")
+        raise DataError("`pair` names two forecasters of a `pilot`; there is none.")
     requested = _Requested(
         difference=_number("difference", difference),
         margin=_number("margin", margin, 0.0),
@@ -232,7 +240,7 @@ def plan(
             f"{value_text(requested.margin)}: no number of rows is enough."
         )
     if std is not None:
-        return _plan_of(requested, Basis(Spread(_number("std", std, 0.0)), "guess"))
+        return _plan_of(requested, Basis(Spread(_number("std", std, 0.0)), "assumed"))
     if forecasts is not None:
         is_given = not (math.isnan(requested.difference) and math.isnan(requested.margin))
         return _plan_of(requested, basis_of_forecasts(forecasts, requested.design(1), is_given=is_given))
@@ -335,7 +343,7 @@ def _few(rows: int | None, basis: Basis, base_rate: float) -> tuple[str, ...]:
     if rows is None:
         return ()
     cautions = []
-    least, what = (FEWEST_CLUSTERS, "clusters") if basis.is_clustered else (FEWEST_ROWS, "rows")
+    least, what = (FEWEST_CLUSTERS, OBSERVATIONS) if basis.is_clustered else (FEWEST_ROWS, "rows")
     if rows / basis.spread.design_effect < least:
         cautions.append(
             f"with fewer than {least} {what} intervals may be too narrow, and the power may differ from the nominal one"

@@ -5,8 +5,9 @@ lies above −m. With a true difference δ and the standard deviation σ this ha
 
     n = ((q + z)·σ/δ)² + q²/2
 
-observations on: q is the normal quantile of the interval, z that of π, and q²/2 corrects for Student's t (Guenther
-1981, Am. Stat. 35(4), 243-244). Within a row of the exact power of the t test from ten rows on.
+independent observations on: q is the normal quantile of the interval, z that of π, and q²/2 corrects for Student's t
+(Guenther 1981, Am. Stat. 35(4), 243-244). Within a row of the exact power of the t test from ten rows on. The rows
+needed are n times the design effect.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Design(NamedTuple):
 
     @property
     def n_standard_errors(self) -> float:
-        """The detectable difference in standard errors: q + z."""
+        """The minimum detectable difference in standard errors: q + z."""
         return normal_quantile(self.level) + NormalDist().inv_cdf(self.power)
 
     def rows(self, difference: float, spread: Spread) -> float:

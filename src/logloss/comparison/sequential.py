@@ -62,12 +62,13 @@ class SequentialAnalysis:
     still_excluded : bool
         Whether the sequence excludes 0 after the last period, in favour of the same forecaster.
     log_e_value : float
-        Natural logarithm of the e-value (3.0 is an e-value of 20). Null hypothesis: the better forecaster is better in
-        no period, in expectation. If that is true, the e-value ever reaches 20 with probability 0.05 at most. It is
-        halved because the data chose which forecaster is the better one. nan if there is no confidence sequence.
+        Natural logarithm of the e-value (3.0 is an e-value of 20). Null hypothesis: the expected loss of the better
+        forecaster is lower in no period. If that is true, the e-value ever reaches 20 with probability 0.05 at most. It
+        is halved because the data chose which forecaster is the better one. nan if there is no confidence sequence.
     table : SmallTable or None
-        For each period: name, rows, and after it the difference so far, the ends of the confidence sequence, the
-        logarithm of the e-value.
+        One row for each period: `period` (its name) and `rows` (their number in it), then, over all periods up to it,
+        `delta_nats` (mean difference, nats per row), `low` and `high` (confidence sequence, nats per row) and
+        `log_e_value` (natural logarithm). None without a confidence sequence.
 
     Examples
     --------
@@ -190,7 +191,8 @@ def _why_no_sequence(summary: ComparisonSummary, within: str, n_unbounded: int) 
         if not summary.clusters_in_one_period:
             return "clusters span more than one period"
     if n_unbounded:
-        return f"one of them predicted 0 or 1 in {n_unbounded:,} rows, the other did not: the loss has no bound there"
+        rows = f"one of them predicted 0 or 1 in {n_unbounded:,} rows, the other did not"
+        return f"{rows}: the difference in loss is unbounded there"
     return ""
 
 

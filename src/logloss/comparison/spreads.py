@@ -115,7 +115,7 @@ def _of_figures(figures: Mapping[str, Any], row: Mapping[str, Any], *, is_first:
     delta = Estimate(value, low, high)
     if row["is_identical"]:
         raise DataError(
-            "the two forecasts of the pilot have the same loss in every row: there is no difference to plan for."
+            "the two forecasters of the pilot have the same loss in every row: there is no difference to plan for."
         )
     if not math.isfinite(delta):
         raise DataError(
@@ -162,5 +162,5 @@ def _row_of(figures: Mapping[str, Any], pair: tuple[str, str] | None) -> Mapping
     pairs = [row for row in figures["pairs"] if {row["better"], row["worse"]} == set(pair)]
     if not pairs:
         names = ", ".join(printable(name) for row in figures["ranking"] for name in [row["forecast"]])
-        raise DataError(f"`pair` must name two forecasts of the pilot ({names}); got {', '.join(map(str, pair))}.")
+        raise DataError(f"`pair` must name two forecasters of the pilot ({names}); got {', '.join(map(str, pair))}.")
     return dict(pairs[0])

@@ -211,17 +211,17 @@ def _names_in(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_names(names: Sequence[str]) -> None:
-    """Two forecasts or more, each with its own name."""
+    """Two forecasters or more, each with its own name."""
     if len(names) < 2:
         got = f'got one, "{printable(names[0])}"' if names else "got none"
         raise DataError(
-            f'`compare` needs two forecasts or more; {got}. Pass {{"old": p, "new": q}}, or names of columns of a '
+            f'`compare` needs two forecasters or more; {got}. Pass {{"old": p, "new": q}}, or names of columns of a '
             'table, ["p", "q"]. `measure` takes one.'
         )
     if len(names) > MOST_FORECASTERS:
-        raise DataError(f"at most {MOST_FORECASTERS} forecasts can be compared at once; got {count(len(names))}.")
+        raise DataError(f"at most {MOST_FORECASTERS} forecasters can be compared at once; got {count(len(names))}.")
     if len(set(names)) < len(names):
-        raise DataError(f"each forecast must have its own name; got {listed([printable(n) for n in names], 16)}.")
+        raise DataError(f"each forecaster must have its own name; got {listed([printable(n) for n in names], 16)}.")
 
 
 def _renamed(first: Given, roles: Roles, source: Source) -> tuple[list[Forecaster], dict[str, Column]]:

@@ -30,14 +30,16 @@ class Difference(Answer):
         only one measurement has infinite losses, nan if both have.
     uncertainty, discrimination, miscalibration : Estimate
         Changes of the terms of the decomposition; discrimination and miscalibration are corrected for the overfitting
-        of the isotonic fits, which is larger with fewer rows. Rows of infinite loss are excluded from miscalibration.
+        of the isotonic fits, which is larger with fewer rows. An infinite loss counts as 0 in miscalibration, the
+        weight of its row kept, and is reported as `infinite_losses`.
     overfitting : float
         Change in the overfitting of the isotonic fit; nan, and not corrected for, if not available.
     infinite_losses : float
         Contribution of rows with infinite loss: 0, inf (only in the new), −inf (only in the old), nan (in both).
     composition_effect, within_group_effect : Estimate or None
-        With the same groups in both (`by=`): effect of the changed shares of the groups (mix), and of the changed
-        losses within groups. They add up to the change (Kitagawa's decomposition).
+        If both were measured with the same `by` and `groups`: effect of the changed shares of the groups (mix), and of
+        the changed losses within groups. They add up to the change without infinite losses (Kitagawa's decomposition).
+        None otherwise, and where there are too many groups.
     groups : SmallTable or None
         Both measurements by group.
     psi, psi_reason : float, str

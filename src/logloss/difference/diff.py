@@ -31,7 +31,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     Parameters
     ----------
     old, new : Measurement
-        Measurements of different rows, made with the same options.
+        Measurements of different rows with the same positive class.
 
     Returns
     -------
@@ -41,13 +41,18 @@ def diff(old: Measurement, new: Measurement) -> Difference:
     Raises
     ------
     DataError
-        If the two have different positive classes.
+        If either is not a `Measurement` (`load` reads saved ones), or the two have different positive classes.
 
     Notes
     -----
     Cost: some ms; no rows are read. If the two share rows there are no intervals. Discrimination and miscalibration are
     corrected for the overfitting of their isotonic fits, which is larger with fewer rows, so that samples of different
     size from one population do not differ on average (docs/inference.md).
+
+    References
+    ----------
+    Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a general approach.
+    Statistics in Medicine 27(10), 1693-1702. doi:10.1002/sim.3095
 
     Examples
     --------

@@ -11,9 +11,9 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison import Comparison
 from logloss.show.drawings.of_difference import signed
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_comparison import delta_digits, e_value_text, excluded_text
+from logloss.show.words.of_comparison import delta_digits, e_value_null, e_value_text, excluded_text, has_e_value
 from logloss.show.words.of_measurement import group_value
-from logloss.text import count, counted, fixed, interval, printable
+from logloss.text import capital, count, counted, fixed, interval, printable
 
 # Most forecasters, groups and periods that are drawn, and most periods that are listed.
 MOST_FORECASTS, MOST_GROUPS, MOST_PERIODS, MOST_LISTED = 24, 24, 300, 60
@@ -73,14 +73,16 @@ def delta(c: Comparison) -> Drawing:
         f"95% confidence sequence, which holds after all periods at once; it {excluded_text(c.pair)}."
     )
     digits = delta_digits(c.pair.delta)
-    rows = [["after", "rows", "Δ log loss", "95% CI (sequence)", "e-value"]]
+    of_e_value = ["e-value"] if has_e_value(c.pair) else []
+    rows = [["after", "rows", "Δ log loss", "95% CI (sequence)", *of_e_value]]
     step = max(1, math.ceil(len(every) / MOST_LISTED))
     for number in sorted({*range(0, len(every), step), len(every) - 1}):
         row = every[number]
         ends = interval(row["low"], row["high"], digits) if math.isfinite(row["high"]) else ""
         cells = [printable(str(row["period"])), count(row["rows"]), signed(row["delta_nats"], digits), ends]
-        rows.append([*cells, e_value_text(row["log_e_value"])])
-    note = f"The e-value tests whether {better} is better in no period; 20 or more is significant at 5%."
+        rows.append([*cells, *(e_value_text(row["log_e_value"]) for _ in of_e_value)])
+    null = f"e-value of the null hypothesis that {e_value_null(better)}; at 20 or more it is rejected at the 5% level."
+    note = capital(null) if of_e_value else ""
     figures: dict[str, Any] = {
         "order": printable(c.order, 40),
         "first_at": first,

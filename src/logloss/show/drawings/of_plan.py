@@ -10,7 +10,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.comparison import Plan
 from logloss.comparison.power import Design
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_plan import percent, plain_number, power_rows, sentences
+from logloss.show.words.of_plan import percent, plain_number, power_rows
 from logloss.text import count
 
 # How many points the curve has, and how much of the rows that are needed it spans.
@@ -21,7 +21,10 @@ def power(p: Plan) -> Drawing:
     """The power over the number of rows."""
     title, rows = "Power and number of rows", power_rows(p)
     if p.rows_needed is None:
-        return not_drawn("power", title, sentences(p)[0] if sentences(p) else "it needs a difference to plan for", rows)
+        no_difference = "no difference to plan for was given (`difference=`)"
+        return not_drawn(
+            "power", title, no_difference if math.isnan(p.difference) else "no number of rows reaches this power", rows
+        )
     design, n = Design(p.confidence_per_pair, p.power), np.geomspace(LEAST, MOST, N_POINTS) * p.rows_needed
     n_rows = sorted({max(2, round(each)) for each in n.tolist()})
     table = SmallTable(

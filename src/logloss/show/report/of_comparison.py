@@ -13,6 +13,7 @@ from logloss.show.words.of_comparison import (
     condition,
     delta_digits,
     detectable_lines,
+    e_value_null,
     e_value_text,
     ends_text,
     excluded_text,
@@ -97,7 +98,7 @@ def sections(c: Comparison) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     tables = [("Ranking", page.table(*main_table(c), label="Ranking"))]
     if rows := parts_rows(c):
-        rows = [["", "nats per row", "95% CI", ""], *([cell.strip() for cell in row] for row in rows)]
+        rows = [["", "contribution (nats)", "95% CI", ""], *([cell.strip() for cell in row] for row in rows)]
         tables.append(("Decomposition of the difference", page.table(rows, "lrll", label="Decomposition")))
     if sequential_rows(c):
         inside = [page.paragraph(sequence_sentence(c)), page.table(_sequential(c), "lrll", label="Sequential analysis")]
@@ -136,8 +137,8 @@ def _sequential(c: Comparison) -> list[list[str]]:
     ends = ends_text(sequential.autocorrelation_robust, digits)
     rows.append(["autocorrelation-robust", signed(pair.delta, digits), ends, autocorrelation_text(pair)])
     if has_e_value(pair):
-        null = f"e-value {e_value_text(sequential.log_e_value)}; null hypothesis: {printable(pair.better)} is better in"
-        rows.append(["e-value", "", "", f"{null} no period"])
+        null = f"null hypothesis: {e_value_null(printable(pair.better))}"
+        rows.append(["e-value", "", "", f"{e_value_text(sequential.log_e_value)}; {null}"])
     return rows
 
 
@@ -171,12 +172,12 @@ def remarks(c: Comparison) -> str:
         independent = ", and that its rows are independent given the forecasts" if is_independent else ""
         lines.append(
             "The confidence sequence may be looked at after every period: with probability at least 0.95 all its "
-            "intervals together contain the mean of the conditional expectations of the periods' differences. It "
+            "intervals simultaneously contain the mean of the conditional expectations of the periods' differences. It "
             f"assumes that all forecasts and weights of a period are made before any of its outcomes{independent}."
         )
     if has_e_value(c.pair):
         lines.append(
-            "The e-value tests the null hypothesis that the better forecaster is better in no period; under it the "
+            f"The e-value tests the null hypothesis that {e_value_null(printable(c.pair.better))}; under it the "
             "e-value ever reaches 20 with probability at most 0.05. A single favourable period can refute it, so that "
             "a large e-value does not imply a significant mean difference; it is shown where the two agree."
         )

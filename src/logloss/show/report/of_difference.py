@@ -53,6 +53,11 @@ def advice(d: Difference) -> str:
         return (
             "Look at the new rows with probability 0 for their observed class first: they make the log loss infinite."
         )
+    if d.old.n_infinite:
+        return (
+            "The old log loss is infinite and the new one is finite: rows with probability 0 for the observed class no "
+            "longer occur."
+        )
     if not d.log_loss.has_interval:
         return f"Whether the change is significant is not known: {d.log_loss.reason}."
     if d.log_loss.low <= 0 <= d.log_loss.high:

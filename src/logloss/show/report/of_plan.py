@@ -53,11 +53,18 @@ def sections(p: Plan) -> list[tuple[str, str]]:
 
 def remarks(p: Plan) -> str:
     """The formula and its assumptions."""
+    of_rows = "With a design effect of 1 rows are assumed to be independent, and n is the number of rows."
+    if p.design_effect > 1:
+        of_rows = (
+            f"The number of rows is n times the design effect, {significant(p.design_effect, 3)}; the listed standard "
+            f"deviation is σ times its root, so that σ = {significant(p.spread.std)}."
+        )
     lines = [
-        "n = ((q + z)·σ/δ)² + q²/2 rows: q is the normal quantile of the interval, z that of the power, σ the standard "
-        "deviation of the difference of the two losses in a row, δ the true difference (with a margin: the true "
-        "difference plus the margin). It assumes that the mean difference is nearly normal and, with a design effect "
-        "of 1, that rows are independent.",
+        "n = ((q + z)·σ/δ)² + q²/2 independent observations: q is the normal quantile of the interval, z that of the "
+        "power, σ the standard deviation of the difference of the two losses in an independent observation, δ the true "
+        "difference (with a margin: the true difference plus the margin). It assumes that the mean difference is "
+        "nearly normal.",
+        of_rows,
         "The power is that of new rows from the same population, if the true difference is the one planned for.",
     ]
     return page.paragraphs(lines)

@@ -20,6 +20,7 @@ from logloss.show.words.of_measurement import (
     signed,
 )
 from logloss.text import (
+    MINUS,
     adding_digits,
     columns,
     count,
@@ -133,10 +134,10 @@ def _both_infinite(c: Comparison, better: str, worse: str) -> str:
 
 
 def infinite_rows(c: Comparison) -> str:
-    """`3 rows (first: row 7)` of the worse one, or `3 and 4 rows` of both."""
+    """`3 rows (first: row 7)` of the worse one, or `3 rows and 4 rows, respectively` of both."""
     n_better, n_worse, n_both = c.pair.n_infinite
     if n_better + n_both:
-        return f"{count(n_better + n_both)} and {counted(n_worse + n_both, 'row')}"
+        return f"{counted(n_better + n_both, 'row')} and {counted(n_worse + n_both, 'row')}, respectively"
     return f"{counted(n_worse, 'row')} (first: {c.first_infinite[c.pair.worse]})"
 
 
@@ -209,7 +210,7 @@ def _remark(c: Comparison, name: str, pair: PairwiseComparison | None) -> str:
 def decomposition_lines(c: Comparison) -> list[str]:
     """The decomposition of the difference between the best two, under its heading."""
     rows = [[*row[:2], f"95% CI {row[2]}" if row[2] else "", row[3]] for row in parts_rows(c)]
-    title = "decomposition of the difference (isotonic, corrected for overfitting)"
+    title = "contributions to the difference (isotonic decomposition, corrected for overfitting)"
     return [title, *columns(rows, "lrll", gap="   ")] if rows else []
 
 
@@ -221,9 +222,11 @@ def parts_rows(c: Comparison) -> list[list[str]]:
     better, worse = printable(pair.better), printable(pair.worse)
     discrimination, miscalibration = negated(pair.discrimination), pair.miscalibration
     digits = adding_digits(pair.delta, [discrimination, miscalibration], least=max(5, delta_digits(pair.delta)))
-    more = "discriminates more" if discrimination > 0 else "discriminates less"
-    less = "is miscalibrated by less" if miscalibration > 0 else "is miscalibrated by more"
-    parts = [("  discrimination", discrimination, more), ("+ miscalibration", miscalibration, less)]
+    # The contributions to the sum: discrimination is subtracted, so that more of it in the better one is positive.
+    parts = [
+        (f"{MINUS} discrimination", discrimination, f"discriminates {_how(discrimination)}"),
+        ("+ miscalibration", miscalibration, f"is {_how(miscalibration)} calibrated"),
+    ]
     rows = []
     for name, part, clause in parts:
         clause = f"{better} {clause}"
@@ -232,6 +235,11 @@ def parts_rows(c: Comparison) -> list[list[str]]:
         why = f"; no CI: {part.reason}" if not part.has_interval else ""
         rows.append([name, signed(part, digits), ends_text(part, digits - 1), clause + why])
     return [*rows, ["= Δ log loss", signed(pair.delta, digits), "", f"{worse} minus {better}"]]
+
+
+def _how(contribution: Estimate) -> str:
+    """Of a contribution to the difference: whether the better forecaster is better in it, too."""
+    return "better" if contribution > 0 else "worse" if contribution < 0 else "equally well"
 
 
 def sequential_rows(c: Comparison) -> list[list[str]]:
@@ -244,7 +252,7 @@ def sequential_rows(c: Comparison) -> list[list[str]]:
         ends = f"95% CI {ends_text(sequential.confidence_sequence, digits)}"
         lines.append(["  confidence sequence", ends, condition(c)])
     if has_e_value(pair):
-        null = f"null hypothesis: the expected loss of {printable(pair.better)} is lower in no period"
+        null = f"null hypothesis: {e_value_null(printable(pair.better))}"
         rejected = "rejected at 5% (20 or more)" if sequential.log_e_value >= SIGNIFICANT else "not rejected (below 20)"
         lines.append(["  e-value", e_value_text(sequential.log_e_value), f"{null}; {rejected}{_of_pair(c)}"])
     ends = ends_text(sequential.autocorrelation_robust, digits)
@@ -260,14 +268,19 @@ def _of_pair(c: Comparison) -> str:
 
 
 def detectable_lines(c: Comparison) -> list[str]:
-    """`detectable difference: 0.0018 with 80% power at 25,165 rows`."""
+    """`minimum detectable difference: 0.0018 with 80% power at 25,165 rows`."""
     least = c.pair.detectable_difference
     if c.pair.is_identical or not math.isfinite(least):
         return []
     many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 else ""
     shown = fixed(least, delta_digits(Estimate(least)))
     of = f" of {printable(c.pair.better)} and {printable(c.pair.worse)}" if len(c.pairs) > 1 else ""
-    return [f"detectable difference{of}: {shown} with 80% power at {counted(c.n_rows, 'row')}{many}"]
+    return [f"minimum detectable difference{of}: {shown} with 80% power at {counted(c.n_rows, 'row')}{many}"]
+
+
+def e_value_null(better: str) -> str:
+    """The null hypothesis of the e-value."""
+    return f"the expected loss of {better} is lower in no period"
 
 
 def has_e_value(pair: PairwiseComparison) -> bool:

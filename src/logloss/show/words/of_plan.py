@@ -1,4 +1,4 @@
-"""A plan in words: sample size or detectable difference, then the assumptions. Nothing is computed here."""
+"""A plan in words: sample size or minimum detectable difference, then the assumptions. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from logloss.show.words.of_comparison import ends_text
 from logloss.show.words.of_measurement import caution_lines, signed
 from logloss.text import MINUS, capital, columns, count, counted, printable_lines, significant
 
-STD_SOURCES = {"guess": "assumed", "pilot": "from the pilot", "forecasts": "expected from the forecasts"}
+STD_SOURCES = {"assumed": "assumed", "pilot": "from the pilot", "forecasts": "expected from the forecasts"}
 SCENARIO_NAMES = {"first": "the first forecaster's", "mean": "the mean of both", "second": "the second forecaster's"}
 
 
@@ -76,8 +76,8 @@ def basis_rows(p: Plan) -> list[list[str]]:
     clause = f"of the difference of the losses in a row, {STD_SOURCES[p.std_source]}{effect}"
     rows.append(["standard deviation", significant(p.std), clause])
     if p.rows_needed_high is not None:
-        clause = "rows needed with the upper 95% confidence limit of the pilot's standard deviation"
-        rows.append(["sensitivity", count(p.rows_needed_high), clause])
+        clause = "with the upper 95% confidence limit of the pilot's standard deviation"
+        rows.append(["rows needed, conservative", count(p.rows_needed_high), clause])
     if p.design_effect > 1:
         clause = "rows per independent observation in the pilot: clusters, autocorrelation or unequal weights"
         rows.append(["design effect", significant(p.design_effect, 3), clause])
@@ -133,7 +133,7 @@ def scenario_rows(p: Plan) -> list[list[str]]:
             SCENARIO_NAMES[row["true_probabilities"]],
             signed(row["difference_nats"], 5),
             significant(row["std_nats"]),
-            "none" if row["rows_needed"] is None else count(row["rows_needed"]),
+            "not attainable" if row["rows_needed"] is None else count(row["rows_needed"]),
         ]
         for row in p.scenarios
     ]
