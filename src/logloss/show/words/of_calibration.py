@@ -49,7 +49,7 @@ def advice(c: Calibration, command: str) -> str:
 
 
 def why_mixed(c: Calibration) -> str:
-    """Why the predictions are not left as they are, though no reduction is shown."""
+    """Why the predictions are not left as they are, though no reduction of the log loss is shown."""
     share = f"{significant(100 * c.share_certain, 2)}%"
     return f"{share} of the predicted probabilities are exactly 0 or 1, and a single wrong one has infinite loss"
 
