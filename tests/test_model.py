@@ -494,7 +494,7 @@ def test_a_fit_that_stopped_far_from_its_optimum_has_no_errors():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"l2": 1.0}, "a penalty biases the coefficients"),
+        ({"l2": 1.0}, "the penalty biases the coefficients; l2=0 has standard errors"),
         ({"cluster": np.zeros(400)}, "there are fewer than two clusters"),
     ],
 )

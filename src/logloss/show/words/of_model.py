@@ -230,7 +230,7 @@ def _errors(model: LogisticModel) -> list[str]:
 def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l2:
-        return "a penalty biases the coefficients"
+        return "the penalty biases the coefficients; l2=0 has standard errors"
     if model.separation is not None:
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
