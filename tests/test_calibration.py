@@ -180,7 +180,7 @@ def test_no_map_gives_an_infinite_loss_to_the_rows_it_was_made_of(method):
     after = measure(y, c.apply(p))
     assert math.isfinite(after.log_loss)
     assert math.isinf(c.expected_reduction)
-    assert c.expected_reduction.reason == "the loss was infinite"
+    assert c.expected_reduction.reason == "the log loss is infinite"
     assert math.isfinite(c.log_loss_after)
     assert c.is_worthwhile
     assert "inf" in repr(c)
@@ -244,7 +244,36 @@ def test_certain_forecasts_that_were_all_right_cost_new_rows_no_infinity(n_zero,
     assert c.method != "identity"
     assert math.isfinite(logloss.log_loss([1, 0], c.apply([0.0, 1.0])))
     assert c.share_certain == pytest.approx((n_zero + n_one) / (180 + n_zero + n_one), abs=1e-15)
-    assert "of the predicted probabilities are exactly 0 or 1: the loss of a single wrong one is infinite" in repr(c)
+    assert "of the predicted probabilities are exactly 0 or 1, and a single wrong one has infinite loss" in repr(c)
+
+
+def test_the_page_tells_how_the_map_was_chosen():
+    """An average only where one was requested; the identity is in it unless a prediction is exactly 0 or 1."""
+    y, p = Y[:200], P[:200]
+    assert "One map, Platt scaling, was requested" in calibrate(y, p, method="platt").to_html()
+    assert "averaged in log-odds" not in calibrate(y, p, method="platt").to_html()
+    assert "The maps, the uncalibrated probabilities among them, are averaged" in calibrate(y, p).to_html()
+    assert "The maps are averaged in log-odds" in calibrate(*certain()[::-1]).to_html()
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (([1], [0.6]), "there is one row, and no other to validate a map on"),
+        (([1, 0], [0.0, 0.5]), "the log loss is infinite"),
+        (([1, 0], [1.0, 0.0]), "the log loss is 0"),
+    ],
+)
+def test_a_share_of_the_log_loss_that_is_not_defined_has_its_own_reason(rows, reason):
+    c = calibrate(*rows)
+    assert math.isnan(c.expected_reduction_share)
+    assert c.expected_reduction_share.reason == reason
+
+
+def test_without_an_expected_reduction_the_text_gives_the_reason_and_its_caution_once():
+    shown = repr(calibrate([1], [1.0]))
+    assert "expected reduction is not available: there is one row" in shown
+    assert shown.count("exactly 0 or 1") == 1
 
 
 def test_nothing_asked_by_name_leaves_certain_forecasts_alone():
@@ -439,7 +468,7 @@ def promises(n_rows, truth, method, repetitions):
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_what_is_promised_is_found(method):
     """benchmarks/calibrating.py has more of it. A map of nine tenths of the rows costs k / 18 n more than one of all:
-    0.0002 for Platt's, 0.001 for an isotonic one of some 20 blocks; beyond it, three standard errors."""
+    0.0002 for Platt's, 0.001 for an isotonic one of some 20 pools; beyond it, three standard errors."""
     bias, error, held = promises(1000, over, method, 60)
     assert abs(bias) < 0.0011 + 3 * error
     assert held > 0.85
@@ -509,8 +538,14 @@ def test_probabilities_next_to_0_and_1_keep_their_digits():
         (lambda c: c.apply(["a"]), "`y_proba` must hold numbers"),
         (lambda c: calibrate(Y, P, method="spline"), '`method` must be auto, identity, mixture, .*; got "spline"'),
         (lambda c: calibrate(Y, P, n_folds=1), "`n_folds` must be at least 2; got 1"),
-        (lambda c: calibrate(measure(Y, P), P), "a measurement is complete: leave out `y_proba`"),
-        (lambda c: calibrate(measure(Y, P), negatives_kept=0.1), "measure with `negatives_kept`"),
+        (
+            lambda c: calibrate(measure(Y, P), P),
+            "a measurement already contains its labels and predictions; leave out `y_proba`",
+        ),
+        (
+            lambda c: calibrate(measure(Y, P), negatives_kept=0.1),
+            "`negatives_kept` cannot be applied to a measurement; pass it to `measure`",
+        ),
         (lambda c: calibrate(Y, P, negatives_kept=0.0), r"`negatives_kept` must be a share in \(0, 1\]; got 0"),
         (lambda c: calibrate(Y), "a forecast is needed"),
     ],

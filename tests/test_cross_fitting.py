@@ -107,9 +107,9 @@ def test_estimators_are_cloned_and_the_result_says_if_they_were_trained():
     before = trained.coef_.copy()
     told = measure(Y, trained, X=X, cv=3)
     assert (trained.coef_ == before).all()
-    assert any("was trained before" in note for note in told.notes)
+    assert any("was already fitted" in note for note in told.notes)
     silent = measure(Y, anew, X=X, cv=3)
-    assert not any("was trained before" in note for note in silent.notes)
+    assert not any("was already fitted" in note for note in silent.notes)
     assert not hasattr(anew, "coef_")
     assert told.log_loss == silent.log_loss
 
@@ -216,7 +216,7 @@ def test_clusters_stay_whole():
     # A splitter is given them, and one that pays no heed is told of.
     assert measure(Y, PLAIN, X=X, cluster=USERS, cv=GroupKFold(4)).folds.caution == ""
     told = measure(Y, PLAIN, X=X, cluster=USERS, cv=KFold(4)).cautions
-    assert told[-1].startswith("in 4 of 4 folds rows of a cluster train the model that judges others of it")
+    assert told[-1].startswith("in 4 of 4 folds, rows of one cluster are in both the training and the test set")
 
 
 @pytest.mark.parametrize("days", [DAYS, pd.Timestamp("2024-01-01") + pd.to_timedelta(DAYS, "D"), "day"])
@@ -367,8 +367,13 @@ REFUSED = {
     "no row": (Y, PLAIN, {"X": X, "cv": [(np.arange(9), [N])]}, "there is no row 240"),
     "a short mask": (Y, PLAIN, {"X": X, "cv": [(np.ones(9, bool), [1])]}, "a mask of 9 for 240 rows"),
     "twice": (Y, PLAIN, {"X": X, "cv": [(np.arange(90), [99, 99])]}, "must differ; some stand there twice"),
-    "seen": (Y, PLAIN, {"X": X, "cv": [(np.arange(90), [80, 99])]}, "trains on rows that it judges: row 80"),
-    "nothing to judge": (Y, PLAIN, {"X": X, "cv": [(np.arange(90), [])]}, "whole numbers|no row to judge by"),
+    "seen": (
+        Y,
+        PLAIN,
+        {"X": X, "cv": [(np.arange(90), [80, 99])]},
+        "has rows in both the training and the test set: row 80",
+    ),
+    "no test rows": (Y, PLAIN, {"X": X, "cv": [(np.arange(90), [])]}, "whole numbers|has no test rows"),
     "no fold": (Y, PLAIN, {"X": X, "cv": []}, "one fold at least"),
     "a lost class": (FEW, PLAIN, {"X": X, "cv": KFold(4)}, "fold 1 of 4 of `cv` has rows of one class only to train"),
     "one class": (np.ones(N, int), PLAIN, {"X": X, "cv": 3}, "all rows are of one"),
@@ -376,13 +381,13 @@ REFUSED = {
     "no probabilities": (Y, LinearSVC(), {"X": X, "cv": 3}, "has no `predict_proba`.*Calibrator"),
     "a class": (Y, LogisticRegression, {"X": X, "cv": 3}, "the class LogisticRegression"),
     "an array": (Y, Y / 2, {"X": X, "cv": 3}, "`cv` trains estimators of scikit-learn in folds.*leave out `cv`"),
-    "frozen": (Y, FrozenEstimator(PLAIN), {"X": X, "cv": 3}, "is frozen"),
-    "our model": (Y, logloss.fit(X, Y), {"X": X, "cv": 3}, r"`logloss.fit` made.*logloss.LogisticRegression\(C"),
+    "frozen": (Y, FrozenEstimator(PLAIN), {"X": X, "cv": 3}, "is a FrozenEstimator"),
+    "our model": (Y, logloss.fit(X, Y), {"X": X, "cv": 3}, r"fitted by `logloss.fit`.*logloss.LogisticRegression\(C"),
     "no features": (Y, PLAIN, {"cv": 3}, "pass their features as `X`"),
     "other rows": (Y, PLAIN, {"X": X[:9], "cv": 3}, "`X` has 9 rows and the labels have 240"),
-    "counts": (Y, PLAIN, {"X": X, "cv": 3, "counts": Y + 1}, "`counts` does not go with `cv`"),
-    "logits": (Y, PLAIN, {"X": X, "cv": 3, "y_logit": X[:, 0]}, "`y_logit` does not go with `cv`"),
-    "kept": (Y, PLAIN, {"X": X, "cv": 3, "negatives_kept": 0.5}, "`negatives_kept` does not go with `cv`"),
+    "counts": (Y, PLAIN, {"X": X, "cv": 3, "counts": Y + 1}, "`counts` cannot be combined with `cv`"),
+    "logits": (Y, PLAIN, {"X": X, "cv": 3, "y_logit": X[:, 0]}, "`y_logit` cannot be combined with `cv`"),
+    "kept": (Y, PLAIN, {"X": X, "cv": 3, "negatives_kept": 0.5}, "`negatives_kept` cannot be combined with `cv`"),
     "nan": (Y, NoNumber(), {"X": X, "cv": 3}, r"probabilities in \[0, 1\]; in fold 1 of 3 row \d+ got nan"),
     "few clusters": (Y, PLAIN, {"X": X, "cv": 5, "cluster": DAYS % 3}, "the rarer class is in 3; got 5"),
     "few periods": (Y, PLAIN, {"X": X, "cv": 5, "order": DAYS % 5}, "need 6 periods at least.*`order` has 5"),
@@ -393,7 +398,12 @@ REFUSED = {
     "order without cv": (Y, Y / 2, {"order": DAYS}, "pass `cv=`, too"),
     "an estimator without cv": (Y, PLAIN, {}, "is an estimator.*`cv=5`"),
     "X and names": (FRAME, PLAIN, {"y_true": "won", "X": X, "features": ["a"], "cv": 3}, "not both"),
-    "names and others": (FRAME, PLAIN, {"y_true": "won", "features": ["a"], "exclude": ["b"], "cv": 3}, "or exclude"),
+    "names and others": (
+        FRAME,
+        PLAIN,
+        {"y_true": "won", "features": ["a"], "exclude": ["b"], "cv": 3},
+        "`features` or `exclude`, not both",
+    ),
     "an unknown column": (FRAME, PLAIN, {"y_true": "won", "features": ["z"], "cv": 3}, 'no column "z"'),
     "no column left": (FRAME[["won"]], PLAIN, {"y_true": "won", "cv": 3}, "no column of the table is left"),
     "files": ("rows.parquet", PLAIN, {"y_true": "won", "cv": 3}, "all rows in memory"),

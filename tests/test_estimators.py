@@ -110,7 +110,7 @@ def test_the_tails_are_right():
 
 def test_without_a_penalty_separated_classes_are_told_apart_and_it_is_said():
     features = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
-    with pytest.warns(logloss.SeparationWarning, match="no finite coefficients are best"):
+    with pytest.warns(logloss.SeparationWarning, match="no finite maximum-likelihood estimate exists"):
         fitted = logloss.LogisticRegression(C=np.inf).fit(features, [0, 0, 1, 1])
     assert fitted.coef_[0, 0] == np.inf
     assert fitted.model_.separation is not None

@@ -175,7 +175,11 @@ def test_warnings_of_a_fit_are_lines_on_stderr(run, tmp_path):  # noqa: F811
     ("words", "code", "message"),
     [
         (["fit", "CSV"], 2, "--y-true"),
-        (["fit", "CSV", "-y", "label", "--features", "age", "--exclude", "pay"], 2, "give one of the two"),
+        (
+            ["fit", "CSV", "-y", "label", "--features", "age", "--exclude", "pay"],
+            2,
+            "pass --features or --exclude, not both",
+        ),
         (["fit", "CSV", "-y", "label", "--reference", "city"], 2, "--reference must read like sex=Male"),
         (["fit", "CSV", "-y", "label", "--pos-label", "yes", "-o", "CSV"], 2, "would overwrite what is read"),
         (["fit", "CSV", "-y", "label"], 3, "--pos-label"),

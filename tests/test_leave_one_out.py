@@ -64,7 +64,7 @@ def test_rows_without_which_the_others_are_separated_cost_without_limit():
     assert (model.out_of_sample.log_loss, model.out_of_sample.n_infinite) == (math.inf, 2)
     assert model.out_of_sample.first_infinite == "row 2"
     assert "inf leave-one-out" in repr(model)
-    assert "without any of 2 rows (first: row 2) the others are separated" in repr(model)
+    assert "2 rows (first: row 2): without any one of them the remaining rows are separated" in repr(model)
     assert model.to_dict()["log_loss_out_of_sample_nats"] == "inf"
 
 

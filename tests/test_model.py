@@ -13,6 +13,7 @@ from mpmath import mp
 
 import logloss
 from logloss.onepass.summaries import cluster_scores
+from logloss.show.drawings.of_model import coefficients
 from logloss.show.words.of_model import rows_with_references
 from logloss.training.model import LogisticModel
 
@@ -487,4 +488,20 @@ def test_a_fit_that_stopped_far_from_its_optimum_has_no_errors():
     with pytest.warns(logloss.ConvergenceWarning, match="stopped at the limit of 1 pass: "):
         model = logloss.fit(features, labels, max_passes=1)
     assert (model.errors, model.out_of_sample) == (None, None)
-    assert "std. error not available: the fit stopped too far from its optimum" in repr(model)
+    assert "std. error not available: the fit did not converge, or the information matrix is singular" in repr(model)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"l2": 1.0}, "the penalty biases the coefficients; l2=0 has standard errors"),
+        ({"cluster": np.zeros(400)}, "there are fewer than two clusters"),
+    ],
+)
+def test_text_page_and_picture_name_the_same_reason_for_no_standard_errors(options, why):
+    features, labels, _ = drawn(16)
+    model = logloss.fit(features, labels, leave_one_out=False, **options)
+    assert model.errors is None
+    assert f"std. error not available: {why}" in repr(model)
+    assert f"Standard errors are not available: {why}." in model.to_html()
+    assert f"Intervals are not available: {why}." in coefficients(model).sentence

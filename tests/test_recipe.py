@@ -34,7 +34,7 @@ def test_columns_are_excluded_by_name():
     assert logloss.fit(frame, "label", exclude="city").design.columns == ("age", "pay", "new")
     with pytest.raises(logloss.DataError, match='no column "town"'):
         logloss.fit(frame, "label", exclude=["town"])
-    with pytest.raises(logloss.DataError, match="name them or exclude"):
+    with pytest.raises(logloss.DataError, match="pass `features` or `exclude`, not both"):
         logloss.fit(frame, "label", features=["age"], exclude=["city"])
 
 

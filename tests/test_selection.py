@@ -30,7 +30,7 @@ def test_where_the_forecaster_is_calibrated_little_changes_and_no_improvement_is
     assert np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) < 1e-3
     assert c.expected_reduction.low < 0 < c.expected_reduction.high
     assert not c.is_worthwhile
-    assert "no reduction is shown on 3,000 rows: its interval contains 0" in repr(c)
+    assert "recalibration is not shown to reduce the log loss: the interval contains 0" in repr(c)
     assert "nothing to repair" not in (repr(c) + c.to_html()).lower()
 
 

@@ -40,9 +40,13 @@ class Calibration(Answer):
     ----------
     method : str
         "identity" (uncalibrated), "mixture", "shift", "temperature", "platt", "beta" or "isotonic"; "stack" of an
-        average of several in log-odds. `requested` is the argument, such as "auto".
-    shares : dict
-        The share of each method in the average.
+        average of several in log-odds.
+    requested : str
+        The argument `method`, such as "auto".
+    map : ScoreMap or StackedMap
+        The map itself, which `apply` and `apply_logit` evaluate.
+    shares : dict of method to float
+        The share of each method in the average, in (0, 1]; they sum to 1.
     parameters : dict
         Of most methods `a`, `b` and `c`: the log-odds become a·log p − b·log(1 − p) + c; of a temperature also
         `temperature`, 1 / a; of a mixture `epsilon` and `base_rate`: the probability becomes (1 − ε)·p + ε·base rate;
@@ -50,22 +54,23 @@ class Calibration(Answer):
         and p = 1 become, where such forecasts were seen.
     expected_reduction : Estimate
         Expected reduction of the log loss on new rows, in nats per row, cross-validated: each fold is predicted by maps
-        fitted to the others, the shares of a stack included. inf where the loss was infinite.
-        `expected_reduction_share` is that over the log loss.
+        fitted to the others, the shares of a stack included. inf where the log loss is infinite.
+    expected_reduction_share : Estimate
+        The expected reduction divided by the log loss.
     is_worthwhile : bool
-        Whether the 95% interval of `expected_reduction` excludes 0. If not, no reduction is shown on these rows, which
-        does not mean that there is none. Among calibrations selected because it does, the expected reduction is too
-        large on average.
+        Whether the 95% interval of `expected_reduction` excludes 0. If not, recalibration is not shown to reduce the
+        log loss on these rows, which does not mean that it cannot. Among calibrations selected because the interval
+        excludes 0, the expected reduction is too large on average.
     log_loss, log_loss_after : float
         Before, and expected after, in nats per row.
     gap : float
-        No map of the same method has a log loss lower by more than this on the rows it was fitted to, in nats per row:
-        certified, also where the rows are known from bins only. An isotonic map is meant for new rows: by how much its
-        lines between pools raise the loss of these rows is part of it. Of a stack: its loss is at most this above the
-        average of those of the best maps of its methods.
+        Upper bound, in nats per row, on how far the log loss on the fitted rows is above that of the best map of the
+        same method. For a stack: above the average of the best maps of its methods. It also holds where the rows are
+        known from bins only. An isotonic map is meant for new rows: by how much its interpolation between pools raises
+        the log loss of the fitted rows is included.
     candidates : SmallTable
-        The methods that were tried, from the simplest: cross-validated log loss, expected reduction by each alone, its
-        standard error, and its share in the average.
+        The methods that were tried, from the simplest, one row each: `method`; `log_loss_nats`, cross-validated;
+        `expected_reduction_nats`, by this method alone; `error_nats`, its standard error; `share` in the average.
     negatives_kept : float
         The share of negatives that training kept: its correction is part of the map; 1 if there is none.
     n_rows, n_folds : int
@@ -73,7 +78,11 @@ class Calibration(Answer):
     has_zero, has_one : bool
         Whether forecasts of exactly 0, and 1, were among the rows.
     share_certain : float
-        The share of the weight that such forecasts have.
+        The share of the weight that such forecasts have, in [0, 1].
+    is_exact : bool
+        Whether the map was fitted to single scores; if not, to bins of them.
+    source, positive, notes : str, str, tuple of str
+        What it was fitted to, the positive class, and notes on how the data were read.
 
     Examples
     --------

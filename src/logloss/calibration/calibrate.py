@@ -81,11 +81,11 @@ def calibrate(
     {header}
     method : {"auto", "identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
         "identity" changes nothing; "mixture" is (1 − ε)·p + ε·base rate, under which no forecast of exactly 0 or 1 has
-        an infinite loss; "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta" has a
-        slope for either side; "isotonic" may be any map that never decreases: centred isotonic regression, which rises
-        between pools of scores. "auto" is their average in log-odds, with shares ∝ exp(−n·loss / 2), the loss
-        cross-validated: of few rows it changes little, of many only the best is left. A method that is named is used as
-        it is.
+        an infinite loss; "shift" adds to the log-odds; "temperature" divides them; "platt" does both; "beta": log-odds
+        a·log p − b·log(1 − p) + c, so separate slopes near 0 and near 1; "isotonic": centred isotonic regression,
+        interpolated between pools. "auto" is their average in log-odds, with shares ∝ exp(−n·loss / 2), the loss
+        cross-validated: with few rows it changes little, with many only the best is left. A method that is named is
+        used as it is.
     n_folds : int ≥ 2
         Folds of the cross-validation.
     random : numpy.random.Generator, optional
@@ -101,7 +101,9 @@ def calibrate(
     Raises
     ------
     DataError
-        If the data break a rule, or a correction was already applied.
+        If the data are invalid, `method` or `n_folds` is, or options of rows are passed with a measurement.
+    SourceNotFound
+        If a path does not exist.
 
     Notes
     -----
@@ -145,10 +147,12 @@ def calibrate(
     if not isinstance(data, Measurement):
         record = summarise(data, requested)
     elif requested.given:
-        raise DataError(f"a measurement is complete: leave out {listed([f'`{name}`' for name in requested.given])}.")
+        given = listed([f"`{name}`" for name in requested.given])
+        raise DataError(f"a measurement already contains its labels and predictions; leave out {given}.")
     elif negatives_kept != 1:
         raise DataError(
-            "the scores of a measurement are placed already: measure with `negatives_kept`, and calibrate that."
+            "`negatives_kept` cannot be applied to a measurement; pass it to `measure`, then calibrate that "
+            "measurement."
         )
     else:
         record = data.record
@@ -241,7 +245,7 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) ->
         return Estimate(0.0, reason="the probabilities are unchanged")
     if reason == INFINITE:
         is_finite = math.isfinite(candidates.log_loss(method))
-        return Estimate(math.inf if is_finite else math.nan, reason="the loss was infinite")
+        return Estimate(math.inf if is_finite else math.nan, reason="the log loss is infinite")
     more, sampling = candidates.saving(method, error_of)
     return Estimate(more, reason=reason) if reason else with_interval(more, sampling)
 
@@ -249,8 +253,11 @@ def saving(candidates: CrossFit, method: str, error_of: ErrorOf, reason: str) ->
 def _share(expected_reduction: Estimate, loss: float) -> Estimate:
     """A reduction as a share of the loss."""
     # The loss is taken as known: beside that of the difference its error does not count.
-    if not math.isfinite(loss) or loss == 0 or not math.isfinite(expected_reduction):
-        return Estimate(math.nan, reason="the loss was infinite" if math.isinf(loss) else "there was no loss")
+    if math.isinf(loss):
+        return Estimate(math.nan, reason="the log loss is infinite")
+    if loss == 0 or not math.isfinite(expected_reduction):
+        is_unknown = math.isnan(expected_reduction)
+        return Estimate(math.nan, reason=expected_reduction.reason if is_unknown else "the log loss is 0")
     return Estimate(
         expected_reduction / loss,
         expected_reduction.low / loss,

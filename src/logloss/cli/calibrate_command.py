@@ -23,7 +23,7 @@ METHODS = ["auto", "identity", "mixture", "shift", "temperature", "platt", "beta
     "--method",
     type=click.Choice(METHODS),
     default="auto",
-    help="auto: the average of all, by their cross-validated log loss.",
+    help="auto: average of all methods in log-odds, weighted by cross-validated log loss.",
 )
 @click.option("--folds", type=click.IntRange(2), default=10, help="Folds of the cross-validation.")
 @output("CALIBRATION", "Write the calibration, as JSON.")
@@ -41,7 +41,10 @@ def calibrate(
     folds: int,
     **words: Any,
 ) -> None:
-    """Recalibrate the predictions in files, or in a summary that measure -o has written."""
+    """Fit a calibration map to the predictions in files, or in a summary written by `logloss measure -o`.
+
+    Apply it with `logloss predict --calibration`.
+    """
     outputs.check(*files)
 
     from logloss import calibration
@@ -69,7 +72,9 @@ def measurement_in(files: tuple[str, ...], *, has_columns: bool) -> Measurement:
     from logloss.measurement import Measurement
 
     if len(files) > 1 or has_columns:
-        raise click.UsageError("name the labels of the rows: -y COL. (A summary stands alone, without columns.)")
+        raise click.UsageError(
+            "name the labels of the rows: -y COL (or pass a single summary, without column options)."
+        )
     found = load(files[0])
     if not isinstance(found, Measurement):
         raise click.UsageError(f"{files[0]} must be a summary that measure -o has written, or rows with -y COL.")

@@ -22,25 +22,33 @@ from logloss.text import counted
 @rows("y_true")
 @click.option("--features", metavar="A,B", help="Columns to use; if left out, all that can be used.")
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
-@click.option("--categories", metavar="A,B", help="Columns of numbers that are codes.")
-@click.option("--reference", multiple=True, metavar="COL=LEVEL", help="The level of a category without a coefficient.")
-@click.option("--l2", type=float, default=0.0, metavar="X", help="Prior precision on the summed loss (1 / C). 0: none.")
+@click.option("--categories", metavar="A,B", help="Numeric columns to treat as categorical.")
+@click.option(
+    "--reference", multiple=True, metavar="COL=LEVEL", help="Reference level of a categorical column (repeatable)."
+)
+@click.option(
+    "--l2",
+    type=float,
+    default=0.0,
+    metavar="X",
+    help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
+)
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
 @rows("sample_weight", "counts", "cluster", "pos_label")
 @click.option(
     "--missing",
     type=click.Choice(["error", "drop", "indicator"]),
     default="error",
-    help="Rows in which a feature is missing; indicator: a coefficient of their own.",
+    help="Rows in which a feature is missing; indicator: add a missing-value indicator.",
 )
 @click.option("--robust", is_flag=True, help="Sandwich standard errors (HC3).")
 @click.option(
     "--tolerance",
     type=float,
     metavar="X",
-    help="Bound on the distance from the minimum at which the fit may end, in nats per row.",
+    help="The fit ends once it is certified to be within this distance of the minimum, in nats per row.",
 )
-@click.option("--max-passes", type=int, metavar="N", help="Most passes over the rows.")
+@click.option("--max-passes", type=int, metavar="N", help="Maximum number of passes over the rows.")
 @rows("no_header")
 @fail_if_option
 @output("MODEL", "Write the model, as JSON.")
@@ -58,9 +66,12 @@ def fit(
     robust: bool,
     **words: Any,
 ) -> None:
-    """Train the logistic classifier of least log loss on Parquet or CSV files."""
+    """Fit a logistic regression to Parquet or CSV files.
+
+    It minimises the log loss (plus an optional L2 penalty), with a proven bound on the distance from the minimum.
+    """
     if features and exclude:
-        raise click.UsageError("--features names what is used, --exclude what is not: give one of the two.")
+        raise click.UsageError("pass --features or --exclude, not both.")
     levels = [each.partition("=") for each in reference]
     if not all(name and sign for name, sign, _ in levels):
         raise click.UsageError("--reference must read like sex=Male.")
@@ -91,7 +102,9 @@ def fit(
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--calibration", metavar="C", help="A calibration that `calibrate -o` has written, applied to them.")
+@click.option(
+    "--calibration", metavar="C", help="Calibration written by `logloss calibrate -o`, applied to the predictions."
+)
 @click.option("--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept.")
 @click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
 @click.option(

@@ -387,7 +387,7 @@ def feature_columns(features: Any) -> dict[str, Column]:
     own = names_of(features)
     if own is not None or has_names(features):
         if own is not None and len(set(map(str, own))) < len(own):
-            raise DataError(f"each feature must have its own name; got {listed([printable(str(n)) for n in own])}.")
+            raise DataError(f"feature names must be unique; got {listed([printable(str(n)) for n in own])}.")
         source = as_source(features)
         if isinstance(source, ColumnSource):
             return {name: source.column(name) for name in source.column_names if source.why_unused(name) != INDEX}

@@ -92,7 +92,7 @@ class RowOptions:
         confidence sequence assumes that all forecasts and weights of a period are known before any of its outcomes
         (see `within`).
     cv : int, splitter of scikit-learn, or iterable of (training rows, test rows), optional
-        Cross-validation: the forecasts are scikit-learn estimators, copies of which are trained on all folds but one
+        Cross-validation: the forecasts are scikit-learn estimators, clones of which are trained on all folds but one
         and evaluated on that one. An int is a number of folds: stratified and shuffled with a fixed seed; with
         `cluster`, of whole clusters; with `order`, of whole periods, each predicted by models of all earlier ones.
         Rows in no test fold are left out.

@@ -171,8 +171,9 @@ def numbers_of(
                 "out the column."
             )
         if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
+            what = f"the {'largest' if size == most else 'usual'} deviation is {size:.3g}"
             raise DataError(
-                f'the values of "{printable(name)}" must spread by 1e-100 to 1e100; they do by {size:.3g}. '
+                f'the values of "{printable(name)}" must deviate from their mean by 1e-100 to 1e100 at most; {what}. '
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()

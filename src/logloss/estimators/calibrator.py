@@ -42,8 +42,8 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     method : {"auto", "identity", "mixture", "shift", "temperature", "platt", "beta", "isotonic"}
         As in `logloss.calibrate`.
     cv : int, splitter, iterable, or "prefit"
-        Folds, as elsewhere in scikit-learn; of a number no more than the rarer class has rows. "prefit": the classifier
-        is trained already, and the rows are new to it.
+        Folds, as elsewhere in scikit-learn; an int is reduced to the number of rows of the rarer class. "prefit": the
+        classifier is already trained, on other rows.
     negatives_kept : float in (0, 1]
         As in `logloss.calibrate`.
 
@@ -89,6 +89,18 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Labels of two classes.
         sample_weight : array of shape (n_rows,), optional
             Weights, for the training where the classifier takes them, and for the calibration.
+
+        Returns
+        -------
+        Calibrator
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If labels are not of two classes, a class has too few rows for the folds, or a row is in no test fold.
+        DataError
+            If scores or weights are invalid, or `method` or `negatives_kept` is. It is a ValueError, too.
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
@@ -98,7 +110,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         kind = type_of_target(labels)
         # In the words that scikit-learn expects.
         if _num_samples(labels) < 2:
-            raise ValueError("calibration needs rows to train on and rows to judge by; got 1 sample.")
+            raise ValueError("calibration needs training and validation rows; got 1 sample.")
         if kind != "binary":
             raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -132,8 +144,8 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         fewest = int(np.bincount(codes).min())
         if isinstance(self.cv, int) and fewest < 2:
             raise ValueError(
-                "each class needs a row to train on and one to judge by; the rarer one has 1 sample. "
-                'A trained classifier is calibrated with cv="prefit".'
+                "each class needs at least 2 samples, one to train on and one to validate on; the rarer one has 1 "
+                'sample. A trained classifier is calibrated with cv="prefit".'
             )
         cv = min(self.cv, fewest) if isinstance(self.cv, int) else self.cv
         values, is_logit, is_seen = np.empty(len(y)), False, np.zeros(len(y), dtype=bool)

@@ -1,4 +1,4 @@
-"""Out-of-fold probabilities: what classifiers of scikit-learn say of rows that they were not trained on.
+"""Out-of-fold probabilities: predictions of scikit-learn classifiers for rows that they were not trained on.
 
 >>> import numpy as np
 >>> from sklearn.linear_model import LogisticRegression
@@ -45,7 +45,7 @@ class Scores(NamedTuple):
 def cross_fitted(data: Any, estimators: Mapping[str, Any], requested: RowOptions) -> dict[str, OutOfFold]:
     """Predictions of each estimator for rows that it was not trained on, in the same folds for all.
 
-    Beside estimators, what is given as an array, or as the name of a column, is a forecast that nobody trains.
+    Beside estimators, what is given as an array, or as the name of a column, is a forecast that needs no training.
     """
     trains = {name: hasattr(each, "fit") or not is_forecast(each) for name, each in estimators.items()}
     for name, estimator in estimators.items():
@@ -87,11 +87,11 @@ def _given(name: str, forecast: Any, data: Any, requested: RowOptions, rows: Mod
 
 
 def check_estimator(name: str, estimator: Any) -> None:
-    """Refuse what cannot be trained anew in each fold, or gives no probabilities."""
+    """Refuse what cannot be refitted in each fold, or gives no probabilities."""
     clause = f'"{printable(name)}"' if name else "the estimator"
     if hasattr(estimator, "predictor"):
         raise DataError(
-            f"{clause} is a model that `logloss.fit` made, which is not trained anew: `cv` takes estimators, such as "
+            f"{clause} is a model fitted by `logloss.fit`, which is not refitted: `cv` takes estimators, such as "
             "logloss.LogisticRegression(C=…). Without `cv` its predictions are compared as they are."
         )
     if not hasattr(estimator, "fit") or isinstance(estimator, type):
@@ -101,7 +101,7 @@ def check_estimator(name: str, estimator: Any) -> None:
             "LogisticRegression(), or leave out `cv`: forecasts that are given need no folds."
         )
     if type(estimator).__name__ == "FrozenEstimator":
-        raise DataError(f"{clause} is frozen: it would not be trained anew, and has seen the rows. Pass what it holds.")
+        raise DataError(f"{clause} is a FrozenEstimator and is not refitted in the folds. Pass the estimator it wraps.")
     if not hasattr(estimator, "predict_proba"):
         raise DataError(
             f"{clause} has no `predict_proba` ({type(estimator).__name__}). Put it into logloss.Calibrator, or "
@@ -125,9 +125,9 @@ def _of_estimator(
             test = splits[kept][1]
             clause = _of_positive(name, model, rows, test, where)
             without[left_out, test] = surprisal(rows.codes[test], clause)  # type: ignore[index]
-    judged = np.flatnonzero(fold >= 0)
-    own = surprisal(rows.codes[judged], probabilities[judged])
-    losses = _losses(rows, splits, fold, own, None if without is None else without[:, judged])
+    evaluated = np.flatnonzero(fold >= 0)
+    own = surprisal(rows.codes[evaluated], probabilities[evaluated])
+    losses = _losses(rows, splits, fold, own, None if without is None else without[:, evaluated])
     return OutOfFold(probabilities, losses, (*rows.notes, *_remarks(name, estimator, rows)))
 
 
@@ -135,15 +135,15 @@ def _losses(
     rows: ModelledRows, splits: Sequence[Split], fold: Array, losses: Array, without: Array | None
 ) -> FoldLosses:
     """Losses of the rows that are in a fold."""
-    judged = np.flatnonzero(fold >= 0)
+    evaluated = np.flatnonzero(fold >= 0)
     weight = np.ones(rows.n_rows) if rows.weight is None else rows.weight
     return FoldLosses(
-        fold=fold[judged],
-        weight=weight[judged],
+        fold=fold[evaluated],
+        weight=weight[evaluated],
         losses=losses,
         without=without,
         n_train=float(np.mean([len(train) for train, _ in splits])),
-        n_left_out=len(rows.taking_part) - len(judged),
+        n_left_out=len(rows.taking_part) - len(evaluated),
         is_forward=is_forward(splits),
         caution="" if rows.cluster is None else cluster_caution(splits, rows.cluster),
     )
@@ -154,9 +154,9 @@ def _of_given(given: Array, rows: ModelledRows, splits: Sequence[Split]) -> OutO
     fold = np.full(rows.n_rows, -1)
     for number, (_, test) in enumerate(splits):
         fold[test] = number
-    judged = np.flatnonzero(fold >= 0)
+    evaluated = np.flatnonzero(fold >= 0)
     probabilities = np.where(fold >= 0, given, np.nan)
-    losses = surprisal(rows.codes[judged], probabilities[judged])
+    losses = surprisal(rows.codes[evaluated], probabilities[evaluated])
     without = np.tile(losses, (len(splits), 1))
     return OutOfFold(probabilities, _losses(rows, splits, fold, losses, without), ())
 
@@ -166,12 +166,12 @@ def _remarks(name: str, estimator: Any, rows: ModelledRows) -> list[str]:
     clause, remarks = printable(name) or "the estimator", []
     try:
         check_is_fitted(estimator)
-        remarks.append(f"{clause} was trained before; in each fold a copy was trained anew, and it is as it was")
+        remarks.append(f"{clause} was already fitted; clones were refitted in each fold, and it is unchanged")
     except (NotFittedError, TypeError):
         pass
     if rows.weight is not None and weight_parameter(estimator) is None:
         remarks.append(
-            f"{clause} takes no sample_weight: its models were trained without weights, and judged with them"
+            f"{clause} takes no sample_weight: its models were trained without weights, and evaluated with them"
         )
     return remarks
 
@@ -225,12 +225,12 @@ def pairs_of_folds(splits: Sequence[Split], rows: ModelledRows) -> list[tuple[in
 
 
 def fold_scores(estimator: Any, X: Any, y: Array, weight: Array | None, train: Array, test: Array) -> Scores:
-    """Predictions of a copy of the classifier, trained on some rows, for others: of the second class, or log-odds."""
+    """Predictions of a clone of the classifier, trained on some rows, for others: of the second class, or log-odds."""
     return scores_of(trained_on(estimator, X, y, weight, train), _safe_indexing(X, test))
 
 
 def trained_on(estimator: Any, X: Any, y: Array, weight: Array | None, train: Array) -> Any:
-    """A copy of the classifier, trained on some of the rows."""
+    """A clone of the classifier, trained on some of the rows."""
     part = None if weight is None else weight[train]
     return trained(clone(estimator), _safe_indexing(X, train), _safe_indexing(y, train), part)
 

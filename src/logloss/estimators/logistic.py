@@ -43,7 +43,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     C : float > 0
-        Inverse of the penalty, 1 / `l2` of `logloss.fit`; `inf` for none.
+        Inverse of regularization strength, 1 / `l2` of `logloss.fit`; `inf` for no penalty.
     class_weight : dict of class to weight ≥ 0, or "balanced", optional
         Multiplies the weights of the rows of each class; "balanced" makes both classes weigh the same, whatever
         their `sample_weight`. Probabilities are then those of rows weighted so, and a warning notes it.
@@ -53,7 +53,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     tol : float > 0
         Bound on the distance from the minimum, in nats per row: `tolerance` of `logloss.fit`.
     max_iter : int ≥ 1
-        Most passes over the rows: `max_passes` of `logloss.fit`.
+        Maximum number of passes over the rows: `max_passes` of `logloss.fit`.
 
     Attributes
     ----------
@@ -75,9 +75,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     feature_names_in_ : array of shape (n_features_in_,)
         Their names, where they are all text.
     model_ : LogisticModel
-        What `logloss.fit` answered: standard errors, passes, separation, `measure`.
+        The fitted `LogisticModel`: standard errors, passes, separation, `measure`.
     certificate_ : Certificate
-        Bound on the distance from the best, in nats per row.
+        Bound on the distance from the minimum, in nats per row.
 
     Notes
     -----
@@ -212,12 +212,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return labels
 
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities of both classes for each row of X, shape (n_rows, 2): neither is 1 less the other."""
+        """Probabilities of both classes for each row of X, shape (n_rows, 2).
+
+        Each is computed separately, so that small ones keep full precision.
+        """
         logits = self.decision_function(X)
         return np.column_stack([expit(-logits), expit(logits)])
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithms of the probabilities, shape (n_rows, 2), with right tails: −1000, not −inf."""
+        """Logarithms of the probabilities, shape (n_rows, 2).
+
+        They are accurate in the tails: −1000 where the probability underflows, not −inf.
+        """
         logits = self.decision_function(X)
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 

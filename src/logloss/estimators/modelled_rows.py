@@ -1,4 +1,4 @@
-"""The rows that classifiers are trained and judged on: a verb's arguments as scikit-learn takes them."""
+"""The rows that classifiers are trained and evaluated on: a verb's arguments as scikit-learn takes them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def modelled_rows(data: Any, requested: RowOptions, forecasts: Sequence[str] = (
     _refuse_options(data, requested, exclude)
     X = requested.X
     n_rows = _num_samples(data) if requested.y_true is None else as_source(data).n_rows
-    # Any forecast: none is made yet, and all else of the rows is judged before the first model is trained.
+    # Any forecast: none is made yet, and all else of the rows is checked before the first model is trained.
     source, roles = bind(data, replace(requested, y_proba=np.full(n_rows, 0.5), order=None))
     if not isinstance(source, ColumnSource):
         raise _elsewhere()
@@ -134,13 +134,13 @@ def _require_order(order: Column, checked: _Checked, missing: str) -> None:
 
 
 def _refuse_options(data: Any, requested: RowOptions, exclude: Sequence[str]) -> None:
-    """What does not go with training in folds."""
+    """What cannot be combined with training in folds."""
     for name in ("y_logit", "counts"):
         if getattr(requested, name) is not None:
             hint = "Repeat the rows, and name in `cluster` what they share." if name == "counts" else ""
-            raise DataError(f"`{name}` does not go with `cv`, which makes the forecasts of estimators. {hint}".rstrip())
+            raise DataError(f"`{name}` cannot be combined with `cv`, which predicts with estimators. {hint}".rstrip())
     if requested.negatives_kept != 1:
-        raise DataError("`negatives_kept` does not go with `cv`: the models of folds are trained on all rows.")
+        raise DataError("`negatives_kept` cannot be combined with `cv`: the models of folds are trained on all rows.")
     if requested.engine is not None or (requested.y_true is not None and is_elsewhere(data)):
         raise _elsewhere()
     if requested.y_true is None and requested.X is None:
@@ -148,7 +148,7 @@ def _refuse_options(data: Any, requested: RowOptions, exclude: Sequence[str]) ->
     if requested.X is not None and (requested.features is not None or exclude):
         raise DataError("pass the features as `X`, or name columns of the table (`features`, `exclude`), not both.")
     if requested.features is not None and exclude:
-        raise DataError("`exclude` leaves out columns of a table of which all others are used; name them or exclude.")
+        raise DataError("pass `features` or `exclude`, not both.")
 
 
 def _elsewhere() -> DataError:

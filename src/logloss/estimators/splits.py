@@ -1,4 +1,4 @@
-"""Folds: which rows train a model and which judge it, from what `cv` may be."""
+"""Folds: the training and test rows of each, from any form of `cv`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logloss.errors import DataError
 from logloss.estimators.modelled_rows import ModelledRows
 from logloss.text import count
 
-# (Rows that train, rows that judge), by their numbers in the table.
+# (Training rows, test rows), by their numbers in the table.
 Split = tuple[Array, Array]
 # Folds of a number are shuffled with one seed, so that they are the same each time.
 SEED = 0
@@ -68,7 +68,7 @@ def _numbered(n_folds: int, rows: ModelledRows) -> Iterable[Split]:
 
 
 def _periods(n_folds: int, period: Array) -> Iterable[Split]:
-    """Folds of whole periods in their order, each judged by a model of all earlier ones."""
+    """Folds of whole periods in their order, each predicted by a model of all earlier ones."""
     known = np.unique(period)
     if len(known) <= n_folds:
         raise DataError(
@@ -113,17 +113,19 @@ def _numbers(chosen: Any, n_rows: int) -> Array:
 
 
 def _checked(splits: list[Split], rows: ModelledRows) -> list[Split]:
-    """The folds, none of which judges a row twice, or by a model that has seen it."""
+    """The folds, where each row is tested once at most, and never by a model trained on it."""
     n_tests = np.zeros(rows.n_rows, np.int64)
     if not splits:
         raise DataError("`cv` must make one fold at least; it made none.")
     for number, (train, test) in enumerate(splits, 1):
         where = f"fold {number} of {count(len(splits))}"
         if not len(test):
-            raise DataError(f"{where} of `cv` has no row to judge by.")
+            raise DataError(f"{where} of `cv` has no test rows.")
         seen = np.intersect1d(train, test)
         if len(seen):
-            raise DataError(f"{where} of `cv` trains on rows that it judges: row {count(int(seen[0]))}.")
+            raise DataError(
+                f"{where} of `cv` has rows in both the training and the test set: row {count(int(seen[0]))}."
+            )
         classes = np.unique(rows.codes[train])
         if len(classes) < 2:
             lost = "no row" if not len(classes) else "rows of one class only"
@@ -142,7 +144,7 @@ def _checked(splits: list[Split], rows: ModelledRows) -> list[Split]:
 
 
 def is_forward(splits: Sequence[Split]) -> bool:
-    """Whether no two models judge rows that the other was trained on: folds in the order of time, or one alone."""
+    """Whether no two models predict rows that the other was trained on: folds in the order of time, or one alone."""
     size = 1 + max(int(max(train.max(), test.max())) for train, test in splits)
     fold = np.full(size, -1)
     for number, (_, test) in enumerate(splits):
@@ -155,11 +157,11 @@ def is_forward(splits: Sequence[Split]) -> bool:
 
 
 def cluster_caution(splits: Sequence[Split], cluster: Array) -> str:
-    """A note where rows of a cluster train the models that judge others of it; "" where none do."""
+    """A note where rows of one cluster are in both the training and the test set of a fold; "" where none are."""
     shared = sum(bool(np.isin(cluster[test], cluster[train]).any()) for train, test in splits)
     if not shared:
         return ""
     return (
-        f"in {count(shared)} of {count(len(splits))} folds rows of a cluster train the model that judges others of it: "
-        "the loss on new clusters may be larger"
+        f"in {count(shared)} of {count(len(splits))} folds, rows of one cluster are in both the training and the test "
+        "set: the loss on new clusters may be larger"
     )

@@ -187,7 +187,7 @@ def reach_of(deviations: Array, largest: Array, groups: CoefficientGroups) -> fl
 class Certificate:
     """Upper bound on how far the mean loss (penalty included) is above its minimum, in nats per row.
 
-    nats_per_row: the bound, in [0, inf), the rounding of float64 sums included; inf where none is proved, as after too
+    nats_per_row: the bound, in [0, inf], the rounding of float64 sums included; inf where none is proved, as after too
     few passes, or where columns differ only in their last digits. is_proven: whether it is finite. Where classes are
     separated it bounds the distance from the infimum, the limit that is shown. docs/certificate.md has the proof, and
     where it ends: factors of the Hessian are taken as computed. Other solvers state a duality gap under a penalty; this

@@ -1,4 +1,4 @@
-"""Training: the logistic classifier of least log loss, by passes until its distance from the best is known.
+"""Training: a logistic regression that minimises the log loss, with a bound on its distance from the minimum.
 
 >>> import logloss
 >>> model = logloss.fit([[-1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1], l2=1.0)
@@ -32,16 +32,12 @@ from logloss.text import capital, counted, listed, printable, significant, value
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.leave_one_out import out_of_sample_of
-from logloss.training.model import NOT_USED, LogisticModel
+from logloss.training.model import NEAR, NOT_USED, LogisticModel
 from logloss.training.optimum import Optimum, find_optimum, first_point
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, collinear, errors_at
-
-# Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
-# Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4%, of its standard error.
-NEAR = 1e-4
 
 
 @described
@@ -70,7 +66,9 @@ def fit(
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
 ) -> LogisticModel:
-    r"""The logistic classifier of least log loss, with a bound on its distance from the minimum in nats per row.
+    r"""Fit a logistic regression by minimising the log loss, plus an optional L2 penalty.
+
+    The result has a proven bound on its distance from the minimum, in nats per row.
 
     .. math:: \min_{b, w} \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{l_2}{2} |w|^2, \quad z_i = b + x_i^T w
 
@@ -94,7 +92,7 @@ def fit(
     reference : dict of name to level, optional
         The level of a category that has no coefficient; the first one in order if left out.
     l2 : float ≥ 0
-        Prior precision of the coefficients on the summed loss (scikit-learn's 1 / C); the intercept is never penalised.
+        Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     {offset}
     {sample_weight}
     {counts}
@@ -111,9 +109,9 @@ def fit(
         Whether to compute the leave-one-out log loss: `model.out_of_sample`.
     {header}
     tolerance : float > 0
-        The bound on the distance from the minimum at which the fit may end, in nats per row.
+        The fit ends once it is certified to be within this distance of the minimum, in nats per row.
     max_passes : int ≥ 1
-        Most passes over the rows; then the fit stops with a ConvergenceWarning.
+        Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning.
     start : LogisticModel, optional
         Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
         the number of passes, not the result.
@@ -128,11 +126,22 @@ def fit(
     Returns
     -------
     LogisticModel
+        Coefficients, standard errors, log loss and certificate; `predict_proba` predicts, `measure` evaluates, `save`
+        writes it.
 
     Raises
     ------
     DataError
-        If the data break a rule, or only one class occurs.
+        If the data or options are invalid, or only one class occurs.
+    SourceNotFound
+        If a path does not exist.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the fit ends before it is certified to be within `tolerance` of the minimum.
+    SeparationWarning
+        If the classes are separated, so that no finite maximum-likelihood estimate exists.
 
     Notes
     -----
@@ -156,14 +165,17 @@ def fit(
     """
     if not (isinstance(l2, Real) and 0 <= l2 < math.inf):
         raise DataError(
-            f"`l2` must be finite and at least 0; got {l2!r}. It is the prior precision on the summed loss: 1 / C."
+            f"`l2` must be finite and at least 0; got {l2!r}. It is the strength of the L2 penalty on the summed loss, "
+            "1 / C in scikit-learn."
         )
     if max_passes < 1 or not tolerance > 0:
         raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     is_table = features is not None or isinstance(y_true, str)
-    if exclude and (features is not None or not is_table):
-        raise DataError("`exclude` leaves out columns of a table of which all others are used; name them or exclude.")
+    if exclude and features is not None:
+        raise DataError("pass `features` or `exclude`, not both.")
+    if exclude and not is_table:
+        raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
@@ -186,9 +198,7 @@ def fit(
         else:
             source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
-            raise DataError(
-                f"each feature must have its own name; got {listed([printable(n) for n in roles.features])}."
-            )
+            raise DataError(f"feature names must be unique; got {listed([printable(n) for n in roles.features])}.")
         if not source.is_rewalkable:
             raise DataError(
                 f"{source.name or 'this stream'} can be read once only; a fit reads its rows repeatedly. "
@@ -353,7 +363,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
-    """Warn where the result is not certified, or where no finite coefficients are best."""
+    """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
     # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
@@ -361,9 +371,9 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
         rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
         infimum = now.total_loss / problem.sum_weight
         warnings.warn(
-            f"the classes are separated: {named} can predict {rest} without error, so no finite coefficients are best."
-            f" The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass l2= (such as l2=1) "
-            "for finite coefficients, or leave out columns that contain the labels.",
+            f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
+            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
+            "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
             stacklevel=5,
         )

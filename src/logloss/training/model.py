@@ -39,6 +39,9 @@ DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a pe
 ALONE = "columns are linearly dependent, or one cluster alone determines it"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
+# Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
+# Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4%, of its standard error.
+NEAR = 1e-4
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,22 +62,23 @@ class LogisticModel(Answer):
     passes : tuple of Pass
         Coefficients, log loss and bound of each pass, the last one the result.
     l2 : float
-        Prior precision on the summed loss (scikit-learn's 1 / C).
+        Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.
     n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; None under a penalty, which biases the coefficients, and where classes are separated.
+        Standard errors; None with a penalty, where the classes are separated, where the fit did not converge or the
+        information matrix is singular, and with fewer than two clusters.
     cautions : tuple of str
-        Where standard errors are given, but there are too few rows (500), rows of the rarer class (50) or clusters (10)
-        for their intervals to have their coverage: which, and how many; effective numbers, by Kish's formula.
+        Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
+        class or 10 clusters (effective numbers, by Kish's formula).
     separation : Separation or None
-        Why no finite coefficients are best, where none are.
+        Why no finite maximum-likelihood estimate exists, where none does.
     collinear : tuple of str
-        Coefficients of linearly dependent columns; of those that fit equally well, the ones of least norm are given (in
-        units of each spread).
+        Coefficients of linearly dependent columns; of those that fit equally well, the ones of least norm are given,
+        with columns scaled by their largest deviation from the mean.
     n_dependent : int
-        By how many coefficients there are too many.
+        Number of coefficients the rows do not determine (rank deficiency).
     out_of_sample : OutOfSample or None
         The leave-one-out log loss: of each row under a fit to the others. None where classes are separated, and with
         leave_one_out=False.
@@ -125,7 +129,7 @@ class LogisticModel(Answer):
 
     @property
     def log_likelihood(self) -> float:
-        """Of the rows it was trained on, in nats: minus the summed loss."""
+        """Log-likelihood of the training rows, in nats: minus the summed log loss."""
         return -self.log_loss * self.sum_weight
 
     @property
@@ -135,9 +139,10 @@ class LogisticModel(Answer):
 
     @property
     def estimation_error(self) -> float:
-        """Expected excess log loss on new rows by estimation, in nats per row: n_parameters / (2 n_rows).
+        """Expected excess log loss on new rows due to estimating the coefficients, in nats per row.
 
-        If the model is right and has no penalty; the certificate need not be much smaller.
+        It is n_parameters / (2 n_rows), valid for a correctly specified model without penalty. A certificate far below
+        it has no practical benefit.
         """
         return self.n_parameters / (2 * self.n_rows)
 
@@ -191,15 +196,36 @@ class LogisticModel(Answer):
         return Predictor(self.design, self.values, directions, self.has_offset, self.offset, self.missing)
 
     def predict_logit(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Log-odds of the positive class for each row of X, shape (n_rows,).
+        """Log-odds of the positive class for each row.
 
-        X: a table that has the columns of training, in any order, among others: a frame, an Arrow table, a dict, or the
-        path of Parquet or CSV files; a column that is not there is refused by its name. Only an array, whose columns
-        have no names, goes by position, and must have as many columns as training; so must a table, where the model
-        itself was fitted on an array. offset: of each row, where training had one that is no column of X. Levels that
-        training did not see are treated as average ones, with a warning. missing: what becomes of rows in which a
-        feature is missing for which the model has no coefficient of its own: "error", or "drop", which gives them NaN;
-        if left out, "drop", with a warning, where the model was fitted so, else "error".
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features) or (n_rows,), or table
+            A frame, an Arrow table, a dict, or the path of Parquet or CSV files: columns are found by name, in any
+            order, and others are ignored. Columns of an array, which have no names, go by position, as many as in
+            training; so do those of a table where the model was fitted to an array.
+        offset : array of shape (n_rows,), or name of a column, optional
+            Where the model was fitted with an offset that is no column of X.
+        missing : {"error", "drop"}, optional
+            What to do with rows in which a feature is missing that has no missing-value indicator: an error, or NaN. If
+            left out, "drop", with a warning, where the model was fitted so, else "error".
+
+        Returns
+        -------
+        array of shape (n_rows,)
+            Log-odds, any real; ±inf where the classes are separated; NaN for rows left out by missing="drop".
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or its values are invalid.
+        SourceNotFound
+            If a path does not exist.
+
+        Notes
+        -----
+        Cost: one pass, O(n_rows · n_features). Levels not seen in training are treated as an average level, with a
+        warning.
 
         Examples
         --------
@@ -210,9 +236,17 @@ class LogisticModel(Answer):
         return self.predictor.logits(X, offset, missing)
 
     def predict_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Probability of the positive class for each row of X, shape (n_rows,), in [0, 1].
+        """Probability of the positive class for each row.
 
-        X, offset, missing: as in `predict_logit`.
+        Parameters
+        ----------
+        X, offset, missing
+            As in `predict_logit`; so are the exceptions and the cost.
+
+        Returns
+        -------
+        array of shape (n_rows,)
+            Probabilities, in [0, 1]; NaN for rows left out by missing="drop".
 
         Examples
         --------
@@ -223,9 +257,17 @@ class LogisticModel(Answer):
         return expit(self.predict_logit(X, offset=offset, missing=missing))
 
     def predict_log_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Logarithms of P(0) and P(1) for each row of X, shape (n_rows, 2), with right tails: −1000, not −inf.
+        """Logarithms of P(0) and P(1) for each row.
 
-        X, offset, missing: as in `predict_logit`.
+        Parameters
+        ----------
+        X, offset, missing
+            As in `predict_logit`; so are the exceptions and the cost.
+
+        Returns
+        -------
+        array of shape (n_rows, 2)
+            Log-probabilities, ≤ 0, accurate in the tails: −1000 where the probability underflows, not −inf.
 
         Examples
         --------
@@ -238,10 +280,28 @@ class LogisticModel(Answer):
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Contributions of features to the log-odds of each row of X, against the average row; they sum to the logit.
+        """Contributions of the features to the log-odds of each row, compared with the average row.
 
-        Of a number it is coefficient · (x − mean of training), of a category the coefficient of its level less the
-        average; "intercept" is the log-odds of the average row.
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features) or (n_rows,), or table
+            As in `predict_logit`.
+
+        Returns
+        -------
+        list of dict of name to float
+            One dict for each row, whose values sum to its log-odds without an offset: of a number, coefficient · (x −
+            mean in training); of a category, the coefficient of its level less the average one; "intercept", the
+            log-odds of the average row.
+
+        Raises
+        ------
+        DataError
+            If the classes are separated, a column is not there or its values are invalid, or a value is missing.
+
+        Notes
+        -----
+        Cost: one pass, O(n_rows · n_features); all dicts are held in memory.
 
         Examples
         --------
@@ -257,11 +317,24 @@ class LogisticModel(Answer):
         return self.predictor.contributions(X)
 
     def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
-        """Measure the model on rows: `logloss.measure` of its predictions, whose options it takes.
+        """Measure the predictions of the model on rows, as `logloss.measure` does.
 
-        X, y_true: arrays, or a table and the name of its column of labels. A table in files is read once, block by
-        block. With missing="drop", the default of a model that was fitted so, rows in which a feature is missing are
-        left out and counted.
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features) or (n_rows,), or table
+            As in `predict_logit`.
+        y_true : array of shape (n_rows,), or name of a column
+            Labels; a name if X is a table that has them.
+        offset : array of shape (n_rows,), or name of a column, optional
+            As in `predict_logit`.
+        **options
+            Those of `logloss.measure`. missing="drop" leaves out and counts rows in which a feature is missing; it is
+            the default where the model was fitted so.
+
+        Returns
+        -------
+        Measurement
+            As of `logloss.measure`; so are the exceptions. Cost: one pass; files are read block by block.
 
         Examples
         --------
@@ -291,10 +364,20 @@ class LogisticModel(Answer):
     def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
         """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
 
-        Numbers make a `sklearn.linear_model.LogisticRegression`, other columns a Pipeline that codes them first (a
-        table then needs pandas). classes: the labels that `predict` returns, the positive one last. What its encoder
-        does not know counts as an average level, with a warning, as here; that includes pandas' NA, true and false as
-        text, and missing values where training had none.
+        Parameters
+        ----------
+        classes : sequence of two labels
+            The labels that `predict` returns, the positive one last.
+
+        Returns
+        -------
+        sklearn.linear_model.LogisticRegression or sklearn.pipeline.Pipeline
+            A Pipeline where columns other than numbers must be coded first (a table then needs pandas).
+
+        Notes
+        -----
+        Levels not seen in training are treated as an average level, with a warning; that includes pandas' NA, true and
+        false as text, and missing values where training had none.
 
         Examples
         --------

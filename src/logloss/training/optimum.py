@@ -63,7 +63,7 @@ class Optimum:
 
     @property
     def directions(self) -> tuple[Array, ...]:
-        """Along which no finite coefficients are best."""
+        """Along which the loss falls without end, where no finite maximum-likelihood estimate exists."""
         return () if self.separating is None else self.separating.directions
 
     @cached_property

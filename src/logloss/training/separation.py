@@ -1,4 +1,4 @@
-"""Separation: whether some direction divides the labels, so that no finite coefficients are best, and which.
+"""Separation: whether a direction divides the labels, so that no finite maximum-likelihood estimate exists, and which.
 
 A direction d separates where no row lies on the wrong side, (2y − 1)·xᵀd ≥ 0, and some do on the right one. Levels and
 single columns that do so are found by counting and comparing; else equations or a linear program propose a direction,
@@ -51,7 +51,7 @@ CLEAR = 1e-7
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Separation:
-    """Why no finite coefficients are best.
+    """Why no finite maximum-likelihood estimate exists.
 
     columns: names of the coefficients that are infinite. is_complete: whether every row is divided. n_divided: how many
     are. directions: along these, each infinitely farther than the next, the loss falls to its infimum; as the design

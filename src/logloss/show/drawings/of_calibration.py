@@ -10,7 +10,7 @@ from logloss.answers.estimate import expit
 from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_calibration import described, percents, shares_text
+from logloss.show.words.of_calibration import described, named, percents, shares_text
 from logloss.text import capital, fixed, significant
 
 # Points of the map, and every which one is listed.
@@ -56,13 +56,13 @@ def reduction(c: Calibration) -> Drawing:
         cells = [
             "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
         ]
-        rows.append([row["method"], fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
+        rows.append([named(row["method"]), fixed(row["log_loss_nats"], 5), *cells, percents(c).get(row["method"], "")])
     if not any(math.isfinite(value) for value in table["expected_reduction_nats"]):
         reason = c.expected_reduction.reason or "the log loss is infinite, and so is the reduction by any finite map"
         return not_drawn("reduction", title, reason, rows)
     sentence = (
-        "Cross-fitted reduction in nats per row, from the simplest method to the most flexible; right of 0 the method "
-        f"lowers the log loss of rows that it was not fitted to. Lines are "
+        "Cross-validated reduction in nats per row, from the simplest method to the most flexible; right of 0 the "
+        "method lowers the log loss of rows that it was not fitted to. Lines are "
         f"±1 standard error. Filled: used, {shares_text(c)}."
     )
     return Drawing("reduction", title, sentence, {"candidates": table}, {}, rows)

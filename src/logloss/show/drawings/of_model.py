@@ -11,7 +11,7 @@ from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_model import odds_ratio
+from logloss.show.words.of_model import odds_ratio, why_no_errors
 from logloss.text import count, counted, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
@@ -43,8 +43,7 @@ def coefficients(model: LogisticModel) -> Drawing:
         f"{odds_ratio(top['coefficient'])} ({per})."
     )
     if model.errors is None:
-        why = "a penalty biases the coefficients" if model.l2 else "the classes are separated"
-        sentence += f" Intervals are not available: {why}."
+        sentence += f" Intervals are not available: {why_no_errors(model)}."
     else:
         sentence += " Lines are 95% confidence intervals; one that contains 1 is not significant."
     if any(row["reference"] for row in chosen):
@@ -114,7 +113,7 @@ def passes(model: LogisticModel) -> Drawing:
     bound = model.certificate.nats_per_row
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
-    of = "The penalized log loss" if model.l2 else "The log loss"
+    of = "The penalised log loss" if model.l2 else "The log loss"
     sentence = f"{of} went from {fixed(first, digits)} to {fixed(last, digits)} nats in {len(model.passes)} passes"
     if len(model.passes) == 1:
         sentence = f"{of} is {fixed(last, digits)} nats after one pass"

@@ -49,7 +49,7 @@ def explain(
         The column of numbers, where `data` is a table.
     {pos_label}
     l2 : float, ≥ 0
-        L2 penalty on the slope (prior precision, on the summed loss), as in `fit`; 1 keeps the curve finite where one
+        Strength of the L2 penalty on the slope, on the summed loss, as in `fit`; 1 keeps the curve finite where one
         cut separates the classes.
     model : LogisticModel, optional
         A model of this one column, shown instead of a new fit.

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from logloss.answers.estimate import logit
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BLUE, DOTTED, from_zero, muted, name_rows, whisker
+from logloss.show.words.of_calibration import named
 
 # Ticks of axes in log-odds.
 TICKS = (1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
@@ -43,7 +44,7 @@ def map_of(ax: Axes, drawing: Drawing) -> None:
 def reduction(ax: Axes, drawing: Drawing) -> None:
     """The expected reduction by each method, with one standard error; those that are used filled."""
     rows = list(drawing.table("candidates"))
-    name_rows(ax, [row["method"] for row in rows])
+    name_rows(ax, [named(row["method"]) for row in rows])
     for number, row in enumerate(rows):
         value, error = row["expected_reduction_nats"], row["error_nats"]
         if not math.isfinite(value):

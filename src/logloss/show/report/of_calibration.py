@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from logloss.calibration import Calibration
+from logloss.calibration.maps import IDENTITY
+from logloss.calibration.selection import AUTO
 from logloss.show import page
 from logloss.show.words.of_calibration import advice, described, named, percents
 from logloss.text import counted, fixed, significant
@@ -16,8 +18,17 @@ WHAT = {
     "shift": "adds a constant to the log-odds",
     "temperature": "scales the log-odds",
     "platt": "scales the log-odds and adds a constant",
-    "beta": "has a slope for each side of ½, and a constant",
-    "isotonic": "is any map that never decreases, fitted by isotonic regression",
+    "beta": "has separate slopes near 0 and near 1, and a constant",
+    "isotonic": "is a non-decreasing map fitted by centred isotonic regression",
+}
+# The maps by name, as a sentence has them.
+NAMES = {
+    "mixture": "a mixture with the base rate",
+    "shift": "a shift of the log-odds",
+    "temperature": "temperature scaling",
+    "platt": "Platt scaling",
+    "beta": "beta calibration",
+    "isotonic": "centred isotonic regression",
 }
 
 
@@ -55,7 +66,7 @@ def sentences(c: Calibration) -> list[str]:
 
 def main_table(c: Calibration) -> tuple[list[list[str]], str]:
     """The maps that were tried, and how the columns of their table are aligned."""
-    rows = [["map", "log loss", "expected reduction", "std. error", "", "share"]]
+    rows = [["method", "log loss", "expected reduction", "std. error", "", "share"]]
     for row in c.candidates:
         cells = [
             "" if math.isnan(row[key]) else fixed(row[key], 5) for key in ("expected_reduction_nats", "error_nats")
@@ -75,13 +86,21 @@ def sections(c: Calibration) -> list[tuple[str, str]]:
     return shown
 
 
+def _choice(c: Calibration) -> str:
+    """How the map was chosen: as an average, or by its name."""
+    if c.requested != AUTO:
+        return f"One map, {NAMES[c.requested]}, was requested; it was fitted to all rows."
+    # With predictions of exactly 0 or 1 the identity takes no part.
+    among = "" if c.share_certain else ", the uncalibrated probabilities among them,"
+    return f"The maps{among} are averaged in log-odds, with shares that fall with their cross-validated log loss."
+
+
 def remarks(c: Calibration) -> str:
     """How the reduction was estimated."""
-    clause = [
-        "The expected reduction is cross-validated: the rows of each fold are predicted by maps that were fitted to "
-        "the other folds. The maps, the uncalibrated probabilities among them, are averaged in log-odds, with shares "
-        "that fall with their cross-validated log loss.",
-    ]
+    clause = ["The uncalibrated probabilities were requested: no map was fitted."]
+    if c.requested != IDENTITY:
+        how = "the rows of each fold are predicted by maps that were fitted to the other folds"
+        clause = [f"The expected reduction is cross-validated: {how}. {_choice(c)}"]
     if not c.is_exact:
         clause.append(
             f"Fitted to bins: certified to be at most {significant(c.gap, 2)} nats per row above its optimum."

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from logloss.information import entropy
 from logloss.show import page
-from logloss.show.words.of_model import ON_PAGES, head_of, left_out, remarks_of, rows_with_references
+from logloss.show.words.of_model import (
+    ON_PAGES,
+    head_of,
+    infinite_rows,
+    left_out,
+    remarks_of,
+    rows_with_references,
+    why_no_errors,
+)
 from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, percent, printable
 from logloss.training.model import LogisticModel
 
@@ -61,19 +69,15 @@ def _doubts(model: LogisticModel) -> list[str]:
     """What must be known before its coefficients are read."""
     doubts = [f"{capital(caution)}." for caution in model.cautions]
     if model.out_of_sample is not None and model.out_of_sample.n_infinite:
-        n = counted(model.out_of_sample.n_infinite, "row")
-        doubts.append(
-            f"Without any of {n} the others are separated, so that the loss of such new rows may be infinite."
-        )
+        over_others = f"{fixed(model.out_of_sample.log_loss_where_finite, 4)} over the other rows"
+        doubts.append(f"The leave-one-out loss is infinite for {infinite_rows(model.out_of_sample)}; {over_others}.")
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         doubts.append(
             f"{named} are linearly dependent; of the coefficients that fit equally well, those of least norm are shown."
         )
-    if model.l2:
-        doubts.append(
-            f"The penalty (l2 = {model.l2:g}) shrinks the coefficients towards 0: there are no standard errors."
-        )
+    if model.errors is None:
+        doubts.append(f"Standard errors are not available: {why_no_errors(model)}.")
     return doubts
 
 

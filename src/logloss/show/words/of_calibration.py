@@ -25,18 +25,22 @@ def text_of(c: Calibration) -> str:
 
 
 def advice(c: Calibration, command: str) -> str:
-    """By how much recalibration is expected to reduce the log loss, and the command; or that no reduction is shown."""
+    """The expected reduction of the log loss by recalibration, and the command; or that none is shown."""
     if not c.is_worthwhile and "mixture" in c.shares:
-        return f"{why_mixed(c)}:\n  {command}" if command else f"{why_mixed(c)}."
+        clause = f"{why_mixed(c)}. Recalibration keeps every loss finite"
+        return f"{clause}:\n  {command}" if command else f"{clause}."
     if not c.is_worthwhile:
         rows = counted(c.n_rows, "row")
         if c.method == "identity":
+            is_requested = c.requested == c.method
             return (
-                f"No map was tried on {rows}." if c.requested == c.method else f"No map reduces the log loss of {rows}."
+                f"No map was tried on {rows}."
+                if is_requested
+                else ("No calibration map reduces the cross-validated log loss.")
             )
         if not c.expected_reduction.has_interval:
             return f"The expected reduction by recalibration is not available: {c.expected_reduction.reason}."
-        return f"No reduction of the log loss by recalibration is shown on {rows}: {_reduction_text(c)} expected."
+        return f"Recalibration is not shown to reduce the log loss: expected reduction {_reduction_text(c)}, {rows}."
     if math.isinf(c.expected_reduction):
         clause = f"Recalibration makes the log loss finite: {fixed(c.log_loss_after, 4)} nats per row expected"
     else:
@@ -45,9 +49,9 @@ def advice(c: Calibration, command: str) -> str:
 
 
 def why_mixed(c: Calibration) -> str:
-    """Why the predictions are not left as they are, though no reduction is shown."""
+    """Why the predictions are not left as they are, though no reduction of the log loss is shown."""
     share = f"{significant(100 * c.share_certain, 2)}%"
-    return f"{share} of the predicted probabilities are exactly 0 or 1: the loss of a single wrong one is infinite"
+    return f"{share} of the predicted probabilities are exactly 0 or 1, and a single wrong one has infinite loss"
 
 
 def _reduction_text(c: Calibration) -> str:
@@ -69,7 +73,7 @@ def percents(c: Calibration) -> dict[str, str]:
 
 def shares_text(c: Calibration) -> str:
     """The methods of the map with their shares."""
-    return ", ".join(f"{method} {share}" for method, share in percents(c).items())
+    return ", ".join(f"{named(method)} {share}" for method, share in percents(c).items())
 
 
 def described(c: Calibration) -> str:
@@ -88,7 +92,7 @@ def described(c: Calibration) -> str:
     if c.method == "mixture":
         return f"mixture: {significant(c.map.epsilon)} of the base rate {significant(c.map.base_rate)}"
     if c.method == "isotonic":
-        return f"isotonic: {counted(len(set(c.map.values)), 'block')}"
+        return f"isotonic: {counted(len(set(c.map.values)), 'pool')}"
     return "identity: the probabilities are unchanged"
 
 
@@ -114,8 +118,11 @@ def _head(c: Calibration) -> list[str]:
 
 def _reduction(c: Calibration) -> list[str]:
     """The log loss before and after, and the expected reduction."""
-    if c.method == "identity" or math.isnan(c.expected_reduction):
-        return [f"log loss  {fixed(c.log_loss, 4)} nats: {advice(c, '')}"]
+    if math.isnan(c.expected_reduction):
+        reason = c.expected_reduction.reason
+        return [f"log loss  {fixed(c.log_loss, 4)} nats; its expected reduction is not available: {reason}"]
+    if c.method == "identity":
+        return [f"log loss  {fixed(c.log_loss, 4)} nats. {advice(c, '')}"]
     spread = c.expected_reduction.reason
     if c.expected_reduction.has_interval:
         spread = confidence(c.expected_reduction.low, c.expected_reduction.high, 4)
@@ -131,7 +138,7 @@ def _reduction(c: Calibration) -> list[str]:
     if not c.is_exact:
         lines.append(f"fitted to bins: certified to be at most {significant(c.gap, 2)} nats per row above its optimum")
     if c.expected_reduction.has_interval and not c.is_worthwhile:
-        lines.append(f"no reduction is shown on {counted(c.n_rows, 'row')}: its interval contains 0")
+        lines.append("recalibration is not shown to reduce the log loss: the interval contains 0")
     return lines
 
 
@@ -140,7 +147,7 @@ def _tried(c: Calibration) -> list[str]:
     if len(c.candidates) < 2:
         return []
     share = "requested" if c.requested == c.method else "share in the average"
-    rows = [["", "log loss", "expected reduction", "std. error", share]]
+    rows = [["method", "log loss", "expected reduction", "std. error", share]]
     for row in c.candidates:
         figures = [
             "" if math.isnan(row[key]) else fixed(row[key], 4) for key in ("expected_reduction_nats", "error_nats")

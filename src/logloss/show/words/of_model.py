@@ -19,7 +19,8 @@ from logloss.text import (
     printable_lines,
     significant,
 )
-from logloss.training.model import NOT_USED, LogisticModel
+from logloss.training.leave_one_out import OutOfSample
+from logloss.training.model import NEAR, NOT_USED, LogisticModel
 from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
 
 # exp of more is no number.
@@ -145,9 +146,7 @@ def p_value(value: float) -> str:
 def remarks_of(model: LogisticModel) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
     lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
-    if model.l2:
-        lines.append("std. error not available: the penalty biases the coefficients; l2=0 has standard errors")
-    elif model.separation is None:
+    if model.l2 == 0 and model.separation is None:
         lines.append(
             f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
             f"BIC {significant(model.bic, 6)}"
@@ -173,16 +172,20 @@ def _loss(model: LogisticModel) -> list[str]:
         how = "leave-one-out (of a random sample)" if new.kind == "sampled steps" else "leave-one-out"
         clause += f", {fixed(new.log_loss, 4)} {how}"
         if new.n_infinite:
-            which = "1 row" if new.n_infinite == 1 else f"any of {counted(new.n_infinite, 'row')}"
-            first = f" ({'' if new.n_infinite == 1 else 'first: '}{new.first_infinite})" if new.first_infinite else ""
-            more = [
-                f"infinite   without {which}{first} the others are separated; leave-one-out "
-                f"{fixed(new.log_loss_where_finite, 4)} over the rest"
-            ]
+            over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
+            more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]
     clauses = [clause, f"baseline {fixed(baseline, 4)}"]
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
     return ["; ".join(clauses), *more]
+
+
+def infinite_rows(new: OutOfSample) -> str:
+    """The rows whose leave-one-out loss is infinite, and why: `3 rows (first: row 5): without any one of them …`."""
+    is_one = new.n_infinite == 1
+    first = f" ({'' if is_one else 'first: '}{new.first_infinite})" if new.first_infinite else ""
+    without = "it" if is_one else "any one of them"
+    return f"{counted(new.n_infinite, 'row')}{first}: without {without} the remaining rows are separated"
 
 
 def _optimum(model: LogisticModel) -> str:
@@ -204,8 +207,7 @@ def _optimum(model: LogisticModel) -> str:
 def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
-        is_far = model.l2 == 0 and model.separation is None
-        return ["std. error not available: the fit stopped too far from its optimum"] if is_far else []
+        return [f"std. error not available: {why_no_errors(model)}"]
     if model.errors.kind == INFORMATION:
         return []
     if model.errors.kind == HC3:
@@ -223,6 +225,19 @@ def _errors(model: LogisticModel) -> list[str]:
     if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
         clause += "; not available where one cluster alone determines a coefficient"
     return [f"std. error {clause}"]
+
+
+def why_no_errors(model: LogisticModel) -> str:
+    """Why there are no standard errors, as far as the model shows."""
+    if model.l2:
+        return "the penalty biases the coefficients; l2=0 has standard errors"
+    if model.separation is not None:
+        return "the classes are separated"
+    if model.certificate.nats_per_row * model.n_rows <= NEAR:
+        return "there are fewer than two clusters"
+    if model.out_of_sample is None:
+        return "the fit did not converge, or the information matrix is singular"
+    return "they could not be computed"
 
 
 def odds_ratio(value: float) -> str:
