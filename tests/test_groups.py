@@ -229,7 +229,7 @@ def test_few_clusters_of_a_group_have_no_interval():
     heavy = measure(
         y, p, by=np.where(cluster == 0, "a", "b"), cluster=cluster, sample_weight=np.where(cluster, 1, 99.0)
     )
-    assert heavy.groups["reason"][1].startswith("contribution: too few clusters (")
+    assert heavy.groups["reason"][1].startswith("no CI of the contribution: too few clusters (")
     assert heavy.groups["log_loss_nats_low"][1] < heavy.groups["log_loss_nats"][1]
     assert math.isnan(heavy.groups["contribution_nats_low"][1])
 

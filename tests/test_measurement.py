@@ -263,7 +263,7 @@ def test_a_constant_forecaster_of_coins_has_no_variance():
     assert float(m.log_loss) == m.log_loss.low == m.log_loss.high == LN2
     assert (m.brier.low, float(m.brier), m.brier.high) == (0.25, 0.25, 0.25)
     assert math.isnan(m.expected_z)
-    assert m.expected_z_reason == "the predictions give the loss no variance"
+    assert m.expected_z_reason == "the loss has zero variance under the predictions"
 
 
 def test_equal_losses_have_no_variance_whatever_the_weights():
