@@ -892,3 +892,13 @@ def test_looking_every_day_raises_no_false_alarm_too_often(kind):
         _, low, high = sequence_of(PeriodDeltas(np.ones(n_periods), of_zero - y * (r - s), ranges, least, 1.0), 0.05)
         alarms += bool(((low > expected) | (high < expected)).any())
     assert alarms / n_runs <= 1 - CONFIDENCE
+
+
+def test_a_difference_of_roundings_is_not_printed_as_nothing():
+    """Log-odds and their probabilities differ in the last place."""
+    z = np.random.default_rng(SEED).normal(size=300)
+    y = (np.arange(300) % 3 == 0).astype(int)
+    p = 1 / (1 + np.exp(-z))
+    c = logloss.compare(y, {"p": p, "q": np.nextafter(p, 0.5)})
+    assert 0 < c.delta < 1e-15
+    assert f" {c.delta:.0e} nats per row lower than " in repr(c)

@@ -71,10 +71,11 @@ def adding_digits(total: float, members: Sequence[float], least: int = 4) -> int
 
 def interval(low: float, high: float, digits: int) -> str:
     """`0.6096–0.6289`, under a heading "95% CI" or after these words; ends near 0 show their sign."""
-    return f"{_end(low, digits)}–{_end(high, digits)}"
+    return f"{visible(low, digits)}–{visible(high, digits)}"
 
 
-def _end(value: float, digits: int) -> str:
+def visible(value: float, digits: int) -> str:
+    """`0.0034`; a number next to 0 with the digits that tell it from 0: `−0.00002`, `2e-17`."""
     needed = digits
     while value and needed < MOST_DIGITS and round(value, needed) == 0:
         needed += 1

@@ -30,6 +30,7 @@ from logloss.text import (
     printable,
     printable_lines,
     significant,
+    visible,
 )
 
 N_DIFFERENCES_SHOWN = 3
@@ -64,7 +65,7 @@ def sentence(c: Comparison) -> str:
     estimate = pair.delta if len(c.names) == 2 else pair.simultaneous
     estimate = pair.delta if not estimate.has_interval else estimate
     digits = delta_digits(pair.delta)
-    lower = f"{fixed(pair.delta, digits)} nats per row lower than {worse}"
+    lower = f"{visible(pair.delta, digits)} nats per row lower than {worse}"
     if not estimate.has_interval:
         return f"{better} has the lowest log loss: {lower} (no CI: {pair.delta.reason})."
     many = f", {simultaneous_text(c)}" if len(c.pairs) > 1 and pair.simultaneous.has_interval else ""
