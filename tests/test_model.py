@@ -52,8 +52,8 @@ def test_standard_errors_under_counts_are_those_of_the_repeated_rows():
     repeated = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts))
     assert all_errors(model) == pytest.approx(all_errors(repeated), rel=CLOSE)
     assert model.bic == pytest.approx(repeated.bic, rel=CLOSE)
-    robust = logloss.fit(features, labels, counts=counts, robust=True)
-    repeated = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts), robust=True)
+    robust = logloss.fit(features, labels, counts=counts, covariance="HC3")
+    repeated = logloss.fit(np.repeat(features, counts, axis=0), np.repeat(labels, counts), covariance="HC3")
     assert all_errors(robust) == pytest.approx(all_errors(repeated), rel=CLOSE)
 
 
@@ -71,7 +71,7 @@ def test_the_sandwich_is_that_of_statsmodels_for_the_working_regression():
     features, labels, weights = drawn(2)
     ones = np.ones(len(labels))
     for own, model in (
-        (ones, logloss.fit(features, labels, robust=True)),
+        (ones, logloss.fit(features, labels, covariance="HC3")),
         (weights, logloss.fit(features, labels, sample_weight=weights)),
     ):
         numbers, target = working_regression(model, features, labels, own)
@@ -92,8 +92,8 @@ def test_a_row_that_alone_determines_a_coefficient_says_nothing_of_the_errors_of
     rng = np.random.default_rng(24)
     table = pd.DataFrame({"x": [*rng.normal(size=199), 0.0], "c": ["a", "b"] * 99 + ["b", "alone"]})
     labels = rng.random(200)
-    whole = logloss.fit(table, labels, robust=True, reference={"c": "a"})
-    without = logloss.fit(table[:199], labels[:199], robust=True, reference={"c": "a"})
+    whole = logloss.fit(table, labels, covariance="HC3", reference={"c": "a"})
+    without = logloss.fit(table[:199], labels[:199], covariance="HC3", reference={"c": "a"})
     for name, error in without.errors.coefficients.items():
         assert whole.errors.coefficients[name] == pytest.approx(error, rel=CLOSE)
     # Where x is 0 its own coefficient is what its label says less the intercept.
@@ -379,7 +379,7 @@ def test_errors_of_clusters_do_not_depend_on_collinear_columns():
 
 def test_every_row_its_own_cluster_is_the_sandwich():
     features, labels, _ = drawn(13)
-    robust = logloss.fit(features, labels, robust=True)
+    robust = logloss.fit(features, labels, covariance="HC3")
     model = logloss.fit(features, labels, cluster=np.arange(400))
     assert all_errors(model) == pytest.approx(all_errors(robust) * math.sqrt(399 / 400), rel=CLOSE)
 
@@ -388,7 +388,7 @@ def test_buckets_of_many_clusters_are_their_clusters():
     """Of more than 4,096 clusters buckets are left out, each of a few of them."""
     features, labels, _ = drawn(20, n_rows=9_000)
     model = logloss.fit(features, labels, cluster=np.arange(9_000), leave_one_out=False)
-    robust = logloss.fit(features, labels, robust=True, leave_one_out=False)
+    robust = logloss.fit(features, labels, covariance="HC3", leave_one_out=False)
     assert model.errors.kind == "CV3"
     assert 3_000 < model.errors.n_clusters <= 4_096
     # Independent rows: a variance of about 3,700 buckets has a relative error of √(2 / 3,700) = 0.023, a root half.
@@ -424,7 +424,7 @@ def test_what_there_is_too_little_of_is_said():
     assert "caution    intervals may be too narrow: 400 rows (below 500)" in repr(model)
     assert model.to_dict()["cautions"] == list(model.cautions)
     assert logloss.fit(features, labels, l2=1.0).cautions == ()
-    weighted = logloss.fit(features, labels, sample_weight=weights * 1e300, robust=False)
+    weighted = logloss.fit(features, labels, sample_weight=weights * 1e300, covariance="information")
     n_effective = math.floor(10 * weights.sum() ** 2 / (weights**2).sum()) / 10
     assert weighted.cautions == (f"intervals may be too narrow: {n_effective} effective rows (below 500)",)
     features, labels, _ = drawn(23, n_rows=1_000)

@@ -41,7 +41,11 @@ from logloss.text import counted
     default="error",
     help="Rows in which a feature is missing; indicator: add a missing-value indicator.",
 )
-@click.option("--robust", is_flag=True, help="Sandwich standard errors (HC3).")
+@click.option(
+    "--covariance",
+    type=click.Choice(["information", "HC3"]),
+    help="Standard errors: of the information matrix, or the sandwich. If left out, HC3 with weights.",
+)
 @click.option(
     "--tolerance",
     type=float,
@@ -63,7 +67,6 @@ def fit(
     exclude: str | None,
     categories: str | None,
     reference: tuple[str, ...],
-    robust: bool,
     **words: Any,
 ) -> None:
     """Fit a logistic regression to Parquet or CSV files.
@@ -89,7 +92,6 @@ def fit(
             exclude=split(exclude, table) or (),
             categories=split(categories, table),
             reference={name: level for name, _, level in levels},
-            robust=robust or None,
             progress=progress,
             on_pass=None if progress is None else progress.on_pass,
             **keywords(words),

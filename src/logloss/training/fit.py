@@ -10,34 +10,29 @@ The objective is the summed loss, weights as counts, plus l2 / 2 times the squar
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
-from logloss.data.design import TOUCHING, Design
+from logloss.data.design import Design
 from logloss.data.request import RowOptions, described
-from logloss.data.rows import Array, Roles, is_unnamed_index, positive_text
+from logloss.data.rows import Array, Roles, is_unnamed_index
 from logloss.data.source import Source
 from logloss.data.values import Value
-from logloss.errors import ConvergenceWarning, DataError, SeparationWarning
-from logloss.inference.cautions import caution_of
-from logloss.text import capital, counted, listed, printable, significant, value_text
-from logloss.training.certificate import Certificate, Pass
+from logloss.errors import DataError
+from logloss.text import listed, printable
+from logloss.training.certificate import Pass
+from logloss.training.fit_options import FitOptions
+from logloss.training.fitted import fitted_model
 from logloss.training.interruptible import told_of_waiting
-from logloss.training.leave_one_out import out_of_sample_of
-from logloss.training.model import NEAR, NOT_USED, LogisticModel
-from logloss.training.optimum import Optimum, find_optimum, first_point
+from logloss.training.model import NOT_USED, LogisticModel
+from logloss.training.optimum import find_optimum, first_point
 from logloss.training.problem import TOLERANCE, Problem
-from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.separation import Separation
-from logloss.training.standard_errors import Errors, collinear, errors_at
+from logloss.training.recipe import learn, starting_sample
 
 
 @described
@@ -56,7 +51,7 @@ def fit(
     cluster: Any = None,
     pos_label: Value = None,
     missing: str = "error",
-    robust: bool | None = None,
+    covariance: str | None = None,
     leave_one_out: bool = True,
     header: bool = True,
     tolerance: float = TOLERANCE,
@@ -102,9 +97,10 @@ def fit(
     {pos_label}
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
-    robust : bool, optional
-        Whether standard errors are those of the sandwich (HC3), which do not need the model to be right; if left out,
-        they are where `sample_weight` is given.
+    covariance : {"information", "HC3"}, optional
+        What standard errors are made of: "information", the inverse of the Hessian, which holds if the model is right;
+        "HC3", the sandwich, which holds if it is not. If left out, "HC3" where `sample_weight` is given, the jackknife
+        over clusters where `cluster` is, else "information".
     leave_one_out : bool
         Whether to compute the leave-one-out log loss: `model.out_of_sample`.
     {header}
@@ -163,13 +159,9 @@ def fit(
     >>> round(model.coefficients["x"], 4)
     0.9583
     """
-    if not (isinstance(l2, Real) and 0 <= l2 < math.inf):
-        raise DataError(
-            f"`l2` must be finite and at least 0; got {l2!r}. It is the strength of the L2 penalty on the summed loss, "
-            "1 / C in scikit-learn."
-        )
-    if max_passes < 1 or not tolerance > 0:
-        raise DataError(f"`max_passes` must be at least 1 and `tolerance` above 0; got {max_passes} and {tolerance}.")
+    options = FitOptions(
+        l2=l2, covariance=covariance, leave_one_out=leave_one_out, tolerance=tolerance, max_passes=max_passes
+    )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
@@ -209,17 +201,16 @@ def fit(
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):
             learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
-            problem = Problem.of(source, learned, float(l2))
-            problem = replace(problem, tolerance=tolerance, progress=progress, on_pass=on_pass)
+            problem = Problem.of(source, learned, options.l2)
+            problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
             start_point = start_of(start, learned.design)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
-            optimum = find_optimum(problem, *first_point(problem, start_point, sample), max_passes)
+            optimum = find_optimum(problem, *first_point(problem, start_point, sample), options.max_passes)
             return fitted_model(
                 optimum,
                 learned,
                 sample,
-                is_robust=roles.sample_weight is not None if robust is None else robust,
-                wants_out_of_sample=leave_one_out,
+                options,
                 offset=offset if isinstance(offset, str) else "",
                 notes=(*notes, *_lost_orders(source, learned.design, reference or {})),
             )
@@ -252,149 +243,3 @@ def start_of(model: LogisticModel | None, design: Design) -> Array | None:
     values[design.places] = list(model.coefficients.values())
     values[0] = model.intercept + values[1 : 1 + design.n_dense] @ design.centre
     return values * design.scale
-
-
-def fitted_model(
-    optimum: Optimum,
-    learned: Learned,
-    sample: Block | None,
-    *,
-    is_robust: bool,
-    wants_out_of_sample: bool,
-    offset: str,
-    notes: tuple[str, ...],
-) -> LogisticModel:
-    """The model of an optimum; sample: rows that were drawn to begin with."""
-    problem, now, design = optimum.problem, optimum.evaluation, optimum.problem.design
-    last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
-    intercept, coefficients = last.intercept, np.array(last.coefficients)
-    # The first direction is infinitely farther than the next: it is gone along last.
-    for direction in reversed(optimum.directions):
-        intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
-    named = dict(zip(design.names, coefficients.tolist(), strict=True))
-    separation = _separation(optimum, named)
-    _warn(optimum, separation)
-    is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
-    errors = None
-    if is_near and problem.l2 == 0:
-        errors = errors_at(optimum, is_robust=is_robust, effective_rows=learned.effective_rows)
-    return LogisticModel(
-        intercept=intercept,
-        coefficients=named,
-        log_loss=last.log_loss,
-        certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
-        passes=optimum.passes,
-        l2=problem.l2,
-        n_rows=problem.n_rows,
-        base_rate=problem.base_rate,
-        positive=positive_text(problem.roles),
-        positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
-        design=design,
-        values=now.coefficients / design.scale,
-        separation=separation,
-        sum_weight=problem.sum_weight,
-        errors=errors,
-        cautions=_cautions(learned, errors),
-        collinear=collinear(optimum),
-        n_dependent=optimum.rank.n_dependent,
-        has_offset=problem.roles.offset is not None,
-        offset=offset,
-        n_positive=learned.n_positive,
-        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and wants_out_of_sample else None,
-        n_dropped=learned.columns.n_dropped,
-        missing=problem.roles.missing,
-        source=problem.source.name,
-        notes=(*problem.source.notes, *notes, *_doubts(optimum)),
-    )
-
-
-def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
-    """What there is too little of for the intervals of coefficients to hold, where there are any."""
-    if errors is None:
-        return ()
-    zeros, ones = learned.effective_rows_of_classes
-    rarer_name = "positives" if ones <= zeros else "negatives"
-    clusters = errors.effective_clusters if errors.cluster else None
-    clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
-    return (clause,) if clause else ()
-
-
-def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
-    """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
-    values = direction / design.scale
-    shift = values[1 : 1 + design.n_dense] * design.centre
-    own = values[0] - shift.sum()
-    if abs(own) > TOUCHING * (abs(values[0]) + np.abs(shift).sum()):
-        intercept = math.copysign(math.inf, own)
-    is_off = np.abs(direction[design.places]) > TOUCHING
-    return intercept, np.where(is_off, np.copysign(np.inf, values[design.places]), coefficients)
-
-
-def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation | None:
-    """What separates the classes, in the user's words; None where nothing does."""
-    if optimum.separating is None or not optimum.directions:
-        return None
-    columns = tuple(name for name, value in coefficients.items() if math.isinf(value))
-    is_complete = not optimum.evaluation.sums.n_rows
-    directions = tuple(direction / optimum.problem.design.scale for direction in optimum.directions)
-    return Separation(columns, is_complete, optimum.separating.n_divided, directions)
-
-
-def _doubts(optimum: Optimum) -> tuple[str, ...]:
-    """Why no bound is proved, where the columns are the reason."""
-    if math.isfinite(optimum.bound) or optimum.problem.is_penalised:
-        return ()
-    reasons = []
-    if not optimum.rank.is_sure:
-        names = [f'"{printable(name)}"' for name in collinear(optimum)]
-        reasons.append(
-            f"{listed(names)} are linearly dependent except in their last digits, so no bound is proved. Leave one of "
-            "them out, or use their difference instead"
-        )
-    if optimum.separating is not None and optimum.separating.is_open and not optimum.directions:
-        reasons.append("whether the classes are separated could not be decided, so no bound is proved")
-    wide = [f'"{printable(name)}"' for name in optimum.problem.design.names_of_outliers]
-    if wide:
-        reasons.append(
-            f"{listed(wide)}: few values are many thousand times as large as is usual in "
-            "the column, too large for float64. Mark codes as missing, or take logarithms"
-        )
-    return tuple(reasons)
-
-
-def _warn(optimum: Optimum, separation: Separation | None) -> None:
-    """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
-    # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
-    problem, now = optimum.problem, optimum.evaluation
-    if separation is not None:
-        named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
-        rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
-        infimum = now.total_loss / problem.sum_weight
-        warnings.warn(
-            f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
-            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
-            "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
-            SeparationWarning,
-            stacklevel=5,
-        )
-    elif optimum.bound > problem.tolerance * problem.sum_weight:
-        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
-
-
-def _why_not_certified(optimum: Optimum) -> str:
-    """Why the passes ended before the certificate was within the tolerance, and what to do."""
-    problem, now = optimum.problem, optimum.evaluation
-    n_passes = counted(len(optimum.passes), "pass", "passes")
-    got = f"it is certified to be at most {optimum.bound / problem.sum_weight:.1g} nats per row above the minimum"
-    if not math.isfinite(optimum.bound):
-        got = "no bound on its distance from the minimum is certified"
-    gain = now.decrement / problem.sum_weight
-    if gain > problem.tolerance:
-        got += f", and the next step is expected to lower it by {gain:.1g}"
-    why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
-    then = "" if math.isfinite(optimum.bound) else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
-    if optimum.has_reached_limit:
-        why = f"the fit stopped at the limit of {n_passes}"
-        then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
-    then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
-    return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"

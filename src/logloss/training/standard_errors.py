@@ -54,7 +54,7 @@ class Errors:
     Examples
     --------
     >>> import logloss
-    >>> logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1], robust=True).errors.kind
+    >>> logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1], covariance="HC3").errors.kind
     'HC3'
     """
 
@@ -99,16 +99,18 @@ class Errors:
         )
 
 
-def errors_at(optimum: Optimum, *, is_robust: bool, effective_rows: float) -> Errors | None:
+def errors_at(optimum: Optimum, covariance: str | None, *, effective_rows: float) -> Errors | None:
     """Standard errors at the answer; None where it has no information matrix. Cost: one walk, or two.
 
-    effective_rows: Kish's effective number of rows, by their weights.
+    covariance: as of `fit`. effective_rows: Kish's effective number of rows, by their weights.
     """
     problem, at = optimum.problem, optimum.evaluation.coefficients
     factor = optimum.information
     if factor.n_dependent:
         return None
-    if not (is_robust or problem.roles.cluster):
+    if covariance is None:
+        covariance = INFORMATION if problem.roles.sample_weight is None else HC3
+    if covariance == INFORMATION and not problem.roles.cluster:
         return _errors(optimum, INFORMATION, _variances(optimum, factor.inverse), math.inf)
     # In units of the mean weight, so that no square leaves the range of numbers.
     unit, free = problem.sum_weight / problem.n_rows, problem.free

@@ -1,0 +1,173 @@
+"""The model of an optimum: its answer in the user's words, with what there is to warn of.
+
+>>> import logloss
+>>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).n_parameters
+2
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from logloss.data.block import Block
+from logloss.data.design import TOUCHING, Design
+from logloss.data.rows import Array, positive_text
+from logloss.errors import ConvergenceWarning, SeparationWarning
+from logloss.inference.cautions import caution_of
+from logloss.text import capital, counted, listed, printable, significant, value_text
+from logloss.training.certificate import Certificate
+from logloss.training.fit_options import FitOptions
+from logloss.training.leave_one_out import out_of_sample_of
+from logloss.training.model import NEAR, LogisticModel
+from logloss.training.optimum import Optimum
+from logloss.training.recipe import Learned
+from logloss.training.separation import Separation
+from logloss.training.standard_errors import Errors, collinear, errors_at
+
+
+def fitted_model(
+    optimum: Optimum,
+    learned: Learned,
+    sample: Block | None,
+    options: FitOptions,
+    *,
+    offset: str,
+    notes: tuple[str, ...],
+) -> LogisticModel:
+    """The model of an optimum; sample: rows that were drawn to begin with."""
+    problem, now, design = optimum.problem, optimum.evaluation, optimum.problem.design
+    last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
+    intercept, coefficients = last.intercept, np.array(last.coefficients)
+    # The first direction is infinitely farther than the next: it is gone along last.
+    for direction in reversed(optimum.directions):
+        intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
+    named = dict(zip(design.names, coefficients.tolist(), strict=True))
+    separation = _separation(optimum, named)
+    _warn(optimum, separation)
+    is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
+    errors = None
+    if is_near and problem.l2 == 0:
+        errors = errors_at(optimum, options.covariance, effective_rows=learned.effective_rows)
+    return LogisticModel(
+        intercept=intercept,
+        coefficients=named,
+        log_loss=last.log_loss,
+        certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
+        passes=optimum.passes,
+        l2=problem.l2,
+        n_rows=problem.n_rows,
+        base_rate=problem.base_rate,
+        positive=positive_text(problem.roles),
+        positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
+        design=design,
+        values=now.coefficients / design.scale,
+        separation=separation,
+        sum_weight=problem.sum_weight,
+        errors=errors,
+        cautions=_cautions(learned, errors),
+        collinear=collinear(optimum),
+        n_dependent=optimum.rank.n_dependent,
+        has_offset=problem.roles.offset is not None,
+        offset=offset,
+        n_positive=learned.n_positive,
+        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and options.leave_one_out else None,
+        n_dropped=learned.columns.n_dropped,
+        missing=problem.roles.missing,
+        source=problem.source.name,
+        notes=(*problem.source.notes, *notes, *_doubts(optimum)),
+    )
+
+
+def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
+    """What there is too little of for the intervals of coefficients to hold, where there are any."""
+    if errors is None:
+        return ()
+    zeros, ones = learned.effective_rows_of_classes
+    rarer_name = "positives" if ones <= zeros else "negatives"
+    clusters = errors.effective_clusters if errors.cluster else None
+    clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
+    return (clause,) if clause else ()
+
+
+def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
+    """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
+    values = direction / design.scale
+    shift = values[1 : 1 + design.n_dense] * design.centre
+    own = values[0] - shift.sum()
+    if abs(own) > TOUCHING * (abs(values[0]) + np.abs(shift).sum()):
+        intercept = math.copysign(math.inf, own)
+    is_off = np.abs(direction[design.places]) > TOUCHING
+    return intercept, np.where(is_off, np.copysign(np.inf, values[design.places]), coefficients)
+
+
+def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation | None:
+    """What separates the classes, in the user's words; None where nothing does."""
+    if optimum.separating is None or not optimum.directions:
+        return None
+    columns = tuple(name for name, value in coefficients.items() if math.isinf(value))
+    is_complete = not optimum.evaluation.sums.n_rows
+    directions = tuple(direction / optimum.problem.design.scale for direction in optimum.directions)
+    return Separation(columns, is_complete, optimum.separating.n_divided, directions)
+
+
+def _doubts(optimum: Optimum) -> tuple[str, ...]:
+    """Why no bound is proved, where the columns are the reason."""
+    if math.isfinite(optimum.bound) or optimum.problem.is_penalised:
+        return ()
+    reasons = []
+    if not optimum.rank.is_sure:
+        names = [f'"{printable(name)}"' for name in collinear(optimum)]
+        reasons.append(
+            f"{listed(names)} are linearly dependent except in their last digits, so no bound is proved. Leave one of "
+            "them out, or use their difference instead"
+        )
+    if optimum.separating is not None and optimum.separating.is_open and not optimum.directions:
+        reasons.append("whether the classes are separated could not be decided, so no bound is proved")
+    wide = [f'"{printable(name)}"' for name in optimum.problem.design.names_of_outliers]
+    if wide:
+        reasons.append(
+            f"{listed(wide)}: few values are many thousand times as large as is usual in "
+            "the column, too large for float64. Mark codes as missing, or take logarithms"
+        )
+    return tuple(reasons)
+
+
+def _warn(optimum: Optimum, separation: Separation | None) -> None:
+    """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
+    # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
+    problem, now = optimum.problem, optimum.evaluation
+    if separation is not None:
+        named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
+        rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
+        infimum = now.total_loss / problem.sum_weight
+        warnings.warn(
+            f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
+            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
+            "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
+            SeparationWarning,
+            stacklevel=5,
+        )
+    elif optimum.bound > problem.tolerance * problem.sum_weight:
+        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
+
+
+def _why_not_certified(optimum: Optimum) -> str:
+    """Why the passes ended before the certificate was within the tolerance, and what to do."""
+    problem, now = optimum.problem, optimum.evaluation
+    n_passes = counted(len(optimum.passes), "pass", "passes")
+    got = f"it is certified to be at most {optimum.bound / problem.sum_weight:.1g} nats per row above the minimum"
+    if not math.isfinite(optimum.bound):
+        got = "no bound on its distance from the minimum is certified"
+    gain = now.decrement / problem.sum_weight
+    if gain > problem.tolerance:
+        got += f", and the next step is expected to lower it by {gain:.1g}"
+    why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
+    then = "" if math.isfinite(optimum.bound) else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
+    if optimum.has_reached_limit:
+        why = f"the fit stopped at the limit of {n_passes}"
+        then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
+    then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
+    return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"
