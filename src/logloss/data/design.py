@@ -162,10 +162,13 @@ class Design:
             width = len(term.names)
             means = term.centre if term.means is None else term.means
             usual += float((means - term.centre) @ coefficients[at : at + width])
-            added = (values.reshape(n_rows, width).astype(np.float64) - means) * coefficients[at : at + width]
+            own_coefficients = coefficients[at : at + width]
+            added = (values.reshape(n_rows, width).astype(np.float64) - means) * own_coefficients
+            # What lacks is at the centre, which need not be the mean.
+            of_centre = (term.centre - means) * own_coefficients
             at += width
             for j in np.flatnonzero(term.lacks):
-                added[np.isnan(added[:, j]), j] = coefficients[at]
+                added[np.isnan(added[:, j]), j] = of_centre[j] + coefficients[at]
                 at += 1
             own |= dict(zip(term.names, added.T, strict=True))
         for span, category, codes in zip(self.spans, self.categories, coded.codes, strict=True):

@@ -91,7 +91,8 @@ def fit(
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
-        category is at its reference, which has no coefficient either way.
+        category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
+        0. Columns are then not centred: several that lie 10⁵ times their spread from 0 leave no certificate.
     {offset}
     {sample_weight}
     {counts}

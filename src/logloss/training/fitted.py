@@ -170,4 +170,6 @@ def _why_not_certified(optimum: Optimum) -> str:
         why = f"the fit stopped at the limit of {n_passes}"
         then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
     then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
+    if not problem.fit_intercept:
+        then += " Without an intercept columns are not centred: if one is constant, leave it out and fit an intercept."
     return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"

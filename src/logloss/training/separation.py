@@ -106,7 +106,7 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
         planes = tuple(each.vector for each in proven)
         seen = problem.summarised(ClassSummary.empty(Face(problem.design, planes)))
         free = estimable(problem.design, seen.n_each)
-        if seen.n_rows == 0:
+        if seen.n_rows == 0 or not len(free):
             break
         face = problem.on_face(planes, free)
         # Counts are known by then; a linear program of many rows can take a minute.
