@@ -40,6 +40,7 @@ class Factor:
         scaled = inner / self.size / self.size[:, None]
         least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
         self.n_dependent = 0
+        self.root: Array | None = None
         # NumPy's factorisations: those of SciPy hold the interpreter's lock, and no Ctrl-C would be heard.
         with contextlib.suppress(np.linalg.LinAlgError):
             self.root = _lower_root(scaled)
@@ -53,7 +54,6 @@ class Factor:
         self.null = vectors[:, ~kept] / self.size[:, None]
         chosen = vectors[:, kept] / self.size[:, None]
         self.range = chosen if basis is None else basis @ chosen
-        self.root = None
         self.values, self.vectors = values[kept], vectors[:, kept]
 
     def solve(self, right: Array) -> Array:

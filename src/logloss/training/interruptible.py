@@ -13,6 +13,20 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+# The phases of a fit, as progress is told of them.
+COLUMNS, SAMPLE, CUT_OFF_PASSES, PASSES, SEPARATION, PASSES_OF_FACE, INFORMATION_MATRIX, ERRORS, LEAVE_ONE_OUT = (
+    PHASES
+) = (
+    "columns",
+    "starting sample",
+    "starting point",
+    "passes",
+    "separation",
+    "passes over rows not separated",
+    "information matrix",
+    "standard errors",
+    "leave-one-out",
+)
 # Seconds between two looks whether somebody has interrupted.
 TICK = 0.1
 # Work on a matrix of fewer rows is done at once: an eigendecomposition of so many takes a tenth of a second.
