@@ -102,8 +102,9 @@ def map_and_merge(
                 summary = summary.merge(fold(run))
             return summary
         with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
-            futures = [pool.submit(fold, run) for run in runs]
+            # Inside: an interruption while a thread starts would leave one that the pool does not know of.
             try:
+                futures = [pool.submit(fold, run) for run in runs]
                 for future in futures:
                     summary = summary.merge(future.result())
             finally:

@@ -157,7 +157,7 @@ def fit(
     ============================== ==================================================================================
     columns                        1 walk over the rows; 2 where a column of a text file turns out to hold words
     starting sample                20 steps on each of its nested subsamples; no walk
-    starting point                 9 walks, only with outliers: at most 8 and `max_passes`, then a comparison
+    starting point                 8 passes, or `max_passes`, and 1 walk; only where a column has outliers
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
                                    which columns are linearly dependent
     separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two

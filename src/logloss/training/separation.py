@@ -109,6 +109,8 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
     is_open = False
     while True:
         planes = tuple(each.vector for each in proven)
+        # Counted, but never refused: what is left of the rows must be known.
+        limits.n_walks -= 1
         seen = problem.summarised(ClassSummary.empty(Face(problem.design, planes)))
         free = estimable(problem.design, seen.n_each)
         if seen.n_rows == 0:
