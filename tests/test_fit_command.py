@@ -221,7 +221,10 @@ def test_progress_tells_the_pass_the_loss_and_the_bound():
         def set_postfix_str(self, text, refresh):
             self.text = text
 
-    shown = Shown()
+        def set_description(self, text, refresh):
+            phases.append(text)
+
+    shown, phases = Shown(), []
     progress = Bar(shown)
     losses = []
     model = logloss.fit(
@@ -233,5 +236,8 @@ def test_progress_tells_the_pass_the_loss_and_the_bound():
     assert [each.log_loss for each in model.passes] == losses
     assert shown.text.startswith(f"pass {len(losses)}, log loss {model.log_loss:.4f}, within ")
     assert shown.text.endswith(" nats")
+    assert phases[0] == "columns"
+    assert [text for text in phases if text.startswith("pass ")] == [f"pass {n + 1}" for n in range(len(losses))]
+    assert phases[-1] == "leave-one-out"
     # The next pass begins at 0 again; after the last one nothing was walked: so few rows are at hand.
     assert shown.n == 0

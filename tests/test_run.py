@@ -13,12 +13,14 @@ import pytest
 from strategies import Table, random_cuts, random_table
 
 from logloss import DataError, measure
+from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import PART_ROWS, Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import GroupedSummary, LossSum, LossSummary, cluster_sums
 from logloss.onepass.summaries.cluster_sums import LEVELS
+from logloss.onepass.summaries.contract import Stopped, pieces, stopped_by
 from logloss.onepass.summaries.group_keys import CLUSTER
 
 SEED = 23
@@ -125,8 +127,17 @@ def test_a_part_that_is_told_to_stop_stops_at_its_next_block():
     stop = threading.Event()
     stop.set()
     [part] = random_table(SEED, 10).parts()
-    with pytest.raises(run.Stopped):
+    with pytest.raises(Stopped):
         run.summary_of([part], LossSummary.empty(), stop=stop)
+    # Also within a block: a wide one takes long.
+    stop.clear()
+    with stopped_by(stop):
+        runs = pieces(3 * PIECE_ROWS)
+        assert next(runs) == (0, PIECE_ROWS)
+        stop.set()
+        with pytest.raises(Stopped):
+            next(runs)
+    assert list(pieces(10)) == [(0, 10)]
 
 
 def test_progress_is_told_of_every_block_once():

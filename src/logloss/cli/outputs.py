@@ -24,6 +24,7 @@ from logloss.cli.streams import LONGEST, say_notes, say_warnings, to_stderr, to_
 from logloss.errors import DataError
 from logloss.files.storage import is_stream
 from logloss.text import printable
+from logloss.training.interruptible import PASSES
 
 if TYPE_CHECKING:
     import warnings
@@ -42,10 +43,11 @@ PATIENCE = 1.0
 
 
 class Bar:
-    """A progress bar: called with each block that was read and with each pass of a fit."""
+    """A progress bar: called with each block that was read, with each pass of a fit, and with the phase that begins."""
 
     def __init__(self, shown: tqdm[None]) -> None:
         self.shown, self.lock, self.n_passes = shown, threading.Lock(), 0
+        self.began = time.monotonic()
 
     def __call__(self, block: Block | Rows) -> None:
         with self.lock:
@@ -53,8 +55,17 @@ class Bar:
 
     def on_wait(self) -> None:
         """Work without rows is going on: the clock of the bar shows it."""
+        # `refresh` shows a bar at once, whatever its delay.
+        if time.monotonic() - self.began > PATIENCE:
+            with self.lock:
+                self.shown.refresh()
+
+    def on_phase(self, name: str) -> None:
+        """A walk over all rows begins, or other long work: the bar starts anew and shows what it is for."""
         with self.lock:
-            self.shown.refresh()
+            self.shown.n = self.shown.last_print_n = 0
+            text = f"pass {self.n_passes + 1}" if name == PASSES else name
+            self.shown.set_description(text, refresh=False)
 
     def on_pass(self, found: Pass) -> None:
         """The next pass walks over all rows again."""

@@ -125,7 +125,8 @@ class RowOptions:
         Frames of an engine need no `engine` (docs/scale.md).
     progress : function, optional
         Called with each block of rows once it is in the summary, from the thread that processed it. With an engine,
-        called with the progress of finished parts: an object with `n_rows`.
+        called with the progress of finished parts: an object with `n_rows`. If it has the methods, a fit also calls
+        `on_phase(name)` as each phase begins, and `on_wait()` while it computes without reading rows.
     """
 
     y_proba: Any = None

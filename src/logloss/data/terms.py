@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -103,9 +104,16 @@ Term = Numbers | Category
 def codes_in(term: Category, column: Column) -> tuple[Array, int]:
     """(The number of each row's level, how many rows have none)."""
     codes, values = levels_of(column)
-    known = {sorting((level,)): number for number, level in enumerate(term.levels)}
+    # Nearly all values are levels as they stand; the others are looked for by what `sorting` takes as equal.
+    as_found = {(type(level), level): number for number, level in enumerate(term.levels)}
+    known: dict[tuple[Any, ...], int] = {}
 
     def number_of(value: Value) -> int:
+        number = as_found.get((type(value), value))
+        if number is not None:
+            return number
+        if not known:
+            known.update((sorting((level,)), number) for number, level in enumerate(term.levels))
         # What one file holds as the number 3 another may hold as the text "3".
         for same in (value, *_otherwise(value)):
             if sorting((same,)) in known:

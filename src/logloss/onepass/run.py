@@ -20,6 +20,7 @@ from logloss.data.checks.labels import judge_coding
 from logloss.data.rows import Roles, Rows
 from logloss.data.source import BlockPart, Part, Source
 from logloss.errors import DataError
+from logloss.onepass.summaries.contract import raise_if_stopped, stopped_by
 
 if TYPE_CHECKING:
     from logloss.onepass.engines.frame_sources import Engine
@@ -35,10 +36,6 @@ class BlockRun(Protocol):
 Seen = Callable[[Block], None]
 # What the loop hands out: blocks, or rows that have no labels.
 Handed = TypeVar("Handed", Block, Rows)
-
-
-class Stopped(Exception):
-    """Raised in a worker when another one has failed or the user has interrupted."""
 
 
 def walk(
@@ -105,12 +102,13 @@ def map_and_merge(
                 summary = summary.merge(fold(run))
             return summary
         with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
-            futures = [pool.submit(fold, run) for run in runs]
+            # Inside: an interruption while a thread starts would leave one that the pool does not know of.
             try:
+                futures = [pool.submit(fold, run) for run in runs]
                 for future in futures:
                     summary = summary.merge(future.result())
             finally:
-                # After an error or Ctrl-C the others stop at their next block.
+                # After an error or Ctrl-C the others stop at their next block, or piece of one.
                 stop.set()
                 pool.shutdown(cancel_futures=True)
     return summary
@@ -137,7 +135,8 @@ def summary_of(
 ) -> Any:
     """The summary of some parts. Engines send this function, with parts, to their workers."""
     workspace: Workspace = empty.workspace()
-    hand_out((part.blocks() for part in parts), workspace.add, progress=progress, stop=stop)
+    with stopped_by(stop):
+        hand_out((part.blocks() for part in parts), workspace.add, progress=progress)
     return workspace.freeze()
 
 
@@ -158,13 +157,11 @@ def hand_out(
     use: Callable[[Handed], None],
     *,
     progress: Callable[[Handed], None] | None = None,
-    stop: threading.Event | None = None,
 ) -> None:
-    """The one loop over blocks: each goes to `use`, then to `progress`; once `stop` is set, no other one does."""
+    """The one loop over blocks: each goes to `use`, then to `progress`, until this thread is stopped."""
     for run in runs:
         for block in run:
-            if stop is not None and stop.is_set():
-                raise Stopped
+            raise_if_stopped()
             use(block)
             if progress is not None:
                 progress(block)

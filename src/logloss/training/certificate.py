@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,12 +13,9 @@ from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 from logloss.training.interruptible import patiently
 
-Result = TypeVar("Result")
 # Numbers of coefficients: those of numbers, and the levels of each category.
 CoefficientGroups = tuple[Array, list[Array]]
 
-# A matrix of so many rows is factored in another thread: an eigendecomposition takes a tenth of a second.
-LARGE_MATRIX = 256
 # The unit of rounding.
 ROUNDING = 2.0**-53
 # An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
@@ -38,8 +33,6 @@ class Factor:
     """
 
     def __init__(self, matrix: Array, *, basis: Array | None = None, is_single: bool = False) -> None:
-        import scipy.linalg
-
         self.matrix, self.outer, self.is_single = matrix, basis, is_single
         inner = matrix if basis is None else basis.T @ matrix @ basis
         diagonal = np.diag(inner)
@@ -47,19 +40,20 @@ class Factor:
         scaled = inner / self.size / self.size[:, None]
         least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
         self.n_dependent = 0
-        with contextlib.suppress(scipy.linalg.LinAlgError):
-            self.root = _patiently(len(inner), lambda: scipy.linalg.cholesky(scaled, lower=True, check_finite=False))
+        self.root: Array | None = None
+        # NumPy's factorisations: those of SciPy hold the interpreter's lock, and no Ctrl-C would be heard.
+        with contextlib.suppress(np.linalg.LinAlgError):
+            self.root = _lower_root(scaled)
             # The square of a pivot is what those before it leave of a column: no eigenvalue is above the least of them.
             if np.diag(self.root).min(initial=1.0) ** 2 > least:
                 self.range = np.eye(len(inner)) if basis is None else basis
                 return
-        values, vectors = _patiently(len(inner), lambda: scipy.linalg.eigh(scaled, check_finite=False))
+        values, vectors = patiently(lambda: np.linalg.eigh(scaled), size=len(inner))
         kept = values > least
         self.n_dependent = int(np.count_nonzero(~kept))
         self.null = vectors[:, ~kept] / self.size[:, None]
         chosen = vectors[:, kept] / self.size[:, None]
         self.range = chosen if basis is None else basis @ chosen
-        self.root = None
         self.values, self.vectors = values[kept], vectors[:, kept]
 
     def solve(self, right: Array) -> Array:
@@ -77,17 +71,17 @@ class Factor:
 
     def damped(self, right: Array, added: Array) -> Array | None:
         """The solution once so much is added to the diagonal; None where the matrix stays singular."""
-        import scipy.linalg
+        from scipy.linalg import lapack
 
         matrix = self.matrix + np.diag(added)
         inner = matrix if self.outer is None else self.outer.T @ matrix @ self.outer
         size = np.sqrt(np.maximum(np.diag(inner), np.finfo(float).tiny))
         try:
-            root = scipy.linalg.cho_factor(inner / size / size[:, None], lower=True, check_finite=False)
-        except scipy.linalg.LinAlgError:
+            root = _lower_root(inner / size / size[:, None])
+        except np.linalg.LinAlgError:
             return None
         right = right if self.outer is None else self.outer.T @ right
-        solution = scipy.linalg.cho_solve(root, right / size, check_finite=False) / size
+        solution = lapack.dpotrs(root, right / size, lower=1)[0] / size
         return solution if self.outer is None else self.outer @ solution
 
     @cached_property
@@ -101,7 +95,7 @@ class Factor:
             from scipy.linalg import lapack
 
             # The inverse of a triangle; the wrapper around it takes longer than ten rows do.
-            half = lapack.dtrtri(self.root, lower=1)[0] / self.size
+            half = patiently(lambda: lapack.dtrtri(self.root, lower=1)[0], size=len(self.root)) / self.size
         if self.outer is not None:
             half = half @ self.outer.T
         return half
@@ -109,8 +103,8 @@ class Factor:
     @cached_property
     def inverse(self) -> Array:
         """The (pseudo-)inverse."""
-        inverse: Array = self.half.T @ self.half
-        return inverse
+        half = self.half
+        return patiently(lambda: half.T @ half, size=len(half))
 
     @cached_property
     def deviations(self) -> Array:
@@ -131,9 +125,9 @@ class Factor:
         return math.sqrt(max(float(move @ (self.matrix @ move)), 0.0))
 
 
-def _patiently(size: int, work: Callable[[], Result]) -> Result:
-    """The factors of a matrix: of a large one they take seconds, and Ctrl-C must not wait for them."""
-    return patiently(work) if size > LARGE_MATRIX else work()
+def _lower_root(matrix: Array) -> Array:
+    """The lower Cholesky factor, as LAPACK lays it out; LinAlgError where the matrix is not positive definite."""
+    return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
 
 
 def gain(nu: float, reach: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 from logloss.training.certificate import ROUNDING, Factor, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
+from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _least_penalised(problem: Problem, factor: Factor) -> Array:
     """
     held = problem.penalty[problem.free, None] * factor.null / factor.size[:, None]
     held /= np.maximum(np.abs(held).max(axis=0), np.finfo(float).tiny)
-    full, _ = np.linalg.qr(held, mode="complete")
+    full, _ = patiently(lambda: np.linalg.qr(held, mode="complete"), size=len(held))
     return full[:, held.shape[1] :] / factor.size[:, None]
 
 

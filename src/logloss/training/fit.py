@@ -112,7 +112,8 @@ def fit(
     tolerance : float > 0
         The fit ends once it is certified to be within this distance of the minimum, in nats per row.
     max_passes : int ≥ 1
-        Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning.
+        Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning. What else walks over
+        them has a limit of its own (Notes).
     start : LogisticModel, optional
         Where to begin: a model whose coefficients are finite and have the same names, with an intercept if this one has
         one; any other is not used. It changes the number of passes, not the result.
@@ -152,6 +153,27 @@ def fit(
     Without a penalty one more pass may form the information matrix, another one the sandwich or the parts of clusters.
     The leave-one-out log loss takes a refit for each of up to 1,000 rows, one more pass up to 200,000, a random sample
     beyond.
+
+    Limits are counted, not timed: the result does not depend on the speed of the machine. Each phase has its own, and
+    the name that `progress.on_phase` is called with; Ctrl-C ends any of them.
+
+    ============================== ==================================================================================
+    phase                          limit
+    ============================== ==================================================================================
+    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold words
+    starting sample                20 steps on each of its nested subsamples; no walk
+    starting point                 8 passes, or `max_passes`, and 1 walk; only where a column has outliers
+    passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
+                                   which columns are linearly dependent
+    separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two
+    passes over rows not separated what is left of `max_passes`, at least 1
+    information matrix             1 walk
+    standard errors                1 walk
+    leave-one-out                  1 walk; refits of up to 2 · 10^12 products, and one search for separation
+    ============================== ==================================================================================
+
+    If separation is not decided, or the leave-one-out log loss not computed, within the limit, a note of the model
+    tells so.
 
     References
     ----------
@@ -222,7 +244,8 @@ def fit(
             problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
             start_point = start_of(start, learned.design)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
-            optimum = find_optimum(problem, *first_point(problem, start_point, sample), options.max_passes)
+            at, history = first_point(problem, start_point, sample, options.max_passes)
+            optimum = find_optimum(problem, at, history, options.max_passes)
             return fitted_model(
                 optimum,
                 learned,

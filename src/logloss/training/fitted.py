@@ -23,9 +23,14 @@ from logloss.training.fit_options import FitOptions
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
+from logloss.training.problem import LimitReached
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, collinear, errors_at
+
+NO_LEAVE_ONE_OUT = (
+    "no leave-one-out log loss: too many rows must be refitted, as the classes would nearly be separated without them"
+)
 
 
 def fitted_model(
@@ -51,6 +56,12 @@ def fitted_model(
     errors = None
     if is_near and problem.l2 == 0:
         errors = errors_at(optimum, options.covariance, effective_rows=learned.effective_rows)
+    out_of_sample = None
+    try:
+        if is_near and options.leave_one_out:
+            out_of_sample = out_of_sample_of(optimum, learned, sample)
+    except LimitReached:
+        notes = (*notes, NO_LEAVE_ONE_OUT)
     return LogisticModel(
         intercept=intercept,
         coefficients=named,
@@ -73,7 +84,7 @@ def fitted_model(
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,
-        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and options.leave_one_out else None,
+        out_of_sample=out_of_sample,
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
@@ -150,7 +161,8 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             SeparationWarning,
             stacklevel=5,
         )
-    elif optimum.bound > problem.tolerance * problem.sum_weight:
+    is_open = separation is None or optimum.has_reached_limit
+    if is_open and optimum.bound > problem.tolerance * problem.sum_weight:
         warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
 
 
@@ -168,6 +180,9 @@ def _why_not_certified(optimum: Optimum) -> str:
     then = "" if math.isfinite(optimum.bound) else " ".join(f"{capital(doubt)}." for doubt in _doubts(optimum))
     if optimum.has_reached_limit:
         why = f"the fit stopped at the limit of {n_passes}"
+        if optimum.directions:
+            n_passes = counted(optimum.n_passes, "pass", "passes")
+            why = f"the fit stopped after {n_passes}, with those over rows that are not separated, which is the limit"
         then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
     then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
     if not problem.fit_intercept:

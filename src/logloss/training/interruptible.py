@@ -1,4 +1,8 @@
-"""Long work in one call, in another thread: Ctrl-C is obeyed while it lasts."""
+"""Long work in one call, in another thread: Ctrl-C is obeyed while it lasts; and who is told which phase runs.
+
+A progress function may have two methods: `on_phase(name)`, called before each walk over the rows and before other long
+work, and `on_wait()`, called while work without rows goes on.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,24 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+# The phases of a fit, as progress is told of them.
+COLUMNS, SAMPLE, CUT_OFF_PASSES, PASSES, SEPARATION, PASSES_OF_FACE, INFORMATION_MATRIX, ERRORS, LEAVE_ONE_OUT = (
+    PHASES
+) = (
+    "columns",
+    "starting sample",
+    "starting point",
+    "passes",
+    "separation",
+    "passes over rows not separated",
+    "information matrix",
+    "standard errors",
+    "leave-one-out",
+)
 # Seconds between two looks whether somebody has interrupted.
 TICK = 0.1
+# Work on a matrix of fewer rows is done at once: an eigendecomposition of so many takes a tenth of a second.
+LARGE_MATRIX = 256
 # Who is told that there is still work going on.
 WAITING: ContextVar[Callable[[], None] | None] = ContextVar("WAITING", default=None)
 
@@ -25,12 +45,28 @@ def told_of_waiting(progress: object) -> Iterator[None]:
         WAITING.reset(token)
 
 
-def patiently(work: Callable[[], Result]) -> Result:
+def tell_phase(progress: object, phase: str) -> None:
+    """Call `progress.on_phase(phase)`, if there is such a method."""
+    on_phase = getattr(progress, "on_phase", None)
+    if on_phase is not None:
+        on_phase(phase)
+
+
+def tick() -> None:
+    """One step of long work is done."""
+    told = WAITING.get()
+    if told is not None:
+        told()
+
+
+def patiently(work: Callable[[], Result], *, size: int | None = None) -> Result:
     """What a call returns or raises; the thread that waits for it can be interrupted.
 
-    A library that holds no interpreter lock goes on by itself then, and ends with the process.
+    size: rows of the matrix that it works on; with fewer than LARGE_MATRIX it is done at once. Work that holds no
+    interpreter lock goes on by itself after an interruption, and ends with the process.
     """
-    if threading.current_thread() is not threading.main_thread():
+    is_short = size is not None and size < LARGE_MATRIX
+    if is_short or threading.current_thread() is not threading.main_thread():
         return work()
     outcome = _Outcome()
 
@@ -40,11 +76,9 @@ def patiently(work: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=run, name="logloss", daemon=True)
     thread.start()
-    tick = WAITING.get()
     thread.join(TICK)
     while thread.is_alive():
-        if tick is not None:
-            tick()
+        tick()
         thread.join(TICK)
     if outcome.error is not None:
         raise outcome.error

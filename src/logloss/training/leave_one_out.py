@@ -22,9 +22,11 @@ from logloss.data.design import Design
 from logloss.data.rows import Array, Place, Rows
 from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
+from logloss.training.interruptible import LEAVE_ONE_OUT, tell_phase, tick
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
-from logloss.training.problem import TOLERANCE, Problem
+from logloss.training.problem import TOLERANCE, LimitReached, Limits, Problem
 from logloss.training.recipe import KEPT_WHOLE, Learned, cut
+from logloss.training.separation import MOST_WORK
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000
@@ -39,6 +41,8 @@ LEAST_LEFT = 1e-9
 ROUNDING_OF_RATE = 1e-12
 # Refits of rows without which the others may be separated, of tables of more than KEPT_WHOLE rows.
 MOST_VALUES_SEARCHED = 20_000_000
+# Products that the Hessians of all refits may take together (a minute or two): as many walks as that makes.
+MOST_PRODUCTS = 2e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,14 @@ class SourceWithout(SourceAround):
 def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -> OutOfSample | None:
     """The leave-one-out log loss; None where the fit has no information matrix to step with.
 
-    sample: a random sample of the rows, if one was drawn to begin with.
+    sample: a random sample of the rows, if one was drawn to begin with. LimitReached where the refits would take more
+    than MOST_PRODUCTS, or their searches for separation more than the linear programs of one search may.
     """
     problem = optimum.problem
+    tell_phase(problem.progress, LEAVE_ONE_OUT)
+    n_walks = MOST_PRODUCTS / (problem.n_rows * problem.design.width**2)
+    limits = Limits(int(n_walks), MOST_WORK)
+    refitted = replace(problem, phase=LEAVE_ONE_OUT, limits=limits, on_pass=None, tolerance=TOLERANCE)
     is_sampled = sample is not None and problem.n_rows >= SAMPLED_FROM
     # Of a sample a Hessian of an earlier pass is good enough: it moves the increase by far less than the sample does.
     has_own = is_sampled and not optimum.evaluation.is_of_sample
@@ -127,37 +136,31 @@ def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -
     # Refits are exact but cost O(n_rows² · width) a step; one step of many rows is near to them: its error is of second
     # order in leverages that shrink as 1 / n_rows.
     if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows:
-        return _refitted(optimum, learned, inverse, pieces)
-    return _stepped(optimum, inverse, sample if is_sampled else None)
+        return _refitted(optimum, refitted, learned, inverse, pieces)
+    return _stepped(optimum, refitted, inverse, sample if is_sampled else None)
 
 
 def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: float) -> Array | None:
     """The coefficients without one row, from those with it; None if the others are separated.
 
-    rate: the base rate of the others.
+    rate: the base rate of the others. LimitReached where it takes more than the limits of the problem.
     """
-    without = replace(
-        problem,
-        source=SourceWithout(problem.source, place, row),
-        base_rate=rate,
-        is_partial=True,
-        tolerance=TOLERANCE,
-        progress=None,
-        on_pass=None,
-    )
+    without = replace(problem, source=SourceWithout(problem.source, place, row), base_rate=rate, is_partial=True)
     # Where the others are separated, coefficients run off until that is seen.
     with np.errstate(over="ignore"):
         optimum = find_optimum(without, at, PassHistory.empty(without), PATIENCE)
+    if not optimum.directions and problem.limits is not None and not problem.limits.work > 0:
+        raise LimitReached
     return None if optimum.directions else optimum.evaluation.coefficients
 
 
-def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> OutOfSample:
+def _stepped(optimum: Optimum, refitted: Problem, inverse: Array, sample: Block | None) -> OutOfSample:
     """One Newton step for each row."""
     from logloss.onepass.summaries import LeftOutSummary
 
     problem, now = optimum.problem, optimum.evaluation
     empty = LeftOutSummary.empty(now.sums.point, inverse)
-    summary = problem.summarised(empty, () if sample is None else cut(sample))
+    summary = replace(refitted, limits=None).summarised(empty, () if sample is None else cut(sample))
     log_loss = now.total_loss / problem.sum_weight + summary.increase
     suspects = summary.suspects
     is_too_large = problem.n_rows * len(problem.free) > MOST_VALUES_SEARCHED
@@ -167,7 +170,7 @@ def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> OutOfSam
     separating = [
         each
         for each in suspects
-        if refit_without(problem, now.coefficients, each.place, each.row, problem.base_rate) is None
+        if refit_without(refitted, now.coefficients, each.place, each.row, problem.base_rate) is None
     ]
     separating.sort(key=lambda each: (each.name, each.row))
     kind = "steps" if sample is None else "sampled steps"
@@ -176,7 +179,9 @@ def _stepped(optimum: Optimum, inverse: Array, sample: Block | None) -> OutOfSam
     return OutOfSample(math.inf if n_infinite else log_loss, log_loss, kind, summary.n_rows, n_infinite, first)
 
 
-def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequence[Block]) -> OutOfSample:
+def _refitted(
+    optimum: Optimum, refitted: Problem, learned: Learned, inverse: Array, pieces: Sequence[Block]
+) -> OutOfSample:
     """The fit to all rows but one, for each of them."""
     from logloss.information import surprisal
 
@@ -192,7 +197,7 @@ def _refitted(optimum: Optimum, learned: Learned, inverse: Array, pieces: Sequen
             if optimum.problem.fit_intercept
             else n_rows > 1 and math.isfinite(rate)
         )
-        refit = refit_without(optimum.problem, at, *rows.places[i], rate) if is_possible else None
+        refit = refit_without(refitted, at, *rows.places[i], rate) if is_possible else None
         if refit is None:
             infinite.append(i)
         else:
@@ -270,6 +275,7 @@ def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) ->
     rows = np.flatnonzero(left > LEAST_LEFT)
     before = np.full(len(labels), np.inf)
     for _ in range(MOST_STEPS):
+        tick()
         mine = points[:, rows]
         logits = vectors @ mine + offsets[:, None]
         # In one expression NumPy reuses one matrix of n_rows² numbers; by `expit` the step takes twice as long.

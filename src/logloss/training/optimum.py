@@ -16,6 +16,14 @@ from logloss.data.rows import Array
 from logloss.information import entropy
 from logloss.training.certificate import Factor, Pass
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, proved_bound
+from logloss.training.interruptible import (
+    CUT_OFF_PASSES,
+    INFORMATION_MATRIX,
+    PASSES,
+    PASSES_OF_FACE,
+    SAMPLE,
+    tell_phase,
+)
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
@@ -51,7 +59,7 @@ class Optimum:
     has_reached_limit: whether `max_passes` ended them; otherwise they have converged, or no step lowers the objective.
 
     Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
-    all rows, or of these where no pass went before.
+    all rows, or of these where no pass went before; n_passes counts both.
     """
 
     problem: Problem
@@ -60,6 +68,7 @@ class Optimum:
     passes: tuple[Pass, ...]
     separating: SeparatingDirections | None
     has_reached_limit: bool = False
+    n_passes: int = 0
 
     @property
     def directions(self) -> tuple[Array, ...]:
@@ -77,7 +86,8 @@ class Optimum:
         now = self.evaluation
         if now.is_fresh and not now.sums.point.is_single:
             return now.factor
-        return self.problem.factor(self.problem.curvature(now.coefficients), self.rank.basis)
+        problem = replace(self.problem, phase=INFORMATION_MATRIX)
+        return problem.factor(problem.curvature(now.coefficients), self.rank.basis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,10 @@ def _with_sample_factor(problem: Problem, history: PassHistory, sums: CurvatureS
 
 
 def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> Optimum:
-    """Passes from some coefficients until the certificate is within the tolerance, or what separates the classes."""
+    """Passes from some coefficients until the certificate is within the tolerance, or what separates the classes.
+
+    max_passes: of all of them together; where classes are separated, of the rows that are left there is at least one.
+    """
     separating: SeparatingDirections | None = None
     if problem.l2 == 0 and _is_easily_separated(problem):
         separating = find_directions(problem, start)
@@ -168,9 +181,10 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     state = solve(problem, start, history, min(max_passes, PATIENCE))
     of_nothing = entropy(problem.base_rate) if problem.fit_intercept else math.log(2)
     is_worse_than_nothing = state.history.passes[0].log_loss > of_nothing
-    if is_worse_than_nothing and start.any() and problem.roles.offset is None:
+    is_misled = is_worse_than_nothing and start.any() and problem.roles.offset is None
+    if is_misled and state.n_passes < max_passes:
         # A sample that misled: rather Newton's method from nothing.
-        state = solve(problem, np.zeros(problem.design.width), state.history, max_passes)
+        state = solve(problem, np.zeros(problem.design.width), state.history, max_passes - state.n_passes)
     if problem.l2 == 0 and not state.evaluation.is_proven:
         separating = find_directions(problem, state.evaluation.coefficients)
         if separating.directions:
@@ -179,8 +193,9 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         history = replace(state.history, is_separation_checked=True)
         state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
     has_reached_limit = state.n_passes >= max_passes
+    history = state.history
     return Optimum(
-        problem, state.evaluation, state.history.known_rank, state.history.passes, separating, has_reached_limit
+        problem, state.evaluation, history.known_rank, history.passes, separating, has_reached_limit, state.n_passes
     )
 
 
@@ -199,14 +214,18 @@ def _on_face(
     face = problem.on_face(separating.directions, separating.free)
     if history.passes:
         # The passes that are reported are those over all rows.
-        face = replace(face, on_pass=None)
+        face = replace(face, on_pass=None, phase=PASSES_OF_FACE if face.phase == PASSES else face.phase)
     kept = face.full_vector(start[separating.free])
-    state = solve(face, kept, PassHistory.empty(face), max_passes)
+    n_before = len(history.passes)
+    state = solve(face, kept, PassHistory.empty(face), max(max_passes - n_before, 1))
+    n_passes = n_before + state.n_passes
     passes = history.passes or state.history.passes
-    return Optimum(problem, state.evaluation, history.known_rank, passes, separating)
+    return Optimum(problem, state.evaluation, history.known_rank, passes, separating, n_passes >= max_passes, n_passes)
 
 
-def first_point(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:
+def first_point(
+    problem: Problem, start: Array | None, sample: Block | None, max_passes: int = MOST_PASSES_CUT_OFF
+) -> tuple[Array, PassHistory]:
     """Where to begin: at a start that is given, else at the solution for a sample if that is large enough, or at 0."""
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
@@ -217,15 +236,17 @@ def first_point(problem: Problem, start: Array | None, sample: Block | None) -> 
             null_model = at.copy()
             if problem.fit_intercept and problem.roles.offset is None:
                 null_model[0] = logit(problem.base_rate)
+            tell_phase(problem.progress, SAMPLE)
             at, history = warm_start(problem, history, null_model, sample)
     if problem.design.has_outliers and not at.any():
-        at = _without_outliers(problem)
+        at = _without_outliers(problem, min(max_passes, MOST_PASSES_CUT_OFF))
     return at, history
 
 
-def _without_outliers(problem: Problem) -> Array:
+def _without_outliers(problem: Problem, max_passes: int) -> Array:
     """Where to begin where rows lie far away: the answer with numbers cut off, if it is better than nothing."""
-    near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf, progress=None, on_pass=None)
+    problem = replace(problem, on_pass=None, phase=CUT_OFF_PASSES)
+    near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf)
     at_zero = np.zeros(problem.design.width)
-    without = solve(near, at_zero, PassHistory.empty(near), MOST_PASSES_CUT_OFF).evaluation
+    without = solve(near, at_zero, PassHistory.empty(near), max_passes).evaluation
     return best_point(problem, np.array([at_zero, without.coefficients]), problem.penalty).coefficients

@@ -17,6 +17,7 @@ from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
 from logloss.training.certificate import CoefficientGroups, Factor, Pass
+from logloss.training.interruptible import PASSES, tell_phase
 from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
@@ -34,6 +35,27 @@ FEW_COEFFICIENTS = 32
 SINGLE_RANGE = 1e-6, 1e6
 
 
+class LimitReached(Exception):
+    """Raised in a phase that may walk over the rows no more: whoever set its limits catches it."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """What a phase may still do: walks over the rows, and work of linear programs (`separation.MOST_WORK`).
+
+    Counted, not timed: the same on every machine.
+    """
+
+    n_walks: int
+    work: float
+
+    def take_walk(self) -> None:
+        """One walk fewer is left."""
+        if self.n_walks <= 0:
+            raise LimitReached
+        self.n_walks -= 1
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """The least log loss that is sought, over the rows of a source.
@@ -41,7 +63,8 @@ class Problem:
     free: places of the coefficients that may be chosen: of a face, those of which it has rows. face: directions; only
     rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
     is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
-    hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it.
+    hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. phase: what its walks
+    are for, which `progress` is told. limits: of these, where it has any.
     """
 
     source: Source
@@ -57,6 +80,8 @@ class Problem:
     tolerance: float = TOLERANCE
     progress: Callable[[Block], None] | None = None
     on_pass: Callable[[Pass], None] | None = None
+    phase: str = PASSES
+    limits: Limits | None = None
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -126,6 +151,7 @@ class Problem:
         if blocks:
             of_sample: SummaryType = map_and_merge(list(map(SamplePart, blocks)), empty)
             return of_sample
+        self._begin_walk()
         of_all: SummaryType = summarised(self.source, self.roles, empty, progress=self.progress)
         return of_all
 
@@ -150,8 +176,15 @@ class Problem:
         )
         if blocks or self.is_partial:
             return self.summarised(empty, blocks)
+        self._begin_walk()
         checked: CurvatureSummary = walk(self.source, self.roles, empty, progress=self.progress)
         return checked
+
+    def _begin_walk(self) -> None:
+        """Count a walk over all rows, and tell what it is for."""
+        if self.limits is not None:
+            self.limits.take_walk()
+        tell_phase(self.progress, self.phase)
 
     def losses(self, points: Array, blocks: Sequence[Block] = ()) -> Array:
         """The summed loss at each of some points, shape (n_points,): one pass."""

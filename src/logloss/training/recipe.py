@@ -16,6 +16,7 @@ from logloss.data.source import Source
 from logloss.data.terms import FAR, LARGE, OUTLYING, Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
+from logloss.training.interruptible import COLUMNS, tell_phase
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
@@ -100,6 +101,7 @@ def learn(
     while True:
         codes = frozenset(roles.features.index(name) for name in roles.categories)
         empty = ColumnSummary.empty(codes, n_sampled, limit, unnamed)
+        tell_phase(progress, COLUMNS)
         seen: ColumnSummary = walk(source, roles, empty, progress=progress)
         mixed = [roles.features[j] for j, kept in seen.columns.items() if isinstance(kept, Mixed)]
         if not mixed:

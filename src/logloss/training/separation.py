@@ -13,9 +13,8 @@ Biometrika 71(1), 1-10. doi:10.1093/biomet/71.1.1.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +22,8 @@ import numpy as np
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.text import counted, listed, printable
-from logloss.training.interruptible import patiently
-from logloss.training.problem import Problem
+from logloss.training.interruptible import PASSES, SEPARATION, patiently
+from logloss.training.problem import LimitReached, Limits, Problem
 from logloss.training.separation_proof import Direction, ExactCoefficients, exact_coefficients, proved, proved_nearby
 
 if TYPE_CHECKING:
@@ -37,11 +36,15 @@ LEAST_GAIN = 1e-7
 ALL_ROWS, ALL_VALUES = 5_000, 2_000_000
 # Rows added to the program after each pass.
 ROWS_ADDED = 200
-MOST_WALKS = 100
+# Walks of one search, all its directions together.
+MOST_WALKS = 1_000
 # Asked of the linear program: a row may lie this far on the wrong side.
 SLACK = 1e-10
-# Seconds that the linear programs of a direction may take; then separation is not decided.
-MOST_SECONDS = 60.0
+# What the linear programs of one search may cost together, in iterations times √(values · values other than 0), which
+# take 2 to 6 ns each, of dense rows and of levels alike. Beyond it, a minute or two, separation is not decided.
+MOST_WORK = 2e10
+# The largest limit of iterations that HiGHS takes, and the status of SciPy where a limit was reached.
+MOST_ITERATIONS, OUT_OF_ITERATIONS = 2**31 - 1, 1
 # A row is clear of a plane if its margin is above this, in units of its norm, and all rows are where they should be.
 CLEAR = 1e-7
 
@@ -96,23 +99,30 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
 
     at: where the passes have come to, which of separated classes is often far along a direction that separates them.
     Cost: a walk or two where columns divide the labels by themselves, else one for each ROWS_ADDED rows that the
-    program had to learn of.
+    program had to learn of; at most MOST_WALKS and MOST_WORK, or the limits of the problem.
     """
     from logloss.onepass.summaries import ClassSummary, Face
 
+    limits = problem.limits or Limits(MOST_WALKS, MOST_WORK)
+    problem = replace(problem, phase=SEPARATION if problem.phase == PASSES else problem.phase, limits=None)
     proven: list[Direction] = []
     is_open = False
     while True:
         planes = tuple(each.vector for each in proven)
+        # Counted, but never refused: what is left of the rows must be known.
+        limits.n_walks -= 1
         seen = problem.summarised(ClassSummary.empty(Face(problem.design, planes)))
         free = estimable(problem.design, seen.n_each)
         if seen.n_rows == 0 or not len(free):
             break
-        face = problem.on_face(planes, free)
-        # Counts are known by then; a linear program of many rows can take a minute.
-        direction = of_single_columns(face, seen)
-        if direction is None:
-            direction, is_open = of_several_columns(face, seen, at)
+        face = replace(problem.on_face(planes, free), limits=limits)
+        try:
+            # Counts are known by then; a linear program of many rows can take a minute.
+            direction = of_single_columns(face, seen)
+            if direction is None:
+                direction, is_open = of_several_columns(face, seen, at)
+        except LimitReached:
+            direction, is_open = None, True
         if direction is None:
             break
         proven.append(direction)
@@ -270,7 +280,7 @@ def of_several_columns(problem: Problem, seen: ClassSummary, at: Array) -> tuple
     vector, known, is_open = _by_program(problem, seen)
     if vector is None:
         return None, is_open
-    clear = _clearest(known)
+    clear = _clearest(problem, known)
     for proposed in (vector,) if clear is None else (problem.full_vector(clear), vector):
         direction = _by_rounded_margins(problem, proposed)
         if direction is None:
@@ -325,45 +335,54 @@ def _by_program(problem: Problem, seen: ClassSummary) -> tuple[Array | None, Kno
     """(A direction that no row contradicts, if there is one; rows of the program; whether it is open)."""
     free = problem.free
     gain = seen.signed[free]
-    until = time.monotonic() + MOST_SECONDS
     known = KnownRows(np.zeros((0, len(free))), np.zeros(0, dtype=bool))
     wants_all = seen.n_rows <= ALL_ROWS and seen.n_rows * len(free) <= ALL_VALUES
     n_added = seen.n_rows if wants_all else max(ROWS_ADDED, 2 * len(free))
     vector = problem.full_vector(np.sign(gain))
-    for _ in range(MOST_WALKS):
+    while True:
         margins = _margins(problem, vector, n_added)
         if len(known.vectors) and margins.n_wrong == 0:
             return (vector if margins.n_rows > margins.n_inside else None), known, False
         known = known.with_worst(margins, free)
-        solution = _most_gaining(gain, known, until)
+        solution = _most_gaining(problem, gain, known)
         if solution is None or float(gain @ solution) <= LEAST_GAIN * len(free):
             return None, known, solution is None
         vector = problem.full_vector(solution)
-    return None, known, True
 
 
-def _linear_program(objective: Array, *, until: float | None = None, **limits: Any) -> Array | None:
-    """The solution of a linear program, waited for with patience and not for ever; None where there is none in time."""
+def _linear_program(limits: Limits | None, objective: Array, rows: Any, **bounds: Any) -> Array | None:
+    """The solution of a linear program, waited for with patience; None where there is none within the limits.
+
+    rows: those of the inequalities, which are most of what an iteration costs.
+    """
+    import scipy.sparse
     from scipy.optimize import linprog
 
-    seconds = MOST_SECONDS if until is None else max(until - time.monotonic(), 0.0)
-    options = {"primal_feasibility_tolerance": SLACK, "dual_feasibility_tolerance": SLACK, "time_limit": seconds}
-    outcome = patiently(lambda: linprog(objective, method="highs", options=options, **limits))
+    limits = Limits(0, MOST_WORK) if limits is None else limits
+    sparse = scipy.sparse.csc_array(rows)
+    size = max(math.sqrt(float(sparse.nnz) * sparse.shape[0] * sparse.shape[1]), 1.0)
+    options = {
+        "primal_feasibility_tolerance": SLACK,
+        "dual_feasibility_tolerance": SLACK,
+        "maxiter": min(int(limits.work / size), MOST_ITERATIONS),
+    }
+    outcome = patiently(lambda: linprog(objective, A_ub=sparse, method="highs", options=options, **bounds))
+    limits.work = 0.0 if outcome.status == OUT_OF_ITERATIONS else limits.work - outcome.nit * size
     solution: Array | None = outcome.x if outcome.status == 0 else None
     return solution
 
 
-def _most_gaining(gain: Array, known: KnownRows, until: float) -> Array | None:
+def _most_gaining(problem: Problem, gain: Array, known: KnownRows) -> Array | None:
     """The direction within the unit cube that gains most and leaves no known row on the wrong side, if it is found."""
     hard, soft = known.vectors[~known.is_share], known.vectors[known.is_share]
     solution = _linear_program(
+        problem.limits,
         -gain / max(np.abs(gain).max(initial=0.0), 1e-300),
-        A_ub=-hard if len(hard) else None,
-        b_ub=np.zeros(len(hard)) if len(hard) else None,
+        -hard,
+        b_ub=np.zeros(len(hard)),
         A_eq=soft if len(soft) else None,
         b_eq=np.zeros(len(soft)) if len(soft) else None,
         bounds=(-1, 1),
-        until=until,
     )
     if solution is None:
         return None
@@ -372,14 +391,15 @@ def _most_gaining(gain: Array, known: KnownRows, until: float) -> Array | None:
     return np.where(is_idle, 0.0, solution)
 
 
-def _clearest(known: KnownRows) -> Array | None:
+def _clearest(problem: Problem, known: KnownRows) -> Array | None:
     """The direction in the unit cube that leaves known rows as far on their sides as can be; None if one touches."""
     if known.is_share.any():
         return None
     n_rows, n_free = known.vectors.shape
     solution = _linear_program(
+        problem.limits,
         np.append(np.zeros(n_free), -1.0),
-        A_ub=np.column_stack([-known.vectors, np.ones(n_rows)]),
+        np.column_stack([-known.vectors, np.ones(n_rows)]),
         b_ub=np.zeros(n_rows),
         bounds=[(-1, 1)] * n_free + [(0, 1)],
     )
@@ -403,7 +423,7 @@ def _sparsest(problem: Problem, direction: Direction) -> Direction:
         rows, base = np.zeros((0, len(free))), direction.vector[free]
     if null.shape[1] == 0 or len(rows) * null.shape[1] > ALL_VALUES:
         return direction
-    solution = _least_absolute(base, rows, null)
+    solution = _least_absolute(problem, base, rows, null)
     if solution is None:
         return direction
     largest = np.abs(solution).max()
@@ -422,7 +442,7 @@ def _null_space(problem: Problem, n_rows: int) -> Array:
     return factor.null if factor.n_dependent else np.zeros((len(problem.free), 0))
 
 
-def _least_absolute(base: Array, rows: Array, null: Array) -> Array | None:
+def _least_absolute(problem: Problem, base: Array, rows: Array, null: Array) -> Array | None:
     """Of base + null @ shares the one of least |d|₁ that leaves each row at least 1 on its side."""
     import scipy.sparse
 
@@ -435,8 +455,9 @@ def _least_absolute(base: Array, rows: Array, null: Array) -> Array | None:
         sides.append([-rows @ null, None])
         limits.append(rows @ base - 1.0)
     solution = _linear_program(
+        problem.limits,
         np.concatenate([np.zeros(n_null), np.ones(n_free)]),
-        A_ub=scipy.sparse.block_array(sides, format="csc"),
+        scipy.sparse.block_array(sides, format="csc"),
         b_ub=np.concatenate(limits),
         bounds=[(None, None)] * n_null + [(0, None)] * n_free,
     )

@@ -22,6 +22,7 @@ from logloss.answers.estimate import student_quantile
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.training.certificate import Factor
+from logloss.training.interruptible import ERRORS, patiently
 from logloss.training.optimum import Optimum
 from logloss.training.problem import Problem
 
@@ -104,7 +105,7 @@ def errors_at(optimum: Optimum, covariance: str | None, *, effective_rows: float
 
     covariance: as of `fit`. effective_rows: Kish's effective number of rows, by their weights.
     """
-    problem, at = optimum.problem, optimum.evaluation.coefficients
+    problem, at = replace(optimum.problem, phase=ERRORS), optimum.evaluation.coefficients
     factor = optimum.information
     if factor.n_dependent:
         return None
@@ -115,21 +116,22 @@ def errors_at(optimum: Optimum, covariance: str | None, *, effective_rows: float
     # In units of the mean weight, so that no square leaves the range of numbers.
     unit, free = problem.sum_weight / problem.n_rows, problem.free
     if problem.roles.cluster:
-        return _clustered(optimum, unit)
+        return _clustered(optimum, problem, unit)
     full = np.zeros((problem.design.width, problem.design.width))
     full[np.ix_(free, free)] = factor.inverse
     inverse = factor.inverse * unit
     meat = problem.curvature(at, residual_unit=unit, inverse=full).hessian
-    variances = _variances(optimum, inverse @ meat[np.ix_(free, free)] @ inverse)
+    sandwich = patiently(lambda: inverse @ meat[np.ix_(free, free)] @ inverse, size=len(free))
+    variances = _variances(optimum, sandwich)
     # Student's t holds where few rows bear most of the weight (docs/decisions/0032).
     return _errors(optimum, HC3, variances, effective_rows - 1.0)
 
 
-def _clustered(optimum: Optimum, unit: float) -> Errors | None:
+def _clustered(optimum: Optimum, problem: Problem, unit: float) -> Errors | None:
     """By how much coefficients move if clusters are left out one at a time."""
     from logloss.onepass.summaries import ClusterSummary, Point
 
-    problem, factor = optimum.problem, optimum.information
+    factor = optimum.information
     inverse, centre = factor.inverse * unit, _intercept(problem)
     # The intercept of the model stands in the place of the solver's.
     has_intercept = problem.fit_intercept
@@ -149,7 +151,7 @@ def _clustered(optimum: Optimum, unit: float) -> Errors | None:
         kind, moves = CV3_OF_SHARES, summary.sums[:, problem.free] @ reach / np.maximum(1.0 - shares, ALONE)
     else:
         kind = CV3
-        moves, alone = _moves(problem, factor, summary, unit)
+        moves, alone = patiently(lambda: _moves(problem, factor, summary, unit))
         if has_intercept:
             moves[:, 0], alone[:, 0] = moves @ centre, alone @ centre
         deviations = np.sqrt(_variances(optimum, inverse))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -144,7 +146,37 @@ class MergingWorkspace:
         return self.summary
 
 
+class Stopped(Exception):
+    """Raised in a worker when another one has failed or the user has interrupted."""
+
+
+class _Stop(threading.local):
+    """What tells a thread to stop."""
+
+    event: threading.Event | None = None
+
+
+_STOP = _Stop()
+
+
+@contextlib.contextmanager
+def stopped_by(event: threading.Event | None) -> Iterator[None]:
+    """While it lasts, this thread stops once the event is set."""
+    before, _STOP.event = _STOP.event, event
+    try:
+        yield
+    finally:
+        _STOP.event = before
+
+
+def raise_if_stopped() -> None:
+    """Raise `Stopped` in a thread that has been told to stop: between blocks, and between the pieces of one."""
+    if _STOP.event is not None and _STOP.event.is_set():
+        raise Stopped
+
+
 def pieces(n_rows: int) -> Iterator[tuple[int, int]]:
     """(start, stop) of runs of rows that stay in the cache."""
     for start in range(0, n_rows, PIECE_ROWS):
+        raise_if_stopped()
         yield start, min(start + PIECE_ROWS, n_rows)

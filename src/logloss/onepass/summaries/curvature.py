@@ -115,9 +115,17 @@ def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None
 
 def on_face(block: Block, design: Design, face: Sequence[Array]) -> Block:
     """The rows of a block that lie in planes."""
-    for direction in face:
-        block = block.taken(np.abs(margins_of(block, design, direction)) <= TOUCHING)
-    return block
+    if not face:
+        return block
+    # Levels are looked up once, whatever the number of planes: there can be one for each of a chain of pure levels.
+    coded, is_inside = design.coded(block.features), np.ones(block.n_rows, dtype=bool)
+    for start, stop in pieces(block.n_rows):
+        piece, own = coded.piece(start, stop), is_inside[start:stop]
+        for direction in face:
+            if not own.any():
+                break
+            own &= np.abs(coded.margins(direction / design.scale, start, stop, piece)) <= TOUCHING
+    return block.taken(is_inside)
 
 
 class _CurvatureWorkspace:
