@@ -26,6 +26,7 @@ from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import OutOfSample
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
@@ -90,6 +91,8 @@ class LogisticModel(Answer):
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
+    path : PenaltyPath or None
+        The log loss of held-out rows at each value of `l2`, where l2_path= chose it by cross-validation.
 
     Examples
     --------
@@ -126,6 +129,7 @@ class LogisticModel(Answer):
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    path: PenaltyPath | None = None
 
     @property
     def log_likelihood(self) -> float:

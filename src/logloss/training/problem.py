@@ -41,7 +41,8 @@ class Problem:
     free: places of the coefficients that may be chosen: of a face, those of which it has rows. face: directions; only
     rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
     is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
-    hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it.
+    hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. needs_digits: whether
+    passes go on beyond the tolerance until the coefficients have all their digits.
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Problem:
     tolerance: float = TOLERANCE
     progress: Callable[[Block], None] | None = None
     on_pass: Callable[[Pass], None] | None = None
+    needs_digits: bool = True
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
