@@ -440,6 +440,8 @@ class LogisticModel(Answer):
             "notes": list(self.notes),
             "cautions": list(self.cautions),
         }
+        if self.path is not None:
+            figures["path"] = self.path.figures
         if self.separation is not None:
             figures["separated_by"] = list(self.separation.columns)
         if self.collinear:

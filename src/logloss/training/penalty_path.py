@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError
+from logloss.answers.figures import put
 from logloss.answers.small_table import SmallTable
 from logloss.data.rows import Array
 
@@ -122,6 +123,22 @@ class PenaltyPath:
         return len(self.points) > 1 and self.best in (self.points[0], self.points[-1])
 
     @property
+    def figures(self) -> dict[str, Any]:
+        """Its figures in JSON."""
+        return {
+            "l2": self.l2,
+            "selection": self.selection,
+            "l2_of_least_loss": self.best.l2,
+            "l2_within_one_standard_error": self.within_one_standard_error.l2,
+            "n_folds": self.n_folds,
+            "folds": self.folds,
+            "sampling_unit": self.sampling_unit,
+            "n_walks": self.n_walks,
+            "n_one_class_folds": self.n_one_class,
+            "values": [_figures_of(row) for row in self.table],
+        }
+
+    @property
     def table(self) -> SmallTable:
         """The path, one row for each value.
 
@@ -147,6 +164,15 @@ class PenaltyPath:
 
     def __repr__(self) -> str:
         return f"PenaltyPath: {len(self.points)} values, {self.n_folds} folds, chosen l2={self.l2:g}"
+
+
+def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table in JSON, with units."""
+    in_nats = ("log_loss", "low", "high", "std_error", "difference", "difference_low", "difference_high")
+    figures: dict[str, Any] = {}
+    for name, value in row.items():
+        put(figures, f"{name}_nats" if name in in_nats else name, value, INFINITE)
+    return figures
 
 
 def default_grid(hessian: Array, scale: Array, n_values: int | None = None) -> tuple[float, ...]:
