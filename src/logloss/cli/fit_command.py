@@ -33,6 +33,9 @@ from logloss.text import counted
     metavar="X",
     help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
 )
+@click.option(
+    "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
+)
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
 @rows("sample_weight", "counts", "cluster", "pos_label")
 @click.option(

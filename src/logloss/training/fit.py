@@ -48,6 +48,7 @@ def fit(
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
     l2: float = 0.0,
+    fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
     cv: Any = None,
     selection: str = BEST,
@@ -94,6 +95,9 @@ def fit(
         The level of a category that has no coefficient; the first one in order if left out.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
+    fit_intercept : bool
+        Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
+        category is at its reference, which has no coefficient either way.
     l2_path : True, int ≥ 2, or list of floats ≥ 0, optional
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
         where the slopes together have 0.1 effective degrees of freedom to where 0.01 of all are missing; a number: so
@@ -127,8 +131,8 @@ def fit(
     max_passes : int ≥ 1
         Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning.
     start : LogisticModel, optional
-        Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
-        the number of passes, not the result.
+        Where to begin: a model whose coefficients are finite and have the same names, with an intercept if this one has
+        one; any other is not used. It changes the number of passes, not the result.
     engine : distributed.Client, SparkSession, "dask" or "spark", optional
         The engine that reads the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and
         is held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
@@ -185,6 +189,7 @@ def fit(
     """
     options = FitOptions(
         l2=l2,
+        fit_intercept=fit_intercept,
         covariance=covariance,
         leave_one_out=leave_one_out,
         tolerance=tolerance,
@@ -235,7 +240,14 @@ def fit(
         is_chosen = features is not None or not is_table
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):
-            learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+            learned = learn(
+                source,
+                roles,
+                reference or {},
+                is_chosen=is_chosen,
+                fit_intercept=options.fit_intercept,
+                progress=progress,
+            )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
             start_point = start_of(start, learned.design)
@@ -287,6 +299,8 @@ def _lost_orders(source: Source, design: Design, reference: Mapping[str, Any]) -
 def start_of(model: LogisticModel | None, design: Design) -> Array | None:
     """The coefficients of a model in the coordinates in which another design is solved; None where they do not fit."""
     if model is None or model.separation is not None or model.design.names != design.names:
+        return None
+    if model.fit_intercept != design.fit_intercept:
         return None
     values = np.zeros(design.width)
     values[design.places] = list(model.coefficients.values())

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import cast
 
+import numpy as np
+
 from logloss.errors import DataError
 from logloss.text import value_text
 from logloss.training.penalty_path import BEST, SELECTIONS
@@ -26,6 +28,7 @@ class FitOptions:
     """The options of `fit` that concern no column: each as `fit` describes it."""
 
     l2: float = 0.0
+    fit_intercept: bool = True
     covariance: str | None = None
     leave_one_out: bool = True
     tolerance: float = TOLERANCE
@@ -39,6 +42,8 @@ class FitOptions:
                 f"`l2` must be finite and at least 0; got {self.l2!r}. It is the strength of the L2 penalty on the "
                 "summed loss, 1 / C in scikit-learn."
             )
+        if not isinstance(self.fit_intercept, bool | np.bool_):
+            raise DataError(f"`fit_intercept` must be True or False; got {self.fit_intercept!r}.")
         if self.max_passes < 1 or not self.tolerance > 0:
             raise DataError(
                 f"`max_passes` must be at least 1 and `tolerance` above 0; got {self.max_passes} and {self.tolerance}."
@@ -46,6 +51,7 @@ class FitOptions:
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
         object.__setattr__(self, "l2", float(self.l2))
+        object.__setattr__(self, "fit_intercept", bool(self.fit_intercept))
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")

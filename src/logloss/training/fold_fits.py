@@ -37,6 +37,8 @@ MOST_TOGETHER = 32
 # Rows of each class that are added to those of a fold whose training rows have one class only (Krichevsky and Trofimov
 # 1981): the model is then the rate of all these.
 ADDED_TO_ONE_CLASS = 0.5
+# A smaller share of a weight is rounding.
+NO_WEIGHT = 1e-14
 
 
 class Abandoned(Exception):
@@ -179,7 +181,8 @@ def fit_path(problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[f
         at_null = problem.curvature(null)
         n_values = None if isinstance(l2_path, bool) else int(l2_path)  # type: ignore[arg-type]
         own = problem.free
-        l2s = default_grid(at_null.hessian[np.ix_(own, own)], problem.design.scale[own], n_values)
+        hessian, scale = at_null.hessian[np.ix_(own, own)], problem.design.scale[own]
+        l2s = default_grid(hessian, scale, n_values, has_intercept=problem.fit_intercept)
     jobs = [*range(rule.n_folds), ALL_ROWS]
     sums = of_cells.sum(axis=0), rule.train.T.astype(float) @ of_cells
     n_threads = 1
@@ -212,7 +215,7 @@ def fit_path(problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[f
         rule,
         held_out,
         _points(l2s, of_folds, fits[ALL_ROWS], held_out),
-        int(sum(not 0 < positive < mass for _, mass, positive in trained)),
+        int(sum(_has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
         n_walks,
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
@@ -232,8 +235,13 @@ def _sums_of_cells(seen: Any, rule: FoldRule) -> Array:
 def _null_model(problem: Problem, rate: float) -> Array:
     """Where a path begins: every slope 0."""
     at = np.zeros(problem.design.width)
-    at[0] = 0.0 if problem.roles.offset is not None else logit(rate)
+    at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
     return at
+
+
+def _has_one_class(mass: float, positive: float) -> bool:
+    """Whether rows of some weight, and positive weight, are of one class; sums of either may be rounded."""
+    return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
 
 
 def _task(problem: Problem, sums: Array, l2s: Sequence[float], max_passes: int) -> Callable[[Submit], list[FoldFit]]:
@@ -241,7 +249,7 @@ def _task(problem: Problem, sums: Array, l2s: Sequence[float], max_passes: int) 
     n_rows, mass, positive = sums.tolist()
 
     def run(submit: Submit) -> list[FoldFit]:
-        if not 0 < positive < mass:
+        if _has_one_class(mass, positive) and problem.fit_intercept:
             at = np.zeros(problem.design.width)
             at[0] = logit((positive + ADDED_TO_ONE_CLASS) / (mass + 2 * ADDED_TO_ONE_CLASS))
             return [FoldFit(at, (), 0, 0.0, 1.0)] * len(l2s)

@@ -175,14 +175,18 @@ def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def default_grid(hessian: Array, scale: Array, n_values: int | None = None) -> tuple[float, ...]:
-    """Values of l2, evenly spaced in logarithms, from the strongest: hessian, of the null model, intercept first.
+def default_grid(
+    hessian: Array, scale: Array, n_values: int | None = None, *, has_intercept: bool = True
+) -> tuple[float, ...]:
+    """Values of l2, evenly spaced in logarithms, from the strongest: hessian, of the null model, any intercept first.
 
     From where the slopes together have SHRUNK effective degrees of freedom, Σ d / (d + l2) with d the eigenvalues of
     their Hessian on the user's scale, to where NEAR_NONE of all that they can have are missing. scale: of each coefficient.
     """
-    slopes = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / max(float(hessian[0, 0]), 1e-300)
-    slopes = slopes * np.outer(scale[1:], scale[1:])
+    slopes = hessian
+    if has_intercept:
+        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / hessian[0, 0], scale[1:]
+    slopes = slopes * np.outer(scale, scale)
     values = np.diag(slopes) if len(slopes) > MOST_FACTORED else np.linalg.eigvalsh(slopes)
     values = values[values > NO_CURVATURE * values.max(initial=0.0)]
     if not len(values):

@@ -70,6 +70,11 @@ class Problem:
         """The same for the rows that lie in some planes, and the coefficients that these determine."""
         return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
 
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether there is an intercept, at the first place of the free coefficients."""
+        return self.design.fit_intercept
+
     @cached_property
     def penalty(self) -> Array:
         """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
