@@ -29,7 +29,7 @@ from logloss.training.certificate import Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
 from logloss.training.fold_choice import FoldChoice, fold_choice
-from logloss.training.fold_fits import fit_path
+from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
@@ -268,6 +268,19 @@ def fit(
                 notes=(*notes, *_lost_orders(source, learned.design, reference or {})),
             )
             return model if path is None else replace(model, path=path)
+
+
+def path_fits(
+    source: Source, requested: RowOptions, features: Sequence[str], choice: FoldChoice, options: FitOptions
+) -> PathFits:
+    """The fits of a path in every fold, for rows in memory whose columns have these names."""
+    from logloss.onepass.run import blas_on_one_thread
+
+    source, roles = bind(source, requested, features=features)
+    with blas_on_one_thread():
+        learned = learn(source, roles, {}, fit_intercept=options.fit_intercept)
+        problem = replace(Problem.of(source, learned, 0.0), tolerance=options.tolerance)
+        return fit_path(problem, choice, options.l2_path or True, options.max_passes)
 
 
 def _folds_of(cv: Any, table: Any, labels: Any, header: bool) -> FoldChoice:

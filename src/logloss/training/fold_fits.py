@@ -82,6 +82,7 @@ class FoldFit(NamedTuple):
 class PathFits:
     """The fits of a path: folds, shape (n_folds, n_l2); all_rows, shape (n_l2,)."""
 
+    problem: Problem
     l2s: tuple[float, ...]
     folds: list[list[FoldFit]]
     all_rows: list[FoldFit]
@@ -92,6 +93,11 @@ class PathFits:
     n_walks: int
     folds_text: str
     sampling_unit: str
+
+    def coefficients_of(self, fold: int, l2: float) -> tuple[float, Array]:
+        """(Intercept, coefficients) of the fit of a fold, in the user's coordinates, before any goes to infinity."""
+        made = self.problem.as_pass(self.folds[fold][self.l2s.index(l2)].coefficients, 0.0, 0.0)
+        return made.intercept, np.array(made.coefficients)
 
     def path(self, selection: str, l2: float | None = None) -> PenaltyPath:
         """The path with its choice; l2: chosen by somebody else."""
@@ -209,6 +215,7 @@ def fit_path(problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[f
     )
     trained = sums[1]
     return PathFits(
+        problem,
         l2s,
         of_folds,
         fits[ALL_ROWS],
