@@ -90,7 +90,7 @@ def test_new_shapes_of_attributes():
         for name in ("scores_", "coefs_paths_", "n_iter_", "coef_"):
             assert np.shape(getattr(ours, name)) == np.shape(getattr(reference, name))
         np.testing.assert_allclose(ours.scores_, reference.scores_, atol=1e-9)
-        assert ours.C_ == pytest.approx(reference.C_)
+        assert pytest.approx(reference.C_) == ours.C_
 
 
 def test_the_default_is_log_loss_and_none_is_accuracy():
@@ -173,6 +173,6 @@ def test_what_cannot_be_asked_for(options, message):
 
 
 def test_three_classes_are_refused_with_the_way_out():
-    X, y = simulated()
+    X, _ = simulated()
     with pytest.raises(logloss.DataError, match="OneVsRestClassifier"):
         LogisticRegressionCV().fit(X, np.arange(300) % 3)

@@ -81,9 +81,7 @@ def test_counts_are_copies():
     counts = np.random.default_rng(2).integers(1, 4, len(y))
     folds = np.arange(len(y)) % 4
     counted = logloss.fit(X, y, l2_path=L2S, cv=folds, counts=counts)
-    copied = logloss.fit(
-        X.repeat(counts, axis=0), y.repeat(counts), l2_path=L2S, cv=folds.repeat(counts)
-    )
+    copied = logloss.fit(X.repeat(counts, axis=0), y.repeat(counts), l2_path=L2S, cv=folds.repeat(counts))
     for name in counted.path.table.column_names:
         if name != "n_passes":
             np.testing.assert_allclose(counted.path.table[name], copied.path.table[name], rtol=1e-9, atol=1e-9)
@@ -307,8 +305,8 @@ REFUSED = [
     ({"l2_path": True, "cv": [([0, 1], [1, 2])]}, "has rows in both the training and the test set: row 1."),
     ({"l2_path": True, "cv": [([0, 1], [240])]}, "must be numbers of rows from 0 to 239"),
     ({"l2_path": True, "cv": np.zeros(240, int)}, "`cv` must have at least 2 folds; it has 1."),
-    ({"cv": 5}, "`cv` needs `l2_path`: pass l2_path=True."),
-    ({"selection": "one_standard_error"}, "`selection` needs `l2_path`: pass l2_path=True."),
+    ({"cv": 5}, "`cv` belongs to `l2_path`: pass that, too, or leave `cv` out."),
+    ({"selection": "one_standard_error"}, "`selection` belongs to `l2_path`: pass that, too"),
     ({"l2_path": True, "selection": "least"}, "`selection` must be one of best, one_standard_error; got 'least'."),
 ]  # fmt: skip
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,19 +65,25 @@ class LogisticRegressionCV(LogisticRegression):
     cv : int, splitter of scikit-learn, or list of pairs (train, test), optional
         Folds: as scikit-learn makes them; 5 stratified ones if left out. Splits may overlap or leave rows out. A fold
         whose training rows have one class only predicts their rate, with half a row of each class added.
-    dual, solver, n_jobs, verbose, intercept_scaling, random_state
-        Change nothing, as in `LogisticRegression`.
+    dual : bool
+        Changes nothing, as in `LogisticRegression`.
     penalty : {"l2"}
         The penalty; others are refused.
     scoring : str or callable, optional
         The score by which `C` is chosen, and that `score` returns: a name or a scorer of scikit-learn, of which larger
         values are better. None is accuracy, as in scikit-learn. "neg_log_loss" if left out: here no probability is
         clipped, and a fold may lack a class.
+    solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
+        Changes nothing, as in `LogisticRegression`.
     tol, max_iter, class_weight
         As in `LogisticRegression`, for each fit. Class weights are used in fits and not in scores.
+    n_jobs, verbose
+        Change nothing.
     refit : bool
         Whether the model is fitted to all rows at the best `C`; otherwise coefficients and `C_` are averages of those
         of each fold at its own best `C`.
+    intercept_scaling, random_state
+        Change nothing.
     use_legacy_attributes : bool
         Whether `C_`, `scores_`, `coefs_paths_` and `n_iter_` have the shapes of scikit-learn before 1.10.
     multi_class : {"auto", "ovr"}
@@ -123,7 +129,7 @@ class LogisticRegressionCV(LogisticRegression):
     _parameter_constraints = CONSTRAINTS_OF_PATH
     # No argument of this class.
     warm_start = False
-    __metadata_request__score = {"sample_weight": "$UNUSED$"}
+    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": "$UNUSED$"}
 
     def __init__(
         self,
@@ -168,9 +174,7 @@ class LogisticRegressionCV(LogisticRegression):
         self.multi_class = multi_class
         self.selection = selection
 
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> LogisticRegressionCV:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> LogisticRegressionCV:
         """Fit to rows X of shape (n_rows, n_features) and their labels y; a row of weight 0 counts as no row.
 
         **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
@@ -178,7 +182,13 @@ class LogisticRegressionCV(LogisticRegression):
         l2s = self._checked_penalties()
         logistic._refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, y = validate_data(self, X, y, dtype=FLOATS)
+        X, labels = validate_data(self, X, y, dtype=FLOATS)
+        return self._fit_checked(X, labels, l2s, sample_weight, params)
+
+    def _fit_checked(
+        self, X: Array, y: Array, l2s: list[float], sample_weight: ArrayLike | None, params: Mapping[str, Any]
+    ) -> LogisticRegressionCV:
+        """The same of arrays that are sound; l2s: the penalties to compare."""
         check_classification_targets(y)
         weight = None if sample_weight is None else logistic._weights(sample_weight, X)
         self.classes_ = logistic._two_classes(y, weight)
@@ -196,7 +206,9 @@ class LogisticRegressionCV(LogisticRegression):
         self._choose(fits, l2s, scores, is_log_loss)
         if self.refit:
             model = replace(self._fitted_model(X, label, own, self.path_.l2), path=self.path_)
-            self.model_: LogisticModel | None = replace(model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}")
+            self.model_: LogisticModel | None = replace(
+                model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}"
+            )
             self.coef_ = np.array([list(model.coefficients.values())])
             self.intercept_ = np.array([model.intercept])
             self.certificate_ = model.certificate
@@ -217,9 +229,7 @@ class LogisticRegressionCV(LogisticRegression):
         penalty = "l2" if self.penalty == "deprecated" else self.penalty
 
         def l2_at(C: float, ratio: float | None) -> float:
-            return l2_of(
-                penalty, C, ratio, solver=self.solver, dual=bool(self.dual), multi_class=str(self.multi_class)
-            )
+            return l2_of(penalty, C, ratio, solver=self.solver, dual=bool(self.dual), multi_class=str(self.multi_class))
 
         # An L1 penalty is refused here.
         for ratio in ratios:

@@ -204,7 +204,8 @@ def fit(
     if exclude and not is_table:
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
     if options.l2_path is None and (cv is not None or selection != BEST):
-        raise DataError(f"`{'selection' if cv is None else 'cv'}` needs `l2_path`: pass l2_path=True.")
+        unused = "selection" if cv is None else "cv"
+        raise DataError(f"`{unused}` belongs to `l2_path`: pass that, too, or leave `{unused}` out.")
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
@@ -223,7 +224,9 @@ def fit(
     with placed(data, requested, is_repeated=True) as table:
         choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
         if choice is not None and not choice.is_numbered:
-            requested = replace(requested, by=choice.column if isinstance(choice.column, str) else {"cv": choice.column})
+            requested = replace(
+                requested, by=choice.column if isinstance(choice.column, str) else {"cv": choice.column}
+            )
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
             source, roles = bind(table, requested, features=names, exclude=exclude, categories=categories)

@@ -74,7 +74,7 @@ def penalties_of(given: object) -> bool | int | tuple[float, ...] | None:
         raise DataError(f"{expected}; got {value_text(given)}.")
     values = list(given)
     for value in values:
-        if not (isinstance(value, Real) and 0 <= value < math.inf):
+        if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
             raise DataError(f"{expected}; got {value_text(cast('object', value))}.")
     if not values:
         raise DataError(f"{expected}; the list is empty.")

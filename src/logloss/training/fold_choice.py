@@ -80,9 +80,7 @@ def _of_pairs(pairs: list[Any], n_rows: int | None) -> FoldChoice:
     both = member[:, : len(pairs)] & member[:, len(pairs) :]
     if both.any():
         row, fold = map(int, np.argwhere(both)[0])
-        raise DataError(
-            f"fold {fold + 1} of `cv` has rows in both the training and the test set: row {count(row)}."
-        )
+        raise DataError(f"fold {fold + 1} of `cv` has rows in both the training and the test set: row {count(row)}.")
     patterns, codes = np.unique(member, axis=0, return_inverse=True)
     lacking = [
         name
@@ -100,7 +98,7 @@ def _numbers(chosen: Any, n_rows: int, name: str, number: int) -> Array:
     if rows.dtype == bool and rows.shape == (n_rows,):
         return rows
     is_whole = rows.ndim == 1 and rows.dtype.kind in "iu"
-    if not is_whole or (len(rows) and not (0 <= rows.min() and rows.max() < n_rows)):
+    if not is_whole or (len(rows) and not (rows.min() >= 0 and rows.max() < n_rows)):
         raise DataError(
             f"the {name} rows of fold {number} of `cv` must be numbers of rows from 0 to {count(n_rows - 1)}, or a "
             f"mask of {counted(n_rows, 'row')}; got {rows.dtype} of shape {rows.shape}."

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import queue
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -118,53 +119,46 @@ class PathFits:
 
 def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
     """What each task returns; all run at once, and whatever they wait for is asked of `walk` together."""
-    asked: queue.SimpleQueue[tuple[int, bool, Any]] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
     replies: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in tasks]
-    results: list[Any] = [None] * len(tasks)
 
-    def run(number: int) -> None:
+    def run(number: int) -> Any:
         def submit(request: Any) -> Any:
-            asked.put((number, False, request))
+            asked.put((number, request))
             reply = replies[number].get()
             if isinstance(reply, Abandoned):
                 raise reply
             return reply
 
+        return tasks[number](submit)
+
+    with ThreadPoolExecutor(len(tasks), thread_name_prefix="logloss-fold") as pool:
+        futures = [pool.submit(run, number) for number in range(len(tasks))]
+        for number, future in enumerate(futures):
+            future.add_done_callback(partial(lambda number, future: asked.put((number, future)), number))
+        n_running, waiting = len(tasks), dict[int, Any]()
         try:
-            outcome = tasks[number](submit)
-        except BaseException as error:  # noqa: BLE001 — it is raised again by the thread that waits.
-            outcome = error
-        asked.put((number, True, outcome))
-
-    threads = [
-        threading.Thread(target=run, args=(number,), name="logloss-fold", daemon=True) for number in range(len(tasks))
-    ]
-    for thread in threads:
-        thread.start()
-    n_running, waiting = len(tasks), dict[int, Any]()
-    try:
-        while n_running:
-            number, is_done, value = asked.get()
-            if not is_done:
-                waiting[number] = value
-            elif isinstance(value, BaseException):
-                raise value
-            else:
-                results[number] = value
-                n_running -= 1
-            if waiting and len(waiting) == n_running:
-                answers = walk(waiting)
-                waiting = {}
-                for number, answer in answers.items():
-                    replies[number].put(answer)
-    finally:
-        # After an error or Ctrl-C the others end where they wait next.
-        for reply in replies:
-            reply.put(Abandoned())
-    return results
+            while n_running:
+                number, request = asked.get()
+                if request is futures[number]:
+                    request.result()
+                    n_running -= 1
+                else:
+                    waiting[number] = request
+                if waiting and len(waiting) == n_running:
+                    for number, answer in walk(waiting).items():
+                        replies[number].put(answer)
+                    waiting = {}
+        finally:
+            # After an error or Ctrl-C the others end where they wait next.
+            for reply in replies:
+                reply.put(Abandoned())
+    return [future.result() for future in futures]
 
 
-def fit_path(problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[float, ...], max_passes: int) -> PathFits:
+def fit_path(
+    problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[float, ...], max_passes: int
+) -> PathFits:
     """Every fold and all rows fitted at each penalty, and the losses of the held-out rows."""
     from logloss.onepass.run import available_cpus, engine_of, parts_of, summarised
     from logloss.onepass.summaries import ALL_ROWS, FoldKeySummary, FoldPaths, HeldOutSummary, requests_of
@@ -306,7 +300,7 @@ def _one_step_on(problem: Problem, now: Evaluation) -> Array:
 
 
 def _predicted(problem: Problem, now: Evaluation) -> Array:
-    """A Newton step for another penalty: gradient and Hessian of the loss do not depend on it, so that no pass is made."""
+    """A Newton step for another penalty: gradient and Hessian of the loss do not depend on it, so no pass is made."""
     at, sums = now.coefficients, now.sums
     if sums.hessian is None or not problem.is_penalised:
         return at + now.step

@@ -146,7 +146,7 @@ class PenaltyPath:
         std_error; difference, log_loss less the least one, with difference_low and difference_high; n_infinite;
         effective_degrees_of_freedom; n_passes.
         """
-        columns = {
+        columns: dict[str, list[Any]] = {
             "l2": [point.l2 for point in self.points],
             "C": [point.C for point in self.points],
             "log_loss": [float(point.log_loss) for point in self.points],
@@ -181,7 +181,8 @@ def default_grid(
     """Values of l2, evenly spaced in logarithms, from the strongest: hessian, of the null model, any intercept first.
 
     From where the slopes together have SHRUNK effective degrees of freedom, Σ d / (d + l2) with d the eigenvalues of
-    their Hessian on the user's scale, to where NEAR_NONE of all that they can have are missing. scale: of each coefficient.
+    their Hessian on the user's scale, to where NEAR_NONE of all that they can have are missing. scale: of each
+    coefficient.
     """
     slopes = hessian
     if has_intercept:

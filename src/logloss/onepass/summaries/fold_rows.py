@@ -25,7 +25,7 @@ from logloss.text import count
 
 # What a fold is made of.
 OF_ROWS, OF_CLUSTERS, OF_COLUMN = "rows", "clusters", "column"
-# Keys that are told apart; of more clusters, those whose hashes end in the same bits count as one.
+# Distinct keys that are kept; of more clusters, those whose hashes end in the same bits count as one.
 MOST_KEYS = 1 << 20
 # Most folds that a column may name.
 MOST_FOLDS = 1_000
@@ -123,9 +123,7 @@ class FoldKeySummary(BlockwiseSummary):
     def merge(self, other: FoldKeySummary) -> FoldKeySummary:
         """Of the rows of both."""
         mask = self.mask & other.mask
-        keys, sums = _added(
-            np.concatenate([self.keys, other.keys]) & mask, np.concatenate([self.sums, other.sums])
-        )
+        keys, sums = _added(np.concatenate([self.keys, other.keys]) & mask, np.concatenate([self.sums, other.sums]))
         summary = FoldKeySummary(
             self.kind,
             self.n_folds,
@@ -142,7 +140,7 @@ class FoldKeySummary(BlockwiseSummary):
 
     def within(self, mask: int) -> FoldKeySummary:
         """The same with fewer bits of each hash."""
-        if mask == self.mask or self.kind == OF_ROWS and not len(self.clusters):
+        if mask == self.mask or (self.kind == OF_ROWS and not len(self.clusters)):
             return replace(self, mask=mask)
         keys, sums = _added(self.keys & mask, self.sums)
         return replace(self, keys=keys, sums=sums, clusters=np.unique(self.clusters & mask), mask=mask)
