@@ -167,6 +167,15 @@ def ridge_gap(
     return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty)) + of_shift)
 
 
+def bound_after_move(bound: float, curvature: float) -> float:
+    """Most by which the objective is above its minimum after a move, given the bound before it.
+
+    curvature: at most that of the objective along the move, K. A convex function of one variable that is at most B
+    above its infimum has a slope of at most √(2KB), so that the move adds √(2KB) + K/2: √bound grows by √(K/2).
+    """
+    return (math.sqrt(bound) + math.sqrt(curvature / 2)) ** 2
+
+
 def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
     """Most by which rounding can have moved each entry of the gradient.
 

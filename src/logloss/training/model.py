@@ -26,6 +26,7 @@ from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import OutOfSample
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
@@ -91,6 +92,8 @@ class LogisticModel(Answer):
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
+    path : PenaltyPath or None
+        The log loss of held-out rows at each value of `l2`, where l2_path= chose it by cross-validation.
 
     Examples
     --------
@@ -127,6 +130,7 @@ class LogisticModel(Answer):
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    path: PenaltyPath | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -443,6 +447,8 @@ class LogisticModel(Answer):
             "notes": list(self.notes),
             "cautions": list(self.cautions),
         }
+        if self.path is not None:
+            figures["path"] = self.path.figures
         if self.separation is not None:
             figures["separated_by"] = list(self.separation.columns)
         if self.collinear:

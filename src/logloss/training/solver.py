@@ -224,6 +224,8 @@ def has_converged(problem: Problem, now: Evaluation) -> bool:
     """Whether the answer is certified and its digits are all there."""
     if not now.bound <= problem.tolerance * problem.sum_weight:
         return False
+    if not problem.needs_digits:
+        return True
     of_cheap = CONVERGED_DECREMENT * problem.sum_weight
     return now.decrement <= (CONVERGED_DECREMENT_OF_EXPENSIVE if problem.avoids_hessians else of_cheap)
 

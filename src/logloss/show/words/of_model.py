@@ -7,6 +7,7 @@ from typing import Any
 
 from logloss.inference.cautions import effective
 from logloss.information import entropy
+from logloss.show.words.of_path import MOST_IN_TEXT, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -37,7 +38,10 @@ ON_PAGES, IN_TEXT = (300, 200), (60, 40)
 def text_of(model: LogisticModel) -> str:
     """The whole model."""
     lines = columns(*coefficient_rows(model), gap="   ")
-    return printable_lines("\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]))
+    whole = [head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]
+    if model.path is not None:
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   ")]
+    return printable_lines("\n".join(whole))
 
 
 def head_of(model: LogisticModel) -> str:
@@ -163,6 +167,8 @@ def remarks_of(model: LogisticModel) -> list[str]:
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
+    if model.path is not None:
+        lines += remarks_of_path(model.path)
     return [*lines, _optimum(model), *(_note(note) for note in model.notes)]
 
 
