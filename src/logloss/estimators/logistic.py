@@ -227,6 +227,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 "y_true",
                 features=[MATRIX],
                 l2=l2,
+                fit_intercept=bool(self.fit_intercept),
                 sample_weight=None if weight is None else "sample_weight",
                 tolerance=self._tolerance,
                 max_passes=max(1, self.max_iter),
