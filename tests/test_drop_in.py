@@ -192,7 +192,7 @@ def test_a_tolerance_that_cannot_be_met_is_told():
 # --- warnings and errors ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("max_iter", [0, 1, 2])
+@pytest.mark.parametrize("max_iter", [1, 2])
 def test_too_few_passes_warn_as_scikit_learn_does(max_iter):
     with pytest.warns(
         sklearn.exceptions.ConvergenceWarning, match="Raise `max_iter`, or look at `model_.passes`"
@@ -200,11 +200,19 @@ def test_too_few_passes_warn_as_scikit_learn_does(max_iter):
         fitted = logloss.LogisticRegression(max_iter=max_iter).fit(FEATURES, LABELS)
     assert issubclass(got[0].category, logloss.ConvergenceWarning)
     assert got[0].filename == __file__
-    assert fitted.n_iter_.tolist() == [max(1, max_iter)]
+    assert fitted.n_iter_.tolist() == [max_iter]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
         logloss.LogisticRegression(max_iter=max_iter).fit(FEATURES, LABELS)
+
+
+def test_no_pass_leaves_every_coefficient_at_0():
+    with pytest.warns(sklearn.exceptions.ConvergenceWarning, match="max_iter=0 makes no pass"):
+        fitted = logloss.LogisticRegression(max_iter=0).fit(FEATURES, LABELS)
+    assert (fitted.n_iter_.tolist(), fitted.coef_.tolist()) == ([0], [[0.0] * 4])
+    assert fitted.predict_proba(FEATURES).tolist() == [[0.5, 0.5]] * 200
+    assert not fitted.certificate_.is_proven
 
 
 def test_separation_warns_as_scikit_learns_convergence_does():
@@ -387,6 +395,15 @@ def test_a_class_that_has_no_weight_and_no_intercept(kept):
     assert ours.coef_ == pytest.approx(
         exact(fit_intercept=False).fit(FEATURES, LABELS, sample_weight=one).coef_, rel=1e-9
     )
+
+
+def test_a_class_that_has_no_weight_and_neither_intercept_nor_penalty():
+    """The limit of rows on one side: they are certain, their opposites are not, and 0 stays at one half."""
+    with pytest.warns(logloss.SeparationWarning):
+        ours = logloss.LogisticRegression(fit_intercept=False, C=np.inf).fit(
+            [[1.0], [2.0], [3.0]], [0, 1, 1], [0, 1, 1]
+        )
+    assert ours.predict_proba([[2.0], [0.0], [-2.0]])[:, 1].tolist() == [1.0, 0.5, 0.0]
 
 
 def test_one_weight_is_that_of_every_row():
