@@ -23,6 +23,7 @@ from logloss.errors import DataError, reworded, warn
 from logloss.estimators.single_precision import PIECE_ROWS, rounded_certificate
 from logloss.estimators.sklearn_arguments import (
     CONSTRAINTS,
+    EstimatorConvergenceWarning,
     EstimatorSeparationWarning,
     as_scikit_learn_warns,
     check_arguments,
@@ -73,7 +74,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
         Changes nothing, but what scikit-learn refuses for a solver is refused.
     max_iter : int ≥ 0
-        Maximum number of passes over the rows, of which there is always one: `max_passes` of `logloss.fit`.
+        Maximum number of passes over the rows: `max_passes` of `logloss.fit`. 0 leaves every coefficient at 0.
     verbose : int
         Changes nothing.
     warm_start : bool
@@ -105,7 +106,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Their names, where they are all text.
     model_ : LogisticModel
         The fitted `LogisticModel`, in double precision: standard errors, passes, separation, `measure`. None where
-        one class has no weight.
+        one class has no weight, or `max_iter` is 0.
     certificate_ : Certificate
         Bound on the distance from the minimum, in nats per row, of `coef_` and `intercept_` as they are: where X is
         float32, rounded.
@@ -191,6 +192,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.classes_ = _two_classes(y, weight)
         label = (y == self.classes_[1]).astype(np.uint8)
         ratio, weight = self._with_class_weights(label, weight)
+        if self.max_iter == 0:
+            warn(
+                "max_iter=0 makes no pass over the rows: every coefficient is 0, with no certificate.",
+                EstimatorConvergenceWarning,
+            )
+            return self._keep_constant(0.0, X.dtype, Certificate(math.inf, False))
         with_weight = label if weight is None else label[weight > 0]
         if with_weight.min() == with_weight.max():
             return self._fit_one_class(X, label, weight, l2)
@@ -227,10 +234,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 "y_true",
                 features=[MATRIX],
                 l2=l2,
-                fit_intercept=self.fit_intercept,
+                fit_intercept=bool(self.fit_intercept),
                 sample_weight=None if weight is None else "sample_weight",
                 tolerance=self._tolerance,
-                max_passes=max(1, self.max_iter),
+                max_passes=self.max_iter,
                 leave_one_out=False,
                 start=getattr(self, "model_", None) if self.warm_start else None,
             )
@@ -262,24 +269,28 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             halved[row] /= 2
             model = self._fitted_model(np.vstack([X, -X[row : row + 1]]), mirrored, halved, l2)
             self._keep(model, X, weight)
-        else:
-            # Every row loses log(1 + e^−|b|), the tolerance.
-            size = -math.log(math.expm1(self._tolerance))
-            self.intercept_ = np.array([size if label[row] else -size], dtype=X.dtype)
-            self.coef_ = np.zeros((1, X.shape[1]), dtype=X.dtype)
-            loss = math.log1p(math.exp(-abs(float(self.intercept_[0]))))
-            self.certificate_ = Certificate(loss * (1 + 2.0**-50), True)
-            self.n_iter_ = np.zeros(1, dtype=np.int32)
-            has, lacks = (
-                value_text(self.classes_[code : code + 1].tolist()[0]) for code in (label[row], 1 - label[row])
-            )
-            warn(
-                f"only rows of class {has} have weight: the log loss falls towards 0 as the intercept grows without "
-                f"end, and every row is predicted to be {lacks} with probability {significant(loss)}. Give some rows "
-                f"of class {lacks} weight.",
-                EstimatorSeparationWarning,
-            )
-        self.model_, self.prior_corrected_intercept_ = None, self.intercept_
+            # Of rows of one class it would state a base rate that is not theirs; only limits need it, to predict.
+            self.model_ = None if np.isfinite(self.coef_).all() else model
+            self.prior_corrected_intercept_ = self.intercept_
+            return self
+        # Every row loses log(1 + e^−|b|), the tolerance.
+        size = float(X.dtype.type(-math.log(math.expm1(self._tolerance))))
+        loss = math.log1p(math.exp(-size))
+        has, lacks = (value_text(self.classes_[code : code + 1].tolist()[0]) for code in (label[row], 1 - label[row]))
+        warn(
+            f"only rows of class {has} have weight: the log loss falls towards 0 as the intercept grows without end, "
+            f"and every row is predicted to be {lacks} with probability {significant(loss)}. Give some rows of class "
+            f"{lacks} weight.",
+            EstimatorSeparationWarning,
+        )
+        return self._keep_constant(size if label[row] else -size, X.dtype, Certificate(loss * (1 + 2.0**-50), True))
+
+    def _keep_constant(self, intercept: float, kind: np.dtype, certificate: Certificate) -> LogisticRegression:
+        """An intercept, and coefficients that are 0, as attributes."""
+        self.coef_ = np.zeros((1, self.n_features_in_), dtype=kind)
+        self.intercept_ = np.array([intercept], dtype=kind)
+        self.prior_corrected_intercept_, self.n_iter_ = self.intercept_, np.zeros(1, dtype=np.int32)
+        self.model_, self.certificate_ = None, certificate
         return self
 
     def _with_class_weights(self, label: Array, weight: Array | None) -> tuple[float, Array | None]:
