@@ -73,7 +73,7 @@ def test_every_argument_of_scikit_learn_is_an_argument():
         {"penalty": "deprecated"},
         {"solver": "saga", "penalty": "elasticnet", "l1_ratio": 0},
     ],
-    ids=str,
+    ids=lambda options: str(options).split(" at 0x")[0],  # the same in each process
 )
 def test_what_only_chooses_a_solver_changes_nothing(options, capsys):
     plain = logloss.LogisticRegression().fit(FEATURES, LABELS)
