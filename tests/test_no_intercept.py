@@ -18,7 +18,7 @@ from test_predict import rewritten
 
 import logloss
 from logloss.cli import cli
-from logloss.training import leave_one_out, problem, recipe, separation
+from logloss.training import leave_one_out, optimum, problem, recipe, separation
 
 SEED = 20261129
 
@@ -74,6 +74,24 @@ def test_robust_errors_are_those_of_the_leverages_of_statsmodels():
     assert errors_of(model) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-8)
     assert math.isnan(model.errors.intercept)
     assert model.errors.degrees == {"x0": 149.0, "x1": 149.0}
+
+
+def test_clusters_are_left_out_one_at_a_time():
+    """CV3 is the jackknife with one Newton step each: here by solving for each cluster (MacKinnon et al. 2023)."""
+    frame, labels = table(), table()["label"].to_numpy()
+    frame["where"] = np.arange(300) % 20
+    model = through_origin(frame, "label", missing="indicator", cluster="where")
+    numbers = spread_out(frame).to_numpy()
+    p = model.predict_proba(frame)
+    information, moves = (numbers.T * (p * (1 - p))) @ numbers, []
+    for k in range(20):
+        own = np.flatnonzero(frame["where"] == k)
+        left = information - (numbers[own].T * (p * (1 - p))[own]) @ numbers[own]
+        moves.append(np.linalg.solve(left, numbers[own].T @ (p - labels)[own]))
+    expected = np.sqrt((np.array(moves) ** 2).sum(axis=0) * 19 / 20)
+    found = [model.errors.coefficients[name] for name in spread_out(frame)]
+    assert found == pytest.approx(expected.tolist(), rel=1e-9)
+    assert "20 clusters; degrees of freedom" in repr(model)
 
 
 @pytest.mark.parametrize("l2", [0.01, 1.0, 1e7])
@@ -347,6 +365,22 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     assert model.passes[0].log_loss < plain.passes[0].log_loss - 0.05
     assert gaps_of(model, features, labels, np.ones(400), l2)[-1] < 1e-12
     assert values_of(model) == pytest.approx(values_of(plain), abs=1e-5)
+
+
+@pytest.mark.parametrize("is_misled", [True, False])
+def test_a_sample_that_misleads_is_dropped_and_one_that_is_worse_than_the_base_rate_is_not(is_misled, monkeypatch):
+    """Without an intercept nothing is ln 2 a row: a base rate of 2% costs 0.1, and no coefficients come near that."""
+    features, labels = np.random.default_rng(SEED).normal(size=(400, 2)), (np.arange(400) % 50 == 0).astype(int)
+    monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
+    monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
+    downhill = np.sign(features.T @ (labels - 0.5))
+    start = np.array([0.0, *((30.0, 30.0) if is_misled else 1e-3 * downhill)])
+    monkeypatch.setattr(optimum, "warm_start", lambda problem, history, at, sample: (start, history))
+    model = through_origin(features, labels)
+    n_at_zero = sum(each.coefficients == (0.0, 0.0) for each in model.passes)
+    assert n_at_zero == is_misled
+    assert model.log_loss > logloss.entropy(0.02)
+    assert gaps_of(model, features, labels, np.ones(400), 0)[-1] < 1e-25
 
 
 def test_a_start_must_be_of_the_same_kind():
