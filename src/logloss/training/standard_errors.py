@@ -47,7 +47,8 @@ class Errors:
     weights), or, where rows of a cluster may depend on each other, "CV3" (the jackknife that leaves clusters out), or
     "CV3 of shares" (the same by each cluster's share of the information on a coefficient: of more clusters and
     coefficients than 2^21 numbers hold, where intervals are somewhat too narrow if clusters are very unequal). nan
-    where columns depend on each other, and where one cluster alone determines a coefficient.
+    where columns depend on each other, where one cluster alone determines a coefficient, and, with 0 degrees, of an
+    intercept that was not fitted.
     intercept_degrees, degrees: of freedom of Student's t, infinite for "information".
     cluster, n_clusters, effective_clusters: the columns that make clusters; how many there are (or how many buckets
     they share); and Kish's effective number of them, by the weights of their rows.
