@@ -14,7 +14,7 @@ import pytest
 
 import logloss
 from logloss.data.source import SourceAround, as_source
-from logloss.training import leave_one_out, separation
+from logloss.training import leave_one_out, optimum, separation
 from logloss.training.interruptible import (
     COLUMNS,
     CUT_OFF_PASSES,
@@ -164,11 +164,12 @@ def test_passes_over_rows_that_are_not_separated_count():
     assert 1 <= Counter(progress.phases)[PASSES_OF_FACE] <= 1 + OF_RANK
 
 
-def test_a_start_that_misleads_does_not_take_more_passes():
+def test_a_start_that_misleads_does_not_take_more_passes(monkeypatch):
     """After passes from it, which are worse than none, those from nothing have what is left."""
     table = drawn()
     features = [name for name in table if name.startswith("x")]
     wrong = logloss.fit(table.assign(y=1 - table.y), "y", features=features)
+    monkeypatch.setattr(optimum, "PATIENCE", 2)
     with pytest.warns(logloss.ConvergenceWarning, match="at the limit of 3 passes"):
         model = logloss.fit(table, "y", features=features, start=wrong, max_passes=3)
     assert len(model.passes) == 3
