@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
 NO_INTERCEPT = "no intercept was fitted"
 ALONE = "columns are linearly dependent, or one cluster alone determines it"
+INFINITE = "the classes are separated, and it is infinite"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 # Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
@@ -69,8 +70,9 @@ class LogisticModel(Answer):
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; None with a penalty, where the classes are separated, where the fit did not converge or the
-        information matrix is singular, and with fewer than two clusters.
+        Standard errors; of quasi-separated classes, of the finite coefficients by the rows that are not separated. None
+        with a penalty, where all rows are separated, where the fit did not converge or the information matrix is
+        singular, and with fewer than two clusters.
     cautions : tuple of str
         Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
         class or 10 clusters (effective numbers, by Kish's formula).
@@ -165,6 +167,25 @@ class LogisticModel(Answer):
     def bic(self) -> float:
         """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def covariance(self) -> Array | None:
+        """The covariance matrix of the coefficients, in the order of `coefficient_table`: the intercept first.
+
+        Of shape (1 + n_coefficients, 1 + n_coefficients), without an intercept (n_coefficients, n_coefficients), and of
+        the kind of `errors.kind`; its diagonal has the squared standard errors. nan in rows and columns of coefficients
+        that have none. None where there are no standard
+        errors, and of more than 1,000 coefficients.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
+        >>> (model.covariance.diagonal() ** 0.5).round(4).tolist(), round(model.errors.intercept, 4)
+        ([1.9523, 0.9749], 1.9523)
+        """
+        full = None if self.errors is None else self.errors.covariance
+        return full if full is None or self.fit_intercept else full[1:, 1:]
 
     @property
     def coefficient_table(self) -> SmallTable:
@@ -412,11 +433,11 @@ class LogisticModel(Answer):
         figures["fit_intercept"] = self.fit_intercept
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            reason = ALONE if self.errors.cluster else DEPENDENT
-            reason = reason if self.fit_intercept else NO_INTERCEPT
-            put(figures, "intercept_error", self.errors.intercept, reason)
+            why = INFINITE if math.isinf(self.intercept) else ALONE if self.errors.cluster else DEPENDENT
+            why = why if self.fit_intercept else NO_INTERCEPT
+            put(figures, "intercept_error", self.errors.intercept, why)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
-            put(figures, "intercept_p_value", self.errors.p_value(self.intercept), reason)
+            put(figures, "intercept_p_value", self.errors.p_value(self.intercept), why)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
             p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
@@ -424,6 +445,9 @@ class LogisticModel(Answer):
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters
+            if self.errors.n_of_each:
+                figures["n_clusters_of_each"] = list(self.errors.n_of_each)
+                figures["covariance_was_indefinite"] = self.errors.was_indefinite
         figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive

@@ -26,6 +26,7 @@ from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Ran
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.held_out import ALL_ROWS, FoldPaths, HeldOutSummary, SharedPassSummary, requests_of
+from logloss.onepass.summaries.information_sums import InformationSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
@@ -53,6 +54,7 @@ __all__ = [
     "FoldRule",
     "GroupedSummary",
     "HeldOutSummary",
+    "InformationSummary",
     "LeftOutSummary",
     "Levels",
     "LossSum",
