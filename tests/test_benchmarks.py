@@ -103,8 +103,14 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 
 # Parts of the program that have no claims about single samples.
 NO_CLAIMS = ("reductions", "verdicts")
-# The table of docs/inference.md stands between these.
-MARKS = "<!-- coverage: `python tests/test_benchmarks.py` writes it from the record -->", "<!-- end of coverage -->"
+# A table of figures stands between these.
+MARKS = {
+    document: (
+        f"<!-- {name}: `python tests/test_benchmarks.py` writes it from the record -->",
+        f"<!-- end of {name} -->",
+    )
+    for document, name in (("docs/inference.md", "coverage"), ("docs/scikit-learn.md", "tests"))
+}
 
 
 def with_marks(name: str):
@@ -208,11 +214,38 @@ def percents_of(claims: list[dict]) -> str:
     return f"{min(known):.1f}–{max(known):.1f}" if known else ""
 
 
-def test_the_coverage_of_the_documents_is_that_of_the_record():
+def passed_tests() -> str:
+    """How many tests of scikit-learn are passed by what they ask for, and each that should be and is not, as Markdown."""
+    rows = ["| a test asks for | tests | passed with ours |", "| --- | --- | --- |"]
+    for kind, line in lines("scikit_learn_tests", "kinds").items():
+        rows.append(f"| {kind} | {line['tests']:,} | {line['passed']:,} ({line['percent']:.1f}%) |")
+    reasons: dict[str, dict[str, int]] = {}
+    for name, line in lines("scikit_learn_tests", "failures").items():
+        named = f"`{name.partition('[')[0].replace('::', '` `')}`"
+        of_reason = reasons.setdefault(line["reason"], {})
+        of_reason[named] = of_reason.get(named, 0) + 1
+    rows += ["", "Tests of dense rows and two classes that do not pass:", "", "| reason | tests |", "| --- | --- |"]
+    for reason, names in reasons.items():
+        counted = ", ".join(f"{name} ({n} cases)" if n > 1 else name for name, n in names.items())
+        rows.append(f"| {reason} | {counted} |")
+    return "\n".join(rows) + "\n"
+
+
+TABLES = {"docs/inference.md": coverage_of_claims, "docs/scikit-learn.md": passed_tests}
+
+
+@pytest.mark.parametrize("document", MARKS)
+def test_the_tables_of_the_documents_are_those_of_the_record(document):
     """Else: python tests/test_benchmarks.py."""
-    text = (ROOT / "docs" / "inference.md").read_text(encoding="utf-8")
-    assert MARKS[0] in text
-    assert renewed("docs/inference.md", text) == text
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert MARKS[document][0] in text
+    assert renewed(document, text) == text
+
+
+def test_scikit_learns_tests_pass_or_a_reason_is_known():
+    """Of dense rows and two classes, at least 95% of those that its own class passes."""
+    assert record("scikit_learn_tests")["figures"]["kinds"]["dense, two classes"]["percent"] >= 95
+    assert [name for name, line in lines("scikit_learn_tests", "failures").items() if not line["reason"]] == []
 
 
 # Promises of README without a figure.
@@ -273,11 +306,14 @@ def renewed(document: str, text: str) -> str:
         shown = [each.format(figure(path)) for each, path in zip(formats, figures, strict=True)]
         kept = [rf"\g<{k + 1}>{value}" for k, value in enumerate([*shown, ""])]
         text = re.sub(pattern, "".join(kept), text)
-    before, mark, rest = text.partition(MARKS[0])
-    return f"{before}{mark}\n{coverage_of_claims()}{MARKS[1]}{rest.partition(MARKS[1])[2]}" if mark else text
+    if document not in MARKS:
+        return text
+    first, last = MARKS[document]
+    before, mark, rest = text.partition(first)
+    return f"{before}{mark}\n{TABLES[document]()}{last}{rest.partition(last)[2]}"
 
 
 if __name__ == "__main__":
-    for name in sorted({name for name, _, _ in QUOTED}):
+    for name in sorted({name for name, _, _ in QUOTED} | set(MARKS)):
         path = ROOT / name
         path.write_text(renewed(name, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         SeparationWarning,
         SourceNotFound,
     )
-    from logloss.estimators import Calibrator, LogisticRegression
+    from logloss.estimators import Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
@@ -109,6 +109,7 @@ _HOMES = {
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
+    "LogisticRegressionCV": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
     "SourceNotFound": "errors",
@@ -135,6 +136,7 @@ __all__ = [
     "LogLossError",
     "LogisticModel",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "Measurement",
     "Miscalibration",
     "MissingPackage",
@@ -163,6 +165,7 @@ __all__ = [
 if find_spec("sklearn") is None:
     __all__.remove("Calibrator")
     __all__.remove("LogisticRegression")
+    __all__.remove("LogisticRegressionCV")
 
 
 def __getattr__(name: str) -> Any:

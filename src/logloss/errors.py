@@ -18,6 +18,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+# A message and its class, as the caller's interface words and classes them.
+Rewording = Callable[[str, type[Warning]], tuple[str, type[Warning]]]
+_rewording: ContextVar[Rewording | None] = ContextVar("rewording", default=None)
 
 
 class LogLossError(Exception):
@@ -100,7 +107,21 @@ class SeparationWarning(ConvergenceWarning):
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line outside this package that made the call."""
+    rewording = _rewording.get()
+    if rewording is not None:
+        message, category = rewording(message, category)
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == __package__:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def reworded(rewording: Rewording) -> Iterator[None]:
+    """Inside, warnings of this package have the words and the class that an interface to it gives them."""
+    # Not `catch_warnings`, which replaces the filters of all threads.
+    token = _rewording.set(rewording)
+    try:
+        yield
+    finally:
+        _rewording.reset(token)

@@ -16,6 +16,29 @@ from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, stdout_named, to_stderr, to_stdout
 from logloss.text import counted
 
+# `--l2-path` without a value.
+ALONE = "auto"
+
+
+def path_of(given: str | None) -> bool | int | list[float] | None:
+    """`l2_path=` of what was typed: alone, one whole number, or numbers between commas."""
+    if given is None or given == ALONE:
+        return None if given is None else True
+    if given.isdecimal():
+        return int(given)
+    try:
+        return [float(each) for each in given.split(",")]
+    except ValueError as error:
+        raise click.UsageError(
+            f"--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1; got {given!r}. "
+            "Alone, it must not stand before a file."
+        ) from error
+
+
+def folds_of(given: str | None) -> int | str | None:
+    """`cv=` of what was typed: a number of folds, or the name of a column."""
+    return int(given) if given is not None and given.isdecimal() else given
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -32,6 +55,23 @@ from logloss.text import counted
     default=0.0,
     metavar="X",
     help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
+)
+@click.option(
+    "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
+)
+@click.option(
+    "--l2-path",
+    is_flag=False,
+    flag_value=ALONE,
+    metavar="[N|X,Y]",
+    help="Choose the penalty by cross-validation. Alone, not before a file: of values from the data; or of N values, "
+    "or of those listed.",
+)
+@click.option("--cv", metavar="K|COL", help="With --l2-path: number of folds (5 if left out), or column of folds.")
+@click.option(
+    "--selection",
+    type=click.Choice(["best", "one_standard_error"]),
+    help="With --l2-path: the least log loss, or the largest penalty within one standard error of it.",
 )
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
 @rows("sample_weight", "counts", "cluster", "pos_label")
@@ -78,6 +118,7 @@ def fit(
     levels = [each.partition("=") for each in reference]
     if not all(name and sign for name, sign, _ in levels):
         raise click.UsageError("--reference must read like sex=Male.")
+    words |= {"l2_path": path_of(words["l2_path"]), "cv": folds_of(words["cv"])}
     outputs.check(*files)
 
     from logloss.training import fit
@@ -97,6 +138,8 @@ def fit(
             **keywords(words),
         )
     passes = counted(len(model.passes), "pass", "passes")
+    if model.path is not None:
+        passes += f", {counted(model.path.n_walks, 'walk')} for the path"
     # The text of a model ends with its notes.
     outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json)
 

@@ -30,11 +30,13 @@ class Design:
     """The recipe: terms in the order of the table's columns.
 
     Coefficients lie in one vector: the intercept, all numbers, then all levels of each category; those of references
-    stay 0 and `free` leaves them out. `in_place`: a matrix is read where it stands, without a copy.
+    stay 0 and `free` leaves them out. `in_place`: a matrix is read where it stands, without a copy. `fit_intercept`:
+    whether there is an intercept; without one its place in the vector stays 0, and the centre of all numbers is 0.
     """
 
     terms: tuple[Term, ...]
     in_place: bool = False
+    fit_intercept: bool = True
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:
@@ -63,8 +65,9 @@ class Design:
 
     @cached_property
     def free(self) -> Array:
-        """Where coefficients are that training may choose: all but the references."""
-        fixed = [span.start + term.reference for span, term in zip(self.spans, self.categories, strict=True)]
+        """Where coefficients are that training may choose: not the references, nor an intercept that is not fitted."""
+        fixed = [] if self.fit_intercept else [0]
+        fixed += [span.start + term.reference for span, term in zip(self.spans, self.categories, strict=True)]
         return np.delete(np.arange(self.width), fixed)
 
     @cached_property
@@ -99,7 +102,7 @@ class Design:
     def cut_off(self, limit: float) -> Design:
         """The same design with numbers cut off at so many scales from their centres."""
         terms = (replace(term, limit=limit) if isinstance(term, Numbers) else term for term in self.terms)
-        return Design(tuple(terms))
+        return replace(self, terms=tuple(terms), in_place=False)
 
     def _of_numbers(self, parts: Sequence[Array], of_lacking: float) -> Array:
         filled = [
@@ -159,10 +162,13 @@ class Design:
             width = len(term.names)
             means = term.centre if term.means is None else term.means
             usual += float((means - term.centre) @ coefficients[at : at + width])
-            added = (values.reshape(n_rows, width).astype(np.float64) - means) * coefficients[at : at + width]
+            own_coefficients = coefficients[at : at + width]
+            added = (values.reshape(n_rows, width).astype(np.float64) - means) * own_coefficients
+            # What lacks is at the centre, which need not be the mean.
+            of_centre = (term.centre - means) * own_coefficients
             at += width
             for j in np.flatnonzero(term.lacks):
-                added[np.isnan(added[:, j]), j] = coefficients[at]
+                added[np.isnan(added[:, j]), j] = of_centre[j] + coefficients[at]
                 at += 1
             own |= dict(zip(term.names, added.T, strict=True))
         for span, category, codes in zip(self.spans, self.categories, coded.codes, strict=True):

@@ -155,11 +155,13 @@ def numbers_of(
     typical: tuple[Array, Array],
     *,
     in_place: bool,
+    fit_intercept: bool = True,
 ) -> Numbers:
-    """The term of a column whose values have these means and ranges; in place, they are not centred.
+    """The term of a column whose values have these means and ranges; in place, and without an intercept, not centred.
 
     typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
     of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
+    Without an intercept, 0 and a typical size.
     """
     middles, deviations = typical
     with np.errstate(over="ignore", invalid="ignore"):
@@ -167,7 +169,8 @@ def numbers_of(
     is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
     # The mean of a constant may be another float: what is left would be a column of rounding.
     means = np.where(lows == highs, lows, means)
-    centre = np.zeros(len(means)) if in_place else np.where(is_outlying, middles, means)
+    is_centred = fit_intercept and not in_place
+    centre = np.where(is_outlying, middles, means) if is_centred else np.zeros(len(means))
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.maximum(highs - centre, centre - lows)
     scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
@@ -180,12 +183,13 @@ def numbers_of(
             )
         if not 1 / LARGEST_SPREAD <= size <= LARGEST_SPREAD:
             what = f"the {'largest' if size == most else 'usual'} deviation is {size:.3g}"
+            origin = "their mean" if fit_intercept else "0"
             raise DataError(
-                f'the values of "{printable(name)}" must deviate from their mean by 1e-100 to 1e100 at most; {what}. '
+                f'the values of "{printable(name)}" must deviate from {origin} by 1e-100 to 1e100 at most; {what}. '
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    has_own_means = in_place or bool(is_outlying.any())
+    has_own_means = not is_centred or bool(is_outlying.any())
     return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs)
 
 

@@ -12,6 +12,7 @@ try:
     from logloss.estimators.cross_fitting import cross_fitted as cross_fitted
     from logloss.estimators.export import as_sklearn as as_sklearn
     from logloss.estimators.logistic import LogisticRegression as LogisticRegression
+    from logloss.estimators.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 except ImportError as error:
     if (error.name or "").split(".")[0] != "sklearn":
         raise

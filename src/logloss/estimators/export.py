@@ -43,7 +43,7 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
 def _classifier(
     model: LogisticModel, classes: Sequence[Any], intercept: float, coefficients: Array, names: Sequence[str] | None
 ) -> LogisticRegression:
-    classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf)
+    classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf, fit_intercept=model.fit_intercept)
     classifier.classes_ = np.array(classes)
     classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])
     classifier.n_features_in_ = len(coefficients)

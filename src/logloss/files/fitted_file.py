@@ -108,6 +108,8 @@ def _is_that_of_values(model: LogisticModel) -> bool:
     """Whether the intercept that is printed is the one that it predicts with."""
     if np.isinf(model.intercept):
         return True
+    if not model.fit_intercept and model.intercept != 0:
+        return False
     parts = model.values[1 : 1 + model.design.n_dense] * model.design.centre
     # A sum of so many products, in whatever order, is right to so many roundings of the sum of their sizes.
     rounding = (len(parts) + 2) * 2.0**-52 * (abs(model.values[0]) + np.abs(parts).sum())
@@ -169,7 +171,10 @@ RULES = {
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
     ),
-    Design: (Rule("in_place", lambda d: not d.in_place or _is_read_in_place(d), "false but for one whole matrix"),),
+    Design: (
+        Rule("in_place", lambda d: not d.in_place or _is_read_in_place(d), "false but for one whole matrix"),
+        Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),
+    ),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),
@@ -199,7 +204,7 @@ RULES = {
         Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
         Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
         Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
-        Rule("n_dependent", lambda m: m.n_dependent <= len(m.coefficients) + 1, "at most all coefficients"),
+        Rule("n_dependent", lambda m: m.n_parameters >= 0, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
         Rule("sum_weight", lambda m: 0 < m.sum_weight < np.inf, "a finite number above 0"),
         Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),

@@ -145,20 +145,35 @@ def gain(nu: float, reach: float) -> float:
     return ((1 - u) * math.log1p(-u) + u) / reach**2
 
 
-def ridge_gap(gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array) -> float:
+def ridge_gap(
+    gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array, *, fit_intercept: bool = True
+) -> float:
     """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own.
 
-    error: most by which rounding can have moved each entry of the gradient.
+    error: most by which rounding can have moved each entry of the gradient. Without an intercept every residual is dual
+    feasible: the curvature is not used.
     """
-    if not curvature[0] > 0:
-        return math.inf
-    shift = -gradient[0] / curvature[0]
-    most = (abs(gradient[0]) + error[0]) / curvature[0]
-    if not most <= 1:
-        return math.inf
-    residual = (gradient + shift * curvature + penalty * coefficients)[1:]
-    uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
-    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty[1:])) + most**2 * curvature[0])
+    residual, uncertain, of_shift = gradient + penalty * coefficients, error, 0.0
+    if fit_intercept:
+        if not curvature[0] > 0:
+            return math.inf
+        shift = -gradient[0] / curvature[0]
+        most = (abs(gradient[0]) + error[0]) / curvature[0]
+        if not most <= 1:
+            return math.inf
+        residual, penalty = (residual + shift * curvature)[1:], penalty[1:]
+        uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
+        of_shift = most**2 * curvature[0]
+    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty)) + of_shift)
+
+
+def bound_after_move(bound: float, curvature: float) -> float:
+    """Most by which the objective is above its minimum after a move, given the bound before it.
+
+    curvature: at most that of the objective along the move, K. A convex function of one variable that is at most B
+    above its infimum has a slope of at most √(2KB), so that the move adds √(2KB) + K/2: √bound grows by √(K/2).
+    """
+    return (math.sqrt(bound) + math.sqrt(curvature / 2)) ** 2
 
 
 def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:

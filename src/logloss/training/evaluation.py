@@ -317,7 +317,8 @@ def _bound(
             least = gain(grown * nu, grown * reach)
     if problem.is_penalised:
         # The duality gap needs no Hessian but the row of the intercept, which is summed in double precision.
-        gap = ridge_gap(sums.gradient[free], sums.curvature[free], problem.penalty[free], at[free], error)
+        curvature, penalty = sums.curvature[free], problem.penalty[free]
+        gap = ridge_gap(sums.gradient[free], curvature, penalty, at[free], error, fit_intercept=problem.fit_intercept)
         least = min(least, gap)
     # The objective itself is rounded: an exact sum once, and the penalty.
     return least + 2 * ROUNDING * objective

@@ -21,16 +21,19 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles, is_unnamed_index
-from logloss.data.source import Source
+from logloss.data.source import Source, as_source
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
 from logloss.training.certificate import Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
+from logloss.training.fold_choice import FoldChoice, fold_choice
+from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
+from logloss.training.penalty_path import BEST
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import learn, starting_sample
 
@@ -45,6 +48,10 @@ def fit(
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
     l2: float = 0.0,
+    fit_intercept: bool = True,
+    l2_path: bool | int | Sequence[float] | None = None,
+    cv: Any = None,
+    selection: str = BEST,
     offset: Any = None,
     sample_weight: Any = None,
     counts: Any = None,
@@ -88,6 +95,22 @@ def fit(
         The level of a category that has no coefficient; the first one in order if left out.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
+    fit_intercept : bool
+        Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
+        category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
+        0. Columns are then not centred: several that lie 10⁵ times their spread from 0 leave no certificate.
+    l2_path : True, int ≥ 2, or list of floats ≥ 0, optional
+        Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
+        where the slopes together have 0.1 effective degrees of freedom to where 0.01 of all are missing; a number: so
+        many in that range. `model.path` has the log loss of the held-out rows at each.
+    cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
+        Folds, with `l2_path`. A number (5 if left out): of every run of so many rows one goes to each fold, drawn by a
+        hash of the run's number; with `cluster`, whole clusters do. A column or array: the fold number of each row; −1
+        only trains. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
+        `list(TimeSeriesSplit().split(X))` has them.
+    selection : {{"best", "one_standard_error"}}
+        With `l2_path`: the least log loss of the held-out rows, or the largest l2 whose log loss is at most one
+        standard error above it (Hastie, Tibshirani & Friedman 2009, section 7.10).
     {offset}
     {sample_weight}
     {counts}
@@ -110,8 +133,8 @@ def fit(
         Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning. What else walks over
         them has a limit of its own (Notes).
     start : LogisticModel, optional
-        Where to begin: a model whose coefficients are finite and have the same names; any other is not used. It changes
-        the number of passes, not the result.
+        Where to begin: a model whose coefficients are finite and have the same names, with an intercept if this one has
+        one; any other is not used. It changes the number of passes, not the result.
     engine : distributed.Client, SparkSession, "dask" or "spark", optional
         The engine that reads the files; "dask" or "spark" start one on this machine. A frame of theirs needs none, and
         is held in the engine's memory where it allows that (docs/scale.md). The certificate is that of one machine;
@@ -146,6 +169,9 @@ def fit(
     O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
     on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
     Without a penalty one more pass may form the information matrix, another one the sandwich or the parts of clusters.
+    With `l2_path` each walk over the rows makes a pass of every fold: walks as for one fit, some two for each value;
+    arithmetic as for all. The fit of each fold is certified to `tolerance`, too. A fold whose training rows have one
+    class only predicts their rate, with half a row of each class added, at every value.
     The leave-one-out log loss takes a refit for each of up to 1,000 rows, one more pass up to 200,000, a random sample
     beyond.
 
@@ -174,6 +200,9 @@ def fit(
     ----------
     Boyd, S. & Vandenberghe, L. (2004). Convex Optimization, sections 5.5.1 and 9.5. doi:10.1017/CBO9780511804441
 
+    Hastie, T., Tibshirani, R. & Friedman, J. (2009). The Elements of Statistical Learning, 2nd ed., section 7.10.
+    doi:10.1007/978-0-387-84858-7
+
     Examples
     --------
     >>> import logloss
@@ -182,7 +211,14 @@ def fit(
     0.9583
     """
     options = FitOptions(
-        l2=l2, covariance=covariance, leave_one_out=leave_one_out, tolerance=tolerance, max_passes=max_passes
+        l2=l2,
+        fit_intercept=fit_intercept,
+        covariance=covariance,
+        leave_one_out=leave_one_out,
+        tolerance=tolerance,
+        max_passes=max_passes,
+        l2_path=l2_path,  # type: ignore[arg-type]
+        selection=selection,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     is_table = features is not None or isinstance(y_true, str)
@@ -190,6 +226,9 @@ def fit(
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
+    if options.l2_path is None and (cv is not None or selection != BEST):
+        unused = "selection" if cv is None else "cv"
+        raise DataError(f"`{unused}` belongs to `l2_path`: pass that, too, or leave `{unused}` out.")
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
@@ -206,6 +245,11 @@ def fit(
         progress=progress,
     )
     with placed(data, requested, is_repeated=True) as table:
+        choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
+        if choice is not None and not choice.is_numbered:
+            requested = replace(
+                requested, by=choice.column if isinstance(choice.column, str) else {"cv": choice.column}
+            )
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
             source, roles = bind(table, requested, features=names, exclude=exclude, categories=categories)
@@ -222,14 +266,27 @@ def fit(
         is_chosen = features is not None or not is_table
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):
-            learned = learn(source, roles, reference or {}, is_chosen=is_chosen, progress=progress)
+            learned = learn(
+                source,
+                roles,
+                reference or {},
+                is_chosen=is_chosen,
+                fit_intercept=options.fit_intercept,
+                progress=progress,
+            )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
             start_point = start_of(start, learned.design)
+            path = None
+            if choice is not None and options.l2_path is not None:
+                fits = fit_path(problem, choice, options.l2_path, options.max_passes)
+                path = fits.path(options.selection)
+                problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
+                start_point = fits.all_rows[fits.l2s.index(path.l2)].coefficients
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             at, history = first_point(problem, start_point, sample, options.max_passes)
             optimum = find_optimum(problem, at, history, options.max_passes)
-            return fitted_model(
+            model = fitted_model(
                 optimum,
                 learned,
                 sample,
@@ -237,6 +294,27 @@ def fit(
                 offset=offset if isinstance(offset, str) else "",
                 notes=(*notes, *_lost_orders(source, learned.design, reference or {})),
             )
+            return model if path is None else replace(model, path=path)
+
+
+def path_fits(
+    source: Source, requested: RowOptions, features: Sequence[str], choice: FoldChoice, options: FitOptions
+) -> PathFits:
+    """The fits of a path in every fold, for rows in memory whose columns have these names."""
+    from logloss.onepass.run import blas_on_one_thread
+
+    source, roles = bind(source, requested, features=features)
+    with blas_on_one_thread():
+        learned = learn(source, roles, {}, fit_intercept=options.fit_intercept)
+        problem = replace(Problem.of(source, learned, 0.0), tolerance=options.tolerance)
+        return fit_path(problem, choice, options.l2_path or True, options.max_passes)
+
+
+def _folds_of(cv: Any, table: Any, labels: Any, header: bool) -> FoldChoice:
+    """`cv` once the number of rows is known; labels: where the rows are arrays."""
+    if labels is not None:
+        return fold_choice(cv, len(labels))
+    return fold_choice(cv, None if isinstance(cv, str | int | None) else as_source(table, header=header).n_rows)
 
 
 def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
@@ -261,6 +339,8 @@ def _lost_orders(source: Source, design: Design, reference: Mapping[str, Any]) -
 def start_of(model: LogisticModel | None, design: Design) -> Array | None:
     """The coefficients of a model in the coordinates in which another design is solved; None where they do not fit."""
     if model is None or model.separation is not None or model.design.names != design.names:
+        return None
+    if model.fit_intercept != design.fit_intercept:
         return None
     values = np.zeros(design.width)
     values[design.places] = list(model.coefficients.values())

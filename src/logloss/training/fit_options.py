@@ -7,10 +7,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
+from typing import cast
+
+import numpy as np
 
 from logloss.errors import DataError
+from logloss.text import value_text
+from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
 from logloss.training.standard_errors import HC3, INFORMATION
 
@@ -22,10 +28,13 @@ class FitOptions:
     """The options of `fit` that concern no column: each as `fit` describes it."""
 
     l2: float = 0.0
+    fit_intercept: bool = True
     covariance: str | None = None
     leave_one_out: bool = True
     tolerance: float = TOLERANCE
     max_passes: int = 100
+    l2_path: bool | int | tuple[float, ...] | None = None
+    selection: str = BEST
 
     def __post_init__(self) -> None:
         if not (isinstance(self.l2, Real) and 0 <= self.l2 < math.inf):
@@ -33,6 +42,8 @@ class FitOptions:
                 f"`l2` must be finite and at least 0; got {self.l2!r}. It is the strength of the L2 penalty on the "
                 "summed loss, 1 / C in scikit-learn."
             )
+        if not isinstance(self.fit_intercept, bool | np.bool_):
+            raise DataError(f"`fit_intercept` must be True or False; got {self.fit_intercept!r}.")
         if self.max_passes < 1 or not self.tolerance > 0:
             raise DataError(
                 f"`max_passes` must be at least 1 and `tolerance` above 0; got {self.max_passes} and {self.tolerance}."
@@ -40,3 +51,31 @@ class FitOptions:
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
         object.__setattr__(self, "l2", float(self.l2))
+        object.__setattr__(self, "fit_intercept", bool(self.fit_intercept))
+        object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
+        if self.l2_path is not None and self.l2:
+            raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
+        if self.selection not in SELECTIONS:
+            raise DataError(f"`selection` must be one of {', '.join(SELECTIONS)}; got {self.selection!r}.")
+
+
+def penalties_of(given: object) -> bool | int | tuple[float, ...] | None:
+    """`l2_path` of `fit`, checked: None, True, a number of values, or values from the strongest penalty."""
+    if given is None or given is False:
+        return None
+    expected = "`l2_path` must be True, a number of values of at least 2, or a list of values of l2, each at least 0"
+    if given is True:
+        return True
+    if isinstance(given, Integral):
+        if given < 2:
+            raise DataError(f"{expected}; got {given}. For one value pass l2=.")
+        return int(given)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise DataError(f"{expected}; got {value_text(given)}.")
+    values = list(given)
+    for value in values:
+        if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
+            raise DataError(f"{expected}; got {value_text(cast('object', value))}.")
+    if not values:
+        raise DataError(f"{expected}; the list is empty.")
+    return tuple(sorted({float(value) for value in values}, reverse=True))

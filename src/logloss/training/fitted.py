@@ -8,14 +8,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, positive_text
-from logloss.errors import ConvergenceWarning, SeparationWarning
+from logloss.errors import ConvergenceWarning, SeparationWarning, warn
 from logloss.inference.cautions import caution_of
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
@@ -148,22 +147,20 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 
 def _warn(optimum: Optimum, separation: Separation | None) -> None:
     """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
-    # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
         named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
         rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
         infimum = now.total_loss / problem.sum_weight
-        warnings.warn(
+        warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
             f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
             "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
-            stacklevel=5,
         )
     is_open = separation is None or optimum.has_reached_limit
     if is_open and optimum.bound > problem.tolerance * problem.sum_weight:
-        warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
+        warn(_why_not_certified(optimum), ConvergenceWarning)
 
 
 def _why_not_certified(optimum: Optimum) -> str:
@@ -185,4 +182,6 @@ def _why_not_certified(optimum: Optimum) -> str:
             why = f"the fit stopped after {n_passes}, with those over rows that are not separated, which is the limit"
         then = " ".join(["Raise `max_passes`, or look at `model.passes`.", *([then] if then else [])])
     then = then or "More passes do not help: rescale the columns, or raise `tolerance`."
+    if not problem.fit_intercept:
+        then += " Without an intercept columns are not centred: if one is constant, leave it out and fit an intercept."
     return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"

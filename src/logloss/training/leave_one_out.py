@@ -190,22 +190,26 @@ def _refitted(
     rows = KeptRows.of(pieces, optimum.problem.design)
     at = optimum.evaluation.coefficients
     logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse)
-    infinite = []
+    infinite, n_rows = [], len(rows.labels)
     for i in np.flatnonzero(~has_converged).tolist():
         rate = _rate_without(learned, rows, i)
-        has_both = ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE
-        refit = refit_without(refitted, at, *rows.places[i], rate) if has_both else None
+        # Of one class an intercept is infinite; without one the others may have an estimate.
+        is_possible = (
+            ROUNDING_OF_RATE < rate < 1 - ROUNDING_OF_RATE
+            if optimum.problem.fit_intercept
+            else n_rows > 1 and math.isfinite(rate)
+        )
+        refit = refit_without(refitted, at, *rows.places[i], rate) if is_possible else None
         if refit is None:
             infinite.append(i)
         else:
             logits[i] = rows.vectors[i] @ refit + rows.offsets[i]
     costs = surprisal(rows.labels, y_logit=logits)
     mass = rows.weights / rows.unit * rows.counts
-    n_rows = len(rows.labels)
-    is_possible = np.ones(n_rows, dtype=bool)
-    is_possible[infinite] = False
-    total = float(mass[is_possible].sum())
-    possible = float(mass[is_possible] @ costs[is_possible]) / total if total else math.nan
+    is_finite = np.ones(n_rows, dtype=bool)
+    is_finite[infinite] = False
+    total = float(mass[is_finite].sum())
+    possible = float(mass[is_finite] @ costs[is_finite]) / total if total else math.nan
     if not infinite:
         return OutOfSample(possible, possible, "refits", n_rows)
     place, row = min((rows.places[i] for i in infinite), key=lambda each: (each[0].name, each[1]))

@@ -26,6 +26,7 @@ from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import OutOfSample
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # Why figures are undefined.
 DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
+NO_INTERCEPT = "no intercept was fitted"
 ALONE = "columns are linearly dependent, or one cluster alone determines it"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
@@ -51,7 +53,7 @@ class LogisticModel(Answer):
     Attributes
     ----------
     intercept : float
-        Log-odds where every feature is 0 and every category at its reference.
+        Log-odds where every feature is 0 and every category at its reference; 0 with fit_intercept=False.
     coefficients : dict of name to float
         Change of the log-odds per unit of a number; of a category's level, against its reference.
     log_loss : float
@@ -90,6 +92,8 @@ class LogisticModel(Answer):
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
+    path : PenaltyPath or None
+        The log loss of held-out rows at each value of `l2`, where l2_path= chose it by cross-validation.
 
     Examples
     --------
@@ -126,6 +130,7 @@ class LogisticModel(Answer):
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    path: PenaltyPath | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -135,7 +140,12 @@ class LogisticModel(Answer):
     @property
     def n_parameters(self) -> int:
         """How many coefficients the rows determine, the intercept included."""
-        return 1 + len(self.coefficients) - self.n_dependent
+        return int(self.fit_intercept) + len(self.coefficients) - self.n_dependent
+
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether an intercept was fitted; otherwise it is 0."""
+        return self.design.fit_intercept
 
     @property
     def estimation_error(self) -> float:
@@ -158,7 +168,7 @@ class LogisticModel(Answer):
 
     @property
     def coefficient_table(self) -> SmallTable:
-        """The intercept and the coefficients, one row each, as a regression table has them.
+        """The intercept, if one was fitted, and the coefficients, one row each, as a regression table has them.
 
         name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
         that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
@@ -173,10 +183,9 @@ class LogisticModel(Answer):
         (['intercept', 'x'], 0.2633)
         """
         references = self.design.references
-        rows = [self._row("intercept", self.intercept, None)]
-        rows += [self._row(name, value, name) for name, value in self.coefficients.items()]
-        for row in rows[1:]:
-            row["reference"] = references.get(row["name"], "")
+        rows = [self._row("intercept", self.intercept, None)] if self.fit_intercept else []
+        for name, value in self.coefficients.items():
+            rows.append(self._row(name, value, name) | {"reference": references.get(name, "")})
         return SmallTable({key: [row[key] for row in rows] for key in rows[0]})
 
     def _row(self, label: str, value: float, name: str | None) -> dict[str, Any]:
@@ -400,12 +409,14 @@ class LogisticModel(Answer):
         figures: dict[str, Any] = {"schema": 1, "source": self.source, "positive": self.positive}
         put(figures, "intercept", self.intercept)
         figures["coefficients"] = jsonable(self.coefficients)
+        figures["fit_intercept"] = self.fit_intercept
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            put(figures, "intercept_error", self.errors.intercept, ALONE if self.errors.cluster else DEPENDENT)
+            reason = ALONE if self.errors.cluster else DEPENDENT
+            reason = reason if self.fit_intercept else NO_INTERCEPT
+            put(figures, "intercept_error", self.errors.intercept, reason)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
-            own = self.errors.p_value(self.intercept)
-            put(figures, "intercept_p_value", own, ALONE if self.errors.cluster else DEPENDENT)
+            put(figures, "intercept_p_value", self.errors.p_value(self.intercept), reason)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
             p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
@@ -436,6 +447,8 @@ class LogisticModel(Answer):
             "notes": list(self.notes),
             "cautions": list(self.cautions),
         }
+        if self.path is not None:
+            figures["path"] = self.path.figures
         if self.separation is not None:
             figures["separated_by"] = list(self.separation.columns)
         if self.collinear:

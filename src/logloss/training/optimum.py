@@ -179,7 +179,8 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         if separating.directions:
             return _on_face(problem, separating, start, history, max_passes)
     state = solve(problem, start, history, min(max_passes, PATIENCE))
-    is_worse_than_nothing = state.history.passes[0].log_loss > entropy(problem.base_rate)
+    of_nothing = entropy(problem.base_rate) if problem.fit_intercept else math.log(2)
+    is_worse_than_nothing = state.history.passes[0].log_loss > of_nothing
     is_misled = is_worse_than_nothing and start.any() and problem.roles.offset is None
     if is_misled and state.n_passes < max_passes:
         # A sample that misled: rather Newton's method from nothing.
@@ -233,8 +234,8 @@ def first_point(
         # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.
         if problem.is_expensive or rarest * sample.n_rows >= FEWEST_OF_LEVEL * problem.sum_weight:
             null_model = at.copy()
-            has_offset = problem.roles.offset is not None
-            null_model[0] = 0.0 if has_offset else logit(problem.base_rate)
+            if problem.fit_intercept and problem.roles.offset is None:
+                null_model[0] = logit(problem.base_rate)
             tell_phase(problem.progress, SAMPLE)
             at, history = warm_start(problem, history, null_model, sample)
     if problem.design.has_outliers and not at.any():

@@ -64,7 +64,8 @@ class Problem:
     rows that lie in the planes across all of them take part. sum_weight, n_rows, base_rate: of all rows, face or not.
     is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
     hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. phase: what its walks
-    are for, which `progress` is told. limits: of these, where it has any.
+    are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
+    tolerance until the coefficients have all their digits.
     """
 
     source: Source
@@ -82,6 +83,7 @@ class Problem:
     on_pass: Callable[[Pass], None] | None = None
     phase: str = PASSES
     limits: Limits | None = None
+    needs_digits: bool = True
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -92,6 +94,11 @@ class Problem:
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
         """The same for the rows that lie in some planes, and the coefficients that these determine."""
         return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
+
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether there is an intercept, at the first place of the free coefficients."""
+        return self.design.fit_intercept
 
     @cached_property
     def penalty(self) -> Array:

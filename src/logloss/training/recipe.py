@@ -81,6 +81,7 @@ def learn(
     reference: Mapping[str, Any],
     *,
     is_chosen: bool = True,
+    fit_intercept: bool = True,
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
@@ -113,16 +114,16 @@ def learn(
     rate = seen.sum_positive / seen.sum_weight
     if not 0 < rate < 1:
         raise DataError(
-            f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}, "
-            "and no finite intercept is best. Check `y_true` and `pos_label`."
+            f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}"
+            f"{', and no finite intercept is best' if fit_intercept else ''}. Check `y_true` and `pos_label`."
         )
-    design = design_of(seen, roles, reference)
+    design = design_of(seen, roles, reference, fit_intercept=fit_intercept)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
-def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -> Design:
+def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *, fit_intercept: bool = True) -> Design:
     """The recipe for columns that one pass has learned of."""
     from logloss.onepass.summaries import Levels, Range
 
@@ -145,9 +146,16 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
             is_large = column.names is not None and seen.n_rows * len(column.sums) >= LARGE and len(roles.features) == 1
-            term, in_place = _term_of_numbers(name, column, values, may_stand_in_place=is_large)
+            term, in_place = _term_of_numbers(
+                name, column, values, may_stand_in_place=is_large, fit_intercept=fit_intercept
+            )
             terms.append(term)
-    design = Design(tuple(terms), in_place)
+    design = Design(tuple(terms), in_place, fit_intercept)
+    if not len(design.free):
+        raise DataError(
+            "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "
+            "Name `features`, or pass fit_intercept=True."
+        )
     _refuse_equal_names(design)
     if design.width > MOST_COEFFICIENTS:
         widest = max(design.categories, key=lambda term: len(term.levels), default=None)
@@ -160,19 +168,21 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any]) -
 
 
 def _term_of_numbers(
-    name: str, column: Range, values: Sequence[Array], *, may_stand_in_place: bool
+    name: str, column: Range, values: Sequence[Array], *, may_stand_in_place: bool, fit_intercept: bool
 ) -> tuple[Numbers, bool]:
     """(The term of a column of numbers or of a matrix, whether it is read where it stands); values: of sampled rows."""
     has_weight = column.weights > 0
     means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
     lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
-    middles, deviations = typical = typical_of(values, len(means))
-    is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
+    middles, deviations = typical = typical_of(values, len(means), is_centred=fit_intercept)
+    # Without an intercept nothing is centred anywhere.
+    is_near = not fit_intercept or bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
     has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
     lacks = column.n_lacking > 0
     in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
     names = (name,) if column.names is None else column.names
-    return numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place), in_place
+    term = numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place, fit_intercept=fit_intercept)
+    return term, in_place
 
 
 def _refuse_equal_names(design: Design) -> None:
@@ -186,8 +196,10 @@ def _refuse_equal_names(design: Design) -> None:
         )
 
 
-def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
+def typical_of(values: Sequence[Array], width: int, *, is_centred: bool = True) -> tuple[Array, Array]:
     """(The median of each column, the lower quartile of the deviations from it that are not 0), each (width,).
+
+    Not centred: 0, and the same of the sizes.
 
     Of sampled rows. Up to three in four of the values that are not the median may be outliers: codes such as −999999999
     do not move it. 0 where all rows are alike, and nothing is known.
@@ -200,7 +212,7 @@ def typical_of(values: Sequence[Array], width: int) -> tuple[Array, Array]:
     rows.sort(axis=0)
     places = np.arange(width)
     n_present = np.count_nonzero(~np.isnan(rows), axis=0)
-    middles = np.where(n_present > 0, rows[n_present // 2, places], 0.0)
+    middles = np.where((n_present > 0) & is_centred, rows[n_present // 2, places], 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         sizes = np.abs(rows - middles)
     sizes[~((sizes > 0) & (sizes < np.inf))] = np.nan

@@ -113,7 +113,7 @@ def find_directions(problem: Problem, at: Array) -> SeparatingDirections:
         limits.n_walks -= 1
         seen = problem.summarised(ClassSummary.empty(Face(problem.design, planes)))
         free = estimable(problem.design, seen.n_each)
-        if seen.n_rows == 0:
+        if seen.n_rows == 0 or not len(free):
             break
         face = replace(problem.on_face(planes, free), limits=limits)
         try:
@@ -137,11 +137,13 @@ def estimable(design: Design, n_each: Array) -> Array:
     """
     has_rows = n_each.sum(axis=0) > 0
     if not has_rows.any():
-        return np.zeros(1, dtype=np.int64)
+        return design.free[:1]
     has_rows[: 1 + design.n_dense] = True
+    has_rows[0] = design.fit_intercept
     for span, term in zip(design.spans, design.categories, strict=True):
         own = n_each[:, span].sum(axis=0)
-        if not own[term.reference] and own.any():
+        # With an intercept, which is worth as much as all levels together.
+        if design.fit_intercept and not own[term.reference] and own.any():
             has_rows[span.start + int(np.argmax(own))] = False
         has_rows[span.start + term.reference] = False
     return np.flatnonzero(has_rows)
@@ -159,7 +161,7 @@ def of_single_columns(problem: Problem, seen: ClassSummary) -> Direction | None:
 def _of_counts(design: Design, seen: ClassSummary) -> Iterator[ExactCoefficients]:
     """Directions that counts and ranges propose."""
     n_each = seen.n_each
-    if 0 in n_each[:, 0]:
+    if 0 in n_each[:, 0] and design.fit_intercept:
         yield ((0, 1.0 if n_each[0, 0] == 0 else -1.0),)
         return
     levels = _pure_levels(design, n_each)
@@ -186,12 +188,13 @@ def _pure_levels(design: Design, n_each: Array) -> ExactCoefficients:
         at += len(term.coefficient_names)
     for span, category in zip(design.spans, design.categories, strict=True):
         own = signs[span].copy()
-        # The reference has no coefficient: the intercept has it, and all other levels are without it.
-        shift = float(own[category.reference])
+        # The reference has no coefficient: the intercept has it, and all other levels are without it. Without an
+        # intercept its rows lie in the plane.
+        shift = float(own[category.reference]) if design.fit_intercept else 0.0
         if shift:
             pure.append((0, shift))
             own -= shift
-            own[category.reference] = 0.0
+        own[category.reference] = 0.0
         pure += [(span.start + k, float(own[k])) for k in np.flatnonzero(own).tolist()]
     return tuple(pure)
 
@@ -208,24 +211,37 @@ def _thresholds(design: Design, seen: ClassSummary) -> tuple[list[ExactCoefficie
             # Rows that lack the number must lie in the plane: their indicator takes back what the centre adds.
             indicator = 1 + at + len(term.names) + sum(term.lacks[:j]) if term.lacks and term.lacks[j] else 0
             for sign, low, high in ((1.0, high0, low1), (-1.0, high1, low0)):
-                is_constant = min(low0, low1) == max(high0, high1)
-                if is_constant or not (low <= high and math.isfinite(low) and math.isfinite(high)):
+                ends = min(low0, low1), max(high0, high1)
+                at_value = _between(low, high, ends) if design.fit_intercept else _at_origin(low, high, ends)
+                if at_value is None:
                     continue
                 # Powers of two, so that no product is rounded.
                 unit = sign * 2.0 ** -math.frexp(float(design.scale[place]))[1]
-                middle = low + (high - low) / 2
-                at_value = middle if low < middle < high else low
                 coefficients = [(place, unit), (0, -unit * at_value)]
                 if indicator:
                     back = (indicator, -unit * float(design.centre[place - 1]))
                     coefficients += [(indicator, unit * at_value), back]
-                if low < high and not indicator:
+                is_whole = low < high if design.fit_intercept else low < 0.0 < high
+                if is_whole and not indicator:
                     whole.append(((high - low) / float(design.scale[place]), tuple(coefficients)))
                 else:
                     parts.append(tuple(coefficients))
         at += len(term.coefficient_names)
     whole.sort(key=lambda each: -each[0])
     return [coefficients for _, coefficients in whole], parts
+
+
+def _between(low: float, high: float, ends: tuple[float, float]) -> float | None:
+    """A value between the greatest of one class and the least of the other, if that is not below; ends: of all rows."""
+    if ends[0] == ends[1] or not (low <= high and math.isfinite(low) and math.isfinite(high)):
+        return None
+    middle = low + (high - low) / 2
+    return middle if low < middle < high else low
+
+
+def _at_origin(low: float, high: float, ends: tuple[float, float]) -> float | None:
+    """0, if no value of one class is above it and none of the other below it, and some value is not 0."""
+    return 0.0 if low <= 0.0 <= high and (ends[0] < 0.0 or ends[1] > 0.0) else None
 
 
 # --- by a linear program ----------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def proved_nearby(problem: Problem, vector: Array) -> Direction | None:
     is_part = np.abs(vector) > TOUCHING * largest
     coefficients = exact_coefficients(design, np.where(is_part, vector, 0.0))
     plain = _summed(design, coefficients)
-    support = sorted({0, *np.flatnonzero(is_part).tolist()})
+    support = sorted({*design.free[:1].tolist(), *np.flatnonzero(is_part).tolist()})
     equations = Equations(len(support))
     for _ in range(MOST_WALKS_OF_EQUATIONS):
         direction, seen = proved(problem, coefficients, vector / largest)

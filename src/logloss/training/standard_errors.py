@@ -47,7 +47,8 @@ class Errors:
     weights), or, where rows of a cluster may depend on each other, "CV3" (the jackknife that leaves clusters out), or
     "CV3 of shares" (the same by each cluster's share of the information on a coefficient: of more clusters and
     coefficients than 2^21 numbers hold, where intervals are somewhat too narrow if clusters are very unequal). nan
-    where columns depend on each other, and where one cluster alone determines a coefficient.
+    where columns depend on each other, where one cluster alone determines a coefficient, and, with 0 degrees, of an
+    intercept that was not fitted.
     intercept_degrees, degrees: of freedom of Student's t, infinite for "information".
     cluster, n_clusters, effective_clusters: the columns that make clusters; how many there are (or how many buckets
     they share); and Kish's effective number of them, by the weights of their rows.
@@ -134,8 +135,10 @@ def _clustered(optimum: Optimum, problem: Problem, unit: float) -> Errors | None
     factor = optimum.information
     inverse, centre = factor.inverse * unit, _intercept(problem)
     # The intercept of the model stands in the place of the solver's.
+    has_intercept = problem.fit_intercept
     reach = inverse.copy()
-    reach[:, 0] = inverse @ centre
+    if has_intercept:
+        reach[:, 0] = inverse @ centre
     full = np.zeros((problem.design.width, len(centre)))
     full[problem.free] = reach
     point = Point(optimum.evaluation.coefficients, problem.design, wants_hessian=False, residual_unit=unit)
@@ -150,8 +153,9 @@ def _clustered(optimum: Optimum, problem: Problem, unit: float) -> Errors | None
     else:
         kind = CV3
         moves, alone = patiently(lambda: _moves(problem, factor, summary, unit))
-        moves[:, 0], alone[:, 0] = moves @ centre, alone @ centre
-        deviations = np.sqrt(np.append(centre @ inverse @ centre, np.diag(inverse)[1:]))
+        if has_intercept:
+            moves[:, 0], alone[:, 0] = moves @ centre, alone @ centre
+        deviations = np.sqrt(_variances(optimum, inverse))
         is_alone |= (np.abs(alone) > SHARE * deviations).any(axis=0)
     variances = (moves**2).sum(axis=0) * (n_clusters - 1) / n_clusters
     variances[is_alone] = math.nan
@@ -194,31 +198,39 @@ def _moves(problem: Problem, factor: Factor, summary: ClusterSummary, unit: floa
 def _intercept(problem: Problem) -> Array:
     """The combination of the free coefficients that is the intercept of numbers as they are, not less their centre."""
     design = problem.design
-    back = np.zeros(len(problem.free))
+    back = np.zeros(design.width)
     back[0] = 1.0
     back[1 : 1 + design.n_dense] = -design.centre
-    return back / design.scale[problem.free]
+    return (back / design.scale)[problem.free]
 
 
 def _variances(optimum: Optimum, covariance: Array) -> Array:
     """Of the user's intercept and the solver's other free coefficients, from the covariance of the solver's."""
-    back = _intercept(optimum.problem)
-    return np.append(back @ covariance @ back, np.diag(covariance)[1:])
+    variances = np.diag(covariance).copy()
+    if optimum.problem.fit_intercept:
+        back = _intercept(optimum.problem)
+        variances[0] = back @ covariance @ back
+    return variances
 
 
 def _errors(optimum: Optimum, kind: str, variances: Array, degrees: Array | float) -> Errors:
-    """Standard errors in the user's units. variances, degrees: of his intercept and of the other coefficients."""
+    """Standard errors in the user's units. variances, degrees: of his intercept, if any, and of the other coefficients.
+
+    Without an intercept it has no error: nan, and 0 degrees of freedom.
+    """
     design, free, null = optimum.problem.design, optimum.problem.free, optimum.rank.null
-    own = np.sqrt(np.maximum(variances, 0.0))
-    own[1:] /= design.scale[free][1:]
+    has_intercept = design.fit_intercept
+    own = np.sqrt(np.maximum(variances, 0.0)) / design.scale[free]
     if null is not None:
-        back = _intercept(optimum.problem)
         is_dependent = _are_dependent(null)
-        is_dependent[0] = (np.abs(back @ null) > SHARE * (np.abs(back) @ np.abs(null))).any()
+        if has_intercept:
+            back = _intercept(optimum.problem)
+            is_dependent[0] = (np.abs(back @ null) > SHARE * (np.abs(back) @ np.abs(null))).any()
         own[is_dependent] = math.nan
     # Where one cluster determines everything they are 0 but for rounding.
     each = np.broadcast_to(np.maximum(degrees, 0.0), own.shape)
-    return Errors(kind, float(own[0]), by_name(design, own), float(each[0]), by_name(design, each))
+    intercept, own_degrees = (float(own[0]), float(each[0])) if has_intercept else (math.nan, 0.0)
+    return Errors(kind, intercept, by_name(design, own), own_degrees, by_name(design, each))
 
 
 def by_name(design: Design, values: Array) -> dict[str, float]:

@@ -23,7 +23,9 @@ from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
+from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.held_out import ALL_ROWS, FoldPaths, HeldOutSummary, SharedPassSummary, requests_of
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
@@ -34,6 +36,7 @@ from logloss.onepass.summaries.sides import ExactPlane, SideSummary
 
 __all__ = [
     "ALL",
+    "ALL_ROWS",
     "ClassSummary",
     "ClusterSummary",
     "ColumnSummary",
@@ -45,7 +48,11 @@ __all__ = [
     "DependenceSummary",
     "ExactPlane",
     "Face",
+    "FoldKeySummary",
+    "FoldPaths",
+    "FoldRule",
     "GroupedSummary",
+    "HeldOutSummary",
     "LeftOutSummary",
     "Levels",
     "LossSum",
@@ -57,6 +64,7 @@ __all__ = [
     "Range",
     "SampleSummary",
     "ScoreSummary",
+    "SharedPassSummary",
     "SideSummary",
     "Summary",
     "TrialSummary",
@@ -65,4 +73,5 @@ __all__ = [
     "forecast_of",
     "mass_of",
     "pairs_of",
+    "requests_of",
 ]

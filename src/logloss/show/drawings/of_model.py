@@ -10,6 +10,7 @@ import numpy as np
 from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
+from logloss.show.drawings.of_path import path
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import odds_ratio, why_no_errors
 from logloss.text import count, counted, fixed, printable, significant
@@ -231,10 +232,10 @@ def _line(
     return (*inside[0], *inside[-1]) if len(inside) >= 2 else None
 
 
-KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes}
+KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes, "path": path}
 
 
 def kinds(model: LogisticModel) -> list[str]:
     """The pictures of a model; the first one is drawn if none is named."""
     is_drawn = 1 <= len(numbers_read(model)) <= 2 and not model.has_offset and model.separation is None
-    return [*(["boundary"] if is_drawn else []), "coefficients", "passes"]
+    return [*(["boundary"] if is_drawn else []), "coefficients", *(["path"] if model.path else []), "passes"]

@@ -13,6 +13,7 @@ from logloss.show.words.of_model import (
     rows_with_references,
     why_no_errors,
 )
+from logloss.show.words.of_path import choice_of, path_rows, sentences_of
 from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, percent, printable
 from logloss.training.model import LogisticModel
 
@@ -43,7 +44,11 @@ def sentences(model: LogisticModel) -> list[str]:
     clause += f"; the baseline, always predicting the base rate {fixed(model.base_rate, 4)}, has {fixed(baseline, 4)}"
     if baseline > 0 and not model.has_offset:
         clause += f", so that the skill is {percent(1 - model.log_loss / baseline, 1)}"
-    return [f"{clause}.", " ".join([_fit(model), *_doubts(model)])]
+    chosen = []
+    if model.path is not None:
+        words = [f"The penalty is {choice_of(model.path)}", *map(capital, sentences_of(model.path))]
+        chosen = [" ".join(f"{each}." for each in words)]
+    return [f"{clause}.", " ".join([_fit(model), *_doubts(model)]), *chosen]
 
 
 def _fit(model: LogisticModel) -> str:
@@ -91,7 +96,8 @@ def sections(model: LogisticModel) -> list[tuple[str, str]]:
         names = term.coefficient_names
         kind = "number" if hasattr(term, "centre") else f"{counted(len(names), 'level')}"
         columns.append([term.column, kind, count(len(names) - (kind != "number"))])
-    return [("Coefficients", shown), ("Columns", page.table(columns[:202], "llr", label="Columns"))]
+    own = [] if model.path is None else [("Penalty", page.table(*path_rows(model.path), label="Penalty"))]
+    return [("Coefficients", shown), *own, ("Columns", page.table(columns[:202], "llr", label="Columns"))]
 
 
 def short_html(model: LogisticModel) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from logloss.inference.cautions import effective
 from logloss.information import entropy
+from logloss.show.words.of_path import MOST_IN_TEXT, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -37,12 +38,16 @@ ON_PAGES, IN_TEXT = (300, 200), (60, 40)
 def text_of(model: LogisticModel) -> str:
     """The whole model."""
     lines = columns(*coefficient_rows(model), gap="   ")
-    return printable_lines("\n".join([head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]))
+    whole = [head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]
+    if model.path is not None:
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   ")]
+    return printable_lines("\n".join(whole))
 
 
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
     penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
+    intercept = [] if model.fit_intercept else ["no intercept"]
     share = f"base rate {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
         share = f"{count(model.n_positive)} positive"
@@ -53,7 +58,7 @@ def head_of(model: LogisticModel) -> str:
     ]
     if model.n_dropped:
         clauses.append(f"{counted(model.n_dropped, 'row')} with a missing value dropped")
-    return ", ".join([*clauses, penalty])
+    return ", ".join([*clauses, *intercept, penalty])
 
 
 def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
@@ -82,8 +87,8 @@ def left_out(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[st
 def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
     """The coefficients, with their errors where there are any, below the names of the columns; how these align."""
     shown = set(shown_of(model))
-    intercept, *table = model.coefficient_table
-    rows = [[*_cells(model, intercept, has_odds=False), ""]]
+    intercept, table = _parts_of_table(model)
+    rows = [[*_cells(model, row, has_odds=False), ""] for row in intercept]
     for row in table:
         if row["name"] in shown:
             rows.append([*_cells(model, row), f"vs {row['reference']}" if row["reference"] else ""])
@@ -91,12 +96,19 @@ def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
     return [names, *rows], _align(names)
 
 
+def _parts_of_table(model: LogisticModel) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(The row of the intercept, if there is one; the rows of the coefficients)."""
+    rows = list(model.coefficient_table)
+    n_first = int(model.fit_intercept)
+    return rows[:n_first], rows[n_first:]
+
+
 def rows_with_references(model: LogisticModel) -> tuple[list[list[str]], str]:
     """The same for a page: of each category its reference level, too, in its place among the others."""
     shown = set(shown_of(model, ON_PAGES))
-    intercept, *table = model.coefficient_table
+    intercept, table = _parts_of_table(model)
     of_name = {row["name"]: row for row in table}
-    rows = [_cells(model, intercept, has_odds=False)]
+    rows = [_cells(model, row, has_odds=False) for row in intercept]
     for term in model.design.terms:
         reference = getattr(term, "reference", None)
         names = term.coefficient_names
@@ -155,6 +167,8 @@ def remarks_of(model: LogisticModel) -> list[str]:
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
+    if model.path is not None:
+        lines += remarks_of_path(model.path)
     return [*lines, _optimum(model), *(_note(note) for note in model.notes)]
 
 
@@ -210,15 +224,17 @@ def _errors(model: LogisticModel) -> list[str]:
         return [f"std. error not available: {why_no_errors(model)}"]
     if model.errors.kind == INFORMATION:
         return []
+    degrees = list(model.errors.degrees.values())
+    if model.fit_intercept:
+        degrees.append(model.errors.intercept_degrees)
     if model.errors.kind == HC3:
-        rows = effective(model.errors.intercept_degrees + 1, "rows")
+        rows = effective(degrees[0] + 1, "rows")
         return [f"std. error sandwich (HC3, {rows}): valid for weighted rows, and if the model is misspecified"]
     of = listed([printable(name) for name in model.errors.cluster])
     clusters = counted(model.errors.n_clusters, "cluster")
     some = effective(model.errors.effective_clusters, "clusters")
     if some != clusters:
         clusters += f", {some.split()[0]} effective"
-    degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
     how = "jackknife over clusters" + (", approximate" if model.errors.kind == CV3_OF_SHARES else "")
     clause = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"

@@ -1,0 +1,363 @@
+"""Logistic regression with its penalty chosen by cross-validation, as scikit-learn's users know it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.linear_model import LogisticRegressionCV as ScikitLearns
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Hidden, StrOptions
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from logloss.data.binding import MATRIX, matrix_names
+from logloss.data.request import RowOptions
+from logloss.data.rows import Array, Column
+from logloss.data.source import MemorySource, warn_of_order
+from logloss.errors import DataError, reworded
+from logloss.estimators import logistic
+from logloss.estimators.logistic import FLOATS, LogisticRegression
+from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, l2_of
+from logloss.text import value_text
+from logloss.training.fit import path_fits
+from logloss.training.fit_options import FitOptions
+from logloss.training.fold_choice import fold_choice
+from logloss.training.fold_fits import PathFits
+from logloss.training.model import LogisticModel
+from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, SELECTIONS, PenaltyPath
+from logloss.training.problem import TOLERANCE
+
+LOG_LOSS = "neg_log_loss"
+# What scikit-learn's release checks, with the arguments that some of its releases lack, and ours.
+CONSTRAINTS_OF_PATH: dict[str, Any] = {
+    **ScikitLearns._parameter_constraints,
+    "penalty": CONSTRAINTS["penalty"],
+    "multi_class": CONSTRAINTS["multi_class"],
+    "l1_ratios": ["array-like", None, Hidden(StrOptions({"warn"}))],
+    "use_legacy_attributes": ["boolean", Hidden(StrOptions({"warn"}))],
+    "selection": [StrOptions(set(SELECTIONS))],
+}
+
+
+class LogisticRegressionCV(LogisticRegression):
+    r"""Logistic regression for two classes whose `C` is chosen by cross-validation, each fit at its optimum.
+
+    It takes every argument of scikit-learn's class. By default it chooses by the log loss of held-out rows, where
+    scikit-learn up to 1.10 chooses by accuracy. All folds are fitted in the same walks over the rows, along the whole
+    path of `Cs`.
+
+    Parameters
+    ----------
+    Cs : int or list of floats > 0
+        Inverses of regularization strength to compare; a number: so many, evenly spaced in logarithms from 1e-4 to 1e4.
+    l1_ratios : list of floats, optional
+        None or (0,), for an L2 penalty; other values are refused.
+    fit_intercept : bool
+        Whether there is an intercept.
+    cv : int, splitter of scikit-learn, or list of pairs (train, test), optional
+        Folds: as scikit-learn makes them; 5 stratified ones if left out. Splits may overlap or leave rows out. A fold
+        whose training rows have one class only predicts their rate, with half a row of each class added.
+    dual : bool
+        Changes nothing, as in `LogisticRegression`.
+    penalty : {"l2"}
+        The penalty; others are refused.
+    scoring : str or callable, optional
+        The score by which `C` is chosen, and that `score` returns: a name or a scorer of scikit-learn, of which larger
+        values are better. None is accuracy, as in scikit-learn. "neg_log_loss" if left out: here no probability is
+        clipped, and a fold may lack a class.
+    solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
+        Changes nothing, as in `LogisticRegression`.
+    tol, max_iter, class_weight
+        As in `LogisticRegression`, for each fit. Class weights are used in fits and not in scores.
+    n_jobs, verbose
+        Change nothing.
+    refit : bool
+        Whether the model is fitted to all rows at the best `C`; otherwise coefficients and `C_` are averages of those
+        of each fold at its own best `C`.
+    intercept_scaling, random_state
+        Change nothing.
+    use_legacy_attributes : bool
+        Whether `C_`, `scores_`, `coefs_paths_` and `n_iter_` have the shapes of scikit-learn before 1.10.
+    multi_class : {"auto", "ovr"}
+        Changes nothing; it is an argument of scikit-learn 1.6 and 1.7.
+    selection : {"best", "one_standard_error"}
+        The best mean score, or the smallest `C` whose mean score is within one standard error of it: that of the
+        held-out rows for log loss, of the scores of folds for any other score. Not used with refit=False.
+
+    Attributes
+    ----------
+    C_ : array of shape (1,), or float
+        The chosen `C`.
+    Cs_ : array of shape (n_cs,)
+        The values compared.
+    scores_ : dict of class to array of shape (n_folds, n_cs), or array of shape (n_folds, 1, n_cs)
+        Score of the held-out rows of each fold.
+    coefs_paths_ : dict of class to array of shape (n_folds, n_cs, n_features + 1)
+        Coefficients of each fold, the intercept last; with use_legacy_attributes=False an array of shape
+        (n_folds, 1, n_cs, 1, n_features + 1).
+    n_iter_ : array of shape (1, n_folds, n_cs), or (n_folds, 1, n_cs)
+        Passes of each fit.
+    path_ : PenaltyPath
+        The log loss of the held-out rows at each value, with intervals; `l2` is the chosen one.
+    coef_, intercept_, classes_, model_, certificate_, prior_corrected_intercept_, n_features_in_, feature_names_in_
+        As of `LogisticRegression`; model_ and certificate_ are None with refit=False.
+    l1_ratio_, l1_ratios_
+        As in scikit-learn.
+
+    Notes
+    -----
+    Cost: about two passes of each fold for each value, all folds in one walk over the rows. Groups of a splitter, and
+    weights of a scorer, need scikit-learn's metadata routing.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> X = [[-2.0], [-1.0], [-0.5], [0.0], [0.5], [1.0], [1.5], [2.0]] * 5
+    >>> classifier = logloss.LogisticRegressionCV(Cs=5).fit(X, [0, 0, 1, 0, 1, 0, 1, 1] * 5)
+    >>> classifier.C_, classifier.scores_[1].shape
+    (array([1.]), (5, 5))
+    """
+
+    _parameter_constraints = CONSTRAINTS_OF_PATH
+    # No argument of this class.
+    warm_start = False
+    __metadata_request__score: ClassVar[dict[str, str]] = {"sample_weight": "$UNUSED$"}
+
+    def __init__(
+        self,
+        *,
+        Cs: int | Sequence[float] = 10,
+        l1_ratios: Sequence[float] | None = None,
+        fit_intercept: bool = True,
+        cv: Any = None,
+        dual: bool = False,
+        penalty: str = "l2",
+        scoring: str | Callable[..., float] | None = LOG_LOSS,
+        solver: str = "lbfgs",
+        tol: float = TOLERANCE,
+        max_iter: int = 100,
+        class_weight: Mapping[Hashable, float] | str | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        refit: bool = True,
+        intercept_scaling: float = 1,
+        random_state: int | np.random.RandomState | None = None,
+        use_legacy_attributes: bool = True,
+        multi_class: str = "auto",
+        selection: str = BEST,
+    ) -> None:
+        self.Cs = Cs
+        self.l1_ratios = l1_ratios
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.dual = dual
+        self.penalty = penalty
+        self.scoring = scoring
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.refit = refit
+        self.intercept_scaling = intercept_scaling
+        self.random_state = random_state
+        self.use_legacy_attributes = use_legacy_attributes
+        self.multi_class = multi_class
+        self.selection = selection
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> LogisticRegressionCV:
+        """Fit to rows X of shape (n_rows, n_features) and their labels y; a row of weight 0 counts as no row.
+
+        **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
+        """
+        l2s = self._checked_penalties()
+        logistic._refuse_sparse(X)
+        warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
+        X, labels = validate_data(self, X, y, dtype=FLOATS)
+        return self._fit_checked(X, labels, l2s, sample_weight, params)
+
+    def _fit_checked(
+        self, X: Array, y: Array, l2s: list[float], sample_weight: ArrayLike | None, params: Mapping[str, Any]
+    ) -> LogisticRegressionCV:
+        """The same of arrays that are sound; l2s: the penalties to compare."""
+        check_classification_targets(y)
+        weight = None if sample_weight is None else logistic._weights(sample_weight, X)
+        self.classes_ = logistic._two_classes(y, weight)
+        routed = self._routed(weight, params)
+        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
+        label = (y == self.classes_[1]).astype(np.uint8)
+        ratio, own = self._with_class_weights(label, weight)
+        fits = self._path_fits(X, label, own, l2s, splits)
+        is_log_loss = self.scoring == LOG_LOSS and self.class_weight is None
+        if is_log_loss and (weight is None or "sample_weight" in routed.scorer.score):
+            losses = np.array([fits.points[fits.l2s.index(l2)].fold_log_losses for l2 in l2s]).T
+            scores = -losses
+        else:
+            scores = self._scores(fits, l2s, splits, X, y, routed.scorer.score)
+        self._choose(fits, l2s, scores, is_log_loss)
+        if self.refit:
+            model = replace(self._fitted_model(X, label, own, self.path_.l2), path=self.path_)
+            self.model_: LogisticModel | None = replace(
+                model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}"
+            )
+            self.coef_ = np.array([list(model.coefficients.values())])
+            self.intercept_ = np.array([model.intercept])
+            self.certificate_ = model.certificate
+        self.prior_corrected_intercept_ = self.intercept_ - math.log(ratio)
+        self._shape_attributes(fits, l2s, scores)
+        return self
+
+    def _checked_penalties(self) -> list[float]:
+        """The l2 of each value of `Cs`, once every argument is checked."""
+        check_arguments(self)
+        Cs = np.logspace(-4, 4, self.Cs) if isinstance(self.Cs, int | np.integer) else np.asarray(self.Cs, dtype=float)
+        if Cs.ndim != 1 or not len(Cs) or not (Cs > 0).all():
+            raise DataError(f"`Cs` must be a number of values, or values above 0; got {self.Cs!r}.")
+        ratios = [None] if self.l1_ratios is None or isinstance(self.l1_ratios, str) else list(self.l1_ratios)
+        if not ratios:
+            raise DataError(f"`l1_ratios` must be None or (0,), for an L2 penalty; got {self.l1_ratios!r}.")
+        self.Cs_, self.l1_ratios_ = Cs, np.asarray(ratios)
+        penalty = "l2" if self.penalty == "deprecated" else self.penalty
+
+        def l2_at(C: float, ratio: float | None) -> float:
+            return l2_of(penalty, C, ratio, solver=self.solver, dual=bool(self.dual), multi_class=str(self.multi_class))
+
+        # An L1 penalty is refused here.
+        for ratio in ratios:
+            l2_at(1.0, ratio)
+        return [l2_at(float(C), 0.0) for C in Cs]
+
+    def _path_fits(
+        self, X: Array, label: Array, weight: Array | None, l2s: Sequence[float], splits: Sequence[Any]
+    ) -> PathFits:
+        """Every fold fitted along the path."""
+        choice = fold_choice(splits, len(label))
+        columns = {
+            "y_true": Column(label),
+            MATRIX: Column(X, names=matrix_names(X.shape[1])),
+            "cv": Column(np.asarray(choice.column)),
+        }
+        if weight is not None:
+            columns["sample_weight"] = Column(weight)
+        requested = RowOptions(y_true="y_true", sample_weight=None if weight is None else "sample_weight", by="cv")
+        options = FitOptions(
+            fit_intercept=self.fit_intercept,
+            l2_path=tuple(l2s),
+            tolerance=self._tolerance,
+            max_passes=max(1, self.max_iter),
+        )
+        with reworded(as_scikit_learn_warns):
+            return path_fits(MemorySource(columns), requested, [MATRIX], choice, options)
+
+    def _scores(
+        self,
+        fits: PathFits,
+        l2s: Sequence[float],
+        splits: Sequence[tuple[Array, Array]],
+        X: Array,
+        y: Array,
+        score_params: Mapping[str, Any],
+    ) -> Array:
+        """The score of the held-out rows of each fold at each value, by the scorer, shape (n_folds, n_cs)."""
+        scorer = get_scorer(self.scoring or "accuracy")
+        scores = np.empty((len(splits), len(l2s)))
+        model = LogisticRegression()
+        model.classes_, model.n_features_in_, model.model_ = self.classes_, X.shape[1], None
+        for k, (_, test) in enumerate(splits):
+            params = {
+                name: value[test] if np.shape(value)[:1] == (len(y),) else value for name, value in score_params.items()
+            }
+            for j, l2 in enumerate(l2s):
+                if fits.folds[k][fits.l2s.index(l2)].directions:
+                    raise DataError(
+                        f"without a penalty the classes of fold {k + 1} are separated, and no model can be scored. "
+                        f"Leave inf out of `Cs`, or use scoring={LOG_LOSS!r}."
+                    )
+                intercept, coefficients = fits.coefficients_of(k, l2)
+                model.intercept_, model.coef_ = np.array([intercept]), coefficients[None, :]
+                scores[k, j] = scorer(model, X[test], y[test], **params)
+        return scores
+
+    def _choose(self, fits: PathFits, l2s: Sequence[float], scores: Array, is_log_loss: bool) -> None:
+        """Set `C_`, `path_` and, without a refit, the averages of the folds."""
+        means = scores.mean(axis=0)
+        best = int(np.argmax(means))
+        if not self.refit:
+            chosen = scores.argmax(axis=1)
+            own = [fits.coefficients_of(k, l2s[j]) for k, j in enumerate(chosen)]
+            self.coef_ = np.mean([coefficients for _, coefficients in own], axis=0)[None, :]
+            self.intercept_ = np.array([np.mean([intercept for intercept, _ in own])])
+            self.model_ = self.certificate_ = None  # type: ignore[assignment]
+            self.C_: Any = np.array([self.Cs_[chosen].mean()])
+            self.path_: PenaltyPath = fits.path(BEST)
+            return
+        if self.selection == ONE_STANDARD_ERROR:
+            error = scores[:, best].std(ddof=1) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+            if is_log_loss:
+                error = fits.points[fits.l2s.index(l2s[best])].std_error
+            within = np.flatnonzero(means >= means[best] - error)
+            best = int(within[np.argmin(self.Cs_[within])])
+        self.path_ = fits.path(self.selection if is_log_loss else BY_SCORE, l2s[best])
+        self.C_ = np.array([self.Cs_[best]])
+
+    def _shape_attributes(self, fits: PathFits, l2s: Sequence[float], scores: Array) -> None:
+        """Set `scores_`, `coefs_paths_`, `n_iter_` in the shapes of scikit-learn's class."""
+        places = [fits.l2s.index(l2) for l2 in l2s]
+        n_iter = np.array([[own[j].n_passes for j in places] for own in fits.folds], dtype=np.int32)
+        rows = [[fits.coefficients_of(k, l2) for l2 in l2s] for k in range(len(fits.folds))]
+        ends = 1 if self.fit_intercept else 0
+        paths = np.array([[[*own, *[intercept][:ends]] for intercept, own in fold] for fold in rows])
+        self.l1_ratio_: Any = np.zeros(1)
+        if not self.use_legacy_attributes:
+            self.C_, self.l1_ratio_ = float(self.C_[0]), 0.0
+            self.scores_: Any = scores[:, None, :]
+            self.coefs_paths_: Any = paths[:, None, :, None, :]
+            self.n_iter_ = n_iter[:, None, :]
+            return
+        if self.l1_ratios_[0] is not None:
+            scores, paths, n_iter = scores[:, :, None], paths[:, :, None, :], n_iter[:, :, None]
+        self.scores_, self.coefs_paths_ = {self.classes_[1]: scores}, {self.classes_[1]: paths}
+        self.n_iter_ = n_iter[None]
+
+    def _routed(self, weight: Array | None, params: Mapping[str, Any]) -> Bunch:
+        """What goes to the splitter and to the scorer."""
+        if _is_routing():
+            return process_routing(self, "fit", sample_weight=weight, **params)
+        if params:
+            raise DataError(
+                f"{', '.join(params)} can be passed to fit only with sklearn.set_config(enable_metadata_routing=True)."
+            )
+        score = {} if weight is None else {"sample_weight": weight}
+        return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=score))
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:
+        """The score of rows X and their labels y by `scoring`: larger is better."""
+        scorer = get_scorer(self.scoring or "accuracy")
+        own = dict(params) if sample_weight is None else {"sample_weight": sample_weight, **params}
+        if _is_routing():
+            own = process_routing(self, "score", **own).scorer.score
+        found: float = scorer(self, X, y, **own)
+        return found
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Where metadata goes: to this estimator, the splitter `cv` and the scorer."""
+        to_splitter = MethodMapping().add(caller="fit", callee="split")
+        to_scorer = MethodMapping().add(caller="score", callee="score").add(caller="fit", callee="score")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router = router.add(splitter=self.cv, method_mapping=to_splitter)
+        return router.add(scorer=get_scorer(self.scoring or "accuracy"), method_mapping=to_scorer)
+
+
+def _is_routing() -> bool:
+    from sklearn import get_config
+
+    return bool(get_config()["enable_metadata_routing"])

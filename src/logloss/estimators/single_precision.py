@@ -1,0 +1,52 @@
+"""What rounding coefficients to single precision costs: the bound on the loss at the rounded ones.
+
+>>> import numpy as np
+>>> round(curvature_of_move(np.array([[1.0], [-1.0]], np.float32), None, np.array([0.5, 0.0]), 2.0), 5)
+0.625
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.training.certificate import ROUNDING, Certificate, bound_after_move
+from logloss.training.model import LogisticModel
+
+PIECE_ROWS = 1 << 12
+
+
+def rounded_certificate(
+    model: LogisticModel, coefficients: Array, intercept: float, X: Array, weight: Array | None
+) -> Certificate:
+    """The certificate of a model's coefficients after they were rounded, for the rows that it was fitted to.
+
+    coefficients, intercept: the rounded ones. Where some of the model's are infinite, the bound stays that of the
+    model, whose predictions are those of its limit.
+    """
+    exact = np.array([*model.coefficients.values(), model.intercept])
+    if not np.isfinite(exact).all():
+        return model.certificate
+    move = np.array([*coefficients, intercept], dtype=np.float64) - exact
+    if not (model.certificate.is_proven and np.isfinite(move).all()):
+        return Certificate(np.inf, False)
+    curvature = curvature_of_move(X, weight, move, model.l2)
+    bound = bound_after_move(model.certificate.nats_per_row, curvature / model.sum_weight)
+    return Certificate(bound, bool(np.isfinite(bound)))
+
+
+def curvature_of_move(X: Array, weight: Array | None, move: Array, l2: float) -> float:
+    """At most the curvature of the objective along a move, coefficients first and then the intercept.
+
+    The second derivative of a row's loss in its log-odds is at most 1/4: Σ s (xᵀδ + δ₀)² / 4 + l2 · |δ|². The rounding
+    of each product of a row is added to its size.
+    """
+    coefficients, intercept = move[:-1], float(move[-1])
+    total = 0.0
+    for start in range(0, len(X), PIECE_ROWS):
+        rows = X[start : start + PIECE_ROWS].astype(np.float64)
+        sizes = np.abs(rows) @ np.abs(coefficients) + abs(intercept)
+        most = np.abs(rows @ coefficients + intercept) + (len(move) + 2) * ROUNDING * sizes
+        total += float(np.sum(most**2) if weight is None else weight[start : start + PIECE_ROWS] @ most**2)
+    # Rounding of the sums: positive terms, a few units each.
+    return (total / 4 + l2 * float(coefficients @ coefficients)) * (1 + 2.0**-20)

@@ -1,0 +1,98 @@
+"""Arguments and warnings in scikit-learn's terms: which of its penalties is asked for, checked as it checks them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import sklearn.exceptions
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression as ScikitLearns
+from sklearn.utils._param_validation import Hidden, InvalidParameterError, StrOptions
+
+from logloss.errors import ConvergenceWarning, DataError, SeparationWarning, warn
+
+# What scikit-learn's release checks, with the arguments that some of its releases lack.
+CONSTRAINTS: dict[str, Any] = {
+    **ScikitLearns._parameter_constraints,
+    "penalty": [StrOptions({"l1", "l2", "elasticnet"}), None, Hidden(StrOptions({"deprecated"}))],
+    "multi_class": [StrOptions({"auto", "ovr", "multinomial"}), Hidden(StrOptions({"deprecated"}))],
+}
+# What an option of `fit` is called here, in its messages.
+WORDS = {
+    "`max_passes`": "`max_iter`",
+    "`model.passes`": "`model_.passes`",
+    "`tolerance`": "`tol`",
+    "l2= (such as l2=1)": "C= (such as C=1)",
+}
+
+
+class InvalidParameter(DataError, InvalidParameterError):
+    """An argument of an estimator that scikit-learn would refuse, with its message."""
+
+
+class EstimatorConvergenceWarning(ConvergenceWarning, sklearn.exceptions.ConvergenceWarning):
+    """The warning of a fit, as scikit-learn's filters find it."""
+
+
+class EstimatorSeparationWarning(SeparationWarning, EstimatorConvergenceWarning):
+    """The warning of separated classes, as scikit-learn's filters find it."""
+
+
+def as_scikit_learn_warns(message: str, category: type[Warning]) -> tuple[str, type[Warning]]:
+    """A warning of `fit` with the names of the estimator's arguments, and a class that is also scikit-learn's."""
+    for ours, theirs in WORDS.items():
+        message = message.replace(ours, theirs)
+    if issubclass(category, SeparationWarning):
+        return message, EstimatorSeparationWarning
+    return message, EstimatorConvergenceWarning if issubclass(category, ConvergenceWarning) else category
+
+
+def check_arguments(estimator: BaseEstimator) -> None:
+    """Refuse arguments whose type or range scikit-learn refuses."""
+    try:
+        estimator._validate_params()
+    except InvalidParameterError as error:
+        raise InvalidParameter(str(error)) from None
+
+
+def l2_of(
+    penalty: str | None, C: float, l1_ratio: float | None, *, solver: str, dual: bool, multi_class: str = "auto"
+) -> float:
+    """The strength of the L2 penalty that arguments ask for, `l2` of `logloss.fit`; an L1 penalty is refused."""
+    if penalty == "elasticnet" and l1_ratio is None:
+        raise DataError("l1_ratio must be specified when penalty is elasticnet.")
+    kind = penalty
+    if penalty in ("l2", "deprecated"):
+        # The newer spelling: `l1_ratio` alone chooses.
+        kind = "elasticnet" if l1_ratio and l1_ratio < 1 else "l1" if l1_ratio else "l2"
+        kind = None if kind == "l2" and math.isinf(C) else kind
+    check_solver(solver, kind, dual)
+    if kind == "l1" or (kind == "elasticnet" and l1_ratio):
+        raise DataError(
+            f"an L1 penalty is not available yet; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use l1_ratio=0 (an "
+            'L2 penalty), or scikit-learn\'s LogisticRegression(solver="saga") until it is.'
+        )
+    if multi_class == "multinomial":
+        raise DataError(
+            "multi_class='multinomial' gives two classes half the L2 penalty and half the coefficients; scikit-learn "
+            "1.8 removed it. Leave it out; C multiplied by 2 gives its probabilities."
+        )
+    if penalty is None and C != 1:
+        warn("Setting penalty=None will ignore the C and l1_ratio parameters.")
+    return 0.0 if kind is None else 1 / C
+
+
+def check_solver(solver: str, penalty: str | None, dual: bool) -> None:
+    """Refuse what scikit-learn refuses: a penalty, or the dual problem, that a solver of its does not have."""
+    if solver not in ("liblinear", "saga") and penalty not in ("l2", None):
+        raise DataError(f"Solver {solver} supports only 'l2' or None penalties, got {penalty} penalty.")
+    if solver != "liblinear" and dual:
+        raise DataError(f"Solver {solver} supports only dual=False, got dual={dual}. Leave `dual` out.")
+    if penalty == "elasticnet" and solver != "saga":
+        raise DataError(f"Only 'saga' solver supports elasticnet penalty, got solver={solver}.")
+    if penalty is None and solver == "liblinear":
+        raise DataError(
+            "C=np.inf as well as penalty=None is not supported for the liblinear solver. Choose another `solver`; here "
+            "none changes the result."
+        )

@@ -1,0 +1,332 @@
+"""The fits of a penalty path in every fold, all at once: each walk over the rows answers every fit that waits for one.
+
+Each fit, of a fold or of all rows, goes along the path in a thread of its own, from the strongest penalty to the
+weakest, by the solver that any fit uses. Where it asks for a pass it waits; once all wait, one walk makes the passes of
+all. So a path takes as many walks as the slowest fit takes passes, and not as many as all together.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from logloss.answers.estimate import logit
+from logloss.data.block import Block
+from logloss.data.rows import Array
+from logloss.training.certificate import Pass, reach_of
+from logloss.training.evaluation import Evaluation, PassHistory
+from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
+from logloss.training.optimum import Optimum, find_optimum
+from logloss.training.penalty_path import PathPoint, PenaltyPath, default_grid, losses_of
+from logloss.training.problem import Problem
+from logloss.training.solver import solve
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import FoldRule, HeldOutSummary, Summary
+
+SummaryType = TypeVar("SummaryType", bound="Summary")
+
+# Fits that wait for each other: the sums of so many are held at once.
+MOST_TOGETHER = 32
+# Rows of each class that are added to those of a fold whose training rows have one class only (Krichevsky and Trofimov
+# 1981): the model is then the rate of all these.
+ADDED_TO_ONE_CLASS = 0.5
+# A smaller share of a weight is rounding.
+NO_WEIGHT = 1e-14
+
+
+class Abandoned(Exception):
+    """Raised in a fit that waits for a walk that is not made any more, as another one has failed."""
+
+
+Submit = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldProblem(Problem):
+    """A problem whose passes are parts of walks that are shared. submit: asks for one, and waits for it."""
+
+    submit: Submit | None = None
+
+    @classmethod
+    def of_rows(cls, problem: Problem, submit: Submit, **own: Any) -> FoldProblem:
+        """The same problem for some of its rows; own: their number, weight and base rate."""
+        same = {each.name: getattr(problem, each.name) for each in fields(Problem)}
+        return cls(**same | {"is_partial": True, "on_pass": None, "needs_digits": False, "submit": submit} | own)
+
+    def summarised(self, empty: SummaryType, blocks: Sequence[Block] = ()) -> SummaryType:
+        """What an empty summary becomes of the rows of this fit."""
+        if self.submit is None or blocks:
+            return super().summarised(empty, blocks)
+        made: SummaryType = self.submit(empty)
+        return made
+
+
+class FoldFit(NamedTuple):
+    """The fit of one fold at one penalty: coefficients of the solver, and along which they are infinite."""
+
+    coefficients: Array
+    directions: tuple[Array, ...]
+    n_passes: int
+    bound: float
+    effective_degrees: float
+
+
+@dataclass(frozen=True, eq=False)
+class PathFits:
+    """The fits of a path: folds, shape (n_folds, n_l2); all_rows, shape (n_l2,)."""
+
+    problem: Problem
+    l2s: tuple[float, ...]
+    folds: list[list[FoldFit]]
+    all_rows: list[FoldFit]
+    rule: FoldRule
+    held_out: HeldOutSummary
+    points: tuple[PathPoint, ...]
+    n_one_class: int
+    n_walks: int
+    folds_text: str
+    sampling_unit: str
+
+    def coefficients_of(self, fold: int, l2: float) -> tuple[float, Array]:
+        """(Intercept, coefficients) of the fit of a fold, in the user's coordinates, before any goes to infinity."""
+        made = self.problem.as_pass(self.folds[fold][self.l2s.index(l2)].coefficients, 0.0, 0.0)
+        return made.intercept, np.array(made.coefficients)
+
+    def path(self, selection: str, l2: float | None = None) -> PenaltyPath:
+        """The path with its choice; l2: chosen by somebody else."""
+        path = PenaltyPath(
+            self.points,
+            self.points[0].l2,
+            selection,
+            self.rule.n_folds,
+            self.folds_text,
+            self.sampling_unit,
+            self.n_walks,
+            self.n_one_class,
+        )
+        if l2 is None:
+            l2 = (path.best if selection == "best" else path.within_one_standard_error).l2
+        return replace(path, l2=l2)
+
+
+def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
+    """What each task returns; all run at once, and whatever they wait for is asked of `walk` together."""
+    asked: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+    replies: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in tasks]
+
+    def run(number: int) -> Any:
+        def submit(request: Any) -> Any:
+            asked.put((number, request))
+            reply = replies[number].get()
+            if isinstance(reply, Abandoned):
+                raise reply
+            return reply
+
+        return tasks[number](submit)
+
+    with ThreadPoolExecutor(len(tasks), thread_name_prefix="logloss-fold") as pool:
+        futures = [pool.submit(run, number) for number in range(len(tasks))]
+        for number, future in enumerate(futures):
+            future.add_done_callback(partial(lambda number, future: asked.put((number, future)), number))
+        n_running, waiting = len(tasks), dict[int, Any]()
+        try:
+            while n_running:
+                number, request = asked.get()
+                if request is futures[number]:
+                    request.result()
+                    n_running -= 1
+                else:
+                    waiting[number] = request
+                if waiting and len(waiting) == n_running:
+                    for number, answer in walk(waiting).items():
+                        replies[number].put(answer)
+                    waiting = {}
+        finally:
+            # After an error or Ctrl-C the others end where they wait next.
+            for reply in replies:
+                reply.put(Abandoned())
+    return [future.result() for future in futures]
+
+
+def fit_path(
+    problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[float, ...], max_passes: int
+) -> PathFits:
+    """Every fold and all rows fitted at each penalty, and the losses of the held-out rows."""
+    from logloss.onepass.run import available_cpus, engine_of, parts_of, summarised
+    from logloss.onepass.summaries import ALL_ROWS, FoldKeySummary, FoldPaths, HeldOutSummary, requests_of
+
+    n_walks = 0
+
+    def walked(empty: Any) -> Any:
+        nonlocal n_walks
+        n_walks += 1
+        return summarised(problem.source, problem.roles, empty, progress=problem.progress)
+
+    kind = kind_of(choice, has_cluster=bool(problem.roles.cluster))
+    seen = walked(FoldKeySummary(kind, choice.n_folds))
+    rule = rule_of(choice, seen)
+    of_cells = _sums_of_cells(seen, rule)
+    null = _null_model(problem, problem.base_rate)
+    l2s = l2_path if isinstance(l2_path, tuple) else ()
+    if not l2s:
+        n_walks += 1
+        at_null = problem.curvature(null)
+        n_values = None if isinstance(l2_path, bool) else int(l2_path)  # type: ignore[arg-type]
+        own = problem.free
+        hessian, scale = at_null.hessian[np.ix_(own, own)], problem.design.scale[own]
+        l2s = default_grid(hessian, scale, n_values, has_intercept=problem.fit_intercept)
+    jobs = [*range(rule.n_folds), ALL_ROWS]
+    sums = of_cells.sum(axis=0), rule.train.T.astype(float) @ of_cells
+    n_threads = 1
+    if engine_of(problem.source) is None:
+        n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
+    fits: dict[int, list[FoldFit]] = {}
+    for start in range(0, len(jobs), MOST_TOGETHER):
+        mine = jobs[start : start + MOST_TOGETHER]
+
+        def walk(asked: dict[int, Any], mine: Sequence[int] = mine) -> dict[int, Any]:
+            made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
+            return dict(zip(asked, made.parts, strict=True))
+
+        tasks = [_task(problem, sums[0] if job == ALL_ROWS else sums[1][job], l2s, max_passes) for job in mine]
+        fits |= dict(zip(mine, together(tasks, walk), strict=True))
+    of_folds = [fits[fold] for fold in range(rule.n_folds)]
+    directions = {
+        (k, j): fit.directions for k, own in enumerate(of_folds) for j, fit in enumerate(own) if fit.directions
+    }
+    coefficients = np.array([[fit.coefficients for fit in own] for own in of_folds])
+    clusters = seen.clusters if problem.roles.cluster else None
+    held_out = walked(
+        HeldOutSummary.empty(FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask))
+    )
+    trained = sums[1]
+    return PathFits(
+        problem,
+        l2s,
+        of_folds,
+        fits[ALL_ROWS],
+        rule,
+        held_out,
+        _points(l2s, of_folds, fits[ALL_ROWS], held_out),
+        int(sum(_has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
+        n_walks,
+        folds_text(choice, problem.roles.cluster),
+        "cluster" if problem.roles.cluster else "row",
+    )
+
+
+def _sums_of_cells(seen: Any, rule: FoldRule) -> Array:
+    """[Rows, weight, positive weight] of each cell, shape (n_cells, 3)."""
+    of_cells = np.zeros((len(rule.train), 3))
+    cells = seen.keys
+    if rule.keys is not None and rule.cell_of_key is not None:
+        cells = rule.cell_of_key[np.searchsorted(rule.keys, seen.keys)]
+    np.add.at(of_cells, cells, seen.sums)
+    return of_cells
+
+
+def _null_model(problem: Problem, rate: float) -> Array:
+    """Where a path begins: every slope 0."""
+    at = np.zeros(problem.design.width)
+    at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
+    return at
+
+
+def _has_one_class(mass: float, positive: float) -> bool:
+    """Whether rows of some weight, and positive weight, are of one class; sums of either may be rounded."""
+    return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
+
+
+def _task(problem: Problem, sums: Array, l2s: Sequence[float], max_passes: int) -> Callable[[Submit], list[FoldFit]]:
+    """The path of one fold; sums: its rows, weight and positive weight."""
+    n_rows, mass, positive = sums.tolist()
+
+    def run(submit: Submit) -> list[FoldFit]:
+        if _has_one_class(mass, positive) and problem.fit_intercept:
+            at = np.zeros(problem.design.width)
+            at[0] = logit((positive + ADDED_TO_ONE_CLASS) / (mass + 2 * ADDED_TO_ONE_CLASS))
+            return [FoldFit(at, (), 0, 0.0, 1.0)] * len(l2s)
+        own = {"n_rows": int(n_rows), "sum_weight": mass, "base_rate": positive / mass}
+        fold = FoldProblem.of_rows(problem, submit, **own)
+        return _along(fold, l2s, max_passes)
+
+    return run
+
+
+def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[FoldFit]:
+    """The fits of one fold, each begun at the Newton step that the one before shows for the next penalty."""
+    fits = []
+    at = _null_model(fold, fold.base_rate)
+    for j, l2 in enumerate(l2s):
+        own = replace(fold, l2=l2)
+        # Bounds on the rounding of each row are summed only where the usual ones do not do.
+        history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
+        passes: tuple[Pass, ...]
+        if l2 > 0:
+            state = solve(own, at, history, max_passes)
+            now, passes = state.evaluation, state.history.passes
+            optimum = Optimum(own, now, state.history.known_rank, passes, None)
+        else:
+            optimum = find_optimum(own, at, history, max_passes)
+            now, passes = optimum.evaluation, optimum.passes
+        held = float(own.penalty[own.free] @ now.factor.deviations**2) if own.is_penalised else 0.0
+        degrees = len(own.free) - optimum.rank.n_dependent - held
+        bound = optimum.bound / own.sum_weight
+        fits.append(FoldFit(_one_step_on(own, now), optimum.directions, len(passes), bound, degrees))
+        if j + 1 < len(l2s):
+            at = _predicted(replace(fold, l2=l2s[j + 1]), now)
+    return fits
+
+
+def _one_step_on(problem: Problem, now: Evaluation) -> Array:
+    """The coefficients after the last Newton step, which no pass has looked at: it cannot raise the objective.
+
+    With u = Rν as in docs/certificate.md, the objective falls by at least ν² (1 − (e^u − u − 1) / u²), which is above 0
+    for u < 1: the bound holds there, too, and what is left is about the square of what it was.
+    """
+    if not now.is_fresh or now.factor.is_single:
+        return now.coefficients
+    reach = reach_of(now.factor.deviations, now.sums.largest[problem.free], problem.groups)
+    is_near = reach * math.sqrt(2 * now.decrement) < 1
+    return now.coefficients + now.step if is_near else now.coefficients
+
+
+def _predicted(problem: Problem, now: Evaluation) -> Array:
+    """A Newton step for another penalty: gradient and Hessian of the loss do not depend on it, so no pass is made."""
+    at, sums = now.coefficients, now.sums
+    if sums.hessian is None or not problem.is_penalised:
+        return at + now.step
+    gradient = (sums.gradient + problem.penalty * at)[problem.free]
+    predicted: Array = at - problem.full_vector(problem.factor(sums).solve(gradient))
+    return predicted if np.isfinite(predicted).all() else at
+
+
+def _points(
+    l2s: Sequence[float], of_folds: Sequence[Sequence[FoldFit]], all_rows: Sequence[FoldFit], held_out: HeldOutSummary
+) -> tuple[PathPoint, ...]:
+    """The values of the path with what the held-out rows show."""
+    losses, differences, errors = losses_of(held_out)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_fold = np.where(held_out.n_infinite > 0, np.inf, held_out.losses / held_out.masses[:, None])
+    return tuple(
+        PathPoint(
+            l2,
+            losses[j],
+            differences[j],
+            errors[j],
+            tuple(of_fold[:, j].tolist()),
+            int(held_out.n_infinite[:, j].sum()),
+            all_rows[j].effective_degrees,
+            sum(own[j].n_passes for own in of_folds),
+            max(own[j].bound for own in of_folds),
+        )
+        for j, l2 in enumerate(l2s)
+    )

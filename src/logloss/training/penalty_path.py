@@ -1,0 +1,250 @@
+"""The L2 penalty chosen by cross-validation: the grid of values, the loss of held-out rows at each, and the choice.
+
+>>> import logloss
+>>> x = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0] * 5
+>>> model = logloss.fit(x, [0, 0, 1, 0, 1, 0, 1, 1] * 5, l2_path=[100.0, 1.0, 0.01])
+>>> model.path.l2 == model.l2
+True
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from logloss.answers.estimate import INFINITE, Estimate, SamplingError
+from logloss.answers.figures import put
+from logloss.answers.small_table import SmallTable
+from logloss.data.rows import Array
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import HeldOutSummary
+
+# Ways to choose: the least loss; the strongest penalty within one standard error of it; a score of scikit-learn.
+BEST, ONE_STANDARD_ERROR, BY_SCORE = "best", "one_standard_error", "score"
+SELECTIONS = (BEST, ONE_STANDARD_ERROR)
+# The grid goes from where all slopes together have so many effective degrees of freedom to where they lack so many of
+# all that they can have: at the null model, where the curvature is largest.
+SHRUNK, NEAR_NONE = 0.1, 0.01
+# Values per decade, the fewest and most values, and the most decades of the grid.
+PER_DECADE, FEWEST, MOST, MOST_DECADES = 2, 10, 30, 10
+# An eigenvalue that is a smaller share of the largest one is 0.
+NO_CURVATURE = 1e-12
+# Of a Hessian of more rows the diagonal stands for the eigenvalues.
+MOST_FACTORED = 1_000
+# The first digits of a value of the grid: what is printed is what was used.
+DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PathPoint:
+    """One value of the penalty.
+
+    log_loss: mean loss of the held-out rows, in nats per row, with its 95% interval. difference: that less the loss at
+    the best value, with the interval of the paired difference. std_error: of log_loss. fold_log_losses: mean loss of
+    each fold's test rows, nan where it has none. n_infinite: held-out rows whose loss is infinite.
+    effective_degrees_of_freedom: trace of H (H + l2)⁻¹ in the fit to all rows, the intercept included. n_passes: of the
+    fits of all folds together. bound: the largest of their certificates, in nats per row.
+    """
+
+    l2: float
+    log_loss: Estimate
+    difference: Estimate
+    std_error: float
+    fold_log_losses: tuple[float, ...]
+    n_infinite: int
+    effective_degrees_of_freedom: float
+    n_passes: int
+    bound: float
+
+    @property
+    def C(self) -> float:
+        """1 / l2, as scikit-learn has it."""
+        return 1 / self.l2 if self.l2 else math.inf
+
+    def __repr__(self) -> str:
+        return f"PathPoint(l2={self.l2:g}, log_loss={float(self.log_loss):.6f})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PenaltyPath:
+    """The log loss of held-out rows at each value of the L2 penalty, and the value that was chosen.
+
+    points: from the strongest penalty to the weakest. l2: the chosen one. selection: "best", the least log loss;
+    "one_standard_error", the strongest penalty whose log loss is at most one standard error above the least; "score",
+    the best score of a scorer of scikit-learn. n_folds; folds: what they are made of, as a sentence names it.
+    sampling_unit: "row" or "cluster", what the standard errors take as independent. n_walks: how often the rows were
+    read for all folds and values together. n_one_class: folds of which the training rows have one class only.
+
+    The intervals are those of the losses of these models on new rows; they do not contain what other training rows
+    would change.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> x = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0] * 5
+    >>> path = logloss.fit(x, [0, 0, 1, 0, 1, 0, 1, 1] * 5, l2_path=[100.0, 1.0, 0.01]).path
+    >>> path.table["l2"], path.n_folds
+    ([100.0, 1.0, 0.01], 5)
+    """
+
+    points: tuple[PathPoint, ...]
+    l2: float
+    selection: str
+    n_folds: int
+    folds: str
+    sampling_unit: str
+    n_walks: int
+    n_one_class: int = 0
+
+    @property
+    def best(self) -> PathPoint:
+        """The value of least log loss; of equal ones the strongest penalty."""
+        return min(self.points, key=lambda point: point.log_loss)
+
+    @property
+    def within_one_standard_error(self) -> PathPoint:
+        """The strongest penalty whose log loss is at most one standard error above the least."""
+        best = self.best
+        most = best.log_loss + (best.std_error if best.std_error > 0 else 0.0)
+        return next(point for point in self.points if point.log_loss <= most)
+
+    @property
+    def chosen(self) -> PathPoint:
+        """The value that the model has."""
+        return next(point for point in self.points if point.l2 == self.l2)
+
+    @property
+    def is_at_an_end(self) -> bool:
+        """Whether the least loss is at an end of the path, so that a value beyond it may be better."""
+        return len(self.points) > 1 and self.best in (self.points[0], self.points[-1])
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Its figures in JSON."""
+        return {
+            "l2": self.l2,
+            "selection": self.selection,
+            "l2_of_least_loss": self.best.l2,
+            "l2_within_one_standard_error": self.within_one_standard_error.l2,
+            "n_folds": self.n_folds,
+            "folds": self.folds,
+            "sampling_unit": self.sampling_unit,
+            "n_walks": self.n_walks,
+            "n_one_class_folds": self.n_one_class,
+            "values": [_figures_of(row) for row in self.table],
+        }
+
+    @property
+    def table(self) -> SmallTable:
+        """The path, one row for each value.
+
+        l2; C, 1 / l2; log_loss, of the held-out rows, in nats per row, with low and high, its 95% interval, and
+        std_error; difference, log_loss less the least one, with difference_low and difference_high; n_infinite;
+        effective_degrees_of_freedom; n_passes.
+        """
+        columns: dict[str, list[Any]] = {
+            "l2": [point.l2 for point in self.points],
+            "C": [point.C for point in self.points],
+            "log_loss": [float(point.log_loss) for point in self.points],
+            "low": [point.log_loss.low for point in self.points],
+            "high": [point.log_loss.high for point in self.points],
+            "std_error": [point.std_error for point in self.points],
+            "difference": [float(point.difference) for point in self.points],
+            "difference_low": [point.difference.low for point in self.points],
+            "difference_high": [point.difference.high for point in self.points],
+            "n_infinite": [point.n_infinite for point in self.points],
+            "effective_degrees_of_freedom": [point.effective_degrees_of_freedom for point in self.points],
+            "n_passes": [point.n_passes for point in self.points],
+        }
+        return SmallTable(columns)
+
+    def __repr__(self) -> str:
+        return f"PenaltyPath: {len(self.points)} values, {self.n_folds} folds, chosen l2={self.l2:g}"
+
+
+def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table in JSON, with units."""
+    in_nats = ("log_loss", "low", "high", "std_error", "difference", "difference_low", "difference_high")
+    figures: dict[str, Any] = {}
+    for name, value in row.items():
+        put(figures, f"{name}_nats" if name in in_nats else name, value, INFINITE)
+    return figures
+
+
+def default_grid(
+    hessian: Array, scale: Array, n_values: int | None = None, *, has_intercept: bool = True
+) -> tuple[float, ...]:
+    """Values of l2, evenly spaced in logarithms, from the strongest: hessian, of the null model, any intercept first.
+
+    From where the slopes together have SHRUNK effective degrees of freedom, Σ d / (d + l2) with d the eigenvalues of
+    their Hessian on the user's scale, to where NEAR_NONE of all that they can have are missing. scale: of each
+    coefficient.
+    """
+    slopes = hessian
+    if has_intercept:
+        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / hessian[0, 0], scale[1:]
+    slopes = slopes * np.outer(scale, scale)
+    values = np.diag(slopes) if len(slopes) > MOST_FACTORED else np.linalg.eigvalsh(slopes)
+    values = values[values > NO_CURVATURE * values.max(initial=0.0)]
+    if not len(values):
+        return (1.0,)
+    high = _penalty_at(values, SHRUNK)
+    low = max(_penalty_at(values, len(values) - NEAR_NONE), high / 10**MOST_DECADES)
+    if n_values is None:
+        n_values = min(max(math.ceil(PER_DECADE * math.log10(high / low)) + 1, FEWEST), MOST)
+    grid = np.geomspace(high, low, n_values)
+    return tuple(dict.fromkeys(float(f"{value:.{DIGITS}g}") for value in grid))
+
+
+def _penalty_at(values: Array, degrees: float) -> float:
+    """The penalty at which Σ d / (d + l2) is so many degrees of freedom, by bisection of its logarithm."""
+    low, high = math.log(values.min()) - 40.0, math.log(values.sum()) + 40.0
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if (values / (values + math.exp(middle))).sum() > degrees else (low, middle)
+    return math.exp(high)
+
+
+def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate], list[float]]:
+    """(Log loss at each value, its difference to the least one, its standard error), of the held-out rows."""
+    n_infinite = held_out.n_infinite.sum(axis=0)
+    mass = float(held_out.masses.sum())
+    means = np.where(n_infinite > 0, np.inf, held_out.losses.sum(axis=0) / mass)
+    best = int(np.argmin(means))
+    moments = held_out.moments if not len(held_out.sums) else held_out.sums.T @ held_out.sums
+    # Kish's effective number of rows or clusters.
+    effective = mass**2 / float(moments[0, 0])
+
+    def sampling(value: float, *places: tuple[int, float]) -> SamplingError:
+        contrast = np.zeros(len(moments))
+        contrast[0] = -value
+        for place, sign in places:
+            contrast[place] += sign
+        # Rounding can leave less than 0 where two losses are equal.
+        variance = max(float(contrast @ moments @ contrast), 0.0) / mass**2
+        degrees = effective - 1
+        inflated = variance * effective / degrees if degrees > 1e-9 else math.nan
+        return SamplingError(math.sqrt(inflated), max(degrees, 1.0))
+
+    found, apart, errors = [], [], []
+    for j, mean in enumerate(means.tolist()):
+        if not math.isfinite(mean):
+            found.append(Estimate(mean, reason=INFINITE))
+            apart.append(Estimate(mean if math.isfinite(means[best]) else math.nan, reason=INFINITE))
+            errors.append(math.nan)
+            continue
+        of_loss = sampling(mean, (1, 1.0), (2 + j, 1.0))
+        low, high = of_loss.interval(mean)
+        found.append(Estimate(mean, max(low, 0.0), high))
+        errors.append(of_loss.error)
+        difference = mean - float(means[best])
+        apart.append(
+            Estimate(difference, *sampling(difference, (2 + j, 1.0), (2 + best, -1.0)).interval(difference))
+            if j != best
+            else Estimate(0.0, 0.0, 0.0)
+        )
+    return found, apart, errors
