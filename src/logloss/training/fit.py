@@ -199,7 +199,7 @@ def fit(
     passes over rows not separated what is left of `max_passes`, at least 1
     information matrix             1 walk
     standard errors                1 walk
-    leave-one-out                  1 walk; refits of up to 2 · 10^12 products, and one search for separation
+    leave-one-out                  1 walk; refits of up to 5 · 10^12 products, and one search for separation
     ============================== ==================================================================================
 
     If separation is not decided, or the leave-one-out log loss not computed, within the limit, a note of the model
