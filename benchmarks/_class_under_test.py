@@ -98,7 +98,7 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if uses_the_class(item)]
     for item in items:
         # Many are slow, and what they ask for is known.
-        if SPARSE_CONTAINER.search(item.nodeid) or SPARSE_CONTAINER.search(" ".join(item.fixturenames)):
+        if SPARSE_CONTAINER.search(item.nodeid):
             item.add_marker(pytest.mark.skip(reason=SPARSE))
 
 
