@@ -89,6 +89,12 @@ class Design:
         """Whether a number can be much larger than its scale."""
         return bool((self.largest > OUTLYING / 2).any())
 
+    @cached_property
+    def sds(self) -> dict[str, float]:
+        """The standard deviation of each number in training, by its name."""
+        known = [(term.names, term.sds) for term in self.numbers if term.sds is not None]
+        return {name: sd for names, sds in known for name, sd in zip(names, sds.tolist(), strict=True)}
+
     @property
     def names_of_outliers(self) -> tuple[str, ...]:
         """The columns of numbers of which some are much larger than their scale."""

@@ -27,6 +27,8 @@ from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
+# Of a sum over 1e10 rows, merged in pieces.
+NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
 # Kinds of errors of clusters, and ways to leave rows out.
 OF_CLUSTERS = (CV3, CV3_OF_SHARES)
@@ -71,12 +73,22 @@ def _is_rate(model: LogisticModel) -> bool:
 
 def _are_in_range(term: Numbers) -> bool:
     """Whether there is a number for each column, none of them infinite, and each low is below its high."""
-    numbers = [each for each in (term.centre, term.scale, term.means, term.lows, term.highs) if each is not None]
+    arrays = term.centre, term.scale, term.means, term.lows, term.highs, term.sds
+    numbers = [each for each in arrays if each is not None]
     if any(len(each) != len(term.names) or not _is_finite(each) for each in numbers):
         return False
     if term.lows is None or term.highs is None:
         return term.lows is term.highs
     return bool((term.lows <= term.highs).all())
+
+
+def _are_deviations(term: Numbers) -> bool:
+    """Whether no standard deviation is above half the range (Popoviciu's inequality), but for rounding."""
+    if term.sds is None:
+        return True
+    if term.lows is None or term.highs is None or (term.sds < 0).any():
+        return False
+    return bool((term.sds <= (term.highs / 2 - term.lows / 2) * (1 + NEAR_SD)).all())
 
 
 def _are_levels(term: Category) -> bool:
@@ -162,6 +174,7 @@ RULES = {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
         Rule("centre", _are_in_range, "finite numbers of each column, lows below highs"),
+        Rule("sds", _are_deviations, "numbers of at least 0, at most half the range"),
         Rule("scale", lambda t: (t.scale > 0).all(), "numbers above 0"),
         Rule("limit", lambda t: t.limit == np.inf, "no limit: only fits that look for outliers have one"),
     ),

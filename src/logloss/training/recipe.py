@@ -164,13 +164,14 @@ def _term_of_numbers(
     has_weight = column.weights > 0
     means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
     lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
+    sds = np.where(has_weight, column.deviations / np.sqrt(np.where(has_weight, column.weights, 1.0)), 0.0)
     middles, deviations = typical = typical_of(values, len(means))
     is_near = bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
     has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
     lacks = column.n_lacking > 0
     in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
     names = (name,) if column.names is None else column.names
-    return numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place), in_place
+    return numbers_of(name, names, means, lows, highs, lacks, typical, sds, in_place=in_place), in_place
 
 
 def _refuse_equal_names(design: Design) -> None:
