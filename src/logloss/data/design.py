@@ -147,6 +147,20 @@ class Design:
             references |= dict.fromkeys(term.coefficient_names, own)
         return references
 
+    @cached_property
+    def variables(self) -> dict[str, tuple[str, ...]]:
+        """The coefficients of each column, by its name: those of all levels but the reference; none of a lone level."""
+        found: dict[str, tuple[str, ...]] = {}
+        for term in self.terms:
+            if isinstance(term, Category):
+                names = term.coefficient_names
+                found[term.column] = names[: term.reference] + names[term.reference + 1 :]
+                continue
+            lacking = iter(term.coefficient_names[len(term.names) :])
+            lacks = term.lacks or (False,) * len(term.names)
+            found |= {name: (name, *([next(lacking)] if own else ())) for name, own in zip(term.names, lacks, strict=True)}
+        return found
+
     @property
     def read(self) -> tuple[str, ...]:
         """The names of what is read: each column of a matrix is one."""

@@ -218,6 +218,7 @@ RULES = {
         Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
         Rule("base_rate", _is_rate, "the share of its positive rows"),
         Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
+        Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
         Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
         Rule("passes", lambda m: bool(m.passes), "at least one pass"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),
