@@ -27,6 +27,7 @@ from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
@@ -51,6 +52,7 @@ __all__ = [
     "LossSum",
     "LossSummary",
     "MarginSummary",
+    "MarginalSummary",
     "Mixed",
     "Plane",
     "Point",
