@@ -43,8 +43,14 @@ from logloss.text import counted
 )
 @click.option(
     "--covariance",
-    type=click.Choice(["information", "HC3"]),
-    help="Standard errors: of the information matrix, or the sandwich. If left out, HC3 with weights.",
+    type=click.Choice(["information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"]),
+    help="Standard errors: of the information matrix, the sandwich of rows (HC), or of clusters (CR, CV). If left out, "
+    "CV3 with clusters, HC3 with weights, else information.",
+)
+@click.option(
+    "--two-way",
+    is_flag=True,
+    help="Rows depend on each other where they share either column of --cluster, not only both.",
 )
 @click.option(
     "--tolerance",

@@ -158,7 +158,9 @@ class Design:
                 continue
             lacking = iter(term.coefficient_names[len(term.names) :])
             lacks = term.lacks or (False,) * len(term.names)
-            found |= {name: (name, *([next(lacking)] if own else ())) for name, own in zip(term.names, lacks, strict=True)}
+            found |= {
+                name: (name, *([next(lacking)] if own else ())) for name, own in zip(term.names, lacks, strict=True)
+            }
         return found
 
     @property

@@ -200,11 +200,7 @@ def described(verb: Verb) -> Verb:
     @wraps(verb)
     def with_hints(*args: Any, **options: Any) -> object:
         unknown, n_args = options.keys() - known, len(args) - is_method
-        if (
-            unknown
-            or n_args > len(positional)
-            or not {*positional[:n_required]} <= {*positional[:n_args], *options}
-        ):
+        if unknown or n_args > len(positional) or not {*positional[:n_required]} <= {*positional[:n_args], *options}:
             raise TypeError(wrong_call(verb.__qualname__, positional, known, n_args, options))
         return verb(*args, **options)
 

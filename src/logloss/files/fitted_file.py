@@ -20,18 +20,18 @@ from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
+from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
+from logloss.training.standard_errors import KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
 # Of a sum over 1e10 rows, merged in pieces.
 NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
-# Kinds of errors of clusters, and ways to leave rows out.
-OF_CLUSTERS = (CV3, CV3_OF_SHARES)
+# What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
 
@@ -137,6 +137,26 @@ def _are_of_clusters(errors: Errors) -> bool:
     return 1 - NEAR <= errors.effective_clusters <= errors.n_clusters * (1 + NEAR)
 
 
+def _are_of_two_ways(errors: Errors) -> bool:
+    """Whether there are as many columns as ways, and the smaller number of clusters is theirs."""
+    if errors.kind != TWO_WAY:
+        return not errors.n_of_each and not errors.was_indefinite
+    return len(errors.cluster) == len(errors.n_of_each) == 2 and min(errors.n_of_each) == errors.n_clusters
+
+
+def _is_covariance(errors: Errors) -> bool:
+    """Whether standard errors are the roots of its diagonal, by their roundings."""
+    if errors.lower is None:
+        return True
+    n = 1 + len(errors.coefficients)
+    own = np.array([errors.intercept, *errors.coefficients.values()])
+    if len(errors.lower) != n * (n + 1) // 2:
+        return False
+    diagonal = errors.lower[np.cumsum(np.arange(1, n + 1)) - 1]
+    with np.errstate(over="ignore"):
+        return bool(np.allclose(diagonal, own**2, rtol=NEAR, atol=1e-300, equal_nan=True))
+
+
 def _are_directions_of(model: LogisticModel) -> bool:
     return model.separation is None or all(len(each) == model.design.width for each in model.separation.directions)
 
@@ -187,8 +207,9 @@ RULES = {
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),
         Rule(
-            "cluster", lambda e: (e.kind in OF_CLUSTERS) == bool(e.cluster), "columns of clusters where errors are so"
+            "cluster", lambda e: (e.kind in CLUSTER_KINDS) == bool(e.cluster), "columns of clusters where errors are so"
         ),
+        Rule("n_of_each", _are_of_two_ways, "the clusters of two columns where errors are of two ways"),
         Rule("n_clusters", lambda e: not e.cluster or e.n_clusters >= 2, "two clusters or more"),
         Rule("effective_clusters", _are_of_clusters, "1 or more, at most all clusters"),
         Rule("intercept_degrees", lambda e: e.intercept_degrees >= 0, "a number of at least 0"),
@@ -196,6 +217,7 @@ RULES = {
         Rule("degrees", lambda e: all(each >= 0 for each in e.degrees.values()), "numbers of at least 0"),
         Rule("intercept", lambda e: not e.intercept < 0, "a number of at least 0"),
         Rule("coefficients", lambda e: not any(each < 0 for each in e.coefficients.values()), "numbers of at least 0"),
+        Rule("lower", _is_covariance, "the squared standard errors on the diagonal of a triangle"),
     ),
     Separation: (
         Rule(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # By how much a number is changed: by 1, or by its standard deviation in training.
 UNIT, SD = "unit", "sd"
+COLUMNS = ("name", "coefficient", "std_error", "statistic", "p_value", "low", "high", "reference")
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
 
@@ -87,10 +88,9 @@ def coefficient_table(model: LogisticModel, per: str = UNIT) -> SmallTable:
     """The intercept and the coefficients, one row each, as `LogisticModel.coefficient_table` describes it."""
     references, sds = model.design.references, model.design.sds if per == SD else {}
     rows = [_row(model, "intercept", model.intercept, None, 1.0)]
-    rows += [_row(model, name, value, name, sds.get(name, 1.0)) for name, value in model.coefficients.items()]
-    for row in rows[1:]:
-        row["reference"] = references.get(row["name"], "")
-    return SmallTable({key: [row[key] for row in rows] for key in rows[0]})
+    for name, value in model.coefficients.items():
+        rows.append(_row(model, name, value, name, sds.get(name, 1.0)) | {"reference": references.get(name, "")})
+    return SmallTable({key: [row[key] for row in rows] for key in COLUMNS})
 
 
 def _row(model: LogisticModel, label: str, value: float, name: str | None, change: float) -> dict[str, Any]:
@@ -100,16 +100,16 @@ def _row(model: LogisticModel, label: str, value: float, name: str | None, chang
         error = model.errors.intercept if name is None else model.errors.coefficients[name]
         statistic = value / error if error > 0 else math.nan
         p_value, reach = model.errors.p_value(value, name), model.errors.margin(name)
-    figures = {"name": label, "coefficient": value * change, "std_error": error * change}
-    figures |= {"statistic": statistic, "p_value": p_value}
-    return figures | {"low": (value - reach) * change, "high": (value + reach) * change, "reference": ""}
+    ends = (value - reach) * change, (value + reach) * change
+    return dict(zip(COLUMNS, (label, value * change, error * change, statistic, p_value, *ends, ""), strict=True))
 
 
 def odds_ratios(model: LogisticModel, per: str) -> SmallTable:
     """The odds ratio of each coefficient, as `LogisticModel.odds_ratios` describes it."""
     check_per(per)
     sds = model.design.sds
-    rows = coefficient_table(model, per)[1:]
+    table = coefficient_table(model, per)
+    rows = table[len(table) - len(model.coefficients) :]
     return SmallTable(
         {
             "name": rows["name"],

@@ -52,6 +52,7 @@ def fit(
     pos_label: Value = None,
     missing: str = "error",
     covariance: str | None = None,
+    two_way: bool = False,
     leave_one_out: bool = True,
     header: bool = True,
     tolerance: float = TOLERANCE,
@@ -93,14 +94,21 @@ def fit(
     {counts}
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: standard errors take clusters, not rows, as independent (the
-        jackknife CV3, with as many degrees of freedom as there are effective clusters, less one).
+        jackknife CV3, with as many degrees of freedom as there are effective clusters, less one). Of several columns
+        each combination of values is one cluster, unless `two_way`.
     {pos_label}
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
-    covariance : {"information", "HC3"}, optional
-        What standard errors are made of: "information", the inverse of the Hessian, which holds if the model is right;
-        "HC3", the sandwich, which holds if it is not. If left out, "HC3" where `sample_weight` is given, the jackknife
-        over clusters where `cluster` is, else "information".
+    covariance : {"information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"}, optional
+        What standard errors are made of. "information", the inverse of the Hessian, holds if the model is right; it
+        takes `sample_weight` as numbers of rows and does not allow for `cluster`. The sandwich of rows holds if the
+        model is not right: "HC0"; "HC1", times n / (n − k); "HC2" and "HC3", whose residuals are divided by the root of
+        1 − leverage, and by 1 − leverage. With `cluster`: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2",
+        Bell and McCaffrey's, with their degrees of freedom; "CV3", the jackknife that leaves clusters out. If left out,
+        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information".
+    two_way : bool
+        With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
+        (CR1 of each column, added up, less CR1 of their combinations).
     leave_one_out : bool
         Whether to compute the leave-one-out log loss: `model.out_of_sample`.
     {header}
@@ -160,7 +168,12 @@ def fit(
     0.9583
     """
     options = FitOptions(
-        l2=l2, covariance=covariance, leave_one_out=leave_one_out, tolerance=tolerance, max_passes=max_passes
+        l2=l2,
+        covariance=covariance,
+        two_way=two_way,
+        leave_one_out=leave_one_out,
+        tolerance=tolerance,
+        max_passes=max_passes,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     is_table = features is not None or isinstance(y_true, str)
@@ -191,6 +204,7 @@ def fit(
             source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
             raise DataError(f"feature names must be unique; got {listed([printable(n) for n in roles.features])}.")
+        options.check_clusters(roles.cluster)
         if not source.is_rewalkable:
             raise DataError(
                 f"{source.name or 'this stream'} can be read once only; a fit reads its rows repeatedly. "

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from numbers import Real
 
 from logloss.errors import DataError
+from logloss.training.cluster_errors import CR1
 from logloss.training.problem import TOLERANCE
-from logloss.training.standard_errors import HC3, INFORMATION
-
-COVARIANCES = (INFORMATION, HC3)
+from logloss.training.standard_errors import COVARIANCES, OF_CLUSTERS, OF_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,7 @@ class FitOptions:
 
     l2: float = 0.0
     covariance: str | None = None
+    two_way: bool = False
     leave_one_out: bool = True
     tolerance: float = TOLERANCE
     max_passes: int = 100
@@ -39,4 +39,26 @@ class FitOptions:
             )
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
+        if self.two_way and self.covariance not in (None, CR1):
+            raise DataError(
+                f"`two_way=True` has covariance={CR1!r} only; got {self.covariance!r}. Leave `covariance` out, or "
+                "`two_way`: each combination of the columns is then one cluster."
+            )
         object.__setattr__(self, "l2", float(self.l2))
+
+    def check_clusters(self, cluster: tuple[str, ...]) -> None:
+        """Check that the covariance asked for fits the columns that make clusters."""
+        if self.two_way and len(cluster) != 2:
+            raise DataError(
+                f"`two_way=True` needs two columns in `cluster`, such as cluster=['firm', 'year']; got {len(cluster)}."
+            )
+        if cluster and self.covariance in OF_ROWS:
+            raise DataError(
+                f"`covariance={self.covariance!r}` takes rows as independent, and `cluster` does not. Choose one of "
+                f"{', '.join(OF_CLUSTERS)}, or leave `cluster` out."
+            )
+        if not cluster and self.covariance in OF_CLUSTERS:
+            raise DataError(
+                f"`covariance={self.covariance!r}` needs clusters: pass `cluster=`. Of independent rows choose one of "
+                f"{', '.join(OF_ROWS)}."
+            )

@@ -21,12 +21,13 @@ from logloss.inference.cautions import caution_of
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
 from logloss.training.fit_options import FitOptions
+from logloss.training.information_matrix import Information, collinear, information_at
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import Errors, collinear, errors_at
+from logloss.training.standard_errors import Errors, errors_at
 
 
 def fitted_model(
@@ -48,10 +49,13 @@ def fitted_model(
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
     separation = _separation(optimum, named)
     _warn(optimum, separation)
-    is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
-    errors = None
+    is_near = now.decrement / problem.sum_weight * problem.n_rows <= NEAR
+    errors = information = None
     if is_near and problem.l2 == 0:
-        errors = errors_at(optimum, options.covariance, effective_rows=learned.effective_rows)
+        information = information_at(optimum, learned, np.isinf([intercept, *coefficients]))
+    if information is not None:
+        errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
+    leaves_out = is_near and separation is None and options.leave_one_out
     return LogisticModel(
         intercept=intercept,
         coefficients=named,
@@ -69,13 +73,13 @@ def fitted_model(
         separation=separation,
         sum_weight=problem.sum_weight,
         errors=errors,
-        cautions=_cautions(learned, errors),
+        cautions=_cautions(information, errors),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,
-        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and options.leave_one_out else None,
+        out_of_sample=out_of_sample_of(optimum, learned, sample) if leaves_out else None,
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
@@ -95,14 +99,14 @@ def _classes(learned: Learned) -> tuple[Value, Value]:
     return other, own
 
 
-def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
+def _cautions(information: Information | None, errors: Errors | None) -> tuple[str, ...]:
     """What there is too little of for the intervals of coefficients to hold, where there are any."""
-    if errors is None:
+    if errors is None or information is None:
         return ()
-    zeros, ones = learned.effective_rows_of_classes
+    zeros, ones = information.effective_of_classes
     rarer_name = "positives" if ones <= zeros else "negatives"
     clusters = errors.effective_clusters if errors.cluster else None
-    clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
+    clause = caution_of(information.effective_rows, min(zeros, ones), rarer_name, clusters)
     return (clause,) if clause else ()
 
 

@@ -217,7 +217,7 @@ def _covariance(model: LogisticModel, names: Sequence[str]) -> Array | None:
         return np.array([[own**2]])
     if errors.covariance is None:
         return None
-    position = {INTERCEPT: 0} | {name: number for number, name in enumerate(model.coefficients, 1)}
+    position = {name: number for number, name in enumerate([INTERCEPT, *model.coefficients])}
     places = [position[name] for name in names]
     found: Array = errors.covariance[np.ix_(places, places)]
     return found
@@ -271,7 +271,7 @@ def likelihood_ratio_test(model: LogisticModel, other: LogisticModel) -> Hypothe
     if statistic < -reach:
         raise DataError(
             "the larger model has a smaller likelihood, which it cannot have on the same rows. Fit both to the same "
-            "rows: a column with missing values drops some under missing=\"drop\"."
+            'rows: a column with missing values drops some under missing="drop".'
         )
     added = [name for name in large.design.variables if name not in small.design.variables]
     hypothesis = f"{listed([printable(name) for name in added], MOST_NAMED)} = 0"

@@ -201,6 +201,6 @@ def _error(model: LogisticModel, gradient: Array) -> float:
     own = gradient.copy()
     # On numbers as they are: the intercept is that at 0.
     own[1 : 1 + design.n_dense] += gradient[0] * design.centre
-    places = [*([0] if len(covariance) > len(design.places) else []), *design.places]
+    places = [0, *design.places]
     variance = float(own[places] @ covariance @ own[places])
     return math.sqrt(variance) if variance >= 0 else math.nan

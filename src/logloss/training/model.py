@@ -59,8 +59,9 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; None with a penalty, where the classes are separated, where the fit did not converge or the
-        information matrix is singular, and with fewer than two clusters.
+        Standard errors; of quasi-separated classes, of the finite coefficients by the rows that are not separated. None
+        with a penalty, where all rows are separated, where the fit did not converge or the information matrix is
+        singular, and with fewer than two clusters.
     cautions : tuple of str
         Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
         class or 10 clusters (effective numbers, by Kish's formula).
@@ -150,6 +151,23 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     def bic(self) -> float:
         """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def covariance(self) -> Array | None:
+        """The covariance matrix of the coefficients, in the order of `coefficient_table`: the intercept first.
+
+        Of shape (1 + n_coefficients, 1 + n_coefficients), of the kind of `errors.kind`; its diagonal has the squared
+        standard errors. nan in rows and columns of coefficients that have none. None where there are no standard
+        errors, and of more than 1,000 coefficients.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
+        >>> (model.covariance.diagonal() ** 0.5).round(4).tolist(), round(model.errors.intercept, 4)
+        ([1.9523, 0.9749], 1.9523)
+        """
+        return None if self.errors is None else self.errors.covariance
 
     @property
     def predictor(self) -> Predictor:

@@ -114,9 +114,7 @@ class ModelPredictions:
         logits = self.predict_logit(X, offset=offset, missing=missing)
         return np.column_stack([expit(-logits), expit(logits)]) if both_classes else expit(logits)
 
-    def predict(
-        self, X: Any, *, threshold: float = 0.5, offset: Any = None, missing: str | None = None
-    ) -> Array:
+    def predict(self, X: Any, *, threshold: float = 0.5, offset: Any = None, missing: str | None = None) -> Array:
         """The predicted class of each row: the positive one where its probability is above the threshold.
 
         Parameters

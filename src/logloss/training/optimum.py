@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ class Optimum:
     has_reached_limit: whether `max_passes` ended them; otherwise they have converged, or no step lowers the objective.
 
     Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
-    all rows, or of these where no pass went before.
+    all rows, or of these where no pass went before, and own_rank is that of these.
     """
 
     problem: Problem
@@ -60,6 +60,7 @@ class Optimum:
     passes: tuple[Pass, ...]
     separating: SeparatingDirections | None
     has_reached_limit: bool = False
+    own_rank: Rank = field(default_factory=Rank)
 
     @property
     def directions(self) -> tuple[Array, ...]:
@@ -77,7 +78,7 @@ class Optimum:
         now = self.evaluation
         if now.is_fresh and not now.sums.point.is_single:
             return now.factor
-        return self.problem.factor(self.problem.curvature(now.coefficients), self.rank.basis)
+        return self.problem.factor(self.problem.curvature(now.coefficients), self.own_rank.basis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,8 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     if state.n_passes < max_passes and not has_converged(problem, state.evaluation):
         history = replace(state.history, is_separation_checked=True)
         state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
-    has_reached_limit = state.n_passes >= max_passes
-    return Optimum(
-        problem, state.evaluation, state.history.known_rank, state.history.passes, separating, has_reached_limit
-    )
+    has_reached_limit, rank = state.n_passes >= max_passes, state.history.known_rank
+    return Optimum(problem, state.evaluation, rank, state.history.passes, separating, has_reached_limit, own_rank=rank)
 
 
 def _is_easily_separated(problem: Problem) -> bool:
@@ -202,7 +201,8 @@ def _on_face(
     kept = face.full_vector(start[separating.free])
     state = solve(face, kept, PassHistory.empty(face), max_passes)
     passes = history.passes or state.history.passes
-    return Optimum(problem, state.evaluation, history.known_rank, passes, separating)
+    own_rank = state.history.known_rank
+    return Optimum(problem, state.evaluation, history.known_rank, passes, separating, own_rank=own_rank)
 
 
 def first_point(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:

@@ -24,6 +24,7 @@ from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, 
 from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
+from logloss.onepass.summaries.information_sums import InformationSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
@@ -47,6 +48,7 @@ __all__ = [
     "ExactPlane",
     "Face",
     "GroupedSummary",
+    "InformationSummary",
     "LeftOutSummary",
     "Levels",
     "LossSum",

@@ -336,7 +336,7 @@ class _ColumnWorkspace:
                 self.summary.categories,
                 self.summary.sample,
                 self.summary.unnamed,
-                *_norms(block, mass),
+                *norms_of_classes(block, mass),
             )
         )
 
@@ -345,7 +345,7 @@ class _ColumnWorkspace:
         return replace(self.summary, sample=self.sample.freeze())
 
 
-def _norms(block: Block, mass: Array) -> tuple[float, float]:
+def norms_of_classes(block: Block, mass: Array) -> tuple[float, float]:
     """The roots of Σ w² of the shares of rows that are 0, and 1."""
     if block.sample_weight is None:
         ones = float(np.sum(mass * block.y_true))

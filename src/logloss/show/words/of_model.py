@@ -19,9 +19,10 @@ from logloss.text import (
     printable_lines,
     significant,
 )
+from logloss.training.cluster_errors import CV3
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import NEAR, NOT_USED, LogisticModel
-from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
+from logloss.training.standard_errors import POWERS, Errors
 
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
@@ -208,30 +209,45 @@ def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
         return [f"std. error not available: {why_no_errors(model)}"]
-    if model.errors.kind == INFORMATION:
-        return []
-    if model.errors.kind == HC3:
+    clauses = []
+    if model.separation is not None:
+        clauses = ["of the finite coefficients, by the rows that are not separated"]
+    if model.errors.kind in POWERS:
         rows = effective(model.errors.intercept_degrees + 1, "rows")
-        return [f"std. error sandwich (HC3, {rows}): valid for weighted rows, and if the model is misspecified"]
-    of = listed([printable(name) for name in model.errors.cluster])
-    clusters = counted(model.errors.n_clusters, "cluster")
-    some = effective(model.errors.effective_clusters, "clusters")
-    if some != clusters:
+        clauses.append(
+            f"sandwich ({model.errors.kind}, {rows}): valid for weighted rows, and if the model is misspecified"
+        )
+    elif model.errors.cluster:
+        clauses += _of_clusters(model, model.errors)
+    return [f"std. error {'; '.join(clauses)}"] if clauses else []
+
+
+def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
+    """How standard errors allow for clusters, how many these are, and the degrees of freedom."""
+    names = [printable(name) for name in errors.cluster]
+    clusters = " and ".join(counted(n, "cluster") for n in errors.n_of_each or (errors.n_clusters,))
+    some = effective(errors.effective_clusters, "clusters")
+    if some != counted(errors.n_clusters, "cluster"):
         clusters += f", {some.split()[0]} effective"
-    degrees = [model.errors.intercept_degrees, *model.errors.degrees.values()]
+    degrees = [errors.intercept_degrees, *errors.degrees.values()]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
-    how = "jackknife over clusters" + (", approximate" if model.errors.kind == CV3_OF_SHARES else "")
-    clause = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
-    if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
-        clause += "; not available where one cluster alone determines a coefficient"
-    return [f"std. error {clause}"]
+    how = "jackknife over clusters" if errors.kind.startswith(CV3) else "sandwich of clusters"
+    how += ", approximate" if errors.kind.endswith("of shares") else ""
+    by = f"by {names[0]}, and by {names[1]}" if errors.n_of_each else f"by {listed(names)}"
+    clauses = [f"{how} ({errors.kind} {by}): {clusters}", f"degrees of freedom {'–'.join(ends)}"]
+    if errors.was_indefinite:
+        clauses.append("the covariance had negative eigenvalues, which are set to 0")
+    known = {*model.collinear, *(() if model.separation is None else model.separation.columns)}
+    if any(math.isnan(error) for name, error in errors.coefficients.items() if name not in known):
+        clauses.append("not available where one cluster alone determines a coefficient")
+    return clauses
 
 
 def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l2:
         return "the penalty biases the coefficients; l2=0 has standard errors"
-    if model.separation is not None:
+    if model.separation is not None and model.separation.is_complete:
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
         return "there are fewer than two clusters"
