@@ -58,6 +58,12 @@ from logloss.text import counted
     metavar="X",
     help="The fit ends once it is certified to be within this distance of the minimum, in nats per row.",
 )
+@click.option(
+    "--per",
+    type=click.Choice(["unit", "sd"]),
+    default="unit",
+    help="Print coefficients of numbers per unit of their column, or per standard deviation.",
+)
 @click.option("--max-passes", type=int, metavar="N", help="Maximum number of passes over the rows.")
 @rows("no_header")
 @fail_if_option
@@ -73,6 +79,7 @@ def fit(
     exclude: str | None,
     categories: str | None,
     reference: tuple[str, ...],
+    per: str,
     **words: Any,
 ) -> None:
     """Fit a logistic regression to Parquet or CSV files.
@@ -104,7 +111,8 @@ def fit(
         )
     passes = counted(len(model.passes), "pass", "passes")
     # The text of a model ends with its notes.
-    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json)
+    text = repr(model.summary(per=per))
+    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json, text=text)
 
 
 @click.command()

@@ -77,20 +77,19 @@ class HypothesisTest:
     p_value: float
 
     @property
-    def figures(self) -> str:
-        """Statistic, degrees of freedom and p-value: `χ²(2) = 9.31, p = 0.010`."""
-        degrees = count(self.degrees)
-        if self.distribution == F:
-            degrees += f", {significant(self.denominator_degrees, 3)}"
-        name = "χ²" if self.distribution == CHI2 else F
-        return f"{name}({degrees}) = {significant(self.statistic)}, {p_clause(self.p_value)}"
+    def distribution_text(self) -> str:
+        """The distribution with its degrees of freedom: `χ²(2)`, `F(2, 9.83)`."""
+        if self.distribution == CHI2:
+            return f"χ²({count(self.degrees)})"
+        return f"{F}({count(self.degrees)}, {significant(self.denominator_degrees, 3)})"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name."""
         return asdict(self)
 
     def __repr__(self) -> str:
-        return f"{self.kind} of {self.hypothesis}: {self.figures}"
+        figures = f"{self.distribution_text} = {significant(self.statistic)}, {p_clause(self.p_value)}"
+        return f"{self.kind} of {self.hypothesis}: {figures}"
 
 
 def wald_test(model: LogisticModel, terms: str | Contrast | Sequence[str | Contrast]) -> HypothesisTest:
@@ -202,9 +201,11 @@ def _wald(model: LogisticModel, contrasts: Sequence[Contrast], hypothesis: str) 
     statistic = float(((factor.half @ (restrictions @ values)) ** 2).sum())
     if errors.statistic == "z":
         return _of_chi2("Wald test", hypothesis, statistic, n_restrictions)
-    degrees = min(errors.intercept_degrees if name == INTERCEPT else errors.degrees[name] for name in names)
-    # As few degrees as intervals take: 1 at least.
-    return _of_f(hypothesis, statistic, n_restrictions, max(degrees, 1.0))
+    each = [errors.intercept_degrees if name == INTERCEPT else errors.degrees[name] for name in names]
+    # As few degrees as intervals take: 1 at least. The harmonic mean: with the arithmetic one, or with those of the
+    # clusters themselves, tests reject too often where few clusters determine one of the coefficients.
+    degrees = len(each) / math.fsum(1.0 / max(own, 1.0) for own in each)
+    return _of_f(hypothesis, statistic, n_restrictions, degrees)
 
 
 def _covariance(model: LogisticModel, names: Sequence[str]) -> Array | None:

@@ -141,7 +141,7 @@ def _source(
     predictor = model.predictor
     source = predictor.source_of(X)
     warn_of_order({"`X`": X, "`sample_weight`": sample_weight, "`offset`": offset})
-    arrays = {}
+    arrays: dict[str, Column] = {}
     if offset is not None:
         is_name = isinstance(offset, str)
         predictor = replace(predictor, has_offset=True, offset=offset if is_name else OFFSET)

@@ -427,14 +427,8 @@ def _deviations(values: Array, mass: Array, sums: Array, weights: Array, lows: A
 def _matrix_range(column: Column, mass: Array) -> Range:
     """Piece by piece, so that each piece is read from memory once."""
     width = column.values.shape[1]
-    found = Range(
-        column.names,
-        *np.zeros((2, width)),
-        np.full(width, np.inf),
-        np.full(width, -np.inf),
-        np.zeros(width, dtype=np.int64),
-        np.zeros(width),
-    )
+    nothing, highest = np.zeros(width), np.full(width, np.inf)
+    found = Range(column.names, nothing, nothing, highest, -highest, np.zeros(width, dtype=np.int64), nothing)
     for start in range(0, len(column.values), PIECE_ROWS):
         piece = column.values[start : start + PIECE_ROWS]
         own = mass[start : start + PIECE_ROWS]

@@ -11,7 +11,7 @@ from logloss.data.block import Block
 from logloss.data.design import Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
-from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, pieces, times_of
+from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, mass_of, pieces, times_of
 from logloss.text import count, significant
 
 
@@ -49,13 +49,13 @@ class MarginalSummary(BlockwiseSummary):
         """Of the rows of a block, piece by piece. Cost: O(n_rows · width), and once more for each level compared."""
         from scipy.special import expit
 
-        design, mass = self.design, mass_of(block)
+        design, mass, every = self.design, mass_of(block), forecast_of(block)[0]
         coded = design.coded(block.features)
         sum_slopes, bends = 0.0, np.zeros(design.width)
         empty = MarginalSummary.empty(design, self.values, self.chosen)
         for start, stop in pieces(block.n_rows):
             numbers = np.column_stack([np.ones(stop - start), coded.piece(start, stop)])
-            logits, own = block.y_logit[start:stop], mass[start:stop]
+            logits, own = every[start:stop], mass[start:stop]
             p, q = expit(logits), expit(-logits)
             slopes = own * p * q
             sum_slopes += float(slopes.sum())
