@@ -161,7 +161,7 @@ def test_separated_columns_have_no_wald_test_and_a_likelihood_ratio(table):
     frame = table.assign(sure=np.where((table.y == 1) & (table.age > 50), 1.0, 0.0))
     with pytest.warns(logloss.SeparationWarning):
         model = logloss.fit(frame, "y", features=["hours", "sure"])
-    with pytest.raises(logloss.DataError, match='"sure" is infinite, as the classes are separated|has none'):
+    with pytest.raises(logloss.DataError, match='"sure" is infinite, as the classes are separated'):
         model.wald_test("sure")
     assert math.isnan(model.term_table["p_value"][1])
     small = logloss.fit(frame, "y", features=["hours"])
@@ -213,7 +213,7 @@ def test_models_that_cannot_be_compared_are_refused(table, model):
         (fitted(l2=1.0), r"one has a penalty \(l2 = 1\), so it does not maximise the likelihood; fit with l2=0"),
         (fitted(sample_weight=np.arange(600) % 3 + 1.0), "one has weights or soft labels"),
         (fitted(cluster="firm"), "rows of a cluster are not independent; use model.wald_test"),
-        (fitted(max_passes=1, features=["firm"]), "one is not certified to be at its maximum; raise `max_passes`"),
+        (fitted(max_passes=1), "one is not certified to be at its maximum; raise `max_passes`"),
         (fitted(table[:500]), "fitted to the same rows; they differ in rows: 500 and 600"),
         (fitted(table.assign(y=1 - table.y)), "they differ in positive rows: "),
         (fitted(features=["firm"]), "must be nested: .*; only the first has age, city, hours, sex and only the second"),

@@ -30,6 +30,7 @@ from logloss.onepass.summaries import (
     ExactPlane,
     Face,
     GroupedSummary,
+    InformationSummary,
     LargeLoss,
     LargestLossesSummary,
     LeftOutSummary,
@@ -137,6 +138,11 @@ MAKERS = {
         MarginalSummary.empty(DESIGN_OF_LEVELS, VALUES, (0,)),
         lambda block: MarginalSummary.of(block, DESIGN_OF_LEVELS, VALUES, (0,)),
     ),
+    InformationSummary: (
+        feature_tables(),
+        InformationSummary.empty(POINT, INVERSE),
+        lambda block: InformationSummary.of(block, POINT, INVERSE),
+    ),
     LeftOutSummary: (
         feature_tables(),
         LeftOutSummary.empty(POINT, INVERSE),
@@ -202,8 +208,10 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    if cls in (*of_features, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
+    if cls in (*of_features, InformationSummary, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
+    if cls is MarginalSummary:
+        nothing = Table(nothing.y_true, y_logit=np.zeros(0), features=np.zeros((0, 2)))
     if cls is ComparisonSummary:
         nothing = dataclasses.replace(nothing, cluster=np.zeros(0), second_forecast=np.zeros(0), order=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)

@@ -153,8 +153,9 @@ def numbers_of(
 ) -> Numbers:
     """The term of a column whose values have these means and ranges; in place, they are not centred.
 
-    sds: the standard deviation of each. typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
+    typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
     of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
+    sds: the standard deviation of each.
     """
     middles, deviations = typical
     with np.errstate(over="ignore", invalid="ignore"):

@@ -66,24 +66,24 @@ def clustered(optimum: Optimum, information: Information, kind: str) -> ClusterC
     if kind == TWO_WAY:
         return _two_way(optimum, information)
     seen = _Clusters.of(optimum, information, wants_hessians=kind != CR1)
-    n_clusters = len(seen.summary.keys)
+    n_clusters, reach = len(seen.summary.keys), seen.reach
     if n_clusters < 2:
         return None
     is_alone: Array = seen.are_alone
     degrees, power = seen.effective_degrees, POWERS_OF_K[kind]
     if kind == CR1:
-        moves = seen.gradients @ information.reach
+        moves = seen.gradients @ reach
     elif seen.summary.hessians is None:
         # The jackknife of a mean: each cluster's part of a coefficient by its share of the information on it.
-        moves = seen.gradients @ information.reach / np.maximum(1.0 - seen.shares, ALONE) ** power
+        moves = seen.gradients @ reach / np.maximum(1.0 - seen.shares, ALONE) ** power
         kind = OF_SHARES[kind]
     else:
         parts = seen.parts
         steps, alone = _divided(parts, seen.gradients, power)
-        moves, deviations = steps @ information.reach, np.sqrt((information.reach**2).sum(axis=0))
-        is_alone |= (np.abs(alone @ information.reach) > SHARE * deviations).any(axis=0)
+        moves, deviations = steps @ reach, np.sqrt((reach**2).sum(axis=0))
+        is_alone |= (np.abs(alone @ reach) > SHARE * deviations).any(axis=0)
         if kind == CR2:
-            degrees = _satterthwaite(parts, information.reach)
+            degrees = _satterthwaite(parts, reach)
     factor = {CR1: n_clusters / (n_clusters - 1), CV3: (n_clusters - 1) / n_clusters}
     matrix = moves.T @ moves * factor.get(kind.partition(" ")[0], 1.0)
     return ClusterCovariance(kind, _without(matrix, is_alone), degrees, n_clusters, seen.effective_clusters)
@@ -107,7 +107,7 @@ def _two_way(optimum: Optimum, information: Information) -> ClusterCovariance | 
     was_indefinite = bool(len(values) and values[0] < NEGATIVE * max(values[-1], 0.0))
     if was_indefinite:
         total = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    matrix = information.reach.T @ total @ information.reach
+    matrix = ways[0].reach.T @ total @ ways[0].reach
     is_alone = ways[0].are_alone | ways[1].are_alone
     degrees = np.minimum(ways[0].effective_degrees, ways[1].effective_degrees)
     effective = min(way.effective_clusters for way in ways)
@@ -127,12 +127,14 @@ def _without(matrix: Array, is_alone: Array) -> Array:
 class _Clusters:
     """What clusters add, in coordinates in which the information is 1.
 
-    gradients: shape (n_clusters, n_determined). half: from the solver's free coefficients, in the unit of weights.
+    gradients: shape (n_clusters, n_determined). half: from the solver's free coefficients; reach: to the user's; both
+    in the unit of weights.
     """
 
     summary: ClusterSummary
     gradients: Array
     half: Array
+    reach: Array
     free: Array
 
     @classmethod
@@ -151,7 +153,7 @@ class _Clusters:
         full[problem.free] = information.inverse @ information.own.T * unit
         summary = problem.summarised(ClusterSummary.empty(point, full, columns))
         half = information.half * math.sqrt(unit)
-        return cls(summary, summary.sums[:, problem.free] @ half.T, half, problem.free)
+        return cls(summary, summary.sums[:, problem.free] @ half.T, half, half @ information.own.T, problem.free)
 
     @property
     def parts(self) -> Array:
@@ -176,7 +178,7 @@ class _Clusters:
     @property
     def are_alone(self) -> Array:
         """Which coefficients one cluster alone determines, as far as shares show."""
-        found: Array = (self.shares > 1.0 - ALONE).any(axis=0)
+        found: Array = np.any(self.shares > 1.0 - ALONE, axis=0)
         return found
 
     @property

@@ -1,4 +1,4 @@
-"""The regression table of a model: coefficients, odds ratios, standard errors and tests; per unit or standard deviation.
+"""The regression table of a model: coefficients, standard errors, tests, odds ratios; per unit or standard deviation.
 
 >>> import logloss
 >>> model = logloss.fit([0.0, 10.0, 20.0, 30.0, 40.0], [0, 1, 0, 1, 1])

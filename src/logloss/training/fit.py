@@ -33,6 +33,7 @@ from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import learn, starting_sample
+from logloss.training.standard_errors import INFORMATION
 
 
 @described
@@ -211,6 +212,8 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        if roles.cluster and options.covariance == INFORMATION:
+            notes = (*notes, f"standard errors take rows as independent (covariance={INFORMATION!r}), not clusters")
         is_chosen = features is not None or not is_table
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):

@@ -35,6 +35,8 @@ CHI2, F = "chi2", "F"
 INTERCEPT = "intercept"
 # A contrast: what each coefficient is multiplied with, by its name.
 Contrast = Mapping[str, float]
+# A log-likelihood that is nearer than this to its maximum is it: the statistic is right to 1e-3.
+LARGEST_GAP = 5e-4
 # Names of terms that a hypothesis shows.
 MOST_NAMED = 8
 
@@ -288,7 +290,7 @@ def _refuse_no_likelihood(model: LogisticModel) -> None:
         reason = "one has weights or soft labels, whose likelihood ratio has no χ² distribution; use model.wald_test"
     elif model.errors is not None and model.errors.cluster:
         reason = "rows of a cluster are not independent; use model.wald_test, which counts clusters"
-    elif not model.certificate.is_proven:
+    elif not model.certificate.nats_per_row * model.sum_weight <= LARGEST_GAP:
         reason = "one is not certified to be at its maximum; raise `max_passes`"
     if reason:
         raise DataError(f"a likelihood-ratio test needs two maximum-likelihood fits to independent rows: {reason}.")

@@ -23,8 +23,8 @@ from logloss.training.recipe import Learned
 # A coefficient belongs to a dependence if its share of it is larger than this.
 SHARE = 1e-6
 # A variance may be so many times what it would be if its column were orthogonal to the others (a variance inflation
-# factor), above which its last four digits of sixteen are corrected.
-INFLATED = 1e3
+# factor), above which its last three digits of sixteen are corrected.
+INFLATED = 1e2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class Information:
 
 
 def information_at(optimum: Optimum, learned: Learned, is_infinite: Array) -> Information | None:
-    """The information at an optimum; None where there is no row or the matrix is singular. Cost: up to two passes.
+    """The information at an optimum; None where no coefficient is finite or the matrix is singular. Cost: two passes.
 
     is_infinite: whether the user's intercept and each coefficient is, in the order of their names.
     """
     problem = optimum.problem
-    if not optimum.evaluation.sums.n_rows or optimum.information.n_dependent:
+    if not optimum.evaluation.sums.n_rows or is_infinite.all() or optimum.information.n_dependent:
         return None
     half, own = optimum.information.half, own_coefficients(problem.design, problem.free)
     of_rows = learned.effective_rows, learned.effective_rows_of_classes

@@ -50,8 +50,8 @@ class Optimum:
 
     has_reached_limit: whether `max_passes` ended them; otherwise they have converged, or no step lowers the objective.
 
-    Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
-    all rows, or of these where no pass went before, and own_rank is that of these.
+    Where classes are separated it is the optimum, and the problem, of the rows that no direction divides; rank and
+    passes are those of all rows, or of these where no pass went before, and own_rank is that of these.
     """
 
     problem: Problem
@@ -202,7 +202,7 @@ def _on_face(
     state = solve(face, kept, PassHistory.empty(face), max_passes)
     passes = history.passes or state.history.passes
     own_rank = state.history.known_rank
-    return Optimum(problem, state.evaluation, history.known_rank, passes, separating, own_rank=own_rank)
+    return Optimum(face, state.evaluation, history.known_rank, passes, separating, own_rank=own_rank)
 
 
 def first_point(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:

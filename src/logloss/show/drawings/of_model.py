@@ -9,10 +9,10 @@ import numpy as np
 
 from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
-from logloss.data.terms import Category, Numbers
+from logloss.data.terms import Numbers
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import INDENT, is_grouped, level_text, odds_interval, odds_ratio, why_no_errors
-from logloss.text import count, cut, counted, fixed, printable, significant
+from logloss.text import count, counted, cut, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
 # Most coefficients that are drawn.
@@ -95,17 +95,17 @@ def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[
     for row in chosen:
         by_column.setdefault(row["column"], []).append(row)
     terms = {term.column: term for term in model.design.terms}
-    nothing = dict.fromkeys(("coefficient", "low", "high", "distance"), math.nan)
+    nothing: dict[str, Any] = dict.fromkeys(("coefficient", "low", "high", "distance"), math.nan)
     nothing |= {"reference": "", "is_reference": False, "is_level": False, "is_heading": False}
     alone, rows = [], []
     for column, own in by_column.items():
         term = terms[column]
-        if not (isinstance(term, Category) and is_grouped(term)):
+        if not is_grouped(term):
             alone += own
             continue
         names = {name: level_text(term, number) for number, name in enumerate(term.coefficient_names)}
         levels = [row | {"name": printable(names[row["coefficient_name"]], 40), "is_level": True} for row in own]
-        reference = {"name": printable(level_text(term, term.reference), 40), "coefficient": 0.0}
+        reference: dict[str, Any] = {"name": printable(level_text(term, term.reference), 40), "coefficient": 0.0}
         levels.append(nothing | reference | {"is_reference": True, "is_level": True})
         levels.sort(key=lambda row: -row["coefficient"])
         rows += [nothing | {"name": printable(column, 40), "is_heading": True}, *levels]

@@ -80,6 +80,8 @@ def _doubts(model: LogisticModel) -> list[str]:
         doubts.append(
             f"{named} are linearly dependent; of the coefficients that fit equally well, those of least norm are shown."
         )
+    if model.errors is not None and model.separation is not None:
+        doubts.append("Standard errors are those of the finite coefficients, by the rows that are not separated.")
     if model.errors is None:
         doubts.append(f"Standard errors are not available: {why_no_errors(model)}.")
     return doubts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from logloss.data.terms import Category, Term
 from logloss.inference.cautions import effective
@@ -106,7 +106,7 @@ def coefficient_rows(
     return [heads, *rows], "".join("l" if head in ("", "95% CI") else "r" for head in heads)
 
 
-def is_grouped(term: Term) -> bool:
+def is_grouped(term: Term) -> TypeGuard[Category]:
     """Whether the levels of a term are shown below its name: those of a category of three or more."""
     return isinstance(term, Category) and len(term.levels) > 2
 
@@ -246,12 +246,15 @@ def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
     some = effective(errors.effective_clusters, "clusters")
     if some != counted(errors.n_clusters, "cluster"):
         clusters += f", {some.split()[0]} effective"
-    degrees = [errors.intercept_degrees, *errors.degrees.values()]
-    ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
+    degrees = [errors.intercept_degrees] if errors.intercept > 0 else []
+    degrees += [errors.degrees[name] for name, error in errors.coefficients.items() if error > 0]
+    ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees)))) if degrees else []
     how = "jackknife over clusters" if errors.kind.startswith(CV3) else "sandwich of clusters"
     how += ", approximate" if errors.kind.endswith("of shares") else ""
     by = f"by {names[0]}, and by {names[1]}" if errors.n_of_each else f"by {listed(names)}"
-    clauses = [f"{how} ({errors.kind} {by}): {clusters}", f"degrees of freedom {'–'.join(ends)}"]
+    clauses = [f"{how} ({errors.kind} {by}): {clusters}"]
+    if ends:
+        clauses.append(f"degrees of freedom {'–'.join(ends)}")
     if errors.was_indefinite:
         clauses.append("the covariance had negative eigenvalues, which are set to 0")
     known = {*model.collinear, *(() if model.separation is None else model.separation.columns)}
@@ -264,13 +267,18 @@ def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l2:
         return "the penalty biases the coefficients; l2=0 has standard errors"
-    if model.separation is not None and model.separation.is_complete:
+    if all(map(math.isinf, (model.intercept, *model.coefficients.values()))) or _is_parted(model):
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
         return "there are fewer than two clusters"
     if model.out_of_sample is None:
         return "the fit did not converge, or the information matrix is singular"
     return "they could not be computed"
+
+
+def _is_parted(model: LogisticModel) -> bool:
+    """Whether no row is left that is not separated."""
+    return model.separation is not None and model.separation.is_complete
 
 
 def odds_ratio(value: float, digits: int = 0) -> str:
