@@ -102,7 +102,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 
 
 # Parts of the program that have no claims about single samples.
-NO_CLAIMS = ("reductions", "verdicts")
+NO_CLAIMS = ("reductions", "verdicts", "covariances")
 # The table of docs/inference.md stands between these.
 MARKS = "<!-- coverage: `python tests/test_benchmarks.py` writes it from the record -->", "<!-- end of coverage -->"
 

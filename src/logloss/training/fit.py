@@ -213,7 +213,7 @@ def fit(
             )
         notes = () if features is not None else _unused(source, roles, exclude)
         if roles.cluster and options.covariance == INFORMATION:
-            notes = (*notes, f"standard errors take rows as independent (covariance={INFORMATION!r}), not clusters")
+            notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
         is_chosen = features is not None or not is_table
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):

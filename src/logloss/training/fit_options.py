@@ -41,7 +41,7 @@ class FitOptions:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
         if self.two_way and self.covariance not in (None, CR1):
             raise DataError(
-                f"`two_way=True` has covariance={CR1!r} only; got {self.covariance!r}. Leave `covariance` out, or "
+                f'`two_way=True` has covariance="{CR1}" only; got {self.covariance!r}. Leave `covariance` out, or '
                 "`two_way`: each combination of the columns is then one cluster."
             )
         object.__setattr__(self, "l2", float(self.l2))
@@ -50,15 +50,16 @@ class FitOptions:
         """Check that the covariance asked for fits the columns that make clusters."""
         if self.two_way and len(cluster) != 2:
             raise DataError(
-                f"`two_way=True` needs two columns in `cluster`, such as cluster=['firm', 'year']; got {len(cluster)}."
+                f"`two_way=True` needs the two columns of clusters in `cluster`, such as firms and years; got "
+                f"{len(cluster)}."
             )
         if cluster and self.covariance in OF_ROWS:
             raise DataError(
-                f"`covariance={self.covariance!r}` takes rows as independent, and `cluster` does not. Choose one of "
+                f'`covariance="{self.covariance}"` takes rows as independent, and `cluster` does not. Choose one of '
                 f"{', '.join(OF_CLUSTERS)}, or leave `cluster` out."
             )
         if not cluster and self.covariance in OF_CLUSTERS:
             raise DataError(
-                f"`covariance={self.covariance!r}` needs clusters: pass `cluster=`. Of independent rows choose one of "
+                f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. Of independent rows choose one of '
                 f"{', '.join(OF_ROWS)}."
             )

@@ -17,7 +17,7 @@ from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, positive_text
 from logloss.data.values import Value, is_label
 from logloss.errors import ConvergenceWarning, SeparationWarning
-from logloss.inference.cautions import caution_of
+from logloss.inference.cautions import FEWEST_CLUSTERS, caution_of, effective
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
 from logloss.training.fit_options import FitOptions
@@ -28,6 +28,9 @@ from logloss.training.optimum import Optimum
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, errors_at
+
+# From so many clusters of either of two ways on intervals are simulated to cover.
+FEWEST_OF_TWO_WAYS = 20
 
 
 def fitted_model(
@@ -107,7 +110,11 @@ def _cautions(information: Information | None, errors: Errors | None) -> tuple[s
     rarer_name = "positives" if ones <= zeros else "negatives"
     clusters = errors.effective_clusters if errors.cluster else None
     clause = caution_of(information.effective_rows, min(zeros, ones), rarer_name, clusters)
-    return (clause,) if clause else ()
+    of_ways = ""
+    if errors.n_of_each and FEWEST_CLUSTERS <= errors.effective_clusters < FEWEST_OF_TWO_WAYS:
+        number = effective(errors.effective_clusters, "clusters")
+        of_ways = f"intervals may be too narrow: two ways of clusters, one of {number} (below {FEWEST_OF_TWO_WAYS})"
+    return tuple(each for each in (clause, of_ways) if each)
 
 
 def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:

@@ -12,6 +12,7 @@ Electronic Transactions on Numerical Analysis 44, 306-326.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +21,16 @@ from logloss.data.rows import Array
 from logloss.training.optimum import Optimum
 from logloss.training.recipe import Learned
 
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import InformationSummary
+
 # A coefficient belongs to a dependence if its share of it is larger than this.
 SHARE = 1e-6
 # A variance may be so many times what it would be if its column were orthogonal to the others (a variance inflation
 # factor), above which its last three digits of sixteen are corrected.
 INFLATED = 1e2
+# It takes at most so many products, rows times squared coefficients: half a second.
+MOST_PRODUCTS = 5e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +74,28 @@ def information_at(optimum: Optimum, learned: Learned, is_infinite: Array) -> In
     half, own = optimum.information.half, own_coefficients(problem.design, problem.free)
     of_rows = learned.effective_rows, learned.effective_rows_of_classes
     inflation = np.diag(optimum.information.matrix) * optimum.information.deviations**2
-    is_inexact = inflation.max(initial=0.0) > INFLATED and not problem.is_expensive
-    if problem.face or is_inexact:
-        half, of_rows = _corrected(optimum, half, learned if not problem.face else None)
+    is_few = optimum.evaluation.sums.n_rows * len(half) ** 2 <= MOST_PRODUCTS
+    is_corrected = bool(is_few and inflation.max(initial=0.0) > INFLATED)
+    if problem.face or is_corrected:
+        seen = _summed(optimum, half if is_corrected else half[:0])
+        of_rows = seen.effective_rows, seen.effective_rows_of_classes
+        half = np.linalg.solve(np.linalg.cholesky(seen.matrix), half) if is_corrected else half
     is_unknown = is_infinite | ~own.any(axis=1) | _are_dependent_on(own, optimum.own_rank.null)
     units = np.append(1.0, problem.design.scale[problem.design.places])
     return Information(half, own, units, is_unknown, *of_rows)
 
 
-def _corrected(
-    optimum: Optimum, half: Array, learned: Learned | None
-) -> tuple[Array, tuple[float, tuple[float, float]]]:
-    """(The root to the last digits, effective numbers of the rows, which are known where all rows take part)."""
+def _summed(optimum: Optimum, half: Array) -> InformationSummary:
+    """The information in the coordinates of a root of its inverse, and how many rows took part."""
     from logloss.onepass.summaries import InformationSummary, Point
 
-    problem = optimum.problem
+    problem, at = optimum.problem, optimum.evaluation.coefficients
     unit = problem.sum_weight / problem.n_rows
-    at = optimum.evaluation.coefficients
     full = np.zeros((problem.design.width, len(half)))
     full[problem.free] = half.T * np.sqrt(unit)
     point = Point(at, problem.design, wants_hessian=False, face=problem.face, residual_unit=unit)
-    seen = problem.summarised(InformationSummary.empty(point, full))
-    left = np.linalg.cholesky(seen.matrix)
-    if learned is None:
-        return np.linalg.solve(left, half), (seen.effective_rows, seen.effective_rows_of_classes)
-    return np.linalg.solve(left, half), (learned.effective_rows, learned.effective_rows_of_classes)
+    seen: InformationSummary = problem.summarised(InformationSummary.empty(point, full))
+    return seen
 
 
 def own_coefficients(design: Design, free: Array) -> Array:

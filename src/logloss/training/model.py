@@ -29,6 +29,7 @@ from logloss.training.standard_errors import Errors
 # Why figures are undefined.
 DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
 ALONE = "columns are linearly dependent, or one cluster alone determines it"
+INFINITE = "the classes are separated, and it is infinite"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 # Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
@@ -216,10 +217,11 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         figures["coefficients"] = jsonable(self.coefficients)
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            put(figures, "intercept_error", self.errors.intercept, ALONE if self.errors.cluster else DEPENDENT)
+            why = INFINITE if math.isinf(self.intercept) else ALONE if self.errors.cluster else DEPENDENT
+            put(figures, "intercept_error", self.errors.intercept, why)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
             own = self.errors.p_value(self.intercept)
-            put(figures, "intercept_p_value", own, ALONE if self.errors.cluster else DEPENDENT)
+            put(figures, "intercept_p_value", own, why)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
             p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
@@ -227,6 +229,9 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters
+            if self.errors.n_of_each:
+                figures["n_clusters_of_each"] = list(self.errors.n_of_each)
+                figures["covariance_was_indefinite"] = self.errors.was_indefinite
         figures["standard_deviations"] = jsonable(self.design.sds)
         figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
