@@ -3,7 +3,7 @@
 >>> import logloss
 >>> model = logloss.fit([0.0, 10.0, 20.0, 30.0, 40.0], [0, 1, 0, 1, 1])
 >>> [round(row["coefficient"], 4) for row in (coefficient_table(model)[1], coefficient_table(model, SD)[1])]
-[0.0916, 1.2958]
+[0.109, 1.5421]
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
 >>> round(model.marginal_effects([0.0, 1.0, 2.0, 3.0])[0]["effect"], 4)
-0.1016
+0.1064
 """
 
 from __future__ import annotations

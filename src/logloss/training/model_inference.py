@@ -3,7 +3,7 @@
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
 >>> print(model.wald_test("x"))
-Wald test of x = 0: χ²(1) = 1.252, p = 0.263
+Wald test of x = 0: χ²(1) = 1.251, p = 0.263
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class ModelInference:
         --------
         >>> import logloss
         >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
-        >>> model.to_pandas().loc["x", "coefficient"].round(4)
-        np.float64(0.9163)
+        >>> round(float(model.to_pandas().loc["x", "coefficient"]), 4)
+        1.0904
         """
         return self.summary().to_pandas()
 
@@ -83,8 +83,8 @@ class ModelInference:
         --------
         >>> import logloss
         >>> model = logloss.fit([0.0, 10.0, 20.0, 30.0, 40.0], [0, 1, 0, 1, 1])
-        >>> model.summary(per="sd").to_pandas().loc["x", "coefficient"].round(4)
-        np.float64(1.2958)
+        >>> round(float(model.summary(per="sd").to_pandas().loc["x", "coefficient"]), 4)
+        1.5421
         """
         return coefficient_table.summary_of(self._model, per)
 
@@ -114,7 +114,7 @@ class ModelInference:
         >>> model = logloss.fit([0.0, 10.0, 20.0, 30.0, 40.0], [0, 1, 0, 1, 1])
         >>> row = model.odds_ratios(per="sd")[0]
         >>> row["name"], round(row["odds_ratio"], 3), round(row["change"], 3)
-        ('x', 3.654, 14.142)
+        ('x', 4.674, 14.142)
         """
         return coefficient_table.odds_ratios(self._model, per)
 
@@ -128,7 +128,7 @@ class ModelInference:
         Examples
         --------
         >>> import logloss
-        >>> frame = {"x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0] * 4, "c": ["a", "b", "c", "b"] * 6}
+        >>> frame = {"x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0] * 4, "c": list("aabbcc") * 4}
         >>> model = logloss.fit(frame, [0, 1, 0, 1, 1, 1, 0, 0] * 3)
         >>> model.term_table["name"], model.term_table["degrees"]
         (['x', 'c'], [1, 2])
@@ -201,10 +201,10 @@ class ModelInference:
         Examples
         --------
         >>> import logloss
-        >>> X, y = {"a": [0.0, 1.0, 2.0, 3.0, 4.0], "b": [1.0, 0.0, 0.0, 1.0, 1.0]}, [0, 1, 0, 1, 1]
+        >>> X, y = {"a": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "b": [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]}, [0, 1, 0, 1, 1, 0]
         >>> small, large = logloss.fit({"a": X["a"]}, y), logloss.fit(X, y)
         >>> large.likelihood_ratio_test(small)
-        likelihood-ratio test of b = 0: χ²(1) = 0.09453, p = 0.758
+        likelihood-ratio test of b = 0: χ²(1) = 0.7364, p = 0.391
         """
         return hypothesis_tests.likelihood_ratio_test(self._model, other)
 
@@ -265,6 +265,6 @@ class ModelInference:
         >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
         >>> effects = model.marginal_effects([0.0, 1.0, 2.0, 3.0, 4.0])
         >>> effects["name"], round(effects[0]["effect"], 4)
-        (['x'], 0.1468)
+        (['x'], 0.1725)
         """
         return marginal_effects.marginal_effects(self._model, X, variables, sample_weight, offset, missing)

@@ -39,7 +39,7 @@ def coefficients(model: LogisticModel) -> Drawing:
     top = chosen[0]
     per = f"compared with {top['reference']}" if top["reference"] else "per unit"
     sentence = (
-        f"Odds ratios of {printable(model.positive)}: {top['coefficient_name']} multiplies the odds by "
+        f"Odds ratios of {printable(model.positive)}: {printable(top['coefficient_name'], 40)} multiplies the odds by "
         f"{odds_ratio(top['coefficient'])} ({per})."
     )
     if model.errors is None:
