@@ -214,7 +214,7 @@ def test_models_that_cannot_be_compared_are_refused(table, model):
         (fitted(sample_weight=np.arange(600) % 3 + 1.0), "one has weights or soft labels"),
         (fitted(cluster="firm"), "rows of a cluster are not independent; use model.wald_test"),
         (fitted(max_passes=1), "one is not certified to be at its maximum; raise `max_passes`"),
-        (fitted(tolerance=0.05), "one is not certified to be at its maximum; raise `max_passes`"),
+        (fitted(max_passes=2), "one is not certified to be at its maximum; raise `max_passes`"),
         (fitted(table[:500]), "fitted to the same rows; they differ in rows: 500 and 600"),
         (fitted(table.assign(y=1 - table.y)), "they differ in positive rows: "),
         (fitted(features=["firm"]), "must be nested: .*; only the first has age, city, hours, sex and only the second"),
