@@ -98,6 +98,12 @@ def folds_of(given: str | None) -> int | str | None:
     metavar="X",
     help="The fit ends once it is certified to be within this distance of the minimum, in nats per row.",
 )
+@click.option(
+    "--per",
+    type=click.Choice(["unit", "sd"]),
+    default="unit",
+    help="Print coefficients of numbers per unit of their column, or per standard deviation.",
+)
 @click.option("--max-passes", type=int, metavar="N", help="Maximum number of passes over the rows.")
 @rows("no_header")
 @fail_if_option
@@ -113,6 +119,7 @@ def fit(
     exclude: str | None,
     categories: str | None,
     reference: tuple[str, ...],
+    per: str,
     **words: Any,
 ) -> None:
     """Fit a logistic regression to Parquet or CSV files.
@@ -147,7 +154,8 @@ def fit(
     if model.path is not None:
         passes += f", {counted(model.path.n_walks, 'walk')} for the path"
     # The text of a model ends with its notes.
-    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json)
+    text = repr(model.summary(per=per))
+    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json, text=text)
 
 
 @click.command()

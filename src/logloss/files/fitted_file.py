@@ -28,6 +28,8 @@ from logloss.training.standard_errors import KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
+# Of a sum over 1e10 rows, merged in pieces.
+NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
 # What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
@@ -71,12 +73,22 @@ def _is_rate(model: LogisticModel) -> bool:
 
 def _are_in_range(term: Numbers) -> bool:
     """Whether there is a number for each column, none of them infinite, and each low is below its high."""
-    numbers = [each for each in (term.centre, term.scale, term.means, term.lows, term.highs) if each is not None]
+    arrays = term.centre, term.scale, term.means, term.lows, term.highs, term.sds
+    numbers = [each for each in arrays if each is not None]
     if any(len(each) != len(term.names) or not _is_finite(each) for each in numbers):
         return False
     if term.lows is None or term.highs is None:
         return term.lows is term.highs
     return bool((term.lows <= term.highs).all())
+
+
+def _are_deviations(term: Numbers) -> bool:
+    """Whether no standard deviation is above half the range (Popoviciu's inequality), but for rounding."""
+    if term.sds is None:
+        return True
+    if term.lows is None or term.highs is None or (term.sds < 0).any():
+        return False
+    return bool((term.sds <= (term.highs / 2 - term.lows / 2) * (1 + NEAR_SD)).all())
 
 
 def _are_levels(term: Category) -> bool:
@@ -184,6 +196,7 @@ RULES = {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
         Rule("centre", _are_in_range, "finite numbers of each column, lows below highs"),
+        Rule("sds", _are_deviations, "numbers of at least 0, at most half the range"),
         Rule("scale", lambda t: (t.scale > 0).all(), "numbers above 0"),
         Rule("limit", lambda t: t.limit == np.inf, "no limit: only fits that look for outliers have one"),
     ),
@@ -232,6 +245,7 @@ RULES = {
         Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
         Rule("base_rate", _is_rate, "the share of its positive rows"),
         Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
+        Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
         Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
         Rule("passes", lambda m: bool(m.passes), "at least one pass"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),

@@ -14,6 +14,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, positive_text
+from logloss.data.values import Value, is_label
 from logloss.errors import ConvergenceWarning, SeparationWarning, warn
 from logloss.inference.cautions import FEWEST_CLUSTERS, caution_of, effective
 from logloss.text import capital, counted, listed, printable, significant, value_text
@@ -78,6 +79,7 @@ def fitted_model(
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
+        classes=_classes(learned),
         design=design,
         values=now.coefficients / design.scale,
         separation=separation,
@@ -95,6 +97,18 @@ def fitted_model(
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
     )
+
+
+def _classes(learned: Learned) -> tuple[Value, Value]:
+    """The labels of both classes, the positive one last."""
+    positive = learned.roles.pos_label
+    values = [value for kind, value in learned.columns.coding if kind == "value"]
+    if positive is None:
+        return (-1, 1) if -1 in values else (0, 1)
+    # The column's own value, which may be named otherwise: 1 by "1". Both occur, and no third one does.
+    own = min((value for value in values if is_label(value, positive)), key=str)
+    (other,) = (value for value in values if not is_label(value, positive))
+    return other, own
 
 
 def _cautions(information: Information | None, errors: Errors | None) -> tuple[str, ...]:

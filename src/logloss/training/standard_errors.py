@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from logloss.answers.estimate import student_quantile
+from logloss.answers.estimate import student_quantile, wald_p_value
 from logloss.data.rows import Array
 from logloss.training.cluster_errors import CLUSTER_KINDS, CR1, CR2, CV3, TWO_WAY, clustered
 from logloss.training.information_matrix import Information
@@ -100,14 +100,7 @@ class Errors:
         value: the coefficient. It is below 0.05 where the 95% interval excludes 0; nan without a standard error.
         """
         error, degrees = self._of(name)
-        if not error > 0:
-            return math.nan
-        if math.isinf(degrees):
-            return math.erfc(abs(value / error) / math.sqrt(2))
-        from scipy.special import stdtr
-
-        # As few degrees as the interval takes: 1 at least.
-        return 2 * float(stdtr(max(degrees, 1.0), -abs(value / error)))
+        return wald_p_value(value / error, degrees) if error > 0 else math.nan
 
     def _of(self, name: str | None) -> tuple[float, float]:
         """(Standard error, degrees of freedom) of a coefficient."""

@@ -30,6 +30,7 @@ from logloss.onepass.summaries.information_sums import InformationSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
@@ -60,6 +61,7 @@ __all__ = [
     "LossSum",
     "LossSummary",
     "MarginSummary",
+    "MarginalSummary",
     "Mixed",
     "Plane",
     "Point",
