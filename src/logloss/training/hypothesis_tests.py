@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.answers.small_table import SmallTable
-from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.terms import Category
 from logloss.errors import DataError
