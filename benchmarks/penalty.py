@@ -1,10 +1,10 @@
 """The penalty chosen by cross-validation, beside scikit-learn's LogisticRegressionCV: time, walks, loss on new rows.
 
-Both compare the same ten values of C in the same five stratified folds, by log loss. Tables are drawn from a fixed seed:
-"plain", independent standard normal columns, and "ordinary", correlated ones in units that differ by up to e^6. The
-peer runs with its default solver and tolerance, and with newton-cholesky, its fastest exact one here. of_ours: its time
-over ours, by rounds in which they take turns. worst_gap: by how much its mean held-out loss is off that of ours, at the
-value where it is off most, in nats. new_rows: the loss of the chosen model on rows that no fold has seen.
+Both compare the same ten values of C in the same five stratified folds, by log loss. Tables are drawn from a fixed
+seed: "plain", independent standard normal columns, and "ordinary", correlated ones in units that differ by up to e^6.
+The peer runs with its default solver and tolerance, and with newton-cholesky, its fastest exact one here. of_ours: its
+time over ours, by rounds in which they take turns. worst_gap: by how much its mean held-out loss is off that of ours,
+at the value where it is off most, in nats. new_rows: the loss of the chosen model on rows that no fold has seen.
 
 `intervals` draws many small tables, and counts how often the interval of the held-out loss of the chosen value contains
 the loss that the same models of the folds have on 20,000 new rows each.
@@ -94,7 +94,7 @@ def intervals(requested: argparse.Namespace) -> Lines:
 
 
 def coverage(n_rows: int, repetitions: int) -> Figures:
-    """The share of intervals that contain what they estimate; of 200 repetitions it is 0.95 within 0.03, two standard errors."""
+    """The share of intervals that contain what they estimate, 0.95 within 0.03 for 200 of them."""
     random = np.random.default_rng(SEED)
     covered, excess = 0, []
     for _ in range(repetitions):

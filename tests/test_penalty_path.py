@@ -150,7 +150,7 @@ def test_folds_of_rows_are_balanced_and_random_in_order():
     # Every run of five has each fold once, and the runs differ.
     runs = folds[:1000].reshape(-1, 5)
     assert (np.sort(runs, axis=1) == np.arange(5)).all()
-    assert len({tuple(run) for run in runs.tolist()}) > 50
+    assert len({tuple(own) for own in runs.tolist()}) > 50
     # However the rows are cut, a row keeps its fold.
     assert numbered(np.arange(497, 1003), 5).tolist() == folds[497:].tolist()
 
@@ -395,7 +395,9 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
     frame = pd.DataFrame(X, columns=list("abcd")).assign(fold=np.arange(len(y)) % 3, y=y)
     frame.to_csv(tmp_path / "rows.csv", index=False)
     rows = tmp_path / "rows.csv"
-    code, out, err = run("fit", rows, "-y", "y", "--exclude", "fold", "--l2-path", "--cv", "4", "-o", tmp_path / "m.json")
+    code, out, err = run(
+        "fit", rows, "-y", "y", "--exclude", "fold", "--l2-path", "--cv", "4", "-o", tmp_path / "m.json"
+    )
     assert code == 0, err
     assert " walks for the path · " in err
     in_python = logloss.fit(rows, "y", exclude=["fold"], l2_path=True, cv=4)
@@ -414,7 +416,11 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--l2-path", "10,one"], 2, "--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1"),
+        (
+            ["--l2-path", "10,one"],
+            2,
+            "--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1",
+        ),
         (["--cv", "4"], 3, "--cv belongs to --l2-path: pass that, too, or leave --cv out."),
         (["--l2-path", "--l2", "1"], 3, "pass --l2 or --l2-path, not both: the path chooses --l2."),
         (["--l2-path", "--cv", "folds"], 3, 'no column "folds"'),

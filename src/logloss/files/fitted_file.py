@@ -216,7 +216,9 @@ RULES = {
     PenaltyPath: (
         Rule("points", _is_falling, "one value or more, from the strongest penalty,"),
         Rule("l2", lambda p: p.l2 in [point.l2 for point in p.points], "one of the values of the path"),
-        Rule("selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"),
+        Rule(
+            "selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"
+        ),
         Rule("sampling_unit", lambda p: p.sampling_unit in SAMPLING_UNITS, " or ".join(SAMPLING_UNITS)),
         Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
     ),
