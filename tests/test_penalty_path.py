@@ -12,6 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
+from test_cli import run  # noqa: F401
 
 import logloss
 from logloss.onepass.summaries.fold_rows import numbered
@@ -149,7 +150,7 @@ def test_folds_of_rows_are_balanced_and_random_in_order():
     # Every run of five has each fold once, and the runs differ.
     runs = folds[:1000].reshape(-1, 5)
     assert (np.sort(runs, axis=1) == np.arange(5)).all()
-    assert len({tuple(run) for run in runs.tolist()}) > 50
+    assert len({tuple(own) for own in runs.tolist()}) > 50
     # However the rows are cut, a row keeps its fold.
     assert numbered(np.arange(497, 1003), 5).tolist() == folds[497:].tolist()
 
@@ -328,3 +329,129 @@ def test_an_error_in_a_walk_ends_every_fold(monkeypatch):
         together([lambda submit: submit(1), lambda submit: submit(2)], walk)
     with pytest.raises(ZeroDivisionError):
         together([lambda submit: 1 / 0, lambda submit: submit(2)], lambda asked: asked)
+
+
+def test_the_text_names_the_choice_and_marks_the_row():
+    X, y = simulated()
+    model = logloss.fit(X, y, l2_path=L2S, cv=4)
+    text = repr(model)
+    folds = f"penalty    l2 = {model.l2:g}, chosen from 4 values by the log loss of held-out rows (4 folds of rows)"
+    assert folds in text
+    assert f"the least held-out log loss is {model.path.best.log_loss:.4f} (95% CI" in text
+    [marked] = [line for line in text.splitlines() if "chosen, least" in line]
+    assert marked.split()[:2] == [f"{model.l2:g}", f"{model.path.best.log_loss:.4f}"]
+    strong = logloss.fit(X, y, l2_path=L2S, cv=4, selection="one_standard_error")
+    assert "as the largest within one standard error of the least log loss of held-out rows" in repr(strong)
+    assert f"the largest l2 within one standard error is {strong.l2:g}" in repr(strong)
+    assert "the penalty biases the coefficients" in repr(model)
+
+
+def test_the_text_tells_of_an_end_and_of_folds_of_one_class():
+    X, y = simulated(60)
+    order = np.argsort(y, kind="stable")
+    folds = np.where(y[order] == 1, 0, 1 + np.arange(60) % 2)
+    text = repr(logloss.fit(X[order], y[order], l2_path=[1e6, 1e5], cv=folds))
+    assert "the least loss is at the end of the path:" in text
+    assert "1 fold had training rows of one class only, whose rate is predicted" in text
+
+
+def test_a_long_path_is_shortened_in_text_and_keeps_its_choice():
+    from logloss.show.words.of_path import MOST_IN_TEXT, shown_points
+
+    X, y = simulated()
+    path = logloss.fit(X, y, l2_path=30).path
+    shown = shown_points(path, MOST_IN_TEXT)
+    assert len(shown) <= MOST_IN_TEXT
+    assert {path.chosen, path.best, path.points[0], path.points[-1]} <= set(shown)
+    assert len(shown_points(path)) == 30
+
+
+def test_the_picture_shows_the_losses_and_the_choice():
+    X, y = simulated()
+    model = logloss.fit(X, y, l2_path=[*L2S, 0.0])
+    drawn = logloss.drawing(model, "path")
+    # 0 has no place on a logarithmic axis.
+    assert drawn.table("path")["l2"] == L2S
+    assert drawn.figures["chosen_l2"] == model.l2
+    figure = model.plot("path")
+    [ax] = figure.axes if hasattr(figure, "axes") and isinstance(figure.axes, list) else [figure]
+    assert ax.get_xscale() == "log"
+    [line] = [line for line in ax.lines if line.get_label() == "log loss of held-out rows"]
+    np.testing.assert_allclose(line.get_ydata(), model.path.table["log_loss"][:-1])
+    without = logloss.drawing(logloss.fit(X, y, l2=1.0), "path")
+    assert without.reason == "the penalty was not chosen by cross-validation; pass l2_path=True"
+
+
+def test_the_page_has_the_path():
+    X, y = simulated()
+    page = logloss.fit(X, y, l2_path=L2S).to_html()
+    assert "The penalty is l2 = " in page
+    assert "Log loss of held-out rows by penalty" in page
+    assert "held-out log loss" in page
+
+
+def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
+    X, y = simulated()
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(fold=np.arange(len(y)) % 3, y=y)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    rows = tmp_path / "rows.csv"
+    code, out, err = run(
+        "fit", rows, "-y", "y", "--exclude", "fold", "--l2-path", "--cv", "4", "-o", tmp_path / "m.json"
+    )
+    assert code == 0, err
+    assert " walks for the path · " in err
+    in_python = logloss.fit(rows, "y", exclude=["fold"], l2_path=True, cv=4)
+    assert repr(in_python).splitlines()[-1] == out.splitlines()[-1]
+    assert logloss.load(tmp_path / "m.json").path == in_python.path
+    by_column = ("fit", rows, "-y", "y", "--l2-path", "10,1,0.1", "--cv", "fold", "--selection", "one_standard_error")
+    code, out, err = run(*by_column, "--json")
+    assert code == 0, err
+    figures = json.loads(out)
+    assert [each["l2"] for each in figures["path"]["values"]] == [10.0, 1.0, 0.1]
+    assert figures["path"]["selection"] == "one_standard_error"
+    assert figures["path"]["folds"] == "of column fold"
+    assert list(figures["coefficients"]) == list("abcd")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (
+            ["--l2-path", "10,one"],
+            2,
+            "--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1",
+        ),
+        (["--cv", "4"], 3, "--cv belongs to --l2-path: pass that, too, or leave --cv out."),
+        (["--l2-path", "--l2", "1"], 3, "pass --l2 or --l2-path, not both: the path chooses --l2."),
+        (["--l2-path", "--cv", "folds"], 3, 'no column "folds"'),
+    ],
+)
+def test_what_the_command_line_refuses(run, tmp_path, words, code, message):  # noqa: F811
+    X, y = simulated()
+    pd.DataFrame(X, columns=list("abcd")).assign(y=y).to_csv(tmp_path / "rows.csv", index=False)
+    done, _, err = run("fit", tmp_path / "rows.csv", "-y", "y", *words)
+    assert done == code
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: path.update(l2=3.0), "one of the values of the path in path: l2"),
+        (lambda path: path.update(selection="worst"), "one of best, one_standard_error, score in path: selection"),
+        (lambda path: path.update(points=[]), "one value or more, from the strongest penalty, in path: points"),
+        (lambda path: path["points"][0].update(n_infinite=-1), "path: points"),
+        (lambda path: path.update(sampling_unit="page"), "row or cluster in path: sampling_unit"),
+    ],
+)
+def test_a_file_whose_path_cannot_be_is_refused(tmp_path, change, message):
+    from logloss.files.document import HEAD, document_bytes
+
+    X, y = simulated()
+    logloss.fit(X, y, l2_path=L2S).save(tmp_path / "model.json")
+    document = json.loads((tmp_path / "model.json").read_text())
+    fields = {name: value for name, value in document.items() if name not in HEAD}
+    change(fields["path"])
+    (tmp_path / "model.json").write_bytes(document_bytes("model", fields))
+    with pytest.raises(logloss.DataError, match=re.escape(message)):
+        logloss.load(tmp_path / "model.json")

@@ -20,6 +20,7 @@ from logloss.inference.sums import AllSums
 from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (
+    ALL_ROWS,
     ClassSummary,
     ClusterSummary,
     ColumnSummary,
@@ -29,7 +30,11 @@ from logloss.onepass.summaries import (
     DependenceSummary,
     ExactPlane,
     Face,
+    FoldKeySummary,
+    FoldPaths,
+    FoldRule,
     GroupedSummary,
+    HeldOutSummary,
     InformationSummary,
     LargeLoss,
     LargestLossesSummary,
@@ -42,6 +47,7 @@ from logloss.onepass.summaries import (
     Point,
     SampleSummary,
     ScoreSummary,
+    SharedPassSummary,
     SideSummary,
     Trials,
     TrialSummary,
@@ -50,6 +56,7 @@ from logloss.onepass.summaries import (
     cluster_sums,
     group_keys,
     grouped,
+    requests_of,
     scores,
 )
 from logloss.onepass.summaries.contract import pieces_of
@@ -69,6 +76,13 @@ FACE = Face(DESIGN)
 EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
 COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
 TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
+# Two folds of rows; one model of the first is at infinity along a direction.
+RULE = FoldRule("rows", ~np.eye(2, dtype=bool), np.eye(2, dtype=bool))
+PATHS = FoldPaths(RULE, np.array([TRIALS.points, TRIALS.points + 0.1]), DESIGN, {(0, 1): (PLANE.direction,)})
+SHARED = requests_of(
+    [(0, CurvatureSummary.empty(POINT)), (1, TrialSummary.empty(TRIALS)), (ALL_ROWS, CurvatureSummary.empty(POINT))],
+    RULE,
+)
 
 
 @st.composite
@@ -101,6 +115,15 @@ def feature_tables_with_a_category(draw) -> Table:
 
 DESIGN_OF_LEVELS = Design((DESIGN.terms[0], Category("x1", (0, 1), (2.0, 1.0))))
 VALUES = np.array([0.1, -0.5, 0.0, 0.25])
+
+
+def shared_pass(block) -> SharedPassSummary:
+    """The passes of two folds and of all rows over a block."""
+    workspace = SHARED.workspace()
+    workspace.add(block)
+    return workspace.freeze()
+
+
 COMPARED = {"by": ("by",), "cluster": ("cluster",), "order": "order"}
 
 
@@ -156,6 +179,17 @@ MAKERS = {
         lambda block: DependenceSummary.of(block, COMBINED),
     ),
     TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
+    FoldKeySummary: (
+        clustered_feature_tables(),
+        FoldKeySummary.empty("clusters", 2),
+        lambda block: FoldKeySummary.of(block, "clusters", 2),
+    ),
+    HeldOutSummary: (
+        clustered_feature_tables(),
+        HeldOutSummary.empty(PATHS),
+        lambda block: HeldOutSummary.of(block, PATHS),
+    ),
+    SharedPassSummary: (feature_tables(), SHARED, lambda block: shared_pass(block)),
 }
 
 
@@ -208,7 +242,8 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    if cls in (*of_features, InformationSummary, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
+    others = (FoldKeySummary, HeldOutSummary, InformationSummary, SharedPassSummary)
+    if cls in (*of_features, *others, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is MarginalSummary:
         nothing = Table(nothing.y_true, y_logit=np.zeros(0), features=np.zeros((0, 2)))

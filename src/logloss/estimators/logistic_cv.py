@@ -122,8 +122,8 @@ class LogisticRegressionCV(LogisticRegression):
     >>> import logloss
     >>> X = [[-2.0], [-1.0], [-0.5], [0.0], [0.5], [1.0], [1.5], [2.0]] * 5
     >>> classifier = logloss.LogisticRegressionCV(Cs=5).fit(X, [0, 0, 1, 0, 1, 0, 1, 1] * 5)
-    >>> classifier.C_, classifier.scores_[1].shape
-    (array([1.]), (5, 5))
+    >>> classifier.Cs_.tolist(), classifier.scores_[1].shape
+    ([0.0001, 0.01, 1.0, 100.0, 10000.0], (5, 5))
     """
 
     _parameter_constraints = CONSTRAINTS_OF_PATH

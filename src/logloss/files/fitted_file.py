@@ -23,6 +23,7 @@ from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
+from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, PathPoint, PenaltyPath
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
 
@@ -187,6 +188,12 @@ def _are_in_table(c: Calibration) -> bool:
     return {method: share for method, share in named.items() if share != 0} == c.shares
 
 
+def _is_falling(path: PenaltyPath) -> bool:
+    """Whether each value is below the one before, and has a loss of each fold."""
+    is_falling = all(a.l2 > b.l2 for a, b in pairwise(path.points))
+    return bool(path.points) and is_falling and all(len(p.fold_log_losses) == path.n_folds for p in path.points)
+
+
 def _is_slope(value: float) -> bool:
     return 0 <= value < math.inf
 
@@ -235,7 +242,23 @@ RULES = {
         Rule("log_loss_where_finite", lambda n: not n.log_loss_where_finite < 0, "a number of at least 0"),
         Rule("n_infinite", lambda n: n.n_infinite <= n.n_rows, "at most all rows"),
     ),
+    PathPoint: (
+        Rule("l2", lambda p: 0 <= p.l2 < math.inf, "a finite number of at least 0"),
+        Rule("log_loss", lambda p: not p.log_loss < 0, "a number of at least 0"),
+        Rule("std_error", lambda p: not p.std_error < 0, "a number of at least 0"),
+        Rule("bound", lambda p: not p.bound < 0, "a number of at least 0"),
+    ),
+    PenaltyPath: (
+        Rule("points", _is_falling, "one value or more, from the strongest penalty,"),
+        Rule("l2", lambda p: p.l2 in [point.l2 for point in p.points], "one of the values of the path"),
+        Rule(
+            "selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"
+        ),
+        Rule("sampling_unit", lambda p: p.sampling_unit in SAMPLING_UNITS, " or ".join(SAMPLING_UNITS)),
+        Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
+    ),
     LogisticModel: (
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
         Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
         Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
         Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Ways to choose: the least loss; the strongest penalty within one standard error of it; a score of scikit-learn.
 BEST, ONE_STANDARD_ERROR, BY_SCORE = "best", "one_standard_error", "score"
 SELECTIONS = (BEST, ONE_STANDARD_ERROR)
+# What standard errors take as independent.
+SAMPLING_UNITS = ("row", "cluster")
 # The grid goes from where all slopes together have so many effective degrees of freedom to where they lack so many of
 # all that they can have: at the null model, where the curvature is largest.
 SHRUNK, NEAR_NONE = 0.1, 0.01

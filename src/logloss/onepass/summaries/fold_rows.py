@@ -4,8 +4,8 @@ Folds of rows: of every run of n_folds rows in the table's order, one goes to ea
 of the run's number. So folds differ in size by at most one row, do not depend on threads or on how a file is cut, and
 are the same whenever the same rows are read.
 
->>> numbered(np.arange(4), 2).tolist()
-[0, 1, 1, 0]
+>>> numbered(np.arange(6), 3).tolist()
+[1, 2, 0, 1, 2, 0]
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class _SharedWorkspace:
     def _add(self, number: int, part: Summary, block: Block, coded: Coded | None, own: Array | None) -> None:
         """The training rows of one fit; own: which these are, None for all."""
         workspace = self.workspaces[number]
-        is_weighted = own is None or own.mean() > MOST_COPIED
+        is_weighted = own is None or own.sum() > MOST_COPIED * len(own)
         if coded is not None and isinstance(part, CurvatureSummary) and not part.point.face and is_weighted:
             rows = block if own is None else _weighted(block, own)
             # `cut_off` changes the design and not how it codes.
