@@ -505,7 +505,7 @@ def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, 
         name = next(iter(fields["coefficients"]))
         fields["errors"] = {"kind": "HC3", "intercept": 1.0, "coefficients": {name: 1.0}, "intercept_degrees": 9.0}
         fields["errors"] |= {"degrees": {name: 9.0}, "cluster": [], "n_clusters": 0, "effective_clusters": 0.0}
-            fields["errors"] |= {"n_of_each": [], "was_indefinite": False, "lower": None}
+        fields["errors"] |= {"n_of_each": [], "was_indefinite": False, "lower": None}
     content = {name: value for name, value in fields.items() if name not in document.HEAD}
     path.write_bytes(document.document_bytes("model", content))
     with pytest.raises(logloss.DataError, match=rf"model\.json must have .* in .*{CONTRADICTED.get(field, field)}"):
