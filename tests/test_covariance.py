@@ -16,6 +16,7 @@ from test_cli import run  # noqa: F401
 
 import logloss
 from logloss.files.document import document_bytes
+from logloss.show.drawings.of_model import coefficients
 from logloss.training import information_matrix, standard_errors
 
 # Of errors that two programs compute in float64 from sums of some hundred rows, at optima that differ by 1e-9.
@@ -402,6 +403,9 @@ def test_under_quasi_separation_finite_coefficients_have_errors():
     assert [line.split() for line in text.splitlines() if line.startswith("NV")] == [
         ["NV", "inf", "not", "available", "inf"]
     ]
+    picture = coefficients(model)
+    assert picture.sentence.endswith("Infinite coefficients are not drawn (1).")
+    assert list(picture.tables["coefficients"]["name"]) == ["EH", "PI"]
     # Cautions are those of the face: 66 rows without NV, 17 of them positive.
     assert model.cautions == ("intervals may be too narrow: 66 rows (below 500), 17 positives (below 50)",)
 

@@ -49,8 +49,11 @@ def coefficients(model: LogisticModel) -> Drawing:
         sentence += " Lines are 95% confidence intervals; one that contains 1 is not significant."
     if any(row["is_reference"] for row in rows_drawn):
         sentence += " Hollow: the reference level."
-    if len(every) > len(chosen):
-        sentence += f" Shown are the {len(chosen)} of {count(len(every))} coefficients farthest from 0"
+    n_finite = sum(math.isfinite(row["coefficient"]) for row in every)
+    if len(every) > n_finite:
+        sentence += f" Infinite coefficients are not drawn ({len(every) - n_finite})."
+    if n_finite > len(chosen):
+        sentence += f" Shown are the {len(chosen)} of {count(n_finite)} coefficients farthest from 0"
         sentence += " in standard errors." if model.errors is not None else " over the range of their column."
     head = ["", "coefficient", "odds ratio", "95% CI"]
     rows = []
