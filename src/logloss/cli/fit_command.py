@@ -33,6 +33,11 @@ from logloss.text import counted
     metavar="X",
     help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
 )
+@click.option(
+    "--penalty",
+    type=click.Choice(["firth", "flic", "flac"]),
+    help="Firth's penalty, for separated classes and rare events; flic and flac keep the base rate.",
+)
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
 @rows("sample_weight", "counts", "cluster", "pos_label")
 @click.option(
@@ -45,6 +50,11 @@ from logloss.text import counted
     "--covariance",
     type=click.Choice(["information", "HC3"]),
     help="Standard errors: of the information matrix, or the sandwich. If left out, HC3 with weights.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["wald", "profile"]),
+    help="Intervals of coefficients. If left out, profile with --penalty, else wald.",
 )
 @click.option(
     "--tolerance",

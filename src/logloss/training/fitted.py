@@ -19,10 +19,12 @@ from logloss.errors import ConvergenceWarning, SeparationWarning
 from logloss.inference.cautions import caution_of
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
+from logloss.training.firth import PenalisedOptimum
 from logloss.training.fit_options import FitOptions
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
+from logloss.training.profile import INTERCEPT, PROFILE, profile_of
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, collinear, errors_at
@@ -46,11 +48,15 @@ def fitted_model(
         intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
     separation = _separation(optimum, named)
-    _warn(optimum, separation)
+    _warn(optimum, separation, options.penalty)
     is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
     errors = None
+    profile = None
+    if options.interval == PROFILE and (is_near or separation is not None):
+        profile = profile_of(optimum, {INTERCEPT: intercept} | named, options.penalty)
     if is_near and problem.l2 == 0:
         errors = errors_at(optimum, options.covariance, effective_rows=learned.effective_rows)
+    is_left_out = is_near and options.leave_one_out and options.penalty is None
     return LogisticModel(
         intercept=intercept,
         coefficients=named,
@@ -67,27 +73,37 @@ def fitted_model(
         separation=separation,
         sum_weight=problem.sum_weight,
         errors=errors,
-        cautions=_cautions(learned, errors),
+        cautions=_cautions(learned, errors, has_intervals=errors is not None or profile is not None),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,
-        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_near and options.leave_one_out else None,
+        out_of_sample=out_of_sample_of(optimum, learned, sample) if is_left_out else None,
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
+        penalty=options.penalty or "",
+        modified_score=None if options.penalty is None else now.decrement / problem.sum_weight,
+        mean_predicted=None if options.penalty is None else _mean_predicted(optimum),
+        profile=profile,
     )
 
 
-def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
+def _mean_predicted(optimum: Optimum) -> float:
+    """The mean prediction on the rows: the residual that the intercept leaves, above the base rate."""
+    problem = optimum.problem
+    return problem.base_rate + float(optimum.evaluation.sums.gradient[0]) / problem.sum_weight
+
+
+def _cautions(learned: Learned, errors: Errors | None, *, has_intervals: bool) -> tuple[str, ...]:
     """What there is too little of for the intervals of coefficients to hold, where there are any."""
-    if errors is None:
+    if not has_intervals:
         return ()
     zeros, ones = learned.effective_rows_of_classes
     rarer_name = "positives" if ones <= zeros else "negatives"
-    clusters = errors.effective_clusters if errors.cluster else None
+    clusters = errors.effective_clusters if errors is not None and errors.cluster else None
     clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
     return (clause,) if clause else ()
 
@@ -115,7 +131,7 @@ def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation 
 
 def _doubts(optimum: Optimum) -> tuple[str, ...]:
     """Why no bound is proved, where the columns are the reason."""
-    if math.isfinite(optimum.bound) or optimum.problem.is_penalised:
+    if math.isfinite(optimum.bound) or optimum.problem.is_penalised or isinstance(optimum, PenalisedOptimum):
         return ()
     reasons = []
     if not optimum.rank.is_sure:
@@ -135,7 +151,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _warn(optimum: Optimum, separation: Separation | None) -> None:
+def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) -> None:
     """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
     # stacklevel=5: the line that called `fit`, above its wrapper, `fit` and `fitted_model`.
     problem, now = optimum.problem, optimum.evaluation
@@ -145,13 +161,28 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
         infimum = now.total_loss / problem.sum_weight
         warnings.warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
-            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
-            "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
+            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. For "
+            "finite coefficients pass penalty='firth' or l2= (such as l2=1), or leave out columns that contain the "
+            "labels.",
             SeparationWarning,
             stacklevel=5,
         )
+    elif penalty is not None:
+        if now.decrement > problem.tolerance * problem.sum_weight or optimum.has_reached_limit:
+            warnings.warn(_why_not_stationary(optimum), ConvergenceWarning, stacklevel=5)
     elif optimum.bound > problem.tolerance * problem.sum_weight:
         warnings.warn(_why_not_certified(optimum), ConvergenceWarning, stacklevel=5)
+
+
+def _why_not_stationary(optimum: Optimum) -> str:
+    """Why an ascent under Firth's penalty ended before its maximum, and what to do."""
+    problem, n_passes = optimum.problem, counted(len(optimum.passes), "pass", "passes")
+    left = f"{optimum.evaluation.decrement / problem.sum_weight:.1g} nats per row"
+    why = f"no step raises the penalised likelihood any more after {n_passes}"
+    then = "More passes do not help: rescale the columns, or leave out those that are nearly linearly dependent."
+    if optimum.has_reached_limit:
+        why, then = f"the fit stopped at the limit of {n_passes}", "Raise `max_passes`, or look at `model.passes`."
+    return f"{why}: the next step is expected to gain {left} (`tolerance` is {problem.tolerance:.1g}). {then}"
 
 
 def _why_not_certified(optimum: Optimum) -> str:

@@ -25,8 +25,10 @@ from logloss.data.rows import Array
 from logloss.data.source import as_source, warn_of_order
 from logloss.errors import DataError
 from logloss.training.certificate import Certificate, Pass
+from logloss.training.firth import FLIC
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
+from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
 
@@ -88,6 +90,16 @@ class LogisticModel(Answer):
         What was done with rows in which a feature is missing, and is done at prediction.
     offset : str
         The column of the offset, where it is one of the table.
+    penalty : str
+        "firth", "flic" or "flac" where it was fitted so; "" otherwise.
+    modified_score : float or None
+        Of Firth's penalty: half the squared length of the score of the penalised likelihood in the metric of the
+        inverse information, in nats per row. It is what another step is expected to gain, and stands where other fits
+        have a certificate: the penalised likelihood is not concave.
+    mean_predicted : float or None
+        Of Firth's penalty: the mean prediction on the training rows, to be compared with `base_rate`.
+    profile : Profile or None
+        Profile-likelihood intervals and likelihood-ratio tests, with interval="profile".
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
 
@@ -126,6 +138,23 @@ class LogisticModel(Answer):
     source: str = ""
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    penalty: str = ""
+    modified_score: float | None = None
+    mean_predicted: float | None = None
+    profile: Profile | None = None
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether something else than the likelihood was maximised."""
+        return bool(self.l2 or self.penalty)
+
+    @property
+    def penalised_log_likelihood(self) -> float:
+        """Log-likelihood of the training rows less the penalty, in nats: of Firth's, plus ½ log det(information).
+
+        "firth" maximises it; "flic" and "flac" end a little below.
+        """
+        return -(self.passes[-1].log_loss + self.passes[-1].penalty) * self.sum_weight
 
     @property
     def log_likelihood(self) -> float:
@@ -149,12 +178,14 @@ class LogisticModel(Answer):
     @property
     def aic(self) -> float:
         """Akaike's criterion, 2 · n_parameters − 2 · log_likelihood; smaller is better. nan under a penalty."""
-        return math.nan if self.l2 else 2 * self.n_parameters - 2 * self.log_likelihood
+        return math.nan if self.is_penalised else 2 * self.n_parameters - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
-        return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+        return (
+            math.nan if self.is_penalised else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+        )
 
     @property
     def coefficient_table(self) -> SmallTable:
@@ -163,7 +194,8 @@ class LogisticModel(Answer):
         name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
         that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
         95% interval of the coefficient; reference: of a level, the one it is compared with. nan where there is no
-        standard error, as under a penalty.
+        standard error, as under an L2 penalty. With a `profile` statistic, p_value, low and high are its own: the
+        likelihood-ratio statistic, chi-squared with 1 degree of freedom; of the intercept of "flic" Wald's, squared.
 
         Examples
         --------
@@ -186,8 +218,14 @@ class LogisticModel(Answer):
             error = self.errors.intercept if name is None else self.errors.coefficients[name]
             statistic = value / error if error > 0 else math.nan
             p_value, reach = self.errors.p_value(value, name), self.errors.margin(name)
+        low, high = value - reach, value + reach
+        if self.profile is not None and self.penalty == FLIC and name is None:
+            statistic **= 2
+        elif self.profile is not None:
+            statistic, p_value = self.profile.ratio(name), self.profile.p_value(name)
+            low, high = self.profile.interval(name)
         figures = {"name": label, "coefficient": value, "std_error": error, "statistic": statistic, "p_value": p_value}
-        return figures | {"low": value - reach, "high": value + reach, "reference": ""}
+        return figures | {"low": low, "high": high, "reference": ""}
 
     @property
     def predictor(self) -> Predictor:
@@ -413,7 +451,12 @@ class LogisticModel(Answer):
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters
-        figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
+        figures |= self._profile_figures() | {"l2": self.l2}
+        if self.penalty:
+            figures |= {"penalty": self.penalty, "modified_score_nats_per_row": self.modified_score}
+            put(figures, "penalised_log_likelihood_nats", self.penalised_log_likelihood)
+            figures["mean_predicted"] = self.mean_predicted
+        figures |= {"n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive
         figures["base_rate"] = self.base_rate
@@ -440,4 +483,15 @@ class LogisticModel(Answer):
             figures["separated_by"] = list(self.separation.columns)
         if self.collinear:
             figures["collinear"] = list(self.collinear)
+        return figures
+
+    def _profile_figures(self) -> dict[str, Any]:
+        """The intervals and tests of the profile, for `to_dict`."""
+        if self.profile is None:
+            return {}
+        intercept, *rows = self.coefficient_table
+        figures: dict[str, Any] = {"interval": "profile", "n_passes_of_profiles": self.profile.n_passes}
+        for key in ("low", "high", "p_value"):
+            put(figures, f"intercept_profile_{key}", intercept[key], DEPENDENT)
+            figures[f"coefficient_profile_{key}s"] = jsonable({row["name"]: row[key] for row in rows})
         return figures

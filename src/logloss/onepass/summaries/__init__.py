@@ -21,7 +21,7 @@ from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
-from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
+from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
@@ -30,6 +30,7 @@ from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
+from logloss.onepass.summaries.several_points import PointsSummary
 from logloss.onepass.summaries.sides import ExactPlane, SideSummary
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Face",
     "GroupedSummary",
     "LeftOutSummary",
+    "Leverages",
     "Levels",
     "LossSum",
     "LossSummary",
@@ -54,6 +56,7 @@ __all__ = [
     "Mixed",
     "Plane",
     "Point",
+    "PointsSummary",
     "Range",
     "SampleSummary",
     "ScoreSummary",

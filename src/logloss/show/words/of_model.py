@@ -19,12 +19,22 @@ from logloss.text import (
     printable_lines,
     significant,
 )
+from logloss.training.firth import FIRTH, FLAC, FLIC
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import NEAR, NOT_USED, LogisticModel
 from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
 
+# How a penalty other than l2 is named.
+PENALTIES = {
+    "": "no penalty",
+    FIRTH: "Firth's penalty",
+    FLIC: "Firth's penalty (FLIC)",
+    FLAC: "Firth's penalty (FLAC)",
+}
 # exp of more is no number.
 LARGEST_EXPONENT = 709.0
+# Why Firth's penalty has no bound on the distance from its optimum.
+NOT_CONCAVE = "Firth's objective is not concave"
 # An odds ratio above is written by its power of ten.
 LARGEST_RATIO = 1e6
 # A p-value below is written as a bound.
@@ -42,7 +52,7 @@ def text_of(model: LogisticModel) -> str:
 
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
-    penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
+    penalty = f"l2 = {model.l2:g}" if model.l2 else PENALTIES[model.penalty]
     share = f"base rate {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
         share = f"{count(model.n_positive)} positive"
@@ -114,6 +124,9 @@ def rows_with_references(model: LogisticModel) -> tuple[list[list[str]], str]:
 
 def _names(model: LogisticModel) -> list[str]:
     """The names of the columns."""
+    if model.profile is not None:
+        errors = [] if model.errors is None else ["std. error"]
+        return ["", "coefficient", *errors, "LR χ²", "P>χ²", "odds ratio", "95% CI (profile)"]
     if model.errors is None:
         return ["", "coefficient", "odds ratio"]
     statistic = model.errors.statistic
@@ -122,20 +135,37 @@ def _names(model: LogisticModel) -> list[str]:
 
 def _align(names: list[str]) -> str:
     """How the columns align: the interval of the odds ratio, and the reference, to the left."""
-    return "".join("r" if name not in ("", "95% CI") else "l" for name in names)
+    return "".join("l" if not name or name.startswith("95% CI") else "r" for name in names)
 
 
 def _cells(model: LogisticModel, row: dict[str, Any], *, has_odds: bool = True) -> list[str]:
     """One coefficient, under the names of the columns."""
     name, value, error = printable(row["name"]), row["coefficient"], row["std_error"]
     odds = odds_ratio(value) if has_odds else ""
+    if model.profile is not None:
+        return [name, significant(value), *_profiled(model, row), odds, interval_of(row) if has_odds else ""]
     if model.errors is None:
         return [name, significant(value), odds]
     if not error > 0:
         return [name, significant(value), "not available", "", "", odds, ""]
-    between = f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}" if has_odds else ""
     tested = [fixed(row["statistic"], 1), p_value(row["p_value"])]
-    return [name, significant(value), significant(error), *tested, odds, between]
+    return [name, significant(value), significant(error), *tested, odds, interval_of(row) if has_odds else ""]
+
+
+def _profiled(model: LogisticModel, row: dict[str, Any]) -> list[str]:
+    """The standard error, if the model has any, and the likelihood-ratio test of a coefficient."""
+    error = row["std_error"]
+    errors = [] if model.errors is None else [significant(error) if error > 0 else "not available"]
+    if math.isnan(row["statistic"]):
+        return [*errors, "not available", ""]
+    return [*errors, fixed(row["statistic"], 1), p_value(row["p_value"])]
+
+
+def interval_of(row: dict[str, Any]) -> str:
+    """The 95% interval of an odds ratio, of a row of the table of coefficients: `0.5–2`; empty where there is none."""
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
+        return ""
+    return f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}"
 
 
 def p_value(value: float) -> str:
@@ -146,12 +176,15 @@ def p_value(value: float) -> str:
 def remarks_of(model: LogisticModel) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
     lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
-    if model.l2 == 0 and model.separation is None:
+    if model.penalty:
+        penalised = significant(model.penalised_log_likelihood, 6)
+        lines.append(f"likelihood log L {significant(model.log_likelihood, 6)}; penalised {penalised}")
+    elif model.l2 == 0 and model.separation is None:
         lines.append(
             f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
             f"BIC {significant(model.bic, 6)}"
         )
-    lines += _errors(model)
+    lines += [*_errors(model), *_intervals(model), *_mean_predicted(model)]
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
@@ -190,6 +223,10 @@ def infinite_rows(new: OutOfSample) -> str:
 
 def _optimum(model: LogisticModel) -> str:
     """Certificate, passes, separation."""
+    if model.penalty:
+        left = "nan" if model.modified_score is None else f"{model.modified_score:.0e}"
+        passes = counted(len(model.passes), "pass", "passes")
+        return f"optimum    modified score {left} nats per row; no certificate: {NOT_CONCAVE}; {passes}"
     bound = model.certificate
     of = "above the minimum" if model.separation is None else "above the infimum"
     clauses = [
@@ -225,6 +262,28 @@ def _errors(model: LogisticModel) -> list[str]:
     if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
         clause += "; not available where one cluster alone determines a coefficient"
     return [f"std. error {clause}"]
+
+
+def _intervals(model: LogisticModel) -> list[str]:
+    """What the intervals are, where they are not those of standard errors."""
+    if model.profile is None:
+        return []
+    of = "penalised likelihood" if model.penalty else "likelihood"
+    clause = f"profile of the {of} and likelihood-ratio tests"
+    if model.penalty == FLIC:
+        clause += "; of the intercept Wald's"
+    ends = [model.profile.interval(name) for name in model.coefficients if name not in model.collinear]
+    if any(math.isnan(end) for each in ends for end in each):
+        clause += "; not available where no end was found"
+    return [f"interval   {clause}; {counted(model.profile.n_passes, 'pass', 'passes')} more"]
+
+
+def _mean_predicted(model: LogisticModel) -> list[str]:
+    """How far predictions under Firth's penalty are from the base rate on the whole."""
+    if model.penalty != FIRTH or model.mean_predicted is None:
+        return []
+    mean, rate = (fixed(each, 4) for each in (model.mean_predicted, model.base_rate))
+    return [f'base rate  mean prediction {mean}, observed {rate}; equal with penalty="flic" or "flac"']
 
 
 def why_no_errors(model: LogisticModel) -> str:
