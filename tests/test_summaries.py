@@ -33,11 +33,13 @@ from logloss.onepass.summaries import (
     LargeLoss,
     LargestLossesSummary,
     LeftOutSummary,
+    Leverages,
     LossSum,
     LossSummary,
     MarginSummary,
     Plane,
     Point,
+    PointsSummary,
     SampleSummary,
     ScoreSummary,
     SideSummary,
@@ -63,6 +65,8 @@ PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 # Of a Hessian of a few rows: leverages of order one.
 INVERSE = np.diag([0.5, 0.1, 0.2])
+# As they are, and as Firth's penalty adds them.
+POINTS = (POINT, dataclasses.replace(POINT, pseudo=Leverages(np.array([0.0, 0.5, -0.25]), INVERSE)))
 FACE = Face(DESIGN)
 EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
 COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
@@ -114,6 +118,11 @@ MAKERS = {
         feature_tables(),
         CurvatureSummary.empty(POINT),
         lambda block: CurvatureSummary.of(block, POINT),
+    ),
+    PointsSummary: (
+        feature_tables(),
+        PointsSummary.empty(POINTS),
+        lambda block: PointsSummary.of(block, POINTS),
     ),
     ClusterSummary: (
         clustered_feature_tables(),

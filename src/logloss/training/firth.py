@@ -145,7 +145,7 @@ def _with_intercept(found: PenalisedOptimum, record: _Record, max_passes: int) -
 
 
 def _with_added_covariate(found: PenalisedOptimum, record: _Record, max_passes: int) -> PenalisedOptimum:
-    """FLAC: maximum likelihood for the rows and those that the penalty adds, told apart by one coefficient more."""
+    """FLAC: maximum likelihood for the rows and those that the penalty adds, with one coefficient more for these."""
     problem, firth = found.problem, found.peak
     is_full = found.likelihood is None or record.is_full(found.likelihood, max_passes)
     if firth is None or is_full or not isinstance(found.likelihood, JeffreysLikelihood):

@@ -281,12 +281,12 @@ class _Starts:
         likelihood, free = start.likelihood, start.likelihood.problem.free
         full = combination_of(likelihood.problem, name)
         vector = np.append(full[free], np.zeros(likelihood.width - len(free)))
-        if not start.is_flat:
-            has_all = np.count_nonzero(vector) == np.count_nonzero(full)
-            if not has_all or not start.determines(full[free]):
-                return None
-        held = Held.of(vector, None if start.is_flat else likelihood.full_basis)
-        return Task(likelihood, start.point, self.top, held, start.is_flat)
+        if start.is_flat:
+            return Task(likelihood, start.point, self.top, Held(vector, vector, np.zeros((len(vector), 0))), True)
+        has_all = np.count_nonzero(vector) == np.count_nonzero(full)
+        if not has_all or not start.determines(full[free]):
+            return None
+        return Task(likelihood, start.point, self.top, Held.of(vector, likelihood.full_basis))
 
 
 def combination_of(problem: Problem, name: str) -> Array:
