@@ -194,7 +194,7 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    if cls in (*of_features, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
+    if cls in (*of_features, PointsSummary, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is ComparisonSummary:
         nothing = dataclasses.replace(nothing, cluster=np.zeros(0), second_forecast=np.zeros(0), order=np.zeros(0))
