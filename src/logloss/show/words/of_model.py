@@ -207,6 +207,8 @@ def _loss(model: LogisticModel) -> list[str]:
         if new.n_infinite:
             over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
             more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]
+    elif model.penalty:
+        clause += f", no leave-one-out under {PENALTIES[FIRTH]}"
     clauses = [clause, f"baseline {fixed(baseline, 4)}"]
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
