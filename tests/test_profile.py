@@ -222,7 +222,7 @@ def test_too_many_coefficients_are_refused(monkeypatch):
 
     monkeypatch.setattr(fit_options, "MOST_PROFILED", 2)
     x, y = drawn(0)
-    with pytest.raises(logloss.DataError, match=r"2 coefficients at most; there are 3\. Pass interval='wald'"):
+    with pytest.raises(logloss.DataError, match=r"2 coefficients at most; there are 3\. Pass interval=\"wald\""):
         logloss.fit(x, y, interval="profile")
     model = logloss.fit(x, y, penalty="firth")
     assert model.profile is None

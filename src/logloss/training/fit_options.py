@@ -56,7 +56,7 @@ class FitOptions:
         if self.penalty not in PENALTIES:
             raise DataError(f"`penalty` must be one of {', '.join(PENALTIES)}, or None; got {self.penalty!r}.")
         if self.l2:
-            raise DataError(f"pass `l2` or `penalty`, not both; got l2={self.l2:g} and penalty={self.penalty!r}.")
+            raise DataError(f'pass `l2` or `penalty`, not both; got l2={self.l2:g} and penalty="{self.penalty}".')
         if self.max_passes < 2:
             raise DataError(f"`penalty` takes two passes for each step; got max_passes={self.max_passes}.")
 
@@ -67,12 +67,12 @@ class FitOptions:
             raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
         if self.interval == PROFILE and self.l2:
             raise DataError(
-                "under an L2 penalty coefficients have no intervals: pass interval='profile' with l2=0, or with "
-                "penalty='firth'."
+                'under an L2 penalty coefficients have no intervals: pass interval="profile" with l2=0, or with '
+                'penalty="firth".'
             )
         if self.interval == PROFILE and self.covariance == HC3:
             raise DataError(
-                "profile-likelihood intervals take the model as right, covariance='HC3' does not: pass one of the two."
+                'profile-likelihood intervals take the model as right, covariance="HC3" does not: pass one of the two.'
             )
 
     def interval_of(self, roles: Roles, n_coefficients: int, *, is_large: bool) -> tuple[str, str]:
@@ -84,22 +84,25 @@ class FitOptions:
         is_robust = bool(roles.cluster) or (roles.sample_weight is not None and self.covariance is None)
         if self.interval == PROFILE and roles.cluster:
             raise DataError(
-                "profile-likelihood intervals take rows as independent: pass interval='profile' or `cluster`, not both."
+                'profile-likelihood intervals take rows as independent: pass interval="profile" or `cluster`, not both.'
             )
         if self.interval == PROFILE and is_robust:
             raise DataError(
                 "profile-likelihood intervals take weights as counts of rows: pass `counts`, or "
-                "covariance='information' if `sample_weight` is such counts."
+                'covariance="information" if `sample_weight` is such counts.'
             )
         if self.interval == PROFILE and n_coefficients > MOST_PROFILED:
             raise DataError(
                 f"profile-likelihood intervals are for {MOST_PROFILED} coefficients at most; there are "
-                f"{count(n_coefficients)}. Pass interval='wald'."
+                f'{count(n_coefficients)}. Pass interval="wald".'
             )
         if self.interval is not None:
             return self.interval, ""
         if self.penalty is None or self.l2 or is_robust or self.covariance == HC3:
             return WALD, ""
         if is_large or n_coefficients > MOST_PROFILED:
-            return WALD, "intervals are Wald's, as the table is large; interval='profile' for those of the profile"
+            return (
+                WALD,
+                'intervals are Wald\'s, as the table is large; pass interval="profile" for those of the profile',
+            )
         return PROFILE, ""

@@ -162,7 +162,7 @@ def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) 
         warnings.warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
             f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. For "
-            "finite coefficients pass penalty='firth' or l2= (such as l2=1), or leave out columns that contain the "
+            'finite coefficients pass penalty="firth" or l2= (such as l2=1), or leave out columns that contain the '
             "labels.",
             SeparationWarning,
             stacklevel=5,

@@ -39,6 +39,9 @@ MOST_PAIRS = 12
 # where no more than so many nats are left to gain.
 SHARE_OF_GAIN, SHORTEST = 1e-4, 2.0**-40
 LITTLE, SHORTEST_OF_LITTLE = 1e-9, 0.125
+# The longest first step, in log-odds, and how much longer others may be than one before: where rows are predicted with
+# near certainty there is no curvature to go by.
+LONGEST, LONGER = 50.0, 4.0
 # Numbers that the matrices of one walk may hold together: 256 MB.
 MOST_NUMBERS = 1 << 25
 
@@ -253,10 +256,11 @@ def ascend(
     """
     pairs: Pairs = ()
     step, gain, slope = _step(now, pairs, held)
-    n_left, n_cost = most_walks, likelihood.n_walks_of_look
+    n_left, n_cost, longest = most_walks, likelihood.n_walks_of_look, LONGEST
     while gain > least_gain:
         # Where little is left to gain, a step that does not go up is one of rounding.
-        length, shortest = 1.0, SHORTEST if gain > LITTLE else SHORTEST_OF_LITTLE
+        shortest = SHORTEST if gain > LITTLE else SHORTEST_OF_LITTLE
+        length = 1.0 / max(1.0, float(np.abs(step).sum()) / longest)
         after: Height | None = None
         while after is None and length >= shortest:
             if n_left < n_cost:
@@ -275,6 +279,7 @@ def ascend(
             return Ascent(now, gain, slope, has_converged=gain <= LITTLE)
         if not likelihood.has_exact_hessian:
             pairs = with_pair(pairs, after.at - now.at, now.score - after.score)[-MOST_PAIRS:]
+        longest = max(longest, LONGER * float(np.abs(after.at - now.at).sum()))
         before, now = gain, after
         step, gain, slope = _step(now, pairs, held)
         # Below the rounding of the likelihood more steps only stir the last digits.

@@ -63,7 +63,7 @@ class Profile:
     >>> import logloss
     >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1], interval="profile")
     >>> round(model.profile.lows["x"], 3), round(model.profile.highs["x"], 3)
-    (-0.55, 4.064)
+    (-0.397, 4.096)
     """
 
     intercept_low: float
@@ -156,7 +156,7 @@ def _next(value: float, step: float, side: float, bracket: tuple[float, float], 
         tried = value + step
         is_between = min(inside, outside) < tried < max(inside, outside)
         return (tried if is_between else (inside + outside) / 2), reach
-    reach = GROWTH * reach if reach else max(abs(step), FIRST_STEP / 4)
+    reach = GROWTH * reach if reach else FIRST_STEP
     # Without anything inside the way is back, towards the maximum.
     outwards = side if math.isnan(outside) else -side
     length = abs(step) if step * outwards > 0 else reach
@@ -264,7 +264,9 @@ class _Starts:
         if face and separating is not None:
             problem, basis, null = problem.on_face(face, separating.free), None, None
         likelihood = Likelihood(problem, basis)
-        at = self.optimum.evaluation.coefficients[problem.free]
+        # What separates the classes has no value of its own on a face.
+        is_infinite = np.any([np.abs(each) > 0 for each in self.optimum.directions], axis=0)
+        at = np.where(is_infinite, 0.0, self.optimum.evaluation.coefficients)[problem.free]
         height = answer(problem, likelihood.look(at))
         self.n_passes += 1
         if face and height.factor.n_dependent:
