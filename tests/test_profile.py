@@ -164,6 +164,20 @@ def test_where_all_rows_are_divided_other_columns_have_no_ends():
     assert "0–inf" in text
 
 
+def test_an_end_is_found_where_the_fit_ended_far_on_the_other_side():
+    # Of this sample no exposed row is an event; passes of the fit end at coefficients of 16 and more.
+    random = np.random.default_rng(np.random.SeedSequence([1, 3338755597, 91]))
+    exposed = random.random(50) < 0.15
+    x = np.column_stack([exposed, random.normal(0.5 * exposed, 1.0)]).astype(float)
+    y = (random.random(50) < 1 / (1 + np.exp(3.0 - x @ [1.5, 0.4]))).astype(int)
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit(x, y, interval="profile")
+    low, high = model.profile.interval("x0")
+    assert low == -math.inf
+    fall = model.log_likelihood - highest(x, y, 1, high, False, [-3.0, 0.0, -1.0])
+    assert fall == pytest.approx(FALL, abs=1e-7)
+
+
 def test_all_levels_against_one_that_separates():
     random = np.random.default_rng(2)
     frame = pd.DataFrame({"kind": random.choice(list("abc"), 60)})
