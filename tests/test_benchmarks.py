@@ -98,6 +98,21 @@ QUOTED: list[tuple[str, str, list[str]]] = [
         [f"honesty / rows / rare extreme losses, {n} rows: log loss / coverage_percent" for n in ("500", "5,000")],
     ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
+    *(
+        (
+            "docs/firth.md",
+            f"| {case} | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% |",
+            [
+                f"rare_events / coverage / {case} / {name}"
+                for name in ("separated_percent", "firth_profile", "firth_wald", "profile", "wald", "wald_given")
+            ],
+        )
+        for case in (
+            f"{population}, {n} rows"
+            for population in ("rare exposure", "skewed dose", "correlated marks")
+            for n in (50, 100, 200)
+        )
+    ),
 ]
 
 

@@ -39,12 +39,14 @@ from logloss.onepass.summaries import (
     LargeLoss,
     LargestLossesSummary,
     LeftOutSummary,
+    Leverages,
     LossSum,
     LossSummary,
     MarginalSummary,
     MarginSummary,
     Plane,
     Point,
+    PointsSummary,
     SampleSummary,
     ScoreSummary,
     SharedPassSummary,
@@ -72,6 +74,8 @@ PLANE = Plane(np.array([0.1, -0.5, 0.25]), DESIGN, 3)
 POINT = Point(np.array([0.1, -0.5, 0.25]), DESIGN)
 # Of a Hessian of a few rows: leverages of order one.
 INVERSE = np.diag([0.5, 0.1, 0.2])
+# As they are, and as Firth's penalty adds them.
+POINTS = (POINT, dataclasses.replace(POINT, pseudo=Leverages(np.array([0.0, 0.5, -0.25]), INVERSE)))
 FACE = Face(DESIGN)
 EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
 COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
@@ -150,6 +154,11 @@ MAKERS = {
         feature_tables(),
         CurvatureSummary.empty(POINT),
         lambda block: CurvatureSummary.of(block, POINT),
+    ),
+    PointsSummary: (
+        feature_tables(),
+        PointsSummary.empty(POINTS),
+        lambda block: PointsSummary.of(block, POINTS),
     ),
     ClusterSummary: (
         clustered_feature_tables(),
@@ -242,7 +251,7 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    others = (FoldKeySummary, HeldOutSummary, InformationSummary, SharedPassSummary)
+    others = (FoldKeySummary, HeldOutSummary, InformationSummary, PointsSummary, SharedPassSummary)
     if cls in (*of_features, *others, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is MarginalSummary:

@@ -57,6 +57,11 @@ def folds_of(given: str | None) -> int | str | None:
     help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
 )
 @click.option(
+    "--penalty",
+    type=click.Choice(["firth", "flic", "flac"]),
+    help="Firth's penalty, for separated classes and rare events; flic and flac keep the base rate.",
+)
+@click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
 )
 @click.option(
@@ -91,6 +96,11 @@ def folds_of(given: str | None) -> int | str | None:
     "--two-way",
     is_flag=True,
     help="Rows depend on each other where they share either column of --cluster, not only both.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["wald", "profile"]),
+    help="Intervals of coefficients. If left out, profile with --penalty, else wald.",
 )
 @click.option(
     "--tolerance",

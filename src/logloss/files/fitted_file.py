@@ -21,9 +21,11 @@ from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
+from logloss.training.firth import PENALTIES
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, PathPoint, PenaltyPath
+from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
 
@@ -160,6 +162,28 @@ def _is_covariance(errors: Errors) -> bool:
         return bool(np.allclose(diagonal, own**2, rtol=NEAR, atol=1e-300, equal_nan=True))
 
 
+def _is_profile_of(model: LogisticModel) -> bool:
+    return model.profile is None or tuple(model.profile.ratios) == model.design.names
+
+
+def _are_ends(p: Profile) -> bool:
+    """Whether there are two ends for each coefficient, or one that was not found, in their order."""
+    pairs = [(p.intercept_low, p.intercept_high), *zip(p.lows.values(), p.highs.values(), strict=True)]
+    return not any(low > high for low, high in pairs)
+
+
+def _has_score(model: LogisticModel) -> bool:
+    """Whether there is a modified score, at least 0, under Firth's penalty and only there."""
+    score = model.modified_score
+    return score is None if not model.penalty else score is not None and score >= 0
+
+
+def _is_mean(model: LogisticModel) -> bool:
+    """The same for the mean prediction, a share but for rounding."""
+    mean = model.mean_predicted
+    return mean is None if not model.penalty else mean is not None and -NEAR <= mean <= 1 + NEAR
+
+
 def _are_directions_of(model: LogisticModel) -> bool:
     return model.separation is None or all(len(each) == model.design.width for each in model.separation.directions)
 
@@ -231,6 +255,15 @@ RULES = {
         Rule("coefficients", lambda e: not any(each < 0 for each in e.coefficients.values()), "numbers of at least 0"),
         Rule("lower", _is_covariance, "the squared standard errors on the diagonal of a triangle"),
     ),
+    Profile: (
+        Rule("lows", lambda p: p.lows.keys() == p.highs.keys() == p.ratios.keys(), "one for each coefficient"),
+        Rule("highs", _are_ends, "ends that are no lower than the lows"),
+        Rule(
+            "ratios",
+            lambda p: not any(each < 0 for each in (p.intercept_ratio, *p.ratios.values())),
+            "numbers of at least 0",
+        ),
+    ),
     Separation: (
         Rule(
             "directions", lambda s: bool(s.directions) and all(map(_is_finite, s.directions)), "directions, all finite"
@@ -275,6 +308,11 @@ RULES = {
         Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
         Rule("passes", lambda m: all(len(p.coefficients) == len(m.coefficients) for p in m.passes), "all coefficients"),
         Rule("errors", _are_errors_of, "one for each coefficient"),
+        Rule("penalty", lambda m: m.penalty in ("", *PENALTIES), f"nothing, or one of {', '.join(PENALTIES)}"),
+        Rule("l2", lambda m: not (m.l2 and m.penalty), "0 under another penalty"),
+        Rule("modified_score", _has_score, "a number of at least 0 under Firth's penalty, and none without"),
+        Rule("mean_predicted", _is_mean, "a share under Firth's penalty, and none without"),
+        Rule("profile", _is_profile_of, "one for each coefficient"),
         Rule("separation", _are_directions_of, "directions with a number for each value"),
         Rule(
             "coefficients", _are_infinite_where_separated, "infinite ones where classes are separated, and only there"

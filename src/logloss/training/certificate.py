@@ -111,6 +111,12 @@ class Factor:
         """Square roots of the diagonal of the inverse: standard errors, where the matrix is an information matrix."""
         return np.sqrt(np.einsum("ij,ij->j", self.half, self.half))
 
+    @cached_property
+    def log_determinant(self) -> float:
+        """Of the matrix, or of its part in the basis; of a singular one, of what is left."""
+        roots = np.sqrt(self.values) if self.root is None else np.diag(self.root)
+        return 2.0 * float(np.log(roots).sum() + np.log(self.size).sum())
+
     def lost_share(self, n_additions: int) -> float:
         """Most by which the matrix can be too large, as a share of itself in any direction; 1 or more: not known.
 
@@ -224,7 +230,8 @@ class Pass:
 
     intercept, coefficients: in the order of the model's coefficients. log_loss: nats per row. bound: nats per row by
     which the loss (penalty included) is above its minimum at most; inf where none is proved,
-    provisional where products were formed in single precision.
+    provisional where products were formed in single precision. penalty: nats per row that a penalty adds to the log
+    loss; of Firth's it may be negative.
 
     Examples
     --------
@@ -238,6 +245,7 @@ class Pass:
     coefficients: tuple[float, ...]
     log_loss: float
     bound: float
+    penalty: float = 0.0
 
     def __repr__(self) -> str:
         return f"Pass(log_loss={self.log_loss:.6f}, bound={self.bound:.0e})"

@@ -16,6 +16,7 @@ from logloss.answers.answer import render
 from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
 from logloss.text import value_text
+from logloss.training.firth import FLIC
 
 if TYPE_CHECKING:
     from logloss.training.model import LogisticModel
@@ -100,7 +101,13 @@ def _row(model: LogisticModel, label: str, value: float, name: str | None, chang
         error = model.errors.intercept if name is None else model.errors.coefficients[name]
         statistic = value / error if error > 0 else math.nan
         p_value, reach = model.errors.p_value(value, name), model.errors.margin(name)
-    ends = (value - reach) * change, (value + reach) * change
+    low, high = value - reach, value + reach
+    if model.profile is not None and model.penalty == FLIC and name is None:
+        statistic **= 2
+    elif model.profile is not None:
+        statistic, p_value = model.profile.ratio(name), model.profile.p_value(name)
+        low, high = model.profile.interval(name)
+    ends = low * change, high * change
     return dict(zip(COLUMNS, (label, value * change, error * change, statistic, p_value, *ends, ""), strict=True))
 
 

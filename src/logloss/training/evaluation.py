@@ -164,9 +164,11 @@ class PassHistory:
         """Once a Hessian was seen."""
         return replace(self, largest_diagonal=np.maximum(self.largest_diagonal, np.diag(factor.matrix)))
 
-    def with_pass(self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf) -> PassHistory:
-        """Once a pass was made; `on_pass` is called with it."""
-        done = problem.as_pass(at, total_loss, bound)
+    def with_pass(
+        self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf, penalty: float | None = None
+    ) -> PassHistory:
+        """Once a pass was made; `on_pass` is called with it. penalty: as of `Problem.as_pass`."""
+        done = problem.as_pass(at, total_loss, bound, penalty)
         if problem.on_pass is not None:
             problem.on_pass(done)
         return replace(self, passes=(*self.passes, done))

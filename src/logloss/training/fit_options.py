@@ -14,12 +14,17 @@ from typing import cast
 
 import numpy as np
 
+from logloss.data.rows import Roles
 from logloss.errors import DataError
-from logloss.text import value_text
+from logloss.text import count, value_text
 from logloss.training.cluster_errors import CR1
+from logloss.training.firth import FIRTH, PENALTIES
 from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
-from logloss.training.standard_errors import COVARIANCES, OF_CLUSTERS, OF_ROWS
+from logloss.training.profile import MOST_PROFILED, PROFILE, WALD
+from logloss.training.standard_errors import COVARIANCES, INFORMATION, OF_CLUSTERS, OF_ROWS
+
+INTERVALS = (WALD, PROFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class FitOptions:
     max_passes: int = 100
     l2_path: bool | int | tuple[float, ...] | None = None
     selection: str = BEST
+    penalty: str | None = None
+    interval: str | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.l2, Real) and 0 <= self.l2 < math.inf):
@@ -62,6 +69,8 @@ class FitOptions:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
         if self.selection not in SELECTIONS:
             raise DataError(f"`selection` must be one of {', '.join(SELECTIONS)}; got {self.selection!r}.")
+        self._check_penalty()
+        self._check_interval()
 
     def check_clusters(self, cluster: tuple[str, ...]) -> None:
         """Check that the covariance asked for fits the columns that make clusters."""
@@ -80,6 +89,71 @@ class FitOptions:
                 f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. Of independent rows choose one of '
                 f"{', '.join(OF_ROWS)}."
             )
+
+    def _check_penalty(self) -> None:
+        if self.penalty is None:
+            return
+        if self.penalty not in PENALTIES:
+            raise DataError(f"`penalty` must be one of {', '.join(PENALTIES)}, or None; got {self.penalty!r}.")
+        if self.l2:
+            raise DataError(f'pass `l2` or `penalty`, not both; got l2={self.l2:g} and penalty="{self.penalty}".')
+        if self.l2_path is not None:
+            raise DataError(f'pass `l2_path` or `penalty`, not both; got penalty="{self.penalty}".')
+        if self.penalty != FIRTH and not self.fit_intercept:
+            raise DataError(
+                f'penalty="{self.penalty}" makes the mean prediction the base rate by the intercept, which '
+                'fit_intercept=False leaves out: pass penalty="firth".'
+            )
+        if self.max_passes < 2:
+            raise DataError(f"`penalty` takes two passes for each step; got max_passes={self.max_passes}.")
+
+    def _check_interval(self) -> None:
+        if self.interval is None:
+            return
+        if self.interval not in INTERVALS:
+            raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
+        if self.interval == PROFILE and self.l2:
+            raise DataError(
+                'under an L2 penalty coefficients have no intervals: pass interval="profile" with l2=0, or with '
+                'penalty="firth".'
+            )
+        if self.interval == PROFILE and self.covariance not in (None, INFORMATION):
+            raise DataError(
+                "profile-likelihood intervals take the model as right and rows as independent, "
+                f'covariance="{self.covariance}" does not: pass one of the two.'
+            )
+
+    def interval_of(self, roles: Roles, n_coefficients: int, *, is_large: bool) -> tuple[str, str]:
+        """(The kind of intervals, a note where it is not the usual one).
+
+        Without an own choice it is the profile under Firth's penalty and Wald's otherwise; of rows that have weights or
+        clusters, and of large tables, always Wald's.
+        """
+        is_robust = bool(roles.cluster) or (roles.sample_weight is not None and self.covariance is None)
+        if self.interval == PROFILE and roles.cluster:
+            raise DataError(
+                'profile-likelihood intervals take rows as independent: pass interval="profile" or `cluster`, not both.'
+            )
+        if self.interval == PROFILE and is_robust:
+            raise DataError(
+                "profile-likelihood intervals take weights as counts of rows: pass `counts`, or "
+                'covariance="information" if `sample_weight` is such counts.'
+            )
+        if self.interval == PROFILE and n_coefficients > MOST_PROFILED:
+            raise DataError(
+                f"profile-likelihood intervals are for {MOST_PROFILED} coefficients at most; there are "
+                f'{count(n_coefficients)}. Pass interval="wald".'
+            )
+        if self.interval is not None:
+            return self.interval, ""
+        if self.penalty is None or self.l2 or is_robust or self.covariance not in (None, INFORMATION):
+            return WALD, ""
+        if is_large or n_coefficients > MOST_PROFILED:
+            return (
+                WALD,
+                'intervals are Wald\'s, as the table is large; pass interval="profile" for those of the profile',
+            )
+        return PROFILE, ""
 
 
 def penalties_of(given: object) -> bool | int | tuple[float, ...] | None:

@@ -19,12 +19,14 @@ from logloss.errors import ConvergenceWarning, SeparationWarning, warn
 from logloss.inference.cautions import FEWEST_CLUSTERS, caution_of, effective
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
+from logloss.training.firth import PenalisedOptimum
 from logloss.training.fit_options import FitOptions
 from logloss.training.information_matrix import Information, collinear, information_at
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
 from logloss.training.problem import LimitReached
+from logloss.training.profile import INTERCEPT, PROFILE, profile_of
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors, errors_at
@@ -55,16 +57,18 @@ def fitted_model(
         intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
     separation = _separation(optimum, named)
-    _warn(optimum, separation)
+    _warn(optimum, separation, options.penalty)
     is_near = now.decrement / problem.sum_weight * problem.n_rows <= NEAR
-    errors = information = None
+    errors = information = profile = None
+    if options.interval == PROFILE and (is_near or separation is not None):
+        profile = profile_of(optimum, {INTERCEPT: intercept} | named, options.penalty)
     if is_near and problem.l2 == 0:
         information = information_at(optimum, learned, np.isinf([intercept, *coefficients]))
     if information is not None:
         errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
     out_of_sample = None
     try:
-        if is_near and separation is None and options.leave_one_out:
+        if is_near and separation is None and options.leave_one_out and options.penalty is None:
             out_of_sample = out_of_sample_of(optimum, learned, sample)
     except LimitReached:
         notes = (*notes, NO_LEAVE_ONE_OUT)
@@ -85,7 +89,7 @@ def fitted_model(
         separation=separation,
         sum_weight=problem.sum_weight,
         errors=errors,
-        cautions=_cautions(information, errors),
+        cautions=_cautions(learned, information, errors, has_intervals=errors is not None or profile is not None),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
@@ -96,6 +100,10 @@ def fitted_model(
         missing=problem.roles.missing,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes, *_doubts(optimum)),
+        penalty=options.penalty or "",
+        modified_score=None if options.penalty is None else now.decrement / problem.sum_weight,
+        mean_predicted=None if options.penalty is None else _mean_predicted(optimum),
+        profile=profile,
     )
 
 
@@ -111,16 +119,25 @@ def _classes(learned: Learned) -> tuple[Value, Value]:
     return other, own
 
 
-def _cautions(information: Information | None, errors: Errors | None) -> tuple[str, ...]:
+def _mean_predicted(optimum: Optimum) -> float:
+    """The mean prediction on the rows: the residual that the intercept leaves, above the base rate."""
+    problem = optimum.problem
+    return problem.base_rate + float(optimum.evaluation.sums.gradient[0]) / problem.sum_weight
+
+
+def _cautions(
+    learned: Learned, information: Information | None, errors: Errors | None, *, has_intervals: bool
+) -> tuple[str, ...]:
     """What there is too little of for the intervals of coefficients to hold, where there are any."""
-    if errors is None or information is None:
+    if not has_intervals:
         return ()
-    zeros, ones = information.effective_of_classes
+    zeros, ones = learned.effective_rows_of_classes if information is None else information.effective_of_classes
     rarer_name = "positives" if ones <= zeros else "negatives"
-    clusters = errors.effective_clusters if errors.cluster else None
-    clause = caution_of(information.effective_rows, min(zeros, ones), rarer_name, clusters)
+    n_rows = learned.effective_rows if information is None else information.effective_rows
+    clusters = errors.effective_clusters if errors is not None and errors.cluster else None
+    clause = caution_of(n_rows, min(zeros, ones), rarer_name, clusters)
     of_ways = ""
-    if errors.n_of_each and FEWEST_CLUSTERS <= errors.effective_clusters < FEWEST_OF_TWO_WAYS:
+    if errors is not None and errors.n_of_each and FEWEST_CLUSTERS <= errors.effective_clusters < FEWEST_OF_TWO_WAYS:
         number = effective(errors.effective_clusters, "clusters")
         of_ways = f"intervals may be too narrow: two ways of clusters, one of {number} (below {FEWEST_OF_TWO_WAYS})"
     return tuple(each for each in (clause, of_ways) if each)
@@ -149,7 +166,7 @@ def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation 
 
 def _doubts(optimum: Optimum) -> tuple[str, ...]:
     """Why no bound is proved, where the columns are the reason."""
-    if math.isfinite(optimum.bound) or optimum.problem.is_penalised:
+    if math.isfinite(optimum.bound) or optimum.problem.is_penalised or isinstance(optimum, PenalisedOptimum):
         return ()
     reasons = []
     if not optimum.rank.is_sure:
@@ -169,7 +186,7 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _warn(optimum: Optimum, separation: Separation | None) -> None:
+def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) -> None:
     """Warn where the result is not certified, or no finite maximum-likelihood estimate exists."""
     problem, now = optimum.problem, optimum.evaluation
     if separation is not None:
@@ -178,13 +195,28 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
         infimum = now.total_loss / problem.sum_weight
         warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
-            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. Pass "
-            "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
+            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. For "
+            'finite coefficients pass penalty="firth" or l2= (such as l2=1), or leave out columns that contain the '
+            "labels.",
             SeparationWarning,
         )
     is_open = separation is None or optimum.has_reached_limit
-    if is_open and optimum.bound > problem.tolerance * problem.sum_weight:
+    if penalty is not None:
+        if now.decrement > problem.tolerance * problem.sum_weight or optimum.has_reached_limit:
+            warn(_why_not_stationary(optimum), ConvergenceWarning)
+    elif is_open and optimum.bound > problem.tolerance * problem.sum_weight:
         warn(_why_not_certified(optimum), ConvergenceWarning)
+
+
+def _why_not_stationary(optimum: Optimum) -> str:
+    """Why an ascent under Firth's penalty ended before its maximum, and what to do."""
+    problem, n_passes = optimum.problem, counted(len(optimum.passes), "pass", "passes")
+    left = f"{optimum.evaluation.decrement / problem.sum_weight:.1g} nats per row"
+    why = f"no step raises the penalised likelihood any more after {n_passes}"
+    then = "More passes do not help: rescale the columns, or leave out those that are nearly linearly dependent."
+    if optimum.has_reached_limit:
+        why, then = f"the fit stopped at the limit of {n_passes}", "Raise `max_passes`, or look at `model.passes`."
+    return f"{why}: the next step is expected to gain {left} (`tolerance` is {problem.tolerance:.1g}). {then}"
 
 
 def _why_not_certified(optimum: Optimum) -> str:

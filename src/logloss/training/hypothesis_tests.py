@@ -291,6 +291,8 @@ def _refuse_no_likelihood(model: LogisticModel) -> None:
     reason = ""
     if model.l2:
         reason = f"one has a penalty (l2 = {model.l2:g}), so it does not maximise the likelihood; fit with l2=0"
+    elif model.penalty:
+        reason = f'one has the penalty "{model.penalty}", so it does not maximise the likelihood'
     elif model.n_positive is None:
         reason = "one has weights or soft labels, whose likelihood ratio has no χ² distribution; use model.wald_test"
     elif model.errors is not None and model.errors.cluster:

@@ -24,6 +24,7 @@ from logloss.training.model_inference import ModelInference
 from logloss.training.model_predictions import ModelPredictions
 from logloss.training.penalty_path import PenaltyPath
 from logloss.training.predict import Predictor
+from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
 
@@ -86,6 +87,16 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         The labels of the negative and the positive class, as they were written; 0 and 1 of shares and of comparisons.
     offset : str
         The column of the offset, where it is one of the table.
+    penalty : str
+        "firth", "flic" or "flac" where it was fitted so; "" otherwise.
+    modified_score : float or None
+        Of Firth's penalty: half the squared length of the score of the penalised likelihood in the metric of the
+        inverse information, in nats per row. It is what another step is expected to gain, and stands where other fits
+        have a certificate: the penalised likelihood is not concave.
+    mean_predicted : float or None
+        Of Firth's penalty: the mean prediction on the training rows, to be compared with `base_rate`.
+    profile : Profile or None
+        Profile-likelihood intervals and likelihood-ratio tests, with interval="profile".
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
     path : PenaltyPath or None
@@ -128,6 +139,23 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     cautions: tuple[str, ...] = ()
     path: PenaltyPath | None = None
     classes: tuple[Value, Value] = (0, 1)
+    penalty: str = ""
+    modified_score: float | None = None
+    mean_predicted: float | None = None
+    profile: Profile | None = None
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether something else than the likelihood was maximised."""
+        return bool(self.l2 or self.penalty)
+
+    @property
+    def penalised_log_likelihood(self) -> float:
+        """Log-likelihood of the training rows less the penalty, in nats: of Firth's, plus ½ log det(information).
+
+        "firth" maximises it; "flic" and "flac" end a little below.
+        """
+        return -(self.passes[-1].log_loss + self.passes[-1].penalty) * self.sum_weight
 
     @property
     def log_likelihood(self) -> float:
@@ -156,12 +184,14 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     @property
     def aic(self) -> float:
         """Akaike's criterion, 2 · n_parameters − 2 · log_likelihood; smaller is better. nan under a penalty."""
-        return math.nan if self.l2 else 2 * self.n_parameters - 2 * self.log_likelihood
+        return math.nan if self.is_penalised else 2 * self.n_parameters - 2 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion, log(sum_weight) · n_parameters − 2 · log_likelihood. nan under a penalty."""
-        return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+        return (
+            math.nan if self.is_penalised else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
+        )
 
     @property
     def covariance(self) -> Array | None:
@@ -246,7 +276,12 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
                 figures["n_clusters_of_each"] = list(self.errors.n_of_each)
                 figures["covariance_was_indefinite"] = self.errors.was_indefinite
         figures["standard_deviations"] = jsonable(self.design.sds)
-        figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
+        figures |= self._profile_figures() | {"l2": self.l2}
+        if self.penalty:
+            figures |= {"penalty": self.penalty, "modified_score_nats_per_row": self.modified_score}
+            put(figures, "penalised_log_likelihood_nats", self.penalised_log_likelihood)
+            figures["mean_predicted"] = self.mean_predicted
+        figures |= {"n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive
         figures["base_rate"] = self.base_rate
@@ -275,4 +310,15 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
             figures["separated_by"] = list(self.separation.columns)
         if self.collinear:
             figures["collinear"] = list(self.collinear)
+        return figures
+
+    def _profile_figures(self) -> dict[str, Any]:
+        """The intervals and tests of the profile, for `to_dict`."""
+        if self.profile is None:
+            return {}
+        intercept, *rows = self.coefficient_table
+        figures: dict[str, Any] = {"interval": "profile", "n_passes_of_profiles": self.profile.n_passes}
+        for key in ("low", "high", "p_value"):
+            put(figures, f"intercept_profile_{key}", intercept[key], DEPENDENT)
+            figures[f"coefficient_profile_{key}s"] = jsonable({row["name"]: row[key] for row in rows})
         return figures

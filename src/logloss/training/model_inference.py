@@ -36,7 +36,8 @@ class ModelInference:
         name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
         that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
         95% interval of the coefficient; reference: of a level, the one it is compared with. nan where there is no
-        standard error, as under a penalty.
+        standard error, as under an L2 penalty. With a `profile` statistic, p_value, low and high are its own: the
+        likelihood-ratio statistic, chi-squared with 1 degree of freedom; of the intercept of "flic" Wald's, squared.
 
         Examples
         --------

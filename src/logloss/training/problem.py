@@ -21,7 +21,7 @@ from logloss.training.interruptible import PASSES, tell_phase
 from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
-    from logloss.onepass.summaries import CurvatureSummary, Summary
+    from logloss.onepass.summaries import CurvatureSummary, Point, Summary
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
@@ -199,6 +199,12 @@ class Problem:
             self.limits.take_walk()
         tell_phase(self.progress, self.phase)
 
+    def at_points(self, points: Sequence[Point]) -> tuple[CurvatureSummary, ...]:
+        """Loss, gradient and Hessian at each of some points: one pass."""
+        from logloss.onepass.summaries import PointsSummary
+
+        return self.summarised(PointsSummary.empty(tuple(points))).of_points
+
     def losses(self, points: Array, blocks: Sequence[Block] = ()) -> Array:
         """The summed loss at each of some points, shape (n_points,): one pass."""
         from logloss.onepass.summaries import Trials, TrialSummary
@@ -211,9 +217,11 @@ class Problem:
         matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
         return Factor(matrix, basis=basis, is_single=sums.point.is_single)
 
-    def as_pass(self, at: Array, total_loss: float, bound: float) -> Pass:
-        """The result of a pass, in the user's coordinates and per row."""
+    def as_pass(self, at: Array, total_loss: float, bound: float, penalty: float | None = None) -> Pass:
+        """The result of a pass, in the user's coordinates and per row. penalty: in nats, that of l2 if left out."""
+        penalty = float(0.5 * self.penalty @ at**2) if penalty is None else penalty
         values = at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(values[self.design.places].tolist())
-        return Pass(intercept, coefficients, total_loss / self.sum_weight, bound / self.sum_weight)
+        of_row = (each / self.sum_weight for each in (total_loss, bound, penalty))
+        return Pass(intercept, coefficients, *of_row)

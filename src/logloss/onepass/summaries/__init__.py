@@ -21,7 +21,7 @@ from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
-from logloss.onepass.summaries.curvature import CurvatureSummary, Point, Trials, TrialSummary
+from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Point, Trials, TrialSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -34,6 +34,7 @@ from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
+from logloss.onepass.summaries.several_points import PointsSummary
 from logloss.onepass.summaries.sides import ExactPlane, SideSummary
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "HeldOutSummary",
     "InformationSummary",
     "LeftOutSummary",
+    "Leverages",
     "Levels",
     "LossSum",
     "LossSummary",
@@ -65,6 +67,7 @@ __all__ = [
     "Mixed",
     "Plane",
     "Point",
+    "PointsSummary",
     "Range",
     "SampleSummary",
     "ScoreSummary",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +21,17 @@ ALONE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
+class Leverages:
+    """Where the leverages of rows are taken: the solver's coefficients there, and the inverse of the Hessian.
+
+    The leverage of a row is p(1 − p)·xᵀH⁻¹x; of one that stands for several, that of one of them.
+    """
+
+    coefficients: Array
+    inverse: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Where a pass looks: the solver's coefficients, laid out as the design does, on numbers (x − centre) / scale.
 
@@ -33,6 +44,7 @@ class Point:
     is_level: whether each row is divided by its norm, so that outliers weigh no more than others: rows that depend on
     each other then still do.
     face: directions; only rows that lie across all of them take part.
+    pseudo: if given, each row has label 1/2 and its weight times its leverage: the rows that Firth's penalty adds.
     """
 
     coefficients: Array
@@ -45,6 +57,7 @@ class Point:
     is_level: bool = False
     leverage_power: float = 1.0
     inverse: Array | None = field(default=None, compare=False)
+    pseudo: Leverages | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -155,7 +168,10 @@ class _CurvatureWorkspace:
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
         block = on_face(block, self.design, self.point.face)
-        self.add_coded(self.design.coded(block.features), block)
+        coded = self.design.coded(block.features)
+        if self.point.pseudo is not None:
+            block = pseudo_rows(block, coded, self.point.pseudo)
+        self.add_coded(coded, block)
         self.n_rows += times_of(block)
         self.coding |= block.coding
 
@@ -310,6 +326,21 @@ def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array)
             found += 2.0 * inverse[span, other][mine, theirs]
         found += np.diag(inverse[span, span])[mine]
     return found
+
+
+def pseudo_rows(block: Block, coded: Coded, at: Leverages) -> Block:
+    """The same rows with label 1/2, each weighing its leverage times what it weighed: those that Firth's penalty adds.
+
+    Their score Σ s·h·(1/2 − p)·x is the gradient of half the log-determinant of the information (Firth 1993).
+    """
+    point = Point(at.coefficients, coded.design)
+    weights = np.empty(block.n_rows)
+    plain = replace(block, sample_weight=None, counts=None)
+    for start, stop, piece, own, _ in residuals_of(plain, coded, point):
+        weights[start:stop] = own[1] * leverages(coded, start, stop, piece, at.inverse)
+    if block.sample_weight is not None:
+        weights *= block.sample_weight
+    return replace(block, y_true=np.full(block.n_rows, 0.5), sample_weight=weights)
 
 
 @dataclass(frozen=True, slots=True)

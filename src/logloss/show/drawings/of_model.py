@@ -12,7 +12,15 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
 from logloss.show.drawings.of_path import path
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_model import INDENT, is_grouped, level_text, odds_interval, odds_ratio, why_no_errors
+from logloss.show.words.of_model import (
+    INDENT,
+    NOT_CONCAVE,
+    interval_of,
+    is_grouped,
+    level_text,
+    odds_ratio,
+    why_no_errors,
+)
 from logloss.text import count, counted, cut, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
@@ -43,10 +51,11 @@ def coefficients(model: LogisticModel) -> Drawing:
         f"Odds ratios of {printable(model.positive)}: {printable(top['coefficient_name'], 40)} multiplies the odds by "
         f"{odds_ratio(top['coefficient'])} ({per})."
     )
-    if model.errors is None:
+    if model.errors is None and model.profile is None:
         sentence += f" Intervals are not available: {why_no_errors(model)}."
     else:
-        sentence += " Lines are 95% confidence intervals; one that contains 1 is not significant."
+        of = "95% confidence intervals" if model.profile is None else "95% profile-likelihood intervals"
+        sentence += f" Lines are {of}; one that contains 1 is not significant."
     if any(row["is_reference"] for row in rows_drawn):
         sentence += " Hollow: the reference level."
     n_finite = sum(math.isfinite(row["coefficient"]) for row in every)
@@ -61,9 +70,8 @@ def coefficients(model: LogisticModel) -> Drawing:
         if row["is_heading"]:
             rows.append([row["name"], "", "", ""])
             continue
-        low_high = "" if math.isnan(row["low"]) else odds_interval(row["low"], row["high"])
         name = INDENT * row["is_level"] + row["name"] + " (reference)" * row["is_reference"]
-        rows.append([name, significant(row["coefficient"]), odds_ratio(row["coefficient"]), low_high])
+        rows.append([name, significant(row["coefficient"]), odds_ratio(row["coefficient"]), interval_of(row)])
     figures = {"positive": model.positive}
     return Drawing("coefficients", title, sentence, {"coefficients": table}, figures, [head, *rows])
 
@@ -72,14 +80,18 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
     """Each coefficient with its column, its interval, its reference, and how far it is from 0."""
     sizes = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
     columns = {name: term.column for term in model.design.terms for name in term.coefficient_names}
+    table = model.coefficient_table
+    of_name = {row["name"]: row for row in table[len(table) - len(model.coefficients) :]}
     rows = []
     for name, value in model.coefficients.items():
-        low = high = math.nan
+        low, high = of_name[name]["low"], of_name[name]["high"]
         distance = abs(value) * sizes[name]
         if model.errors is not None:
-            error, reach = model.errors.coefficients[name], model.errors.margin(name)
-            low, high = value - reach, value + reach
+            error = model.errors.coefficients[name]
             distance = abs(value) / error if error > 0 else 0.0
+        if math.isinf(low) or math.isinf(high):
+            # Without an end it is not drawn.
+            low = high = math.nan
         inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
         reference = printable(model.design.references.get(name, ""), 24)
         row = {"coefficient_name": name, "column": columns[name], "coefficient": inside, "distance": distance}
@@ -119,9 +131,10 @@ def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[
 
 def passes(model: LogisticModel) -> Drawing:
     """How far the loss of each training pass is above the last one."""
-    penalty = [model.l2 * sum(c * c for c in each.coefficients) / (2 * model.sum_weight) for each in model.passes]
-    objective = [each.log_loss + own for each, own in zip(model.passes, penalty, strict=True)]
-    above = [value - objective[-1] for value in objective]
+    objective = [each.log_loss + each.penalty for each in model.passes]
+    # Of "flic" and "flac" the last pass is a little above the least.
+    least = min(objective) if model.penalty else objective[-1]
+    above = [value - least for value in objective]
     table = SmallTable(
         {
             "pass": list(range(1, len(model.passes) + 1)),
@@ -133,12 +146,14 @@ def passes(model: LogisticModel) -> Drawing:
     bound = model.certificate.nats_per_row
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
-    of = "The penalised log loss" if model.l2 else "The log loss"
+    of = "The penalised log loss" if model.is_penalised else "The log loss"
     sentence = f"{of} went from {fixed(first, digits)} to {fixed(last, digits)} nats in {len(model.passes)} passes"
     if len(model.passes) == 1:
         sentence = f"{of} is {fixed(last, digits)} nats after one pass"
     if model.separation is not None:
         sentence += f"; the classes are separated, and its infimum is {fixed(model.log_loss, 4)}."
+    elif model.penalty:
+        sentence += f"; {NOT_CONCAVE}, so its distance to the minimum is not certified."
     elif model.certificate.is_proven:
         sentence += f", certified to be at most {bound:.0e} nats per row above the minimum."
     else:

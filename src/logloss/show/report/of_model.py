@@ -5,7 +5,9 @@ from __future__ import annotations
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_model import (
+    NOT_CONCAVE,
     ON_PAGES,
+    PENALTIES,
     coefficient_rows,
     head_of,
     infinite_rows,
@@ -62,8 +64,14 @@ def _fit(model: LogisticModel) -> str:
         named = listed([printable(name) for name in model.separation.columns]) or "the intercept"
         return (
             f"The classes are separated by {named}: the loss falls as long as these coefficients grow, so there is "
-            f"no finite maximum-likelihood estimate. The limit is shown, found in {passes}; a penalty (l2=) gives "
-            "finite coefficients."
+            f'no finite maximum-likelihood estimate. The limit is shown, found in {passes}; penalty="firth" '
+            "or l2= gives finite coefficients."
+        )
+    if model.penalty:
+        left = "not known" if model.modified_score is None else f"{model.modified_score:.0e} nats per row"
+        return (
+            f"The fit took {passes} under {PENALTIES[model.penalty]}. {NOT_CONCAVE}, so no bound on the distance from "
+            f"the optimum is proved; what another step is expected to gain is {left}."
         )
     if not model.certificate.is_proven:
         return f"The fit took {passes}; its distance from the optimum is not certified."

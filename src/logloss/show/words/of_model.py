@@ -24,6 +24,7 @@ from logloss.text import (
 )
 from logloss.training.cluster_errors import CV3
 from logloss.training.coefficient_table import LARGEST_EXPONENT, SD, UNIT, coefficient_table
+from logloss.training.firth import FIRTH, FLAC, FLIC
 from logloss.training.hypothesis_tests import term_test
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import NEAR, NOT_USED, LogisticModel
@@ -36,6 +37,15 @@ LARGEST_RATIO, LEAST_DIFFERENCE, DIGITS_OF_DIFFERENCE = 1e6, 0.0005, 2
 ROUNDING = 1e-14
 # Before the levels of a category, below its name.
 INDENT = "  "
+# How a penalty other than l2 is named.
+PENALTIES = {
+    "": "no penalty",
+    FIRTH: "Firth's penalty",
+    FLIC: "Firth's penalty (FLIC)",
+    FLAC: "Firth's penalty (FLAC)",
+}
+# Why Firth's penalty has no bound on the distance from its optimum.
+NOT_CONCAVE = "Firth's objective is not concave"
 # Of more coefficients than the first, so many are shown: those farthest from 0 in standard errors. On a page, and in
 # text.
 ON_PAGES, IN_TEXT = (300, 200), (60, 40)
@@ -52,7 +62,7 @@ def text_of(model: LogisticModel, per: str = UNIT) -> str:
 
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
-    penalty = "no penalty" if model.l2 == 0 else f"l2 = {model.l2:g}"
+    penalty = f"l2 = {model.l2:g}" if model.l2 else PENALTIES[model.penalty]
     intercept = [] if model.fit_intercept else ["no intercept"]
     share = f"base rate {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
@@ -144,6 +154,9 @@ def _names(model: LogisticModel, per: str = UNIT) -> list[str]:
     """The names of the columns; the first, of names, and the last, of references and tests, have none."""
     end = " per SD" if per == SD else ""
     coefficient, odds = f"coefficient{end}", f"odds ratio{end}"
+    if model.profile is not None:
+        errors = [] if model.errors is None else ["std. error"]
+        return ["", coefficient, *errors, "LR χ²", "P>χ²", odds, "95% CI (profile)", ""]
     if model.errors is None:
         return ["", coefficient, odds, ""]
     statistic = model.errors.statistic
@@ -155,13 +168,31 @@ def _cells(model: LogisticModel, row: dict[str, Any], *, has_odds: bool = True) 
     name, value, error = printable(row["name"]), row["coefficient"], row["std_error"]
     odds = odds_ratio(value) if has_odds else ""
     reference = f"vs {row['reference']}" if row["reference"] else ""
+    if model.profile is not None:
+        return [name, significant(value), *_profiled(model, row), odds, interval_of(row) if has_odds else "", reference]
     if model.errors is None:
         return [name, significant(value), odds, reference]
     if not error > 0:
         return [name, significant(value), "not available", "", "", odds, "", reference]
-    between = odds_interval(row["low"], row["high"]) if has_odds else ""
     tested = [fixed(row["statistic"], 1), p_value(row["p_value"])]
+    between = interval_of(row) if has_odds else ""
     return [name, significant(value), significant(error), *tested, odds, between, reference]
+
+
+def _profiled(model: LogisticModel, row: dict[str, Any]) -> list[str]:
+    """The standard error, if the model has any, and the likelihood-ratio test of a coefficient."""
+    error = row["std_error"]
+    errors = [] if model.errors is None else [significant(error) if error > 0 else "not available"]
+    if math.isnan(row["statistic"]):
+        return [*errors, "not available", ""]
+    return [*errors, fixed(row["statistic"], 1), p_value(row["p_value"])]
+
+
+def interval_of(row: dict[str, Any]) -> str:
+    """The 95% interval of an odds ratio, of a row of the table of coefficients: `0.5–2`; empty where there is none."""
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
+        return ""
+    return odds_interval(row["low"], row["high"])
 
 
 def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
@@ -169,12 +200,15 @@ def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
     lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
     if per == SD:
         lines.insert(0, "per SD     of a number: one standard deviation in training; a level: against its reference")
-    if model.l2 == 0 and model.separation is None:
+    if model.penalty:
+        penalised = significant(model.penalised_log_likelihood, 6)
+        lines.append(f"likelihood log L {significant(model.log_likelihood, 6)}; penalised {penalised}")
+    elif model.l2 == 0 and model.separation is None:
         lines.append(
             f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
             f"BIC {significant(model.bic, 6)}"
         )
-    lines += _errors(model)
+    lines += [*_errors(model), *_intervals(model), *_mean_predicted(model)]
     if model.collinear:
         named = listed([printable(name) for name in model.collinear])
         lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
@@ -199,6 +233,8 @@ def _loss(model: LogisticModel) -> list[str]:
         if new.n_infinite:
             over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
             more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]
+    elif model.penalty:
+        clause += f", no leave-one-out under {PENALTIES[FIRTH]}"
     clauses = [clause, f"baseline {fixed(baseline, 4)}"]
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
@@ -215,6 +251,10 @@ def infinite_rows(new: OutOfSample) -> str:
 
 def _optimum(model: LogisticModel) -> str:
     """Certificate, passes, separation."""
+    if model.penalty:
+        left = "nan" if model.modified_score is None else f"{model.modified_score:.0e}"
+        passes = counted(len(model.passes), "pass", "passes")
+        return f"optimum    modified score {left} nats per row; no certificate: {NOT_CONCAVE}; {passes}"
     bound = model.certificate
     of = "above the minimum" if model.separation is None else "above the infimum"
     clauses = [
@@ -268,6 +308,28 @@ def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
     if any(math.isnan(error) for name, error in errors.coefficients.items() if name not in known):
         clauses.append("not available where one cluster alone determines a coefficient")
     return clauses
+
+
+def _intervals(model: LogisticModel) -> list[str]:
+    """What the intervals are, where they are not those of standard errors."""
+    if model.profile is None:
+        return []
+    of = "penalised likelihood" if model.penalty else "likelihood"
+    clause = f"profile of the {of} and likelihood-ratio tests"
+    if model.penalty == FLIC:
+        clause += "; of the intercept Wald's"
+    ends = [model.profile.interval(name) for name in model.coefficients if name not in model.collinear]
+    if any(math.isnan(end) for each in ends for end in each):
+        clause += "; not available where no end was found"
+    return [f"interval   {clause}; {counted(model.profile.n_passes, 'pass', 'passes')} more"]
+
+
+def _mean_predicted(model: LogisticModel) -> list[str]:
+    """How far predictions under Firth's penalty are from the base rate on the whole."""
+    if model.penalty != FIRTH or model.mean_predicted is None:
+        return []
+    mean, rate = (fixed(each, 4) for each in (model.mean_predicted, model.base_rate))
+    return [f"base rate  mean prediction {mean}, observed {rate}; equal under the penalties flic and flac"]
 
 
 def why_no_errors(model: LogisticModel) -> str:
