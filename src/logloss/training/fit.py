@@ -210,8 +210,9 @@ def fit(
                                    which columns are linearly dependent
     separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two
     passes over rows not separated what is left of `max_passes`, at least 1
-    information matrix             1 walk
-    standard errors                1 walk
+    profile likelihood             1,000 walks, with interval="profile"
+    information matrix             2 walks
+    standard errors                1 walk; 3 with `two_way`
     leave-one-out                  1 walk; refits of up to 5 · 10^12 products, and one search for separation
     ============================== ==================================================================================
 

@@ -14,15 +14,25 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 # The phases of a fit, as progress is told of them.
-COLUMNS, SAMPLE, CUT_OFF_PASSES, PASSES, SEPARATION, PASSES_OF_FACE, INFORMATION_MATRIX, ERRORS, LEAVE_ONE_OUT = (
-    PHASES
-) = (
+(
+    COLUMNS,
+    SAMPLE,
+    CUT_OFF_PASSES,
+    PASSES,
+    SEPARATION,
+    PASSES_OF_FACE,
+    PROFILES,
+    INFORMATION_MATRIX,
+    ERRORS,
+    LEAVE_ONE_OUT,
+) = PHASES = (
     "columns",
     "starting sample",
     "starting point",
     "passes",
     "separation",
     "passes over rows not separated",
+    "profile likelihood",
     "information matrix",
     "standard errors",
     "leave-one-out",

@@ -25,6 +25,7 @@ from logloss.data.rows import Array
 from logloss.training.certificate import ROUNDING
 from logloss.training.firth import FLIC, PenalisedOptimum
 from logloss.training.information_matrix import SHARE
+from logloss.training.interruptible import PROFILES
 from logloss.training.likelihood import SHORTEST, Ascent, Held, Likelihood, Walks, answer, answered, ascend
 from logloss.training.optimum import Optimum
 from logloss.training.problem import Problem
@@ -198,7 +199,7 @@ def profile_of(optimum: Optimum, named: Mapping[str, float], penalty: str | None
 
     Cost: some 20 to 100 walks, shared by all of them; each looks at two points or three for each coefficient.
     """
-    problem, scale = optimum.problem, optimum.problem.design.scale
+    problem, scale = replace(optimum.problem, phase=PROFILES), optimum.problem.design.scale
     ends: dict[tuple[str, int], float] = {}
     asked: dict[tuple[str, int], Walks[float]] = {}
     units = dict(zip(problem.design.names, scale[problem.design.places].tolist(), strict=True)) | {INTERCEPT: 1.0}
@@ -259,7 +260,9 @@ class _Starts:
 
     def looked(self, face: tuple[Array, ...]) -> Start:
         """The likelihood of all rows, or of those of a face, at the optimum. Cost: a pass, or two."""
-        problem, rank, separating = self.optimum.problem, self.optimum.rank, self.optimum.separating
+        own, rank, separating = self.optimum.problem, self.optimum.rank, self.optimum.separating
+        # Where classes are separated the problem of the optimum is that of the rows that are not.
+        problem = replace(own.on_face((), own.design.free), phase=PROFILES)
         basis, null = rank.basis, rank.null
         if face and separating is not None:
             problem, basis, null = problem.on_face(face, separating.free), None, None

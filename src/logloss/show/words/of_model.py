@@ -329,7 +329,8 @@ def _mean_predicted(model: LogisticModel) -> list[str]:
     if model.penalty != FIRTH or model.mean_predicted is None:
         return []
     mean, rate = (fixed(each, 4) for each in (model.mean_predicted, model.base_rate))
-    return [f"base rate  mean prediction {mean}, observed {rate}; equal under the penalties flic and flac"]
+    equal = "; equal under the penalties flic and flac" if model.fit_intercept else ""
+    return [f"base rate  mean prediction {mean}, observed {rate}{equal}"]
 
 
 def why_no_errors(model: LogisticModel) -> str:
