@@ -299,9 +299,8 @@ def check(name):
     assert threads_of_blas() == before, name
     assert WAITING.get() is None, name
     # One that was starting when the signal came is not waited for, but ends at its next block.
-    for each in threading.enumerate():
-        if each.name.startswith("logloss_"):
-            each.join()
+    while any(each.name.startswith("logloss_") for each in threading.enumerate()):
+        time.sleep(0.01)
     is_endless.clear()
     again = fit(plain)
     assert (again.intercept, again.coefficients) == (first.intercept, first.coefficients), name
