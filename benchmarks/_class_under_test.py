@@ -35,7 +35,11 @@ SPARSE, L1, CLASSES, ARRAYS, CALLBACKS, DENSE = (
 )
 KINDS = (SPARSE, L1, CLASSES, ARRAYS, CALLBACKS, DENSE)
 
+# How tests that are parametrised by sparse rows are.
+SPARSE_CONTAINER = re.compile(r"(csr|csc|coo|sparse)_(container|matrix|array)")
+
 records: dict[str, dict] = {}
+of_files: dict[str, set] = {}
 now: dict = {}
 
 
@@ -92,6 +96,19 @@ def uses_the_class(item) -> bool:
 
 def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if uses_the_class(item)]
+    for item in items:
+        # Many are slow, and what they ask for is known.
+        if SPARSE_CONTAINER.search(item.nodeid):
+            item.add_marker(pytest.mark.skip(reason=SPARSE))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    now.clear()
+    yield
+    # What a file fits when it is imported, all of its tests need.
+    if isinstance(collector, pytest.Module):
+        of_files[collector.nodeid] = set(now.get("kinds", ()))
 
 
 def id_of(item) -> str:
@@ -117,8 +134,11 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     record = records.setdefault(id_of(item), {"outcome": "passed", "kinds": None, "error": ""})
     if report.when == "call" and "kinds" in now:
-        record["kinds"] = [kind for kind in KINDS if kind in now["kinds"]]
-    if report.outcome != "passed":
+        needed = now["kinds"] | of_files.get(item.nodeid.partition("::")[0], set())
+        record["kinds"] = [kind for kind in KINDS if kind in needed]
+    if report.skipped and any(mark.kwargs.get("reason") == SPARSE for mark in item.iter_markers("skip")):
+        record.update(outcome="not run", kinds=[SPARSE])
+    elif report.outcome != "passed":
         record["outcome"] = report.outcome
         if call.excinfo is not None:
             lines = f"{call.excinfo.typename}: {call.excinfo.value}".splitlines()

@@ -1,4 +1,4 @@
-"""Cases of `fit`: coefficients of rows that are independent, weighted, or share clusters.
+"""Cases of `fit`: coefficients of rows that are independent, weighted, or share clusters; kinds of covariances.
 
 Features are normal. With an effect that rows of a cluster share, the true log-odds given the features are not linear,
 but the linear predictor of least expected log loss has the same direction (the features are normal about it): one
@@ -68,3 +68,46 @@ def coefficients() -> list[Case]:
         size = "" if clustering else f", {n_rows:,} rows"
         cases.append(Case(f"{name}{size}", n_rows, draw, true_values))
     return cases
+
+
+def covariances() -> list[Case]:
+    """The same coefficients with each kind of covariance that allows for clusters, and with two ways."""
+    ways = [(f"{n} equal clusters of {size} rows", n, 1, size) for n, size in ((10, 100), (50, 40))]
+    ways += [(f"{n} firms by {n} years, {n * n * size:,} rows", n, n, size) for n, size in ((10, 10), (20, 2), (50, 1))]
+    return [_covariance_case(*way) for way in ways]
+
+
+def _covariance_case(name: str, n_clusters: int, n_years: int, size: int) -> Case:
+    """A case of rows that share clusters, or two ways of these; the second feature is one of clusters."""
+    cluster = np.repeat(np.arange(n_clusters), n_years * size)
+    year = np.tile(np.repeat(np.arange(n_years), size), n_clusters)
+    asked: dict[str, dict[str, Any]] = {
+        kind: {"covariance": kind, "cluster": cluster} for kind in ("CR1", "CR2", "CV3")
+    }
+    if n_years > 1:
+        asked = {"two-way": {"two_way": True, "cluster": {"firm": cluster, "year": year}}, "CV3": asked["CV3"]}
+    # Of two ways, which share the variance.
+    share = EFFECT / math.sqrt(1 if n_years == 1 else 2)
+
+    def draw(random: np.random.Generator) -> Answers:
+        x = random.standard_normal((len(cluster), 2))
+        x[:, 1] = random.standard_normal(n_clusters)[cluster]
+        effect = share * random.standard_normal(n_clusters)[cluster]
+        if n_years > 1:
+            effect += share * random.standard_normal(n_years)[year]
+        labels = (random.random(len(cluster)) < expit(-1.0 + x @ COEFFICIENTS + effect)).astype(np.uint8)
+        answers: Answers = {}
+        for kind, options in asked.items():
+            model = logloss.fit(x, labels, **options, leave_one_out=False)
+            table = model.coefficient_table
+            for place, own in zip(NAMES, table, strict=True):
+                answers[f"{kind}: {place}"] = (own["low"], own["high"])
+        return answers | {CAUTIONED: bool(model.cautions)} | effective(labels, None, cluster)
+
+    def true_values() -> dict[str, float]:
+        index = Normal(lambda z: -1.0 + LENGTH * z, scores=lambda z: LENGTH * z, effect=EFFECT)
+        factor, at = line_of(index.grid())
+        values = (at, *(factor * each for each in COEFFICIENTS))
+        return {f"{kind}: {place}": value for kind in asked for place, value in zip(NAMES, values, strict=True)}
+
+    return Case(name, len(cluster), draw, true_values)

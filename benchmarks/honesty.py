@@ -9,6 +9,7 @@
     folds                              losses and differences of estimators with `cv=`
     calibrations, reductions           intervals of the expected reduction of `calibrate`; its bias
     verdicts                           how many claims of the parts before it have which verdict
+    covariances                        coefficients of `fit` by each covariance of clusters, which it is asked for
 
 Each line is a claim: the percentage of 95% intervals that cover the true value, or of p-values below 0.05, its standard
 error, and the verdict. "holds" is 93% to 97% of intervals and 3% to 6.5% of p-values, within two standard errors;
@@ -104,6 +105,11 @@ def coefficients(requested: argparse.Namespace) -> Lines:
     return claims(_honesty_fits.coefficients, requested)
 
 
+def covariances(requested: argparse.Namespace) -> Lines:
+    """Coefficients by kinds of covariances that are no default."""
+    return claims(_honesty_fits.covariances, requested)
+
+
 def folds(requested: argparse.Namespace) -> Lines:
     """Estimators in folds."""
     return claims(_honesty_folds.folds, requested)
@@ -131,5 +137,5 @@ def verdicts(requested: argparse.Namespace) -> Lines:
 
 if __name__ == "__main__":
     parts = (rows, weights, clusters, groups, p_values, ranking, pairs, changes, periods, plans, coefficients)
-    parts = (*parts, folds, calibrations, reductions, verdicts)
+    parts = (*parts, folds, calibrations, reductions, verdicts, covariances)
     record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

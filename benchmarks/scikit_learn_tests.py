@@ -3,8 +3,9 @@
 The installed wheel has them. Each file that imports the class runs twice, as it is and with the name replaced. What a
 test asks for is recorded in the first run, at each fit: rows that are dense and of two classes, or something that is
 not supported: sparse rows, an L1 penalty, more than two classes, arrays of other packages, callbacks. A test counts for
-the first of these in that order. Left out are the tests of every estimator that scikit-learn lists, whose checks
-tests/test_estimators.py runs, and those of its own docstrings.
+the first of these in that order; those that are parametrised by sparse rows are counted and not run. Tests of dense
+rows that read the words of its solvers' warnings, or of its deprecations, are counted by themselves. Left out are the
+tests of every estimator that scikit-learn lists, whose checks tests/test_estimators.py runs, and of its docstrings.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ ROOT = pathlib.Path(sklearn.__file__).parents[1]
 OWN_FILE = "sklearn/linear_model/tests/test_logistic.py"
 NOT_OF_THE_CLASS = ("sklearn/tests/test_common.py", "sklearn/tests/test_docstring_parameters.py")
 IMPORTS = re.compile(r"import .*\bLogisticRegression\b|^    LogisticRegression,$", re.MULTILINE)
-# Why a dense test of two classes does not pass: what its id or its error has in it, and the reason.
+# Tests that read the words of one of its solvers, or that an argument of its is deprecated.
+OWN_WORDS = "words of its own solvers, deprecations"
+OF_WORDS = "test_max_iter|test_newton_cholesky_fallback|test_penalty_deprecated|test_l1_ratio_None_deprecated"
+# Why a test does not pass: what its id or its error has in it, and the reason.
 REASONS = [
     ("test_max_iter", "reads the words of the warning of each of its solvers"),
     ("test_newton_cholesky_fallback", "reads the warning with which one of its solvers hands over to another"),
-    ("test_liblinear_dual_random_state", "wants other coefficients from another random_state; here none changes them"),
     ("test_penalty_deprecated|test_l1_ratio_None_deprecated", "wants a FutureWarning; nothing is deprecated here"),
+    ("test_liblinear_dual_random_state", "wants other coefficients from another random_state; here none changes them"),
     ("test_liblinear_with_large_values", "wants a refusal of values that only liblinear cannot take"),
+    ("test_logistic_cv", "wants six digits of its liblinear, which stops 2e-5 short of the optimum"),
 ]
 
 
@@ -65,7 +70,16 @@ def outcomes(which: str, *, quick: bool, seconds: int) -> dict[str, Figures]:
             "OPENBLAS_NUM_THREADS": "1",
         }
         (path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        words = ["-q", "-p", "no:cacheprovider", "-p", "_class_under_test", "-c", path / "pytest.ini"]
+        words = [
+            "-q",
+            "--continue-on-collection-errors",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "_class_under_test",
+            "-c",
+            path / "pytest.ini",
+        ]
         some = ["-k", "test_write_parameters or test_nan or test_predict"] if quick else []
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *words, f"--rootdir={ROOT}", *files(quick), *some],
@@ -85,12 +99,16 @@ def both(quick: bool, seconds: int) -> dict[str, dict[str, tuple[str, str]]]:
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(outcomes, which, quick=quick, seconds=seconds) for which in ("scikit-learn", "logloss")]
     theirs, ours = (run.result() for run in runs)
-    kinds = {name: test["kinds"][0] for name, test in theirs.items() if test["outcome"] == "passed" and test["kinds"]}
-    found: dict[str, dict[str, tuple[str, str]]] = {kind: {} for kind in KINDS}
+    kinds = {
+        name: test["kinds"][0]
+        for name, test in theirs.items()
+        if test["outcome"] in ("passed", "not run") and test["kinds"]
+    }
+    found: dict[str, dict[str, tuple[str, str]]] = {kind: {} for kind in (*KINDS, OWN_WORDS)}
     for name, kind in kinds.items():
         # A test whose name has the class in it may be another one.
         test = ours.get(name, {"outcome": "missing", "error": "the test has another name"})
-        found[kind][name] = test["outcome"], test["error"]
+        found[OWN_WORDS if kind == DENSE and re.search(OF_WORDS, name) else kind][name] = test["outcome"], test["error"]
     return found
 
 
@@ -121,7 +139,8 @@ def kinds(requested: argparse.Namespace) -> Lines:
 
 def failures(requested: argparse.Namespace) -> Lines:
     """Each dense test of two classes that does not pass, and why."""
-    for name, (outcome, error) in both(requested.quick, requested.seconds)[DENSE].items():
+    found = both(requested.quick, requested.seconds)
+    for name, (outcome, error) in {**found[DENSE], **found[OWN_WORDS]}.items():
         if outcome != "passed":
             yield (
                 name.removeprefix("sklearn/"),

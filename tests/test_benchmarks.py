@@ -102,7 +102,7 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 
 
 # Parts of the program that have no claims about single samples.
-NO_CLAIMS = ("reductions", "verdicts")
+NO_CLAIMS = ("reductions", "verdicts", "covariances")
 # A table of figures stands between these.
 MARKS = {
     document: (

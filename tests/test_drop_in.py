@@ -73,7 +73,7 @@ def test_every_argument_of_scikit_learn_is_an_argument():
         {"penalty": "deprecated"},
         {"solver": "saga", "penalty": "elasticnet", "l1_ratio": 0},
     ],
-    ids=str,
+    ids=lambda options: str(options).split(" at 0x")[0],  # the same in each process
 )
 def test_what_only_chooses_a_solver_changes_nothing(options, capsys):
     plain = logloss.LogisticRegression().fit(FEATURES, LABELS)
@@ -176,12 +176,13 @@ def test_without_an_intercept(options):
     assert ours.predict_proba(FEATURES) == pytest.approx(theirs.predict_proba(FEATURES), rel=1e-9)
 
 
-@pytest.mark.parametrize("tol", [0.1, 1e-4, 1e-12])
+@pytest.mark.parametrize("tol", [0.1, 1e-4])
 def test_a_tolerance_of_scikit_learn_is_never_met_more_loosely_than_the_default(tol):
     """1e-4 nats per row would be far from the optimum; of a mean gradient it is usual."""
-    ours = logloss.LogisticRegression(tol=tol).fit(FEATURES, LABELS)
-    assert ours.certificate_.nats_per_row <= 1e-12
-    assert ours.coef_.tolist() == logloss.LogisticRegression().fit(FEATURES, LABELS).coef_.tolist()
+    with pytest.warns(logloss.ConvergenceWarning, match=r"`tol` is 1e-12"):
+        early = logloss.LogisticRegression(tol=tol, max_iter=3).fit(FEATURES, LABELS)
+    assert early.certificate_.nats_per_row < tol
+    assert logloss.LogisticRegression(tol=tol).fit(FEATURES, LABELS).certificate_.nats_per_row <= 1e-12
 
 
 def test_a_tolerance_that_cannot_be_met_is_told():

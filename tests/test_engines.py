@@ -193,8 +193,9 @@ def test_a_row_of_a_frame_is_named_by_its_values(engine, folder, tmp_path):
     assert logloss.load(tmp_path / "frame.logloss").largest_losses[0]["values"] == worst["values"]
 
 
-def test_fits_have_the_certificate_of_one_machine(engine, folder):
-    requested = {"features": ["x0", "x1", "g"], "cluster": "c"}
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_fits_have_the_certificate_of_one_machine(engine, folder, fit_intercept):
+    requested = {"features": ["x0", "x1", "g"], "cluster": "c", "fit_intercept": fit_intercept}
     here = logloss.fit(folder, "y", **requested)
     of_files = logloss.fit(folder, "y", **requested, engine=engine)
     assert of_files.out_of_sample.log_loss == pytest.approx(here.out_of_sample.log_loss, rel=1e-9)

@@ -38,7 +38,7 @@ def test_fitting_prints_the_model_and_writes_it(run, csv, tmp_path):  # noqa: F8
     code, out, err = run("fit", csv, "-y", "label", "--pos-label", "yes", "--exclude", "new,pay", "-o", path)
     assert code == 0
     assert out.startswith('LogisticModel: P(label = "yes"), 2 features, 400 rows (')
-    assert "city: Chur" in out
+    assert "\n  Chur " in out
     assert " passes · " in err
     assert repr(logloss.load(path)) == out.rstrip("\n")
     assert run("show", path)[1] == out
@@ -55,6 +55,20 @@ def test_options_of_fit_are_those_of_python(run, csv):  # noqa: F811
     model = logloss.fit(frame, "label == 'yes'", features=["age", "city"], l2=2.5, reference={"city": "Genf"})
     assert figures["coefficients"] == pytest.approx(model.coefficients, abs=1e-9)
     assert figures["l2"] == 2.5
+
+
+def test_coefficients_are_printed_per_standard_deviation_on_request(run, csv):  # noqa: F811
+    words = ("fit", csv, "-y", "label", "--pos-label", "yes", "--features", "age,city", "--quiet")
+    code, out, _ = run(*words, "--per", "sd")
+    model = logloss.fit(csv, "label", pos_label="yes", features=["age", "city"])
+    assert code == 0
+    assert out.rstrip("\n") == repr(model.summary(per="sd"))
+    assert "coefficient per SD" in out
+    assert "per SD" not in run(*words, "--per", "unit")[1]
+    figures = json.loads(run(*words, "--per", "sd", "--json")[1])
+    assert figures["coefficients"] == model.coefficients
+    assert figures["standard_deviations"] == model.design.sds
+    assert run(*words, "--per", "SD")[0] == 2
 
 
 def test_predictions_are_written_beside_kept_columns(run, csv, model_file, tmp_path):  # noqa: F811

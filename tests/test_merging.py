@@ -177,7 +177,14 @@ def with_codes(table: Table) -> Table:
 
 
 NO_RANGE = Range(
-    None, np.zeros(1), np.zeros(1), np.array([np.inf]), np.array([-np.inf]), np.zeros(1, np.int64), distinct=None
+    None,
+    np.zeros(1),
+    np.zeros(1),
+    np.array([np.inf]),
+    np.array([-np.inf]),
+    np.zeros(1, np.int64),
+    np.zeros(1),
+    distinct=None,
 )
 BY, NUMBERS = GroupedSummary.empty_of(("by",), GROUP, 2, 2), GroupedSummary.empty_of(("order",), PERIOD, 2, 2)
 GROUPS_SHIFT, CLUSTERS_SHIFT = grouped.GROUP_SHIFT, grouped.CLUSTER_SHIFT

@@ -14,7 +14,7 @@ from mpmath import mp
 import logloss
 from logloss.onepass.summaries import cluster_scores
 from logloss.show.drawings.of_model import coefficients
-from logloss.show.words.of_model import rows_with_references
+from logloss.show.words.of_model import coefficient_rows, odds_interval, odds_ratio
 from logloss.training.model import LogisticModel
 
 
@@ -122,7 +122,7 @@ def test_categories_have_the_errors_of_dummies():
     assert list(model.coefficients) == ["x", "city: Kiel", "city: Ulm"]
     assert [model.intercept, *model.coefficients.values()] == pytest.approx(peer.params, rel=CLOSE)
     assert all_errors(model) == pytest.approx(peer.bse, rel=CLOSE)
-    assert "vs Bonn" in repr(model)
+    assert "\n  Bonn (reference) " in repr(model)
 
 
 def test_p_values_are_those_of_statsmodels_with_the_degrees_of_freedom_of_the_intervals():
@@ -168,15 +168,204 @@ def test_a_coefficient_without_a_standard_error_has_no_p_value():
     assert collinear.to_dict()["coefficient_p_values"] == {"a": None, "twice": None}
 
 
-def test_the_page_of_a_model_has_all_levels_of_a_category_together_with_its_reference():
+def test_the_levels_of_a_category_stand_below_its_name_with_their_reference_and_their_test():
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame({"city": rng.choice(["Bonn", "Kiel", "Ulm"], 300), "x": rng.normal(size=300)})
-    model = logloss.fit(frame, rng.integers(0, 2, 300), reference={"city": "Kiel"})
-    rows, _ = rows_with_references(model)
-    assert [row[0] for row in rows] == ["", "intercept", "city: Bonn", "city: Kiel (reference)", "city: Ulm", "x"]
-    assert rows[3][1:] == ["0", "", "", "", "1", ""]
-    assert "city: Kiel (reference)" in model.to_html()
-    assert "city: Kiel (reference)" in model._repr_html_()
+    city, sex = rng.choice(["Bonn", "Kiel", "Ulm"], 300), rng.choice(["Female", "Male"], 300)
+    frame = pd.DataFrame({"city": city, "x": rng.normal(size=300), "sex": sex})
+    frame["city"] = frame["city"].mask(rng.random(300) < 0.1)
+    model = logloss.fit(frame, rng.integers(0, 2, 300), reference={"city": "Kiel"}, missing="indicator")
+    rows, _ = coefficient_rows(model)
+    levels = ["city", "  missing", "  Bonn", "  Kiel (reference)", "  Ulm"]
+    assert [row[0] for row in rows] == ["", "intercept", *levels, "x", "sex: Male"]
+    test = model.wald_test("city")
+    figures = [f"χ²(3) {test.statistic:.1f}", f"{test.p_value:.3f}"]
+    assert rows[2] == ["city", "", "", *figures, "", "", ""]
+    assert rows[5][1:] == ["0", "", "", "", "1", "", ""]
+    assert rows[-1][-1] == "vs Female"
+    lines = [line.split() for line in repr(model).splitlines()]
+    assert ["city", *figures[0].split(), figures[1]] in lines
+    assert ["Kiel", "(reference)", "0", "1"] in lines
+    for shown in (model.to_html(), model._repr_html_()):
+        assert "  Kiel (reference)" in shown
+        assert figures[0] in shown
+    assert '<th scope="row" class="indented">  Kiel (reference)</th>' in model.to_html()
+    assert "padding-left:1.8em" in model._repr_html_()
+
+
+def test_levels_stand_below_their_name_without_errors_too():
+    frame = {"c": list("abc") * 40, "x": np.arange(120.0) % 7}
+    labels = np.random.default_rng(3).integers(0, 2, 120)
+    model = logloss.fit(frame, labels, l2=1.0)
+    rows, _ = coefficient_rows(model)
+    assert rows[2:4] == [["c", "", "", ""], ["  a (reference)", "0", "1", ""]]
+    assert [row[0] for row in rows[4:]] == ["  b", "  c", "x"]
+
+
+def test_of_a_category_of_which_few_levels_are_shown_the_reference_is_among_them():
+    rng = np.random.default_rng(15)
+    shop = np.repeat(np.arange(100), 30)
+    labels = (rng.random(3_000) < np.where(shop == 17, 0.9, 0.4)).astype(int)
+    model = logloss.fit({"shop": shop}, labels, categories=["shop"], l2=1.0)
+    rows, _ = coefficient_rows(model)
+    assert [row[0] for row in rows[1:4]] == ["intercept", "shop", "  0 (reference)"]
+    assert len(rows) == 1 + 1 + 2 + 40
+
+
+def test_coefficients_per_standard_deviation_are_those_of_standardised_columns():
+    features, labels, weights = drawn(30)
+    frame = pd.DataFrame(features, columns=["a", "b", "c"]).assign(d=np.arange(400) % 2 == 0)
+    model = logloss.fit(frame, labels)
+    scaled = frame.assign(**{name: (frame[name]) / frame[name].std(ddof=0) for name in "abc"})
+    peer = logloss.fit(scaled, labels)
+    table = model.summary(per="sd").to_pandas()
+    for name in ("coefficient", "std_error", "statistic", "p_value", "low", "high"):
+        assert table[name].tolist() == pytest.approx(peer.to_pandas()[name].tolist(), rel=1e-7)
+    assert model.summary().to_pandas().equals(model.to_pandas())
+    assert model.to_pandas().loc["d: True", "reference"] == "False"
+    assert model.summary().to_polars().shape == (5, 8)
+    text = repr(model.summary(per="sd"))
+    assert text.splitlines()[2].split("  ")[-1].strip() == "95% CI"
+    assert "coefficient per SD   std. error" in text
+    assert "per SD     of a number: one standard deviation in training" in text
+    assert "per SD" in model.summary(per="sd")._repr_html_()
+    assert repr(model.summary()) == repr(model)
+    assert "per SD" not in repr(model)
+    with pytest.raises(logloss.DataError, match='`per` must be "unit" or "sd"; got "SD"'):
+        model.summary(per="SD")
+    weighted = logloss.fit(frame, labels, sample_weight=weights)
+    for name in "abc":
+        mean = np.average(frame[name], weights=weights)
+        own = math.sqrt(np.average((frame[name] - mean) ** 2, weights=weights))
+        assert weighted.design.sds[name] == pytest.approx(own, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.random.default_rng(1).normal(1e6, 1.0, 5_000),
+        np.random.default_rng(2).lognormal(0.0, 8.0, 5_000),
+        np.random.default_rng(3).normal(0.0, 1e-90, 5_000),
+        np.random.default_rng(4).normal(0.0, 1e90, 5_000),
+        np.random.default_rng(5).normal(3.0, 1.0, 5_000).astype(np.float32),
+        np.append(1e8, np.random.default_rng(6).normal(0.0, 1.0, 4_999)),
+    ],
+    ids=["far from 0", "skew", "small", "large", "float32", "first an outlier"],
+)
+def test_standard_deviations_are_those_of_numpy(numbers):
+    labels = np.random.default_rng(7).integers(0, 2, len(numbers))
+    # 1e-10: the mean of numbers a million standard deviations from 0 is right to so much of one.
+    expected = pytest.approx(np.std(numbers.astype(np.float64)), rel=1e-10)
+    for data in ({"x": numbers}, np.column_stack([numbers, numbers[::-1]])):
+        model = logloss.fit(data, labels, l2=1.0, leave_one_out=False)
+        assert next(iter(model.design.sds.values())) == expected
+
+
+def test_standard_deviations_leave_out_missing_values():
+    rng = np.random.default_rng(8)
+    x = rng.normal(5.0, 2.0, 3_000)
+    x[rng.random(3_000) < 0.3] = np.nan
+    labels = rng.integers(0, 2, 3_000)
+    model = logloss.fit({"x": x}, labels, missing="indicator")
+    assert model.design.sds == {"x": pytest.approx(np.nanstd(x), rel=1e-12)}
+    per_sd = model.summary(per="sd").to_pandas()["coefficient"]
+    assert per_sd["x is missing"] == model.coefficients["x is missing"]
+    assert per_sd["x"] == model.coefficients["x"] * model.design.sds["x"]
+    constant = logloss.fit({"x": x, "same": np.full(3_000, 0.1)}, labels, missing="indicator")
+    assert constant.design.sds["same"] == 0.0
+
+
+def test_odds_ratios_have_intervals_and_the_change_they_are_of():
+    features, labels, _ = drawn(31)
+    frame = pd.DataFrame(features, columns=["a", "b", "c"]).assign(d=np.where(np.arange(400) % 3 == 0, "x", "y"))
+    model = logloss.fit(frame, labels)
+    own, per_sd = (model.odds_ratios(per=per).to_pandas().set_index("name") for per in ("unit", "sd"))
+    reach = model.errors.margin("a")
+    assert own.loc["a", ["odds_ratio", "low", "high"]].tolist() == pytest.approx(
+        np.exp(model.coefficients["a"] + np.array([0.0, -reach, reach])).tolist(), rel=1e-12
+    )
+    sd = frame["c"].std(ddof=0)
+    assert per_sd.loc["c", "odds_ratio"] == pytest.approx(math.exp(model.coefficients["c"] * sd), rel=1e-9)
+    assert per_sd.loc["c", "change"] == pytest.approx(sd, rel=1e-12)
+    assert own["change"].tolist() == [1.0] * 4
+    assert per_sd.loc["d: y"].tolist() == own.loc["d: y"].tolist()
+    assert own.loc["d: y", "reference"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "1.000"),
+        (1.6e-5, "1.000016"),
+        (-1.6e-5, "0.999984"),
+        (4.4e-4, "1.00044"),
+        (0.003, "1.003"),
+        (0.0464, "1.047"),
+        (math.log(3e-5), "3e-05"),
+        (1e-16, "1.000"),
+        (800.0, "inf"),
+        (-800.0, "0"),
+    ],
+)
+def test_an_odds_ratio_has_the_digits_that_differ_from_1(value, text):
+    assert odds_ratio(value) == text
+
+
+def test_both_ends_of_an_interval_near_1_have_the_same_digits():
+    assert odds_interval(4.7e-6, 2.0e-5) == "1.0000047–1.0000200"
+    assert odds_interval(-4.7e-6, 0.3) == "0.9999953–1.350"
+    assert odds_interval(0.0436, 0.0482) == "1.045–1.049"
+
+
+def test_labels_are_predicted_as_training_had_them():
+    features, labels, _ = drawn(32)
+    model = logloss.fit(features, labels)
+    proba = model.predict_proba(features)
+    assert model.classes == (0, 1)
+    assert model.predict(features).tolist() == (proba > 0.5).astype(int).tolist()
+    assert model.predict(features, threshold=0.9).tolist() == (proba > 0.9).astype(int).tolist()
+    signs = logloss.fit(features, 2 * labels - 1)
+    assert signs.predict(features).tolist() == (2 * (proba > 0.5) - 1).tolist()
+    words = np.where(labels == 1, "no", "yes")
+    named = logloss.fit(features, words, pos_label="yes")
+    assert named.classes == ("no", "yes")
+    assert named.predict(features).tolist() == np.where(named.predict_proba(features) > 0.5, "yes", "no").tolist()
+    numbers = logloss.fit(features, labels + 1, pos_label=2)
+    assert numbers.predict(features).dtype.kind == "i"
+    assert numbers.predict(features).tolist() == (1 + (proba > 0.5)).tolist()
+    assert named.to_sklearn().predict(features).tolist() == named.predict(features).tolist()
+    for wrong in (0.0, 1.0, math.nan):
+        with pytest.raises(logloss.DataError, match="`threshold` must be a probability between 0 and 1; got"):
+            model.predict(features, threshold=wrong)
+
+
+def test_rows_left_out_have_no_label():
+    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0, 4.0]})
+    model = logloss.fit(frame, [0, 1, 0, 1, 1])
+    found = model.predict(pd.DataFrame({"x": [0.0, np.nan, 4.0]}), missing="drop")
+    assert found.tolist() == [0, None, 1]
+
+
+def test_probabilities_of_both_classes():
+    model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+    rows = [-1e4, 0.0, 1.5, 40.0]
+    both = model.predict_proba(rows, both_classes=True)
+    assert both.shape == (4, 2)
+    assert both[:, 1].tolist() == model.predict_proba(rows).tolist()
+    assert both == pytest.approx(np.exp(model.predict_log_proba(rows)), rel=1e-12)
+    # Not 1 − P(1), which is 0 where P(1) is 1 but for rounding.
+    assert 0 < both[3, 0] < 1e-6
+
+
+def test_a_wrong_call_of_measure_names_the_right_one():
+    features, labels, _ = drawn(33)
+    model = logloss.fit(features, labels)
+    right = r"Right calls: model\.measure\(X, y\), or model\.measure\(table, \"y\"\)\."
+    with pytest.raises(TypeError, match=rf"measure\(\) needs `y_true`, which is left out\. {right}"):
+        model.measure(features)
+    with pytest.raises(TypeError, match=r"measure\(\) has no argument `weights`\. Did you mean `sample_weight`\?"):
+        model.measure(features, labels, weights=np.ones(400))
+    with pytest.raises(TypeError, match=r"takes `X` and `y_true` by position and all else by keyword; got 3"):
+        model.measure(features, labels, np.ones(400))
 
 
 def test_a_penalised_model_has_no_errors_and_says_why():
@@ -470,7 +659,7 @@ def test_of_many_coefficients_the_text_shows_those_farthest_from_nothing():
     shop = np.repeat(np.arange(100), 30)
     labels = (rng.random(3_000) < np.where(shop == 17, 0.9, 0.4)).astype(int)
     text = repr(logloss.fit({"shop": shop}, labels, categories=["shop"], l2=1.0))
-    assert "shop: 17" in text
+    assert "\n  17 " in text
     assert "… and 59 more, nearer to 0: model.coefficient_table" in text
     assert len(text.splitlines()) < 60
 

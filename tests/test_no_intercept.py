@@ -18,7 +18,7 @@ from test_predict import rewritten
 
 import logloss
 from logloss.cli import cli
-from logloss.training import leave_one_out, problem, recipe, separation
+from logloss.training import leave_one_out, optimum, problem, recipe, separation
 
 SEED = 20261129
 
@@ -74,6 +74,24 @@ def test_robust_errors_are_those_of_the_leverages_of_statsmodels():
     assert errors_of(model) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-8)
     assert math.isnan(model.errors.intercept)
     assert model.errors.degrees == {"x0": 149.0, "x1": 149.0}
+
+
+def test_clusters_are_left_out_one_at_a_time():
+    """CV3 is the jackknife with one Newton step each: here by solving for each cluster (MacKinnon et al. 2023)."""
+    frame, labels = table(), table()["label"].to_numpy()
+    frame["where"] = np.arange(300) % 20
+    model = through_origin(frame, "label", missing="indicator", cluster="where")
+    numbers = spread_out(frame).to_numpy()
+    p = model.predict_proba(frame)
+    information, moves = (numbers.T * (p * (1 - p))) @ numbers, []
+    for k in range(20):
+        own = np.flatnonzero(frame["where"] == k)
+        left = information - (numbers[own].T * (p * (1 - p))[own]) @ numbers[own]
+        moves.append(np.linalg.solve(left, numbers[own].T @ (p - labels)[own]))
+    expected = np.sqrt((np.array(moves) ** 2).sum(axis=0) * 19 / 20)
+    found = [model.errors.coefficients[name] for name in spread_out(frame)]
+    assert found == pytest.approx(expected.tolist(), rel=1e-9)
+    assert "20 clusters; degrees of freedom" in repr(model)
 
 
 @pytest.mark.parametrize("l2", [0.01, 1.0, 1e7])
@@ -349,6 +367,22 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     assert values_of(model) == pytest.approx(values_of(plain), abs=1e-5)
 
 
+@pytest.mark.parametrize("is_misled", [True, False])
+def test_a_sample_that_misleads_is_dropped_and_one_that_is_worse_than_the_base_rate_is_not(is_misled, monkeypatch):
+    """Without an intercept nothing is ln 2 a row: a base rate of 2% costs 0.1, and no coefficients come near that."""
+    features, labels = np.random.default_rng(SEED).normal(size=(400, 2)), (np.arange(400) % 50 == 0).astype(int)
+    monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
+    monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
+    downhill = np.sign(features.T @ (labels - 0.5))
+    start = np.array([0.0, *((30.0, 30.0) if is_misled else 1e-3 * downhill)])
+    monkeypatch.setattr(optimum, "warm_start", lambda problem, history, at, sample: (start, history))
+    model = through_origin(features, labels)
+    n_at_zero = sum(each.coefficients == (0.0, 0.0) for each in model.passes)
+    assert n_at_zero == is_misled
+    assert model.log_loss > logloss.entropy(0.02)
+    assert gaps_of(model, features, labels, np.ones(400), 0)[-1] < 1e-25
+
+
 def test_a_start_must_be_of_the_same_kind():
     features, labels = drawn(100, [1.0, 0.5])
     mine, other = through_origin(features, labels), logloss.fit(features, labels)
@@ -368,6 +402,27 @@ def test_weight_two_is_the_row_twice_and_units_do_not_matter():
     assert (values_of(through_origin(features * units, labels)) * units).tolist() == values_of(
         through_origin(features, labels)
     ).tolist()
+
+
+def test_a_sample_on_which_others_diverge_is_fitted_beside_a_column_of_ones():
+    """The answer is that of Newton's method at 50 digits, from statsmodels' issue 1604."""
+    repeats = [50, 1, 50, 1, 5, 10]
+    x, y = np.repeat([0, 0, 0.001, 100, -1, -1], repeats), np.repeat([0, 1, 0, 0, 0, 1], repeats)
+    model = through_origin(np.column_stack([np.ones(len(x)), x]), y)
+    assert values_of(model) == pytest.approx([-4.603050221180851, -5.296345453903059], rel=1e-14)
+    assert model.certificate.nats_per_row < 1e-15
+
+
+def test_a_feature_of_a_few_events_is_fitted_like_any_other():
+    """Twenty rows in 20,000: Newton's method of statsmodels, whose last step is below 1e-14 of the loss, agrees."""
+    features, labels = drawn(20_000, [1.0, 0.0, 0.0])
+    features[:, 2] = np.arange(20_000) < 20
+    labels[:20] = np.arange(20) < 18
+    other = sm.Logit(labels, features).fit(disp=0, tol=1e-14)
+    assert values_of(through_origin(features, labels)) == pytest.approx(other.params, rel=1e-9)
+    in_single = features.astype(np.float32)
+    other = sm.Logit(labels, in_single.astype(float)).fit(disp=0, tol=1e-14)
+    assert values_of(through_origin(in_single, labels)) == pytest.approx(other.params, rel=1e-9)
 
 
 def test_an_outlier_is_measured_from_0():

@@ -7,14 +7,17 @@ import sys
 import textwrap
 import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import logloss
+from logloss.data.binding import bind
+from logloss.data.request import RowOptions
 from logloss.data.source import SourceAround, as_source
-from logloss.training import leave_one_out, separation
+from logloss.training import fold_fits, leave_one_out, optimum, separation
 from logloss.training.interruptible import (
     COLUMNS,
     CUT_OFF_PASSES,
@@ -27,6 +30,8 @@ from logloss.training.interruptible import (
     SAMPLE,
     SEPARATION,
 )
+from logloss.training.problem import LimitReached, Limits, Problem
+from logloss.training.recipe import learn
 
 SEED = 20261129
 # Walks beside the passes that find which columns are linearly dependent: the Hessian at 0 and in double precision, and
@@ -164,11 +169,12 @@ def test_passes_over_rows_that_are_not_separated_count():
     assert 1 <= Counter(progress.phases)[PASSES_OF_FACE] <= 1 + OF_RANK
 
 
-def test_a_start_that_misleads_does_not_take_more_passes():
+def test_a_start_that_misleads_does_not_take_more_passes(monkeypatch):
     """After passes from it, which are worse than none, those from nothing have what is left."""
     table = drawn()
     features = [name for name in table if name.startswith("x")]
     wrong = logloss.fit(table.assign(y=1 - table.y), "y", features=features)
+    monkeypatch.setattr(optimum, "PATIENCE", 2)
     with pytest.warns(logloss.ConvergenceWarning, match="at the limit of 3 passes"):
         model = logloss.fit(table, "y", features=features, start=wrong, max_passes=3)
     assert len(model.passes) == 3
@@ -343,3 +349,40 @@ def test_ctrl_c_ends_every_phase_and_leaves_no_state():
     assert done.returncode == 0
     ended = [COLUMNS, CUT_OFF_PASSES, PASSES, SEPARATION, PASSES_OF_FACE, ERRORS, LEAVE_ONE_OUT]
     assert done.stdout.splitlines() == [*ended, "cholesky", "eigh", "dtrtri", "linprog"]
+
+
+def test_tasks_that_have_begun_end_where_starting_the_next_is_interrupted(monkeypatch):
+    """Ctrl-C while the threads of folds start: those that wait for a walk would wait for ever."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    ended, submit = [], ThreadPoolExecutor.submit
+
+    def interrupted(pool, work, number):
+        if number:
+            raise KeyboardInterrupt
+        return submit(pool, work, number)
+
+    def task(ask):
+        try:
+            ask("a walk")
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fold_fits.together([task, task], dict)
+    assert ended == [True]
+
+
+def test_the_search_of_a_fold_has_a_limit_of_walks():
+    """Its walks are parts of shared ones, which count as well."""
+    asked = []
+    table = drawn(200)
+    source, roles = bind(as_source(table), RowOptions(y_true="y"), features=["x0", "x1"])
+    whole = Problem.of(source, learn(source, roles, {}), 0.0)
+    own = {"n_rows": whole.n_rows, "sum_weight": whole.sum_weight, "base_rate": whole.base_rate}
+    fold = replace(fold_fits.FoldProblem.of_rows(whole, asked.append, **own), limits=Limits(1, 0.0))
+    fold.summarised("empty")
+    with pytest.raises(LimitReached):
+        fold.summarised("empty")
+    assert asked == ["empty"]

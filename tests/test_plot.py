@@ -237,14 +237,12 @@ def test_levels_of_a_column_are_drawn_together_with_their_reference():
     model = logloss.fit(columns, "label")
     drawing = logloss.drawing(model, "coefficients")
     rows = list(drawing.table("coefficients"))
-    order = [row["name"].split()[0].strip(":") for row in rows]
-    assert sorted(order) == ["one", "one", "one", "size", "two", "two"]
-    assert [name for name, after in zip(order, [*order[1:], ""], strict=True) if name != after] == list(
-        dict.fromkeys(order)
-    )
+    # Columns of one coefficient first; a category of three levels below its name, by coefficient.
+    assert [row["name"] for row in rows] == ["size", "two: y (vs x)", "one", "b", "a", "c"]
+    assert [row["name"] for row in rows if row["is_heading"]] == ["one"]
     references = [row for row in rows if row["is_reference"]]
-    assert [row["coefficient"] for row in references] == [0.0, 0.0]
-    assert sum("(reference)" in row[0] for row in drawing.numbers) == 2
+    assert [(row["name"], row["coefficient"]) for row in references] == [("a", 0.0)]
+    assert [row[0] for row in drawing.numbers] == ["", "size", "two: y (vs x)", "one", "  b", "  a (reference)", "  c"]
     ax = model.plot("coefficients")
     hollow = [line for line in ax.lines if line.get_marker() == "o" and line.get_markerfacecolor() != style.BLUE]
     assert [line.get_xydata().tolist() for line in hollow] == [[[1, rows.index(row)]] for row in references]

@@ -481,7 +481,9 @@ def test_a_model_that_does_not_fit_together_is_refused(model, tmp_path, changes,
 CONTRADICTED = {"centre": "intercept", "reference": "", "errors": "errors", "values": "coefficients"}
 
 
-@pytest.mark.parametrize("field", ["coefficients", "values", "centre", "scale", "levels", "reference", "errors"])
+@pytest.mark.parametrize(
+    "field", ["coefficients", "values", "centre", "scale", "sds", "levels", "reference", "classes", "errors"]
+)
 def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, field):
     """What is printed must be what rows are predicted with: one number of each field is another one."""
     path = tmp_path / "model.json"
@@ -497,6 +499,11 @@ def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, 
         fields["values"][-1] += 0.5
     elif field in ("centre", "scale"):
         numbers[field][0] = -3.5
+    elif field == "sds":
+        # No numbers deviate by more than half their range.
+        numbers["sds"][0] = 1.01 * (numbers["highs"][0] - numbers["lows"][0]) / 2
+    elif field == "classes":
+        fields["classes"] = [1, 1]
     elif field == "levels":
         category["levels"][0] = category["levels"][1]
     elif field == "reference":
@@ -505,6 +512,7 @@ def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, 
         name = next(iter(fields["coefficients"]))
         fields["errors"] = {"kind": "HC3", "intercept": 1.0, "coefficients": {name: 1.0}, "intercept_degrees": 9.0}
         fields["errors"] |= {"degrees": {name: 9.0}, "cluster": [], "n_clusters": 0, "effective_clusters": 0.0}
+        fields["errors"] |= {"n_of_each": [], "was_indefinite": False, "lower": None}
     content = {name: value for name, value in fields.items() if name not in document.HEAD}
     path.write_bytes(document.document_bytes("model", content))
     with pytest.raises(logloss.DataError, match=rf"model\.json must have .* in .*{CONTRADICTED.get(field, field)}"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
 from logloss.data.design import Design
-from logloss.data.terms import Numbers
+from logloss.data.terms import Category, Numbers
 from logloss.inference.score_table import score_table_of
 from logloss.inference.sums import AllSums
 from logloss.onepass.kernels import exact
@@ -35,11 +35,13 @@ from logloss.onepass.summaries import (
     FoldRule,
     GroupedSummary,
     HeldOutSummary,
+    InformationSummary,
     LargeLoss,
     LargestLossesSummary,
     LeftOutSummary,
     LossSum,
     LossSummary,
+    MarginalSummary,
     MarginSummary,
     Plane,
     Point,
@@ -102,6 +104,19 @@ def clustered_feature_tables(draw) -> Table:
     return dataclasses.replace(table, cluster=cluster)
 
 
+@st.composite
+def feature_tables_with_a_category(draw) -> Table:
+    """The same with log-odds, and a second feature of three levels, one of them new to `DESIGN_OF_LEVELS`."""
+    table = draw(feature_tables())
+    codes = np.array(draw(st.lists(st.integers(0, 2), min_size=table.n_rows, max_size=table.n_rows)), float)
+    features = np.column_stack([table.features[:, 0], codes]).reshape(-1, 2)
+    return dataclasses.replace(table, features=features, y_logit=features[:, 0] - codes)
+
+
+DESIGN_OF_LEVELS = Design((DESIGN.terms[0], Category("x1", (0, 1), (2.0, 1.0))))
+VALUES = np.array([0.1, -0.5, 0.0, 0.25])
+
+
 def shared_pass(block) -> SharedPassSummary:
     """The passes of two folds and of all rows over a block."""
     workspace = SHARED.workspace()
@@ -140,6 +155,16 @@ MAKERS = {
         clustered_feature_tables(),
         ClusterSummary.empty(POINT, INVERSE),
         lambda block: ClusterSummary.of(block, POINT, INVERSE),
+    ),
+    MarginalSummary: (
+        feature_tables_with_a_category(),
+        MarginalSummary.empty(DESIGN_OF_LEVELS, VALUES, (0,)),
+        lambda block: MarginalSummary.of(block, DESIGN_OF_LEVELS, VALUES, (0,)),
+    ),
+    InformationSummary: (
+        feature_tables(),
+        InformationSummary.empty(POINT, INVERSE),
+        lambda block: InformationSummary.of(block, POINT, INVERSE),
     ),
     LeftOutSummary: (
         feature_tables(),
@@ -217,9 +242,11 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    of_folds = (FoldKeySummary, HeldOutSummary, SharedPassSummary)
-    if cls in (*of_features, *of_folds, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
+    others = (FoldKeySummary, HeldOutSummary, InformationSummary, SharedPassSummary)
+    if cls in (*of_features, *others, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
+    if cls is MarginalSummary:
+        nothing = Table(nothing.y_true, y_logit=np.zeros(0), features=np.zeros((0, 2)))
     if cls is ComparisonSummary:
         nothing = dataclasses.replace(nothing, cluster=np.zeros(0), second_forecast=np.zeros(0), order=np.zeros(0))
     laws.assert_same(of(nothing.block()), empty)

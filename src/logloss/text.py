@@ -19,6 +19,8 @@ MINUS = "−"
 LONGEST_NAMED = 200
 # Digits after the point beyond which the end of an interval is written with an exponent.
 MOST_DIGITS = 8
+# A p-value below is written as a bound.
+LEAST_P = 0.001
 
 
 def count(number: int) -> str:
@@ -90,6 +92,16 @@ def confidence(low: float, high: float, digits: int) -> str:
 def percent(share: float, digits: int) -> str:
     """`9.3%` of a share of 0.093."""
     return f"{fixed(100 * share, digits)}%"
+
+
+def p_value(value: float) -> str:
+    """A p-value as regression tables write it: `0.031`, `<0.001`."""
+    return f"<{LEAST_P:g}" if value < LEAST_P else fixed(value, 3)
+
+
+def p_clause(value: float) -> str:
+    """The same in a sentence: `p = 0.031`, `p < 0.001`."""
+    return f"p < {LEAST_P:g}" if value < LEAST_P else f"p = {fixed(value, 3)}"
 
 
 def value_text(value: Any) -> str:

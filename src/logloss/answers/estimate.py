@@ -39,6 +39,18 @@ def student_quantile(degrees: float, level: float = CONFIDENCE) -> float:
     return x + sum(correction / degrees**power for power, correction in enumerate(corrections, 1))
 
 
+def wald_p_value(statistic: float, degrees: float) -> float:
+    """Two-sided p-value of a Wald statistic, an estimate over its standard error: of t, or normal if degrees is inf.
+
+    Of fewer degrees of freedom than 1 that of 1, as the interval; nan of nan.
+    """
+    if math.isinf(degrees) or math.isnan(statistic):
+        return math.erfc(abs(statistic) / math.sqrt(2))
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(max(degrees, 1.0), -abs(statistic)))
+
+
 def welch_degrees(*parts: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of independent parts, each with its variance and its degrees; 1 at least.
 

@@ -83,14 +83,26 @@ def folds_of(given: str | None) -> int | str | None:
 )
 @click.option(
     "--covariance",
-    type=click.Choice(["information", "HC3"]),
-    help="Standard errors: of the information matrix, or the sandwich. If left out, HC3 with weights.",
+    type=click.Choice(["information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"]),
+    help="Standard errors: of the information matrix, the sandwich of rows (HC), or of clusters (CR, CV). If left out, "
+    "CV3 with clusters, HC3 with weights, else information.",
+)
+@click.option(
+    "--two-way",
+    is_flag=True,
+    help="Rows depend on each other where they share either column of --cluster, not only both.",
 )
 @click.option(
     "--tolerance",
     type=float,
     metavar="X",
     help="The fit ends once it is certified to be within this distance of the minimum, in nats per row.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["unit", "sd"]),
+    default="unit",
+    help="Print coefficients of numbers per unit of their column, or per standard deviation.",
 )
 @click.option("--max-passes", type=int, metavar="N", help="Maximum number of passes over the rows.")
 @rows("no_header")
@@ -107,6 +119,7 @@ def fit(
     exclude: str | None,
     categories: str | None,
     reference: tuple[str, ...],
+    per: str,
     **words: Any,
 ) -> None:
     """Fit a logistic regression to Parquet or CSV files.
@@ -141,7 +154,8 @@ def fit(
     if model.path is not None:
         passes += f", {counted(model.path.n_walks, 'walk')} for the path"
     # The text of a model ends with its notes.
-    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json)
+    text = repr(model.summary(per=per))
+    outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json, text=text)
 
 
 @click.command()

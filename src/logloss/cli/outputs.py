@@ -210,11 +210,13 @@ class Outputs:
         advice: Callable[[], str] | None = None,
         caught: Iterable[warnings.WarningMessage] = (),
         has_notes: bool = True,
+        text: str | None = None,
     ) -> None:
         """Write an answer to the files that were named, print it, and exit with 1 if a --fail-if is true.
 
         remark: printed beside the time; None where no rows were read. advice: printed after the
-        answer. has_notes: whether the notes of the answer are not in its text.
+        answer. has_notes: whether the notes of the answer are not in its text. text: what is printed in place of
+        the answer.
         """
         if self.output is not None:
             answer.save(self.output)
@@ -226,7 +228,9 @@ class Outputs:
             with as_usage():
                 save(answer, self.plot, self.picture)
         to_stdout(
-            json.dumps(answer.to_dict(), allow_nan=False, indent=1) if self.as_json else in_shell_words(repr(answer))
+            json.dumps(answer.to_dict(), allow_nan=False, indent=1)
+            if self.as_json
+            else in_shell_words(repr(answer) if text is None else text)
         )
         if advice is not None and not self.as_json:
             to_stdout("\n" + advice())

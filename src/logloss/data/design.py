@@ -92,6 +92,12 @@ class Design:
         """Whether a number can be much larger than its scale."""
         return bool((self.largest > OUTLYING / 2).any())
 
+    @cached_property
+    def sds(self) -> dict[str, float]:
+        """The standard deviation of each number in training, by its name."""
+        known = [(term.names, term.sds) for term in self.numbers if term.sds is not None]
+        return {name: sd for names, sds in known for name, sd in zip(names, sds.tolist(), strict=True)}
+
     @property
     def names_of_outliers(self) -> tuple[str, ...]:
         """The columns of numbers of which some are much larger than their scale."""
@@ -143,6 +149,22 @@ class Design:
             own = printable(str(term.levels[term.reference]))
             references |= dict.fromkeys(term.coefficient_names, own)
         return references
+
+    @cached_property
+    def variables(self) -> dict[str, tuple[str, ...]]:
+        """The coefficients of each column, by its name: those of all levels but the reference; none of a lone level."""
+        found: dict[str, tuple[str, ...]] = {}
+        for term in self.terms:
+            if isinstance(term, Category):
+                names = term.coefficient_names
+                found[term.column] = names[: term.reference] + names[term.reference + 1 :]
+                continue
+            lacking = iter(term.coefficient_names[len(term.names) :])
+            lacks = term.lacks or (False,) * len(term.names)
+            found |= {
+                name: (name, *([next(lacking)] if own else ())) for name, own in zip(term.names, lacks, strict=True)
+            }
+        return found
 
     @property
     def read(self) -> tuple[str, ...]:

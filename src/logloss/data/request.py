@@ -35,6 +35,7 @@ CALLS = {
     **{verb: _SCORED.format(verb=verb) for verb in ("measure", "calibrate")},
     **{verb: f"{verb}(y, p), or {verb}(y, y_logit=z)" for verb in ("log_loss", "surprisal")},
     "compare": 'compare(y, {"old": p, "new": q}), or compare(table, ["p", "q"], y_true="y")',
+    "ModelPredictions.measure": 'model.measure(X, y), or model.measure(table, "y")',
     "fit": 'fit(X, y), or fit(table, "y", features=["a", "b"])',
     "explain": 'explain(x, y), or explain(table, "y", feature="x")',
 }
@@ -191,20 +192,17 @@ def described(verb: Verb) -> Verb:
     texts = descriptions()
     if verb.__doc__ is not None:
         verb.__doc__ = PLACEHOLDER.sub(lambda line: indent(texts[line[2]], line[1]), verb.__doc__)
-    parameters = inspect.signature(verb).parameters.values()
+    parameters = [each for each in inspect.signature(verb).parameters.values() if each.name != "self"]
+    is_method = len(parameters) < len(inspect.signature(verb).parameters)
     known = frozenset(each.name for each in parameters)
     positional = tuple(each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD)
     n_required = sum(each.default is each.empty for each in parameters)
 
     @wraps(verb)
     def with_hints(*args: Any, **options: Any) -> object:
-        unknown = options.keys() - known
-        if (
-            unknown
-            or len(args) > len(positional)
-            or not {*positional[:n_required]} <= {*positional[: len(args)], *options}
-        ):
-            raise TypeError(wrong_call(verb.__name__, positional, known, len(args), options))
+        unknown, n_args = options.keys() - known, len(args) - is_method
+        if unknown or n_args > len(positional) or not {*positional[:n_required]} <= {*positional[:n_args], *options}:
+            raise TypeError(wrong_call(verb.__qualname__, positional, known, n_args, options))
         return verb(*args, **options)
 
     return cast(Verb, with_hints)
@@ -215,6 +213,7 @@ def wrong_call(
 ) -> str:
     """The message for a call whose arguments have wrong names or places; it ends with calls that are right."""
     calls = f" Right calls: {CALLS[verb]}." if verb in CALLS else ""
+    verb = verb.rpartition(".")[2]
     unknown = sorted(set(options) - set(known))
     if unknown:
         close = [each for each in ALIASES.get(unknown[0].lower(), ()) if each in known]

@@ -29,7 +29,8 @@ class Numbers:
     """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
 
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
-    means: those of training, where they are not the centre. lows, highs: between what they lay in training.
+    means: those of training, where they are not the centre. lows, highs: between what they lay in training. sds: their
+    standard deviations there, √(Σw(x − mean)² / Σw).
     limit: numbers are cut off at so many scales from the centre, to see what the fit would be without outliers.
     """
 
@@ -41,6 +42,7 @@ class Numbers:
     means: Array | None = None
     lows: Array | None = None
     highs: Array | None = None
+    sds: Array | None = None
     limit: float = math.inf
 
     @property
@@ -153,6 +155,7 @@ def numbers_of(
     highs: Array,
     lacks: Array,
     typical: tuple[Array, Array],
+    sds: Array,
     *,
     in_place: bool,
     fit_intercept: bool = True,
@@ -161,7 +164,7 @@ def numbers_of(
 
     typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
     of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
-    Without an intercept, 0 and a typical size.
+    Without an intercept, 0 and a typical size. sds: the standard deviation of each.
     """
     middles, deviations = typical
     with np.errstate(over="ignore", invalid="ignore"):
@@ -190,7 +193,7 @@ def numbers_of(
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
     has_own_means = not is_centred or bool(is_outlying.any())
-    return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs)
+    return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs, sds)
 
 
 def category_of(

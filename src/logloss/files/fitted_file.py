@@ -20,17 +20,19 @@ from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
 from logloss.training.certificate import Certificate
+from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, PathPoint, PenaltyPath
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import CV3, CV3_OF_SHARES, KINDS, Errors
+from logloss.training.standard_errors import KINDS, Errors
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
+# Of a sum over 1e10 rows, merged in pieces.
+NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
-# Kinds of errors of clusters, and ways to leave rows out.
-OF_CLUSTERS = (CV3, CV3_OF_SHARES)
+# What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
 
@@ -72,12 +74,22 @@ def _is_rate(model: LogisticModel) -> bool:
 
 def _are_in_range(term: Numbers) -> bool:
     """Whether there is a number for each column, none of them infinite, and each low is below its high."""
-    numbers = [each for each in (term.centre, term.scale, term.means, term.lows, term.highs) if each is not None]
+    arrays = term.centre, term.scale, term.means, term.lows, term.highs, term.sds
+    numbers = [each for each in arrays if each is not None]
     if any(len(each) != len(term.names) or not _is_finite(each) for each in numbers):
         return False
     if term.lows is None or term.highs is None:
         return term.lows is term.highs
     return bool((term.lows <= term.highs).all())
+
+
+def _are_deviations(term: Numbers) -> bool:
+    """Whether no standard deviation is above half the range (Popoviciu's inequality), but for rounding."""
+    if term.sds is None:
+        return True
+    if term.lows is None or term.highs is None or (term.sds < 0).any():
+        return False
+    return bool((term.sds <= (term.highs / 2 - term.lows / 2) * (1 + NEAR_SD)).all())
 
 
 def _are_levels(term: Category) -> bool:
@@ -128,6 +140,26 @@ def _are_of_clusters(errors: Errors) -> bool:
     return 1 - NEAR <= errors.effective_clusters <= errors.n_clusters * (1 + NEAR)
 
 
+def _are_of_two_ways(errors: Errors) -> bool:
+    """Whether there are as many columns as ways, and the smaller number of clusters is theirs."""
+    if errors.kind != TWO_WAY:
+        return not errors.n_of_each and not errors.was_indefinite
+    return len(errors.cluster) == len(errors.n_of_each) == 2 and min(errors.n_of_each) == errors.n_clusters
+
+
+def _is_covariance(errors: Errors) -> bool:
+    """Whether standard errors are the roots of its diagonal, by their roundings."""
+    if errors.lower is None:
+        return True
+    n = 1 + len(errors.coefficients)
+    own = np.array([errors.intercept, *errors.coefficients.values()])
+    if len(errors.lower) != n * (n + 1) // 2:
+        return False
+    diagonal = errors.lower[np.cumsum(np.arange(1, n + 1)) - 1]
+    with np.errstate(over="ignore"):
+        return bool(np.allclose(diagonal, own**2, rtol=NEAR, atol=1e-300, equal_nan=True))
+
+
 def _are_directions_of(model: LogisticModel) -> bool:
     return model.separation is None or all(len(each) == model.design.width for each in model.separation.directions)
 
@@ -171,6 +203,7 @@ RULES = {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
         Rule("centre", _are_in_range, "finite numbers of each column, lows below highs"),
+        Rule("sds", _are_deviations, "numbers of at least 0, at most half the range"),
         Rule("scale", lambda t: (t.scale > 0).all(), "numbers above 0"),
         Rule("limit", lambda t: t.limit == np.inf, "no limit: only fits that look for outliers have one"),
     ),
@@ -186,8 +219,9 @@ RULES = {
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),
         Rule(
-            "cluster", lambda e: (e.kind in OF_CLUSTERS) == bool(e.cluster), "columns of clusters where errors are so"
+            "cluster", lambda e: (e.kind in CLUSTER_KINDS) == bool(e.cluster), "columns of clusters where errors are so"
         ),
+        Rule("n_of_each", _are_of_two_ways, "the clusters of two columns where errors are of two ways"),
         Rule("n_clusters", lambda e: not e.cluster or e.n_clusters >= 2, "two clusters or more"),
         Rule("effective_clusters", _are_of_clusters, "1 or more, at most all clusters"),
         Rule("intercept_degrees", lambda e: e.intercept_degrees >= 0, "a number of at least 0"),
@@ -195,6 +229,7 @@ RULES = {
         Rule("degrees", lambda e: all(each >= 0 for each in e.degrees.values()), "numbers of at least 0"),
         Rule("intercept", lambda e: not e.intercept < 0, "a number of at least 0"),
         Rule("coefficients", lambda e: not any(each < 0 for each in e.coefficients.values()), "numbers of at least 0"),
+        Rule("lower", _is_covariance, "the squared standard errors on the diagonal of a triangle"),
     ),
     Separation: (
         Rule(
@@ -233,6 +268,7 @@ RULES = {
         Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
         Rule("base_rate", _is_rate, "the share of its positive rows"),
         Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
+        Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
         Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
         Rule("passes", lambda m: bool(m.passes), "at least one pass"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),

@@ -190,6 +190,8 @@ def table(rows: Sequence[Sequence[str]], align: str = "", *, caption: str = "", 
     def cell(words: str, side: str, row: int, column: int) -> str:
         tag, scope = ("td", "") if row and column else ("th", ' scope="row"' if row else ' scope="col"')
         kind = "r" if side == "r" else "" if tag == "th" else _kind_of_cell(words)
+        # Below the row before: two spaces, which HTML would join.
+        kind = "indented" if words.startswith("  ") else kind
         return f"<{tag}{scope}{_class(kind)}>{isolated(words, LONGEST_TITLE)}</{tag}>"
 
     titled = f"<caption>{isolated(caption, LONGEST_TITLE)}</caption>" if caption else ""
@@ -210,6 +212,8 @@ def short_table(rows: Sequence[Sequence[str]], align: str, below: Sequence[str] 
 
     def cell(words: str, side: str, row: int, _: int) -> str:
         tag, aligned = "td" if row else "th", "left" if side == "l" else "right"
+        aligned += ";padding-left:1.8em" if words.startswith("  ") else ""
+        aligned += ";white-space:nowrap" if row and _kind_of_cell(words) == "number" else ""
         return f'<{tag} style="text-align:{aligned}">{isolated(words, len(words))}</{tag}>'
 
     return f'<div style="overflow-x:auto">{_table(rows, align, cell)}</div>' + paragraphs(below)

@@ -36,6 +36,7 @@ from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_path import BEST
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import learn, starting_sample
+from logloss.training.standard_errors import INFORMATION
 
 
 @described
@@ -59,6 +60,7 @@ def fit(
     pos_label: Value = None,
     missing: str = "error",
     covariance: str | None = None,
+    two_way: bool = False,
     leave_one_out: bool = True,
     header: bool = True,
     tolerance: float = TOLERANCE,
@@ -116,14 +118,21 @@ def fit(
     {counts}
     cluster : name of a column, or list of names, or array of shape (n_rows,), or dict of arrays, optional
         Rows with equal values depend on each other: standard errors take clusters, not rows, as independent (the
-        jackknife CV3, with as many degrees of freedom as there are effective clusters, less one).
+        jackknife CV3, with as many degrees of freedom as there are effective clusters, less one). Of several columns
+        each combination of values is one cluster, unless `two_way`.
     {pos_label}
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
-    covariance : {"information", "HC3"}, optional
-        What standard errors are made of: "information", the inverse of the Hessian, which holds if the model is right;
-        "HC3", the sandwich, which holds if it is not. If left out, "HC3" where `sample_weight` is given, the jackknife
-        over clusters where `cluster` is, else "information".
+    covariance : {"information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"}, optional
+        What standard errors are made of. "information", the inverse of the Hessian, holds if the model is right; it
+        takes `sample_weight` as numbers of rows and does not allow for `cluster`. The sandwich of rows holds if the
+        model is not right: "HC0"; "HC1", times n / (n − k); "HC2" and "HC3", whose residuals are divided by the root of
+        1 − leverage, and by 1 − leverage. With `cluster`: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2",
+        Bell and McCaffrey's, with their degrees of freedom; "CV3", the jackknife that leaves clusters out. If left out,
+        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information".
+    two_way : bool
+        With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
+        (CR1 of each column, added up, less CR1 of their combinations).
     leave_one_out : bool
         Whether to compute the leave-one-out log loss: `model.out_of_sample`.
     {header}
@@ -190,7 +199,7 @@ def fit(
     passes over rows not separated what is left of `max_passes`, at least 1
     information matrix             1 walk
     standard errors                1 walk
-    leave-one-out                  1 walk; refits of up to 2 · 10^12 products, and one search for separation
+    leave-one-out                  1 walk; refits of up to 5 · 10^12 products, and one search for separation
     ============================== ==================================================================================
 
     If separation is not decided, or the leave-one-out log loss not computed, within the limit, a note of the model
@@ -214,6 +223,7 @@ def fit(
         l2=l2,
         fit_intercept=fit_intercept,
         covariance=covariance,
+        two_way=two_way,
         leave_one_out=leave_one_out,
         tolerance=tolerance,
         max_passes=max_passes,
@@ -257,12 +267,15 @@ def fit(
             source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
             raise DataError(f"feature names must be unique; got {listed([printable(n) for n in roles.features])}.")
+        options.check_clusters(roles.cluster)
         if not source.is_rewalkable:
             raise DataError(
                 f"{source.name or 'this stream'} can be read once only; a fit reads its rows repeatedly. "
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        if roles.cluster and options.covariance == INFORMATION:
+            notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
         is_chosen = features is not None or not is_table
         # Small matrices are factored faster without a team, and to the same bits whatever its size.
         with blas_on_one_thread(), told_of_waiting(progress):

@@ -16,11 +16,10 @@ import numpy as np
 
 from logloss.errors import DataError
 from logloss.text import value_text
+from logloss.training.cluster_errors import CR1
 from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
-from logloss.training.standard_errors import HC3, INFORMATION
-
-COVARIANCES = (INFORMATION, HC3)
+from logloss.training.standard_errors import COVARIANCES, OF_CLUSTERS, OF_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,7 @@ class FitOptions:
     l2: float = 0.0
     fit_intercept: bool = True
     covariance: str | None = None
+    two_way: bool = False
     leave_one_out: bool = True
     tolerance: float = TOLERANCE
     max_passes: int = 100
@@ -50,6 +50,11 @@ class FitOptions:
             )
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
+        if self.two_way and self.covariance not in (None, CR1):
+            raise DataError(
+                f'`two_way=True` has covariance="{CR1}" only; got {self.covariance!r}. Leave `covariance` out, or '
+                "`two_way`: each combination of the columns is then one cluster."
+            )
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "fit_intercept", bool(self.fit_intercept))
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
@@ -57,6 +62,24 @@ class FitOptions:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
         if self.selection not in SELECTIONS:
             raise DataError(f"`selection` must be one of {', '.join(SELECTIONS)}; got {self.selection!r}.")
+
+    def check_clusters(self, cluster: tuple[str, ...]) -> None:
+        """Check that the covariance asked for fits the columns that make clusters."""
+        if self.two_way and len(cluster) != 2:
+            raise DataError(
+                f"`two_way=True` needs the two columns of clusters in `cluster`, such as firms and years; got "
+                f"{len(cluster)}."
+            )
+        if cluster and self.covariance in OF_ROWS:
+            raise DataError(
+                f'`covariance="{self.covariance}"` takes rows as independent, and `cluster` does not. Choose one of '
+                f"{', '.join(OF_CLUSTERS)}, or leave `cluster` out."
+            )
+        if not cluster and self.covariance in OF_CLUSTERS:
+            raise DataError(
+                f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. Of independent rows choose one of '
+                f"{', '.join(OF_ROWS)}."
+            )
 
 
 def penalties_of(given: object) -> bool | int | tuple[float, ...] | None:

@@ -14,18 +14,23 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, positive_text
+from logloss.data.values import Value, is_label
 from logloss.errors import ConvergenceWarning, SeparationWarning, warn
-from logloss.inference.cautions import caution_of
+from logloss.inference.cautions import FEWEST_CLUSTERS, caution_of, effective
 from logloss.text import capital, counted, listed, printable, significant, value_text
 from logloss.training.certificate import Certificate
 from logloss.training.fit_options import FitOptions
+from logloss.training.information_matrix import Information, collinear, information_at
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
 from logloss.training.problem import LimitReached
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
-from logloss.training.standard_errors import Errors, collinear, errors_at
+from logloss.training.standard_errors import Errors, errors_at
+
+# From so many clusters of either of two ways on intervals are simulated to cover.
+FEWEST_OF_TWO_WAYS = 20
 
 NO_LEAVE_ONE_OUT = (
     "no leave-one-out log loss: too many rows must be refitted, as the classes would nearly be separated without them"
@@ -51,13 +56,15 @@ def fitted_model(
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
     separation = _separation(optimum, named)
     _warn(optimum, separation)
-    is_near = separation is None and now.decrement / problem.sum_weight * problem.n_rows <= NEAR
-    errors = None
+    is_near = now.decrement / problem.sum_weight * problem.n_rows <= NEAR
+    errors = information = None
     if is_near and problem.l2 == 0:
-        errors = errors_at(optimum, options.covariance, effective_rows=learned.effective_rows)
+        information = information_at(optimum, learned, np.isinf([intercept, *coefficients]))
+    if information is not None:
+        errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
     out_of_sample = None
     try:
-        if is_near and options.leave_one_out:
+        if is_near and separation is None and options.leave_one_out:
             out_of_sample = out_of_sample_of(optimum, learned, sample)
     except LimitReached:
         notes = (*notes, NO_LEAVE_ONE_OUT)
@@ -72,12 +79,13 @@ def fitted_model(
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
+        classes=_classes(learned),
         design=design,
         values=now.coefficients / design.scale,
         separation=separation,
         sum_weight=problem.sum_weight,
         errors=errors,
-        cautions=_cautions(learned, errors),
+        cautions=_cautions(information, errors),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
@@ -91,15 +99,31 @@ def fitted_model(
     )
 
 
-def _cautions(learned: Learned, errors: Errors | None) -> tuple[str, ...]:
+def _classes(learned: Learned) -> tuple[Value, Value]:
+    """The labels of both classes, the positive one last."""
+    positive = learned.roles.pos_label
+    values = [value for kind, value in learned.columns.coding if kind == "value"]
+    if positive is None:
+        return (-1, 1) if -1 in values else (0, 1)
+    # The column's own value, which may be named otherwise: 1 by "1". Both occur, and no third one does.
+    own = min((value for value in values if is_label(value, positive)), key=str)
+    (other,) = (value for value in values if not is_label(value, positive))
+    return other, own
+
+
+def _cautions(information: Information | None, errors: Errors | None) -> tuple[str, ...]:
     """What there is too little of for the intervals of coefficients to hold, where there are any."""
-    if errors is None:
+    if errors is None or information is None:
         return ()
-    zeros, ones = learned.effective_rows_of_classes
+    zeros, ones = information.effective_of_classes
     rarer_name = "positives" if ones <= zeros else "negatives"
     clusters = errors.effective_clusters if errors.cluster else None
-    clause = caution_of(learned.effective_rows, min(zeros, ones), rarer_name, clusters)
-    return (clause,) if clause else ()
+    clause = caution_of(information.effective_rows, min(zeros, ones), rarer_name, clusters)
+    of_ways = ""
+    if errors.n_of_each and FEWEST_CLUSTERS <= errors.effective_clusters < FEWEST_OF_TWO_WAYS:
+        number = effective(errors.effective_clusters, "clusters")
+        of_ways = f"intervals may be too narrow: two ways of clusters, one of {number} (below {FEWEST_OF_TWO_WAYS})"
+    return tuple(each for each in (clause, of_ways) if each)
 
 
 def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:

@@ -65,6 +65,8 @@ class FoldProblem(Problem):
         """What an empty summary becomes of the rows of this fit."""
         if self.submit is None or blocks:
             return super().summarised(empty, blocks)
+        if self.limits is not None:
+            self.limits.take_walk()
         made: SummaryType = self.submit(empty)
         return made
 
@@ -133,11 +135,12 @@ def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int,
         return tasks[number](submit)
 
     with ThreadPoolExecutor(len(tasks), thread_name_prefix="logloss-fold") as pool:
-        futures = [pool.submit(run, number) for number in range(len(tasks))]
-        for number, future in enumerate(futures):
-            future.add_done_callback(partial(lambda number, future: asked.put((number, future)), number))
         n_running, waiting = len(tasks), dict[int, Any]()
+        # Inside: tasks that have begun when an interruption comes would wait for ever.
         try:
+            futures = [pool.submit(run, number) for number in range(len(tasks))]
+            for number, future in enumerate(futures):
+                future.add_done_callback(partial(lambda number, future: asked.put((number, future)), number))
             while n_running:
                 number, request = asked.get()
                 if request is futures[number]:

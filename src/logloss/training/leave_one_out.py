@@ -41,8 +41,9 @@ LEAST_LEFT = 1e-9
 ROUNDING_OF_RATE = 1e-12
 # Refits of rows without which the others may be separated, of tables of more than KEPT_WHOLE rows.
 MOST_VALUES_SEARCHED = 20_000_000
-# Products that the Hessians of all refits may take together (a minute or two): as many walks as that makes.
-MOST_PRODUCTS = 2e12
+# Products that the passes of all refits may take together, a minute or two: each forms a Hessian, and factors it at
+# worst by an eigendecomposition, about 8 · width³ of them.
+MOST_PRODUCTS = 5e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -
     """
     problem = optimum.problem
     tell_phase(problem.progress, LEAVE_ONE_OUT)
-    n_walks = MOST_PRODUCTS / (problem.n_rows * problem.design.width**2)
+    width = problem.design.width
+    n_walks = MOST_PRODUCTS / ((problem.n_rows + 8 * width) * width**2)
     limits = Limits(int(n_walks), MOST_WORK)
     refitted = replace(problem, phase=LEAVE_ONE_OUT, limits=limits, on_pass=None, tolerance=TOLERANCE)
     is_sampled = sample is not None and problem.n_rows >= SAMPLED_FROM

@@ -10,35 +10,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from logloss.answers.answer import Answer, render
-from logloss.answers.estimate import expit, log_expit
 from logloss.answers.figures import jsonable, put
-from logloss.answers.small_table import SmallTable
 from logloss.data.design import Design
-from logloss.data.request import RowOptions
 from logloss.data.rows import Array
-from logloss.data.source import as_source, warn_of_order
-from logloss.errors import DataError
+from logloss.data.values import Value
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import OutOfSample
+from logloss.training.model_inference import ModelInference
+from logloss.training.model_predictions import ModelPredictions
 from logloss.training.penalty_path import PenaltyPath
-from logloss.training.predict import LOGIT, Predictor, ScoredSource
+from logloss.training.predict import Predictor
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import Errors
-
-if TYPE_CHECKING:
-    from logloss.measurement import Measurement
-
 
 # Why figures are undefined.
 DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
 NO_INTERCEPT = "no intercept was fitted"
 ALONE = "columns are linearly dependent, or one cluster alone determines it"
+INFINITE = "the classes are separated, and it is infinite"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 # Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
@@ -47,7 +40,7 @@ NEAR = 1e-4
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LogisticModel(Answer):
+class LogisticModel(ModelInference, ModelPredictions, Answer):
     """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit`: frozen and complete.
 
     Attributes
@@ -69,8 +62,9 @@ class LogisticModel(Answer):
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; None with a penalty, where the classes are separated, where the fit did not converge or the
-        information matrix is singular, and with fewer than two clusters.
+        Standard errors; of quasi-separated classes, of the finite coefficients by the rows that are not separated. None
+        with a penalty, where all rows are separated, where the fit did not converge or the information matrix is
+        singular, and with fewer than two clusters.
     cautions : tuple of str
         Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
         class or 10 clusters (effective numbers, by Kish's formula).
@@ -88,6 +82,8 @@ class LogisticModel(Answer):
         Rows left out by missing="drop".
     missing : {"error", "drop", "indicator"}
         What was done with rows in which a feature is missing, and is done at prediction.
+    classes : tuple of two values
+        The labels of the negative and the positive class, as they were written; 0 and 1 of shares and of comparisons.
     offset : str
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
@@ -131,6 +127,7 @@ class LogisticModel(Answer):
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     path: PenaltyPath | None = None
+    classes: tuple[Value, Value] = (0, 1)
 
     @property
     def log_likelihood(self) -> float:
@@ -167,36 +164,23 @@ class LogisticModel(Answer):
         return math.nan if self.l2 else math.log(self.sum_weight) * self.n_parameters - 2 * self.log_likelihood
 
     @property
-    def coefficient_table(self) -> SmallTable:
-        """The intercept, if one was fitted, and the coefficients, one row each, as a regression table has them.
+    def covariance(self) -> Array | None:
+        """The covariance matrix of the coefficients, in the order of `coefficient_table`: the intercept first.
 
-        name; coefficient; std_error; statistic, coefficient over std_error, and p_value, two-sided, of the Wald test
-        that the coefficient is 0 (`errors.statistic` says whether it is normal, "z", or Student's, "t"); low, high: the
-        95% interval of the coefficient; reference: of a level, the one it is compared with. nan where there is no
-        standard error, as under a penalty.
+        Of shape (1 + n_coefficients, 1 + n_coefficients), without an intercept (n_coefficients, n_coefficients), and of
+        the kind of `errors.kind`; its diagonal has the squared standard errors. nan in rows and columns of coefficients
+        that have none. None where there are no standard
+        errors, and of more than 1,000 coefficients.
 
         Examples
         --------
         >>> import logloss
         >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
-        >>> model.coefficient_table["name"], round(model.coefficient_table[1]["p_value"], 4)
-        (['intercept', 'x'], 0.2633)
+        >>> (model.covariance.diagonal() ** 0.5).round(4).tolist(), round(model.errors.intercept, 4)
+        ([1.9523, 0.9749], 1.9523)
         """
-        references = self.design.references
-        rows = [self._row("intercept", self.intercept, None)] if self.fit_intercept else []
-        for name, value in self.coefficients.items():
-            rows.append(self._row(name, value, name) | {"reference": references.get(name, "")})
-        return SmallTable({key: [row[key] for row in rows] for key in rows[0]})
-
-    def _row(self, label: str, value: float, name: str | None) -> dict[str, Any]:
-        """A row of that table; name: None of the intercept."""
-        error = statistic = p_value = reach = math.nan
-        if self.errors is not None:
-            error = self.errors.intercept if name is None else self.errors.coefficients[name]
-            statistic = value / error if error > 0 else math.nan
-            p_value, reach = self.errors.p_value(value, name), self.errors.margin(name)
-        figures = {"name": label, "coefficient": value, "std_error": error, "statistic": statistic, "p_value": p_value}
-        return figures | {"low": value - reach, "high": value + reach, "reference": ""}
+        full = None if self.errors is None else self.errors.covariance
+        return full if full is None or self.fit_intercept else full[1:, 1:]
 
     @property
     def predictor(self) -> Predictor:
@@ -204,179 +188,13 @@ class LogisticModel(Answer):
         directions = () if self.separation is None else self.separation.directions
         return Predictor(self.design, self.values, directions, self.has_offset, self.offset, self.missing)
 
-    def predict_logit(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Log-odds of the positive class for each row.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, n_features) or (n_rows,), or table
-            A frame, an Arrow table, a dict, or the path of Parquet or CSV files: columns are found by name, in any
-            order, and others are ignored. Columns of an array, which have no names, go by position, as many as in
-            training; so do those of a table where the model was fitted to an array.
-        offset : array of shape (n_rows,), or name of a column, optional
-            Where the model was fitted with an offset that is no column of X.
-        missing : {"error", "drop"}, optional
-            What to do with rows in which a feature is missing that has no missing-value indicator: an error, or NaN. If
-            left out, "drop", with a warning, where the model was fitted so, else "error".
-
-        Returns
-        -------
-        array of shape (n_rows,)
-            Log-odds, any real; ±inf where the classes are separated; NaN for rows left out by missing="drop".
-
-        Raises
-        ------
-        DataError
-            If a column is not there, or its values are invalid.
-        SourceNotFound
-            If a path does not exist.
-
-        Notes
-        -----
-        Cost: one pass, O(n_rows · n_features). Levels not seen in training are treated as an average level, with a
-        warning.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
-        [0.0]
-        """
-        return self.predictor.logits(X, offset, missing)
-
-    def predict_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Probability of the positive class for each row.
-
-        Parameters
-        ----------
-        X, offset, missing
-            As in `predict_logit`; so are the exceptions and the cost.
-
-        Returns
-        -------
-        array of shape (n_rows,)
-            Probabilities, in [0, 1]; NaN for rows left out by missing="drop".
-
-        Examples
-        --------
-        >>> import logloss
-        >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_proba([1.5]).round(6).tolist()
-        [0.5]
-        """
-        return expit(self.predict_logit(X, offset=offset, missing=missing))
-
-    def predict_log_proba(self, X: Any, *, offset: Any = None, missing: str | None = None) -> Array:
-        """Logarithms of P(0) and P(1) for each row.
-
-        Parameters
-        ----------
-        X, offset, missing
-            As in `predict_logit`; so are the exceptions and the cost.
-
-        Returns
-        -------
-        array of shape (n_rows, 2)
-            Log-probabilities, ≤ 0, accurate in the tails: −1000 where the probability underflows, not −inf.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
-        >>> model.predict_log_proba([1.5]).round(4).tolist()
-        [[-0.6931, -0.6931]]
-        """
-        logits = self.predict_logit(X, offset=offset, missing=missing)
-        return np.column_stack([log_expit(-logits), log_expit(logits)])
-
-    def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Contributions of the features to the log-odds of each row, compared with the average row.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, n_features) or (n_rows,), or table
-            As in `predict_logit`.
-
-        Returns
-        -------
-        list of dict of name to float
-            One dict for each row, whose values sum to its log-odds without an offset: of a number, coefficient · (x −
-            mean in training); of a category, the coefficient of its level less the average one; "intercept", the
-            log-odds of the average row.
-
-        Raises
-        ------
-        DataError
-            If the classes are separated, a column is not there or its values are invalid, or a value is missing.
-
-        Notes
-        -----
-        Cost: one pass, O(n_rows · n_features); all dicts are held in memory.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
-        >>> [round(value, 4) for value in model.contributions([2.5])[0].values()]
-        [0.0, 0.4529]
-        """
-        if self.separation is not None:
-            raise DataError(
-                "the classes are separated: contributions of infinite coefficients are not defined. Fit with l2=."
-            )
-        return self.predictor.contributions(X)
-
-    def measure(self, X: Any, y_true: Any, *, offset: Any = None, **options: Any) -> Measurement:
-        """Measure the predictions of the model on rows, as `logloss.measure` does.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, n_features) or (n_rows,), or table
-            As in `predict_logit`.
-        y_true : array of shape (n_rows,), or name of a column
-            Labels; a name if X is a table that has them.
-        offset : array of shape (n_rows,), or name of a column, optional
-            As in `predict_logit`.
-        **options
-            Those of `logloss.measure`. missing="drop" leaves out and counts rows in which a feature is missing; it is
-            the default where the model was fitted so.
-
-        Returns
-        -------
-        Measurement
-            As of `logloss.measure`; so are the exceptions. Cost: one pass; files are read block by block.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
-        >>> round(model.measure([0.5, 2.5], [0, 1]).log_loss, 4)
-        0.4921
-        """
-        from logloss.measurement import measure
-        from logloss.onepass.engines import placed
-
-        missing = self.predictor.answer_to(options.get("missing"))
-        options["missing"] = missing
-        if not isinstance(y_true, str):
-            warn_of_order({"`X`": X, "`y_true`": y_true, **{f"`{name}`": value for name, value in options.items()}})
-            logits = self.predictor.logits(X, offset, missing)
-            return measure(y_true, y_logit=logits, **options)
-        if offset is not None and not isinstance(offset, str):
-            logits = self.predictor.logits(X, offset, missing)
-            return measure(X, y_true=y_true, y_logit=logits, **options)
-        predictor = self.predictor if offset is None else replace(self.predictor, has_offset=True, offset=offset)
-        requested = RowOptions(engine=options.pop("engine", None), header=options.get("header", True))
-        with placed(X, requested) as table:
-            scored = ScoredSource(as_source(table, header=requested.header), predictor, missing)
-            return measure(scored, y_true=y_true, y_logit=LOGIT, **options)
-
-    def to_sklearn(self, *, classes: Sequence[Any] = (0, 1)) -> Any:
+    def to_sklearn(self, *, classes: Sequence[Any] | None = None) -> Any:
         """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
 
         Parameters
         ----------
-        classes : sequence of two labels
-            The labels that `predict` returns, the positive one last.
+        classes : sequence of two labels, optional
+            The labels that `predict` returns, the positive one last; those of the model if left out.
 
         Returns
         -------
@@ -395,7 +213,7 @@ class LogisticModel(Answer):
         >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
         [[0.5, 0.5]]
         """
-        return render(self.kind, "sklearn")(self, classes)
+        return render(self.kind, "sklearn")(self, self.classes if classes is None else classes)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready values, units in the names; undefined is None with a reason beside it.
@@ -412,11 +230,11 @@ class LogisticModel(Answer):
         figures["fit_intercept"] = self.fit_intercept
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            reason = ALONE if self.errors.cluster else DEPENDENT
-            reason = reason if self.fit_intercept else NO_INTERCEPT
-            put(figures, "intercept_error", self.errors.intercept, reason)
+            why = INFINITE if math.isinf(self.intercept) else ALONE if self.errors.cluster else DEPENDENT
+            why = why if self.fit_intercept else NO_INTERCEPT
+            put(figures, "intercept_error", self.errors.intercept, why)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)
-            put(figures, "intercept_p_value", self.errors.p_value(self.intercept), reason)
+            put(figures, "intercept_p_value", self.errors.p_value(self.intercept), why)
             figures["coefficient_errors"] = jsonable(self.errors.coefficients)
             figures["coefficient_degrees"] = jsonable(self.errors.degrees)
             p_values = {name: self.errors.p_value(value, name) for name, value in self.coefficients.items()}
@@ -424,6 +242,10 @@ class LogisticModel(Answer):
             if self.errors.cluster:
                 figures |= {"cluster": list(self.errors.cluster), "n_clusters": self.errors.n_clusters}
                 figures["effective_clusters"] = self.errors.effective_clusters
+            if self.errors.n_of_each:
+                figures["n_clusters_of_each"] = list(self.errors.n_of_each)
+                figures["covariance_was_indefinite"] = self.errors.was_indefinite
+        figures["standard_deviations"] = jsonable(self.design.sds)
         figures |= {"l2": self.l2, "n_rows": self.n_rows, "n_dropped": self.n_dropped, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,8 +58,9 @@ class Optimum:
 
     has_reached_limit: whether `max_passes` ended them; otherwise they have converged, or no step lowers the objective.
 
-    Where classes are separated it is the optimum of the rows that no direction divides; rank and passes are those of
-    all rows, or of these where no pass went before; n_passes counts both.
+    Where classes are separated it is the optimum, and the problem, of the rows that no direction divides; rank and
+    passes are those of all rows, or of these where no pass went before, own_rank is that of these, and n_passes counts
+    both.
     """
 
     problem: Problem
@@ -69,6 +70,7 @@ class Optimum:
     separating: SeparatingDirections | None
     has_reached_limit: bool = False
     n_passes: int = 0
+    own_rank: Rank = field(default_factory=Rank)
 
     @property
     def directions(self) -> tuple[Array, ...]:
@@ -87,7 +89,7 @@ class Optimum:
         if now.is_fresh and not now.sums.point.is_single:
             return now.factor
         problem = replace(self.problem, phase=INFORMATION_MATRIX)
-        return problem.factor(problem.curvature(now.coefficients), self.rank.basis)
+        return problem.factor(problem.curvature(now.coefficients), self.own_rank.basis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +194,10 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     if state.n_passes < max_passes and not has_converged(problem, state.evaluation):
         history = replace(state.history, is_separation_checked=True)
         state = solve(problem, state.evaluation.coefficients, history, max_passes - state.n_passes)
-    has_reached_limit = state.n_passes >= max_passes
-    history = state.history
+    has_reached_limit, history = state.n_passes >= max_passes, state.history
+    rank, n_passes = history.known_rank, state.n_passes
     return Optimum(
-        problem, state.evaluation, history.known_rank, history.passes, separating, has_reached_limit, state.n_passes
+        problem, state.evaluation, rank, history.passes, separating, has_reached_limit, n_passes, own_rank=rank
     )
 
 
@@ -220,7 +222,8 @@ def _on_face(
     state = solve(face, kept, PassHistory.empty(face), max(max_passes - n_before, 1))
     n_passes = n_before + state.n_passes
     passes = history.passes or state.history.passes
-    return Optimum(problem, state.evaluation, history.known_rank, passes, separating, n_passes >= max_passes, n_passes)
+    rank, own_rank, is_ended = history.known_rank, state.history.known_rank, n_passes >= max_passes
+    return Optimum(face, state.evaluation, rank, passes, separating, is_ended, n_passes, own_rank=own_rank)
 
 
 def first_point(

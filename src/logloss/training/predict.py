@@ -271,25 +271,30 @@ class ScoredPart:
 
     def rows(self) -> Iterator[Rows]:
         """Its rows, with their log-odds; NaN where missing="drop" and something is missing."""
-        predictor = self.predictor
         for rows in self.part.rows():
-            found = predictor.found(self._read(rows.columns))
-            lacking = predictor.lacking(found) if self.missing == "drop" else {}
-            table = predictor.checked(found, rows.first_row, rows.place, self.missing)
-            strange: dict[str, int] = {}
-            logits = predictor.of_columns(table, rows.n_rows, strange)
-            if predictor.offset:
-                logits = logits + self._offset(rows)
-            if lacking:
-                logits = np.where(np.logical_or.reduce(list(lacking.values())), np.nan, logits)
-                strange = predictor.without_missing(strange, found)
-            n_lacking = {name: int(np.count_nonzero(own)) for name, own in lacking.items()}
-            with self.lock:
-                for total, own in ((self.strange, strange), (self.lacking, n_lacking)):
-                    for name, n_rows in own.items():
-                        total[name] = total.get(name, 0) + n_rows
+            _, logits = self.score(rows)
             columns = {name: rows.columns[name] for name in self.columns}
             yield Rows(columns | {self.logit: Column(logits)}, rows.first_row, rows.place)
+
+    def score(self, rows: Rows) -> tuple[Sequence[Column], Array]:
+        """(The columns of the model as its recipe takes them, the log-odds of each row)."""
+        predictor = self.predictor
+        found = predictor.found(self._read(rows.columns))
+        lacking = predictor.lacking(found) if self.missing == "drop" else {}
+        table = predictor.checked(found, rows.first_row, rows.place, self.missing)
+        strange: dict[str, int] = {}
+        logits = predictor.of_columns(table, rows.n_rows, strange)
+        if predictor.offset:
+            logits = logits + self._offset(rows)
+        if lacking:
+            logits = np.where(np.logical_or.reduce(list(lacking.values())), np.nan, logits)
+            strange = predictor.without_missing(strange, found)
+        n_lacking = {name: int(np.count_nonzero(own)) for name, own in lacking.items()}
+        with self.lock:
+            for total, own in ((self.strange, strange), (self.lacking, n_lacking)):
+                for name, n_rows in own.items():
+                    total[name] = total.get(name, 0) + n_rows
+        return table, logits
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Elsewhere it counts for itself.
@@ -344,7 +349,7 @@ class ScoredSource(SourceAround):
         """As before; log-odds are numbers."""
         return "number" if column == self.logit else self.source.kind_of(column)
 
-    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
+    def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[ScoredPart]:
         """Its parts, reading these columns and those that the model reads."""
         own = tuple(name for name in columns if name != self.logit)
         parts = self.read(own, texts)

@@ -166,6 +166,7 @@ class Problem:
         residual_unit: float = 0.0,
         is_careful: bool = False,
         is_level: bool = False,
+        leverage_power: float = 1.0,
         inverse: Array | None = None,
         blocks: Sequence[Block] = (),
     ) -> CurvatureSummary:
@@ -173,9 +174,19 @@ class Problem:
         from logloss.onepass.run import walk
         from logloss.onepass.summaries import CurvatureSummary, Point
 
-        empty = CurvatureSummary.empty(
-            Point(at, self.design, wants_hessian, is_single, self.face, residual_unit, is_careful, is_level, inverse)
+        point = Point(
+            at,
+            self.design,
+            wants_hessian,
+            is_single,
+            self.face,
+            residual_unit,
+            is_careful,
+            is_level,
+            leverage_power,
+            inverse,
         )
+        empty = CurvatureSummary.empty(point)
         if blocks or self.is_partial:
             return self.summarised(empty, blocks)
         self._begin_walk()

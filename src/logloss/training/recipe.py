@@ -174,6 +174,7 @@ def _term_of_numbers(
     has_weight = column.weights > 0
     means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
     lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
+    sds = np.where(has_weight, column.deviations / np.sqrt(np.where(has_weight, column.weights, 1.0)), 0.0)
     middles, deviations = typical = typical_of(values, len(means), is_centred=fit_intercept)
     # Without an intercept nothing is centred anywhere.
     is_near = not fit_intercept or bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
@@ -181,7 +182,9 @@ def _term_of_numbers(
     lacks = column.n_lacking > 0
     in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
     names = (name,) if column.names is None else column.names
-    term = numbers_of(name, names, means, lows, highs, lacks, typical, in_place=in_place, fit_intercept=fit_intercept)
+    term = numbers_of(
+        name, names, means, lows, highs, lacks, typical, sds, in_place=in_place, fit_intercept=fit_intercept
+    )
     return term, in_place
 
 

@@ -320,14 +320,15 @@ def _of_many_columns(problem: Problem, n_rows: int) -> Direction | None:
 
 def _of_margin_one(rows: Array) -> Array:
     """The least direction in which each of a few rows has a margin of 1, or nearly."""
-    import scipy.linalg
+    from scipy.linalg import lapack
 
     ones = np.ones(len(rows))
     try:
         # Not least squares at once: the normal equations are fast, and a pass will prove or refuse their solution.
-        shares: Array = scipy.linalg.cho_solve(scipy.linalg.cho_factor(rows @ rows.T), ones)
-    except scipy.linalg.LinAlgError:
+        root = np.asfortranarray(np.linalg.cholesky(rows @ rows.T))
+    except np.linalg.LinAlgError:
         return np.linalg.lstsq(rows, ones, rcond=None)[0]
+    shares: Array = lapack.dpotrs(root, ones, lower=1)[0]
     return rows.T @ shares
 
 

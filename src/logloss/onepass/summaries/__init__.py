@@ -26,9 +26,11 @@ from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Ran
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.held_out import ALL_ROWS, FoldPaths, HeldOutSummary, SharedPassSummary, requests_of
+from logloss.onepass.summaries.information_sums import InformationSummary
 from logloss.onepass.summaries.largest_losses import LargeLoss, LargestLossesSummary
 from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
+from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
@@ -53,11 +55,13 @@ __all__ = [
     "FoldRule",
     "GroupedSummary",
     "HeldOutSummary",
+    "InformationSummary",
     "LeftOutSummary",
     "Levels",
     "LossSum",
     "LossSummary",
     "MarginSummary",
+    "MarginalSummary",
     "Mixed",
     "Plane",
     "Point",

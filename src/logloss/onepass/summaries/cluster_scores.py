@@ -1,4 +1,4 @@
-"""What each cluster adds to gradient and Hessian at the answer of a fit: of it come the coefficients without it."""
+"""What each cluster adds to gradient and Hessian at the answer of a fit: of it come errors that allow for clusters."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
-from logloss.onepass.summaries.curvature import Point, residuals_of, spread_out, with_intercept
+from logloss.onepass.summaries.curvature import Point, on_face, reached_by, residuals_of, spread_out, with_intercept
 from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.text import count
 
@@ -25,16 +24,18 @@ MOST_NUMBERS = 1 << 21
 class ClusterSummary(BlockwiseSummary):
     """Gradient and Hessian of the summed loss over the rows of each cluster. Floating: laws hold to rounding.
 
-    reach: combinations of the coefficients, shape (width, n_combinations).
-    keys: hashes of the clusters, ascending, while there are at most MOST_GROUPS; beyond that numbers of buckets that
-    are unions of clusters (`has_buckets`). For each of them weights: of its rows; sums: the gradient, shape
-    (n_keys, width), in the solver's coordinates; shares: mᵀ·Hessian·m of each m in `reach`, shape
-    (n_keys, n_combinations); hessians: rows of the lower triangle, shape (n_keys, width · (width + 1) / 2), None where
-    there are too many.
+    point: Hessians are kept where it asks for them; rows are those of its face. reach: combinations of the
+    coefficients, shape (width, n_combinations). columns: numbers of the columns that make clusters; () for all.
+    keys: hashes of the clusters, ascending, while there are few enough (MOST_GROUPS with Hessians, MOST_NUMBERS numbers
+    without); beyond that numbers of buckets that are unions of clusters (`has_buckets`). For each of them weights: of
+    its rows; sums: the gradient, shape (n_keys, width), in the solver's coordinates; shares: mᵀ·Hessian·m of each m in
+    `reach`, shape (n_keys, n_combinations); hessians: rows of the lower triangle, shape (n_keys, width · (width + 1) /
+    2), None where there are too many.
     """
 
     point: Point
     reach: Array = field(compare=False)
+    columns: tuple[int, ...] = ()
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
     has_buckets: bool = False
@@ -43,12 +44,13 @@ class ClusterSummary(BlockwiseSummary):
     sums: Any = None
     shares: Any = None
     hessians: Any = None
-    n_settings: ClassVar[int] = 2
+    n_settings: ClassVar[int] = 3
 
     @classmethod
-    def empty(cls, point: Point, reach: Array) -> ClusterSummary:
+    def empty(cls, point: Point, reach: Array, columns: tuple[int, ...] = ()) -> ClusterSummary:
         """Of no rows. point: its residual_unit is the unit of weights, residuals and curvatures."""
-        return cls(point, reach, 0, frozenset(), False, np.zeros(0, np.int64), *_zeros(point, reach, 0, True))
+        of_none = _zeros(point, reach, 0, point.wants_hessian)
+        return cls(point, reach, columns, 0, frozenset(), False, np.zeros(0, np.int64), *of_none)
 
     def merge(self, other: ClusterSummary) -> ClusterSummary:
         """Of the rows of both."""
@@ -68,6 +70,7 @@ class ClusterSummary(BlockwiseSummary):
         found = ClusterSummary(
             self.point,
             self.reach,
+            self.columns,
             self.n_rows + other.n_rows,
             self.coding | other.coding,
             mine.has_buckets,
@@ -75,7 +78,7 @@ class ClusterSummary(BlockwiseSummary):
             *totals,
         )
         # Too many clusters stay too many in every larger set of rows.
-        return found.in_buckets() if len(keys) > MOST_GROUPS else found
+        return found.in_buckets() if len(keys) > _most_keys(self.point, self.reach) else found
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -91,14 +94,17 @@ class ClusterSummary(BlockwiseSummary):
         for total, own in zip(totals, self.arrays, strict=True):
             if total is not None:
                 np.add.at(total, places, own)
-        return ClusterSummary(self.point, self.reach, self.n_rows, self.coding, True, keys, *totals)
+        return ClusterSummary(self.point, self.reach, self.columns, self.n_rows, self.coding, True, keys, *totals)
 
     def of_block(self, block: Block) -> ClusterSummary:
-        """Of the rows of a block."""
+        """Of the rows of a block that lie in the face."""
         point, design = self.point, self.point.design
-        hashes = hashes_of(block.cluster)
+        block = on_face(block, design, point.face)
+        if block.n_rows == 0:
+            return ClusterSummary.empty(point, self.reach, self.columns)
+        hashes = hashes_of([block.cluster[k] for k in self.columns] or block.cluster)
         keys, codes = np.unique(hashes, return_inverse=True)
-        has_buckets = len(keys) > MOST_GROUPS
+        has_buckets = len(keys) > _most_keys(point, self.reach)
         if has_buckets:
             # Now, not when it is merged: so many Hessians would be too many.
             keys, codes = np.unique(_buckets_of(hashes), return_inverse=True)
@@ -117,7 +123,7 @@ class ClusterSummary(BlockwiseSummary):
             by_group.segment_sums(mine, residuals, numbers, dense)
             for levels, out in zip(coded.codes, crossed, strict=True):
                 by_group.cross_tab(mine, levels[start:stop], residuals, out)
-            reached = _reached(coded, start, stop, numbers, self.reach)
+            reached = reached_by(self.reach, coded, start, stop, numbers)
             by_group.segment_sums(mine, curvatures, reached**2, shares)
             if keeps:
                 spread = spread_out(coded, start, stop, numbers[:, 1:])
@@ -128,6 +134,7 @@ class ClusterSummary(BlockwiseSummary):
         return ClusterSummary(
             point,
             self.reach,
+            self.columns,
             times_of(block),
             block.coding,
             has_buckets,
@@ -142,10 +149,15 @@ class ClusterSummary(BlockwiseSummary):
         return f"ClusterSummary: n_rows={count(self.n_rows)}  n_clusters={count(len(self.keys))}"
 
 
+def _most_keys(point: Point, reach: Array) -> int:
+    """How many clusters are kept apart: of gradients without Hessians, as many as MOST_NUMBERS numbers hold."""
+    return max(MOST_GROUPS, 0 if point.wants_hessian else MOST_NUMBERS // sum(reach.shape))
+
+
 def _keeps_hessians(point: Point, n_keys: int, has_buckets: bool) -> bool:
     """Whether their Hessians are few enough: a property of the set of rows that every larger set has lost, too."""
     width = point.design.width
-    return (MOST_GROUPS if has_buckets else n_keys) * (width * (width + 1) // 2) <= MOST_NUMBERS
+    return point.wants_hessian and (MOST_GROUPS if has_buckets else n_keys) * (width * (width + 1) // 2) <= MOST_NUMBERS
 
 
 def _zeros(point: Point, reach: Array, n_keys: int, keeps_hessians: bool) -> tuple[Array, Array, Array, Array | None]:
@@ -158,11 +170,3 @@ def _zeros(point: Point, reach: Array, n_keys: int, keeps_hessians: bool) -> tup
 def _buckets_of(hashes: Array) -> Array:
     """The first bits of hashes."""
     return (hashes.view(np.uint64) >> np.uint64(BUCKET_SHIFT)).astype(np.int64)
-
-
-def _reached(coded: Coded, start: int, stop: int, numbers: Array, reach: Array) -> Array:
-    """xᵀ·reach of some rows, shape (n_rows, n_combinations), without spreading out their codes."""
-    found: Array = numbers @ reach[: numbers.shape[1]]
-    for span, codes in zip(coded.design.spans, coded.codes, strict=True):
-        found += reach[span][codes[start:stop]]
-    return found

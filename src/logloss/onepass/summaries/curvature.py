@@ -27,8 +27,8 @@ class Point:
     wants_hessian: whether the Hessian is asked for. is_single: whether its products of numbers may be formed in
     single precision, as is good enough for steps.
     residual_unit: if above 0, the matrix is that of squared residuals in this unit instead of curvatures, each residual
-    over 1 − the row's leverage: how much the rows' gradients vary. inverse: of the Hessian, which leverages need, 0 for
-    coefficients that are not free.
+    over a power of 1 − the row's leverage: how much the rows' gradients vary. leverage_power: that power. inverse: of
+    the Hessian, which leverages need, 0 for coefficients that are not free.
     is_careful: whether the sizes that bound the rounding are those of each row, or of features that are 1 at most.
     is_level: whether each row is divided by its norm, so that outliers weigh no more than others: rows that depend on
     each other then still do.
@@ -43,6 +43,7 @@ class Point:
     residual_unit: float = 0.0
     is_careful: bool = False
     is_level: bool = False
+    leverage_power: float = 1.0
     inverse: Array | None = field(default=None, compare=False)
 
 
@@ -182,7 +183,7 @@ class _CurvatureWorkspace:
                 self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
 
     def jackknifed_squares(self, coded: Coded, block: Block, start: int, piece: Array, own: Array) -> Array:
-        """The squared residuals of some rows, each over 1 − leverage: HC3 (MacKinnon & White 1985)."""
+        """The squared residuals of some rows, each over a power of 1 − leverage: that of HC3 is 1."""
         stop = start + len(piece)
         # A row that stands for several has as many gradients, each of one, and the leverage of one.
         counts = 1.0 if block.counts is None else block.counts[start:stop]
@@ -190,8 +191,8 @@ class _CurvatureWorkspace:
         own_share = 0.0 if inverse is None else own[1] / counts * leverages(coded, start, stop, piece, inverse)
         left = 1.0 - own_share + np.zeros(stop - start)
         # A row that alone determines a coefficient is met exactly, whatever its label: it says nothing of errors.
-        residuals = np.where(left > ALONE, own[0], 0.0) / self.point.residual_unit / np.maximum(left, ALONE)
-        return residuals**2 / counts
+        residuals = np.where(left > ALONE, own[0], 0.0) / self.point.residual_unit
+        return (residuals / np.maximum(left, ALONE) ** self.point.leverage_power) ** 2 / counts
 
     def add_sizes(self, coded: Coded, own: Array, piece: Array, start: int, offset: Array | None) -> None:
         """What bounds the rounding of the gradient of some rows."""
@@ -283,6 +284,17 @@ def with_intercept(coded: Coded, start: int, stop: int, piece: Array) -> Array:
     dense[:, 0] = 1.0
     np.divide(piece, coded.design.scale[1 : 1 + coded.design.n_dense], out=dense[:, 1:])
     return dense
+
+
+def reached_by(reach: Array, coded: Coded, start: int, stop: int, numbers: Array) -> Array:
+    """xᵀ·reach of some rows, shape (n_rows, n_combinations), without spreading out their codes.
+
+    numbers: as `with_intercept` has them.
+    """
+    found: Array = numbers @ reach[: numbers.shape[1]]
+    for span, codes in zip(coded.design.spans, coded.codes, strict=True):
+        found += reach[span][codes[start:stop]]
+    return found
 
 
 def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array) -> Array:

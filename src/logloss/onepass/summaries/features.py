@@ -28,6 +28,8 @@ MOST_KEPT = 4096
 BITS = 64
 # Values of a block that are few enough to be sorted, and the level at which more of them are begun with.
 SMALL, FIRST_LEVEL = 1 << 16, 5
+# Deviations from the mean above it, and below its inverse, have squares that are numbers.
+LEAST_SQUARED = 1e-100
 # Independent draws would repeat as rarely as these values do with no greater probability.
 RARE = 1e-4
 # The share of the values that may repeat in a key.
@@ -142,8 +144,9 @@ def hashes_of(values: Array) -> Array:
 class Range:
     """Of the numbers of a column or a matrix, each by its place: sums, weights, least and greatest, how many lack.
 
-    names: those of the columns of a matrix. offsets: the least and the greatest value minus row number, of the rows
-    that hold a value. distinct: which whole numbers there are, of a column that nobody has named.
+    names: those of the columns of a matrix. deviations: roots of Σw(x − mean)². offsets: the least and the greatest
+    value minus row number, of the rows that hold a value. distinct: which whole numbers there are, of a column that
+    nobody has named.
     """
 
     names: tuple[str, ...] | None
@@ -152,6 +155,7 @@ class Range:
     lows: Array
     highs: Array
     n_lacking: Array
+    deviations: Array
     offsets: tuple[float, float] = (math.inf, -math.inf)
     distinct: DistinctValues | None = None
 
@@ -168,9 +172,25 @@ class Range:
             n_settings=1,
             lows=np.minimum,
             highs=np.maximum,
+            deviations=lambda a, b: np.hypot(np.hypot(a, b), _between(self, other)),
             offsets=lambda a, b: (min(a[0], b[0]), max(a[1], b[1])),
             distinct=lambda a, b: a if b is None else b.merge(a),
         )
+
+
+def _between(a: Range, b: Range) -> Array:
+    """The root of what the means of two sets of rows add to Σw(x − mean)² (Chan, Golub & LeVeque 1983, eq. 2.1b).
+
+    References
+    ----------
+    Chan, T. F., Golub, G. H. & LeVeque, R. J. (1983). Algorithms for computing the sample variance: analysis and
+    recommendations. The American Statistician 37(3), 242-247. doi:10.1080/00031305.1983.10483115
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        apart = a.sums / a.weights - b.sums / b.weights
+        # Roots, so that no product leaves the range of numbers.
+        added = np.abs(apart) * np.sqrt(a.weights / (a.weights + b.weights)) * np.sqrt(b.weights)
+    return np.where((a.weights > 0) & (b.weights > 0), added, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +336,7 @@ class _ColumnWorkspace:
                 self.summary.categories,
                 self.summary.sample,
                 self.summary.unnamed,
-                *_norms(block, mass),
+                *norms_of_classes(block, mass),
             )
         )
 
@@ -325,7 +345,7 @@ class _ColumnWorkspace:
         return replace(self.summary, sample=self.sample.freeze())
 
 
-def _norms(block: Block, mass: Array) -> tuple[float, float]:
+def norms_of_classes(block: Block, mass: Array) -> tuple[float, float]:
     """The roots of Σ w² of the shares of rows that are 0, and 1."""
     if block.sample_weight is None:
         ones = float(np.sum(mass * block.y_true))
@@ -370,37 +390,59 @@ def _range(column: Column, mass: Array, block: Block, is_watched: bool) -> Range
             own = own - own[0]
         offsets = float(own.min()), float(own.max())
     low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
+    total, weight = np.array([mass @ values]), np.array([mass.sum()])
+    deviations = _deviations(values[:, None], mass, total, weight, np.array([low]), np.array([high]))
     return Range(
         None,
-        np.array([mass @ values]),
-        np.array([mass.sum()]),
+        total,
+        weight,
         np.array([low]),
         np.array([high]),
         np.array([n_lacking]),
+        deviations,
         offsets,
         DistinctValues.of(values) if is_watched else None,
     )
 
 
+def _deviations(values: Array, mass: Array, sums: Array, weights: Array, lows: Array, highs: Array) -> Array:
+    """The root of Σw(x − mean)² of each column of some rows, NaN left out. lows, highs: of each column."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(weights > 0, sums / weights, 0.0)
+        own = values - means
+        largest = np.maximum(highs - means, means - lows)
+        # Squares of these are numbers; others are taken in units of the largest.
+        unit = np.where(((largest > LEAST_SQUARED) & (largest < 1 / LEAST_SQUARED)) | ~(largest > 0), 1.0, largest)
+    if (unit != 1.0).any():
+        own /= unit
+    np.multiply(own, own, out=own)
+    squares = mass @ own
+    if np.isnan(squares).any():
+        squares = mass @ np.where(np.isnan(own), 0.0, own)
+    # A column of one value: its mean may be another float.
+    found: Array = np.where(lows < highs, np.sqrt(squares) * unit, 0.0)
+    return found
+
+
 def _matrix_range(column: Column, mass: Array) -> Range:
     """Piece by piece, so that each piece is read from memory once."""
     width = column.values.shape[1]
-    sums, weights, n_lacking = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int64)
-    lows, highs = np.full(width, np.inf), np.full(width, -np.inf)
+    nothing, highest = np.zeros(width), np.full(width, np.inf)
+    found = Range(column.names, nothing, nothing, highest, -highest, np.zeros(width, dtype=np.int64), nothing)
     for start in range(0, len(column.values), PIECE_ROWS):
         piece = column.values[start : start + PIECE_ROWS]
         own = mass[start : start + PIECE_ROWS]
         low, high = piece.min(axis=0), piece.max(axis=0)
+        n_lacking = np.zeros(width, dtype=np.int64)
         if np.isnan(low).any():
             lacking = np.isnan(piece)
             low = np.where(lacking, np.inf, piece).min(axis=0)
             high = np.where(lacking, -np.inf, piece).max(axis=0)
-            n_lacking += lacking.sum(axis=0)
-            weights += own @ ~lacking
-            sums += own @ np.where(lacking, 0.0, piece)
+            n_lacking = lacking.sum(axis=0)
+            weights, sums = own @ ~lacking, own @ np.where(lacking, 0.0, piece)
         else:
-            weights += own.sum()
-            sums += own @ piece
-        np.minimum(lows, low, out=lows)
-        np.maximum(highs, high, out=highs)
-    return Range(column.names, sums, weights, lows, highs, n_lacking)
+            weights, sums = np.full(width, own.sum()), own @ piece
+        low, high = low.astype(np.float64), high.astype(np.float64)
+        deviations = _deviations(piece, own, sums, weights, low, high)
+        found = found.merge(Range(column.names, sums, weights, low, high, n_lacking, deviations))
+    return found

@@ -12,13 +12,13 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
 from logloss.show.drawings.of_path import path
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_model import odds_ratio, why_no_errors
-from logloss.text import count, counted, fixed, printable, significant
+from logloss.show.words.of_model import INDENT, is_grouped, level_text, odds_interval, odds_ratio, why_no_errors
+from logloss.text import count, counted, cut, fixed, printable, significant
 from logloss.training.model import LogisticModel
 
 # Most coefficients that are drawn.
 MOST_COEFFICIENTS = 20
-KEYS = ("coefficient", "low", "high", "is_reference")
+KEYS = ("name", "reference", "coefficient", "low", "high", "is_reference", "is_heading")
 # Points of the curve of one column, and lines of equal probability of two.
 N_CURVE, LEVELS = 101, (0.1, 0.25, 0.5, 0.75, 0.9)
 # Log-odds beyond which a coefficient leaves its picture.
@@ -35,28 +35,34 @@ def coefficients(model: LogisticModel) -> Drawing:
             "the model has no coefficients" if not every else "the classes are separated: coefficients are infinite"
         )
         return not_drawn("coefficients", title, reason)
-    rows_drawn = _with_references(model, chosen)
-    table = SmallTable({key: [row[key] for row in rows_drawn] for key in ("name", "reference", *KEYS)})
+    rows_drawn = _by_column(model, chosen)
+    table = SmallTable({key: [row[key] for row in rows_drawn] for key in KEYS})
     top = chosen[0]
     per = f"compared with {top['reference']}" if top["reference"] else "per unit"
     sentence = (
-        f"Odds ratios of {printable(model.positive)}: {top['name']} multiplies the odds by "
+        f"Odds ratios of {printable(model.positive)}: {printable(top['coefficient_name'], 40)} multiplies the odds by "
         f"{odds_ratio(top['coefficient'])} ({per})."
     )
     if model.errors is None:
         sentence += f" Intervals are not available: {why_no_errors(model)}."
     else:
         sentence += " Lines are 95% confidence intervals; one that contains 1 is not significant."
-    if any(row["reference"] for row in chosen):
+    if any(row["is_reference"] for row in rows_drawn):
         sentence += " Hollow: the reference level."
-    if len(every) > len(chosen):
-        sentence += f" Shown are the {len(chosen)} of {count(len(every))} coefficients farthest from 0"
+    n_finite = sum(math.isfinite(row["coefficient"]) for row in every)
+    if len(every) > n_finite:
+        sentence += f" Infinite coefficients are not drawn ({len(every) - n_finite})."
+    if n_finite > len(chosen):
+        sentence += f" Shown are the {len(chosen)} of {count(n_finite)} coefficients farthest from 0"
         sentence += " in standard errors." if model.errors is not None else " over the range of their column."
     head = ["", "coefficient", "odds ratio", "95% CI"]
     rows = []
     for row in rows_drawn:
-        low_high = "" if math.isnan(row["low"]) else f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}"
-        name = f"{row['name']} (reference)" if row["is_reference"] else row["name"]
+        if row["is_heading"]:
+            rows.append([row["name"], "", "", ""])
+            continue
+        low_high = "" if math.isnan(row["low"]) else odds_interval(row["low"], row["high"])
+        name = INDENT * row["is_level"] + row["name"] + " (reference)" * row["is_reference"]
         rows.append([name, significant(row["coefficient"]), odds_ratio(row["coefficient"]), low_high])
     figures = {"positive": model.positive}
     return Drawing("coefficients", title, sentence, {"coefficients": table}, figures, [head, *rows])
@@ -75,27 +81,40 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
             low, high = value - reach, value + reach
             distance = abs(value) / error if error > 0 else 0.0
         inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
-        row = {"name": printable(name, 40), "column": columns[name], "coefficient": inside, "distance": distance}
-        row["reference"] = printable(model.design.references.get(name, ""), 24)
+        reference = printable(model.design.references.get(name, ""), 24)
+        row = {"coefficient_name": name, "column": columns[name], "coefficient": inside, "distance": distance}
+        row |= {"name": _named(name, reference), "reference": reference, "is_level": False, "is_heading": False}
         rows.append(row | {"low": max(low, -FARTHEST), "high": min(high, FARTHEST), "is_reference": False})
     return rows
 
 
-def _with_references(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The coefficients, the levels of a column together, its reference among them."""
+def _named(name: str, reference: str) -> str:
+    """A coefficient that stands alone: `age`, `sex: Male (vs Female)`."""
+    return f"{printable(name, 28)} (vs {cut(reference, 10)})" if reference else printable(name, 40)
+
+
+def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The coefficients; the levels of a category of three or more below its name, its reference among them."""
     by_column: dict[str, list[dict[str, Any]]] = {}
     for row in chosen:
         by_column.setdefault(row["column"], []).append(row)
     terms = {term.column: term for term in model.design.terms}
-    rows = []
-    for column, levels in by_column.items():
-        place = getattr(terms[column], "reference", None)
-        if place is not None and levels[0]["reference"]:
-            name = printable(terms[column].coefficient_names[place], 40)
-            own = {"coefficient": 0.0, "low": math.nan, "high": math.nan, "is_reference": True}
-            levels = sorted([*levels, {"name": name, "reference": "", **own}], key=lambda row: -row["coefficient"])
-        rows += levels
-    return rows
+    nothing: dict[str, Any] = dict.fromkeys(("coefficient", "low", "high", "distance"), math.nan)
+    nothing |= {"reference": "", "is_reference": False, "is_level": False, "is_heading": False}
+    alone, rows = [], []
+    for column, own in by_column.items():
+        term = terms[column]
+        if not is_grouped(term):
+            alone += own
+            continue
+        names = {name: level_text(term, number) for number, name in enumerate(term.coefficient_names)}
+        levels = [row | {"name": printable(names[row["coefficient_name"]], 40), "is_level": True} for row in own]
+        reference: dict[str, Any] = {"name": printable(level_text(term, term.reference), 40), "coefficient": 0.0}
+        levels.append(nothing | reference | {"is_reference": True, "is_level": True})
+        levels.sort(key=lambda row: -row["coefficient"])
+        rows += [nothing | {"name": printable(column, 40), "is_heading": True}, *levels]
+    # First: below the levels of another column they would look like its own.
+    return [*alone, *rows]
 
 
 def passes(model: LogisticModel) -> Drawing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,6 +28,8 @@ def coefficients(ax: Axes, drawing: Drawing) -> None:
     """Odds ratios with their intervals on a logarithmic axis."""
     rows = drawing.table("coefficients")
     name_rows(ax, rows["name"])
+    for label, is_heading in zip(ax.get_yticklabels(), rows["is_heading"], strict=True):
+        label.set_fontweight("bold" if is_heading else "normal")
     ratio, low, high = (np.exp(np.array(rows[name])) for name in ("coefficient", "low", "high"))
     ax.set_xscale("log")
     whiskers(ax, ratio, low, high, color=BLUE)
@@ -34,7 +37,7 @@ def coefficients(ax: Axes, drawing: Drawing) -> None:
         if is_reference:
             ax.plot([1], [number], "o", color=BLUE, markerfacecolor=ax.get_facecolor(), markersize=4, zorder=5)
     reference_line(ax, x=1)
-    ends = np.concatenate([ratio, low[np.isfinite(low)], high[np.isfinite(high)], [1.0]])
+    ends = np.concatenate([ratio[np.isfinite(ratio)], low[np.isfinite(low)], high[np.isfinite(high)], [1.0]])
     _odds_ticks(ax, float(ends.min()), float(ends.max()))
     ax.set_xlabel(cut(f"odds ratio of {drawing.figures['positive']}", 44), parse_math=False)
 
@@ -55,7 +58,10 @@ def _odds_ticks(ax: Axes, low: float, high: float) -> None:
     room = (high / low) ** 0.06
     low, high = low / room, high * room
     inside = [tick for tick in ticks if low <= tick <= high]
-    ax.set_xticks(inside, [f"{tick:.3g}" for tick in inside])
+    # Three digits, or as many as tell ticks next to each other, near 1.
+    least = min((b - a for a, b in pairwise(inside)), default=1.0)
+    digits = max(3, 1 - math.floor(math.log10(least)))
+    ax.set_xticks(inside, [f"{tick:.{digits}g}" for tick in inside])
     ax.set_xticks([], minor=True)
     ax.set_xlim(low, high)
 

@@ -6,21 +6,25 @@ from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_model import (
     ON_PAGES,
+    coefficient_rows,
     head_of,
     infinite_rows,
     left_out,
     remarks_of,
-    rows_with_references,
     why_no_errors,
 )
 from logloss.show.words.of_path import choice_of, path_rows, sentences_of
 from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, percent, printable
+from logloss.training.coefficient_table import UNIT
 from logloss.training.model import LogisticModel
 
 # Letters of the labels before the remarks of a model.
 LABEL = 11
 
-main_table = rows_with_references
+
+def main_table(model: LogisticModel, per: str = UNIT) -> tuple[list[list[str]], str]:
+    """The coefficients, more of them than in text."""
+    return coefficient_rows(model, per, ON_PAGES)
 
 
 def title(model: LogisticModel) -> str:
@@ -81,6 +85,8 @@ def _doubts(model: LogisticModel) -> list[str]:
         doubts.append(
             f"{named} are linearly dependent; of the coefficients that fit equally well, those of least norm are shown."
         )
+    if model.errors is not None and model.separation is not None:
+        doubts.append("Standard errors are those of the finite coefficients, by the rows that are not separated.")
     if model.errors is None:
         doubts.append(f"Standard errors are not available: {why_no_errors(model)}.")
     return doubts
@@ -100,10 +106,10 @@ def sections(model: LogisticModel) -> list[tuple[str, str]]:
     return [("Coefficients", shown), *own, ("Columns", page.table(columns[:202], "llr", label="Columns"))]
 
 
-def short_html(model: LogisticModel) -> str:
+def short_html(model: LogisticModel, per: str = UNIT) -> str:
     """The short form for notebooks: what its text says, the coefficients as a table."""
-    below = page.short_paragraphs([*left_out(model, ON_PAGES), *remarks_of(model)])
-    return page.short_paragraphs([head_of(model)]) + page.short_table(*main_table(model)) + below
+    below = page.short_paragraphs([*left_out(model, ON_PAGES), *remarks_of(model, per)])
+    return page.short_paragraphs([head_of(model)]) + page.short_table(*main_table(model, per)) + below
 
 
 def remarks(model: LogisticModel) -> str:

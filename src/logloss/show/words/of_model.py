@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
+from logloss.data.terms import Category, Term
 from logloss.inference.cautions import effective
 from logloss.information import entropy
 from logloss.show.words.of_path import MOST_IN_TEXT, path_rows, remarks_of_path
@@ -15,30 +16,35 @@ from logloss.text import (
     counted,
     fixed,
     listed,
+    p_value,
     percent,
     printable,
     printable_lines,
     significant,
 )
+from logloss.training.cluster_errors import CV3
+from logloss.training.coefficient_table import LARGEST_EXPONENT, SD, UNIT, coefficient_table
+from logloss.training.hypothesis_tests import term_test
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import NEAR, NOT_USED, LogisticModel
-from logloss.training.standard_errors import CV3_OF_SHARES, HC3, INFORMATION
+from logloss.training.standard_errors import POWERS, Errors
 
-# exp of more is no number.
-LARGEST_EXPONENT = 709.0
-# An odds ratio above is written by its power of ten.
-LARGEST_RATIO = 1e6
-# A p-value below is written as a bound.
-LEAST_P = 0.001
+# An odds ratio above is written by its power of ten; one that differs from 1 by less than four digits show, with the
+# digits of the difference, of which so many are shown.
+LARGEST_RATIO, LEAST_DIFFERENCE, DIGITS_OF_DIFFERENCE = 1e6, 0.0005, 2
+# Differences from 1 below are roundings.
+ROUNDING = 1e-14
+# Before the levels of a category, below its name.
+INDENT = "  "
 # Of more coefficients than the first, so many are shown: those farthest from 0 in standard errors. On a page, and in
 # text.
 ON_PAGES, IN_TEXT = (300, 200), (60, 40)
 
 
-def text_of(model: LogisticModel) -> str:
-    """The whole model."""
-    lines = columns(*coefficient_rows(model), gap="   ")
-    whole = [head_of(model), "", *lines, *left_out(model), "", *remarks_of(model)]
+def text_of(model: LogisticModel, per: str = UNIT) -> str:
+    """The whole model. per: of what the coefficients of numbers are, one unit or one standard deviation."""
+    lines = [*columns(*coefficient_rows(model, per), gap="   "), *left_out(model), ""]
+    whole = [head_of(model), "", *lines, *remarks_of(model, per)]
     if model.path is not None:
         whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   ")]
     return printable_lines("\n".join(whole))
@@ -84,80 +90,85 @@ def left_out(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[st
     return [f"… and {count(n_left)} more, nearer to 0: model.coefficient_table"] if n_left else []
 
 
-def coefficient_rows(model: LogisticModel) -> tuple[list[list[str]], str]:
-    """The coefficients, with their errors where there are any, below the names of the columns; how these align."""
-    shown = set(shown_of(model))
-    intercept, table = _parts_of_table(model)
-    rows = [[*_cells(model, row, has_odds=False), ""] for row in intercept]
-    for row in table:
-        if row["name"] in shown:
-            rows.append([*_cells(model, row), f"vs {row['reference']}" if row["reference"] else ""])
-    names = [*_names(model), ""]
-    return [names, *rows], _align(names)
+def coefficient_rows(
+    model: LogisticModel, per: str = UNIT, limits: tuple[int, int] = IN_TEXT
+) -> tuple[list[list[str]], str]:
+    """The coefficients, with their errors where there are any, below the names of the columns; how these align.
 
-
-def _parts_of_table(model: LogisticModel) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(The row of the intercept, if there is one; the rows of the coefficients)."""
-    rows = list(model.coefficient_table)
-    n_first = int(model.fit_intercept)
-    return rows[:n_first], rows[n_first:]
-
-
-def rows_with_references(model: LogisticModel) -> tuple[list[list[str]], str]:
-    """The same for a page: of each category its reference level, too, in its place among the others."""
-    shown = set(shown_of(model, ON_PAGES))
-    intercept, table = _parts_of_table(model)
+    The levels of a category are indented below its name, its reference in its place, unless there is one other level.
+    """
+    shown = set(shown_of(model, limits))
+    table = coefficient_table(model, per)
     of_name = {row["name"]: row for row in table}
-    rows = [_cells(model, row, has_odds=False) for row in intercept]
+    rows = [_cells(model, row, has_odds=False) for row in table[: len(table) - len(model.coefficients)]]
     for term in model.design.terms:
-        reference = getattr(term, "reference", None)
-        names = term.coefficient_names
-        # A reference alone, without any of its levels, tells nothing.
-        has_levels = any(name in shown for name in names)
-        for place, name in enumerate(names):
-            if place == reference and has_levels:
-                label = f"{printable(name)} (reference)"
-                cells = dict.fromkeys(_names(model), "") | {"": label, "coefficient": "0", "odds ratio": "1"}
-                rows.append(list(cells.values()))
-            elif name in shown and place != reference:
-                rows.append(_cells(model, of_name[name]))
-    return [_names(model), *rows], _align(_names(model))
+        names = [name for name in term.coefficient_names if name in shown]
+        if is_grouped(term) and names:
+            rows += _rows_of_levels(model, term, of_name, shown)
+        else:
+            rows += [_cells(model, of_name[name]) for name in names]
+    heads = _names(model, per)
+    return [heads, *rows], "".join("l" if head in ("", "95% CI") else "r" for head in heads)
 
 
-def _names(model: LogisticModel) -> list[str]:
-    """The names of the columns."""
+def is_grouped(term: Term) -> TypeGuard[Category]:
+    """Whether the levels of a term are shown below its name: those of a category of three or more."""
+    return isinstance(term, Category) and len(term.levels) > 2
+
+
+def level_text(category: Category, number: int) -> str:
+    """A level below the name of its column."""
+    level = category.levels[number]
+    return "missing" if level is None else printable(str(level)) or '""'
+
+
+def _rows_of_levels(
+    model: LogisticModel, category: Category, of_name: dict[str, dict[str, Any]], shown: set[str]
+) -> list[list[str]]:
+    """The name of a category with the test of all its levels; the levels that are shown, and the reference."""
+    test, heading = term_test(model, category.column), [printable(category.column), *[""] * (len(_names(model)) - 1)]
+    if test is not None:
+        heading[3:5] = [f"{test.distribution_text} {fixed(test.statistic, 1)}", p_value(test.p_value)]
+    rows = [heading]
+    for number, name in enumerate(category.coefficient_names):
+        label = INDENT + level_text(category, number)
+        if number == category.reference:
+            of_reference = ["0", "1"] if model.errors is None else ["0", "", "", "", "1", ""]
+            rows.append([f"{label} (reference)", *of_reference, ""])
+        elif name in shown:
+            rows.append([label, *_cells(model, of_name[name])[1:-1], ""])
+    return rows
+
+
+def _names(model: LogisticModel, per: str = UNIT) -> list[str]:
+    """The names of the columns; the first, of names, and the last, of references and tests, have none."""
+    end = " per SD" if per == SD else ""
+    coefficient, odds = f"coefficient{end}", f"odds ratio{end}"
     if model.errors is None:
-        return ["", "coefficient", "odds ratio"]
+        return ["", coefficient, odds, ""]
     statistic = model.errors.statistic
-    return ["", "coefficient", "std. error", statistic, f"P>|{statistic}|", "odds ratio", "95% CI"]
-
-
-def _align(names: list[str]) -> str:
-    """How the columns align: the interval of the odds ratio, and the reference, to the left."""
-    return "".join("r" if name not in ("", "95% CI") else "l" for name in names)
+    return ["", coefficient, "std. error", statistic, f"P>|{statistic}|", odds, "95% CI", ""]
 
 
 def _cells(model: LogisticModel, row: dict[str, Any], *, has_odds: bool = True) -> list[str]:
     """One coefficient, under the names of the columns."""
     name, value, error = printable(row["name"]), row["coefficient"], row["std_error"]
     odds = odds_ratio(value) if has_odds else ""
+    reference = f"vs {row['reference']}" if row["reference"] else ""
     if model.errors is None:
-        return [name, significant(value), odds]
+        return [name, significant(value), odds, reference]
     if not error > 0:
-        return [name, significant(value), "not available", "", "", odds, ""]
-    between = f"{odds_ratio(row['low'])}–{odds_ratio(row['high'])}" if has_odds else ""
+        return [name, significant(value), "not available", "", "", odds, "", reference]
+    between = odds_interval(row["low"], row["high"]) if has_odds else ""
     tested = [fixed(row["statistic"], 1), p_value(row["p_value"])]
-    return [name, significant(value), significant(error), *tested, odds, between]
+    return [name, significant(value), significant(error), *tested, odds, between, reference]
 
 
-def p_value(value: float) -> str:
-    """A p-value as regression tables write it: `0.031`, `<0.001`."""
-    return f"<{LEAST_P:g}" if value < LEAST_P else fixed(value, 3)
-
-
-def remarks_of(model: LogisticModel) -> list[str]:
+def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
     """Loss, fit, and what must be known of the errors."""
     lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
+    if per == SD:
+        lines.insert(0, "per SD     of a number: one standard deviation in training; a level: against its reference")
     if model.l2 == 0 and model.separation is None:
         lines.append(
             f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
@@ -222,32 +233,48 @@ def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
         return [f"std. error not available: {why_no_errors(model)}"]
-    if model.errors.kind == INFORMATION:
-        return []
-    degrees = list(model.errors.degrees.values())
-    if model.fit_intercept:
-        degrees.append(model.errors.intercept_degrees)
-    if model.errors.kind == HC3:
-        rows = effective(degrees[0] + 1, "rows")
-        return [f"std. error sandwich (HC3, {rows}): valid for weighted rows, and if the model is misspecified"]
-    of = listed([printable(name) for name in model.errors.cluster])
-    clusters = counted(model.errors.n_clusters, "cluster")
-    some = effective(model.errors.effective_clusters, "clusters")
-    if some != clusters:
+    clauses = []
+    if model.separation is not None:
+        clauses = ["of the finite coefficients, by the rows that are not separated"]
+    if model.errors.kind in POWERS:
+        rows = effective(max([model.errors.intercept_degrees, *model.errors.degrees.values()]) + 1, "rows")
+        clauses.append(
+            f"sandwich ({model.errors.kind}, {rows}): valid for weighted rows, and if the model is misspecified"
+        )
+    elif model.errors.cluster:
+        clauses += _of_clusters(model, model.errors)
+    return [f"std. error {'; '.join(clauses)}"] if clauses else []
+
+
+def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
+    """How standard errors allow for clusters, how many these are, and the degrees of freedom."""
+    names = [printable(name) for name in errors.cluster]
+    clusters = " and ".join(counted(n, "cluster") for n in errors.n_of_each or (errors.n_clusters,))
+    some = effective(errors.effective_clusters, "clusters")
+    if some != counted(errors.n_clusters, "cluster"):
         clusters += f", {some.split()[0]} effective"
-    ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees))))
-    how = "jackknife over clusters" + (", approximate" if model.errors.kind == CV3_OF_SHARES else "")
-    clause = f"{how} ({model.errors.kind} by {of}): {clusters}; degrees of freedom {'–'.join(ends)}"
-    if any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in model.collinear):
-        clause += "; not available where one cluster alone determines a coefficient"
-    return [f"std. error {clause}"]
+    degrees = [errors.intercept_degrees] if errors.intercept > 0 else []
+    degrees += [errors.degrees[name] for name, error in errors.coefficients.items() if error > 0]
+    ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees)))) if degrees else []
+    how = "jackknife over clusters" if errors.kind.startswith(CV3) else "sandwich of clusters"
+    how += ", approximate" if errors.kind.endswith("of shares") else ""
+    by = f"by {names[0]}, and by {names[1]}" if errors.n_of_each else f"by {listed(names)}"
+    clauses = [f"{how} ({errors.kind} {by}): {clusters}"]
+    if ends:
+        clauses.append(f"degrees of freedom {'–'.join(ends)}")
+    if errors.was_indefinite:
+        clauses.append("the covariance had negative eigenvalues, which are set to 0")
+    known = {*model.collinear, *(() if model.separation is None else model.separation.columns)}
+    if any(math.isnan(error) for name, error in errors.coefficients.items() if name not in known):
+        clauses.append("not available where one cluster alone determines a coefficient")
+    return clauses
 
 
 def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l2:
         return "the penalty biases the coefficients; l2=0 has standard errors"
-    if model.separation is not None:
+    if all(map(math.isinf, (model.intercept, *model.coefficients.values()))) or _is_parted(model):
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
         return "there are fewer than two clusters"
@@ -256,9 +283,32 @@ def why_no_errors(model: LogisticModel) -> str:
     return "they could not be computed"
 
 
-def odds_ratio(value: float) -> str:
-    """The odds ratio of a coefficient; large ones by their power of ten."""
+def _is_parted(model: LogisticModel) -> bool:
+    """Whether no row is left that is not separated."""
+    return model.separation is not None and model.separation.is_complete
+
+
+def odds_ratio(value: float, digits: int = 0) -> str:
+    """The odds ratio of a coefficient: large ones by their power of ten, `1.000016` with digits that differ from 1.
+
+    digits: after the point, at least so many, of one that is near 1.
+    """
     if value >= LARGEST_EXPONENT:
         return "inf"
-    ratio = math.exp(value)
+    ratio, needed = math.exp(value), _digits_near_one(value)
+    if needed:
+        return fixed(ratio, max(needed, digits))
     return significant(ratio) if ratio < LARGEST_RATIO else f"{ratio:.3g}"
+
+
+def odds_interval(low: float, high: float) -> str:
+    """The interval of an odds ratio, from that of its coefficient; of ends near 1 both have the same digits."""
+    digits = max(_digits_near_one(low), _digits_near_one(high))
+    return f"{odds_ratio(low, digits)}–{odds_ratio(high, digits)}"
+
+
+def _digits_near_one(value: float) -> int:
+    """The digits after the point that an odds ratio needs to differ from 1; 0 where four significant digits do."""
+    difference = abs(math.expm1(min(value, 1.0)))
+    is_near = ROUNDING < difference < LEAST_DIFFERENCE
+    return DIGITS_OF_DIFFERENCE - 1 - math.floor(math.log10(difference)) if is_near else 0
