@@ -114,7 +114,9 @@ def test_groups_are_routed_to_the_splitter():
         ours = LogisticRegressionCV(cv=GroupKFold(4)).fit(X, y, groups=groups)
         reference = theirs(rows=(X, y), cv=list(GroupKFold(4).split(X, y, groups)))
     assert_same(ours, reference)
-    with pytest.raises(logloss.DataError, match="groups can be passed to fit only with"):
+    with pytest.raises(
+        logloss.DataError, match="passing groups to fit is only supported if enable_metadata_routing=True"
+    ):
         LogisticRegressionCV(cv=GroupKFold(4)).fit(X, y, groups=groups)
 
 
@@ -126,6 +128,13 @@ def test_a_fold_that_lacks_a_class_is_legal():
     ours = LogisticRegressionCV(cv=splits).fit(X, y)
     assert np.isfinite(ours.scores_["yes"]).all()
     assert ours.path_.n_one_class == 1
+    # So it is where a scorer of scikit-learn makes the scores.
+    brier = LogisticRegressionCV(cv=splits, scoring="neg_brier_score", Cs=3).fit(X, y)
+    for k, (_, test) in enumerate(splits):
+        for j in range(3):
+            own = brier.coefs_paths_["yes"][k, j]
+            proba = 1 / (1 + np.exp(-X[test] @ own[:-1] - own[-1]))
+            np.testing.assert_allclose(-brier.scores_["yes"][k, j], np.mean((proba - (y[test] == "yes")) ** 2))
 
 
 def test_one_standard_error_takes_a_smaller_C():

@@ -455,3 +455,15 @@ def test_a_file_whose_path_cannot_be_is_refused(tmp_path, change, message):
     (tmp_path / "model.json").write_bytes(document_bytes("model", fields))
     with pytest.raises(logloss.DataError, match=re.escape(message)):
         logloss.load(tmp_path / "model.json")
+
+
+def test_fits_that_are_too_many_for_one_walk_are_made_in_turn(monkeypatch):
+    from logloss.training import fold_fits
+
+    X, y = simulated()
+    at_once = logloss.fit(X, y, l2_path=L2S).path
+    monkeypatch.setattr(fold_fits, "MOST_NUMBERS", 2 * 5**2)
+    in_turn = logloss.fit(X, y, l2_path=L2S).path
+    assert in_turn.table == at_once.table
+    # Two fits at a time of six.
+    assert in_turn.n_walks > 2 * at_once.n_walks

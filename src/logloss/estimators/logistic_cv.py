@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegressionCV as ScikitLearns
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, make_scorer
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Hidden, StrOptions
@@ -268,7 +269,7 @@ class LogisticRegressionCV(LogisticRegression):
         score_params: Mapping[str, Any],
     ) -> Array:
         """The score of the held-out rows of each fold at each value, by the scorer, shape (n_folds, n_cs)."""
-        scorer = get_scorer(self.scoring or "accuracy")
+        scorer = _with_labels(get_scorer(self.scoring or "accuracy"), self.classes_)
         scores = np.empty((len(splits), len(l2s)))
         model = LogisticRegression()
         model.classes_, model.n_features_in_, model.model_ = self.classes_, X.shape[1], None
@@ -334,7 +335,8 @@ class LogisticRegressionCV(LogisticRegression):
             return process_routing(self, "fit", sample_weight=weight, **params)
         if params:
             raise DataError(
-                f"{', '.join(params)} can be passed to fit only with sklearn.set_config(enable_metadata_routing=True)."
+                f"passing {', '.join(params)} to fit is only supported if enable_metadata_routing=True: call "
+                "sklearn.set_config(enable_metadata_routing=True)."
             )
         score = {} if weight is None else {"sample_weight": weight}
         return Bunch(splitter=Bunch(split={}), scorer=Bunch(score=score))
@@ -355,6 +357,20 @@ class LogisticRegressionCV(LogisticRegression):
         router = MetadataRouter(owner=self).add_self_request(self)
         router = router.add(splitter=self.cv, method_mapping=to_splitter)
         return router.add(scorer=get_scorer(self.scoring or "accuracy"), method_mapping=to_scorer)
+
+
+def _with_labels(scorer: Any, classes: Array) -> Any:
+    """The scorer, told of both classes where it can be: the test rows of a fold may have one only."""
+    known = inspect.signature(scorer._score_func).parameters if hasattr(scorer, "_score_func") else {}
+    if "labels" not in known:
+        return scorer
+    own = {"labels": classes} | ({"pos_label": classes[1]} if "pos_label" in known else {})
+    return make_scorer(
+        scorer._score_func,
+        greater_is_better=scorer._sign == 1,
+        response_method=scorer._response_method,
+        **own | scorer._kwargs,
+    )
 
 
 def _is_routing() -> bool:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
-# Fits that wait for each other: the sums of so many are held at once.
-MOST_TOGETHER = 32
+# Fits that wait for each other, and numbers of all their Hessians: the sums of so many are held at once, 1 GB.
+MOST_TOGETHER, MOST_NUMBERS = 32, 1 << 27
 # Rows of each class that are added to those of a fold whose training rows have one class only (Krichevsky and Trofimov
 # 1981): the model is then the rate of all these.
 ADDED_TO_ONE_CLASS = 0.5
@@ -192,8 +192,9 @@ def fit_path(
     if engine_of(problem.source) is None:
         n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
     fits: dict[int, list[FoldFit]] = {}
-    for start in range(0, len(jobs), MOST_TOGETHER):
-        mine = jobs[start : start + MOST_TOGETHER]
+    most = max(1, min(MOST_TOGETHER, MOST_NUMBERS // problem.design.width**2))
+    for start in range(0, len(jobs), most):
+        mine = jobs[start : start + most]
 
         def walk(asked: dict[int, Any], mine: Sequence[int] = mine) -> dict[int, Any]:
             made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
