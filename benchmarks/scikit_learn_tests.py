@@ -39,6 +39,11 @@ REASONS = [
     ("test_penalty_deprecated|test_l1_ratio_None_deprecated", "wants a FutureWarning; nothing is deprecated here"),
     ("test_liblinear_dual_random_state", "wants other coefficients from another random_state; here none changes them"),
     ("test_liblinear_with_large_values", "wants a refusal of values that only liblinear cannot take"),
+    (
+        "test_roc_curve_display_plotting_from_cv_results",
+        "wants a spread of 0.0452, its default solver's; its newton-cholesky with tol=1e-12 has 0.0447, as ours",
+    ),
+    ("test_check_dataframe_column_names", "wants an error that the check reserves for modules of scikit-learn"),
     ("test_logistic_cv", "wants six digits of its liblinear, which stops 2e-5 short of the optimum"),
 ]
 

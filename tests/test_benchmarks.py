@@ -239,6 +239,7 @@ def passed_tests() -> str:
         named = f"`{name.partition('[')[0].replace('::', '` `')}`"
         of_reason = reasons.setdefault(line["reason"], {})
         of_reason[named] = of_reason.get(named, 0) + 1
+    rows += ["", f"These are the tests of {len(lines('scikit_learn_tests', 'suites'))} files."]
     rows += ["", "Tests of dense rows and two classes that do not pass:", "", "| reason | tests |", "| --- | --- |"]
     for reason, names in reasons.items():
         counted = ", ".join(f"{name} ({n} cases)" if n > 1 else name for name, n in names.items())
