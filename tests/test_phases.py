@@ -223,7 +223,7 @@ def test_a_search_for_separation_depends_on_no_clock(monkeypatch):
 
 # In a process of its own: one that does not answer would hang the tests. Each phase would go on for ever.
 ENDLESS = """
-import _thread, contextvars, hashlib, os, signal, sys, threading, warnings
+import _thread, contextvars, hashlib, os, signal, sys, threading, time, warnings
 import numpy as np, pandas as pd, scipy.linalg, scipy.optimize
 from dataclasses import replace
 from threadpoolctl import threadpool_info
