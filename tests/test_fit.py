@@ -1061,3 +1061,17 @@ def test_a_separation_names_no_more_columns_than_it_must():
     assert model.predict_proba(frame)[level != 3] == pytest.approx(
         others.predict_proba({name: np.asarray(column)[level != 3] for name, column in frame.items()}), abs=1e-9
     )
+
+
+@pytest.mark.parametrize("l2", [1e-3, 1e-6])
+def test_a_bound_is_at_most_the_objective(l2):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 5))
+    y = (X[:, 0] * 4 + rng.normal(size=300) > 0).astype(int)
+    with pytest.warns(logloss.ConvergenceWarning):
+        model = logloss.fit(X, y, l2=l2, max_passes=2)
+    squares = np.square(list(model.coefficients.values())).sum()
+    objective = model.log_loss + 0.5 * l2 * squares / 300
+    # Neither a loss nor the penalty is below 0. The bound contains the rounding of the objective.
+    assert model.certificate.is_proven
+    assert model.certificate.nats_per_row <= objective * (1 + 1e-9)

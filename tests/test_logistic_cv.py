@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model import LogisticRegressionCV as ScikitLearns
 from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
@@ -185,3 +186,33 @@ def test_three_classes_are_refused_with_the_way_out():
     X, _ = simulated()
     with pytest.raises(logloss.DataError, match="OneVsRestClassifier"):
         LogisticRegressionCV().fit(X, np.arange(300) % 3)
+
+
+@pytest.mark.parametrize("class_weight", [None, {"no": 1.0, "yes": 3.0}])
+def test_log_loss_clips_no_probability(class_weight):
+    X, y = simulated(100)
+    # A row far on the side of the other class: its probability is below the least that scikit-learn's score has.
+    X[0] = np.array([400.0, 0.0, 0.0, 0.0]) * (1.0 if y[0] == "no" else -1.0)
+    train, test = np.arange(2, 100), np.arange(2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`class_weight` shifts probabilities")
+        ours = LogisticRegressionCV(Cs=[1.0], cv=[(train, test)], class_weight=class_weight).fit(X, y)
+    reference = LogisticRegression(C=1.0, class_weight=class_weight, **THEIRS)
+
+    def loss(model, rows):
+        logits = model.decision_function(X[rows])
+        return np.logaddexp(0, np.where(y[rows] == "yes", -logits, logits)).mean()
+
+    expected = loss(reference.fit(X[train], y[train]), test)
+    assert expected > -np.log(np.finfo(float).eps)
+    np.testing.assert_allclose(-ours.scores_["yes"], [[expected]], rtol=1e-9)
+    ours.coef_, ours.intercept_ = reference.coef_, reference.intercept_
+    np.testing.assert_allclose(-ours.score(X[test], y[test]), expected, rtol=1e-9)
+    # One class is enough.
+    np.testing.assert_allclose(-ours.score(X[:1], y[:1]), loss(reference, np.arange(1)), rtol=1e-9)
+
+
+def test_a_score_refuses_other_labels():
+    X, y = simulated(50)
+    with pytest.raises(logloss.DataError, match=re.escape('`y` must have the classes "no", "yes".')):
+        LogisticRegressionCV(Cs=2, cv=2).fit(X, y).score(X, np.where(y == "no", "never", y))

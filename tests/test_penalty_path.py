@@ -410,6 +410,8 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
     assert [each["l2"] for each in figures["path"]["values"]] == [10.0, 1.0, 0.1]
     assert figures["path"]["selection"] == "one_standard_error"
     assert figures["path"]["folds"] == "of column fold"
+    # Numbers of things are whole numbers.
+    assert all(isinstance(each[name], int) for each in figures["path"]["values"] for name in ("n_passes", "n_infinite"))
     assert list(figures["coefficients"]) == list("abcd")
 
 
@@ -432,6 +434,12 @@ def test_what_the_command_line_refuses(run, tmp_path, words, code, message):  # 
     done, _, err = run("fit", tmp_path / "rows.csv", "-y", "y", *words)
     assert done == code
     assert message in err
+
+
+def test_a_file_taken_for_the_values_of_a_path_is_told(run):  # noqa: F811
+    done, _, err = run("fit", "-y", "y", "--l2-path", "rows.csv")
+    assert done == 2
+    assert "got 'rows.csv'. Alone, it must not stand before a file." in err
 
 
 @pytest.mark.parametrize(
@@ -467,3 +475,24 @@ def test_fits_that_are_too_many_for_one_walk_are_made_in_turn(monkeypatch):
     assert in_turn.table == at_once.table
     # Two fits at a time of six.
     assert in_turn.n_walks > 2 * at_once.n_walks
+
+
+def test_fits_of_folds_that_end_early_are_warned_of():
+    X, y = simulated()
+    # Not the model itself: it begins where the fit to all rows ended, and has as many passes again.
+    with pytest.warns(logloss.ConvergenceWarning, match=r"certified only .* Raise `max_passes`\.") as caught:
+        model = logloss.fit(X * 30, y, l2_path=L2S, max_passes=4)
+    assert len(caught) == 1
+    assert model.certificate.nats_per_row <= 1e-12
+    bound = max(point.bound for point in model.path.points)
+    assert bound > 1e-12
+    assert f"at most {bound:.1g} nats per row" in str(caught[0].message)
+
+
+def test_a_long_path_tells_how_many_values_are_not_shown():
+    X, y = simulated()
+    model = logloss.fit(X, y, l2_path=20)
+    *_, table = str(model).split("\n\n")
+    n_shown = len(table.splitlines()) - 2
+    assert table.endswith(f"\n… and {20 - n_shown} values between them: model.path.table")
+    assert "between them" not in str(logloss.fit(X, y, l2_path=L2S))

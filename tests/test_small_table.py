@@ -31,7 +31,7 @@ def test_a_table_is_shown_with_its_columns_in_line():
 
 def test_a_notebook_shows_the_same_cells_with_numbers_to_the_right():
     html = GROUPS._repr_html_()
-    cells = re.findall(r'<t[hd] style="text-align:(left|right)">(.*?)</t[hd]>', html)
+    cells = re.findall(r'<t[hd] style="text-align:(left|right)[^"]*">(.*?)</t[hd]>', html)
     assert cells[:3] == [("left", "group"), ("right", "rows"), ("right", "share")]
     assert cells[3:6] == [("left", "&lt;b&gt;a"), ("right", "1,234"), ("right", "0.2500")]
     assert "color" not in html

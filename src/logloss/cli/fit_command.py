@@ -68,6 +68,8 @@ def folds_of(given: str | None) -> int | str | None:
     "--l2-path",
     is_flag=False,
     flag_value=ALONE,
+    # Checked before FILE, which is missing where this took it for its value.
+    callback=lambda _context, _option, given: path_of(given),
     metavar="[N|X,Y]",
     help="Choose the penalty by cross-validation. Alone, not before a file: of values from the data; or of N values, "
     "or of those listed.",
@@ -141,7 +143,7 @@ def fit(
     levels = [each.partition("=") for each in reference]
     if not all(name and sign for name, sign, _ in levels):
         raise click.UsageError("--reference must read like sex=Male.")
-    words |= {"l2_path": path_of(words["l2_path"]), "cv": folds_of(words["cv"])}
+    words |= {"cv": folds_of(words["cv"])}
     outputs.check(*files)
 
     from logloss.training import fit

@@ -27,7 +27,7 @@ from logloss.errors import DataError, reworded
 from logloss.estimators import logistic
 from logloss.estimators.logistic import FLOATS, LogisticRegression
 from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, l2_of
-from logloss.text import value_text
+from logloss.text import listed, value_text
 from logloss.training.fit import path_fits
 from logloss.training.fit_options import FitOptions
 from logloss.training.fold_choice import fold_choice
@@ -269,7 +269,7 @@ class LogisticRegressionCV(LogisticRegression):
         score_params: Mapping[str, Any],
     ) -> Array:
         """The score of the held-out rows of each fold at each value, by the scorer, shape (n_folds, n_cs)."""
-        scorer = _with_labels(get_scorer(self.scoring or "accuracy"), self.classes_)
+        scorer = _with_labels(self._scorer(), self.classes_)
         scores = np.empty((len(splits), len(l2s)))
         model = LogisticRegression()
         model.classes_, model.n_features_in_, model.model_ = self.classes_, X.shape[1], None
@@ -343,12 +343,17 @@ class LogisticRegressionCV(LogisticRegression):
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> float:
         """The score of rows X and their labels y by `scoring`: larger is better."""
-        scorer = get_scorer(self.scoring or "accuracy")
+        scorer = self._scorer()
         own = dict(params) if sample_weight is None else {"sample_weight": sample_weight, **params}
         if _is_routing():
             own = process_routing(self, "score", **own).scorer.score
         found: float = scorer(self, X, y, **own)
         return found
+
+    def _scorer(self) -> Callable[..., float]:
+        """The scorer of `scoring`; of log loss one that clips no probability."""
+        scorer: Callable[..., float] = get_scorer(self.scoring or "accuracy")
+        return _negative_log_loss if self.scoring == LOG_LOSS else scorer
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Where metadata goes: to this estimator, the splitter `cv` and the scorer."""
@@ -357,6 +362,18 @@ class LogisticRegressionCV(LogisticRegression):
         router = MetadataRouter(owner=self).add_self_request(self)
         router = router.add(splitter=self.cv, method_mapping=to_splitter)
         return router.add(scorer=get_scorer(self.scoring or "accuracy"), method_mapping=to_scorer)
+
+
+def _negative_log_loss(
+    model: LogisticRegression, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
+    """The log loss times −1, of probabilities that are not clipped."""
+    y = np.asarray(y)
+    if not np.isin(y, model.classes_).all():
+        raise DataError(f"`y` must have the classes {listed([value_text(each) for each in model.classes_.tolist()])}.")
+    columns = (y == model.classes_[1]).astype(np.intp)
+    chosen = model.predict_log_proba(X)[np.arange(len(y)), columns]
+    return float(np.average(chosen, weights=None if sample_weight is None else np.asarray(sample_weight)))
 
 
 def _with_labels(scorer: Any, classes: Array) -> Any:

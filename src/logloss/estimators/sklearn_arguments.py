@@ -23,7 +23,7 @@ WORDS = {
     "`max_passes`": "`max_iter`",
     "`model.passes`": "`model_.passes`",
     "`tolerance`": "`tol`",
-    "l2= (such as l2=1)": "C= (such as C=1)",
+    'penalty="firth" or l2= (such as l2=1)': "C= (such as C=1)",
 }
 
 

@@ -322,5 +322,8 @@ def _bound(
         curvature, penalty = sums.curvature[free], problem.penalty[free]
         gap = ridge_gap(sums.gradient[free], curvature, penalty, at[free], error, fit_intercept=problem.fit_intercept)
         least = min(least, gap)
+    if math.isfinite(least):
+        # Neither a loss nor the penalty is below 0, so nor is the minimum.
+        least = min(least, objective)
     # The objective itself is rounded: an exact sum once, and the penalty.
     return least + 2 * ROUNDING * objective

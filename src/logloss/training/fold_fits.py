@@ -20,6 +20,8 @@ import numpy as np
 from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
+from logloss.errors import ConvergenceWarning, warn
+from logloss.text import count, counted
 from logloss.training.certificate import Pass, reach_of
 from logloss.training.evaluation import Evaluation, PassHistory
 from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
@@ -212,6 +214,7 @@ def fit_path(
         HeldOutSummary.empty(FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask))
     )
     trained = sums[1]
+    _warn_of_bounds(of_folds, problem.tolerance, max_passes)
     return PathFits(
         problem,
         l2s,
@@ -224,6 +227,24 @@ def fit_path(
         n_walks,
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
+    )
+
+
+def _warn_of_bounds(of_folds: Sequence[Sequence[FoldFit]], tolerance: float, max_passes: int) -> None:
+    """Warn where the losses of held-out rows are those of fits that ended early."""
+    fits = [fit for own in of_folds for fit in own]
+    early = [fit for fit in fits if fit.bound > tolerance]
+    if not early:
+        return
+    bound = max(fit.bound for fit in early)
+    got = f"at most {bound:.1g} nats per row above their minimum" if math.isfinite(bound) else "at no bound"
+    then = "Rescale the columns, or raise `tolerance`."
+    if any(fit.n_passes >= max_passes for fit in early):
+        then = "Raise `max_passes`."
+    warn(
+        f"{count(len(early))} of {counted(len(fits), 'fit')} of the folds are certified only to be {got} (`tolerance` "
+        f"is {tolerance:.1g}), so their held-out log losses may be others at the minimum. {then}",
+        ConvergenceWarning,
     )
 
 

@@ -173,7 +173,10 @@ def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
     in_nats = ("log_loss", "low", "high", "std_error", "difference", "difference_low", "difference_high")
     figures: dict[str, Any] = {}
     for name, value in row.items():
-        put(figures, f"{name}_nats" if name in in_nats else name, value, INFINITE)
+        if isinstance(value, int):
+            figures[name] = value
+        else:
+            put(figures, f"{name}_nats" if name in in_nats else name, value, INFINITE)
     return figures
 
 

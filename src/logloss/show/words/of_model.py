@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from logloss.data.terms import Category, Term
 from logloss.inference.cautions import effective
 from logloss.information import entropy
-from logloss.show.words.of_path import MOST_IN_TEXT, path_rows, remarks_of_path
+from logloss.show.words.of_path import MOST_IN_TEXT, left_out_of, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -56,7 +56,7 @@ def text_of(model: LogisticModel, per: str = UNIT) -> str:
     lines = [*columns(*coefficient_rows(model, per), gap="   "), *left_out(model), ""]
     whole = [head_of(model), "", *lines, *remarks_of(model, per)]
     if model.path is not None:
-        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   ")]
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   "), *left_out_of(model.path, MOST_IN_TEXT)]
     return printable_lines("\n".join(whole))
 
 

@@ -75,6 +75,12 @@ def path_rows(path: PenaltyPath, most: int | None = None) -> tuple[list[list[str
     return [head, *rows], "rrlrlrl"
 
 
+def left_out_of(path: PenaltyPath, most: int) -> list[str]:
+    """How many values are not shown."""
+    n_left = len(path.points) - len(shown_points(path, most))
+    return [f"… and {counted(n_left, 'value')} between them: model.path.table"] if n_left else []
+
+
 def shown_points(path: PenaltyPath, most: int | None = None) -> list[PathPoint]:
     """The values of a table: both ends, the best, the chosen one, and others evenly between."""
     points = list(path.points)
