@@ -98,6 +98,8 @@ def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list
     if variables is None:
         return known
     given = [variables] if isinstance(variables, str) else list(variables)
+    if not given:
+        raise DataError("`variables` must name columns of the model; it is empty.")
     for name in given:
         if name not in known:
             raise DataError(
