@@ -337,8 +337,8 @@ def test_a_file_whose_covariance_does_not_fit_is_refused(tmp_path):
             "needs the two columns of clusters in `cluster`, such as firms and years; got 1",
         ),
         ({"two_way": True}, "needs the two columns of clusters in `cluster`.*got 0"),
-        ({"two_way": "yes"}, '`two_way` must be True or False; got "yes"'),
-        ({"leave_one_out": "no"}, '`leave_one_out` must be True or False; got "no"'),
+        ({"two_way": "yes"}, "`two_way` must be True or False; got 'yes'"),
+        ({"leave_one_out": "no"}, "`leave_one_out` must be True or False; got 'no'"),
         ({"two_way": True, "covariance": "CV3"}, "has covariance=\"CR1\" only; got 'CV3'. Leave `covariance` out"),
     ],
 )

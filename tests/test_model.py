@@ -676,6 +676,14 @@ def test_the_page_of_a_model_has_each_caution_once_beside_its_methods():
     assert model.to_html().lower().count(caution.lower()) == 2
 
 
+def test_the_page_of_a_model_has_each_note_once():
+    features, labels, _ = drawn(7)
+    model = logloss.fit({"a": features[:, 0], "y": labels, "id": np.arange(400)}, "y", exclude=["id"])
+    assert model.notes == ("not used: id (excluded)",)
+    assert model.to_html().count("id (excluded)") == 1
+    assert logloss.fit(features, labels).to_html().count("certified: at most") == 1
+
+
 def test_the_page_of_a_model_has_a_table_and_nothing_runs_on_it():
     frame = pd.DataFrame({"<script>alert(1)</script>": [0.0, 1.0, 2.0, 3.0]})
     page = logloss.fit(frame, [0, 1, 0, 1])._repr_html_()

@@ -44,7 +44,7 @@ class FitOptions:
             )
         for name in ("fit_intercept", "two_way", "leave_one_out"):
             if not isinstance(getattr(self, name), bool | np.bool_):
-                raise DataError(f"`{name}` must be True or False; got {value_text(getattr(self, name))}.")
+                raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
             object.__setattr__(self, name, bool(getattr(self, name)))
         if self.max_passes < 1 or not self.tolerance > 0:
             raise DataError(

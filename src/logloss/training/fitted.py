@@ -182,7 +182,7 @@ def _warn(optimum: Optimum, separation: Separation | None) -> None:
             "l2= (such as l2=1) for finite coefficients, or leave out columns that contain the labels.",
             SeparationWarning,
         )
-    is_open = separation is None or optimum.has_reached_limit
+    is_open = separation is None or optimum.has_reached_limit or not math.isfinite(optimum.bound)
     if is_open and optimum.bound > problem.tolerance * problem.sum_weight:
         warn(_why_not_certified(optimum), ConvergenceWarning)
 

@@ -113,5 +113,7 @@ def short_html(model: LogisticModel, per: str = UNIT) -> str:
 
 def remarks(model: LogisticModel) -> str:
     """Loss, likelihood and standard errors as the text of the model has them."""
-    rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in remarks_of(model))]
+    # Notes stand below, as on the pages of all answers.
+    lines = remarks_of(model)[: -len(model.notes) or None]
+    rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in lines)]
     return page.table(rows, "ll", label="Fit")
