@@ -102,7 +102,7 @@ def test_cr1_is_that_of_statsmodels_with_the_factor_of_stata():
     assert (model.errors.kind, model.errors.n_clusters) == ("CR1", 30)
     # Degrees of freedom are those of the jackknife: a property of the clusters.
     assert model.errors.degrees == logloss.fit(features, labels, cluster=firm).errors.degrees
-    assert "std. error sandwich of clusters (CR1 by cluster): 30 clusters, " in repr(model)
+    assert "std. error cluster-robust sandwich (CR1 by cluster): 30 clusters, " in repr(model)
 
 
 def root_of_inverse(matrix):
@@ -128,7 +128,7 @@ def test_cr2_is_that_of_bell_and_mccaffrey():
         spread = np.array([maker[:, g] @ (own @ inverse[:, j]) for own, g in zip(adjusted, clusters, strict=True)])
         gram = spread @ spread.T
         assert degrees == pytest.approx(np.trace(gram) ** 2 / (gram**2).sum(), rel=1e-6)
-    assert "sandwich of clusters (CR2 by cluster): 30 clusters" in repr(model)
+    assert "cluster-robust sandwich (CR2 by cluster): 30 clusters" in repr(model)
 
 
 def test_cr2_of_rows_is_hc2():
@@ -186,9 +186,9 @@ def test_two_way_clusters_are_those_of_statsmodels_and_of_numpy():
     assert model.errors.n_clusters == 12
     # Simulated in benchmarks/honesty.py: 89 to 94 % with ten clusters either way, 93 to 96 with twenty.
     effective = math.floor(10 * 400**2 / (np.bincount(year) ** 2).sum()) / 10
-    assert f"two ways of clusters, one of {effective} effective clusters (below 20)" in model.cautions[1]
+    assert f"one of the two ways has {effective} effective clusters (below 20)" in model.cautions[1]
     assert not model.errors.was_indefinite
-    assert "sandwich of clusters (CR1 two-way by firm, and by year): 30 clusters and 12 clusters, 11." in repr(model)
+    assert "cluster-robust sandwich (CR1 two-way by firm and year): 30 and 12 clusters, 11." in repr(model)
     of_each = [logloss.fit(features, labels, cluster=codes).errors for codes in (firm, year)]
     assert model.errors.degrees == {name: min(each.degrees[name] for each in of_each) for name in model.errors.degrees}
     # One cluster for each combination is another thing.
@@ -328,9 +328,9 @@ def test_a_file_whose_covariance_does_not_fit_is_refused(tmp_path):
     [
         (
             {"covariance": "HC2", "cluster": True},
-            "takes rows as independent, and `cluster` does not. Choose one of CR1",
+            "takes rows as independent; with `cluster` they are not. Choose one of CR1",
         ),
-        ({"covariance": "CR2"}, "needs clusters: pass `cluster=`. For independent rows choose one of HC0, HC1"),
+        ({"covariance": "CR2"}, "needs clusters: pass `cluster=`. For independent rows choose one of information, HC0"),
         ({"covariance": "HC4"}, "must be one of information, HC0, HC1, HC2, HC3, CR1, CR2, CV3; got 'HC4'"),
         (
             {"two_way": True, "cluster": True},
@@ -339,7 +339,7 @@ def test_a_file_whose_covariance_does_not_fit_is_refused(tmp_path):
         ({"two_way": True}, "needs the two columns of clusters in `cluster`.*got 0"),
         ({"two_way": "yes"}, "`two_way` must be True or False; got 'yes'"),
         ({"leave_one_out": "no"}, "`leave_one_out` must be True or False; got 'no'"),
-        ({"two_way": True, "covariance": "CV3"}, "has covariance=\"CR1\" only; got 'CV3'. Leave `covariance` out"),
+        ({"two_way": True, "covariance": "CV3"}, "takes covariance=\"CR1\" only; got 'CV3'. Leave `covariance` out"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_way_out(options, message):
@@ -374,7 +374,7 @@ def test_the_shell_asks_for_covariances_and_two_ways(run, tmp_path):  # noqa: F8
     assert figures["coefficient_errors"] == pytest.approx(two.coefficients, rel=1e-12)
     code, _, err = run("fit", path, *common, "--covariance", "CR1")
     assert code == 3
-    assert "--covariance CR1 needs clusters: pass --cluster. For independent rows choose one of HC0" in err
+    assert "--covariance CR1 needs clusters: pass --cluster. For independent rows choose one of information" in err
     code, _, err = run("fit", path, *common, "--cluster", "firm", "--two-way")
     assert "--two-way needs the two columns of clusters in --cluster, such as firms and years; got 1" in err
 
@@ -401,7 +401,7 @@ def test_under_quasi_separation_finite_coefficients_have_errors():
     assert np.isnan(model.covariance[1]).all()
     assert not np.isnan(np.delete(np.delete(model.covariance, 1, axis=0), 1, axis=1)).any()
     text = repr(model)
-    assert "std. error of the finite coefficients, by the rows that are not separated" in text
+    assert "std. error of the finite coefficients, from the rows that are not separated" in text
     assert [line.split() for line in text.splitlines() if line.startswith("NV")] == [
         ["NV", "inf", "not", "available", "inf"]
     ]

@@ -306,8 +306,9 @@ REFUSED = [
     ({"l2_path": True, "cv": [([0, 1], [1, 2])]}, "has rows in both the training and the test set: row 1."),
     ({"l2_path": True, "cv": [([0, 1], [240])]}, "must be numbers of rows from 0 to 239"),
     ({"l2_path": True, "cv": np.zeros(240, int)}, "`cv` must have at least 2 folds; it has 1."),
-    ({"cv": 5}, "`cv` belongs to `l2_path`: pass that, too, or leave `cv` out."),
-    ({"selection": "one_standard_error"}, "`selection` belongs to `l2_path`: pass that, too"),
+    ({"cv": 5}, "`cv` is used with `l2_path` only: pass `l2_path`, too, or leave `cv` out."),
+    ({"selection": "one_standard_error"}, "`selection` is used with `l2_path` only: pass `l2_path`, too"),
+    ({"l2_path": True, "interval": "profile"}, "under an L2 penalty coefficients have no intervals"),
     ({"l2_path": True, "selection": "least"}, "`selection` must be one of best, one_standard_error; got 'least'."),
 ]  # fmt: skip
 
@@ -352,7 +353,7 @@ def test_the_text_tells_of_an_end_and_of_folds_of_one_class():
     folds = np.where(y[order] == 1, 0, 1 + np.arange(60) % 2)
     text = repr(logloss.fit(X[order], y[order], l2_path=[1e6, 1e5], cv=folds))
     assert "the least loss is at the end of the path:" in text
-    assert "1 fold had training rows of one class only, whose rate is predicted" in text
+    assert "1 fold had training rows of one class only, and predicts their base rate" in text
 
 
 def test_a_long_path_is_shortened_in_text_and_keeps_its_choice():

@@ -209,7 +209,7 @@ def test_passes_are_counted_seen_and_can_be_stopped():
     seen.clear()
     logloss.fit(x, y, progress=seen.append, leave_one_out=False)
     assert n_with - len(seen) == model.profile.n_passes
-    assert f"{model.profile.n_passes} passes more" in str(model)
+    assert f"{model.profile.n_passes} more passes" in str(model)
 
     def stop(_: object) -> None:
         seen.append(0)

@@ -103,15 +103,16 @@ def fit(
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
-        0. Columns are then not centred: several that lie 10⁵ times their spread from 0 leave no certificate.
+        0. Columns are then not centred: if several lie 10⁵ times their spread from 0, no bound is certified.
     l2_path : True, int ≥ 2, or list of floats ≥ 0, optional
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
-        where the slopes together have 0.1 effective degrees of freedom to where 0.01 of all are missing; a number: so
-        many in that range. `model.path` has the log loss of the held-out rows at each.
+        where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
+        penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
+        at each. Not with `penalty` or interval="profile".
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
-        Folds, with `l2_path`. A number (5 if left out): of every run of so many rows one goes to each fold, drawn by a
-        hash of the run's number; with `cluster`, whole clusters do. A column or array: the fold number of each row; −1
-        only trains. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
+        Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
+        order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
+        row; rows of −1 only train. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
         `list(TimeSeriesSplit().split(X))` has them.
     selection : {"best", "one_standard_error"}
         With `l2_path`: the least log loss of the held-out rows, or the largest l2 whose log loss is at most one
@@ -131,27 +132,30 @@ def fit(
     missing : {"error", "drop", "indicator"}
         What to do with rows in which a feature is missing; "indicator" gives them a coefficient of their own.
     covariance : {"information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"}, optional
-        What standard errors are made of. "information", the inverse of the Hessian, holds if the model is right; it
-        takes `sample_weight` as numbers of rows and does not allow for `cluster`. The sandwich of rows holds if the
-        model is not right: "HC0"; "HC1", times n / (n − k); "HC2" and "HC3", whose residuals are divided by the root of
-        1 − leverage, and by 1 − leverage. With `cluster`: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2",
-        Bell and McCaffrey's, with their degrees of freedom; "CV3", the jackknife that leaves clusters out. If left out,
+        The estimate of the covariance matrix that standard errors come from. "information", the inverse of the
+        Hessian, assumes a correct model; it takes `sample_weight` as numbers of rows and ignores `cluster`. The
+        sandwich of independent rows does not assume one: "HC0"; "HC1", times n / (n − k); "HC2" and "HC3", whose
+        residuals are divided by the root of 1 − leverage, and by 1 − leverage. With `cluster`, the sandwich of
+        clusters: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2", Bell and McCaffrey's, with their degrees
+        of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l2`. If left out,
         "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information".
     two_way : bool
         With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
-        (CR1 of each column, added up, less CR1 of their combinations).
+        (CR1 of either column, added up, less CR1 of their combinations).
     interval : {"wald", "profile"}, optional
-        The 95% intervals and p-values of the coefficients: coefficient ± 1.96 standard errors, or those of the profile
-        likelihood, of Firth's penalty the penalised one, and likelihood-ratio tests. If left out, "profile" under
-        Firth's penalty (but with weights, clusters or "HC3", and of large tables), else "wald".
+        The 95% intervals and p-values of the coefficients. "wald": coefficient ± 1.96 standard errors, or Student's
+        quantile where they have degrees of freedom. "profile": profile-likelihood intervals and likelihood-ratio tests,
+        of the penalised likelihood under Firth's penalty; for independent rows, covariance="information" and at most
+        200 coefficients. If left out, "profile" where `penalty` is given and "profile" is allowed (not for large
+        tables, with a note), else "wald".
     leave_one_out : bool
         Whether to compute the leave-one-out log loss: `model.out_of_sample`. Not under Firth's penalty.
     {header}
     tolerance : float > 0
         The fit ends once it is certified to be within this distance of the minimum, in nats per row.
     max_passes : int ≥ 1
-        Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning. What else walks over
-        them has a limit of its own (Notes).
+        Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning. Other phases that read
+        the rows have limits of their own (Notes).
     start : LogisticModel, optional
         Where to begin: a model whose coefficients are finite and have the same names, with an intercept if this one has
         one; any other is not used. It changes the number of passes, not the result.
@@ -189,13 +193,13 @@ def fit(
     O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by Newton's method
     on growing subsamples; then few Hessians and L-BFGS between them. The bound is proved in docs/certificate.md.
     Without a penalty one more pass may form the information matrix, another one the sandwich or the parts of clusters.
-    With `l2_path` each walk over the rows makes a pass of every fold: walks as for one fit, some two for each value;
-    arithmetic as for all. The fit of each fold is certified to `tolerance`, too. A fold whose training rows have one
-    class only predicts their rate, with half a row of each class added, at every value.
-    Firth's penalty takes two passes a step, 10 to 40 altogether; profiles take 20 to 100 more for all coefficients
-    together, at most 1,000, each of which looks at up to three points for each coefficient.
-    The leave-one-out log loss takes a refit for each of up to 1,000 rows, one more pass up to 200,000, a random sample
-    beyond.
+    With `l2_path` one walk over the rows serves one pass of every fold: about two walks for each value of `l2`, and
+    the arithmetic of all fits. The fit of each fold is certified to `tolerance`, too. A fold whose training rows have
+    one class only predicts their base rate, with half a row of each class added, at every value.
+    Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
+    coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
+    The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
+    200,000, and uses a random sample of larger tables.
 
     Limits are counted, not timed: the result does not depend on the speed of the machine. Each phase has its own, and
     the name that `progress.on_phase` is called with; Ctrl-C ends any of them.
@@ -203,7 +207,7 @@ def fit(
     ============================== ==================================================================================
     phase                          limit
     ============================== ==================================================================================
-    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold words
+    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text
     starting sample                20 steps on each of its nested subsamples; no walk
     starting point                 8 passes, or `max_passes`, and 1 walk; only where a column has outliers
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
@@ -216,12 +220,13 @@ def fit(
     leave-one-out                  1 walk; refits of up to 5 · 10^12 products, and one search for separation
     ============================== ==================================================================================
 
-    If separation is not decided, or the leave-one-out log loss not computed, within the limit, a note of the model
-    tells so.
+    If a limit leaves separation undecided, or the leave-one-out log loss not computed, `model.notes` has a note on
+    it.
 
     References
     ----------
     Boyd, S. & Vandenberghe, L. (2004). Convex Optimization, sections 5.5.1 and 9.5. doi:10.1017/CBO9780511804441
+
     Firth, D. (1993). Bias reduction of maximum likelihood estimates. Biometrika 80(1), 27-38.
     doi:10.1093/biomet/80.1.27
 
@@ -256,7 +261,7 @@ def fit(
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
     if options.l2_path is None and (cv is not None or selection != BEST):
         unused = "selection" if cv is None else "cv"
-        raise DataError(f"`{unused}` belongs to `l2_path`: pass that, too, or leave `{unused}` out.")
+        raise DataError(f"`{unused}` is used with `l2_path` only: pass `l2_path`, too, or leave `{unused}` out.")
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 

@@ -61,7 +61,7 @@ class FitOptions:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
         if self.two_way and self.covariance not in (None, CR1):
             raise DataError(
-                f'`two_way=True` has covariance="{CR1}" only; got {self.covariance!r}. Leave `covariance` out, or '
+                f'`two_way=True` takes covariance="{CR1}" only; got {self.covariance!r}. Leave `covariance` out, or '
                 "`two_way`: each combination of the columns is then one cluster."
             )
         object.__setattr__(self, "l2", float(self.l2))
@@ -82,13 +82,13 @@ class FitOptions:
             )
         if cluster and self.covariance in OF_ROWS:
             raise DataError(
-                f'`covariance="{self.covariance}"` takes rows as independent, and `cluster` does not. Choose one of '
-                f"{', '.join(OF_CLUSTERS)}, or leave `cluster` out."
+                f'`covariance="{self.covariance}"` takes rows as independent; with `cluster` they are not. Choose one '
+                f"of {', '.join(OF_CLUSTERS)}, or leave `cluster` out."
             )
         if not cluster and self.covariance in OF_CLUSTERS:
             raise DataError(
                 f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. For independent rows choose one of '
-                f"{', '.join(OF_ROWS)}."
+                f"{', '.join((INFORMATION, *OF_ROWS))}."
             )
 
     def _check_penalty(self) -> None:
@@ -113,22 +113,22 @@ class FitOptions:
             return
         if self.interval not in INTERVALS:
             raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
-        if self.interval == PROFILE and self.l2:
+        if self.interval == PROFILE and (self.l2 or self.l2_path is not None):
             raise DataError(
-                'under an L2 penalty coefficients have no intervals: pass interval="profile" with l2=0, or with '
-                'penalty="firth".'
+                'under an L2 penalty coefficients have no intervals: pass interval="profile" without l2= and l2_path=, '
+                'or with penalty="firth".'
             )
         if self.interval == PROFILE and self.covariance not in (None, INFORMATION):
             raise DataError(
-                "profile-likelihood intervals take the model as right and rows as independent, "
+                "profile-likelihood intervals assume a correct model and independent rows, which "
                 f'covariance="{self.covariance}" does not: pass one of the two.'
             )
 
     def interval_of(self, roles: Roles, n_coefficients: int, *, is_large: bool) -> tuple[str, str]:
         """(The kind of intervals, a note where it is not the usual one).
 
-        Without an own choice it is the profile under Firth's penalty and Wald's otherwise; of rows that have weights or
-        clusters, and of large tables, always Wald's.
+        If the user chooses none: profiles under Firth's penalty, Wald's otherwise. Weighted or clustered rows, a
+        sandwich covariance, large tables and many coefficients have Wald's under Firth's penalty, too.
         """
         is_robust = bool(roles.cluster) or (roles.sample_weight is not None and self.covariance is None)
         if self.interval == PROFILE and roles.cluster:
@@ -152,7 +152,7 @@ class FitOptions:
         if is_large or n_coefficients > MOST_PROFILED:
             return (
                 WALD,
-                'intervals are Wald\'s, as the table is large; pass interval="profile" for those of the profile',
+                'intervals are Wald\'s, as the table is large; pass interval="profile" for profiles',
             )
         return PROFILE, ""
 

@@ -1,4 +1,4 @@
-"""The model of an optimum: its answer in the user's words, with what there is to warn of.
+"""The model of an optimum: coefficients by name, their errors, and the warnings of the fit.
 
 >>> import logloss
 >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1]).n_parameters
@@ -52,7 +52,7 @@ def fitted_model(
     problem, now, design = optimum.problem, optimum.evaluation, optimum.problem.design
     last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
     intercept, coefficients = last.intercept, np.array(last.coefficients)
-    # The first direction is infinitely farther than the next: it is gone along last.
+    # The move along the first direction is infinitely longer than that along the next: it overrides, so comes last.
     for direction in reversed(optimum.directions):
         intercept, coefficients = _at_infinity(design, direction, intercept, coefficients)
     named = dict(zip(design.names, coefficients.tolist(), strict=True))
@@ -120,7 +120,7 @@ def _classes(learned: Learned) -> tuple[Value, Value]:
 
 
 def _mean_predicted(optimum: Optimum) -> float:
-    """The mean prediction on the rows: the residual that the intercept leaves, above the base rate."""
+    """The mean prediction on the rows: the base rate plus the mean residual."""
     problem = optimum.problem
     return problem.base_rate + float(optimum.evaluation.sums.gradient[0]) / problem.sum_weight
 
@@ -128,7 +128,7 @@ def _mean_predicted(optimum: Optimum) -> float:
 def _cautions(
     learned: Learned, information: Information | None, errors: Errors | None, *, has_intervals: bool
 ) -> tuple[str, ...]:
-    """What there is too little of for the intervals of coefficients to hold, where there are any."""
+    """Why intervals of coefficients may not hold: too few effective rows, rows of a class, or clusters."""
     if not has_intervals:
         return ()
     zeros, ones = learned.effective_rows_of_classes if information is None else information.effective_of_classes
@@ -139,12 +139,12 @@ def _cautions(
     of_ways = ""
     if errors is not None and errors.n_of_each and FEWEST_CLUSTERS <= errors.effective_clusters < FEWEST_OF_TWO_WAYS:
         number = effective(errors.effective_clusters, "clusters")
-        of_ways = f"intervals may be too narrow: two ways of clusters, one of {number} (below {FEWEST_OF_TWO_WAYS})"
+        of_ways = f"intervals may be too narrow: one of the two ways has {number} (below {FEWEST_OF_TWO_WAYS})"
     return tuple(each for each in (clause, of_ways) if each)
 
 
 def _at_infinity(design: Design, direction: Array, intercept: float, coefficients: Array) -> tuple[float, Array]:
-    """Intercept and coefficients in the user's coordinates once they have gone along a direction."""
+    """Intercept and coefficients in the user's coordinates at infinity along a direction."""
     values = direction / design.scale
     shift = values[1 : 1 + design.n_dense] * design.centre
     own = values[0] - shift.sum()
@@ -155,7 +155,7 @@ def _at_infinity(design: Design, direction: Array, intercept: float, coefficient
 
 
 def _separation(optimum: Optimum, coefficients: dict[str, float]) -> Separation | None:
-    """What separates the classes, in the user's words; None where nothing does."""
+    """What separates the classes, by the names of columns; None where they are not separated."""
     if optimum.separating is None or not optimum.directions:
         return None
     columns = tuple(name for name, value in coefficients.items() if math.isinf(value))

@@ -1,4 +1,4 @@
-"""Average marginal effects: by how much the probability changes, on average over rows, with each column.
+"""Average marginal effects: the change of the probability with each column, averaged over rows.
 
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
@@ -70,7 +70,8 @@ def marginal_effects(
     """Average marginal effects, as `LogisticModel.marginal_effects` describes them."""
     if model.separation is not None:
         raise DataError(
-            "the classes are separated: marginal effects of infinite coefficients are not defined. Fit with l2=."
+            "the classes are separated: marginal effects of infinite coefficients are not defined. Fit with "
+            'penalty="firth" or l2=.'
         )
     names = _chosen(model, variables)
     summary = _summed(model, X, names, sample_weight, offset, missing)

@@ -35,8 +35,8 @@ ALONE = "columns are linearly dependent, or one {} alone determines it"
 INFINITE = "the classes are separated, and it is infinite"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
-# Half the squared decrement, summed over the rows, from which on errors and the loss on new rows mean nothing: by
-# Cauchy and Schwarz what is left moves no coefficient by more than √(2e-4), 1.4%, of its standard error.
+# Half the squared Newton decrement, summed over the rows, above which neither standard errors nor the leave-one-out
+# loss are computed: below, by Cauchy and Schwarz, no coefficient is off by more than √(2e-4), 1.4%, of its error.
 NEAR = 1e-4
 
 
@@ -63,12 +63,12 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
     errors : Errors or None
-        Standard errors; of quasi-separated classes, of the finite coefficients by the rows that are not separated. None
-        with a penalty, where all rows are separated, where the fit did not converge or the information matrix is
-        singular, and with fewer than two clusters.
+        Standard errors; of quasi-separated classes, those of the finite coefficients, from the rows that are not
+        separated. None with an L2 penalty, where all rows are separated, where the fit did not converge or the
+        information matrix is singular, and with fewer than two clusters.
     cautions : tuple of str
         Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
-        class or 10 clusters (effective numbers, by Kish's formula).
+        class or 10 clusters, 20 of either column with `two_way` (effective numbers, by Kish's formula).
     separation : Separation or None
         Why no finite maximum-likelihood estimate exists, where none does.
     collinear : tuple of str
@@ -77,7 +77,8 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     n_dependent : int
         Number of coefficients the rows do not determine (rank deficiency).
     out_of_sample : OutOfSample or None
-        The leave-one-out log loss: of each row under a fit to the others. None where classes are separated, and with
+        The leave-one-out log loss: of each row under a fit to the others. None where classes are separated, under
+        Firth's penalty, where the fit did not converge, beyond the limit of work (a note tells), and with
         leave_one_out=False.
     n_dropped : int
         Rows left out by missing="drop".
@@ -88,13 +89,13 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     offset : str
         The column of the offset, where it is one of the table.
     penalty : str
-        "firth", "flic" or "flac" where it was fitted so; "" otherwise.
+        "firth", "flic" or "flac" under Firth's penalty; "" otherwise.
     modified_score : float or None
-        Of Firth's penalty: half the squared length of the score of the penalised likelihood in the metric of the
-        inverse information, in nats per row. It is what another step is expected to gain, and stands where other fits
-        have a certificate: the penalised likelihood is not concave.
+        Under Firth's penalty: ½ Uᵀ I⁻¹ U, in nats per row, with U the score of the penalised likelihood and I the
+        information: what another step is expected to gain. It replaces the certificate, as the penalised likelihood is
+        not concave.
     mean_predicted : float or None
-        Of Firth's penalty: the mean prediction on the training rows, to be compared with `base_rate`.
+        Under Firth's penalty: the mean prediction on the training rows, in [0, 1], to be compared with `base_rate`.
     profile : Profile or None
         Profile-likelihood intervals and likelihood-ratio tests, with interval="profile".
     source, notes : str, tuple of str
@@ -146,14 +147,14 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
 
     @property
     def is_penalised(self) -> bool:
-        """Whether something else than the likelihood was maximised."""
+        """Whether the fit has a penalty: L2, or Firth's."""
         return bool(self.l2 or self.penalty)
 
     @property
     def penalised_log_likelihood(self) -> float:
-        """Log-likelihood of the training rows less the penalty, in nats: of Firth's, plus ½ log det(information).
+        """Log-likelihood of the training rows less the L2 penalty, or plus Firth's ½ log det(information), in nats.
 
-        "firth" maximises it; "flic" and "flac" end a little below.
+        penalty="firth" maximises it; "flic" and "flac" have a slightly smaller value.
         """
         return -(self.passes[-1].log_loss + self.passes[-1].penalty) * self.sum_weight
 
@@ -164,7 +165,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
 
     @property
     def n_parameters(self) -> int:
-        """How many coefficients the rows determine, the intercept included."""
+        """How many coefficients the rows determine, any intercept included."""
         return int(self.fit_intercept) + len(self.coefficients) - self.n_dependent
 
     @property

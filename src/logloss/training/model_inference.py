@@ -1,4 +1,4 @@
-"""What a statistician does with a model: its regression table, tests of hypotheses, marginal effects.
+"""Inference from a model: its regression table, tests of hypotheses, marginal effects.
 
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1, 1])
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ModelInference:
-    """What there is to infer from a `LogisticModel`."""
+    """The regression table, tests and marginal effects of a `LogisticModel`."""
 
     __slots__ = ()
 
@@ -124,7 +124,7 @@ class ModelInference:
         """Wald's test of each column: that all its coefficients are 0, those of all levels of a category together.
 
         name: of the column; degrees: how many coefficients it has; denominator_degrees: of F, infinite for χ²;
-        statistic; p_value. The tests are those of `wald_test`. nan where none is defined, as under a penalty.
+        statistic; p_value. The tests are those of `wald_test`. nan where none is defined, as under an L2 penalty.
 
         Examples
         --------
@@ -143,8 +143,8 @@ class ModelInference:
         ----------
         terms : str, dict, or list of these
             A column: all its coefficients, those of all levels of a category together. A coefficient by its name
-            ("city: Ulm"; "intercept", unless a column is called so). A contrast: what each coefficient is multiplied
-            with, so that {"age": 1, "hours": -1} tests whether age and hours have equal coefficients. A list tests all
+            ("city: Ulm"; "intercept", unless a column is called so). A contrast: the multiplier of each coefficient,
+            so that {"age": 1, "hours": -1} tests whether age and hours have equal coefficients. A list tests all
             of them at once.
 
         Returns
@@ -197,7 +197,8 @@ class ModelInference:
 
         Notes
         -----
-        Also defined where classes are separated, as Wald tests are not: of the limits of the likelihoods. Cost: none.
+        Where classes are separated, Wald tests of infinite coefficients are not defined; this test is, from the limits
+        of the likelihoods. Cost: none.
 
         Examples
         --------
@@ -218,7 +219,7 @@ class ModelInference:
         offset: Any = None,
         missing: str | None = None,
     ) -> SmallTable:
-        """Average marginal effects: by how much the probability changes with each column, on average over rows.
+        """Average marginal effects: the change of the probability with each column, averaged over the rows.
 
         Parameters
         ----------

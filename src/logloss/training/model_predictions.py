@@ -206,7 +206,8 @@ class ModelPredictions:
         """
         if self.separation is not None:
             raise DataError(
-                "the classes are separated: contributions of infinite coefficients are not defined. Fit with l2=."
+                "the classes are separated: contributions of infinite coefficients are not defined. Fit with "
+                'penalty="firth" or l2=.'
             )
         return self.predictor.contributions(X)
 

@@ -23,13 +23,13 @@ from logloss.data.rows import Array
 if TYPE_CHECKING:
     from logloss.onepass.summaries import HeldOutSummary
 
-# Ways to choose: the least loss; the strongest penalty within one standard error of it; a score of scikit-learn.
+# Ways to choose: the least loss; the strongest penalty within one standard error of it; a scikit-learn scorer.
 BEST, ONE_STANDARD_ERROR, BY_SCORE = "best", "one_standard_error", "score"
 SELECTIONS = (BEST, ONE_STANDARD_ERROR)
 # What standard errors take as independent.
 SAMPLING_UNITS = ("row", "cluster")
-# The grid goes from where all slopes together have so many effective degrees of freedom to where they lack so many of
-# all that they can have: at the null model, where the curvature is largest.
+# The grid goes from where all slopes together have so many effective degrees of freedom to where they have so many less
+# than without a penalty: at the null model, where the curvature is largest.
 SHRUNK, NEAR_NONE = 0.1, 0.01
 # Values per decade, the fewest and most values, and the most decades of the grid.
 PER_DECADE, FEWEST, MOST, MOST_DECADES = 2, 10, 30, 10
@@ -43,13 +43,28 @@ DIGITS = 3
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PathPoint:
-    """One value of the penalty.
+    """One value of the penalty, with the log loss of the held-out rows at it.
 
-    log_loss: mean loss of the held-out rows, in nats per row, with its 95% interval. difference: that less the loss at
-    the best value, with the interval of the paired difference. std_error: of log_loss. fold_log_losses: mean loss of
-    each fold's test rows, nan where it has none. n_infinite: held-out rows whose loss is infinite.
-    effective_degrees_of_freedom: trace of H (H + l2)⁻¹ in the fit to all rows, the intercept included. n_passes: of the
-    fits of all folds together. bound: the largest of their certificates, in nats per row.
+    Attributes
+    ----------
+    l2 : float
+        Strength of the penalty, ≥ 0.
+    log_loss : Estimate
+        Mean loss of the held-out rows, in nats per row, with its 95% interval; inf where a row has an infinite loss.
+    difference : Estimate
+        `log_loss` less that at the best value, in nats per row, with the 95% interval of the paired difference.
+    std_error : float
+        Standard error of `log_loss`, in nats per row; nan where that is infinite.
+    fold_log_losses : tuple of float
+        Mean loss of the test rows of each fold, in nats per row; nan where a fold has none.
+    n_infinite : int
+        Held-out rows whose loss is infinite.
+    effective_degrees_of_freedom : float
+        Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included.
+    n_passes : int
+        Passes of the fits of all folds together.
+    bound : float
+        The largest of the certificates of the fits of the folds, in nats per row.
     """
 
     l2: float
@@ -64,7 +79,7 @@ class PathPoint:
 
     @property
     def C(self) -> float:
-        """1 / l2, as scikit-learn has it."""
+        """1 / l2, as in scikit-learn; inf for l2 = 0."""
         return 1 / self.l2 if self.l2 else math.inf
 
     def __repr__(self) -> str:
@@ -75,14 +90,28 @@ class PathPoint:
 class PenaltyPath:
     """The log loss of held-out rows at each value of the L2 penalty, and the value that was chosen.
 
-    points: from the strongest penalty to the weakest. l2: the chosen one. selection: "best", the least log loss;
-    "one_standard_error", the strongest penalty whose log loss is at most one standard error above the least; "score",
-    the best score of a scorer of scikit-learn. n_folds; folds: what they are made of, as a sentence names it.
-    sampling_unit: "row" or "cluster", what the standard errors take as independent. n_walks: how often the rows were
-    read for all folds and values together. n_one_class: folds of which the training rows have one class only.
+    The intervals are those of the losses of these models on new rows; they do not include the variation of the training
+    rows.
 
-    The intervals are those of the losses of these models on new rows; they do not contain what other training rows
-    would change.
+    Attributes
+    ----------
+    points : tuple of PathPoint
+        From the strongest penalty to the weakest.
+    l2 : float
+        The chosen value.
+    selection : {"best", "one_standard_error", "score"}
+        The least log loss; the strongest penalty whose log loss is at most one standard error above the least; the best
+        score of a scikit-learn scorer.
+    n_folds : int
+        Number of folds.
+    folds : str
+        How the folds were made, as the text of the model words it: "of rows".
+    sampling_unit : {"row", "cluster"}
+        What the standard errors take as independent.
+    n_walks : int
+        How often the rows were read for all folds and values together.
+    n_one_class : int
+        Folds whose training rows have one class only.
 
     Examples
     --------
@@ -104,7 +133,7 @@ class PenaltyPath:
 
     @property
     def best(self) -> PathPoint:
-        """The value of least log loss; of equal ones the strongest penalty."""
+        """The value with the least log loss; the strongest penalty of equal ones."""
         return min(self.points, key=lambda point: point.log_loss)
 
     @property
@@ -116,7 +145,7 @@ class PenaltyPath:
 
     @property
     def chosen(self) -> PathPoint:
-        """The value that the model has."""
+        """The value that was chosen."""
         return next(point for point in self.points if point.l2 == self.l2)
 
     @property
@@ -144,9 +173,9 @@ class PenaltyPath:
     def table(self) -> SmallTable:
         """The path, one row for each value.
 
-        l2; C, 1 / l2; log_loss, of the held-out rows, in nats per row, with low and high, its 95% interval, and
-        std_error; difference, log_loss less the least one, with difference_low and difference_high; n_infinite;
-        effective_degrees_of_freedom; n_passes.
+        l2; C, 1 / l2; log_loss of the held-out rows, with low and high, its 95% interval, and std_error; difference,
+        log_loss less the least one, with difference_low and difference_high; n_infinite; effective_degrees_of_freedom;
+        n_passes. Losses are in nats per row.
         """
         columns: dict[str, list[Any]] = {
             "l2": [point.l2 for point in self.points],
@@ -186,7 +215,7 @@ def default_grid(
     """Values of l2, evenly spaced in logarithms, from the strongest: hessian, of the null model, any intercept first.
 
     From where the slopes together have SHRUNK effective degrees of freedom, Σ d / (d + l2) with d the eigenvalues of
-    their Hessian on the user's scale, to where NEAR_NONE of all that they can have are missing. scale: of each
+    their Hessian on the user's scale, to where they have NEAR_NONE less than without a penalty. scale: of each
     coefficient.
     """
     slopes = hessian

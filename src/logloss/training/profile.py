@@ -54,10 +54,16 @@ FIRST_STEP, GROWTH = 4.0, 3.0
 class Profile:
     """Profile-likelihood intervals of the coefficients, in the order of the model's, and likelihood-ratio statistics.
 
-    intercept_low, intercept_high, lows, highs: the ends of the 95% intervals; ±inf where the likelihood never falls by
-    1.92, as of coefficients that separate the classes; nan where the search did not end. intercept_ratio, ratios: twice
-    the log of the likelihood ratio of the maximum to that with the coefficient 0, chi-squared with 1 degree of freedom.
-    n_passes: over the rows, for all of them together.
+    Attributes
+    ----------
+    intercept_low, intercept_high, lows, highs : float, float, dict of name to float, dict of name to float
+        Ends of the 95% intervals, in log-odds per unit; ±inf where the likelihood never falls by 1.92, as for
+        coefficients that separate the classes; nan where an end was not found.
+    intercept_ratio, ratios : float, dict of name to float
+        Likelihood-ratio statistics, ≥ 0: twice the fall of the maximised log-likelihood when the coefficient is held at
+        0, chi-squared with 1 degree of freedom.
+    n_passes : int
+        Passes over the rows for all intervals together.
 
     Examples
     --------
@@ -109,7 +115,7 @@ class Task:
 
 
 def end_of(task: Task, side: float) -> Walks[float]:
-    """One end of an interval: where the profile has fallen by 1.92; ±inf where it never does; nan: not found."""
+    """One end of an interval: where the profile has fallen by 1.92; ±inf where it never does; nan if not found."""
     held, now = task.held, task.start
     origin = value = float(held.vector @ now.at)
     now = yield from held_at(task, now, value)

@@ -26,7 +26,7 @@ INFORMATION, HC0, HC1, HC2, HC3 = "information", "HC0", "HC1", "HC2", "HC3"
 # The power of 1 − leverage that each residual is divided by.
 POWERS = {HC0: 0.0, HC1: 0.0, HC2: 0.5, HC3: 1.0}
 OF_ROWS, OF_CLUSTERS = tuple(POWERS), (CR1, CR2, CV3)
-# What can be asked for, and what there is.
+# What `covariance=` takes, and all kinds of errors.
 COVARIANCES = (INFORMATION, *OF_ROWS, *OF_CLUSTERS)
 KINDS = (INFORMATION, *OF_ROWS, *CLUSTER_KINDS)
 # Covariances of more coefficients are not kept: half a million numbers, 10 MB of a model's file.
@@ -35,24 +35,39 @@ MOST_COVARIANCES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Standard errors of the coefficients of an unpenalised fit: of each one, in the order of the model's coefficients.
+    """Standard errors of the coefficients, without a penalty or under Firth's, and what they were made of.
 
-    kind: "information" (the inverse of the Hessian: the model is right); the sandwich of rows, for which it need not
-    be, "HC0", "HC1" (times n / (n − k)), "HC2" and "HC3" (residuals over the root of 1 − leverage, and over 1 −
-    leverage; "HC3" is the default where rows have weights); or, where rows of a cluster may depend on each other,
-    "CR1" (times G / (G − 1)), "CR2" (Bell and McCaffrey), "CV3" (the jackknife that leaves clusters out; the default)
-    and "CR1 two-way". "CR2 of shares" and "CV3 of shares" are the same by each cluster's share of the information on a
-    coefficient: of more clusters and coefficients than 2^21 numbers hold, where intervals are somewhat too narrow if
-    clusters are very unequal. nan where columns depend on each other, where one cluster (of "HC2" and "HC3": one row)
-    alone determines a coefficient, where separated classes make it infinite, and, with 0 degrees, of an intercept that
-    was not fitted.
-    intercept_degrees, degrees: of freedom of Student's t, infinite for "information".
-    cluster, n_clusters, effective_clusters: the columns that make clusters; how many there are (or how many buckets
-    they share); and Kish's effective number of them, by the weights of their rows; of two ways, the smaller ones.
-    n_of_each: of two ways, how many clusters each column makes. was_indefinite: whether the covariance of two ways had
-    negative eigenvalues, which are set to 0.
-    lower: the lower triangle of the covariance matrix, row by row, the intercept first; None of more than 1,000
-    coefficients.
+    Attributes
+    ----------
+    kind : str
+        "information", the inverse of the Hessian, which assumes a correct model; the sandwich of independent rows,
+        "HC0", "HC1" (times n / (n − k)), "HC2" and "HC3" (residuals over the root of 1 − leverage, and over 1 −
+        leverage; "HC3" is the default of weighted rows); or the sandwich of clusters, "CR1" (times G / (G − 1)), "CR2"
+        (Bell and McCaffrey), "CV3" (the jackknife that leaves out one cluster at a time; the default of clusters) and
+        "CR1 two-way". "CR2 of shares" and "CV3 of shares" approximate these by each cluster's share of the information
+        on a coefficient, where clusters × coefficients² are above 2^21; intervals are then somewhat too narrow if
+        clusters are very unequal.
+    intercept : float
+        Of the intercept, ≥ 0.
+    coefficients : dict of name to float
+        Of each coefficient, ≥ 0, in the order of the model's. nan where columns are linearly dependent, where one
+        cluster (for "HC2" and "HC3": one row) alone determines a coefficient, where separated classes make it infinite,
+        and, with 0 degrees of freedom, for an intercept that was not fitted.
+    intercept_degrees, degrees : float, dict of name to float
+        Degrees of freedom of Student's t; infinite for "information".
+    cluster : tuple of str
+        The columns that make clusters.
+    n_clusters : int
+        How many clusters there are, or the number of buckets they share; with two ways, the smaller number.
+    effective_clusters : float
+        Kish's effective number of clusters, by the weights of their rows; with two ways, the smaller number.
+    n_of_each : tuple of int
+        With two ways, how many clusters each column makes.
+    was_indefinite : bool
+        Whether the covariance matrix of two ways had negative eigenvalues, which are set to 0.
+    lower : array of shape (n · (n + 1) / 2,), or None
+        The lower triangle of the covariance matrix, row by row, the intercept first, n = 1 + n_coefficients. None for
+        more than 1,000 coefficients.
 
     Examples
     --------
@@ -80,12 +95,15 @@ class Errors:
 
     @property
     def unit_left_out(self) -> str:
-        """What may alone determine a coefficient, which then has no error: "cluster", "row" of HC2 and HC3, or ""."""
+        """What can determine a coefficient alone, which then has no error: "cluster", "row" (HC2, HC3), or ""."""
         return "cluster" if self.cluster else "row" if POWERS.get(self.kind) else ""
 
     @property
     def covariance(self) -> Array | None:
-        """The covariance matrix of intercept and coefficients, shape (1 + n_coefficients, 1 + n_coefficients)."""
+        """The covariance matrix of intercept and coefficients, shape (1 + n_coefficients, 1 + n_coefficients).
+
+        nan in rows and columns of coefficients without a standard error; None for more than 1,000 coefficients.
+        """
         if self.lower is None:
             return None
         n = 1 + len(self.coefficients)
@@ -118,9 +136,9 @@ class Errors:
 def errors_at(
     optimum: Optimum, information: Information, covariance: str | None, *, two_way: bool = False
 ) -> Errors | None:
-    """Standard errors at the answer; None with fewer than two clusters. Cost: a walk but for "information"; two-way, 3.
+    """Standard errors at the optimum; None with fewer than two clusters.
 
-    covariance, two_way: as of `fit`.
+    covariance, two_way: as of `fit`. Cost: one walk; none for "information", three for two_way.
     """
     optimum = replace(optimum, problem=replace(optimum.problem, phase=ERRORS))
     roles = optimum.problem.roles
@@ -173,7 +191,7 @@ def _errors(
     matrix: Array,
     degrees: Array | float,
 ) -> Errors:
-    """Standard errors in the user's units. matrix: the covariance times these."""
+    """Standard errors in the user's units. matrix: the covariance in the units of `information`."""
     names = optimum.problem.design.names
     own = np.sqrt(np.maximum(np.diag(matrix), 0.0)) / information.units
     own[information.is_unknown | np.isnan(np.diag(matrix))] = math.nan
@@ -185,7 +203,7 @@ def _errors(
         full[np.isnan(own)] = math.nan
         full[:, np.isnan(own)] = math.nan
         lower = full[np.tril_indices(len(full))]
-    # Where one cluster determines everything they are 0 but for rounding.
+    # Degrees are 0, but for rounding, where one cluster determines everything.
     each = np.broadcast_to(np.maximum(degrees, 0.0), own.shape).tolist()
     if not optimum.problem.fit_intercept:
         each[0] = 0.0

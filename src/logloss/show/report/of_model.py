@@ -93,7 +93,7 @@ def _doubts(model: LogisticModel) -> list[str]:
         which = collinear_columns(model)
         doubts.append(f"{which}; of the coefficients that fit equally well, those of least norm are shown.")
     if model.errors is not None and model.separation is not None:
-        doubts.append("Standard errors are those of the finite coefficients, by the rows that are not separated.")
+        doubts.append("Standard errors are those of the finite coefficients, from the rows that are not separated.")
     if model.errors is None:
         doubts.append(f"Standard errors are not available: {why_no_errors(model)}.")
     return doubts

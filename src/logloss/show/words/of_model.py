@@ -196,7 +196,7 @@ def interval_of(row: dict[str, Any]) -> str:
 
 
 def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
-    """Loss, fit, and what must be known of the errors."""
+    """The lines below the table: cautions, log loss, likelihood, standard errors, certificate, notes."""
     lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
     if per == SD:
         lines.insert(0, "per SD     of a number: one standard deviation in training; a level: against its reference")
@@ -217,7 +217,7 @@ def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
 
 
 def _note(note: str) -> str:
-    """What was noticed about the rows: above all which columns were left out."""
+    """A note of the model as a line, such as which columns were left out."""
     label, _, clause = note.partition(": ")
     return f"{NOT_USED}   {clause}" if label == NOT_USED else f"note       {note}"
 
@@ -257,7 +257,7 @@ def _optimum(model: LogisticModel) -> str:
     bound = model.certificate
     of = "above the minimum" if model.separation is None else "above the infimum"
     clauses = [
-        f"certified: at most {bound.nats_per_row:.0e} nats per row {of}" if bound.is_proven else "not certified",
+        f"certified: at most {_size(bound.nats_per_row)} nats per row {of}" if bound.is_proven else "not certified",
         counted(len(model.passes), "pass", "passes"),
     ]
     if model.separation is not None:
@@ -268,10 +268,15 @@ def _optimum(model: LogisticModel) -> str:
     return f"optimum    {'; '.join(clauses)}"
 
 
+def _size(bound: float) -> str:
+    """A bound by its order of magnitude: `1e-16`, `0`."""
+    return f"{bound:.0e}" if bound else "0"
+
+
 def collinear_columns(model: LogisticModel) -> str:
     """Which columns are linearly dependent, in words: `x, z are linearly dependent`."""
     named = listed([printable(name) for name in model.collinear])
-    # What depends on no other column depends on the intercept, or is 0 where there is none.
+    # A column alone in a linear dependence is constant: a multiple of the intercept, or 0 without one.
     return f"{named} are linearly dependent" if len(model.collinear) > 1 else f"{named} is constant"
 
 
@@ -281,7 +286,7 @@ def _errors(model: LogisticModel) -> list[str]:
         return [f"std. error not available: {why_no_errors(model)}"]
     clauses = []
     if model.separation is not None:
-        clauses = ["of the finite coefficients, by the rows that are not separated"]
+        clauses = ["of the finite coefficients, from the rows that are not separated"]
     if model.errors.kind in POWERS:
         rows = effective(max([model.errors.intercept_degrees, *model.errors.degrees.values()]) + 1, "rows")
         clauses.append(
@@ -299,16 +304,19 @@ def _errors(model: LogisticModel) -> list[str]:
 def _of_clusters(errors: Errors) -> list[str]:
     """How standard errors allow for clusters, how many these are, and the degrees of freedom."""
     names = [printable(name) for name in errors.cluster]
-    clusters = " and ".join(counted(n, "cluster") for n in errors.n_of_each or (errors.n_clusters,))
+    clusters = counted(errors.n_clusters, "cluster")
     some = effective(errors.effective_clusters, "clusters")
-    if some != counted(errors.n_clusters, "cluster"):
-        clusters += f", {some.split()[0]} effective"
+    is_unequal = some != clusters
+    if errors.n_of_each:
+        clusters = f"{' and '.join(map(count, errors.n_of_each))} clusters"
+    if is_unequal:
+        clusters += f", {some.split()[0]} effective{' in the smaller way' if errors.n_of_each else ''}"
     degrees = [errors.intercept_degrees] if errors.intercept > 0 else []
     degrees += [errors.degrees[name] for name, error in errors.coefficients.items() if error > 0]
     ends = list(dict.fromkeys(significant(end, 3) for end in (min(degrees), max(degrees)))) if degrees else []
-    how = "jackknife over clusters" if errors.kind.startswith(CV3) else "sandwich of clusters"
+    how = "jackknife over clusters" if errors.kind.startswith(CV3) else "cluster-robust sandwich"
     how += ", approximate" if errors.kind.endswith("of shares") else ""
-    by = f"by {names[0]}, and by {names[1]}" if errors.n_of_each else f"by {listed(names)}"
+    by = f"by {names[0]} and {names[1]}" if errors.n_of_each else f"by {listed(names)}"
     clauses = [f"{how} ({errors.kind} {by}): {clusters}"]
     if ends:
         clauses.append(f"degrees of freedom {'–'.join(ends)}")
@@ -328,11 +336,11 @@ def _intervals(model: LogisticModel) -> list[str]:
     ends = [model.profile.interval(name) for name in model.coefficients if name not in model.collinear]
     if any(math.isnan(end) for each in ends for end in each):
         clause += "; not available where no end was found"
-    return [f"interval   {clause}; {counted(model.profile.n_passes, 'pass', 'passes')} more"]
+    return [f"interval   {clause}; {counted(model.profile.n_passes, 'more pass', 'more passes')}"]
 
 
 def _mean_predicted(model: LogisticModel) -> list[str]:
-    """How far predictions under Firth's penalty are from the base rate on the whole."""
+    """The mean prediction under Firth's penalty beside the base rate."""
     if model.penalty != FIRTH or model.mean_predicted is None:
         return []
     mean, rate = (fixed(each, 4) for each in (model.mean_predicted, model.base_rate))
@@ -354,7 +362,7 @@ def why_no_errors(model: LogisticModel) -> str:
 
 
 def _is_parted(model: LogisticModel) -> bool:
-    """Whether no row is left that is not separated."""
+    """Whether separation is complete: every row is predicted without error."""
     return model.separation is not None and model.separation.is_complete
 
 

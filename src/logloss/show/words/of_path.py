@@ -27,27 +27,29 @@ def choice_of(path: PenaltyPath) -> str:
 
 
 def sentences_of(path: PenaltyPath) -> list[str]:
-    """The least loss, the largest l2 within one standard error, and what must be known of them."""
+    """The least loss, the largest l2 within one standard error, and cautions."""
     best, strong = path.best, path.within_one_standard_error
     clauses = [f"the least held-out log loss is {_with_interval(best)} at l2 = {l2_text(best.l2)}"]
     if strong is best:
         clauses.append("no larger l2 is within one standard error")
     else:
         clauses.append(
-            f"the largest l2 within one standard error is {l2_text(strong.l2)}, {fixed(strong.log_loss, DIGITS)}"
+            f"the largest l2 within one standard error is {l2_text(strong.l2)}, with {fixed(strong.log_loss, DIGITS)}"
         )
     if path.chosen not in (best, strong):
-        clauses.append(f"at the chosen l2 it is {fixed(path.chosen.log_loss, DIGITS)}")
+        clauses.append(f"the log loss at the chosen l2 is {fixed(path.chosen.log_loss, DIGITS)}")
     found = ["; ".join(clauses)]
     if path.is_at_an_end:
         beyond = "smaller" if best is path.points[-1] else "larger"
-        found.append(f"the least loss is at the end of the path: {beyond} values may have less")
+        found.append(f"the least loss is at the end of the path: {beyond} values may have a smaller loss")
     n_infinite = sum(point.n_infinite > 0 for point in path.points)
     if n_infinite:
-        found.append(f"at {counted(n_infinite, 'value')} held-out rows lose infinitely: a fold's classes are separated")
+        found.append(
+            f"the held-out log loss is infinite at {counted(n_infinite, 'value')}: the classes of a fold are separated"
+        )
     if path.n_one_class:
         found.append(
-            f"{counted(path.n_one_class, 'fold')} had training rows of one class only, whose rate is predicted"
+            f"{counted(path.n_one_class, 'fold')} had training rows of one class only, and predicts their base rate"
         )
     return found
 
@@ -69,8 +71,8 @@ def remarks_of_path(path: PenaltyPath) -> list[str]:
 
 
 def path_rows(path: PenaltyPath, most: int | None = None) -> tuple[list[list[str]], str]:
-    """The path as a table, the chosen row marked; how its columns align. most: of longer ones about so many rows."""
-    head = ["l2", "held-out log loss", "95% CI", "above the least", "95% CI", "effective df", ""]
+    """The path as a table, the chosen row marked; how its columns align. most: rows of longer ones, approximately."""
+    head = ["l2", "held-out log loss", "95% CI", "Δ to least", "95% CI", "effective df", ""]
     rows = [_row(path, point) for point in shown_points(path, most)]
     return [head, *rows], "rrlrlrl"
 
