@@ -30,23 +30,29 @@ OWN_FILE = "sklearn/linear_model/tests/test_logistic.py"
 NOT_OF_THE_CLASS = ("sklearn/tests/test_common.py", "sklearn/tests/test_docstring_parameters.py")
 IMPORTS = re.compile(r"import .*\bLogisticRegression\b|^    LogisticRegression,$", re.MULTILINE)
 # Tests that read the words of one of its solvers, or that an argument of its is deprecated.
-OWN_WORDS = "words of its own solvers, deprecations"
+OWN_WORDS = "messages of its own solvers, deprecations"
 OF_WORDS = "test_max_iter|test_newton_cholesky_fallback|test_penalty_deprecated|test_l1_ratio_None_deprecated"
 # Why a test does not pass: what its id or its error has in it, and the reason.
 REASONS = [
-    ("test_max_iter", "reads the words of the warning of each of its solvers"),
-    ("test_newton_cholesky_fallback", "reads the warning with which one of its solvers hands over to another"),
-    ("test_penalty_deprecated|test_l1_ratio_None_deprecated", "wants a FutureWarning; nothing is deprecated here"),
-    ("test_liblinear_dual_random_state", "wants other coefficients from another random_state; here none changes them"),
-    ("test_liblinear_with_large_values", "wants a refusal of values that only liblinear cannot take"),
+    ("test_max_iter", "reads the warning text of each of its solvers"),
+    ("test_newton_cholesky_fallback", "reads the warning that one of its solvers falls back to another"),
+    ("test_penalty_deprecated|test_l1_ratio_None_deprecated", "expects a FutureWarning; nothing is deprecated here"),
+    (
+        "test_liblinear_dual_random_state",
+        "expects other coefficients from another random_state; here none changes them",
+    ),
+    ("test_liblinear_with_large_values", "expects an error for values that only liblinear cannot take"),
     (
         "test_roc_curve_display_plotting_from_cv_results",
-        "wants a spread of 0.0452, its default solver's; its newton-cholesky with tol=1e-12 has 0.0447, as ours",
+        "expects a spread of 0.0452, its default solver's; its newton-cholesky with tol=1e-12 has 0.0447, as ours",
     ),
-    ("test_sag.py::test_classifier_single_class", "reads the words of its refusal of one class"),
-    ("test_step_size_alpha_error|test_sag_classifier_raises_error", "wants an error that only its sag and saga raise"),
-    ("test_check_dataframe_column_names", "wants an error that the check reserves for modules of scikit-learn"),
-    ("test_logistic_cv", "wants six digits of its liblinear, which stops 2e-5 short of the optimum"),
+    ("test_sag.py::test_classifier_single_class", "reads the text of its error for one class"),
+    (
+        "test_step_size_alpha_error|test_sag_classifier_raises_error",
+        "expects an error that only its sag and saga raise",
+    ),
+    ("test_check_dataframe_column_names", "expects an error that the check reserves for modules of scikit-learn"),
+    ("test_logistic_cv", "expects six digits of its liblinear, which stops 2e-5 short of the optimum"),
 ]
 
 

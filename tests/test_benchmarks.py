@@ -231,7 +231,7 @@ def percents_of(claims: list[dict]) -> str:
 
 def passed_tests() -> str:
     """How many tests of scikit-learn are passed by what they ask for, and each that should be and is not, as Markdown."""
-    rows = ["| a test asks for | tests | passed with ours |", "| --- | --- | --- |"]
+    rows = ["| what a test uses | tests | passed with ours |", "| --- | --- | --- |"]
     for kind, line in lines("scikit_learn_tests", "kinds").items():
         rows.append(f"| {kind} | {line['tests']:,} | {line['passed']:,} ({line['percent']:.1f}%) |")
     reasons: dict[str, dict[str, int]] = {}
@@ -241,7 +241,7 @@ def passed_tests() -> str:
         of_reason[named] = of_reason.get(named, 0) + 1
     both = [
         lines("scikit_learn_tests", "kinds")[kind]
-        for kind in ("dense, two classes", "words of its own solvers, deprecations")
+        for kind in ("dense, two classes", "messages of its own solvers, deprecations")
     ]
     tests, passed = (sum(line[key] for line in both) for key in ("tests", "passed"))
     n_files = len(lines("scikit_learn_tests", "suites"))

@@ -422,7 +422,7 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
         (
             ["--l2-path", "10,one"],
             2,
-            "--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1",
+            "--l2-path takes no value, a number of values, or values such as 10,1,0.1",
         ),
         (["--cv", "4"], 3, "--cv belongs to --l2-path: pass that, too, or leave --cv out."),
         (["--l2-path", "--l2", "1"], 3, "pass --l2 or --l2-path, not both: the path chooses --l2."),
@@ -440,7 +440,7 @@ def test_what_the_command_line_refuses(run, tmp_path, words, code, message):  # 
 def test_a_file_taken_for_the_values_of_a_path_is_told(run):  # noqa: F811
     done, _, err = run("fit", "-y", "y", "--l2-path", "rows.csv")
     assert done == 2
-    assert "got 'rows.csv'. Alone, it must not stand before a file." in err
+    assert "got 'rows.csv'. Without a value it must not come directly before a file." in err
 
 
 @pytest.mark.parametrize(

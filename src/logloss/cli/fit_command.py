@@ -21,7 +21,7 @@ ALONE = "auto"
 
 
 def path_of(given: str | None) -> bool | int | list[float] | None:
-    """`l2_path=` of what was typed: alone, one whole number, or numbers between commas."""
+    """`l2_path=` from the command line: no value, one whole number, or numbers between commas."""
     if given is None or given == ALONE:
         return None if given is None else True
     if given.isdecimal():
@@ -30,13 +30,13 @@ def path_of(given: str | None) -> bool | int | list[float] | None:
         return [float(each) for each in given.split(",")]
     except ValueError as error:
         raise click.UsageError(
-            f"--l2-path must stand alone, or be a number of values, or values such as 10,1,0.1; got {given!r}. "
-            "Alone, it must not stand before a file."
+            f"--l2-path takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without a value "
+            "it must not come directly before a file."
         ) from error
 
 
 def folds_of(given: str | None) -> int | str | None:
-    """`cv=` of what was typed: a number of folds, or the name of a column."""
+    """`cv=` from the command line: a number of folds, or the name of a column."""
     return int(given) if given is not None and given.isdecimal() else given
 
 
@@ -59,7 +59,8 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--penalty",
     type=click.Choice(["firth", "flic", "flac"]),
-    help="Firth's penalty, for separated classes and rare events; flic and flac keep the base rate.",
+    help="Firth's penalty, for separated classes and rare events. With flic and flac the mean prediction is the base "
+    "rate.",
 )
 @click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
@@ -71,8 +72,8 @@ def folds_of(given: str | None) -> int | str | None:
     # Checked before FILE, which is missing where this took it for its value.
     callback=lambda _context, _option, given: path_of(given),
     metavar="[N|X,Y]",
-    help="Choose the penalty by cross-validation. Alone, not before a file: of values from the data; or of N values, "
-    "or of those listed.",
+    help="Choose the L2 penalty by cross-validation, from N values or those listed. Without a value (not directly "
+    "before FILE) from values that suit the data.",
 )
 @click.option("--cv", metavar="K|COL", help="With --l2-path: number of folds (5 if left out), or column of folds.")
 @click.option(
@@ -91,18 +92,19 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--covariance",
     type=click.Choice(["information", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CV3"]),
-    help="Standard errors: of the information matrix, the sandwich of rows (HC), or of clusters (CR, CV). If left out, "
-    "CV3 with clusters, HC3 with weights, else information.",
+    help="Covariance estimate of the standard errors: information matrix, sandwich of rows (HC), or of clusters (CR, "
+    "CV). If left out, CV3 with clusters, HC3 with weights, else information.",
 )
 @click.option(
     "--two-way",
     is_flag=True,
-    help="Rows depend on each other where they share either column of --cluster, not only both.",
+    help="Two-way clusters: rows that share a value of either column of --cluster depend on each other.",
 )
 @click.option(
     "--interval",
     type=click.Choice(["wald", "profile"]),
-    help="Intervals of coefficients. If left out, profile with --penalty, else wald.",
+    help="Intervals of coefficients. If left out, profile with --penalty (wald for weights, clusters, another "
+    "covariance and large tables), else wald.",
 )
 @click.option(
     "--tolerance",

@@ -1,4 +1,4 @@
-"""Logistic regression as scikit-learn's users know it, at the optimum: `logloss.fit` behind `fit`."""
+"""LogisticRegression with scikit-learn's arguments and attributes, fitted by `logloss.fit`."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ FLOATS = (np.float64, np.float32)
 class LogisticRegression(ClassifierMixin, BaseEstimator):
     r"""Logistic regression for two classes in scikit-learn's terms, certified to be near its optimum.
 
-    It takes every argument of scikit-learn's class and minimises what that minimises, whose default solver may stop
-    short of it:
+    It takes every argument of scikit-learn's class and minimises the same objective; scikit-learn's default solver may
+    stop before the minimum:
 
     .. math:: \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{1}{2 C} |w|^2, \quad z_i = b + x_i^T w
 
-    The intercept is never penalised. Columns need not be scaled for the sake of the solver.
+    The intercept is never penalised. Columns need no scaling for convergence.
 
     Parameters
     ----------
@@ -60,19 +60,19 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     dual : bool
         Changes nothing.
     tol : float ≥ 0
-        Bound on the distance from the minimum, in nats per row: `tolerance` of `logloss.fit`. Values above 1e-12 count
-        as 1e-12: those that are usual in scikit-learn bound its mean gradient, and as nats would allow a looser fit.
+        Bound on the distance from the minimum, in nats per row: `tolerance` of `logloss.fit`. Values above 1e-12 are
+        taken as 1e-12: scikit-learn's usual values bound the mean gradient, and in nats would allow a looser fit.
     fit_intercept : bool
         Whether there is an intercept; otherwise `intercept_` is 0.
     intercept_scaling : float > 0
         Changes nothing.
     class_weight : dict of class to weight ≥ 0, or "balanced", optional
         Multiplies the weights of the rows of each class; "balanced" makes both classes weigh the same, whatever
-        their `sample_weight`. Probabilities are then those of rows weighted so, and a warning notes it.
+        their `sample_weight`. Probabilities are then those of the weighted rows, with a warning.
     random_state : int or RandomState, optional
         Changes nothing: the fit is deterministic.
     solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
-        Changes nothing, but what scikit-learn refuses for a solver is refused.
+        Changes nothing; arguments that scikit-learn refuses for a solver are refused.
     max_iter : int ≥ 0
         Maximum number of passes over the rows: `max_passes` of `logloss.fit`. 0 leaves every coefficient at 0.
     verbose : int
@@ -89,8 +89,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     ----------
     coef_ : array of shape (1, n_features)
         Change of the log-odds of `classes_[1]` per unit of a feature; float32 where X is. Without a penalty, where
-        classes are separated, some are ±inf (SeparationWarning): they are the limit, predictions are those of the limit
-        (0 or 1 for rows that are distinguished), and `model_.separation` describes it.
+        classes are separated, some are ±inf (SeparationWarning): coefficients and predictions are those of the limit
+        (0 or 1 for rows predicted without error), and `model_.separation` describes it.
     intercept_ : array of shape (1,)
         Log-odds where every feature is 0.
     prior_corrected_intercept_ : array of shape (1,)
@@ -101,7 +101,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     n_iter_ : array of shape (1,)
         Passes over the rows.
     n_features_in_ : int
-        How many columns `fit` saw.
+        Number of columns of X in `fit`.
     feature_names_in_ : array of shape (n_features_in_,)
         Their names, where they are all text.
     model_ : LogisticModel
@@ -115,8 +115,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     -----
     Predictions follow `coef_` and `intercept_`, so that these may be changed. Matrices must be dense; more than two
     classes need `OneVsRestClassifier`. The intercept is not penalised with solver="liblinear" either.
-    Where a class has no weight, the loss falls towards 0 as the intercept grows without end (SeparationWarning): the
-    coefficients are 0, and the intercept is so large that the loss is `tol` above that.
+    Where a class has no weight, the loss falls towards 0 as the intercept grows (SeparationWarning): the coefficients
+    are 0, and the intercept is so large that the loss is `tol`.
 
     References
     ----------
@@ -278,7 +278,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         loss = math.log1p(math.exp(-size))
         has, lacks = (value_text(self.classes_[code : code + 1].tolist()[0]) for code in (label[row], 1 - label[row]))
         warn(
-            f"only rows of class {has} have weight: the log loss falls towards 0 as the intercept grows without end, "
+            f"only rows of class {has} have weight: the log loss falls towards 0 as the intercept grows, "
             f"and every row is predicted to be {lacks} with probability {significant(loss)}. Give some rows of class "
             f"{lacks} weight.",
             EstimatorSeparationWarning,
@@ -306,8 +306,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             factors = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
             if not ((factors >= 0) & np.isfinite(factors)).all() or not (factors @ sums) > 0:
                 raise DataError(
-                    "`class_weight` must give each class a finite weight of at least 0, and one with rows more; got "
-                    f"{self.class_weight!r}."
+                    "`class_weight` must give each class a finite weight of at least 0, and a class with rows a weight "
+                    f"above 0; got {self.class_weight!r}."
                 )
         if not (factors * sums).all():
             return 1.0, own * factors[label]

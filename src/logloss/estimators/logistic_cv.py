@@ -1,4 +1,4 @@
-"""Logistic regression with its penalty chosen by cross-validation, as scikit-learn's users know it."""
+"""LogisticRegressionCV with scikit-learn's arguments and attributes: the penalty chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -58,21 +58,22 @@ class LogisticRegressionCV(LogisticRegression):
     Parameters
     ----------
     Cs : int or list of floats > 0
-        Inverses of regularization strength to compare; a number: so many, evenly spaced in logarithms from 1e-4 to 1e4.
+        Inverses of regularization strength to compare; a whole number: that many values, evenly spaced in logarithms
+        from 1e-4 to 1e4.
     l1_ratios : list of floats, optional
         None or (0,), for an L2 penalty; other values are refused.
     fit_intercept : bool
         Whether there is an intercept.
     cv : int, splitter of scikit-learn, or list of pairs (train, test), optional
-        Folds: as scikit-learn makes them; 5 stratified ones if left out. Splits may overlap or leave rows out. A fold
-        whose training rows have one class only predicts their rate, with half a row of each class added.
+        Folds, as scikit-learn makes them; 5 stratified ones if left out. Splits may overlap or leave rows out. A fold
+        whose training rows have one class only predicts their base rate, with half a row of each class added.
     dual : bool
         Changes nothing, as in `LogisticRegression`.
     penalty : {"l2"}
         The penalty; others are refused.
     scoring : str or callable, optional
-        The score by which `C` is chosen, and that `score` returns: a name or a scorer of scikit-learn, of which larger
-        values are better. None is accuracy, as in scikit-learn. "neg_log_loss" if left out: here no probability is
+        The score by which `C` is chosen, and which `score` returns: a name or a scorer of scikit-learn; larger values
+        are better. None is accuracy, as in scikit-learn. "neg_log_loss" if left out: here no probability is
         clipped, and a fold may lack a class.
     solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
         Changes nothing, as in `LogisticRegression`.
@@ -109,7 +110,7 @@ class LogisticRegressionCV(LogisticRegression):
     path_ : PenaltyPath
         The log loss of the held-out rows at each value, with intervals; `l2` is the chosen one.
     coef_, intercept_, classes_, model_, certificate_, prior_corrected_intercept_, n_features_in_, feature_names_in_
-        As of `LogisticRegression`; model_ and certificate_ are None with refit=False.
+        As of `LogisticRegression`, in double precision; model_ and certificate_ are None with refit=False.
     l1_ratio_, l1_ratios_
         As in scikit-learn.
 

@@ -41,7 +41,7 @@ class Factor:
         least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
         self.n_dependent = 0
         self.root: Array | None = None
-        # NumPy's factorisations: those of SciPy hold the interpreter's lock, and no Ctrl-C would be heard.
+        # NumPy's factorisations: those of SciPy hold the interpreter's lock, so that Ctrl-C would have no effect.
         with contextlib.suppress(np.linalg.LinAlgError):
             self.root = _lower_root(scaled)
             # The square of a pivot is what those before it leave of a column: no eigenvalue is above the least of them.

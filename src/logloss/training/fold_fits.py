@@ -1,8 +1,8 @@
-"""The fits of a penalty path in every fold, all at once: each walk over the rows answers every fit that waits for one.
+"""The fits of a penalty path in every fold: each walk over the rows makes the next pass of every fit.
 
 Each fit, of a fold or of all rows, goes along the path in a thread of its own, from the strongest penalty to the
-weakest, by the solver that any fit uses. Where it asks for a pass it waits; once all wait, one walk makes the passes of
-all. So a path takes as many walks as the slowest fit takes passes, and not as many as all together.
+weakest, with the solver of any fit. A fit that needs a pass waits; once all wait, one walk makes the passes of all. So
+a path takes as many walks as the slowest fit takes passes, instead of the passes of all fits together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
-# Fits that wait for each other, and numbers of all their Hessians: the sums of so many are held at once, 1 GB.
+# Most fits that share walks, and most numbers in all their Hessians, which are held at once: 1 GB.
 MOST_TOGETHER, MOST_NUMBERS = 32, 1 << 27
 # Rows of each class that are added to those of a fold whose training rows have one class only (Krichevsky and Trofimov
 # 1981): the model is then the rate of all these.
@@ -45,7 +45,7 @@ NO_WEIGHT = 1e-14
 
 
 class Abandoned(Exception):
-    """Raised in a fit that waits for a walk that is not made any more, as another one has failed."""
+    """Raised in a fit that waits for a walk which is not made, as another fit has failed."""
 
 
 Submit = Callable[[Any], Any]

@@ -1,4 +1,4 @@
-"""Long work in one call, in another thread: Ctrl-C is obeyed while it lasts; and who is told which phase runs.
+"""Long work in one call, in another thread, so that Ctrl-C ends it; and the callbacks that report the phase.
 
 A progress function may have two methods: `on_phase(name)`, called before each walk over the rows and before other long
 work, and `on_wait()`, called while work without rows goes on.
@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-# The phases of a fit, as progress is told of them.
+# The phases of a fit, as `progress.on_phase` is called with them.
 (
     COLUMNS,
     SAMPLE,
@@ -72,8 +72,8 @@ def tick() -> None:
 def patiently(work: Callable[[], Result], *, size: int | None = None) -> Result:
     """What a call returns or raises; the thread that waits for it can be interrupted.
 
-    size: rows of the matrix that it works on; with fewer than LARGE_MATRIX it is done at once. Work that holds no
-    interpreter lock goes on by itself after an interruption, and ends with the process.
+    size: rows of the matrix that it works on; with fewer than LARGE_MATRIX it is done at once. After an interruption
+    work that has released the interpreter's lock continues in its thread, and ends with the process.
     """
     is_short = size is not None and size < LARGE_MATRIX
     if is_short or threading.current_thread() is not threading.main_thread():

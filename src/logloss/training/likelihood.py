@@ -1,7 +1,7 @@
-"""What is maximised where a likelihood, plain or with Firth's penalty, is followed step by step over the rows.
+"""Maximisation of a likelihood, plain or with Firth's penalty, also with one coefficient held at a value.
 
-An ascent asks for one point of the solver at a time and is answered with the sums there; so several of them share each
-walk over the rows (`answered`). Where a coefficient is held at a value, the others are maximised over.
+An ascent is a generator: it yields the next point and receives the sums there, so that several ascents share each walk
+over the rows (`answered`).
 
 References
 ----------
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary, Leverages, Point
 
 Result = TypeVar("Result")
-# What asks for points and is answered with the sums there, until it has a result.
+# A generator that yields points and receives the sums there, until it returns a result.
 Walks = Generator["Point", "CurvatureSummary", Result]
 
 # Pairs of steps and gradients that are kept: enough for the few steps of an ascent.
 MOST_PAIRS = 12
-# What a step must gain of what it is expected to (Armijo); the shortest part of a step that is tried; and the same
+# The share of its expected gain that a step must gain (Armijo); the shortest part of a step that is tried; and the same
 # where no more than so many nats are left to gain.
 SHARE_OF_GAIN, SHORTEST = 1e-4, 2.0**-40
 LITTLE, SHORTEST_OF_LITTLE = 1e-9, 0.125

@@ -36,12 +36,12 @@ SINGLE_RANGE = 1e-6, 1e6
 
 
 class LimitReached(Exception):
-    """Raised in a phase that may walk over the rows no more: whoever set its limits catches it."""
+    """Raised in a phase that has used its walks over the rows; the function that set the limit catches it."""
 
 
 @dataclass(slots=True)
 class Limits:
-    """What a phase may still do: walks over the rows, and work of linear programs (`separation.MOST_WORK`).
+    """What is left to a phase: walks over the rows, and work of linear programs (`separation.MOST_WORK`).
 
     Counted, not timed: the same on every machine.
     """
@@ -194,7 +194,7 @@ class Problem:
         return checked
 
     def _begin_walk(self) -> None:
-        """Count a walk over all rows, and tell what it is for."""
+        """Count a walk over all rows, and report its phase."""
         if self.limits is not None:
             self.limits.take_walk()
         tell_phase(self.progress, self.phase)
