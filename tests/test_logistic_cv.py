@@ -167,8 +167,8 @@ def test_every_argument_of_scikit_learn_is_taken():
 
 
 REFUSED = [
-    ({"l1_ratios": (0.5,), "solver": "saga"}, "an L1 penalty is not available yet"),
-    ({"penalty": "l1", "solver": "liblinear"}, "an L1 penalty is not available yet"),
+    ({"l1_ratios": (0.5,), "solver": "saga"}, "an L1 penalty is not available"),
+    ({"penalty": "l1", "solver": "liblinear"}, "an L1 penalty is not available"),
     ({"Cs": [1.0, -1.0]}, "`Cs` must be a number of values, or values above 0; got [1.0, -1.0]."),
     ({"selection": "least"}, "The 'selection' parameter of LogisticRegressionCV must be a str among"),
     ({"l1_ratios": ()}, "`l1_ratios` must be None or (0,), for an L2 penalty; got ()."),

@@ -389,7 +389,7 @@ def _refuse_sparse(X: Any) -> None:
         return
     megabytes = 8 * X.shape[0] * X.shape[-1] / 1e6
     raise DataError(
-        "`X` is a sparse matrix; dense data is required until sparse matrices are fitted. Pass X.toarray(), which "
+        "`X` is a sparse matrix; dense data is required. Pass X.toarray(), which "
         f"takes {significant(megabytes)} MB, if that fits in memory. In a pipeline: "
         "OneHotEncoder(sparse_output=False), ColumnTransformer(sparse_threshold=0)."
     )

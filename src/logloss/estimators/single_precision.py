@@ -1,4 +1,4 @@
-"""What rounding coefficients to single precision costs: the bound on the loss at the rounded ones.
+"""The certificate of coefficients that are rounded to single precision.
 
 >>> import numpy as np
 >>> round(curvature_of_move(np.array([[1.0], [-1.0]], np.float32), None, np.array([0.5, 0.0]), 2.0), 5)

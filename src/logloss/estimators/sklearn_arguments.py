@@ -23,7 +23,7 @@ WORDS = {
     "`max_passes`": "`max_iter`",
     "`model.passes`": "`model_.passes`",
     "`tolerance`": "`tol`",
-    'penalty="firth" or l2= (such as l2=1)': "C= (such as C=1)",
+    'penalty="firth" or l2= (such as l2=1)': 'penalty="l2" with a finite C= (such as C=1)',
 }
 
 
@@ -70,8 +70,8 @@ def l2_of(
     check_solver(solver, kind, dual)
     if kind == "l1" or (kind == "elasticnet" and l1_ratio):
         raise DataError(
-            f"an L1 penalty is not available yet; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use l1_ratio=0 (an "
-            'L2 penalty), or scikit-learn\'s LogisticRegression(solver="saga") until it is.'
+            f"an L1 penalty is not available; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use l1_ratio=0 (an "
+            'L2 penalty), or scikit-learn\'s LogisticRegression(solver="saga").'
         )
     if multi_class == "multinomial":
         raise DataError(

@@ -1,7 +1,8 @@
 """Covariances of coefficients where rows of a cluster may depend on each other: CR1, CR2, CV3, and CR1 of two ways.
 
-In coordinates in which the information is 1, a cluster has a gradient and a part K of the information. CR1 is the sum
-of squared gradients; CR2 takes (1 − K)^(−1/2) times the gradient, CV3 (1 − K)⁻¹ times it, the step without the cluster.
+In coordinates in which the information is the identity, a cluster has a gradient and a part K of the information. CR1
+is the sum of squared gradients; CR2 takes (1 − K)^(−1/2) times the gradient, CV3 (1 − K)⁻¹ times it, the step without
+the cluster.
 
 References
 ----------
@@ -94,7 +95,7 @@ def _two_way(optimum: Optimum, information: Information) -> ClusterCovariance | 
     """V₁ + V₂ − V₁₂ of two columns, each CR1 with its own G / (G − 1) (Cameron, Gelbach & Miller 2011).
 
     Where it is not positive semidefinite, negative eigenvalues are set to 0, in coordinates in which the information is
-    1, so that the units of columns do not matter.
+    the identity, so that the units of columns do not matter.
     """
     ways = [_Clusters.of(optimum, information, wants_hessians=False, columns=(k,)) for k in (0, 1)]
     n_of_each = tuple(len(way.summary.keys) for way in ways)
@@ -126,7 +127,7 @@ def _without(matrix: Array, is_alone: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class _Clusters:
-    """What clusters add, in coordinates in which the information is 1.
+    """Sums of clusters, in coordinates in which the information is the identity.
 
     gradients: shape (n_clusters, n_determined). half: from the solver's free coefficients; reach: to the user's; both
     in the unit of weights.

@@ -74,7 +74,7 @@ class FoldProblem(Problem):
 
 
 class FoldFit(NamedTuple):
-    """The fit of one fold at one penalty: coefficients of the solver, and along which they are infinite."""
+    """The fit of one fold at one penalty: coefficients of the solver, and the directions in which they are infinite."""
 
     coefficients: Array
     directions: tuple[Array, ...]
@@ -105,7 +105,7 @@ class PathFits:
         return made.intercept, np.array(made.coefficients)
 
     def path(self, selection: str, l2: float | None = None) -> PenaltyPath:
-        """The path with its choice; l2: chosen by somebody else."""
+        """The path with its choice; l2: the value that a scorer chose."""
         path = PenaltyPath(
             self.points,
             self.points[0].l2,
@@ -122,7 +122,7 @@ class PathFits:
 
 
 def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
-    """What each task returns; all run at once, and whatever they wait for is asked of `walk` together."""
+    """What each task returns; all run at once, and one call of `walk` makes the passes that they wait for."""
     asked: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
     replies: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in tasks]
 
@@ -138,7 +138,7 @@ def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int,
 
     with ThreadPoolExecutor(len(tasks), thread_name_prefix="logloss-fold") as pool:
         n_running, waiting = len(tasks), dict[int, Any]()
-        # Inside: tasks that have begun when an interruption comes would wait for ever.
+        # Within `try`: tasks that have begun before an interruption would wait for ever.
         try:
             futures = [pool.submit(run, number) for number in range(len(tasks))]
             for number, future in enumerate(futures):
@@ -243,7 +243,7 @@ def _warn_of_bounds(of_folds: Sequence[Sequence[FoldFit]], tolerance: float, max
         then = "Raise `max_passes`."
     warn(
         f"{count(len(early))} of {counted(len(fits), 'fit')} of the folds are certified only to be {got} (`tolerance` "
-        f"is {tolerance:.1g}), so their held-out log losses may be others at the minimum. {then}",
+        f"is {tolerance:.1g}), so their held-out log losses may differ from those at the minimum. {then}",
         ConvergenceWarning,
     )
 
@@ -292,7 +292,7 @@ def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[Fol
     at = _null_model(fold, fold.base_rate)
     for j, l2 in enumerate(l2s):
         own = replace(fold, l2=l2)
-        # Bounds on the rounding of each row are summed only where the usual ones do not do.
+        # Bounds on the rounding of each row are summed only where the usual ones are too large.
         history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
         passes: tuple[Pass, ...]
         if l2 > 0:
@@ -312,7 +312,7 @@ def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[Fol
 
 
 def _one_step_on(problem: Problem, now: Evaluation) -> Array:
-    """The coefficients after the last Newton step, which no pass has looked at: it cannot raise the objective.
+    """The coefficients after the last Newton step, where no pass is made: it cannot raise the objective.
 
     With u = Rν as in docs/certificate.md, the objective falls by at least ν² (1 − (e^u − u − 1) / u²), which is above 0
     for u < 1: the bound holds there, too, and what is left is about the square of what it was.

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 CHI2, F = "chi2", "F"
 INTERCEPT = "intercept"
 EXAMPLE = '{"a": 1, "b": -1}'
-# A contrast: what each coefficient is multiplied with, by its name.
+# A contrast: the multiplier of each coefficient, by its name.
 Contrast = Mapping[str, float]
-# A log-likelihood that is nearer than this to its maximum is it: the statistic is right to 1e-3.
+# A log-likelihood nearer than this to its maximum counts as it: the statistic is then right to 1e-3.
 LARGEST_GAP = 5e-4
 # Names of terms that a hypothesis shows.
 MOST_NAMED = 8
@@ -49,19 +49,19 @@ class HypothesisTest:
     Attributes
     ----------
     kind : {"Wald test", "likelihood-ratio test"}
-        Which test.
+        Name of the test.
     hypothesis : str
         The null hypothesis, in words.
     distribution : {"chi2", "F"}
-        Of the statistic under the null hypothesis.
+        Distribution of the statistic under the null hypothesis.
     statistic : float
-        Of that distribution, ≥ 0.
+        Test statistic, ≥ 0.
     degrees : int
-        Of freedom: the number of restrictions.
+        Degrees of freedom, ≥ 1: the number of restrictions; of F, those of the numerator.
     denominator_degrees : float
-        Of freedom of the denominator of F; infinite for χ².
+        Degrees of freedom of the denominator of F; infinite for χ².
     p_value : float
-        In [0, 1].
+        P-value, in [0, 1].
 
     Examples
     --------
@@ -186,7 +186,7 @@ def _contrast_text(contrast: Contrast) -> str:
 
 
 def _wald(model: LogisticModel, contrasts: Sequence[Contrast], hypothesis: str) -> HypothesisTest | str:
-    """Wald's test that each of some contrasts is 0; why there is none."""
+    """Wald's test that each of some contrasts is 0, or the reason why there is none."""
     errors = model.errors
     if errors is None:
         return (
@@ -278,7 +278,7 @@ def likelihood_ratio_test(model: LogisticModel, other: LogisticModel) -> Hypothe
     own, theirs = _parameters(model), _parameters(other)
     if own == theirs or not (own < theirs or theirs < own):
         raise DataError(
-            "the models must be nested: the columns of one among those of the other, and more columns in that; "
+            "the models must be nested: one has all columns of the other, and at least one more; "
             f"{_difference_text(own, theirs)}."
         )
     small, large = (model, other) if own < theirs else (other, model)
@@ -313,7 +313,7 @@ def _refuse_no_likelihood(model: LogisticModel) -> None:
     if model.l2:
         reason = f"one has a penalty (l2 = {model.l2:g}), so it does not maximise the likelihood; fit with l2=0"
     elif model.penalty:
-        reason = f'one has the penalty "{model.penalty}", so it does not maximise the likelihood'
+        reason = f'one has the penalty "{model.penalty}", so it does not maximise the likelihood; fit without `penalty`'
     elif model.n_positive is None:
         reason = "one has weights or soft labels, whose likelihood ratio has no χ² distribution; use model.wald_test"
     elif model.errors is not None and model.errors.cluster:
@@ -325,7 +325,7 @@ def _refuse_no_likelihood(model: LogisticModel) -> None:
 
 
 def _parameters(model: LogisticModel) -> set[tuple[str, str]]:
-    """What a model distinguishes, whatever its reference levels: (column, coefficient), the reference's included."""
+    """The parameters of a model, whatever its reference levels: (column, coefficient), the reference's included."""
     design = model.design
     found = {(name, own) for name, names in design.variables.items() for own in names}
     if model.fit_intercept:
@@ -334,7 +334,7 @@ def _parameters(model: LogisticModel) -> set[tuple[str, str]]:
 
 
 def _difference_text(own: set[tuple[str, str]], theirs: set[tuple[str, str]]) -> str:
-    """What each has that the other has not."""
+    """The columns that only one of the models has, in words."""
     if own == theirs:
         return "these have the same columns"
     sides = ((f"only the {which} has", a - b) for which, a, b in (("first", own, theirs), ("second", theirs, own)))

@@ -1,7 +1,8 @@
-"""The information matrix at an optimum, inverted, and how the user's coefficients are made of the solver's.
+"""The inverse information matrix at an optimum, and the map from the solver's coefficients to the user's.
 
-Where columns are nearly dependent, the inverse of a matrix of float64 sums loses as many digits as the matrix has in
-its condition. Then one more pass sums it in coordinates in which it is nearly 1, as a second step of CholeskyQR does.
+Where columns are nearly dependent, the inverse of a matrix of float64 sums loses about as many digits as its condition
+number has. Then one more pass sums it in coordinates in which it is nearly the identity, as the second step of
+CholeskyQR2 does.
 
 References
 ----------
@@ -59,7 +60,7 @@ class Information:
 
     @property
     def reach(self) -> Array:
-        """The user's coefficients where the information is 1, shape (n_determined, 1 + n_coefficients)."""
+        """The user's coefficients where the information is the identity, shape (n_determined, 1 + n_coefficients)."""
         reach: Array = self.half @ self.own.T
         return reach
 

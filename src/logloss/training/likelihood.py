@@ -86,7 +86,7 @@ class Likelihood:
         return self.basis
 
     def point(self, at: Array, pseudo: Leverages | None = None) -> Point:
-        """Where a pass looks."""
+        """The point at which a pass sums."""
         from logloss.onepass.summaries import Point
 
         return Point(self.problem.full_vector(at), self.problem.design, face=self.problem.face, pseudo=pseudo)
@@ -106,7 +106,7 @@ class Likelihood:
         return -0.5 * factor.log_determinant - float(np.log(self.problem.design.scale[self.problem.free]).sum())
 
     def tell(self, at: Array, total_loss: float, penalty: float, n_walks: int) -> None:
-        """Report a look."""
+        """Report a point that was evaluated."""
         if self.on_look is not None:
             self.on_look(self.problem.full_vector(at[: len(self.problem.free)]), total_loss, penalty, n_walks)
 
@@ -128,7 +128,7 @@ class JeffreysLikelihood(Likelihood):
         factor = self.problem.factor(sums, self.basis)
         penalty = self.jeffreys(factor)
         value = -sums.total_loss - penalty
-        # NaN, of a point that leaves the numbers, is too low.
+        # NaN, at a point beyond the range of float64, is too low.
         if factor.n_dependent or not value >= floor:
             self.tell(at, sums.total_loss, penalty, 1)
             return Height(at, -math.inf, None, factor, sums, penalty)
@@ -236,7 +236,7 @@ class Held:
         return Factor(now.factor.matrix, basis=self.free)
 
     def tangent(self, now: Height) -> Array:
-        """The move that changes what is held by 1, the others going along as the information has it."""
+        """The move that changes what is held by 1, the others following as the information prescribes."""
         along = self.unit - self.factor(now).solve(now.factor.matrix @ self.unit)
         return along if np.isfinite(along).all() else self.unit
 
@@ -271,7 +271,7 @@ def ascend(
             after = tried if tried.score is not None and tried.value >= floor else None
             length /= 2
         if after is None and pairs:
-            # Pairs of which rounding is the larger part mislead: once more without them.
+            # Pairs that are mostly rounding give wrong steps: once more without them.
             pairs = ()
             step, gain, slope = _step(now, pairs, held)
             continue
@@ -282,7 +282,7 @@ def ascend(
         longest = max(longest, LONGER * float(np.abs(after.at - now.at).sum()))
         before, now = gain, after
         step, gain, slope = _step(now, pairs, held)
-        # Below the rounding of the likelihood more steps only stir the last digits.
+        # Below the rounding of the likelihood more steps change the last digits only.
         if before <= 2 * ROUNDING * abs(now.value) and gain > before / 4:
             break
     return Ascent(now, gain, slope)
@@ -297,13 +297,13 @@ def _step(now: Height, pairs: Pairs, held: Held | None) -> tuple[Array, float, f
     slope = 0.0 if held is None else float(held.vector @ now.score) / float(held.vector @ held.vector)
     gain = 0.5 * float(step @ now.score)
     if not math.isfinite(gain):
-        # Every row is predicted with certainty: the information leaves the range of numbers, and nothing is left.
+        # Every row is predicted with certainty: the information underflows, and nothing is left to gain.
         return np.zeros_like(now.at), 0.0, 0.0
     return step, max(gain, 0.0), slope
 
 
 def answer(problem: Problem, asked: Walks[Result]) -> Result:
-    """The result of one ascent, however many walks it takes."""
+    """The result of one ascent, without a limit of walks."""
     [result], _ = answered(problem, [asked], 1 << 30)
     # It has one, as nothing ends it before.
     return result  # type: ignore[return-value]
@@ -337,7 +337,7 @@ def _answer(
     number: int,
     sums: CurvatureSummary | None,
 ) -> None:
-    """Hand one of them the sums that it asked for: it asks for the next point, or has its result."""
+    """Send an ascent the sums at its point: it yields the next point, or returns its result."""
     try:
         waiting[number] = next(asked[number]) if sums is None else asked[number].send(sums)
     except StopIteration as done:

@@ -225,7 +225,7 @@ def _losses(block: Block, paths: FoldPaths, fold: int) -> Array:
 
 
 def _at_infinity(coded: Coded, logits: Array, directions: Sequence[Array], start: int, stop: int) -> Array:
-    """Log-odds once the coefficients have gone along directions: the first one is gone along last."""
+    """Log-odds in the limit along directions: the first one overrides the next, so it is taken last."""
     for direction in reversed(directions):
         margins = coded.margins(direction / coded.design.scale, start, stop)
         logits = np.where(np.abs(margins) > TOUCHING, np.copysign(np.inf, margins), logits)
@@ -233,5 +233,5 @@ def _at_infinity(coded: Coded, logits: Array, directions: Sequence[Array], start
 
 
 def requests_of(parts: Sequence[tuple[int, Summary]], rule: FoldRule, n_threads: int = 1) -> SharedPassSummary:
-    """The pass that answers several fits at once; parts: the fold that each leaves out, and what it asks for."""
+    """The pass of several fits at once; parts: the fold that each leaves out, and the summary that it needs."""
     return SharedPassSummary(rule, tuple(fold for fold, _ in parts), tuple(part for _, part in parts), n_threads)

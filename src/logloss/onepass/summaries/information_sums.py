@@ -1,4 +1,4 @@
-"""The information matrix in coordinates in which it is nearly 1: what of it is left to correct, to the last digits."""
+"""The information matrix in coordinates in which it is nearly the identity, to the last digits."""
 
 from __future__ import annotations
 

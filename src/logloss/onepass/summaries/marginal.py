@@ -1,4 +1,4 @@
-"""What average marginal effects need of the rows: mean slopes, mean probabilities at each level, their derivatives."""
+"""Sums for average marginal effects: mean slopes, mean probabilities at each level, their derivatives."""
 
 from __future__ import annotations
 

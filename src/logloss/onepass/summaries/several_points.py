@@ -1,4 +1,4 @@
-"""What one pass keeps at several points at once: reading a file costs more than looking at it twice."""
+"""Sums of one pass at several points at once, as reading a file takes longer than evaluating a point."""
 
 from __future__ import annotations
 

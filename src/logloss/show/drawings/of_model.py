@@ -90,7 +90,7 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
             error = model.errors.coefficients[name]
             distance = abs(value) / error if error > 0 else 0.0
         if math.isinf(low) or math.isinf(high):
-            # Without an end it is not drawn.
+            # An interval without an end is not drawn.
             low = high = math.nan
         inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
         reference = printable(model.design.references.get(name, ""), 24)
@@ -204,7 +204,7 @@ def _columns_text(model: LogisticModel) -> str:
 
 
 def _ranges(model: LogisticModel) -> list[tuple[float, float]]:
-    """From where to where each column of numbers went in training; of an older file, about."""
+    """The range of each column of numbers in training; for an older file, approximately."""
     ranges: list[tuple[float, float]] = []
     for term in model.design.numbers:
         lows = term.centre - term.scale if term.lows is None else term.lows
