@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ModelPredictions:
-    """What a `LogisticModel` predicts."""
+    """The predictions of a `LogisticModel`, and their measurement."""
 
     __slots__ = ()
 
@@ -122,7 +122,8 @@ class ModelPredictions:
         X, offset, missing
             As in `predict_logit`; so are the exceptions and the cost.
         threshold : float in (0, 1)
-            Where a false positive costs c times as much as a false negative, c / (1 + c).
+            Rows whose probability is above it are labelled positive. If a false positive costs c times as much as a
+            false negative, c / (1 + c) minimises the expected cost.
 
         Returns
         -------
