@@ -43,6 +43,8 @@ REASONS = [
         "test_roc_curve_display_plotting_from_cv_results",
         "wants a spread of 0.0452, its default solver's; its newton-cholesky with tol=1e-12 has 0.0447, as ours",
     ),
+    ("test_sag.py::test_classifier_single_class", "reads the words of its refusal of one class"),
+    ("test_step_size_alpha_error|test_sag_classifier_raises_error", "wants an error that only its sag and saga raise"),
     ("test_check_dataframe_column_names", "wants an error that the check reserves for modules of scikit-learn"),
     ("test_logistic_cv", "wants six digits of its liblinear, which stops 2e-5 short of the optimum"),
 ]

@@ -330,13 +330,15 @@ def test_a_file_whose_covariance_does_not_fit_is_refused(tmp_path):
             {"covariance": "HC2", "cluster": True},
             "takes rows as independent, and `cluster` does not. Choose one of CR1",
         ),
-        ({"covariance": "CR2"}, "needs clusters: pass `cluster=`. Of independent rows choose one of HC0, HC1"),
+        ({"covariance": "CR2"}, "needs clusters: pass `cluster=`. For independent rows choose one of HC0, HC1"),
         ({"covariance": "HC4"}, "must be one of information, HC0, HC1, HC2, HC3, CR1, CR2, CV3; got 'HC4'"),
         (
             {"two_way": True, "cluster": True},
             "needs the two columns of clusters in `cluster`, such as firms and years; got 1",
         ),
         ({"two_way": True}, "needs the two columns of clusters in `cluster`.*got 0"),
+        ({"two_way": "yes"}, "`two_way` must be True or False; got 'yes'"),
+        ({"leave_one_out": "no"}, "`leave_one_out` must be True or False; got 'no'"),
         ({"two_way": True, "covariance": "CV3"}, "has covariance=\"CR1\" only; got 'CV3'. Leave `covariance` out"),
     ],
 )
@@ -372,7 +374,7 @@ def test_the_shell_asks_for_covariances_and_two_ways(run, tmp_path):  # noqa: F8
     assert figures["coefficient_errors"] == pytest.approx(two.coefficients, rel=1e-12)
     code, _, err = run("fit", path, *common, "--covariance", "CR1")
     assert code == 3
-    assert "--covariance CR1 needs clusters: pass --cluster. Of independent rows choose one of HC0" in err
+    assert "--covariance CR1 needs clusters: pass --cluster. For independent rows choose one of HC0" in err
     code, _, err = run("fit", path, *common, "--cluster", "firm", "--two-way")
     assert "--two-way needs the two columns of clusters in --cluster, such as firms and years; got 1" in err
 

@@ -724,6 +724,11 @@ def test_columns_that_differ_in_their_last_digits_have_no_bound_or_a_right_one(d
     assert model.certificate.nats_per_row == math.inf
     assert '"x0", "x1" are linearly dependent except in their last digits' in "".join(model.notes)
     assert "within" not in repr(model)
+    # A column that separates some rows does not hide it.
+    sure = np.append(labels[:8], np.zeros(52))
+    with pytest.warns(logloss.SeparationWarning), pytest.warns(logloss.ConvergenceWarning, match="no bound is proved"):
+        apart = logloss.fit(np.column_stack([first, second, sure]), labels, leave_one_out=False)
+    assert not apart.certificate.is_proven
 
 
 def test_a_penalty_chooses_among_columns_that_depend_on_each_other():

@@ -131,6 +131,11 @@ def test_restrictions_that_cannot_be_tested_are_refused(table, model):
         ({"wage": 1}, 'no column and no coefficient "wage"'),
         ({"age": math.inf}, 'a contrast must have finite numbers; "age" has inf'),
         ({"age": 0}, "a contrast must have a number other than 0"),
+        ({"age": "1"}, 'a contrast must have finite numbers; "age" has "1"'),
+        ({"city": 1}, 'is of coefficients, and "city" is a column that has "city: Kiel", "city: Trier", "city: Ulm"'),
+        (None, '`terms` must be names of columns or coefficients, or contrasts such as {"a": 1, "b": -1}; got None'),
+        ([3], "`terms` must be names of columns or coefficients, or contrasts"),
+        (np.eye(2), "`terms` must be names of columns or coefficients, or contrasts"),
         (["age", "age"], "the 2 restrictions are linearly dependent"),
         (["age", "hours", {"age": 1, "hours": 3}], "the 3 restrictions are linearly dependent"),
     ):
@@ -144,6 +149,22 @@ def test_restrictions_that_cannot_be_tested_are_refused(table, model):
         few.wald_test("city")
     assert math.isnan(few.term_table["p_value"][2])
     assert few.term_table["p_value"][0] > 0
+
+
+def test_what_a_contrast_is_multiplied_by_does_not_matter(model):
+    for factor in (1e-200, 3.0, 1e200):
+        test = model.wald_test({"age": factor, "hours": -2 * factor})
+        assert test.statistic == pytest.approx(model.wald_test({"age": 1, "hours": -2}).statistic, rel=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, {"cluster": "firm"}, {"fit_intercept": False}])
+def test_a_column_may_be_called_as_the_intercept_is(table, options):
+    named = table.rename(columns={"age": "intercept"})
+    model = logloss.fit(named, "y", features=["intercept", "hours"], **options)
+    same = logloss.fit(table, "y", features=["age", "hours"], **options)
+    for terms, expected in (("intercept", "age"), (["intercept", "hours"], ["age", "hours"])):
+        assert model.wald_test(terms).p_value == pytest.approx(same.wald_test(expected).p_value, rel=1e-9)
+    assert model.term_table["p_value"] == pytest.approx(same.term_table["p_value"], rel=1e-9)
 
 
 def test_without_standard_errors_there_is_no_test(table):
@@ -219,7 +240,12 @@ def test_models_that_cannot_be_compared_are_refused(table, model):
         (fitted(table.assign(y=1 - table.y)), "they differ in positive rows: "),
         (fitted(features=["firm"]), "must be nested: .*; only the first has age, city, hours, sex and only the second"),
         (fitted(features=FEATURES), "must be nested: .*; these have the same columns"),
-        (fitted(offset=np.ones(600)), "they differ in offset: True and False"),
+        (fitted(offset=np.ones(600)), "they differ in offset: one and none"),
+        (
+            fitted(table.assign(city=table.city.replace("Bonn", "Kiel")), ["city"]),
+            "columns of both must have the same levels; those of city differ. To test whether levels have equal",
+        ),
+        (3, "a likelihood-ratio test needs another model of `fit`; got 3"),
     ):
         with pytest.raises(logloss.DataError, match=message):
             model.likelihood_ratio_test(other)

@@ -192,6 +192,10 @@ def test_some_columns_can_be_chosen(table, model):
     assert some["effect"] == [whole["effect"][0], whole["effect"][4]]
     with pytest.raises(logloss.DataError, match='`variables` must name columns of the model; "wage" is none'):
         model.marginal_effects(table, variables=["wage"])
+    with pytest.raises(logloss.DataError, match='`variables` must name columns of the model; "3" is none'):
+        model.marginal_effects(table, variables=3)
+    with pytest.raises(logloss.DataError, match="`variables` must name columns of the model; it is empty"):
+        model.marginal_effects(table, variables=[])
 
 
 def test_levels_that_training_did_not_see_are_average_ones(table, model):

@@ -87,17 +87,38 @@ def test_the_sandwich_is_that_of_statsmodels_for_the_working_regression():
     assert "std. error sandwich (HC3, 339.4 effective rows): valid for weighted rows" in repr(model)
 
 
-def test_a_row_that_alone_determines_a_coefficient_says_nothing_of_the_errors_of_others():
-    """Its leverage is 1 and its residual 0, which soft labels make possible."""
+@pytest.mark.parametrize("kind", ["HC2", "HC3"])
+def test_what_one_row_alone_determines_has_no_error_and_leaves_others_theirs(kind, tmp_path):
+    """Its leverage is 1 and its residual 0, which soft labels make possible: 0 / 0, and without it no coefficient."""
     rng = np.random.default_rng(24)
     table = pd.DataFrame({"x": [*rng.normal(size=199), 0.0], "c": ["a", "b"] * 99 + ["b", "alone"]})
     labels = rng.random(200)
-    whole = logloss.fit(table, labels, covariance="HC3", reference={"c": "a"})
-    without = logloss.fit(table[:199], labels[:199], covariance="HC3", reference={"c": "a"})
+    whole = logloss.fit(table, labels, covariance=kind, reference={"c": "a"})
+    without = logloss.fit(table[:199], labels[:199], covariance=kind, reference={"c": "a"})
+    assert whole.errors.intercept == pytest.approx(without.errors.intercept, rel=CLOSE)
     for name, error in without.errors.coefficients.items():
         assert whole.errors.coefficients[name] == pytest.approx(error, rel=CLOSE)
-    # Where x is 0 its own coefficient is what its label says less the intercept.
-    assert whole.errors.coefficients["c: alone"] == pytest.approx(whole.errors.intercept, rel=CLOSE)
+    assert math.isnan(whole.errors.coefficients["c: alone"])
+    assert "; not available where one row alone determines a coefficient" in repr(whole)
+    assert "alone determines" not in repr(without)
+    whole.save(tmp_path / "model.json")
+    assert repr(logloss.load(tmp_path / "model.json")) == repr(whole)
+    # Where it is the reference, it determines the intercept, and with it the levels; its copies are rows of their own.
+    reference = logloss.fit(table, labels, covariance=kind, reference={"c": "alone"})
+    errors = reference.errors.coefficients
+    assert [math.isnan(errors[name]) for name in ("x", "c: a", "c: b")] == [False, True, True]
+    assert reference.to_dict()["intercept_error_reason"].endswith("or one row alone determines it")
+    twice = logloss.fit(table, labels, covariance=kind, counts=np.append(np.ones(199, dtype=int), 2))
+    assert not np.isnan(twice.covariance).any()
+
+
+def test_a_model_equals_its_file(tmp_path):
+    features, labels, weights = drawn(3)
+    model, other = logloss.fit(features, labels), logloss.fit(features, labels, sample_weight=weights)
+    model.save(tmp_path / "model.json")
+    assert logloss.load(tmp_path / "model.json") == model
+    assert other != model
+    assert logloss.fit(features + 1.0, labels).design != model.design
 
 
 def test_weighted_rows_have_the_errors_of_the_sandwich():
@@ -389,7 +410,10 @@ def test_columns_that_depend_on_each_other_are_named():
     assert model.errors.coefficients["b"] == pytest.approx(plain.errors.coefficients["b"], rel=CLOSE)
     assert math.isnan(model.errors.coefficients["a"])
     assert model.aic == pytest.approx(plain.aic)
-    assert "collinear  a, twice, constant" in repr(model)
+    assert "collinear  a, twice, constant are linearly dependent; the coefficients of least norm" in repr(model)
+    alone = logloss.fit(table[["b", "constant"]], labels)
+    assert "collinear  constant is constant; the coefficients of least norm are shown" in repr(alone)
+    assert "constant is constant; of the coefficients that fit equally well" in alone.to_html()
     assert "not available" in repr(model)
 
 
@@ -645,6 +669,21 @@ def test_clustered_errors_with_categories_weights_and_counts():
     assert all_errors(counted) == pytest.approx(all_errors(copies), rel=CLOSE)
 
 
+def test_the_page_of_a_model_has_each_caution_once_beside_its_methods():
+    features, labels, _ = drawn(7)
+    model = logloss.fit(features, labels, cluster=np.arange(400) % 5)
+    (caution,) = model.cautions
+    assert model.to_html().lower().count(caution.lower()) == 2
+
+
+def test_the_page_of_a_model_has_each_note_once():
+    features, labels, _ = drawn(7)
+    model = logloss.fit({"a": features[:, 0], "y": labels, "id": np.arange(400)}, "y", exclude=["id"])
+    assert model.notes == ("not used: id (excluded)",)
+    assert model.to_html().count("id (excluded)") == 1
+    assert logloss.fit(features, labels).to_html().count("certified: at most") == 1
+
+
 def test_the_page_of_a_model_has_a_table_and_nothing_runs_on_it():
     frame = pd.DataFrame({"<script>alert(1)</script>": [0.0, 1.0, 2.0, 3.0]})
     page = logloss.fit(frame, [0, 1, 0, 1])._repr_html_()
@@ -694,3 +733,10 @@ def test_text_page_and_picture_name_the_same_reason_for_no_standard_errors(optio
     assert f"std. error not available: {why}" in repr(model)
     assert f"Standard errors are not available: {why}." in model.to_html()
     assert f"Intervals are not available: {why}." in coefficients(model).sentence
+
+
+def test_a_column_that_is_constant_has_no_boundary():
+    features, labels, _ = drawn(8)
+    model = logloss.fit({"a": features[:, 0], "one": np.ones(400)}, labels)
+    assert logloss.drawing(model, "boundary").to_dict()["reason"] == '"one" is constant'
+    assert "boundary" not in model.to_html()

@@ -247,7 +247,7 @@ def test_the_report_of_a_model_says_what_it_costs_and_whether_it_is_the_best():
     assert f"Log loss {model.log_loss:.4f} nats per row" in text
     assert f"{model.out_of_sample.log_loss:.4f} leave-one-out; the baseline, always predicting the base rate" in text
     assert "The optimum is certified: the log loss is at most" in text
-    assert "Intervals may be too narrow: 300 rows (below 500)." in text
+    assert "Caution: intervals may be too narrow: 300 rows (below 500)." in text
     apart = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1])
     assert "The classes are separated by x: the loss falls as long as" in " ".join(read(apart.to_html()).text)
 

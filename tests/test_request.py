@@ -76,6 +76,8 @@ VERBS = {name: getattr(logloss, name) for name in CALLS if "." not in name}
         ("compare", "predictions", "y_proba"),
         ("fit", "feature", "features"),
         ("fit", "max_iter", "max_passes"),
+        ("fit", "cov_type", "covariance"),
+        ("fit", "robust", "covariance"),
         ("fit", "C", "l2`, which is 1 / C?"),
         ("log_loss", "y_score", "y_proba"),
         ("explain", "features", "feature"),

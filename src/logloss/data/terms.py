@@ -24,7 +24,8 @@ LARGE, FAR = 1 << 20, 4.0
 OUTLYING = 2.0**13
 
 
-@dataclass(frozen=True, slots=True)
+# eq=False: comparing two arrays gives an array, not a bool.
+@dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
     """One column of numbers, or a matrix: the solver sees (value − centre) / scale.
 
@@ -44,6 +45,15 @@ class Numbers:
     highs: Array | None = None
     sds: Array | None = None
     limit: float = math.inf
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Numbers):
+            return False
+        pairs = [(getattr(self, name), getattr(other, name)) for name in self.__match_args__]
+        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+
+    def __hash__(self) -> int:
+        return hash((self.column, self.names, self.lacks, self.limit))
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def fit(
         hash of the run's number; with `cluster`, whole clusters do. A column or array: the fold number of each row; −1
         only trains. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
         `list(TimeSeriesSplit().split(X))` has them.
-    selection : {{"best", "one_standard_error"}}
+    selection : {"best", "one_standard_error"}
         With `l2_path`: the least log loss of the held-out rows, or the largest l2 whose log loss is at most one
         standard error above it (Hastie, Tibshirani & Friedman 2009, section 7.10).
     penalty : {"firth", "flic", "flac"}, optional

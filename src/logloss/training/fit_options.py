@@ -49,8 +49,10 @@ class FitOptions:
                 f"`l2` must be finite and at least 0; got {self.l2!r}. It is the strength of the L2 penalty on the "
                 "summed loss, 1 / C in scikit-learn."
             )
-        if not isinstance(self.fit_intercept, bool | np.bool_):
-            raise DataError(f"`fit_intercept` must be True or False; got {self.fit_intercept!r}.")
+        for name in ("fit_intercept", "two_way", "leave_one_out"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
+            object.__setattr__(self, name, bool(getattr(self, name)))
         if self.max_passes < 1 or not self.tolerance > 0:
             raise DataError(
                 f"`max_passes` must be at least 1 and `tolerance` above 0; got {self.max_passes} and {self.tolerance}."
@@ -63,7 +65,6 @@ class FitOptions:
                 "`two_way`: each combination of the columns is then one cluster."
             )
         object.__setattr__(self, "l2", float(self.l2))
-        object.__setattr__(self, "fit_intercept", bool(self.fit_intercept))
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
@@ -86,7 +87,7 @@ class FitOptions:
             )
         if not cluster and self.covariance in OF_CLUSTERS:
             raise DataError(
-                f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. Of independent rows choose one of '
+                f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. For independent rows choose one of '
                 f"{', '.join(OF_ROWS)}."
             )
 

@@ -200,7 +200,7 @@ def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) 
             "labels.",
             SeparationWarning,
         )
-    is_open = separation is None or optimum.has_reached_limit
+    is_open = separation is None or optimum.has_reached_limit or not math.isfinite(optimum.bound)
     if penalty is not None:
         if now.decrement > problem.tolerance * problem.sum_weight or optimum.has_reached_limit:
             warn(_why_not_stationary(optimum), ConvergenceWarning)

@@ -14,9 +14,10 @@ doi:10.1080/07350015.2016.1247004
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 CHI2, F = "chi2", "F"
 INTERCEPT = "intercept"
+EXAMPLE = '{"a": 1, "b": -1}'
 # A contrast: what each coefficient is multiplied with, by its name.
 Contrast = Mapping[str, float]
 # A log-likelihood that is nearer than this to its maximum is it: the statistic is right to 1e-3.
@@ -95,12 +97,17 @@ class HypothesisTest:
 
 def wald_test(model: LogisticModel, terms: str | Contrast | Sequence[str | Contrast]) -> HypothesisTest:
     """Wald's test, as `LogisticModel.wald_test` describes it."""
-    given = [terms] if isinstance(terms, str | Mapping) else list(terms)
+    given = [terms] if isinstance(terms, str | Mapping) or not isinstance(terms, Iterable) else list(terms)
     if not given:
         raise DataError("`terms` must name what is tested: a column, a coefficient, or a contrast; it is empty.")
     contrasts: list[Contrast] = []
     texts = []
     for each in given:
+        if not isinstance(each, str | Mapping):
+            raise DataError(
+                f"`terms` must be names of columns or coefficients, or contrasts such as {EXAMPLE}; got "
+                f"{value_text(cast('object', each))}."
+            )
         own = [_checked(model, each)] if isinstance(each, Mapping) else _of_name(model, each)
         contrasts += own
         texts.append(f"{_contrast_text(own[0])} = 0" if isinstance(each, Mapping) else f"{printable(each)} = 0")
@@ -145,11 +152,15 @@ def _checked(model: LogisticModel, contrast: Contrast) -> Contrast:
     """A contrast of coefficients that there are, its multipliers finite and not all 0."""
     for name, multiplier in contrast.items():
         if name not in _coefficients(model):
+            own = model.design.variables.get(name)
+            if own:
+                shown = listed([f'"{printable(each)}"' for each in own], MOST_NAMED)
+                raise DataError(f'a contrast is of coefficients, and "{printable(name)}" is a column that has {shown}.')
             raise _unknown(model, name)
-        if not math.isfinite(multiplier):
+        if not (isinstance(multiplier, Real) and math.isfinite(multiplier)):
             raise DataError(f'a contrast must have finite numbers; "{printable(name)}" has {value_text(multiplier)}.')
     if not any(contrast.values()):
-        raise DataError('a contrast must have a number other than 0, such as {"a": 1, "b": -1}.')
+        raise DataError(f"a contrast must have a number other than 0, such as {EXAMPLE}.")
     return {name: float(multiplier) for name, multiplier in contrast.items() if multiplier}
 
 
@@ -183,7 +194,8 @@ def _wald(model: LogisticModel, contrasts: Sequence[Contrast], hypothesis: str) 
             "without a penalty, model.likelihood_ratio_test(other) needs none."
         )
     names = list(dict.fromkeys(name for contrast in contrasts for name in contrast))
-    values = np.array([model.intercept if name == INTERCEPT else model.coefficients[name] for name in names])
+    # A column may be called "intercept": it goes before the intercept itself.
+    values = np.array([model.coefficients.get(name, model.intercept) for name in names])
     if np.isinf(values).any():
         off = names[int(np.flatnonzero(np.isinf(values))[0])]
         return f'no Wald test is defined: "{printable(off)}" is infinite, as the classes are separated.'
@@ -197,6 +209,8 @@ def _wald(model: LogisticModel, contrasts: Sequence[Contrast], hypothesis: str) 
         off = names[int(np.flatnonzero(~(np.diag(matrix) > 0))[:1].sum())]
         return f'no Wald test is defined: "{printable(off)}" has no standard error.'
     restrictions = np.array([[contrast.get(name, 0.0) for name in names] for contrast in contrasts])
+    # What a contrast is multiplied by does not matter; the square of 1e-200 is 0.
+    restrictions /= np.abs(restrictions).max(axis=1, keepdims=True)
     factor = Factor(restrictions @ matrix @ restrictions.T)
     n_restrictions = len(contrasts)
     if factor.n_dependent:
@@ -207,7 +221,7 @@ def _wald(model: LogisticModel, contrasts: Sequence[Contrast], hypothesis: str) 
     statistic = float(((factor.half @ (restrictions @ values)) ** 2).sum())
     if errors.statistic == "z":
         return _of_chi2("Wald test", hypothesis, statistic, n_restrictions)
-    each = [errors.intercept_degrees if name == INTERCEPT else errors.degrees[name] for name in names]
+    each = [errors.degrees.get(name, errors.intercept_degrees) for name in names]
     # As few degrees as intervals take: 1 at least. The harmonic mean: with the arithmetic one, or with those of the
     # clusters themselves, tests reject too often where few clusters determine one of the coefficients.
     degrees = len(each) / math.fsum(1.0 / max(own, 1.0) for own in each)
@@ -220,8 +234,7 @@ def _covariance(model: LogisticModel, names: Sequence[str]) -> Array | None:
     if errors is None:
         return None
     if len(names) == 1:
-        own = errors.intercept if names[0] == INTERCEPT else errors.coefficients[names[0]]
-        return np.array([[own**2]])
+        return np.array([[errors.coefficients.get(names[0], errors.intercept) ** 2]])
     if errors.covariance is None:
         return None
     position = {name: number for number, name in enumerate([INTERCEPT, *model.coefficients])}
@@ -258,6 +271,8 @@ def _of_f(hypothesis: str, wald: float, n_restrictions: int, degrees: float) -> 
 
 def likelihood_ratio_test(model: LogisticModel, other: LogisticModel) -> HypothesisTest:
     """The likelihood-ratio test, as `LogisticModel.likelihood_ratio_test` describes it."""
+    if not hasattr(other, "log_likelihood"):
+        raise DataError(f"a likelihood-ratio test needs another model of `fit`; got {value_text(other)}.")
     for each in (model, other):
         _refuse_no_likelihood(each)
     own, theirs = _parameters(model), _parameters(other)
@@ -267,6 +282,12 @@ def likelihood_ratio_test(model: LogisticModel, other: LogisticModel) -> Hypothe
             f"{_difference_text(own, theirs)}."
         )
     small, large = (model, other) if own < theirs else (other, model)
+    unequal = sorted({name for name, _ in own ^ theirs} & {name for name, _ in own & theirs})
+    if unequal:
+        raise DataError(
+            f"the models must be nested: columns of both must have the same levels; those of {listed(unequal)} differ. "
+            "To test whether levels have equal coefficients pass a contrast to model.wald_test."
+        )
     _check_same_rows(small, large)
     degrees = large.n_parameters - small.n_parameters
     if degrees <= 0:
@@ -328,7 +349,7 @@ def _check_same_rows(small: LogisticModel, large: LogisticModel) -> None:
         ("rows", small.n_rows, large.n_rows),
         ("positive rows", small.n_positive, large.n_positive),
         ("positive class", small.positive, large.positive),
-        ("offset", small.has_offset, large.has_offset),
+        ("offset", *("one" if each.has_offset else "none" for each in (small, large))),
     ):
         if own != theirs:
             shown = " and ".join(count(each) if type(each) is int else str(each) for each in (own, theirs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,9 @@ def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list
     known = [name for name, own in model.design.variables.items() if own]
     if variables is None:
         return known
-    given = [variables] if isinstance(variables, str) else list(variables)
+    given = list(variables) if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]
+    if not given:
+        raise DataError("`variables` must name columns of the model; it is empty.")
     for name in given:
         if name not in known:
             raise DataError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from logloss.answers.answer import Answer, render
@@ -31,7 +31,7 @@ from logloss.training.standard_errors import Errors
 # Why figures are undefined.
 DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a penalty"
 NO_INTERCEPT = "no intercept was fitted"
-ALONE = "columns are linearly dependent, or one cluster alone determines it"
+ALONE = "columns are linearly dependent, or one {} alone determines it"
 INFINITE = "the classes are separated, and it is infinite"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
@@ -122,7 +122,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     base_rate: float
     positive: str
     design: Design
-    values: Array
+    values: Array = field(compare=False)
     errors: Errors | None = None
     separation: Separation | None = None
     collinear: tuple[str, ...] = ()
@@ -199,8 +199,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
 
         Of shape (1 + n_coefficients, 1 + n_coefficients), without an intercept (n_coefficients, n_coefficients), and of
         the kind of `errors.kind`; its diagonal has the squared standard errors. nan in rows and columns of coefficients
-        that have none. None where there are no standard
-        errors, and of more than 1,000 coefficients.
+        that have none. None where there are no standard errors, and of more than 1,000 coefficients.
 
         Examples
         --------
@@ -260,7 +259,8 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         figures["fit_intercept"] = self.fit_intercept
         if self.errors is not None:
             figures["errors_kind"] = self.errors.kind
-            why = INFINITE if math.isinf(self.intercept) else ALONE if self.errors.cluster else DEPENDENT
+            unit = self.errors.unit_left_out
+            why = INFINITE if math.isinf(self.intercept) else ALONE.format(unit) if unit else DEPENDENT
             why = why if self.fit_intercept else NO_INTERCEPT
             put(figures, "intercept_error", self.errors.intercept, why)
             put(figures, "intercept_degrees", self.errors.intercept_degrees)

@@ -143,9 +143,9 @@ class ModelInference:
         ----------
         terms : str, dict, or list of these
             A column: all its coefficients, those of all levels of a category together. A coefficient by its name
-            ("city: Ulm", "intercept"). A contrast: what each coefficient is multiplied with, so that
-            {"age": 1, "hours": -1} tests whether age and hours have equal coefficients. A list tests all of them at
-            once.
+            ("city: Ulm"; "intercept", unless a column is called so). A contrast: what each coefficient is multiplied
+            with, so that {"age": 1, "hours": -1} tests whether age and hours have equal coefficients. A list tests all
+            of them at once.
 
         Returns
         -------

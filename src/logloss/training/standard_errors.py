@@ -18,7 +18,7 @@ import numpy as np
 from logloss.answers.estimate import student_quantile, wald_p_value
 from logloss.data.rows import Array
 from logloss.training.cluster_errors import CLUSTER_KINDS, CR1, CR2, CV3, TWO_WAY, clustered
-from logloss.training.information_matrix import Information
+from logloss.training.information_matrix import SHARE, Information
 from logloss.training.interruptible import ERRORS, patiently
 from logloss.training.optimum import Optimum
 
@@ -43,8 +43,9 @@ class Errors:
     "CR1" (times G / (G − 1)), "CR2" (Bell and McCaffrey), "CV3" (the jackknife that leaves clusters out; the default)
     and "CR1 two-way". "CR2 of shares" and "CV3 of shares" are the same by each cluster's share of the information on a
     coefficient: of more clusters and coefficients than 2^21 numbers hold, where intervals are somewhat too narrow if
-    clusters are very unequal. nan where columns depend on each other, where one cluster alone determines a coefficient,
-    where separated classes make it infinite, and, with 0 degrees, of an intercept that was not fitted.
+    clusters are very unequal. nan where columns depend on each other, where one cluster (of "HC2" and "HC3": one row)
+    alone determines a coefficient, where separated classes make it infinite, and, with 0 degrees, of an intercept that
+    was not fitted.
     intercept_degrees, degrees: of freedom of Student's t, infinite for "information".
     cluster, n_clusters, effective_clusters: the columns that make clusters; how many there are (or how many buckets
     they share); and Kish's effective number of them, by the weights of their rows; of two ways, the smaller ones.
@@ -76,6 +77,11 @@ class Errors:
     def statistic(self) -> str:
         """The distribution of the Wald statistics, coefficient over standard error: "z" (normal) or "t" (Student's)."""
         return "z" if self.kind == INFORMATION else "t"
+
+    @property
+    def unit_left_out(self) -> str:
+        """What may alone determine a coefficient, which then has no error: "cluster", "row" of HC2 and HC3, or ""."""
+        return "cluster" if self.cluster else "row" if POWERS.get(self.kind) else ""
 
     @property
     def covariance(self) -> Array | None:
@@ -154,6 +160,9 @@ def _sandwich(optimum: Optimum, information: Information, kind: str) -> Array:
     matrix: Array = patiently(lambda: bread @ sums.hessian[np.ix_(free, free)] @ bread.T, size=len(free))
     if kind == HC1:
         matrix *= sums.n_rows / max(sums.n_rows - len(information.half), 1)
+    deviations = np.sqrt((information.reach**2).sum(axis=0))
+    is_alone = (np.abs(sums.alone[:, free] @ information.own.T) > SHARE * deviations).any(axis=0)
+    matrix[is_alone] = matrix[:, is_alone] = math.nan
     return matrix
 
 

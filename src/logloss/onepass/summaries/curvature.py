@@ -67,7 +67,8 @@ class CurvatureSummary(BlockwiseSummary):
     curvature: the Hessian's row of the intercept. sizes: for each coefficient, bounds on the summed sizes of residuals
     times feature, and of curvatures times feature times the sizes of all that a logit is the sum of. largest: for each
     coefficient, the largest size of its feature among rows that are not predicted so surely and rightly that residual
-    and curvature are 0.
+    and curvature are 0. alone: where leverages are asked for, the directions that one row alone determines, shape
+    (n_directions, width): the information on them is 1, and all other rows lie across.
     """
 
     point: Point
@@ -79,7 +80,8 @@ class CurvatureSummary(BlockwiseSummary):
     hessian: Any = None
     sizes: Any = None
     largest: Any = None
-    merged_by = MappingProxyType({"largest": np.maximum})
+    alone: Any = None
+    merged_by = MappingProxyType({"largest": np.maximum, "alone": lambda a, b: np.vstack((a, b))})
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
@@ -87,7 +89,8 @@ class CurvatureSummary(BlockwiseSummary):
         width = point.design.width
         hessian = np.zeros((width, width)) if point.wants_hessian else None
         sizes, largest = np.zeros((2, width)), np.ones(width)
-        return cls(point, 0, 0, frozenset(), np.zeros(width), np.zeros(width), hessian, sizes, largest)
+        sums = np.zeros(width), np.zeros(width), hessian, sizes, largest, np.zeros((0, width))
+        return cls(point, 0, 0, frozenset(), *sums)
 
     def workspace(self) -> Workspace:
         """A new workspace at the same point."""
@@ -164,6 +167,7 @@ class _CurvatureWorkspace:
         # Of numbers before they are scaled.
         self.largest = np.zeros(n_dense)
         self.coding: frozenset[Any] = frozenset()
+        self.alone: list[Array] = []
 
     def add(self, block: Block) -> None:
         """Take in a block, piece by piece."""
@@ -207,7 +211,11 @@ class _CurvatureWorkspace:
         own_share = 0.0 if inverse is None else own[1] / counts * leverages(coded, start, stop, piece, inverse)
         left = 1.0 - own_share + np.zeros(stop - start)
         # A row that alone determines a coefficient is met exactly, whatever its label: it says nothing of errors.
-        residuals = np.where(left > ALONE, own[0], 0.0) / self.point.residual_unit
+        is_alone = left <= ALONE
+        if inverse is not None and is_alone.any():
+            rows = spread_out(coded, start, stop)[is_alone] @ inverse
+            self.alone.append(rows * np.sqrt(own[1] / counts)[is_alone, None])
+        residuals = np.where(is_alone, 0.0, own[0]) / self.point.residual_unit
         return (residuals / np.maximum(left, ALONE) ** self.point.leverage_power) ** 2 / counts
 
     def add_sizes(self, coded: Coded, own: Array, piece: Array, start: int, offset: Array | None) -> None:
@@ -252,7 +260,16 @@ class _CurvatureWorkspace:
         own = largest[1 : 1 + self.design.n_dense]
         np.maximum(own, self.largest / scale[1 : 1 + self.design.n_dense], out=own)
         return CurvatureSummary(
-            self.point, self.n_rows, total, self.coding, gradient, curvature, hessian, self.sizes / scale, largest
+            self.point,
+            self.n_rows,
+            total,
+            self.coding,
+            gradient,
+            curvature,
+            hessian,
+            self.sizes / scale,
+            largest,
+            np.vstack((*self.alone, np.zeros((0, self.design.width)))),
         )
 
     def hessian(self, curvature: Array) -> Array:

@@ -178,16 +178,23 @@ def boundary(model: LogisticModel) -> Drawing:
     """The probability over one column, or the lines of equal probability over two; over the range of training."""
     names = numbers_read(model)
     title = f"P({printable(model.positive)})"
-    reason = ""
-    if model.separation is not None:
-        reason = "the classes are separated: the curve is a step"
-    elif model.has_offset:
-        reason = "the boundary depends on the offset of each row"
-    elif not 1 <= len(names) <= 2:
-        reason = f"it needs a model of one or two numeric columns; this one has {_columns_text(model)}"
+    reason = _why_no_boundary(model)
     if reason:
         return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
+
+
+def _why_no_boundary(model: LogisticModel) -> str:
+    """Why its predictions are not drawn over its columns; "" where they are."""
+    names = numbers_read(model)
+    if model.separation is not None:
+        return "the classes are separated: the curve is a step"
+    if model.has_offset:
+        return "the boundary depends on the offset of each row"
+    if not 1 <= len(names) <= 2:
+        return f"it needs a model of one or two numeric columns; this one has {_columns_text(model)}"
+    constant = [name for name, (low, high) in zip(names, _ranges(model), strict=True) if low == high]
+    return f'"{printable(constant[0])}" is constant' if constant else ""
 
 
 def _columns_text(model: LogisticModel) -> str:
@@ -271,5 +278,9 @@ KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes, "
 
 def kinds(model: LogisticModel) -> list[str]:
     """The pictures of a model; the first one is drawn if none is named."""
-    is_drawn = 1 <= len(numbers_read(model)) <= 2 and not model.has_offset and model.separation is None
-    return [*(["boundary"] if is_drawn else []), "coefficients", *(["path"] if model.path else []), "passes"]
+    return [
+        *([] if _why_no_boundary(model) else ["boundary"]),
+        "coefficients",
+        *(["path"] if model.path else []),
+        "passes",
+    ]

@@ -9,6 +9,7 @@ from logloss.show.words.of_model import (
     ON_PAGES,
     PENALTIES,
     coefficient_rows,
+    collinear_columns,
     head_of,
     infinite_rows,
     left_out,
@@ -84,15 +85,13 @@ def _fit(model: LogisticModel) -> str:
 
 def _doubts(model: LogisticModel) -> list[str]:
     """What must be known before its coefficients are read."""
-    doubts = [f"{capital(caution)}." for caution in model.cautions]
+    doubts = []
     if model.out_of_sample is not None and model.out_of_sample.n_infinite:
         over_others = f"{fixed(model.out_of_sample.log_loss_where_finite, 4)} over the other rows"
         doubts.append(f"The leave-one-out loss is infinite for {infinite_rows(model.out_of_sample)}; {over_others}.")
     if model.collinear:
-        named = listed([printable(name) for name in model.collinear])
-        doubts.append(
-            f"{named} are linearly dependent; of the coefficients that fit equally well, those of least norm are shown."
-        )
+        which = collinear_columns(model)
+        doubts.append(f"{which}; of the coefficients that fit equally well, those of least norm are shown.")
     if model.errors is not None and model.separation is not None:
         doubts.append("Standard errors are those of the finite coefficients, by the rows that are not separated.")
     if model.errors is None:
@@ -122,5 +121,7 @@ def short_html(model: LogisticModel, per: str = UNIT) -> str:
 
 def remarks(model: LogisticModel) -> str:
     """Loss, likelihood and standard errors as the text of the model has them."""
-    rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in remarks_of(model))]
+    # Notes stand below, as on the pages of all answers.
+    lines = remarks_of(model)[: -len(model.notes) or None]
+    rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in lines)]
     return page.table(rows, "ll", label="Fit")

@@ -210,8 +210,7 @@ def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
         )
     lines += [*_errors(model), *_intervals(model), *_mean_predicted(model)]
     if model.collinear:
-        named = listed([printable(name) for name in model.collinear])
-        lines.append(f"collinear  {named}: linearly dependent; the coefficients of least norm are shown")
+        lines.append(f"collinear  {collinear_columns(model)}; the coefficients of least norm are shown")
     if model.path is not None:
         lines += remarks_of_path(model.path)
     return [*lines, _optimum(model), *(_note(note) for note in model.notes)]
@@ -269,6 +268,13 @@ def _optimum(model: LogisticModel) -> str:
     return f"optimum    {'; '.join(clauses)}"
 
 
+def collinear_columns(model: LogisticModel) -> str:
+    """Which columns are linearly dependent, in words: `x, z are linearly dependent`."""
+    named = listed([printable(name) for name in model.collinear])
+    # What depends on no other column depends on the intercept, or is 0 where there is none.
+    return f"{named} are linearly dependent" if len(model.collinear) > 1 else f"{named} is constant"
+
+
 def _errors(model: LogisticModel) -> list[str]:
     """What the standard errors are."""
     if model.errors is None:
@@ -282,11 +288,15 @@ def _errors(model: LogisticModel) -> list[str]:
             f"sandwich ({model.errors.kind}, {rows}): valid for weighted rows, and if the model is misspecified"
         )
     elif model.errors.cluster:
-        clauses += _of_clusters(model, model.errors)
+        clauses += _of_clusters(model.errors)
+    known = {*model.collinear, *(() if model.separation is None else model.separation.columns)}
+    unit = model.errors.unit_left_out
+    if unit and any(math.isnan(error) for name, error in model.errors.coefficients.items() if name not in known):
+        clauses.append(f"not available where one {unit} alone determines a coefficient")
     return [f"std. error {'; '.join(clauses)}"] if clauses else []
 
 
-def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
+def _of_clusters(errors: Errors) -> list[str]:
     """How standard errors allow for clusters, how many these are, and the degrees of freedom."""
     names = [printable(name) for name in errors.cluster]
     clusters = " and ".join(counted(n, "cluster") for n in errors.n_of_each or (errors.n_clusters,))
@@ -304,9 +314,6 @@ def _of_clusters(model: LogisticModel, errors: Errors) -> list[str]:
         clauses.append(f"degrees of freedom {'–'.join(ends)}")
     if errors.was_indefinite:
         clauses.append("the covariance had negative eigenvalues, which are set to 0")
-    known = {*model.collinear, *(() if model.separation is None else model.separation.columns)}
-    if any(math.isnan(error) for name, error in errors.coefficients.items() if name not in known):
-        clauses.append("not available where one cluster alone determines a coefficient")
     return clauses
 
 
