@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
+import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model import LogisticRegressionCV as ScikitLearns
@@ -216,3 +217,42 @@ def test_a_score_refuses_other_labels():
     X, y = simulated(50)
     with pytest.raises(logloss.DataError, match=re.escape('`y` must have the classes "no", "yes".')):
         LogisticRegressionCV(Cs=2, cv=2).fit(X, y).score(X, np.where(y == "no", "never", y))
+
+
+@pytest.mark.parametrize("options", [{}, {"class_weight": {"no": 1, "yes": 2}}, {"scoring": "roc_auc"}])
+@pytest.mark.parametrize("refit", [True, False])
+@pytest.mark.filterwarnings("ignore:Only one class", "ignore:`class_weight` shifts")
+def test_a_fold_without_a_score_is_left_out_of_the_choice(options, refit):
+    X, y = simulated()
+    folds = np.arange(len(y)) % 3
+    # The rows of the first fold weigh nothing; for the area under the curve they have one class.
+    weight = (folds > 0).astype(float)
+    y[folds == 0] = "no"
+    splits = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(3)]
+    weight = None if "scoring" in options else weight
+    with pytest.warns(UserWarning, match="no score of fold 1 of `cv`, left out of the choice: its test rows have no"):
+        ours = LogisticRegressionCV(Cs=5, cv=splits, refit=refit, **options).fit(X, y, sample_weight=weight)
+    assert np.isnan(ours.scores_["yes"][0]).all()
+    others = LogisticRegressionCV(Cs=5, cv=splits[1:], refit=refit, **options).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(ours.C_, others.C_)
+    np.testing.assert_allclose(ours.coef_, others.coef_, atol=1e-9)
+    with pytest.raises(logloss.DataError, match=r"no fold of `cv` has a score|no row that is tested"):
+        LogisticRegressionCV(Cs=5, cv=splits[:1], **options).fit(X, y, sample_weight=weight)
+
+
+def test_log_loss_scores_labels_in_a_column_and_no_others():
+    X, y = simulated()
+    ours = LogisticRegressionCV(Cs=2, cv=2).fit(X, y)
+    with pytest.warns(sklearn.exceptions.DataConversionWarning):
+        assert ours.score(X, y[:, None]) == ours.score(X, y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ours.score(X, y[:5])
+    assert np.isnan(ours.score(X, y, sample_weight=np.zeros(len(y))))
+
+
+def test_rows_that_a_fold_repeats_are_refused():
+    X, y = simulated()
+    # scikit-learn counts them as often as they occur; each row has one weight here.
+    bootstrap = [(np.r_[np.arange(200), 7], np.arange(200, 300))]
+    with pytest.raises(logloss.DataError, match="training rows of fold 1 of `cv` have row 7 more than once"):
+        LogisticRegressionCV(Cs=2, cv=bootstrap).fit(X, y)

@@ -740,3 +740,7 @@ def test_a_column_that_is_constant_has_no_boundary():
     model = logloss.fit({"a": features[:, 0], "one": np.ones(400)}, labels)
     assert logloss.drawing(model, "boundary").to_dict()["reason"] == '"one" is constant'
     assert "boundary" not in model.to_html()
+    # No odds ratio but 1 is drawn: warnings of matplotlib are errors here.
+    alone = logloss.fit({"one": np.ones(400)}, labels)
+    assert alone.coefficients == {"one": 0.0}
+    assert "one is constant" in alone.to_html()

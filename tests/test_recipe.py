@@ -401,3 +401,12 @@ def test_a_number_of_a_text_file_stays_a_number_where_it_makes_clusters_or_group
     assert models[0].errors.n_clusters == 5
     measured = [models[1].measure(t, "y", by="k") for t in (str(tmp_path / "d.csv"), d)]
     assert measured[0].log_loss == measured[1].log_loss
+
+
+@pytest.mark.parametrize("options", [{"categories": ["b"]}, {"reference": {"b": 1}}])
+def test_options_that_name_no_feature_are_answered_with_the_features(options):
+    rows = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 1.0]]
+    with pytest.raises(logloss.DataError, match=r'must name features; "b" is none. The features are: a.'):
+        logloss.fit({"a": [0.0, 1.0, 2.0, 3.0]}, [0, 1, 0, 1], **options)
+    with pytest.raises(logloss.DataError, match=r'"b" is none. Columns of an array have no names: pass a frame.'):
+        logloss.fit(rows, [0, 1, 0, 1], **options)

@@ -420,13 +420,18 @@ def names_of(table: object) -> list[Hashable] | None:
     return None if own is None else list(own)
 
 
+def no_feature(option: str, name: str, features: Sequence[str]) -> DataError:
+    """An option names what is no feature."""
+    hint = f"The features are: {listed([printable(each) for each in features], 20)}."
+    if tuple(features) == (MATRIX,):
+        hint = "Columns of an array have no names: pass a frame."
+    return DataError(f'`{option}` must name features; "{printable(name)}" is none. {hint}')
+
+
 def _categories(given: str | Sequence[str] | None, features: Sequence[str]) -> tuple[str, ...]:
     """Features that are codes, by name."""
     names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
     for name in names:
         if name not in features:
-            raise DataError(
-                f'`categories` must name features; "{printable(str(name))}" is none. '
-                f"The features are: {listed([printable(n) for n in features], 20)}."
-            )
+            raise no_feature("categories", str(name), features)
     return names

@@ -17,13 +17,13 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Hidden, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
-from logloss.errors import DataError, reworded
+from logloss.errors import DataError, reworded, warn
 from logloss.estimators import logistic
 from logloss.estimators.logistic import FLOATS, LogisticRegression
 from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, l2_of
@@ -65,7 +65,7 @@ class LogisticRegressionCV(LogisticRegression):
     fit_intercept : bool
         Whether there is an intercept.
     cv : int, splitter of scikit-learn, or list of pairs (train, test), optional
-        Folds, as scikit-learn makes them; 5 stratified ones if left out. Splits may overlap or leave rows out. A fold
+        Folds, as scikit-learn makes them; 5 stratified ones if left out. Folds may share rows or leave some out. A fold
         whose training rows have one class only predicts their base rate, with half a row of each class added.
     dual : bool
         Changes nothing, as in `LogisticRegression`.
@@ -291,11 +291,13 @@ class LogisticRegressionCV(LogisticRegression):
 
     def _choose(self, fits: PathFits, l2s: Sequence[float], scores: Array, is_log_loss: bool) -> None:
         """Set `C_`, `path_` and, without a refit, the averages of the folds."""
+        used = _scored_folds(scores)
+        scores = scores[used]
         means = scores.mean(axis=0)
         best = int(np.argmax(means))
         if not self.refit:
             chosen = scores.argmax(axis=1)
-            own = [fits.coefficients_of(k, l2s[j]) for k, j in enumerate(chosen)]
+            own = [fits.coefficients_of(k, l2s[j]) for k, j in zip(used.tolist(), chosen, strict=True)]
             self.coef_ = np.mean([coefficients for _, coefficients in own], axis=0)[None, :]
             self.intercept_ = np.array([np.mean([intercept for intercept, _ in own])])
             self.model_ = self.certificate_ = None  # type: ignore[assignment]
@@ -365,16 +367,32 @@ class LogisticRegressionCV(LogisticRegression):
         return router.add(scorer=get_scorer(self.scoring or "accuracy"), method_mapping=to_scorer)
 
 
+def _scored_folds(scores: Array) -> Array:
+    """The numbers of the folds that have a score at each value, shape (n_used,)."""
+    is_scored = ~np.isnan(scores).any(axis=1)
+    lacking = [str(k + 1) for k in np.flatnonzero(~is_scored)]
+    if not is_scored.any():
+        raise DataError("no fold of `cv` has a score: test rows need some weight and, for many scores, both classes.")
+    if lacking:
+        warn(
+            f"no score of fold {listed(lacking)} of `cv`, left out of the choice: its test rows have no weight or, for "
+            "many scores, one class only."
+        )
+    return np.flatnonzero(is_scored)
+
+
 def _negative_log_loss(
     model: LogisticRegression, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> float:
     """The log loss times −1, of probabilities that are not clipped."""
-    y = np.asarray(y)
-    if not np.isin(y, model.classes_).all():
+    check_consistent_length(X, y, sample_weight)
+    labels: Array = column_or_1d(y, warn=True)
+    weight: Array = np.ones(len(labels)) if sample_weight is None else column_or_1d(sample_weight)
+    if not np.isin(labels, model.classes_).all():
         raise DataError(f"`y` must have the classes {listed([value_text(each) for each in model.classes_.tolist()])}.")
-    columns = (y == model.classes_[1]).astype(np.intp)
-    chosen = model.predict_log_proba(X)[np.arange(len(y)), columns]
-    return float(np.average(chosen, weights=None if sample_weight is None else np.asarray(sample_weight)))
+    columns = (labels == model.classes_[1]).astype(np.intp)
+    chosen = model.predict_log_proba(X)[np.arange(len(labels)), columns]
+    return float(np.average(chosen, weights=weight)) if weight.any() else math.nan
 
 
 def _with_labels(scorer: Any, classes: Array) -> Any:

@@ -103,6 +103,12 @@ def _numbers(chosen: Any, n_rows: int, name: str, number: int) -> Array:
             f"the {name} rows of fold {number} of `cv` must be numbers of rows from 0 to {count(n_rows - 1)}, or a "
             f"mask of {counted(n_rows, 'row')}; got {rows.dtype} of shape {rows.shape}."
         )
+    repeats = np.bincount(rows) if len(rows) else rows
+    if (repeats > 1).any():
+        raise DataError(
+            f"the {name} rows of fold {number} of `cv` have row {count(int(np.argmax(repeats > 1)))} more than once; a "
+            "row can be in a fold only once, and weigh more by `sample_weight`."
+        )
     return rows
 
 

@@ -238,8 +238,8 @@ class ModelInference:
             name; effect: of a number, the mean of p(1 − p)β, the change of the probability per unit; of a level of a
             category, the mean change of the probability when every row has this level instead of the reference, in
             [−1, 1]; std_error; statistic and p_value of the Wald test that the effect is 0; low, high: its 95%
-            interval; reference. nan where the model has no standard errors, or has more coefficients than it keeps
-            covariances of.
+            interval; reference. nan where the model, or any of its coefficients, has no standard error, and where it
+            has more coefficients than it keeps covariances of.
 
         Raises
         ------

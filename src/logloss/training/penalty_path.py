@@ -19,6 +19,7 @@ from logloss.answers.estimate import INFINITE, Estimate, SamplingError
 from logloss.answers.figures import put
 from logloss.answers.small_table import SmallTable
 from logloss.data.rows import Array
+from logloss.errors import DataError
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import HeldOutSummary
@@ -247,6 +248,8 @@ def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate],
     """(Log loss at each value, its difference to the least one, its standard error), of the held-out rows."""
     n_infinite = held_out.n_infinite.sum(axis=0)
     mass = float(held_out.masses.sum())
+    if not mass > 0:
+        raise DataError("no row that is tested by a fold of `cv` has weight, so no value can be chosen.")
     means = np.where(n_infinite > 0, np.inf, held_out.losses.sum(axis=0) / mass)
     best = int(np.argmin(means))
     moments = held_out.moments if not len(held_out.sums) else held_out.sums.T @ held_out.sums

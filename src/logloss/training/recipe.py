@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
@@ -129,7 +130,7 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
 
     for name in reference:
         if name not in roles.features:
-            raise DataError(f'`reference` must name features; "{printable(name)}" is none.')
+            raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
     in_place = False
     sample = [rows for _, rows in seen.sample.chosen()]

@@ -18,6 +18,8 @@ from logloss.text import cut
 LEAST_DRAWN = 1e-17
 # The first line of the legend of passes.
 ABOVE = "above the last log loss"
+# Odds ratios that are nearer to 1 are drawn as 1: float64 has no ticks between them.
+LEAST_WIDTH = 1e-12
 # Names of lines that are nearer to each other, in shares of width and height, would collide: the later one is left out.
 NEAR = 0.13, 0.08
 # This near to an edge, a place is on it.
@@ -44,6 +46,8 @@ def coefficients(ax: Axes, drawing: Drawing) -> None:
 
 def _odds_ticks(ax: Axes, low: float, high: float) -> None:
     """About six ticks with plain numbers."""
+    if high - low < LEAST_WIDTH:
+        low, high = low / 1.1, high * 1.1
     decades = math.log10(high / low)
     if decades < 0.4:
         ticks = MaxNLocator(5).tick_values(low, high).tolist()
