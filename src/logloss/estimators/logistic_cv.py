@@ -372,7 +372,7 @@ def _scored_folds(scores: Array) -> Array:
     is_scored = ~np.isnan(scores).any(axis=1)
     lacking = [str(k + 1) for k in np.flatnonzero(~is_scored)]
     if not is_scored.any():
-        raise DataError("no fold of `cv` has a score: test rows need some weight and, for many scores, both classes.")
+        raise DataError("no fold of `cv` has a score: test rows need weight and, for many scores, both classes.")
     if lacking:
         warn(
             f"no score of fold {listed(lacking)} of `cv`, left out of the choice: its test rows have no weight or, for "

@@ -50,9 +50,9 @@ class Errors:
     intercept : float
         Of the intercept, ≥ 0.
     coefficients : dict of name to float
-        Of each coefficient, ≥ 0, in the order of the model's. nan where columns are linearly dependent, where one
-        cluster (for "HC2" and "HC3": one row) alone determines a coefficient, where separated classes make it infinite,
-        and, with 0 degrees of freedom, for an intercept that was not fitted.
+        Of each coefficient, ≥ 0, in the order of the model's. nan where columns are linearly dependent, where one row
+        ("HC2", "HC3") or one cluster ("CR2", "CV3") alone determines a coefficient, where separated classes make it
+        infinite, and, with 0 degrees of freedom, for an intercept that was not fitted.
     intercept_degrees, degrees : float, dict of name to float
         Degrees of freedom of Student's t; infinite for "information".
     cluster : tuple of str

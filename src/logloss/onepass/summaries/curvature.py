@@ -210,7 +210,7 @@ class _CurvatureWorkspace:
         inverse = self.point.inverse
         own_share = 0.0 if inverse is None else own[1] / counts * leverages(coded, start, stop, piece, inverse)
         left = 1.0 - own_share + np.zeros(stop - start)
-        # A row that alone determines a coefficient is met exactly, whatever its label: it says nothing of errors.
+        # A row that alone determines a coefficient is fitted exactly, whatever its label: its residual is 0.
         is_alone = left <= ALONE
         if inverse is not None and is_alone.any():
             rows = spread_out(coded, start, stop)[is_alone] @ inverse
