@@ -138,7 +138,8 @@ def fit(
 ) -> None:
     """Fit a logistic regression to Parquet or CSV files.
 
-    It minimises the log loss (plus an optional L2 penalty), with a proven bound on the distance from the minimum.
+    It minimises the log loss (plus an optional L2 penalty), with a proven bound on the distance from the minimum; or it
+    maximises Firth's penalised likelihood.
     """
     if features and exclude:
         raise click.UsageError("pass --features or --exclude, not both.")

@@ -75,7 +75,7 @@ def fit(
 ) -> LogisticModel:
     r"""Fit a logistic regression by minimising the log loss, plus an optional L2 penalty.
 
-    The result has a proven bound on its distance from the minimum, in nats per row.
+    The result has a proven bound on its distance from the minimum, in nats per row, except under Firth's penalty.
 
     .. math:: \min_{b, w} \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{l_2}{2} |w|^2, \quad z_i = b + x_i^T w
 
@@ -152,7 +152,8 @@ def fit(
         Whether to compute the leave-one-out log loss: `model.out_of_sample`. Not under Firth's penalty.
     {header}
     tolerance : float > 0
-        The fit ends once it is certified to be within this distance of the minimum, in nats per row.
+        The fit ends once it is certified to be within this distance of the minimum, in nats per row; under Firth's
+        penalty it bounds the expected gain of another step.
     max_passes : int ≥ 1
         Maximum number of passes over the rows; then the fit stops with a ConvergenceWarning. Other phases that read
         the rows have limits of their own (Notes).
@@ -165,7 +166,7 @@ def fit(
         coefficients differ by rounding and, where passes are expensive, by at most 1e-5 of a standard error.
     {progress}
     on_pass : function, optional
-        Called with each `Pass` after it.
+        Called with the `Pass` after each pass.
 
     Returns
     -------
@@ -185,7 +186,7 @@ def fit(
     ConvergenceWarning
         If the fit ends before it is certified to be within `tolerance` of the minimum.
     SeparationWarning
-        If the classes are separated, so that no finite maximum-likelihood estimate exists.
+        If the classes are separated and there is no penalty, so that no finite maximum-likelihood estimate exists.
 
     Notes
     -----
