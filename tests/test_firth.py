@@ -213,7 +213,7 @@ def test_a_start_changes_passes_and_not_the_result():
         ({"penalty": "firth", "max_passes": 1}, "`penalty` takes two passes for each step; got max_passes=1"),
         ({"interval": "score"}, "`interval` must be one of wald, profile; got 'score'"),
         ({"interval": "profile", "l2": 1.0}, "under an L2 penalty coefficients have no intervals"),
-        ({"interval": "profile", "covariance": "HC3"}, "take the model as right"),
+        ({"interval": "profile", "covariance": "HC3"}, "assume a correct model and independent rows"),
         ({"interval": "profile", "cluster": np.arange(60) // 2}, "take rows as independent"),
         ({"interval": "profile", "sample_weight": np.ones(60)}, "take weights as counts of rows"),
     ],

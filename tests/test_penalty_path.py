@@ -424,7 +424,7 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
             2,
             "--l2-path takes no value, a number of values, or values such as 10,1,0.1",
         ),
-        (["--cv", "4"], 3, "--cv belongs to --l2-path: pass that, too, or leave --cv out."),
+        (["--cv", "4"], 3, "--cv is used with --l2-path only: pass --l2-path, too, or leave --cv out."),
         (["--l2-path", "--l2", "1"], 3, "pass --l2 or --l2-path, not both: the path chooses --l2."),
         (["--l2-path", "--cv", "folds"], 3, 'no column "folds"'),
     ],
