@@ -467,3 +467,15 @@ def test_fits_that_are_too_many_for_one_walk_are_made_in_turn(monkeypatch):
     assert in_turn.table == at_once.table
     # Two fits at a time of six.
     assert in_turn.n_walks > 2 * at_once.n_walks
+
+
+def test_the_last_value_may_be_0_in_a_fold_whose_classes_are_separated():
+    # Only the last fold has a positive row of level b, and a negative one of level c.
+    table = {"x": np.tile([0.0, 1.0, 2.0, 1.0], 9), "c": np.repeat(["a", "b", "c"], 12)}
+    y = np.repeat([0, 1, 0, 1], [6, 6, 12, 12])
+    y[[23, 24]] = 1, 0
+    fold = np.arange(36) % 3
+    fold[[23, 24]] = 2
+    model = logloss.fit(table, y, l2_path=[1.0, 0.0], cv=fold)
+    assert model.path.points[-1].l2 == 0
+    assert model.path.points[-1].log_loss == math.inf

@@ -112,7 +112,7 @@ class FitOptions:
             return
         if self.interval not in INTERVALS:
             raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
-        if self.interval == PROFILE and self.l2:
+        if self.interval == PROFILE and (self.l2 or self.l2_path is not None):
             raise DataError(
                 'under an L2 penalty coefficients have no intervals: pass interval="profile" with l2=0, or with '
                 'penalty="firth".'

@@ -29,8 +29,8 @@ MOST_COEFFICIENTS = 20
 KEYS = ("name", "reference", "coefficient", "low", "high", "is_reference", "is_heading")
 # Points of the curve of one column, and lines of equal probability of two.
 N_CURVE, LEVELS = 101, (0.1, 0.25, 0.5, 0.75, 0.9)
-# Log-odds beyond which a coefficient leaves its picture.
-FARTHEST = 690.0
+# Log-odds beyond which a coefficient leaves its picture; with the axis around it, it is a number.
+FARTHEST = 600.0
 
 
 def coefficients(model: LogisticModel) -> Drawing:
@@ -92,12 +92,17 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
         if math.isinf(low) or math.isinf(high):
             # Without an end it is not drawn.
             low = high = math.nan
-        inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
+        inside, low, high = (_inside(each) for each in (value, low, high))
         reference = printable(model.design.references.get(name, ""), 24)
         row = {"coefficient_name": name, "column": columns[name], "coefficient": inside, "distance": distance}
         row |= {"name": _named(name, reference), "reference": reference, "is_level": False, "is_heading": False}
-        rows.append(row | {"low": max(low, -FARTHEST), "high": min(high, FARTHEST), "is_reference": False})
+        rows.append(row | {"low": low, "high": high, "is_reference": False})
     return rows
+
+
+def _inside(value: float) -> float:
+    """Log-odds that a picture has room for; infinite ones are not drawn."""
+    return min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
 
 
 def _named(name: str, reference: str) -> str:
@@ -176,18 +181,23 @@ def numbers_read(model: LogisticModel) -> list[str]:
 
 def boundary(model: LogisticModel) -> Drawing:
     """The probability over one column, or the lines of equal probability over two; over the range of training."""
-    names = numbers_read(model)
-    title = f"P({printable(model.positive)})"
-    reason = ""
-    if model.separation is not None:
-        reason = "the classes are separated: the curve is a step"
-    elif model.has_offset:
-        reason = "the boundary depends on the offset of each row"
-    elif not 1 <= len(names) <= 2:
-        reason = f"it needs a model of one or two numeric columns; this one has {_columns_text(model)}"
+    names, title, reason = numbers_read(model), f"P({printable(model.positive)})", _why_no_boundary(model)
     if reason:
         return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
+
+
+def _why_no_boundary(model: LogisticModel) -> str:
+    """Why no boundary is drawn; empty where one is."""
+    names = numbers_read(model)
+    if model.separation is not None:
+        return "the classes are separated: the curve is a step"
+    if model.has_offset:
+        return "the boundary depends on the offset of each row"
+    if not 1 <= len(names) <= 2:
+        return f"it needs a model of one or two numeric columns; this one has {_columns_text(model)}"
+    constant = [name for name, (low, high) in zip(names, _ranges(model), strict=True) if not low < high]
+    return f"{printable(constant[0], 40)} is constant in training" if constant else ""
 
 
 def _columns_text(model: LogisticModel) -> str:
@@ -271,5 +281,9 @@ KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes, "
 
 def kinds(model: LogisticModel) -> list[str]:
     """The pictures of a model; the first one is drawn if none is named."""
-    is_drawn = 1 <= len(numbers_read(model)) <= 2 and not model.has_offset and model.separation is None
-    return [*(["boundary"] if is_drawn else []), "coefficients", *(["path"] if model.path else []), "passes"]
+    return [
+        *([] if _why_no_boundary(model) else ["boundary"]),
+        "coefficients",
+        *(["path"] if model.path else []),
+        "passes",
+    ]
