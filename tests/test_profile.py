@@ -353,3 +353,14 @@ def test_the_profile_of_a_penalty_from_a_path_is_refused():
     x, y = drawn(2)
     with pytest.raises(logloss.DataError, match="under an L2 penalty coefficients have no intervals"):
         logloss.fit(x, y, interval="profile", l2_path=[1.0, 0.0])
+
+
+def test_a_fit_that_is_not_at_the_maximum_has_no_profile():
+    random = np.random.default_rng(6)
+    x = random.normal(5.0, 2.0, 80)
+    marker = (random.random(80) < 0.2).astype(float)
+    y = np.where(marker > 0, 1, random.random(80) < 1 / (1 + np.exp(5.0 - x))).astype(int)
+    with pytest.warns(logloss.ConvergenceWarning):
+        short = logloss.fit({"x": x, "marker": marker}, y, interval="profile", max_passes=2)
+    assert short.separation is not None
+    assert short.profile is None
