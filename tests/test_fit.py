@@ -1061,3 +1061,18 @@ def test_a_separation_names_no_more_columns_than_it_must():
     assert model.predict_proba(frame)[level != 3] == pytest.approx(
         others.predict_proba({name: np.asarray(column)[level != 3] for name, column in frame.items()}), abs=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"two_way": "yes"}, "`two_way` must be True or False; got 'yes'"),
+        ({"leave_one_out": "no"}, "`leave_one_out` must be True or False; got 'no'"),
+        ({"max_passes": "3"}, "got '3' and 1e-12. Both are numbers"),
+        ({"max_passes": 2.5}, "got 2.5 and 1e-12. Both are numbers, and `max_passes` is a whole one"),
+        ({"tolerance": "1e-9"}, "got 100 and '1e-9'"),
+    ],
+)
+def test_options_of_another_type_are_refused(option, message):
+    with pytest.raises(logloss.DataError, match=message):
+        logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], **option)

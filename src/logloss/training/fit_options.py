@@ -49,11 +49,14 @@ class FitOptions:
                 f"`l2` must be finite and at least 0; got {self.l2!r}. It is the strength of the L2 penalty on the "
                 "summed loss, 1 / C in scikit-learn."
             )
-        if not isinstance(self.fit_intercept, bool | np.bool_):
-            raise DataError(f"`fit_intercept` must be True or False; got {self.fit_intercept!r}.")
-        if self.max_passes < 1 or not self.tolerance > 0:
+        for name in ("fit_intercept", "two_way", "leave_one_out"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
+        is_count, is_real = isinstance(self.max_passes, Integral), isinstance(self.tolerance, Real)
+        if not (is_count and is_real and self.max_passes >= 1 and self.tolerance > 0):
             raise DataError(
-                f"`max_passes` must be at least 1 and `tolerance` above 0; got {self.max_passes} and {self.tolerance}."
+                "`max_passes` must be at least 1 and `tolerance` above 0; got "
+                f"{self.max_passes!r} and {self.tolerance!r}. Both are numbers, and `max_passes` is a whole one."
             )
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")
