@@ -364,3 +364,17 @@ def test_a_fit_that_is_not_at_the_maximum_has_no_profile():
         short = logloss.fit({"x": x, "marker": marker}, y, interval="profile", max_passes=2)
     assert short.separation is not None
     assert short.profile is None
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 11])
+def test_the_intercept_beside_a_column_that_separates_has_the_ends_of_the_other_rows(seed):
+    random = np.random.default_rng(seed)
+    x, marker = random.normal(size=24), np.repeat([1.0, 0.0], [3, 21])
+    y = (random.random(24) < 1 / (1 + np.exp(-x - 1))).astype(int)
+    y[:3] = 1
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit({"x": x, "marker": marker}, y, interval="profile")
+    others = logloss.fit({"x": x[3:]}, y[3:], interval="profile")
+    assert np.isfinite(others.profile.interval()).all()
+    assert model.profile.interval() == pytest.approx(others.profile.interval(), rel=1e-6)
+    assert model.profile.ratio() == pytest.approx(others.profile.ratio(), rel=1e-6)

@@ -286,8 +286,8 @@ class _Starts:
         if face and separating is not None:
             problem, basis, null = problem.on_face(face, separating.free), None, None
         likelihood = Likelihood(problem, basis)
-        # What separates the classes has no value of its own on a face.
-        is_infinite = np.any([np.abs(each) > 0 for each in self.optimum.directions], axis=0)
+        # On a face the optimum is where it is highest; of all rows what separates the classes is far from any value.
+        is_infinite = np.any([np.abs(each) > 0 for each in self.optimum.directions], axis=0) & (not face)
         at = np.where(is_infinite, 0.0, self.optimum.evaluation.coefficients)[problem.free]
         height = answer(problem, likelihood.look(at))
         self.n_passes += 1
