@@ -70,7 +70,8 @@ def marginal_effects(
     """Average marginal effects, as `LogisticModel.marginal_effects` describes them."""
     if model.separation is not None:
         raise DataError(
-            "the classes are separated: marginal effects of infinite coefficients are not defined. Fit with l2=."
+            "the classes are separated: marginal effects of infinite coefficients are not defined. Fit with "
+            'penalty="firth" or l2=.'
         )
     names = _chosen(model, variables)
     summary = _summed(model, X, names, sample_weight, offset, missing)
