@@ -989,6 +989,7 @@ def test_python_in_messages_becomes_options():
         "`pilot` must be what `compare` gives": "PILOT must be what `logloss compare` gives",
         "Check its spelling (`groups`).": "Check its spelling (--group).",
         "pass `header=False`.": "pass --no-header.",
+        "which fit_intercept=False leaves out": "which --no-intercept leaves out",
         "Read it with logloss.load first.": "Read it with `logloss load` first.",
         "`X` must be finite": "X must be finite",
     }

@@ -1080,3 +1080,18 @@ def test_a_bound_is_at_most_the_objective(l2):
     # Neither a loss nor the penalty is below 0. The bound contains the rounding of the objective.
     assert model.certificate.is_proven
     assert model.certificate.nats_per_row <= objective * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"two_way": "yes"}, "`two_way` must be True or False; got 'yes'"),
+        ({"leave_one_out": "no"}, "`leave_one_out` must be True or False; got 'no'"),
+        ({"max_passes": "3"}, "got '3' and 1e-12. Both are numbers"),
+        ({"max_passes": 2.5}, "got 2.5 and 1e-12. Both are numbers, and `max_passes` is a whole one"),
+        ({"tolerance": "1e-9"}, "got 100 and '1e-9'"),
+    ],
+)
+def test_options_of_another_type_are_refused(option, message):
+    with pytest.raises(logloss.DataError, match=message):
+        logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], **option)

@@ -10,10 +10,19 @@ import pytest
 import sklearn
 import sklearn.exceptions
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model import LogisticRegressionCV as ScikitLearns
 from sklearn.metrics import make_scorer, roc_auc_score
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    LeaveOneGroupOut,
+    ShuffleSplit,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -256,3 +265,19 @@ def test_rows_that_a_fold_repeats_are_refused():
     bootstrap = [(np.r_[np.arange(200), 7], np.arange(200, 300))]
     with pytest.raises(logloss.DataError, match="training rows of fold 1 of `cv` have row 7 more than once"):
         LogisticRegressionCV(Cs=2, cv=bootstrap).fit(X, y)
+
+
+def test_examples_of_the_user_guide():
+    """The penalty chosen inside a cross-validated pipeline, and a threshold tuned on the probabilities that result."""
+    X, y = load_breast_cancer(return_X_y=True)
+    own = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=5, cv=3, random_state=0))
+    with warnings.catch_warnings():
+        # Its arguments are deprecated from release to release.
+        warnings.simplefilter("ignore", FutureWarning)
+        reference = make_pipeline(StandardScaler(), ScikitLearns(Cs=5, cv=3, scoring="neg_log_loss", **THEIRS))
+        scores, expected = (cross_val_score(each, X, y, cv=3, scoring="neg_log_loss") for each in (own, reference))
+        tuned, theirs = (TunedThresholdClassifierCV(each, cv=3).fit(X, y) for each in (own, reference))
+    # Two optima of the same objective, from Newton's last steps.
+    assert scores == pytest.approx(expected, rel=1e-7)
+    assert tuned.best_threshold_ == pytest.approx(theirs.best_threshold_, rel=1e-7)
+    assert (tuned.predict(X) == theirs.predict(X)).all()

@@ -280,3 +280,11 @@ def test_effects_of_several_levels_are_differences_of_predictions_of_statsmodels
     shifted = rows.assign(city="Ulm")
     expected = peer.predict(shifted).mean() - peer.predict(base).mean()
     assert found.loc["city: Ulm", "effect"] == pytest.approx(expected, rel=CLOSE)
+
+
+def test_rows_of_an_array_take_an_offset(table):
+    X, y = table[["age", "w"]].to_numpy(), table.y.to_numpy()
+    model = logloss.fit(X, y, offset=table.o.to_numpy())
+    found = model.marginal_effects(X, offset=table.o.to_numpy())
+    p = model.predict_proba(X, offset=table.o.to_numpy())
+    assert found["effect"] == pytest.approx([c * (p * (1 - p)).mean() for c in model.coefficients.values()], rel=1e-9)

@@ -497,3 +497,15 @@ def test_a_long_path_tells_how_many_values_are_not_shown():
     n_shown = len(table.splitlines()) - 2
     assert table.endswith(f"\n… and {20 - n_shown} values between them: model.path.table")
     assert "between them" not in str(logloss.fit(X, y, l2_path=L2S))
+
+
+def test_the_last_value_may_be_0_in_a_fold_whose_classes_are_separated():
+    # Only the last fold has a positive row of level b, and a negative one of level c.
+    table = {"x": np.tile([0.0, 1.0, 2.0, 1.0], 9), "c": np.repeat(["a", "b", "c"], 12)}
+    y = np.repeat([0, 1, 0, 1], [6, 6, 12, 12])
+    y[[23, 24]] = 1, 0
+    fold = np.arange(36) % 3
+    fold[[23, 24]] = 2
+    model = logloss.fit(table, y, l2_path=[1.0, 0.0], cv=fold)
+    assert model.path.points[-1].l2 == 0
+    assert model.path.points[-1].log_loss == math.inf

@@ -593,3 +593,21 @@ def test_a_reason_in_the_legend_leaves_room_for_the_axes():
     figure.canvas.draw()
     # They are as wide as high: half of a row of 250 pixels is left by the labels and the legend.
     assert min(each.get_window_extent().width for each in axes.flat) > 80
+
+
+def test_odds_ratios_beyond_all_numbers_are_drawn():
+    random = np.random.default_rng(0)
+    x = 1e-5 * random.normal(size=40)
+    y = (random.random(40) < 1 / (1 + np.exp(-1e5 * x))).astype(int)
+    model = logloss.fit({"x": x, "z": random.normal(size=40), "u": 1e-5 * random.normal(size=40)}, y)
+    assert model.coefficients["x"] > 1e4
+    low, high = model.plot("coefficients").get_xlim()
+    assert 0 < low < 1e-100
+    assert 1e100 < high < math.inf
+
+
+def test_a_boundary_over_a_constant_column_is_not_drawn():
+    random = np.random.default_rng(0)
+    model = logloss.fit({"x": random.normal(size=40), "one": np.ones(40)}, random.integers(0, 2, 40))
+    assert '"one" is constant' in logloss.drawing(model, "boundary").sentence
+    model.to_html()

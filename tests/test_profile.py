@@ -261,3 +261,120 @@ def test_figures_are_in_the_dict():
     assert figures["interval"] == "profile"
     assert figures["coefficient_profile_lows"]["x0"] == model.profile.lows["x0"]
     assert figures["intercept_profile_p_value"] == model.profile.p_value()
+
+
+def test_figures_of_a_fit_without_an_intercept_have_every_coefficient():
+    x, y = drawn(2)
+    model = logloss.fit(x, y, interval="profile", fit_intercept=False)
+    figures = model.to_dict()
+    for end, found in (("lows", model.profile.lows), ("highs", model.profile.highs)):
+        assert figures[f"coefficient_profile_{end}"] == found
+    assert "intercept_profile_low" not in figures
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 5])
+def test_where_all_rows_are_divided_every_end_is_found(seed):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(20, 6))
+    x[:, 2:] = x[:, 2:] > 0.3
+    y = (x[:, 0] + x[:, 1] > 0).astype(int)
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit(x, y, interval="profile", offset=random.normal(size=20))
+    ends = [end for name in model.coefficients for end in model.profile.interval(name)]
+    assert not any(map(math.isnan, ends))
+
+
+@pytest.mark.parametrize("penalty", [None, "firth"])
+def test_columns_that_nearly_depend_on_each_other_have_ends(penalty):
+    # Their standard errors are 300: the same likelihood as that of the column and its difference to the other.
+    random = np.random.default_rng(1)
+    a, apart = random.normal(size=60), 1e-3 * random.normal(size=60)
+    y = (random.random(60) < 1 / (1 + np.exp(-a))).astype(int)
+    model = logloss.fit({"a": a, "b": a + apart}, y, penalty=penalty, interval="profile")
+    other = logloss.fit({"a": a, "apart": apart}, y, penalty=penalty, interval="profile")
+    assert np.isfinite(other.profile.interval("apart")).all()
+    assert model.profile.interval("b") == pytest.approx(other.profile.interval("apart"), rel=1e-6)
+
+
+def test_an_intercept_far_from_the_rows_has_ends():
+    random = np.random.default_rng(3)
+    x = 50 + 1e-3 * random.normal(size=40)
+    y = (random.random(40) < 1 / (1 + np.exp(-1e3 * (x - 50)))).astype(int)
+    model = logloss.fit(x, y, interval="profile")
+
+    def loss(intercept: float) -> float:
+        around = -intercept / 50
+
+        def lost(slope: float) -> float:
+            z = intercept + (around + slope) * x
+            return float(np.sum(np.logaddexp(0, z) - y * z))
+
+        return float(scipy.optimize.minimize_scalar(lost, (-1.0, 1.0), options={"xtol": 1e-12}).fun)
+
+    for end in model.profile.interval():
+        assert abs(end) > 1e4
+        # Log-odds are differences of numbers of 1e5.
+        assert loss(end) + model.log_likelihood == pytest.approx(FALL, abs=1e-6)
+
+
+def test_a_level_that_the_rows_not_separated_say_nothing_about_may_have_any_coefficient():
+    # Levels a and c have negatives only: both may be as unlikely as one likes, c more or less so than a.
+    level = np.repeat(["a", "b", "c"], [9, 8, 7])
+    y = np.repeat([0, 1, 0, 0], [9, 3, 5, 7])
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit({"level": level}, y, interval="profile")
+    assert model.profile.interval("level: c") == (-math.inf, math.inf)
+    assert model.profile.ratio("level: c") == 0.0
+    assert model.profile.highs["level: b"] == math.inf
+    # Against the likelihood of one rate for a and b: the rows of c cost nothing in either.
+    both = -(14 * math.log(14 / 17) + 3 * math.log(3 / 17)) + 5 * math.log(5 / 8) + 3 * math.log(3 / 8)
+    assert model.profile.ratio("level: b") == pytest.approx(2 * both, rel=1e-9)
+
+
+def test_levels_are_written_where_all_rows_are_divided():
+    table = {"x": np.arange(12.0), "c": list("abc") * 4}
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit(table, np.arange(12) > 5, interval="profile")
+    assert model.errors is None
+    [reference] = [line.split() for line in str(model).split("\n") if "(reference)" in line]
+    assert reference == ["a", "(reference)", "0", "1"]
+    assert "a (reference)" in model._repr_html_()
+
+
+def test_tests_of_columns_are_named_beside_those_of_levels():
+    random = np.random.default_rng(4)
+    table = {"c": random.choice(["a", "b", "c"], 60)}
+    y = random.integers(0, 2, 60)
+    assert "Wald χ²(2)" in str(logloss.fit(table, y, interval="profile"))
+    assert "Wald χ²(2)" not in str(logloss.fit(table, y))
+
+
+def test_the_profile_of_a_penalty_from_a_path_is_refused():
+    x, y = drawn(2)
+    with pytest.raises(logloss.DataError, match="under an L2 penalty coefficients have no intervals"):
+        logloss.fit(x, y, interval="profile", l2_path=[1.0, 0.0])
+
+
+def test_a_fit_that_is_not_at_the_maximum_has_no_profile():
+    random = np.random.default_rng(6)
+    x = random.normal(5.0, 2.0, 80)
+    marker = (random.random(80) < 0.2).astype(float)
+    y = np.where(marker > 0, 1, random.random(80) < 1 / (1 + np.exp(5.0 - x))).astype(int)
+    with pytest.warns(logloss.ConvergenceWarning):
+        short = logloss.fit({"x": x, "marker": marker}, y, interval="profile", max_passes=2)
+    assert short.separation is not None
+    assert short.profile is None
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5, 11])
+def test_the_intercept_beside_a_column_that_separates_has_the_ends_of_the_other_rows(seed):
+    random = np.random.default_rng(seed)
+    x, marker = random.normal(size=24), np.repeat([1.0, 0.0], [3, 21])
+    y = (random.random(24) < 1 / (1 + np.exp(-x - 1))).astype(int)
+    y[:3] = 1
+    with pytest.warns(logloss.SeparationWarning):
+        model = logloss.fit({"x": x, "marker": marker}, y, interval="profile")
+    others = logloss.fit({"x": x[3:]}, y[3:], interval="profile")
+    assert np.isfinite(others.profile.interval()).all()
+    assert model.profile.interval() == pytest.approx(others.profile.interval(), rel=1e-6)
+    assert model.profile.ratio() == pytest.approx(others.profile.ratio(), rel=1e-6)

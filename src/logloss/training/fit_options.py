@@ -53,9 +53,11 @@ class FitOptions:
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
             object.__setattr__(self, name, bool(getattr(self, name)))
-        if self.max_passes < 1 or not self.tolerance > 0:
+        is_count, is_real = isinstance(self.max_passes, Integral), isinstance(self.tolerance, Real)
+        if not (is_count and is_real and self.max_passes >= 1 and self.tolerance > 0):
             raise DataError(
-                f"`max_passes` must be at least 1 and `tolerance` above 0; got {self.max_passes} and {self.tolerance}."
+                "`max_passes` must be at least 1 and `tolerance` above 0; got "
+                f"{self.max_passes!r} and {self.tolerance!r}. Both are numbers, and `max_passes` is a whole one."
             )
         if self.covariance is not None and self.covariance not in COVARIANCES:
             raise DataError(f"`covariance` must be one of {', '.join(COVARIANCES)}; got {self.covariance!r}.")

@@ -60,7 +60,8 @@ def fitted_model(
     _warn(optimum, separation, options.penalty)
     is_near = now.decrement / problem.sum_weight * problem.n_rows <= NEAR
     errors = information = profile = None
-    if options.interval == PROFILE and (is_near or separation is not None):
+    is_at_top = is_near or (separation is not None and separation.is_complete)
+    if options.interval == PROFILE and is_at_top:
         profile = profile_of(optimum, {INTERCEPT: intercept} | named, options.penalty)
     if is_near and problem.l2 == 0:
         information = information_at(optimum, learned, np.isinf([intercept, *coefficients]))

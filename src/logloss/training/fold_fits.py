@@ -305,7 +305,7 @@ def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[Fol
         held = float(own.penalty[own.free] @ now.factor.deviations**2) if own.is_penalised else 0.0
         degrees = len(own.free) - optimum.rank.n_dependent - held
         bound = optimum.bound / own.sum_weight
-        fits.append(FoldFit(_one_step_on(own, now), optimum.directions, len(passes), bound, degrees))
+        fits.append(FoldFit(_one_step_on(optimum.problem, now), optimum.directions, len(passes), bound, degrees))
         if j + 1 < len(l2s):
             at = _predicted(replace(fold, l2=l2s[j + 1]), now)
     return fits

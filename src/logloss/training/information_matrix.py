@@ -101,7 +101,7 @@ def _summed(optimum: Optimum, half: Array) -> InformationSummary:
 
 
 def own_coefficients(design: Design, free: Array) -> Array:
-    """The user's intercept and coefficients, times their units, as combinations of the solver's free coefficients.
+    """The user's intercept and coefficients, times their units, as combinations of some of the solver's coefficients.
 
     The intercept is that of numbers as they are, not less their centre.
     """

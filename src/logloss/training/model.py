@@ -33,6 +33,7 @@ DEPENDENT, PENALISED = "columns are linearly dependent", "not defined under a pe
 NO_INTERCEPT = "no intercept was fitted"
 ALONE = "columns are linearly dependent, or one {} alone determines it"
 INFINITE = "the classes are separated, and it is infinite"
+NOT_FOUND = "no end of the profile was found"
 # How the note on columns begins that a fit has left out.
 NOT_USED = "not used"
 # Half the squared Newton decrement, summed over the rows, above which neither standard errors nor the leave-one-out
@@ -317,9 +318,12 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         """The intervals and tests of the profile, for `to_dict`."""
         if self.profile is None:
             return {}
-        intercept, *rows = self.coefficient_table
+        table = self.coefficient_table
+        rows = table[len(table) - len(self.coefficients) :]
         figures: dict[str, Any] = {"interval": "profile", "n_passes_of_profiles": self.profile.n_passes}
+        why = DEPENDENT if self.collinear else NOT_FOUND
         for key in ("low", "high", "p_value"):
-            put(figures, f"intercept_profile_{key}", intercept[key], DEPENDENT)
+            if self.fit_intercept:
+                put(figures, f"intercept_profile_{key}", table[0][key], why)
             figures[f"coefficient_profile_{key}s"] = jsonable({row["name"]: row[key] for row in rows})
         return figures

@@ -374,7 +374,7 @@ class ScoredSource(SourceAround):
         needed = predictor.columns
         own = self.source.columns.get(MATRIX) if isinstance(self.source, MemorySource) else None
         if predictor.is_of_matrix and own is not None and own.is_matrix:
-            needed = (MATRIX,)
+            needed = (MATRIX, *(name for name in predictor.columns if name not in predictor.design.read))
         lacking = [name for name in needed if name not in known]
         if lacking and predictor.is_nameless:
             raise DataError(NAMELESS)

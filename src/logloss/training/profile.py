@@ -24,11 +24,10 @@ from logloss.answers.estimate import normal_quantile
 from logloss.data.rows import Array
 from logloss.training.certificate import ROUNDING
 from logloss.training.firth import FLIC, PenalisedOptimum
-from logloss.training.information_matrix import SHARE
+from logloss.training.information_matrix import SHARE, own_coefficients
 from logloss.training.interruptible import PROFILES
 from logloss.training.likelihood import SHORTEST, Ascent, Held, Likelihood, Walks, answer, answered, ascend
 from logloss.training.optimum import Optimum
-from logloss.training.problem import Problem
 
 WALD, PROFILE = "wald", "profile"
 # The signed root of twice the fall at the ends: the 97.5% quantile of the normal distribution.
@@ -44,8 +43,9 @@ SAME_FALL, HIGHER = 1e-9, 1e-6
 # Values of a coefficient that are tried for an end, and the change of log-odds, in the rows farthest from the mean of
 # its column, after which an end that was not met is infinite.
 MOST_VALUES, FARTHEST = 200, 1000.0
-# Stages in which a value may be gone to.
-MOST_HALVES = 64
+# Stages in which a value may be gone to; and nats by which one may be too low: farther off there is little curvature to
+# come back by.
+MOST_HALVES, MOST_LOWER = 64, 10.0
 # The first step without a standard error to go by, and by how much each of the next may be longer.
 FIRST_STEP, GROWTH = 4.0, 3.0
 
@@ -119,6 +119,8 @@ def end_of(task: Task, side: float) -> Walks[float]:
     held, now = task.held, task.start
     origin = value = float(held.vector @ now.at)
     now = yield from held_at(task, now, value)
+    # Of nearly dependent columns values are far apart that change the log-odds little.
+    farthest = FARTHEST * max(1.0, _deviation(task, task.start))
     inside = outside = math.nan
     reach = 0.0
     same = max(SAME_FALL, 64 * ROUNDING * abs(task.top))
@@ -135,9 +137,10 @@ def end_of(task: Task, side: float) -> Walks[float]:
             outside = value
         step = _root_step(task, now, root, side, is_first=not reach)
         value, reach = _next(value, step, side, (inside, outside), reach)
-        if abs(value - origin) > FARTHEST:
+        if abs(value - origin) > farthest:
             return side * math.inf if math.isnan(outside) else math.nan
-        now = yield from held_at(task, now, value)
+        now = yield from held_at(task, now, value, most_lower=MOST_LOWER)
+        value = float(held.vector @ now.at) if task.top - now.value > MOST_LOWER else value
     return math.nan
 
 
@@ -151,9 +154,15 @@ def _root_step(task: Task, now: Ascent, root: float, side: float, *, is_first: b
         return (root - ROOT) * root / now.slope
     if not is_first:
         return side * math.inf
+    deviation = _deviation(task, now)
+    return side * (min(ROOT * deviation, FIRST_STEP) if deviation else FIRST_STEP)
+
+
+def _deviation(task: Task, now: Ascent) -> float:
+    """The standard error of what is held, from the information there; 0 where there is none."""
     along = task.held.tangent(now.height)
     information = float(along @ now.height.factor.matrix @ along)
-    return side * (min(ROOT / math.sqrt(information), FIRST_STEP) if information > 0 else FIRST_STEP)
+    return 1.0 / math.sqrt(information) if information > 0 else 0.0
 
 
 def _next(value: float, step: float, side: float, bracket: tuple[float, float], reach: float) -> tuple[float, float]:
@@ -170,11 +179,11 @@ def _next(value: float, step: float, side: float, bracket: tuple[float, float], 
     return value + outwards * min(length, reach), reach
 
 
-def held_at(task: Task, now: Ascent, value: float) -> Walks[Ascent]:
+def held_at(task: Task, now: Ascent, value: float, *, most_lower: float = math.inf) -> Walks[Ascent]:
     """The maximum over all other coefficients where one has a value, from a maximum elsewhere.
 
     The others follow along the tangent first; where that goes too far, it goes there by halves. NaN is the likelihood
-    where there is no way.
+    where there is no way. most_lower: nats by which a stage may fall, and below the top at which it stops on its way.
     """
     likelihood, held = task.likelihood, task.held
     least = max(LEAST_GAIN, 2 * ROUNDING * abs(now.value))
@@ -182,13 +191,13 @@ def held_at(task: Task, now: Ascent, value: float) -> Walks[Ascent]:
         move = (value - float(held.vector @ now.at)) * held.tangent(now.height)
         length = 1.0
         there = yield from likelihood.look(now.at + move)
-        while there.score is None and length > SHORTEST:
+        while (there.score is None or now.value - there.value > most_lower) and length > SHORTEST:
             length /= 2
             there = yield from likelihood.look(now.at + length * move)
         if there.score is None:
             break
         now = yield from ascend(likelihood, there, held=held, least_gain=least)
-        if length == 1.0:
+        if length == 1.0 or task.top - now.value > most_lower:
             return now
     return replace(now, height=replace(now.height, value=math.nan))
 
@@ -205,10 +214,9 @@ def profile_of(optimum: Optimum, named: Mapping[str, float], penalty: str | None
 
     Cost: some 20 to 100 walks, shared by all of them; each looks at two points or three for each coefficient.
     """
-    problem, scale = replace(optimum.problem, phase=PROFILES), optimum.problem.design.scale
+    problem = replace(optimum.problem, phase=PROFILES)
     ends: dict[tuple[str, int], float] = {}
     asked: dict[tuple[str, int], Walks[float]] = {}
-    units = dict(zip(problem.design.names, scale[problem.design.places].tolist(), strict=True)) | {INTERCEPT: 1.0}
     starts = _Starts(optimum)
     for name, value in named.items():
         task = None if penalty == FLIC and name == INTERCEPT else starts.task(name, value)
@@ -227,7 +235,7 @@ def profile_of(optimum: Optimum, named: Mapping[str, float], penalty: str | None
     with np.errstate(all="ignore"):
         results, n_passes = answered(problem, list(asked.values()), MOST_WALKS)
     for (name, side), found in zip(asked, results, strict=True):
-        ends[name, side] = math.nan if found is None else found / (units[name] if side else 1.0)
+        ends[name, side] = math.nan if found is None else found / (starts.units[name] if side else 1.0)
     lows, ratios, highs = (
         {name: ends.get((name, side), math.nan) for name in (INTERCEPT, *problem.design.names)} for side in (-1, 0, 1)
     )
@@ -244,8 +252,11 @@ class Start:
     null: Array | None
     is_flat: bool = False
 
-    def determines(self, vector: Array) -> bool:
-        """Whether the rows determine a combination of the free coefficients."""
+    def determines(self, full: Array) -> bool:
+        """Whether the rows determine a combination of the coefficients."""
+        vector = full[self.likelihood.problem.free]
+        if np.count_nonzero(vector) < np.count_nonzero(full):
+            return False
         if self.null is None:
             return True
         sizes = np.abs(self.null).max(axis=0) * np.abs(vector).max()
@@ -257,6 +268,14 @@ class _Starts:
 
     def __init__(self, optimum: Optimum) -> None:
         self.optimum, self.n_passes = optimum, 0
+        design = optimum.problem.design
+        own = own_coefficients(design, np.arange(design.width))
+        # Of the intercept it is a share: far from the rows, as of years, it moves by as much as columns are far.
+        sizes = np.abs(own).sum(axis=1)
+        units = np.append(1.0, design.scale[design.places]) / sizes
+        names = (INTERCEPT, *design.names)
+        self.own = dict(zip(names, own / sizes[:, None], strict=True))
+        self.units: dict[str, float] = dict(zip(names, units.tolist(), strict=True))
         self.top = -optimum.evaluation.total_loss
         self.of_face = self.looked(optimum.evaluation.sums.point.face) if optimum.directions else None
         if isinstance(optimum, PenalisedOptimum) and optimum.likelihood is not None and optimum.peak is not None:
@@ -273,8 +292,8 @@ class _Starts:
         if face and separating is not None:
             problem, basis, null = problem.on_face(face, separating.free), None, None
         likelihood = Likelihood(problem, basis)
-        # What separates the classes has no value of its own on a face.
-        is_infinite = np.any([np.abs(each) > 0 for each in self.optimum.directions], axis=0)
+        # On a face the optimum is where it is highest; of all rows what separates the classes is far from any value.
+        is_infinite = np.any([np.abs(each) > 0 for each in self.optimum.directions], axis=0) & (not face)
         at = np.where(is_infinite, 0.0, self.optimum.evaluation.coefficients)[problem.free]
         height = answer(problem, likelihood.look(at))
         self.n_passes += 1
@@ -289,25 +308,11 @@ class _Starts:
         """The profile of a coefficient; None where the rows do not determine it."""
         # What is finite where the classes are separated is that of the rows that are not.
         start = self.of_face if self.of_face is not None and math.isfinite(value) else self.of_all
-        likelihood, free = start.likelihood, start.likelihood.problem.free
-        full = combination_of(likelihood.problem, name)
-        vector = np.append(full[free], np.zeros(likelihood.width - len(free)))
-        if start.is_flat:
-            return Task(likelihood, start.point, self.top, Held(vector, vector, np.zeros((len(vector), 0))), True)
-        has_all = np.count_nonzero(vector) == np.count_nonzero(full)
-        if not has_all or not start.determines(full[free]):
+        if not self.of_all.determines(self.own[name]):
             return None
+        likelihood, free = start.likelihood, start.likelihood.problem.free
+        vector = np.append(self.own[name][free], np.zeros(likelihood.width - len(free)))
+        if start.is_flat or not start.determines(self.own[name]):
+            # Rows that are not separated do not depend on it, and the others are certain whatever its value.
+            return Task(likelihood, start.point, self.top, Held(vector, vector, np.zeros((len(vector), 0))), True)
         return Task(likelihood, start.point, self.top, Held.of(vector, likelihood.full_basis))
-
-
-def combination_of(problem: Problem, name: str) -> Array:
-    """The combination of the solver's coefficients, shape (width,), that is one of the user's times its unit."""
-    design = problem.design
-    full = np.zeros(design.width)
-    if name == INTERCEPT:
-        full[0] = 1.0
-        dense = slice(1, 1 + design.n_dense)
-        full[dense] = -design.centre / design.scale[dense]
-    else:
-        full[design.places[design.names.index(name)]] = 1.0
-    return full

@@ -29,8 +29,8 @@ MOST_COEFFICIENTS = 20
 KEYS = ("name", "reference", "coefficient", "low", "high", "is_reference", "is_heading")
 # Points of the curve of one column, and lines of equal probability of two.
 N_CURVE, LEVELS = 101, (0.1, 0.25, 0.5, 0.75, 0.9)
-# Log-odds beyond which a coefficient leaves its picture.
-FARTHEST = 690.0
+# Log-odds beyond which a coefficient leaves its picture; with the axis around it, it is a number.
+FARTHEST = 600.0
 
 
 def coefficients(model: LogisticModel) -> Drawing:
@@ -92,12 +92,17 @@ def _coefficients(model: LogisticModel) -> list[dict[str, Any]]:
         if math.isinf(low) or math.isinf(high):
             # An interval without an end is not drawn.
             low = high = math.nan
-        inside = min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
+        inside, low, high = (_inside(each) for each in (value, low, high))
         reference = printable(model.design.references.get(name, ""), 24)
         row = {"coefficient_name": name, "column": columns[name], "coefficient": inside, "distance": distance}
         row |= {"name": _named(name, reference), "reference": reference, "is_level": False, "is_heading": False}
-        rows.append(row | {"low": max(low, -FARTHEST), "high": min(high, FARTHEST), "is_reference": False})
+        rows.append(row | {"low": low, "high": high, "is_reference": False})
     return rows
+
+
+def _inside(value: float) -> float:
+    """Log-odds that a picture has room for; infinite ones are not drawn."""
+    return min(max(value, -FARTHEST), FARTHEST) if math.isfinite(value) else value
 
 
 def _named(name: str, reference: str) -> str:
@@ -176,16 +181,14 @@ def numbers_read(model: LogisticModel) -> list[str]:
 
 def boundary(model: LogisticModel) -> Drawing:
     """The probability over one column, or the lines of equal probability over two; over the range of training."""
-    names = numbers_read(model)
-    title = f"P({printable(model.positive)})"
-    reason = _why_no_boundary(model)
+    names, title, reason = numbers_read(model), f"P({printable(model.positive)})", _why_no_boundary(model)
     if reason:
         return not_drawn("boundary", title, reason)
     return _curve(model, names[0], title) if len(names) == 1 else _lines(model, names, title)
 
 
 def _why_no_boundary(model: LogisticModel) -> str:
-    """Why its predictions are not drawn over its columns; "" where they are."""
+    """Why no boundary is drawn; empty where one is."""
     names = numbers_read(model)
     if model.separation is not None:
         return "the classes are separated: the curve is a step"

@@ -46,21 +46,21 @@ def coefficients(ax: Axes, drawing: Drawing) -> None:
 
 def _odds_ticks(ax: Axes, low: float, high: float) -> None:
     """About six ticks with plain numbers."""
-    if high - low < LEAST_WIDTH:
+    first, last = math.log10(low), math.log10(high)
+    if last - first < math.log10(1 + LEAST_WIDTH):
         low, high = low / 1.1, high * 1.1
-    decades = math.log10(high / low)
+        first, last = math.log10(low), math.log10(high)
+    decades = last - first
     if decades < 0.4:
         ticks = MaxNLocator(5).tick_values(low, high).tolist()
     elif decades <= 2.2:
         steps = (1, 2, 5) if decades < 1.2 else (1, 3)
-        exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+        exponents = range(math.floor(first) - 1, math.ceil(last) + 1)
         ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
     else:
         every = math.ceil(decades / 6)
-        start = math.floor(math.log10(low) / every) * every
-        ticks = [10.0**exponent for exponent in range(start, math.ceil(math.log10(high)) + 1, every)]
-    room = (high / low) ** 0.06
-    low, high = low / room, high * room
+        ticks = [10.0**exponent for exponent in range(math.floor(first / every) * every, math.ceil(last) + 1, every)]
+    low, high = 10.0 ** (first - 0.06 * decades), 10.0 ** (last + 0.06 * decades)
     inside = [tick for tick in ticks if low <= tick <= high]
     # Three digits, or as many as tell ticks next to each other, near 1.
     least = min((b - a for a, b in pairwise(inside)), default=1.0)

@@ -138,13 +138,17 @@ def _rows_of_levels(
     """The name of a category with the test of all its levels; the levels that are shown, and the reference."""
     test, heading = term_test(model, category.column), [printable(category.column), *[""] * (len(_names(model)) - 1)]
     if test is not None:
-        heading[3:5] = [f"{test.distribution_text} {fixed(test.statistic, 1)}", p_value(test.p_value)]
+        # Beside the likelihood-ratio tests of the levels.
+        kind = "" if model.profile is None else "Wald "
+        heading[3:5] = [f"{kind}{test.distribution_text} {fixed(test.statistic, 1)}", p_value(test.p_value)]
     rows = [heading]
     for number, name in enumerate(category.coefficient_names):
         label = INDENT + level_text(category, number)
         if number == category.reference:
-            of_reference = ["0", "1"] if model.errors is None else ["0", "", "", "", "1", ""]
-            rows.append([f"{label} (reference)", *of_reference, ""])
+            # Under the names of the columns: the coefficient is the first, the odds ratio the one before the interval.
+            of_reference = ["", "0", *[""] * (len(heading) - 2)]
+            of_reference[0], of_reference[-2 if len(heading) == 4 else -3] = f"{label} (reference)", "1"
+            rows.append(of_reference)
         elif name in shown:
             rows.append([label, *_cells(model, of_name[name])[1:-1], ""])
     return rows
