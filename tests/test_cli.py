@@ -1008,7 +1008,7 @@ def test_every_argument_of_a_verb_that_has_an_option_is_translated():
     """A new option whose name differs from its keyword would be missed."""
     known = shell_options()
     missing = {each.name for each in dataclasses.fields(RowOptions)} - set(known)
-    assert missing == {"cv", "X", "leave_two_out", "engine", "progress"}
+    assert missing == {"X", "leave_two_out", "engine", "progress"}
     assert known["sample_weight"] == "--sample-weight"
     assert known["n_rows"] == "--rows"
 

@@ -54,8 +54,8 @@ class MarginSummary(BlockwiseSummary):
         worst = np.concatenate([self.worst, other.worst])
         vectors = np.concatenate([self.vectors, other.vectors])
         is_share = np.concatenate([self.is_share, other.is_share])
-        # By margin and, where these are equal, by the rows themselves: the order of a merge does not matter.
-        chosen = np.lexsort((*vectors.T, worst))[: self.plane.n_kept]
+        # By margin and, where these are equal, by the rows and their labels: the order of a merge does not matter.
+        chosen = np.lexsort((is_share, *vectors.T, worst))[: self.plane.n_kept]
         return MarginSummary(
             self.plane,
             self.n_rows + other.n_rows,
