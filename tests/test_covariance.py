@@ -550,3 +550,9 @@ def test_two_way_intervals_cover_where_rows_share_firms_and_years():
     least = scipy.stats.binom.ppf(1e-6, n_fits, 0.90)
     assert (hits["two-way"] >= least).all(), hits["two-way"] / n_fits
     assert hits["by firm"][1] < least
+
+
+@pytest.mark.parametrize("options", [{"l2": 1.0}, {"l2_path": True}, {"l2_path": np.array([1.0, 2.0])}])
+def test_a_penalty_leaves_no_standard_errors_to_choose(options):
+    with pytest.raises(logloss.DataError, match=r'no standard errors for `covariance="HC3"`. Leave it out, or fit'):
+        logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], covariance="HC3", **options)

@@ -68,6 +68,11 @@ class FitOptions:
             )
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
+        if self.covariance is not None and (self.l2 or self.l2_path is not None):
+            raise DataError(
+                f'an L2 penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or fit '
+                "without `l2` and `l2_path`."
+            )
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
         if self.selection not in SELECTIONS:
