@@ -5,7 +5,7 @@ events. The coefficient is that of the column which is named. `separated_percent
 maximum-likelihood estimate. `firth_profile`, `firth_wald`, `profile` and `wald` are the percentages of 95% intervals
 that cover the true coefficient; those of Wald of maximum likelihood among the `wald_given` percent of samples that have
 one. `firth_bias` and `predicted_over_observed` are the mean error of Firth's coefficient and the mean prediction under
-it over the base rate. With 60 repetitions a coverage of 95% has a standard error of 2.8%.
+it over the base rate. With 240 repetitions a coverage of 95% has a standard error of 1.4%.
 """
 
 from __future__ import annotations
@@ -117,4 +117,4 @@ def coverage(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(coverage, repetitions=(60, 2), workers=(CORES, 1))
+    record(coverage, repetitions=(240, 2), workers=(CORES, 1))
