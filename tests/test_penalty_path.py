@@ -509,3 +509,14 @@ def test_the_last_value_may_be_0_in_a_fold_whose_classes_are_separated():
     model = logloss.fit(table, y, l2_path=[1.0, 0.0], cv=fold)
     assert model.path.points[-1].l2 == 0
     assert model.path.points[-1].log_loss == math.inf
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e12])
+def test_the_default_grid_ends_where_no_column_is_shrunk(unit):
+    """Whatever the units of the others: a column of dollars does not hide the penalties that matter for one of years."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = rng.random(400) < 1 / (1 + np.exp(-X @ [1.0, 0.5, -0.5]))
+    model = logloss.fit(X * [1.0, 1.0, unit], y, l2_path=True)
+    # The intercept and three slopes, less 0.01 at the null model, where the curvature is largest: a little more at others.
+    assert model.path.points[-1].effective_degrees_of_freedom == pytest.approx(4, abs=0.05)

@@ -179,15 +179,11 @@ def fit_path(
     seen = walked(FoldKeySummary(kind, choice.n_folds))
     rule = rule_of(choice, seen)
     of_cells = _sums_of_cells(seen, rule)
-    null = _null_model(problem, problem.base_rate)
-    l2s = l2_path if isinstance(l2_path, tuple) else ()
-    if not l2s:
+    if isinstance(l2_path, tuple):
+        l2s = l2_path
+    else:
         n_walks += 1
-        at_null = problem.curvature(null)
-        n_values = None if isinstance(l2_path, bool) else int(l2_path)  # type: ignore[arg-type]
-        own = problem.free
-        hessian, scale = at_null.hessian[np.ix_(own, own)], problem.design.scale[own]
-        l2s = default_grid(hessian, scale, n_values, has_intercept=problem.fit_intercept)
+        l2s = _default_grid_of(problem, None if isinstance(l2_path, bool) else l2_path)
     jobs = [*range(rule.n_folds), ALL_ROWS]
     sums = of_cells.sum(axis=0), rule.train.T.astype(float) @ of_cells
     n_threads = 1
@@ -228,6 +224,13 @@ def fit_path(
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
     )
+
+
+def _default_grid_of(problem: Problem, n_values: int | None) -> tuple[float, ...]:
+    """The values of l2 that are compared where none are given. Cost: one walk."""
+    free = problem.free
+    hessian = problem.curvature(_null_model(problem, problem.base_rate)).hessian[np.ix_(free, free)]
+    return default_grid(hessian, problem.design.scale[free], n_values, has_intercept=problem.fit_intercept)
 
 
 def _warn_of_bounds(of_folds: Sequence[Sequence[FoldFit]], tolerance: float, max_passes: int) -> None:

@@ -36,8 +36,8 @@ SHRUNK, NEAR_NONE = 0.1, 0.01
 PER_DECADE, FEWEST, MOST, MOST_DECADES = 2, 10, 30, 10
 # An eigenvalue that is a smaller share of the largest one is 0.
 NO_CURVATURE = 1e-12
-# Of a Hessian of more rows the diagonal stands for the eigenvalues.
-MOST_FACTORED = 1_000
+# Of a Hessian of more rows, or whose diagonal differs by such a factor, the diagonal stands for the eigenvalues.
+MOST_FACTORED, FAR_APART = 1_000, 1e6
 # The first digits of a value of the grid: what is printed is what was used.
 DIGITS = 3
 
@@ -217,18 +217,21 @@ def default_grid(
 
     From where the slopes together have SHRUNK effective degrees of freedom, Σ d / (d + l2) with d the eigenvalues of
     their Hessian on the user's scale, to where they have NEAR_NONE less than without a penalty. scale: of each
-    coefficient.
+    coefficient. Of more than MOST_DECADES decades the strongest values are left out.
     """
     slopes = hessian
     if has_intercept:
         slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / hessian[0, 0], scale[1:]
     slopes = slopes * np.outer(scale, scale)
-    values = np.diag(slopes) if len(slopes) > MOST_FACTORED else np.linalg.eigvalsh(slopes)
-    values = values[values > NO_CURVATURE * values.max(initial=0.0)]
+    values = np.diag(slopes)[np.diag(slopes) > 0]
     if not len(values):
         return (1.0,)
-    high = _penalty_at(values, SHRUNK)
-    low = max(_penalty_at(values, len(values) - NEAR_NONE), high / 10**MOST_DECADES)
+    # Eigenvalues of columns in units far apart are lost beside the largest; the matrix is nearly diagonal then.
+    if len(values) <= MOST_FACTORED and values.max() < FAR_APART * values.min():
+        values = np.linalg.eigvalsh(slopes)
+        values = values[values > NO_CURVATURE * values.max()]
+    low = _penalty_at(values, len(values) - NEAR_NONE)
+    high = min(_penalty_at(values, SHRUNK), low * 10**MOST_DECADES)
     if n_values is None:
         n_values = min(max(math.ceil(PER_DECADE * math.log10(high / low)) + 1, FEWEST), MOST)
     grid = np.geomspace(high, low, n_values)
