@@ -193,12 +193,14 @@ def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) 
     if separation is not None:
         named = listed([f'"{printable(name)}"' for name in separation.columns]) or "the intercept"
         rest = "all rows" if separation.is_complete else f"{counted(separation.n_divided, 'row')}"
-        infimum = now.total_loss / problem.sum_weight
+        infimum = significant(now.total_loss / problem.sum_weight)
+        limit = f"The infimum of the log loss is {infimum}; the model is that limit."
+        if not math.isfinite(optimum.bound):
+            limit = "The infimum of the log loss is not known, as the fit to the other rows is not certified."
         warn(
             f"the classes are separated: {named} can predict {rest} without error, so no finite maximum-likelihood "
-            f"estimate exists. The infimum of the log loss is {significant(infimum)}; the model is that limit. For "
-            'finite coefficients pass penalty="firth" or l2= (such as l2=1), or leave out columns that contain the '
-            "labels.",
+            f"estimate exists. {limit} For finite coefficients pass "
+            'penalty="firth" or l2= (such as l2=1), or leave out columns that contain the labels.',
             SeparationWarning,
         )
     is_open = separation is None or optimum.has_reached_limit or not math.isfinite(optimum.bound)
