@@ -20,7 +20,7 @@ from conftest import java_is_missing
 import logloss
 from logloss import DataError, EngineError, MissingPackage
 from logloss.data.request import RowOptions
-from logloss.data.rows import Column, FramePlace, Roles, Rows
+from logloss.data.rows import BLOCK_ROWS, Column, FramePlace, Roles, Rows
 from logloss.data.source import BlockPart, as_source
 from logloss.onepass.engines import placed, travel
 from logloss.onepass.engines.frame_sources import FramePart
@@ -359,6 +359,84 @@ def test_a_cluster_without_a_cache_reads_anew_and_says_so(spark_session, folder,
     assert [note for note in model.notes if "each pass reads anew" in note]
 
 
+def settings_of(session):
+    from logloss.onepass.engines import spark
+
+    return [session.conf.get(name, None) for name in (spark.BYTES, spark.RECORDS)]
+
+
+@pytest.fixture
+def settings_seen(spark_session, monkeypatch):
+    """The settings of batches while each pass is collected; what a test sets is taken back."""
+    from logloss.onepass.engines import spark
+
+    seen = []
+    collected = spark.SparkEngine._collected
+
+    def noted(self, answers):
+        seen.append(settings_of(spark_session))
+        return collected(self, answers)
+
+    monkeypatch.setattr(spark.SparkEngine, "_collected", noted)
+    yield seen
+    for name in (spark.BYTES, spark.RECORDS):
+        spark_session.conf.unset(name)
+
+
+def test_a_session_has_its_own_settings_after_a_pass(spark_session, folder, settings_seen):
+    """Also after one that fails. Without a limit in bytes a batch has so few rows that it stays below the usual one."""
+    from logloss.onepass.engines import spark
+
+    frame = frame_of(spark_session, folder)
+    spark_session.conf.set(spark.RECORDS, "5000")
+    logloss.measure(frame, y_true="y", y_proba="p")
+    with pytest.raises(DataError, match=r"must lie in \[0, 1\]"):
+        logloss.measure(frame, y_true="y", y_proba="x0")
+    assert settings_seen == [[spark.NO_LIMIT, "5000"]] * 2
+    assert settings_of(spark_session) == [None, "5000"]
+    spark_session.conf.set(spark.RECORDS, "0")
+    logloss.measure(frame, y_true="y", y_proba="p")
+    assert settings_seen[-1] == [spark.NO_LIMIT, str(spark.VALUES_OF_A_BATCH // 2)]
+    assert settings_of(spark_session) == [None, "0"]
+
+
+def test_a_limit_in_bytes_that_someone_has_set_stays(spark_session, folder, settings_seen):
+    from logloss.onepass.engines import spark
+
+    spark_session.conf.set(spark.BYTES, "1048576")
+    logloss.measure(frame_of(spark_session, folder), y_true="y", y_proba="p")
+    assert settings_seen == [["1048576", None]]
+
+
+def test_a_cluster_that_refuses_settings_walks_all_the_same(spark_session, folder, settings_seen, monkeypatch):
+    from pyspark.errors import PySparkException
+
+    def refused(self, *pair):
+        raise PySparkException("Configuration is not available.")
+
+    here = logloss.measure(folder, y_true="y", y_proba="p")
+    frame = frame_of(spark_session, folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(spark_session.conf), "set", refused)
+        there = logloss.measure(frame, y_true="y", y_proba="p")
+    assert settings_seen == [[None, None]]
+    assert without(there.to_dict()) == without(here.to_dict())
+
+
+def test_workers_of_spark_keep_modules_out_of_the_collector(spark_session, folder):
+    """Spark collects after each task, which takes as long as there are objects to look through."""
+
+    def counted(batches):
+        import gc
+
+        for batch in batches:
+            yield type(batch).from_pydict({"frozen": [gc.get_freeze_count()] * batch.num_rows})
+
+    logloss.measure(folder, y_true="y", y_proba="p", engine=spark_session)
+    counts = [row.frozen for row in spark_session.range(0, 8, 1, 8).mapInArrow(counted, "frozen long").collect()]
+    assert max(counts) > 10_000
+
+
 def test_an_engine_is_started_and_stopped_by_its_name(folder):
     pytest.importorskip("distributed")
     there = logloss.measure(folder, y_true="y", y_proba="p", engine="dask")
@@ -498,8 +576,7 @@ def test_batches_of_an_engine_become_whole_blocks():
 
     batches = [pa.record_batch({"y": np.arange(10_000) + 10_000 * k}) for k in range(30)]
     rows = list(rows_of_batches(batches, ("y",), 5))
-    assert sum(each.n_rows for each in rows) == 300_000
-    assert len(rows) <= 6
+    assert [each.n_rows for each in rows] == [BLOCK_ROWS, BLOCK_ROWS, 300_000 - 2 * BLOCK_ROWS]
     assert np.concatenate([each.columns["y"].values for each in rows]).tolist() == list(range(300_000))
     assert [each.first_row for each in rows] == [5 + int(each.columns["y"].values[0]) for each in rows]
 

@@ -228,15 +228,18 @@ def rows_of_batches(
 
 
 def _gathered(batches: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The same rows in tables of at least BLOCK_ROWS; the last one may be smaller."""
+    """The same rows in tables of whole blocks; the last one may be smaller."""
     waiting: list[pa.RecordBatch] = []
     n_waiting = 0
     for batch in batches:
         waiting += batch.to_batches() if isinstance(batch, pa.Table) else [batch]
         n_waiting += batch.num_rows
         if n_waiting >= BLOCK_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting, n_waiting = [], 0
+            table = pa.Table.from_batches(waiting)
+            n_whole = n_waiting - n_waiting % BLOCK_ROWS
+            yield table.slice(0, n_whole)
+            waiting = table.slice(n_whole).to_batches()
+            n_waiting -= n_whole
     if n_waiting:
         yield pa.Table.from_batches(waiting)
 

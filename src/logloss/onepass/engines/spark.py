@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from logloss.errors import EngineError, MissingPackage
-from logloss.onepass.engines.frame_sources import FrameSource, Progress, frame_part_of
+from logloss.onepass.engines.frame_sources import FramePart, FrameSource, Progress, frame_part_of
 from logloss.onepass.engines.travel import (
     Answer,
     carried,
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import Summary
 
 SCHEMA = "number long, band long, answer binary"
+# Settings of a session: how many rows go to Python at a time, and how many bytes at most.
+RECORDS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+# Spark adds up the bytes of the batch after each row, which is most of the time of a pass over a frame; it does not
+# where this number, read as no limit, is set.
+NO_LIMIT = str((1 << 31) - 1)
+# Values of a batch: 64 MB of float64, which is what that limit is by default.
+VALUES_OF_A_BATCH = 1 << 23
 # Answers that go to the driver as they are; more are merged on the workers first.
 MOST_ANSWERS = 64
 # Partitions of a frame whose answers are merged together, where it is not known how many there are.
@@ -119,7 +127,7 @@ class SparkEngine:
             # Into as many partitions as Spark finds good: it puts small ones together unless their number is given.
             answers = answers.repartition("band").mapInArrow(_merging(), SCHEMA)
         n_rows = None if frame_part is not None else rows_of(parts)
-        with self._watched(n_expected, n_rows, progress) as n_reported:
+        with self._batches(frame_part), self._watched(n_expected, n_rows, progress) as n_reported:
             collected = self._collected(answers)
         summary = summary_of_answers(collected, empty, parts, n_runs)
         if frame_part is not None:
@@ -170,6 +178,41 @@ class SparkEngine:
         with contextlib.suppress(PySparkException):
             return int(self.session.sparkContext.defaultParallelism)
         return int(self.session.conf.get("spark.sql.shuffle.partitions", "200"))
+
+    def _batches(self, part: FramePart | None) -> contextlib.AbstractContextManager[None]:
+        """The size of the batches in which a frame goes to Python, for as long as a pass takes."""
+        if part is None or self.session.conf.get(BYTES, None) is not None:
+            # A limit that is set is by someone who knows the memory of the workers.
+            return contextlib.nullcontext()
+        wanted = {BYTES: NO_LIMIT}
+        n_most = max(1, VALUES_OF_A_BATCH // max(len(part.columns), 1))
+        if not 0 < int(self.session.conf.get(RECORDS)) <= n_most:
+            wanted[RECORDS] = str(n_most)
+        return self._set(wanted)
+
+    @contextlib.contextmanager
+    def _set(self, wanted: dict[str, str]) -> Iterator[None]:
+        """Settings of the session, put back afterwards; none where the cluster does not let them be set."""
+        from pyspark.errors import PySparkException
+
+        before: dict[str, str | None] = {}
+        try:
+            with contextlib.suppress(PySparkException):
+                for name, value in wanted.items():
+                    found = self.session.conf.get(name, None)
+                    # Another pass in another thread has set it, and puts it back.
+                    if found != value:
+                        self.session.conf.set(name, value)
+                        before[name] = found
+            yield
+        finally:
+            # A session that is gone fails here, too: the error of the pass says so.
+            with contextlib.suppress(*_failures()):
+                for name, found in before.items():
+                    if found is None:
+                        self.session.conf.unset(name)
+                    else:
+                        self.session.conf.set(name, found)
 
     def _columns(self, columns: tuple[str, ...]) -> Any:
         """These columns of the frame; held in memory where walks are repeated and the cluster allows it."""
@@ -228,6 +271,7 @@ def _over_files(runs: Sequence[bytes], empty: bytes, size: int) -> Callable[[Ite
             for number in batch.column(0).to_pylist():
                 answer = call("fold_files", number, runs[number], empty)
                 yield type(batch).from_pydict({"number": [number], "band": [number // size], "answer": [answer]})
+        call("spare_collections")
 
     return fold
 
@@ -245,6 +289,7 @@ def _over_frame(parts: bytes, empty: bytes, size: int) -> Callable[[Iterator[Any
             number = TaskContext.get().partitionId()
             answer = call("fold_frame", number, itertools.chain([first], batches), parts, empty)
             yield type(first).from_pydict({"number": [number], "band": [number // size], "answer": [answer]})
+        call("spare_collections")
 
     return fold
 
