@@ -4,6 +4,8 @@ engines: rows of a label, a probability and ten features in files of 10^6, measu
 process, by two workers of Dask with one thread each, and by Spark on local[2,4]; rounds in which all take turns, after
 each has compiled and started. Efficiency is the time of the threads over that of the engine; and the same of the
 processors' time, which other work on the machine disturbs less. psutil comes with Dask.
+frames: the engines' own frames of such files, with one worker and with two, beside Spark's own average of −ln p; and a
+pass over nothing, of Spark alone and of ours.
 traffic: a part's description, an empty summary, the answer of a run, a pass of a fit.
 """
 
@@ -17,20 +19,21 @@ import statistics
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import psutil
-from _record import Lines, ratio, record, turns
+from _record import Lines, in_own_process, ratio, record, turns
 from _samples import files_of
 
 import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
+from logloss.onepass.engines import placed
 from logloss.onepass.engines.travel import fold_files, packed
-from logloss.onepass.run import parts_of
+from logloss.onepass.run import parts_of, walk
 from logloss.onepass.summaries import CurvatureSummary, GroupedSummary, LossSummary, Point
 from logloss.onepass.summaries.group_keys import CLUSTER
 
@@ -57,18 +60,7 @@ def metered(call: Callable[[], Any], used: list[float]) -> None:
 
 def engines(requested: argparse.Namespace) -> Lines:
     """Seconds and efficiencies."""
-    from distributed import Client
-    from pyspark.sql import SparkSession
-
-    warnings.simplefilter("ignore", FutureWarning)
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
-    builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR")
-    with (
-        tempfile.TemporaryDirectory() as name,
-        Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client,
-        contextlib.closing(_Stopped(builder.getOrCreate())) as spark,
-    ):
+    with tempfile.TemporaryDirectory() as name, clusters(2) as (client, session):
         path = files_of(pathlib.Path(name) / "rows", requested.rows, max(1, requested.rows // 10**6), len(FEATURES))
         calls = {
             "measure": partial(logloss.measure, path, y_true="y", y_proba="p"),
@@ -78,7 +70,7 @@ def engines(requested: argparse.Namespace) -> Lines:
             used: dict[str, list[float]] = {"threads": [], "Dask": [], "Spark": []}
             work = {
                 name: partial(metered, partial(calls[verb], engine=engine), used[name])
-                for name, engine in (("threads", None), ("Dask", client), ("Spark", spark.session))
+                for name, engine in (("threads", None), ("Dask", client), ("Spark", session))
             }
             seconds = turns(work, rounds, warm_up=1)
             used = {name: each[-rounds:] for name, each in used.items()}
@@ -88,21 +80,76 @@ def engines(requested: argparse.Namespace) -> Lines:
                 figures["of_processors"] = ratio(used["threads"], used[name])
                 yield f"{verb}, {name}", figures
         yield "fit", {"passes": len(calls["fit"]().passes)}
-        tasks = spark.session.range(0, 8, 1, 8)
-        empty = turns({"": lambda: tasks.mapInArrow(lambda batches: batches, "id long").collect()}, requested.rounds)[
-            ""
-        ]
-        yield "a pass of Spark over nothing in 8 tasks", {"seconds": statistics.median(empty)}
 
 
-class _Stopped:
-    """A session of Spark that is stopped when it is closed."""
+def frames(requested: argparse.Namespace) -> Lines:
+    """Seconds with one worker and with two; at an efficiency of 1 two take half the time."""
+    with tempfile.TemporaryDirectory() as name:
+        path = files_of(pathlib.Path(name) / "rows", requested.rows, max(1, requested.rows // 10**6), 3)
+        one, two = (in_own_process(seconds_of_frames, path, n, requested.rounds) for n in (1, 2))
+    for case, times in two.items():
+        figures = {"one_worker": statistics.median(one[case]), "two_workers": statistics.median(times)}
+        figures["efficiency"] = figures["one_worker"] / (2 * figures["two_workers"])
+        if case.startswith("measure"):
+            figures["of_spark_itself"] = ratio(times, two[AVERAGE])
+        yield case, figures
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
 
-    def close(self) -> None:
-        self.session.stop()
+AVERAGE = "Spark's own avg(-ln)"
+
+
+def seconds_of_frames(path: str, n_workers: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each case, with so many workers of one thread."""
+    import dask.dataframe
+    from pyspark.sql import functions
+
+    with clusters(n_workers) as (client, session):
+        of_spark, of_dask = session.read.parquet(path), dask.dataframe.read_parquet(path)
+        log_loss = -functions.when(of_spark.y == 1, functions.log(of_spark.p)).otherwise(functions.log1p(-of_spark.p))
+        average = of_spark.select(functions.avg(log_loss))
+        measure = partial(logloss.measure, y_true="y", y_proba="p")
+        cases = {
+            "threads": partial(measure, path),
+            AVERAGE: average.collect,
+            "measure, a frame of Spark": partial(measure, of_spark),
+            "measure, files on Spark": partial(measure, path, engine=session),
+            "measure, a frame of Dask": partial(measure, of_dask),
+            "measure, files on Dask": partial(measure, path, engine=client),
+        }
+        seconds = turns(cases, rounds)
+        fits = {
+            f"fit, a frame of {name}": partial(logloss.fit, each, "y", features=["x0", "x1", "x2"], leave_one_out=False)
+            for name, each in (("Spark", of_spark), ("Dask", of_dask))
+        }
+        seconds |= turns(fits, max(1, rounds // 3), warm_up=1)
+        tasks = session.range(0, 8, 1, 8)
+        rows = tasks.selectExpr("id % 2 as y", "0.5D as p")
+        with placed(rows, RowOptions(y_true="y", y_proba="p"), is_repeated=True) as table:
+            source, roles = bind(table, RowOptions(y_true="y", y_proba="p"))
+            passes = {
+                "nothing in 8 tasks, SQL of Spark": tasks.selectExpr("id + 1").collect,
+                "nothing in 8 tasks, mapInArrow": tasks.mapInArrow(lambda batches: batches, "id long").collect,
+                "nothing in 8 tasks, a pass of ours": partial(walk, source, roles, LossSummary.empty()),
+            }
+            return seconds | turns(passes, 3 * rounds)
+
+
+@contextlib.contextmanager
+def clusters(n_workers: int) -> Iterator[tuple[Any, Any]]:
+    """A client of Dask and a session of Spark with so many workers of one thread each."""
+    from distributed import Client
+    from pyspark.sql import SparkSession
+
+    warnings.simplefilter("ignore", FutureWarning)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.master(f"local[{n_workers},4]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR")
+    with Client(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0") as client:
+        session = builder.getOrCreate()
+        try:
+            yield client, session
+        finally:
+            session.stop()
 
 
 def traffic(requested: argparse.Namespace) -> Lines:
@@ -126,4 +173,4 @@ def traffic(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(engines, traffic, rows=(10**7, 10**5), rounds=(6, 1))
+    record(engines, frames, traffic, rows=(10**7, 10**5), rounds=(6, 1))
