@@ -248,6 +248,15 @@ def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
     }
 
 
+def weighted_losses_summed(losses: Floats, w: Floats, n: Sequence[int]) -> tuple[list[Fraction], list[int]]:
+    """Σ weight·loss, each product rounded to 53 bits wherever it lies, of finite losses, and Σ weight; rows, infinite ones."""
+    sums = [Fraction(0), Fraction(0)]
+    for loss, weight, count in zip(losses, w, n, strict=True):
+        sums[0] += count * to_53_bits(Fraction(float(weight)) * Fraction(0 if loss == math.inf else float(loss)))
+        sums[1] += count * Fraction(float(weight))
+    return sums, [sum(n), sum(count for loss, count in zip(losses, n, strict=True) if loss == math.inf)]
+
+
 def general_sums(
     y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
 ) -> tuple[dict[str, Fraction], list[int]]:

@@ -137,13 +137,15 @@ class Unchecked:
     def arrays(self) -> tuple[Array, Array, Array | None, Array | None] | None:
         """Labels, P(1), P(0) and logits as they stand; None where a block must be made of them first."""
         roles = self.roles
-        if roles.label_test is not None or roles.pos_label is not None or roles.y_proba_of_zero is not None:
+        if roles.label_test is not None or roles.pos_label is not None or roles.sample_weight or roles.counts:
             return None
         labels = _plain(self.rows.columns[roles.y_true], PLAIN_LABELS)
-        forecast = _plain(self.rows.columns[roles.forecast], PLAIN_FORECASTS) if roles.forecast is not None else None
-        if labels is None or forecast is None:
+        named = [name for name in (roles.forecast, roles.y_proba_of_zero) if name is not None]
+        forecasts = [_plain(self.rows.columns[name], PLAIN_FORECASTS) for name in named]
+        if labels is None or any(each is None for each in forecasts) or not labels.flags.c_contiguous:
             return None
-        return labels, forecast, None, None if roles.y_logit is None else forecast
+        one, zero = (*forecasts, None)[:2]
+        return labels, one, zero, None if roles.y_logit is None else one  # type: ignore[return-value]
 
     def checked(self) -> Block:
         """The block of them."""
@@ -151,11 +153,11 @@ class Unchecked:
 
 
 def _plain(column: Column, types: tuple[str, ...]) -> Array | None:
-    """The values of a column, where they are one run of numbers of one of these types and none is known to lack."""
+    """The values of a column, where they are numbers of one of these types and none is known to lack."""
     values = column.values.view(np.uint8) if column.values.dtype == np.bool_ else column.values
-    is_whole = column.categories is None and column.missing is None and values.ndim == 1 and values.flags.c_contiguous
+    is_plain = column.categories is None and column.missing is None and values.ndim == 1
     is_known = values.dtype.name in types and values.dtype.isnative and values.flags.aligned
-    return read_only(values) if is_whole and is_known else None
+    return read_only(values) if is_plain and is_known else None
 
 
 def _take(values: Array | None, kept: Array) -> Array | None:
