@@ -207,8 +207,8 @@ def outcomes_of_run(rows, p, shares, below):
 
 @compiled
 def drawn_shares(key, proba, rows, first, last, out):
-    """Put shares of ones of draws of labels into `out`, shape (n_draws, n_runs), for runs from `first` up to `last`: each
-    of the rows of a run is a 1 with its probability.
+    """Put shares of ones of draws of labels into `out`, shape (n_draws, n_runs), for runs from `first` up to `last`:
+    each of the rows of a run is a 1 with its probability.
 
     By inversion of the distribution function, with a uniform number from SplitMix64 for each draw and run: the same in
     whatever order runs are drawn. key: uint64. Cost: 5 ns each, and 4 ns for each possible share of a run.
