@@ -428,9 +428,9 @@ def tally_bins(y: Sequence[int], bins: Sequence[int], offsets: Sequence[int]) ->
 
 
 def unpack(packed: Sequence[int]) -> list[list[int]]:
-    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 42 bits of offsets."""
+    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 39 bits of offsets."""
     pairs = zip(packed[::2], packed[1::2], strict=True)
-    return [[a >> 42, b >> 42, a & (2**42 - 1), b & (2**42 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
+    return [[a >> 39, b >> 39, a & (2**39 - 1), b & (2**39 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
 
 
 def tally_forecasts(y: Sequence[int], p: Floats, q: Floats | None, z: Floats | None) -> dict[int, list[int]]:

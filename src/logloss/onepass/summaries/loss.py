@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import or_
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from logloss.data.block import Block
+from logloss.data.block import Block, Unchecked
 from logloss.data.checks.forecasts import Unlabelled
 from logloss.data.checks.reading import read_only
 from logloss.errors import DataError
@@ -69,20 +70,23 @@ NO_SCORES, NO_LARGEST_LOSSES = ScoreSummary.empty(), LargestLossesSummary.empty(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LossSum(BlockwiseSummary):
-    """Number of rows and exact sum of their losses: all that a mean log loss needs (hard labels, no weights)."""
+    """Number of rows and exact sum of their losses: all that a mean log loss needs (no weights).
+
+    is_soft: some labels are shares, and nothing was summed of their blocks.
+    """
 
     n_rows: int = 0
     n_infinite: int = 0
     sum_loss: int = 0
     coding: frozenset[Any] = frozenset()
+    is_soft: bool = False
     is_floating: ClassVar[bool] = False
     n_settings: ClassVar[int] = 0
+    merged_by: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {"is_soft": or_}
 
-    def of_block(self, block: Block) -> LossSum:
-        """Of the rows of a block of hard labels."""
-        limbs = exact.new_limbs(1)
-        n_infinite = counted_losses.losses_summed(block.y_true, *forecast_of(block), limbs)
-        return LossSum(block.n_rows, n_infinite, exact.as_integer(limbs[0]), block.coding)
+    def workspace(self) -> LossSumWorkspace:
+        """A new workspace."""
+        return LossSumWorkspace()
 
     @property
     def log_loss(self) -> float:
@@ -92,6 +96,46 @@ class LossSum(BlockwiseSummary):
     def __repr__(self) -> str:
         loss = significant(self.log_loss) if self.n_rows else "nan"
         return f"LossSum: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+class LossSumWorkspace:
+    """Losses of blocks of hard labels, and of rows that are checked as they are added up."""
+
+    def __init__(self) -> None:
+        self.limbs = exact.new_limbs(1)
+        self.tally = np.zeros(3, np.int64)
+        self.coding: frozenset[Any] = frozenset()
+        self.is_soft = False
+
+    def add(self, block: Block | Unchecked) -> None:
+        """Take in a block, or rows that were not checked; nothing more after labels that are shares."""
+        if self.is_soft:
+            return
+        if isinstance(block, Unchecked):
+            arrays = block.arrays()
+            n_slices_before = int(self.tally[2])
+            if arrays is not None and self._is_added(*arrays):
+                # As a block remembers it: beside a 0, −1 is no label.
+                self.coding |= {("value", 0.0)} if self.tally[2] > n_slices_before else frozenset()
+                return
+            block = block.checked()
+        self.coding |= block.coding
+        self.is_soft = block.y_true.dtype != np.uint8
+        if not self.is_soft and not self._is_added(block.y_true, *forecast_of(block)):
+            raise AssertionError("a block holds what its checks refuse")
+
+    def _is_added(self, y: NDArray[Any], p: NDArray[Any], q: NDArray[Any] | None, z: NDArray[Any] | None) -> bool:
+        """Take in arrays, if every label is 0 or 1 and every forecast in its domain."""
+        limbs, tally = self.limbs.copy(), self.tally.copy()
+        is_sound: bool = counted_losses.losses_summed(y, p, q, z, limbs, tally)
+        if is_sound:
+            self.limbs, self.tally = limbs, tally
+        return is_sound
+
+    def freeze(self) -> LossSum:
+        """The summary of what was added."""
+        n_rows, n_infinite, _ = self.tally.tolist()
+        return LossSum(n_rows, n_infinite, exact.as_integer(self.limbs[0]), self.coding, self.is_soft)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
