@@ -31,13 +31,12 @@ MEASURED = "import logloss; measured = logloss.measure([1, 0], [0.6, 0.5])"
 
 
 class Processes:
-    """Starts processes of this interpreter in a folder that holds small.csv and their caches."""
+    """Starts processes of this interpreter in a folder that holds small.csv and compiled kernels."""
 
     def __init__(self, folder: str, rounds: int) -> None:
         self.folder, self.rounds = folder, rounds
         # What Python has compiled is kept, as where a package is installed.
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        self.environment = kept | {"PYTHONPYCACHEPREFIX": os.path.join(folder, "python")}
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         rows = (f"{row % 3 % 2},{(1 + row * 37 % 97) / 99:.4f}" for row in range(200))
         pathlib.Path(folder, "small.csv").write_text("\n".join(["y,p", *rows, ""]))
 
@@ -49,7 +48,7 @@ class Processes:
         return time.perf_counter() - began
 
     def median(self, *arguments: str) -> dict[str, float]:
-        """Median seconds, after one that fills the caches."""
+        """Median seconds, after one that fills the cache."""
         times = [self.once(*arguments, kernels="kernels") for _ in range(self.rounds + 1)]
         return {"seconds": statistics.median(times[1:])}
 
