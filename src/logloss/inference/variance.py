@@ -72,7 +72,9 @@ def cluster_sums(clusters: GroupedSummary, zeros: Array, ones: Array, table: Sco
         means = table.coarse_means(clusters.shift, label, values, n_bins)
         hard = cells.counts.counts[:, label] * table.share_of_a_row
         for keys, mass in ((counts, hard), (masses, shares[label])):
-            np.add.at(sums, (keys & GROUP_MASK, keys >> GROUP_BITS), mass * means[keys >> GROUP_BITS])
+            bins = keys >> GROUP_BITS
+            added = np.bincount((keys & GROUP_MASK) * n_bins + bins, mass * means[bins], sums.size)
+            sums += added.reshape(sums.shape)
     return sums
 
 
