@@ -1,4 +1,5 @@
-"""Rows in memory: `log_loss` and `measure` beside a bare read of the same bytes, `compare` beside `measure`, maps.
+"""Rows in memory: `log_loss` and `measure` beside a bare read of the same bytes; groups, clusters and `compare` beside
+`measure`; maps.
 
 The bare read adds up the bits of the same arrays, labels of one byte, with as many threads; ratios are medians over
 rounds in which all take turns. Peers get labels of 64-bit integers, as `log_loss` beside them does. A calibration is
@@ -10,11 +11,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numba
 import numpy as np
+import pandas as pd
 from _record import CORES, Lines, ratio, record, turns
 from _samples import labels_of
 from scipy.special import expit, logit
@@ -83,15 +86,40 @@ def of_one(requested: argparse.Namespace) -> Lines:
         yield name, {"ms": ms, "of_ours": ratio(seconds[name], seconds["ours"])}
 
 
-def of_two(requested: argparse.Namespace) -> Lines:
-    """Two forecasts; the same with groups, clusters and an order."""
+def of_keys(requested: argparse.Namespace) -> Lines:
+    """One forecast with groups, with clusters, and with both."""
     random = np.random.default_rng(1)
     proba = random.random(requested.rows)
     labels = labels_of(random, proba)
-    forecasts = {"a": proba, "b": expit(logit(proba) + random.normal(0, 0.3, requested.rows))}
+    keys = {"by": random.integers(0, 50, requested.rows), "cluster": random.integers(0, 10**4, requested.rows)}
+    texts = pd.Series(pd.Categorical.from_codes(keys["by"], [f"country {k:02}" for k in range(50)]))
+    work = {
+        "measure": lambda: logloss.measure(labels, proba),
+        "measure, 50 groups": lambda: logloss.measure(labels, proba, by=keys["by"]),
+        "measure, 50 groups as text": lambda: logloss.measure(labels, proba, by=texts),
+        "measure, 10,000 clusters": lambda: logloss.measure(labels, proba, cluster=keys["cluster"]),
+        "measure, both": lambda: logloss.measure(labels, proba, **keys),
+    }
+    yield from beside_measure(work, requested)
+
+
+def of_several(requested: argparse.Namespace) -> Lines:
+    """Two forecasts, and five; two with groups, clusters and an order; a pair of five is one of ten."""
+    random = np.random.default_rng(1)
+    proba = random.random(requested.rows)
+    labels = labels_of(random, proba)
+    several = {"a": proba}
+    several |= {name: expit(logit(proba) + random.normal(0, 0.3, requested.rows)) for name in "bcde"}
+    two = {name: several[name] for name in "ab"}
     keys = {name: random.integers(0, n, requested.rows) for name, n in (("order", 1000), ("by", 30), ("cluster", 3000))}
-    work = {"measure": lambda: logloss.measure(labels, proba), "compare": lambda: logloss.compare(labels, forecasts)}
-    work |= {f"compare, {name}=": partial(logloss.compare, labels, forecasts, **{name: keys[name]}) for name in keys}
+    work = {"measure": lambda: logloss.measure(labels, proba), "compare": lambda: logloss.compare(labels, two)}
+    work |= {f"compare, {name}=": partial(logloss.compare, labels, two, **{name: keys[name]}) for name in keys}
+    work["compare five"] = lambda: logloss.compare(labels, several)
+    yield from beside_measure(work, requested)
+
+
+def beside_measure(work: dict[str, Callable[[], object]], requested: argparse.Namespace) -> Lines:
+    """Milliseconds of each, and how many times the first one's."""
     seconds = turns(work, max(1, requested.rounds // 3))
     for name, times in seconds.items():
         yield name, {"ms": 1e3 * statistics.median(times), "of_measure": ratio(times, seconds["measure"])}
@@ -109,4 +137,4 @@ def of_summary(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(of_one, of_two, of_summary, rows=(10**7, 10**5), rounds=(15, 1))
+    record(of_one, of_keys, of_several, of_summary, rows=(10**7, 10**5), rounds=(15, 1))

@@ -321,8 +321,8 @@ class _LossWorkspace:
         self.clusters = losses_workspace(clusters, self.scores)
         self.pieces: dict[tuple[int, str], tuple[int, int, int, int]] = {}
 
-    def add(self, block: Block) -> None:
-        """Take in a block."""
+    def add(self, block: Block, clusters: Ints | None = None) -> None:
+        """Take in a block; clusters: the hashes of theirs, where they are known."""
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
@@ -331,11 +331,12 @@ class _LossWorkspace:
             self.unlabelled = self.unlabelled.merge(more)
             labels = read_only(np.full(len(forecast_of(block.unlabelled)[0]), np.nan))
             self._hash(block, block.unlabelled, labels, 0, more.n_rows)
-        for piece in pieces_of(block):
+        pieces = pieces_of(block)
+        for piece in pieces:
             if piece.n_rows:
-                self._add_piece(piece)
+                self._add_piece(piece, clusters if len(pieces) == 1 else None)
 
-    def _add_piece(self, block: Block) -> None:
+    def _add_piece(self, block: Block, clusters: Ints | None) -> None:
         """Take in rows of one kind: with hard labels and no weights, or others."""
         tally = np.array([0, 0, 0, -1])
         forecast = forecast_of(block)
@@ -351,16 +352,17 @@ class _LossWorkspace:
             self.largest_losses.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)
-        clusters = None if self.clusters is None else hashes_of(block.cluster)
+        if clusters is None and self.clusters is not None:
+            clusters = hashes_of(block.cluster)
         self._hash(block, block, block.y_true, int(tally[0]), 0, keys_of_rows(by, clusters))
         if self.groups is None and self.clusters is None:
             self.scores.add(block)
             return
-        slots, offsets = self.scores.place(block)
+        slots, are_bins = self.scores.place(block)
         for keyed in (self.groups, self.clusters):
             numbers = None if keyed is None else keyed.numbers_of(block, clusters)
             if keyed is not None and numbers is not None:
-                keyed.sums.add(block, numbers, keyed.n_keys, slots, offsets, clusters)
+                keyed.sums.add(block, numbers, keyed.n_keys, slots, are_bins, clusters)
 
     def _hash(
         self,
