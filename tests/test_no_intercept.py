@@ -18,7 +18,7 @@ from test_predict import rewritten
 
 import logloss
 from logloss.cli import cli
-from logloss.training import leave_one_out, optimum, problem, recipe, separation
+from logloss.training import leave_one_out, optimum, problem, recipe, separation_program
 
 SEED = 20261129
 
@@ -504,7 +504,7 @@ def test_separation_is_found_where_it_is_and_nowhere_else(seed, monkeypatch):
         labels[rng.random(n_rows) < 0.2] = 0.5
     labels[:2] = 0, 1
     if seed % 2:
-        monkeypatch.setattr(separation, "ALL_ROWS", 0)
+        monkeypatch.setattr(separation_program, "ALL_ROWS", 0)
     if is_divided(features, labels):
         model = separated(features, labels)
         assert np.isinf(values_of(model)).any()

@@ -225,8 +225,8 @@ def test_gradients_of_too_many_clusters_obey_the_laws_in_buckets(monkeypatch):
     total = CurvatureSummary.of(table.block(), POINT)
     # What buckets hold together is the gradient, and the Hessian, of all rows.
     assert found.sums.sum(axis=0) == pytest.approx(total.gradient, rel=1e-12)
-    assert found.hessians.sum(axis=0) == pytest.approx(total.hessian[np.tril_indices(3)], rel=1e-12)
-    assert found.shares.sum(axis=0) == pytest.approx(np.diag(INVERSE.T @ total.hessian @ INVERSE), rel=1e-12)
+    assert found.hessians.sum(axis=0) == pytest.approx(total.hessian.full[np.tril_indices(3)], rel=1e-12)
+    assert found.shares.sum(axis=0) == pytest.approx(np.diag(INVERSE.T @ total.hessian.full @ INVERSE), rel=1e-12)
 
 
 @pytest.mark.parametrize("most_groups", [2, 4096])
@@ -563,7 +563,7 @@ def test_a_curvature_is_the_derivative_of_the_loss():
         hessian = [[mpmath.diff(loss, at, n) for n in row] for row in order]
         # 12 rows of values of order one: sums of rounded products, 2^-46 is a hundred roundings.
         assert np.allclose(summary.gradient, np.array(gradient, float), rtol=0, atol=2.0**-46)
-        assert np.allclose(summary.hessian, np.array(hessian, float), rtol=0, atol=2.0**-46)
+        assert np.allclose(summary.hessian.full, np.array(hessian, float), rtol=0, atol=2.0**-46)
         assert summary.total_loss == pytest.approx(float(loss(*at)), rel=2.0**-48)
 
 

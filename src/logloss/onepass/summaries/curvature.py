@@ -14,6 +14,7 @@ from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
+from logloss.onepass.summaries.hessian import Hessian, most_levels
 from logloss.text import count, significant
 
 # What a row leaves of a direction of the information, below which it alone determines it.
@@ -87,7 +88,7 @@ class CurvatureSummary(BlockwiseSummary):
     def empty(cls, point: Point) -> CurvatureSummary:
         """Of no rows."""
         width = point.design.width
-        hessian = np.zeros((width, width)) if point.wants_hessian else None
+        hessian = Hessian.zeros(point.design) if point.wants_hessian else None
         sizes, largest = np.zeros((2, width)), np.ones(width)
         sums = np.zeros(width), np.zeros(width), hessian, sizes, largest, np.zeros((0, width))
         return cls(point, 0, 0, frozenset(), *sums)
@@ -272,22 +273,38 @@ class _CurvatureWorkspace:
             np.vstack((*self.alone, np.zeros((0, self.design.width)))),
         )
 
-    def hessian(self, curvature: Array) -> Array:
+    def hessian(self, curvature: Array) -> Hessian:
         """The blocks in their places, in the solver's coordinates."""
-        design = self.design
+        design, spans = self.design, self.design.spans
         scale = design.scale[1 : 1 + design.n_dense]
         dense = slice(1, 1 + design.n_dense)
-        hessian = np.zeros((design.width, design.width))
-        hessian[dense, dense] = self.dense / scale / scale[:, None]
-        for j, span in enumerate(design.spans):
-            np.fill_diagonal(hessian[span, span], curvature[span])
-            hessian[span, dense] = self.mixed[j] / scale
-            hessian[dense, span] = hessian[span, dense].T
+        total = Hessian.zeros(design)
+        eliminated = most_levels(design)
+        # The other categories move up to where the levels of this one would be.
+        n_levels = eliminated.stop - eliminated.start
+        moved = [slice(s.start - n_levels, s.stop - n_levels) if s.start > eliminated.start else s for s in spans]
+        others, across = total.others, total.across
+        others[dense, dense] = self.dense / scale / scale[:, None]
+        total.levels[:] = curvature[eliminated]
+        of_others = total.parted(curvature)[1]
+        for j, (span, place) in enumerate(zip(spans, moved, strict=True)):
+            if span == eliminated:
+                np.divide(self.mixed[j], scale, out=across[:, dense])
+            else:
+                np.fill_diagonal(others[place, place], curvature[span])
+                others[place, dense] = self.mixed[j] / scale
+                others[dense, place] = others[place, dense].T
             for i in range(j):
-                hessian[design.spans[i], span] = self.crossed[i, j]
-                hessian[span, design.spans[i]] = self.crossed[i, j].T
-        hessian[0, :] = hessian[:, 0] = curvature
-        return hessian
+                if span == eliminated:
+                    across[:, moved[i]] = self.crossed[i, j].T
+                elif spans[i] == eliminated:
+                    across[:, place] = self.crossed[i, j]
+                else:
+                    others[moved[i], place] = self.crossed[i, j]
+                    others[place, moved[i]] = self.crossed[i, j].T
+        others[0, :] = others[:, 0] = of_others
+        across[:, 0] = total.levels
+        return total
 
 
 def residuals_of(
