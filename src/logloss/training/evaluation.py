@@ -11,7 +11,8 @@ import numpy as np
 
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Factor, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
+from logloss.training.certificate import ROUNDING, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
+from logloss.training.factor import Factor
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
 
