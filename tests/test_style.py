@@ -48,10 +48,10 @@ data.terms
 data.columns
 data.arrow | data.block
 data.checks
+onepass.kernels
 data.keys
 data.rows
 data.values
-onepass.kernels
 text | errors | version
 """
 DEPTH = {

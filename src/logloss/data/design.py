@@ -304,7 +304,7 @@ class Coded:
         return table_of(self._arrays, self.design.centre, self.design.limits, self.design.gaps)
 
     def piece(self, start: int, stop: int) -> Array:
-        """The numbers of some rows less their centre, shape (n_rows, n_dense), float64, column-major. Cost: one copy."""
+        """The numbers of some rows less their centre, shape (n_rows, n_dense), column-major. Cost: one copy."""
         from logloss.onepass.kernels.dense_rows import gather
 
         piece = np.empty((self.design.n_dense, stop - start))

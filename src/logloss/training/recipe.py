@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
     from logloss.onepass.summaries.features import Kept
 
-# Of about so many sampled rows the typical deviation of a column is learned.
+# Of so many sampled rows the typical deviation of a column is learned.
 MOST_SEEN = 1_024
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
 
-# A warm start needs fewer passes from so many rows on; its sample is a tenth of the rows within these limits.
+# A warm start needs fewer passes from so many rows on; its sample is a twentieth of the rows within these limits.
 LARGE_TABLE = 50_000
-SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
+SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.05, 400_000, 8_000_000
 # Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
 KEPT_WHOLE = 1_000
 ENOUGH_TO_SEE = 256
@@ -132,7 +132,7 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if name not in roles.features:
             raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
-    sample = [rows for _, rows in seen.sample.chosen()]
+    sample = [rows for _, rows in seen.sample.chosen(MOST_SEEN)]
     for j, name in enumerate(roles.features):
         column = seen.columns[j]
         if j in seen.unnamed:
@@ -172,9 +172,7 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     # Without an intercept nothing is centred anywhere.
     typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
-    return numbers_of(
-        name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept
-    )
+    return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
 
 
 def _refuse_equal_names(design: Design) -> None:
@@ -198,8 +196,7 @@ def typical_of(values: Sequence[Array], width: int, *, is_centred: bool = True) 
     """
     if not values or not width or not any(map(len, values)):
         return np.zeros(width), np.zeros(width)
-    step = max(sum(map(len, values)) // MOST_SEEN, 1)
-    rows = np.concatenate([own.reshape(-1, width)[::step] for own in values]).astype(np.float64)
+    rows = np.concatenate([own.reshape(-1, width) for own in values]).astype(np.float64)
     # What lacks, NaN, stands last in each column.
     rows.sort(axis=0)
     places = np.arange(width)
@@ -269,7 +266,7 @@ def sample_size(n_rows: int | None, n_values: int) -> int:
     most = min(MOST_SAMPLED, max(MOST_SAMPLED_VALUES // max(n_values, 1), LARGE_TABLE // 10))
     if n_rows is None or n_rows <= KEPT_WHOLE:
         return most
-    return ENOUGH_TO_SEE if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
+    return ENOUGH_TO_SEE if n_rows < LARGE_TABLE else min(max(int(n_rows * SAMPLE_SHARE), LARGE_TABLE // 10), most)
 
 
 def starting_sample(design: Design, drawn: SampleSummary) -> Block | None:
@@ -285,9 +282,15 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
     """The rows of a sample in random order, with levels as the design numbers them."""
     order = np.argsort(np.concatenate([own for own, _ in pieces]), kind="stable")
     blocks = [rows for _, rows in pieces]
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    places = np.split(ranks, np.cumsum([len(own) for own, _ in pieces])[:-1])
 
     def joined(arrays: Sequence[Array]) -> Array:
-        together = np.concatenate(arrays)[order]
+        # Each piece goes to its places: all of them side by side would be one more copy.
+        together = np.empty((len(order), *arrays[0].shape[1:]), np.result_type(*arrays))
+        for own, values in zip(places, arrays, strict=True):
+            together[own] = values
         together.flags.writeable = False
         return together
 

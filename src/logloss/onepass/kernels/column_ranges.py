@@ -1,6 +1,6 @@
 """What a fit learns of columns of numbers: least, greatest, sum, deviations from the mean, how many are NaN.
 
-    numbers  where the columns are, as they stand: `dense_rows.NumberTable`     w  weight times count of each row
+numbers  where the columns are, as they stand: `dense_rows.NumberTable`     w  weight times count of each row
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def fold_ranges(numbers, w, units, lows, highs, n_lacking, weights, sums, square
         n_filled = (n + FILLED - 1) // FILLED * FILLED
         if n < n_filled:
             tile[:], own[:] = 0.0, 0.0
-        gather(numbers, start, n, tile, COLUMN)
+        gather(numbers, start, n, tile, np.int64(COLUMN))
         mass = w[start : start + n].sum()
         for j in range(0, width, BLOCK):
             for k in range(BLOCK):

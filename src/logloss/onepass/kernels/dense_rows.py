@@ -124,7 +124,7 @@ def gather(numbers, start, n, tile, column):
                 own[i] = limit if x > limit else x
 
 
-@compiled
+@inlined
 def _rows_of_tile(tile, n_dense, n, at, of_terms, is_careful, own):
     """Log-odds of a tile, added to what is in own[LOGIT]; and, if careful, the sizes of their terms to own[TERMS]."""
     logits, terms = own[LOGIT], own[TERMS]
@@ -140,7 +140,7 @@ def _rows_of_tile(tile, n_dense, n, at, of_terms, is_careful, own):
         terms[i] += of_terms
 
 
-@compiled
+@inlined
 def _sums_of_tile(tile, n_filled, own, is_careful, factors, out, sums):
     """Add to sums[k, 1 + j] what factor k is times number j, and to sums[k, 0] the factor itself."""
     for i in range(n_filled):
@@ -165,7 +165,7 @@ def _sums_of_tile(tile, n_filled, own, is_careful, factors, out, sums):
                 sums[3, 1 + j + k] += out[BLOCK + k]
 
 
-@compiled
+@inlined
 def _hessian_of_tile(tile, n_filled, curvatures, scaled, out, hessian):
     """Add Σ c x_j x_k to hessian[j, k] for k ≥ j, in blocks; scaled: room for one block of columns."""
     n_dense = hessian.shape[0]
@@ -181,7 +181,7 @@ def _hessian_of_tile(tile, n_filled, curvatures, scaled, out, hessian):
                     hessian[j + a, k + b] += out[a * BLOCK + b]
 
 
-@compiled
+@inlined
 def _largest_of_tile(tile, n, own, largest):
     """The largest size of each number among rows whose residual and curvature are not both 0."""
     for j in range(largest.shape[0]):
@@ -191,7 +191,7 @@ def _largest_of_tile(tile, n, own, largest):
                 largest[j] = size
 
 
-@compiled
+@inlined
 def _costs_of_tile(labels, mass, own, losses, limbs):
     """The losses of a tile, summed exactly; residuals and curvatures go to `own`."""
     logits, residuals, curvatures = own[LOGIT], own[RESIDUAL], own[CURVATURE]
@@ -206,11 +206,11 @@ def fold_rows(numbers, at, y, mass, base, options, of_rows, limbs, sums, hessian
 
     What is not there, or not wanted, is an array of no values: then the kernel is compiled for two kinds of labels, and
     not for each combination. base: what log-odds and the sizes of their terms are before the numbers, shape
-    (2, n_rows); of no rows: at[0], and 0. options: whether the sizes of each row are summed; whether products are formed
-    in single precision; the size of a term that all rows have; whether `of_rows` is given and not found.
+    (2, n_rows); of no rows: at[0], and 0. options: whether the sizes of each row are summed; whether products are
+    formed in single precision; the size of a term that all rows have; whether `of_rows` is given and not found.
     of_rows: N_OF_ROW values of each row. limbs: the summed loss. sums: (N_SUMS, 1 + filled). hessian: (filled, filled),
-    its upper blocks. largest: (n_dense,). filled: n_dense up to a multiple of BLOCK.
-    Cost: 40 ns a row of 20 numbers, 300 of 100; without Hessian 25 and 80.
+    its upper blocks. largest: (n_dense,). filled: n_dense up to a multiple of BLOCK. Cost: 40 ns a row of 20 numbers,
+    300 of 100; without Hessian 25 and 80.
     """
     is_careful, is_single, of_terms, is_given = options
     n_dense = at.shape[0] - 1
@@ -228,9 +228,12 @@ def fold_rows(numbers, at, y, mass, base, options, of_rows, limbs, sums, hessian
         if n < TILE_ROWS and start:
             # What is left of the tile before would be summed.
             tile[:], own[:] = 0.0, 0.0
-        gather(numbers, start, n, tile, COLUMN)
+        gather(numbers, start, n, tile, np.int64(COLUMN))
         if is_given:
-            own[:, :n] = of_rows[:, start : start + n]
+            # Not one assignment of two dimensions: compiling its error messages takes seconds.
+            for k in range(N_OF_ROW):
+                for i in range(n):
+                    own[k, i] = of_rows[k, start + i]
         else:
             for i in range(n):
                 labels[i] = np.float64(y[start + i])
@@ -241,7 +244,9 @@ def fold_rows(numbers, at, y, mass, base, options, of_rows, limbs, sums, hessian
             _rows_of_tile(tile, n_dense, n, at, of_terms, is_careful, own)
             _costs_of_tile(labels[:n], masses, own, losses, limbs)
             if of_rows.shape[1]:
-                of_rows[:, start : start + n] = own[:, :n]
+                for k in range(N_OF_ROW):
+                    for i in range(n):
+                        of_rows[k, start + i] = own[k, i]
         if sums.shape[0]:
             _sums_of_tile(tile, n_filled, own, is_careful, factors, out, sums)
         if largest.shape[0]:

@@ -8,7 +8,6 @@ running sums, whose halves are added to each other at the end; so the bits do no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -54,7 +53,9 @@ if IS_COMPILED:
         while n_lanes > 1:
             n_lanes //= 2
             halves = [
-                builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(I32, n_lanes), [*range(k, k + n_lanes)]))
+                builder.shuffle_vector(
+                    vector, vector, ir.Constant(ir.VectorType(I32, n_lanes), [*range(k, k + n_lanes)])
+                )
                 for k in (0, n_lanes)
             ]
             vector = builder.fadd(*halves)
@@ -165,7 +166,6 @@ else:
 
         is_paired: out[r] = Σ_k a_rk · b_rk alone.
         """
-        pairs = [(r, c) for r in range(n_rows) for c in range(n_columns) if r == c or not is_paired]
 
         def products(a: Any, i: int, b: Any, j: int, stride: int, length: int, out: Any) -> None:
             left, right = (
@@ -178,12 +178,12 @@ else:
 
         return products
 
-    def _block_transposed(floats_at: Callable[[int, int], Any]) -> Any:
+    def _block_transposed(kind: Any) -> Any:
         def transposed(address: int, step: int, out: Any, at: int, stride: int) -> None:
             for k in range(BLOCK):
-                out[at + k : at + k + BLOCK * stride : stride] = floats_at(address + k * step, BLOCK)
+                out[at + k : at + k + BLOCK * stride : stride] = _floats_at(kind)(address + k * step, BLOCK)
 
         return transposed
 
     doubles_at, singles_at = _floats_at(ctypes.c_double), _floats_at(ctypes.c_float)
-    transposed_doubles, transposed_singles = _block_transposed(doubles_at), _block_transposed(singles_at)
+    transposed_doubles, transposed_singles = _block_transposed(ctypes.c_double), _block_transposed(ctypes.c_float)

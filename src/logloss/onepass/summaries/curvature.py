@@ -13,6 +13,7 @@ from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group, dense_rows, exact, losses
+from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.text import count, significant
 
@@ -188,9 +189,7 @@ class _CurvatureWorkspace:
         if has_other_curvatures:
             fold(coded, block, point, of_rows, self.limbs)
             self.change_curvatures(coded, block, of_rows)
-        fold(
-            coded, block, point, of_rows, self.limbs, sums, self.dense, self.largest, is_given=has_other_curvatures
-        )
+        fold(coded, block, point, of_rows, self.limbs, sums, self.dense, self.largest, is_given=has_other_curvatures)
         dense = slice(1, 1 + n_dense)
         self.sums[:, 0] += sums[:, 0]
         self.sums[:2, dense] += sums[:2, dense]
@@ -290,7 +289,7 @@ class _CurvatureWorkspace:
 
 def filled_up(n_dense: int) -> int:
     """The columns that the kernel sums: up to a whole block of them."""
-    return -(-n_dense // dense_rows.BLOCK) * dense_rows.BLOCK
+    return -(-n_dense // BLOCK) * BLOCK
 
 
 def room_for(n_rows: int) -> Array:

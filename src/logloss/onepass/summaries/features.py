@@ -28,6 +28,8 @@ MOST_LEVELS = 1 << 16
 # Distinct values that are kept: all of them up to so many, then those whose hash is below ever lower limits.
 MOST_KEPT = 4096
 BITS = 64
+# Values that are looked at first: most columns are neither whole numbers nor numbers of rows, and these tell.
+FEW = 256
 # Values of a block that are few enough to be sorted, and the level at which more of them are begun with.
 SMALL, FIRST_LEVEL = 1 << 16, 5
 # Deviations from the mean above it, and below its inverse, have squares that are numbers.
@@ -55,8 +57,9 @@ class DistinctValues:
     def of(cls, values: Array) -> DistinctValues:
         """Of some numbers, none of them NaN. Cost: one look where they are not whole, else a sort of what is kept."""
         nothing = np.zeros(0), np.zeros(0, np.int64)
-        if not all(bool((part == np.floor(part)).all()) for part in (values[:256], values[256:])):
+        if not all(bool((part == np.floor(part)).all()) for part in (values[:FEW], values[FEW:])):
             return cls(False, 0, *nothing)
+        values = values.astype(np.float64)
         if len(values) <= SMALL:
             return cls(True, 0, *np.unique(values + 0.0, return_counts=True)).lowered()
         low = float(values.min())
@@ -168,8 +171,10 @@ class Range:
 
     def part(self, columns: slice, names: tuple[str, ...] | None) -> Range:
         """Of some of the columns, which have these names."""
-        arrays = (self.sums, self.weights, self.lows, self.highs, self.n_lacking, self.deviations)
-        return Range(names, *(values[columns] for values in arrays))
+        own = replace(self, names=names)
+        for name in ("sums", "weights", "lows", "highs", "n_lacking", "deviations"):
+            own = replace(own, **{name: getattr(self, name)[columns]})
+        return own
 
     def merge(self, other: Range) -> Range:
         """Of the rows of both."""
@@ -408,18 +413,20 @@ def _levels(column: Column, mass: Array) -> Levels:
 
 def _watched(column: Column, block: Block) -> Range:
     """Of a column that nobody has named what is not of each number: whether it numbers the rows, its whole numbers."""
-    values = np.asarray(column.values, dtype=np.float64)
+    values, numbers = column.values, np.arange(block.n_rows) if block.rows is None else block.rows
     lacking = np.isnan(values)
-    values = values[~lacking]
+    if lacking.any():
+        values, numbers = values[~lacking], numbers[~lacking]
     offsets = (np.inf, -np.inf)
     # One row of a frame, whose rows have no numbers, is no sequence.
-    if len(values) > (0 if block.place.is_numbered else 1):
-        numbers = np.arange(block.n_rows) if block.rows is None else block.rows
-        own = values - (block.first_row + numbers[~lacking])
+    for n_seen in (FEW, len(values)) if len(values) > (0 if block.place.is_numbered else 1) else ():
+        own = values[:n_seen].astype(np.float64) - (block.first_row + numbers[:n_seen])
         if not block.place.is_numbered:
             # Of a frame only this is known: whether in each run of rows the numbers go up by one.
             own = own - own[0]
         offsets = float(own.min()), float(own.max())
+        if offsets[0] < offsets[1]:
+            break
     return replace(_nothing(1), offsets=offsets, distinct=DistinctValues.of(values))
 
 
