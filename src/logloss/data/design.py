@@ -23,7 +23,8 @@ from logloss.text import printable
 if TYPE_CHECKING:
     from logloss.onepass.kernels.dense_rows import NumberTable
 
-# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
+# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products. The
+# certificate counts as many additions, and one for each piece; the kernel of the numbers has fewer.
 PIECE_ROWS = 2048
 # A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
 TOUCHING = 1e-9
