@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Values of a matrix handed out together: 4 MB of float64.
 MATRIX_VALUES = 1 << 19
+# Values of features whose checked form is kept between walks: 256 MB, where columns are not floats and so are copied.
+MOST_KEPT_VALUES = 1 << 25
 
 
 @runtime_checkable
@@ -179,6 +181,50 @@ class SourceAround:
         return self.source.parts(columns, texts)
 
 
+class KeptPart:
+    """A part of rows in memory, whose blocks are kept once they were checked."""
+
+    def __init__(self, part: BlockPart) -> None:
+        self.part = part
+        self._checked: tuple[Block, ...] | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        if self._checked is None:
+            self._checked = tuple(self.part.blocks())
+        return iter(self._checked)
+
+
+class KeptSource(SourceAround):
+    """A table in memory that a fit reads repeatedly: its rows are checked in the first walk only."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._changing: tuple[tuple[str, ...], ...] | None = None
+        self._parts: list[KeptPart] = []
+
+    def kept_parts(self, roles: Roles) -> list[KeptPart]:
+        """Its parts; of the roles only these change during a fit."""
+        changing = (roles.by, roles.categories)
+        if self._changing != changing:
+            self._changing, self._parts = changing, [KeptPart(part) for part in block_parts(self.source, roles)]
+        return self._parts
+
+    def kept_blocks(self, roles: Roles) -> list[Block]:
+        """All its blocks."""
+        return [block for part in self.kept_parts(roles) for block in part.blocks()]
+
+
+def kept_if_small(source: Source, n_features: int) -> Source:
+    """A source whose blocks are kept, where its rows are in memory and what checks may copy of them is small."""
+    is_in_memory = hasattr(source, "column") and source.n_rows is not None
+    return KeptSource(source) if is_in_memory and source.n_rows * n_features <= MOST_KEPT_VALUES else source
+
+
+def block_parts(source: Source, roles: Roles) -> list[BlockPart]:
+    """The parts of a source that check rows as they are read."""
+    return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
+
+
 def array_source(arrays: Mapping[str, Any]) -> MemorySource:
     """A source of arrays, one for each column; all must have the same number of rows."""
     columns: dict[str, Column] = {}
@@ -268,7 +314,8 @@ def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os
 
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
-    if isinstance(table, Source):
+    # First what most tables are: a look at every attribute of the protocol takes longer than a small walk.
+    if isinstance(table, MemorySource | SourceAround) or isinstance(table, Source):
         return table
     if is_paths(table):
         from logloss.data.arrow import open_files

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 from logloss.training.interruptible import patiently
 
@@ -120,11 +119,12 @@ class Factor:
     def lost_share(self, n_additions: int) -> float:
         """Most by which the matrix can be too large, as a share of itself in any direction; 1 or more: not known.
 
-        Its entries are sums of as many products: with H what they are without rounding and D the diagonal,
-        |matrix − H| ≤ n · n_additions · ROUNDING · D, and D is at most trace(D · inverse) times the matrix.
+        n_additions: of the products that each of its entries is the sum of.
         """
-        of_diagonal = float(np.diag(self.matrix) @ self.deviations**2)
-        return len(self.matrix) * (n_additions + 8) * ROUNDING * of_diagonal
+        from logloss.onepass.kernels.certified import lost_share
+
+        share: float = lost_share(self.matrix.diagonal().copy(), self.deviations, n_additions)
+        return share
 
     def length(self, move: Array) -> float:
         """The length of a move in the metric of the matrix."""
@@ -136,43 +136,6 @@ def _lower_root(matrix: Array) -> Array:
     return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
 
 
-def gain(nu: float, reach: float) -> float:
-    """Most that the objective can fall, given its Newton decrement ν and reach R = max |x|_{H⁻¹}; ∞ unless Rν < 1.
-
-    ((1 − u) log(1 − u) + u) / R² with u = Rν, which is about ν²/2: the theorem of docs/certificate.md.
-    """
-    u = reach * nu
-    if not u < 1:
-        return math.inf
-    if u < 1e-4:
-        # The series of the same, whose terms are u^k / (k(k − 1)): the closed form subtracts nearly equal numbers. The
-        # first one left out is u⁴/30 of the sum's 1/2: less than 1e-17.
-        return nu**2 * (1 / 2 + u / 6 + u**2 / 12 + u**3 / 20)
-    return ((1 - u) * math.log1p(-u) + u) / reach**2
-
-
-def ridge_gap(
-    gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array, *, fit_intercept: bool = True
-) -> float:
-    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own.
-
-    error: most by which rounding can have moved each entry of the gradient. Without an intercept every residual is dual
-    feasible: the curvature is not used.
-    """
-    residual, uncertain, of_shift = gradient + penalty * coefficients, error, 0.0
-    if fit_intercept:
-        if not curvature[0] > 0:
-            return math.inf
-        shift = -gradient[0] / curvature[0]
-        most = (abs(gradient[0]) + error[0]) / curvature[0]
-        if not most <= 1:
-            return math.inf
-        residual, penalty = (residual + shift * curvature)[1:], penalty[1:]
-        uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
-        of_shift = most**2 * curvature[0]
-    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty)) + of_shift)
-
-
 def bound_after_move(bound: float, curvature: float) -> float:
     """Most by which the objective is above its minimum after a move, given the bound before it.
 
@@ -180,15 +143,6 @@ def bound_after_move(bound: float, curvature: float) -> float:
     above its infimum has a slope of at most √(2KB), so that the move adds √(2KB) + K/2: √bound grows by √(K/2).
     """
     return (math.sqrt(bound) + math.sqrt(curvature / 2)) ** 2
-
-
-def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
-    """Most by which rounding can have moved each entry of the gradient.
-
-    A sum of products has a relative error of the number of its additions, in units of rounding; that of a logit moves a
-    residual by at most its curvature. sizes: Σ |residual·feature| and Σ curvature·|feature|·(Σ |coefficient·feature|).
-    """
-    return ROUNDING * ((PIECE_ROWS + n_pieces + 8) * sizes[0] + 2 * (sizes.shape[1] + 4) * sizes[1])
 
 
 def reach_of(deviations: Array, largest: Array, groups: CoefficientGroups) -> float:

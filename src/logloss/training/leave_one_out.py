@@ -23,6 +23,7 @@ from logloss.data.rows import Array, Place, Rows
 from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.interruptible import LEAVE_ONE_OUT, tell_phase, tick
+from logloss.training.kept_rows import KeptRows
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, LimitReached, Limits, Problem
 from logloss.training.recipe import KEPT_WHOLE, Learned, cut
@@ -147,7 +148,9 @@ def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: flo
 
     rate: the base rate of the others. LimitReached where it takes more than the limits of the problem.
     """
-    without = replace(problem, source=SourceWithout(problem.source, place, row), base_rate=rate, is_partial=True)
+    without = replace(
+        problem, source=SourceWithout(problem.source, place, row), base_rate=rate, is_partial=True, rows=None
+    )
     # Where the others are separated, coefficients run off until that is seen.
     with np.errstate(over="ignore"):
         optimum = find_optimum(without, at, PassHistory.empty(without), PATIENCE)
@@ -187,7 +190,7 @@ def _refitted(
     """The fit to all rows but one, for each of them."""
     from logloss.information import surprisal
 
-    rows = KeptRows.of(pieces, optimum.problem.design)
+    rows = KeptRows(tuple(pieces), optimum.problem.design)
     at = optimum.evaluation.coefficients
     logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse)
     infinite, n_rows = [], len(rows.labels)
@@ -222,42 +225,6 @@ def _rate_without(learned: Learned, rows: KeptRows, i: int) -> float:
     if columns.n_rows < 2:
         return 0.0
     return (columns.sum_positive - weight * float(rows.labels[i])) / (columns.sum_weight - weight)
-
-
-@dataclass(frozen=True, slots=True)
-class KeptRows:
-    """All rows of a small table, in the solver's coordinates: vectors, shape (n_rows, width), and the rest (n_rows,).
-
-    unit: the largest weight, by which others are divided so that no square leaves the range of numbers.
-    """
-
-    vectors: Array
-    labels: Array
-    weights: Array
-    counts: Array
-    offsets: Array
-    places: list[tuple[Place, int]]
-    unit: float
-
-    @classmethod
-    def of(cls, pieces: Sequence[Block], design: Design) -> KeptRows:
-        """Of the rows of some blocks."""
-        from logloss.onepass.summaries.margins import rows_of
-
-        weights = np.concatenate([_filled(rows.sample_weight, rows.n_rows, 1.0) for rows in pieces])
-        return cls(
-            np.concatenate([rows_of(rows, design) for rows in pieces]),
-            np.concatenate([rows.y_true.astype(np.float64) for rows in pieces]),
-            weights,
-            np.concatenate([_filled(rows.counts, rows.n_rows, 1.0) for rows in pieces]),
-            np.concatenate([_filled(rows.offset, rows.n_rows, 0.0) for rows in pieces]),
-            [(rows.place, rows.row(i)) for rows in pieces for i in range(rows.n_rows)],
-            float(weights.max()),
-        )
-
-
-def _filled(values: Array | None, n_rows: int, usual: float) -> Array:
-    return np.full(n_rows, usual) if values is None else np.asarray(values, dtype=np.float64)
 
 
 def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
