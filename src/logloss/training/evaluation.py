@@ -11,7 +11,8 @@ import numpy as np
 
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Factor, Pass, reach_of
+from logloss.training.certificate import ROUNDING, Pass, reach_of
+from logloss.training.factor import Factor
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
 

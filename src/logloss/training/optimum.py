@@ -14,8 +14,9 @@ from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.information import entropy
-from logloss.training.certificate import Factor, Pass
+from logloss.training.certificate import Pass
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, proved_bound
+from logloss.training.factor import Factor
 from logloss.training.interruptible import (
     CUT_OFF_PASSES,
     INFORMATION_MATRIX,

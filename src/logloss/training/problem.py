@@ -16,7 +16,8 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import KeptSource, Source
-from logloss.training.certificate import CoefficientGroups, Factor, Pass
+from logloss.training.certificate import CoefficientGroups, Pass
+from logloss.training.factor import Factor
 from logloss.training.interruptible import PASSES, tell_phase
 from logloss.training.kept_rows import MOST_VALUES, KeptRows, NewtonPass
 from logloss.training.recipe import Learned, SamplePart

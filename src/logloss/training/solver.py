@@ -14,8 +14,9 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Factor, reach_of
+from logloss.training.certificate import ROUNDING, reach_of
 from logloss.training.evaluation import Evaluation, PassHistory, evaluate, evaluation_of, factored
+from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
 # Newton's method doubles the right digits in each pass: below this decrement (nats per row) coefficients have them all.
