@@ -40,7 +40,6 @@ information | answers
 onepass.engines
 onepass.run
 onepass.summaries
-onepass.kernels
 data.forecasters
 data.binding
 data.request
@@ -52,6 +51,7 @@ data.checks
 data.keys
 data.rows
 data.values
+onepass.kernels
 text | errors | version
 """
 DEPTH = {

@@ -61,7 +61,7 @@ class Block:
     def row(self, index: int) -> int:
         return self.first_row + (index if self.rows is None else int(self.rows[index]))
 
-    def taken(self, chosen: Array) -> Block:
+    def taken(self, chosen: Array | slice) -> Block:
         """Some of its rows; what was left out before stays counted with the whole."""
         names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "offset")
         arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
@@ -72,7 +72,7 @@ class Block:
         forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
         order = None if self.order is None else self.order.taken(chosen)
         columns["keep"] = tuple((name, column.taken(chosen)) for name, column in self.keep)
-        rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
+        rows = np.arange(self.n_rows)[chosen] if self.rows is None else self.rows[chosen]
         own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
 
@@ -123,7 +123,7 @@ class Block:
         )
 
 
-def _take(values: Array | None, kept: Array) -> Array | None:
+def _take(values: Array | None, kept: Array | slice) -> Array | None:
     return None if values is None else values[kept]
 
 

@@ -18,8 +18,8 @@ from logloss.text import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-# Values of a matrix handed out together: 4 MB of float64.
-MATRIX_VALUES = 1 << 19
+# Values of a matrix handed out together: 16 MB of float64.
+MATRIX_VALUES = 1 << 21
 # Values of features whose checked form is kept between walks: 256 MB, where columns are not floats and so are copied.
 MOST_KEPT_VALUES = 1 << 25
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Design
+from logloss.data.design import Coded, Design
 from logloss.data.rows import Array, Place
 
 if TYPE_CHECKING:
@@ -76,18 +76,10 @@ class KeptRows:
         return _joined([np.array(each, dtype=np.float64) for each in own])
 
     @cached_property
-    def numbers(self) -> tuple[Array, Array]:
-        """(x, what is subtracted from it): the numbers of the rows as they stand where these are one matrix of floats."""
-        first = self.blocks[0].features[:1]
-        if len(self.blocks) == 1 and len(self.design.terms) == 1 and not self.design.terms[0].may_lack:
-            values = first[0].values.reshape(self.blocks[0].n_rows, -1)
-            x = np.ascontiguousarray(values, dtype=np.float64).view()
-            x.flags.writeable = False
-            return x, self.design.centre
-        pieces = [self.design.coded(block.features).piece(0, block.n_rows) for block in self.blocks]
-        together = np.ascontiguousarray(_joined(pieces))
-        together.flags.writeable = False
-        return together, np.zeros(self.design.n_dense)
+    def coded(self) -> Coded:
+        """The rows of the only block as the kernels read them."""
+        (block,) = self.blocks
+        return self.design.coded(block.features)
 
     @cached_property
     def places(self) -> list[tuple[Place, int]]:
@@ -108,13 +100,21 @@ class KeptRows:
         """
         from logloss.onepass.kernels import certified, exact
         from logloss.onepass.summaries import CurvatureSummary, Point
+        from logloss.onepass.summaries.contract import times_of
 
         width, most = self.design.width, min(max_passes, MOST_PASSES)
         points, losses, bounds, limbs = np.empty((most, width)), np.empty(most), np.empty(most), exact.new_limbs(1)
         gradient, sizes, hessian = np.empty(width), np.empty((2, width)), np.empty((width, width))
         points[0] = start
+        (block,), none = self.blocks, np.zeros(0)
+        has_mass = block.sample_weight is not None or block.counts is not None
         n_passes = certified.newton_passes(
-            (*self.numbers, *map(_filled_up, (self.labels, self.weights * self.counts, self.offsets))),
+            (
+                self.coded.table,
+                block.y_true,
+                self.weights * self.counts if has_mass else none,
+                none if block.offset is None else self.offsets,
+            ),
             (penalty, self.design.scale, bool((penalty[1:] > 0).any()), self.design.fit_intercept, *ends),
             (points, losses, bounds, limbs),
             (gradient, sizes, hessian),
@@ -125,7 +125,7 @@ class KeptRows:
         at = Point(points[n_passes - 1], self.design, is_careful=True)
         last = CurvatureSummary(
             at,
-            int(self.counts.sum()),
+            times_of(block),
             exact.as_integer(limbs[0]),
             frozenset(),
             gradient,
@@ -136,11 +136,6 @@ class KeptRows:
             np.zeros((0, width)),
         )
         return passes, last
-
-
-def _filled_up(values: Array) -> Array:
-    """The same with zeros up to a multiple of four."""
-    return np.append(values, np.zeros(-len(values) % 4))
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

@@ -95,7 +95,8 @@ class Problem:
         own = cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
         is_plain = not design.categories and not design.has_outliers
         if isinstance(source, KeptSource) and is_plain and columns.n_rows * design.width <= MOST_VALUES:
-            own = replace(own, rows=KeptRows(tuple(source.kept_blocks(roles)), design))
+            blocks = tuple(source.kept_blocks(roles))
+            own = replace(own, rows=KeptRows(blocks, design) if len(blocks) == 1 else None)
         return own
 
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:

@@ -14,7 +14,7 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
 from logloss.data.source import KeptSource, Source
-from logloss.data.terms import FAR, LARGE, OUTLYING, Numbers, Term, category_of, coded_column, numbers_of
+from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.interruptible import COLUMNS, tell_phase
@@ -131,7 +131,6 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if name not in roles.features:
             raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
-    in_place = False
     sample = [rows for _, rows in seen.sample.chosen()]
     for j, name in enumerate(roles.features):
         column = seen.columns[j]
@@ -145,12 +144,8 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
-            is_large = column.names is not None and seen.n_rows * len(column.sums) >= LARGE and len(roles.features) == 1
-            term, in_place = _term_of_numbers(
-                name, column, values, may_stand_in_place=is_large, fit_intercept=fit_intercept
-            )
-            terms.append(term)
-    design = Design(tuple(terms), in_place, fit_intercept)
+            terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
+    design = Design(tuple(terms), fit_intercept)
     if not len(design.free):
         raise DataError(
             "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "
@@ -167,25 +162,18 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
     return design
 
 
-def _term_of_numbers(
-    name: str, column: Range, values: Sequence[Array], *, may_stand_in_place: bool, fit_intercept: bool
-) -> tuple[Numbers, bool]:
-    """(The term of a column of numbers or of a matrix, whether it is read where it stands); values: of sampled rows."""
+def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_intercept: bool) -> Numbers:
+    """The term of a column of numbers or of a matrix; values: of sampled rows."""
     has_weight = column.weights > 0
     means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
     lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
     sds = np.where(has_weight, column.deviations / np.sqrt(np.where(has_weight, column.weights, 1.0)), 0.0)
-    middles, deviations = typical = typical_of(values, len(means), is_centred=fit_intercept)
     # Without an intercept nothing is centred anywhere.
-    is_near = not fit_intercept or bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
-    has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
-    lacks = column.n_lacking > 0
-    in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
+    typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
-    term = numbers_of(
-        name, names, means, lows, highs, lacks, typical, sds, in_place=in_place, fit_intercept=fit_intercept
+    return numbers_of(
+        name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept
     )
-    return term, in_place
 
 
 def _refuse_equal_names(design: Design) -> None:
@@ -333,4 +321,4 @@ def cut(sample: Block, n_rows: int | None = None) -> list[Block]:
     """The first rows of a sample, or all, in blocks that do not depend on the number of threads."""
     step = sample.n_rows // SAMPLE_PARTS + 1
     stop = sample.n_rows if n_rows is None else n_rows
-    return [sample.taken(np.arange(k, min(k + step, stop))) for k in range(0, stop, step)]
+    return [sample.taken(slice(k, min(k + step, stop))) for k in range(0, stop, step)]

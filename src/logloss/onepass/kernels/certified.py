@@ -1,8 +1,7 @@
 """Newton's method on the rows of a small table in memory, and how far each of its points is above the minimum.
 
-    x  rows     y  labels, shares in [0, 1]     w  weight times count     offsets  what is added to each logit
-    centre, scale  coefficients of the solver are those of (x − centre) / scale, after the intercept
     penalty  half the squares of the coefficients `at` are multiplied with it
+    scale  coefficients of the solver are those of (number − centre) / scale, after the intercept
 
 The proofs of the bounds are in docs/certificate.md.
 """
@@ -14,13 +13,14 @@ import math
 import numpy as np
 
 from logloss.onepass.kernels.compiled import compiled, inlined
+from logloss.onepass.kernels.dense_rows import N_OF_ROW, N_SUMS, fold_rows
 from logloss.onepass.kernels.exact import UNIT_EXPONENT
-from logloss.onepass.kernels.losses import logistic_rows
 from logloss.onepass.kernels.pointwise import INFINITY
+from logloss.onepass.kernels.vectors import BLOCK
 
 # The unit of rounding.
 ROUNDING = 2.0**-53
-# Rows whose products are added before the sums of other such pieces are.
+# Rows whose products are added before the sums of other such pieces are, at most.
 PIECE_ROWS = 2048
 # An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
 # sums over the rows leave a few hundred of them.
@@ -132,101 +132,29 @@ def bound_of(sums, at_point, scalars, counts, proofs):
 
 
 @inlined
-def centred(x, centre, i, out):
-    """Four rows less the centre, after the 1 of the intercept; out: shape (4, 1 + n_columns)."""
-    last = x.shape[0] - 1
-    for m in range(4):
-        row = x[min(i + m, last)]
-        own = out[m]
-        own[0] = 1.0
-        for j in range(row.shape[0]):
-            own[j + 1] = row[j] - centre[j]
-
-
-@inlined
-def logits_of(rows, at, logits, terms):
-    """The log-odds of four rows, and the summed sizes of what they are sums of."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    e, f, g, h = 0.0, 0.0, 0.0, 0.0
-    # Four sums at a time, each of which waits for its last addition.
-    for j in range(at.shape[0]):
-        p, q, r, s = at[j] * rows[0, j], at[j] * rows[1, j], at[j] * rows[2, j], at[j] * rows[3, j]
-        a += p
-        b += q
-        c += r
-        d += s
-        e += abs(p)
-        f += abs(q)
-        g += abs(r)
-        h += abs(s)
-    logits[0], logits[1], logits[2], logits[3] = a, b, c, d
-    terms[0], terms[1], terms[2], terms[3] = e, f, g, h
-
-
-@inlined
-def add_products(rows, residuals, curvatures, terms, gradient, sizes, hessian):
-    """What four rows add to the gradient, to what bounds its rounding, and to the lower half of the Hessian."""
-    x, y, z, u = rows[0], rows[1], rows[2], rows[3]
-    a, b, c, d = residuals[0], residuals[1], residuals[2], residuals[3]
-    e, f, g, h = abs(a), abs(b), abs(c), abs(d)
-    first, second = sizes[0], sizes[1]
-    p, q, r, s = curvatures[0], curvatures[1], curvatures[2], curvatures[3]
-    k, m, n, o = p * terms[0], q * terms[1], r * terms[2], s * terms[3]
-    for j in range(gradient.shape[0]):
-        gradient[j] += a * x[j] + b * y[j] + c * z[j] + d * u[j]
-        first[j] += e * abs(x[j]) + f * abs(y[j]) + g * abs(z[j]) + h * abs(u[j])
-        second[j] += k * abs(x[j]) + m * abs(y[j]) + n * abs(z[j]) + o * abs(u[j])
-    for j in range(gradient.shape[0]):
-        own = hessian[j]
-        k, m, n, o = p * x[j], q * y[j], r * z[j], s * u[j]
-        for i in range(j + 1):
-            own[i] += k * x[i] + m * y[i] + n * z[i] + o * u[i]
-
-
-@compiled
-def rows_at(rows, at, scale, limbs, gradient, sizes, hessian):
-    """Loss, gradient, the sizes that bound its rounding, and the Hessian at some coefficients of the solver.
-
-    rows: (x, centre, y, w, offsets), x without the intercept's 1; y, w and offsets go on to a multiple of four rows, with
-    w = 0. limbs: the summed loss, exactly. Cost: 5 ns a row for the losses, and O(n_rows · width²).
-    """
-    x, centre, y, w, offsets = rows
-    n_rows, width = y.shape[0], x.shape[1] + 1
+def sums_at(rows, at, scale, limbs, gradient, sizes, hessian):
+    """Loss, gradient, the sizes that bound its rounding, and the Hessian at some coefficients of the solver."""
+    numbers, y, mass, offsets = rows
+    width = at.shape[0]
+    filled = (width - 1 + BLOCK - 1) // BLOCK * BLOCK
+    sums, products = np.zeros((N_SUMS, 1 + filled)), np.zeros((filled, filled))
     coefficients = at / scale
-    four, own = np.empty((4, width)), np.empty((width, width))
-    logits, terms = np.empty(PIECE_ROWS), np.empty(PIECE_ROWS)
-    residuals, curvatures = np.empty(PIECE_ROWS), np.empty(PIECE_ROWS)
-    slopes, own_sizes = np.empty(width), np.empty((2, width))
-    gradient[:] = 0.0
-    sizes[:] = 0.0
-    hessian[:] = 0.0
-    for start in range(0, n_rows, PIECE_ROWS):
-        n = min(PIECE_ROWS, n_rows - start)
-        for i in range(0, n, 4):
-            centred(x, centre, start + i, four)
-            logits_of(four, coefficients, logits[i : i + 4], terms[i : i + 4])
-        for i in range(n):
-            logits[i] += offsets[start + i]
-            terms[i] += abs(offsets[start + i])
-        part = slice(start, start + n)
-        logistic_rows(y[part], logits[:n], w[part], None, residuals[:n], curvatures[:n], limbs)
-        # Sums of a piece first: its rounding is bounded by the number of additions.
-        slopes[:] = 0.0
-        own_sizes[:] = 0.0
-        own[:] = 0.0
-        for i in range(0, n, 4):
-            centred(x, centre, start + i, four)
-            at_four = slice(i, i + 4)
-            add_products(four, residuals[at_four], curvatures[at_four], terms[at_four], slopes, own_sizes, own)
-        for j in range(width):
-            gradient[j] += slopes[j] / scale[j]
-            sizes[0, j] += own_sizes[0, j] / scale[j]
-            sizes[1, j] += own_sizes[1, j] / scale[j]
-            for k in range(j + 1):
-                hessian[j, k] += own[j, k] / scale[j] / scale[k]
+    base = np.empty((2, offsets.shape[0]))
+    for i in range(offsets.shape[0]):
+        base[0, i] = coefficients[0] + offsets[i]
+        base[1, i] = abs(offsets[i])
+    options = (True, False, abs(coefficients[0]), False)
+    limbs[:] = 0
+    fold_rows(
+        numbers, coefficients, y, mass, base, options, np.empty((N_OF_ROW, 0)), limbs, sums, products, np.empty(0)
+    )  # fmt: skip
     for j in range(width):
-        for k in range(j):
-            hessian[k, j] = hessian[j, k]
+        gradient[j] = sums[0, j] / scale[j]
+        hessian[0, j] = hessian[j, 0] = sums[1, j] / scale[j]
+        sizes[0, j] = sums[2, j] / scale[j]
+        sizes[1, j] = sums[3, j] / scale[j]
+        for k in range(1, j + 1):
+            hessian[j, k] = hessian[k, j] = products[k - 1, j - 1] / scale[j] / scale[k]
 
 
 @inlined
@@ -333,7 +261,7 @@ def newton_step(hessian, slope, penalty, step, deviations, diagonal):
 def newton_passes(rows, problem, passes, sums):
     """Passes of Newton's method from points[0] until they have converged: how many, or 0 where they do not.
 
-    rows: as `rows_at` takes them. problem: (penalty, scale, whether there are one and an intercept, the certified bound and the
+    rows: (numbers, as `fold_rows` takes them, y, mass, offsets, the last two of no values where there are none). problem: (penalty, scale, whether there are one and an intercept, the certified bound and the
     decrement at which passes end, in nats, summed). passes: (points, shape (most, width), losses, bounds, limbs): the coefficients
     of each pass, its summed loss, the bound there, and the summed loss of the last one, exactly. sums: (gradient, sizes, hessian) of the last pass.
 
@@ -343,7 +271,7 @@ def newton_passes(rows, problem, passes, sums):
     penalty, scale, is_penalised, fit_intercept, enough, least_decrement = problem
     points, losses, bounds, limbs = passes
     gradient, sizes, hessian = sums
-    n_rows, width = rows[0].shape[0], points.shape[1]
+    n_rows, width = rows[1].shape[0], points.shape[1]
     f = 0 if fit_intercept else 1
     slope, step = np.empty(width - f), np.empty(width - f)
     deviations, diagonal = np.empty(width - f), np.empty(width - f)
@@ -352,8 +280,7 @@ def newton_passes(rows, problem, passes, sums):
     proofs = (True, is_penalised, fit_intercept)
     for k in range(points.shape[0]):
         at = points[k]
-        limbs[:] = 0
-        rows_at(rows, at, scale, limbs, gradient, sizes, hessian)
+        sums_at(rows, at, scale, limbs, gradient, sizes, hessian)
         losses[k] = near(limbs[0])
         objective = losses[k] + add_penalty(penalty[f:], at[f:], slope, gradient[f:])
         if not objective <= most:
