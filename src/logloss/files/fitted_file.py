@@ -230,9 +230,7 @@ RULES = {
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
     ),
-    Design: (
-        Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),
-    ),
+    Design: (Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),

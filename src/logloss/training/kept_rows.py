@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 MOST_VALUES = 1 << 19
 # Passes that one call makes at most; beyond them other methods are needed.
 MOST_PASSES = 25
+# Of tables with so many times as many rows as these, one in so many is enough to begin with; and the gain that a step
+# on them must promise, in units of p / 2, the size of their own error.
+THINNED, FEWEST_THINNED, ROWS_PER_COEFFICIENT, WORTHWHILE = 8, 500, 20, 0.02
 
 
 class NewtonPass(NamedTuple):
@@ -90,6 +94,16 @@ class KeptRows:
     def unit(self) -> float:
         """The largest weight, by which others are divided so that no square leaves the range of numbers."""
         return float(self.weights.max())
+
+    def near_optimum(self, penalty: Array, n_free: int) -> Array:
+        """The optimum of every THINNED-th row, or 0 where that is not found or there are too few rows."""
+        (block,), at = self.blocks, np.zeros(self.design.width)
+        if block.n_rows < THINNED * max(FEWEST_THINNED, ROWS_PER_COEFFICIENT * n_free):
+            return at
+        thin = replace(self, blocks=(block.taken(slice(0, None, THINNED)),))
+        share = thin.blocks[0].n_rows / block.n_rows
+        made = thin.newton_passes(penalty * share, at, (math.inf, WORTHWHILE * n_free / 2), MOST_PASSES)
+        return at if made is None else made[0][-1].coefficients
 
     def newton_passes(
         self, penalty: Array, start: Array, ends: tuple[float, float], max_passes: int

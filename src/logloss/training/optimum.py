@@ -237,6 +237,8 @@ def first_point(
     """Where to begin: at a start that is given, else at the solution for a sample if that is large enough, or at 0."""
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
+    if start is None and problem.rows is not None:
+        return problem.rows.near_optimum(problem.penalty, len(problem.free)), history
     if start is None and sample is not None:
         rarest = min((min(term.weights) for term in problem.design.categories), default=math.inf)
         # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.

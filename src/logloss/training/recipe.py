@@ -171,9 +171,7 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     # Without an intercept nothing is centred anywhere.
     typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
-    return numbers_of(
-        name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept
-    )
+    return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
 
 
 def _refuse_equal_names(design: Design) -> None:

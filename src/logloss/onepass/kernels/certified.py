@@ -232,7 +232,7 @@ def add_penalty(penalty, at, slope, gradient):
     return total
 
 
-@compiled
+@inlined
 def newton_step(hessian, slope, penalty, step, deviations, diagonal):
     """Half the squared Newton decrement, and the step from there; NaN where columns are linearly dependent.
 

@@ -1,6 +1,6 @@
 """What a fit learns of columns of numbers: least, greatest, sum, deviations from the mean, how many are NaN.
 
-    numbers  where the columns are, as they stand: `dense_rows.NumberTable`     w  weight times count of each row
+numbers  where the columns are, as they stand: `dense_rows.NumberTable`     w  weight times count of each row
 """
 
 from __future__ import annotations

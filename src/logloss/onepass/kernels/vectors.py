@@ -54,7 +54,9 @@ if IS_COMPILED:
         while n_lanes > 1:
             n_lanes //= 2
             halves = [
-                builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(I32, n_lanes), [*range(k, k + n_lanes)]))
+                builder.shuffle_vector(
+                    vector, vector, ir.Constant(ir.VectorType(I32, n_lanes), [*range(k, k + n_lanes)])
+                )
                 for k in (0, n_lanes)
             ]
             vector = builder.fadd(*halves)

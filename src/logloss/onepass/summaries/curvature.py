@@ -188,9 +188,7 @@ class _CurvatureWorkspace:
         if has_other_curvatures:
             fold(coded, block, point, of_rows, self.limbs)
             self.change_curvatures(coded, block, of_rows)
-        fold(
-            coded, block, point, of_rows, self.limbs, sums, self.dense, self.largest, is_given=has_other_curvatures
-        )
+        fold(coded, block, point, of_rows, self.limbs, sums, self.dense, self.largest, is_given=has_other_curvatures)
         dense = slice(1, 1 + n_dense)
         self.sums[:, 0] += sums[:, 0]
         self.sums[:2, dense] += sums[:2, dense]
