@@ -216,8 +216,8 @@ class KeptSource(SourceAround):
 
 def kept_if_small(source: Source, n_features: int) -> Source:
     """A source whose blocks are kept, where its rows are in memory and what checks may copy of them is small."""
-    is_in_memory = hasattr(source, "column") and source.n_rows is not None
-    return KeptSource(source) if is_in_memory and source.n_rows * n_features <= MOST_KEPT_VALUES else source
+    n_rows = source.n_rows if hasattr(source, "column") else None
+    return source if n_rows is None or n_rows * n_features > MOST_KEPT_VALUES else KeptSource(source)
 
 
 def block_parts(source: Source, roles: Roles) -> list[BlockPart]:
@@ -315,7 +315,7 @@ def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
     # First what most tables are: a look at every attribute of the protocol takes longer than a small walk.
-    if isinstance(table, MemorySource | SourceAround) or isinstance(table, Source):
+    if type(table) is MemorySource or isinstance(table, SourceAround | Source):
         return table
     if is_paths(table):
         from logloss.data.arrow import open_files

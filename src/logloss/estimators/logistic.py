@@ -187,7 +187,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         _refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = validate_data(self, X, y, dtype=FLOATS)
-        check_labels(y)
+        check_labels(np.asarray(y))
         weight = None if sample_weight is None else _weights(sample_weight, X)
         self.classes_ = _two_classes(y, weight)
         label = (y == self.classes_[1]).astype(np.uint8)

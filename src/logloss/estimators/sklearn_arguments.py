@@ -55,7 +55,7 @@ def as_scikit_learn_warns(message: str, category: type[Warning]) -> tuple[str, t
 
 
 @cache
-def argument_names(kind: type[BaseEstimator]) -> tuple[str, ...]:
+def argument_names(kind: Any) -> tuple[str, ...]:
     """The names of the arguments of an estimator."""
     return tuple(kind._get_param_names())
 
@@ -63,7 +63,8 @@ def argument_names(kind: type[BaseEstimator]) -> tuple[str, ...]:
 def check_arguments(estimator: BaseEstimator) -> None:
     """Refuse arguments whose type or range scikit-learn refuses."""
     # Not `_validate_params`, which reads the signature of the class anew in each fit.
-    given = {name: getattr(estimator, name) for name in argument_names(type(estimator))}
+    names = argument_names(type(estimator))  # type: ignore[arg-type]
+    given = {name: getattr(estimator, name) for name in names}
     try:
         validate_parameter_constraints(estimator._parameter_constraints, given, caller_name=type(estimator).__name__)
     except InvalidParameterError as error:

@@ -53,11 +53,10 @@ def summarised(
     source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """What all parts of a source make: on the engine that the source has, or here."""
-    parts = parts_of(source, roles)
     engine = engine_of(source)
     if engine is not None:
-        return engine.map_and_merge(parts, empty, progress=progress)
-    return map_and_merge(parts, empty, progress=progress, n_threads=n_threads)
+        return engine.map_and_merge(block_parts(source, roles), empty, progress=progress)
+    return map_and_merge(parts_of(source, roles), empty, progress=progress, n_threads=n_threads)
 
 
 def engine_of(source: object) -> Engine | None:
@@ -182,7 +181,8 @@ class _BlasLimit:
     """One BLAS thread for each of ours; how many walks and fits ask for that now, and what ends the limit."""
 
     def __init__(self) -> None:
-        self.lock, self.n_inside, self.limiter = threading.Lock(), 0, None
+        self.lock, self.n_inside = threading.Lock(), 0
+        self.limiter: Any = None
 
     def __enter__(self) -> None:
         with self.lock:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from logloss.data.rows import Array
 
 # Numbers of coefficients: those of numbers, and the levels of each category.

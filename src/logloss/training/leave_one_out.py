@@ -21,7 +21,6 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.block import Block
-from logloss.data.design import Design
 from logloss.data.rows import Array, Place, Rows
 from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory

@@ -90,10 +90,10 @@ def lost_share(diagonal, deviations, n_additions):
 def bound_of(sums, at_point, scalars, counts, proofs):
     """Nats by which the objective can be above its least, summed over the rows; ∞ where none are proved.
 
-    sums: (gradient of the objective, H⁻¹ times it, roots of the diagonal of H⁻¹, gradient of the loss alone, the Hessian's row of the intercept, Σ |residual·feature|, Σ curvature·|feature|·(Σ |coefficient·feature|));
-    at_point: (penalty, coefficients); scalars: (R, by how much any logit has moved since H was formed, H's lost share,
-    the objective);
-    counts: (rows, coefficients, free or not); proofs: whether there is a Hessian, a penalty, an
+    sums: (gradient of the objective, H⁻¹ times it, roots of the diagonal of H⁻¹, gradient of the loss alone, the
+    Hessian's row of the intercept, Σ |residual·feature|, Σ curvature·|feature|·(Σ |coefficient·feature|)).
+    at_point: (penalty, coefficients). scalars: (R, by how much any logit has moved since H was formed, H's lost share,
+    the objective). counts: (rows, coefficients, free or not). proofs: whether there is a Hessian, a penalty, an
     intercept.
     """
     gradient, solved, deviations, of_loss, curvature, residual_sizes, logit_sizes = sums
@@ -261,9 +261,11 @@ def newton_step(hessian, slope, penalty, step, deviations, diagonal):
 def newton_passes(rows, problem, passes, sums):
     """Passes of Newton's method from points[0] until they have converged: how many, or 0 where they do not.
 
-    rows: (numbers, as `fold_rows` takes them, y, mass, offsets, the last two of no values where there are none). problem: (penalty, scale, whether there are one and an intercept, the certified bound and the
-    decrement at which passes end, in nats, summed). passes: (points, shape (most, width), losses, bounds, limbs): the coefficients
-    of each pass, its summed loss, the bound there, and the summed loss of the last one, exactly. sums: (gradient, sizes, hessian) of the last pass.
+    rows: (numbers, as `fold_rows` takes them, y, mass, offsets), the last two of no values where there are none.
+    problem: (penalty, scale, whether there are a penalty and an intercept, the certified bound and the decrement at
+    which passes end, in nats, summed). passes: (points, losses, bounds, limbs): the coefficients of each pass, shape
+    (most, width), its summed loss, the bound there, and the summed loss of the last one, exactly. sums: (gradient,
+    sizes, hessian) of the last pass.
 
     0 where a step raises the objective, columns are linearly dependent, or passes are as slow as without an optimum:
     then other methods are needed.

@@ -25,8 +25,8 @@ _four_by_four = block_of_products(BLOCK, BLOCK)
 class AllRows(NamedTuple):
     """The fit to all rows: their columns; σ(z), σ(−z) and curvature of each; its weight times count, and its weight.
 
-    inverse: of the Hessian. reached: it times each row, shape (n_rows, width). left: 1 − the leverage of each row. slope:
-    the gradient of the objective, 0 but for rounding. residuals: σ(z) − label.
+    inverse: of the Hessian. reached: it times each row, shape (n_rows, width). left: 1 − the leverage of each row.
+    slope: the gradient of the objective, 0 but for rounding. residuals: σ(z) − label.
     """
 
     x: Any
@@ -138,9 +138,9 @@ def _step(rows, i, slope, step):
 def left_out_moves(rows, first, stop, limits, moves, has_converged):
     """By how much the log-odds of rows first to stop move where each is left out, and whether that fit has converged.
 
-    rows: `AllRows`. limits: (the half squared decrement at which steps end; the share of the one before below which they
-    go on; the least that a row may leave of the information along itself; the most steps). Cost: 3 ns a row, step and
-    fit.
+    rows: `AllRows`. limits: (half the squared decrement at which steps end; the share of the one before below which
+    they go on; the least that a row may leave of the information along itself; the most steps). Cost: 2 ns a row, step
+    and fit.
     """
     enough, shrinking, least_left, most_steps = limits
     n_rows, width, stride = rows.ones.shape[0], rows.slope.shape[0], rows.stride
@@ -168,7 +168,7 @@ def left_out_moves(rows, first, stop, limits, moves, has_converged):
                 decrement = _step(rows, i, slopes[m], step)
                 for j in range(width):
                     shifts[m, j] -= step[j]
-                # What the step leaves: as much of the decrement as the one before left, these steps converge linearly.
+                # Such steps converge linearly: this one leaves as large a share as the one before.
                 left = decrement * min(decrement / before[m], 1.0) if k else decrement
                 has_converged[i] = decrement <= enough or CAUTION * left <= enough
                 # Whatever does not shrink any more needs a matrix of its own.
