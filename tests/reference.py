@@ -428,9 +428,9 @@ def tally_bins(y: Sequence[int], bins: Sequence[int], offsets: Sequence[int]) ->
 
 
 def unpack(packed: Sequence[int]) -> list[list[int]]:
-    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 42 bits of offsets."""
+    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 39 bits of offsets."""
     pairs = zip(packed[::2], packed[1::2], strict=True)
-    return [[a >> 42, b >> 42, a & (2**42 - 1), b & (2**42 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
+    return [[a >> 39, b >> 39, a & (2**39 - 1), b & (2**39 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
 
 
 def tally_forecasts(y: Sequence[int], p: Floats, q: Floats | None, z: Floats | None) -> dict[int, list[int]]:
@@ -453,10 +453,10 @@ def tally_offsets(
 
 
 def tally_cells(
-    y: Sequence[int], bins: Sequence[int], g: Sequence[int], shift: int, n_coarse: int, n: Sequence[int]
+    y: Sequence[int], bins: Sequence[int], g: Sequence[int], shift: int, n_coarse: int
 ) -> dict[tuple[int, int], int]:
     places = [int(group) * n_coarse + int(place) // 2**shift for group, place in zip(g, bins, strict=True)]
-    return tally_slots(y, places, n)
+    return tally_slots(y, places, [1] * len(y))
 
 
 def least_distinct(keys: Sequence[int]) -> int:
@@ -563,7 +563,16 @@ def keep_largest(values: Floats, least: float, size: int) -> list[int]:
     return sorted(rows, key=lambda i: (-values[i], i))[:size]
 
 
-def deposit_runs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fraction]:
+def tally_losses(y: Sequence[int], costs: Floats, n: Sequence[int], g: Sequence[int], n_groups: int) -> list[list[int]]:
+    """Rows, rows of 1 and rows of infinite loss of each group."""
+    found = [[0, 0, 0] for _ in range(n_groups)]
+    for label, cost, count, group in zip(y, costs, n, g, strict=True):
+        for k, is_one in enumerate((True, label == 1, math.isinf(cost))):
+            found[group][k] += count if is_one else 0
+    return found
+
+
+def deposit_pairs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fraction]:
     """The sum of each slot."""
     totals = [Fraction(0)] * n_slots
     for value, slot in zip(values, slots, strict=True):
@@ -586,6 +595,24 @@ def losses_and_logits(y: Floats, p: Floats, q: Floats | None, z: Floats | None) 
 def losses_if(p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float, float]]:
     """(What each row would cost if 1 happened, if 0 did)."""
     return [costs(float(p[i]), at(q, i), at(z, i)) for i in range(len(p))]
+
+
+def bounds(rows: Sequence[tuple[float, float, float, float]]) -> list[tuple[float, float, bool]]:
+    """(How far below 0, how far above, whether that has no bound) of the losses if 1, and if 0, of two forecasts."""
+    found = []
+    for one, zero, other_one, other_zero in rows:
+        gaps = [0.0 if x == y else x - y for x, y in ((one, other_one), (zero, other_zero))]
+        low, high = max(0.0, -min(gaps)), max(0.0, max(gaps))
+        found.append((0.0, 0.0, True) if math.isinf(low + high) else (low, high, False))
+    return found
+
+
+def tally_pairs(rows: Sequence[tuple[int, int, int, int]]) -> dict[tuple[int, int], list[int]]:
+    """Rows of 0 and of 1 by pair of bins, each as many times as it stands."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for label, first, second, count in rows:
+        found.setdefault((first, second), [0, 0])[label] += count
+    return found
 
 
 def count_contrast(a: Floats, b: Floats, r: Floats, s: Floats, n: Sequence[int]) -> list[int]:

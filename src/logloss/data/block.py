@@ -123,6 +123,41 @@ class Block:
         )
 
 
+# Types of arrays that kernels read as they stand: each makes them be compiled once more.
+PLAIN_LABELS, PLAIN_FORECASTS = ("uint8", "int64", "float64"), ("float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Rows that a kernel checks as it reads them, so that the memory is read once."""
+
+    rows: Rows
+    roles: Roles
+
+    def arrays(self) -> tuple[Array, Array, Array | None, Array | None] | None:
+        """Labels, P(1), P(0) and logits as they stand; None where a block must be made of them first."""
+        roles = self.roles
+        if roles.label_test is not None or roles.pos_label is not None or roles.y_proba_of_zero is not None:
+            return None
+        labels = _plain(self.rows.columns[roles.y_true], PLAIN_LABELS)
+        forecast = _plain(self.rows.columns[roles.forecast], PLAIN_FORECASTS) if roles.forecast is not None else None
+        if labels is None or forecast is None:
+            return None
+        return labels, forecast, None, None if roles.y_logit is None else forecast
+
+    def checked(self) -> Block:
+        """The block of them."""
+        return Block.of(self.rows, self.roles)
+
+
+def _plain(column: Column, types: tuple[str, ...]) -> Array | None:
+    """The values of a column, where they are one run of numbers of one of these types and none is known to lack."""
+    values = column.values.view(np.uint8) if column.values.dtype == np.bool_ else column.values
+    is_whole = column.categories is None and column.missing is None and values.ndim == 1 and values.flags.c_contiguous
+    is_known = values.dtype.name in types and values.dtype.isnative and values.flags.aligned
+    return read_only(values) if is_whole and is_known else None
+
+
 def _take(values: Array | None, kept: Array | slice) -> Array | None:
     return None if values is None else values[kept]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import or_
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from logloss.data.block import Block
+from logloss.data.block import Block, Unchecked
 from logloss.data.checks.forecasts import Unlabelled
 from logloss.data.checks.reading import read_only
 from logloss.errors import DataError
@@ -69,20 +70,23 @@ NO_SCORES, NO_LARGEST_LOSSES = ScoreSummary.empty(), LargestLossesSummary.empty(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LossSum(BlockwiseSummary):
-    """Number of rows and exact sum of their losses: all that a mean log loss needs (hard labels, no weights)."""
+    """Number of rows and exact sum of their losses: all that a mean log loss needs (no weights).
+
+    is_soft: some labels are shares, and nothing was summed of their blocks.
+    """
 
     n_rows: int = 0
     n_infinite: int = 0
     sum_loss: int = 0
     coding: frozenset[Any] = frozenset()
+    is_soft: bool = False
     is_floating: ClassVar[bool] = False
     n_settings: ClassVar[int] = 0
+    merged_by: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {"is_soft": or_}
 
-    def of_block(self, block: Block) -> LossSum:
-        """Of the rows of a block of hard labels."""
-        limbs = exact.new_limbs(1)
-        n_infinite = counted_losses.losses_summed(block.y_true, *forecast_of(block), limbs)
-        return LossSum(block.n_rows, n_infinite, exact.as_integer(limbs[0]), block.coding)
+    def workspace(self) -> LossSumWorkspace:
+        """A new workspace."""
+        return LossSumWorkspace()
 
     @property
     def log_loss(self) -> float:
@@ -92,6 +96,46 @@ class LossSum(BlockwiseSummary):
     def __repr__(self) -> str:
         loss = significant(self.log_loss) if self.n_rows else "nan"
         return f"LossSum: n_rows={count(self.n_rows)}  log_loss={loss} nats"
+
+
+class LossSumWorkspace:
+    """Losses of blocks of hard labels, and of rows that are checked as they are added up."""
+
+    def __init__(self) -> None:
+        self.limbs = exact.new_limbs(1)
+        self.tally = np.zeros(3, np.int64)
+        self.coding: frozenset[Any] = frozenset()
+        self.is_soft = False
+
+    def add(self, block: Block | Unchecked) -> None:
+        """Take in a block, or rows that were not checked; nothing more after labels that are shares."""
+        if self.is_soft:
+            return
+        if isinstance(block, Unchecked):
+            arrays = block.arrays()
+            n_slices_before = int(self.tally[2])
+            if arrays is not None and self._is_added(*arrays):
+                # As a block remembers it: beside a 0, −1 is no label.
+                self.coding |= {("value", 0.0)} if self.tally[2] > n_slices_before else frozenset()
+                return
+            block = block.checked()
+        self.coding |= block.coding
+        self.is_soft = block.y_true.dtype != np.uint8
+        if not self.is_soft and not self._is_added(block.y_true, *forecast_of(block)):
+            raise AssertionError("a block holds what its checks refuse")
+
+    def _is_added(self, y: NDArray[Any], p: NDArray[Any], q: NDArray[Any] | None, z: NDArray[Any] | None) -> bool:
+        """Take in arrays, if every label is 0 or 1 and every forecast in its domain."""
+        limbs, tally = self.limbs.copy(), self.tally.copy()
+        is_sound: bool = counted_losses.losses_summed(y, p, q, z, limbs, tally)
+        if is_sound:
+            self.limbs, self.tally = limbs, tally
+        return is_sound
+
+    def freeze(self) -> LossSum:
+        """The summary of what was added."""
+        n_rows, n_infinite, _ = self.tally.tolist()
+        return LossSum(n_rows, n_infinite, exact.as_integer(self.limbs[0]), self.coding, self.is_soft)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -268,8 +312,8 @@ class _LossWorkspace:
         self.clusters = losses_workspace(clusters, self.scores)
         self.pieces: dict[tuple[int, str], tuple[int, int, int, int]] = {}
 
-    def add(self, block: Block) -> None:
-        """Take in a block."""
+    def add(self, block: Block, clusters: Ints | None = None) -> None:
+        """Take in a block; clusters: the hashes of theirs, where they are known."""
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
@@ -278,11 +322,12 @@ class _LossWorkspace:
             self.unlabelled = self.unlabelled.merge(more)
             labels = read_only(np.full(len(forecast_of(block.unlabelled)[0]), np.nan))
             self._hash(block, block.unlabelled, labels, 0, more.n_rows)
-        for piece in pieces_of(block):
+        pieces = pieces_of(block)
+        for piece in pieces:
             if piece.n_rows:
-                self._add_piece(piece)
+                self._add_piece(piece, clusters if len(pieces) == 1 else None)
 
-    def _add_piece(self, block: Block) -> None:
+    def _add_piece(self, block: Block, clusters: Ints | None) -> None:
         """Take in rows of one kind: with hard labels and no weights, or others."""
         tally = np.array([0, 0, 0, -1])
         forecast = forecast_of(block)
@@ -298,16 +343,17 @@ class _LossWorkspace:
             self.largest_losses.add(block)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)
-        clusters = None if self.clusters is None else hashes_of(block.cluster)
+        if clusters is None and self.clusters is not None:
+            clusters = hashes_of(block.cluster)
         self._hash(block, block, block.y_true, int(tally[0]), 0, keys_of_rows(by, clusters))
         if self.groups is None and self.clusters is None:
             self.scores.add(block)
             return
-        slots, offsets = self.scores.place(block)
+        slots, are_bins = self.scores.place(block)
         for keyed in (self.groups, self.clusters):
             numbers = None if keyed is None else keyed.numbers_of(block, clusters)
             if keyed is not None and numbers is not None:
-                keyed.sums.add(block, numbers, keyed.n_keys, slots, offsets, clusters)
+                keyed.sums.add(block, numbers, keyed.n_keys, slots, are_bins, clusters)
 
     def _hash(
         self,
