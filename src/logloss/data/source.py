@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
@@ -226,7 +227,7 @@ class KeptSource(SourceAround):
 
     def kept_blocks(self, roles: Roles) -> list[Block]:
         """All its blocks."""
-        return [block for part in self.kept_parts(roles) for block in part.blocks()]
+        return list(chain.from_iterable(map(KeptPart.blocks, self.kept_parts(roles))))
 
 
 def kept_if_small(source: Source, n_features: int) -> Source:
