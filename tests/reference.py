@@ -775,3 +775,72 @@ def cross_tab(a: Sequence[int], b: Sequence[int], c: Floats, shape: tuple[int, i
         [math.fsum(weight for i, j, weight in pairs if (i, j) == (row, column)) for column in range(shape[1])]
         for row in range(shape[0])
     ]
+
+
+# Fits of small tables.
+
+
+def lost_share(diagonal: Floats, deviations: Floats, n_additions: int) -> Fraction:
+    trace = sum((Fraction(a) * Fraction(b) ** 2 for a, b in zip(diagonal, deviations, strict=True)), Fraction(0))
+    return len(diagonal) * (n_additions + 8) * Fraction(1, 2**53) * trace
+
+
+def bound_of(sums: Any, at_point: Any, scalars: Any, counts: Any, proofs: Any) -> Any:
+    """In 50 digits, by the formulas of docs/certificate.md as they stand there."""
+    import mpmath
+
+    with mpmath.mp.workdps(50):
+        number = mpmath.mpf
+        gradient, solved, deviations, of_loss, curvature, residual_sizes, logit_sizes = (
+            [number(float(each)) for each in values] for values in sums
+        )
+        penalty, at = ([number(float(each)) for each in values] for values in at_point)
+        reach, drift, lost, objective = map(number, scalars)
+        (n_rows, n_terms), (has_hessian, is_penalised, fit_intercept) = counts, proofs
+        unit = number(2) ** -53
+        error = [
+            unit * ((2048 + n_rows // 2048 + 1 + 8) * a + 2 * (n_terms + 4) * b)
+            for a, b in zip(residual_sizes, logit_sizes, strict=True)
+        ]
+        bounds = []
+        if has_hessian and drift < 1 and lost < 1:
+            grown = mpmath.exp(drift / 2) / mpmath.sqrt(1 - lost)
+            squared = sum(a * b for a, b in zip(gradient, solved, strict=True))
+            nu = grown * (mpmath.sqrt(squared) + sum(a * b for a, b in zip(error, deviations, strict=True)))
+            u = nu * grown * reach
+            if u < 1:
+                bounds.append(((1 - u) * mpmath.log(1 - u) + u) / (grown * reach) ** 2 if u else number(0))
+        if is_penalised:
+            first, shift, least = (1, -of_loss[0] / curvature[0], number(0)) if fit_intercept else (0, number(0), 0)
+            most = (abs(of_loss[0]) + error[0]) / curvature[0] if fit_intercept else 0
+            for j in range(first, len(of_loss)):
+                rest = abs(of_loss[j] + penalty[j] * at[j] + shift * curvature[j]) + error[j]
+                rest += error[0] / curvature[0] * abs(curvature[j]) if fit_intercept else 0
+                least += rest**2 / (2 * penalty[j])
+            if most <= 1:
+                bounds.append(least + (most**2 * curvature[0] if fit_intercept else 0))
+        return min([*bounds, objective]) + 2 * unit * objective if bounds else mpmath.inf
+
+
+def newton_passes(x: Any, y: Any, mass: Any, offsets: Any, penalty: Any, start: Any, n_passes: int) -> list[Any]:
+    """The points of so many passes, with a 1 as the first of each row."""
+    import numpy as np
+
+    points = [np.asarray(start, dtype=float)]
+    for _ in range(n_passes - 1):
+        one = 1 / (1 + np.exp(-(x @ points[-1] + offsets)))
+        slope = x.T @ (mass * (one - y)) + penalty * points[-1]
+        hessian = (x.T * (mass * one * (1 - one))) @ x + np.diag(penalty)
+        points.append(points[-1] - np.linalg.solve(hessian, slope))
+    return points
+
+
+def left_out_moves(x: Any, y: Any, weights: Any, counts: Any, offsets: Any, penalty: Any, at: Any) -> list[float]:
+    """By how much the log-odds of each row move where one of the rows that it stands for is left out."""
+    moves = []
+    for i in range(len(y)):
+        mass = weights * counts
+        mass[i] -= weights[i]
+        point = newton_passes(x, y, mass, offsets, penalty, at, 30)[-1]
+        moves.append(float(x[i] @ (point - at)))
+    return moves

@@ -13,7 +13,7 @@ from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
-from logloss.data.source import Source
+from logloss.data.source import KeptSource, Source
 from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
@@ -92,9 +92,8 @@ def learn(
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
 
-    widths = {
-        name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
-    }
+    columns = getattr(source.source if isinstance(source, KeptSource) else source, "columns", {})
+    widths = {name: column.values.shape[1] for name, column in columns.items() if column.is_matrix}
     n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
@@ -120,7 +119,7 @@ def learn(
         )
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
-    texts = tuple(term.column for term in design.categories)
+    texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
