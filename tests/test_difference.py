@@ -289,8 +289,10 @@ def test_new_infinite_losses_are_a_term_of_their_own():
     rest = (79 / 80) * new.log_loss_where_finite - float(old.log_loss)
     assert moved.uncertainty - moved.discrimination + moved.miscalibration == pytest.approx(rest, abs=1e-15)
     text = repr(moved)
-    assert text.startswith(
-        "log loss 0.28991 → inf: +inf\nnew: probability 0 for the observed class in 1 of 80 rows (first: row 0)"
+    # As many digits as the terms need to add up as printed, which depends on the draws of the overfitting.
+    assert re.match(
+        r"log loss 0\.2899\d+ → inf: \+inf\nnew: probability 0 for the observed class in 1 of 80 rows \(first: row 0\)",
+        text,
     )
     assert re.search(r"\+ infinite losses\s+\+inf\s+0 → 1 row", text)
     assert json.loads(json.dumps(moved.to_dict(), allow_nan=False))["log_loss_change_nats"] == "inf"

@@ -7,6 +7,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from logloss.onepass.kernels import isotonic
 
@@ -64,3 +65,97 @@ def test_chance_of_all_equals_its_twin(rows):
     expected = reference.null_distribution_of_all(scores, w, p, if_one, if_zero, 0.12345)
     # 64 outcomes, each a product of six factors: 2^-45.
     assert found == pytest.approx(expected, rel=2.0**-45, abs=2.0**-48)
+
+
+def outcomes(rows, p) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of ones of a run, and their probabilities."""
+    shares, below = np.full(4 * isotonic.REACH + 2, np.nan), np.full(4 * isotonic.REACH + 2, np.nan)
+    end = isotonic.outcomes_of_run(float(rows), p, shares, below)
+    assert end <= len(shares)
+    return shares[:end], np.diff(below[:end], prepend=0.0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 300, 4_000])
+@pytest.mark.parametrize("p", [0.0, 1e-300, 1e-9, 0.02, 0.5, 0.7, 1 - 1e-9, 1.0])
+def test_the_ones_of_a_run_are_binomial(n, p):
+    shares, masses = outcomes(n, p)
+    ones = np.rint(shares * n)
+    assert (np.diff(ones) == 1).all()
+    assert (shares == ones / n).all()
+    # Up to 500 terms are added up, and what is left out is 2^-40 of the most probable.
+    assert masses == pytest.approx(stats.binom.pmf(ones, n, p), rel=1e-9, abs=1e-14)
+    assert masses.sum() == pytest.approx(1.0, abs=1e-12)
+    left_out = stats.binom.cdf(ones[0] - 1, n, p) + stats.binom.sf(ones[-1], n, p)
+    assert left_out < 1e-10
+
+
+@pytest.mark.parametrize("p", [1e-6, 0.3, 0.999])
+@pytest.mark.parametrize("rows", [1.3, 2.5, 7.9, 311.75, 1e5, 4.4e9, 1e15])
+def test_effective_rows_vary_as_so_many_rows(rows, p):
+    """Of any number that need not be whole, and where there are so many that fewer deviate for them."""
+    shares, masses = outcomes(rows, p)
+    # Shares of rows of variance 2^10 are not below 0 where they are scaled: p − p·scale rounds to no less.
+    assert shares.min() >= 0
+    assert shares.max() <= 1
+    assert masses @ shares == pytest.approx(p, rel=1e-9)
+    assert masses @ (shares - p) ** 2 == pytest.approx(p * (1 - p) / rows, rel=1e-8)
+
+
+def test_no_more_outcomes_are_probable_than_there_is_room_for():
+    """At the largest variance, where the tail is longest: of a Poisson distribution."""
+    for p in (1e-12, 1e-4, 0.5, 0.9999):
+        n = np.floor(isotonic.MOST_VARIANCE / (p * (1 - p)))
+        ones = np.rint(outcomes(n, p)[0] * n)
+        mode = np.floor((n + 1) * p)
+        assert max(mode - ones[0], ones[-1] - mode) < isotonic.REACH
+
+
+def split_mix(state: int) -> int:
+    """SplitMix64 after its state was moved on (Steele, Lea and Flood 2014), by Python's integers."""
+    x = state
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) % 2**64
+    return x ^ (x >> 31)
+
+
+def test_draws_are_inversions_of_split_mix():
+    """The first numbers from seed 1234567 are those published with the generator."""
+    golden = 0x9E3779B97F4A7C15
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    assert [split_mix((1234567 + k * golden) % 2**64) for k in range(1, 5)] == published
+    rng = np.random.default_rng(SEED)
+    proba, rows = rng.random(50), rng.integers(1, 5, 50).astype(float)
+    found = np.empty((3, 50))
+    isotonic.drawn_shares(np.uint64(99), proba, rows, 0, 50, found)
+    for draw in range(3):
+        state = split_mix((99 + draw * golden) % 2**64)
+        uniform = [(split_mix((state + k * golden) % 2**64) >> 11) / 2**53 for k in range(1, 51)]
+        assert (found[draw] == stats.binom.ppf(uniform, rows, proba) / rows).all()
+    # The same in parts, in another order.
+    parts = np.empty((3, 50))
+    for first, last in ((31, 50), (0, 7), (7, 31)):
+        isotonic.drawn_shares(np.uint64(99), proba, rows, first, last, parts)
+    assert (parts == found).all()
+
+
+def test_the_miscalibration_of_draws_equals_its_twin():
+    rng = np.random.default_rng(SEED)
+    mass, proba = rng.random(40), np.sort(rng.random(40))
+    if_zero, if_one = -np.log1p(-proba), -np.log(proba)
+    shares = rng.integers(0, 4, (5, 40)) / 3
+    found = np.full(5, np.nan)
+    isotonic.miscalibrations(shares, mass, if_zero, if_one, 1, 4, found)
+    assert np.isnan(found[[0, 4]]).all()
+    for share, excess in zip(shares[1:4], found[1:4], strict=True):
+        loss = mass @ ((1 - share) * if_zero + share * if_one)
+        # Differences of sums of 40 terms of order one.
+        assert excess == pytest.approx(loss - reference.pooled_entropy(share * mass, mass), abs=1e-13)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=60, max_size=200))
+@settings(max_examples=40)
+def test_long_runs_of_places_are_pooled_as_their_twin_pools_them(pairs):
+    """More places than sweeps leave: the sweeps, and the pools after them."""
+    ones, rows = [float(min(a, b)) for a, b in pairs], [float(b) for _, b in pairs]
+    expected = reference.pooled_entropy(ones, rows)
+    assert isotonic.pooled_entropy(np.array(ones), np.array(rows)) == pytest.approx(expected, rel=2.0**-44)

@@ -577,10 +577,10 @@ AUC                        0.9000        95% CI 0.8743–0.9201   P(a positive r
 decomposition (isotonic, CORP)
   uncertainty              0.69315                              entropy of the base rate (the baseline)
 − discrimination           0.41589                              also called resolution; higher is better
-+ miscalibration           0.12128                              p < 0.005; 0.0074 expected if perfectly calibrated
++ miscalibration           0.12128                              p < 0.005; 0.0078 expected if perfectly calibrated
 = log loss                 0.39854
-  excess discrimination    0.4108        95% CI 0.3844–0.4382   bias-corrected: minus 0.0051, the isotonic fit's overfitting
-  excess miscalibration    0.1162        95% CI 0.1058–0.1271   bias-corrected: minus 0.0051, the isotonic fit's overfitting
+  excess discrimination    0.4106        95% CI 0.3841–0.4380   bias-corrected: minus 0.0053, the isotonic fit's overfitting
+  excess miscalibration    0.1160        95% CI 0.1056–0.1269   bias-corrected: minus 0.0053, the isotonic fit's overfitting
 
 calibration
   mean predicted           0.5320                               observed 0.5000, ratio 1.064
@@ -594,8 +594,8 @@ largest losses            row  5   predicted 0.6000, observed 0   0.916 nats
                           the top 10% of rows account for 23% of the loss
 
 by  rows  log loss  95% CI         event rate  predicted  ratio  contribution  miscalibration  expected       p
-2    300    0.4399  0.4078–0.4734      0.2000     0.4500   2.25       +0.0207          0.4399    0.0088  <0.005
-1    300    0.3572  0.3216–0.3951      0.8000     0.6140   0.77       −0.0207          0.3572    0.0077  <0.005
+2    300    0.4399  0.4078–0.4734      0.2000     0.4500   2.25       +0.0207          0.4399    0.0077  <0.005
+1    300    0.3572  0.3216–0.3951      0.8000     0.6140   0.77       −0.0207          0.3572    0.0091  <0.005
 caution: intervals of 2 groups may be too narrow: few effective rows, or few of the rarer class
 
 contribution: share of the group × (its log loss − log loss of all rows)

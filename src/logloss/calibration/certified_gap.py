@@ -17,7 +17,6 @@ from logloss.calibration.maps import IDENTITY, ISOTONIC, MIXTURE, ScoreMap
 from logloss.data.values import Array
 from logloss.inference.logistic_line import (
     CONVERGED,
-    ROUNDING,
     LogOddsMap,
     ScoredLabels,
     costs,
@@ -28,6 +27,7 @@ from logloss.inference.logistic_line import (
 )
 from logloss.inference.score_table import Points, ScoreTable, of_bins
 from logloss.information import entropy
+from logloss.onepass.kernels.newton_steps import ROUNDING
 from logloss.onepass.kernels.score_keys import OFFSET_BITS
 
 if TYPE_CHECKING:

@@ -26,12 +26,11 @@ import numpy as np
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.score_table import ScoreTable
-from logloss.onepass.kernels import exact, losses
+from logloss.onepass.kernels import losses
+from logloss.onepass.kernels.newton_steps import newton_steps
 
 # 4 to 20 are the rule; more only where labels are nearly separated, and then CONVERGED says so.
 MOST_NEWTON_STEPS = 60
-# The expected gain of a Newton step is half of it: below, it is rounding.
-LEAST_DECREMENT = 1e-24
 # Where a fit ends before that, the least of the loss is farther off than its decrement says.
 CONVERGED = 1e-6
 # A column that varies by less than this of its size is constant.
@@ -43,8 +42,6 @@ OUTLIER_RATIO, CLIPPED_AT = 2.0**13, 64.0
 LOG_ODDS_WITHOUT_COST = 800.0
 # Log-odds beyond are as good as infinite: their squares must not be.
 AS_GOOD_AS_INFINITE = 1e100
-# The largest rounding of a sum of some 100,000 losses, over the sum.
-ROUNDING = 1e-14
 SHIFT, TEMPERATURE, PLATT, BETA = "shift", "temperature", "platt", "beta"
 
 
@@ -188,21 +185,21 @@ def newton_fit(
     scaling = [_centre_and_scale(column, mass, has_constant=has_constant) for column in columns]
     centres, scales = (np.array([each[k] for each in scaling]) for k in (0, 1))
     kept = [j for j, scale in enumerate(scales) if scale > 0]
-    design = [(columns[j] - centres[j]) / scales[j] for j in kept]
-    if has_constant:
-        design.append(np.ones(len(mass)))
+    design = np.ones((len(kept) + has_constant, len(mass)))
+    for row, j in enumerate(kept):
+        design[row] = (columns[j] - centres[j]) / scales[j]
     shift, share = np.zeros(len(mass)) if offset is None else offset, labels.ones / mass
-    first = np.zeros(len(design))
+    theta = np.zeros(len(design))
     if start is not None:
-        first[: len(kept)] = [start[j] * scales[j] for j in kept]
+        theta[: len(kept)] = [start[j] * scales[j] for j in kept]
         if has_constant:
-            first[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
+            theta[-1] = start[-1] + sum(start[j] * centres[j] for j in kept)
     if any(is_outlying for _, _, is_outlying in scaling):
         # Only where to begin: the fit itself is to the scores as they are.
-        clipped = [np.clip(each, -CLIPPED_AT, CLIPPED_AT) for each in design]
-        near, _ = _newton_steps(clipped, shift, share, mass, first)
-        first = min(first, near, key=lambda theta: _loss_and_derivatives(design, shift, share, mass, theta)[0])
-    theta, decrement = _newton_steps(design, shift, share, mass, first)
+        near = theta.copy()
+        newton_steps(np.clip(design, -CLIPPED_AT, CLIPPED_AT), shift, share, mass, near, MOST_NEWTON_STEPS)
+        theta = min(theta, near, key=lambda each: newton_steps(design, shift, share, mass, each, 0)[0])
+    _, decrement = newton_steps(design, shift, share, mass, theta, MOST_NEWTON_STEPS)
     slopes = np.zeros(len(columns))
     slopes[kept] = theta[: len(kept)] / scales[kept]
     coefficients = slopes.tolist()
@@ -239,48 +236,3 @@ def _quantile(values: Array, mass: Array, share: float) -> float:
 def root_mean_square(column: Array, mass: Array) -> float:
     """The root of the mean square of a column."""
     return math.sqrt(dot(mass, column * column) / float(mass.sum()))
-
-
-def _newton_steps(design: list[Array], offset: Array, share: Array, mass: Array, theta: Array) -> tuple[Array, float]:
-    """(Where Σ mass·cost(share, offset + design·theta) is least, the last decrement), with steps halved that go up."""
-    loss, residuals, curvatures = _loss_and_derivatives(design, offset, share, mass, theta)
-    decrement = math.inf
-    for _ in range(MOST_NEWTON_STEPS):
-        gradient = np.array([dot(residuals, column) for column in design])
-        bent = [curvatures * column for column in design]
-        hessian = np.array([[dot(one, other) for other in design] for one in bent])
-        # Least squares, not a solution: the Hessian is singular where columns are collinear under the weights.
-        step = np.linalg.lstsq(hessian, gradient, rcond=None)[0] if design else gradient
-        decrement = float(gradient @ step)
-        if not decrement > max(LEAST_DECREMENT, ROUNDING * ROUNDING * loss):
-            break
-        size = 1.0
-        # Thirty halvings: a rise after that is rounding.
-        while size > 1e-9:
-            at = theta - size * step
-            tried = _loss_and_derivatives(design, offset, share, mass, at)
-            # Where the change of the loss is rounding, a small step is accepted by its direction only.
-            # Armijo's condition with the usual 1e-4 (Nocedal and Wright 2006, section 3.1).
-            if tried[0] <= loss - 1e-4 * size * decrement + ROUNDING * loss:
-                break
-            size /= 2
-        else:
-            break
-        is_done = tried[0] >= loss and decrement < ROUNDING * loss
-        theta, (loss, residuals, curvatures) = at, tried
-        if is_done:
-            break
-    return theta, max(decrement, 0.0)
-
-
-def _loss_and_derivatives(
-    design: list[Array], offset: Array, share: Array, mass: Array, theta: Array
-) -> tuple[float, Array, Array]:
-    """(Loss, its derivatives by the log-odds of each place, its second ones)."""
-    log_odds = offset
-    for column, coefficient in zip(design, theta, strict=True):
-        log_odds = log_odds + coefficient * column
-    residuals, curvatures = np.empty(len(mass)), np.empty(len(mass))
-    limbs = exact.new_limbs(1)
-    losses.logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
-    return exact.rounded(exact.as_integer(limbs[0]), 1), residuals, curvatures

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +12,16 @@ from logloss.answers.estimate import CONFIDENCE
 from logloss.data.values import Array
 from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
-from logloss.inference.score_table import Runs, ScoreTable
+from logloss.inference.score_table import Runs, ScoreTable, in_slices
 from logloss.onepass.kernels import losses, score_keys
-from logloss.onepass.kernels.isotonic import null_distribution_of_all, pooled_entropy
+from logloss.onepass.kernels.isotonic import miscalibrations, null_distribution_of_all, pooled_entropy
 from logloss.onepass.summaries import LargestLossesSummary
 
 # The standard error of the mean is a fourteenth of the standard deviation of the draws; p-values are at least 1/201.
 N_DRAWS = 200
-# Threads that draw; more do not help, as arrays are made under the interpreter's lock.
-N_THREADS = 2
-# Draws over fewer places are sooner made by one thread than handed to two.
-FEWEST_SHARED = 1 << 12
-# More scores are merged before drawing: for 50,000 rows the miscalibration of draws is then 4% less, which is added.
-MOST_DRAWN = 1 << 14
+# More scores are merged before drawing. The miscalibration of draws is then smaller, by 5% for 50,000 rows and by 15%
+# for 10^7, which is added with a standard error of 0.6% (docs/inference.md).
+MOST_DRAWN = 1 << 13
 # Up to so many rows, the distribution is computed over all outcomes.
 MOST_ENUMERATED = 20
 # Two outcomes of equal miscalibration differ by the rounding of sums of at most 2^17 terms that add up to order one.
@@ -124,18 +119,9 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribut
 
 def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
     """The miscalibration of draws of labels from probabilities, of predictions with these losses of 0 and of 1."""
-    seeds = np.random.SeedSequence(seed_of(table)).spawn(n_draws)
-
-    def draw(seed: np.random.SeedSequence) -> float:
-        # The fastest of NumPy's generators to seed and to draw from.
-        random = np.random.Generator(np.random.SFC64(seed))
-        return miscalibration_of(runs.drawn(proba, random) * runs.mass, runs.mass, costs)
-
-    # A seed for each draw: draws do not depend on the thread.
-    if len(runs.mass) < FEWEST_SHARED:
-        return np.array([draw(seed) for seed in seeds])
-    with ThreadPoolExecutor(min(N_THREADS, os.cpu_count() or 1)) as pool:
-        return np.array(list(pool.map(draw, seeds)))
+    shares, found = runs.drawn(proba, seed_of(table), n_draws), np.empty(n_draws)
+    in_slices(lambda *draws: miscalibrations(shares, runs.mass, *costs, *draws, found), n_draws, shares.size)
+    return found
 
 
 def overfitting_within(runs: Runs, table: ScoreTable) -> float:

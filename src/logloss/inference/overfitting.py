@@ -35,7 +35,7 @@ from logloss.onepass.summaries import GroupedSummary
 N_DRAWS = 40
 # Runs of scores that are drawn, as for the null distribution; runs to which the beta map is fitted; cells of equal mass
 # over which odds are averaged.
-MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 14, 1 << 11, 1 << 9
+MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 13, 1 << 11, 1 << 9
 # The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/5) of all rows, the optimal
 # rate of kernels, and at most half of them. Three times as wide, the overfitting of 1,000 rows is right to 2% where
 # the true curve bends slowly, but 8% too large where it bends fast; a third narrower, it is 7% too small

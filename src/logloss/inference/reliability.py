@@ -66,10 +66,8 @@ def consistency_band(m: Measurement) -> SmallTable:
     whole = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
     at = _points(proba, mass)
     # A seed of the number of rows: a page that is made twice is the same page.
-    random = np.random.Generator(np.random.SFC64(m.n_rows))
-    drawn = np.empty((N_DRAWS, len(at)))
-    for number in range(N_DRAWS):
-        drawn[number] = isotonic_shares(np.rint(runs.drawn(proba, random) * whole).astype(np.int64), whole)[at]
+    ones = np.rint(runs.drawn(proba, m.n_rows, N_DRAWS) * whole).astype(np.int64)
+    drawn = np.array([isotonic_shares(each, whole)[at] for each in ones])
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
     curve = isotonic_shares(np.rint(runs.ones / mass * whole).astype(np.int64), whole)[at]

@@ -188,7 +188,10 @@ def new_limbs(n_sums: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def as_integer(limbs: np.ndarray[Any, np.dtype[np.int64]]) -> int:
     """The sum as one integer, in units of 2^-UNIT_EXPONENT."""
-    return sum(int(limbs[j]) << (32 * int(j)) for j in np.flatnonzero(limbs))
+    total = int.from_bytes((limbs & LIMB_MASK).astype("<u4").tobytes(), "little")
+    # What a limb has beyond 32 bits, or below 0, which only the last has after carrying.
+    over = limbs >> 32
+    return total + sum(int(over[j]) << (32 * int(j) + 32) for j in np.flatnonzero(over))
 
 
 def of_count(number: int) -> int:

@@ -1,16 +1,35 @@
-"""Pools of neighbouring scores: isotonic recalibration, and the null distribution of the miscalibration."""
+"""Pools of neighbouring scores: isotonic recalibration, labels drawn at each score, and the null distribution of the
+miscalibration."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from logloss.onepass.kernels.compiled import compiled, inlined
+from logloss.onepass.kernels.hashing import ODD, mixed
 from logloss.onepass.kernels.pointwise import entropy_of
 
 # Halves of 31 bits: their products stay below 2^62, and the sum of the two in the middle below 2^63.
 HALF_BITS = 31
 HALF_MASK = (1 << HALF_BITS) - 1
 LOW_MASK = (1 << (2 * HALF_BITS)) - 1
+
+# Each sweep leaves about half of the places of drawn labels.
+N_SWEEPS = 4
+
+# Where the number of ones has a variance above 2^10, fewer rows deviate for all, scaled: the variance is that of all,
+# the skewness at most 1/32 instead of less.
+MOST_VARIANCE = 1024.0
+# Numbers of ones that are so much rarer than the most probable one are left out: of 10^6 draws, one is with 10^-5.
+LEAST_MASS = 2.0**-40
+# How many numbers of ones on either side of the most probable one are more probable than that: for a variance of 2^10
+# at most 248, by Bennett's inequality.
+REACH = 256
+# Cells of [0, 1), at most, and for each outcome: the search for that of a uniform number begins at the end of its cell,
+# and mostly ends there.
+MOST_CELLS, CELLS_PER_OUTCOME = 256, 32
+# A uniform number is made of the upper 53 bits of 64.
+UNUSED_BITS, UNIT = np.uint64(11), 2.0**-53
 
 
 @inlined
@@ -52,12 +71,34 @@ def pool_adjacent_violators(ones, rows):
     return n_pools
 
 
+@inlined
+def pool_neighbours(ones, rows, n):
+    """Pool each of n places with the one before it where the share of ones does not increase between them: in place;
+    returns how many are left at the front. Without a branch, so that nothing is predicted wrongly. Cost: 1 ns each."""
+    n_pools = 0
+    last_ones, last_rows = pool_ones, pool_rows = ones[0], rows[0]
+    for i in range(1, n):
+        next_ones, next_rows = ones[i], rows[i]
+        increases = last_ones * next_rows < next_ones * last_rows
+        ones[n_pools], rows[n_pools] = pool_ones, pool_rows
+        n_pools += increases
+        pool_ones = next_ones if increases else pool_ones + next_ones
+        pool_rows = next_rows if increases else pool_rows + next_rows
+        last_ones, last_rows = next_ones, next_rows
+    ones[n_pools], rows[n_pools] = pool_ones, pool_rows
+    return n_pools + 1
+
+
 @compiled
 def pooled_entropy(ones, rows):
-    """Σ rows·H(ones / rows) over the pools of increasing share, of floats: in place. Cost: 5 ns each, 10 ns a pool."""
+    """Σ rows·H(ones / rows) over the pools of increasing share, of floats: in place. Cost: 2 ns each, 10 ns a pool."""
     # Compared as floats: where rounding decides, two shares differ by rounding, and the sum by the square of that.
+    n = ones.shape[0]
+    # Neighbours that do not increase are in one pool, whatever follows.
+    for _ in range(N_SWEEPS if n > 0 else 0):
+        n = pool_neighbours(ones, rows, n)
     n_pools = 0
-    for i in range(ones.shape[0]):
+    for i in range(n):
         pool_ones, pool_rows = ones[i], rows[i]
         while n_pools > 0 and ones[n_pools - 1] * pool_rows >= pool_ones * rows[n_pools - 1]:
             n_pools -= 1
@@ -102,3 +143,112 @@ def null_distribution_of_all(scores, w, p, if_one, if_zero, observed):
             mean += probability * excess
             share += probability if excess >= observed else 0.0
     return mean, share
+
+
+@inlined
+def binomial_outcomes(n, p, weight, first, shares, below):
+    """The shares of ones among n rows that are 1 with probability p, ascending, and the sum of `weight` times their
+    probabilities so far, from place `first` on; returns the place after the last.
+
+    Each probability follows from its neighbour by a quotient of integers. Cost: 4 ns an outcome.
+    """
+    odds = p / (1.0 - p)
+    mode = min(np.floor((n + 1.0) * p), n)
+    place, total = first + REACH, 1.0
+    mass, k = 1.0, mode
+    while k > 0.0 and place > first:
+        mass *= k / ((n + 1.0 - k) * odds)
+        if not mass > LEAST_MASS:
+            break
+        k -= 1.0
+        place -= 1
+        below[place] = mass
+        total += mass
+    n_below = first + REACH - place
+    for j in range(n_below):
+        below[first + j] = below[place + j]
+    middle = first + n_below
+    below[middle] = mass = 1.0
+    end, k = middle + 1, mode
+    while k < n and end <= middle + REACH:
+        mass *= (n - k) * odds / (k + 1.0)
+        if not mass > LEAST_MASS:
+            break
+        k += 1.0
+        below[end] = mass
+        total += mass
+        end += 1
+    weight /= total
+    so_far = 0.0 if first == 0 else below[first - 1]
+    for j in range(first, end):
+        so_far += weight * below[j]
+        below[j] = so_far
+        shares[j] = (mode + (j - middle)) / n
+    return end
+
+
+@inlined
+def outcomes_of_run(rows, p, shares, below):
+    """The same for a number of rows that need not be whole: rows of unequal weight vary as so many equal ones."""
+    variance = p * (1.0 - p)
+    n = np.floor(rows)
+    if rows * variance > MOST_VARIANCE:
+        n = np.floor(MOST_VARIANCE / variance)
+        end = binomial_outcomes(n, p, 1.0, 0, shares, below)
+        scale = np.sqrt(n / rows)
+        for j in range(end):
+            shares[j] = p + (shares[j] - p) * scale
+        return end
+    # Of n or n + 1 rows, so that the mean of 1 / n is 1 / rows.
+    above = (n + 1.0) * (rows - n) / rows
+    end = binomial_outcomes(n, p, 1.0 - above, 0, shares, below)
+    return binomial_outcomes(n + 1.0, p, above, end, shares, below) if above > 0.0 else end
+
+
+@compiled
+def drawn_shares(key, proba, rows, first, last, out):
+    """Put shares of ones of draws of labels into `out`, shape (n_draws, n_runs), for runs from `first` up to `last`:
+    each of the rows of a run is a 1 with its probability.
+
+    By inversion of the distribution function, with a uniform number from SplitMix64 for each draw and run: the same in
+    whatever order runs are drawn. key: uint64. Cost: 5 ns each, and 4 ns for each possible share of a run.
+    """
+    n_draws = out.shape[0]
+    states = np.empty(n_draws, np.uint64)
+    for d in range(n_draws):
+        states[d] = mixed(key + np.uint64(d) * ODD) + np.uint64(first) * ODD
+    shares, below = np.empty(4 * REACH + 2), np.empty(4 * REACH + 2)
+    cells = np.empty(MOST_CELLS, np.int64)
+    for i in range(first, last):
+        end = outcomes_of_run(rows[i], proba[i], shares, below)
+        below[end - 1] = np.inf
+        j, n_cells = 0, min(MOST_CELLS, CELLS_PER_OUTCOME * end)
+        for cell in range(n_cells):
+            while below[j] <= cell / n_cells:
+                j += 1
+            cells[cell] = j
+        for d in range(n_draws):
+            states[d] += ODD
+            uniform = np.int64(mixed(states[d]) >> UNUSED_BITS) * UNIT
+            j = cells[int(uniform * n_cells)]
+            while below[j] <= uniform:
+                j += 1
+            out[d, i] = shares[j]
+
+
+@compiled
+def miscalibrations(shares, mass, if_zero, if_one, first, last, out):
+    """Put the loss of shares of ones, shape (n_draws, n_runs), less that after isotonic recalibration into `out`, for
+    the draws from `first` up to `last`.
+
+    mass: of each run; if_zero, if_one: loss of a row of 0 and of 1 there. Cost: 10 to 15 ns each.
+    """
+    ones, rows = np.empty(mass.shape[0]), np.empty(mass.shape[0])
+    for d in range(first, last):
+        loss = 0.0
+        for i in range(mass.shape[0]):
+            ones[i] = shares[d, i] * mass[i]
+            rows[i] = mass[i]
+            loss += (rows[i] - ones[i]) * if_zero[i] + ones[i] * if_one[i]
+        # Recalibration never increases the loss: below 0 is rounding.
+        out[d] = max(loss - pooled_entropy(ones, rows), 0.0)
