@@ -10,6 +10,7 @@ import argparse
 import importlib.util
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,9 @@ class Processes:
         self.folder, self.rounds = folder, rounds
         # What Python has compiled is kept, as where a package is installed.
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        rows = (f"{row % 3 % 2},{(1 + row * 37 % 97) / 99:.4f}" for row in range(200))
+        drawn = random.Random(0)
+        forecasts = [drawn.random() for _ in range(200)]
+        rows = [f"{drawn.random() < proba:d},{proba:.4f}" for proba in forecasts]
         pathlib.Path(folder, "small.csv").write_text("\n".join(["y,p", *rows, ""]))
 
     def once(self, *arguments: str, kernels: str) -> float:

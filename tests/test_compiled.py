@@ -24,7 +24,7 @@ def kernel(tmp_path, monkeypatch):
 def n_read(kernel):
     """How many times a kernel was read from the cache when it was called."""
     assert kernel(1.5) == 3.0
-    return sum(kernel.called.stats.cache_hits.values())
+    return sum(kernel.stats.cache_hits.values())
 
 
 def changed(data):
@@ -61,3 +61,18 @@ def test_a_user_without_a_home_leaves_no_cache_where_the_program_runs(tmp_path, 
     monkeypatch.setattr(compiled.os.path, "expanduser", lambda path: path)
     assert compiled.cache_folder() is None
     assert list(pathlib.Path().iterdir()) == []
+
+
+@compiled.inlined
+def halved(x):
+    return x / 2
+
+
+@compiled.compiled
+def quarter(x):
+    return halved(halved(x))
+
+
+def test_a_function_of_one_row_is_called_by_kernels_and_by_python():
+    """What kernels call has nothing that Python could call it by."""
+    assert (quarter(1.0), halved(1.0), quarter(3.0)) == (0.25, 0.5, 0.75)

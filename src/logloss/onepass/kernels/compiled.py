@@ -13,10 +13,9 @@ import io
 import os
 import pathlib
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from functools import update_wrapper
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -153,7 +152,14 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
-    return Kernel(function) if IS_COMPILED else function
+    if not IS_COMPILED:
+        return function
+    dispatcher = numba.njit(no_cfunc_wrapper=True, **OPTIONS)(function)
+    if CACHE_FOLDER is not None:
+        # numba raises RuntimeError where it finds no source: then the kernel is compiled in each process.
+        with contextlib.suppress(RuntimeError):
+            dispatcher._cache = KernelCache(function)
+    return dispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -161,70 +167,33 @@ def inlined(function: Callable[..., Any]) -> Any:
     return Inlined(function) if IS_COMPILED else function
 
 
-class Kernel:
-    """A function that is compiled when it is first called, from Python or by another one: most are not in a process."""
-
-    lock = threading.RLock()
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        update_wrapper(self, function)
-        self.function = function
-        self._called: Any = None
-
-    @property
-    def called(self) -> Any:
-        """What Python calls."""
-        if self._called is None:
-            # Threads that are the first to call it compile it once.
-            with self.lock:
-                self._called = self._called or self._from_python()
-        return self._called
-
-    @property
-    def in_kernels(self) -> Any:
-        """What kernels call."""
-        return self.called
-
-    def _from_python(self) -> Any:
-        dispatcher = numba.njit(no_cfunc_wrapper=True, **OPTIONS)(self.function)
-        if CACHE_FOLDER is not None:
-            # numba raises RuntimeError where it finds no source: then the kernel is compiled in each process.
-            with contextlib.suppress(RuntimeError):
-                dispatcher._cache = KernelCache(self.function)
-        return dispatcher
-
-    def __call__(self, *args: Any) -> Any:
-        """Its value."""
-        return self.called(*args)
-
-    def __reduce__(self) -> str:
-        """By its name, as functions are pickled."""
-        return self.function.__qualname__
-
-
-class Inlined(Kernel):
+class Inlined:
     """A function of one row, whose code is in that of each kernel: one that was compiled before needs nothing of it."""
 
-    _inlined: Any = None
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
 
-    @property
+    @cached_property
     def in_kernels(self) -> Any:
         """Inlined by LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it."""
-        with self.lock:
-            if self._inlined is None:
-                # Without what Python and C would call it by: that takes a fifth of the time of compiling.
-                options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-                self._inlined = numba.njit(**options, **OPTIONS)(self.function)
-        return self._inlined
+        # Without what Python and C would call it by: that takes a fifth of the time of compiling.
+        options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(**options, **OPTIONS)(self.function)
 
-    def _from_python(self) -> Any:
+    @cached_property
+    def from_python(self) -> Any:
+        """The same with what Python calls it by."""
         return numba.njit(**OPTIONS)(self.function)
 
+    def __call__(self, *args: Any) -> Any:
+        """Its value at a row."""
+        return self.from_python(*args)
 
-@typeof_impl.register(Kernel)
-def type_of_kernel(kernel: Kernel, purpose: object) -> types.Dispatcher:
+
+@typeof_impl.register(Inlined)
+def type_of_inlined(function: Inlined, purpose: object) -> types.Dispatcher:
     """How numba finds what a kernel calls."""
-    return types.Dispatcher(kernel.in_kernels)
+    return types.Dispatcher(function.in_kernels)
 
 
 if IS_COMPILED:
