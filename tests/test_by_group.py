@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from strategies import tables
 from test_losses import counts_of, forecast_of
 
 from logloss.data.columns import as_column
-from logloss.data.keys import REST, Keys
+from logloss.data.keys import REST, Keys, sorting
 from logloss.data.rows import Column
 from logloss.data.values import typed
 from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.kernels.hashing import hash_rows, hash_texts, hashes_of
+from logloss.onepass.summaries.group_keys import MOST_GROUPS, GroupNumbers
 
 WORD = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -60,6 +62,16 @@ def test_grouped_sums_equal_their_twin(table):
         assert (found["c"], found["cc"], found["p"]) == (sums["c"], sums["cc"], sums["p"])
         assert abs(found["ccc"] - sums["ccc"]) <= sums["ccc"] * Fraction(2) ** -104
         assert tallies[group].tolist() == [sums["rows"], sums["ones"], sums["infinite"]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 9) | st.just(np.inf), st.integers(0, 2)), max_size=9))
+def test_tally_losses_equals_its_twin(rows):
+    labels, costs, groups = (np.array([row[k] for row in rows], kind) for k, kind in enumerate((np.uint8, float, int)))
+    for counts in (None, np.arange(len(rows))):
+        tallies = np.zeros((3, 3), np.int64)
+        by_group.tally_losses(labels, costs, counts, groups, tallies)
+        once = [1] * len(rows) if counts is None else counts.tolist()
+        assert tallies.tolist() == reference.tally_losses(labels.tolist(), costs.tolist(), once, groups.tolist(), 3)
 
 
 @given(st.lists(st.binary(max_size=9), max_size=6))
@@ -219,6 +231,38 @@ def test_numbers_far_apart_are_told_apart(values):
     keys = Keys(1, 10)
     numbers = keys.numbers_of((Column(np.array(values)),))
     assert [keys.names()[k][0] for k in numbers] == values
+
+
+EXTREME = [-(2**63), 2**63 - 1, 2**53 + 1, 0, 1, 5]
+COLUMNS = st.one_of(
+    st.lists(st.sampled_from(EXTREME), min_size=1, max_size=9).map(lambda values: np.array(values, np.int64)),
+    st.lists(st.sampled_from([0, 1, 5, 2**64 - 1]), min_size=1, max_size=9).map(lambda v: np.array(v, np.uint64)),
+    st.lists(st.sampled_from([0.0, -0.0, 0.5, 1.0, 5e-324, np.nan, np.inf]), min_size=1, max_size=9).map(np.array),
+    st.lists(st.booleans(), min_size=1, max_size=9).map(np.array),
+)
+
+
+@given(st.lists(COLUMNS, min_size=1, max_size=5), st.booleans())
+def test_groups_of_numbers_are_those_of_their_values(blocks, is_listed):
+    """Block after block, of one type or of several, with numbers whose words are equal."""
+    only = [(1,), (0.5,)] if is_listed else None
+    groups = GroupNumbers(("g",), only)
+    for values in blocks:
+        numbers = groups.numbers_of(SimpleNamespace(by=(Column(values),)))
+        keys = [typed(value) for value in values.tolist()]
+        expected = [(key,) if only is None or (key in (1, 0.5) and key is not True) else REST for key in keys]
+        assert [groups.names()[number] for number in numbers] == expected
+    assert len(set(map(sorting, groups.names()))) == len(groups.names())
+
+
+def test_too_many_groups_of_numbers_have_no_numbers():
+    groups = GroupNumbers(("g",), None)
+    most = np.arange(MOST_GROUPS)
+    assert groups.numbers_of(SimpleNamespace(by=(Column(most),))).tolist() == most.tolist()
+    assert groups.numbers_of(SimpleNamespace(by=(Column(most + 1),))) is None
+    listed = GroupNumbers(("g",), [(7,)])
+    numbers = listed.numbers_of(SimpleNamespace(by=(Column(np.arange(3 * MOST_GROUPS)),)))
+    assert [listed.names()[number] for number in numbers[6:9]] == [REST, (7,), REST]
 
 
 CODES = st.integers(0, 3)

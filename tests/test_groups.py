@@ -13,7 +13,7 @@ from logloss import DataError, measure, surprisal
 from logloss.answers.estimate import student_quantile
 from logloss.data.request import RowOptions
 from logloss.inference.clustered_groups import ClustersOfGroups
-from logloss.inference.groups import groups_table
+from logloss.inference.groups import GroupSums, groups_table, sums_of_keys
 from logloss.inference.moments import moments_of
 from logloss.inference.score_table import score_table_of
 from logloss.measurement.record import summarise
@@ -479,3 +479,17 @@ def test_a_group_by_two_columns_keeps_true_and_one_apart():
     by = {"a": np.array([True, 1, "1", 1], object), "b": [0, 0, 0, 0]}
     m = measure([1, 0, 1, 0], [0.5] * 4, by=by)
     assert m.margin("a")["rows"] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["hard", "weighted", "soft", "counts"])
+def test_sums_of_all_keys_are_those_of_each(kind):
+    y, p, rng = rows(400)
+    extra = {"weighted": {"sample_weight": rng.gamma(2, 1, len(y))}, "counts": {"counts": rng.integers(1, 4, len(y))}}
+    labels = rng.random(len(y)) if kind == "soft" else y
+    keys = {"by": rng.integers(0, 3, len(y)), "cluster": rng.integers(0, 30, len(y))}
+    summary = measure(labels, p, **keys, **extra.get(kind, {})).summary
+    for keyed in (summary.groups, summary.clusters):
+        for name in ("w", "c", "a"):
+            each = [GroupSums(keyed, number, is_soft=kind == "soft").sum(name) for number in range(keyed.n_groups)]
+            assert sums_of_keys(keyed, name) == each
+            assert sum(each) == pytest.approx(summary.sum(name), rel=1e-12)

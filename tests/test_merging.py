@@ -32,6 +32,7 @@ from logloss.onepass.summaries import (
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.cluster_periods import ClusterPeriods, ClusterPeriodsWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSums, ClusterSumsWorkspace
+from logloss.onepass.summaries.comparison import short_bins_of
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.features import DistinctValues, Levels, Range
@@ -39,7 +40,7 @@ from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock, Pai
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
 from logloss.onepass.summaries.loss import UnlabelledSums
-from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace, bins_of, keys_of
+from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace
 from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, product_of, scaled
 
 # Clusters of the tables that are drawn: whole numbers below.
@@ -88,7 +89,7 @@ def contrast_of(block) -> Contrast:
         for proba, of_zero, logit in piece.forecasts:
             losses, logits = np.empty(piece.n_rows), np.empty(piece.n_rows)
             paired_losses.losses_and_logits(
-                piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
+                piece.y_true, logit if proba is None else proba, of_zero, logit, losses, logits, None
             )
             seen.append((losses, logits))
         workspace.add(piece, *seen, (0, 1))
@@ -101,7 +102,7 @@ def joint_scores(limit: int) -> Callable[[Any], JointScores]:
     def of(block) -> JointScores:
         workspace = JointWorkspace(JointScores(limit))
         assert is_hard(block)
-        workspace.add(block, *(bins_of(*keys_of(block.of_forecaster(number)))[0] for number in range(2)))
+        workspace.add(block, *(short_bins_of(block.of_forecaster(number)) for number in range(2)))
         return workspace.freeze()
 
     return of
@@ -114,8 +115,8 @@ def cells_of(shift: int, *, is_exact: bool) -> Callable[[Any], Cells]:
         placed = ScoreWorkspace()
         workspace = CellWorkspace(placed, shift, is_exact=is_exact)
         for piece in pieces_of(block):
-            slots, offsets = placed.place(piece)
-            workspace.add(piece, clusters_of(piece), N_CLUSTERS, slots, offsets)
+            slots, are_bins = placed.place(piece)
+            workspace.add(piece, clusters_of(piece), N_CLUSTERS, slots, are_bins=are_bins)
         return workspace.freeze()
 
     return of

@@ -14,10 +14,12 @@ from reference import ulps_apart
 from strategies import tables, two_forecast_tables
 from test_losses import counts_of, forecast_of, fraction_of
 
-from logloss.onepass.kernels import exact, paired_losses
+from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_keys
 from logloss.onepass.summaries.contrast import HARD_LIMBS, WEIGHTED_LIMBS
 
 SEED = 23
+# Types of a label, two bins and a count.
+KINDS = (np.uint8, np.int32, np.int32, np.int64)
 # Cubes enter as pairs of floats, right to 2^-105 of themselves (`products.times`).
 OF_A_CUBE = Fraction(2) ** -104
 
@@ -27,7 +29,7 @@ def test_losses_and_logits_equal_their_twin(table):
     """A loss of a soft label is two products and a sum: 6 ULP apart, as in test_losses; a logit is a difference of two
     losses of 1 ULP each, and of three roundings where it is not given."""
     losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
-    paired_losses.losses_and_logits(table.y_true, *forecast_of(table), losses, logits)
+    paired_losses.losses_and_logits(table.y_true, *forecast_of(table), losses, logits, None)
     for loss, logit, row in zip(
         losses.tolist(), logits.tolist(), reference.losses_and_logits(table.y_true, *forecast_of(table)), strict=True
     ):
@@ -35,19 +37,67 @@ def test_losses_and_logits_equal_their_twin(table):
         assert logit == row[1] or abs(logit - row[1]) <= 3 * 2.0**-52 * max(abs(row[1]), 1.0)
 
 
+def sides_of(table, labels=None):
+    """What each row would cost if 1 happened, and if 0 did; its losses."""
+    losses, logits, sides = np.empty(table.n_rows), np.empty(table.n_rows), np.empty((2, table.n_rows))
+    labels = table.y_true if labels is None else labels
+    paired_losses.losses_and_logits(labels, *forecast_of(table), losses, logits, sides)
+    return sides, losses
+
+
 @given(tables(("hard", "hard logits", "pair"), min_rows=1))
-def test_losses_if_are_those_of_each_label(table):
+def test_sides_are_the_losses_of_each_label(table):
     """To the bit: a difference that happened is one of the two that could have."""
-    if_one, if_zero = np.empty(table.n_rows), np.empty(table.n_rows)
-    paired_losses.losses_if(*forecast_of(table), if_one, if_zero)
-    for label, found in ((1, if_one), (0, if_zero)):
-        losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
-        labels = np.full(table.n_rows, label, np.uint8)
-        paired_losses.losses_and_logits(labels, *forecast_of(table), losses, logits)
+    sides, _ = sides_of(table)
+    for label, found in ((1, sides[0]), (0, sides[1])):
+        _, losses = sides_of(table, np.full(table.n_rows, label, np.uint8))
         assert found.tolist() == losses.tolist()
     # Each of them is right to 1 ULP.
-    for *found, twin in zip(if_one.tolist(), if_zero.tolist(), reference.losses_if(*forecast_of(table)), strict=True):
+    for *found, twin in zip(*sides.tolist(), reference.losses_if(*forecast_of(table)), strict=True):
         assert all(ulps_apart(own, other) <= 2 for own, other in zip(found, twin, strict=True))
+
+
+COSTS = st.floats(0, 1e300) | st.sampled_from([0.0, 1.0, math.inf])
+SIDES = st.lists(st.tuples(COSTS, COSTS, COSTS, COSTS), min_size=1, max_size=9)
+
+
+@given(SIDES)
+def test_bounds_equal_their_twin(rows):
+    """Of two infinite losses that are equal nothing is added; without a bound both are 0."""
+    first, second = (np.array([[row[k] for row in rows] for k in own]) for own in ((0, 1), (2, 3)))
+    below, above, is_out = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows), np.bool_)
+    paired_losses.bounds(first, second, below, above, is_out)
+    assert list(zip(below.tolist(), above.tolist(), is_out.tolist(), strict=True)) == reference.bounds(rows)
+
+
+@given(st.lists(st.tuples(COSTS, COSTS), min_size=1, max_size=30), st.integers(1, 5), COSTS)
+def test_keep_furthest_and_gaps_equal_their_twins(rows, size, least):
+    a, b = np.array(rows).T.copy()
+    kept = counted_losses.room_for_largest(size, least)
+    n_kept = paired_losses.keep_furthest(a, b, least, kept)
+    apart = [0.0 if x == y else abs(x - y) for x, y in rows]
+    expected = reference.keep_largest(apart, least, size) if max(apart) > 0 else []
+    assert kept["place"][:n_kept].tolist() == expected
+    own = np.empty(len(rows))
+    paired_losses.gaps(a, b, own)
+    assert own.tolist() == [abs(reference.gap_of(x, y)) for x, y in rows]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 40), st.integers(0, 40), st.integers(1, 3)), max_size=40))
+def test_tally_pairs_equals_its_twin(rows):
+    """Up to the first pair for which there is no room."""
+    labels, first, second, counts = (np.array([row[k] for row in rows], kind) for k, kind in enumerate(KINDS))
+    known, table = np.full(32, score_keys.NO_KEY), np.zeros((32, 2), np.int64)
+    n_done, n_known = paired_losses.tally_pairs(labels, first, second, 2, counts, known, table, 0, 16)
+    found = {
+        (int(known[k]) >> paired_losses.BIN_BITS, int(known[k]) % (1 << paired_losses.BIN_BITS)): table[k].tolist()
+        for k in np.flatnonzero(known != score_keys.NO_KEY)
+    }
+    assert found == reference.tally_pairs([(y, i >> 2, j >> 2, n) for y, i, j, n in rows[:n_done]])
+    assert len(found) == n_known <= 16
+    if n_done < len(rows):
+        assert n_known == 16
+        assert (rows[n_done][1] >> 2, rows[n_done][2] >> 2) not in found
 
 
 def pair_of(table):
@@ -57,7 +107,7 @@ def pair_of(table):
     second = (table.second_forecast, None, table.second_forecast if table.y_logit is not None else None)
     for forecast in (own, second):
         losses, logits = np.empty(table.n_rows), np.empty(table.n_rows)
-        paired_losses.losses_and_logits(table.y_true, *forecast, losses, logits)
+        paired_losses.losses_and_logits(table.y_true, *forecast, losses, logits, None)
         found.append((losses, logits))
     (a, r), (b, s) = found
     return a, b, r, s

@@ -318,7 +318,7 @@ def endless(*arguments, **options):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
 
-from logloss.training.certificate import Factor
+from logloss.training.factor import Factor
 wide = np.eye(300) + 1.0
 singular = np.ones((300, 300))
 factor = Factor(wide)

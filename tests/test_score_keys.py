@@ -140,13 +140,15 @@ def test_tallies_equal_their_twins(table):
     bins, offsets = bins_of(keys, place)
     y, n = table.y_true, counts_of(table)
     first = int(bins.min()) & ~1
-    for tally in ("bins", "forecasts"):
+    for tally in ("bins", "forecasts", "forecasts and bins"):
         packed = np.zeros(2 * n_bins, np.int64)
         if tally == "bins":
             score_keys.tally_bins(y, bins, offsets, packed)
             expected = reference.tally_bins(y, bins, offsets)
         else:
-            score_keys.tally_forecasts(y, p, q, z, packed)
+            own = np.empty(len(y), np.int32) if tally == "forecasts and bins" else None
+            score_keys.tally_forecasts(y, p, q, z, packed, own)
+            assert own is None or own.tolist() == bins.tolist()
             expected = reference.tally_forecasts(y, p, q, z)
         assert reference.unpack(packed[2 * first : 2 * first + 2])[0] == expected.get(first, [0, 0, 0, 0])
         counts = np.zeros((n_bins, 4), np.int64)
@@ -163,9 +165,9 @@ def test_tallies_equal_their_twins(table):
     assert all(sums[slot, label] == total for (slot, label), total in expected_sums.items())
     assert (rows.sum(), sums.sum()) == (sum(expected_rows.values()), sum(expected_sums.values()))
     groups = np.arange(len(n)) % 3
-    cells = np.zeros((3 * 300_000, 2), np.int64)
-    score_keys.tally_cells(y, bins, groups, 4, 300_000, times, cells)
-    expected_cells = reference.tally_cells(y, bins, groups, 4, 300_000, n)
+    cells = np.zeros((3 * 300_000, 2), np.int32)
+    score_keys.tally_cells(y, bins, groups, 4, 300_000, cells.reshape(-1))
+    expected_cells = reference.tally_cells(y, bins, groups, 4, 300_000)
     assert all(cells[slot, label] == count for (slot, label), count in expected_cells.items())
     assert cells.sum() == sum(expected_cells.values())
 

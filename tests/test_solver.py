@@ -11,8 +11,8 @@ import pytest
 import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
-from logloss.training.certificate import Factor
 from logloss.training.evaluation import PassHistory, lbfgs_step, with_pair
+from logloss.training.factor import Factor
 from logloss.training.optimum import find_optimum
 from logloss.training.problem import Problem
 from logloss.training.recipe import learn

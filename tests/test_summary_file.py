@@ -174,11 +174,11 @@ def test_every_cut_and_flipped_bit_is_refused_or_harmless():
 
 
 def test_another_format_is_refused_by_name(monkeypatch):
-    for major, advice in ((5, "Install a newer one"), (3, "Measure the rows again")):
+    for major, advice in ((6, "Install a newer one"), (4, "Measure the rows again")):
         monkeypatch.setattr(summary_writing, "FORMAT_MAJOR", major)
         data = written(KINDS["hard"])
         monkeypatch.undo()
-        expected = rf"new\.logloss has format {major}\.0, written by logloss .*reads format 4\. {advice}"
+        expected = rf"new\.logloss has format {major}\.0, written by logloss .*reads format 5\. {advice}"
         with pytest.raises(DataError, match=expected):
             record_of_bytes(data, "new.logloss")
 

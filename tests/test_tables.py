@@ -9,8 +9,9 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logloss.onepass.kernels.lane_sums import deposit_each, deposit_runs
-from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, runs_of
+from logloss.onepass.kernels.lane_sums import deposit_each, deposit_pair_rests, deposit_pairs, empty_pairs
+from logloss.onepass.summaries import tables
+from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
 
 SEED = 8
 FLOATS = st.floats(0, 1.7e308, allow_nan=False) | st.sampled_from([0.0, 5e-324, 1e-300, 0.1, 1.0])
@@ -46,24 +47,42 @@ def test_deposit_each_equals_its_twin(entries):
     assert without_nothing(found) == without_nothing(reference.deposit_each(once, [0] * len(values), ones, slots))
 
 
-@given(st.lists(st.tuples(FLOATS | st.floats(0, 9), st.integers(0, 4)), max_size=20), st.booleans())
-def test_deposit_runs_equal_their_twin(entries, is_tame):
-    """Of values far apart, too: what two lanes leave is added one by one. Both ways into a workspace are one."""
-    values = np.array([value for value, _ in entries], np.float64)
-    values = np.minimum(values, 9.0) if is_tame else values
-    slots = np.array([slot for _, slot in entries], np.int32)
-    both = runs_of(slots, 5)
-    expected = reference.deposit_runs(values.tolist(), slots.tolist(), 5)
-    if is_tame:
-        lanes = np.zeros((44, 5), np.int64)
-        deposit_runs(values, both, 4, -1216, lanes)
-        unit = Fraction(2) ** -1216
-        assert [sum(int(lanes[j, slot]) << (32 * j) for j in range(44)) * unit for slot in range(5)] == expected
-    for runs in (None, both):
-        workspace = SumWorkspace(1)
-        workspace.add_plain(0, values, slots, 5, None, runs)
-        found = fractions_of(workspace.frozen(np.arange(5)))
-        assert without_nothing(found) == without_nothing(dict(enumerate(expected)))
+SLOTTED = st.lists(st.tuples(FLOATS | st.floats(0, 9), st.integers(0, 4)), max_size=20)
+
+
+@given(st.lists(SLOTTED, max_size=4), st.booleans())
+def test_deposit_pairs_equal_their_twin(blocks, is_tame):
+    """Of values far apart, too: what two lanes leave is added one by one; and after a larger value, and a smaller."""
+    workspace, expected = SumWorkspace(1), [Fraction(0)] * 5
+    for entries in blocks:
+        values = np.array([value for value, _ in entries], np.float64)
+        values = np.minimum(values, 9.0) if is_tame else values
+        slots = np.array([slot for _, slot in entries], np.int32)
+        own = reference.deposit_pairs(values.tolist(), slots.tolist(), 5)
+        expected = [a + b for a, b in zip(expected, own, strict=True)]
+        workspace.add_plain(0, values, slots, 5)
+        if is_tame:
+            pairs, lanes = np.zeros((5, 2), np.int64), np.zeros((44, 5), np.int64)
+            if deposit_pairs(values, slots, 4, pairs):
+                deposit_pair_rests(values, slots, 4, -1216, lanes)
+            empty_pairs(pairs, 4, -1216, lanes)
+            unit = Fraction(2) ** -1216
+            assert [sum(int(lanes[j, slot]) << (32 * j) for j in range(44)) * unit for slot in range(5)] == own
+            assert not pairs.any()
+    found = fractions_of(workspace.frozen(np.arange(5)))
+    assert without_nothing(found) == without_nothing(dict(enumerate(expected)))
+
+
+def test_more_rows_of_one_slot_than_two_lanes_hold(monkeypatch):
+    """All of the largest size: the lanes are moved before they overflow, within a block and between blocks."""
+    values = np.full(1 << 12, np.nextafter(8.0, 0.0))
+    slots = np.zeros(len(values), np.int32)
+    monkeypatch.setattr(tables, "MOST_PAIRED", 1000)
+    workspace = SumWorkspace(1)
+    for _ in range(3):
+        workspace.add_plain(0, values, slots, 1)
+        assert workspace._n_paired[0] <= 1000
+    assert fractions_of(workspace.frozen(np.arange(1))) == {0: 3 * len(values) * Fraction(float(values[0]))}
 
 
 @given(st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12), st.lists(ENTRIES, max_size=12))

@@ -11,8 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 NATS_PER_BIT = math.log(2.0)
 MINUS = "−"
 # Letters of what a head names: a path, what counts as positive.
@@ -108,6 +106,8 @@ def value_text(value: Any) -> str:
     """A value of a table, so that it can be told from its neighbours: 1.0000002, "yes", True."""
     if isinstance(value, str):
         return f'"{printable(value)}"'
+    import numpy as np
+
     if isinstance(value, np.float32 | np.float16):
         return np.format_float_positional(value, trim="-") if 1e-5 < abs(float(value)) < 1e16 else str(value)
     if isinstance(value, float | np.floating):

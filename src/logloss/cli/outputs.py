@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from logloss.answers.figures import number_of_json
 from logloss.cli.inputs import AT_WORK, check_found, check_outputs
 from logloss.cli.shell_words import in_shell_words
 from logloss.cli.streams import LONGEST, say_notes, say_warnings, to_stderr, to_stdout
@@ -137,6 +136,8 @@ def fails(figures: dict[str, Any], test: FailIf) -> bool:
         close = difflib.get_close_matches(name, numbers, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise click.UsageError(f'--fail-if: no figure "{name}".{hint} The figures are: {", ".join(numbers)}.')
+    from logloss.answers.figures import number_of_json
+
     value = number_of_json(figures[name])
     return math.isnan(value) or math.isnan(test.bound) or HOLDS[test.operator](value, test.bound)
 

@@ -25,7 +25,7 @@ from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
 from logloss.inference.folds import FoldLosses, with_training
-from logloss.inference.groups import GroupSums
+from logloss.inference.groups import sums_of_keys
 from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
@@ -33,7 +33,7 @@ from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
-from logloss.onepass.summaries.contrast import BIN_BITS, Contrast, JointScores
+from logloss.onepass.summaries.contrast import Contrast, JointScores, bins_of_pairs
 from logloss.onepass.summaries.largest_losses import values_of
 
 BOTH_WAYS = "models of the folds were trained on each other's test rows"
@@ -48,7 +48,7 @@ def joint_error(joint: JointScores, tables: list[ScoreTable], better: int, worse
     Within a coarse bin the rows of a label count as their mean.
     """
     keys, counts = joint.counts.keys, joint.counts.counts
-    bins = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
+    bins = bins_of_pairs(keys)
     of_better, of_worse = bins if better < worse else bins[::-1]
 
     def error(mine: Influence, other: Influence, mean: float) -> SamplingError:
@@ -184,13 +184,11 @@ class PairEstimator:
 
     def _totals(self, i: int, j: int, sign: int) -> dict[str, list[int]]:
         """Weight and difference of the weighted losses of each cluster."""
-        columns: dict[str, list[int]] = {"w": [], "c": []}
         mine, other = (self.summary.losses[number].clusters for number in (i, j))
-        for number in range(0 if mine is None else mine.n_groups):
-            first, second = (GroupSums(each, number, is_soft=False) for each in (mine, other))  # type: ignore[arg-type]
-            columns["w"].append(first.sum("w"))
-            columns["c"].append(sign * (first.sum("c") - second.sum("c")))
-        return columns
+        if mine is None or other is None:
+            return {"w": [], "c": []}
+        costs = zip(sums_of_keys(mine, "c"), sums_of_keys(other, "c"), strict=True)
+        return {"w": sums_of_keys(mine, "w"), "c": [sign * (first - second) for first, second in costs]}
 
     def _delta(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
         """The difference of the two losses, rounded once, and why it has no interval."""

@@ -90,13 +90,13 @@ class Keys:
 
     def _numbered(self, column: Column, j: int) -> tuple[Array, list[int]]:
         """(A code for each row, the number of the value that each code stands for)."""
-        codes, values = values_of(column)
+        codes, values = _coded(column)
         known, wanted = self._values[j], None if self._wanted is None else self._wanted[j]
         numbers = [UNUSED] * len(values)
         for code in np.flatnonzero(np.bincount(codes, minlength=len(values))).tolist():
-            known_as = type(values[code]), values[code]
-            is_wanted = wanted is None or _sorting(values[code]) in wanted
-            numbers[code] = known.setdefault(known_as, len(known)) if is_wanted else UNLISTED
+            value = typed(values[code])
+            is_wanted = wanted is None or _sorting(value) in wanted
+            numbers[code] = known.setdefault((type(value), value), len(known)) if is_wanted else UNLISTED
         return codes, numbers
 
     def _key(self, numbers: tuple[int, ...]) -> GroupKey:
@@ -139,15 +139,21 @@ def _together(codes: Sequence[Array], uniques: Sequence[list[int]]) -> tuple[Arr
 
 def values_of(column: Column) -> tuple[Array, list[Value]]:
     """(A code for each row, the value of each code): typed, nothing as None."""
+    codes, values = _coded(column)
+    return codes, [typed(value) for value in values]
+
+
+def _coded(column: Column) -> tuple[Array, Sequence[Any]]:
+    """(A code for each row, the value of each code as it is stored, None for nothing); not every code stands in it."""
     missing = missing_of(column)
+    values: Sequence[Any]
     if column.categories is not None:
-        values: list[Value] = [typed(value) for value in column.categories]
-        codes = column.values
+        codes, values = column.values, column.categories
     elif column.values.dtype == np.bool_:
-        codes, values = column.values.astype(np.int64), [False, True]
+        codes, values = column.values.view(np.uint8), (False, True)
     else:
         distinct, codes = _distinct(column.values)
-        values = [typed(value) for value in distinct.tolist()]
+        values = distinct.tolist()
     if missing is None:
         return codes, values
     return np.where(missing, len(values), codes), [*values, None]

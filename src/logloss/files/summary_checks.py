@@ -22,7 +22,7 @@ from logloss.onepass.summaries.cells import GROUP_MASK, MOST_CELLS, Cells
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.cluster_sums import names_at as clusters_at
 from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS, coarser
-from logloss.onepass.summaries.grouped import GENERAL_SUMS, MOST_DETAILED
+from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS, MOST_DETAILED
 from logloss.onepass.summaries.largest_losses import N_LARGEST, UNNUMBERED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
 from logloss.onepass.summaries.scores import LOGIT, MOST_DISTINCT, N_BINS, OFFSET_MASS, PROBA
@@ -36,8 +36,6 @@ NEARLY_DOWN, NEARLY_UP = 10**9, 10**9 + 1
 NEAR_LOSS = 1e-12
 # Of a row what is below 2^-267 does not enter the sums of its group.
 SHIFT_OF_LEAST = 267
-# Columns of the sums of a group, of rows with hard labels.
-HARD_SUMS_OF_GROUPS = ("c", "cc", "ccc", "p")
 OFFSETS = 1 << score_keys.OFFSET_BITS
 
 
@@ -241,15 +239,16 @@ def _faults_of_groups(grouped: GroupedSummary, summary: LossSummary) -> Iterator
         if not _ascend(table.keys, 0, n_names - 1):
             yield f"sums of its {what} are out of order"
             return
-    general = [grouped.general.integers(column) for column in range(len(GENERAL_SUMS))]
-    if not _is_sum(general[0], grouped.general.first, summary.general[SUMS.index("w")] + exact.of_count(n_far)):
+    general = {name: grouped.general.integers(k) for k, name in enumerate(GENERAL_COLUMNS[grouped.kind])}
+    if not _is_sum(general["w"], grouped.general.first, summary.general[SUMS.index("w")] + exact.of_count(n_far)):
         yield f"weights of its {what} do not add up to those of its rows"
-    hard = [sum(grouped.sums.integers(column)) for column in (0, len(HARD_SUMS_OF_GROUPS) - 1)]
-    for total, name in zip(hard, HARD_SUMS_OF_GROUPS[:: len(HARD_SUMS_OF_GROUPS) - 1], strict=True):
-        expected = summary.hard[HARD_SUMS.index(name)]
+    for column, name in enumerate(HARD_COLUMNS[grouped.kind]):
+        # Squares and cubes of the rows are not summed: those of a measurement come from its scores.
+        if name not in HARD_SUMS:
+            continue
+        total, expected = sum(grouped.sums.integers(column)), summary.hard[HARD_SUMS.index(name)]
         if n_far:
-            own = general[GENERAL_SUMS.index(name)]
-            expected += summary.general[SUMS.index(name)] - _in_units(sum(own), grouped.general.first)
+            expected += summary.general[SUMS.index(name)] - _in_units(sum(general[name]), grouped.general.first)
         if not _is_nearly(total, grouped.sums.first, expected, summary.n_hard[0]):
             yield f"losses and forecasts of its {what} do not add up to those of its rows"
     if grouped.cells is None:

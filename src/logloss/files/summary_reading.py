@@ -35,7 +35,7 @@ from logloss.onepass.summaries.cells import N_MASSES as N_CELL_MASSES
 from logloss.onepass.summaries.cells import Cells
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, OVER
-from logloss.onepass.summaries.grouped import GENERAL_SUMS, N_HARD_SUMS, N_TOTALS
+from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS, N_TOTALS
 from logloss.onepass.summaries.largest_losses import UNNUMBERED
 from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
 from logloss.onepass.summaries.scores import N_BINNED, N_COUNTED, N_MASSES
@@ -234,8 +234,8 @@ def _grouped_of(kind: str, clause: GroupsHeader | ClustersHeader, sections: _Sec
         OVER[of_key] if clause.is_over else None,
         clause.names,
         sections.counts(f"{kind}: totals", N_TOTALS),
-        sections.sums(f"{kind}: sums", N_HARD_SUMS),
-        sections.sums(f"{kind}: general", len(GENERAL_SUMS)),
+        sections.sums(f"{kind}: sums", len(HARD_COLUMNS[of_key])),
+        sections.sums(f"{kind}: general", len(GENERAL_COLUMNS[of_key])),
         cells,
         cluster_sums,
     )

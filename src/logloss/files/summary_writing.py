@@ -40,7 +40,7 @@ from logloss.version import __version__
 # 2: parts are known by the rows that they hold, no longer by the names of their files; keys by their exact values, and
 # clusters hashed so. 3: the header has the same fields in every file. 4: sections are named as in the library; each of
 # the largest losses has its line; moments in a time zone are known in UTC.
-FORMAT_MAJOR, FORMAT_MINOR = 4, 0
+FORMAT_MAJOR, FORMAT_MINOR = 5, 0
 HEADER = "logloss"
 LIMITS = {
     "most_distinct": MOST_DISTINCT,

@@ -20,7 +20,7 @@ from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import GroupedSummary
-from logloss.onepass.summaries.grouped import GENERAL_SUMS
+from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
 # Scores of all groups together over which null distributions are drawn, so that their cost has a limit.
@@ -28,8 +28,8 @@ PLACES_DRAWN = 1 << 15
 LEAST_PLACES_DRAWN = 1 << 8
 
 
-# Which hard sums make each sum of a group; "n" and "ones" stand for numbers of rows.
-OF_HARD = {"c": 0, "cw": 0, "cww": 0, "cc": 1, "ccw": 1, "ccc": 2, "p": 3}
+# Which sum of hard rows is part of each sum of a group, and which column of the counts.
+OF_HARD = {"c": "c", "cw": "c", "cww": "c", "cc": "cc", "ccw": "cc", "ccc": "ccc", "p": "p"}
 OF_COUNTS = {"w": 3, "ww": 3, "www": 3, "a": 4, "aw": 4, "aa": 4, "w_infinite": 5}
 
 
@@ -42,8 +42,8 @@ class GroupSums:
         self.n_rows, self.n_positive, self.n_infinite = totals[:3]
         self.is_soft = is_soft
         self._totals = totals
-        self._hard = sums_of_key(grouped.sums, number)
-        self._general = dict(zip(GENERAL_SUMS, sums_of_key(grouped.general, number), strict=True))
+        self._hard = dict(zip(HARD_COLUMNS[grouped.kind], sums_of_key(grouped.sums, number), strict=True))
+        self._general = dict(zip(GENERAL_COLUMNS[grouped.kind], sums_of_key(grouped.general, number), strict=True))
 
     def sum(self, name: str) -> int:
         """One of the sums."""
@@ -51,6 +51,22 @@ class GroupSums:
         if name in OF_HARD:
             total += self._hard[OF_HARD[name]]
         return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
+
+
+def sums_of_keys(grouped: GroupedSummary, name: str) -> list[int]:
+    """One of the sums of every group or cluster, in units of 2^-6720: as those of `GroupSums`, without one for each."""
+    columns = [(grouped.general, GENERAL_COLUMNS[grouped.kind].index(name))]
+    if name in OF_HARD:
+        columns.append((grouped.sums, HARD_COLUMNS[grouped.kind].index(OF_HARD[name])))
+    totals = [0] * grouped.n_groups
+    for table, column in columns:
+        for key, value in zip(table.keys.tolist(), table.integers(column), strict=True):
+            totals[key] += value << 32 * table.first + UNIT_EXPONENT
+    if name in OF_COUNTS:
+        counts = grouped.totals.counts[:, OF_COUNTS[name]].tolist()
+        for key, number in zip(grouped.totals.keys.tolist(), counts, strict=True):
+            totals[key] += of_count(number)
+    return totals
 
 
 def sums_of_key(table: SumTable, number: int) -> list[int]:

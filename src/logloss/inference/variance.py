@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from logloss.answers.estimate import SamplingError
 from logloss.data.values import Array
 from logloss.inference.clusters import ClusteredMoments
-from logloss.inference.groups import GroupSums
+from logloss.inference.groups import sums_of_keys
 from logloss.inference.moments import Moments, dot, moments_of
 from logloss.inference.score_table import ScoreTable
 from logloss.onepass.summaries import GroupedSummary, LossSummary
-from logloss.onepass.summaries.cells import GROUP_MASK
+from logloss.onepass.summaries.cells import GROUP_MASK, Cells
 from logloss.onepass.summaries.group_keys import GROUP_BITS
 
 
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     """The figures with clusters as observations."""
-    sums = [GroupSums(clusters, number, is_soft=moments.summary.is_soft) for number in range(clusters.n_groups)]
     # Of other columns (Brier score, entropy) no sums by cluster are kept.
-    totals = {name: [each.sum(name) for each in sums] for name in ("w", "c", "a")}
-    return ClusteredMoments(moments, totals)
+    return ClusteredMoments(moments, {name: sums_of_keys(clusters, name) for name in ("w", "c", "a")})
 
 
 # (Influence of a row of 0, and of 1, at each score; their mean) -> sampling error of the mean.
@@ -51,29 +49,43 @@ def figures_of(summary: LossSummary, table: ScoreTable) -> tuple[Moments, ErrorO
 
 
 def cluster_deviations(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
-    """The sum by cluster of influences of rows of 0 and 1 at each score of the table."""
-    return np.asarray(cluster_sums(clusters, zeros, ones, table).sum(axis=1))
+    """The sum by cluster of influences of rows of 0 and 1 at each score of the table; none where no cells are kept."""
+    sums = np.zeros(0 if clusters.cells is None else clusters.n_groups)
+    for keys, influences in _influences_of_cells(clusters, zeros, ones, table):
+        sums += np.bincount(keys & GROUP_MASK, influences, len(sums))
+    return sums
 
 
 def cluster_sums(clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable) -> Array:
-    """The same in each coarse bin, shape (n_clusters, n_bins); none where no cells are kept.
+    """The same in each coarse bin, shape (n_clusters, n_bins)."""
+    if clusters.cells is None:
+        return np.zeros((0, 0))
+    sums = np.zeros((clusters.n_groups, n_coarse_bins(clusters.cells)))
+    for keys, influences in _influences_of_cells(clusters, zeros, ones, table):
+        places = (keys & GROUP_MASK) * sums.shape[1] + (keys >> GROUP_BITS)
+        sums += np.bincount(places, influences, sums.size).reshape(sums.shape)
+    return sums
 
-    Places are put together into coarse bins, within which a label's rows count as their mean.
-    """
+
+def n_coarse_bins(cells: Cells) -> int:
+    """How many coarse bins there are: clusters may have some that no place of the table is in."""
+    tables = (cells.counts, cells.masses)
+    return 1 + max((int(table.keys.max()) >> GROUP_BITS for table in tables if len(table.keys)), default=0)
+
+
+def _influences_of_cells(
+    clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable
+) -> Iterator[tuple[Array, Array]]:
+    """Keys of cells, and the influence of the rows of one label in each: places of a coarse bin count as their mean."""
     cells = clusters.cells
     if cells is None:
-        return np.zeros((0, 0))
-    counts, masses = cells.counts.keys, cells.masses.keys
-    # Clusters may have bins that no place of the table is in.
-    n_bins = 1 + max((int(keys.max()) >> GROUP_BITS for keys in (counts, masses) if len(keys)), default=0)
-    sums = np.zeros((clusters.n_groups, n_bins))
-    shares = table.shares_of(cells.masses)
+        return
+    n_bins, shares = n_coarse_bins(cells), table.shares_of(cells.masses)
     for label, values in enumerate((zeros, ones)):
         means = table.coarse_means(clusters.shift, label, values, n_bins)
         hard = cells.counts.counts[:, label] * table.share_of_a_row
-        for keys, mass in ((counts, hard), (masses, shares[label])):
-            np.add.at(sums, (keys & GROUP_MASK, keys >> GROUP_BITS), mass * means[keys >> GROUP_BITS])
-    return sums
+        for keys, mass in ((cells.counts.keys, hard), (cells.masses.keys, shares[label])):
+            yield keys, mass * means[keys >> GROUP_BITS]
 
 
 def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:

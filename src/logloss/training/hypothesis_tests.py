@@ -26,7 +26,7 @@ from logloss.data.rows import Array
 from logloss.data.terms import Category
 from logloss.errors import DataError
 from logloss.text import count, counted, listed, p_clause, printable, significant, value_text
-from logloss.training.certificate import Factor
+from logloss.training.factor import Factor
 
 if TYPE_CHECKING:
     from logloss.training.model import LogisticModel

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, spoken
+from logloss.data.arrow.arrays import Partitions, damage_named, file_at, guarded, rows_of_arrays, scalar_of, spoken
 from logloss.data.arrow.finding import is_tabbed
 from logloss.data.arrow.formats import (
     N_BYTES_OF_MAGIC,
@@ -352,7 +352,9 @@ def _parsed(texts: pa.Array) -> pa.Array:
     if least is None or (least > 0 and math.isfinite(most)):
         return numbers
     # What is infinite or 0 as a float, and not so as written, stays text: the checks name its row.
-    shortest = pc.and_(pc.equal(numbers, 0.0), pc.greater(pc.binary_length(texts), len("1e-324") - 1))
+    shortest = pc.and_(
+        pc.equal(numbers, scalar_of(0.0)), pc.greater(pc.binary_length(texts), scalar_of(len("1e-324") - 1))
+    )
     suspects = texts.filter(pc.or_(shortest, pc.is_inf(numbers)))
     return texts if any(map(is_beyond_floats, suspects.unique().to_pylist())) else numbers
 

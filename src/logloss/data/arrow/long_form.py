@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import damage_named
 from logloss.data.arrow.pages import unpacked
 from logloss.data.rows import Array
 from logloss.errors import DataError
 from logloss.text import printable
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 # Of a file of ours: what it may hold once it is unpacked, so that no small file can fill the memory. The largest that
 # could be made (weights from 1e-300 to 10, 256 groups, 4,096 clusters) have 6 million values.
@@ -68,6 +70,8 @@ def long_form(sections: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def parquet_bytes(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
     """A table as the bytes of a Parquet file, the same each time."""
+    import pyarrow.parquet as pq
+
     stream = io.BytesIO()
     described = table.replace_schema_metadata({key.encode(): value.encode() for key, value in metadata.items()})
     pq.write_table(described, stream, compression="zstd", write_page_checksum=True)
@@ -76,6 +80,8 @@ def parquet_bytes(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
 
 def read_parquet(data: bytes, name: str) -> tuple[pa.Table | None, dict[str, str]]:
     """(The table, its metadata) of the bytes of a Parquet file; no table where it is not one of ours."""
+    import pyarrow.parquet as pq
+
     advice = "The file is damaged or no summary; make it again."
     with damage_named(name, advice):
         try:

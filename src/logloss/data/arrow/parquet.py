@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, islice
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from logloss.data.arrow.arrays import (
     Partitions,
@@ -25,6 +25,9 @@ from logloss.data.arrow.arrays import (
 from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import count, counted
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 BUFFER_BYTES = 1 << 18
 # The metadata by which a summary of ours is known (`files/summary_writing.py`).
@@ -116,6 +119,8 @@ class ParquetFile(SchemaFile):
 
 def parquet_file(path: str, name: str, partitions: Partitions, only: Sequence[int] | None = None) -> ParquetFile:
     """A file, after a look at its footer; `only` names row groups."""
+    import pyarrow.parquet as pq
+
     if os.path.getsize(path) == 0:
         raise DataError(f"cannot read {name}: the file is empty, 0 bytes. {ADVICE}")
     with damage_named(name, ADVICE), file_at(path) as file:
@@ -155,6 +160,8 @@ def _opened(path: str, texts: Sequence[str], *, is_shared: bool) -> Iterator[pq.
     texts: columns that are read as codes into their words (measured: 3 ns a row for 18). is_shared: whether its footer
     is kept for the next part.
     """
+    import pyarrow.parquet as pq
+
     stat = os.stat(path) if is_shared else None
     with file_at(path) as file:
         yield pq.ParquetFile(
@@ -172,5 +179,7 @@ def _opened(path: str, texts: Sequence[str], *, is_shared: bool) -> Iterator[pq.
 @lru_cache(maxsize=4)
 def _footer(path: str, size: int, changed: int) -> pq.FileMetaData:
     """The footer of a file, as long as it has this size and was last changed then."""
+    import pyarrow.parquet as pq
+
     with file_at(path) as file:
         return pq.read_metadata(file)

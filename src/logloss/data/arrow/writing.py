@@ -8,8 +8,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from logloss.data.rows import Column
 
@@ -28,7 +26,10 @@ def writer(stream: BinaryIO, kind: str) -> Iterator[Write]:
         arrays = {name: array_of(column) for name, column in columns.items()}
         table = pa.table(arrays)
         if not opened:
-            make = pq.ParquetWriter if kind == "parquet" else pacsv.CSVWriter
+            if kind == "parquet":
+                from pyarrow.parquet import ParquetWriter as make
+            else:
+                from pyarrow.csv import CSVWriter as make
             opened.extend([make(stream, table.schema), table.schema])
         opened[0].write_table(table.cast(opened[1]))
 

@@ -1,7 +1,8 @@
 """Exact sums by slot: every float is an integer in lanes of 32 bits, and a slot has one number in each lane.
 
 The same sums as in `exact`, for many slots of one narrow range: lanes begin and end where the values do, and lie one
-after another (structure of arrays), so that a table of sums is carried, merged and read lane by lane.
+after another (structure of arrays), so that a table of sums is carried, merged and read lane by lane. Values of one
+size are first added up in two lanes of 43 bits, which move there once in many rows.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import numpy as np
 
 from logloss.onepass.kernels.compiled import as_bits, compiled, inlined
 from logloss.onepass.kernels.exact import (
-    LANE_BITS,
     LIMB_MASK,
     MAGNITUDE_MASK,
-    MAX_ROWS_OF_DEPOSIT,
     cut,
     power_of_two,
     split_float,
 )
+
+# Values below 2^43 units in a lane: so many of them stay below 2^63.
+PAIR_BITS = 43
+MOST_PAIRED = 1 << 19
+# Rows whose parts stay in the first-level cache.
+SLICE = 512
 
 
 @inlined
@@ -62,35 +67,64 @@ def deposit_each(values, shifts, times, slots, lowest, lanes):
 
 
 @compiled
-def deposit_runs(values, runs, top, lowest, lanes):
-    """Add each value, below 2^top, to the sum of its slot: runs, the (order, starts) of `by_group.order_by_group`.
+def deposit_pairs(values, slots, top, pairs):
+    """Add each value, below 2^top, to the two lanes of its slot; returns whether some value leaves a rest.
 
-    Two lanes of 48 bits are added up in registers, as `exact.deposit_below` does; lowest ≤ top − 95. Cost: 1.5 ns each,
-    20 a slot.
+    pairs: shape (n_slots, 2), in units of 2^(top − 43) and 2^(top − 86). Cost: 1 ns each.
     """
-    order, starts = runs
-    # Slot after slot, so that its two sums stay in registers: 48-bit lanes are cut to 32 bits only at its end.
-    lane = 47 - top
+    lane = PAIR_BITS - top
     up_1, down_1 = power_of_two(lane), power_of_two(-lane)
-    up_2, down_2 = power_of_two(lane + LANE_BITS), power_of_two(-lane - LANE_BITS)
-    for slot in range(starts.shape[0] - 1):
-        for start in range(starts[slot], starts[slot + 1], MAX_ROWS_OF_DEPOSIT):
-            rows = order[start : min(start + MAX_ROWS_OF_DEPOSIT, starts[slot + 1])]
-            sum_1 = sum_2 = left = 0
-            for i in range(rows.shape[0]):
-                k_1, x = cut(values[rows[i]], up_1, down_1)
-                k_2, x = cut(x, up_2, down_2)
-                sum_1 += k_1
-                sum_2 += k_2
-                left |= as_bits(x) & MAGNITUDE_MASK
-            deposit_in_lanes(sum_1, -lane - lowest, slot, lanes)
-            deposit_in_lanes(sum_2, -lane - LANE_BITS - lowest, slot, lanes)
-            if left == 0:
-                continue
-            # Computed again and not kept: rests are rare, since two lanes hold 96 bits below the largest value.
-            for i in range(rows.shape[0]):
-                _, x = cut(values[rows[i]], up_1, down_1)
-                _, x = cut(x, up_2, down_2)
-                if x != 0.0:
-                    k, exponent = split_float(x)
-                    deposit_in_lanes(k, exponent - lowest, slot, lanes)
+    up_2, down_2 = power_of_two(lane + PAIR_BITS), power_of_two(-lane - PAIR_BITS)
+    left = 0
+    # Slice by slice: the first loop over it vectorises, the second one only adds.
+    first, second = np.empty(SLICE, np.int64), np.empty(SLICE, np.int64)
+    for start in range(0, values.shape[0], SLICE):
+        stop = min(start + SLICE, values.shape[0])
+        own, places = values[start:stop], slots[start:stop]
+        for i in range(stop - start):
+            k_1, x = cut(own[i], up_1, down_1)
+            k_2, x = cut(x, up_2, down_2)
+            first[i] = k_1
+            second[i] = k_2
+            left |= as_bits(x) & MAGNITUDE_MASK
+        for i in range(stop - start):
+            # Without a sign, so that no index is tested for one.
+            slot = np.uint64(places[i])
+            pairs[slot, 0] += first[i]
+            pairs[slot, 1] += second[i]
+    return left != 0
+
+
+@compiled
+def deposit_pair_rests(values, slots, top, lowest, lanes):
+    """Add what two lanes leave of each value to the sum of its slot, in lanes of 32 bits. Cost: 5 ns each."""
+    lane = PAIR_BITS - top
+    up_1, down_1 = power_of_two(lane), power_of_two(-lane)
+    up_2, down_2 = power_of_two(lane + PAIR_BITS), power_of_two(-lane - PAIR_BITS)
+    for i in range(values.shape[0]):
+        _, x = cut(values[i], up_1, down_1)
+        _, x = cut(x, up_2, down_2)
+        if x != 0.0:
+            k, exponent = split_float(x)
+            deposit_in_lanes(k, exponent - lowest, np.int64(slots[i]), lanes)
+
+
+@compiled
+def empty_pairs(pairs, top, lowest, lanes):
+    """Move the two lanes of each slot to its lanes of 32 bits. Cost: 8 ns a slot."""
+    for slot in range(pairs.shape[0]):
+        deposit_in_lanes(pairs[slot, 0], top - PAIR_BITS - lowest, slot, lanes)
+        deposit_in_lanes(pairs[slot, 1], top - 2 * PAIR_BITS - lowest, slot, lanes)
+        pairs[slot, 0] = pairs[slot, 1] = 0
+
+
+@compiled
+def carry_lanes(lanes):
+    """Bring every lane but the last back below 2^32: lanes of shape (n_columns, n_lanes, n_slots). Cost: 1 ns a lane of
+    a slot."""
+    for column in range(lanes.shape[0]):
+        for j in range(lanes.shape[1] - 1):
+            for slot in range(lanes.shape[2]):
+                over = lanes[column, j, slot] >> 32
+                lanes[column, j, slot] &= LIMB_MASK
+                lanes[column, j + 1, slot] += over

@@ -18,6 +18,8 @@ from logloss.onepass.summaries.tables import CountTable, Ints, Numbering, Slots,
 MOST_CELLS = 1 << 17
 # The number of the group takes the low bits of a cell's key.
 GROUP_MASK = (1 << GROUP_BITS) - 1
+# Rows that counts of 32 bits hold.
+MOST_DENSE = (1 << 31) - 1
 # Columns of the masses: w, w·y, w², w²·y, w²·y².
 N_MASSES = 5
 
@@ -116,28 +118,27 @@ class CellWorkspace:
         self._numbering = Numbering(MOST_CELLS if is_exact else score_keys.NO_LIMIT)
         self._rows = np.zeros((0, 2), np.int64)
         self._masses = SumWorkspace(N_MASSES)
-        # Coarse counts stand in an array without gaps: n_coarse places for each group, and no key is looked up.
-        self._dense = np.zeros((0, 2), np.int64)
-        self._n_coarse = 1
+        # Coarse counts of rows that stand once, in an array without gaps: n_coarse places of two labels for each group,
+        # and no key is looked up.
+        self._dense = np.zeros(0, np.int32)
+        self._n_coarse, self._n_dense = 1, 0
         # Coarse cells of what was counted before.
         self._before = CountTable.empty(2)
 
-    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, offsets: Slots | None) -> None:
-        """Count the rows of a block; slots: their bins, or (offsets None) the numbers of their scores."""
-        if offsets is None and not self._is_exact:
+    def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, *, are_bins: bool) -> None:
+        """Count the rows of a block; slots: their bins, or the numbers of their scores."""
+        if not are_bins and not self._is_exact:
             slots = bins_of(self._scores.scale, self._scores.keys())[0][slots]
-        elif offsets is not None and self._is_exact:
+        elif are_bins and self._is_exact:
             self._to_coarse(self._scores.keys_before)
-        if is_hard(block) and not self._is_exact:
-            self._n_coarse = (N_BINS[self._scores.scale] >> self._shift) + 1
-            self._dense = with_room(self._dense, n_groups * self._n_coarse)
-            score_keys.tally_cells(block.y_true, slots, groups, self._shift, self._n_coarse, block.counts, self._dense)
+        if is_hard(block) and block.counts is None and not self._is_exact:
+            self._tally(block, groups, n_groups, slots)
             return
         places = slots.astype(np.int64) >> (0 if self._is_exact else self._shift)
         cells, n_done = self._numbering.numbers_of(places << GROUP_BITS | groups)
         if n_done < len(cells):
             self._to_coarse(self._scores.keys())
-            self.add(block, groups, n_groups, slots, offsets)
+            self.add(block, groups, n_groups, slots, are_bins=are_bins)
             return
         n_cells = self._numbering.n_known
         if is_hard(block):
@@ -146,6 +147,25 @@ class CellWorkspace:
             return
         for column, values, shifts in masses_of(block):
             self._masses.add(column, values, shifts, cells, n_cells, block.counts)
+
+    def _tally(self, block: Block, groups: Slots, n_groups: int, bins: Slots) -> None:
+        """Count hard rows that stand once by coarse bin."""
+        self._n_coarse = (N_BINS[self._scores.scale] >> self._shift) + 1
+        size = 2 * n_groups * self._n_coarse
+        if size > len(self._dense):
+            self._dense = np.concatenate([self._dense, np.zeros(max(size - len(self._dense), 0), np.int32)])
+        if self._n_dense + block.n_rows > MOST_DENSE:
+            self._before, self._n_dense = self._before.merge(self._counted()), 0
+            self._dense[:] = 0
+        self._n_dense += block.n_rows
+        score_keys.tally_cells(block.y_true, bins, groups, self._shift, self._n_coarse, self._dense)
+
+    def _counted(self) -> CountTable:
+        """What stands in the array."""
+        dense = self._dense.reshape(-1, self._n_coarse, 2)
+        # Both labels of a place in one word; by place first, as keys are in their order.
+        places, groups = np.nonzero(self._dense.view(np.int64).reshape(-1, self._n_coarse).T)
+        return CountTable(places << GROUP_BITS | groups, dense[groups, places].astype(np.int64))
 
     def _to_coarse(self, keys: Ints) -> None:
         """Coarse bins in the place of the scores that have these keys."""
@@ -173,7 +193,4 @@ class CellWorkspace:
             places[order] = np.arange(len(keys))
             return self._numbered(None).rescored(places, keys[order])
         found = self._numbered(None)
-        used = np.flatnonzero(self._dense.any(axis=1))
-        groups, places = np.divmod(used, self._n_coarse)
-        dense = CountTable.of(places << GROUP_BITS | groups, self._dense[used])
-        return Cells(None, dense.merge(found.counts).merge(self._before), found.masses)
+        return Cells(None, self._counted().merge(found.counts).merge(self._before), found.masses)

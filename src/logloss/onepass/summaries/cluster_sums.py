@@ -25,7 +25,7 @@ from logloss.onepass.summaries.tables import (
     Slots,
     SumTable,
     SumWorkspace,
-    long_runs_of,
+    are_few,
     with_room,
 )
 
@@ -171,9 +171,8 @@ class ClusterSumsWorkspace:
             self._sums.add(place, mantissas, shifts, pairs, n_pairs, times)
         if weighted:
             return
-        runs = long_runs_of(pairs, n_pairs)
         for place, values in enumerate(losses, 1):
-            self._sums.add_plain(place, values, pairs, n_pairs, times, runs)
+            self._sums.add_plain(place, values, pairs, n_pairs, times)
 
     def _numbers_of(self, hashes: Ints, groups: Slots) -> Slots:
         """The number of each row's pair."""
@@ -184,7 +183,19 @@ class ClusterSumsWorkspace:
             if n_done == len(hashes):
                 return pairs
             # Numbers that this block was given, and that have no rows yet, are forgotten.
-            self._resume(self.freeze().coarsened(next_level(self._level)))
+            self._resume(self._coarsened_for(hashes, groups))
+
+    def _coarsened_for(self, hashes: Ints, groups: Slots) -> ClusterSums:
+        """What is held, at the finest coarser level at which there is room for it and for these rows."""
+        kept, level = self.freeze(), self._level
+        own, places = kept.numbers
+        groups = np.concatenate([own, groups])
+        is_enough = False
+        while not is_enough:
+            level = next_level(level)
+            names = [names_at(kept.clusters[places], kept.level, level), names_at(hashes, None, level)]
+            is_enough = are_few(np.concatenate(names) << GROUP_BITS | groups, limit_at(level))
+        return kept.coarsened(level)
 
     def _short(self, names: Ints) -> tuple[Ints, int]:
         """(What stands for each cluster in the key of a pair, for how many of them there is room)."""

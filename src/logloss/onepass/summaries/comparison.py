@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.keys import GroupKey
@@ -21,8 +20,8 @@ from logloss.onepass.summaries.group_gaps import SUMS_OF_PAIR, GapsByGroup, Loss
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
-from logloss.onepass.summaries.scores import bins_of, keys_of
-from logloss.onepass.summaries.tables import Floats
+from logloss.onepass.summaries.scores import keys_of, put_in_bins
+from logloss.onepass.summaries.tables import Floats, Slots
 from logloss.text import count, listed, significant
 
 # Pairs of scores of all pairs of forecasts together, so that the size does not grow with their number.
@@ -153,22 +152,11 @@ def pairs_of(n_forecasts: int) -> list[tuple[int, int]]:
     return list(combinations(range(n_forecasts), 2))
 
 
-def bounds_of(
-    one: Floats, zero: Floats, other_one: Floats, other_zero: Floats
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """(How far below 0, how far above 0 the first forecast's loss less the other's can be; where that has no bound).
-
-    Of what each costs if 1 happens, and if 0 does. 0 lies between, though rounding, and P(0) from a column of its own,
-    may put both differences on one side of it by a little. Without a bound both are 0.
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        # Equal infinities are no difference.
-        if_one = np.where(one == other_one, 0.0, one - other_one)
-        if_zero = np.where(zero == other_zero, 0.0, zero - other_zero)
-        below = np.maximum(-np.minimum(if_one, if_zero), 0.0)
-        above = np.maximum(np.maximum(if_one, if_zero), 0.0)
-        is_out = np.isinf(below + above)
-    return np.where(is_out, 0.0, below), np.where(is_out, 0.0, above), is_out
+def short_bins_of(block: Block) -> Slots:
+    """The bin of each forecast, in 32 bits."""
+    bins, offsets = np.empty(block.n_rows, np.int32), np.empty(block.n_rows, np.int32)
+    put_in_bins(*keys_of(block), bins, offsets)
+    return bins
 
 
 class ComparisonWorkspace:
@@ -189,8 +177,10 @@ class ComparisonWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block."""
+        # Hashed once for all forecasts.
+        clusters = hashes_of(block.cluster) if block.cluster else None
         for number, losses in enumerate(self.losses):
-            losses.add(block.of_forecaster(number))
+            losses.add(block.of_forecaster(number), clusters)
         for piece in pieces_of(block):
             if piece.n_rows:
                 self._add_piece(piece)
@@ -199,61 +189,62 @@ class ComparisonWorkspace:
         """Take in rows of one kind: with hard labels and no weights, or others."""
         greatest = 1.0 if block.sample_weight is None else float(block.sample_weight.max())
         self.greatest_weight = max(self.greatest_weight, greatest)
-        seen = []
+        seen, sides = [], []
         for proba, of_zero, logit in block.forecasts:
             losses, logits = np.empty(block.n_rows), np.empty(block.n_rows)
+            of_either = None if self.periods is None else np.empty((2, block.n_rows))
             paired_losses.losses_and_logits(
-                block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits
+                block.y_true, logit if proba is None else proba, of_zero, logit, losses, logits, of_either
             )
             seen.append((losses, logits))
+            sides.append(of_either)
         for (i, j), contrast in zip(self.pairs, self.contrasts, strict=True):
             contrast.add(block, seen[i], seen[j], (i, j))
         # Pairs of scores are counted, not weighed: they serve errors of unweighted parts only.
         if is_hard(block):
-            bins = [bins_of(*keys_of(block.of_forecaster(number)))[0] for number in range(len(self.losses))]
+            bins = [short_bins_of(block.of_forecaster(number)) for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
         if self.groups is not None or self.periods is not None:
-            self._add_by_key(block, LossesOfBlock.of(block, [losses for losses, _ in seen]))
+            losses_only = [losses for losses, _ in seen]
+            self._add_by_key(block, LossesOfBlock.of(block, losses_only), self._differences(losses_only), sides)
 
-    def _add_by_key(self, block: Block, losses: LossesOfBlock) -> None:
+    def _add_by_key(
+        self, block: Block, losses: LossesOfBlock, differences: list[Floats], sides: list[Floats | None]
+    ) -> None:
         """Take in rows under their group and period."""
         clusters = hashes_of(block.cluster) if block.cluster else None
         if self.groups is not None:
             numbers = self.groups.numbers_of(block)
             if numbers is not None:
-                pairs = PairsOfBlock([], self._differences(losses), [])
+                pairs = PairsOfBlock([], differences, [])
                 self.groups.sums.add(block, numbers, self.groups.n_keys, losses, pairs, clusters)
         if self.periods is not None:
             numbers = self.periods.numbers_of(block)
             if numbers is not None:
-                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, self._bounded(block, losses))
+                self.periods.sums.add(block, numbers, self.periods.n_keys, losses, self._bounded(differences, sides))
             if self.cluster_periods is not None and clusters is not None and block.order is not None:
                 self.cluster_periods.add(clusters, block.order)
 
-    def _differences(self, losses: LossesOfBlock) -> list[Floats]:
+    def _differences(self, losses: list[Floats]) -> list[Floats]:
         """How far each two losses are apart, 0 where one of them is infinite."""
-        costs, infinite = losses.costs, losses.infinite
-        return [np.where(infinite[i] | infinite[j], 0.0, np.abs(costs[i] - costs[j])) for i, j in self.pairs]
+        found = [np.empty(len(losses[0])) for _ in self.pairs]
+        for (i, j), own in zip(self.pairs, found, strict=True):
+            paired_losses.gaps(losses[i], losses[j], own)
+        return found
 
-    def _bounded(self, block: Block, losses: LossesOfBlock) -> PairsOfBlock:
+    def _bounded(self, differences: list[Floats], sides: list[Floats | None]) -> PairsOfBlock:
         """How far below and above 0 each difference may be, for either label; where that has no bound."""
-        sides = []
-        for proba, of_zero, logit in block.forecasts:
-            if_one, if_zero = np.empty(block.n_rows), np.empty(block.n_rows)
-            paired_losses.losses_if(logit if proba is None else proba, of_zero, logit, if_one, if_zero)
-            sides.append((if_one, if_zero))
-        bounds = [bounds_of(*sides[i], *sides[j]) for i, j in self.pairs]
-        below, above, unbounded = (
-            [each[0] for each in bounds],
-            [each[1] for each in bounds],
-            [each[2] for each in bounds],
-        )
+        below, above = ([np.empty(len(each)) for each in differences] for _ in range(2))
+        unbounded = [np.empty(len(each), np.bool_) for each in differences]
+        for place, (i, j) in enumerate(self.pairs):
+            paired_losses.bounds(sides[i], sides[j], below[place], above[place], unbounded[place])
         ranges = [low + high for low, high in zip(below, above, strict=True)]
-        differences = [
-            np.where(is_out, 0.0, each) for each, is_out in zip(self._differences(losses), unbounded, strict=True)
+        bounded = [
+            np.where(is_out, 0.0, each) if is_out.any() else each
+            for each, is_out in zip(differences, unbounded, strict=True)
         ]
-        return PairsOfBlock([*below, *above], [*differences, *ranges], unbounded)
+        return PairsOfBlock([*below, *above], [*bounded, *ranges], unbounded)
 
     def freeze(self) -> ComparisonSummary:
         """The summary of the blocks that were added."""

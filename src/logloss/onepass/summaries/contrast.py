@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.checks.reading import read_only
+from logloss.data.rows import Array
 from logloss.onepass.kernels import counted_losses, exact, paired_losses, score_keys
 from logloss.onepass.summaries.contract import added, is_hard, weight_of
 from logloss.onepass.summaries.group_keys import finest
 from logloss.onepass.summaries.largest_losses import LargeLoss, row_of
-from logloss.onepass.summaries.tables import CountTable, Floats, Ints, Numbering, are_few, with_room
+from logloss.onepass.summaries.tables import LEAST_PLACES, CountTable, Floats, Ints, Slots, are_few
 
 # d is the difference of two losses, c weight·d; three letters as in `loss.SUMS`; range: Σ (weight·|logit − logit|)².
 # out_w, out_ww, out_www: of rows of infinite loss of one of the two, which enter no other sum.
@@ -23,8 +25,6 @@ HARD_LIMBS: tuple[tuple[int, ...], ...] = ((0,), (0,), (1, 2), (0,), (1, 2), (3,
 WEIGHTED_LIMBS = ((0,), (1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11,), (12,), (13, 14), (15, 16))
 # Rows of the largest differences that are kept.
 N_LARGEST_DIFFERENCES = 10
-# Bits of the bin of the second forecast in the key of a pair of bins.
-BIN_BITS = 20
 # From here on all bins are one: there are fewer than 2^17 of probabilities and of logits.
 COARSEST = 18
 
@@ -97,20 +97,16 @@ class ContrastWorkspace:
 
     def _keep_furthest(self, block: Block, first: Floats, second: Floats, pair: tuple[int, int]) -> None:
         """Keep the rows of the largest differences."""
-        with np.errstate(invalid="ignore"):
-            gaps = np.abs(first - second)
         least = (
             abs(self.largest_differences[-1].difference)
             if len(self.largest_differences) == N_LARGEST_DIFFERENCES
             else 0.0
         )
-        # nan where both are infinite: they are as far apart as each other.
-        if not np.fmax.reduce(gaps, initial=0.0) > 0 or np.fmax.reduce(gaps, initial=0.0) < least:
-            return
-        gaps = np.where(np.isnan(gaps), 0.0, gaps)
         kept = counted_losses.room_for_largest(N_LARGEST_DIFFERENCES, least)
-        n_kept, _ = counted_losses.keep_largest(gaps, 0, least, 0, kept)
+        n_kept = paired_losses.keep_furthest(first, second, least, kept)
         chosen = [place for gap, place in kept[:n_kept].tolist() if gap > 0]
+        if not chosen:
+            return
         one, other = (block.forecasts[number] for number in pair)
         found = [
             LargeDifference(row_of(block, one, float(first[k]), k), row_of(block, other, float(second[k]), k))
@@ -160,10 +156,19 @@ class JointScores:
         return JointScores(self.limit, level, CountTable.of(keys, self.counts.counts))
 
 
+def bins_of_pairs(keys: Ints) -> tuple[Ints, Ints]:
+    """The two bins of each pair."""
+    return keys >> paired_losses.BIN_BITS, keys & ((1 << paired_losses.BIN_BITS) - 1)
+
+
+def pairs_of_bins(first: Slots, second: Slots, shift: int) -> Ints:
+    """Pairs of bins, both made coarse by so many bits."""
+    return (first.astype(np.int64) >> shift) << paired_losses.BIN_BITS | second >> shift
+
+
 def coarse_pairs(keys: Ints, shift: int) -> Ints:
     """Pairs of bins by pairs of coarser bins."""
-    first, second = keys >> BIN_BITS, keys & ((1 << BIN_BITS) - 1)
-    return (first >> shift) << BIN_BITS | (second >> shift)
+    return pairs_of_bins(*bins_of_pairs(keys), shift)
 
 
 def pair_level_for(keys: Ints, level: int, limit: int) -> int:
@@ -172,31 +177,48 @@ def pair_level_for(keys: Ints, level: int, limit: int) -> int:
 
 
 class JointWorkspace:
-    """Pairs of bins so far."""
+    """Pairs of bins so far: an open table of keys, and counts at the same places."""
 
     def __init__(self, settings: JointScores) -> None:
         self.limit = settings.limit
         self._resume(JointScores(settings.limit))
 
-    def _resume(self, kept: JointScores) -> None:
-        self.level = kept.level
-        self._numbering = Numbering(self.limit)
-        self._numbering.numbers_of(kept.counts.keys)
-        self._rows = kept.counts.counts.copy()
+    def _resume(self, kept: JointScores, n_places: int = LEAST_PLACES) -> None:
+        """Begin with what is kept, in a table of at least so many places."""
+        self.level, keys = kept.level, kept.counts.keys
+        while n_places // 2 < len(keys):
+            n_places *= 2
+        self._known, self._rows = np.full(n_places, score_keys.NO_KEY), np.zeros((n_places, 2), np.int64)
+        first, second = (bins.astype(np.int32) for bins in bins_of_pairs(keys))
+        self.n_known = 0
+        for label in (0, 1):
+            labels, counts = np.full(len(keys), label, np.uint8), np.ascontiguousarray(kept.counts.counts[:, label])
+            self._tally(read_only(labels), first, second, 0, read_only(counts))
 
-    def add(self, block: Block, first: Ints, second: Ints) -> None:
+    def _tally(self, labels: Array, first: Slots, second: Slots, shift: int, counts: Ints | None) -> int:
+        """Count rows, up to the first for whose pair there is no room; returns how many."""
+        n_done, self.n_known = paired_losses.tally_pairs(
+            labels, first, second, shift, counts, self._known, self._rows, self.n_known, self.limit
+        )
+        return int(n_done)
+
+    def add(self, block: Block, first: Slots, second: Slots) -> None:
         """Take in rows with hard labels and no weights; first, second: their bins."""
-        keys = (first >> self.level) << BIN_BITS | (second >> self.level)
-        numbers, done = self._numbering.numbers_of(keys)
-        if done < len(keys):
+        labels, counts = block.y_true, block.counts
+        while True:
+            n_done = self._tally(labels, first, second, self.level, counts)
+            if n_done == len(labels):
+                return
+            labels, first, second = labels[n_done:], first[n_done:], second[n_done:]
+            counts = None if counts is None else counts[n_done:]
+            if self.n_known < self.limit:
+                self._resume(self.freeze(), 2 * len(self._known))
+                continue
             kept = self.freeze()
-            level = pair_level_for(np.concatenate([kept.counts.keys, keys]), self.level, self.limit)
-            self._resume(kept.at(level))
-            self.add(block, first, second)
-            return
-        self._rows = with_room(self._rows, self._numbering.n_known)
-        score_keys.tally_slots(block.y_true, numbers, block.counts, self._rows)
+            keys = np.concatenate([kept.counts.keys, pairs_of_bins(first, second, self.level)])
+            self._resume(kept.at(pair_level_for(keys, self.level, self.limit)), len(self._known))
 
     def freeze(self) -> JointScores:
         """The pairs of the rows that were added."""
-        return JointScores(self.limit, self.level, CountTable.of_slots(self._numbering.keys(), self._rows))
+        taken = np.flatnonzero(self._known != score_keys.NO_KEY)
+        return JointScores(self.limit, self.level, CountTable.of_slots(self._known[taken], self._rows[taken]))

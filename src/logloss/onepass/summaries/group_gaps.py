@@ -26,7 +26,6 @@ from logloss.onepass.summaries.tables import (
     Slots,
     SumTable,
     SumWorkspace,
-    long_runs_of,
     product_of,
     scaled,
     with_room,
@@ -58,7 +57,9 @@ class LossesOfBlock:
     def of(cls, block: Block, losses: Sequence[Floats]) -> LossesOfBlock:
         """Of the losses of each forecast, which may be infinite."""
         infinite = [np.isinf(each) for each in losses]
-        costs = [np.where(is_out, 0.0, each) for is_out, each in zip(infinite, losses, strict=True)]
+        costs = [
+            np.where(is_out, 0.0, each) if is_out.any() else each for is_out, each in zip(infinite, losses, strict=True)
+        ]
         if block.sample_weight is None:
             return cls(costs, infinite, None, [])
         return cls(costs, infinite, scaled(block.sample_weight), [scaled(cost) for cost in costs])
@@ -93,6 +94,8 @@ class GapsByGroup:
         self._totals[kept.totals.keys] = kept.totals.counts
         self._sums = SumWorkspace(kept.sums.n_columns)
         self._sums.take(kept.sums, kept.n_groups)
+        # Of rows without weights: how many, and what else is summed of them.
+        self._n_plain = with_room(np.zeros((0, 1), np.int64), kept.n_groups)
         self._plain = SumWorkspace(len(set(self._plain_of)))
         sums = kept.cluster_sums
         self._cluster_sums = None if sums is None else ClusterSumsWorkspace(sums)
@@ -107,9 +110,13 @@ class GapsByGroup:
         clusters: Ints | None = None,
     ) -> None:
         """Take in rows; clusters: their hashes, where groups have sums by cluster."""
-        self._totals = with_room(self._totals, n_keys)
-        for column, chosen in enumerate((np.ones(block.n_rows, np.bool_), *losses.infinite, *pairs.counted)):
-            self._count(column, numbers, n_keys, chosen, block.counts)
+        self._totals, self._n_plain = with_room(self._totals, n_keys), with_room(self._n_plain, n_keys)
+        rows = counted(numbers, n_keys, block.counts)
+        self._totals[:n_keys, 0] += rows
+        for column, chosen in enumerate((*losses.infinite, *pairs.counted), 1):
+            if chosen.any():
+                times = None if block.counts is None else block.counts[chosen]
+                self._totals[:n_keys, column] += counted(numbers[chosen], n_keys, times)
         weight, costs = losses.weight, losses.scaled_costs
         columns = [] if weight is None else [weight, *(product_of(weight, cost) for cost in costs)]
         if self._cluster_sums is not None and clusters is not None:
@@ -122,28 +129,18 @@ class GapsByGroup:
             for column, values in enumerate(columns):
                 self._sums.add(column, *values, numbers, n_keys, block.counts)
             return
-        # Sorted once for all columns: each then adds up a key's rows in registers.
-        runs = long_runs_of(numbers, n_keys)
+        self._n_plain[:n_keys, 0] += rows
         squares = map(plain_square, pairs.squared)
-        for column, plain in enumerate((np.ones(block.n_rows), *losses.costs, *pairs.summed, *squares)):
+        for column, plain in enumerate((*losses.costs, *pairs.summed, *squares), 1):
             if isinstance(plain, tuple):
                 self._plain.add(column, *plain, numbers, n_keys, block.counts)
             else:
-                self._plain.add_plain(column, plain, numbers, n_keys, block.counts, runs)
-
-    def _count(self, column: int, numbers: Slots, n_keys: int, chosen: NDArray[np.bool_], times: Ints | None) -> None:
-        """Count the chosen rows, each as many times as it stands."""
-        if not chosen.any():
-            return
-        own = numbers if chosen.all() else numbers[chosen]
-        if times is None:
-            self._totals[:n_keys, column] += np.bincount(own, minlength=n_keys)
-        else:
-            np.add.at(self._totals[:, column], own, times[chosen])
+                self._plain.add_plain(column, plain, numbers, n_keys, block.counts)
 
     def frozen(self, settings: GroupedSummary, n_keys: int) -> GroupedSummary:
         """The tables of the first so many keys, beside settings."""
         keys = np.arange(n_keys)
+        self._weigh()
         plain = self._plain.frozen(keys)
         if len(plain.keys):
             plain = SumTable(plain.keys, np.ascontiguousarray(plain.lanes[list(self._plain_of)]), plain.first)
@@ -155,6 +152,23 @@ class GapsByGroup:
             sums=self._sums.frozen(keys).merge(plain),
             cluster_sums=None if self._cluster_sums is None else self._cluster_sums.freeze(),
         )
+
+    def _weigh(self) -> None:
+        """Put the weights of rows that weigh 1 among the sums, as whole numbers."""
+        used = np.flatnonzero(self._n_plain[:, 0])
+        lanes = np.zeros((len(set(self._plain_of)), 1, len(used)), np.int64)
+        lanes[0, 0] = self._n_plain[used, 0]
+        self._plain.take(SumTable.carried(used, lanes, 0), len(self._n_plain))
+        self._n_plain[:] = 0
+
+
+def counted(numbers: Slots, n_keys: int, times: Ints | None) -> Ints:
+    """How many rows each key has, each row as many times as it stands."""
+    if times is None:
+        return np.bincount(numbers, minlength=n_keys)
+    counts = np.zeros(n_keys, np.int64)
+    np.add.at(counts, numbers, times)
+    return counts
 
 
 def plain_square(values: Floats) -> Floats | Scaled:

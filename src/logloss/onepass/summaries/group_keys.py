@@ -24,6 +24,7 @@ from logloss.data.keys import GroupKey, Keys, sorting
 from logloss.data.rows import Column
 from logloss.errors import DataError
 from logloss.onepass.kernels.hashing import hashes_of
+from logloss.onepass.kernels.score_keys import NO_KEY
 from logloss.onepass.summaries.tables import Floats, Ints, Numbering, Slots
 from logloss.text import listed
 
@@ -120,11 +121,14 @@ def mixed_order(column: str) -> str:
 
 
 class GroupNumbers:
-    """Groups by their values."""
+    """Groups by their values; of one column of numbers, values that were seen before by their bits."""
 
     def __init__(self, columns: Sequence[str], only: Sequence[GroupKey] | None) -> None:
         self._keys = Keys(len(columns), MOST_GROUPS, only)
         self.names = self._keys.names
+        # The numbers seen, of one kind of type, and the group of each.
+        self._seen, self._kind = Numbering(MOST_GROUPS), ""
+        self._groups, self._are_places = np.zeros(0, np.int32), True
 
     @property
     def n_known(self) -> int:
@@ -133,7 +137,38 @@ class GroupNumbers:
 
     def numbers_of(self, block: Block, hashes: Ints | None = None) -> Slots | None:
         """The number of each row's group; None if there are too many."""
-        return self._keys.numbers_of(block.by)
+        words = words_of(block.by[0]) if len(block.by) == 1 else None
+        kind = block.by[0].values.dtype.kind
+        if words is None or self._kind not in ("", kind):
+            return self._keys.numbers_of(block.by)
+        places, n_done = self._seen.numbers_of(words)
+        n_seen = len(self._groups)
+        if self._seen.n_known > n_seen:
+            self._kind = kind
+            # Of the values that are new, one row each.
+            first = np.empty(self._seen.n_known, np.int64)
+            first[places[:n_done][::-1]] = np.arange(n_done)[::-1]
+            groups = self._keys.numbers_of([block.by[0].taken(first[n_seen:])])
+            if groups is None:
+                return None
+            self._groups = np.concatenate([self._groups, groups])
+            self._are_places = np.array_equal(self._groups, np.arange(len(self._groups)))
+        if n_done < len(words):
+            return self._keys.numbers_of(block.by)
+        return places if self._are_places else self._groups[places]
+
+
+def words_of(column: Column) -> Ints | None:
+    """Numbers as words of 64 bits that tell them apart; None of others, and where some are missing."""
+    values = column.values
+    if column.categories is not None or column.missing is not None or values.dtype.kind not in "iuf":
+        return None
+    if values.dtype.kind == "f":
+        # Adding 0.0 makes −0.0 the same as 0.
+        words = (values.astype(np.float64) + 0.0).view(np.int64)
+        return None if np.isnan(values).any() else words
+    words = values.astype(np.int64, copy=False)
+    return None if values.dtype.itemsize == 8 and (words == NO_KEY).any() else words
 
 
 class ClusterNumbers:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logloss.data.block import Block
 from logloss.data.checks.reading import read_only
-from logloss.onepass.kernels import by_group, exact, losses
+from logloss.onepass.kernels import by_group, counted_losses, exact, losses
 from logloss.onepass.summaries.cells import CellWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import forecast_of, is_hard, weight_of
 from logloss.onepass.summaries.group_keys import CLUSTER
 from logloss.onepass.summaries.grouped import (
-    GENERAL_SUMS,
-    N_HARD_SUMS,
+    GENERAL_COLUMNS,
     N_TOTALS,
     GroupedSummary,
     GroupWorkspace,
@@ -44,7 +44,7 @@ def losses_workspace(settings: GroupedSummary | None, scores: ScoreWorkspace) ->
 
 
 class LossesByGroup:
-    """Losses by number of the group."""
+    """Losses by number of the group or cluster."""
 
     def __init__(self, scores: ScoreWorkspace) -> None:
         self._scores = scores
@@ -55,11 +55,9 @@ class LossesByGroup:
         self._kind = kept.kind
         self._totals = with_room(np.zeros((0, N_TOTALS), np.int64), n_groups)
         self._totals[kept.totals.keys] = kept.totals.counts
-        self._limbs = with_room(np.zeros((0, N_HARD_SUMS, exact.N_SHORT_LIMBS), np.int64), n_groups)
-        at = kept.sums.first + exact.SHORT_EXPONENT // 32
-        self._limbs[kept.sums.keys, :, at : at + kept.sums.n_lanes] = kept.sums.lanes.transpose(2, 0, 1)
-        self._n_uncarried = 0
-        self._general = SumWorkspace(len(GENERAL_SUMS))
+        self._hard: PowersByGroup | LossesByCluster
+        self._hard = LossesByCluster(kept) if kept.kind == CLUSTER else PowersByGroup(kept)
+        self._general = SumWorkspace(kept.general.n_columns)
         self._general.take(kept.general, n_groups)
         self._cells: CellWorkspace | None = None
         if kept.cells is not None:
@@ -74,19 +72,15 @@ class LossesByGroup:
         groups: Slots,
         n_groups: int,
         slots: Slots,
-        offsets: Slots | None,
+        are_bins: bool,
         clusters: Ints | None = None,
     ) -> None:
-        """Take in rows of one kind; slots: their bins, or (offsets None) the numbers of their scores; clusters: their
-        hashes, where groups have sums by cluster."""
-        self._reach(n_groups)
+        """Take in rows of one kind; slots: their bins, or the numbers of their scores; clusters: their hashes, where
+        groups have sums by cluster."""
+        self._totals = with_room(self._totals, n_groups)
         if self._cluster_sums is not None and clusters is not None:
             self._add_to_clusters(self._cluster_sums, block, groups, clusters)
-        is_far = None
-        if is_hard(block) and block.y_logit is not None:
-            # Their losses, or the cubes of these, leave the short sums.
-            size = np.abs(block.y_logit)
-            is_far = (size > by_group.GREATEST_POWERED) & np.isfinite(size)
+        is_far = self._hard.is_far(block) if is_hard(block) else None
         if not is_hard(block):
             self._add_general(block, groups, n_groups)
         elif is_far is None or not is_far.any():
@@ -97,7 +91,7 @@ class LossesByGroup:
         if not may_have_cells(self._kind, n_groups):
             self._cells = None
         if self._cells is not None:
-            self._cells.add(block, groups, n_groups, slots, offsets)
+            self._cells.add(block, groups, n_groups, slots, are_bins=are_bins)
 
     def _add_to_clusters(self, sums: ClusterSumsWorkspace, block: Block, groups: Slots, clusters: Ints) -> None:
         """Take in rows by group and cluster."""
@@ -106,30 +100,18 @@ class LossesByGroup:
             losses.surprisals(block.y_true, *forecast_of(block), costs)
         else:
             losses.soft_surprisals(read_only(block.y_true.astype(np.float64)), *forecast_of(block), costs)
-        costs[np.isinf(costs)] = 0.0
+        counted_losses.set_infinite_to_zero(costs)
         weighted = []
         if block.sample_weight is not None:
             weight = scaled(block.sample_weight)
             weighted = [weight, product_of(weight, scaled(costs))]
         sums.add(clusters, groups, [costs], weighted, block.counts)
 
-    def _reach(self, n_groups: int) -> None:
-        """Make room for so many groups."""
-        self._totals, self._limbs = with_room(self._totals, n_groups), with_room(self._limbs, n_groups)
-
     def _add_hard(self, block: Block, groups: Slots, n_groups: int) -> None:
         tallies = np.zeros((n_groups, 3), np.int64)
-        runs = runs_of(groups, n_groups)
-        by_group.grouped_sums(block.y_true, *forecast_of(block), block.counts, runs, self._limbs, tallies)
+        self._hard.add(block, groups, n_groups, tallies)
         self._totals[:n_groups, :3] += tallies
         self._totals[:n_groups, 3:] += tallies
-        self._n_uncarried += block.n_rows
-        if self._n_uncarried > MOST_UNCARRIED:
-            self._carry()
-
-    def _carry(self) -> None:
-        exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
-        self._n_uncarried = 0
 
     def _add_general(self, block: Block, groups: Slots, n_groups: int) -> None:
         n_rows = block.n_rows
@@ -144,7 +126,7 @@ class LossesByGroup:
         of_weight, of_loss, of_label, of_proba = map(
             scaled, (weight_of(block), np.where(is_infinite, 0.0, costs), label, proba)
         )
-        for column, name in enumerate(GENERAL_SUMS):
+        for column, name in enumerate(GENERAL_COLUMNS[self._kind]):
             # c, a and p are themselves weighted: of "cw" the weight enters twice.
             factors = [of_weight] * len(name) + [of_loss] * name.count("c")
             factors += [of_label] * name.count("a") + [of_proba] * name.count("p")
@@ -152,16 +134,76 @@ class LossesByGroup:
 
     def frozen(self, settings: GroupedSummary, n_keys: int) -> GroupedSummary:
         """The tables of the first so many groups, beside settings."""
-        self._reach(n_keys)
-        self._carry()
-        lanes = self._limbs[:n_keys].transpose(1, 2, 0)
-        used = np.flatnonzero(lanes.any(axis=(0, 1)))
+        self._totals = with_room(self._totals, n_keys)
         return replace(
             settings,
             scale=self._scores.scale,
             totals=CountTable.of_slots(np.arange(n_keys), self._totals),
-            sums=SumTable.carried(used, lanes[:, :, used], -exact.SHORT_EXPONENT // 32),
+            sums=self._hard.frozen(n_keys),
             general=self._general.frozen(np.arange(n_keys)),
             cells=None if self._cells is None else self._cells.freeze(),
             cluster_sums=None if self._cluster_sums is None else self._cluster_sums.freeze(),
         )
+
+
+class PowersByGroup:
+    """Losses, their squares and cubes, and probabilities of hard rows, by number of the group: in short sums."""
+
+    def __init__(self, kept: GroupedSummary) -> None:
+        n_sums = kept.sums.n_columns
+        self._limbs = with_room(np.zeros((0, n_sums, exact.N_SHORT_LIMBS), np.int64), kept.n_groups)
+        at = kept.sums.first + exact.SHORT_EXPONENT // 32
+        self._limbs[kept.sums.keys, :, at : at + kept.sums.n_lanes] = kept.sums.lanes.transpose(2, 0, 1)
+        self._n_uncarried = 0
+
+    def is_far(self, block: Block) -> NDArray[np.bool_] | None:
+        """Rows whose losses, or the cubes of these, leave the short sums; None if no row's can."""
+        if block.y_logit is None:
+            return None
+        size = np.abs(block.y_logit)
+        far: NDArray[np.bool_] = (size > by_group.GREATEST_POWERED) & np.isfinite(size)
+        return far
+
+    def add(self, block: Block, groups: Slots, n_groups: int, tallies: Ints) -> None:
+        """Take in rows, and count them: rows, rows of 1, rows of infinite loss of each group."""
+        self._limbs = with_room(self._limbs, n_groups)
+        runs = runs_of(groups, n_groups)
+        by_group.grouped_sums(block.y_true, *forecast_of(block), block.counts, runs, self._limbs, tallies)
+        self._n_uncarried += block.n_rows
+        if self._n_uncarried > MOST_UNCARRIED:
+            self._carry()
+
+    def _carry(self) -> None:
+        exact.carry(self._limbs.reshape(-1, exact.N_SHORT_LIMBS))
+        self._n_uncarried = 0
+
+    def frozen(self, n_groups: int) -> SumTable:
+        """The sums of the first so many groups."""
+        self._limbs = with_room(self._limbs, n_groups)
+        self._carry()
+        lanes = self._limbs[:n_groups].transpose(1, 2, 0)
+        used = np.flatnonzero(lanes.any(axis=(0, 1)))
+        return SumTable.carried(used, lanes[:, :, used], -exact.SHORT_EXPONENT // 32)
+
+
+class LossesByCluster:
+    """Losses of hard rows by number of the cluster."""
+
+    def __init__(self, kept: GroupedSummary) -> None:
+        self._sums = SumWorkspace(kept.sums.n_columns)
+        self._sums.take(kept.sums, kept.n_groups)
+
+    def is_far(self, block: Block) -> None:
+        """No loss leaves these sums."""
+
+    def add(self, block: Block, groups: Slots, n_groups: int, tallies: Ints) -> None:
+        """Take in rows, and count them: rows, rows of 1, rows of infinite loss of each cluster."""
+        costs = np.empty(block.n_rows)
+        losses.surprisals(block.y_true, *forecast_of(block), costs)
+        by_group.tally_losses(block.y_true, costs, block.counts, groups, tallies)
+        counted_losses.set_infinite_to_zero(costs)
+        self._sums.add_plain(0, costs, groups, n_groups, block.counts)
+
+    def frozen(self, n_groups: int) -> SumTable:
+        """The sums of the first so many clusters."""
+        return self._sums.frozen(np.arange(n_groups))

@@ -45,12 +45,16 @@ GROUP_SHIFT, CLUSTER_SHIFT = 5, 9
 # Columns of a measurement's counts: rows, rows of 1, rows of infinite loss; the same of rows with hard labels and no
 # weights.
 N_TOTALS = 6
-# Columns of the sums of hard rows: loss, its square, its cube, probability.
-N_HARD_SUMS = 4
-# Columns of the sums of the others, by the names of `loss.SUMS`.
-GENERAL_SUMS = ("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc", "a", "aw", "aa", "p")
-NO_TOTALS, NO_SUMS = CountTable.empty(N_TOTALS), SumTable.empty(N_HARD_SUMS)
-NO_GENERAL_SUMS, NONE_GENERAL = SumTable.empty(len(GENERAL_SUMS)), SumTable.empty(0)
+# Columns of the sums of hard rows, by the names of `loss.SUMS`: of groups loss, its square, its cube, probability; of
+# clusters, whose errors come from their totals, the loss.
+HARD_COLUMNS = {GROUP: ("c", "cc", "ccc", "p"), CLUSTER: ("c",)}
+# Columns of the sums of the others.
+GENERAL_COLUMNS = {
+    GROUP: ("w", "c", "ww", "cw", "cc", "www", "cww", "ccw", "ccc", "a", "aw", "aa", "p"),
+    CLUSTER: ("w", "c", "a"),
+}
+NO_TOTALS, NO_SUMS = CountTable.empty(N_TOTALS), SumTable.empty(len(HARD_COLUMNS[GROUP]))
+NO_GENERAL, NONE_GENERAL = SumTable.empty(len(GENERAL_COLUMNS[GROUP])), SumTable.empty(0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,7 +78,7 @@ class GroupedSummary:
     names: tuple[Any, ...] = ()
     totals: CountTable = NO_TOTALS
     sums: SumTable = NO_SUMS
-    general: SumTable = NO_GENERAL_SUMS
+    general: SumTable = NO_GENERAL
     cells: Cells | None = NO_CELLS
     cluster_sums: ClusterSums | None = None
 
@@ -83,7 +87,9 @@ class GroupedSummary:
         cls, columns: tuple[str, ...] = (), kind: str = GROUP, *, only: tuple[GroupKey, ...] | None = None
     ) -> GroupedSummary:
         """Of no rows of a measurement, with its settings."""
-        return cls(columns, kind, only, cells=COARSE_CELLS if kind == CLUSTER else NO_CELLS)
+        sums, general = (SumTable.empty(len(names[kind])) for names in (HARD_COLUMNS, GENERAL_COLUMNS))
+        cells = COARSE_CELLS if kind == CLUSTER else NO_CELLS
+        return cls(columns, kind, only, sums=sums, general=general, cells=cells)
 
     @classmethod
     def empty_of(

@@ -166,21 +166,29 @@ class ScoreWorkspace:
     def add(self, block: Block) -> None:
         """Take in rows of one kind (`pieces_of`)."""
         if self.is_binned and is_hard(block) and block.counts is None:
-            self.n_rows += block.n_rows
-            self._make_room(block.n_rows)
-            score_keys.tally_forecasts(block.y_true, *forecast_of(block), self._packed)
+            self._tally_forecasts(block, None)
         else:
             self.place(block)
 
-    def place(self, block: Block) -> tuple[Slots, Slots | None]:
-        """Take in a block; returns where its rows are: (bins, offsets), or (numbers of the scores, None)."""
+    def _tally_forecasts(self, block: Block, bins: Slots | None) -> None:
+        """Count hard rows by bin, slice by slice; bins: room for the bin of each row, where they are asked for."""
+        self.n_rows += block.n_rows
+        self._make_room(block.n_rows)
+        score_keys.tally_forecasts(block.y_true, *forecast_of(block), self._packed, bins)
+
+    def place(self, block: Block) -> tuple[Slots, bool]:
+        """Take in a block; returns the bins of its rows, or the numbers of their scores, and whether they are bins."""
+        if self.is_binned and is_hard(block) and block.counts is None:
+            bins: Slots = np.empty(block.n_rows, np.int32)
+            self._tally_forecasts(block, bins)
+            return bins, True
         self.scale, keys = keys_of(block)
         self.n_rows += times_of(block)
         if not self.is_binned and not has_too_many(keys):
             slots, done = self._numbering.numbers_of(keys)
             if done == len(keys):
                 self._tally(block, slots, None)
-                return slots, None
+                return slots, False
         if not self.is_binned:
             self._to_bins()
         bins, offsets = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
@@ -194,7 +202,7 @@ class ScoreWorkspace:
         else:
             slots, _ = self._numbering.numbers_of(bins.astype(np.int64))
             self._tally(block, slots, offsets)
-        return bins, offsets
+        return bins, True
 
     def _make_room(self, n_rows: int) -> None:
         """Unpack the counts before so many rows more would overflow them."""

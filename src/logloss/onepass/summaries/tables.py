@@ -10,8 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.onepass.kernels.by_group import order_by_group
-from logloss.onepass.kernels.exact import GREATEST_LANE_EXPONENT, LEAST_LANE_EXPONENT, LIMB_MASK
-from logloss.onepass.kernels.lane_sums import deposit_each, deposit_runs
+from logloss.onepass.kernels.exact import GREATEST_LANE_EXPONENT, LEAST_LANE_EXPONENT
+from logloss.onepass.kernels.lane_sums import (
+    MOST_PAIRED,
+    PAIR_BITS,
+    carry_lanes,
+    deposit_each,
+    deposit_pair_rests,
+    deposit_pairs,
+    empty_pairs,
+)
 from logloss.onepass.kernels.score_keys import NO_KEY, number_keys
 
 Ints = NDArray[np.int64]
@@ -24,8 +32,6 @@ Runs = tuple[NDArray[np.int32], Ints]
 Scaled = tuple[Floats, Ints]
 
 LEAST_PLACES = 1 << 11
-# Rows of a slot in a block from which sorting them first is quicker.
-FEWEST_OF_A_RUN = 16
 # Deposits that a lane of 32 bits takes before it is carried: one adds at most 2^32 to it.
 MAX_DEPOSITS = 1 << 29
 
@@ -46,11 +52,6 @@ def runs_of(slots: Slots, n_slots: int) -> Runs:
     return order, starts
 
 
-def long_runs_of(slots: Slots, n_slots: int) -> Runs | None:
-    """The rows of each slot, where that is quicker than adding up row after row."""
-    return runs_of(slots, n_slots) if len(slots) >= FEWEST_OF_A_RUN * n_slots else None
-
-
 def scaled(values: Floats) -> Scaled:
     """Values as mantissas and exponents of 2."""
     mantissas, exponents = np.frexp(values)
@@ -63,6 +64,17 @@ def product_of(*factors: Scaled) -> Scaled:
     for mantissa, shift in factors[1:]:
         value, exponent = value * mantissa, exponent + shift
     return value, exponent
+
+
+def lanes_used(lanes: Ints) -> tuple[int, int]:
+    """The first and one past the last lane in which something stands; lanes: shape (n_columns, n_lanes, n_slots)."""
+    used = np.flatnonzero(lanes.any(axis=(0, 2)))
+    return (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+
+
+def starts_of(ordered: Ints) -> Ints:
+    """Where the run of each key begins among keys in their order."""
+    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +108,7 @@ class CountTable:
         # Sorted first: keys come out in their order, and each one's counts stand together.
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
-        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        starts = starts_of(ordered)
         if len(starts) == len(keys):
             return cls(ordered, counts[order])
         return cls(ordered[starts], np.add.reduceat(counts[order], starts, axis=0))
@@ -165,14 +177,14 @@ class SumTable:
         if len(keys) == 0:
             return cls.empty(lanes.shape[0])
         lanes = np.concatenate([lanes, np.zeros((lanes.shape[0], 2, lanes.shape[2]), np.int64)], axis=1)
-        for j in range(lanes.shape[1] - 1):
-            lanes[:, j + 1] += lanes[:, j] >> 32
-            lanes[:, j] &= LIMB_MASK
+        carry_lanes(lanes)
         # Without the empty ends a sum has one form, whichever blocks it was made of: equality is that of arrays.
-        used = np.flatnonzero(lanes.any(axis=(0, 2)))
-        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-        order = np.argsort(keys, kind="stable")
-        return cls(keys[order], np.ascontiguousarray(lanes[:, low:high, :][:, :, order]), first + low if high else 0)
+        low, high = lanes_used(lanes)
+        lanes = lanes[:, low:high, :]
+        if (keys[1:] < keys[:-1]).any():
+            order = np.argsort(keys, kind="stable")
+            keys, lanes = keys[order], np.take(lanes, order, axis=2)
+        return cls(keys, np.ascontiguousarray(lanes), first + low if high else 0)
 
     def merge(self, other: SumTable) -> SumTable:
         """The sums of both."""
@@ -189,12 +201,14 @@ class SumTable:
 
     def renamed(self, keys: Ints) -> SumTable:
         """The same sums under other keys, in any order; those of one key are added up."""
-        distinct, places = np.unique(keys, return_inverse=True)
-        if len(distinct) == len(keys):
-            return SumTable.carried(keys, self.lanes, self.first)
-        lanes = np.zeros((*self.lanes.shape[:2], len(distinct)), np.int64)
-        np.add.at(lanes.transpose(2, 0, 1), places, self.lanes.transpose(2, 0, 1))
-        return SumTable.carried(distinct, lanes, self.first)
+        if len(keys) == 0:
+            return self
+        order = np.argsort(keys, kind="stable")
+        ordered, lanes = keys[order], np.take(self.lanes, order, axis=2)
+        starts = starts_of(ordered)
+        if len(starts) == len(keys):
+            return SumTable(ordered, lanes, self.first)
+        return SumTable.carried(ordered[starts], np.add.reduceat(lanes, starts, axis=2), self.first)
 
     def floats(self, column: int) -> tuple[Any, int]:
         """The sums of a column as (floats, exponent of 2): right to some units in the last place of the largest."""
@@ -273,6 +287,9 @@ class SumWorkspace:
         self.lanes = np.zeros((n_columns, 0, 0), np.int64)
         self.first = 0
         self.n_deposits = 0
+        # What was added since the lanes of 43 bits moved: in their units, below 2^top, of so many rows.
+        self._pairs = [np.zeros((0, 2), np.int64)] * n_columns
+        self._tops, self._n_paired = [0] * n_columns, [0] * n_columns
 
     def add(
         self, column: int, values: Floats, shifts: Ints, slots: Slots, n_slots: int, times: Ints | None = None
@@ -286,28 +303,38 @@ class SumWorkspace:
         low, high = int(tops[present].min()), int(tops[present].max())
         self._deposit(column, (values, shifts), slots, n_slots, times, (low, high))
 
-    def add_plain(
-        self,
-        column: int,
-        values: Floats,
-        slots: Slots,
-        n_slots: int,
-        times: Ints | None = None,
-        runs: Runs | None = None,
-    ) -> None:
-        """Add each value as it stands; finite, ≥ 0. runs: (order, starts) of the slots, where they have many rows."""
-        largest = values.max(initial=0.0)
-        if largest == 0:
-            self._reach(self.first, self.first + self.lanes.shape[1], n_slots)
+    def add_plain(self, column: int, values: Floats, slots: Slots, n_slots: int, times: Ints | None = None) -> None:
+        """Add each value as it stands, as many times as `times` says; finite, ≥ 0."""
+        if len(values) > MOST_PAIRED:
+            for start in range(0, len(values), MOST_PAIRED):
+                part = slice(start, start + MOST_PAIRED)
+                self.add_plain(column, values[part], slots[part], n_slots, None if times is None else times[part])
             return
-        # The least above 0: seen as an unsigned integer less one, 0 is the largest.
-        least = (values.view(np.uint64) - np.uint64(1)).min() + np.uint64(1)
-        low, high = math.frexp(float(least.view(np.float64)))[1], math.frexp(float(largest))[1]
-        if runs is not None and times is None and LEAST_LANE_EXPONENT < high < GREATEST_LANE_EXPONENT:
-            self._make_room(min(low - 54, high - 96), high, len(values), n_slots)
-            deposit_runs(values, runs, high, 32 * self.first, self.lanes[column])
+        top = math.frexp(float(values.max(initial=0.0)))[1]
+        if times is not None or not LEAST_LANE_EXPONENT < top < GREATEST_LANE_EXPONENT:
+            self.add(column, values, np.zeros(len(values), np.int64), slots, n_slots, times)
             return
-        self._deposit(column, (values, np.zeros(len(values), np.int64)), slots, n_slots, times, (low, high))
+        self._reach(self.first, self.first + self.lanes.shape[1], n_slots)
+        if top > self._tops[column] or self._n_paired[column] + len(values) > MOST_PAIRED:
+            self._empty_pairs(column)
+        if self._n_paired[column] == 0:
+            self._tops[column] = top
+        self._pairs[column] = with_room(self._pairs[column], n_slots)
+        top = self._tops[column]
+        self._n_paired[column] += len(values)
+        if deposit_pairs(values, slots, top, self._pairs[column]):
+            # The least above 0: seen as an unsigned integer less one, 0 is the largest.
+            least = ((values.view(np.uint64) - np.uint64(1)).min() + np.uint64(1)).view(np.float64)
+            self._make_room(math.frexp(float(least))[1] - 54, top - 2 * PAIR_BITS, len(values), n_slots)
+            deposit_pair_rests(values, slots, top, 32 * self.first, self.lanes[column])
+
+    def _empty_pairs(self, column: int) -> None:
+        """Move what was added in lanes of 43 bits to those of 32."""
+        if self._n_paired[column]:
+            top, pairs = self._tops[column], self._pairs[column]
+            self._make_room(top - 2 * PAIR_BITS, top, 2, len(pairs))
+            empty_pairs(pairs, top, 32 * self.first, self.lanes[column])
+            self._n_paired[column] = 0
 
     def _deposit(
         self, column: int, values: Scaled, slots: Slots, n_slots: int, times: Ints | None, exponents: tuple[int, int]
@@ -324,7 +351,7 @@ class SumWorkspace:
         self._reach(low // 32, high // 32 + 4, n_slots)
         self.n_deposits += 4 * n_values
         if self.n_deposits > MAX_DEPOSITS:
-            self._carry()
+            carry_lanes(self.lanes)
             self.n_deposits = 4 * n_values
 
     def _reach(self, first: int, last: int, n_slots: int) -> None:
@@ -340,11 +367,6 @@ class SumWorkspace:
             grown[:, at : at + n_lanes, :size] = self.lanes
         self.lanes, self.first = grown, first
 
-    def _carry(self) -> None:
-        for j in range(self.lanes.shape[1] - 1):
-            self.lanes[:, j + 1] += self.lanes[:, j] >> 32
-            self.lanes[:, j] &= LIMB_MASK
-
     def take(self, table: SumTable, n_slots: int) -> None:
         """Take in the sums of a table whose keys are slots."""
         if len(table.keys):
@@ -354,8 +376,13 @@ class SumWorkspace:
 
     def frozen(self, keys: Ints) -> SumTable:
         """The sums of the first slots under these keys, those of slots that hold something in the first column."""
+        for column in range(len(self._pairs)):
+            self._empty_pairs(column)
+        carry_lanes(self.lanes)
         lanes = self.lanes[:, :, : len(keys)]
         used = np.flatnonzero(lanes[0].any(axis=0))
         if len(used) == 0:
             return SumTable.empty(lanes.shape[0])
-        return SumTable.carried(keys[used], lanes[:, :, used], self.first)
+        # Most lanes are room: what is copied and put in order are the others.
+        low, high = lanes_used(lanes)
+        return SumTable.carried(keys[used], np.take(lanes[:, low:high], used, axis=2), self.first + low)

@@ -8,6 +8,7 @@ import warnings
 from functools import partial
 from xml.etree import ElementTree
 
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from logloss.show.page import identifier
@@ -35,10 +36,13 @@ USUAL = {
 def inline_svg(figure: Figure) -> str:
     """The figure as `<svg …>…</svg>`."""
     buffer = io.StringIO()
+    for each in (figure, *figure.axes):
+        each.patch.set(facecolor="none", edgecolor="none")
     with settings(), warnings.catch_warnings():
         # Letters are the page's: what matplotlib's font lacks is only measured by it.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        # Not `savefig`, which draws a figure with a layout twice.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue().encode())
     ElementTree.register_namespace("", SVG)
     # Two figures of a page share no name.

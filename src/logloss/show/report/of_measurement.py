@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from logloss.calibration import calibrate
+from logloss.calibration import Calibration, calibrate
 from logloss.measurement import Measurement
 from logloss.show import page
 from logloss.show.drawings.of_measurement import MOST_LISTED
@@ -47,14 +47,15 @@ def head(m: Measurement) -> str:
     return " · ".join(header_lines(m, "dropped", shift(m)))
 
 
-def sentences(m: Measurement) -> list[str]:
+def sentences(m: Measurement, recalibration: Calibration | None = None) -> list[str]:
     """What to do; then skill, miscalibration and calibration, and the largest losses; an infinite loss comes first."""
+    recalibration = calibrate(m) if recalibration is None else recalibration
     share = m.loss_share_of_top_10_percent
     concentration = ""
     if m.n_rows >= 10 and not math.isnan(share):
         concentration = f" The top 10% of rows by loss account for {percent(share, 0)} of it."
     first = [_loss(m)] if m.n_infinite or not m.log_loss.has_interval else []
-    return [*first, advice(calibrate(m), ""), f"{_skill(m)} {_miscalibration(m)}", _calibration(m) + concentration]
+    return [*first, advice(recalibration, ""), f"{_skill(m)} {_miscalibration(m)}", _calibration(m) + concentration]
 
 
 def _loss(m: Measurement) -> str:
@@ -118,7 +119,7 @@ def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     return rows, "lrll"
 
 
-def sections(m: Measurement) -> list[tuple[str, str]]:
+def sections(m: Measurement, recalibration: Calibration) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     parts = [("Figures", page.table(*main_table(m), label="Figures"))]
     if m.by:
@@ -131,7 +132,7 @@ def sections(m: Measurement) -> list[tuple[str, str]]:
         )
     table = with_kept(rows, [row.place for row in largest])
     parts.append(("Largest losses", page.table(*table, label="Largest losses")))
-    return [*parts, ("Recalibration", page.table(*of_calibration.main_table(calibrate(m)), label="Recalibration"))]
+    return [*parts, ("Recalibration", page.table(*of_calibration.main_table(recalibration), label="Recalibration"))]
 
 
 def _groups(m: Measurement) -> str:
