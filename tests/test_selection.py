@@ -17,7 +17,6 @@ from logloss.calibration.bins import folds_of, score_bins_of
 from logloss.calibration.maps import METHODS
 from logloss.calibration.selection import N_PARAMETERS, cross_fitted, stacking_shares
 from logloss.files.fitted_file import bytes_of_fitted, fitted_of_fields
-from logloss.inference.null_distribution import seed_of
 from logloss.show.words.of_calibration import advice, percents
 
 
@@ -57,7 +56,7 @@ def test_shares_are_those_of_cross_fitted_losses_of_rows():
     p, y = P[:400], Y[:400]
     m = measure(y, p)
     bins = score_bins_of(m.summary)
-    folds = folds_of(bins, m.summary, 10, np.random.default_rng(seed_of(bins.table)))
+    folds = folds_of(bins, m.summary, 10, np.random.default_rng(bins.table.seed))
     fold = folds.sum(axis=1).argmax(axis=0)[p.argsort().argsort()]
     costs = {method: np.empty(400) for method in METHODS}
     for k in range(10):

@@ -23,7 +23,6 @@ from logloss.errors import DataError
 from logloss.inference.clustered_groups import why_too_few
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
 from logloss.inference.moments import Moments, dot
-from logloss.inference.null_distribution import seed_of
 from logloss.inference.recalibration import Recalibration, finite
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
@@ -173,7 +172,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
     n_folds = max(min(n_folds, n_observations), 2)
     # Made of the rows: the same ones have the same answer. A fixed seed would deal out the classes to the folds of all
     # samples alike, and their luck would be a bias.
-    random = np.random.default_rng(seed_of(bins.table)) if random is None else random
+    random = np.random.default_rng(bins.table.seed) if random is None else random
     folds = folds_of(bins, summary, n_folds, random)
     effect = None if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)

@@ -14,9 +14,8 @@ import numpy as np
 
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError, expit, student_quantile, with_interval
 from logloss.data.values import Array
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.score_table import ScoreTable, entropies_of
 from logloss.inference.sums import AllSums
-from logloss.information import entropy
 from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
 from logloss.onepass.summaries import LossSummary
@@ -230,7 +229,7 @@ class Moments:
         """Entropy of the base rate, from the rarer class, whose share has all its digits, with the interval of that."""
         positive = self.summary.sum("a")
         rarer = ratio(min(positive, self.weight - positive), self.weight)
-        value = entropy(rarer)
+        value = float(entropies_of(np.array([rarer]))[0])
         if self.is_one_class:
             return Estimate(value, reason="one class")
         if self.n_rows < 2:
@@ -241,7 +240,8 @@ class Moments:
         # The entropy rises with the share of the rarer class up to one half, which the interval may hold. The delta
         # method fails there, and where the share is uncertain: its error is least where the entropy is largest.
         centre = -abs(self.slope())
-        low, high = (entropy(expit(min(end, 0.0))) for end in (centre - reach, centre + reach))
+        ends = (expit(min(end, 0.0)) for end in (centre - reach, centre + reach))
+        low, high = entropies_of(np.fromiter(ends, float)).tolist()
         # min and max: what comes back from rounded log-odds may lie beside the value.
         return Estimate(value, min(low, value), max(high, value))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
@@ -119,7 +118,7 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribut
 
 def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
     """The miscalibration of draws of labels from probabilities, of predictions with these losses of 0 and of 1."""
-    shares, found = runs.drawn(proba, seed_of(table), n_draws), np.empty(n_draws)
+    shares, found = runs.drawn(proba, table.seed, n_draws), np.empty(n_draws)
     in_slices(lambda *draws: miscalibrations(shares, runs.mass, *costs, *draws, found), n_draws, shares.size)
     return found
 
@@ -140,12 +139,3 @@ def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> f
     loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
     # Recalibration never increases the loss: below 0 is rounding.
     return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
-
-
-def seed_of(table: ScoreTable) -> int:
-    """A seed made of the content: the same rows have the same draws, whatever the unit of their weights."""
-    digest = hashlib.sha256(table.points.values.tobytes())
-    # Shares, so that equal weights draw as none; with half of their digits, so that weights rounded by a unit
-    # of 1e-3 have the same draws.
-    digest.update(np.stack(table.shares).astype(np.float32).tobytes())
-    return int.from_bytes(digest.digest()[:16], "little")

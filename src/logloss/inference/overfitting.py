@@ -25,7 +25,7 @@ from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
 from logloss.inference.moments import NEARLY_ONE_CLASS, dot
-from logloss.inference.null_distribution import draws_of, overfitting_within, seed_of
+from logloss.inference.null_distribution import draws_of, overfitting_within
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
 from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
 from logloss.inference.variance import cluster_sums
@@ -145,7 +145,7 @@ def _more_of_clusters(clusters: GroupedSummary, table: ScoreTable, proba: Array,
     n_clusters = float(in_all.sum()) ** 2 / squares
     # The share of all pairs of rows of one cluster that are in one bin.
     concentration = float((weights**2).sum()) / squares
-    random = np.random.Generator(np.random.SFC64(seed_of(table)))
+    random = np.random.Generator(np.random.SFC64(table.seed))
     signs = random.choice([-1.0, 1.0], (N_DRAWS, len(in_all)))
     together = signs @ bins.beyond * math.sqrt(n_clusters / (n_clusters - 1) if n_clusters > 1 else 1.0)
     apart = random.standard_normal((N_DRAWS, len(bins.mass))) * np.sqrt(bins.variance)

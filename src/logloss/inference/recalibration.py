@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from logloss.data.values import Array
-from logloss.inference.score_table import ScoreTable
-from logloss.information import entropy
+from logloss.inference.score_table import ScoreTable, entropies_of
 from logloss.onepass.kernels.isotonic import pool_adjacent_violators
 
 # Influence of a row of 0, and of a row of 1, on a mean at each score.
@@ -37,7 +36,8 @@ class Recalibration:
     @cached_property
     def uncertainty(self) -> float:
         """Entropy of the base rate, from the rarer class."""
-        return float(entropy(min(self.positive, self.total - self.positive) / self.total))
+        rarer = min(self.positive, self.total - self.positive)
+        return float(entropies_of(np.array([rarer / self.total]))[0])
 
     @cached_property
     def least_log_loss(self) -> float:
@@ -71,7 +71,7 @@ def entropy_of_pools(ones: Array, rows: Array, total: int) -> float:
     """Σ rows·H(ones / rows) / total."""
     # From the rarer class, whose share has all its digits.
     rarer = np.minimum(ones, rows - ones)
-    return math.fsum((rows / total).astype(np.float64) * entropy((rarer / rows).astype(np.float64)))
+    return math.fsum((rows / total).astype(np.float64) * entropies_of((rarer / rows).astype(np.float64)))
 
 
 def pooled(ones: Array, rows: Array) -> tuple[Array, Array, Array]:

@@ -6,6 +6,7 @@ the bin (2^-10.4 of log-odds wide at most) moves a variance by less than a part 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,6 +90,15 @@ class ScoreTable:
         ones, rows = self.integers
         total = int(rows.sum())
         return ((rows - ones) / total).astype(np.float64), (ones / total).astype(np.float64)
+
+    @cached_property
+    def seed(self) -> int:
+        """A seed made of the content: the same rows have the same draws, whatever the unit of their weights."""
+        digest = hashlib.sha256(self.points.values.tobytes())
+        # Shares, so that equal weights draw as none; with half of their digits, so that weights rounded by a unit
+        # of 1e-3 have the same draws.
+        digest.update(np.stack(self.shares).astype(np.float32).tobytes())
+        return int.from_bytes(digest.digest()[:16], "little")
 
     @cached_property
     def share_of_a_row(self) -> float:
@@ -275,9 +285,7 @@ class Points:
     @property
     def entropy(self) -> Array:
         """Entropy of each point, in nats."""
-        out = np.empty(len(self.values))
-        losses.entropies(np.ascontiguousarray(self.smaller), out)
-        return out
+        return entropies_of(self.smaller)
 
     @property
     def variance(self) -> Array:
@@ -286,6 +294,13 @@ class Points:
         # p = 0 and p = 1 have no variance.
         inside = np.isfinite(difference)
         return np.where(inside, u * (1 - u) * np.where(inside, difference, 0) ** 2, 0.0)
+
+
+def entropies_of(rates: Array) -> Array:
+    """The entropy of each rate, in nats: `logloss.entropy` of floats in [0, 1], without its checks."""
+    out = np.empty(len(rates))
+    losses.entropies(np.ascontiguousarray(rates), out)
+    return out
 
 
 def score_table_of(scores: ScoreSummary) -> ScoreTable:

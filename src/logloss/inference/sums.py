@@ -46,7 +46,7 @@ def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
             is_mirrored = side == 1 and logits is None
             labels = np.full(len(held), label ^ is_mirrored, np.uint8)
             counted_losses.hard_sums(labels, values, None, logits, rows[held], limbs, tally)
-            of_limbs = [exact.as_integer(limb) for limb in limbs]
+            of_limbs = exact.as_integers(limbs)
             sums = {name: sum(of_limbs[k] for k in limbs_of) for name, limbs_of in HARD_LIMBS.items()}
             if is_mirrored:
                 # The labels were turned round.

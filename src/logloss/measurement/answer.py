@@ -331,20 +331,21 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
     sums_of = None if clusters is None else partial(cluster_deviations, clusters, table=table)
     slope, intercept = calibration_line(table, of_classes, reason, sums_of)
-    z, z_reason = moments.expected_z(moments.log_loss_minus_expected())
+    uncertainty, gap = moments.uncertainty(), moments.log_loss_minus_expected()
+    z, z_reason = moments.expected_z(gap)
     return Measurement(
         log_loss=loss,
         log_loss_where_finite=moments.loss_where_finite(),
-        uncertainty=moments.uncertainty(),
+        uncertainty=uncertainty,
         discrimination=discrimination,
         miscalibration=miscalibration,
-        skill=moments.skill(loss, moments.uncertainty()),
+        skill=moments.skill(loss, uncertainty),
         base_rate=moments.base_rate(),
         mean_proba=moments.quotient("p"),
         auc=area_under_curve(table, moments, of_classes, reason),
         brier=_brier(moments, table, error_of, reason),
         expected_log_loss=moments.expected_log_loss(),
-        log_loss_minus_expected=moments.log_loss_minus_expected(),
+        log_loss_minus_expected=gap,
         expected_z=z,
         expected_z_reason=z_reason,
         slope=slope,

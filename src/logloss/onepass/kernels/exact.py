@@ -186,12 +186,21 @@ def new_limbs(n_sums: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.zeros((n_sums, N_LIMBS), dtype=np.int64)
 
 
-def as_integer(limbs: np.ndarray[Any, np.dtype[np.int64]]) -> int:
-    """The sum as one integer, in units of 2^-UNIT_EXPONENT."""
-    total = int.from_bytes((limbs & LIMB_MASK).astype("<u4").tobytes(), "little")
+def as_integers(limbs: np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:
+    """The sums of several rows of limbs as integers, in units of 2^-UNIT_EXPONENT."""
+    low = (limbs & LIMB_MASK).astype("<u4")
+    sums = [int.from_bytes(row.tobytes(), "little") for row in low]
     # What a limb has beyond 32 bits, or below 0, which only the last has after carrying.
     over = limbs >> 32
-    return total + sum(int(over[j]) << (32 * int(j) + 32) for j in np.flatnonzero(over))
+    if np.count_nonzero(over):
+        for row, j in np.argwhere(over).tolist():
+            sums[row] += int(over[row, j]) << (32 * j + 32)
+    return sums
+
+
+def as_integer(limbs: np.ndarray[Any, np.dtype[np.int64]]) -> int:
+    """The same of one row."""
+    return as_integers(limbs[None])[0]
 
 
 def of_count(number: int) -> int:

@@ -118,30 +118,51 @@ def null_distribution_of_all(scores, w, p, if_one, if_zero, observed):
     """Miscalibration over all 2^n labels of n rows, each row a 1 with probability p: (mean, share ≥ observed).
 
     scores: the number of each row's score, ascending, equal for equal scores; w: weights, which add up
-    to 1. Cost: 2^n · n · 10 ns.
+    to 1. A walk over the tree of labels, row by row: what the first rows give is computed once for all labels of the
+    others. Cost: 2^n · 30 ns.
     """
     n = p.shape[0]
-    n_scores = scores[n - 1] + 1
-    ones, rows = np.empty(n_scores), np.empty(n_scores)
+    # After so many rows: the next label of the row to try, probability and loss of the labels so far, ones and rows of
+    # the last score so far, and the uppermost pool.
+    label, top = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    probability, loss, ones, rows = np.ones(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
+    # A pool has the number of its last row, from 1, and the entropy of all pools up to it. Pool 0 has no rows.
+    below, pool_ones, pool_rows, entropy = np.zeros(n + 1, np.int64), np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1)
     mean = share = 0.0
-    for number in range(1 << n):
-        probability = 1.0
-        loss = 0.0
-        for j in range(n_scores):
-            ones[j] = rows[j] = 0.0
-        for i in range(n):
-            is_one = (number >> i) & 1
-            probability *= p[i] if is_one else 1.0 - p[i]
-            # An outcome of probability 0 has no share in the mean, even where its loss is infinite.
-            if probability == 0.0:
-                break
-            loss += w[i] * (if_one[i] if is_one else if_zero[i])
-            rows[scores[i]] += w[i]
-            ones[scores[i]] += w[i] * is_one
-        if probability > 0.0:
-            excess = loss - pooled_entropy(ones, rows)
-            mean += probability * excess
-            share += probability if excess >= observed else 0.0
+    depth = 0
+    while depth >= 0:
+        if depth == n:
+            excess = loss[n] - entropy[top[n]]
+            mean += probability[n] * excess
+            share += probability[n] if excess >= observed else 0.0
+            depth -= 1
+            continue
+        if label[depth] == 2:
+            label[depth] = 0
+            depth -= 1
+            continue
+        is_one, i = label[depth], depth
+        label[i] += 1
+        reached = probability[i] * (p[i] if is_one else 1.0 - p[i])
+        # An outcome of probability 0 has no share in the mean, even where its loss is infinite.
+        if reached == 0.0:
+            continue
+        depth += 1
+        probability[depth] = reached
+        loss[depth] = loss[i] + w[i] * (if_one[i] if is_one else if_zero[i])
+        is_first, is_last = i == 0 or scores[i - 1] != scores[i], depth == n or scores[depth] != scores[i]
+        ones[depth] = w[i] * is_one + (0.0 if is_first else ones[i])
+        rows[depth] = w[i] + (0.0 if is_first else rows[i])
+        under = top[i]
+        top[depth] = under
+        if is_last:
+            of_ones, of_rows = ones[depth], rows[depth]
+            while under > 0 and pool_ones[under] * of_rows >= of_ones * pool_rows[under]:
+                of_ones += pool_ones[under]
+                of_rows += pool_rows[under]
+                under = below[under]
+            pool_ones[depth], pool_rows[depth], below[depth], top[depth] = of_ones, of_rows, under, depth
+            entropy[depth] = entropy[under] + of_rows * entropy_of(min(of_ones / of_rows, 1.0))
     return mean, share
 
 

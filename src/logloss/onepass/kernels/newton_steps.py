@@ -54,14 +54,16 @@ def value_of(limbs):
     return 0.0
 
 
-@inlined
+@compiled
 def derivatives_at(design, offset, share, mass, theta, log_odds, residuals, curvatures, limbs):
     """Σ mass·cost(share, offset + design·theta), and its two derivatives by the log-odds of each place."""
-    log_odds[:] = offset
+    for i in range(log_odds.shape[0]):
+        log_odds[i] = offset[i]
     for j in range(design.shape[0]):
         for i in range(log_odds.shape[0]):
             log_odds[i] += theta[j] * design[j, i]
-    limbs[:] = 0
+    for k in range(N_LIMBS):
+        limbs[0, k] = 0
     logistic_rows(share, log_odds, mass, None, residuals, curvatures, limbs)
     return value_of(limbs[0])
 
@@ -73,7 +75,9 @@ def least_squares_step(hessian, gradient, step):
     Not a solution of equations: the Hessian is singular where columns are collinear under the masses. In place.
     """
     n = gradient.shape[0]
-    vectors = np.eye(n)
+    vectors = np.zeros((n, n))
+    for k in range(n):
+        vectors[k, k] = 1.0
     for _ in range(MOST_SWEEPS):
         is_diagonal = True
         for p in range(n):
@@ -100,7 +104,8 @@ def least_squares_step(hessian, gradient, step):
     largest = 0.0
     for k in range(n):
         largest = max(largest, hessian[k, k])
-    step[:] = 0.0
+    for j in range(n):
+        step[j] = 0.0
     for k in range(n):
         if hessian[k, k] > n * EPSILON * largest:
             along = 0.0
@@ -153,7 +158,8 @@ def newton_steps(design, offset, share, mass, theta, most_steps):
         if not is_lower:
             break
         is_done = tried_loss >= loss and decrement < ROUNDING * loss
-        theta[:] = tried
+        for j in range(n_coefficients):
+            theta[j] = tried[j]
         loss = tried_loss
         residuals, tried_residuals = tried_residuals, residuals
         curvatures, tried_curvatures = tried_curvatures, curvatures

@@ -118,12 +118,12 @@ class ContrastWorkspace:
 
     def freeze(self) -> Contrast:
         """The contrast of the rows that were added."""
-        hard = [exact.as_integer(limbs) for limbs in self.hard]
+        hard = exact.as_integers(self.hard)
         sums = [sum(hard[k] for k in places) for places in HARD_LIMBS]
         # Each of these rows weighs 1.
         sums[-3:] = [exact.of_count(int(self.tallies[0, 1:4].sum()))] * 3
         if self.weighted is not None:
-            weighted = [exact.as_integer(limbs) for limbs in self.weighted]
+            weighted = exact.as_integers(self.weighted)
             sums = [
                 total + sum(weighted[k] for k in places) for total, places in zip(sums, WEIGHTED_LIMBS, strict=True)
             ]

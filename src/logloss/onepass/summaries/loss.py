@@ -385,14 +385,14 @@ class _LossWorkspace:
 
     def freeze(self) -> LossSummary:
         """The summary of the blocks that were added."""
-        general = [exact.as_integer(limbs) for limbs in self.general]
+        general = exact.as_integers(self.general)
         return LossSummary(
             *self.tallies,
             self.n_dropped,
             self.is_soft,
             self.coding,
             self.n_hard,
-            tuple(exact.as_integer(limbs) for limbs in self.hard),
+            tuple(exact.as_integers(self.hard)),
             tuple(sum(general[k] for k in places) for places in GENERAL_LIMBS),
             self.scores.freeze(),
             self.largest_losses.freeze(),
