@@ -1,8 +1,9 @@
 """Rows in memory: `log_loss` and `measure` beside a bare read of the same bytes; groups, clusters and `compare` beside
 `measure`; maps.
 
-The bare read adds up the bits of the same arrays with as many threads; ratios are medians over rounds in which all take
-turns. A calibration is made of a summary: its time does not depend on the number of rows.
+The bare read adds up the bits of the same arrays, labels of one byte, with as many threads; ratios are medians over
+rounds in which all take turns. Peers get labels of 64-bit integers, as `log_loss` beside them does. A calibration is
+made of a summary: its time does not depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from sklearn import metrics
 
 import logloss
 
+try:
+    import polars
+except ImportError:
+    polars = None
+
 
 @numba.njit(nogil=True)
 def sum_of_bits(labels, forecasts):
@@ -42,17 +48,20 @@ def bare_read(labels, forecasts, pool) -> int:
 
 
 def of_one(requested: argparse.Namespace) -> Lines:
-    """One forecast."""
+    """One forecast; labels as bytes, or as 64-bit integers and floats."""
     random = np.random.default_rng(1)
     proba = random.random(requested.rows)
     labels = labels_of(random, proba)
     log_odds = logit(proba)
+    whole, floats = labels.astype(np.int64), labels.astype(np.float64)
     with ThreadPoolExecutor(CORES) as pool:
         seconds = turns(
             {
                 "bare read of the bytes": lambda: bare_read(labels, proba, pool),
                 "log_loss, probabilities": lambda: logloss.log_loss(labels, proba),
                 "log_loss, logits": lambda: logloss.log_loss(labels, y_logit=log_odds),
+                "log_loss, labels of int64": lambda: logloss.log_loss(whole, proba),
+                "log_loss, labels of float64": lambda: logloss.log_loss(floats, proba),
                 "measure, probabilities": lambda: logloss.measure(labels, proba),
                 "measure, logits": lambda: logloss.measure(labels, y_logit=log_odds),
             },
@@ -60,10 +69,21 @@ def of_one(requested: argparse.Namespace) -> Lines:
         )
     for name, times in seconds.items():
         yield name, {"ms": 1e3 * statistics.median(times), "of_a_read": ratio(times, seconds["bare read of the bytes"])}
-    beside = {"theirs": lambda: metrics.log_loss(labels, proba), "ours": lambda: logloss.log_loss(labels, proba)}
+    beside = {
+        "ours": lambda: logloss.log_loss(whole, proba),
+        "scikit-learn's log_loss": lambda: metrics.log_loss(whole, proba),
+        "NumPy's mean of -log": lambda: -np.log(np.where(whole == 1, proba, 1 - proba)).mean(),
+    }
+    if polars is None:
+        print("  polars is not installed: left out")
+    else:
+        frame = polars.DataFrame({"y": whole, "p": proba})
+        given = polars.when(polars.col("y") == 1).then(polars.col("p")).otherwise(1 - polars.col("p"))
+        beside["polars' mean of -log"] = lambda: frame.select(-given.log().mean()).item()
     seconds = turns(beside, max(1, requested.rounds // 5))
-    ms = 1e3 * statistics.median(seconds["theirs"])
-    yield "scikit-learn's log_loss", {"ms": ms, "of_ours": ratio(seconds["theirs"], seconds["ours"])}
+    for name in list(beside)[1:]:
+        ms = 1e3 * statistics.median(seconds[name])
+        yield name, {"ms": ms, "of_ours": ratio(seconds[name], seconds["ours"])}
 
 
 def of_keys(requested: argparse.Namespace) -> Lines:

@@ -248,6 +248,15 @@ def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
     }
 
 
+def weighted_losses_summed(losses: Floats, w: Floats, n: Sequence[int]) -> tuple[list[Fraction], list[int]]:
+    """Σ weight·loss, each product rounded to 53 bits wherever it lies, of finite losses, and Σ weight; rows, infinite ones."""
+    sums = [Fraction(0), Fraction(0)]
+    for loss, weight, count in zip(losses, w, n, strict=True):
+        sums[0] += count * to_53_bits(Fraction(float(weight)) * Fraction(0 if loss == math.inf else float(loss)))
+        sums[1] += count * Fraction(float(weight))
+    return sums, [sum(n), sum(count for loss, count in zip(losses, n, strict=True) if loss == math.inf)]
+
+
 def general_sums(
     y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
 ) -> tuple[dict[str, Fraction], list[int]]:
@@ -306,6 +315,76 @@ def logistic_rows(
         )
     losses, residuals, curvatures = zip(*rows, strict=True) if rows else ((), (), ())
     return list(losses), list(residuals), list(curvatures)
+
+
+def gather(columns: Sequence[Floats], centres: Floats, limits: Floats, gaps: Sequence[int]) -> list[list[float]]:
+    """Columns less their centres, cut off; that of what lacks, NaN, is 1 at the place that `gaps` names."""
+    found: list[list[float]] = [[0.0] * len(columns[0]) for _ in gaps]
+    own = iter(columns)
+    for j in (j for j in range(len(gaps)) if j not in gaps):
+        for i, value in enumerate(next(own)):
+            is_gap = math.isnan(value) and gaps[j] >= 0
+            found[j][i] = 0.0 if is_gap else max(-limits[j], min(float(value) - centres[j], limits[j]))
+            if gaps[j] >= 0:
+                found[gaps[j]][i] = float(is_gap)
+    return found
+
+
+class FoldedRows(NamedTuple):
+    """What a pass finds of each row, and its sums: times 1 and each number, exactly."""
+
+    residuals: list[float]
+    curvatures: list[float]
+    terms: list[float]
+    logits: list[float]
+    loss: Fraction
+    sums: list[list[Fraction]]
+    hessian: list[list[Fraction]]
+
+
+def fold_rows(
+    rows: Sequence[Floats], at: Floats, y: Floats, mass: Floats | None, before: Sequence[tuple[float, float]]
+) -> FoldedRows:
+    logits, terms = [], []
+    for row, (logit, size) in zip(rows, before, strict=True):
+        products = [Fraction(a) * Fraction(x) for a, x in zip(at[1:], row, strict=True)]
+        logits.append(float(Fraction(logit) + sum(products)))
+        terms.append(float(Fraction(size) + sum(map(abs, products))))
+    losses, residuals, curvatures = logistic_rows(y, logits, mass, None)
+    signed = [[Fraction(1), *map(Fraction, row)] for row in rows]
+    sizes = [list(map(abs, row)) for row in signed]
+    factors = [
+        (residuals, signed),
+        (curvatures, signed),
+        (list(map(abs, residuals)), sizes),
+        ([c * t for c, t in zip(curvatures, terms, strict=True)], sizes),
+    ]
+    sums = [
+        [sum((Fraction(f) * row[j] for f, row in zip(own, x, strict=True)), Fraction(0)) for j in range(len(at))]
+        for own, x in factors
+    ]
+    hessian = [
+        [
+            sum((Fraction(c) * x[1 + j] * x[1 + k] for c, x in zip(curvatures, signed, strict=True)), Fraction(0))
+            for k in range(len(at) - 1)
+        ]
+        for j in range(len(at) - 1)
+    ]
+    loss = sum(map(Fraction, losses), Fraction(0))
+    return FoldedRows(residuals, curvatures, terms, logits, loss, sums, hessian)
+
+
+def fold_ranges(columns: Sequence[Floats], w: Floats) -> list[tuple[float, float, int, Fraction, Fraction, Fraction]]:
+    """(Least, greatest, how many lack, weight, sum, Σ w(x − mean)²) of each column."""
+    found = []
+    for column in columns:
+        own = [(Fraction(x), Fraction(weight)) for x, weight in zip(column, w, strict=True) if not math.isnan(x)]
+        weight, total = sum((v for _, v in own), Fraction(0)), sum((x * v for x, v in own), Fraction(0))
+        squares = sum((v * (x - total / weight) ** 2 for x, v in own), Fraction(0)) if weight else Fraction(0)
+        ends = [float(x) for x, _ in own] or [math.inf, -math.inf]
+        low, high = (min(ends), max(ends)) if own else (math.inf, -math.inf)
+        found.append((low, high, len(column) - len(own), weight, total, squares))
+    return found
 
 
 def pool_adjacent_violators(ones: Sequence[int], rows: Sequence[int]) -> list[tuple[int, int]]:
@@ -428,9 +507,9 @@ def tally_bins(y: Sequence[int], bins: Sequence[int], offsets: Sequence[int]) ->
 
 
 def unpack(packed: Sequence[int]) -> list[list[int]]:
-    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 42 bits of offsets."""
+    """(Rows of 0, rows of 1, their offsets) of each bin: a count above 39 bits of offsets."""
     pairs = zip(packed[::2], packed[1::2], strict=True)
-    return [[a >> 42, b >> 42, a & (2**42 - 1), b & (2**42 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
+    return [[a >> 39, b >> 39, a & (2**39 - 1), b & (2**39 - 1)] for a, b in ((int(a), int(b)) for a, b in pairs)]
 
 
 def tally_forecasts(y: Sequence[int], p: Floats, q: Floats | None, z: Floats | None) -> dict[int, list[int]]:

@@ -24,7 +24,7 @@ def kernel(tmp_path, monkeypatch):
 def n_read(kernel):
     """How many times a kernel was read from the cache when it was called."""
     assert kernel(1.5) == 3.0
-    return sum(kernel.stats.cache_hits.values())
+    return sum(kernel.called.stats.cache_hits.values())
 
 
 def changed(data):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,8 +48,45 @@ def test_losses_summed_equal_their_twin(table):
     costs = np.empty(table.n_rows)
     losses.surprisals(table.y_true, *forecast_of(table), costs)
     limbs = exact.new_limbs(1)
-    n_infinite = counted_losses.losses_summed(table.y_true, *forecast_of(table), limbs)
-    assert (fraction_of(limbs[0]), n_infinite) == reference.losses_summed(costs.tolist())
+    for dtype in (np.uint8, np.int64, np.float64):
+        limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+        assert counted_losses.losses_summed(table.y_true.astype(dtype), *forecast_of(table), limbs, tally)
+        assert (fraction_of(limbs[0]), tally[1]) == reference.losses_summed(costs.tolist())
+        assert (tally[0], tally[2] > 0) == (table.n_rows, (table.y_true == 0).any())
+
+
+BAD_LABELS = [2, -1, 0.5, np.nan, 1 + 2.0**-52, 5e-324, 256, np.inf]
+BAD_PROBAS = [-5e-324, 1 + 2.0**-52, np.nan, -np.nan, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("place", [0, 511, 512, 999])
+@pytest.mark.parametrize(
+    ("role", "value"),
+    [("y", x) for x in BAD_LABELS] + [("p", x) for x in BAD_PROBAS] + [("z", np.nan), ("z", -np.nan)],
+)
+def test_losses_summed_notice_each_wrong_value(role, value, place):
+    """Wherever in a slice it stands."""
+    arrays = {name: np.full(1000, 0.5) for name in ("p", "z")} | {"y": np.ones(1000)}
+    arrays[role][place] = value
+    for z in (None, arrays["z"]):
+        limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+        is_read = role in ("y", "p" if z is None else "z")
+        p = arrays["p"] if z is None else z
+        assert counted_losses.losses_summed(arrays["y"], p, None, z, limbs, tally) != is_read
+    limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+    ones, zeros = np.full(1000, 0.5), arrays["p"]
+    assert counted_losses.losses_summed(arrays["y"], ones, zeros, None, limbs, tally) == (role == "z")
+
+
+def test_losses_summed_notice_pairs_that_do_not_add_up():
+    ones, zeros = np.full(1000, 0.25), np.full(1000, 0.75)
+    for place, more in ((0, 1.1e-6), (511, -1.1e-6), (512, 0.25), (999, -0.75)):
+        off = zeros.copy()
+        off[place] += more
+        limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+        assert not counted_losses.losses_summed(np.ones(1000), ones, off, None, limbs, tally)
+        off[place] = 0.75 + 0.9e-6
+        assert counted_losses.losses_summed(np.ones(1000), ones, off, None, limbs, tally)
 
 
 @given(st.lists(st.floats(0, allow_nan=False) | st.just(np.inf), max_size=20))

@@ -23,7 +23,7 @@ from logloss.data.request import RowOptions
 from logloss.data.terms import Numbers
 from logloss.onepass.run import walk
 from logloss.onepass.summaries import CurvatureSummary, Point
-from logloss.training import optimum, problem, recipe, separation
+from logloss.training import optimum, problem, recipe, separation, separation_program
 
 X = np.array([-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6])
 Y = np.array([0, 0, 1, 0, 1, 1, 1, 1, 1, 1])
@@ -317,7 +317,7 @@ def test_gradient_and_hessian_are_the_differences_of_the_loss():
             for k in range(3):
                 mixed = value(unit[j], unit[k]) - value(unit[j], -unit[k])
                 mixed -= value(-unit[j], unit[k]) - value(-unit[j], -unit[k])
-                assert found.hessian[j, k] == pytest.approx(float(mixed / (4 * step**2)), abs=1e-12)
+                assert found.hessian.full[j, k] == pytest.approx(float(mixed / (4 * step**2)), abs=1e-12)
 
 
 # --- what must not matter ----------------------------------------------------------------------------------------------
@@ -590,8 +590,8 @@ def test_shares_must_lie_in_the_plane_of_a_separation():
 def test_a_program_that_learns_of_rows_bit_by_bit_finds_the_same(monkeypatch):
     features, labels = random_rows(2000, [2.0, -1.0, 0.5])
     clean = (features @ [2.0, -1.0, 0.5] > 0.1).astype(int)
-    monkeypatch.setattr(separation, "ALL_ROWS", 0)
-    monkeypatch.setattr(separation, "ROWS_ADDED", 5)
+    monkeypatch.setattr(separation_program, "ALL_ROWS", 0)
+    monkeypatch.setattr(separation_program, "ROWS_ADDED", 5)
     model, _ = separated(features, clean)
     assert model.separation.is_complete
     assert logloss.fit(features, labels).separation is None
@@ -760,8 +760,8 @@ def test_levels_of_one_class_are_counted_before_any_program(monkeypatch):
     levels = np.array([f"v{i}" for i in rng.integers(0, 5_000, 2_000)])
     values = rng.normal(size=2_000)
     labels = (rng.random(2_000) < 1 / (1 + np.exp(-values))).astype(int)
-    monkeypatch.setattr(separation, "_linear_program", None)
-    monkeypatch.setattr(separation, "_by_program", lambda *others: (None, None, False))
+    monkeypatch.setattr(separation_program, "_linear_program", None)
+    monkeypatch.setattr(separation_program, "_by_program", lambda *others: (None, None, False))
     model, _ = separated({"k": levels, "x": values}, labels)
     _, codes = np.unique(levels, return_inverse=True)
     n_each, n_positive = np.bincount(codes), np.bincount(codes, labels)
@@ -784,7 +784,7 @@ def test_as_many_columns_as_rows_separate_whatever_the_labels(monkeypatch):
     """Equations tell, in no pass at all; a linear program of 200 × 200 would be the long way."""
     rng = np.random.default_rng(SEED)
     features, labels = rng.normal(size=(200, 200)), rng.integers(0, 2, 200)
-    monkeypatch.setattr(separation, "_by_program", None)
+    monkeypatch.setattr(separation_program, "_by_program", None)
     model, _ = separated(features, labels)
     assert model.separation.is_complete
     assert model.predict_proba(features).tolist() == labels.tolist()

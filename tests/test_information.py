@@ -214,6 +214,50 @@ def test_the_mean_is_the_exact_mean_of_the_surprisals(table):
     assert log_loss(table.y_true, **table.arguments) == expected
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int32, np.int64, np.uint64, np.float32, np.float64, object])
+def test_the_type_of_the_labels_changes_no_bit(dtype):
+    table = random_table(SEED, 1500)
+    expected = log_loss(table.y_true, table.y_proba)
+    assert expected == exact_quotient(sum(map(Fraction, surprisal(table.y_true, table.y_proba).tolist())), 1500)
+    labels = table.y_true.astype(dtype)
+    assert log_loss(labels, table.y_proba) == expected
+    assert log_loss(np.repeat(labels, 2)[::2], np.repeat(table.y_proba, 2)[::2]) == expected
+    pair = np.column_stack([1 - table.y_proba, table.y_proba])
+    assert log_loss(labels, pair) == log_loss(labels, np.asfortranarray(pair)) == log_loss(labels, [*map(list, pair)])
+    # Labels of −1 and 1 are read again as such.
+    if np.dtype(dtype).kind not in "bu":
+        assert log_loss(labels * 2 - 1, table.y_proba) == expected
+
+
+def test_rows_of_every_part_are_looked_at():
+    """Three parts of 2^19 rows: what is wrong or unusual in the last one only is found, and named."""
+    n = 1_100_000
+    y, p = np.zeros(n), np.full(n, 0.5)
+    y[: 1 << 19] = 1.0
+    assert log_loss(y, p) == math.log(2)
+    p[-1] = -0.0
+    assert log_loss(y, p) == exact_quotient((n - 1) * Fraction(math.log(2)), n)
+    p[-1] = 1.2
+    with pytest.raises(DataError, match=r"`y_proba` must lie in \[0, 1\]; row 1,099,999 has 1.2."):
+        log_loss(y, p)
+    with pytest.raises(DataError, match=r"`y_logit` must hold a value; row 1,099,999 has none"):
+        log_loss(y, y_logit=np.where(p == 1.2, np.nan, p))
+    p[-1] = 0.5
+    pair = np.column_stack([p, p])
+    assert log_loss(y, pair) == math.log(2)
+    pair[-1, 0] += 2e-6
+    with pytest.raises(DataError, match=r"must add up to 1 within 1e-6; row 1,099,999 has 0.5"):
+        log_loss(y, pair)
+    y[-1] = 0.25
+    assert log_loss(y, p) == log_loss(y, p, sample_weight=np.ones(n))
+    y[-1] = -1
+    with pytest.raises(DataError, match="found −1 as well as values from 0 to 1"):
+        log_loss(y, p)
+    y[-1] = 2
+    with pytest.raises(DataError, match=r"`y_true` must be 0 or 1 .* row 1,099,999 has 2"):
+        log_loss(y, p)
+
+
 def exact_quotient(total: Fraction, n_rows: int) -> float:
     """Correctly rounded, subnormal results too."""
     quotient = total / n_rows

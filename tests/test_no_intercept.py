@@ -18,7 +18,7 @@ from test_predict import rewritten
 
 import logloss
 from logloss.cli import cli
-from logloss.training import leave_one_out, optimum, problem, recipe, separation
+from logloss.training import leave_one_out, optimum, problem, recipe, separation_program
 
 SEED = 20261129
 
@@ -355,13 +355,11 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     for room, name, value in [
         (recipe, "LARGE_TABLE", 100),
         (recipe, "SAMPLE_SHARE", 0.3),
-        (recipe, "LARGE", 1),
         (problem, "EXPENSIVE_PASS", 0),
         (problem, "FEW_COEFFICIENTS", 0),
     ]:
         monkeypatch.setattr(room, name, value)
     model = through_origin(features, labels, l2=l2)
-    assert model.design.in_place
     assert model.passes[0].log_loss < plain.passes[0].log_loss - 0.05
     assert gaps_of(model, features, labels, np.ones(400), l2)[-1] < 1e-12
     assert values_of(model) == pytest.approx(values_of(plain), abs=1e-5)
@@ -504,7 +502,7 @@ def test_separation_is_found_where_it_is_and_nowhere_else(seed, monkeypatch):
         labels[rng.random(n_rows) < 0.2] = 0.5
     labels[:2] = 0, 1
     if seed % 2:
-        monkeypatch.setattr(separation, "ALL_ROWS", 0)
+        monkeypatch.setattr(separation_program, "ALL_ROWS", 0)
     if is_divided(features, labels):
         model = separated(features, labels)
         assert np.isinf(values_of(model)).any()

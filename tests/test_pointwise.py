@@ -320,7 +320,7 @@ def test_expit_and_logit_agree_with_the_losses():
 TWO_WAYS = """
 import warnings, numpy as np
 warnings.simplefilter("ignore")  # numbers of the library NumPy say when they overflow; compiled code does not
-from logloss.onepass.kernels import counted_losses, losses, weighted_losses
+from logloss.onepass.kernels import counted_losses, losses, score_keys, weighted_losses
 rng = np.random.default_rng(7)
 p = np.concatenate([rng.integers(1, 0x3FF0000000000000, 150).view(np.float64), [0.0, 5e-324, 0.5, 1 - 2.0**-53, 1.0]])
 z = np.concatenate([rng.normal(0, 30, 150), [-np.inf, -745.2, 0.0, 36.6, np.inf]])
@@ -331,6 +331,9 @@ for run in (
     lambda: losses.surprisals(y, p, None, None, out),
     lambda: losses.surprisals(y, p, q, None, out),
     lambda: losses.surprisals(y, z, None, z, out),
+    # Slices of ordinary values are computed without what only others need.
+    lambda: losses.surprisals(y[:150], p[:150], None, None, out[:150]),
+    lambda: losses.surprisals(y[:150], z[:150] / 20, None, z[:150] / 20, out[:150]),
     lambda: losses.soft_surprisals(q, p, None, None, out),
     lambda: losses.soft_surprisals(q, z, None, z, out),
     lambda: losses.entropies(p, out),
@@ -338,10 +341,13 @@ for run in (
 ):
     run()
     print(out.tobytes().hex())
-limbs, tally = np.zeros((32, 408), np.int64), np.array([0, 0, 0, -1])
+limbs, tally = np.zeros((640, 408), np.int64), np.array([0, 0, 0, -1])
 w = rng.gamma(1, 1, 155)
 weighted_losses.general_sums(q, p, None, None, w, None, limbs, tally)
 counted_losses.hard_sums(y, z, None, z, None, limbs, tally)
+counted_losses.losses_summed(y.astype(float), z, None, z, limbs, tally)
+counted_losses.row_sums(y, z, None, z, None, limbs[3:], tally, counted_losses.room_for_largest(20))
+score_keys.tally_forecasts(y, p, None, None, limbs[6:].ravel())
 print(limbs.tobytes().hex())
 print(tally.tolist())
 """

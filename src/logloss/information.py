@@ -19,8 +19,8 @@ from logloss.data.binding import bind
 from logloss.data.block import Block
 from logloss.data.columns import as_array
 from logloss.data.request import RowOptions, described
-from logloss.data.rows import Array, Roles
-from logloss.data.source import MemorySource, Source, warn_of_order
+from logloss.data.rows import Array
+from logloss.data.source import UncheckedPart, warn_of_order
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import NATS_PER_BIT, value_text
@@ -96,8 +96,8 @@ def log_loss(
     >>> log_loss([1, 1], [1.0, 0.0])
     inf
     """
-    from logloss.onepass.run import walk
-    from logloss.onepass.summaries import LossSum, LossSummary
+    from logloss.onepass.run import judged, map_and_merge
+    from logloss.onepass.summaries import LossSum
 
     nats = unit_in_nats(unit)
     requested = RowOptions(
@@ -109,16 +109,9 @@ def log_loss(
         missing=missing,
     )
     source, roles = bind(y_true, requested)
-    is_plain = roles.sample_weight is None and roles.counts is None and not may_be_soft(source, roles)
-    return float(walk(source, roles, LossSum() if is_plain else LossSummary()).log_loss / nats)
-
-
-def may_be_soft(source: Source, roles: Roles) -> bool:
-    """Whether labels may be shares: they are floats, and no class is named."""
-    if not isinstance(source, MemorySource) or roles.pos_label is not None:
-        return roles.pos_label is None
-    column = source.column(roles.y_true)
-    return column.categories is not None or column.values.dtype.kind == "f"
+    parts = source.parts(roles.columns, roles.keys)
+    summary = map_and_merge([UncheckedPart(part, roles) for part in parts], LossSum())
+    return float(judged(summary, source, roles).log_loss / nats)
 
 
 @described

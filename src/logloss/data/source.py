@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from logloss.data.block import Block
+from logloss.data.block import Block, Unchecked
 from logloss.data.columns import as_column, check_lengths, is_arrow, sliced
 from logloss.data.rows import BLOCK_ROWS, PART_ROWS, Column, Place, Roles, Rows
 from logloss.errors import DataError, warn
@@ -18,8 +18,8 @@ from logloss.text import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-# Values of a matrix handed out together: 4 MB of float64.
-MATRIX_VALUES = 1 << 19
+# Values of a matrix handed out together: 16 MB of float64.
+MATRIX_VALUES = 1 << 21
 
 
 @runtime_checkable
@@ -110,6 +110,21 @@ class MemoryPart:
         step = max(MATRIX_VALUES // max(widest, 1), 1024) if widest > MATRIX_VALUES // BLOCK_ROWS else BLOCK_ROWS
         for start in range(0, self.n_rows, step):
             yield Rows(sliced(self.columns, start, start + step), self.first_row + start, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedPart:
+    """A part whose rows are checked by what is computed of them: a slice of columns in memory as a whole, since it is
+    read once."""
+
+    part: Part
+    roles: Roles
+
+    def blocks(self) -> Iterator[Unchecked]:
+        part = self.part
+        runs = [Rows(part.columns, part.first_row, part.place)] if isinstance(part, MemoryPart) else part.rows()
+        for rows in runs:
+            yield Unchecked(rows, self.roles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from logloss.data.keys import sorting, values_of
+from logloss.data.keys import missing_of, sorting, values_of
 from logloss.data.rows import Array, Column
-from logloss.data.values import Value, is_label, number_in
+from logloss.data.values import Value, is_label, number_in, typed
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 
+# The levels of so many categories of a column are remembered from one walk to the next.
+MOST_REMEMBERED = 10_000
 # Squares of the spread of a feature must be numbers.
 LARGEST_SPREAD = 1e100
-# A matrix of so many values is read where it stands, if none of its columns lies farther from 0 than so many spreads.
-LARGE, FAR = 1 << 20, 4.0
 # A column has outliers where its largest deviation is so many times a typical one: then the typical one is its unit, or
 # all other rows would differ by less than rounding leaves of them.
 OUTLYING = 2.0**13
@@ -115,7 +116,42 @@ Term = Numbers | Category
 
 def codes_in(term: Category, column: Column) -> tuple[Array, int]:
     """(The number of each row's level, how many rows have none)."""
-    codes, values = levels_of(column)
+    if column.categories is None:
+        codes, values = levels_of(column)
+        numbers = _numbers_of(term, values)
+    else:
+        missing = missing_of(column)
+        codes = column.values if missing is None else np.where(missing, len(column.categories), column.values)
+        are_few = len(column.categories) <= MOST_REMEMBERED
+        numbers = (_remembered if are_few else _remembered.__wrapped__)(_Itself(term), _Itself(column.categories))
+    levels = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
+    return levels, int(np.count_nonzero(levels == len(term.levels)))
+
+
+class _Itself:
+    """An object as the key of a cache, by itself and not by its value: 1 is not True, and no levels are compared."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+
+@lru_cache(maxsize=32)
+def _remembered(term: _Itself, categories: _Itself) -> Array:
+    """The number of each category's level, and last that of nothing. Every walk over rows in memory has the same."""
+    values: list[Value] = [_level(typed(value)) for value in categories.value]
+    return _numbers_of(term.value, [*values, None])
+
+
+def _numbers_of(term: Category, values: Sequence[Value]) -> Array:
+    """The number of the level that each value is, shape (n_values,); of no level: the number after the last."""
     # Nearly all values are levels as they stand; the others are looked for by what `sorting` takes as equal.
     as_found = {(type(level), level): number for number, level in enumerate(term.levels)}
     known: dict[tuple[Any, ...], int] = {}
@@ -132,9 +168,7 @@ def codes_in(term: Category, column: Column) -> tuple[Array, int]:
                 return known[sorting((same,))]
         return len(term.levels)
 
-    numbers = np.array([number_of(value) for value in values], dtype=np.int32)
-    levels = numbers[codes] if len(numbers) else np.zeros(len(codes), dtype=np.int32)
-    return levels, int(np.count_nonzero(levels == len(term.levels)))
+    return np.array([number_of(value) for value in values], dtype=np.int32)
 
 
 def _otherwise(value: Value) -> tuple[Value, ...]:
@@ -167,10 +201,9 @@ def numbers_of(
     typical: tuple[Array, Array],
     sds: Array,
     *,
-    in_place: bool,
     fit_intercept: bool = True,
 ) -> Numbers:
-    """The term of a column whose values have these means and ranges; in place, and without an intercept, not centred.
+    """The term of a column whose values have these means and ranges; without an intercept not centred.
 
     typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
     of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
@@ -179,11 +212,10 @@ def numbers_of(
     middles, deviations = typical
     with np.errstate(over="ignore", invalid="ignore"):
         widest = np.maximum(highs - middles, middles - lows)
-    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
+    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations)
     # The mean of a constant may be another float: what is left would be a column of rounding.
     means = np.where(lows == highs, lows, means)
-    is_centred = fit_intercept and not in_place
-    centre = np.where(is_outlying, middles, means) if is_centred else np.zeros(len(means))
+    centre = np.where(is_outlying, middles, means) if fit_intercept else np.zeros(len(means))
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.maximum(highs - centre, centre - lows)
     scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
@@ -202,7 +234,7 @@ def numbers_of(
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    has_own_means = not is_centred or bool(is_outlying.any())
+    has_own_means = not fit_intercept or bool(is_outlying.any())
     return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs, sds)
 
 

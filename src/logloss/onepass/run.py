@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class BlockRun(Protocol):
-    """What hands out blocks: a part of a source, or blocks that are kept."""
+    """What hands out blocks, or rows that are checked later: a part of a source, or blocks that are kept."""
 
-    def blocks(self) -> Iterator[Block]: ...
+    def blocks(self) -> Iterator[Any]: ...
 
 
 Seen = Callable[[Block], None]
@@ -42,7 +42,11 @@ def walk(
     source: Source, roles: Roles, empty: Summary, *, progress: Seen | None = None, n_threads: int | None = None
 ) -> Any:
     """One pass over a source: the merged summary of all its parts. `empty` carries the settings of the summary."""
-    summary = summarised(source, roles, empty, progress=progress, n_threads=n_threads)
+    return judged(summarised(source, roles, empty, progress=progress, n_threads=n_threads), source, roles)
+
+
+def judged(summary: Any, source: Source, roles: Roles) -> Any:
+    """The summary of a pass, whose labels go together and that has rows."""
     judge_coding(summary.coding, roles)
     if summary.n_rows == 0:
         raise DataError(nothing_left(source, summary))

@@ -12,7 +12,7 @@ import numpy as np
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 from logloss.training.certificate import ROUNDING, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
-from logloss.training.factor import Factor
+from logloss.training.factor import Factor, Kernel
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
 
@@ -32,16 +32,16 @@ Pairs = tuple[tuple[Array, Array], ...]
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Which combinations of the free coefficients the rows determine; all, where there is no basis.
+    """Which combinations of the free coefficients the rows determine; all, where there is no null.
 
-    basis: those that they do, shape (n_free, n_free − n_dependent); null: those that they do not. unit: the root of the
-    Hessian's diagonal, shape (n_free,), in whose metric the two are orthogonal. is_sure: whether columns depend on each
-    other in every digit, or only in as many as a Hessian keeps.
+    null: those that they do not, shape (n_free, n_dependent). unit: the root of the Hessian's diagonal, (n_free,).
+    metric: in which solutions are the shortest, shape (n_free,): unit, or the root of the penalty. is_sure: whether
+    columns depend on each other in every digit, or only in as many as a Hessian keeps.
     """
 
-    basis: Array | None = None
     null: Array | None = None
     unit: Array | None = None
+    metric: Array | None = None
     is_sure: bool = True
 
     @property
@@ -49,30 +49,35 @@ class Rank:
         """By how many coefficients there are too many."""
         return 0 if self.null is None else self.null.shape[1]
 
+    @property
+    def kernel(self) -> Kernel | None:
+        """What is not determined, as `Factor` takes it."""
+        return None if self.null is None or self.metric is None else Kernel(self.null, self.metric)
+
+    @property
+    def basis(self) -> Array | None:
+        """Combinations that the rows determine, orthogonal to the others, shape (n_free, n_free − n_dependent)."""
+        if self.null is None or self.unit is None or self.metric is None:
+            return None
+        held = self.metric[:, None] ** 2 * self.null / self.unit[:, None]
+        held /= np.maximum(np.abs(held).max(axis=0), np.finfo(float).tiny)
+        full, _ = patiently(lambda: np.linalg.qr(held, mode="complete"), size=len(held))
+        return full[:, held.shape[1] :] / self.unit[:, None]
+
     @classmethod
     def of(cls, problem: Problem, factor: Factor) -> Rank:
         """Of a singular Hessian at 0, where all rows weigh the same."""
-        basis = _least_penalised(problem, factor) if problem.is_penalised else factor.range
+        # Of all coefficients that predict the same, those of least penalty.
+        metric = np.sqrt(problem.penalty[problem.free]) if problem.is_penalised else factor.size
         # Under a penalty the duality gap is a bound for all coefficients, whatever the columns.
         is_sure = not problem.is_penalised and _depends_in_every_digit(problem, factor)
-        return cls(basis, factor.null, factor.size, is_sure)
+        return cls(factor.null, factor.size, metric, is_sure)
 
     def shortest(self, values: Array) -> Array:
         """Free coefficients that predict the same for all rows, of least norm where columns are linearly dependent."""
         if self.null is None or self.unit is None:
             return values
         return values - self.null @ ((self.null * self.unit[:, None] ** 2).T @ values)
-
-
-def _least_penalised(problem: Problem, factor: Factor) -> Array:
-    """Combinations of coefficients among which there is one of least penalty for all that predict the same.
-
-    Combinations that change no prediction are orthogonal to them in the metric of the penalty.
-    """
-    held = problem.penalty[problem.free, None] * factor.null / factor.size[:, None]
-    held /= np.maximum(np.abs(held).max(axis=0), np.finfo(float).tiny)
-    full, _ = patiently(lambda: np.linalg.qr(held, mode="complete"), size=len(held))
-    return full[:, held.shape[1] :] / factor.size[:, None]
 
 
 def _depends_in_every_digit(problem: Problem, factor: Factor) -> bool:
@@ -163,7 +168,7 @@ class PassHistory:
 
     def with_diagonal(self, factor: Factor) -> PassHistory:
         """Once a Hessian was seen."""
-        return replace(self, largest_diagonal=np.maximum(self.largest_diagonal, np.diag(factor.matrix)))
+        return replace(self, largest_diagonal=np.maximum(self.largest_diagonal, factor.hessian.diagonal))
 
     def with_pass(
         self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf, penalty: float | None = None
@@ -210,7 +215,7 @@ def evaluate(
     of_sample = history.sample_factor if last is None else None
     is_fresh = (wants_hessian or last is None) and of_sample is None
     # Where columns depend on each other, single precision cannot tell which of them still do.
-    is_single = problem.allows_single and is_fresh and history.known_rank.basis is None
+    is_single = problem.allows_single and is_fresh and history.known_rank.null is None
     sums = problem.curvature(at, wants_hessian=is_fresh, is_single=is_single, is_careful=history.is_careful)
     hessian_at: Array = at
     pairs: Pairs = ()
@@ -254,12 +259,12 @@ def factored(
 ) -> tuple[CurvatureSummary, Factor, PassHistory]:
     """(The sums, the Hessian of them factored, …): columns that depend on each other are found by the first one."""
     rank = history.known_rank
-    factor = problem.factor(sums, rank.basis)
+    factor = problem.factor(sums, rank.kernel)
     history = history.with_diagonal(factor)
     if factor.n_dependent and sums.point.is_single:
         # Columns that single precision does not distinguish, double precision may.
         sums = problem.curvature(sums.point.coefficients, is_careful=history.is_careful)
-        factor = problem.factor(sums, rank.basis)
+        factor = problem.factor(sums, rank.kernel)
         history = history.with_diagonal(factor)
     if factor.n_dependent and history.rank is None:
         # At 0 all rows weigh the same: what depends there depends for good, and not because rows are far away.
@@ -270,7 +275,7 @@ def factored(
         history = history.with_diagonal(first)
         if first.n_dependent:
             rank = Rank.of(problem, first)
-            factor = problem.factor(sums, rank.basis)
+            factor = problem.factor(sums, rank.kernel)
             history = history.with_diagonal(factor)
     return sums, factor, replace(history, rank=rank)
 

@@ -229,7 +229,7 @@ def fit_path(
 def _default_grid_of(problem: Problem, n_values: int | None) -> tuple[float, ...]:
     """The values of l2 that are compared where none are given. Cost: one walk."""
     free = problem.free
-    hessian = problem.curvature(_null_model(problem, problem.base_rate)).hessian[np.ix_(free, free)]
+    hessian = problem.curvature(_null_model(problem, problem.base_rate)).hessian.taken(free).full
     return default_grid(hessian, problem.design.scale[free], n_values, has_intercept=problem.fit_intercept)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.training.factor import Factor, thinned
 from logloss.training.interruptible import INFORMATION_MATRIX
 from logloss.training.optimum import Optimum
 from logloss.training.recipe import Learned
@@ -39,18 +40,34 @@ MOST_PRODUCTS = 5e8
 class Information:
     """The inverse of the information matrix of the rows that took part, and how many these are.
 
-    half: halfᵀ·half is the inverse, in the free coefficients of the solver, shape (n_determined, n_free). own: the
+    factor: of the matrix. corrected: a root of the inverse, as `half`, where the factor has lost digits. own: the
     user's intercept and coefficients as combinations of these, shape (1 + n_coefficients, n_free), but for the unit
     that each is divided by: units. is_unknown: those that have no standard error, as they are infinite or of dependent
     columns. effective_rows, effective_of_classes: Kish's effective numbers of rows, and of those that are 0, and 1.
     """
 
-    half: Array
+    factor: Factor
+    corrected: Array | None
     own: Array
     units: Array
     is_unknown: Array
     effective_rows: float
     effective_of_classes: tuple[float, float]
+
+    @property
+    def half(self) -> Array:
+        """halfᵀ·half is the inverse, in the free coefficients of the solver, shape (n_determined, n_free)."""
+        return self.factor.half if self.corrected is None else self.corrected
+
+    @property
+    def variances(self) -> Array:
+        """The diagonal of the inverse in the user's coefficients; cheaper than any root of it where levels are many."""
+        if self.corrected is not None:
+            return np.einsum("ij,ij->j", self.reach, self.reach)
+        # All but the intercept are one coefficient of the solver, or none.
+        found: Array = thinned(self.own) @ self.factor.deviations**2
+        found[0] = self.own[0] @ self.factor.solve(self.own[0])
+        return found
 
     @property
     def inverse(self) -> Array:
@@ -61,7 +78,8 @@ class Information:
     @property
     def reach(self) -> Array:
         """The user's coefficients where the information is the identity, shape (n_determined, 1 + n_coefficients)."""
-        reach: Array = self.half @ self.own.T
+        # Most of the user's coefficients are one of the solver's each.
+        reach: Array = (thinned(self.own) @ self.half.T).T
         return reach
 
 
@@ -73,18 +91,20 @@ def information_at(optimum: Optimum, learned: Learned, is_infinite: Array) -> In
     problem = optimum.problem
     if not optimum.evaluation.sums.n_rows or is_infinite.all() or optimum.information.n_dependent:
         return None
-    half, own = optimum.information.half, own_coefficients(problem.design, problem.free)
+    factor, own = optimum.information, own_coefficients(problem.design, problem.free)
     of_rows = learned.effective_rows, learned.effective_rows_of_classes
-    inflation = np.diag(optimum.information.matrix) * optimum.information.deviations**2
-    is_few = optimum.evaluation.sums.n_rows * len(half) ** 2 <= MOST_PRODUCTS
+    inflation = factor.hessian.diagonal * factor.deviations**2
+    is_few = optimum.evaluation.sums.n_rows * len(factor.hessian) ** 2 <= MOST_PRODUCTS
     is_corrected = bool(is_few and inflation.max(initial=0.0) > INFLATED)
+    corrected: Array | None = None
     if problem.face or is_corrected:
-        seen = _summed(optimum, half if is_corrected else half[:0])
+        half = factor.half if is_corrected else np.zeros((0, len(problem.free)))
+        seen = _summed(optimum, half)
         of_rows = seen.effective_rows, seen.effective_rows_of_classes
-        half = np.linalg.solve(np.linalg.cholesky(seen.matrix), half) if is_corrected else half
+        corrected = np.linalg.solve(np.linalg.cholesky(seen.matrix), half) if is_corrected else None
     is_unknown = is_infinite | ~own.any(axis=1) | _are_dependent_on(own, optimum.own_rank.null)
     units = np.append(1.0, problem.design.scale[problem.design.places])
-    return Information(half, own, units, is_unknown, *of_rows)
+    return Information(factor, corrected, own, units, is_unknown, *of_rows)
 
 
 def _summed(optimum: Optimum, half: Array) -> InformationSummary:
@@ -105,12 +125,16 @@ def own_coefficients(design: Design, free: Array) -> Array:
 
     The intercept is that of numbers as they are, not less their centre.
     """
-    own = np.zeros((1 + len(design.places), design.width))
-    own[0, 0] = 1.0
-    own[0, 1 : 1 + design.n_dense] = -design.centre / design.scale[1 : 1 + design.n_dense]
-    own[np.arange(1, len(own)), design.places] = 1.0
-    found: Array = own[:, free]
-    return found
+    of_intercept = np.zeros(design.width)
+    of_intercept[0] = 1.0
+    of_intercept[1 : 1 + design.n_dense] = -design.centre / design.scale[1 : 1 + design.n_dense]
+    own = np.zeros((1 + len(design.places), len(free)))
+    own[0] = of_intercept[free]
+    position = np.full(design.width, -1)
+    position[free] = np.arange(len(free))
+    is_free = position[design.places] >= 0
+    own[1 + np.flatnonzero(is_free), position[design.places[is_free]]] = 1.0
+    return own
 
 
 def _are_dependent_on(own: Array, null: Array | None) -> Array:

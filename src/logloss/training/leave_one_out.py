@@ -26,7 +26,7 @@ from logloss.training.interruptible import LEAVE_ONE_OUT, tell_phase, tick
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, LimitReached, Limits, Problem
 from logloss.training.recipe import KEPT_WHOLE, Learned, cut
-from logloss.training.separation import MOST_WORK
+from logloss.training.separation_program import MOST_WORK
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000

@@ -96,7 +96,7 @@ class Likelihood:
         """The likelihood at a point; without the score where it is below `floor`."""
         sums = yield self.point(at)
         self.tell(at, sums.total_loss, 0.0, 1)
-        factor = self.problem.factor(sums, self.basis)
+        factor = self.problem.factor(sums, basis=self.basis)
         return Height(at, -sums.total_loss, -sums.gradient[self.problem.free], factor, sums)
 
     def jeffreys(self, factor: Factor) -> float:
@@ -126,7 +126,7 @@ class JeffreysLikelihood(Likelihood):
         """The penalised likelihood at a point; without the score where it is below `floor`. sums: if known already."""
         free = self.problem.free
         sums = (yield self.point(at)) if sums is None else sums
-        factor = self.problem.factor(sums, self.basis)
+        factor = self.problem.factor(sums, basis=self.basis)
         penalty = self.jeffreys(factor)
         value = -sums.total_loss - penalty
         # NaN, at a point beyond the range of float64, is too low.
@@ -179,11 +179,12 @@ class AugmentedLikelihood(Likelihood):
         sums = yield self.point(at[:-1])
         added = yield self.point(shifted, self.pseudo)
         # Passes have one penalty from the first to the last, that of Firth.
-        self.tell(at, sums.total_loss, self.jeffreys(self.problem.factor(sums, self.basis)), 2)
+        self.tell(at, sums.total_loss, self.jeffreys(self.problem.factor(sums, basis=self.basis)), 2)
         score = -np.append((sums.gradient + added.gradient)[free], added.gradient[0])
-        column = added.hessian[free, 0]
-        inner = (sums.hessian + added.hessian)[np.ix_(free, free)]
-        matrix = np.block([[inner, column[:, None]], [column[None, :], added.hessian[:1, :1]]])
+        inner = (sums.hessian + added.hessian).taken(free).full
+        # The intercept's row of the Hessian.
+        column = added.curvature[free]
+        matrix = np.block([[inner, column[:, None]], [column[None, :], added.curvature[:1, None]]])
         factor = Factor(matrix, basis=self.full_basis)
         return Height(at, -sums.total_loss - added.total_loss, score, factor, sums, added.total_loss)
 

@@ -90,7 +90,7 @@ class Optimum:
         if now.is_fresh and not now.sums.point.is_single:
             return now.factor
         problem = replace(self.problem, phase=INFORMATION_MATRIX)
-        return problem.factor(problem.curvature(now.coefficients), self.own_rank.basis)
+        return problem.factor(problem.curvature(now.coefficients), self.own_rank.kernel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def warm_start(problem: Problem, history: PassHistory, at: Array, sample: Block)
         sums = _curvature_of(problem, at, blocks)
         if prior is None:
             # One prior observation of the usual size of each feature.
-            usual = np.diag(sums.hessian)[1:] / max(float(sums.curvature[0]), 1e-300)
+            usual = sums.hessian.diagonal[1:] / max(float(sums.curvature[0]), 1e-300)
             prior = np.concatenate([[0.0], usual])
         point = _steps_on_sample(
             problem, SamplePoint(at, sums, history), problem.penalty * (n_rows / problem.n_rows) + prior, blocks
@@ -163,7 +163,7 @@ def _with_sample_factor(problem: Problem, history: PassHistory, sums: CurvatureS
     from logloss.onepass.summaries import mass_of
 
     share = float(np.sum(mass_of(sample))) / problem.sum_weight
-    diagonal = np.diag(sums.hessian)[problem.free]
+    diagonal = sums.hessian.diagonal[problem.free]
     if not diagonal.min() >= ENOUGH_CURVATURE * share * problem.sum_weight / sample.n_rows:
         return history
     factor = problem.factor(replace(sums, hessian=sums.hessian / share))

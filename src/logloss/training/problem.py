@@ -17,7 +17,7 @@ from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
 from logloss.data.source import Source
 from logloss.training.certificate import CoefficientGroups, Pass
-from logloss.training.factor import Factor
+from logloss.training.factor import Factor, Kernel
 from logloss.training.interruptible import PASSES, tell_phase
 from logloss.training.recipe import Learned, SamplePart
 
@@ -212,11 +212,18 @@ class Problem:
 
         return self.summarised(TrialSummary.empty(Trials(points, self.design, self.face)), blocks).total_losses
 
-    def factor(self, sums: CurvatureSummary, basis: Array | None = None, penalty: Array | None = None) -> Factor:
-        """The Hessian of the penalised objective in the free coefficients, factored. basis: as `Factor` has it."""
+    def factor(
+        self,
+        sums: CurvatureSummary,
+        kernel: Kernel | None = None,
+        *,
+        basis: Array | None = None,
+        penalty: Array | None = None,
+    ) -> Factor:
+        """The Hessian of the penalised objective in the free coefficients, factored. kernel, basis: as of `Factor`."""
         penalty = self.penalty if penalty is None else penalty
-        matrix = sums.hessian[np.ix_(self.free, self.free)] + np.diag(penalty[self.free])
-        return Factor(matrix, basis=basis, is_single=sums.point.is_single)
+        matrix = sums.hessian.taken(self.free, penalty[self.free])
+        return Factor(matrix, basis=basis, kernel=kernel, is_single=sums.point.is_single)
 
     def as_pass(self, at: Array, total_loss: float, bound: float, penalty: float | None = None) -> Pass:
         """The result of a pass, in the user's coordinates and per row. penalty: in nats, that of l2 if left out."""

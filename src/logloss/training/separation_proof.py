@@ -8,6 +8,7 @@ there.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,17 +55,21 @@ def exact_coefficients(design: Design, vector: Array) -> ExactCoefficients:
 
 def solver_vector(design: Design, coefficients: ExactCoefficients) -> Array:
     """Exact coefficients as a direction of the solver: rounded once, 1 at most."""
-    plain = _summed(design, coefficients)
-    for j, centre in enumerate(design.centre.tolist()):
-        plain[0] += plain[1 + j] * Fraction(centre)
-    scaled = [value * Fraction(scale) for value, scale in zip(plain, design.scale.tolist(), strict=True)]
-    largest = max(map(abs, scaled), default=Fraction(0)) or Fraction(1)
-    return np.array([float(value / largest) for value in scaled])
+    plain = _summed(coefficients)
+    centres = [
+        plain[place] * Fraction(float(design.centre[place - 1])) for place in plain if 1 <= place <= design.n_dense
+    ]
+    plain[0] += sum(centres, Fraction(0))
+    scaled = {place: value * Fraction(float(design.scale[place])) for place, value in plain.items()}
+    largest = max(map(abs, scaled.values()), default=Fraction(0)) or Fraction(1)
+    vector = np.zeros(design.width)
+    vector[list(scaled)] = [float(value / largest) for value in scaled.values()]
+    return vector
 
 
-def _summed(design: Design, coefficients: ExactCoefficients) -> list[Fraction]:
-    """One fraction for each place of the design."""
-    plain = [Fraction(0)] * design.width
+def _summed(coefficients: ExactCoefficients) -> defaultdict[int, Fraction]:
+    """One fraction for each place of the design; 0 where there is none."""
+    plain: defaultdict[int, Fraction] = defaultdict(Fraction)
     for place, value in coefficients:
         plain[place] += Fraction(value)
     return plain
@@ -107,7 +112,7 @@ def proved_nearby(problem: Problem, vector: Array) -> Direction | None:
     largest = np.abs(vector).max(initial=0.0)
     is_part = np.abs(vector) > TOUCHING * largest
     coefficients = exact_coefficients(design, np.where(is_part, vector, 0.0))
-    plain = _summed(design, coefficients)
+    plain = _summed(coefficients)
     support = sorted({*design.free[:1].tolist(), *np.flatnonzero(is_part).tolist()})
     equations = Equations(len(support))
     for _ in range(MOST_WALKS_OF_EQUATIONS):

@@ -124,9 +124,10 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
         n_slow_passes=state.n_slow_passes + 1 if is_slow_pass else 0,
     )
     # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
-    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring.
+    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring, until it is nothing.
     left = SLOW_SHARES[1] if has_walls(problem) else SLOW_SHARES[0]
-    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and after.decrement > left * before.decrement
+    is_spent = after.decrement <= ROUNDING**2 * after.objective or after.decrement > left * before.decrement
+    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and is_spent
     if is_stirring and (after.is_fresh or not wants_hessian):
         return _last_digits(problem, state, last_pass)
     return state

@@ -146,17 +146,18 @@ def errors_at(
         covariance = INFORMATION if roles.sample_weight is None else HC3
         covariance = (CR1 if two_way else CV3) if roles.cluster else covariance
     if covariance == INFORMATION:
-        matrix = information.reach.T @ information.reach
-        return _errors(optimum, information, INFORMATION, matrix, math.inf)
+        matrix = information.reach.T @ information.reach if _keeps_covariances(optimum) else None
+        return _errors(optimum, information, INFORMATION, information.variances, matrix, math.inf)
     if covariance in POWERS:
         # Student's t holds where few rows bear most of the weight (docs/decisions/0032).
         degrees = information.effective_rows - 1.0
-        return _errors(optimum, information, covariance, _sandwich(optimum, information, covariance), degrees)
+        matrix = _sandwich(optimum, information, covariance)
+        return _errors(optimum, information, covariance, np.diag(matrix), matrix, degrees)
     found = clustered(optimum, information, TWO_WAY if two_way else covariance)
     if found is None:
         return None
     return replace(
-        _errors(optimum, information, found.kind, found.matrix, found.degrees),
+        _errors(optimum, information, found.kind, np.diag(found.matrix), found.matrix, found.degrees),
         cluster=roles.cluster,
         n_clusters=found.n_clusters,
         effective_clusters=found.effective_clusters,
@@ -175,7 +176,8 @@ def _sandwich(optimum: Optimum, information: Information, kind: str) -> Array:
     power = POWERS[kind]
     sums = problem.curvature(at, residual_unit=unit, leverage_power=power, inverse=full if power else None)
     bread = information.own @ information.inverse * unit
-    matrix: Array = patiently(lambda: bread @ sums.hessian[np.ix_(free, free)] @ bread.T, size=len(free))
+    meat = sums.hessian.taken(free).full
+    matrix: Array = patiently(lambda: bread @ meat @ bread.T, size=len(free))
     if kind == HC1:
         matrix *= sums.n_rows / max(sums.n_rows - len(information.half), 1)
     deviations = np.sqrt((information.reach**2).sum(axis=0))
@@ -184,19 +186,25 @@ def _sandwich(optimum: Optimum, information: Information, kind: str) -> Array:
     return matrix
 
 
+def _keeps_covariances(optimum: Optimum) -> bool:
+    """Whether the model has so few coefficients that their covariances are kept."""
+    return len(optimum.problem.design.names) <= MOST_COVARIANCES
+
+
 def _errors(
     optimum: Optimum,
     information: Information,
     kind: str,
-    matrix: Array,
+    variances: Array,
+    matrix: Array | None,
     degrees: Array | float,
 ) -> Errors:
-    """Standard errors in the user's units. matrix: the covariance in the units of `information`."""
+    """Standard errors in the user's units. variances, matrix: the covariance in the units of `information`."""
     names = optimum.problem.design.names
-    own = np.sqrt(np.maximum(np.diag(matrix), 0.0)) / information.units
-    own[information.is_unknown | np.isnan(np.diag(matrix))] = math.nan
+    own = np.sqrt(np.maximum(variances, 0.0)) / information.units
+    own[information.is_unknown | np.isnan(variances)] = math.nan
     lower = None
-    if len(names) <= MOST_COVARIANCES:
+    if matrix is not None and _keeps_covariances(optimum):
         # Of units of 1e-200 a covariance is infinite, and the standard errors are not.
         with np.errstate(over="ignore"):
             full = matrix / information.units / information.units[:, None]

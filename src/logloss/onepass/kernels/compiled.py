@@ -13,16 +13,18 @@ import io
 import os
 import pathlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, InTreeCacheLocator
 from numba.core.runtime import rtsys
-from numba.extending import intrinsic
+from numba.extending import intrinsic, typeof_impl
 
 if TYPE_CHECKING:
     from llvmlite.ir import IRBuilder, Value  # type: ignore[import-not-found]
@@ -72,15 +74,22 @@ def _user_cache_folder() -> str | None:
 CACHE_FOLDER = cache_folder() if IS_COMPILED else None
 
 
-@contextlib.contextmanager
-def _numba_cache_in(folder: pathlib.Path) -> Iterator[None]:
-    """numba reads the folder when a dispatcher is made; other users of numba keep theirs."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+class KernelFolder(InTreeCacheLocator):  # type: ignore[misc]
+    """The folder of this state of the sources; numba has its own beside each source."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        super().__init__(py_func, py_file)
+        self._cache_path = str(CACHE_FOLDER)
+
+    def ensure_cache_path(self) -> None:
+        """Make it. numba also writes a file to see whether it can, once for each kernel."""
+        os.makedirs(self._cache_path, exist_ok=True)
+
+
+class KernelFiles(CompileResultCacheImpl):  # type: ignore[misc]
+    """What numba keeps of a kernel, in that folder."""
+
+    _locator_classes = (KernelFolder,)
 
 
 class CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]
@@ -116,6 +125,8 @@ def is_whole(path: str) -> bool:
 class KernelCache(FunctionCache):  # type: ignore[misc]
     """numba's cache of a kernel, without which a process can do: what is damaged or does not fit is compiled again."""
 
+    _impl_class = KernelFiles
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         stamp = self._impl.locator.get_source_stamp()
@@ -135,24 +146,85 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
             super().save_overload(sig, data)
 
 
+# nogil: blocks are folded on several threads. error_model: a quotient by 0 is inf or nan, as in NumPy; the check of
+# Python would put a branch into each loop.
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
-    if not IS_COMPILED:
-        return function
-    # nogil: blocks are folded on several threads. error_model: a quotient by 0 is inf or nan, as in NumPy; the check of
-    # Python would put a branch into each loop.
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
-    if CACHE_FOLDER is not None:
-        # numba raises RuntimeError where it finds no place to write: then the kernel is compiled in each process.
-        with _numba_cache_in(CACHE_FOLDER), contextlib.suppress(RuntimeError):
-            dispatcher._cache = KernelCache(function)
-    return dispatcher
+    return Kernel(function) if IS_COMPILED else function
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function of one row; it is inlined by the compiler into each kernel that calls it."""
-    # By LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it.
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function) if IS_COMPILED else function
+    return Inlined(function) if IS_COMPILED else function
+
+
+class Kernel:
+    """A function that is compiled when it is first called, from Python or by another one: most are not in a process."""
+
+    lock = threading.RLock()
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self._called: Any = None
+
+    @property
+    def called(self) -> Any:
+        """What Python calls."""
+        if self._called is None:
+            # Threads that are the first to call it compile it once.
+            with self.lock:
+                self._called = self._called or self._from_python()
+        return self._called
+
+    @property
+    def in_kernels(self) -> Any:
+        """What kernels call."""
+        return self.called
+
+    def _from_python(self) -> Any:
+        dispatcher = numba.njit(no_cfunc_wrapper=True, **OPTIONS)(self.function)
+        if CACHE_FOLDER is not None:
+            # numba raises RuntimeError where it finds no source: then the kernel is compiled in each process.
+            with contextlib.suppress(RuntimeError):
+                dispatcher._cache = KernelCache(self.function)
+        return dispatcher
+
+    def __call__(self, *args: Any) -> Any:
+        """Its value."""
+        return self.called(*args)
+
+    def __reduce__(self) -> str:
+        """By its name, as functions are pickled."""
+        return self.function.__qualname__
+
+
+class Inlined(Kernel):
+    """A function of one row, whose code is in that of each kernel: one that was compiled before needs nothing of it."""
+
+    _inlined: Any = None
+
+    @property
+    def in_kernels(self) -> Any:
+        """Inlined by LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it."""
+        with self.lock:
+            if self._inlined is None:
+                # Without what Python and C would call it by: that takes a fifth of the time of compiling.
+                options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+                self._inlined = numba.njit(**options, **OPTIONS)(self.function)
+        return self._inlined
+
+    def _from_python(self) -> Any:
+        return numba.njit(**OPTIONS)(self.function)
+
+
+@typeof_impl.register(Kernel)
+def type_of_kernel(kernel: Kernel, purpose: object) -> types.Dispatcher:
+    """How numba finds what a kernel calls."""
+    return types.Dispatcher(kernel.in_kernels)
 
 
 if IS_COMPILED:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import compiled, fma
+from logloss.data.checks.forecasts import PAIR_TOLERANCE
+from logloss.onepass.kernels.compiled import as_bits, as_float, compiled, fma, inlined
 from logloss.onepass.kernels.exact import carry, deposit, deposit_below
 from logloss.onepass.kernels.losses import (
     IF_ONE,
@@ -23,10 +24,10 @@ from logloss.onepass.kernels.losses import (
     N_PARTS,
     PROBA,
     forecast_parts,
-    probability_of,
-    surprisals,
+    probability_from,
+    surprisals_of_slice,
 )
-from logloss.onepass.kernels.pointwise import INFINITY
+from logloss.onepass.kernels.pointwise import BITS_OF_INFINITY, BITS_OF_ONE, INFINITY
 from logloss.onepass.kernels.products import (
     SLICE,
     STRIDE,
@@ -55,26 +56,71 @@ def room_for_largest(size: int, least: float = -1.0) -> NDArray[Any]:
 
 
 @compiled
-def losses_summed(y, p, q, z, limbs):
-    """Σ loss of hard labels into limbs[0], infinite rows left out; returns their number.
+def losses_summed(y, p, q, z, limbs, tally):
+    """Σ loss of hard labels into limbs[0], infinite rows left out; returns whether every label is 0 or 1, and every
+    probability in [0, 1], two of them adding up to 1, or every logit a number. If not, what was summed and counted is
+    to be thrown away.
 
-    Cost: 1.5 ns a row, 4 from logits.
+    y: numbers of any type; p, q, z: with any strides. tally: rows, rows of infinite loss, slices with labels of 0.
+    Values are looked at when they are in the first-level cache: a look at all of them before would read the memory
+    twice. Cost: 1.4 ns a row, 2.7 from logits.
     """
-    # A slice stays in the first-level cache between the two loops; an array of all rows would go to memory and back.
-    scratch = np.empty(SLICE)
-    n_infinite = 0
+    scratch = np.empty(5 * STRIDE)
+    hard = np.empty(SLICE, np.uint8)
     for start in range(0, y.shape[0], SLICE):
         stop = min(start + SLICE, y.shape[0])
         length = stop - start
-        surprisals(y[start:stop], p[start:stop], part_of(q, start, stop), part_of(z, start, stop), scratch[:length])
-        n_infinite += set_infinite_to_zero(scratch[:length])
-        # Losses of probabilities have a known bound, and no largest one is looked for; those of logits have none.
-        if z is None:
-            deposit_below(scratch[:length], MOST_NATS_EXPONENT, limbs[0])
+        labels, losses, forecast = hard[:length], scratch[:length], scratch[STRIDE : STRIDE + length]
+        zeros, high, low = scratch[2 * STRIDE : 2 * STRIDE + length], scratch[3 * STRIDE :], scratch[4 * STRIDE :]
+        least, most = labels_written(y[start:stop], labels)
+        is_sound = most <= 1 and forecasts_written(p[start:stop], z is None, forecast)
+        if q is not None:
+            is_sound = is_sound and forecasts_written(q[start:stop], True, zeros) and add_up(forecast, zeros)
+        if not is_sound:
+            return False
+        partner, logits = None if q is None else zeros, None if z is None else forecast
+        if surprisals_of_slice(labels, forecast, partner, logits, losses, high, low):
+            deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
         else:
-            deposit(scratch[:length], limbs[0])
+            tally[1] += set_infinite_to_zero(losses)
+            deposit(losses, limbs[0])
+        tally[0] += length
+        tally[2] += least == 0
     carry(limbs)
-    return n_infinite
+    return True
+
+
+@inlined
+def labels_written(y, labels):
+    """Write labels of any type as 0 and 1, and others as 2; returns the least and the largest of what was written."""
+    for i in range(y.shape[0]):
+        labels[i] = 1 if y[i] == 1 else (0 if y[i] == 0 else 2)
+    least, most = np.uint8(2), np.uint8(0)
+    for i in range(labels.shape[0]):
+        least, most = min(least, labels[i]), max(most, labels[i])
+    return least, most
+
+
+@inlined
+def forecasts_written(values, is_proba, out):
+    """Write forecasts as float64; returns whether all are in [0, 1], or, as logits, are numbers."""
+    # Seen as unsigned integers, the floats of [0, 1] lie up to the bits of 1; negative ones and NaN lie above. Adding
+    # 0.0 makes −0.0 the same as 0.
+    most = np.uint64(0)
+    for i in range(values.shape[0]):
+        value = np.float64(values[i])
+        out[i] = value
+        most = max(most, np.uint64(as_bits(value + 0.0 if is_proba else abs(value))))
+    return most <= (np.uint64(BITS_OF_ONE) if is_proba else np.uint64(BITS_OF_INFINITY))
+
+
+@inlined
+def add_up(ones, zeros):
+    """Whether the probabilities of both classes add up to 1 in each row."""
+    n_others = 0
+    for i in range(ones.shape[0]):
+        n_others += not (abs((ones[i] + zeros[i]) - 1.0) <= PAIR_TOLERANCE)
+    return n_others == 0
 
 
 @compiled
@@ -94,7 +140,7 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
 
     tally: rows, rows of 1, rows of infinite loss. kept: the largest losses of the block, in falling order, of equal
     ones the first, with place −1 where there are fewer; its first value is on entry the least loss to keep.
-    Cost: 2.5 ns a row, 6 from logits.
+    Cost: 2 ns a row, 3.5 from logits.
     """
     scratch = np.empty(3 * STRIDE)
     n_kept = 0
@@ -105,22 +151,22 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
         labels, ones = y[start:stop], p[start:stop]
         zeros, logits = part_of(q, start, stop), part_of(z, start, stop)
         losses, probas, briers = scratch[:length], scratch[STRIDE : STRIDE + length], scratch[2 * STRIDE :]
-        surprisals(labels, ones, zeros, logits, losses)
-        most = 0.0
+        is_finite = surprisals_of_slice(labels, ones, zeros, logits, losses, probas, briers)
+        # The bits of floats ≥ 0 are ordered as the floats are: a maximum of integers vectorises.
+        most = 0
         n_positive = 0
         for i in range(length):
-            most = max(most, losses[i])
+            most = max(most, as_bits(losses[i]))
             n_positive += labels[i]
         # Once the list is full, few slices hold a row for it.
-        if most >= least:
+        if as_float(most) >= least:
             n_kept, least = keep_largest(losses, start, least, n_kept, kept)
-        # Counted apart, since slices with an infinite loss are rare.
-        if most == INFINITY:
+        if not is_finite:
             for i in range(length):
                 tally[2] += (1 if n is None else n[start + i]) if losses[i] == INFINITY else 0
             set_infinite_to_zero(losses)
         for i in range(length):
-            one = probability_of(np.float64(logits[i])) if z is not None else np.float64(ones[i])
+            one = probability_from(np.float64(logits[i]), probas[i]) if z is not None else np.float64(ones[i])
             miss = (1.0 if labels[i] != 0 else 0.0) - one
             probas[i] = one
             briers[i] = miss * miss
@@ -132,7 +178,7 @@ def row_sums(y, p, q, z, n, limbs, tally, kept):
             continue
         tally[0] += length
         tally[1] += n_positive
-        if z is None:
+        if is_finite or z is None:
             deposit_below(losses, MOST_NATS_EXPONENT, limbs[0])
         else:
             deposit(losses, limbs[0])

@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.onepass.kernels.compiled import compiled, inlined
+from logloss.onepass.kernels.compiled import as_bits, compiled, inlined
 from logloss.onepass.kernels.exact import carry, deposit
 from logloss.onepass.kernels.pointwise import (
-    INFINITY,
+    BITS_OF_22,
+    BITS_OF_SMALLEST_NORMAL,
     entropy_of,
     exp_minus,
+    exp_minus_near,
     kl_of,
-    log_parts,
+    log_parts_of_normal,
     lost_by_complement,
     softplus_pair,
+    softplus_parts,
+    softplus_sides,
+    sum_of_parts,
+    surprisal_of,
     surprisal_of_one,
     surprisal_of_zero,
 )
@@ -42,25 +48,64 @@ def soft_cost(y, if_one, if_zero):
 
 
 @compiled
-def surprisals(y, p, q, z, out):
-    """Loss of each row of hard labels: −log(probability of the observed class). Cost: 1 ns a row, 3 from logits."""
+def surprisals_of_slice(y, p, q, z, out, high, low):
+    """Loss of each of at most SLICE rows of hard labels; returns whether the losses are known to be finite.
+
+    high, low: room for as many floats; of logits, high holds e^−|z| afterwards. Several short loops, of which the
+    processor has several rows under way at a time; what is rare (0, subnormal numbers, |z| > 22) costs nothing where a
+    slice has none of it, and is computed for a whole slice that has some. Cost: 1 ns a row, 2.3 from logits.
+    """
+    n = y.shape[0]
     if z is not None:
-        for i in range(y.shape[0]):
-            if_one, if_zero = softplus_pair(np.float64(z[i]))
-            out[i] = if_zero if y[i] == 0 else if_one
-    elif q is not None:
-        for i in range(y.shape[0]):
-            out[i] = surprisal_of_one(np.float64(q[i]) if y[i] == 0 else np.float64(p[i]))
-    else:
-        for i in range(y.shape[0]):
-            # The argument of the logarithm is chosen first, so that one logarithm a row is taken, and no branch.
-            given = np.float64(p[i])
+        most = 0
+        for i in range(n):
+            a = abs(np.float64(z[i]))
+            most = max(most, as_bits(a))
+            high[i], low[i] = exp_minus_near(a)
+        if most <= BITS_OF_22:
+            for i in range(n):
+                head, rest = softplus_parts(high[i], low[i])
+                against = -np.float64(z[i]) if y[i] != 0 else np.float64(z[i])
+                out[i] = sum_of_parts(max(against, 0.0), head, rest)
+            return True
+        for i in range(n):
+            logit = np.float64(z[i])
+            high[i], low[i] = exp_minus(abs(logit))
+            right, wrong = softplus_sides(abs(logit), high[i], low[i])
+            out[i] = right if (logit > 0.0) == (y[i] != 0) else wrong
+        return False
+    # The argument of the logarithm is chosen first, so that one logarithm a row is taken, and no branch.
+    least = BITS_OF_SMALLEST_NORMAL
+    for i in range(n):
+        given = np.float64(p[i])
+        if q is not None:
+            u = np.float64(q[i]) if y[i] == 0 else given
+            low[i] = 0.0
+        else:
             u = 1.0 - given
             correction = lost_by_complement(given, u)
             u = u if y[i] == 0 else given
-            head, rest = log_parts(u, correction if y[i] == 0 else 0.0)
-            # abs and not a minus: what costs nothing costs 0.0, not −0.0.
-            out[i] = INFINITY if u == 0.0 else abs(head + rest)
+            low[i] = correction if y[i] == 0 else 0.0
+        least = min(least, as_bits(u))
+        high[i] = u
+    if least == BITS_OF_SMALLEST_NORMAL:
+        for i in range(n):
+            head, rest = log_parts_of_normal(high[i], low[i], 1023.0)
+            out[i] = abs(head + rest)
+        return True
+    for i in range(n):
+        out[i] = surprisal_of(high[i], low[i])
+    return False
+
+
+@compiled
+def surprisals(y, p, q, z, out):
+    """Loss of each row of hard labels: −log(probability of the observed class). Cost: 1 ns a row, 2.3 from logits."""
+    high, low = np.empty(SLICE), np.empty(SLICE)
+    for start in range(0, y.shape[0], SLICE):
+        stop = min(start + SLICE, y.shape[0])
+        zeros, logits = part_of(q, start, stop), part_of(z, start, stop)
+        surprisals_of_slice(y[start:stop], p[start:stop], zeros, logits, out[start:stop], high, low)
 
 
 @compiled
@@ -76,12 +121,18 @@ def soft_surprisals(y, p, q, z, out):
 
 
 @inlined
-def probability_of(z):
-    """1 / (1 + e^−z), right to 2 units in the last place on both sides."""
+def probability_from(z, high):
+    """1 / (1 + e^−z), where e^−|z| is known: right to 2 units in the last place on both sides."""
     # Never e^z for z > 0: it overflows, and 1 less a share near 1 has lost its digits.
-    high, _ = exp_minus(abs(z))
     likelier = 1.0 / (1.0 + high)
     return likelier if z > 0.0 else high * likelier
+
+
+@inlined
+def probability_of(z):
+    """The same, of a logit alone."""
+    high, _ = exp_minus(abs(z))
+    return probability_from(z, high)
 
 
 @compiled
@@ -135,13 +186,30 @@ def divergences(q, p, out):
         out[i] = kl_of(q[i], p[i])
 
 
+@inlined
+def logistic_row(label, mass, logit):
+    """Loss of a row and its two derivatives in the logit, each times its mass.
+
+    First derivative: σ(z) − y, without cancellation: (1−y)·σ(z) − y·σ(−z). Second: σ(z)·σ(−z).
+    """
+    # Both σ(z) and σ(−z) from e^−|z|: the smaller one is never 1 less the larger one, which would cancel.
+    if_one, if_zero = softplus_pair(logit)
+    high, _ = exp_minus(abs(logit))
+    likelier = 1.0 / (1.0 + high)
+    rarer = high * likelier
+    one = likelier if logit > 0.0 else rarer
+    zero = rarer if logit > 0.0 else likelier
+    loss = mass * soft_cost(label, if_one, if_zero)
+    # Not one·(1 − one): the digits of the rarer side are kept.
+    return loss, mass * ((1.0 - label) * one - label * zero), mass * (likelier * rarer)
+
+
 @compiled
 def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
     """Loss and its two derivatives in the logit, each times weight and count: the losses are summed exactly.
 
-    residuals: σ(z) − y, without cancellation: (1−y)·σ(z) − y·σ(−z). curvatures: σ(z)·σ(−z). Cost: 5 ns a row.
+    Cost: 5 ns a row.
     """
-    # Only the losses are summed here: gradients are products with the features, which BLAS does.
     losses = np.empty(SLICE)
     for start in range(0, y.shape[0], SLICE):
         stop = min(start + SLICE, y.shape[0])
@@ -152,20 +220,9 @@ def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
         first = residuals[start:stop]
         second = curvatures[start:stop]
         for i in range(stop - start):
-            label = np.float64(labels[i])
-            weight = 1.0 if w is None else weights[i]
+            mass = 1.0 if w is None else weights[i]
             if n is not None:
-                weight *= counts[i]
-            # Both σ(z) and σ(−z) from e^−|z|: the smaller one is never 1 less the larger one, which would cancel.
-            if_one, if_zero = softplus_pair(logits[i])
-            high, _ = exp_minus(abs(logits[i]))
-            likelier = 1.0 / (1.0 + high)
-            rarer = high * likelier
-            one = likelier if logits[i] > 0.0 else rarer
-            zero = rarer if logits[i] > 0.0 else likelier
-            losses[i] = weight * soft_cost(label, if_one, if_zero)
-            first[i] = weight * ((1.0 - label) * one - label * zero)
-            # Not one·(1 − one): the digits of the rarer side are kept.
-            second[i] = weight * (likelier * rarer)
+                mass *= counts[i]
+            losses[i], first[i], second[i] = logistic_row(np.float64(labels[i]), mass, logits[i])
         deposit(losses[: stop - start], limbs[0])
     carry(limbs)

@@ -31,6 +31,10 @@ LG6 = 1.531383769920937332e-01
 LG7 = 1.479819860511658591e-01
 
 SMALLEST_NORMAL = 2.2250738585072014e-308
+BITS_OF_SMALLEST_NORMAL = 0x0010000000000000
+BITS_OF_ONE = 0x3FF0000000000000
+BITS_OF_22 = 0x4036000000000000
+BITS_OF_INFINITY = 0x7FF0000000000000
 TWO_54 = 18014398509481984.0
 MANTISSA_BITS = 0x000FFFFFFFFFFFFF
 BITS_OF_SQRT_HALF = 0x3FE6A09E667F3BCD
@@ -73,9 +77,9 @@ def log_parts_of_normal(u, correction, bias):
 
 
 @inlined
-def exp_minus(a):
-    """exp(−a) for a ≥ 0, as a pair (high, low) whose sum is right to about 2^-60; (0, 0) beyond 745.2."""
-    x = -min(a, 746.0)
+def exp_parts(a):
+    """exp(−a) for 0 ≤ a ≤ 746 as (high + low)·2^k, with high from 0.7 to 1.5, right to about 2^-60; and k."""
+    x = -a
     k_bits = fma(x, LOG2_E, ROUNDER)
     k = k_bits - ROUNDER
     # The reduced argument: exact in its head (k·LN2_HIGH has few bits), its tail in `low`.
@@ -105,25 +109,45 @@ def exp_minus(a):
     rest = fma(square * r, q, fma(0.5, square_low, r_low)) + (lost_r + lost_half)
     rest = fma(r, r_low, rest)
     high = total + rest
-    low = rest - (high - total)
+    return high, rest - (high - total), as_bits(k_bits) - BITS_OF_ROUNDER
+
+
+@inlined
+def exp_minus(a):
+    """exp(−a) for a ≥ 0, as a pair (high, low) whose sum is right to about 2^-60; (0, 0) beyond 745.2."""
+    high, low, k = exp_parts(min(a, 746.0))
     # 2^k in two factors, since k reaches −1077, below the exponents of one float; the second factor is 2^-100.
-    scale = as_float((as_bits(k_bits) - BITS_OF_ROUNDER + 1123) << 52)
+    scale = as_float((k + 1123) << 52)
     return high * scale * TWO_MINUS_100, low * scale * TWO_MINUS_100
+
+
+@inlined
+def exp_minus_near(a):
+    """The same bits for a ≤ 600, where 2^k is one factor."""
+    high, low, k = exp_parts(a)
+    scale = as_float((k + 1023) << 52)
+    return high * scale, low * scale
+
+
+@inlined
+def surprisal_of(u, correction):
+    """−log(u + c), where the correction is c / u: inf at u = 0, within 1 ULP elsewhere."""
+    head, rest = log_parts(u, correction)
+    # abs and not a minus: what costs nothing costs 0.0, not −0.0.
+    return INFINITY if u == 0.0 else abs(head + rest)
 
 
 @inlined
 def surprisal_of_one(p):
     """−log p: what a row costs that was 1; inf at p = 0, within 1 ULP elsewhere."""
-    head, rest = log_parts(p, 0.0)
-    return INFINITY if p == 0.0 else abs(head + rest)
+    return surprisal_of(p, 0.0)
 
 
 @inlined
 def surprisal_of_zero(p):
     """−log(1 − p): what a row costs that was 0; within 1 ULP also where 1 − p rounds to 1; inf at p = 1."""
     u = 1.0 - p
-    head, rest = log_parts(u, lost_by_complement(p, u))
-    return INFINITY if u == 0.0 else abs(head + rest)
+    return surprisal_of(u, lost_by_complement(p, u))
 
 
 @inlined
@@ -137,22 +161,39 @@ def lost_by_complement(p, u):
 
 
 @inlined
-def softplus_pair(z):
-    """(log(1 + e^−z), log(1 + e^z)): what a row costs that was 1, and 0; each within 1 ULP, ±inf included."""
-    a = abs(z)
-    high, low = exp_minus(a)
+def softplus_parts(high, low):
+    """log(1 + e^−a) as head + rest, where high + low is e^−a and a is in [0, 22]."""
     u = 1.0 + high
     # c / u with 1 / (1 + d) = 1 − d + 0.83 d² − 0.33 d³ to 0.5% of a correction of at most one ULP.
     d = u - 1.0
     correction = ((high - d) + low) * fma(d, fma(d, fma(d, -0.33, 0.83), -1.0), 1.0)
-    head, rest = log_parts_of_normal(u, correction, 1023.0)
+    return log_parts_of_normal(u, correction, 1023.0)
+
+
+@inlined
+def sum_of_parts(a, head, rest):
+    """a + head + rest for finite a ≥ 0: Knuth's two-sum of a + head, so that nothing is lost before `rest` is added."""
+    both = a + head
+    part = both - a
+    return both + (((a - (both - part)) + (head - part)) + rest)
+
+
+@inlined
+def softplus_sides(a, high, low):
+    """(log(1 + e^−a), log(1 + e^a)) for a ≥ 0: what a row costs whose outcome is the likelier one, and the other."""
+    head, rest = softplus_parts(high, low)
     # Beyond 22 the cubic term of log(1 + high) is below 2^-64 of it, and 1 + high would round three times.
     right = high + fma(-0.5 * high, high, low) if a > 22.0 else head + rest
-    # Knuth's two-sum of a + head: nothing is lost before `rest` is added. A finite stand-in keeps inf − inf out.
-    finite = min(a, 1e300)
-    both = finite + head
-    part = both - finite
-    wrong = (a + head) + (((finite - (both - part)) + (head - part)) + rest)
+    # Beyond 100 nothing is added to a, which may be infinite.
+    return right, (a if a > 100.0 else sum_of_parts(a, head, rest))
+
+
+@inlined
+def softplus_pair(z):
+    """(log(1 + e^−z), log(1 + e^z)): what a row costs that was 1, and 0; each within 1 ULP, ±inf included."""
+    a = abs(z)
+    high, low = exp_minus(a)
+    right, wrong = softplus_sides(a, high, low)
     is_right = z > 0.0
     return (right if is_right else wrong), (wrong if is_right else right)
 

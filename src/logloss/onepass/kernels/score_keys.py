@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from logloss.onepass.kernels.compiled import as_bits, as_float, compiled, inlined
+from logloss.onepass.kernels.products import SLICE, part_of
 
 BITS_OF_HALF = 0x3FE0000000000000
 # The key of P(1) = 1: keys of u on the far side are counted down from here.
@@ -33,16 +34,30 @@ N_PROBA_BINS = 2 * N_SIDE
 N_NEAR = 1 << 15
 N_FAR = 2046 - 1027 + 2
 N_LOGIT_BINS = 2 * (N_NEAR + N_FAR)
-# Where in its bin a row lies, in units of 2^-16 of the bin; with the count of rows in one word: 2^21 rows of it fit.
+# Where in its bin a row lies, in units of 2^-16 of the bin; with the count of rows in one word: 2^23 rows of it fit.
 OFFSET_BITS = 16
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
-COUNT_SHIFT = 42
+SHIFT_OF_WORD, MASK_OF_WORD = np.uint64(OFFSET_BITS), np.uint64(OFFSET_MASK)
+COUNT_SHIFT = 39
 PACKED_MASK = (1 << COUNT_SHIFT) - 1
-MAX_PACKED_ROWS = 1 << 20
+MAX_PACKED_ROWS = 1 << 23
 # Two odd numbers below 2^31, from the golden ratio and from the square root of 2.
 HALF_MASK, MIXER, OTHER_MIXER = (1 << 31) - 1, 1327217885, 1518500249
-# Rows of one slice, whose keys and bins stay in the first-level cache.
-SLICE = 512
+
+
+@inlined
+def key_of_proba(one, zero, is_near):
+    """The key of P(1), which is near 0 or near 1; P(0) may be a column of its own."""
+    # −0.0 is 0; the far side of a pair may reach ½ from a sum a little off 1.
+    return max(as_bits(one), 0) if is_near else KEY_OF_ONE - as_bits(zero)
+
+
+@inlined
+def key_of_logit(z):
+    """The key of a logit; −0.0 is 0."""
+    bits = as_bits(z)
+    size = bits & SIGNLESS
+    return -size if bits < 0 else size
 
 
 @compiled
@@ -51,62 +66,66 @@ def keys_of_proba(p, q, keys):
     for i in range(p.shape[0]):
         one = np.float64(p[i])
         zero = 1.0 - one if q is None else np.float64(q[i])
-        near = as_bits(one)
-        far = KEY_OF_ONE - as_bits(zero)
-        is_near = one <= 0.5 if q is None else one <= zero
-        # −0.0 is 0; the far side of a pair may reach ½ from a sum a little off 1.
-        keys[i] = max(near, 0) if is_near else far
+        keys[i] = key_of_proba(one, zero, one <= 0.5 if q is None else one <= zero)
 
 
 @compiled
 def keys_of_logit(z, keys):
-    """The key of each logit; −0.0 is 0. Cost: 0.3 ns a row."""
+    """The key of each logit. Cost: 0.3 ns a row."""
     for i in range(z.shape[0]):
-        bits = as_bits(np.float64(z[i]))
-        size = bits & SIGNLESS
-        keys[i] = -size if bits < 0 else size
+        keys[i] = key_of_logit(np.float64(z[i]))
+
+
+@inlined
+def bin_of_proba_key(key):
+    """The bin of a key of a probability, and where in it the row lies."""
+    is_far = key > BITS_OF_HALF
+    u = KEY_OF_ONE - key if is_far else key
+    fine = (u >> FINE_SHIFT) - FIRST_FINE
+    coarse = (u >> 52) + 1
+    place = N_COARSE + fine if fine >= 0 else (0 if u == 0 else coarse)
+    within = (u >> (FINE_SHIFT - OFFSET_BITS)) if fine >= 0 else (u >> (52 - OFFSET_BITS))
+    return N_PROBA_BINS - 1 - place if is_far else place, within & OFFSET_MASK
+
+
+@inlined
+def bin_of_logit_key(key):
+    """The bin of a key of a logit, and where in it the row lies."""
+    size = abs(key)
+    z = as_float(size)
+    z = -z if key < 0 else z
+    far = (size >> 52) - 1027
+    is_far = far >= 0
+    steps = np.floor((0.0 if is_far else z) * 2048.0)
+    place = np.int64(steps)
+    # A little below an edge, the difference rounds to 1.
+    inside = min(np.int64(((0.0 if is_far else z) * 2048.0 - steps) * (OFFSET_MASK + 1.0)), OFFSET_MASK)
+    beyond = N_NEAR + far
+    beyond = -1 - beyond if key < 0 else beyond
+    within = (size >> (52 - OFFSET_BITS)) & OFFSET_MASK if is_far else inside
+    return N_NEAR + N_FAR + (beyond if is_far else place), within
 
 
 @compiled
 def bins_of_proba_keys(keys, bins, offsets):
     """The bin of each key of a probability, and where in it the row lies. Cost: 0.5 ns a row."""
     for i in range(keys.shape[0]):
-        key = keys[i]
-        is_far = key > BITS_OF_HALF
-        u = KEY_OF_ONE - key if is_far else key
-        fine = (u >> FINE_SHIFT) - FIRST_FINE
-        coarse = (u >> 52) + 1
-        place = N_COARSE + fine if fine >= 0 else (0 if u == 0 else coarse)
-        within = (u >> (FINE_SHIFT - OFFSET_BITS)) if fine >= 0 else (u >> (52 - OFFSET_BITS))
-        bins[i] = N_PROBA_BINS - 1 - place if is_far else place
-        offsets[i] = within & OFFSET_MASK
+        bins[i], offsets[i] = bin_of_proba_key(keys[i])
 
 
 @compiled
 def bins_of_logit_keys(keys, bins, offsets):
     """The bin of each key of a logit, and where in it the row lies. Cost: 0.7 ns a row."""
     for i in range(keys.shape[0]):
-        key = keys[i]
-        size = abs(key)
-        z = as_float(size)
-        z = -z if key < 0 else z
-        far = (size >> 52) - 1027
-        is_far = far >= 0
-        steps = np.floor((0.0 if is_far else z) * 2048.0)
-        place = np.int64(steps)
-        # A little below an edge, the difference rounds to 1.
-        inside = min(np.int64(((0.0 if is_far else z) * 2048.0 - steps) * (OFFSET_MASK + 1.0)), OFFSET_MASK)
-        beyond = N_NEAR + far
-        beyond = -1 - beyond if key < 0 else beyond
-        bins[i] = N_NEAR + N_FAR + (beyond if is_far else place)
-        offsets[i] = (size >> (52 - OFFSET_BITS)) & OFFSET_MASK if is_far else inside
+        bins[i], offsets[i] = bin_of_logit_key(keys[i])
 
 
 @compiled
 def tally_bins(y, bins, offsets, packed):
     """Count rows by bin and label: a count and the sum of offsets in one word. Cost: 1 ns a row."""
     for i in range(y.shape[0]):
-        packed[2 * np.int64(bins[i]) + y[i]] += (1 << COUNT_SHIFT) + np.int64(offsets[i])
+        # As an unsigned number: an index that may be negative costs a test.
+        packed[np.uint64(2 * np.int64(bins[i]) + y[i])] += (1 << COUNT_SHIFT) + np.int64(offsets[i])
 
 
 @compiled
@@ -125,27 +144,34 @@ def unpack(packed, counts):
 @compiled
 def tally_forecasts(y, p, q, z, packed, all_bins):
     """The same from the forecasts themselves, slice by slice; all_bins: room for the bin of each row, or None. Cost:
-    2 ns a row."""
-    keys = np.empty(SLICE, np.int64)
-    own, offsets = np.empty(SLICE, np.int32), np.empty(SLICE, np.int32)
+    1.3 ns a row."""
+    # 2·bin + label, then the offset, in one word: what the second loop reads is computed eight rows at a time.
+    words = np.empty(SLICE, np.uint64)
     for start in range(0, y.shape[0], SLICE):
         stop = min(start + SLICE, y.shape[0])
-        length = stop - start
-        bins = own[:length] if all_bins is None else all_bins[start:stop]
-        if z is not None:
-            keys_of_logit(z[start:stop], keys[:length])
-            bins_of_logit_keys(keys[:length], bins, offsets[:length])
-        else:
-            keys_of_proba(p[start:stop], None if q is None else q[start:stop], keys[:length])
-            bins_of_proba_keys(keys[:length], bins, offsets[:length])
-        tally_bins(y[start:stop], bins, offsets[:length], packed)
+        labels, ones = y[start:stop], p[start:stop]
+        zeros, logits = part_of(q, start, stop), part_of(z, start, stop)
+        for i in range(stop - start):
+            if z is not None:
+                found, within = bin_of_logit_key(key_of_logit(np.float64(logits[i])))
+            else:
+                one = np.float64(ones[i])
+                zero = 1.0 - one if q is None else np.float64(zeros[i])
+                key = key_of_proba(one, zero, one <= 0.5 if q is None else one <= zero)
+                found, within = bin_of_proba_key(key)
+            if all_bins is not None:
+                all_bins[start + i] = found
+            words[i] = ((2 * found + np.int64(labels[i])) << OFFSET_BITS) | within
+        for i in range(stop - start):
+            word = words[i]
+            packed[word >> SHIFT_OF_WORD] += (1 << COUNT_SHIFT) + np.int64(word & MASK_OF_WORD)
 
 
 @compiled
 def tally_slots(y, slots, n, rows):
     """Count rows by slot and label; n: how many times each row stands, or None. Cost: 1 ns a row."""
     for i in range(y.shape[0]):
-        rows[np.int64(slots[i]), y[i]] += 1 if n is None else n[i]
+        rows[np.uint64(slots[i]), y[i]] += 1 if n is None else n[i]
 
 
 @compiled

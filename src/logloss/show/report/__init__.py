@@ -7,6 +7,7 @@ import os
 
 from logloss.answers.answer import Answer
 from logloss.answers.estimate import Estimate
+from logloss.calibration import calibrate
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
 from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
@@ -37,10 +38,12 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     """The report of an answer as a page, and as a file where a path is given; whole or not at all."""
     room = ROOMS[answer.kind]
     body = [page.paragraph(room.head(answer), kind="muted"), page.headline(*headline(answer))]
-    first, *others = room.sentences(answer)
+    # Of a measurement two parts of its page show the calibration, which takes as long as two pictures.
+    fitted = {"recalibration": calibrate(answer)} if answer.kind == "measurement" else {}
+    first, *others = room.sentences(answer, **fitted)
     body += [page.paragraph(first, kind="opening"), *map(page.paragraph, (*others, *cautions(answer)))]
     body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
-    body += [page.section(title, inside) for title, inside in room.sections(answer)]
+    body += [page.section(title, inside) for title, inside in room.sections(answer, **fitted)]
     notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
     body.append(page.section("Methods", "\n".join(notes)))
     return page.written_page(path, room.title(answer), "\n".join(body))

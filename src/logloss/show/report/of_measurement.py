@@ -119,7 +119,7 @@ def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     return rows, "lrll"
 
 
-def sections(m: Measurement) -> list[tuple[str, str]]:
+def sections(m: Measurement, recalibration: Calibration) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     parts = [("Figures", page.table(*main_table(m), label="Figures"))]
     if m.by:
