@@ -45,8 +45,8 @@ N_TALLIES = 5
 
 @compiled
 def losses_and_logits(y, p, q, z, losses, logits, sides):
-    """What each row cost, and the logit of its forecast: −log P(0) + log P(1); sides: room for what it would cost if 1
-    happened, and if 0 did, shape (2, n_rows), or None. Cost: 2 ns a row, 4 from logits."""
+    """What each row cost, and the logit of its forecast: −log P(0) + log P(1); sides: room for its cost if the
+    outcome is 1, and if it is 0, shape (2, n_rows), or None. Cost: 2 ns a row, 4 from logits."""
     for i in range(y.shape[0]):
         if z is not None:
             logit = np.float64(z[i])
@@ -93,8 +93,9 @@ def bounds(first, second, below, above, is_out):
     """How far below 0, and above 0, the first forecast's loss less the second's can be; is_out: that has no bound, and
     both are 0.
 
-    first, second: what each costs if 1 happens, and if 0 does, shape (2, n_rows). 0 lies between the two differences,
-    though rounding, and P(0) from a column of its own, may put both on one side of it by a little. Cost: 1 ns a row.
+    first, second: what each costs if the outcome is 1, and if it is 0, shape (2, n_rows). 0 lies between the two
+    differences, though rounding, and P(0) from a column of its own, may put both on one side of it by a little. Cost:
+    1 ns a row.
     """
     for i in range(below.shape[0]):
         if_one, if_zero = less(first[0, i], second[0, i]), less(first[1, i], second[1, i])
