@@ -115,6 +115,7 @@ class KeptRows:
         from logloss.onepass.kernels import certified, exact
         from logloss.onepass.summaries import CurvatureSummary, Point
         from logloss.onepass.summaries.contract import times_of
+        from logloss.onepass.summaries.hessian import Hessian
 
         width, most = self.design.width, min(max_passes, MOST_PASSES)
         points, losses, bounds, limbs = np.empty((most, width)), np.empty(most), np.empty(most), exact.new_limbs(1)
@@ -144,7 +145,7 @@ class KeptRows:
             frozenset(),
             gradient,
             hessian[0],
-            hessian,
+            Hessian.of(hessian),
             sizes,
             np.ones(width),
             np.zeros((0, width)),
